@@ -1,0 +1,77 @@
+"""Errors that a user sees: each says what is wrong and what to do, and carries an exit code."""
+
+from enum import StrEnum
+
+EXIT_OK = 0
+EXIT_NO_TRIAL = 1
+EXIT_INPUT = 2
+EXIT_UNREACHABLE = 3
+EXIT_PROGRAM = 4
+EXIT_SIGINT = 130
+EXIT_SIGTERM = 143
+
+
+class Failure(StrEnum):
+    """Why a trial ended without a value; stored as the trial's user attribute ``failure``."""
+
+    DIVERGED = "diverged"
+    """The loss became NaN or infinite. The configuration's fault: counted in the budget."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """The device had too little memory for this configuration: counted."""
+    TIMEOUT = "timeout"
+    """The trial ran longer than ``training.trial_timeout``: counted."""
+    INTERRUPTED = "interrupted"
+    """Cut off by a signal, a kill or the study's end: not counted, tried again."""
+    TOO_LARGE = "too_large"
+    """Over ``budget.max_parameters``, redrawn before training: not counted."""
+    PROGRAM_ERROR = "program_error"
+    """A fault of the program or of its installation: not counted, ends the worker."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether a trial that failed so uses up a place in the budget."""
+        return self in (Failure.DIVERGED, Failure.OUT_OF_MEMORY, Failure.TIMEOUT)
+
+
+class HpsearchError(Exception):
+    """Base of all errors that are shown to a user as one message without a traceback."""
+
+    exit_code = EXIT_PROGRAM
+
+
+class InputError(HpsearchError):
+    """Wrong input: a study file, an option, an unknown study, malformed data (exit code 2)."""
+
+    exit_code = EXIT_INPUT
+
+
+class UnreachableError(HpsearchError):
+    """Storage or data that cannot be reached, read or written (exit code 3)."""
+
+    exit_code = EXIT_UNREACHABLE
+
+
+class NoTrialError(HpsearchError):
+    """No trial completed, so there is nothing to show, export or train (exit code 1)."""
+
+    exit_code = EXIT_NO_TRIAL
+
+
+class ProgramError(HpsearchError):
+    """A fault of the program, or workers that keep crashing (exit code 4)."""
+
+    exit_code = EXIT_PROGRAM
+
+
+class TrialFailedError(Exception):
+    """Training cannot give a value for this configuration: data about the trial, not a fault.
+
+    Attributes:
+        failure: the class of failure.
+        epoch: the epoch (from 1) in which it happened, or None before the first.
+    """
+
+    def __init__(self, failure: Failure, message: str, *, epoch: int | None = None) -> None:
+        super().__init__(message)
+        self.failure = failure
+        self.epoch = epoch

@@ -1,0 +1,244 @@
+"""Strict field types for everything a user writes, and error messages a user can act on."""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Strict,
+    ValidationError,
+)
+
+from hpsearch.errors import InputError
+
+Bool = Annotated[bool, Strict()]
+Int = Annotated[int, Strict()]
+Float = Annotated[float, Strict()]
+Seed = Annotated[int, Strict(), Field(ge=0, lt=2**31)]
+Positive = Annotated[int, Strict(), Field(ge=1)]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+
+def check_name(name: str) -> str:
+    """Return a study name that is safe as a file name, else raise ValueError."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            "is not a study name; use 1 to 100 letters, digits, '.', '_' or '-',"
+            " a letter or digit first"
+        )
+    return name
+
+
+def parse_duration(value: object) -> object:
+    """Turn "2h", "1h30m", "90s" or a plain number of seconds into seconds (float, > 0).
+
+    Raises:
+        ValueError: anything else, a number of seconds that is not above 0 included.
+    """
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value)
+        if not value or match is None:
+            raise ValueError('is not a duration; write "2h", "1h30m", "90s" or a number of seconds')
+        hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        value = float(hours * 3600 + minutes * 60 + seconds)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise ValueError('is not a duration above 0; write "2h", "90s" or a number of seconds')
+    return float(value)
+
+
+StudyName = Annotated[str, AfterValidator(check_name)]
+Seconds = Annotated[float, BeforeValidator(parse_duration)]
+
+
+def tag(value: Any) -> str | None:
+    """The tag of one member of a union: "<kind>" for a table (or section) with that ``type``,
+    "<list>" for a list, "<value>" for anything plain, None for a table without a type.
+
+    The angle brackets tell our tags from the keys of a file in the location of a problem.
+    """
+    if isinstance(value, Mapping):
+        return f"<{value['type']}>" if "type" in value else None
+    if isinstance(value, BaseModel):
+        return f"<{getattr(value, 'type', 'value')}>"
+    return "<list>" if isinstance(value, (list, tuple)) else "<value>"
+
+
+BY_TYPE = Discriminator(tag)
+"""Picks the member of a union by :func:`tag`."""
+
+
+def switch(value: Any) -> str:
+    """The tag of ``false`` ("<off>") and of everything else ("<on>")."""
+    return "<off>" if value is False else "<on>"
+
+
+BY_SWITCH = Discriminator(switch)
+"""Picks between ``false`` and a table."""
+
+
+def spelling(value: Any) -> str:
+    """The tag of a text ("<text>") and of everything else ("<number>")."""
+    return "<text>" if isinstance(value, str) else "<number>"
+
+
+BY_SPELLING = Discriminator(spelling)
+"""Picks between a word and a number."""
+
+
+class Section(BaseModel):
+    """Base of every value that a user writes: frozen, no unknown keys, no NaN or infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def parse(model: type[SectionT], data: Mapping[str, Any], where: str) -> SectionT:
+    """Validate ``data`` as ``model``.
+
+    Args:
+        model: the class to build.
+        data: plain values, as a TOML, JSON or YAML reader gives them.
+        where: what the values come from (a file name), for the message.
+
+    Raises:
+        InputError: one line for each problem, naming file, key and value and saying the cure.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = [p for p in error.errors() if not _is_shadow(p, error.errors())]
+        lines = [f"{where}: {_explain(problem, model)}" for problem in problems]
+        raise InputError("\n".join(dict.fromkeys(lines))) from None
+
+
+def _is_shadow(problem: Any, problems: Sequence[Any]) -> bool:
+    """Whether a list is too short only because some of its entries were wrong."""
+    depth = len(problem["loc"])
+    return problem["type"] == "too_short" and any(
+        other["loc"][:depth] == problem["loc"] and len(other["loc"]) > depth for other in problems
+    )
+
+
+def show(value: object) -> str:
+    """A value as a user would have written it (TOML and JSON spell these alike), cut at 80."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def closest(word: str, known: list[str]) -> str:
+    """Advice on a misspelt word: "did you mean …?" where something is near, and what is known."""
+    near = difflib.get_close_matches(word, known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"{hint}known: {', '.join(sorted(known))}"
+
+
+_CURES = {
+    "int_type": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_type": "write a number",
+    "bool_type": "write true or false",
+    "string_type": "write a text in quotes",
+    "tuple_type": "write a list in square brackets",
+    "list_type": "write a list in square brackets",
+    "dict_type": "write a table",
+    "model_type": "write a table",
+    "model_attributes_type": "write a table",
+    "finite_number": "write a finite number",
+    "too_short": "write at least one entry",
+    "string_too_short": "write a text that is not empty",
+}
+
+
+def _explain(problem: Any, model: type[BaseModel]) -> str:
+    """One pydantic problem as "key = value: what is wrong; the cure"."""
+    # Tags of our unions are written <so>: they are not keys of the file.
+    path = [part for part in problem["loc"] if not str(part).startswith("<")]
+    key = _key(path)
+    kind: str = problem["type"]
+    context: dict[str, Any] = problem.get("ctx", {})
+    given = f"{key} = {show(problem['input'])}"
+    if kind == "extra_forbidden":
+        return f"{key}: unknown key; {closest(str(path[-1]), _siblings(model, problem['loc']))}"
+    if kind == "missing":
+        return f"{key}: missing; add it"
+    if kind == "value_error":
+        text = str(context["error"])
+        return f"{key}: {text}" if isinstance(problem["input"], dict) else f"{given} {text}"
+    if kind in ("literal_error", "enum"):
+        choices = re.findall(r"'([^']*)'", context["expected"])
+        return f"{given} is not one of the choices; {closest(str(problem['input']), choices)}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _explain_tag(key, problem["input"], context)
+    if kind in _CURES:
+        return f"{given} has the wrong type or value; {_CURES[kind]}"
+    bounds = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    for bound, words in bounds.items():
+        if bound in context:
+            return f"{given} is out of range; write a value {words} {context[bound]}"
+    return f"{given}: {problem['msg']}"
+
+
+def _explain_tag(key: str, given: object, context: dict[str, Any]) -> str:
+    """A table whose ``type`` is missing or unknown, or a value where only tables fit."""
+    expected = re.findall(r"'<?([^'<>]*)>?'", context.get("expected_tags", ""))
+    kinds = [tag for tag in expected if tag not in ("value", "list", "choice", "fixed")]
+    if isinstance(given, Mapping) and "type" in given:
+        return f"{key}.type = {show(given['type'])} does not fit here; " + closest(
+            str(given["type"]), kinds
+        )
+    if isinstance(given, Mapping):
+        advice = f" (one of: {', '.join(kinds)})" if kinds else ""
+        return f'{key}: a range needs its type; add type = "..."{advice}'
+    return f"{key} = {show(given)} has the wrong type; write a table with a type"
+
+
+def _key(path: list[Any]) -> str:
+    """("space", "units", "choices", 2) as space.units.choices[2]."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")
+
+
+def _siblings(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """The keys that are known where an unknown one was found."""
+    schema = model.model_json_schema()
+    nodes = _branches(schema, schema)
+    for part in location[:-1]:
+        nodes = [child for node in nodes for child in _children(schema, node, part)]
+    return sorted({key for node in nodes for key in node.get("properties", {})})
+
+
+def _branches(schema: dict[str, Any], node: dict[str, Any]) -> list[dict[str, Any]]:
+    """A JSON-schema node, or the members of its union, with references followed."""
+    while "$ref" in node:
+        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    members = [*node.get("anyOf", []), *node.get("oneOf", [])]
+    return [b for member in members for b in _branches(schema, member)] or [node]
+
+
+def _children(schema: dict[str, Any], node: dict[str, Any], part: Any) -> list[dict[str, Any]]:
+    """The nodes below a node of :func:`_branches` under a key, an index or a union tag."""
+    if isinstance(part, int):
+        return _branches(schema, node["items"]) if "items" in node else []
+    if not part.startswith("<"):
+        properties = node.get("properties", {})
+        return _branches(schema, properties[part]) if part in properties else []
+    # A union is flat by now: its tag keeps the members of that type, or those without any.
+    kind = node.get("properties", {}).get("type", {}).get("const")
+    return [node] if kind in (None, part.strip("<>")) or part == "<fixed>" else []

@@ -1,0 +1,48 @@
+"""The data home: the one place that knows where hpsearch keeps its files."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds the data base, data sets, logs and runs of all studies."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, option: Path | None = None) -> "Home":
+        """``--home``, else ``HPSEARCH_HOME``, else ``./hpsearch-data``; made only when written."""
+        chosen = option or Path(os.environ.get("HPSEARCH_HOME") or "hpsearch-data")
+        return cls(chosen.expanduser().absolute())
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file of all studies."""
+        return self.root / "studies.db"
+
+    @property
+    def datasets(self) -> Path:
+        """Imported data sets, one folder each."""
+        return self.root / "datasets"
+
+    def storage_url(self, option: str | None = None) -> str:
+        """``--storage``, else ``HPSEARCH_STORAGE``, else the SQLite file of this home."""
+        return option or os.environ.get("HPSEARCH_STORAGE") or f"sqlite:///{self.database}"
+
+    def study_logs(self, study: str) -> Path:
+        """Folder of a study's worker logs."""
+        return self.root / "logs" / study
+
+    def worker_log(self, study: str, slot: int) -> Path:
+        """Log of the worker in slot ``slot`` (from 0) of this machine."""
+        return self.study_logs(study) / f"worker-{slot}.log"
+
+    def study_runs(self, study: str) -> Path:
+        """Folder of a study's trials."""
+        return self.root / "runs" / study
+
+    def trial_run(self, study: str, number: int) -> Path:
+        """Folder of one trial: curves, best weights, TensorBoard logs."""
+        return self.study_runs(study) / f"trial-{number:05d}"

@@ -1,0 +1,247 @@
+"""Recipe: everything that training needs and nothing about the search; read and written here."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+import yaml
+from pydantic import Field, Strict, Tag, model_validator
+
+from hpsearch.config import TrialConfig
+from hpsearch.errors import InputError, UnreachableError
+from hpsearch.fields import (
+    BY_SPELLING,
+    BY_SWITCH,
+    Bool,
+    Positive,
+    Seconds,
+    Section,
+    Seed,
+    closest,
+    parse,
+)
+
+Source = Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "npz", "image_folder"]
+Metric = Literal["val_accuracy", "val_f1_macro", "val_loss"]
+FORMAT: Literal["hpsearch-recipe/1"] = "hpsearch-recipe/1"
+
+
+Validation = Annotated[
+    Annotated[Literal["given"], Tag("<text>")]
+    | Annotated[float, Strict(), Field(gt=0.0, lt=1.0), Tag("<number>")],
+    BY_SPELLING,
+]
+
+
+class DatasetSection(Section):
+    """``[dataset]``: what is trained on, how it is split and scaled."""
+
+    source: Source
+    path: Annotated[str, Field(min_length=1)] | None = None
+    """File (npz) or folder (image_folder); for the Keras sets an optional local copy."""
+    validation: Validation = 0.1
+    """Stratified share of the training split, or "given": the source's own validation part."""
+    split_seed: Seed = 0
+    """Seed of the validation split: the same for all trials, whatever their seeds."""
+    scale: Literal["none", "unit", "symmetric", "standardize"] = "symmetric"
+    """As they are, [0, 1], [-1, 1], or by mean and deviation of the training part."""
+    limit: Positive | None = None
+    """Use at most so many training examples, stratified, taken after the validation split."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """"balanced" weighs each class by examples / (classes x examples of the class)."""
+
+    @model_validator(mode="after")
+    def _needs_path(self) -> "DatasetSection":
+        if self.source in ("npz", "image_folder") and self.path is None:
+            raise ValueError(f'source = "{self.source}" needs a path; add path = "..."')
+        if self.source == "digits" and self.path is not None:
+            raise ValueError('source = "digits" is built in; leave path out')
+        return self
+
+
+class ObjectiveSection(Section):
+    """``[objective]``: the value that a trial is judged by."""
+
+    metric: Metric = "val_accuracy"
+    direction: Literal["maximize", "minimize"] | None = None
+    """Follows from the metric; may be written, but only as it follows."""
+    epoch: Literal["best", "last"] = "best"
+    """Which epoch's value counts; the saved weights are that epoch's."""
+
+    @model_validator(mode="after")
+    def _direction_fits(self) -> "ObjectiveSection":
+        if self.direction not in (None, self.goal):
+            raise ValueError(
+                f'direction = "{self.direction}" does not fit metric = "{self.metric}";'
+                f' write "{self.goal}" or leave it out'
+            )
+        return self
+
+    @property
+    def goal(self) -> Literal["maximize", "minimize"]:
+        """The direction in which the metric gets better."""
+        return "minimize" if self.metric == "val_loss" else "maximize"
+
+    def better(self, value: float, than: float | None) -> bool:
+        """Whether ``value`` is strictly better than ``than`` (anything is better than None)."""
+        if than is None:
+            return True
+        return value < than if self.goal == "minimize" else value > than
+
+
+class EarlyStopping(Section):
+    """Stop training after ``patience`` epochs in which ``monitor`` got no better."""
+
+    monitor: Metric = "val_accuracy"
+    patience: Positive = 5
+
+
+class ReduceLROnPlateau(Section):
+    """Multiply the learning rate by ``factor`` after ``patience`` epochs without a better value."""
+
+    monitor: Metric = "val_loss"
+    factor: Annotated[float, Strict(), Field(gt=0.0, lt=1.0)] = 0.5
+    patience: Positive = 2
+
+
+class TensorBoard(Section):
+    """TensorBoard logs for each trial; ``histograms`` adds weight histograms for each epoch."""
+
+    histograms: Bool = False
+
+
+class TrainingSection(Section):
+    """``[training]``: how long and how a network is trained."""
+
+    epochs: Annotated[int, Strict(), Field(ge=1, le=100_000)] = 30
+    early_stopping: Annotated[
+        Annotated[Literal[False], Tag("<off>")] | Annotated[EarlyStopping, Tag("<on>")], BY_SWITCH
+    ] = EarlyStopping()
+    reduce_lr_on_plateau: ReduceLROnPlateau = ReduceLROnPlateau()
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    tensorboard: Annotated[
+        Annotated[Literal[False], Tag("<off>")] | Annotated[TensorBoard, Tag("<on>")], BY_SWITCH
+    ] = False
+    trial_timeout: Seconds | None = None
+    """Seconds after which a trial is given up as ``timeout``."""
+
+
+class Recipe(Section):
+    """One training run, complete: same recipe, same machine, same curve."""
+
+    format: Literal["hpsearch-recipe/1"] = FORMAT
+    seed: Seed
+    """Seed of weights, shuffling and dropout."""
+    config: TrialConfig
+    dataset: DatasetSection
+    training: TrainingSection = TrainingSection()
+    objective: ObjectiveSection = ObjectiveSection()
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    """Where the recipe comes from (study, trial, value, versions ...); training ignores it."""
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The table in a .toml, .json or .yaml file.
+
+    Raises:
+        InputError: another ending, no such file, or text that does not parse.
+        UnreachableError: the file cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(f"{path}: no such file; check the name") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        raise UnreachableError(f"{path}: {error.strerror}; check its permissions") from None
+    try:
+        data = _reader(path)(text)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not valid {path.suffix[1:]}: {reason}") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: holds no table; write key = value lines")
+    return data
+
+
+def _reader(path: Path) -> Any:
+    readers = {
+        ".toml": tomllib.loads,
+        ".json": json.loads,
+        ".yaml": yaml.safe_load,
+        ".yml": yaml.safe_load,
+    }
+    if path.suffix not in readers:
+        raise InputError(f"{path}: unknown ending; {closest(path.suffix, list(readers))}")
+    return readers[path.suffix]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all, making its folder when there is none.
+
+    Raises:
+        UnreachableError: no permission, a full disk and the like; nothing is left behind.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UnreachableError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def dump(recipe: Recipe, ending: str) -> str:
+    """The recipe as text in the format of ``ending`` (".toml", ".json", ".yaml" or ".yml").
+
+    Raises:
+        InputError: another ending.
+    """
+    data = _without_none(recipe.model_dump(mode="json"))
+    if ending == ".toml":
+        return tomli_w.dumps(data)
+    if ending == ".json":
+        return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    if ending in (".yaml", ".yml"):
+        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    raise InputError(f"cannot export to {ending!r}; use a name ending in .toml, .json or .yaml")
+
+
+def _without_none(value: Any) -> Any:
+    """The value without None entries in its tables: TOML has no null."""
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_none(item) for item in value]
+    return value
+
+
+def parse_recipe(data: dict[str, Any], where: Path) -> Recipe:
+    """Validate a recipe; ``dataset.path`` is taken relative to the file ``where``.
+
+    Raises:
+        InputError: a key or value that does not fit.
+    """
+    recipe = parse(Recipe, data, str(where))
+    return recipe.model_copy(update={"dataset": resolve_path(recipe.dataset, where)})
+
+
+def resolve_path(dataset: DatasetSection, file: Path) -> DatasetSection:
+    """The section with an absolute ``path``, which must exist.
+
+    Raises:
+        InputError: there is nothing at the path.
+    """
+    if dataset.path is None:
+        return dataset
+    path = (file.parent / Path(dataset.path).expanduser()).resolve()
+    if not path.exists():
+        raise InputError(
+            f'{file}: dataset.path = "{dataset.path}" is not there (looked for {path});'
+            " correct it, or give it with --set dataset.path=..."
+        )
+    return dataset.model_copy(update={"path": str(path)})

@@ -1,0 +1,357 @@
+"""The search space: a TrialConfig some of whose fields are ranges; suggest_config draws from it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Tag, model_validator
+
+from hpsearch.config import (
+    L2,
+    OPTIMIZERS,
+    Activation,
+    Adam,
+    BatchSize,
+    Initializer,
+    Layers,
+    LRSchedule,
+    Optimizer,
+    TrialConfig,
+    per_layer,
+)
+from hpsearch.fields import Bool, Section, show
+from hpsearch.ranges import (
+    RANGES,
+    ActivationField,
+    BatchSizeField,
+    BoolField,
+    DecayField,
+    DropoutField,
+    DropoutValue,
+    EpsilonField,
+    InitializerField,
+    L2Field,
+    LayersField,
+    LearningRateField,
+    LRScheduleField,
+    Suggest,
+    UnitsField,
+    UnitsValue,
+    WeightDecayField,
+    extent,
+)
+
+
+class AdamSpace(Section):
+    """Settings of Adam, each a value, a range, or left out (Keras' default)."""
+
+    learning_rate: LearningRateField | None = None
+    beta_1: DecayField | None = None
+    beta_2: DecayField | None = None
+    epsilon: EpsilonField | None = None
+    amsgrad: BoolField | None = None
+
+
+class AdamWSpace(AdamSpace):
+    """Settings of AdamW."""
+
+    weight_decay: WeightDecayField | None = None
+
+
+class SGDSpace(Section):
+    """Settings of SGD."""
+
+    learning_rate: LearningRateField | None = None
+    momentum: DecayField | None = None
+    nesterov: BoolField | None = None
+
+
+class RMSpropSpace(Section):
+    """Settings of RMSprop."""
+
+    learning_rate: LearningRateField | None = None
+    rho: DecayField | None = None
+    momentum: DecayField | None = None
+    epsilon: EpsilonField | None = None
+    centered: BoolField | None = None
+
+
+class OptimizerChoice(Section):
+    """One table for each optimizer that the search may choose."""
+
+    adam: AdamSpace | None = None
+    adamw: AdamWSpace | None = None
+    sgd: SGDSpace | None = None
+    rmsprop: RMSpropSpace | None = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "OptimizerChoice":
+        if not self.tables():
+            raise ValueError("names no optimizer; add one of adam, adamw, sgd, rmsprop")
+        return self
+
+    def tables(self) -> dict[str, AdamSpace | AdamWSpace | SGDSpace | RMSpropSpace]:
+        """The optimizers that may be chosen, by type."""
+        return {name: getattr(self, name) for name in OPTIMIZERS if getattr(self, name) is not None}
+
+
+def _optimizer_tag(value: Any) -> str:
+    """A table with a type is one fixed optimizer; without, a table of tables."""
+    fixed = "type" in value if isinstance(value, dict) else hasattr(value, "type")
+    return "<fixed>" if fixed else "<choice>"
+
+
+class Space(Section):
+    """``[space]``: the fields of a TrialConfig, each a plain value or a range."""
+
+    layers: LayersField = 2
+    units: UnitsField = 128
+    activation: ActivationField = "relu"
+    batch_norm: BoolField = False
+    dropout: DropoutField = 0.0
+    l2: L2Field = 0.0
+    initializer: InitializerField = "glorot_uniform"
+    batch_size: BatchSizeField = 32
+    lr_schedule: LRScheduleField = "constant"
+    optimizer: Annotated[
+        Annotated[Optimizer, Tag("<fixed>")] | Annotated[OptimizerChoice, Tag("<choice>")],
+        Discriminator(_optimizer_tag),
+    ] = Adam()
+
+    @model_validator(mode="after")
+    def _lists_fit(self) -> "Space":
+        for key in ("units", "dropout"):
+            value = getattr(self, key)
+            if not isinstance(value, tuple):
+                continue
+            if not isinstance(self.layers, int):
+                raise ValueError(
+                    f"{key} is a list but layers is a range; fix layers, or write"
+                    f" {key} as one value or a range with per_layer = true"
+                )
+            per_layer(value, self.layers, key)
+        return self
+
+
+def suggest_config(space: Space, suggest: Suggest) -> TrialConfig:
+    """One configuration of the space.
+
+    The names asked for are ``layers``, ``units`` or ``units_0`` ..., ``dropout`` or
+    ``dropout_0`` ..., the other fields' names, ``optimizer`` and ``adam.learning_rate`` ...
+
+    Args:
+        space: the space.
+        suggest: what chooses the values; only ranges are asked for.
+    """
+
+    def draw(field: Any, name: str) -> Any:
+        return field.draw(suggest, name) if isinstance(field, RANGES) else field
+
+    def draw_layers(field: Any, name: str) -> tuple[Any, ...]:
+        if getattr(field, "per_layer", False):
+            return tuple(draw(field, f"{name}_{layer}") for layer in range(layers))
+        return per_layer(draw(field, name), layers, name)
+
+    layers = draw(space.layers, "layers")
+    return TrialConfig(
+        layers=layers,
+        units=draw_layers(space.units, "units"),
+        activation=draw(space.activation, "activation"),
+        batch_norm=draw(space.batch_norm, "batch_norm"),
+        dropout=draw_layers(space.dropout, "dropout"),
+        l2=draw(space.l2, "l2"),
+        initializer=draw(space.initializer, "initializer"),
+        batch_size=draw(space.batch_size, "batch_size"),
+        lr_schedule=draw(space.lr_schedule, "lr_schedule"),
+        optimizer=_suggest_optimizer(space.optimizer, suggest, draw),
+    )
+
+
+def _suggest_optimizer(choice: Any, suggest: Suggest, draw: Any) -> Any:
+    """The optimizer of one configuration: its type first, then the settings that it has."""
+    if not isinstance(choice, OptimizerChoice):
+        return choice
+    tables = choice.tables()
+    kind = suggest.suggest_categorical("optimizer", tuple(tables))
+    settings = {
+        key: draw(value, f"{kind}.{key}") for key, value in tables[kind] if value is not None
+    }
+    return OPTIMIZERS[kind](**settings)
+
+
+class Replay:
+    """Answers with values that were drawn before; KeyError where a name is not among them."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.params = params
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """The recorded value."""
+        return int(self.params[name])
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """The recorded value."""
+        return float(self.params[name])
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """The recorded value."""
+        return self.params[name]
+
+
+class Corner:
+    """Answers with the low end (0.0), the middle (0.5) or the high end (1.0) of every range.
+
+    A middle is geometric where the range is logarithmic; of choices it takes the one at that
+    place in their order, numbers sorted.
+    """
+
+    def __init__(self, where: float) -> None:
+        self.where = where
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """The whole number at the place."""
+        value = self.suggest_float(name, low, high, log=log)
+        return low + int((value - low + 1e-9) // step) * step
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """The number at the place."""
+        if log:
+            value = low ** (1 - self.where) * high**self.where
+        else:
+            value = low + (high - low) * self.where
+        if step is not None:
+            value = low + int((value - low) / step + 1e-9) * step
+        return float(min(max(value, low), high))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """The choice at the place."""
+        if all(isinstance(choice, (int, float)) for choice in choices):
+            choices = sorted(choices)
+        return choices[round((len(choices) - 1) * self.where)]
+
+
+def config_of(space: Space, params: Mapping[str, Any]) -> TrialConfig | None:
+    """The configuration that a trial's parameters stand for; None where some are missing."""
+    try:
+        return suggest_config(space, Replay(params))
+    except KeyError:
+        return None
+
+
+def fixed_config(space: Space) -> TrialConfig | None:
+    """The only configuration of a space without ranges; None where there is a range."""
+    return config_of(space, {})
+
+
+def max_layers(space: Space) -> int:
+    """The largest number of hidden layers in the space."""
+    return suggest_config(space, Corner(1.0)).layers
+
+
+class PartialConfig(Section):
+    """``[[enqueue]]``: some fields of a configuration; those left out are sampled."""
+
+    layers: Layers | None = None
+    units: UnitsValue | None = None
+    activation: Activation | None = None
+    batch_norm: Bool | None = None
+    dropout: DropoutValue | None = None
+    l2: L2 | None = None
+    initializer: Initializer | None = None
+    batch_size: BatchSize | None = None
+    lr_schedule: LRSchedule | None = None
+    optimizer: Optimizer | None = None
+
+
+def params_of(space: Space, partial: PartialConfig) -> dict[str, Any]:
+    """The parameters, as Optuna names them, that a partial configuration fixes.
+
+    Raises:
+        ValueError: a value that the space cannot yield, with the field and the cure.
+    """
+    params: dict[str, Any] = {}
+    layers = _enqueued_layers(space, partial)
+    if layers is not None:
+        _settle(space.layers, "layers", layers, params)
+    for key in ("units", "dropout"):
+        value = getattr(partial, key)
+        if value is not None:
+            count = layers or max_layers(space)
+            _settle_layers(getattr(space, key), key, per_layer(value, count, key), params)
+    for key in ("activation", "batch_norm", "l2", "initializer", "batch_size", "lr_schedule"):
+        value = getattr(partial, key)
+        if value is not None:
+            _settle(getattr(space, key), key, value, params)
+    if partial.optimizer is not None:
+        _settle_optimizer(space.optimizer, partial.optimizer, params)
+    return params
+
+
+def _enqueued_layers(space: Space, partial: PartialConfig) -> int | None:
+    """The number of layers that a partial configuration names, if only by a list's length."""
+    if partial.layers is not None:
+        return partial.layers
+    for value in (partial.units, partial.dropout):
+        if isinstance(value, tuple):
+            return len(value)
+    return space.layers if isinstance(space.layers, int) else None
+
+
+def _settle(field: Any, name: str, value: Any, params: dict[str, Any]) -> None:
+    """Record ``value`` for a range; hold it against a fixed value."""
+    if isinstance(field, RANGES):
+        if not field.contains(value):
+            raise ValueError(
+                f"{name} = {show(value)} is not in the space ({extent(field)});"
+                " change it or widen the range"
+            )
+        params[name] = value
+    elif field != value:
+        raise ValueError(
+            f"{name} = {show(value)} but the space fixes it to {show(field)};"
+            " change it or make the space a range"
+        )
+
+
+def _settle_layers(field: Any, name: str, values: tuple[Any, ...], params: dict[str, Any]) -> None:
+    """Record one value for each layer, or the one that all layers share."""
+    if getattr(field, "per_layer", False):
+        for layer, value in enumerate(values):
+            _settle(field, f"{name}_{layer}", value, params)
+    elif isinstance(field, tuple):
+        _settle(field, name, values, params)
+    elif len(set(values)) > 1:
+        raise ValueError(
+            f"{name} = {show(list(values))} differs by layer, but the space has one {name} for"
+            " all layers; write one value, or set per_layer = true in the space"
+        )
+    else:
+        _settle(field, name, values[0], params)
+
+
+def _settle_optimizer(choice: Any, wanted: Any, params: dict[str, Any]) -> None:
+    """Record an optimizer and those of its settings that were written down."""
+    written = wanted.model_fields_set - {"type"}
+    if not isinstance(choice, OptimizerChoice):
+        for key in ["type", *sorted(written)]:
+            _settle(getattr(choice, key, None), f"optimizer.{key}", getattr(wanted, key), params)
+        return
+    tables = choice.tables()
+    if wanted.type not in tables:
+        raise ValueError(
+            f"optimizer = {show(wanted.type)} is not in the space (one of"
+            f" {', '.join(tables)}); choose one of them or add a table for it"
+        )
+    params["optimizer"] = wanted.type
+    default = OPTIMIZERS[wanted.type]()
+    for key in sorted(written):
+        field = getattr(tables[wanted.type], key)
+        field = getattr(default, key) if field is None else field
+        _settle(field, f"{wanted.type}.{key}", getattr(wanted, key), params)

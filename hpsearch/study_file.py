@@ -1,0 +1,298 @@
+"""The study file: what a user writes to describe a search, read and checked once, here."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, Strict, Tag, field_validator, model_validator
+
+from hpsearch.config import TrialConfig
+from hpsearch.errors import InputError
+from hpsearch.fields import (
+    BY_SPELLING,
+    BY_TYPE,
+    Bool,
+    Positive,
+    Seconds,
+    Section,
+    Seed,
+    StudyName,
+    parse,
+    show,
+)
+from hpsearch.recipe import (
+    DatasetSection,
+    ObjectiveSection,
+    Recipe,
+    TrainingSection,
+    read_file,
+    resolve_path,
+)
+from hpsearch.space import PartialConfig, Space, fixed_config, params_of
+
+Count = Annotated[int, Strict(), Field(ge=0)]
+
+
+class BudgetSection(Section):
+    """``[budget]``: when the search ends, over all workers, machines and restarts."""
+
+    trials: Positive = 50
+    """Counted trials: complete, pruned, or failed by the configuration itself."""
+    timeout: Seconds | None = None
+    """Seconds in which at least one trial was running."""
+    plateau: Positive | None = None
+    """Stop after so many counted trials without a better one."""
+    max_parameters: Positive | None = None
+    """A sampled configuration with more trainable parameters is redrawn, not counted."""
+
+
+class TPE(Section):
+    """Tree-structured Parzen estimator; options as in ``optuna.samplers.TPESampler``."""
+
+    type: Literal["tpe"] = "tpe"
+    n_startup_trials: Count = 10
+    n_ei_candidates: Positive = 24
+    multivariate: Bool | None = None
+    """None: as Optuna chooses (joint sampling for one objective)."""
+    group: Bool = False
+    """Sample parameters jointly that occur together in conditional spaces (experimental)."""
+    constant_liar: Bool = True
+    """Keep workers that run side by side from drawing near one another."""
+
+
+class GP(Section):
+    """Gaussian process; options as in ``optuna.samplers.GPSampler``. Needs the package torch."""
+
+    type: Literal["gp"] = "gp"
+    n_startup_trials: Count = 10
+    deterministic_objective: Bool = False
+
+
+class QMC(Section):
+    """Quasi-random points; options as in ``optuna.samplers.QMCSampler``."""
+
+    type: Literal["qmc"] = "qmc"
+    qmc_type: Literal["sobol", "halton"] = "sobol"
+    scramble: Bool = True
+
+
+class Random(Section):
+    """Independent random points."""
+
+    type: Literal["random"] = "random"
+
+
+class Grid(Section):
+    """Every point of a space that is finite and has no conditional parameters."""
+
+    type: Literal["grid"] = "grid"
+
+
+class Median(Section):
+    """Stop a trial that is worse than the median of the others at the same epoch."""
+
+    type: Literal["median"] = "median"
+    n_startup_trials: Count = 5
+    """Trials that complete before any is pruned."""
+    n_warmup_steps: Count | None = None
+    """Epochs in which no trial is pruned; None: a fifth of ``training.epochs``, rounded up."""
+    interval_steps: Positive = 1
+
+
+class Percentile(Section):
+    """As median, but a trial must be in the best ``percentile`` percent."""
+
+    type: Literal["percentile"] = "percentile"
+    percentile: Annotated[float, Strict(), Field(ge=0.0, le=100.0)] = 25.0
+    n_startup_trials: Count = 5
+    n_warmup_steps: Count | None = None
+    interval_steps: Positive = 1
+
+
+class SuccessiveHalving(Section):
+    """Asynchronous successive halving; options as in ``SuccessiveHalvingPruner``."""
+
+    type: Literal["successive_halving"] = "successive_halving"
+    min_resource: Positive = 1
+    reduction_factor: Annotated[int, Strict(), Field(ge=2)] = 4
+    min_early_stopping_rate: Count = 0
+
+
+class Hyperband(Section):
+    """Successive halving in several brackets; ``max_resource`` is ``training.epochs``."""
+
+    type: Literal["hyperband"] = "hyperband"
+    min_resource: Positive = 1
+    reduction_factor: Annotated[int, Strict(), Field(ge=2)] = 3
+
+
+class NoPruner(Section):
+    """Every trial runs to its end (or to early stopping)."""
+
+    type: Literal["none"] = "none"
+
+
+Sampler = Annotated[
+    Annotated[TPE, Tag("<tpe>")]
+    | Annotated[GP, Tag("<gp>")]
+    | Annotated[QMC, Tag("<qmc>")]
+    | Annotated[Random, Tag("<random>")]
+    | Annotated[Grid, Tag("<grid>")],
+    BY_TYPE,
+]
+Pruner = Annotated[
+    Annotated[Median, Tag("<median>")]
+    | Annotated[Hyperband, Tag("<hyperband>")]
+    | Annotated[SuccessiveHalving, Tag("<successive_halving>")]
+    | Annotated[Percentile, Tag("<percentile>")]
+    | Annotated[NoPruner, Tag("<none>")],
+    BY_TYPE,
+]
+AutoCount = Annotated[
+    Annotated[Literal["auto"], Tag("<text>")] | Annotated[Positive, Tag("<number>")], BY_SPELLING
+]
+
+
+class WorkersSection(Section):
+    """``[workers]``: how many worker processes this machine starts."""
+
+    count: AutoCount = "auto"
+    per_gpu: AutoCount = "auto"
+
+
+class StudyFile(Section):
+    """A whole study file. Only ``name``, ``dataset.source`` and ``[space]`` are required."""
+
+    name: StudyName
+    seed: Seed = 0
+    dataset: DatasetSection
+    objective: ObjectiveSection = ObjectiveSection()
+    budget: BudgetSection = BudgetSection()
+    sampler: Sampler = TPE()
+    pruner: Pruner = Median()
+    training: TrainingSection = TrainingSection()
+    workers: WorkersSection = WorkersSection()
+    space: Space
+    enqueue: tuple[PartialConfig, ...] = ()
+    """Configurations that are tried first."""
+    baseline: TrialConfig | None = None
+    """A configuration to compare with; it need not lie in the space."""
+
+    @field_validator("baseline", mode="before")
+    @classmethod
+    def _baseline_is_fixed(cls, value: Any) -> Any:
+        ranges = [k for k, v in value.items() if _is_range(k, v)] if isinstance(value, dict) else []
+        if ranges:
+            raise ValueError(f"{ranges[0]} is a range; a baseline has plain values only")
+        return value
+
+    @model_validator(mode="after")
+    def _enqueued_in_space(self) -> "StudyFile":
+        for index, partial in enumerate(self.enqueue):
+            try:
+                params_of(self.space, partial)
+            except ValueError as error:
+                raise ValueError(f"enqueue[{index}]: {error}") from None
+        return self
+
+    def recipe(self, config: TrialConfig, seed: int, provenance: Mapping[str, Any]) -> Recipe:
+        """The recipe that trains ``config`` as this study does."""
+        return Recipe(
+            seed=seed,
+            config=config,
+            dataset=self.dataset,
+            training=self.training,
+            objective=self.objective,
+            provenance=dict(provenance),
+        )
+
+    def fixed_recipe(self) -> Recipe | None:
+        """The recipe of a study file without ranges; None where there is something to search."""
+        config = fixed_config(self.space)
+        if config is None:
+            return None
+        return self.recipe(config, self.seed, {"study_file": self.name})
+
+
+def _is_range(key: str, value: Any) -> bool:
+    if key == "optimizer":
+        return isinstance(value, dict) and "type" not in value
+    return isinstance(value, dict)
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
+    """Read and check a study file; ``dataset.path`` becomes absolute.
+
+    Args:
+        path: a .toml file.
+        overrides: "key=value" texts of ``--set``, keys dotted, values as in TOML (a text may
+            go without quotes).
+
+    Raises:
+        InputError: what is wrong, one line for each problem.
+        UnreachableError: the file cannot be read.
+    """
+    if path.suffix != ".toml":
+        raise InputError(f"{path}: is not a study file; give a file that ends in .toml")
+    return from_table(read_file(path), path, overrides)
+
+
+def from_table(data: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> StudyFile:
+    """Check the table of a study file that was read from ``path``."""
+    for override in overrides:
+        apply_override(data, override)
+    study = parse(StudyFile, data, str(path))
+    path_overridden = any(o.replace(" ", "").startswith("dataset.path=") for o in overrides)
+    # A path in the file is relative to the file; one on the command line to where it is typed.
+    base = Path.cwd() / path.name if path_overridden else path
+    return study.model_copy(update={"dataset": resolve_path(study.dataset, base)})
+
+
+def apply_override(data: dict[str, Any], override: str) -> None:
+    """Set one dotted key of a table in place, as ``--set key=value`` asks.
+
+    Raises:
+        InputError: no "=", an empty key, or a key below something that is not a table.
+    """
+    key, separator, text = override.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not separator or not all(parts):
+        raise InputError(f"--set {override}: is not key=value; write --set budget.trials=20")
+    *tables, last = parts
+    for part in tables:
+        data = data.setdefault(part, {})
+        if not isinstance(data, dict):
+            raise InputError(f"--set {override}: {part} is not a table; set {part} itself")
+    data[last] = _toml_value(text.strip())
+
+
+def _toml_value(text: str) -> Any:
+    """A TOML value, or the text itself where it is none ("cifar10", "/data/images")."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def differences(stored: StudyFile, given: StudyFile) -> list[str]:
+    """What keeps ``given`` from going on with the study ``stored``; empty where nothing does.
+
+    Budget, workers, sampler, pruner, enqueued configurations and baseline may change, and so
+    may the place of the data (their fingerprint is compared elsewhere).
+    """
+    found: list[str] = []
+    for key in ("seed", "dataset", "objective", "training", "space"):
+        old, new = (getattr(study, key) for study in (stored, given))
+        if isinstance(old, Section):
+            old, new = old.model_dump(mode="json"), new.model_dump(mode="json")
+        found += _changes(key, old, new)
+    return [line for line in found if not line.startswith("dataset.path")]
+
+
+def _changes(key: str, old: Any, new: Any) -> list[str]:
+    """Each key in which two plain values differ, with both values."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = dict.fromkeys([*old, *new])
+        return [line for k in keys for line in _changes(f"{key}.{k}", old.get(k), new.get(k))]
+    return [] if old == new else [f"{key}: {show(old)} -> {show(new)}"]
