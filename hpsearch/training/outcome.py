@@ -1,0 +1,82 @@
+"""What training is told and what it gives back; plain values, no TensorFlow."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from hpsearch.data.parts import Parts
+from hpsearch.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One row of a trial's curves. Losses are cross-entropies without the L2 penalty."""
+
+    epoch: int
+    """From 1."""
+    loss: float
+    """Mean over the epoch's training batches, dropout active."""
+    accuracy: float
+    """Share of right answers over the epoch's training batches, dropout active."""
+    val_loss: float
+    val_accuracy: float
+    val_f1_macro: float
+    learning_rate: float
+    """At the end of the epoch."""
+    seconds: float
+    """Wall time of the epoch, validation included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of training one recipe."""
+
+    value: float
+    """The objective's metric at the epoch that counts."""
+    epochs: int
+    """Epochs trained."""
+    best_epoch: int
+    """The epoch (from 1) with the best value of the objective's metric."""
+    parameters: int
+    """Trainable parameters."""
+    stopped: Literal["epochs", "early_stopping", "watch"]
+    """Why training ended: all epochs done, no better for too long, or asked to (pruned)."""
+    train_accuracy: float | None
+    """Of the kept weights on the whole training part, dropout off; None where asked to stop."""
+    gap: float | None
+    """``train_accuracy`` minus the validation accuracy of the same weights."""
+    seconds: float
+    """Wall time of training, building and evaluating included."""
+    examples_per_second: float
+    """Training examples in one second of the epochs' wall time."""
+    curves: tuple[Epoch, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """How whoever started a training follows and ends it."""
+
+    on_epoch: Callable[[Epoch], bool] = lambda _: False
+    """Called after every epoch; True ends training after it, in good order (pruning)."""
+    interrupted: Callable[[], bool] = lambda: False
+    """Asked several times a second; True ends training at once with
+    ``TrialFailedError(Failure.INTERRUPTED)``."""
+
+
+class Trainer(Protocol):
+    """Trains one recipe; ``hpsearch.training.train.train`` or, in tests, one without TensorFlow."""
+
+    def __call__(self, recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+        """Train.
+
+        Args:
+            recipe: what to train.
+            parts: its data, as ``hpsearch.data.parts.split`` gives them for its data section.
+            run: folder for curves, weights and logs; made when there is none.
+            watch: how the training is followed and ended.
+
+        Raises:
+            TrialFailedError: diverged, out of memory, timed out or interrupted.
+        """
+        ...
