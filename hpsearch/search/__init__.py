@@ -1,0 +1,1 @@
+"""The search: Optuna studies, budgets, samplers and pruners. No Keras here."""
