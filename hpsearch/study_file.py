@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict, Tag, field_validator, model_validator
+from pydantic import Field, Strict, Tag, model_validator
 
 from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError
@@ -179,21 +179,13 @@ class StudyFile(Section):
     baseline: TrialConfig | None = None
     """A configuration to compare with; it need not lie in the space."""
 
-    @field_validator("baseline", mode="before")
-    @classmethod
-    def _baseline_is_fixed(cls, value: Any) -> Any:
-        ranges = [k for k, v in value.items() if _is_range(k, v)] if isinstance(value, dict) else []
-        if ranges:
-            raise ValueError(f"{ranges[0]} is a range; a baseline has plain values only")
-        return value
-
     @model_validator(mode="after")
     def _enqueued_in_space(self) -> "StudyFile":
         for index, partial in enumerate(self.enqueue):
             try:
                 params_of(self.space, partial)
             except ValueError as error:
-                raise ValueError(f"enqueue[{index}]: {error}") from None
+                raise ValueError(f"enqueue[{index}].{error}") from None
         return self
 
     def recipe(self, config: TrialConfig, seed: int, provenance: Mapping[str, Any]) -> Recipe:
@@ -215,12 +207,6 @@ class StudyFile(Section):
         return self.recipe(config, self.seed, {"study_file": self.name})
 
 
-def _is_range(key: str, value: Any) -> bool:
-    if key == "optimizer":
-        return isinstance(value, dict) and "type" not in value
-    return isinstance(value, dict)
-
-
 def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
     """Read and check a study file; ``dataset.path`` becomes absolute.
 
@@ -240,13 +226,19 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
 
 def from_table(data: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> StudyFile:
     """Check the table of a study file that was read from ``path``."""
+    written = _dataset_path(data)
     for override in overrides:
         apply_override(data, override)
     study = parse(StudyFile, data, str(path))
-    path_overridden = any(o.replace(" ", "").startswith("dataset.path=") for o in overrides)
     # A path in the file is relative to the file; one on the command line to where it is typed.
-    base = Path.cwd() / path.name if path_overridden else path
-    return study.model_copy(update={"dataset": resolve_path(study.dataset, base)})
+    folder = path.parent if _dataset_path(data) is written else Path.cwd()
+    dataset = resolve_path(study.dataset, folder, str(path))
+    return study.model_copy(update={"dataset": dataset})
+
+
+def _dataset_path(data: dict[str, Any]) -> Any:
+    dataset = data.get("dataset")
+    return dataset.get("path") if isinstance(dataset, dict) else None
 
 
 def apply_override(data: dict[str, Any], override: str) -> None:
@@ -270,9 +262,28 @@ def apply_override(data: dict[str, Any], override: str) -> None:
 def _toml_value(text: str) -> Any:
     """A TOML value, or the text itself where it is none ("cifar10", "/data/images")."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        table = tomllib.loads(f"value = {text}")
+    except ValueError:  # no TOML, or a number of thousands of digits
         return text
+    return table["value"] if len(table) == 1 else text
+
+
+def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> DatasetSection:
+    """The study's data section, with ``--set dataset.path=...`` for a machine that has it elsewhere.
+
+    Raises:
+        InputError: another key than ``dataset.path``, or nothing at the path.
+    """
+    section = study.dataset
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key.strip() != "dataset.path" or not value.strip():
+            raise InputError(
+                f"--set {override}: a worker takes its settings from the study; only"
+                " dataset.path=PATH can be given"
+            )
+        section = section.model_copy(update={"path": value.strip()})
+    return resolve_path(section, Path.cwd() / "--set")
 
 
 def differences(stored: StudyFile, given: StudyFile) -> list[str]:

@@ -1,0 +1,57 @@
+"""From a trial to a recipe that stands on its own."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from hpsearch.errors import InputError
+from hpsearch.recipe import Recipe
+from hpsearch.search import trials
+from hpsearch.search.samplers import derive_seed
+from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy
+
+
+def trial_seed(study: OpenStudy, trial: FrozenTrial) -> int:
+    """The seed of a trial's weights, shuffling and dropout.
+
+    A function of the study's seed and the trial's number; a trial that goes on with an
+    interrupted one has that one's seed.
+    """
+    stored = trial.user_attrs.get("seed")
+    if stored is not None:
+        return int(stored)
+    return derive_seed(study.file.seed, "trial", trial.number)
+
+
+def recipe_of(study: OpenStudy, trial: FrozenTrial) -> Recipe:
+    """The recipe that trains a trial again.
+
+    Raises:
+        InputError: the trial has not drawn all of its parameters.
+    """
+    config = trials.config(study, trial)
+    if config is None:
+        raise InputError(
+            f"study {study.name}: trial {trial.number} has no configuration yet; choose another"
+            f" (hpsearch trials {study.name})"
+        )
+    return study.file.recipe(config, trial_seed(study, trial), _provenance(study, trial))
+
+
+def _provenance(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
+    """Where a recipe comes from: values, data, versions, date."""
+    attrs = study.optuna.user_attrs
+    dataset = attrs.get(DATASET_KEY) or {}
+    facts = {
+        "study": study.name,
+        "trial": trial.number,
+        "metric": study.file.objective.metric,
+        "value": trial.values[0] if trial.values else None,
+        "parameters": trial.user_attrs.get("parameters"),
+        "best_epoch": trial.user_attrs.get("best_epoch"),
+        "data_fingerprint": dataset.get("fingerprint"),
+        "versions": attrs.get(VERSIONS_KEY),
+        "exported": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return {key: value for key, value in facts.items() if value is not None}

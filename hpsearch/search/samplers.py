@@ -1,0 +1,165 @@
+"""Samplers: what each ``[sampler]`` of the study file is in Optuna, and what it is seeded with."""
+
+import hashlib
+import importlib.util
+import warnings
+from typing import Any
+
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import (
+    BaseSampler,
+    GPSampler,
+    GridSampler,
+    QMCSampler,
+    RandomSampler,
+    TPESampler,
+)
+
+from hpsearch.errors import InputError
+from hpsearch.ranges import RANGES
+from hpsearch.space import Corner, OptimizerChoice, Space, suggest_config
+from hpsearch.study_file import GP, QMC, TPE, Grid, Random, StudyFile
+
+MAX_GRID = 1_000_000
+"""Points of the largest grid that is laid out."""
+
+
+def derive_seed(seed: int, *parts: int | str) -> int:
+    """A seed below 2**31 that depends on all arguments; neighbours have nothing in common."""
+    text = "/".join(str(part) for part in (seed, *parts))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1
+
+
+def make_sampler(file: StudyFile, number: int) -> BaseSampler:
+    """The sampler for one trial.
+
+    What it draws is a function of the study's seed, the trial's number and the history only: not
+    of the worker, so that two workers never draw the same random points and one that starts
+    again does not repeat the first points of the one before.
+
+    Args:
+        file: the study.
+        number: the trial's number.
+
+    Raises:
+        InputError: a grid over a space that is infinite or conditional, or ``gp`` without torch.
+    """
+    seed = derive_seed(file.seed, "sampler", number)
+    options = file.sampler.model_dump(exclude={"type"})
+    with warnings.catch_warnings():
+        # QMC is marked experimental, and so is group = true, which a user has to write.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        match file.sampler:
+            case TPE():
+                return TPESampler(seed=seed, **options)
+            case GP():
+                _require_torch()
+                return GPSampler(seed=seed, warn_independent_sampling=False, **options)
+            case QMC():
+                return QMCSampler(
+                    # All workers take points of one sequence, so its seed is the study's alone.
+                    seed=derive_seed(file.seed, "sequence"),
+                    independent_sampler=RandomSampler(seed=seed),
+                    warn_independent_sampling=False,
+                    **options,
+                )
+            case Random():
+                return RandomSampler(seed=seed)
+            case Grid():
+                return _EndlessGrid(grid_values(file.space), seed=derive_seed(file.seed, "grid"))
+
+
+def _require_torch() -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise InputError(
+            'sampler.type = "gp" needs the package torch; pip install torch, or use "tpe"'
+        )
+
+
+class _EndlessGrid(GridSampler):
+    """GridSampler without its call of ``study.stop()``, which fails outside ``optimize``."""
+
+    def after_trial(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the budget ends the search."""
+
+
+def grid_values(space: Space) -> dict[str, list[Any]]:
+    """The values of every parameter, for a space that is a grid.
+
+    Raises:
+        InputError: a range without end (a real range without step), parameters that some
+            configurations lack, or more than MAX_GRID points.
+    """
+    collect = _Collect()
+    suggest_config(space, collect)
+    for key in ("units", "dropout"):
+        if getattr(getattr(space, key), "per_layer", False) and not isinstance(space.layers, int):
+            raise InputError(
+                f'sampler.type = "grid": space.{key} has per_layer = true while layers is a'
+                " range, so that not every point has the same parameters; set per_layer = false,"
+                " fix layers, or use another sampler"
+            )
+    if isinstance(space.optimizer, OptimizerChoice):
+        tables = space.optimizer.tables()
+        ranged = [
+            f"{name}.{key}"
+            for name, table in tables.items()
+            for key, value in table
+            if isinstance(value, RANGES)
+        ]
+        if len(tables) > 1 and ranged:
+            raise InputError(
+                f'sampler.type = "grid": space.optimizer.{ranged[0]} belongs to one of several'
+                " optimizers, so that not every point has it; fix it, keep one optimizer, or use"
+                " another sampler"
+            )
+    size = 1
+    for values in collect.values.values():
+        size *= len(values)
+    if size > MAX_GRID:
+        raise InputError(
+            f'sampler.type = "grid": the space has {size:,} points (at most {MAX_GRID:,});'
+            " use fewer values or another sampler"
+        )
+    return collect.values
+
+
+def grid_size(space: Space) -> int:
+    """The number of points of a grid; raises as :func:`grid_values`."""
+    size = 1
+    for values in grid_values(space).values():
+        size *= len(values)
+    return size
+
+
+class _Collect(Corner):
+    """Takes the low end of every range, and notes all values of each."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+        self.values: dict[str, list[Any]] = {}
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """The low end."""
+        self.values[name] = list(range(low, high + 1, step))
+        return low
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """The low end."""
+        if step is None and low < high:
+            raise InputError(
+                f'sampler.type = "grid": space.{name} is a real range without step; give it a'
+                " step or choices, or use another sampler"
+            )
+        count = 1 if step is None else int((high - low) / step + 1e-9) + 1
+        self.values[name] = [low + i * (step or 0.0) for i in range(count)]
+        return low
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """The first choice."""
+        self.values[name] = list(choices)
+        return choices[0]

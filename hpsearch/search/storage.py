@@ -1,0 +1,372 @@
+"""The storage of all studies: Optuna's, opened so that many processes may share it.
+
+The only file that touches Optuna's tables. It adds three things to ``RDBStorage``:
+SQLite settings that stand concurrent writers, claims that are atomic on SQLite too, and a budget
+that is checked in the same transaction in which a trial starts.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import optuna
+import psutil
+import sqlalchemy as sa
+from filelock import FileLock
+from optuna.storages import RDBStorage
+from optuna.storages._rdb import models
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.orm import Session
+
+from hpsearch.errors import Failure, InputError, UnreachableError
+
+BUDGET_KEY = "budget"
+"""Study user attribute: the budget section as a table; ``trials`` is what claims look at."""
+
+BUSY_TIMEOUT = 60.0
+"""Seconds that a writer waits for another one on SQLite before it gives up."""
+
+_NETWORK_FILESYSTEMS = {
+    "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "lustre", "nfs", "nfs4",
+    "smb3", "smbfs",
+}  # fmt: skip
+
+
+class BudgetSpentError(Exception):
+    """All places in a study's budget are taken: no trial can start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """How many trials of a study are in which state."""
+
+    complete: int = 0
+    pruned: int = 0
+    failed: int = 0
+    """Failed by their configuration: part of the budget."""
+    uncounted: int = 0
+    """Interrupted, redrawn or failed by the program: no part of the budget."""
+    running: int = 0
+    waiting: int = 0
+
+    @property
+    def counted(self) -> int:
+        """Trials that used up a place in the budget."""
+        return self.complete + self.pruned + self.failed
+
+
+class Storage(RDBStorage):
+    """Optuna's storage with atomic claims and an exact budget.
+
+    A trial starts in one of two ways, a new one or a waiting one (enqueued or tried again); in
+    both the budget is counted in the transaction that starts it, behind a write lock, so that no
+    number of workers can exceed it. Studies without the attribute ``budget`` are not limited.
+
+    Attributes:
+        owner: user attributes that every trial started through this object gets, in the same
+            transaction.
+    """
+
+    owner: Mapping[str, Any] = MappingProxyType({})
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """As RDBStorage, but exactly one of several claims of a waiting trial succeeds.
+
+        Returns:
+            False for a claim (``state`` RUNNING) that lost, or for which no place is left.
+        """
+        session = self.scoped_session()
+        # SQLite ignores SELECT ... FOR UPDATE; writing first takes its lock before the state is
+        # read. The parent works in this same thread-local session and commits both together.
+        session.execute(
+            sa.update(models.TrialModel)
+            .where(models.TrialModel.trial_id == trial_id)
+            .values(number=models.TrialModel.number)
+        )
+        if state == TrialState.RUNNING:
+            trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
+            waits = trial.state == TrialState.WAITING
+            if not waits or not self._has_place(session, int(trial.study_id)):
+                session.rollback()
+                return False
+            self._sign(session, trial_id)
+        return super().set_trial_state_values(trial_id, state, values)
+
+    def _get_prepared_new_trial(
+        self, study_id: int, template_trial: FrozenTrial | None, session: Session
+    ) -> Any:
+        """As RDBStorage, within its transaction, but a new running trial needs a place."""
+        if template_trial is not None:
+            return super()._get_prepared_new_trial(study_id, template_trial, session)
+        if not self._has_place(session, study_id):
+            raise BudgetSpentError
+        trial = super()._get_prepared_new_trial(study_id, template_trial, session)
+        self._sign(session, int(trial.trial_id))
+        return trial
+
+    def _sign(self, session: Session, trial_id: int) -> None:
+        """Write whose trial it is into the transaction that starts it: no trial runs unsigned."""
+        for key, value in self.owner.items():
+            session.add(
+                models.TrialUserAttributeModel(
+                    trial_id=trial_id, key=key, value_json=json.dumps(value)
+                )
+            )
+
+    def counts(self, study_id: int) -> Counts:
+        """Count the trials of a study by state, without reading them."""
+        with Session(self.engine) as session:
+            return _count(session, study_id)
+
+    def _has_place(self, session: Session, study_id: int) -> bool:
+        """Whether one more trial may start; the study is locked until the transaction ends."""
+        self._lock_study(session, study_id)
+        limit = _budget(session, study_id)
+        if limit is None:
+            return True
+        counts = _count(session, study_id)
+        return counts.counted + counts.running < limit
+
+    @staticmethod
+    def _lock_study(session: Session, study_id: int) -> None:
+        """Hold the write lock of SQLite, the study's row lock elsewhere."""
+        session.execute(
+            sa.update(models.StudyModel)
+            .where(models.StudyModel.study_id == study_id)
+            .values(study_name=models.StudyModel.study_name)
+        )
+
+
+def _budget(session: Session, study_id: int) -> int | None:
+    """The number of trials that a study may count, if it is limited."""
+    attribute = models.StudyUserAttributeModel
+    text = session.scalar(
+        sa.select(attribute.value_json).where(
+            attribute.study_id == study_id, attribute.key == BUDGET_KEY
+        )
+    )
+    return None if text is None else int(json.loads(text)["trials"])
+
+
+def _count(session: Session, study_id: int) -> Counts:
+    trial, attribute = models.TrialModel, models.TrialUserAttributeModel
+    rows = session.execute(
+        sa.select(trial.state, attribute.value_json, sa.func.count())
+        .outerjoin(
+            attribute,
+            sa.and_(attribute.trial_id == trial.trial_id, attribute.key == "failure"),
+        )
+        .where(trial.study_id == study_id)
+        .group_by(trial.state, attribute.value_json)
+    )
+    names = {
+        TrialState.COMPLETE: "complete",
+        TrialState.PRUNED: "pruned",
+        TrialState.RUNNING: "running",
+        TrialState.WAITING: "waiting",
+    }
+    counts = dict.fromkeys([*names.values(), "failed", "uncounted"], 0)
+    for state, failure, number in rows:
+        name = names.get(state) or ("failed" if _counts(failure) else "uncounted")
+        counts[name] += number
+    return Counts(**counts)
+
+
+def _counts(failure: str | None) -> bool:
+    """Whether a failure, as stored (JSON), uses up a place; without a class it does not."""
+    return failure is not None and Failure(json.loads(failure)).counts
+
+
+def open_storage(url: str, *, create: bool = True, force: bool = False) -> Storage:
+    """Open a storage, making it when there is none.
+
+    Args:
+        url: ``sqlite:///FILE`` or ``postgresql://user:password@host/name``.
+        create: make a missing SQLite file or schema; else a missing one is an error.
+        force: open SQLite on a network file system too.
+
+    Raises:
+        InputError: a URL that is no database URL, SQLite on a network file system, or no
+            storage there and ``create`` is off.
+        UnreachableError: no permission, a full disk, a damaged file, a server that is away.
+    """
+    parsed = _parse(url)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with readable_errors(url):
+        if parsed.get_backend_name() != "sqlite":
+            return _connect(parsed, {"pool_pre_ping": True}, create=create)
+        file = _sqlite_file(parsed, create=create, force=force)
+        storage = _connect(parsed, {"connect_args": {"timeout": BUSY_TIMEOUT}}, create=create)
+        if not file.stat().st_size:
+            raise UnreachableError(f"{file}: is empty; remove it and start again")
+        sa.event.listen(storage.engine, "connect", _set_synchronous)
+        storage.remove_session()
+        storage.engine.dispose()  # the connections that were opened without the setting
+        return storage
+
+
+def _connect(url: URL, engine_kwargs: dict[str, Any], *, create: bool) -> Storage:
+    """Build the storage; only one process at a time makes its schema.
+
+    Eight processes that make the schema at the same moment crash one another, on SQLite and on
+    PostgreSQL alike.
+    """
+    text = url.render_as_string(hide_password=False)
+    if not _has_schema(url):
+        if not create:
+            raise InputError(f"{url}: holds no studies yet; start one with hpsearch run FILE")
+        with exclusive(text):
+            return Storage(text, engine_kwargs)
+    return Storage(text, engine_kwargs, skip_table_creation=True)
+
+
+def _has_schema(url: URL) -> bool:
+    """Whether Optuna's tables are there and complete (the last thing made is their revision)."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    try:
+        with engine.connect() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return False
+            rows = connection.scalar(sa.text("SELECT count(*) FROM alembic_version"))
+            return bool(rows)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def exclusive(url: str) -> Iterator[None]:
+    """Hold off other processes on any machine while a schema or a study is set up.
+
+    Claims and reports do not come here; their transactions are enough.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        # Kept beside the data base: removing a lock file would let two processes hold it.
+        with FileLock(f"{parsed.database}.lock"):
+            yield
+        return
+    engine = sa.create_engine(parsed, poolclass=sa.NullPool)
+    try:
+        with engine.connect() as connection:
+            # Any number that all hpsearch processes share; freed when the connection ends.
+            connection.execute(sa.text("SELECT pg_advisory_lock(4870465)"))
+            yield
+    finally:
+        engine.dispose()
+
+
+def _parse(url: str) -> URL:
+    """The URL with a driver that is installed; messages about it never show a password."""
+    try:
+        parsed = make_url(url)
+    except sa.exc.ArgumentError:
+        raise InputError(
+            "--storage: is not a database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME"
+        ) from None
+    if parsed.get_backend_name() == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise InputError(
+                "--storage: SQLite in memory cannot be shared by workers; write sqlite:///FILE"
+            )
+        return parsed
+    if parsed.drivername in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def hide_password(url: str) -> str:
+    """The URL as it may be shown and stored: with *** for its password."""
+    return _parse(url).render_as_string(hide_password=True)
+
+
+def _sqlite_file(url: URL, *, create: bool, force: bool) -> Path:
+    """The data base file, its folder made, in WAL mode; refused on a network file system."""
+    file = Path(str(url.database)).absolute()
+    if not create and not file.exists():
+        raise InputError(
+            f"{file}: no study has been started here; start one with hpsearch run FILE,"
+            " or name the place with --home or --storage"
+        )
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnreachableError(
+            f"{file.parent}: cannot be made: {error.strerror}; choose another with --home"
+        ) from None
+    filesystem = network_filesystem(file.parent)
+    if filesystem is not None and not force:
+        raise InputError(
+            f"{file}: is on a network file system ({filesystem}), where SQLite loses data;"
+            " choose a local --home, use PostgreSQL (--storage), or go on with --force"
+        )
+    if create:
+        # The mode is kept in the file; it can only be set while nobody else is writing.
+        with FileLock(f"{file}.lock"), sqlite3.connect(file, timeout=BUSY_TIMEOUT) as connection:
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                connection.execute("PRAGMA journal_mode=WAL")
+    return file
+
+
+def network_filesystem(folder: Path) -> str | None:
+    """The type of the network file system that holds ``folder``, or None for a local one."""
+    folder = folder.resolve()
+    mounts = [
+        mount
+        for mount in psutil.disk_partitions(all=True)
+        if folder.is_relative_to(mount.mountpoint)
+    ]
+    kind = max(mounts, key=lambda mount: len(mount.mountpoint)).fstype if mounts else ""
+    return kind if kind in _NETWORK_FILESYSTEMS else None
+
+
+def _set_synchronous(connection: Any, _record: object) -> None:
+    """With WAL, NORMAL survives kills; a power cut may lose the last commits, never more."""
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+@contextmanager
+def readable_errors(url: str) -> Iterator[None]:
+    """Turn what a data base says into one message for the user.
+
+    Raises:
+        UnreachableError: in place of SQLAlchemy's, sqlite3's, file and Optuna's storage errors.
+    """
+    try:
+        yield
+    except optuna.exceptions.StorageInternalError as error:
+        raise UnreachableError(_message(url, error.__cause__ or error)) from error
+    except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
+        raise UnreachableError(_message(url, error)) from error
+    except RuntimeError as error:
+        if "table schema" not in str(error):
+            raise
+        raise UnreachableError(_message(url, error)) from error
+
+
+def _message(url: str, error: BaseException) -> str:
+    """One line about a storage that failed, with the cure that fits."""
+    reason = " ".join(str(getattr(error, "orig", None) or error).split())
+    cures = {
+        "not a database": "the file is damaged or no data base; restore or remove it",
+        "malformed": "the file is damaged; restore it from a copy",
+        "readonly": "check the permissions of the file and its folder",
+        "unable to open": "check the permissions of the file and its folder",
+        "Permission denied": "check the permissions of the file and its folder",
+        "full": "free some space and run the same command again",
+        "No space": "free some space and run the same command again",
+        "locked": "another program holds the file; close it and run the same command again",
+        "No module named 'psycopg": "install it: pip install 'hpsearch[postgres]'",
+    }
+    cure = next(
+        (text for word, text in cures.items() if word in reason),
+        "check that it is there and reachable, then run the same command again",
+    )
+    return f"storage {hide_password(url)}: {reason}; {cure}"

@@ -1,0 +1,196 @@
+"""Opening a study: made when it is new, gone on with or joined when it is there."""
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from hpsearch import __version__
+from hpsearch.errors import InputError
+from hpsearch.fields import closest, parse
+from hpsearch.search.pruners import make_pruner
+from hpsearch.search.samplers import grid_size, make_sampler
+from hpsearch.search.storage import BUDGET_KEY, Counts, Storage, exclusive
+from hpsearch.space import PartialConfig, params_of
+from hpsearch.study_file import BudgetSection, Grid, StudyFile, differences
+
+FILE_KEY = "study_file"
+DATASET_KEY = "dataset"
+VERSIONS_KEY = "versions"
+CREATED_KEY = "created"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenStudy:
+    """A study of the storage: Optuna's, with the study file that it was started from."""
+
+    optuna: optuna.Study
+    storage: Storage
+    file: StudyFile
+    study_id: int
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.file.name
+
+    @property
+    def budget(self) -> BudgetSection:
+        """The budget as it stands now; a ``run`` elsewhere may have raised it meanwhile."""
+        stored = self.optuna.user_attrs.get(BUDGET_KEY)
+        return self.file.budget if stored is None else BudgetSection.model_validate(stored)
+
+    def trials(self) -> list[FrozenTrial]:
+        """All trials, by number. Finished ones are read once; do not change them."""
+        return self.optuna.get_trials(deepcopy=False)
+
+    def counts(self) -> Counts:
+        """How many trials are in which state."""
+        return self.storage.counts(self.study_id)
+
+    def trial_id(self, number: int) -> int:
+        """The storage's key of trial ``number``."""
+        return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
+
+
+def open_or_create(
+    storage: Storage, file: StudyFile, dataset: Mapping[str, Any]
+) -> tuple[OpenStudy, bool]:
+    """Make the study of a study file, or go on with the one of that name.
+
+    Args:
+        storage: where studies are kept.
+        file: the study file; its budget becomes the study's.
+        dataset: the data set's facts, ``fingerprint`` among them.
+
+    Returns:
+        The study, and whether it is new.
+
+    Raises:
+        InputError: a study of that name has another space, data set, objective, training or
+            seed; the message names what changed.
+    """
+    make_sampler(file, 0)  # its options are checked before anything is written
+    with exclusive(storage.url):
+        if file.name not in optuna.get_all_study_names(storage):
+            study = optuna.create_study(
+                study_name=file.name, storage=storage, direction=file.objective.goal
+            )
+            study.set_metric_names([file.objective.metric])
+            study.set_user_attr(DATASET_KEY, dict(dataset))
+            study.set_user_attr(VERSIONS_KEY, versions())
+            study.set_user_attr(CREATED_KEY, datetime.now(UTC).isoformat(timespec="seconds"))
+            _update(study, file)
+            return load(storage, file.name), True
+        found = load(storage, file.name)
+        _check_same(found, file, dataset)
+        _update(found.optuna, file)
+    return load(storage, file.name), False
+
+
+def _update(study: optuna.Study, file: StudyFile) -> None:
+    """Write down what may change from run to run, and enqueue what is new in ``[[enqueue]]``."""
+    budget = file.budget
+    if isinstance(file.sampler, Grid):
+        most = grid_size(file.space) + len(file.enqueue)
+        budget = budget.model_copy(update={"trials": min(budget.trials, most)})
+    study.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
+    study.set_user_attr(FILE_KEY, file.model_dump(mode="json"))
+    for partial in file.enqueue:
+        params = params_of(file.space, partial)
+        if params:
+            study.enqueue_trial(params, skip_if_exists=True)
+
+
+def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:
+    """Refuse to go on with a study that would compare unlike with unlike."""
+    changed = differences(found.file, file)
+    stored = found.optuna.user_attrs.get(DATASET_KEY, {})
+    if stored.get("fingerprint") != dataset.get("fingerprint"):
+        changed.append(
+            f"the data itself (fingerprint {str(stored.get('fingerprint'))[:12]} ->"
+            f" {str(dataset.get('fingerprint'))[:12]})"
+        )
+    if changed:
+        lines = "".join(f"\n  {line}" for line in changed)
+        raise InputError(
+            f"study {file.name} was started with something else:{lines}\n"
+            "give the study file another name, undo the change, or remove the old study with"
+            f" hpsearch delete {file.name}"
+        )
+
+
+def load(storage: Storage, name: str) -> OpenStudy:
+    """The study ``name`` of a storage.
+
+    Raises:
+        InputError: there is none, or it was not made by hpsearch.
+    """
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        names = optuna.get_all_study_names(storage)
+        known = closest(name, names) if names else "there are no studies yet"
+        raise InputError(f"study {name}: not found; {known}") from None
+    stored = study.user_attrs.get(FILE_KEY)
+    if stored is None:
+        raise InputError(f"study {name}: was not made by hpsearch; open it with Optuna itself")
+    file = parse(StudyFile, stored, f"study {name}")
+    study.pruner = make_pruner(file)
+    study.sampler = make_sampler(file, 0)
+    return OpenStudy(
+        optuna=study,
+        storage=storage,
+        file=file,
+        study_id=storage.get_study_id_from_name(name),
+    )
+
+
+def load_all(storage: Storage) -> list[OpenStudy]:
+    """All studies that hpsearch made, by name."""
+    summaries = optuna.get_all_study_summaries(storage, include_best_trial=False)
+    names = [s.study_name for s in summaries if FILE_KEY in s.user_attrs]
+    return [load(storage, name) for name in sorted(names)]
+
+
+def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> bool:
+    """Put a configuration in front of the queue, also while the study runs.
+
+    Args:
+        study: the study.
+        partial: some or all fields of a configuration; those left out are sampled.
+        where: what it was read from, for the message.
+
+    Returns:
+        False where the same configuration is there already.
+
+    Raises:
+        InputError: a value that the space cannot yield, or nothing to enqueue.
+    """
+    try:
+        params = params_of(study.file.space, partial)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
+    if not params:
+        raise InputError(f"{where}: names no value that the space leaves open; add some")
+    with exclusive(study.storage.url):
+        before = len(study.trials())
+        study.optuna.enqueue_trial(params, skip_if_exists=True)
+        return len(study.trials()) > before
+
+
+def delete(study: OpenStudy) -> None:
+    """Remove a study with all its trials from the storage (its files are removed elsewhere)."""
+    optuna.delete_study(study_name=study.name, storage=study.storage)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on, read without importing any of it."""
+    names = ("keras", "numpy", "optuna", "scikit-learn", "tensorflow")
+    found = {name: importlib.metadata.version(name) for name in names}
+    return {"hpsearch": __version__, "python": platform.python_version(), **found}

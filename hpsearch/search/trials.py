@@ -1,0 +1,122 @@
+"""Trials as plain values: the rows that commands print, and the best of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from hpsearch.config import TrialConfig, flat
+from hpsearch.errors import InputError, NoTrialError
+from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy
+from hpsearch.space import config_of
+
+STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+_ATTRIBUTES = (
+    "parameters", "epochs", "best_epoch", "seconds", "train_accuracy", "gap", "worker", "failure",
+)  # fmt: skip
+
+
+def config(study: OpenStudy, trial: FrozenTrial) -> TrialConfig | None:
+    """The configuration of a trial; None while some of its parameters are not drawn."""
+    params = trial.params or trial.system_attrs.get("fixed_params", {})
+    return config_of(study.file.space, params)
+
+
+def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
+    """One trial as ``trials --json`` prints it."""
+    resolved = config(study, trial)
+    row: dict[str, Any] = {
+        "number": trial.number,
+        "state": STATES[trial.state],
+        "values": trial.values,
+        "config": flat(resolved) if resolved else dict(trial.params),
+    }
+    row |= {key: trial.user_attrs.get(key) for key in _ATTRIBUTES}
+    if trial.state == TrialState.RUNNING and trial.intermediate_values:
+        row["epochs"] = trial.last_step
+    return row
+
+
+def best(study: OpenStudy) -> FrozenTrial:
+    """The complete trial with the best value; of equals the first.
+
+    Raises:
+        NoTrialError: no trial has completed.
+    """
+    try:
+        return study.optuna.best_trial
+    except ValueError:
+        counts = study.counts()
+        raise NoTrialError(
+            f"study {study.name}: no trial completed yet ({counts.running} running,"
+            f" {counts.pruned} pruned, {counts.failed} failed); run it, or look at"
+            f" hpsearch trials {study.name}"
+        ) from None
+
+
+def find(study: OpenStudy, number: int) -> FrozenTrial:
+    """The trial ``number``.
+
+    Raises:
+        InputError: there is none.
+    """
+    trials = study.trials()
+    if not 0 <= number < len(trials):
+        raise InputError(
+            f"study {study.name}: has no trial {number}; it has {len(trials)},"
+            f" see hpsearch trials {study.name}"
+        )
+    return trials[number]
+
+
+def best_row(study: OpenStudy) -> dict[str, Any]:
+    """The best trial as ``best --json`` prints it; raises as :func:`best`."""
+    values = row(study, best(study))
+    keys = ("number", "values", "config", "parameters", "best_epoch", "train_accuracy", "gap")
+    return {"study": study.name, **{key: values[key] for key in keys}}
+
+
+def summary(study: OpenStudy) -> dict[str, Any]:
+    """One study as ``ls --json`` prints it: name, best, and counts by state."""
+    counts = study.counts()
+    metric = study.file.objective.metric
+    best_value = study.optuna.best_value if counts.complete else None
+    return {
+        "name": study.name,
+        "best": best_value,
+        "metric": metric,
+        "trials": study.budget.trials,
+        "complete": counts.complete,
+        "pruned": counts.pruned,
+        "failed": counts.failed + counts.uncounted,
+        "running": counts.running,
+        "waiting": counts.waiting,
+        "counted": counts.counted,
+    }
+
+
+def details(study: OpenStudy) -> dict[str, Any]:
+    """One study as ``show --json`` prints it."""
+    attrs: Mapping[str, Any] = study.optuna.user_attrs
+    trials = study.trials()
+    workers = sorted(
+        {
+            str(t.user_attrs["worker"])
+            for t in trials
+            if t.state == TrialState.RUNNING and "worker" in t.user_attrs
+        }
+    )
+    return {
+        **summary(study),
+        "budget": study.budget.model_dump(mode="json"),
+        "dataset": attrs.get(DATASET_KEY),
+        "workers": workers,
+        "provenance": {"created": attrs.get("created"), "versions": attrs.get(VERSIONS_KEY)},
+        "study_file": study.file.model_dump(mode="json"),
+    }
