@@ -96,7 +96,7 @@ def per_layer(value: object, layers: int, key: str) -> tuple[Any, ...]:
         return (value,) * layers
     if len(value) != layers:
         raise ValueError(
-            f"{key} = {show(list(value))} has {len(value)} values for layers = {layers};"
+            f"{key} = {show(list(value))} is a list of {len(value)}, but layers = {layers};"
             " write one value for all layers, or one for each"
         )
     return tuple(value)
@@ -131,6 +131,9 @@ class TrialConfig(Section):
         """Write ``units`` and ``dropout`` as one value for each layer."""
         if not isinstance(data, dict):
             return data
+        for key, value in data.items():
+            if isinstance(value, dict) and key != "optimizer":
+                raise ValueError(f"{key} = {show(value)} is a table; write a plain value")
         layers = data.get("layers", 2)
         if isinstance(layers, bool) or not isinstance(layers, int) or not 1 <= layers <= 64:
             return data  # the field itself says what is wrong

@@ -26,7 +26,9 @@ Seed = Annotated[int, Strict(), Field(ge=0, lt=2**31)]
 Positive = Annotated[int, Strict(), Field(ge=1)]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
+_LONGEST = 100 * 365 * 24 * 3600
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def check_name(name: str) -> str:
@@ -50,9 +52,11 @@ def parse_duration(value: object) -> object:
         if not value or match is None:
             raise ValueError('is not a duration; write "2h", "1h30m", "90s" or a number of seconds')
         hours, minutes, seconds = (int(part or 0) for part in match.groups())
-        value = float(hours * 3600 + minutes * 60 + seconds)
+        value = hours * 3600 + minutes * 60 + seconds
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise ValueError('is not a duration above 0; write "2h", "90s" or a number of seconds')
+    if value > _LONGEST:
+        raise ValueError("is not a duration below 100 years; leave it out for no limit")
     return float(value)
 
 
@@ -135,8 +139,11 @@ def show(value: object) -> str:
     """A value as a user would have written it (TOML and JSON spell these alike), cut at 80."""
     try:
         text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):
+    except TypeError:  # dates and times, which TOML and YAML know
         text = str(value)
+    except ValueError:  # a value that holds itself, or a number of thousands of digits
+        text = "(too large to show)"
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -147,81 +154,132 @@ def closest(word: str, known: list[str]) -> str:
     return f"{hint}known: {', '.join(sorted(known))}"
 
 
-_CURES = {
-    "int_type": "write a whole number",
-    "int_from_float": "write a whole number",
-    "float_type": "write a number",
-    "bool_type": "write true or false",
-    "string_type": "write a text in quotes",
-    "tuple_type": "write a list in square brackets",
-    "list_type": "write a list in square brackets",
-    "dict_type": "write a table",
-    "model_type": "write a table",
-    "model_attributes_type": "write a table",
-    "finite_number": "write a finite number",
-    "too_short": "write at least one entry",
-    "string_too_short": "write a text that is not empty",
+_TYPES = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a text in quotes",
+    "tuple_type": "a list in square brackets",
+    "model_type": "a table",
 }
+_SIZES = {
+    "finite_number": "is not finite; write a finite number",
+    "too_short": "is empty; write at least one entry",
+    "string_too_short": "is empty; write a text",
+    "string_unicode": "is not valid Unicode; write a text without lone surrogates",
+    "recursion_loop": "holds itself; write it out",
+}
+_BOUNDS = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
 
 
 def _explain(problem: Any, model: type[BaseModel]) -> str:
-    """One pydantic problem as "key = value: what is wrong; the cure"."""
+    """One pydantic problem as "key = value is wrong so; the cure"."""
+    location: tuple[Any, ...] = problem["loc"]
     # Tags of our unions are written <so>: they are not keys of the file.
-    path = [part for part in problem["loc"] if not str(part).startswith("<")]
+    path = [part for part in location if not str(part).startswith("<")]
     key = _key(path)
     kind: str = problem["type"]
     context: dict[str, Any] = problem.get("ctx", {})
     given = f"{key} = {show(problem['input'])}"
     if kind == "extra_forbidden":
-        return f"{key}: unknown key; {closest(str(path[-1]), _siblings(model, problem['loc']))}"
+        return f"{key}: unknown key; {_explain_unknown(path, location, model)}"
     if kind == "missing":
         return f"{key}: missing; add it"
     if kind == "value_error":
+        # Our own checks: of one value "is not ...", of a table with the keys that do not fit.
         text = str(context["error"])
-        return f"{key}: {text}" if isinstance(problem["input"], dict) else f"{given} {text}"
-    if kind in ("literal_error", "enum"):
+        return f"{given} {text}" if text.startswith("is ") else f"{key}: {text}".removeprefix(": ")
+    if kind == "literal_error":
         choices = re.findall(r"'([^']*)'", context["expected"])
-        return f"{given} is not one of the choices; {closest(str(problem['input']), choices)}"
+        number = ", or a number" if "<text>" in location else ""
+        advice = closest(str(problem["input"]), choices)
+        return f"{given} is not one of the choices; {advice}{number}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return _explain_tag(key, problem["input"], context)
-    if kind in _CURES:
-        return f"{given} has the wrong type or value; {_CURES[kind]}"
-    bounds = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-    for bound, words in bounds.items():
+        return _explain_tag(key, problem["input"], context, _kinds(model, location))
+    if kind in _TYPES:
+        return f"{given} {_explain_type(kind, problem['input'], key, location)}"
+    if kind in _SIZES:
+        return f"{given} {_SIZES[kind]}"
+    for bound, words in _BOUNDS.items():
         if bound in context:
             return f"{given} is out of range; write a value {words} {context[bound]}"
     return f"{given}: {problem['msg']}"
 
 
-def _explain_tag(key: str, given: object, context: dict[str, Any]) -> str:
-    """A table whose ``type`` is missing or unknown, or a value where only tables fit."""
-    expected = re.findall(r"'<?([^'<>]*)>?'", context.get("expected_tags", ""))
-    kinds = [tag for tag in expected if tag not in ("value", "list", "choice", "fixed")]
-    if isinstance(given, Mapping) and "type" in given:
-        return f"{key}.type = {show(given['type'])} does not fit here; " + closest(
-            str(given["type"]), kinds
+def _explain_unknown(path: list[Any], location: tuple[Any, ...], model: type[BaseModel]) -> str:
+    """What may have been meant by an unknown key."""
+    word = str(path[-1])
+    if len(path) > 1 and word in model.model_fields:
+        return (
+            f"{word} is no part of {_key(path[:-1])}: move it to the top, above the first [table]"
         )
+    return closest(word, _siblings(model, location))
+
+
+def _explain_type(kind: str, given: object, key: str, location: tuple[Any, ...]) -> str:
+    """A value of the wrong type."""
+    if isinstance(given, Mapping) and "type" in given:
+        return f"is a range, but only a plain value fits here; write {_TYPES[kind]}"
+    if isinstance(given, Mapping) and kind == "tuple_type":
+        return f"is one table, but there may be several; write [[{key}]] with two brackets"
+    off = "false or " if "<on>" in location else ""
+    table = f": [{key}] or {{ ... }}" if kind == "model_type" else ""
+    return f"has the wrong type; write {off}{_TYPES[kind]}{table}"
+
+
+def _explain_tag(key: str, given: object, context: dict[str, Any], kinds: list[str]) -> str:
+    """A table whose ``type`` is missing or unknown, or a value where only tables fit."""
+    if isinstance(given, Mapping) and not kinds:
+        return f"{key} = {show(given)} is a range, but only a plain value fits here"
+    if isinstance(given, Mapping) and "type" in given:
+        kind = given["type"]
+        return f"{key}.type = {show(kind)} does not fit here; {closest(str(kind), kinds)}"
     if isinstance(given, Mapping):
-        advice = f" (one of: {', '.join(kinds)})" if kinds else ""
-        return f'{key}: a range needs its type; add type = "..."{advice}'
-    return f"{key} = {show(given)} has the wrong type; write a table with a type"
+        return f"{key}: the table has no type; add type = {' or '.join(map(show, kinds))}"
+    plain = "one plain value or " if "<value>" in context.get("expected_tags", "") else ""
+    kind = "categorical" if "categorical" in kinds and isinstance(given, list) else kinds[0]
+    rest = f"choices = {show(given)}" if kind == "categorical" else "..."
+    example = f"{{ type = {show(kind)}, {rest} }}"
+    return f"{key} = {show(given)} has the wrong type; write {plain}a table: {example}"
 
 
 def _key(path: list[Any]) -> str:
     """("space", "units", "choices", 2) as space.units.choices[2]."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        word = part if _BARE_KEY.fullmatch(str(part)) else show(part)
+        text += f"[{part}]" if isinstance(part, int) else f".{word}"
     return text.lstrip(".")
+
+
+def _nodes(model: type[BaseModel], location: Sequence[Any]) -> list[dict[str, Any]]:
+    """The JSON-schema nodes at the place of a problem."""
+    schema = model.model_json_schema()
+    nodes = _branches(schema, schema)
+    for part in location:
+        nodes = [child for node in nodes for child in _children(schema, node, part)]
+    return nodes
 
 
 def _siblings(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     """The keys that are known where an unknown one was found."""
-    schema = model.model_json_schema()
-    nodes = _branches(schema, schema)
-    for part in location[:-1]:
-        nodes = [child for node in nodes for child in _children(schema, node, part)]
-    return sorted({key for node in nodes for key in node.get("properties", {})})
+    return sorted({key for node in _nodes(model, location[:-1]) for key in _keys(node)})
+
+
+def _kinds(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """The values of ``type`` that the tables at a place may have."""
+    return [kind for node in _nodes(model, location) if (kind := _kind(node)) is not None]
+
+
+def _keys(node: dict[str, Any]) -> dict[str, Any]:
+    keys: dict[str, Any] = node.get("properties", {})
+    return keys
+
+
+def _kind(node: dict[str, Any]) -> str | None:
+    kind: str | None = _keys(node).get("type", {}).get("const")
+    return kind
 
 
 def _branches(schema: dict[str, Any], node: dict[str, Any]) -> list[dict[str, Any]]:
@@ -237,8 +295,9 @@ def _children(schema: dict[str, Any], node: dict[str, Any], part: Any) -> list[d
     if isinstance(part, int):
         return _branches(schema, node["items"]) if "items" in node else []
     if not part.startswith("<"):
-        properties = node.get("properties", {})
-        return _branches(schema, properties[part]) if part in properties else []
+        return _branches(schema, _keys(node)[part]) if part in _keys(node) else []
     # A union is flat by now: its tag keeps the members of that type, or those without any.
-    kind = node.get("properties", {}).get("type", {}).get("const")
-    return [node] if kind in (None, part.strip("<>")) or part == "<fixed>" else []
+    kind = _kind(node)
+    if part == "<fixed>":
+        return [node] if kind is not None else []
+    return [node] if kind in (None, part.strip("<>")) else []

@@ -1,6 +1,7 @@
 """The kinds of range that a field of the space can be: whole numbers, real numbers, choices."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field, Strict, Tag, model_validator
@@ -60,10 +61,18 @@ class _Numeric(Section, Generic[N]):
             raise ValueError(f"low = {low} is above high = {high}; swap them or widen the range")
         if self.log and low <= 0:
             raise ValueError(f"low = {low} with log = true; a logarithmic range starts above 0")
-        if self.log and step not in (None, 1):
+        if step is None:
+            return self
+        if self.log and step != type(self).model_fields["step"].default:
             raise ValueError(f"step = {step} with log = true; leave one of them out")
-        if step is not None and low < high and step > high - low:
-            raise ValueError(f"step = {step} is larger than high - low; make it smaller")
+        # Decimal numbers as they are written: 0.5 is five steps of 0.1, though not in binary.
+        first, last, width = (Decimal(str(number)) for number in (low, high, step))
+        if first + (last - first) // width * width != last:
+            reach = type(high)(first + (last - first) // width * width)
+            raise ValueError(
+                f"step = {step} from low = {low} does not meet high = {high};"
+                f" write high = {reach} or another step"
+            )
         return self
 
 

@@ -1,7 +1,10 @@
 """Recipe: everything that training needs and nothing about the search; read and written here."""
 
+import functools
 import json
+import re
 import tomllib
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +24,7 @@ from hpsearch.fields import (
     Seed,
     closest,
     parse,
+    show,
 )
 
 Source = Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "npz", "image_folder"]
@@ -150,29 +154,68 @@ def read_file(path: Path) -> dict[str, Any]:
         UnreachableError: the file cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, IsADirectoryError):
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a byte order mark first
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise InputError(f"{path}: no such file; check the name") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
-        raise UnreachableError(f"{path}: {error.strerror}; check its permissions") from None
+        reason = f"cannot be read: {error.strerror}"
+        raise UnreachableError(f"{path}: {reason}; check its name and permissions") from None
     try:
         data = _reader(path)(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path}: is not valid {path.suffix[1:]}: {reason}") from None
+        kind = path.suffix[1:].upper()
+        hint = " (a text needs quotes)" if "Invalid value" in reason else ""
+        raise InputError(f"{path}: is not valid {kind}: {reason}; correct it{hint}") from None
     if not isinstance(data, dict):
         raise InputError(f"{path}: holds no table; write key = value lines")
     return data
 
 
+class _YamlReader(yaml.SafeLoader):
+    """YAML as version 1.2 reads numbers: 1e-3 is one, which PyYAML takes for a text."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """A table; a key that stands twice is an error, as in TOML."""
+        _once([(key.value, None) for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
+        return super().construct_mapping(node, deep)
+
+
+class _YamlWriter(yaml.SafeDumper):
+    """Puts quotes around a text that :class:`_YamlReader` would take for a number."""
+
+
+_EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+")
+for _kind in (_YamlReader, _YamlWriter):
+    _kind.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
+
+
+def _read_yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_YamlReader)  # noqa: S506 (reads no more than SafeLoader)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The table of some keys and values.
+
+    Raises:
+        ValueError: a key stands twice.
+    """
+    table: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in table:
+            raise ValueError(f"{show(key)} stands twice")
+        table[key] = value
+    return table
+
+
 def _reader(path: Path) -> Any:
     readers = {
         ".toml": tomllib.loads,
-        ".json": json.loads,
-        ".yaml": yaml.safe_load,
-        ".yml": yaml.safe_load,
+        ".json": functools.partial(json.loads, object_pairs_hook=_once),
+        ".yaml": _read_yaml,
+        ".yml": _read_yaml,
     }
     if path.suffix not in readers:
         raise InputError(f"{path}: unknown ending; {closest(path.suffix, list(readers))}")
@@ -207,7 +250,7 @@ def dump(recipe: Recipe, ending: str) -> str:
     if ending == ".json":
         return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     if ending in (".yaml", ".yml"):
-        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+        return yaml.dump(data, Dumper=_YamlWriter, sort_keys=False, allow_unicode=True)
     raise InputError(f"cannot export to {ending!r}; use a name ending in .toml, .json or .yaml")
 
 
@@ -227,21 +270,34 @@ def parse_recipe(data: dict[str, Any], where: Path) -> Recipe:
         InputError: a key or value that does not fit.
     """
     recipe = parse(Recipe, data, str(where))
-    return recipe.model_copy(update={"dataset": resolve_path(recipe.dataset, where)})
+    dataset = resolve_path(recipe.dataset, where.parent, str(where))
+    return recipe.model_copy(update={"dataset": dataset})
 
 
-def resolve_path(dataset: DatasetSection, file: Path) -> DatasetSection:
+def resolve_path(dataset: DatasetSection, folder: Path, where: str) -> DatasetSection:
     """The section with an absolute ``path``, which must exist.
+
+    Args:
+        dataset: the section.
+        folder: what a relative path is relative to.
+        where: what the section comes from (a file name), for the message.
 
     Raises:
         InputError: there is nothing at the path.
+        UnreachableError: one of its folders may not be looked into.
     """
     if dataset.path is None:
         return dataset
-    path = (file.parent / Path(dataset.path).expanduser()).resolve()
-    if not path.exists():
-        raise InputError(
-            f'{file}: dataset.path = "{dataset.path}" is not there (looked for {path});'
-            " correct it, or give it with --set dataset.path=..."
-        )
-    return dataset.model_copy(update={"path": str(path)})
+    given = f"{where}: dataset.path = {show(dataset.path)}"
+    cure = "correct it, or give it with --set dataset.path=..."
+    try:
+        path = (folder / Path(dataset.path).expanduser()).absolute()
+        path.stat()
+    except PermissionError:
+        raise UnreachableError(f"{given} may not be read; check its permissions") from None
+    except FileNotFoundError as error:
+        raise InputError(f"{given} is not there (looked for {error.filename}); {cure}") from None
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~ of an unknown user
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{given} is not there ({reason}); {cure}") from None
+    return dataset.model_copy(update={"path": str(path.resolve())})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Tag, field_serializer, model_validator
 
 from hpsearch.config import (
     L2,
@@ -94,6 +94,27 @@ class OptimizerChoice(Section):
         return {name: getattr(self, name) for name in OPTIMIZERS if getattr(self, name) is not None}
 
 
+def _one_kind(value: Any) -> Any:
+    """Say what is meant where an optimizer is neither fixed nor searched, or both."""
+    if isinstance(value, str) and value in OPTIMIZERS:
+        raise ValueError(f"is no table; write {{ type = {show(value)} }}")
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("type")
+    if kind is None and set(value) & {"learning_rate", "momentum", "weight_decay"}:
+        raise ValueError(
+            'has no type; write { type = "adam", ... } for one fixed optimizer,'
+            " or adam = { ... } to search its settings"
+        )
+    for key, setting in value.items():
+        if kind in OPTIMIZERS and isinstance(setting, dict):
+            raise ValueError(
+                f"type = {show(kind)} fixes the optimizer, but {key} = {show(setting)} does not;"
+                f" to search its settings write {kind} = {{ ... }} without a type"
+            )
+    return value
+
+
 def _optimizer_tag(value: Any) -> str:
     """A table with a type is one fixed optimizer; without, a table of tables."""
     fixed = "type" in value if isinstance(value, dict) else hasattr(value, "type")
@@ -115,6 +136,7 @@ class Space(Section):
     optimizer: Annotated[
         Annotated[Optimizer, Tag("<fixed>")] | Annotated[OptimizerChoice, Tag("<choice>")],
         Discriminator(_optimizer_tag),
+        BeforeValidator(_one_kind),
     ] = Adam()
 
     @model_validator(mode="after")
@@ -269,6 +291,13 @@ class PartialConfig(Section):
     lr_schedule: LRSchedule | None = None
     optimizer: Optimizer | None = None
 
+    @field_serializer("optimizer")
+    def _as_written(self, optimizer: Any) -> Any:
+        """Only the settings that were written down: those left out stay open."""
+        if optimizer is None:
+            return None
+        return {"type": optimizer.type, **optimizer.model_dump(exclude_unset=True)}
+
 
 def params_of(space: Space, partial: PartialConfig) -> dict[str, Any]:
     """The parameters, as Optuna names them, that a partial configuration fixes.
@@ -298,25 +327,36 @@ def _enqueued_layers(space: Space, partial: PartialConfig) -> int | None:
     """The number of layers that a partial configuration names, if only by a list's length."""
     if partial.layers is not None:
         return partial.layers
+    if isinstance(space.layers, int):
+        return space.layers
     for value in (partial.units, partial.dropout):
         if isinstance(value, tuple):
             return len(value)
-    return space.layers if isinstance(space.layers, int) else None
+    return None
 
 
-def _settle(field: Any, name: str, value: Any, params: dict[str, Any]) -> None:
-    """Record ``value`` for a range; hold it against a fixed value."""
+def _settle(
+    field: Any, name: str, value: Any, params: dict[str, Any], key: str | None = None
+) -> None:
+    """Record ``value`` for a range as ``name``; hold it against a fixed value.
+
+    Args:
+        field: the field of the space.
+        name: the parameter, as Optuna names it.
+        value: what was enqueued.
+        params: takes the value.
+        key: where the value was written, for the message; None: at ``name``.
+    """
+    given = f"{key or name} = {show(value)}"
     if isinstance(field, RANGES):
         if not field.contains(value):
             raise ValueError(
-                f"{name} = {show(value)} is not in the space ({extent(field)});"
-                " change it or widen the range"
+                f"{given} is not in the space ({extent(field)}); change it or widen the range"
             )
         params[name] = value
     elif field != value:
         raise ValueError(
-            f"{name} = {show(value)} but the space fixes it to {show(field)};"
-            " change it or make the space a range"
+            f"{given}, but the space fixes it to {show(field)}; change it or make the space a range"
         )
 
 
@@ -324,7 +364,7 @@ def _settle_layers(field: Any, name: str, values: tuple[Any, ...], params: dict[
     """Record one value for each layer, or the one that all layers share."""
     if getattr(field, "per_layer", False):
         for layer, value in enumerate(values):
-            _settle(field, f"{name}_{layer}", value, params)
+            _settle(field, f"{name}_{layer}", value, params, f"{name}[{layer}]")
     elif isinstance(field, tuple):
         _settle(field, name, values, params)
     elif len(set(values)) > 1:
@@ -346,7 +386,7 @@ def _settle_optimizer(choice: Any, wanted: Any, params: dict[str, Any]) -> None:
     tables = choice.tables()
     if wanted.type not in tables:
         raise ValueError(
-            f"optimizer = {show(wanted.type)} is not in the space (one of"
+            f"optimizer.type = {show(wanted.type)} is not in the space (one of"
             f" {', '.join(tables)}); choose one of them or add a table for it"
         )
     params["optimizer"] = wanted.type
@@ -354,4 +394,5 @@ def _settle_optimizer(choice: Any, wanted: Any, params: dict[str, Any]) -> None:
     for key in sorted(written):
         field = getattr(tables[wanted.type], key)
         field = getattr(default, key) if field is None else field
-        _settle(field, f"{wanted.type}.{key}", getattr(wanted, key), params)
+        value = getattr(wanted, key)
+        _settle(field, f"{wanted.type}.{key}", value, params, f"optimizer.{key}")

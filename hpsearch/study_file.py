@@ -226,23 +226,16 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
 
 def from_table(data: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> StudyFile:
     """Check the table of a study file that was read from ``path``."""
-    written = _dataset_path(data)
-    for override in overrides:
-        apply_override(data, override)
+    typed = {apply_override(data, override) for override in overrides}
     study = parse(StudyFile, data, str(path))
     # A path in the file is relative to the file; one on the command line to where it is typed.
-    folder = path.parent if _dataset_path(data) is written else Path.cwd()
+    folder = Path.cwd() if typed & {"dataset", "dataset.path"} else path.parent
     dataset = resolve_path(study.dataset, folder, str(path))
     return study.model_copy(update={"dataset": dataset})
 
 
-def _dataset_path(data: dict[str, Any]) -> Any:
-    dataset = data.get("dataset")
-    return dataset.get("path") if isinstance(dataset, dict) else None
-
-
-def apply_override(data: dict[str, Any], override: str) -> None:
-    """Set one dotted key of a table in place, as ``--set key=value`` asks.
+def apply_override(data: dict[str, Any], override: str) -> str:
+    """Set one dotted key of a table in place, as ``--set key=value`` asks; returns the key.
 
     Raises:
         InputError: no "=", an empty key, or a key below something that is not a table.
@@ -257,6 +250,7 @@ def apply_override(data: dict[str, Any], override: str) -> None:
         if not isinstance(data, dict):
             raise InputError(f"--set {override}: {part} is not a table; set {part} itself")
     data[last] = _toml_value(text.strip())
+    return ".".join(parts)
 
 
 def _toml_value(text: str) -> Any:
@@ -269,7 +263,7 @@ def _toml_value(text: str) -> Any:
 
 
 def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> DatasetSection:
-    """The study's data section, with ``--set dataset.path=...`` for a machine that has it elsewhere.
+    """The study's data section, with ``--set dataset.path=...`` where a machine has it elsewhere.
 
     Raises:
         InputError: another key than ``dataset.path``, or nothing at the path.
@@ -283,7 +277,7 @@ def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> Dataset
                 " dataset.path=PATH can be given"
             )
         section = section.model_copy(update={"path": value.strip()})
-    return resolve_path(section, Path.cwd() / "--set")
+    return resolve_path(section, Path.cwd(), f"study {study.name}")
 
 
 def differences(stored: StudyFile, given: StudyFile) -> list[str]:
