@@ -31,6 +31,10 @@ class Home:
         """``--storage``, else ``HPSEARCH_STORAGE``, else the SQLite file of this home."""
         return option or os.environ.get("HPSEARCH_STORAGE") or f"sqlite:///{self.database}"
 
+    def trained(self, name: str, seed: int) -> Path:
+        """Folder of a recipe that ``hpsearch train`` trained with a seed."""
+        return self.root / "trained" / f"{name}-seed{seed}"
+
     def study_logs(self, study: str) -> Path:
         """Folder of a study's worker logs."""
         return self.root / "logs" / study

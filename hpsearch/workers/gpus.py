@@ -137,9 +137,8 @@ def make_slots(
         devices: list[Gpu | None] = [gpus[i % len(gpus)] for i in range(min(total, most))]
         return [Slot(index=i, gpu=gpu, threads=None) for i, gpu in enumerate(devices)]
     cores = available_cores()
-    if count == "auto":
-        room = int(psutil.virtual_memory().available // WORKER_MEMORY)
-        count = max(1, min(cores, room))
-    total = max(1, min(count, most))
+    room = int(psutil.virtual_memory().available // WORKER_MEMORY)
+    wanted = max(1, min(cores, room)) if count == "auto" else count
+    total = max(1, min(wanted, most))
     threads = max(1, cores // total)
     return [Slot(index=i, gpu=None, threads=threads) for i in range(total)]

@@ -55,8 +55,9 @@ class Stopper:
     @property
     def exit_code(self) -> int:
         """130 after SIGINT, 143 after SIGTERM, else 0."""
-        codes = {None: EXIT_OK, signal.SIGINT: EXIT_SIGINT, signal.SIGTERM: EXIT_SIGTERM}
-        return codes[self.signal]
+        if self.signal is None:
+            return EXIT_OK
+        return EXIT_SIGINT if self.signal == signal.SIGINT else EXIT_SIGTERM
 
 
 def work(
@@ -108,8 +109,9 @@ def work(
 
 
 def _keras_trainer() -> Trainer:
-    from hpsearch.training import devices
-    from hpsearch.training.train import train
+    # Imported late: TensorFlow takes seconds, and the environment must be right by then.
+    from hpsearch.training import devices  # noqa: PLC0415
+    from hpsearch.training.train import train  # noqa: PLC0415
 
     threads = os.environ.get("HPSEARCH_THREADS")
     devices.set_up(int(threads) if threads else None)

@@ -1,0 +1,159 @@
+"""What the commands share: options, opening a study, progress and output."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hpsearch.home import Home
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hpsearch.search.storage import Storage
+    from hpsearch.search.study import OpenStudy
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="Data home [env: HPSEARCH_HOME; default: ./hpsearch-data]."),
+]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage", help="Storage URL [env: HPSEARCH_STORAGE; default: SQLite in the home]."
+    ),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Open SQLite on a network file system too.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the file (repeatable)."),
+]
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Study file (.toml).")]
+
+
+@contextmanager
+def opened_storage(
+    home: Home, url: str | None, *, create: bool = False, force: bool = False
+) -> "Iterator[Storage]":
+    """The storage; whatever a data base says within the block becomes one message."""
+    from hpsearch.search.storage import open_storage, readable_errors
+
+    address = home.storage_url(url)
+    with readable_errors(address):
+        yield open_storage(address, create=create, force=force)
+
+
+@contextmanager
+def opened_study(name: str, home: Path | None, url: str | None) -> "Iterator[OpenStudy]":
+    """The study ``name``, for a command that looks at it."""
+    from hpsearch.search.study import load
+
+    with opened_storage(Home.find(home), url) as storage:
+        yield load(storage, name)
+
+
+def print_json(value: Any) -> None:
+    """Write a result as JSON to standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def say(text: str) -> None:
+    """A plain line on standard error: progress and advice, never a result."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def stdout() -> "Console":
+    """Where results are printed for a reader."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def stderr() -> "Console":
+    """Where progress is shown."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+    """Print a table whose numbers (all columns but the first) stand right."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    stdout().print(table)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Yields ``report(what, done, total)``: a bar on a terminal, a line every 5 s elsewhere."""
+    if not sys.stderr.isatty():
+        yield _plain_progress()
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    )  # fmt: skip
+    with Progress(*columns, console=stderr(), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield report
+
+
+def _plain_progress() -> Callable[[str, int, int], None]:
+    last: dict[str, float] = {}
+
+    def report(what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if what not in last or now - last[what] >= 5 or (done == total and total > 0):
+            last[what] = now
+            say(f"{what}: {done} of {total}" if total else what)
+
+    return report
+
+
+def duration(seconds: float) -> str:
+    """A time span for a reader: "8.4 s", "3 min 05 s", "2 h 07 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def size(count: float) -> str:
+    """A number of bytes for a reader: "3.1 MB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

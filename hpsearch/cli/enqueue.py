@@ -1,0 +1,44 @@
+"""``hpsearch enqueue``: adds a configuration to a study, also while it runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study
+
+
+def enqueue(
+    study: StudyArgument,
+    config: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONFIG", help="Fields of a configuration, or a recipe (.toml .json .yaml)."
+        ),
+    ],
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Put a configuration at the front of a study's queue; fields left out are sampled."""
+    from hpsearch.fields import parse
+    from hpsearch.recipe import read_file
+    from hpsearch.search.study import enqueue as put
+    from hpsearch.space import PartialConfig
+
+    data = read_file(config)
+    if isinstance(data.get("config"), dict):
+        data = data["config"]  # a recipe
+    partial = parse(PartialConfig, data, str(config))
+    with opened_study(study, home, storage) as found:
+        added = put(found, partial, str(config))
+        spent = found.counts().counted >= found.budget.trials
+        total = found.budget.trials
+    if not added:
+        typer.echo(f"{study} has this configuration already: nothing added.")
+    elif spent:
+        typer.echo(
+            f"Added. The budget of {total} trials is met, so it waits for a larger one:"
+            f" hpsearch run FILE --trials {total + 1}"
+        )
+    else:
+        typer.echo("Added: it is tried next.")

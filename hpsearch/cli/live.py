@@ -1,0 +1,127 @@
+"""What ``hpsearch run`` shows while it runs: one live table, or plain lines without a terminal."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from optuna.trial import FrozenTrial, TrialState
+
+from hpsearch.cli.common import duration, say, stderr
+from hpsearch.config import describe
+from hpsearch.search import trials as rows
+from hpsearch.search.study import OpenStudy
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
+
+
+class LiveView:
+    """Follows a study through its storage and shows how it stands."""
+
+    def __init__(self, study: OpenStudy, workers: int) -> None:
+        self.study = study
+        self.workers = workers
+        self.started = time.monotonic()
+        self._reported = {t.number for t in study.trials() if t.state.is_finished()}
+        self._at_start = study.counts().counted
+        self._live: Live | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator["LiveView"]:
+        """Show the view while the block runs."""
+        if not sys.stderr.isatty():
+            yield self
+            return
+        from rich.live import Live
+
+        with Live(console=stderr(), auto_refresh=False, transient=True) as live:
+            self._live = live
+            yield self
+        self._live = None
+
+    def update(self) -> None:
+        """Look at the study and show what is new."""
+        trials = self.study.trials()
+        ended = [t for t in trials if t.state.is_finished() and t.number not in self._reported]
+        self._reported |= {trial.number for trial in ended}
+        if self._live is not None:
+            self._live.update(self._table(trials), refresh=True)
+            return
+        for trial in ended:
+            say(self._line(trial))
+
+    def _line(self, trial: FrozenTrial) -> str:
+        """One ended trial as a plain line."""
+        counts = self.study.counts()
+        state = trial.user_attrs.get("failure") or rows.STATES[trial.state]
+        value = f" {trial.values[0]:.4f}" if trial.values else ""
+        config = rows.config(self.study, trial)
+        setting = f"  {describe(config)}" if config else ""
+        best = f", best {self.study.optuna.best_value:.4f}" if counts.complete else ""
+        total = self.study.budget.trials
+        return f"trial {trial.number}: {state}{value} ({counts.counted} of {total}{best}){setting}"
+
+    def _table(self, trials: list[FrozenTrial]) -> "Group":
+        """The whole view for a terminal."""
+        from rich import box
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        metric = self.study.file.objective.metric
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
+        for column in ("worker", "trial", "epoch", metric, "configuration"):
+            left = column in ("worker", "configuration")
+            table.add_column(column, justify="left" if left else "right", no_wrap=True)
+        epochs = self.study.file.training.epochs
+        for trial in trials:
+            if trial.state != TrialState.RUNNING:
+                continue
+            step = trial.last_step
+            config = rows.config(self.study, trial)
+            table.add_row(
+                str(trial.user_attrs.get("worker", "")).rpartition(":")[2],
+                str(trial.number),
+                f"{step or 0}/{epochs}",
+                f"{trial.intermediate_values[step]:.4f}" if step is not None else "",
+                describe(config) if config else "",
+            )
+        return Group(Text(self._headline(), style="bold"), Text(self._best()), table)
+
+    def _headline(self) -> str:
+        counts = self.study.counts()
+        failed = counts.failed + counts.uncounted
+        parts = [
+            f"{self.study.name}: {counts.counted} of {self.study.budget.trials} trials",
+            f"{counts.complete} complete, {counts.pruned} pruned, {failed} failed",
+            f"{counts.running} running",
+            duration(time.monotonic() - self.started),
+        ]
+        left = self.seconds_left()
+        if left is not None:
+            parts.append(f"about {duration(left)} left")
+        return " | ".join(parts)
+
+    def _best(self) -> str:
+        if not self.study.counts().complete:
+            return "best: none complete yet"
+        trial = self.study.optuna.best_trial
+        config = rows.config(self.study, trial)
+        setting = describe(config) if config else ""
+        return f"best: {trial.values[0]:.4f} in trial {trial.number}  {setting}"
+
+    def seconds_left(self) -> float | None:
+        """An estimate from the pace of this run; None until three trials have ended in it.
+
+        It takes the budget's number of trials for granted: pruning, a plateau or a timeout may
+        end the study sooner.
+        """
+        counts = self.study.counts()
+        done = counts.counted - self._at_start
+        if done < 3:
+            return None
+        pace = (time.monotonic() - self.started) / done
+        return pace * (self.study.budget.trials - counts.counted)

@@ -1,0 +1,170 @@
+"""``hpsearch run``: starts, resumes or joins a study and shows it until it is over."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hpsearch.cli.common import (
+    FileArgument,
+    ForceOption,
+    HomeOption,
+    SetOption,
+    StorageOption,
+    duration,
+    opened_storage,
+    progress,
+    say,
+)
+from hpsearch.home import Home
+
+if TYPE_CHECKING:
+    from hpsearch.data.cache import Dataset
+    from hpsearch.search.study import OpenStudy
+    from hpsearch.study_file import StudyFile
+    from hpsearch.workers.gpus import Slot
+
+_ENDINGS = {
+    "trials": "The budget of {trials} trials is met.",
+    "timeout": "The time budget of {timeout} is used up.",
+    "plateau": "No better trial in the last {plateau}.",
+}
+
+
+def run(
+    file: FileArgument,
+    trials: Annotated[
+        int | None, typer.Option("--trials", metavar="N", help="The study's total of trials.")
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="T", help='Total time: "2h", "90s".')
+    ] = None,
+    workers: Annotated[
+        str | None, typer.Option("--workers", metavar="N|auto", help="Worker processes.")
+    ] = None,
+    gpus: Annotated[
+        str, typer.Option("--gpus", metavar="all|none|0,1", help="GPUs to use.")
+    ] = "all",
+    workers_per_gpu: Annotated[
+        str | None, typer.Option("--workers-per-gpu", metavar="N|auto", help="Workers on a GPU.")
+    ] = None,
+    overrides: SetOption = None,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Run a search: start it, go on with it, or join it where it runs already."""
+    from hpsearch.data.cache import open_dataset
+    from hpsearch.search.storage import hide_password
+    from hpsearch.search.study import open_or_create
+    from hpsearch.study_file import load
+    from hpsearch.workers.gpus import choose_gpus, list_gpus
+    from hpsearch.workers.supervisor import mend
+
+    options = {
+        "budget.trials": trials,
+        "budget.timeout": timeout,
+        "workers.count": workers,
+        "workers.per_gpu": workers_per_gpu,
+    }
+    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    study_file = load(file, [*(overrides or ()), *given])
+    chosen = choose_gpus(gpus, list_gpus())
+    place = Home.find(home)
+    with progress() as report:
+        dataset = open_dataset(study_file.dataset, place, report)
+    with opened_storage(place, storage, create=True, force=force) as opened:
+        study, is_new = open_or_create(opened, study_file, _facts(dataset, study_file))
+        left = mend(study)
+        say(f"{'Started' if is_new else 'Going on with'} study {study.name}")
+        if left:
+            say(f"Trials {left} were left running by a killed run: they are tried again.")
+        say(f"storage {hide_password(place.storage_url(storage))}")
+        slots = _slots(study, chosen)
+        code = _supervise(study, slots, place, storage, force=force) if slots else 0
+        _conclude(study, code)
+
+
+def _facts(dataset: "Dataset", study_file: "StudyFile") -> dict[str, Any]:
+    """What a study keeps of its data; splitting also finds what is wrong with it early."""
+    from hpsearch.data.parts import split
+
+    parts = split(dataset, study_file.dataset)
+    return {
+        "source": dataset.source,
+        "fingerprint": dataset.fingerprint,
+        "input_shape": list(parts.input_shape),
+        "class_names": list(parts.class_names),
+        "train": len(parts.train),
+        "validation": len(parts.validation),
+    }
+
+
+def _slots(study: "OpenStudy", gpus: list[Any]) -> "list[Slot]":
+    """The workers to start; none where the study is over already."""
+    from hpsearch.search.budget import ending
+    from hpsearch.workers.gpus import make_slots
+
+    if ending(study) is not None:
+        return []
+    section = study.file.workers
+    left = study.budget.trials - study.counts().counted
+    return make_slots(gpus, count=section.count, per_gpu=section.per_gpu, most=left)
+
+
+def _supervise(
+    study: "OpenStudy", slots: "list[Slot]", place: Home, url: str | None, *, force: bool
+) -> int:
+    """Run the workers and show the search; returns an exit code."""
+    from hpsearch.cli.live import LiveView
+    from hpsearch.workers.supervisor import Supervisor
+
+    command = [sys.executable, "-m", "hpsearch", "worker", study.name, "--home", str(place.root)]
+    command += ["--force"] if force else []
+    device = slots[0].gpu.name if slots[0].gpu else f"{slots[0].threads} CPU thread(s)"
+    say(f"{len(slots)} worker(s), each with {device}; logs in {place.study_logs(study.name)}")
+    say("TensorFlow takes some seconds to start. Ctrl-C stops; the same command goes on.")
+    with LiveView(study, len(slots)).shown() as view:
+        supervisor = Supervisor(
+            study=study,
+            slots=slots,
+            command=command,
+            # Not on the command line, where every user of the machine could read a password.
+            environment={"HPSEARCH_STORAGE": place.storage_url(url)},
+            home=place,
+            on_tick=view.update,
+        )
+        return supervisor.run()
+
+
+def _conclude(study: "OpenStudy", code: int) -> None:
+    """Say how the study stands, and leave with the exit code."""
+    from hpsearch.cli.show import print_best
+    from hpsearch.errors import EXIT_NO_TRIAL
+    from hpsearch.search import trials as rows
+    from hpsearch.search.budget import ending
+
+    counts, budget = study.counts(), study.budget
+    if code:
+        say(
+            f"Stopped with {counts.counted} of {budget.trials} trials done; the same command goes"
+            " on from here."
+        )
+        raise typer.Exit(code)
+    over = ending(study)
+    if over is not None:
+        say(
+            _ENDINGS[over].format(
+                trials=budget.trials,
+                timeout=duration(budget.timeout or 0),
+                plateau=budget.plateau,
+            )
+        )
+    if not counts.complete:
+        say(
+            f"No trial completed ({counts.pruned} pruned, {counts.failed} failed): see"
+            f" hpsearch trials {study.name} and hpsearch logs {study.name}"
+        )
+        raise typer.Exit(EXIT_NO_TRIAL)
+    print_best(rows.best_row(study), study.file.objective.metric)
+    say(f"Take it with you: hpsearch export {study.name} -o best.toml")

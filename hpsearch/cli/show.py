@@ -1,0 +1,223 @@
+"""``hpsearch ls``, ``show``, ``trials``, ``logs`` and ``best``: what there is."""
+
+import csv
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from hpsearch.cli.common import (
+    HomeOption,
+    JsonOption,
+    StorageOption,
+    StudyArgument,
+    duration,
+    opened_storage,
+    opened_study,
+    print_json,
+    print_table,
+    stdout,
+)
+from hpsearch.home import Home
+
+
+def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOption = False) -> None:
+    """List the studies."""
+    from hpsearch.errors import InputError
+    from hpsearch.search.study import load_all
+    from hpsearch.search.trials import summary
+
+    place = Home.find(home)
+    in_home = place.storage_url(storage) == f"sqlite:///{place.database}"
+    if in_home and not place.database.exists():
+        if as_json:
+            print_json([])
+            return
+        raise InputError(
+            f"{place.root}: no studies here yet; start one with hpsearch run FILE,"
+            " or name another place with --home"
+        )
+    with opened_storage(place, storage) as opened:
+        rows = [summary(study) for study in load_all(opened)]
+    if as_json:
+        print_json(rows)
+        return
+    states = ("complete", "pruned", "failed", "running", "waiting")
+    print_table(
+        ("study", "metric", "best", "budget", *states),
+        [
+            [row["name"], row["metric"], _number(row["best"]), str(row["trials"])]
+            + [str(row[state]) for state in states]
+            for row in rows
+        ],
+    )
+
+
+def show(
+    study: StudyArgument,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one study: budget, data, counts, best trial, workers."""
+    from hpsearch.config import describe
+    from hpsearch.search import trials as rows
+
+    with opened_study(study, home, storage) as found:
+        details = rows.details(found)
+        best_trial = rows.best(found) if details["complete"] else None
+        config = rows.config(found, best_trial) if best_trial else None
+    if as_json:
+        print_json(details)
+        return
+    budget, dataset = details["budget"], details["dataset"] or {}
+    out = stdout()
+    out.print(f"[bold]{study}[/bold]  {details['metric']}, {found.file.objective.goal}")
+    limits = [f"{budget['trials']} trials"]
+    limits += [duration(budget["timeout"])] if budget["timeout"] else []
+    limits += [f"plateau {budget['plateau']}"] if budget["plateau"] else []
+    out.print(f"budget    {details['counted']} counted of {', '.join(limits)}")
+    states = ("complete", "pruned", "failed", "running", "waiting")
+    out.print("trials    " + ", ".join(f"{details[state]} {state}" for state in states))
+    out.print(
+        f"data      {dataset.get('source')}, {dataset.get('train')} training and"
+        f" {dataset.get('validation')} validation examples, {len(dataset.get('class_names', []))}"
+        f" classes, fingerprint {str(dataset.get('fingerprint'))[:12]}"
+    )
+    if best_trial and config:
+        value = _number(details["best"])
+        out.print(f"best      {value} in trial {best_trial.number}: {describe(config)}")
+    out.print("workers   " + (", ".join(details["workers"]) or "none"))
+
+
+def trials(
+    study: StudyArgument,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """List the trials of a study."""
+    from hpsearch.config import describe
+    from hpsearch.search import trials as rows
+
+    with opened_study(study, home, storage) as found:
+        all_trials = found.trials()
+        listed = [rows.row(found, trial) for trial in all_trials]
+        configs = [rows.config(found, trial) for trial in all_trials]
+    if as_json:
+        print_json(listed)
+    elif as_csv:
+        _print_csv(listed)
+    else:
+        print_table(
+            ("trial", "state", "value", "epochs", "seconds", "parameters", "configuration"),
+            [
+                [
+                    str(row["number"]),
+                    row["failure"] or row["state"],
+                    _number(row["values"][0] if row["values"] else None),
+                    _text(row["epochs"]),
+                    _text(row["seconds"]),
+                    _text(row["parameters"]),
+                    describe(config) if config else "",
+                ]
+                for row, config in zip(listed, configs, strict=True)
+            ],
+        )
+
+
+def _print_csv(listed: list[dict[str, Any]]) -> None:
+    """One line a trial; the configuration's fields become columns config.<field>."""
+    flat = []
+    for row in listed:
+        line = {key: value for key, value in row.items() if key not in ("values", "config")}
+        line["value"] = row["values"][0] if row["values"] else None
+        for key, value in row["config"].items():
+            if isinstance(value, dict):
+                line |= {f"config.{key}.{name}": item for name, item in value.items()}
+            elif isinstance(value, list):
+                line[f"config.{key}"] = "-".join(str(item) for item in value)
+            else:
+                line[f"config.{key}"] = value
+        flat.append(line)
+    columns = list(dict.fromkeys(key for line in flat for key in line))
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+
+
+def logs(
+    study: StudyArgument,
+    worker: Annotated[
+        int | None, typer.Option("--worker", metavar="N", help="Only this worker's.")
+    ] = None,
+    lines: Annotated[
+        int, typer.Option("-n", "--lines", min=1, help="Last lines of each log.")
+    ] = 40,
+    home: HomeOption = None,
+) -> None:
+    """Print the end of the logs of a study's workers on this machine."""
+    from hpsearch.errors import InputError
+
+    place = Home.find(home)
+    folder = place.study_logs(study)
+    files = sorted(folder.glob("worker-*.log")) if worker is None else []
+    if worker is not None and place.worker_log(study, worker).exists():
+        files = [place.worker_log(study, worker)]
+    if not files:
+        raise InputError(
+            f"{folder}: holds no such log; look for the study with hpsearch ls, or name another"
+            " --home"
+        )
+    for file in files:
+        typer.echo(f"==> {file} <==")
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]:
+            typer.echo(line)
+
+
+def best(
+    study: StudyArgument,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the best trial of a study and its configuration."""
+    from hpsearch.search import trials as rows
+
+    with opened_study(study, home, storage) as found:
+        row = rows.best_row(found)
+        metric = found.file.objective.metric
+    if as_json:
+        print_json(row)
+        return
+    print_best(row, metric)
+
+
+def print_best(row: dict[str, Any], metric: str) -> None:
+    """The best trial for a reader."""
+    out = stdout()
+    out.print(f"[bold]{metric} {_number(row['values'][0])}[/bold] in trial {row['number']}")
+    facts = {"parameters": row["parameters"], "best epoch": row["best_epoch"]}
+    if row["train_accuracy"] is not None:
+        facts["train accuracy"] = _number(row["train_accuracy"])
+    out.print(", ".join(f"{key} {value}" for key, value in facts.items()))
+    config = dict(row["config"])
+    optimizer = config.pop("optimizer")
+    for key, value in config.items():
+        text = ", ".join(_text(item) for item in value) if isinstance(value, list) else _text(value)
+        out.print(f"  {key:<14}{text}")
+    settings = ", ".join(f"{k} {_text(v)}" for k, v in optimizer.items() if k != "type")
+    out.print(f"  {'optimizer':<14}{optimizer['type']}: {settings}")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,78 @@
+"""The text of a new study file."""
+
+_TEXT = """\
+# A search with hpsearch. Check it:  hpsearch check {file}
+#                         Run it:    hpsearch run {file}
+# A plain value is fixed; a table with a type is a range to search.
+
+name = "{name}"              # the study's name: runs with the same name go on with it
+seed = 0
+
+[dataset]
+source = "{source}"          # digits | mnist | fashion_mnist | cifar10 | cifar100 | npz | image_folder
+{path}validation = 0.1             # stratified share of the training split; the test split is never used here
+scale = "symmetric"          # none | unit [0,1] | symmetric [-1,1] | standardize
+# limit = 20000              # use at most so many training examples
+# class_weights = "balanced" # weigh rare classes up
+
+[objective]
+metric = "val_accuracy"      # val_accuracy | val_f1_macro | val_loss
+
+[budget]                     # exact, however many workers share it
+trials = {trials}
+# timeout = "2h"             # of search time
+# plateau = 25               # stop after so many trials without a better one
+# max_parameters = 5_000_000
+
+[sampler]
+type = "tpe"                 # tpe | gp | qmc | random | grid
+[pruner]
+type = "median"              # median | hyperband | successive_halving | percentile | none
+
+[training]
+epochs = {epochs}
+early_stopping = {{ monitor = "val_accuracy", patience = 5 }}    # or false
+reduce_lr_on_plateau = {{ monitor = "val_loss", factor = 0.5, patience = 2 }}  # for lr_schedule "plateau"
+
+[space]
+layers = {{ type = "int", low = 1, high = {layers} }}
+units = {{ type = "int", low = {low}, high = {high}, log = true, per_layer = true }}
+activation = {{ type = "categorical", choices = ["relu", "gelu", "tanh"] }}
+batch_norm = {{ type = "categorical", choices = [true, false] }}
+dropout = {{ type = "float", low = 0.0, high = 0.5, per_layer = true }}
+l2 = {{ type = "categorical", choices = [0.0, 1e-5, 1e-4] }}
+initializer = {{ type = "categorical", choices = ["he_normal", "glorot_uniform"] }}
+batch_size = {{ type = "categorical", choices = [32, 64, 128] }}
+lr_schedule = {{ type = "categorical", choices = ["constant", "plateau", "cosine", "warmup_cosine"] }}
+
+[space.optimizer]            # one table for each optimizer that may be chosen
+adam = {{ learning_rate = {{ type = "float", low = 5e-4, high = 1e-2, log = true }} }}
+adamw = {{ learning_rate = {{ type = "float", low = 5e-4, high = 1e-2, log = true }}, weight_decay = {{ type = "float", low = 1e-5, high = 1e-3, log = true }} }}
+sgd = {{ learning_rate = {{ type = "float", low = 1e-2, high = 1e-1, log = true }}, momentum = {{ type = "float", low = 0.5, high = 0.95 }}, nesterov = true }}
+
+# [[enqueue]]                # tried first; fields left out are sampled
+# layers = 2
+# units = [{low}, {low}]
+# optimizer = {{ type = "adam", learning_rate = 1e-3 }}
+"""  # noqa: E501  # the lines of the file are as long as a user may want to read them
+
+_PATHS = {
+    "npz": 'path = "data.npz"            # x_train, y_train and, if you have them, x_test, y_test\n',
+    "image_folder": 'path = "images"              # train/<class>/*.png, test/<class>/*.png\n',
+}
+
+
+def study_text(name: str, source: str) -> str:
+    """A commented study file called ``name`` for the data set ``source``."""
+    small = source == "digits"
+    return _TEXT.format(
+        name=name,
+        file=f"{name}.toml",
+        source=source,
+        path=_PATHS.get(source, ""),
+        trials=20 if small else 50,
+        epochs=20 if small else 30,
+        layers=3 if small else 5,
+        low=32 if small else 64,
+        high=256 if small else 2048,
+    )

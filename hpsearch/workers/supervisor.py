@@ -1,0 +1,229 @@
+"""The supervisor: starts this machine's workers, revives them, and passes signals on."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import BinaryIO
+
+from hpsearch.errors import (
+    EXIT_INPUT,
+    EXIT_NO_TRIAL,
+    EXIT_OK,
+    EXIT_PROGRAM,
+    EXIT_SIGINT,
+    EXIT_SIGTERM,
+    EXIT_UNREACHABLE,
+    HpsearchError,
+    InputError,
+    ProgramError,
+    UnreachableError,
+)
+from hpsearch.home import Home
+from hpsearch.objective import owner_is_gone
+from hpsearch.search import budget
+from hpsearch.search.study import OpenStudy
+from hpsearch.workers.gpus import Slot
+from hpsearch.workers.worker import SUPERVISOR_VARIABLE
+
+TICK = 0.5
+"""Seconds between two looks at the workers."""
+
+MAX_CRASHES = 3
+"""Crashes of one slot in a row, without a trial ending in between, before the run is given up."""
+
+
+@dataclass
+class _Child:
+    """One worker process and its slot."""
+
+    slot: Slot
+    process: subprocess.Popen[bytes] | None = None
+    crashes: int = 0
+    """Crashes in a row."""
+    not_before: float = 0.0
+    """Start again at this moment (``time.monotonic``) at the earliest."""
+    ended_before: int = 0
+    """Trials that had ended when the process was started."""
+
+
+@dataclass
+class Supervisor:
+    """Runs the workers of one study on this machine until the study is over.
+
+    Attributes:
+        study: the study.
+        slots: one worker is kept in each.
+        command: the worker's command line; the same that a human would type.
+        environment: added to the workers' environment.
+        home: where the logs go.
+        on_tick: called about twice a second, to show progress.
+    """
+
+    study: OpenStudy
+    slots: Sequence[Slot]
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    home: Home
+    on_tick: Callable[[], None] = lambda: None
+    _children: list[_Child] = field(default_factory=list)
+    _signals: list[int] = field(default_factory=list)
+    _passed_on: int = 0
+
+    def run(self) -> int:
+        """Keep the workers going; returns when the study is over or after a signal.
+
+        Returns:
+            0, or 130 or 143 after a signal. No trial of this machine is left running.
+
+        Raises:
+            HpsearchError: what a worker died of, with the last lines of its log.
+        """
+        self._children = [_Child(slot=slot) for slot in self.slots]
+        before = {
+            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            while self._step():
+                self.on_tick()
+                time.sleep(TICK)
+            self.on_tick()
+        finally:
+            self._end_all()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        return self._exit_code()
+
+    def _step(self) -> bool:
+        """One look: pass signals on, note who ended, start who is missing. False when done."""
+        self._pass_signals_on()
+        for child in self._children:
+            if child.process is not None and child.process.poll() is not None:
+                self._ended(child)
+        alive = any(child.process is not None for child in self._children)
+        if self._signals or budget.ending(self.study) is not None:
+            return alive  # those still running end by themselves
+        if not alive or self._has_free_place():
+            for child in self._children:
+                if child.process is None and time.monotonic() >= child.not_before:
+                    self._start(child)
+        return True
+
+    def _has_free_place(self) -> bool:
+        counts = self.study.counts()
+        return counts.counted + counts.running < self.study.budget.trials
+
+    def _start(self, child: _Child) -> None:
+        if not self._has_free_place():
+            return
+        log = self._open_log(child.slot)
+        with log:
+            child.process = subprocess.Popen(  # noqa: S603  # our own command
+                list(self.command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={
+                    **os.environ,
+                    **self.environment,
+                    **child.slot.environment,
+                    SUPERVISOR_VARIABLE: str(os.getpid()),
+                    "PYTHONUNBUFFERED": "1",
+                },
+                # A group of its own: Ctrl-C reaches the supervisor only, which passes it on.
+                start_new_session=True,
+            )
+        child.ended_before = self._trials_ended()
+
+    def _open_log(self, slot: Slot) -> BinaryIO:
+        path = self.home.worker_log(self.study.name, slot.index)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("ab")
+        except OSError as error:
+            raise UnreachableError(
+                f"{path}: cannot be written: {error.strerror}; check permissions and space"
+            ) from None
+
+    def _ended(self, child: _Child) -> None:
+        """A worker ended: free its trial, then see whether that was in order."""
+        process, child.process = child.process, None
+        if process is None:
+            return
+        budget.reap(self.study, owner_is_gone)
+        code = process.returncode
+        if code == EXIT_OK or self._signals:
+            child.crashes = 0
+            return
+        if code in _ERRORS:
+            raise _ERRORS[code](self._last_words(child.slot))
+        progressed = self._trials_ended() > child.ended_before
+        child.crashes = 1 if progressed else child.crashes + 1
+        if child.crashes >= MAX_CRASHES:
+            raise ProgramError(
+                f"worker {child.slot.index} crashed {child.crashes} times in a row"
+                f" ({_how(code)}); its log ends so:\n{self._last_words(child.slot)}"
+            )
+        child.not_before = time.monotonic() + 2.0**child.crashes
+
+    def _trials_ended(self) -> int:
+        counts = self.study.counts()
+        return counts.counted + counts.uncounted
+
+    def _last_words(self, slot: Slot, lines: int = 12) -> str:
+        """The end of a worker's log, which holds its error message."""
+        path = self.home.worker_log(self.study.name, slot.index)
+        text = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join([*text[-lines:], f"(from {path})"])
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._signals.append(number)
+
+    def _pass_signals_on(self) -> None:
+        """First signal: workers finish in good order. Second: they are killed."""
+        if len(self._signals) > self._passed_on:
+            number = signal.SIGTERM if self._passed_on == 0 else signal.SIGKILL
+            self._passed_on = len(self._signals)
+            for child in self._children:
+                if child.process is not None:
+                    child.process.send_signal(number)
+
+    def _end_all(self) -> None:
+        """Leave nobody behind, whatever ended the loop."""
+        alive = [child.process for child in self._children if child.process is not None]
+        for process in alive:
+            process.terminate()
+        for process in alive:
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if alive:
+            budget.reap(self.study, owner_is_gone)
+
+    def _exit_code(self) -> int:
+        if not self._signals:
+            return EXIT_OK
+        return EXIT_SIGINT if self._signals[0] == signal.SIGINT else EXIT_SIGTERM
+
+
+_ERRORS: dict[int, type[HpsearchError]] = {
+    EXIT_NO_TRIAL: ProgramError,
+    EXIT_INPUT: InputError,
+    EXIT_UNREACHABLE: UnreachableError,
+    EXIT_PROGRAM: ProgramError,
+}
+
+
+def _how(code: int) -> str:
+    """How a process ended, in words."""
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def mend(study: OpenStudy) -> list[int]:
+    """Interrupt trials that a killed run left behind on this machine; their numbers."""
+    return budget.reap(study, owner_is_gone)
