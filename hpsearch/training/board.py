@@ -1,0 +1,49 @@
+"""TensorBoard logs of one trial: its curves, weight histograms on demand, hyperparameters."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+
+from hpsearch.config import TrialConfig, flat
+from hpsearch.recipe import TensorBoard
+
+FOLDER = "tensorboard"
+
+
+def callback(section: TensorBoard, run: Path) -> keras.callbacks.TensorBoard:
+    """Keras' callback, writing below ``run/tensorboard``.
+
+    Whoever trains calls its ``on_train_end`` when ``fit`` did not come to its end: that closes
+    the files.
+    """
+    return keras.callbacks.TensorBoard(
+        log_dir=str(run / FOLDER),
+        histogram_freq=1 if section.histograms else 0,
+        write_graph=False,
+    )
+
+
+def write_hyperparameters(config: TrialConfig, run: Path) -> None:
+    """Write the configuration for TensorBoard's HParams tab."""
+    writer = tf.summary.create_file_writer(str(run / FOLDER / "train"))
+    with writer.as_default():
+        hparams.hparams(_columns(config), trial_id=run.name)
+    writer.close()
+
+
+def _columns(config: TrialConfig) -> dict[str, Any]:
+    """The configuration as plain columns: ``units_0``, ``optimizer``, ``adam.beta_1`` ..."""
+    columns: dict[str, Any] = {}
+    for key, value in flat(config).items():
+        if isinstance(value, list):
+            columns |= {f"{key}_{layer}": item for layer, item in enumerate(value)}
+        elif isinstance(value, dict):
+            kind = value["type"]
+            columns[key] = kind
+            columns |= {f"{kind}.{k}": item for k, item in value.items() if k != "type"}
+        else:
+            columns[key] = value
+    return columns

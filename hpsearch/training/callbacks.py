@@ -1,0 +1,207 @@
+"""Callbacks: what happens around the epochs of a trial; none of them raises to end training.
+
+An exception out of a callback would leave ``fit`` without ``on_train_end``: writers would stay
+open. So a callback notes why training must end and asks for it; who called ``fit`` raises.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from hpsearch.errors import Failure, TrialFailedError
+from hpsearch.recipe import Metric, ObjectiveSection, TrainingSection
+from hpsearch.training import curves
+from hpsearch.training.outcome import Epoch, Watch
+
+Weights = list[npt.NDArray[np.generic]]
+Logs = Mapping[str, Any] | None
+
+
+class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+    """Ends training at once when it diverged, took too long or is interrupted.
+
+    Attributes:
+        epoch: the epoch (from 1) that began last; None before the first.
+        failure: why training had to end, to be raised after ``fit`` has returned; or None.
+    """
+
+    def __init__(self, watch: Watch, timeout: float | None) -> None:
+        """Begin to count the time.
+
+        Args:
+            watch: asked between the engine's calls whether training is interrupted.
+            timeout: seconds from now after which the trial is given up, or None.
+        """
+        super().__init__()
+        self.epoch: int | None = None
+        self.failure: TrialFailedError | None = None
+        self._watch = watch
+        self._timeout = timeout
+        self._deadline = math.inf if timeout is None else time.monotonic() + timeout
+
+    def trained(self) -> None:
+        """Epochs are over: the timeout no longer takes away what was reached."""
+        self._deadline = math.inf
+
+    def check(self) -> None:
+        """Raise the failure, if there is one."""
+        if self.failure is not None:
+            raise self.failure
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Remember the epoch."""
+        self.epoch = epoch + 1
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a call of many steps: look at the loss, the clock and the watch."""
+        self._check_finite(logs, "loss")
+        self._poll()
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Keras validates after an epoch that was cut short: cut that short too."""
+        self._stop_if_failed()
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After each call of a validation."""
+        self._poll()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Look at the validation's loss, which can be infinite where the training's is not."""
+        self._check_finite(logs, "val_loss")
+
+    def _check_finite(self, logs: Logs, name: str) -> None:
+        value = float((logs or {})[name])
+        if not math.isfinite(value):
+            self._fail(Failure.DIVERGED, f"{name} is {value} in epoch {self.epoch}")
+
+    def _poll(self) -> None:
+        if self._watch.interrupted():
+            self._fail(Failure.INTERRUPTED, "training was interrupted")
+        if time.monotonic() > self._deadline:
+            message = f"not done after {self._timeout:g} seconds (training.trial_timeout)"
+            self._fail(Failure.TIMEOUT, message)
+
+    def _fail(self, failure: Failure, message: str) -> None:
+        """Note the first failure and stop."""
+        if self.failure is None:
+            self.failure = TrialFailedError(failure, message, epoch=self.epoch)
+        self._stop_if_failed()
+
+    def _stop_if_failed(self) -> None:
+        if self.failure is not None:
+            self.model.stop_training = True
+            self.model.stop_evaluating = True
+
+
+class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+    """Keeps the curves and the weights of the epoch that counts, and reports each epoch.
+
+    Attributes:
+        epochs: the curves so far.
+        best: the epoch with the best value of the objective's metric; None before the first.
+        asked_to_stop: whether the watch ended training.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        objective: ObjectiveSection,
+        run: Path,
+        watch: Watch,
+        guard: Guard,
+    ) -> None:
+        super().__init__()
+        self.epochs: list[Epoch] = []
+        self.best: Epoch | None = None
+        self.asked_to_stop = False
+        self._network = network
+        self._objective = objective
+        self._run = run
+        self._watch = watch
+        self._guard = guard
+        self._best_weights: Weights | None = None
+        self._began = 0.0
+
+    @property
+    def kept(self) -> Epoch:
+        """The epoch that counts: the best, or the last where the objective says so."""
+        if self._objective.epoch == "last" or self.best is None:
+            return self.epochs[-1]
+        return self.best
+
+    def restore(self) -> None:
+        """Give the network the weights of the epoch that counts."""
+        if self._best_weights is not None:
+            self._network.set_weights(self._best_weights)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Start the clock."""
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Record an epoch, unless it was cut short."""
+        if self._guard.failure is not None:
+            return
+        row = self._row(epoch, logs or {})
+        self.epochs.append(row)
+        curves.append(self._run, row)
+        metric = self._objective.metric
+        than = None if self.best is None else getattr(self.best, metric)
+        if self._objective.better(getattr(row, metric), than):
+            self.best = row
+            if self._objective.epoch == "best":
+                self._best_weights = self._network.get_weights()
+        if self._watch.on_epoch(row):
+            self.asked_to_stop = True
+            self.model.stop_training = True
+
+    def _row(self, epoch: int, logs: Mapping[str, Any]) -> Epoch:
+        names = ("loss", "accuracy", "val_loss", "val_accuracy", "val_f1_macro")
+        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        return Epoch(
+            epoch=epoch + 1,
+            learning_rate=float(rate),
+            seconds=time.perf_counter() - self._began,
+            **{name: float(logs[name]) for name in names},
+        )
+
+
+def of_keras(training: TrainingSection, lr_schedule: str) -> list[keras.callbacks.Callback]:
+    """Keras' own callbacks that a training section asks for.
+
+    Args:
+        training: the section.
+        lr_schedule: the configuration's; the rate is lowered on a plateau only with "plateau".
+    """
+    found: list[keras.callbacks.Callback] = []
+    stopping = training.early_stopping
+    if stopping:
+        found.append(
+            keras.callbacks.EarlyStopping(
+                monitor=stopping.monitor, patience=stopping.patience, mode=_mode(stopping.monitor)
+            )
+        )
+    if lr_schedule == "plateau":
+        lowering = training.reduce_lr_on_plateau
+        found.append(
+            keras.callbacks.ReduceLROnPlateau(
+                monitor=lowering.monitor,
+                factor=lowering.factor,
+                patience=lowering.patience,
+                mode=_mode(lowering.monitor),
+                # Any better value counts, as for early stopping.
+                min_delta=0.0,
+            )
+        )
+    return found
+
+
+def _mode(metric: Metric) -> str:
+    """The direction in which a metric gets better, in Keras' words."""
+    return "min" if metric == "val_loss" else "max"

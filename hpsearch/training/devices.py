@@ -1,0 +1,42 @@
+"""Devices: how TensorFlow uses this process's cores and GPU, and how memory is given back."""
+
+import gc
+
+import keras
+import tensorflow as tf
+
+
+def set_up(threads: int | None = None) -> None:
+    """Settle threads, memory and determinism; once in a process, before anything is trained.
+
+    Which GPU a process sees is chosen by whoever starts it, in its environment.
+
+    Args:
+        threads: cores that one operation may use, from 1; None: all of the machine's.
+
+    Raises:
+        RuntimeError: TensorFlow was used before, so that its threads are there already.
+    """
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        # A chain of Dense layers has little to do side by side; the second thread feeds it.
+        tf.config.threading.set_inter_op_parallelism_threads(1 if threads == 1 else 2)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        # Otherwise the first of several processes on a GPU takes all of its memory.
+        tf.config.experimental.set_memory_growth(gpu, True)
+    # A recipe promises the same curve on the same machine; GPUs sum in any order without this.
+    tf.config.experimental.enable_op_determinism()
+
+
+def main_device() -> str:
+    """The device that training runs on: the first GPU that the process sees, else the CPU."""
+    return "/GPU:0" if tf.config.list_logical_devices("GPU") else "/CPU:0"
+
+
+def release() -> None:
+    """Give back what Keras and TensorFlow hold of models that are no longer used.
+
+    Not everything comes back: a process still grows slowly with the number of its trials.
+    """
+    keras.backend.clear_session()
+    gc.collect()

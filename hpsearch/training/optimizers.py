@@ -1,0 +1,35 @@
+"""Keras' optimizer of a configuration, with every setting that the configuration names."""
+
+import keras
+
+from hpsearch.config import SGD, Adam, AdamW, RMSprop
+
+_CLASSES = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "sgd": keras.optimizers.SGD,
+    "rmsprop": keras.optimizers.RMSprop,
+}
+
+
+def build(
+    config: Adam | AdamW | SGD | RMSprop,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+    precision: str = "float32",
+) -> keras.optimizers.Optimizer:
+    """The optimizer.
+
+    Args:
+        config: its kind and settings.
+        learning_rate: a number or a schedule, from ``hpsearch.training.schedules``; the
+            configuration's own rate is what the schedule was made from.
+        precision: with "mixed_float16" the optimizer scales the loss, since small gradients
+            would vanish in float16 (Micikevicius et al., 2018, "Mixed Precision Training").
+            bfloat16 has float32's range and needs none.
+    """
+    # The fields have the names of Keras' arguments.
+    settings = config.model_dump(exclude={"type", "learning_rate"})
+    optimizer = _CLASSES[config.type](learning_rate=learning_rate, **settings)
+    if precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer

@@ -1,0 +1,99 @@
+"""Probe: size and speed of a recipe's training, measured on a few steps of it."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+
+from hpsearch.config import count_parameters
+from hpsearch.data.parts import Part, Parts
+from hpsearch.errors import Failure, TrialFailedError
+from hpsearch.recipe import Recipe
+from hpsearch.training import devices, memory
+from hpsearch.training.engine import steps_per_call
+from hpsearch.training.train import build_engine
+
+_CALLS = 2
+"""Calls of the engine in one timed epoch."""
+_EPOCHS = 3
+"""Short epochs that are trained; the first one prepares and does not count."""
+_VALIDATION = 8192
+"""Examples that are validated in a short epoch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What training a recipe takes."""
+
+    parameters: int
+    """Trainable parameters."""
+    bytes_weights_and_optimizer: int
+    """Of the network's variables and the optimizer's; outputs and gradients come on top."""
+    seconds_per_epoch: float
+    """Estimated, validation included; the first epoch of a trial takes some seconds more."""
+
+
+def probe(recipe: Recipe, parts: Parts) -> Probe:
+    """Build a recipe's network, train short epochs of it and scale their time up.
+
+    Raises:
+        TrialFailedError: out of memory.
+    """
+    try:
+        return _probe(recipe, parts)
+    except memory.CANDIDATES as error:
+        if not memory.is_out_of_memory(error):
+            raise
+        failed = TrialFailedError(Failure.OUT_OF_MEMORY, memory.describe(error))
+    finally:
+        devices.release()
+    raise failed
+
+
+def _probe(recipe: Recipe, parts: Parts) -> Probe:
+    batch = recipe.config.batch_size
+    parameters = count_parameters(recipe.config, parts.inputs, parts.classes)
+    short = replace(
+        parts,
+        train=_first(parts.train, batch * _CALLS * steps_per_call(parameters, batch)),
+        validation=_first(parts.validation, _VALIDATION),
+    )
+    engine = build_engine(recipe, short)
+    timer = _Timer()
+    engine.fit(epochs=_EPOCHS, callbacks=[timer])
+    seconds = timer.training * len(parts.train) / len(short.train)
+    seconds += timer.validation * len(parts.validation) / len(short.validation)
+    return Probe(
+        parameters=engine.parameters,
+        bytes_weights_and_optimizer=engine.bytes_of_variables,
+        seconds_per_epoch=seconds,
+    )
+
+
+def _first(part: Part, examples: int) -> Part:
+    return replace(part, rows=part.rows[:examples])
+
+
+class _Timer(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+    """Times the fastest training and the fastest validation of several epochs, in seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.training = self.validation = float("inf")
+        self._began = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Training begins."""
+        self._began = time.perf_counter()
+
+    def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Training ends and validation begins."""
+        now = time.perf_counter()
+        self.training = min(self.training, now - self._began)
+        self._began = now
+
+    def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Validation ends."""
+        self.validation = min(self.validation, time.perf_counter() - self._began)

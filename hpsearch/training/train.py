@@ -1,0 +1,181 @@
+"""Train one recipe: build, fit, keep the weights that count, say what came of it."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from hpsearch.data.parts import Parts
+from hpsearch.errors import Failure, TrialFailedError, UnreachableError
+from hpsearch.recipe import Recipe
+from hpsearch.training import board, curves, devices, memory, model, optimizers
+from hpsearch.training.callbacks import Guard, Recorder, of_keras
+from hpsearch.training.engine import Engine, evaluation_batch
+from hpsearch.training.outcome import Outcome, Watch
+from hpsearch.training.resident import Resident
+from hpsearch.training.schedules import SCHEDULES
+
+WEIGHTS = "best.weights.h5"
+"""Name of the kept weights in a trial's folder."""
+
+
+def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+    """Train a recipe; a :class:`hpsearch.training.outcome.Trainer`.
+
+    ``hpsearch.training.devices.set_up`` comes first, once in a process.
+
+    Args:
+        recipe: what to train.
+        parts: its data.
+        run: folder for ``curves.csv``, ``best.weights.h5`` and TensorBoard's logs; made when
+            there is none. Weights are written, whole or not at all, when training came to its
+            own end, not when the watch ended it.
+        watch: how the training is followed and ended.
+
+    Raises:
+        TrialFailedError: diverged, out of memory, timed out or interrupted.
+        UnreachableError: the folder cannot be written.
+    """
+    guard = Guard(watch, recipe.training.trial_timeout)
+    try:
+        return _train(recipe, parts, run, watch, guard)
+    except TrialFailedError as error:
+        # The frames of a traceback would keep the network in memory.
+        failed = error.with_traceback(None)
+    except memory.CANDIDATES as error:
+        if not memory.is_out_of_memory(error):
+            raise
+        failed = TrialFailedError(Failure.OUT_OF_MEMORY, memory.describe(error), epoch=guard.epoch)
+    finally:
+        devices.release()
+    raise failed
+
+
+def build_engine(recipe: Recipe, parts: Parts) -> Engine:
+    """The network, optimizer and data of a recipe, ready to train from its first epoch."""
+    config, training = recipe.config, recipe.training
+    network = model.build_for(recipe, parts)
+    steps = -(-len(parts.train) // config.batch_size) * training.epochs
+    rate = SCHEDULES[config.lr_schedule](config.optimizer.learning_rate, steps)
+    return Engine(
+        network,
+        optimizers.build(config.optimizer, rate, training.precision),
+        Resident(parts),
+        batch_size=config.batch_size,
+        seed=recipe.seed,
+        class_weights=parts.class_weights,
+    )
+
+
+def predict(
+    recipe: Recipe, parts: Parts, weights: Path, x: npt.NDArray[np.generic]
+) -> npt.NDArray[np.int64]:
+    """What the network of a recipe answers.
+
+    Args:
+        recipe: what was trained.
+        parts: its data; only shape, classes and scaling are used.
+        weights: a ``best.weights.h5`` that :func:`train` wrote for the recipe.
+        x: examples as they are stored, shape (n, *input_shape).
+
+    Returns:
+        labels, shape (n,).
+    """
+    network = model.build_for(recipe, parts)
+    network.load_weights(weights)
+    batch = evaluation_batch(network)
+    answers = [
+        np.argmax(network(np.asarray(x[start : start + batch]), training=False), axis=-1)
+        for start in range(0, len(x), batch)
+    ]
+    return np.concatenate([np.empty(0, np.int64), *answers]).astype(np.int64)
+
+
+def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) -> Outcome:
+    """All of :func:`train` but the failures and giving memory back."""
+    began = time.perf_counter()
+    curves.start(run)
+    engine = build_engine(recipe, parts)
+    recorder = Recorder(engine.network, recipe.objective, run, watch, guard)
+    with _callbacks(recipe, run) as callbacks:
+        engine.fit(epochs=recipe.training.epochs, callbacks=[guard, recorder, *callbacks])
+    guard.check()
+    guard.trained()
+    accuracy: float | None = None
+    if not recorder.asked_to_stop:
+        recorder.restore()
+        accuracy = engine.evaluate(engine.train_rows, [guard]).accuracy
+        guard.check()
+        _save(engine.network, run / WEIGHTS)
+    return _outcome(recipe, engine, recorder, train_accuracy=accuracy, began=began)
+
+
+@contextlib.contextmanager
+def _callbacks(recipe: Recipe, run: Path) -> Iterator[list[keras.callbacks.Callback]]:
+    """Keras' callbacks for a recipe; TensorBoard's files are closed however training ends."""
+    found = of_keras(recipe.training, recipe.config.lr_schedule)
+    section = recipe.training.tensorboard
+    if not section:
+        yield found
+        return
+    board.write_hyperparameters(recipe.config, run)
+    writer = board.callback(section, run)
+    try:
+        yield [*found, writer]
+    except BaseException:
+        # Keras calls this only where fit comes to its end.
+        writer.on_train_end()
+        raise
+
+
+def _outcome(
+    recipe: Recipe,
+    engine: Engine,
+    recorder: Recorder,
+    *,
+    train_accuracy: float | None,
+    began: float,
+) -> Outcome:
+    """The outcome of a training that came to its end or was asked to stop."""
+    kept, best = recorder.kept, recorder.best or recorder.kept
+    trained = len(recorder.epochs)
+    stopped: Literal["epochs", "early_stopping", "watch"] = "epochs"
+    if recorder.asked_to_stop:
+        stopped = "watch"
+    elif trained < recipe.training.epochs:
+        stopped = "early_stopping"
+    return Outcome(
+        value=getattr(kept, recipe.objective.metric),
+        epochs=trained,
+        best_epoch=best.epoch,
+        parameters=engine.parameters,
+        stopped=stopped,
+        train_accuracy=train_accuracy,
+        gap=None if train_accuracy is None else train_accuracy - kept.val_accuracy,
+        seconds=time.perf_counter() - began,
+        examples_per_second=(
+            len(engine.train_rows) * trained / sum(epoch.seconds for epoch in recorder.epochs)
+        ),
+        curves=tuple(recorder.epochs),
+    )
+
+
+def _save(network: keras.Model, path: Path) -> None:
+    """Save weights whole or not at all.
+
+    Raises:
+        UnreachableError: they cannot be written.
+    """
+    # Keras wants the ending.
+    partial = path.with_name(f".partial.{path.name}")
+    try:
+        network.save_weights(partial)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UnreachableError(f"{path}: cannot be written: {error.strerror or error}") from None
