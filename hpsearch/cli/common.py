@@ -49,16 +49,20 @@ def opened_storage(
 
     address = home.storage_url(url)
     with readable_errors(address):
-        yield open_storage(address, create=create, force=force)
+        storage = open_storage(address, create=create, force=force)
+        try:
+            yield storage
+        finally:
+            storage.close()
 
 
 @contextmanager
 def opened_study(name: str, home: Path | None, url: str | None) -> "Iterator[OpenStudy]":
     """The study ``name``, for a command that looks at it."""
-    from hpsearch.search.study import load
+    from hpsearch.search.study import load_study
 
     with opened_storage(Home.find(home), url) as storage:
-        yield load(storage, name)
+        yield load_study(storage, name)
 
 
 def print_json(value: Any) -> None:

@@ -54,7 +54,7 @@ sgd = {{ learning_rate = {{ type = "float", low = 1e-2, high = 1e-1, log = true 
 # layers = 2
 # units = [{low}, {low}]
 # optimizer = {{ type = "adam", learning_rate = 1e-3 }}
-"""  # noqa: E501  # the lines of the file are as long as a user may want to read them
+"""  # noqa: E501  # a user reads these lines in an editor
 
 _PATHS = {
     "npz": 'path = "data.npz"            # x_train, y_train and, if you have them, x_test, y_test\n',

@@ -121,6 +121,11 @@ class Storage(RDBStorage):
                 )
             )
 
+    def close(self) -> None:
+        """Give the connections back; the object is free of them until it is used again."""
+        self.remove_session()
+        self.engine.dispose()
+
     def counts(self, study_id: int) -> Counts:
         """Count the trials of a study by state, without reading them."""
         with Session(self.engine) as session:
@@ -208,8 +213,7 @@ def open_storage(url: str, *, create: bool = True, force: bool = False) -> Stora
         if not file.stat().st_size:
             raise UnreachableError(f"{file}: is empty; remove it and start again")
         sa.event.listen(storage.engine, "connect", _set_synchronous)
-        storage.remove_session()
-        storage.engine.dispose()  # the connections that were opened without the setting
+        storage.close()  # its first connections were opened without the setting
         return storage
 
 

@@ -2,12 +2,14 @@
 
 import importlib.metadata
 import platform
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial
 
 from hpsearch import __version__
@@ -81,16 +83,19 @@ def open_or_create(
             study = optuna.create_study(
                 study_name=file.name, storage=storage, direction=file.objective.goal
             )
-            study.set_metric_names([file.objective.metric])
+            with warnings.catch_warnings():
+                # Marked experimental; without it the dashboard calls our metric "Objective 0".
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                study.set_metric_names([file.objective.metric])
             study.set_user_attr(DATASET_KEY, dict(dataset))
             study.set_user_attr(VERSIONS_KEY, versions())
             study.set_user_attr(CREATED_KEY, datetime.now(UTC).isoformat(timespec="seconds"))
             _update(study, file)
-            return load(storage, file.name), True
-        found = load(storage, file.name)
+            return load_study(storage, file.name), True
+        found = load_study(storage, file.name)
         _check_same(found, file, dataset)
         _update(found.optuna, file)
-    return load(storage, file.name), False
+    return load_study(storage, file.name), False
 
 
 def _update(study: optuna.Study, file: StudyFile) -> None:
@@ -125,7 +130,7 @@ def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -
         )
 
 
-def load(storage: Storage, name: str) -> OpenStudy:
+def load_study(storage: Storage, name: str) -> OpenStudy:
     """The study ``name`` of a storage.
 
     Raises:
@@ -155,7 +160,7 @@ def load_all(storage: Storage) -> list[OpenStudy]:
     """All studies that hpsearch made, by name."""
     summaries = optuna.get_all_study_summaries(storage, include_best_trial=False)
     names = [s.study_name for s in summaries if FILE_KEY in s.user_attrs]
-    return [load(storage, name) for name in sorted(names)]
+    return [load_study(storage, name) for name in sorted(names)]
 
 
 def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> bool:

@@ -18,7 +18,7 @@ from hpsearch.objective import Objective, identity
 from hpsearch.recipe import DatasetSection
 from hpsearch.search import budget
 from hpsearch.search.storage import open_storage
-from hpsearch.search.study import DATASET_KEY, OpenStudy, load
+from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
 
@@ -89,7 +89,7 @@ def work(
     stopper.listen()
     storage = open_storage(url, create=False, force=force)
     storage.owner = identity()
-    study = load(storage, name)
+    study = load_study(storage, name)
     section = load_dataset_override(study.file, overrides)
     dataset = open_study_data(study, section, home)
     if trainer is None:

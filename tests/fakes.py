@@ -1,0 +1,85 @@
+"""A trainer without TensorFlow, and data without files, for tests of everything around training."""
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+
+from hpsearch.data.parts import Part, Parts
+from hpsearch.errors import Failure, TrialFailedError
+from hpsearch.recipe import Recipe
+from hpsearch.training.outcome import Epoch, Outcome, Watch
+
+
+def parts(inputs: int = 8, classes: int = 3) -> Parts:
+    """A small data set of noise."""
+    x = np.zeros((30, inputs), np.uint8)
+    y = np.arange(30, dtype=np.int64) % classes
+    return Parts(
+        train=Part(x=x, y=y, rows=np.arange(0, 24)),
+        validation=Part(x=x, y=y, rows=np.arange(24, 30)),
+        input_shape=(inputs,),
+        class_names=tuple(str(c) for c in range(classes)),
+        multiplier=np.float32(1 / 255),
+        offset=np.float32(0),
+        class_weights=None,
+        fingerprint="f" * 64,
+    )
+
+
+def score(recipe: Recipe) -> float:
+    """A value of the configuration alone: best near 3 layers and a learning rate of 3e-3."""
+    config = recipe.config
+    rate = abs(math.log10(config.optimizer.learning_rate / 3e-3))
+    return 0.9 - 0.05 * abs(config.layers - 3) - 0.1 * rate
+
+
+def train(
+    recipe: Recipe,
+    parts: Parts,  # noqa: ARG001  # the trainer's protocol has it
+    run: Path,
+    watch: Watch,
+    *,
+    seconds: float = 0.0,
+) -> Outcome:
+    """Approach the configuration's score over the epochs, waiting ``seconds`` in each."""
+    run.mkdir(parents=True, exist_ok=True)
+    curves: list[Epoch] = []
+    best = score(recipe)
+    for number in range(1, recipe.training.epochs + 1):
+        until = time.monotonic() + seconds
+        while True:
+            if watch.interrupted():
+                raise TrialFailedError(Failure.INTERRUPTED, "asked to stop", epoch=number)
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.01)
+        value = best * (1 - 0.5**number)
+        curves.append(
+            Epoch(
+                epoch=number,
+                loss=1 - value,
+                accuracy=value,
+                val_loss=1 - value,
+                val_accuracy=value,
+                val_f1_macro=value,
+                learning_rate=recipe.config.optimizer.learning_rate,
+                seconds=seconds,
+            )
+        )
+        if watch.on_epoch(curves[-1]):
+            break
+    stopped = len(curves) < recipe.training.epochs
+    return Outcome(
+        value=curves[-1].val_accuracy,
+        epochs=len(curves),
+        best_epoch=len(curves),
+        parameters=1,
+        stopped="watch" if stopped else "epochs",
+        train_accuracy=None if stopped else curves[-1].accuracy,
+        gap=None if stopped else 0.0,
+        seconds=seconds * len(curves),
+        examples_per_second=1.0,
+        curves=tuple(curves),
+    )

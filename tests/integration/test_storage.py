@@ -1,0 +1,219 @@
+"""What every storage must do: the conformance suite, on real SQLite and real PostgreSQL."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from hpsearch.errors import Failure, InputError
+from hpsearch.objective import identity
+from hpsearch.search import budget
+from hpsearch.search.storage import Counts, Storage, open_storage
+from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
+from hpsearch.space import PartialConfig, suggest_config
+from hpsearch.study_file import StudyFile
+
+DATASET = {"fingerprint": "f" * 64}
+
+
+def at_once(count: int, task: Callable[[int], Any]) -> list[Any]:
+    """Run ``task(0) ... task(count - 1)`` at the same moment; their results."""
+    barrier, results, errors = threading.Barrier(count), [], []
+
+    def run(index: int) -> None:
+        barrier.wait()
+        try:
+            results.append(task(index))
+        except BaseException as error:  # noqa: BLE001  # shown to the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    return results
+
+
+@pytest.fixture
+def connect(url: str) -> Iterator[Callable[..., Storage]]:
+    """Opens the storage, each time anew, as another process would."""
+    opened: list[Storage] = []
+
+    def open_one(**options: Any) -> Storage:
+        opened.append(open_storage(url, **options))
+        return opened[-1]
+
+    yield open_one
+    for storage in opened:
+        storage.close()
+
+
+@pytest.fixture
+def open_study(
+    connect: Callable[..., Storage], make_file: Callable[..., StudyFile]
+) -> Callable[..., OpenStudy]:
+    """Opens one study, each time through a storage of its own."""
+
+    def open_one(**sections: Any) -> OpenStudy:
+        study, _ = open_or_create(connect(), make_file(**sections), DATASET)
+        return study
+
+    return open_one
+
+
+def finish(study: OpenStudy, trial: optuna.Trial, value: float = 0.5) -> None:
+    suggest_config(study.file.space, trial)
+    trial.report(value, 1)
+    study.optuna.tell(trial, value)
+
+
+def test_a_fresh_storage_opened_by_many_at_once(
+    connect: Callable[..., Storage], make_file: Callable[..., StudyFile]
+) -> None:
+    opened = at_once(8, lambda _: open_or_create(connect(), make_file(), DATASET))
+    assert sum(is_new for _, is_new in opened) == 1
+    assert len({study.study_id for study, _ in opened}) == 1
+
+
+def test_each_waiting_trial_is_claimed_once(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study(budget={"trials": 60})
+    for number in range(60):
+        study.optuna.enqueue_trial({"layers": 1, "number": number})
+
+    def claim_all(_: int) -> list[int]:
+        mine = open_study(budget={"trials": 60})
+        return [t.number for t in iter(lambda: budget.claim(mine), None)]
+
+    numbers = [number for claimed in at_once(6, claim_all) for number in claimed]
+    assert sorted(numbers) == list(range(60))
+
+
+def test_the_budget_is_exact(open_study: Callable[..., OpenStudy]) -> None:
+    def work(_: int) -> int:
+        mine, done = open_study(budget={"trials": 20}), 0
+        while (trial := budget.claim(mine)) is not None:
+            finish(mine, trial)
+            done += 1
+        return done
+
+    assert sum(at_once(6, work)) == 20
+    assert open_study(budget={"trials": 20}).counts() == Counts(complete=20)
+    assert budget.claim(open_study(budget={"trials": 20})) is None
+    assert budget.claim(open_study(budget={"trials": 21})) is not None
+
+
+def test_running_trials_hold_their_places(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study(budget={"trials": 2})
+    first, second = budget.claim(study), budget.claim(study)
+    assert first is not None
+    assert second is not None
+    assert budget.claim(study) is None
+    assert budget.ending(study) is None
+    budget.fail(study, first.number, Failure.PROGRAM_ERROR, "x")
+    assert budget.claim(study) is not None
+    finish(study, second)
+    assert study.counts() == Counts(complete=1, running=1, uncounted=1)
+
+
+@pytest.mark.parametrize("failure", list(Failure))
+def test_failures_count_as_their_class_says(
+    open_study: Callable[..., OpenStudy], failure: Failure
+) -> None:
+    study = open_study(budget={"trials": 1})
+    trial = budget.claim(study)
+    assert trial is not None
+    assert budget.fail(study, trial.number, failure, "because")
+    assert (budget.claim(study) is None) == failure.counts
+    frozen = study.trials()[0]
+    assert frozen.state == TrialState.FAIL
+    assert frozen.user_attrs["failure"] == failure.value
+    assert frozen.user_attrs["failure_message"] == "because"
+    assert budget.counts(frozen) == failure.counts
+
+
+def test_an_interrupted_trial_is_tried_again_once(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study(budget={"trials": 1})
+    trial = budget.claim(study)
+    assert trial is not None
+    config = suggest_config(study.file.space, trial)
+    trial.set_user_attr("seed", 17)
+
+    done = at_once(4, lambda _: budget.interrupt(open_study(budget={"trials": 1}), trial.number))
+    assert sorted(done) == [False, False, False, True]
+    again = budget.claim(study)
+    assert again is not None
+    assert again.number == 1
+    assert suggest_config(study.file.space, again) == config
+    assert again.user_attrs["seed"] == 17
+    assert again.user_attrs["resumes"] == 0
+    assert budget.claim(study) is None
+
+
+def test_trials_are_signed_by_their_owner_when_they_start(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study()
+    study.storage.owner = identity()
+    study.optuna.enqueue_trial({"layers": 2})
+    for _ in range(2):
+        trial = budget.claim(study)
+        assert trial is not None
+        assert study.trials()[trial.number].user_attrs == identity()
+
+
+def test_a_finished_trial_cannot_be_ended_again(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    trial = budget.claim(study)
+    assert trial is not None
+    finish(study, trial, 0.75)
+    assert not budget.fail(study, trial.number, Failure.INTERRUPTED, "late")
+    assert not budget.interrupt(study, trial.number)
+    assert study.trials()[0].values == [0.75]
+    assert "failure" not in study.trials()[0].user_attrs
+
+
+def test_enqueued_configurations_come_first(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study(enqueue=[{"layers": 4, "units": 100}])
+    assert enqueue(study, PartialConfig(layers=2), "x.toml")
+    assert not enqueue(study, PartialConfig(layers=2), "x.toml")
+    configs = []
+    for _ in range(2):
+        trial = budget.claim(study)
+        assert trial is not None
+        configs.append(suggest_config(study.file.space, trial))
+    assert configs[0].units == (100, 100, 100, 100)
+    assert configs[1].layers == 2
+
+
+def test_optuna_alone_opens_the_study(url: str, open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    trial = budget.claim(study)
+    assert trial is not None
+    finish(study, trial, 0.6)
+    storage = optuna.storages.RDBStorage(url)
+    plain = optuna.load_study(study_name="study", storage=storage)
+    assert plain.best_value == 0.6
+    assert plain.metric_names == ["val_accuracy"]
+    plain.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=1)
+    storage.engine.dispose()
+
+
+def test_a_study_without_budget_is_not_limited(connect: Callable[..., Storage]) -> None:
+    storage = connect()
+    plain = optuna.create_study(study_name="plain", storage=storage)
+    for _ in range(3):
+        plain.tell(plain.ask(), 1.0)
+    assert storage.counts(storage.get_study_id_from_name("plain")) == Counts(complete=3)
+
+
+def test_reading_does_not_make_a_storage(connect: Callable[..., Storage]) -> None:
+    with pytest.raises(InputError, match="hpsearch run"):
+        connect(create=False)
+    connect()
+    with pytest.raises(InputError, match="study nothing: not found"):
+        load_study(connect(create=False), "nothing")
