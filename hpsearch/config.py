@@ -132,7 +132,7 @@ class TrialConfig(Section):
         if not isinstance(data, dict):
             return data
         for key, value in data.items():
-            if isinstance(value, dict) and key != "optimizer":
+            if isinstance(value, dict) and key in cls.model_fields and key != "optimizer":
                 raise ValueError(f"{key} = {show(value)} is a table; write a plain value")
         layers = data.get("layers", 2)
         if isinstance(layers, bool) or not isinstance(layers, int) or not 1 <= layers <= 64:

@@ -136,15 +136,18 @@ def _is_shadow(problem: Any, problems: Sequence[Any]) -> bool:
 
 
 def show(value: object) -> str:
-    """A value as a user would have written it (TOML and JSON spell these alike), cut at 80."""
+    """A value as a user would have written it (TOML and JSON spell these alike), cut at 80.
+
+    What does not print (control characters, surrogates) is escaped.
+    """
     try:
         text = json.dumps(value, ensure_ascii=False)
     except TypeError:  # dates and times, which TOML and YAML know
         text = str(value)
     except ValueError:  # a value that holds itself, or a number of thousands of digits
         text = "(too large to show)"
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return text if len(text) <= 80 else text[:77] + "..."
+    text = text if len(text) <= 80 else text[:77] + "..."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def closest(word: str, known: list[str]) -> str:

@@ -165,7 +165,8 @@ def read_file(path: Path) -> dict[str, Any]:
     try:
         data = _reader(path)(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+        deep = isinstance(error, RecursionError)
+        reason = "nested too deeply" if deep else " ".join(str(error).split())
         kind = path.suffix[1:].upper()
         hint = " (a text needs quotes)" if "Invalid value" in reason else ""
         raise InputError(f"{path}: is not valid {kind}: {reason}; correct it{hint}") from None

@@ -107,7 +107,8 @@ def _one_kind(value: Any) -> Any:
             " or adam = { ... } to search its settings"
         )
     for key, setting in value.items():
-        if kind in OPTIMIZERS and isinstance(setting, dict):
+        known = kind in OPTIMIZERS and key in {*OPTIMIZERS, *OPTIMIZERS[kind].model_fields}
+        if known and isinstance(setting, dict):
             raise ValueError(
                 f"type = {show(kind)} fixes the optimizer, but {key} = {show(setting)} does not;"
                 f" to search its settings write {kind} = {{ ... }} without a type"
