@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from hpsearch.errors import Failure, InputError
 from hpsearch.objective import identity
 from hpsearch.search import budget
-from hpsearch.search.storage import Counts, Storage, open_storage
+from hpsearch.search.storage import BUDGET_KEY, Counts, Storage, open_storage
 from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
 from hpsearch.space import PartialConfig, suggest_config
 from hpsearch.study_file import StudyFile
@@ -105,6 +105,14 @@ def test_the_budget_is_exact(open_study: Callable[..., OpenStudy]) -> None:
     assert open_study(budget={"trials": 20}).counts() == Counts(complete=20)
     assert budget.claim(open_study(budget={"trials": 20})) is None
     assert budget.claim(open_study(budget={"trials": 21})) is not None
+
+
+def test_the_last_place_is_taken_once(open_study: Callable[..., OpenStudy]) -> None:
+    studies = [open_study(budget={"trials": 1}) for _ in range(6)]
+    for total in range(1, 13):
+        studies[0].optuna.set_user_attr(BUDGET_KEY, {"trials": total})
+        claimed = at_once(6, lambda index: budget.claim(studies[index]))
+        assert sum(trial is not None for trial in claimed) == 1
 
 
 def test_running_trials_hold_their_places(open_study: Callable[..., OpenStudy]) -> None:
