@@ -5,7 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Labels = npt.NDArray[np.int64]
+from hpsearch.data.cache import Dataset
+from hpsearch.data.scaling import scaling
+from hpsearch.data.source import Labels as Labels  # noqa: PLC0414 - also known by this module
+from hpsearch.data.stratify import Rows, check_complete, draw
+from hpsearch.errors import InputError
+from hpsearch.recipe import DatasetSection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,3 +55,83 @@ class Parts:
     def classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+
+def split(dataset: Dataset, section: DatasetSection) -> Parts:
+    """The training and validation parts that a data section asks for.
+
+    Validation examples are drawn from the training split by ``split_seed``, stratified, or are
+    the source's own; ``limit`` then thins the training part, so that it leaves validation as it
+    is. Scaling and class weights come from the training part alone.
+
+    Args:
+        dataset: the imported data set.
+        section: the data section; its ``source`` and ``path`` no longer matter here.
+
+    Raises:
+        InputError: a share or limit that leaves a class without examples, ``validation =
+            "given"`` where nothing is given, a scale that the inputs do not allow.
+        UnreachableError: files of the data set that cannot be read.
+    """
+    x, y = dataset.train()
+    train_rows, validation = _validation(dataset, section, x, y)
+    train_rows = _limit(section, train_rows, y, dataset.class_names)
+    multiplier, offset = scaling(section.scale, x, train_rows, dataset.maximum)
+    return Parts(
+        train=Part(x=x, y=y, rows=train_rows),
+        validation=validation,
+        input_shape=dataset.input_shape,
+        class_names=dataset.class_names,
+        multiplier=multiplier,
+        offset=offset,
+        class_weights=(
+            _balanced(y[train_rows], len(dataset.class_names))
+            if section.class_weights == "balanced"
+            else None
+        ),
+        fingerprint=dataset.fingerprint,
+    )
+
+
+def _validation(
+    dataset: Dataset, section: DatasetSection, x: npt.NDArray[np.generic], y: Labels
+) -> tuple[Rows, Part]:
+    """Rows left for training, and the validation part."""
+    rows = np.arange(len(y))
+    if section.validation == "given":
+        given = dataset.validation()
+        if given is None:
+            raise InputError(
+                f'dataset.validation = "given", but {section.path or section.source} has no'
+                " validation part; add x_val and y_val (npz) or val/ (image_folder), or write a"
+                " share such as dataset.validation = 0.1"
+            )
+        return rows, Part(x=given[0], y=given[1], rows=np.arange(len(given[1])))
+    share, names = section.validation, dataset.class_names
+    try:
+        taken, left = draw(rows, y, max(1, round(share * len(y))), section.split_seed, names)
+        check_complete(left, y, names)
+    except ValueError as error:
+        raise InputError(
+            f"dataset.validation = {share} of {len(y)} training examples: {error}; choose a share"
+            ' nearer to 0.5, add examples, or use validation = "given"'
+        ) from None
+    return left, Part(x=x, y=y, rows=taken)
+
+
+def _limit(section: DatasetSection, rows: Rows, y: Labels, class_names: tuple[str, ...]) -> Rows:
+    """At most ``limit`` of the rows."""
+    if section.limit is None or section.limit >= len(rows):
+        return rows
+    try:
+        return draw(rows, y, section.limit, section.split_seed, class_names)[0]
+    except ValueError as error:
+        raise InputError(
+            f"dataset.limit = {section.limit} of {len(rows)} training examples: {error};"
+            " raise the limit, or leave it out"
+        ) from None
+
+
+def _balanced(y: Labels, classes: int) -> npt.NDArray[np.float32]:
+    """Weights n / (classes * n_c), whose mean over the examples is 1 (King & Zeng, 2001)."""
+    return (len(y) / (classes * np.bincount(y, minlength=classes))).astype(np.float32)

@@ -1,0 +1,193 @@
+"""Source "npz": arrays in one file of ``numpy.savez``: x_train, y_train, optional val and test."""
+
+import errno
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from hpsearch.data.source import Arrays, Labels, Progress
+from hpsearch.errors import InputError, UnreachableError
+from hpsearch.fields import closest, show
+from hpsearch.recipe import DatasetSection
+
+Array = npt.NDArray[np.generic]
+
+NAMES = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test", "class_names")
+
+# What zipfile, zlib and NumPy raise on files that are cut off, changed, encrypted or made up.
+_BROKEN = (
+    ValueError,
+    EOFError,
+    KeyError,
+    SyntaxError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def load(section: DatasetSection, progress: Progress) -> Arrays:
+    """Read the file at ``section.path``.
+
+    ``x_train`` and ``y_train`` are required; ``x_val`` with ``y_val``, ``x_test`` with
+    ``y_test`` and ``class_names`` (texts) are not. Inputs are images of any shape or flat
+    vectors, whole numbers or floats; labels are whole numbers or texts, shape (n,) or (n, 1).
+
+    Args:
+        section: the data section; its path is that of the file.
+        progress: told of each array read.
+
+    Raises:
+        InputError: no such file, a broken file, arrays missing, unknown or of the wrong kind.
+        UnreachableError: the file cannot be read.
+    """
+    path = Path(str(section.path))
+    arrays = _read(path, progress)
+    names, encoded = _encode(path, arrays)
+    x_train = arrays["x_train"]
+    return Arrays(
+        x_train=x_train,
+        y_train=encoded["y_train"],
+        x_val=arrays.get("x_val"),
+        y_val=encoded.get("y_val"),
+        x_test=arrays.get("x_test"),
+        y_test=encoded.get("y_test"),
+        class_names=names,
+        maximum=255.0 if x_train.dtype == np.uint8 else None,
+    )
+
+
+def _read(path: Path, progress: Progress) -> dict[str, Array]:
+    """The arrays of the file by name."""
+    try:
+        # Opened here, since NumPy leaves a file open that turns out to be damaged.
+        with path.open("rb") as file:
+            arrays = _read_open(path, file, progress)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; correct dataset.path") from None
+    except IsADirectoryError:
+        raise InputError(
+            f'{path} is a folder; give an .npz file, or source = "image_folder"'
+        ) from None
+    except OSError as error:
+        if error.errno in (None, errno.EINVAL):  # a place that the file's own table made up
+            raise _damaged(path, error) from None
+        raise UnreachableError(f"{path}: {error.strerror}; check that it can be read") from None
+    except MemoryError as error:
+        raise InputError(f"{path} does not fit into memory ({error}); save less") from None
+    except _BROKEN as error:
+        raise _damaged(path, error) from None
+    return arrays
+
+
+def _read_open(path: Path, file: IO[bytes], progress: Progress) -> dict[str, Array]:
+    archive = np.load(file, allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise InputError(f"{path} is a single array; save all arrays with numpy.savez")
+    arrays: dict[str, Array] = {}
+    with archive:
+        _check_names(path, archive.files)
+        for done, name in enumerate(archive.files):
+            progress(f"reading {path.name}", done, len(archive.files))
+            arrays[name] = archive[name]
+            if not isinstance(arrays[name], np.ndarray):
+                raise InputError(f"{path}: {name} is not an array; save it with numpy.savez")
+    progress(f"reading {path.name}", len(arrays), len(arrays))
+    return arrays
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())
+    return InputError(
+        f"{path} is damaged or not from numpy.savez ({reason}); save it again, without pickled"
+        " objects"
+    )
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    for name in names:
+        if name not in NAMES:
+            raise InputError(
+                f"{path}: unknown array {show(name)}; {closest(name, list(NAMES))};"
+                " rename it or leave it out"
+            )
+    for name in ("x_train", "y_train"):
+        if name not in names:
+            raise InputError(f"{path} has no array {name}; add it")
+    for part in ("val", "test"):
+        if (f"x_{part}" in names) != (f"y_{part}" in names):
+            raise InputError(f"{path} has only one of x_{part} and y_{part}; add the other")
+
+
+def _encode(path: Path, arrays: dict[str, Array]) -> tuple[tuple[str, ...], dict[str, Labels]]:
+    """Class names, and each y as labels 0 ... classes - 1.
+
+    Classes are the values of ``y_train``, sorted, or, for texts, in the order of class_names.
+    """
+    raw = {name: _column(path, name, arrays[name]) for name in arrays if name.startswith("y_")}
+    values = np.unique(raw["y_train"])
+    names = _class_names(path, arrays["class_names"]) if "class_names" in arrays else None
+    textual = values.dtype.kind == "U"
+    if names is not None and (
+        sorted(names) != values.tolist() if textual else len(names) != len(values)
+    ):
+        raise InputError(
+            f"{path}: class_names has {len(names)} names ({show(list(names))}), which do not fit"
+            f" the {len(values)} classes in y_train ({show(values.tolist())});"
+            " give one for each class"
+        )
+    encoded = {name: _positions(path, name, y, values) for name, y in raw.items()}
+    if names is None:
+        return tuple(str(value) for value in values.tolist()), encoded
+    if textual:
+        order = np.array([names.index(value) for value in values.tolist()])
+        encoded = {name: order[y] for name, y in encoded.items()}
+    return names, encoded
+
+
+def _column(path: Path, name: str, y: Array) -> Array:
+    """Labels of shape (n,) or (n, 1) as (n,), whole numbers or texts."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise InputError(
+            f"{path}: {name} has shape {y.shape}; give one label for each example"
+            " (for one-hot rows: y.argmax(axis=1))"
+        )
+    if len(y) == 0:
+        raise InputError(f"{path}: {name} has no labels; add examples, or leave this part out")
+    if y.dtype.kind == "b":
+        return y.astype(np.uint8)
+    if y.dtype.kind not in "uiU":
+        raise InputError(
+            f"{path}: {name} holds {y.dtype}; labels are whole numbers or texts:"
+            ' save y.astype("int64") or y.astype(str)'
+        )
+    return y
+
+
+def _class_names(path: Path, names: Array) -> tuple[str, ...]:
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise InputError(
+            f"{path}: class_names holds {names.dtype} of shape {names.shape}; save a list of texts"
+        )
+    return tuple(names.tolist())
+
+
+def _positions(path: Path, name: str, y: Array, values: Array) -> Labels:
+    """The place of each label among the sorted classes."""
+    if (y.dtype.kind == "U") != (values.dtype.kind == "U"):
+        raise InputError(f"{path}: {name} and y_train mix texts and numbers; save both alike")
+    places: Labels = np.searchsorted(values, y).clip(max=len(values) - 1).astype(np.int64)
+    wrong = values[places] != y
+    if wrong.any():
+        label = y[int(np.argmax(wrong))]
+        raise InputError(
+            f"{path}: {name} has the label {show(label.item())}, which y_train has not;"
+            " add training examples of it, or remove it"
+        )
+    return places

@@ -1,0 +1,271 @@
+import json
+import resource
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hpsearch.data import cache
+from hpsearch.data.cache import Dataset, open_dataset, open_test
+from hpsearch.data.parts import split
+from hpsearch.errors import InputError, UnreachableError
+from hpsearch.home import Home
+from hpsearch.recipe import DatasetSection
+
+Write = Callable[..., DatasetSection]
+Call = tuple[str, int, int]
+
+
+def kept(home: Home) -> list[str]:
+    return sorted(path.name for path in home.datasets.iterdir() if path.name != ".lock")
+
+
+def imports(section: DatasetSection, home: Home) -> bool:
+    """Whether opening the data set reads its source."""
+    calls: list[Call] = []
+    open_dataset(section, home, lambda *call: calls.append(call))
+    return bool(calls)
+
+
+def test_digits_are_imported_once(home: Home) -> None:
+    section = DatasetSection(source="digits")
+    assert imports(section, home)
+    assert not imports(section, home)
+    dataset = open_dataset(section, home)
+    assert (dataset.input_shape, dataset.dtype, dataset.maximum) == ((8, 8), "uint8", 16.0)
+    assert (dataset.train_size, dataset.val_size, dataset.test_size) == (1438, 0, 359)
+    assert dataset.class_names == tuple("0123456789")
+    assert kept(home) == [dataset.folder.name]
+
+
+def test_arrays_come_back_as_they_were(npz: Write, home: Home) -> None:
+    x = np.random.default_rng(0).integers(0, 255, (12, 2, 3), np.uint8)
+    y = np.arange(12) % 3
+    section = npz(x_train=x, y_train=y, x_val=x[:6], y_val=y[:6], x_test=x[6:], y_test=y[6:])
+    dataset = open_dataset(section, home)
+    for part, (rows, pair) in {
+        "train": (slice(None), dataset.train()),
+        "val": (slice(6), dataset.validation()),
+        "test": (slice(6, None), open_test(dataset, opened_by="a test")),
+    }.items():
+        assert pair is not None, part
+        assert pair[0].tolist() == x[rows].tolist(), part
+        assert pair[1].tolist() == y[rows].tolist(), part
+        assert pair[0].dtype == np.uint8
+        assert pair[1].dtype == np.int64
+        assert isinstance(pair[0].base, np.memmap)
+        with pytest.raises(ValueError, match="read-only"):
+            pair[0][0] = 0
+
+
+def test_a_dataset_without_validation_has_none(npz: Write, home: Home) -> None:
+    assert open_dataset(npz(), home).validation() is None
+
+
+def test_floats_are_kept_as_float32(npz: Write, home: Home) -> None:
+    assert open_dataset(npz(), home).dtype == "float32"
+
+
+def test_the_fingerprint_does_not_depend_on_the_place(
+    npz: Write, home: Home, tmp_path: Path
+) -> None:
+    section = npz()
+    moved = section.model_copy(update={"path": str(tmp_path / "moved.npz")})
+    shutil.copyfile(str(section.path), str(moved.path))
+    first, second = open_dataset(section, home), open_dataset(moved, home)
+    assert first.folder != second.folder
+    assert first.fingerprint == second.fingerprint
+
+
+def test_changed_files_are_imported_anew(npz: Write, home: Home) -> None:
+    before = open_dataset(npz(), home)
+    after = open_dataset(npz(x_train=np.ones((90, 5))), home)
+    assert (before.train_size, after.train_size) == (48, 72)
+    assert before.fingerprint != after.fingerprint
+    assert before.train()[0].shape == (48, 5)  # whoever has it open keeps it
+
+
+def test_openings_of_the_test_split_are_recorded(npz: Write, home: Home) -> None:
+    dataset = open_dataset(npz(), home)
+    record = dataset.folder / "test_opened.jsonl"
+    assert not record.exists()
+    open_test(dataset, opened_by="evaluate a")
+    open_test(dataset, opened_by="train b")
+    lines = [json.loads(line) for line in record.read_text().splitlines()]
+    assert [line["opened_by"] for line in lines] == ["evaluate a", "train b"]
+    assert all(line["date"].endswith("+00:00") for line in lines)
+
+
+def _garbage(file: Path) -> None:
+    file.write_bytes(b"garbage")
+
+
+def _folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+@pytest.mark.parametrize("damage", [_garbage, _folder, Path.unlink])
+def test_search_never_touches_the_test_arrays(
+    npz: Write, home: Home, damage: Callable[[Path], None]
+) -> None:
+    section = npz()
+    before = split(open_dataset(section, home), section.model_copy(update={"scale": "none"}))
+    for name in ("x_test.npy", "y_test.npy"):
+        damage(open_dataset(section, home).folder / name)
+    assert not imports(section, home)
+    dataset = open_dataset(section, home)
+    after = split(dataset, section.model_copy(update={"scale": "none"}))
+    assert after.fingerprint == before.fingerprint
+    assert after.train.rows.tolist() == before.train.rows.tolist()
+    with pytest.raises(InputError, match=r"x_test\.npy is damaged"):
+        open_test(dataset, opened_by="a test")
+
+
+def _cut_off(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-8])
+
+
+def _other_array(file: Path) -> None:
+    np.save(file, np.zeros((3, 5), np.float32))
+
+
+def _other_format(file: Path) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
+
+
+def _no_sizes(file: Path) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), "sizes": {}}))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("meta.json", _garbage),
+        ("meta.json", Path.unlink),
+        ("meta.json", _cut_off),
+        ("meta.json", _other_format),
+        ("meta.json", _no_sizes),
+        ("x_train.npy", _garbage),
+        ("x_train.npy", _cut_off),
+        ("x_train.npy", _folder),
+        ("x_train.npy", _other_array),
+        ("y_train.npy", Path.unlink),
+        ("y_train.npy", _other_array),
+        ("x_val.npy", _cut_off),
+        ("y_val.npy", _garbage),
+    ],
+)
+def test_a_damaged_import_is_made_anew(
+    npz: Write, home: Home, name: str, damage: Callable[[Path], None]
+) -> None:
+    x, y = np.ones((30, 5)), np.arange(30) % 3
+    section = npz(x_val=x, y_val=y)
+    before = open_dataset(section, home)
+    open_test(before, opened_by="a test")
+    damage(before.folder / name)
+    assert imports(section, home)
+    after = open_dataset(section, home)
+    assert after == before
+    assert "a test" in (after.folder / "test_opened.jsonl").read_text()
+    assert kept(home) == [after.folder.name]
+
+
+def test_a_killed_import_is_cleared_away(npz: Write, home: Home) -> None:
+    (home.datasets / ".partial").mkdir(parents=True)
+    (home.datasets / ".partial" / "x_train.npy").write_bytes(b"half")
+    dataset = open_dataset(npz(), home)
+    assert kept(home) == [dataset.folder.name]
+    assert sorted(path.name for path in dataset.folder.iterdir()) == [
+        "meta.json",
+        "x_test.npy",
+        "x_train.npy",
+        "y_test.npy",
+        "y_train.npy",
+    ]
+
+
+def test_wrong_data_leave_no_data_set(npz: Write, home: Home) -> None:
+    section = npz(y_train=[0] * 60)
+    with pytest.raises(InputError, match="at least two"):
+        open_dataset(section, home)
+    assert kept(home) == []
+
+
+def test_a_source_to_come_leaves_nothing_at_all(home: Home) -> None:
+    with pytest.raises(InputError, match="cifar10"):
+        open_dataset(DatasetSection(source="cifar10"), home)
+    assert not home.root.exists()
+
+
+@pytest.mark.parametrize("source", ["npz", "image_folder"])
+def test_nothing_at_the_path(home: Home, tmp_path: Path, source: str) -> None:
+    section = DatasetSection.model_validate({"source": source, "path": str(tmp_path / "none")})
+    with pytest.raises(InputError, match="no such"):
+        open_dataset(section, home)
+
+
+@contextmanager
+def largest_file(limit: int) -> Iterator[None]:
+    """Let no file grow over ``limit`` bytes, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_unreachable_and_leaves_nothing(npz: Write, home: Home) -> None:
+    section = npz(x_train=np.ones((3000, 200)))
+    with largest_file(500_000), pytest.raises(UnreachableError, match="free space") as caught:
+        open_dataset(section, home)
+    assert caught.value.exit_code == 3
+    assert kept(home) == []
+    assert open_dataset(section, home).train_size == 2400
+
+
+def test_a_home_that_cannot_be_written_is_unreachable(npz: Write, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UnreachableError, match="--home"):
+        open_dataset(npz(), Home(tmp_path / "file" / "home"))
+
+
+def test_a_data_set_that_cannot_be_read_is_unreachable(
+    npz: Write, home: Home, forbidden: Any
+) -> None:
+    dataset = open_dataset(npz(), home)
+    with forbidden(dataset.folder):
+        with pytest.raises(UnreachableError, match="Permission denied"):
+            dataset.train()
+        with pytest.raises(UnreachableError, match="Permission denied"):
+            open_test(dataset, opened_by="a test")
+        with pytest.raises(UnreachableError, match="Permission denied"):
+            cache._find(dataset.folder)
+
+
+def test_files_that_change_while_they_are_read(npz: Write, home: Home) -> None:
+    section = npz()
+
+    def change(what: str, done: int, total: int) -> None:
+        if what.startswith("reading") and done == total:
+            npz(x_train=np.ones((90, 5)))
+
+    with pytest.raises(InputError, match="was changed while it was read"):
+        open_dataset(section, home, change)
+    assert kept(home) == []
+
+
+def test_an_import_that_is_stopped_leaves_nothing(npz: Write, home: Home) -> None:
+    def stop(what: str, done: int, _total: int) -> None:
+        if what.startswith("storing") and done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_dataset(npz(), home, stop)
+    assert kept(home) == []
+    assert isinstance(open_dataset(npz(), home), Dataset)

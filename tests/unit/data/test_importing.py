@@ -1,0 +1,126 @@
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hpsearch.data.importing import cache_key, fingerprint, hold_out
+from hpsearch.data.source import Arrays
+from hpsearch.errors import InputError, UnreachableError
+from hpsearch.recipe import DatasetSection
+
+Write = Callable[..., DatasetSection]
+
+
+def arrays(per_class: int = 20, classes: int = 3) -> Arrays:
+    count = per_class * classes
+    return Arrays(
+        x_train=np.arange(count * 2, dtype=np.float32).reshape(count, 2),
+        y_train=np.arange(count) % classes,
+        class_names=tuple("abcdefghij"[:classes]),
+        maximum=None,
+    )
+
+
+def test_a_fifth_of_each_class_is_held_out() -> None:
+    given = arrays()
+    held = hold_out(given, "data")
+    assert held.y_test is not None
+    assert held.x_test is not None
+    assert np.bincount(held.y_train).tolist() == [16, 16, 16]
+    assert np.bincount(held.y_test).tolist() == [4, 4, 4]
+    together = np.concatenate([held.x_train, held.x_test])
+    assert sorted(together.tolist()) == given.x_train.tolist()
+    for x, y in ((held.x_train, held.y_train), (held.x_test, held.y_test)):
+        assert (x[:, 0] // 2 % 3).tolist() == y.tolist()  # each x kept its own label
+    assert hold_out(given, "data").x_test.tolist() == held.x_test.tolist()  # type: ignore[union-attr]
+
+
+def test_a_test_part_that_is_given_stays() -> None:
+    given = replace(arrays(), x_test=np.zeros((1, 2), np.float32), y_test=np.array([0]))
+    assert hold_out(given, "data") is given
+
+
+RARE = replace(arrays(), y_train=np.array([0] * 30 + [1] * 29 + [2]))
+
+
+@pytest.mark.parametrize("given", [arrays(1), arrays(2), RARE])
+def test_too_few_examples_for_a_test_part(given: Arrays) -> None:
+    with pytest.raises(InputError, match=r"my\.npz: no test part is given") as caught:
+        hold_out(given, "my.npz")
+    assert "give a test part" in str(caught.value)
+
+
+def test_the_fingerprint_is_that_of_the_data_and_nothing_else() -> None:
+    first = fingerprint(arrays())
+    assert len(first) == hashlib.sha256().digest_size * 2
+    assert fingerprint(arrays()) == first
+    base = arrays()
+    x, y = base.x_train.copy(), base.y_train.copy()
+    x[3, 1] += 1
+    y[0], y[1] = y[1], y[0]
+    changed = [
+        replace(base, x_train=x),
+        replace(base, y_train=y),
+        replace(base, x_train=base.x_train.view(np.int32)),
+        replace(base, x_train=base.x_train.reshape(60, 1, 2)),
+        replace(base, class_names=("a", "b", "d")),
+        replace(base, x_test=base.x_train, y_test=base.y_train),
+        replace(base, x_val=base.x_train, y_val=base.y_train),
+    ]
+    assert len({first, *map(fingerprint, changed)}) == 1 + len(changed)
+
+
+def test_a_fingerprint_does_not_depend_on_memory_order() -> None:
+    base = arrays()
+    assert fingerprint(replace(base, x_train=np.asfortranarray(base.x_train))) == fingerprint(base)
+
+
+def _touch(path: Path) -> None:
+    os.utime(path, ns=(1, 1))
+
+
+def _grow(path: Path) -> None:
+    status = path.stat()
+    path.write_bytes(path.read_bytes() + b"x")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    "change", [_touch, _grow, Path.unlink, lambda p: p.rename(p.with_name("z"))]
+)
+def test_the_key_changes_with_the_files(images: Write, change: Callable[[Path], Any]) -> None:
+    section = images()
+    before = cache_key(section)
+    assert cache_key(section) == before
+    change(Path(str(section.path)) / "train" / "cat" / "003.png")
+    assert cache_key(section) != before
+
+
+def test_the_key_is_that_of_source_and_path(npz: Write, images: Write) -> None:
+    sections = [npz(), images(), DatasetSection(source="digits")]
+    keys = {cache_key(section) for section in sections}
+    assert len(keys) == 3
+    assert all(len(key) == 16 for key in keys)
+    same = sections[0].model_copy(update={"scale": "none", "validation": 0.3, "limit": 5})
+    assert cache_key(same) in keys
+
+
+def test_loops_and_dead_links_have_a_key_too(images: Write) -> None:
+    section = images()
+    folder = Path(str(section.path)) / "train"
+    (folder / "cat" / "self").symlink_to("self")
+    (folder / "cat" / "nowhere").symlink_to("gone")
+    (folder / "up").symlink_to(folder)
+    assert cache_key(section) == cache_key(section)
+
+
+def test_a_folder_without_permission_is_unreachable(images: Write, forbidden: Any) -> None:
+    section = images()
+    folder = Path(str(section.path)) / "train"
+    with forbidden(folder), pytest.raises(UnreachableError, match="Permission denied"):
+        cache_key(section)

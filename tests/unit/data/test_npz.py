@@ -1,0 +1,180 @@
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hpsearch.data.npz import load
+from hpsearch.data.source import silent
+from hpsearch.errors import HpsearchError, InputError, UnreachableError
+from hpsearch.recipe import DatasetSection
+
+Write = Callable[..., DatasetSection]
+
+
+def test_every_part_is_read(npz: Write) -> None:
+    x = np.arange(48, dtype=np.uint8).reshape(4, 2, 2, 3)
+    y = np.array([0, 1, 1, 0])
+    section = npz(x_train=x, y_train=y, x_val=x[:1], y_val=y[:1], x_test=x[1:], y_test=y[1:, None])
+    arrays = load(section, silent)
+    assert {part: len(labels) for part, _, labels in arrays.parts()} == {
+        "train": 4,
+        "val": 1,
+        "test": 3,
+    }
+    assert arrays.x_train.tolist() == x.tolist()
+    assert arrays.y_test is not None
+    assert arrays.y_test.tolist() == [1, 1, 0]
+    assert (arrays.class_names, arrays.maximum) == (("0", "1"), 255.0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "class_names", "encoded", "names"),
+    [
+        (np.array([7, -3, 7, 20]), None, [1, 0, 1, 2], ("-3", "7", "20")),
+        (np.array([[1], [2], [1], [2]], np.uint8), None, [0, 1, 0, 1], ("1", "2")),
+        (np.array([1, 2, 1, 2]), ["no", "yes"], [0, 1, 0, 1], ("no", "yes")),
+        (np.array(["b", "a", "b", "c"]), None, [1, 0, 1, 2], ("a", "b", "c")),
+        (np.array(["b", "a", "b", "c"]), ["c", "b", "a"], [1, 2, 1, 0], ("c", "b", "a")),
+        (np.array([True, False, True, True]), None, [1, 0, 1, 1], ("0", "1")),
+    ],
+)
+def test_labels_become_positions_of_classes(
+    npz: Write, labels: Any, class_names: Any, encoded: list[int], names: tuple[str, ...]
+) -> None:
+    arrays = load(npz(x_train=np.zeros((4, 2)), y_train=labels, class_names=class_names), silent)
+    assert arrays.y_train.dtype == np.int64
+    assert arrays.y_train.tolist() == encoded
+    assert arrays.class_names == names
+
+
+def test_only_uint8_has_a_known_maximum(npz: Write) -> None:
+    for kind, maximum in {"uint8": 255.0, "uint16": None, "float32": None}.items():
+        assert load(npz(x_train=np.zeros((6, 2), kind)), silent).maximum == maximum
+
+
+def test_progress_counts_arrays(npz: Write) -> None:
+    calls: list[tuple[str, int, int]] = []
+    load(npz(), lambda *call: calls.append(call))
+    assert calls == [("reading data.npz", done, 2) for done in range(3)]
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no y_train": ({"x_train": np.zeros((4, 2)), "y_train": None}, "no array y_train"),
+    "unknown name": ({"x_valid": np.zeros((4, 2))}, "did you mean x_val?"),
+    "x_test alone": ({"x_test": np.zeros((4, 5))}, "add the other"),
+    "one-hot": ({"y_train": np.eye(3)[np.arange(60) % 3]}, "argmax"),
+    "float labels": ({"y_train": np.linspace(0, 1, 60)}, 'astype("int64")'),
+    "bytes labels": ({"y_train": np.array([b"a", b"b"] * 30)}, "astype(str)"),
+    "no labels": ({"y_train": np.zeros(0, int)}, "no labels"),
+    "too few names": ({"class_names": ["a", "b"]}, "do not fit the 3 classes"),
+    "other names": ({"y_train": np.array(["a", "b"] * 30), "class_names": ["a", "c"]}, '"c"'),
+    "names as numbers": ({"class_names": [1, 2, 3]}, "list of texts"),
+    "new test label": ({"x_test": np.zeros((2, 5)), "y_test": np.array([0, 9])}, "label 9"),
+    "low test label": ({"x_test": np.zeros((2, 5)), "y_test": np.array([-1, 1])}, "label -1"),
+    "texts and numbers": ({"x_test": np.zeros((1, 5)), "y_test": np.array(["a"])}, "mix texts"),
+    "pickled": ({"x_train": np.array([[1], [2]], object), "y_train": [0, 1]}, "pickled"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_wrong_arrays_are_refused(npz: Write, name: str) -> None:
+    arrays, says = REFUSED[name]
+    with pytest.raises(InputError) as caught:
+        load(npz(**arrays), silent)
+    assert says in str(caught.value)
+    assert "data.npz" in str(caught.value)
+
+
+def _garbage(path: Path) -> None:
+    path.write_bytes(bytes(range(256)) * 10)
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def _flipped(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[600] ^= 0xFF  # inside x_train's values: found by the archive's checksum
+    path.write_bytes(bytes(data))
+
+
+def _displaced(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-6:-2] = (2**20).to_bytes(4, "little")  # where the archive's own table is said to be
+    path.write_bytes(bytes(data))
+
+
+def _single(path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+
+
+def _not_arrays(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x_train", "1 2 3")
+        archive.writestr("y_train", "1 2 3")
+
+
+def _bad_header(path: Path) -> None:
+    header = io.BytesIO()
+    np.save(header, np.zeros(3))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x_train.npy", header.getvalue().replace(b"'shape'", b"'sh(pe'"))
+        archive.writestr("y_train.npy", header.getvalue())
+
+
+def _enormous(path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": (2**50, 8)}
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x_train.npy", header.getvalue())
+        archive.writestr("y_train.npy", header.getvalue())
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _garbage,
+        _empty,
+        _cut_off,
+        _flipped,
+        _displaced,
+        _single,
+        _not_arrays,
+        _bad_header,
+        _enormous,
+        _folder,
+        Path.unlink,
+    ],
+)
+def test_damaged_files_are_wrong_input(npz: Write, damage: Callable[[Path], None]) -> None:
+    section = npz()
+    damage(Path(str(section.path)))
+    with pytest.raises(HpsearchError) as caught:
+        load(section, silent)
+    assert caught.value.exit_code == 2
+    assert str(section.path) in str(caught.value)
+
+
+def test_a_file_without_permission_is_unreachable(npz: Write, forbidden: Any) -> None:
+    section = npz()
+    with forbidden(Path(str(section.path))), pytest.raises(UnreachableError) as caught:
+        load(section, silent)
+    assert caught.value.exit_code == 3
+    assert "Permission denied" in str(caught.value)

@@ -1,0 +1,141 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpsearch.data.cache import Dataset, open_dataset
+from hpsearch.data.parts import split
+from hpsearch.errors import InputError
+from hpsearch.home import Home
+from hpsearch.recipe import DatasetSection
+
+Write = Callable[..., DatasetSection]
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    home = Home(tmp_path_factory.mktemp("home"))
+    return open_dataset(DatasetSection(source="digits"), home)
+
+
+def section(**changes: Any) -> DatasetSection:
+    return DatasetSection(source="digits", **changes)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    share=st.floats(0.05, 0.9),
+    seed=st.integers(0, 2**31 - 1),
+    limit=st.one_of(st.none(), st.integers(40, 2000)),
+)
+def test_a_split_is_disjoint_stratified_and_independent_of_the_limit(
+    digits: Dataset, share: float, seed: int, limit: int | None
+) -> None:
+    parts = split(digits, section(validation=share, split_seed=seed, limit=limit))
+    train, validation = set(parts.train.rows.tolist()), set(parts.validation.rows.tolist())
+    assert not train & validation
+    assert len(validation) == round(share * 1438)
+    assert len(train) == min(limit or 1438, 1438 - len(validation))
+    whole = np.bincount(parts.train.y) / 1438
+    for part in (parts.train, parts.validation):
+        assert (np.diff(part.rows) > 0).all()
+        counts = np.bincount(part.y[part.rows], minlength=10)
+        # Two draws, each of them within one example.
+        assert np.abs(counts - whole * len(part)).max() <= 2
+    unlimited = split(digits, section(validation=share, split_seed=seed))
+    assert unlimited.validation.rows.tolist() == parts.validation.rows.tolist()
+    assert train <= set(unlimited.train.rows.tolist())
+
+
+def test_parts_say_what_training_needs(digits: Dataset) -> None:
+    parts = split(digits, section())
+    assert (len(parts.train), len(parts.validation)) == (1294, 144)
+    assert (parts.inputs, parts.classes, parts.input_shape) == (64, 10, (8, 8))
+    assert parts.fingerprint == digits.fingerprint
+    assert parts.class_weights is None
+    assert parts.train.x is parts.validation.x  # no copies
+    scaled = parts.train.x[parts.train.rows] * parts.multiplier + parts.offset
+    assert (scaled.min(), scaled.max()) == (-1, 1)
+
+
+def test_the_split_seed_alone_chooses_the_rows(digits: Dataset) -> None:
+    first, again = split(digits, section()), split(digits, section(scale="unit"))
+    other = split(digits, section(split_seed=1))
+    assert first.validation.rows.tolist() == again.validation.rows.tolist()
+    assert first.validation.rows.tolist() != other.validation.rows.tolist()
+
+
+def test_the_split_seed_chooses_what_a_limit_keeps(npz: Write, home: Home) -> None:
+    x, y = np.ones((30, 5)), np.arange(30) % 3
+    data = npz({"scale": "none", "validation": "given", "limit": 20}, x_val=x, y_val=y)
+    dataset = open_dataset(data, home)
+    kept = [
+        split(dataset, data.model_copy(update={"split_seed": seed})).train.rows.tolist()
+        for seed in (0, 0, 1)
+    ]
+    assert kept[0] == kept[1]
+    assert kept[0] != kept[2]
+
+
+def test_standardize_looks_at_the_limited_training_part(digits: Dataset) -> None:
+    parts = split(digits, section(scale="standardize", limit=100))
+    scaled = parts.train.x[parts.train.rows] * parts.multiplier + parts.offset
+    assert scaled.shape == (100, 8, 8)
+    assert scaled.mean() == pytest.approx(0, abs=1e-5)
+    assert scaled.std() == pytest.approx(1, abs=1e-5)
+
+
+def test_balanced_weights_give_every_class_the_same_sum(npz: Write, home: Home) -> None:
+    y = np.repeat([0, 1, 2], [200, 100, 60])
+    data = npz({"scale": "none", "class_weights": "balanced"}, x_train=np.ones((360, 2)), y_train=y)
+    parts = split(open_dataset(data, home), data)
+    assert parts.class_weights is not None
+    assert parts.class_weights.dtype == np.float32
+    counts = np.bincount(parts.train.y[parts.train.rows])
+    sums = counts * parts.class_weights
+    assert sums == pytest.approx(np.full(3, len(parts.train) / 3), rel=1e-6)
+
+
+def test_given_validation_is_taken_whole(npz: Write, home: Home) -> None:
+    x, y = np.arange(45.0).reshape(9, 5), np.arange(9) % 3
+    data = npz({"scale": "none", "validation": "given"}, x_val=x, y_val=y)
+    parts = split(open_dataset(data, home), data)
+    assert parts.validation.x[parts.validation.rows].tolist() == x.tolist()
+    assert parts.validation.y.tolist() == y.tolist()
+    assert len(parts.train) == 48  # all that the test split left
+
+
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "nothing given": ({"validation": "given"}, {}, "add x_val and y_val"),
+    "share too small": ({"validation": 0.001}, {}, "dataset.validation = 0.001"),
+    "share too large": ({"validation": 0.99}, {}, "dataset.validation = 0.99"),
+    "share takes a class whole": (
+        {"validation": 0.9},
+        {"y_train": [0] * 50 + [1] * 7 + [2] * 3, "x_test": np.ones((1, 5)), "y_test": [0]},
+        'class "2" would be left without an example',
+    ),
+    "limit below classes": ({"limit": 2}, {}, "dataset.limit = 2 of 43"),
+    "rare class": (
+        {},
+        {"y_train": [0] * 50 + [1] * 7 + [2] * 3, "x_test": np.ones((1, 5)), "y_test": [0]},
+        'class "2" would be left without an example',
+    ),
+    "limit misses a class": (
+        {"limit": 4, "validation": 0.3},
+        {"y_train": [0] * 45 + [1] * 10 + [2] * 5, "x_test": np.ones((1, 5)), "y_test": [0]},
+        "dataset.limit = 4 of 42",
+    ),
+    "no maximum": ({"scale": "unit"}, {}, 'dataset.scale = "unit"'),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_parts_that_cannot_be_made_are_refused(npz: Write, home: Home, name: str) -> None:
+    changes, arrays, says = REFUSED[name]
+    data = npz({"scale": "none"} | changes, **arrays)
+    with pytest.raises(InputError) as caught:
+        split(open_dataset(data, home), data)
+    assert says in str(caught.value)
