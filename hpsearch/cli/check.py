@@ -1,6 +1,6 @@
 """``hpsearch check``: validates a study file and tries its smallest, middle and largest model."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.cli.common import (
     FileArgument,
@@ -35,6 +35,7 @@ def check(
     from hpsearch.errors import InputError
     from hpsearch.search.samplers import make_sampler
     from hpsearch.study_file import load
+    from hpsearch.training.start import start_tensorflow
 
     study = load(file, overrides or ())
     make_sampler(study, 0)
@@ -51,11 +52,10 @@ def check(
             " raise it or make space.layers or space.units smaller"
         )
     say("Starting TensorFlow to try the models ...")
-    from hpsearch.training import devices
+    start_tensorflow()
     from hpsearch.training.probe import probe
 
-    devices.set_up(None)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, config in corners.items():
         found = probe(study.recipe(config, study.seed, {}), parts)
         rows.append(
@@ -63,7 +63,7 @@ def check(
                 "model": name,
                 "config": config.model_dump(mode="json"),
                 "parameters": found.parameters,
-                "bytes": found.memory,
+                "bytes": found.bytes_weights_and_optimizer,
                 "seconds_per_epoch": found.seconds_per_epoch,
             }
         )
@@ -82,8 +82,11 @@ def check(
             ]
             for row, config in zip(rows, corners.values(), strict=True)
         ],
+        words=["configuration"],
     )
-    stdout().print("memory: weights, gradients and optimizer state; the data come on top")
+    stdout().print(
+        "memory: weights and optimizer state; the data and a batch's outputs come on top"
+    )
 
 
 def _corners(study: "StudyFile") -> "dict[str, TrialConfig]":

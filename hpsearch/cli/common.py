@@ -80,26 +80,44 @@ def stdout() -> "Console":
     """Where results are printed for a reader."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    # In a pipe nothing is cut or folded for the width of a terminal that is not there.
+    width = None if sys.stdout.isatty() else 500
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def stderr() -> "Console":
     """Where progress is shown."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """Print a table whose numbers (all columns but the first) stand right."""
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str = "",
+    words: Sequence[str] = (),
+) -> None:
+    """Print a table.
+
+    Args:
+        columns: their heads.
+        rows: the cells.
+        title: shown above.
+        words: columns of text, on the left, which may go over several lines where the terminal
+            is narrow; so is the first column. All others are numbers, on the right.
+    """
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    for column in columns:
+        left = column in words or column == columns[0]
+        table.add_column(column, justify="left" if left else "right", no_wrap=not left)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(cell) for cell in row))
     stdout().print(table)
 
 

@@ -42,14 +42,15 @@ def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOpti
     if as_json:
         print_json(rows)
         return
-    states = ("complete", "pruned", "failed", "running", "waiting")
+    states = {"complete": "done", "pruned": "pruned", "failed": "failed", "running": "now"}
     print_table(
-        ("study", "metric", "best", "budget", *states),
+        ("study", "metric", "best", "budget", *states.values()),
         [
             [row["name"], row["metric"], _number(row["best"]), str(row["trials"])]
             + [str(row[state]) for state in states]
             for row in rows
         ],
+        words=["metric"],
     )
 
 
@@ -72,7 +73,7 @@ def show(
         return
     budget, dataset = details["budget"], details["dataset"] or {}
     out = stdout()
-    out.print(f"[bold]{study}[/bold]  {details['metric']}, {found.file.objective.goal}")
+    out.print(f"{study}  {details['metric']}, {found.file.objective.goal}", style="bold")
     limits = [f"{budget['trials']} trials"]
     limits += [duration(budget["timeout"])] if budget["timeout"] else []
     limits += [f"plateau {budget['plateau']}"] if budget["plateau"] else []
@@ -124,6 +125,7 @@ def trials(
                 ]
                 for row, config in zip(listed, configs, strict=True)
             ],
+            words=["state", "configuration"],
         )
 
 
@@ -197,7 +199,7 @@ def best(
 def print_best(row: dict[str, Any], metric: str) -> None:
     """The best trial for a reader."""
     out = stdout()
-    out.print(f"[bold]{metric} {_number(row['values'][0])}[/bold] in trial {row['number']}")
+    out.print(f"{metric} {_number(row['values'][0])} in trial {row['number']}", style="bold")
     facts = {"parameters": row["parameters"], "best epoch": row["best_epoch"]}
     if row["train_accuracy"] is not None:
         facts["train accuracy"] = _number(row["train_accuracy"])

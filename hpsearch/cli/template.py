@@ -57,7 +57,7 @@ sgd = {{ learning_rate = {{ type = "float", low = 1e-2, high = 1e-1, log = true 
 """  # noqa: E501  # a user reads these lines in an editor
 
 _PATHS = {
-    "npz": 'path = "data.npz"            # x_train, y_train and, if you have them, x_test, y_test\n',
+    "npz": 'path = "data.npz"  # x_train, y_train; x_test, y_test if you have them\n',
     "image_folder": 'path = "images"              # train/<class>/*.png, test/<class>/*.png\n',
 }
 

@@ -1,5 +1,6 @@
 """``hpsearch train``: trains one recipe, with no study needed."""
 
+import dataclasses
 import json
 import signal
 from pathlib import Path
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from hpsearch.data.cache import Dataset
     from hpsearch.data.parts import Parts
     from hpsearch.recipe import Recipe
-    from hpsearch.training.metrics import TestResult
+    from hpsearch.training.metrics import Evaluation
     from hpsearch.training.outcome import Epoch, Outcome
 
 
@@ -78,7 +79,7 @@ def train(
             "gap": outcome.gap,
             "seconds": outcome.seconds,
         }
-        print_json(values | ({"test": result.as_dict()} if result else {}))
+        print_json(values | ({"test": dataclasses.asdict(result)} if result else {}))
         return
     _print(chosen, outcome, result)
     typer.echo(f"Curves and weights are in {folder}")
@@ -116,9 +117,8 @@ def _warn_of_other_data(recipe: "Recipe", fingerprint: str) -> None:
 def _train(recipe: "Recipe", parts: "Parts", folder: Path) -> "Outcome":
     """Train in this process, showing the epochs; Ctrl-C ends it in good order."""
     from hpsearch.errors import Failure, ProgramError, TrialFailedError
-    from hpsearch.training import devices
     from hpsearch.training.outcome import Watch
-    from hpsearch.training.train import train as train_recipe
+    from hpsearch.training.start import start_tensorflow
 
     caught: list[int] = []
 
@@ -127,7 +127,9 @@ def _train(recipe: "Recipe", parts: "Parts", folder: Path) -> "Outcome":
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, note)
-    devices.set_up(None)
+    start_tensorflow()
+    from hpsearch.training.train import train as train_recipe
+
     watch = Watch(
         on_epoch=lambda epoch: _show_epoch(epoch, recipe.training.epochs),
         interrupted=lambda: bool(caught),
@@ -151,31 +153,31 @@ def _show_epoch(epoch: "Epoch", epochs: int) -> bool:
 
 def _test(
     recipe: "Recipe", parts: "Parts", dataset: "Dataset", folder: Path, name: str
-) -> "TestResult":
+) -> "Evaluation":
     """Open the test split, judge the kept weights on it, and write the figure."""
     from hpsearch.data.cache import open_test
     from hpsearch.figures.confusion import write_confusion
     from hpsearch.recipe import write_text
-    from hpsearch.training.metrics import judge
+    from hpsearch.training.metrics import evaluate
     from hpsearch.training.train import predict
 
     x, y = open_test(dataset, opened_by=f"train --test {name} seed {recipe.seed}")
     predicted = predict(recipe, parts, folder / "best.weights.h5", x)
-    result = judge(y, predicted, dataset.class_names)
-    write_text(folder / "test.json", json.dumps(result.as_dict(), indent=2) + "\n")
+    result = evaluate(y, predicted, dataset.class_names)
+    write_text(folder / "test.json", json.dumps(dataclasses.asdict(result), indent=2) + "\n")
     write_confusion(
         folder / "confusion.html",
         result.confusion,
-        result.class_names,
+        dataset.class_names,
         f"Test accuracy {result.accuracy:.2%}, macro F1 {result.f1_macro:.4f}",
     )
     return result
 
 
-def _print(recipe: "Recipe", outcome: "Outcome", result: "TestResult | None") -> None:
+def _print(recipe: "Recipe", outcome: "Outcome", result: "Evaluation | None") -> None:
     """The result for a reader."""
     out = stdout()
-    out.print(f"[bold]{recipe.objective.metric} {outcome.value:.4f}[/bold]")
+    out.print(f"{recipe.objective.metric} {outcome.value:.4f}", style="bold")
     out.print(
         f"{outcome.parameters:,} parameters, {outcome.epochs} epochs (best: {outcome.best_epoch}),"
         f" {duration(outcome.seconds)}"
@@ -186,18 +188,18 @@ def _print(recipe: "Recipe", outcome: "Outcome", result: "TestResult | None") ->
         _print_test(result)
 
 
-def _print_test(result: "TestResult") -> None:
+def _print_test(result: "Evaluation") -> None:
     out = stdout()
-    low, high = result.interval
+    out.print(f"test accuracy {result.accuracy:.4f}", style="bold")
     out.print(
-        f"[bold]test accuracy {result.accuracy:.4f}[/bold] (95 % interval {low:.4f} to {high:.4f}),"
+        f"95 % interval {result.accuracy_low:.4f} to {result.accuracy_high:.4f},"
         f" macro F1 {result.f1_macro:.4f}, {result.examples} examples"
     )
     print_table(
         ("class", "precision", "recall", "F1", "examples"),
         [
             [c.name, f"{c.precision:.4f}", f"{c.recall:.4f}", f"{c.f1:.4f}", str(c.support)]
-            for c in result.per_class
+            for c in result.classes
         ],
         title="By class",
     )
@@ -205,18 +207,19 @@ def _print_test(result: "TestResult") -> None:
     print_table(
         ("true class", "predicted as", "times"),
         [[pair.true, pair.predicted, str(pair.count)] for pair in result.most_confused],
+        words=["predicted as"],
         title="Most confused",
     )
 
 
-def _print_confusion(result: "TestResult", most: int = 20) -> None:
+def _print_confusion(result: "Evaluation", most: int = 20) -> None:
     """The confusion matrix as a table, where it fits; the HTML figure has it in any case."""
-    if len(result.class_names) > most:
+    if len(result.classes) > most:
         stdout().print("The confusion matrix is in confusion.html.")
         return
-    numbers = [str(index) for index in range(len(result.class_names))]
+    numbers = [str(index) for index in range(len(result.classes))]
     rows: list[list[Any]] = [
-        [f"{index} {name}", *(str(count) for count in result.confusion[index])]
-        for index, name in enumerate(result.class_names)
+        [f"{index} {scores.name}", *(str(count) for count in result.confusion[index])]
+        for index, scores in enumerate(result.classes)
     ]
     print_table(["true class (rows), predicted", *numbers], rows, title="Confusion matrix")

@@ -21,6 +21,10 @@ from hpsearch.search.storage import open_storage
 from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
+from hpsearch.training.start import start_tensorflow
+
+THREADS_VARIABLE = "HPSEARCH_THREADS"
+"""Threads of TensorFlow, in the environment of the workers."""
 
 SUPERVISOR_VARIABLE = "HPSEARCH_SUPERVISOR"
 """Process id of the supervisor, in the environment of the workers that it starts."""
@@ -109,12 +113,10 @@ def work(
 
 
 def _keras_trainer() -> Trainer:
-    # Imported late: TensorFlow takes seconds, and the environment must be right by then.
-    from hpsearch.training import devices  # noqa: PLC0415
-    from hpsearch.training.train import train  # noqa: PLC0415
+    threads = os.environ.get(THREADS_VARIABLE)
+    start_tensorflow(int(threads) if threads else None)
+    from hpsearch.training.train import train  # noqa: PLC0415  # needs TensorFlow
 
-    threads = os.environ.get("HPSEARCH_THREADS")
-    devices.set_up(int(threads) if threads else None)
     return train
 
 

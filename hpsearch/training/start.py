@@ -1,0 +1,45 @@
+"""Starting TensorFlow: once in a process, without its chatter; imports it only when called."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_CHATTER = ("I0000", "WARNING: All log messages before absl::InitializeLog()")
+"""How lines begin that TensorFlow writes on every start, whatever its log level is set to."""
+
+
+def start_tensorflow(threads: int | None = None) -> None:
+    """Import TensorFlow (some seconds) and settle threads, memory and determinism.
+
+    Args:
+        threads: cores that one operation may use, from 1; None: all of the machine's.
+    """
+    with _without_chatter():
+        from hpsearch.training import devices  # noqa: PLC0415  # this is what takes seconds
+
+        devices.set_up(threads)
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Hold back what the block writes to standard error, then pass on what is worth reading.
+
+    The lines come from C++ before any logging can be configured, so the descriptor itself is
+    turned aside.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            held.seek(0)
+            for line in held.read().decode("utf-8", "replace").splitlines():
+                if line.strip() and not line.startswith(_CHATTER):
+                    sys.stderr.write(line + "\n")
