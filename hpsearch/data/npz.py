@@ -102,6 +102,8 @@ def _read_open(path: Path, file: IO[bytes], progress: Progress) -> dict[str, Arr
 
 def _damaged(path: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())
+    if "pickle" in reason:  # NumPy's words, which advise to load it unsafely
+        reason = "neither arrays of numbers nor of texts"
     return InputError(
         f"{path} is damaged or not from numpy.savez ({reason}); save it again, without pickled"
         " objects"
