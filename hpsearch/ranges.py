@@ -162,7 +162,8 @@ def extent(field: Any) -> str:
     """What a range holds, in words."""
     if isinstance(field, Categorical):
         return f"one of {show(list(field.choices))}"
-    step = f" in steps of {field.step}" if field.step not in (None, 1) else ""
+    every = field.step == type(field).model_fields["step"].default
+    step = "" if every else f" in steps of {field.step}"
     return f"{field.low} to {field.high}{step}"
 
 

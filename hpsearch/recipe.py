@@ -1,5 +1,6 @@
 """Recipe: everything that training needs and nothing about the search; read and written here."""
 
+import contextlib
 import functools
 import json
 import re
@@ -235,7 +236,8 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may never have been made
+            partial.unlink()
         raise UnreachableError(f"{path}: cannot be written: {error.strerror}") from None
 
 

@@ -101,7 +101,8 @@ def _one_kind(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     kind = value.get("type")
-    if kind is None and set(value) & {"learning_rate", "momentum", "weight_decay"}:
+    kind = kind if isinstance(kind, str) else None
+    if "type" not in value and set(value) & {"learning_rate", "momentum", "weight_decay"}:
         raise ValueError(
             'has no type; write { type = "adam", ... } for one fixed optimizer,'
             " or adam = { ... } to search its settings"

@@ -1,0 +1,148 @@
+"""TrialConfig: defaults, values for each layer, the number of parameters."""
+
+import json
+import tomllib
+
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import configs
+
+from hpsearch.config import (
+    OPTIMIZERS,
+    SGD,
+    Adam,
+    TrialConfig,
+    count_parameters,
+    describe,
+    flat,
+    per_layer,
+)
+from hpsearch.errors import InputError
+from hpsearch.fields import parse
+
+
+def config(**values: object) -> TrialConfig:
+    return parse(TrialConfig, values, "here")
+
+
+def test_the_defaults_are_those_of_the_study_file() -> None:
+    assert flat(TrialConfig()) == {
+        "layers": 2,
+        "units": [128, 128],
+        "activation": "relu",
+        "batch_norm": False,
+        "dropout": [0.0, 0.0],
+        "l2": 0.0,
+        "initializer": "glorot_uniform",
+        "batch_size": 32,
+        "lr_schedule": "constant",
+        "optimizer": {
+            "type": "adam",
+            "learning_rate": 1e-3,
+            "beta_1": 0.9,
+            "beta_2": 0.999,
+            "epsilon": 1e-7,
+            "amsgrad": False,
+        },
+    }
+
+
+def test_one_value_stands_for_every_layer() -> None:
+    assert config(layers=3, units=32).units == (32, 32, 32)
+    assert config(layers=3).dropout == (0.0, 0.0, 0.0)
+    assert config(layers=1, units=[7], dropout=[0.5]).units == (7,)
+    assert per_layer([1, 2], 2, "units") == (1, 2)
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_a_list_has_one_value_for_each_layer(layers: int) -> None:
+    with pytest.raises(
+        InputError, match=rf"units = \[1, 2\] is a list of 2, but layers = {layers}"
+    ):
+        config(layers=layers, units=[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"layers": 0}, "layers = 0 is out of range; write a value of at least 1"),
+        ({"layers": 65}, "layers = 65 is out of range; write a value of at most 64"),
+        ({"layers": True}, "layers = true has the wrong type; write a whole number"),
+        ({"layers": 2.0}, "layers = 2.0 has the wrong type; write a whole number"),
+        ({"units": [0, 1]}, "units[0] = 0 is out of range; write a value of at least 1"),
+        ({"units": [1, 2.0]}, "units[1] = 2.0 has the wrong type; write a whole number"),
+        ({"units": {"type": "int", "low": 1, "high": 2}},
+         'units = {"type": "int", "low": 1, "high": 2} is a table; write a plain value'),
+        ({"l2": {"type": "float"}}, 'l2 = {"type": "float"} is a table; write a plain value'),
+        ({"dropout": 1}, "dropout[0] = 1 is out of range; write a value below 1.0"),
+        ({"batch_size": 10**30}, f"batch_size = {10**30} is out of range; write a value of at"),
+        ({"optimizer": {"type": "sgd", "beta_1": 0.9}},
+         "optimizer.beta_1: unknown key; known: learning_rate, momentum, nesterov, type"),
+        ({"optimizer": {"learning_rate": 0.1}},
+         'optimizer: the table has no type; add type = "adam"'),
+        ({"optimizer": "adam"},
+         'optimizer = "adam" has the wrong type; write a table: { type = "adam"'),
+        ({"optimizer": {"type": "adam", "learning_rate": "1e-3"}},
+         'optimizer.learning_rate = "1e-3" has the wrong type; write a number'),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_is_told(values: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        config(**values)
+    assert f"here: {message}" in str(caught.value)
+
+
+def test_the_optimizers_are_named_by_their_type() -> None:
+    for name, optimizer in OPTIMIZERS.items():
+        assert optimizer().type == name
+
+
+def test_parameters_of_a_network_worked_out_by_hand() -> None:
+    # 3072 x 32 + 32, 32 x 32 + 32 twice, 32 x 10 + 10
+    small = config(layers=3, units=32)
+    assert count_parameters(small, 3072, 10) == 98_336 + 1_056 + 1_056 + 330
+    # without biases in the hidden layer, but with a scale and an offset for each unit
+    assert count_parameters(config(layers=1, units=4, batch_norm=True), 3, 2) == 12 + 8 + 8 + 2
+
+
+@given(configs(), st.integers(1, 5000), st.integers(2, 1000))
+def test_parameters_are_the_sum_over_the_arrays(
+    chosen: TrialConfig, inputs: int, classes: int
+) -> None:
+    shapes: list[tuple[int, ...]] = []
+    width = inputs
+    for units in chosen.units:
+        shapes += [(width, units), *([(units,)] * (2 if chosen.batch_norm else 1))]
+        width = units
+    shapes += [(width, classes), (classes,)]
+    total = 0
+    for shape in shapes:
+        size = 1
+        for length in shape:
+            size *= length
+        total += size
+    assert count_parameters(chosen, inputs, classes) == total
+
+
+@given(configs())
+def test_a_configuration_survives_json_and_toml(chosen: TrialConfig) -> None:
+    assert TrialConfig.model_validate(flat(chosen)) == chosen
+    assert TrialConfig.model_validate(json.loads(json.dumps(flat(chosen)))) == chosen
+    assert TrialConfig.model_validate(tomllib.loads(tomli_w.dumps(flat(chosen)))) == chosen
+
+
+@given(configs())
+def test_the_description_is_one_short_line(chosen: TrialConfig) -> None:
+    line = describe(chosen)
+    assert line.isprintable()
+    assert line.startswith(f"{chosen.units[0]}")
+    assert f" {chosen.optimizer.type} " in line
+    assert line.endswith(f" b{chosen.batch_size}")
+
+
+def test_the_description_says_what_is_switched_on() -> None:
+    full = TrialConfig(batch_norm=True, dropout=(0.1, 0.3), optimizer=SGD(learning_rate=0.05))
+    assert describe(full) == "128-128 relu bn drop 0.20 sgd 5.0e-02 constant b32"
+    assert describe(TrialConfig(optimizer=Adam())) == "128-128 relu adam 1.0e-03 constant b32"
