@@ -163,7 +163,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
 
     def _row(self, epoch: int, logs: Mapping[str, Any]) -> Epoch:
         names = ("loss", "accuracy", "val_loss", "val_accuracy", "val_f1_macro")
-        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        rate = keras.ops.convert_to_tensor(self.model.optimizer.learning_rate)
         return Epoch(
             epoch=epoch + 1,
             learning_rate=float(rate),

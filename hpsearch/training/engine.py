@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from hpsearch.training import devices, seeds
+from hpsearch.training import devices, quiet, seeds
+from hpsearch.training.meters import MacroF1, Ratio, confusion
 from hpsearch.training.resident import Resident, Rows
 
 _EVALUATION_VALUES = 2**24
@@ -103,15 +104,16 @@ class Engine:
                 ends training through ``self.model.stop_training``.
             first_epoch: the first epoch to train, from 0.
         """
-        self._stepper.fit(
-            self._dataset(self._shuffled, len(self._resident.train), self._batch_size),
-            validation_data=self._evaluation(self._resident.validation),
-            epochs=epochs,
-            initial_epoch=first_epoch,
-            shuffle=False,
-            callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=self._begin), *callbacks],
-            verbose=0,
-        )
+        with quiet.keras_copies():
+            self._stepper.fit(
+                self._dataset(self._shuffled, len(self._resident.train), self._batch_size),
+                validation_data=self._evaluation(self._resident.validation),
+                epochs=epochs,
+                initial_epoch=first_epoch,
+                shuffle=False,
+                callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=self._begin), *callbacks],
+                verbose=0,
+            )
 
     def evaluate(self, rows: Rows, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Scores:
         """Loss, accuracy and F1 of the network as it is on some rows of the resident examples."""
@@ -197,8 +199,8 @@ class _Stepper(keras.Model):  # type: ignore[misc]  # keras ships no types
         self.network = network
         self.resident = resident
         self.class_weights = None if class_weights is None else tf.constant(class_weights)
-        self.mean_loss = keras.metrics.Mean("loss")
-        self.mean_accuracy = keras.metrics.Mean("accuracy")
+        self.mean_loss = Ratio("loss")
+        self.mean_accuracy = Ratio("accuracy")
         self.f1_macro = MacroF1(network.output.shape[-1], name="f1_macro")
 
     @property
@@ -214,6 +216,9 @@ class _Stepper(keras.Model):  # type: ignore[misc]  # keras ships no types
             return i + 1, loss + batch_loss, right + batch_right
 
         loss, right = _loop(step, table)
+        # ReLU makes 0 of NaN on a CPU: a network whose weights are gone still has a loss.
+        total = tf.add_n([tf.reduce_sum(v) for v in self.network.trainable_variables])
+        loss = tf.where(tf.math.is_finite(total), loss, tf.constant(np.nan, tf.float64))
         return self._update(table, loss, right)
 
     def _learn(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -229,64 +234,38 @@ class _Stepper(keras.Model):  # type: ignore[misc]  # keras ships no types
             objective = self.optimizer.scale_loss(objective)
         variables = self.network.trainable_variables
         self.optimizer.apply(tape.gradient(objective, variables), variables)
-        return tf.reduce_sum(losses), _right(y, logits)
+        return _sum(losses), _right(y, logits)
 
     def test_step(self, table: tf.Tensor) -> dict[str, tf.Tensor]:
         """Evaluate the rows of a table; the running scores."""
         classes = self.f1_macro.classes
 
         def step(
-            i: tf.Tensor, loss: tf.Tensor, right: tf.Tensor, confusion: tf.Tensor
+            i: tf.Tensor, loss: tf.Tensor, right: tf.Tensor, counts: tf.Tensor
         ) -> tuple[tf.Tensor, ...]:
             x, y = self.resident.batch(table[i])
             logits = self.network(x, training=False)
-            confusion += _confusion(y, logits, classes)
-            loss += tf.reduce_sum(_cross_entropies(y, logits))
-            return i + 1, loss, right + _right(y, logits), confusion
+            counts += confusion(y, logits, classes)
+            loss += _sum(_cross_entropies(y, logits))
+            return i + 1, loss, right + _right(y, logits), counts
 
-        loss, right, confusion = _loop(step, table, tf.zeros((classes, classes)))
-        self.f1_macro.update_state(confusion)
+        loss, right, counts = _loop(step, table, tf.zeros((classes, classes)))
+        self.f1_macro.update_state(counts)
         return {**self._update(table, loss, right), "f1_macro": self.f1_macro.result()}
 
     def _update(self, table: tf.Tensor, loss: tf.Tensor, right: tf.Tensor) -> dict[str, tf.Tensor]:
         """Add the sums over a table to the running means, and return these."""
-        examples = tf.cast(tf.size(table), tf.float32)
-        self.mean_loss.update_state(loss / examples, sample_weight=examples)
-        self.mean_accuracy.update_state(right / examples, sample_weight=examples)
+        self.mean_loss.update_state(loss, tf.size(table))
+        self.mean_accuracy.update_state(right, tf.size(table))
         return {"loss": self.mean_loss.result(), "accuracy": self.mean_accuracy.result()}
-
-
-class MacroF1(keras.metrics.Metric):  # type: ignore[misc]  # keras ships no types
-    """Unweighted mean of the classes' F1 over the classes that occur, as labels or as answers.
-
-    The same as ``sklearn.metrics.f1_score(average="macro")`` over all examples at once.
-    """
-
-    def __init__(self, classes: int, name: str = "f1_macro") -> None:
-        super().__init__(name=name)
-        self.classes = classes
-        self.confusion = self.add_variable(
-            (classes, classes), initializer="zeros", dtype="float32", name="confusion"
-        )
-
-    def update_state(self, confusion: tf.Tensor, sample_weight: None = None) -> None:
-        """Add a confusion matrix: counts, rows are labels, columns are answers."""
-        self.confusion.assign_add(confusion)
-
-    def result(self) -> tf.Tensor:
-        """F1 of class c is 2 right(c) / (labels(c) + answers(c))."""
-        confusion = tf.convert_to_tensor(self.confusion)
-        right = tf.linalg.diag_part(confusion)
-        seen = tf.reduce_sum(confusion, axis=0) + tf.reduce_sum(confusion, axis=1)
-        present = tf.reduce_sum(tf.cast(seen > 0, tf.float32))
-        return tf.math.divide_no_nan(tf.reduce_sum(tf.math.divide_no_nan(2 * right, seen)), present)
 
 
 def _loop(
     step: Callable[..., tuple[tf.Tensor, ...]], table: tf.Tensor, *more: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
     """Run ``step(i, loss, right, *more)`` for every row of a table; all but the counter."""
-    start = (tf.constant(0), tf.constant(0.0), tf.constant(0.0), *more)
+    zero = tf.constant(0.0, tf.float64)
+    start = (tf.constant(0), zero, zero, *more)
     count = tf.shape(table)[0]
     result = tf.while_loop(lambda i, *_: i < count, step, start, parallel_iterations=1)
     return tuple(result[1:])
@@ -298,16 +277,10 @@ def _cross_entropies(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def _right(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Number of right answers, as a float."""
-    return tf.reduce_sum(tf.cast(tf.equal(tf.argmax(logits, axis=-1), y), tf.float32))
+    """Number of right answers, float64."""
+    return _sum(tf.cast(tf.equal(tf.argmax(logits, axis=-1), y), tf.float32))
 
 
-def _confusion(y: tf.Tensor, logits: tf.Tensor, classes: int) -> tf.Tensor:
-    """Counts, shape (classes, classes): rows are labels, columns are answers.
-
-    A product of two one-hot tables: exact in float32 and, unlike counting by scattering, the
-    same on every device and in any order.
-    """
-    labels = tf.one_hot(y, classes)
-    answers = tf.one_hot(tf.argmax(logits, axis=-1), classes)
-    return tf.linalg.matmul(labels, answers, transpose_a=True)
+def _sum(values: tf.Tensor) -> tf.Tensor:
+    """A batch's sum, ready to be added to those of others: see ``hpsearch.training.meters``."""
+    return tf.cast(tf.reduce_sum(values), tf.float64)

@@ -5,9 +5,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _CHATTER = ("I0000", "WARNING: All log messages before absl::InitializeLog()")
 """How lines begin that TensorFlow writes on every start, whatever its log level is set to."""
+
+_GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
+"""Where NVIDIA's driver is reached, on Linux and in WSL."""
 
 
 def start_tensorflow(threads: int | None = None) -> None:
@@ -16,6 +20,9 @@ def start_tensorflow(threads: int | None = None) -> None:
     Args:
         threads: cores that one operation may use, from 1; None: all of the machine's.
     """
+    if not any(Path(device).exists() for device in _GPU_DEVICES):
+        # Else TensorFlow reports an error about the GPU that this machine does not have.
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     with _without_chatter():
         from hpsearch.training import devices  # noqa: PLC0415  # this is what takes seconds
 

@@ -11,17 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.parts import Parts
-from hpsearch.errors import Failure, TrialFailedError, UnreachableError
+from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.recipe import Recipe
-from hpsearch.training import board, curves, devices, memory, model, optimizers
+from hpsearch.training import board, curves, devices, memory, model, optimizers, weights
 from hpsearch.training.callbacks import Guard, Recorder, of_keras
 from hpsearch.training.engine import Engine, evaluation_batch
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.resident import Resident
 from hpsearch.training.schedules import SCHEDULES
-
-WEIGHTS = "best.weights.h5"
-"""Name of the kept weights in a trial's folder."""
 
 
 def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
@@ -73,21 +70,21 @@ def build_engine(recipe: Recipe, parts: Parts) -> Engine:
 
 
 def predict(
-    recipe: Recipe, parts: Parts, weights: Path, x: npt.NDArray[np.generic]
+    recipe: Recipe, parts: Parts, kept: Path, x: npt.NDArray[np.generic]
 ) -> npt.NDArray[np.int64]:
     """What the network of a recipe answers.
 
     Args:
         recipe: what was trained.
         parts: its data; only shape, classes and scaling are used.
-        weights: a ``best.weights.h5`` that :func:`train` wrote for the recipe.
+        kept: a ``best.weights.h5`` that :func:`train` wrote for the recipe.
         x: examples as they are stored, shape (n, *input_shape).
 
     Returns:
         labels, shape (n,).
     """
     network = model.build_for(recipe, parts)
-    network.load_weights(weights)
+    network.load_weights(kept)
     batch = evaluation_batch(network)
     answers = [
         np.argmax(network(np.asarray(x[start : start + batch]), training=False), axis=-1)
@@ -111,7 +108,7 @@ def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) 
         recorder.restore()
         accuracy = engine.evaluate(engine.train_rows, [guard]).accuracy
         guard.check()
-        _save(engine.network, run / WEIGHTS)
+        weights.save(engine.network, run / weights.NAME)
     return _outcome(recipe, engine, recorder, train_accuracy=accuracy, began=began)
 
 
@@ -163,19 +160,3 @@ def _outcome(
         ),
         curves=tuple(recorder.epochs),
     )
-
-
-def _save(network: keras.Model, path: Path) -> None:
-    """Save weights whole or not at all.
-
-    Raises:
-        UnreachableError: they cannot be written.
-    """
-    # Keras wants the ending.
-    partial = path.with_name(f".partial.{path.name}")
-    try:
-        network.save_weights(partial)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UnreachableError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,31 @@
+"""Weights: a network's weights as a file that is there whole or not at all."""
+
+from pathlib import Path
+
+import keras
+
+from hpsearch.errors import UnreachableError
+from hpsearch.training import quiet
+
+NAME = "best.weights.h5"
+"""The kept weights in a trial's folder."""
+
+
+def save(network: keras.Model, path: Path) -> None:
+    """Write a network's weights; a file that is there already is replaced at once.
+
+    Args:
+        network: what to save.
+        path: ends in ".weights.h5", in a folder that exists.
+
+    Raises:
+        UnreachableError: no permission, a full disk and the like; nothing is left behind.
+    """
+    partial = path.with_name(f".partial.{path.name}")
+    try:
+        with quiet.keras_copies():
+            network.save_weights(partial)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UnreachableError(f"{path}: cannot be written: {error.strerror or error}") from None

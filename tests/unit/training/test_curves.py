@@ -1,0 +1,60 @@
+import csv
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from hpsearch.errors import UnreachableError
+from hpsearch.training import curves
+from hpsearch.training.outcome import Epoch
+
+
+def row(epoch: int) -> Epoch:
+    return Epoch(
+        epoch=epoch,
+        loss=1 / 3,
+        accuracy=0.5,
+        val_loss=0.25,
+        val_accuracy=2 / 3,
+        val_f1_macro=0.1,
+        learning_rate=1e-3,
+        seconds=0.01,
+    )
+
+
+def read(run: Path) -> list[Epoch]:
+    with (run / curves.NAME).open(newline="") as file:
+        return [
+            Epoch(**{k: int(v) if k == "epoch" else float(v) for k, v in line.items()})
+            for line in csv.DictReader(file)
+        ]
+
+
+def test_rows_read_back_as_they_were(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "trial-00001"
+    curves.start(run)
+    curves.append(run, row(1))
+    curves.append(run, row(2))
+    assert read(run) == [row(1), row(2)]
+    assert (run / curves.NAME).read_text().splitlines()[0].split(",") == list(asdict(row(1)))
+
+
+def test_a_new_start_forgets_an_earlier_attempt(tmp_path: Path) -> None:
+    curves.start(tmp_path)
+    curves.append(tmp_path, row(1))
+    curves.start(tmp_path)
+    assert read(tmp_path) == []
+
+
+def test_a_resumed_trial_keeps_what_it_had(tmp_path: Path) -> None:
+    curves.start(tmp_path, [row(1), row(2)])
+    curves.append(tmp_path, row(3))
+    assert read(tmp_path) == [row(1), row(2), row(3)]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UnreachableError, match="file/run"):
+        curves.start(tmp_path / "file" / "run")
+    with pytest.raises(UnreachableError, match=r"gone/curves\.csv: cannot be written: No such"):
+        curves.append(tmp_path / "gone", row(1))

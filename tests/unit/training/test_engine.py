@@ -1,0 +1,212 @@
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.metrics import f1_score
+
+from hpsearch.config import TrialConfig
+from hpsearch.data.parts import Part, Parts
+from hpsearch.training import engine as engine_module
+from hpsearch.training import model
+from hpsearch.training.engine import Engine, steps_per_call, tables
+from hpsearch.training.resident import Resident
+from hpsearch.training.schedules import cosine
+
+MakeEngine = Callable[..., Engine]
+STILL = keras.optimizers.SGD
+"""With a learning rate of 0 the weights stay as they were."""
+
+
+@pytest.fixture
+def make_engine(blobs: Parts) -> MakeEngine:
+    def make(
+        optimizer: keras.optimizers.Optimizer,
+        parts: Parts = blobs,
+        seed: int = 1,
+        **config: Any,
+    ) -> Engine:
+        settings = TrialConfig(**({"layers": 1, "units": 6, "batch_size": 8} | config))
+        network = model.build(
+            settings,
+            input_shape=parts.input_shape,
+            classes=parts.classes,
+            multiplier=parts.multiplier,
+            offset=parts.offset,
+            seed=seed,
+        )
+        return Engine(
+            network,
+            optimizer,
+            Resident(parts),
+            batch_size=settings.batch_size,
+            seed=seed,
+            class_weights=parts.class_weights,
+        )
+
+    return make
+
+
+class Logs(keras.callbacks.Callback):
+    """Collects the logs of each epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epochs: list[dict[str, float]] = []
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epochs.append({name: float(value) for name, value in logs.items()})
+
+
+def fit(engine: Engine, epochs: int, first_epoch: int = 0) -> list[dict[str, float]]:
+    logs = Logs()
+    engine.fit(epochs=epochs, first_epoch=first_epoch, callbacks=[logs])
+    return logs.epochs
+
+
+def cross_entropies(network: keras.Model, part: Part, weights: Any = None) -> tf.Tensor:
+    """Of each example of a part, by Keras' own loss."""
+    losses = keras.losses.sparse_categorical_crossentropy(
+        part.y[part.rows], network(part.x[part.rows], training=False), from_logits=True
+    )
+    return losses if weights is None else losses * weights[part.y[part.rows]]
+
+
+def test_tables_hold_every_row_once_and_the_rest_last() -> None:
+    found = list(tables(np.arange(53), 8, 4))
+    assert [table.shape for table in found] == [(4, 8), (2, 8), (1, 5)]
+    assert np.concatenate([table.ravel() for table in found]).tolist() == list(range(53))
+
+
+def test_tables_of_fewer_rows_than_a_batch() -> None:
+    assert [table.shape for table in tables(np.arange(5), 8, 4)] == [(1, 5)]
+
+
+def test_every_training_row_is_seen_once_in_every_epoch(make_engine: MakeEngine) -> None:
+    engine = make_engine(STILL(0.0))
+
+    def epoch(number: int) -> list[int]:
+        engine._begin(number)
+        dataset = engine._dataset(engine._shuffled, 53, 8)
+        found = [table.ravel() for table in dataset.as_numpy_iterator()]
+        assert int(dataset.cardinality()) == len(found)
+        return np.concatenate(found).tolist()
+
+    first, second = epoch(0), epoch(1)
+    assert sorted(first) == sorted(second) == list(range(53))
+    assert first != second
+    assert epoch(0) == first
+
+
+def test_one_step_by_hand_with_penalty_and_class_weights(
+    make_engine: MakeEngine, blobs: Parts
+) -> None:
+    parts = replace(blobs, class_weights=np.float32([0.5, 1.0, 3.0]))
+    engine = make_engine(STILL(0.25), parts, l2=0.1, batch_size=64, activation="tanh")
+    before = [tf.constant(w) for w in engine.network.get_weights()]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(cross_entropies(engine.network, parts.train, parts.class_weights))
+    gradients = tape.gradient(loss, [v.value for v in engine.network.trainable_variables])
+    (logs,) = fit(engine, epochs=1)
+
+    # The gradient has the penalty, 2 l2 w for kernels, and the class weights.
+    for weight, gradient, after in zip(
+        before, gradients, engine.network.get_weights(), strict=True
+    ):
+        penalty = 2 * 0.1 * weight if len(weight.shape) == 2 else 0.0
+        np.testing.assert_allclose(after, weight - 0.25 * (gradient + penalty), atol=1e-6)
+    # What is reported has no penalty; class weights in the training loss only.
+    assert logs["loss"] == pytest.approx(float(loss), rel=1e-5)
+    val_loss = float(tf.reduce_mean(cross_entropies(engine.network, parts.validation)))
+    assert logs["val_loss"] == pytest.approx(val_loss, rel=1e-5)
+    assert val_loss != pytest.approx(val_loss + float(sum(engine.network.losses)), rel=0.01)
+    y = parts.validation.y[parts.validation.rows]
+    answers = np.argmax(engine.network(parts.validation.x[parts.validation.rows]), axis=-1)
+    assert logs["val_accuracy"] == np.mean(answers == y)
+    assert logs["val_f1_macro"] == pytest.approx(f1_score(y, answers, average="macro"))
+
+
+def test_the_epochs_loss_is_the_mean_over_all_examples(
+    make_engine: MakeEngine, blobs: Parts
+) -> None:
+    engine = make_engine(STILL(0.0))
+    (logs,) = fit(engine, epochs=1)
+    losses = cross_entropies(engine.network, blobs.train)
+    assert logs["loss"] == pytest.approx(float(tf.reduce_mean(losses)), rel=1e-5)
+    scores = engine.evaluate(engine.train_rows)
+    assert scores.loss == pytest.approx(logs["loss"], rel=1e-5)
+    assert scores.accuracy == logs["accuracy"]
+
+
+def test_dropout_and_statistics_move_in_training_only(make_engine: MakeEngine) -> None:
+    engine = make_engine(STILL(0.0), dropout=0.5, batch_norm=True, batch_size=64)
+    statistics = engine.network.get_layer("norm_0").moving_mean
+    seed = engine.network.get_layer("dropout_0").seed_generator.state
+    first = engine.evaluate(engine.train_rows)
+    assert first == engine.evaluate(engine.train_rows)
+    assert not np.any(statistics)
+    assert int(seed[1]) == 0
+    epochs = fit(engine, epochs=2)
+    assert np.all(np.asarray(statistics.value.numpy()) != 0)
+    assert int(seed[1]) == 2
+    # One batch, weights that stay: only the mask can differ.
+    assert epochs[0]["loss"] != epochs[1]["loss"]
+
+
+def test_a_trial_resumed_at_an_epoch_is_the_same_trial(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make() -> Engine:
+        rate = cosine(0.01, 3 * 7)
+        return make_engine(
+            keras.optimizers.Adam(rate), dropout=0.3, batch_norm=True, l2=1e-3, units=16
+        )
+
+    whole = make()
+    expected = fit(whole, epochs=3)
+
+    begun = make()
+    assert fit(begun, epochs=1) == expected[:1]
+
+    # How many steps one call makes must not be seen either.
+    monkeypatch.setattr(engine_module, "steps_per_call", lambda *_: 2)
+    resumed = make()
+    for source, target in (
+        (begun.network, resumed.network),
+        (begun.optimizer, resumed.optimizer),
+    ):
+        for old, new in zip(source.variables, target.variables, strict=True):
+            new.assign(old.value)
+    assert fit(resumed, epochs=3, first_epoch=1) == expected[1:]
+    for a, b in zip(resumed.network.get_weights(), whole.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_parameters_and_bytes(make_engine: MakeEngine) -> None:
+    engine = make_engine(keras.optimizers.Adam(), batch_norm=True)
+    assert engine.parameters == 5 * 6 + 2 * 6 + 6 * 3 + 3
+    # Adam keeps two values for each parameter, the step (int64) and the rate; batch
+    # normalisation two statistics for each unit.
+    assert engine.bytes_of_variables == 4 * (3 * engine.parameters + 2 * 6) + 8 + 4
+
+
+def test_small_networks_make_many_steps_in_a_call() -> None:
+    assert steps_per_call(1_000, 8) == 256
+    assert 10 < steps_per_call(400_000, 32) < 256
+    assert steps_per_call(10**9, 256) == 1
+
+
+def test_wide_networks_are_evaluated_in_smaller_batches() -> None:
+    def batch(units: int) -> int:
+        config = TrialConfig(layers=1, units=units)
+        scale, offset = np.float32([1]), np.float32([0])
+        network = model.build(
+            config, input_shape=(3,), classes=2, multiplier=scale, offset=offset, seed=0
+        )
+        return engine_module.evaluation_batch(network)
+
+    assert batch(8) == 8192
+    assert batch(5000) == 2048

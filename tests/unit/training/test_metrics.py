@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from hpsearch.training.metrics import Confusion, evaluate, wilson
+
+NAMES = ("cat", "dog", "owl")
+Y_TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
+Y_PRED = np.array([0, 0, 1, 1, 1, 1, 0, 2, 2, 0])
+
+
+def test_accuracy_and_macro_f1() -> None:
+    found = evaluate(Y_TRUE, Y_PRED, NAMES)
+    assert found.examples == 10
+    assert found.accuracy == 0.6
+    assert found.f1_macro == f1_score(Y_TRUE, Y_PRED, average="macro")
+
+
+def test_scores_of_each_class_by_hand() -> None:
+    cat, dog, owl = evaluate(Y_TRUE, Y_PRED, NAMES).classes
+    assert (cat.name, cat.precision, cat.recall, cat.support) == ("cat", 0.5, 0.5, 4)
+    assert (dog.precision, dog.recall, dog.support) == (0.5, pytest.approx(2 / 3), 3)
+    assert (owl.precision, owl.recall) == (1.0, pytest.approx(2 / 3))
+    assert owl.f1 == pytest.approx(0.8)
+
+
+def test_confusion_has_labels_in_rows() -> None:
+    assert evaluate(Y_TRUE, Y_PRED, NAMES).confusion == ((2, 2, 0), (1, 2, 0), (1, 0, 2))
+
+
+def test_the_most_confused_pairs_are_named_most_frequent_first() -> None:
+    found = evaluate(Y_TRUE, Y_PRED, NAMES).most_confused
+    assert found == (
+        Confusion(true="cat", predicted="dog", count=2),
+        Confusion(true="dog", predicted="cat", count=1),
+        Confusion(true="owl", predicted="cat", count=1),
+    )
+    assert evaluate(Y_TRUE, Y_PRED, NAMES, mistakes=1).most_confused == found[:1]
+
+
+def test_a_class_that_does_not_occur_counts_for_nothing() -> None:
+    found = evaluate(np.array([0, 1]), np.array([0, 1]), NAMES)
+    assert found.classes[2].support == 0
+    assert found.classes[2].f1 == 0.0
+    assert found.f1_macro == 1.0
+
+
+def test_wilson_interval() -> None:
+    # By the formula (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), worked out by hand.
+    assert wilson(8, 10) == pytest.approx((0.490162, 0.943318), abs=1e-6)
+    assert wilson(0, 20) == pytest.approx((0.0, 0.161125), abs=1e-6)
+    assert wilson(20, 20)[1] == 1.0
+
+
+@pytest.mark.parametrize(("right", "examples"), [(0, 1), (1, 1), (5000, 10000), (3, 7)])
+def test_wilson_ends_solve_its_equation(right: int, examples: int) -> None:
+    # An end e is where the share lies 1.96 deviations of e away: (p - e)² = z² e (1 - e) / n.
+    share = right / examples
+    for end in wilson(right, examples):
+        away = 1.959963984540054**2 * end * (1 - end) / examples
+        assert (share - end) ** 2 == pytest.approx(away, abs=1e-12)

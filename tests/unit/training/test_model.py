@@ -1,0 +1,118 @@
+from pathlib import Path
+from typing import get_args
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hpsearch.config import Activation, Initializer, TrialConfig, count_parameters
+from hpsearch.training import model
+
+SCALE = {"multiplier": np.float32([0.5]), "offset": np.float32([-1.0])}
+
+
+def build(config: TrialConfig, **more: object) -> keras.Model:
+    given = {"input_shape": (6,), "classes": 3, "seed": 5} | SCALE | more
+    return model.build(config, **given)  # type: ignore[arg-type]  # settings of a test
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> TrialConfig:
+    layers = draw(st.integers(1, 3))
+    return TrialConfig(
+        layers=layers,
+        units=tuple(draw(st.lists(st.integers(1, 9), min_size=layers, max_size=layers))),
+        dropout=tuple(
+            draw(st.lists(st.sampled_from([0.0, 0.5]), min_size=layers, max_size=layers))
+        ),
+        activation=draw(st.sampled_from(get_args(Activation))),
+        initializer=draw(st.sampled_from(get_args(Initializer))),
+        batch_norm=draw(st.booleans()),
+        l2=draw(st.sampled_from([0.0, 1e-3])),
+    )
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(config=configs(), precision=st.sampled_from(["float32", "mixed_bfloat16"]))
+def test_trainable_parameters_are_those_that_are_counted(
+    config: TrialConfig, precision: str
+) -> None:
+    network = build(config, input_shape=(2, 3), classes=4, precision=precision)
+    trainable = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+    assert trainable == count_parameters(config, 6, 4)
+    logits = network(np.zeros((2, 2, 3), np.uint8))
+    assert logits.shape == (2, 4)
+    assert logits.dtype == "float32"
+
+
+def test_layers_come_in_their_order() -> None:
+    config = TrialConfig(layers=2, units=(4, 3), batch_norm=True, dropout=(0.5, 0.0))
+    assert [layer.name for layer in build(config).layers] == [
+        "inputs", "scale", "flatten", "dense_0", "norm_0", "act_0", "dropout_0",
+        "dense_1", "norm_1", "act_1", "logits",
+    ]  # fmt: skip
+
+
+def test_inputs_are_scaled_inside() -> None:
+    network = build(TrialConfig(layers=1, units=4))
+    scaled = keras.Model(network.input, network.get_layer("scale").output)
+    x = np.array([[0, 1, 2, 3, 254, 255]], np.uint8)
+    np.testing.assert_allclose(scaled(x), x * 0.5 - 1.0)
+
+
+def test_the_seed_makes_the_weights_and_layers_differ() -> None:
+    config = TrialConfig(layers=2, units=(6, 6))
+    first, same, other = (build(config, seed=seed).get_weights() for seed in (5, 5, 6))
+    for a, b in zip(first, same, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(first[0], other[0])
+    assert not np.array_equal(first[0], first[2])  # kernels of layers of one shape
+
+
+def test_he_weights_are_wider_than_lecun_weights() -> None:
+    def spread(name: str) -> float:
+        config = TrialConfig(layers=1, units=400, initializer=name)
+        return float(np.std(build(config, input_shape=(50,)).get_layer("dense_0").kernel))
+
+    assert spread("lecun_normal") == pytest.approx((1 / 50) ** 0.5, rel=0.05)
+    assert spread("he_uniform") == pytest.approx((2 / 50) ** 0.5, rel=0.05)
+    assert spread("glorot_normal") == pytest.approx((2 / 450) ** 0.5, rel=0.05)
+
+
+def test_every_kernel_has_the_penalty_and_no_other_variable() -> None:
+    network = build(TrialConfig(layers=2, units=(4, 3), l2=0.01, batch_norm=True))
+    kernels = [w for w in network.get_weights() if w.ndim == 2]
+    assert len(kernels) == 3
+    expected = sum(0.01 * np.sum(np.square(kernel)) for kernel in kernels)
+    assert float(sum(network.losses)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_precision_is_the_layers_and_leaves_the_default_alone() -> None:
+    config = TrialConfig(layers=1, units=4, dropout=(0.1,), batch_norm=True)
+    network = build(config, precision="mixed_float16")
+    compute = {layer.name: layer.compute_dtype for layer in network.layers[1:]}
+    assert compute.pop("scale") == compute.pop("logits") == "float32"
+    assert set(compute.values()) == {"float16"}
+    assert {v.dtype for v in network.trainable_variables} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+
+
+# Keras copies TensorFlow's variables in a way that NumPy is going to change.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_saved_model_loads_without_hpsearch_and_answers_alike(tmp_path: Path) -> None:
+    config = TrialConfig(layers=1, units=7, batch_norm=True, dropout=(0.3,), l2=0.1)
+    network = build(
+        config,
+        input_shape=(4, 4, 3),
+        multiplier=np.float32([0.1, 0.2, 0.3]),
+        offset=np.linspace(-1, 1, 48, dtype=np.float32).reshape(4, 4, 3),
+    )
+    network.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    x = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(network(x), loaded(x))
+    assert [layer.name for layer in loaded.layers] == [layer.name for layer in network.layers]
+    assert loaded.get_layer("dropout_0").rate == 0.3
+    assert float(sum(loaded.losses)) == float(sum(network.losses)) > 0

@@ -1,0 +1,45 @@
+import keras
+import pytest
+
+from hpsearch.config import OPTIMIZERS, SGD, Adam, AdamW, RMSprop
+from hpsearch.training import optimizers
+
+ODD = [
+    Adam(learning_rate=0.01, beta_1=0.8, beta_2=0.98, epsilon=1e-5, amsgrad=True),
+    AdamW(learning_rate=0.02, weight_decay=0.3, beta_1=0.7, beta_2=0.9, epsilon=1e-4, amsgrad=True),
+    SGD(learning_rate=0.03, momentum=0.6, nesterov=True),
+    RMSprop(learning_rate=0.04, rho=0.85, momentum=0.2, epsilon=1e-3, centered=True),
+]
+
+
+@pytest.mark.parametrize("config", ODD, ids=lambda config: config.type)
+def test_every_setting_arrives(config: Adam | AdamW | SGD | RMSprop) -> None:
+    optimizer = optimizers.build(config, config.learning_rate)
+    assert type(optimizer).__name__.lower() == config.type
+    arrived = optimizer.get_config()
+    settings = config.model_dump(exclude={"type"})
+    # Nothing odd may be Keras' default by chance.
+    plain = OPTIMIZERS[config.type]().model_dump()
+    assert all(settings[key] != plain[key] for key in settings)
+    assert {key: arrived[key] for key in settings} == pytest.approx(settings)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_our_defaults_are_those_of_keras(kind: str) -> None:
+    config = OPTIMIZERS[kind]()
+    ours = optimizers.build(config, config.learning_rate).get_config()
+    keras_own = type(optimizers.build(config, 0.1))().get_config()
+    assert ours.pop("learning_rate") == pytest.approx(keras_own.pop("learning_rate"))
+    assert ours | {"name": ""} == keras_own | {"name": ""}
+
+
+def test_a_schedule_is_taken_as_it_is() -> None:
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    assert float(optimizers.build(Adam(), schedule).learning_rate) == pytest.approx(0.1)
+
+
+def test_only_float16_scales_the_loss() -> None:
+    scaled = optimizers.build(SGD(), 0.5, "mixed_float16")
+    assert isinstance(scaled, keras.optimizers.LossScaleOptimizer)
+    assert isinstance(scaled.inner_optimizer, keras.optimizers.SGD)
+    assert isinstance(optimizers.build(SGD(), 0.5, "mixed_bfloat16"), keras.optimizers.SGD)

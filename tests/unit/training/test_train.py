@@ -1,0 +1,307 @@
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from hpsearch.data.parts import Parts
+from hpsearch.errors import Failure, TrialFailedError, UnreachableError
+from hpsearch.recipe import Recipe
+from hpsearch.training import train as train_module
+from hpsearch.training.outcome import Epoch, Outcome, Watch
+from hpsearch.training.train import predict, train
+
+MakeRecipe = Callable[..., Recipe]
+NORMAL = Watch()
+
+
+def untimed(outcome: Outcome) -> tuple[Epoch, ...]:
+    return tuple(replace(epoch, seconds=0.0) for epoch in outcome.curves)
+
+
+def rows_of(run: Path) -> list[dict[str, str]]:
+    with (run / "curves.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def accuracy(recipe: Recipe, parts: Parts, run: Path, which: str) -> float:
+    part = getattr(parts, which)
+    answers = predict(recipe, parts, run / "best.weights.h5", part.x[part.rows])
+    assert answers.dtype == np.int64
+    return float(np.mean(answers == part.y[part.rows]))
+
+
+@pytest.fixture
+def rough(make_recipe: MakeRecipe) -> Recipe:
+    """Steps so large that epochs get better and worse; everything random is on."""
+    return make_recipe(
+        config={
+            "layers": 2,
+            "units": [12, 6],
+            "batch_norm": True,
+            "dropout": 0.3,
+            "l2": 1e-3,
+            "batch_size": 8,
+            "optimizer": {"type": "adam", "learning_rate": 0.2},
+        },
+        training={"epochs": 12, "early_stopping": {"monitor": "val_loss", "patience": 3}},
+        objective={"metric": "val_loss"},
+    )
+
+
+def test_an_outcome_from_end_to_end(rough: Recipe, blobs: Parts, tmp_path: Path) -> None:
+    outcome = train(rough, blobs, tmp_path, NORMAL)
+    losses = [epoch.val_loss for epoch in outcome.curves]
+    best = int(np.argmin(losses))
+
+    # Early stopping: three epochs after the best one.
+    assert outcome.stopped == "early_stopping"
+    assert outcome.epochs == len(losses) == best + 1 + 3 < 12
+    assert outcome.best_epoch == best + 1
+    assert outcome.value == losses[best]
+
+    # The weights that were kept are the best epoch's, not the last one's.
+    assert accuracy(rough, blobs, tmp_path, "validation") == outcome.curves[best].val_accuracy
+    assert accuracy(rough, blobs, tmp_path, "train") == outcome.train_accuracy
+    assert outcome.gap == outcome.train_accuracy - outcome.curves[best].val_accuracy
+
+    # The file holds the curves, and everything in them is what it says.
+    assert [int(row["epoch"]) for row in rows_of(tmp_path)] == list(range(1, outcome.epochs + 1))
+    assert [float(row["val_loss"]) for row in rows_of(tmp_path)] == losses
+    assert outcome.parameters == 5 * 12 + 24 + 12 * 6 + 12 + 6 * 3 + 3
+    assert 0 < sum(epoch.seconds for epoch in outcome.curves) < outcome.seconds
+    assert outcome.examples_per_second == pytest.approx(
+        53 * outcome.epochs / sum(epoch.seconds for epoch in outcome.curves)
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"curves.csv", "best.weights.h5"}
+
+    # The same recipe again: the same curve. Another seed: another one.
+    again = train(rough, blobs, tmp_path, NORMAL)
+    assert untimed(again) == untimed(outcome)
+    other = train(rough.model_copy(update={"seed": 2}), blobs, tmp_path, NORMAL)
+    assert untimed(other) != untimed(outcome)
+
+
+def test_the_last_epoch_counts_where_the_objective_says_so(
+    rough: Recipe, blobs: Parts, tmp_path: Path
+) -> None:
+    objective = rough.objective.model_copy(update={"epoch": "last"})
+    recipe = rough.model_copy(update={"objective": objective})
+    outcome = train(recipe, blobs, tmp_path, NORMAL)
+    last = outcome.curves[-1]
+    assert outcome.best_epoch < outcome.epochs
+    assert outcome.value == last.val_loss
+    assert accuracy(recipe, blobs, tmp_path, "validation") == last.val_accuracy
+
+
+def test_a_watch_ends_training_after_an_epoch(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path
+) -> None:
+    seen: list[Epoch] = []
+
+    def second(epoch: Epoch) -> bool:
+        seen.append(epoch)
+        return epoch.epoch == 2
+
+    outcome = train(make_recipe(training={"epochs": 9}), blobs, tmp_path, Watch(on_epoch=second))
+    assert outcome.stopped == "watch"
+    assert outcome.epochs == 2
+    assert tuple(seen) == outcome.curves
+    assert outcome.train_accuracy is None
+    assert outcome.gap is None
+    assert not (tmp_path / "best.weights.h5").exists()
+
+
+def test_the_rate_falls_on_a_plateau_and_only_there(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path
+) -> None:
+    def rates(schedule: str) -> list[float]:
+        # With this rate no step changes a float32 weight: every epoch is a plateau.
+        optimizer = {"type": "sgd", "learning_rate": 1e-12}
+        recipe = make_recipe(
+            config={"lr_schedule": schedule, "optimizer": optimizer},
+            training={"epochs": 4, "reduce_lr_on_plateau": {"factor": 0.25, "patience": 1}},
+        )
+        return [epoch.learning_rate for epoch in train(recipe, blobs, tmp_path, NORMAL).curves]
+
+    # The first epoch is better than none; the rate falls after each one that follows.
+    expected = [1e-12, 1e-12, 0.25e-12, 0.0625e-12]
+    assert rates("plateau") == pytest.approx(expected, rel=1e-5, abs=0)
+    assert rates("constant") == pytest.approx([1e-12] * 4, rel=1e-5, abs=0)
+
+
+def test_a_schedule_reaches_its_end_with_the_last_step(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path
+) -> None:
+    recipe = make_recipe(
+        config={"lr_schedule": "cosine", "optimizer": {"type": "sgd", "learning_rate": 0.1}}
+    )
+    found = [epoch.learning_rate for epoch in train(recipe, blobs, tmp_path, NORMAL).curves]
+    assert found == pytest.approx([0.05, 0.0], abs=1e-8)
+
+
+@pytest.mark.parametrize("which", ["train", "validation"])
+def test_a_loss_that_is_no_number_is_diverged(
+    make_recipe: MakeRecipe, blobs: Parts, with_nan: Any, tmp_path: Path, which: str
+) -> None:
+    # ReLU hides NaN on a CPU; in training the weights show it.
+    name, activation = ("loss", "relu") if which == "train" else ("val_loss", "tanh")
+    with pytest.raises(TrialFailedError, match=f"^{name} is nan in epoch 1") as caught:
+        train(
+            make_recipe(config={"activation": activation}), with_nan(blobs, which), tmp_path, NORMAL
+        )
+    assert caught.value.failure == Failure.DIVERGED
+    assert caught.value.epoch == 1
+    assert rows_of(tmp_path) == []
+    assert not (tmp_path / "best.weights.h5").exists()
+
+
+def test_too_large_a_rate_is_diverged(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path
+) -> None:
+    loud = replace(blobs, multiplier=np.float32([1e30]))
+    recipe = make_recipe(config={"optimizer": {"type": "sgd", "learning_rate": 10.0}})
+    with pytest.raises(TrialFailedError) as caught:
+        train(recipe, loud, tmp_path, NORMAL)
+    assert caught.value.failure == Failure.DIVERGED
+
+
+def test_an_interruption_ends_training_within_an_epoch(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path
+) -> None:
+    def after(calls: int) -> Iterator[bool]:
+        yield from [False] * calls
+        while True:
+            yield True
+
+    answers = after(4)
+    watch = Watch(interrupted=lambda: next(answers))
+    with pytest.raises(TrialFailedError) as caught:
+        train(make_recipe(training={"epochs": 9}), blobs, tmp_path, watch)
+    assert caught.value.failure == Failure.INTERRUPTED
+    # An epoch makes three calls here: full batches, the rest, validation.
+    assert caught.value.epoch == 2
+    assert len(rows_of(tmp_path)) == 1
+    assert not (tmp_path / "best.weights.h5").exists()
+
+
+def test_an_interruption_while_the_kept_weights_are_evaluated(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path
+) -> None:
+    calls: list[Epoch] = []
+    watch = Watch(
+        on_epoch=lambda epoch: bool(calls.append(epoch)), interrupted=lambda: len(calls) == 2
+    )
+    with pytest.raises(TrialFailedError) as caught:
+        train(make_recipe(), blobs, tmp_path, watch)
+    assert caught.value.failure == Failure.INTERRUPTED
+    assert len(rows_of(tmp_path)) == 2
+
+
+def test_a_trial_that_takes_too_long(make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path) -> None:
+    recipe = make_recipe(training={"epochs": 9, "trial_timeout": 0.001})
+    with pytest.raises(TrialFailedError, match=r"not done after 0\.001 seconds") as caught:
+        train(recipe, blobs, tmp_path, NORMAL)
+    assert caught.value.failure == Failure.TIMEOUT
+    assert caught.value.epoch == 1
+
+
+def test_too_little_memory_is_a_failure_of_the_trial(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A network that fills the machine would be slow to refuse; this array is refused at once.
+    monkeypatch.setattr(train_module, "build_engine", lambda *_: np.empty(2**56))
+    with pytest.raises(TrialFailedError, match="out of memory") as caught:
+        train(make_recipe(), blobs, tmp_path, NORMAL)
+    assert caught.value.failure == Failure.OUT_OF_MEMORY
+    assert caught.value.epoch is None
+
+
+def test_a_fault_of_the_program_is_not_a_failure_of_the_trial(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise tf.errors.InternalError(None, None, "libdevice not found")
+
+    monkeypatch.setattr(train_module, "build_engine", broken)
+    with pytest.raises(tf.errors.InternalError, match="libdevice"):
+        train(make_recipe(), blobs, tmp_path, NORMAL)
+
+
+def test_a_run_folder_that_cannot_be_written(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UnreachableError, match="cannot be made"):
+        train(make_recipe(), blobs, tmp_path / "file" / "run", NORMAL)
+
+
+def test_tensorboard_writes_curves_and_histograms(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path
+) -> None:
+    recipe = make_recipe(training={"epochs": 2, "tensorboard": {"histograms": True}})
+    outcome = train(recipe, blobs, tmp_path, NORMAL)
+    written = EventAccumulator(str(tmp_path / "tensorboard" / "train")).Reload().Tags()
+    assert {"epoch_loss", "epoch_accuracy", "epoch_learning_rate"} <= set(written["tensors"])
+    assert "dense_0/kernel/histogram" in written["tensors"]
+    events = EventAccumulator(str(tmp_path / "tensorboard" / "validation")).Reload()
+    values = [
+        float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors("epoch_f1_macro")
+    ]
+    assert values == pytest.approx([epoch.val_f1_macro for epoch in outcome.curves])
+
+
+class BoomError(Exception):
+    """What a watch may raise, as a fault of its own."""
+
+
+@pytest.mark.parametrize("way", ["interrupted", "raises"])
+def test_tensorboards_files_are_closed_however_training_ends(
+    make_recipe: MakeRecipe,
+    blobs: Parts,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+) -> None:
+    closed: list[int] = []
+
+    class Spy(keras.callbacks.TensorBoard):
+        def on_train_end(self, logs: Any = None) -> None:
+            super().on_train_end(logs)
+            closed.append(1)
+
+    def boom(_: Epoch) -> bool:
+        raise BoomError
+
+    monkeypatch.setattr(keras.callbacks, "TensorBoard", Spy)
+    recipe = make_recipe(training={"epochs": 2, "tensorboard": {}})
+    watch = Watch(interrupted=lambda: True) if way == "interrupted" else Watch(on_epoch=boom)
+    with pytest.raises(TrialFailedError if way == "interrupted" else BoomError):
+        train(recipe, blobs, tmp_path, watch)
+    assert closed == [1]
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_learns(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path, precision: str
+) -> None:
+    recipe = make_recipe(
+        config={
+            "units": 8,
+            "batch_norm": True,
+            "dropout": 0.1,
+            "l2": 1e-4,
+            "lr_schedule": "cosine",
+            "optimizer": {"type": "adam", "learning_rate": 0.02},
+        },
+        training={"epochs": 12, "precision": precision},
+    )
+    outcome = train(recipe, blobs, tmp_path, NORMAL)
+    assert outcome.value > 0.9
+    assert accuracy(recipe, blobs, tmp_path, "validation") == outcome.value
