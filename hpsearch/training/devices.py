@@ -39,4 +39,6 @@ def release() -> None:
     Not everything comes back: a process still grows slowly with the number of its trials.
     """
     keras.backend.clear_session()
+    # Compiled functions let go of what they captured only when they are collected themselves.
+    gc.collect()
     gc.collect()

@@ -13,7 +13,7 @@ reached once in a table and not once in a step.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from hpsearch.training import devices, quiet, seeds
+from hpsearch.training import devices, quiet, seeds, tables
 from hpsearch.training.meters import MacroF1, Ratio, confusion
 from hpsearch.training.resident import Resident, Rows
 
@@ -66,7 +66,8 @@ class Engine:
         self._resident = resident
         self._batch_size = batch_size
         self._seed = seed
-        self._epoch = 0
+        with tf.device("/CPU:0"):
+            self._order = tf.Variable(resident.train, trainable=False)
         self._steps_per_call = steps_per_call(network.count_params(), batch_size)
         self._evaluation_batch = evaluation_batch(network)
         optimizer.build(network.trainable_variables)
@@ -106,7 +107,7 @@ class Engine:
         """
         with quiet.keras_copies():
             self._stepper.fit(
-                self._dataset(self._shuffled, len(self._resident.train), self._batch_size),
+                self._training(),
                 validation_data=self._evaluation(self._resident.validation),
                 epochs=epochs,
                 initial_epoch=first_epoch,
@@ -124,46 +125,27 @@ class Engine:
 
     def _begin(self, epoch: int, logs: object = None) -> None:
         """Set the sources of chance to the beginning of an epoch."""
-        self._epoch = epoch
+        order = seeds.order(self._seed, epoch, len(self.train_rows))
+        self._order.assign(self.train_rows[order])
         for layer in self.network.layers:
             if isinstance(layer, keras.layers.Dropout):
                 # A pair (seed, count); the layer counts one up at every step.
                 layer.seed_generator.state.assign([layer.seed, epoch * self.steps_per_epoch])
 
-    def _shuffled(self) -> Rows:
-        """The training rows in the order of the present epoch."""
-        rows = self._resident.train
-        return rows[seeds.order(self._seed, self._epoch, len(rows))]
+    def _training(self) -> tf.data.Dataset:
+        """The present epoch's order of the training part, many steps in a call."""
+        return tables.dataset(
+            self._order,
+            examples=len(self.train_rows),
+            batch=self._batch_size,
+            per_call=self._steps_per_call,
+        )
 
     def _evaluation(self, rows: Rows) -> tf.data.Dataset:
-        """A data set that evaluates some rows, one large batch in a call."""
-        return self._dataset(lambda: rows, len(rows), self._evaluation_batch, per_call=1)
-
-    def _dataset(
-        self, order: Callable[[], Rows], examples: int, batch: int, per_call: int | None = None
-    ) -> tf.data.Dataset:
-        """A data set of tables of row numbers, asking ``order`` anew in every epoch."""
-        per_call = per_call or self._steps_per_call
-        full, rest = divmod(examples, batch)
-        count = math.ceil(full / per_call) + (1 if rest else 0)
-        dataset = tf.data.Dataset.from_generator(
-            lambda: tables(order(), batch, per_call),
-            output_signature=tf.TensorSpec((None, None), tf.int64),
+        """Some rows as they are, one large batch in a call."""
+        return tables.dataset(
+            tf.constant(rows), examples=len(rows), batch=self._evaluation_batch, per_call=1
         )
-        return dataset.apply(tf.data.experimental.assert_cardinality(count))
-
-
-def tables(rows: Rows, batch: int, per_call: int) -> Iterator[Rows]:
-    """Cut rows into tables of shape (steps, batch), at most ``per_call`` steps in one.
-
-    Rows that do not fill a batch come last, as a table of one short step.
-    """
-    full = len(rows) // batch * batch
-    steps = rows[:full].reshape(-1, batch)
-    for start in range(0, len(steps), per_call):
-        yield steps[start : start + per_call]
-    if full < len(rows):
-        yield rows[full:].reshape(1, -1)
 
 
 def steps_per_call(parameters: int, batch: int) -> int:

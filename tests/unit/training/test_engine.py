@@ -12,7 +12,7 @@ from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Part, Parts
 from hpsearch.training import engine as engine_module
 from hpsearch.training import model
-from hpsearch.training.engine import Engine, steps_per_call, tables
+from hpsearch.training.engine import Engine, steps_per_call
 from hpsearch.training.resident import Resident
 from hpsearch.training.schedules import cosine
 
@@ -75,24 +75,12 @@ def cross_entropies(network: keras.Model, part: Part, weights: Any = None) -> tf
     return losses if weights is None else losses * weights[part.y[part.rows]]
 
 
-def test_tables_hold_every_row_once_and_the_rest_last() -> None:
-    found = list(tables(np.arange(53), 8, 4))
-    assert [table.shape for table in found] == [(4, 8), (2, 8), (1, 5)]
-    assert np.concatenate([table.ravel() for table in found]).tolist() == list(range(53))
-
-
-def test_tables_of_fewer_rows_than_a_batch() -> None:
-    assert [table.shape for table in tables(np.arange(5), 8, 4)] == [(1, 5)]
-
-
 def test_every_training_row_is_seen_once_in_every_epoch(make_engine: MakeEngine) -> None:
     engine = make_engine(STILL(0.0))
 
     def epoch(number: int) -> list[int]:
         engine._begin(number)
-        dataset = engine._dataset(engine._shuffled, 53, 8)
-        found = [table.ravel() for table in dataset.as_numpy_iterator()]
-        assert int(dataset.cardinality()) == len(found)
+        found = [table.ravel() for table in engine._training().as_numpy_iterator()]
         return np.concatenate(found).tolist()
 
     first, second = epoch(0), epoch(1)
