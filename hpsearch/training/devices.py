@@ -24,6 +24,8 @@ def set_up(threads: int | None = None) -> None:
     for gpu in tf.config.list_physical_devices("GPU"):
         # Otherwise the first of several processes on a GPU takes all of its memory.
         tf.config.experimental.set_memory_growth(gpu, True)
+    # Every trial compiles functions of its own, and TensorFlow warns that this is slow.
+    tf.get_logger().setLevel("ERROR")
     # A recipe promises the same curve on the same machine; GPUs sum in any order without this.
     tf.config.experimental.enable_op_determinism()
 
@@ -39,6 +41,4 @@ def release() -> None:
     Not everything comes back: a process still grows slowly with the number of its trials.
     """
     keras.backend.clear_session()
-    # Compiled functions let go of what they captured only when they are collected themselves.
-    gc.collect()
     gc.collect()

@@ -38,19 +38,14 @@ def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
         TrialFailedError: diverged, out of memory, timed out or interrupted.
         UnreachableError: the folder cannot be written.
     """
-    guard = Guard(watch, recipe.training.trial_timeout)
     try:
-        return _train(recipe, parts, run, watch, guard)
-    except TrialFailedError as error:
-        # The frames of a traceback would keep the network in memory.
-        failed = error.with_traceback(None)
-    except memory.CANDIDATES as error:
-        if not memory.is_out_of_memory(error):
-            raise
-        failed = TrialFailedError(Failure.OUT_OF_MEMORY, memory.describe(error), epoch=guard.epoch)
+        came_of_it = _attempt(recipe, parts, run, watch)
     finally:
+        # Only here does nothing hold the network any more, neither a callback nor a traceback.
         devices.release()
-    raise failed
+    if isinstance(came_of_it, TrialFailedError):
+        raise came_of_it
+    return came_of_it
 
 
 def build_engine(recipe: Recipe, parts: Parts) -> Engine:
@@ -93,8 +88,21 @@ def predict(
     return np.concatenate([np.empty(0, np.int64), *answers]).astype(np.int64)
 
 
+def _attempt(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome | TrialFailedError:
+    """All of :func:`train` but giving memory back; a failure of the trial is returned."""
+    guard = Guard(watch, recipe.training.trial_timeout)
+    try:
+        return _train(recipe, parts, run, watch, guard)
+    except TrialFailedError as error:
+        return error.with_traceback(None)
+    except memory.CANDIDATES as error:
+        if not memory.is_out_of_memory(error):
+            raise
+        return TrialFailedError(Failure.OUT_OF_MEMORY, memory.describe(error), epoch=guard.epoch)
+
+
 def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) -> Outcome:
-    """All of :func:`train` but the failures and giving memory back."""
+    """Build, fit, evaluate and save; failures are raised."""
     began = time.perf_counter()
     curves.start(run)
     engine = build_engine(recipe, parts)
