@@ -1,6 +1,5 @@
 """Fixtures for all tests: small studies, storages of both kinds."""
 
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +10,6 @@ import sqlalchemy as sa
 
 from hpsearch.fields import parse
 from hpsearch.study_file import StudyFile
-
-sys.path.insert(0, str(Path(__file__).parent))  # for "import fakes"
 
 SPACE = {
     "layers": {"type": "int", "low": 1, "high": 5},

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.cli.common import duration, say, stderr
 from hpsearch.config import describe
 from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.trials import FrozenTrial, TrialState
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial as FrozenTrial  # also for layers that do not know Optuna
+from optuna.trial import TrialState as TrialState
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, NoTrialError

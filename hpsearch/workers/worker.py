@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from optuna.trial import TrialState
-
 from hpsearch.data.cache import Dataset, open_dataset
 from hpsearch.data.parts import split
 from hpsearch.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, InputError
@@ -19,6 +17,7 @@ from hpsearch.recipe import DatasetSection
 from hpsearch.search import budget
 from hpsearch.search.storage import open_storage
 from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
+from hpsearch.search.trials import TrialState
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow

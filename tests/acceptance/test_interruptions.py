@@ -1,0 +1,162 @@
+"""Signals, kills and company: the budget stays exact and nothing is left running."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from commandline import Cli, wait_until
+
+
+def running(cli: Cli, epoch: int = 1) -> Any:
+    """The trials of the study that run and have reported ``epoch``; None before the first."""
+    if not cli.database.exists():
+        return None
+    shown = cli("trials", "slow", "--json", code=None)
+    if shown.returncode:
+        return None
+    trials = json.loads(shown.stdout)
+    return [t for t in trials if t["state"] == "running" and (t["epochs"] or 0) >= epoch]
+
+
+def slow_study(cli: Cli, trials: int) -> Path:
+    """A study whose trials are long enough to be cut off: many epochs, no early stopping."""
+    file = cli.study_file("slow", trials=trials, epochs=60)
+    text = file.read_text().replace("[training]\n", "[training]\nearly_stopping = false\n")
+    file.write_text(text + '\n[pruner]\ntype = "none"\n')
+    return file
+
+
+def finish(cli: Cli, file: Path, trials: int) -> list[dict[str, Any]]:
+    """Run the study to its end; exactly the budget must have been counted."""
+    cli("run", file, "--workers", "2")
+    shown = cli.json("show", "slow")
+    assert shown["counted"] == shown["complete"] == trials
+    assert shown["running"] == shown["waiting"] == 0
+    listed: list[dict[str, Any]] = cli.json("trials", "slow")
+    return listed
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_stopped_in_mid_trial_and_run_again(cli: Cli, number: int, code: int) -> None:
+    file = slow_study(cli, trials=3)
+    process = cli.start("run", file, "--workers", "2")
+    cut = wait_until(lambda: running(cli), "a running trial")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "the same command goes on from here" in err
+    assert "Traceback" not in err
+    shown = cli.json("show", "slow")
+    assert shown["running"] == 0
+    assert shown["waiting"] >= len(cut)
+
+    trials = finish(cli, file, 3)
+    interrupted = [t for t in trials if t["failure"] == "interrupted"]
+    assert {t["number"] for t in cut} <= {t["number"] for t in interrupted}
+    done = [t["config"] for t in trials if t["state"] == "complete"]
+    assert all(t["config"] in done for t in interrupted)
+
+
+def test_a_second_ctrl_c_ends_at_once(cli: Cli) -> None:
+    process = cli.start("run", slow_study(cli, trials=2), "--workers", "1")
+    wait_until(lambda: running(cli), "a running trial")
+    (worker,) = psutil.Process(process.pid).children()
+    worker.suspend()  # it cannot leave in good order
+    process.send_signal(signal.SIGINT)
+    wait_until(lambda: worker.status() == psutil.STATUS_STOPPED, "the first signal")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert not worker.is_running()
+    assert cli.json("show", "slow")["running"] == 0
+
+
+def test_a_killed_worker_is_replaced(cli: Cli) -> None:
+    file = slow_study(cli, trials=3)
+    process = cli.start("run", file, "--workers", "1")
+    cut = wait_until(lambda: running(cli), "a running trial")
+    (worker,) = psutil.Process(process.pid).children()
+    worker.kill()
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 0, err
+    trials = cli.json("trials", "slow")
+    assert [t["failure"] for t in trials if t["number"] == cut[0]["number"]] == ["interrupted"]
+    assert sum(t["state"] == "complete" for t in trials) == 3
+
+
+def test_a_killed_run_takes_its_workers_along_and_is_mended(cli: Cli) -> None:
+    file = slow_study(cli, trials=3)
+    process = cli.start("run", file, "--workers", "2")
+    wait_until(lambda: running(cli), "a running trial")
+    workers = psutil.Process(process.pid).children()
+    process.kill()
+    process.communicate(timeout=30)
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
+    finish(cli, file, 3)
+
+
+def test_everything_killed_at_once_is_mended(cli: Cli) -> None:
+    file = slow_study(cli, trials=2)
+    process = cli.start("run", file, "--workers", "2")
+    wait_until(lambda: running(cli), "a running trial")
+    workers = psutil.Process(process.pid).children()
+    process.kill()
+    for worker in workers:
+        worker.kill()
+    process.communicate(timeout=30)
+    assert cli.json("show", "slow")["running"] >= 1
+    finish(cli, file, 2)
+
+
+def test_a_second_run_joins_the_first(cli: Cli) -> None:
+    file = cli.study_file(trials=8, epochs=5)
+    both = [cli.start("run", file, "--workers", "1") for _ in range(2)]
+    ends = [process.communicate(timeout=110) for process in both]
+    assert [process.returncode for process in both] == [0, 0], ends
+    assert sum("Started study small" in err for _, err in ends) == 1
+    shown = cli.json("show", "small")
+    assert shown["counted"] == 8
+    assert len({t["worker"] for t in cli.json("trials", "small")}) == 2
+
+
+def test_a_worker_typed_by_hand(cli: Cli) -> None:
+    file = cli.study_file(trials=1, epochs=1)
+    cli("run", file, "--workers", "1")
+    cli("run", file, "--trials", "3", "--timeout", "1s", code=0)
+    worker = cli("worker", "small")
+    assert "leaves" in worker.stderr
+    assert cli.json("show", "small")["counted"] == 1
+
+
+def test_a_live_view_on_a_terminal(cli: Cli) -> None:
+    file = cli.study_file(trials=2, epochs=2)
+    reader, writer = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hpsearch", "run", str(file), "--workers", "1"],
+        cwd=cli.folder, env=cli.environment() | {"TERM": "xterm", "COLUMNS": "80"},
+        stdout=subprocess.PIPE, stderr=writer,
+    )  # fmt: skip
+    os.close(writer)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(reader, 65536)
+        except OSError:  # the terminal's other end is closed
+            break
+    out, _ = process.communicate(timeout=60)
+    os.close(reader)
+    assert process.returncode == 0
+    assert b"of 2 trials" in shown
+    assert b"best: 0." in shown
+    assert b"Traceback" not in shown
+    assert out.startswith(b"val_accuracy 0.")

@@ -1,0 +1,98 @@
+"""Starts the real command line, for acceptance tests."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SMALL = """\
+name = "{name}"
+[dataset]
+source = "digits"
+[budget]
+trials = {trials}
+[training]
+epochs = {epochs}
+[space]
+layers = {{ type = "int", low = 1, high = 2 }}
+units = {{ type = "int", low = 16, high = 64, log = true, per_layer = true }}
+batch_norm = {{ type = "categorical", choices = [true, false] }}
+[space.optimizer]
+adam = {{ learning_rate = {{ type = "float", low = 1e-3, high = 1e-2, log = true }} }}
+sgd = {{ learning_rate = {{ type = "float", low = 1e-2, high = 1e-1, log = true }} }}
+"""
+
+
+@dataclass(frozen=True)
+class Cli:
+    """The command line, with a home and a working folder of its own."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def database(self) -> Path:
+        return self.home / "studies.db"
+
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("HPSEARCH_")}
+        return kept | {"HPSEARCH_HOME": str(self.home)}
+
+    def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
+        """Start ``hpsearch ARGUMENTS`` with pipes for its output."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "hpsearch", *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def __call__(
+        self, *arguments: str | Path, code: int | None = 0, timeout: float = 100
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; its exit code must be ``code`` (None: any)."""
+        process = self.start(*arguments)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+        done = subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        assert "Traceback" not in err, err
+        assert code in (None, done.returncode), f"exit code {done.returncode}\n{out}\n{err}"
+        return done
+
+    def json(self, *arguments: str | Path) -> Any:
+        """What a command prints with ``--json``."""
+        return json.loads(self(*arguments, "--json").stdout)
+
+    def study_file(self, name: str = "small", *, trials: int = 4, epochs: int = 3) -> Path:
+        """A study file whose search takes seconds."""
+        path = self.folder / f"{name}.toml"
+        path.write_text(SMALL.format(name=name, trials=trials, epochs=epochs))
+        return path
+
+    def states(self, study: str = "small") -> dict[str, int]:
+        """The study's counts by state."""
+        shown: dict[str, int] = self.json("show", study)
+        return shown
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+    """Wait for a condition with a limit; what it gave."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s: {what}")
