@@ -38,6 +38,8 @@ def check_name(name: str) -> str:
             "is not a study name; use 1 to 100 letters, digits, '.', '_' or '-',"
             " a letter or digit first"
         )
+    if name.endswith(".confirm"):
+        raise ValueError("is the name of a confirmation study; choose one without .confirm")
     return name
 
 

@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 from hpsearch import __version__
-from hpsearch.cli import check, delete, doctor, enqueue, export, init, run, show, train, worker
+from hpsearch.cli.check import check
+from hpsearch.cli.delete import delete
+from hpsearch.cli.doctor import doctor
+from hpsearch.cli.enqueue import enqueue
+from hpsearch.cli.export import export
+from hpsearch.cli.init import init
+from hpsearch.cli.run import run
+from hpsearch.cli.show import best, logs, ls, show, trials
+from hpsearch.cli.train import train
+from hpsearch.cli.worker import worker
 
 app = typer.Typer(
     name="hpsearch",
@@ -32,17 +41,7 @@ def _main(
     pass
 
 
-app.command("init")(init.init)
-app.command("check")(check.check)
-app.command("run")(run.run)
-app.command("worker")(worker.worker)
-app.command("enqueue")(enqueue.enqueue)
-app.command("ls")(show.ls)
-app.command("show")(show.show)
-app.command("trials")(show.trials)
-app.command("logs")(show.logs)
-app.command("best")(show.best)
-app.command("export")(export.export)
-app.command("train")(train.train)
-app.command("delete")(delete.delete)
-app.command("doctor")(doctor.doctor)
+for command in (
+    init, check, run, worker, enqueue, ls, show, trials, logs, best, export, train, delete, doctor
+):  # fmt: skip
+    app.command()(command)

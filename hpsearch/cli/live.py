@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-
 from hpsearch.cli.common import duration, say, stderr
 from hpsearch.config import describe
 from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import FrozenTrial, TrialState
+from hpsearch.search.trials import Trial
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -53,7 +52,7 @@ class LiveView:
         for trial in ended:
             say(self._line(trial))
 
-    def _line(self, trial: FrozenTrial) -> str:
+    def _line(self, trial: Trial) -> str:
         """One ended trial as a plain line."""
         counts = self.study.counts()
         state = trial.user_attrs.get("failure") or rows.STATES[trial.state]
@@ -64,7 +63,7 @@ class LiveView:
         total = self.study.budget.trials
         return f"trial {trial.number}: {state}{value} ({counts.counted} of {total}{best}){setting}"
 
-    def _table(self, trials: list[FrozenTrial]) -> "Group":
+    def _table(self, trials: list[Trial]) -> "Group":
         """The whole view for a terminal."""
         from rich import box
         from rich.console import Group
@@ -78,7 +77,7 @@ class LiveView:
             table.add_column(column, justify="left" if left else "right", no_wrap=True)
         epochs = self.study.file.training.epochs
         for trial in trials:
-            if trial.state != TrialState.RUNNING:
+            if not rows.is_running(trial):
                 continue
             step = trial.last_step
             config = rows.config(self.study, trial)

@@ -1,15 +1,17 @@
 """Trials as plain values: the rows that commands print, and the best of them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
-from optuna.trial import FrozenTrial as FrozenTrial  # also for layers that do not know Optuna
-from optuna.trial import TrialState as TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, NoTrialError
 from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy
 from hpsearch.space import config_of
+
+Trial: TypeAlias = FrozenTrial
+"""Optuna's, for layers that do not know Optuna."""
 
 STATES = {
     TrialState.COMPLETE: "complete",
@@ -21,6 +23,16 @@ STATES = {
 _ATTRIBUTES = (
     "parameters", "epochs", "best_epoch", "seconds", "train_accuracy", "gap", "worker", "failure",
 )  # fmt: skip
+
+
+def is_running(trial: Trial) -> bool:
+    """Whether a worker is busy with the trial."""
+    return trial.state == TrialState.RUNNING
+
+
+def is_complete(trial: Trial) -> bool:
+    """Whether the trial ran to its end and has a value."""
+    return trial.state == TrialState.COMPLETE
 
 
 def config(study: OpenStudy, trial: FrozenTrial) -> TrialConfig | None:

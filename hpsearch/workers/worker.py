@@ -17,7 +17,7 @@ from hpsearch.recipe import DatasetSection
 from hpsearch.search import budget
 from hpsearch.search.storage import open_storage
 from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
-from hpsearch.search.trials import TrialState
+from hpsearch.search.trials import is_complete
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow
@@ -139,7 +139,7 @@ def open_study_data(study: OpenStudy, section: DatasetSection, home: Home) -> Da
 def keep_best_weights(study: OpenStudy, home: Home, keep: int = KEEP) -> None:
     """Remove the weights of all complete trials but the best ``keep``: curves stay."""
     objective = study.file.objective
-    complete = [t for t in study.trials() if t.state == TrialState.COMPLETE]
+    complete = [t for t in study.trials() if is_complete(t)]
     complete.sort(key=lambda t: t.values[0], reverse=objective.goal == "maximize")
     for trial in complete[keep:]:
         weights_file(home, study.name, trial.number).unlink(missing_ok=True)
