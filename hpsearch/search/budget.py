@@ -12,6 +12,9 @@ from hpsearch.search.samplers import make_sampler
 from hpsearch.search.storage import BudgetSpentError
 from hpsearch.search.study import OpenStudy
 
+ORPHANED = "left behind by a worker that was killed"
+"""Failure message of a trial that somebody else had to end."""
+
 Ending = Literal["trials", "timeout", "plateau"]
 
 
@@ -47,7 +50,7 @@ def claim(study: OpenStudy) -> Trial | None:
     return trial
 
 
-def interrupt(study: OpenStudy, number: int) -> bool:
+def interrupt(study: OpenStudy, number: int, message: str = "cut off before its end") -> bool:
     """Fail a running trial as interrupted and put a successor in the queue.
 
     The successor has the same parameters and seed; it is a new trial, so that an owner that was
@@ -57,7 +60,7 @@ def interrupt(study: OpenStudy, number: int) -> bool:
     Returns:
         False where the trial had ended meanwhile: then nothing was done.
     """
-    if not fail(study, number, Failure.INTERRUPTED, "cut off before it was done"):
+    if not fail(study, number, Failure.INTERRUPTED, message):
         return False
     trial = study.storage.get_trial(study.trial_id(number))
     if trial.params:
@@ -85,7 +88,7 @@ def fail(study: OpenStudy, number: int, failure: Failure, message: str) -> bool:
 def reap(study: OpenStudy, is_dead: Callable[[FrozenTrial], bool]) -> list[int]:
     """Interrupt the running trials whose owner is dead; the numbers of those trials."""
     running = [t for t in study.trials() if t.state == TrialState.RUNNING and is_dead(t)]
-    return [trial.number for trial in running if interrupt(study, trial.number)]
+    return [trial.number for trial in running if interrupt(study, trial.number, ORPHANED)]
 
 
 def counts(trial: FrozenTrial) -> bool:
@@ -112,10 +115,16 @@ def since_best(study: OpenStudy, trials: Sequence[FrozenTrial]) -> int:
 
 
 def seconds_used(trials: Sequence[FrozenTrial], now: datetime | None = None) -> float:
-    """Seconds in which at least one trial was running: the length of the union of their times."""
+    """Seconds in which at least one trial was running: the length of the union of their times.
+
+    Nobody knows how long a trial really ran whose worker was killed; it is not reckoned, rather
+    than the hours or days until somebody noticed.
+    """
     now = now or datetime.now()  # Optuna's times are naive local ones
     spans = sorted(
-        (t.datetime_start, t.datetime_complete or now) for t in trials if t.datetime_start
+        (t.datetime_start, t.datetime_complete or now)
+        for t in trials
+        if t.datetime_start and t.user_attrs.get("failure_message") != ORPHANED
     )
     total, reached = timedelta(), datetime.min
     for start, end in spans:
