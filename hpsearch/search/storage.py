@@ -8,7 +8,7 @@ that is checked in the same transaction in which a trial starts.
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -33,9 +33,12 @@ BUSY_TIMEOUT = 60.0
 """Seconds that a writer waits for another one on SQLite before it gives up."""
 
 _NETWORK_FILESYSTEMS = {
-    "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "lustre", "nfs", "nfs4",
-    "smb3", "smbfs",
+    "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gpfs", "lustre", "nfs",
+    "nfs4", "panfs", "smb3", "smbfs",
 }  # fmt: skip
+
+_SECRETS = {"password", "sslpassword"}
+"""What libpq also takes from the query of a URL (…?password=…) and nobody may see."""
 
 
 class BudgetSpentError(Exception):
@@ -205,7 +208,7 @@ def open_storage(url: str, *, create: bool = True, force: bool = False) -> Stora
     """
     parsed = _parse(url)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with readable_errors(url):
+    with readable_errors(url), _readable_opening(url):
         if parsed.get_backend_name() != "sqlite":
             return _connect(parsed, {"pool_pre_ping": True}, create=create)
         file = _sqlite_file(parsed, create=create, force=force)
@@ -226,7 +229,9 @@ def _connect(url: URL, engine_kwargs: dict[str, Any], *, create: bool) -> Storag
     text = url.render_as_string(hide_password=False)
     if not _has_schema(url):
         if not create:
-            raise InputError(f"{url}: holds no studies yet; start one with hpsearch run FILE")
+            raise InputError(
+                f"{_shown(url)}: holds no studies yet; start one with hpsearch run FILE"
+            )
         with exclusive(text):
             return Storage(text, engine_kwargs)
     return Storage(text, engine_kwargs, skip_table_creation=True)
@@ -254,7 +259,9 @@ def exclusive(url: str) -> Iterator[None]:
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         # Kept beside the data base: removing a lock file would let two processes hold it.
-        with FileLock(f"{parsed.database}.lock"):
+        with _readable_opening(url):
+            lock = FileLock(f"{parsed.database}.lock").acquire()
+        with lock:
             yield
         return
     engine = sa.create_engine(parsed, poolclass=sa.NullPool)
@@ -269,26 +276,43 @@ def exclusive(url: str) -> Iterator[None]:
 
 def _parse(url: str) -> URL:
     """The URL with a driver that is installed; messages about it never show a password."""
+    wrong = InputError(
+        "--storage: is not a database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME"
+    )
     try:
         parsed = make_url(url)
-    except sa.exc.ArgumentError:
-        raise InputError(
-            "--storage: is not a database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME"
-        ) from None
+    except (sa.exc.ArgumentError, ValueError):  # ValueError: a port that is no number
+        raise wrong from None
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    try:
+        parsed.get_dialect()
+    except sa.exc.NoSuchModuleError:
+        raise wrong from None
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise wrong
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise InputError(
                 "--storage: SQLite in memory cannot be shared by workers; write sqlite:///FILE"
             )
-        return parsed
-    if parsed.drivername in ("postgresql", "postgres"):
-        return parsed.set(drivername="postgresql+psycopg")
+        if "?" in url:  # what follows would silently be no part of the file's name
+            raise InputError(
+                f"{url}: a path with a question mark cannot be written as a database URL; choose"
+                " another --home or --storage"
+            )
     return parsed
 
 
 def hide_password(url: str) -> str:
     """The URL as it may be shown and stored: with *** for its password."""
-    return _parse(url).render_as_string(hide_password=True)
+    return _shown(_parse(url))
+
+
+def _shown(url: URL) -> str:
+    """The URL with *** for its passwords."""
+    secrets = dict.fromkeys(_SECRETS & url.query.keys(), "hidden")
+    return url.update_query_dict(secrets).render_as_string(hide_password=True)
 
 
 def _sqlite_file(url: URL, *, create: bool, force: bool) -> Path:
@@ -313,7 +337,10 @@ def _sqlite_file(url: URL, *, create: bool, force: bool) -> Path:
         )
     if create:
         # The mode is kept in the file; it can only be set while nobody else is writing.
-        with FileLock(f"{file}.lock"), sqlite3.connect(file, timeout=BUSY_TIMEOUT) as connection:
+        with (
+            FileLock(f"{file}.lock"),
+            closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT)) as connection,
+        ):
             if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 connection.execute("PRAGMA journal_mode=WAL")
     return file
@@ -327,6 +354,8 @@ def network_filesystem(folder: Path) -> str | None:
         for mount in psutil.disk_partitions(all=True)
         if folder.is_relative_to(mount.mountpoint)
     ]
+    # Of several at one place the last counts: an automounter mounts NFS over itself.
+    mounts.reverse()
     kind = max(mounts, key=lambda mount: len(mount.mountpoint)).fstype if mounts else ""
     return kind if kind in _NETWORK_FILESYSTEMS else None
 
@@ -341,13 +370,25 @@ def readable_errors(url: str) -> Iterator[None]:
     """Turn what a data base says into one message for the user.
 
     Raises:
-        UnreachableError: in place of SQLAlchemy's, sqlite3's, file and Optuna's storage errors.
+        UnreachableError: in place of SQLAlchemy's, sqlite3's and Optuna's storage errors.
     """
     try:
         yield
     except optuna.exceptions.StorageInternalError as error:
         raise UnreachableError(_message(url, error.__cause__ or error)) from error
-    except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
+    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+        raise UnreachableError(_message(url, error)) from error
+
+
+@contextmanager
+def _readable_opening(url: str) -> Iterator[None]:
+    """As readable_errors, for what else may happen while a storage is opened.
+
+    Later on a missing file or module has nothing to do with the data base.
+    """
+    try:
+        yield
+    except (OSError, ImportError) as error:
         raise UnreachableError(_message(url, error)) from error
     except RuntimeError as error:
         if "table schema" not in str(error):
@@ -364,7 +405,7 @@ def _message(url: str, error: BaseException) -> str:
         "readonly": "check the permissions of the file and its folder",
         "unable to open": "check the permissions of the file and its folder",
         "Permission denied": "check the permissions of the file and its folder",
-        "full": "free some space and run the same command again",
+        "is full": "free some space and run the same command again",
         "No space": "free some space and run the same command again",
         "locked": "another program holds the file; close it and run the same command again",
         "No module named 'psycopg": "install it: pip install 'hpsearch[postgres]'",
