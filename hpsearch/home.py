@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpsearch.errors import InputError
+
 
 @dataclass(frozen=True)
 class Home:
@@ -13,9 +15,16 @@ class Home:
 
     @classmethod
     def find(cls, option: Path | None = None) -> "Home":
-        """``--home``, else ``HPSEARCH_HOME``, else ``./hpsearch-data``; made only when written."""
+        """``--home``, else ``HPSEARCH_HOME``, else ``./hpsearch-data``; made only when written.
+
+        Raises:
+            InputError: the home of a user who is not known.
+        """
         chosen = option or Path(os.environ.get("HPSEARCH_HOME") or "hpsearch-data")
-        return cls(chosen.expanduser().absolute())
+        try:
+            return cls(chosen.expanduser().absolute())
+        except RuntimeError:  # ~somebody
+            raise InputError(f"--home {chosen}: no such user; write the folder out") from None
 
     @property
     def database(self) -> Path:

@@ -54,8 +54,9 @@ def interrupt(study: OpenStudy, number: int, message: str = "cut off before its 
     """Fail a running trial as interrupted and put a successor in the queue.
 
     The successor has the same parameters and seed; it is a new trial, so that an owner that was
-    only suspended cannot write into it. A trial cut off before it had parameters gets none: the
-    next sampled trial takes its place.
+    only suspended cannot write into it. What was enqueued is kept too where it had not been drawn
+    yet. A sampled trial cut off before it had parameters gets no successor: the next sampled one
+    takes its place.
 
     Returns:
         False where the trial had ended meanwhile: then nothing was done.
@@ -63,10 +64,11 @@ def interrupt(study: OpenStudy, number: int, message: str = "cut off before its 
     if not fail(study, number, Failure.INTERRUPTED, message):
         return False
     trial = study.storage.get_trial(study.trial_id(number))
-    if trial.params:
+    params = trial.system_attrs.get("fixed_params", {}) | trial.params
+    if params:
         origin = trial.user_attrs.get("resumes", number)
         attrs = {"resumes": origin, "seed": trial.user_attrs.get("seed")}
-        study.optuna.enqueue_trial(trial.params, user_attrs=attrs)
+        study.optuna.enqueue_trial(params, user_attrs=attrs)
     return True
 
 
