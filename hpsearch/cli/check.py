@@ -33,12 +33,12 @@ def check(
     from hpsearch.data.cache import open_dataset
     from hpsearch.data.parts import split
     from hpsearch.errors import InputError
-    from hpsearch.search.samplers import make_sampler
+    from hpsearch.search.samplers import check_sampler
     from hpsearch.study_file import load
     from hpsearch.training.start import start_tensorflow
 
     study = load(file, overrides or ())
-    make_sampler(study, 0)
+    check_sampler(study, str(file))
     with progress() as report:
         dataset = open_dataset(study.dataset, Home.find(home), report)
     parts = split(dataset, study.dataset)

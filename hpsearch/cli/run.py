@@ -55,6 +55,7 @@ def run(
 ) -> None:
     """Run a search: start it, go on with it, or join it where it runs already."""
     from hpsearch.data.cache import open_dataset
+    from hpsearch.search.samplers import check_sampler
     from hpsearch.search.storage import hide_password
     from hpsearch.search.study import open_or_create
     from hpsearch.study_file import load
@@ -69,6 +70,7 @@ def run(
     }
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     study_file = load(file, [*(overrides or ()), *given])
+    check_sampler(study_file, str(file))
     chosen = choose_gpus(gpus, list_gpus())
     place = Home.find(home)
     with progress() as report:
@@ -133,6 +135,7 @@ def _supervise(
             environment={"HPSEARCH_STORAGE": place.storage_url(url)},
             home=place,
             on_tick=view.update,
+            on_stop=view.say_stopping,
         )
         return supervisor.run()
 

@@ -2,18 +2,21 @@
 
 import hashlib
 import importlib.util
+import math
 import warnings
 from typing import Any
 
+import numpy as np
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import (
     BaseSampler,
     GPSampler,
-    GridSampler,
     QMCSampler,
     RandomSampler,
     TPESampler,
 )
+from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
 from hpsearch.ranges import RANGES
@@ -66,7 +69,25 @@ def make_sampler(file: StudyFile, number: int) -> BaseSampler:
             case Random():
                 return RandomSampler(seed=seed)
             case Grid():
-                return _EndlessGrid(grid_values(file.space), seed=derive_seed(file.seed, "grid"))
+                # All workers walk over one grid in one order, so its seed is the study's alone.
+                order = derive_seed(file.seed, "grid")
+                return _Grid(grid_values(file.space), seed=order, rest=RandomSampler(seed=seed))
+
+
+def check_sampler(file: StudyFile, where: str) -> None:
+    """Make sure that the sampler can work on the space.
+
+    Args:
+        file: the study.
+        where: what it was read from, for the message.
+
+    Raises:
+        InputError: it cannot, as :func:`make_sampler` says.
+    """
+    try:
+        make_sampler(file, 0)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _require_torch() -> None:
@@ -76,11 +97,43 @@ def _require_torch() -> None:
         )
 
 
-class _EndlessGrid(GridSampler):
-    """GridSampler without its call of ``study.stop()``, which fails outside ``optimize``."""
+class _Grid(BaseSampler):
+    """Every point of a grid once, in a random order.
 
-    def after_trial(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the budget ends the search."""
+    A trial's point follows from the trials before it, which nobody can change any more, so that
+    workers never take the same one. (Optuna's GridSampler lets them, once trials are enqueued; it
+    also ends the study itself, and refuses trials that are enqueued in part.)
+    """
+
+    def __init__(self, values: dict[str, list[Any]], *, seed: int, rest: BaseSampler) -> None:
+        self._names = list(values)
+        self._values = values
+        self._sizes = [len(values[name]) for name in self._names]
+        self._order = np.random.default_rng(seed).permutation(math.prod(self._sizes))
+        self._rest = rest
+
+    def infer_relative_search_space(self, *_: Any) -> dict[str, Any]:
+        """Nothing: every parameter is chosen by itself."""
+        return {}
+
+    def sample_relative(self, *_: Any) -> dict[str, Any]:
+        """Nothing, as above."""
+        return {}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any
+    ) -> Any:
+        """The trial's point; a random value where the trial was enqueued without one."""
+        if "fixed_params" in trial.system_attrs:
+            return self._rest.sample_independent(study, trial, param_name, param_distribution)
+        # From the storage: the study itself hides some trials where Hyperband prunes.
+        trials = study._storage.get_all_trials(study._study_id, deepcopy=False)  # noqa: SLF001
+        before = sum(
+            other.number < trial.number and "fixed_params" not in other.system_attrs
+            for other in trials
+        )
+        point = np.unravel_index(self._order[before % len(self._order)], self._sizes)
+        return self._values[param_name][int(point[self._names.index(param_name)])]
 
 
 def grid_values(space: Space) -> dict[str, list[Any]]:
@@ -113,9 +166,7 @@ def grid_values(space: Space) -> dict[str, list[Any]]:
                 " optimizers, so that not every point has it; fix it, keep one optimizer, or use"
                 " another sampler"
             )
-    size = 1
-    for values in collect.values.values():
-        size *= len(values)
+    size = math.prod(len(values) for values in collect.values.values())
     if size > MAX_GRID:
         raise InputError(
             f'sampler.type = "grid": the space has {size:,} points (at most {MAX_GRID:,});'
@@ -126,10 +177,7 @@ def grid_values(space: Space) -> dict[str, list[Any]]:
 
 def grid_size(space: Space) -> int:
     """The number of points of a grid; raises as :func:`grid_values`."""
-    size = 1
-    for values in grid_values(space).values():
-        size *= len(values)
-    return size
+    return math.prod(len(values) for values in grid_values(space).values())
 
 
 class _Collect(Corner):
@@ -156,7 +204,8 @@ class _Collect(Corner):
                 " step or choices, or use another sampler"
             )
         count = 1 if step is None else int((high - low) / step + 1e-9) + 1
-        self.values[name] = [low + i * (step or 0.0) for i in range(count)]
+        # Rounding may carry the last step over the end.
+        self.values[name] = [min(low + i * (step or 0.0), high) for i in range(count)]
         return low
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:

@@ -16,7 +16,7 @@ from hpsearch import __version__
 from hpsearch.errors import InputError
 from hpsearch.fields import closest, parse
 from hpsearch.search.pruners import make_pruner
-from hpsearch.search.samplers import grid_size, make_sampler
+from hpsearch.search.samplers import check_sampler, grid_size, make_sampler
 from hpsearch.search.storage import BUDGET_KEY, Counts, Storage, exclusive
 from hpsearch.space import PartialConfig, params_of
 from hpsearch.study_file import BudgetSection, Grid, StudyFile, differences
@@ -77,7 +77,7 @@ def open_or_create(
         InputError: a study of that name has another space, data set, objective, training or
             seed; the message names what changed.
     """
-    make_sampler(file, 0)  # its options are checked before anything is written
+    check_sampler(file, f"study {file.name}")  # before anything is written
     with exclusive(storage.url):
         if file.name not in optuna.get_all_study_names(storage):
             study = optuna.create_study(
