@@ -1,14 +1,17 @@
 """Starts the real command line, for acceptance tests."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 SMALL = """\
 name = "{name}"
@@ -33,6 +36,7 @@ class Cli:
     """The command line, with a home and a working folder of its own."""
 
     folder: Path
+    started: list[psutil.Process] = field(default_factory=list)
 
     @property
     def home(self) -> Path:
@@ -48,7 +52,7 @@ class Cli:
 
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         """Start ``hpsearch ARGUMENTS`` with pipes for its output."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "hpsearch", *map(str, arguments)],
             cwd=self.folder,
             env=self.environment(),
@@ -57,6 +61,16 @@ class Cli:
             text=True,
             **options,
         )
+        self.started.append(psutil.Process(process.pid))
+        return process
+
+    def end(self) -> None:
+        """Leave no process behind, whatever a test did to it."""
+        for process in self.started:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for child in process.children(recursive=True):
+                    child.kill()
+                process.kill()
 
     def __call__(
         self, *arguments: str | Path, code: int | None = 0, timeout: float = 100

@@ -41,6 +41,14 @@ class LiveView:
             yield self
         self._live = None
 
+    def say_stopping(self) -> None:
+        """Tell that the first signal was heard, and what a second would do."""
+        text = "Stopping: the workers leave in good order. Ctrl-C again ends them at once."
+        if self._live is None:
+            say(text)
+        else:
+            self._live.console.print(text)
+
     def update(self) -> None:
         """Look at the study and show what is new."""
         trials = self.study.trials()

@@ -61,6 +61,7 @@ class Supervisor:
         environment: added to the workers' environment.
         home: where the logs go.
         on_tick: called about twice a second, to show progress.
+        on_stop: called at the first signal, when workers have been asked to leave.
     """
 
     study: OpenStudy
@@ -69,6 +70,7 @@ class Supervisor:
     environment: Mapping[str, str]
     home: Home
     on_tick: Callable[[], None] = lambda: None
+    on_stop: Callable[[], None] = lambda: None
     _children: list[_Child] = field(default_factory=list)
     _signals: list[int] = field(default_factory=list)
     _passed_on: int = 0
@@ -184,12 +186,15 @@ class Supervisor:
 
     def _pass_signals_on(self) -> None:
         """First signal: workers finish in good order. Second: they are killed."""
-        if len(self._signals) > self._passed_on:
-            number = signal.SIGTERM if self._passed_on == 0 else signal.SIGKILL
-            self._passed_on = len(self._signals)
+        count = len(self._signals)  # two may have come since the last look
+        if count > self._passed_on:
+            number = signal.SIGTERM if count == 1 else signal.SIGKILL
+            self._passed_on = count
             for child in self._children:
                 if child.process is not None:
                     child.process.send_signal(number)
+            if number == signal.SIGTERM:
+                self.on_stop()
 
     def _end_all(self) -> None:
         """Leave nobody behind, whatever ended the loop."""

@@ -1,5 +1,6 @@
 """The command line in an empty folder, and one small finished study that many tests look at."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ from commandline import Cli
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
+def cli(tmp_path: Path) -> Iterator[Cli]:
     """The command line in an empty folder."""
-    return Cli(tmp_path)
+    cli = Cli(tmp_path)
+    yield cli
+    cli.end()
 
 
 @pytest.fixture(scope="session")
