@@ -1,5 +1,6 @@
 """The confusion matrix as a figure."""
 
+import html
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,11 +22,12 @@ def confusion_figure(
     sums = [max(1, sum(row)) for row in counts]
     shares = [[count / total for count in row] for row, total in zip(counts, sums, strict=True)]
     few = len(class_names) <= 20
+    names = [html.escape(name) for name in class_names]  # Plotly would obey HTML in a label
     figure = go.Figure(
         go.Heatmap(
             z=shares,
-            x=list(class_names),
-            y=list(class_names),
+            x=names,
+            y=names,
             customdata=[list(row) for row in counts],
             text=[list(row) for row in counts] if few else None,
             texttemplate="%{text}" if few else None,
@@ -39,7 +41,7 @@ def confusion_figure(
         )
     )
     figure.update_layout(
-        title=title,
+        title=html.escape(title),
         template="plotly_white",
         width=max(640, 34 * len(class_names) + 260) if few else 900,
         height=max(560, 34 * len(class_names) + 180) if few else 860,
