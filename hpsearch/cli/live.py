@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hpsearch.cli.common import duration, say, stderr
 from hpsearch.config import describe
@@ -82,7 +82,8 @@ class LiveView:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
         for column in ("worker", "trial", "epoch", metric, "configuration"):
             left = column in ("worker", "configuration")
-            table.add_column(column, justify="left" if left else "right", no_wrap=True)
+            justify: Literal["left", "right"] = "left" if left else "right"
+            table.add_column(column, justify=justify, no_wrap=True, overflow="ellipsis")
         epochs = self.study.file.training.epochs
         for trial in trials:
             if not rows.is_running(trial):
@@ -96,21 +97,25 @@ class LiveView:
                 f"{trial.intermediate_values[step]:.4f}" if step is not None else "",
                 describe(config) if config else "",
             )
-        return Group(Text(self._headline(), style="bold"), Text(self._best()), table)
+        lines = [self._headline(), self._states(), self._best()]
+        texts = [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
+        texts[0].stylize("bold")
+        return Group(*texts, table)
 
     def _headline(self) -> str:
+        counted, total = self.study.counts().counted, self.study.budget.trials
+        passed = duration(time.monotonic() - self.started)
+        left = self.seconds_left()
+        estimate = "" if left is None else f", about {duration(left)} left"
+        return f"{self.study.name}: {counted} of {total} trials, {passed}{estimate}"
+
+    def _states(self) -> str:
         counts = self.study.counts()
         failed = counts.failed + counts.uncounted
-        parts = [
-            f"{self.study.name}: {counts.counted} of {self.study.budget.trials} trials",
-            f"{counts.complete} complete, {counts.pruned} pruned, {failed} failed",
-            f"{counts.running} running",
-            duration(time.monotonic() - self.started),
-        ]
-        left = self.seconds_left()
-        if left is not None:
-            parts.append(f"about {duration(left)} left")
-        return " | ".join(parts)
+        return (
+            f"{counts.complete} complete, {counts.pruned} pruned, {failed} failed,"
+            f" {counts.running} running"
+        )
 
     def _best(self) -> str:
         if not self.study.counts().complete:

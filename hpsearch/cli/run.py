@@ -148,12 +148,6 @@ def _conclude(study: "OpenStudy", code: int) -> None:
     from hpsearch.search.budget import ending
 
     counts, budget = study.counts(), study.budget
-    if code:
-        say(
-            f"Stopped with {counts.counted} of {budget.trials} trials done; the same command goes"
-            " on from here."
-        )
-        raise typer.Exit(code)
     over = ending(study)
     if over is not None:
         say(
@@ -163,11 +157,18 @@ def _conclude(study: "OpenStudy", code: int) -> None:
                 plateau=budget.plateau,
             )
         )
+    elif code:
+        say(
+            f"Stopped with {counts.counted} of {budget.trials} trials done; the same command goes"
+            " on from here."
+        )
+        raise typer.Exit(code)
     if not counts.complete:
         say(
             f"No trial completed ({counts.pruned} pruned, {counts.failed} failed): see"
             f" hpsearch trials {study.name} and hpsearch logs {study.name}"
         )
-        raise typer.Exit(EXIT_NO_TRIAL)
+        raise typer.Exit(code or EXIT_NO_TRIAL)
     print_best(rows.best_row(study), study.file.objective.metric)
     say(f"Take it with you: hpsearch export {study.name} -o best.toml")
+    raise typer.Exit(code)
