@@ -83,7 +83,11 @@ class LiveView:
         for column in ("worker", "trial", "epoch", metric, "configuration"):
             left = column in ("worker", "configuration")
             justify: Literal["left", "right"] = "left" if left else "right"
-            table.add_column(column, justify=justify, no_wrap=True, overflow="ellipsis")
+            # Where it is too narrow, the configuration is what gets shorter.
+            least = None if column == "configuration" else max(len(column), 6)
+            table.add_column(
+                column, justify=justify, no_wrap=True, overflow="ellipsis", min_width=least
+            )
         epochs = self.study.file.training.epochs
         for trial in trials:
             if not rows.is_running(trial):
@@ -111,10 +115,10 @@ class LiveView:
 
     def _states(self) -> str:
         counts = self.study.counts()
-        failed = counts.failed + counts.uncounted
+        others = f", {counts.uncounted} not counted" if counts.uncounted else ""
         return (
-            f"{counts.complete} complete, {counts.pruned} pruned, {failed} failed,"
-            f" {counts.running} running"
+            f"{counts.complete} complete, {counts.pruned} pruned, {counts.failed} failed,"
+            f" {counts.running} running{others}"
         )
 
     def _best(self) -> str:
