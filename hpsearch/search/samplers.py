@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import math
+import re
 import warnings
 from typing import Any
 
@@ -180,6 +181,11 @@ def grid_size(space: Space) -> int:
     return math.prod(len(values) for values in grid_values(space).values())
 
 
+def _key(name: str) -> str:
+    """Where the study file has the range of a parameter: "dropout_0" is in ``space.dropout``."""
+    return f"space.optimizer.{name}" if "." in name else f"space.{re.sub(r'_[0-9]+$', '', name)}"
+
+
 class _Collect(Corner):
     """Takes the low end of every range, and notes all values of each."""
 
@@ -200,7 +206,7 @@ class _Collect(Corner):
         """The low end."""
         if step is None and low < high:
             raise InputError(
-                f'sampler.type = "grid": space.{name} is a real range without step; give it a'
+                f'sampler.type = "grid": {_key(name)} is a real range without step; give it a'
                 " step or choices, or use another sampler"
             )
         count = 1 if step is None else int((high - low) / step + 1e-9) + 1

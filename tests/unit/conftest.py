@@ -1,0 +1,81 @@
+"""Studies on SQLite for unit tests; making the schema for each would take most of their time."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from hpsearch.home import Home
+from hpsearch.search import budget
+from hpsearch.search.storage import Storage, open_storage
+from hpsearch.search.study import OpenStudy, open_or_create
+from hpsearch.space import suggest_config
+from hpsearch.study_file import StudyFile
+
+DATASET = {"fingerprint": "f" * 64, "source": "digits", "class_names": ["0", "1", "2"]}
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file without studies."""
+    path = tmp_path_factory.mktemp("empty") / "studies.db"
+    open_storage(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture
+def home(tmp_path: Path, empty_database: Path) -> Home:
+    """A home with a database without studies."""
+    place = Home(tmp_path / "home")
+    place.root.mkdir()
+    shutil.copy(empty_database, place.database)
+    return place
+
+
+@pytest.fixture
+def connect(home: Home) -> Iterator[Callable[[], Storage]]:
+    """Opens the home's storage, each time anew, as another process would."""
+    opened: list[Storage] = []
+
+    def open_one() -> Storage:
+        opened.append(open_storage(home.storage_url()))
+        return opened[-1]
+
+    yield open_one
+    for storage in opened:
+        storage.close()
+
+
+@pytest.fixture
+def open_study(
+    connect: Callable[[], Storage], make_file: Callable[..., StudyFile]
+) -> Callable[..., OpenStudy]:
+    """Opens the study of a file with the given sections, through a storage of its own."""
+
+    def open_one(**sections: Any) -> OpenStudy:
+        study, _ = open_or_create(connect(), make_file(**sections), DATASET)
+        return study
+
+    return open_one
+
+
+@pytest.fixture
+def finish() -> Callable[..., optuna.trial.FrozenTrial]:
+    """Claims a trial of a study, draws its configuration and tells how it ended."""
+
+    def finish_one(
+        study: OpenStudy,
+        value: float = 0.5,
+        state: optuna.trial.TrialState = optuna.trial.TrialState.COMPLETE,
+    ) -> optuna.trial.FrozenTrial:
+        trial = budget.claim(study)
+        assert trial is not None
+        suggest_config(study.file.space, trial)
+        trial.report(value, 1)
+        complete = state == optuna.trial.TrialState.COMPLETE
+        return study.optuna.tell(trial, value if complete else None, state=state)
+
+    return finish_one

@@ -1,0 +1,195 @@
+"""The budget: when a study is over, what counts, and trials that are given back."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from hpsearch.errors import Failure
+from hpsearch.search import budget
+from hpsearch.search.study import OpenStudy
+from hpsearch.space import suggest_config
+
+Finish = Callable[..., FrozenTrial]
+NOON = datetime(2026, 5, 1, 12)
+
+
+def at(start: int | None, end: int | None, **user_attrs: str) -> FrozenTrial:
+    """A trial from minute ``start`` to minute ``end`` after noon."""
+    trial = create_trial(state=TrialState.FAIL, user_attrs=user_attrs)
+    trial.datetime_start = None if start is None else NOON + timedelta(minutes=start)
+    trial.datetime_complete = None if end is None else NOON + timedelta(minutes=end)
+    return trial
+
+
+@pytest.mark.parametrize(
+    ("spans", "minutes"),
+    [
+        ([], 0),
+        ([(None, None)], 0),
+        ([(0, 10)], 10),
+        ([(0, 10), (20, 25)], 15),
+        ([(0, 10), (5, 15)], 15),
+        ([(5, 15), (0, 30), (10, 20)], 30),
+        ([(0, 10), (55, None)], 15),
+        ([(0, None), (0, 10)], 60),
+    ],
+)
+def test_time_counts_once_however_many_trials_run(
+    spans: list[tuple[int | None, int | None]], minutes: int
+) -> None:
+    trials = [at(*span) for span in spans]
+    assert budget.seconds_used(trials, NOON + timedelta(hours=1)) == minutes * 60
+
+
+def test_the_hours_until_a_dead_worker_was_noticed_are_no_time() -> None:
+    trials = [at(0, 600, failure_message=budget.ORPHANED), at(0, 5, failure_message="NaN")]
+    assert budget.seconds_used(trials) == 300
+
+
+def ended(state: TrialState, value: float | None = None, failure: str | None = None) -> FrozenTrial:
+    attrs = {} if failure is None else {"failure": failure}
+    return create_trial(state=state, value=value, user_attrs=attrs)
+
+
+@pytest.mark.parametrize(
+    ("trial", "counts"),
+    [
+        (ended(TrialState.COMPLETE, 0.5), True),
+        (ended(TrialState.PRUNED), True),
+        (ended(TrialState.RUNNING), False),
+        (ended(TrialState.WAITING), False),
+        (ended(TrialState.FAIL), False),  # by hand, in the dashboard
+        *[(ended(TrialState.FAIL, failure=failure), failure.counts) for failure in Failure],
+    ],
+)
+def test_what_counts(trial: FrozenTrial, counts: bool) -> None:
+    assert budget.counts(trial) == counts
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "since"),
+    [
+        ("val_accuracy", [], 0),
+        ("val_accuracy", [None, None], 0),
+        ("val_accuracy", [0.5], 0),
+        ("val_accuracy", [0.5, 0.4, None, 0.5], 3),
+        ("val_accuracy", [0.5, 0.4, 0.6], 0),
+        ("val_accuracy", [None, 0.5, None], 1),
+        ("val_loss", [0.5, 0.4, 0.6], 1),
+    ],
+)
+def test_trials_since_the_best(
+    open_study: Callable[..., OpenStudy],
+    metric: str,
+    values: list[float | None],
+    since: int,
+) -> None:
+    trials = []
+    for minute, value in enumerate(values):
+        state = TrialState.PRUNED if value is None else TrialState.COMPLETE
+        trials.append(ended(state, value))
+        trials[-1].datetime_complete = NOON + timedelta(minutes=minute)
+    interrupted = ended(TrialState.FAIL, failure="interrupted")
+    interrupted.datetime_complete = NOON + timedelta(hours=2)
+    study = open_study(objective={"metric": metric})
+    assert budget.since_best(study, [interrupted, *reversed(trials)]) == since
+
+
+def test_the_end_by_number(open_study: Callable[..., OpenStudy], finish: Finish) -> None:
+    study = open_study(budget={"trials": 2})
+    finish(study)
+    assert budget.ending(study) is None
+    finish(study, state=TrialState.PRUNED)
+    assert budget.ending(study) == "trials"
+    assert budget.claim(study) is None
+    assert budget.ending(open_study(budget={"trials": 3})) is None
+    assert budget.ending(study) is None  # a run elsewhere has raised it
+
+
+def test_the_end_by_time(open_study: Callable[..., OpenStudy], finish: Finish) -> None:
+    study = open_study(budget={"trials": 9, "timeout": "1h"})
+    finish(study)
+    assert budget.ending(study) is None
+    trial = at(0, 120)
+    trial.state = TrialState.PRUNED
+    study.optuna.add_trial(trial)
+    assert budget.ending(study) == "timeout"
+
+
+def test_the_end_by_a_plateau(open_study: Callable[..., OpenStudy], finish: Finish) -> None:
+    study = open_study(budget={"trials": 9, "plateau": 2})
+    endings = []
+    for value in (0.5, 0.6, 0.6, 0.1):
+        finish(study, value)
+        endings.append(budget.ending(study))
+    assert endings == [None, None, None, "plateau"]
+
+
+def test_what_was_enqueued_survives_a_cut_before_it_was_drawn(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study(enqueue=[{"layers": 3, "units": 100}])
+    cut = budget.claim(study)
+    assert cut is not None
+    cut.suggest_int("layers", 1, 5)  # and no further
+    assert budget.interrupt(study, cut.number)
+    again = budget.claim(study)
+    assert again is not None
+    assert suggest_config(study.file.space, again).units == (100, 100, 100)
+
+
+def test_nothing_takes_the_place_of_a_trial_that_was_never_drawn(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study()
+    cut = budget.claim(study)
+    assert cut is not None
+    assert budget.interrupt(study, cut.number)
+    counts = study.counts()
+    assert (counts.uncounted, counts.waiting) == (1, 0)
+
+
+def test_a_trial_cut_off_twice_keeps_its_seed_and_its_origin(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study()
+    for number in range(3):
+        trial = budget.claim(study)
+        assert trial is not None
+        assert trial.number == number
+        suggest_config(study.file.space, trial)
+        if number == 0:
+            trial.set_user_attr("seed", 17)
+        budget.interrupt(study, number)
+    last = study.trials()[3]
+    assert last.user_attrs == {"resumes": 0, "seed": 17}
+
+
+def test_only_the_running_trials_of_the_dead_are_reaped(
+    open_study: Callable[..., OpenStudy], finish: Finish
+) -> None:
+    study = open_study()
+    finish(study)
+    running: list[optuna.Trial] = []
+    for _ in range(2):
+        trial = budget.claim(study)
+        assert trial is not None
+        suggest_config(study.file.space, trial)
+        running.append(trial)
+    asked: list[int] = []
+
+    def is_dead(trial: FrozenTrial) -> bool:
+        asked.append(trial.number)
+        return trial.number == 2
+
+    assert budget.reap(study, is_dead) == [2]
+    assert asked == [1, 2]
+    states: list[Any] = [trial.state for trial in study.trials()]
+    assert states == [
+        TrialState.COMPLETE, TrialState.RUNNING, TrialState.FAIL, TrialState.WAITING
+    ]  # fmt: skip
+    assert study.trials()[2].user_attrs["failure_message"] == budget.ORPHANED

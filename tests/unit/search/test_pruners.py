@@ -1,0 +1,65 @@
+"""Pruners: what is built from the study file, and when a trial is ended."""
+
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+import pytest
+
+from hpsearch.search import budget
+from hpsearch.search.pruners import make_pruner, warmup
+from hpsearch.search.study import OpenStudy
+from hpsearch.space import suggest_config
+from hpsearch.study_file import Median, StudyFile
+
+
+@pytest.mark.parametrize(
+    ("section", "kind", "inside"),
+    [
+        ({"type": "median", "n_startup_trials": 2}, "MedianPruner", {"_n_startup_trials": 2}),
+        (
+            {"type": "percentile", "percentile": 40.0, "n_warmup_steps": 0, "interval_steps": 3},
+            "PercentilePruner",
+            {"_percentile": 40.0, "_n_warmup_steps": 0, "_interval_steps": 3},
+        ),
+        (
+            {"type": "successive_halving", "min_resource": 2},
+            "SuccessiveHalvingPruner",
+            {"_min_resource": 2, "_reduction_factor": 4},
+        ),
+        ({"type": "hyperband"}, "HyperbandPruner", {"_max_resource": 5, "_reduction_factor": 3}),
+        ({"type": "hyperband", "min_resource": 9}, "HyperbandPruner", {"_max_resource": 9}),
+        ({"type": "none"}, "NopPruner", {}),
+    ],
+)
+def test_the_section_becomes_optunas_pruner(
+    make_file: Callable[..., StudyFile], section: dict[str, Any], kind: str, inside: dict[str, Any]
+) -> None:
+    pruner = make_pruner(make_file(pruner=section))
+    assert type(pruner) is getattr(optuna.pruners, kind)
+    assert {key: getattr(pruner, key) for key in inside} == inside
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(1, 1), (5, 1), (6, 2), (30, 6)])
+def test_a_fifth_of_the_epochs_is_left_in_peace(
+    make_file: Callable[..., StudyFile], epochs: int, steps: int
+) -> None:
+    file = make_file(training={"epochs": epochs})
+    assert warmup(file, Median()) == steps
+    assert warmup(file, Median(n_warmup_steps=0)) == 0
+
+
+def test_a_bad_trial_is_pruned_after_the_warmup_only(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study(training={"epochs": 10}, pruner={"type": "median", "n_startup_trials": 1})
+    ended_at = []
+    for level in (0.9, 0.1):
+        trial = budget.claim(study)
+        assert trial is not None
+        suggest_config(study.file.space, trial)
+        for epoch in range(1, 11):
+            trial.report(level, epoch)
+            if trial.should_prune():
+                break
+        ended_at.append(epoch)
+        study.optuna.tell(trial, level)
+    assert ended_at == [10, 2]  # two epochs of warm-up: the first look is at their end

@@ -1,0 +1,217 @@
+"""Samplers: reproducible searches, workers that never meet, and grids."""
+
+import importlib.util
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import fakes
+import optuna
+import pytest
+from conftest import SPACE
+
+from hpsearch.errors import InputError
+from hpsearch.search import budget, trials
+from hpsearch.search.samplers import (
+    MAX_GRID,
+    check_sampler,
+    derive_seed,
+    grid_size,
+    grid_values,
+    make_sampler,
+)
+from hpsearch.search.study import OpenStudy
+from hpsearch.space import suggest_config
+from hpsearch.study_file import StudyFile
+
+FINITE = {
+    "layers": {"type": "int", "low": 1, "high": 3},
+    "dropout": {"type": "float", "low": 0.0, "high": 0.3, "step": 0.1},
+    "activation": {"type": "categorical", "choices": ["relu", "tanh"]},
+}
+SAMPLERS: list[dict[str, Any]] = [
+    {"type": "tpe", "n_startup_trials": 4},
+    {"type": "tpe", "n_startup_trials": 4, "group": True},
+    {"type": "random"},
+    {"type": "qmc"},
+    {"type": "grid"},
+]
+"""Those that need trials to learn from have some after four."""
+if importlib.util.find_spec("torch"):
+    SAMPLERS.append({"type": "gp", "n_startup_trials": 3})
+
+
+def sections(sampler: dict[str, Any], seed: int = 0) -> dict[str, Any]:
+    space = FINITE if sampler["type"] == "grid" else SPACE
+    return {"sampler": sampler, "space": space, "seed": seed, "budget": {"trials": 24}}
+
+
+def draw(study: OpenStudy, count: int) -> list[dict[str, Any]]:
+    """Run trials that are as good as their configuration; the parameters of each."""
+    drawn = []
+    for _ in range(count):
+        trial = budget.claim(study)
+        assert trial is not None
+        config = suggest_config(study.file.space, trial)
+        study.optuna.tell(trial, fakes.score(study.file.recipe(config, 0, {})))
+        drawn.append(trial.params)
+    return drawn
+
+
+def test_a_seed_depends_on_all_its_parts() -> None:
+    parts = [(0, "trial", 0), (0, "trial", 1), (1, "trial", 0), (0, "sampler", 0), (0, "trial/0")]
+    seeds = {derive_seed(seed, *rest) for seed, *rest in parts}
+    assert len(seeds) == 4  # the last spells the first
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    assert derive_seed(0, "trial", 0) == 1725501518  # results of old studies hang on it
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: "-".join(map(str, s.values())))
+def test_one_worker_draws_the_same_again_and_another_seed_draws_others(
+    open_study: Callable[..., OpenStudy],
+    sampler: dict[str, Any],
+) -> None:
+    runs = []
+    for name, seed in (("first", 0), ("again", 0), ("other", 1)):
+        study = open_study(name=name, **sections(sampler, seed))
+        runs.append(draw(study, 8))
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: "-".join(map(str, s.values())))
+def test_workers_side_by_side_never_draw_the_same_point(
+    open_study: Callable[..., OpenStudy], sampler: dict[str, Any]
+) -> None:
+    workers = [open_study(**sections(sampler)) for _ in range(3)]
+    points = []
+    for _ in range(4):
+        claimed = [budget.claim(worker) for worker in workers]
+        for worker, trial in zip(workers, claimed, strict=True):
+            assert trial is not None
+            suggest_config(worker.file.space, trial)
+            points.append(tuple(sorted(trial.params.items())))
+        for worker, trial in zip(workers, claimed, strict=True):
+            worker.optuna.tell(trial, 0.5)
+    assert len(set(points)) == 12
+
+
+def test_a_worker_that_starts_again_does_not_repeat_itself(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    chosen = sections({"type": "random"})
+    first, second = draw(open_study(**chosen), 4), draw(open_study(**chosen), 4)
+    assert all(params not in first for params in second)
+
+
+def test_tpe_learns(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study(**(sections({"type": "tpe"}) | {"budget": {"trials": 60}}))
+    draw(study, 60)
+    values = [trial.values[0] for trial in study.trials()]
+    assert sum(values[-20:]) > sum(values[:10]) * 2
+
+
+def test_a_grid_holds_every_point_once(make_file: Callable[..., StudyFile]) -> None:
+    file = make_file(**sections({"type": "grid"}))
+    assert grid_values(file.space) == {
+        "layers": [1, 2, 3],
+        "activation": ["relu", "tanh"],
+        "dropout": [0.0, 0.1, 0.2, 0.3],
+    }
+    assert grid_size(file.space) == 24
+    assert grid_size(make_file(space={}).space) == 1
+
+
+def test_a_grid_is_run_once_beside_what_is_enqueued(open_study: Callable[..., OpenStudy]) -> None:
+    chosen = sections({"type": "grid"}) | {
+        "budget": {"trials": 100},
+        "enqueue": [{"layers": 2}, {"layers": 3, "dropout": 0.1, "activation": "tanh"}],
+    }
+    workers = [open_study(**chosen) for _ in range(2)]
+    assert workers[0].budget.trials == 26
+    while (trial := budget.claim(workers[0])) is not None:
+        workers.reverse()
+        suggest_config(workers[0].file.space, trial)
+        workers[0].optuna.tell(trial, 0.5)
+    listed = workers[0].trials()
+    assert [listed[0].params["layers"], listed[1].params["dropout"]] == [2, 0.1]
+    sampled = [tuple(sorted(t.params.items())) for t in listed[2:]]
+    values = grid_values(workers[0].file.space)
+    names = sorted(values)
+    every = itertools.product(*(values[name] for name in names))
+    assert sorted(sampled) == sorted(tuple(zip(names, point, strict=True)) for point in every)
+
+
+def test_a_point_of_the_grid_that_was_cut_off_comes_again(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study(**sections({"type": "grid"}))
+    cut = budget.claim(study)
+    assert cut is not None
+    suggest_config(study.file.space, cut)
+    budget.interrupt(study, cut.number)
+    points = [tuple(sorted(params.items())) for params in draw(study, 24)]
+    assert points[0] == tuple(sorted(cut.params.items()))
+    assert len(set(points)) == 24
+
+
+@pytest.mark.parametrize(
+    ("space", "says"),
+    [
+        ({"l2": {"type": "float", "low": 0.0, "high": 1.0}}, "space.l2 is a real range"),
+        (SPACE, "space.dropout is a real range without step"),
+        (
+            {"optimizer": {"adam": {"beta_1": {"type": "float", "low": 0.8, "high": 0.9}}}},
+            "space.optimizer.adam.beta_1 is a real range",
+        ),
+        (
+            {key: SPACE[key] for key in ("layers", "units")},
+            "space.units has per_layer = true while layers is a range",
+        ),
+        (
+            {"optimizer": {"adam": {"amsgrad": FINITE["activation"] | {"choices": [True, False]}},
+                           "sgd": {}}},
+            "space.optimizer.adam.amsgrad belongs to one of several",
+        ),
+        (
+            {"layers": 4, "units": {"type": "int", "low": 1, "high": 100, "per_layer": True}},
+            f"100,000,000 points (at most {MAX_GRID:,})",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_no_grid_is_refused_with_the_file_and_a_cure(
+    make_file: Callable[..., StudyFile], space: dict[str, Any], says: str
+) -> None:
+    file = make_file(sampler={"type": "grid"}, space=space)
+    with pytest.raises(InputError) as caught:
+        check_sampler(file, "mine.toml")
+    message = str(caught.value)
+    assert message.startswith('mine.toml: sampler.type = "grid": ')
+    assert says in message
+    assert "another sampler" in message
+
+
+def test_gp_without_torch_is_refused(
+    make_file: Callable[..., StudyFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(InputError, match="pip install torch"):
+        make_sampler(make_file(sampler={"type": "gp"}), 0)
+
+
+def test_options_reach_optuna(make_file: Callable[..., StudyFile]) -> None:
+    tpe = make_sampler(make_file(sampler={"type": "tpe", "n_startup_trials": 3}), 0)
+    assert isinstance(tpe, optuna.samplers.TPESampler)
+    assert tpe._n_startup_trials == 3
+    assert tpe._constant_liar
+    qmc = make_sampler(make_file(sampler={"type": "qmc", "qmc_type": "halton"}), 0)
+    assert isinstance(qmc, optuna.samplers.QMCSampler)
+    assert qmc._qmc_type == "halton"
+
+
+def test_every_trial_of_a_conditional_space_has_a_configuration(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study(**sections({"type": "tpe", "n_startup_trials": 2}))
+    draw(study, 12)
+    assert all(trials.config(study, trial) for trial in study.trials())
