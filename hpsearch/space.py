@@ -3,22 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Discriminator, Tag, field_serializer, model_validator
+from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 
 from hpsearch.config import (
-    L2,
     OPTIMIZERS,
-    Activation,
     Adam,
-    BatchSize,
-    Initializer,
-    Layers,
-    LRSchedule,
     Optimizer,
     TrialConfig,
     per_layer,
 )
-from hpsearch.fields import Bool, Section, show
+from hpsearch.fields import Section, show
 from hpsearch.ranges import (
     RANGES,
     ActivationField,
@@ -26,7 +20,6 @@ from hpsearch.ranges import (
     BoolField,
     DecayField,
     DropoutField,
-    DropoutValue,
     EpsilonField,
     InitializerField,
     L2Field,
@@ -35,9 +28,7 @@ from hpsearch.ranges import (
     LRScheduleField,
     Suggest,
     UnitsField,
-    UnitsValue,
     WeightDecayField,
-    extent,
 )
 
 
@@ -272,129 +263,3 @@ def config_of(space: Space, params: Mapping[str, Any]) -> TrialConfig | None:
 def fixed_config(space: Space) -> TrialConfig | None:
     """The only configuration of a space without ranges; None where there is a range."""
     return config_of(space, {})
-
-
-def max_layers(space: Space) -> int:
-    """The largest number of hidden layers in the space."""
-    return suggest_config(space, Corner(1.0)).layers
-
-
-class PartialConfig(Section):
-    """``[[enqueue]]``: some fields of a configuration; those left out are sampled."""
-
-    layers: Layers | None = None
-    units: UnitsValue | None = None
-    activation: Activation | None = None
-    batch_norm: Bool | None = None
-    dropout: DropoutValue | None = None
-    l2: L2 | None = None
-    initializer: Initializer | None = None
-    batch_size: BatchSize | None = None
-    lr_schedule: LRSchedule | None = None
-    optimizer: Optimizer | None = None
-
-    @field_serializer("optimizer")
-    def _as_written(self, optimizer: Any) -> Any:
-        """Only the settings that were written down: those left out stay open."""
-        if optimizer is None:
-            return None
-        return {"type": optimizer.type, **optimizer.model_dump(exclude_unset=True)}
-
-
-def params_of(space: Space, partial: PartialConfig) -> dict[str, Any]:
-    """The parameters, as Optuna names them, that a partial configuration fixes.
-
-    Raises:
-        ValueError: a value that the space cannot yield, with the field and the cure.
-    """
-    params: dict[str, Any] = {}
-    layers = _enqueued_layers(space, partial)
-    if layers is not None:
-        _settle(space.layers, "layers", layers, params)
-    for key in ("units", "dropout"):
-        value = getattr(partial, key)
-        if value is not None:
-            count = layers or max_layers(space)
-            _settle_layers(getattr(space, key), key, per_layer(value, count, key), params)
-    for key in ("activation", "batch_norm", "l2", "initializer", "batch_size", "lr_schedule"):
-        value = getattr(partial, key)
-        if value is not None:
-            _settle(getattr(space, key), key, value, params)
-    if partial.optimizer is not None:
-        _settle_optimizer(space.optimizer, partial.optimizer, params)
-    return params
-
-
-def _enqueued_layers(space: Space, partial: PartialConfig) -> int | None:
-    """The number of layers that a partial configuration names, if only by a list's length."""
-    if partial.layers is not None:
-        return partial.layers
-    if isinstance(space.layers, int):
-        return space.layers
-    for value in (partial.units, partial.dropout):
-        if isinstance(value, tuple):
-            return len(value)
-    return None
-
-
-def _settle(
-    field: Any, name: str, value: Any, params: dict[str, Any], key: str | None = None
-) -> None:
-    """Record ``value`` for a range as ``name``; hold it against a fixed value.
-
-    Args:
-        field: the field of the space.
-        name: the parameter, as Optuna names it.
-        value: what was enqueued.
-        params: takes the value.
-        key: where the value was written, for the message; None: at ``name``.
-    """
-    given = f"{key or name} = {show(value)}"
-    if isinstance(field, RANGES):
-        if not field.contains(value):
-            raise ValueError(
-                f"{given} is not in the space ({extent(field)}); change it or widen the range"
-            )
-        params[name] = value
-    elif field != value:
-        raise ValueError(
-            f"{given}, but the space fixes it to {show(field)}; change it or make the space a range"
-        )
-
-
-def _settle_layers(field: Any, name: str, values: tuple[Any, ...], params: dict[str, Any]) -> None:
-    """Record one value for each layer, or the one that all layers share."""
-    if getattr(field, "per_layer", False):
-        for layer, value in enumerate(values):
-            _settle(field, f"{name}_{layer}", value, params, f"{name}[{layer}]")
-    elif isinstance(field, tuple):
-        _settle(field, name, values, params)
-    elif len(set(values)) > 1:
-        raise ValueError(
-            f"{name} = {show(list(values))} differs by layer, but the space has one {name} for"
-            " all layers; write one value, or set per_layer = true in the space"
-        )
-    else:
-        _settle(field, name, values[0], params)
-
-
-def _settle_optimizer(choice: Any, wanted: Any, params: dict[str, Any]) -> None:
-    """Record an optimizer and those of its settings that were written down."""
-    written = wanted.model_fields_set - {"type"}
-    if not isinstance(choice, OptimizerChoice):
-        for key in ["type", *sorted(written)]:
-            _settle(getattr(choice, key, None), f"optimizer.{key}", getattr(wanted, key), params)
-        return
-    tables = choice.tables()
-    if wanted.type not in tables:
-        raise ValueError(
-            f"optimizer.type = {show(wanted.type)} is not in the space (one of"
-            f" {', '.join(tables)}); choose one of them or add a table for it"
-        )
-    params["optimizer"] = wanted.type
-    default = OPTIMIZERS[wanted.type]()
-    for key in sorted(written):
-        field = getattr(tables[wanted.type], key)
-        field = getattr(default, key) if field is None else field
-        value = getattr(wanted, key)
-        _settle(field, f"{wanted.type}.{key}", value, params, f"optimizer.{key}")

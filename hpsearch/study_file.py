@@ -21,6 +21,7 @@ from hpsearch.fields import (
     parse,
     show,
 )
+from hpsearch.partial import PartialConfig, params_of
 from hpsearch.recipe import (
     DatasetSection,
     ObjectiveSection,
@@ -29,7 +30,7 @@ from hpsearch.recipe import (
     read_file,
     resolve_path,
 )
-from hpsearch.space import PartialConfig, Space, fixed_config, params_of
+from hpsearch.space import Space, fixed_config
 
 Count = Annotated[int, Strict(), Field(ge=0)]
 

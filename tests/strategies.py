@@ -12,6 +12,8 @@ from hpsearch.config import (
     LRSchedule,
     TrialConfig,
 )
+from hpsearch.ranges import RANGES
+from hpsearch.space import OptimizerChoice, Space
 
 ACTIVATIONS = get_args(Activation)
 INITIALIZERS = get_args(Initializer)
@@ -186,3 +188,20 @@ study_files = st.fixed_dictionaries(
         "baseline": configs().map(lambda config: config.model_dump(mode="json")),
     },
 )
+
+
+def within(chosen: Space, config: TrialConfig) -> bool:
+    """Whether each field of the configuration is the space's value or lies in its range."""
+    return all(_holds(getattr(chosen, key), getattr(config, key)) for key in Space.model_fields)
+
+
+def _holds(field: Any, value: Any) -> bool:
+    if isinstance(field, OptimizerChoice):
+        table = field.tables().get(value.type)
+        return table is not None and all(
+            wanted is None or _holds(wanted, getattr(value, key)) for key, wanted in table
+        )
+    if isinstance(value, tuple) and not isinstance(field, tuple):
+        alike = getattr(field, "per_layer", False) or len(set(value)) == 1
+        return alike and all(_holds(field, item) for item in value)
+    return bool(field.contains(value) if isinstance(field, RANGES) else field == value)

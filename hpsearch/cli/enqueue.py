@@ -21,9 +21,9 @@ def enqueue(
 ) -> None:
     """Put a configuration at the front of a study's queue; fields left out are sampled."""
     from hpsearch.fields import parse
+    from hpsearch.partial import PartialConfig
     from hpsearch.recipe import read_file
     from hpsearch.search.study import enqueue as put
-    from hpsearch.space import PartialConfig
 
     data = read_file(config)
     if isinstance(data.get("config"), dict):

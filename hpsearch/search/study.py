@@ -15,10 +15,10 @@ from optuna.trial import FrozenTrial
 from hpsearch import __version__
 from hpsearch.errors import InputError
 from hpsearch.fields import closest, parse
+from hpsearch.partial import PartialConfig, params_of
 from hpsearch.search.pruners import make_pruner
 from hpsearch.search.samplers import check_sampler, grid_size, make_sampler
 from hpsearch.search.storage import BUDGET_KEY, Counts, Storage, exclusive
-from hpsearch.space import PartialConfig, params_of
 from hpsearch.study_file import BudgetSection, Grid, StudyFile, differences
 
 FILE_KEY = "study_file"

@@ -10,10 +10,11 @@ from optuna.trial import TrialState
 
 from hpsearch.errors import Failure, InputError
 from hpsearch.objective import identity
+from hpsearch.partial import PartialConfig
 from hpsearch.search import budget
 from hpsearch.search.storage import BUDGET_KEY, Counts, Storage, open_storage
 from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
-from hpsearch.space import PartialConfig, suggest_config
+from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
 DATASET = {"fingerprint": "f" * 64}
