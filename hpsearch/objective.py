@@ -27,11 +27,16 @@ MAX_REDRAWS = 200
 """Configurations over ``budget.max_parameters`` in a row before the search gives up."""
 
 
+def worker_name(pid: int) -> str:
+    """What a trial's attribute ``worker`` says of the process ``pid`` of this machine."""
+    return f"{socket.gethostname()}:{pid}"
+
+
 def identity() -> dict[str, Any]:
     """The attributes that say which process runs a trial: "host:pid" and its start (epoch s)."""
     process = psutil.Process()
     return {
-        "worker": f"{socket.gethostname()}:{process.pid}",
+        "worker": worker_name(process.pid),
         "worker_started": process.create_time(),
     }
 

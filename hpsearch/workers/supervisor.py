@@ -23,7 +23,7 @@ from hpsearch.errors import (
     UnreachableError,
 )
 from hpsearch.home import Home
-from hpsearch.objective import owner_is_gone
+from hpsearch.objective import owner_is_gone, worker_name
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers.gpus import Slot
@@ -33,7 +33,7 @@ TICK = 0.5
 """Seconds between two looks at the workers."""
 
 MAX_CRASHES = 3
-"""Crashes of one slot in a row, without a trial ending in between, before the run is given up."""
+"""Crashes of one slot in a row, none of which ended a trial, before the run is given up."""
 
 
 @dataclass
@@ -46,8 +46,6 @@ class _Child:
     """Crashes in a row."""
     not_before: float = 0.0
     """Start again at this moment (``time.monotonic``) at the earliest."""
-    ended_before: int = 0
-    """Trials that had ended when the process was started."""
 
 
 @dataclass
@@ -138,7 +136,6 @@ class Supervisor:
                 # A group of its own: Ctrl-C reaches the supervisor only, which passes it on.
                 start_new_session=True,
             )
-        child.ended_before = self._trials_ended()
 
     def _open_log(self, slot: Slot) -> BinaryIO:
         path = self.home.worker_log(self.study.name, slot.index)
@@ -162,8 +159,7 @@ class Supervisor:
             return
         if code in _ERRORS:
             raise _ERRORS[code](self._last_words(child.slot))
-        progressed = self._trials_ended() > child.ended_before
-        child.crashes = 1 if progressed else child.crashes + 1
+        child.crashes = 1 if self._ended_a_trial(process.pid) else child.crashes + 1
         if child.crashes >= MAX_CRASHES:
             raise ProgramError(
                 f"worker {child.slot.index} crashed {child.crashes} times in a row"
@@ -171,9 +167,13 @@ class Supervisor:
             )
         child.not_before = time.monotonic() + 2.0**child.crashes
 
-    def _trials_ended(self) -> int:
-        counts = self.study.counts()
-        return counts.counted + counts.uncounted
+    def _ended_a_trial(self, pid: int) -> bool:
+        """Whether a worker brought a trial to its end; the one that it died of does not count."""
+        name = worker_name(pid)
+        return any(
+            trial.user_attrs.get("worker") == name and budget.counts(trial)
+            for trial in self.study.trials()
+        )
 
     def _last_words(self, slot: Slot, lines: int = 12) -> str:
         """The end of a worker's log, which holds its error message."""
