@@ -1,0 +1,175 @@
+"""Studies: made, gone on with, refused when they would compare unlike with unlike."""
+
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+import pytest
+from conftest import SPACE
+from optuna.trial import FrozenTrial
+
+from hpsearch.errors import InputError
+from hpsearch.search import study as studies
+from hpsearch.search.storage import Storage
+from hpsearch.search.study import OpenStudy, load_all, load_study, open_or_create
+from hpsearch.partial import PartialConfig
+from hpsearch.study_file import StudyFile
+
+Make = Callable[..., StudyFile]
+DATASET = {"fingerprint": "f" * 64}
+
+
+def test_a_new_study_holds_what_it_was_made_of(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    file = make_file(objective={"metric": "val_loss"})
+    study, is_new = open_or_create(connect(), file, DATASET)
+    assert is_new
+    assert study.file == file
+    assert study.name == "study"
+    attrs = study.optuna.user_attrs
+    assert attrs["dataset"] == DATASET
+    assert attrs["versions"].keys() >= {"hpsearch", "python", "keras", "tensorflow", "optuna"}
+    assert attrs["created"].endswith("+00:00")
+    assert study.optuna.direction == optuna.study.StudyDirection.MINIMIZE
+    assert study.optuna.metric_names == ["val_loss"]
+    again, is_new = open_or_create(connect(), file, DATASET)
+    assert not is_new
+    assert again.study_id == study.study_id
+
+
+@pytest.mark.parametrize(
+    ("sections", "keys"),
+    [
+        ({"seed": 1}, ["seed: 0 -> 1"]),
+        ({"training": {"epochs": 6}}, ["training.epochs: 5 -> 6"]),
+        ({"objective": {"metric": "val_loss"}}, ['objective.metric: "val_accuracy" -> "val_loss"']),
+        ({"dataset": {"source": "digits", "scale": "unit"}}, ["dataset.scale"]),
+        ({"space": SPACE | {"l2": 0.1}}, ["space.l2: 0.0 -> 0.1"]),
+        ({"space": SPACE | {"layers": 3}}, ["space.layers"]),
+        ({"seed": 2, "training": {"epochs": 7}}, ["seed: 0 -> 2", "training.epochs: 5 -> 7"]),
+    ],
+)
+def test_another_search_under_the_same_name_is_refused(
+    connect: Callable[[], Storage], make_file: Make, sections: dict[str, Any], keys: list[str]
+) -> None:
+    open_or_create(connect(), make_file(), DATASET)
+    with pytest.raises(InputError) as caught:
+        open_or_create(connect(), make_file(budget={"trials": 99}, **sections), DATASET)
+    message = str(caught.value)
+    for key in keys:
+        assert f"\n  {key}" in message
+    assert "another name" in message
+    assert "hpsearch delete study" in message
+    assert load_study(connect(), "study").budget.trials == 10  # nothing was written
+
+
+def test_other_data_are_refused(connect: Callable[[], Storage], make_file: Make) -> None:
+    open_or_create(connect(), make_file(), DATASET)
+    with pytest.raises(InputError, match=r"the data itself \(fingerprint ffffffffffff -> 0000"):
+        open_or_create(connect(), make_file(), {"fingerprint": "0" * 64})
+
+
+def test_what_does_not_change_the_search_may_change(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    first, _ = open_or_create(connect(), make_file(), DATASET)
+    file = make_file(
+        budget={"trials": 20, "plateau": 5},
+        workers={"count": 3},
+        sampler={"type": "random"},
+        pruner={"type": "none"},
+        baseline={"layers": 1},
+        enqueue=[{"layers": 2}],
+    )
+    second, is_new = open_or_create(connect(), file, DATASET)
+    assert not is_new
+    assert second.file == file
+    assert isinstance(second.optuna.sampler, optuna.samplers.RandomSampler)
+    assert isinstance(second.optuna.pruner, optuna.pruners.NopPruner)
+    assert first.budget.trials == 20  # seen by those that run already
+    assert first.counts().waiting == 1
+
+
+def test_enqueued_configurations_are_enqueued_once(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    file = make_file(enqueue=[{"layers": 2}, {}, {"layers": 2}, {"layers": 3, "units": 64}])
+    for _ in range(2):
+        study, _ = open_or_create(connect(), file, DATASET)
+    assert [t.system_attrs["fixed_params"] for t in study.trials()] == [
+        {"layers": 2},
+        {"layers": 3, "units_0": 64, "units_1": 64, "units_2": 64},
+    ]
+
+
+def test_a_budget_is_no_larger_than_its_grid(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    space = {"layers": SPACE["layers"]}
+    for trials, total in ((3, 3), (50, 5)):
+        file = make_file(
+            name=f"grid{trials}", sampler={"type": "grid"}, space=space, budget={"trials": trials}
+        )
+        assert open_or_create(connect(), file, DATASET)[0].budget.trials == total
+
+
+def test_a_wrong_grid_writes_nothing(connect: Callable[[], Storage], make_file: Make) -> None:
+    with pytest.raises(InputError, match="study study: sampler"):
+        open_or_create(connect(), make_file(sampler={"type": "grid"}), DATASET)
+    assert optuna.get_all_study_names(connect()) == []
+
+
+def test_an_unknown_study_is_said_with_those_that_are_there(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    with pytest.raises(InputError, match="study stduy: not found; there are no studies yet"):
+        load_study(connect(), "stduy")
+    open_or_create(connect(), make_file(), DATASET)
+    with pytest.raises(InputError, match=r"did you mean study\? known: study"):
+        load_study(connect(), "stduy")
+
+
+def test_a_study_of_plain_optuna_is_left_alone(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    plain = optuna.create_study(study_name="plain", storage=connect())
+    for name in ("b", "a"):
+        open_or_create(connect(), make_file(name=name), DATASET)
+    assert [study.name for study in load_all(connect())] == ["a", "b"]
+    with pytest.raises(InputError, match="study plain: was not made by hpsearch"):
+        load_study(connect(), "plain")
+    with pytest.raises(InputError, match="study plain: was not made by hpsearch"):
+        open_or_create(connect(), make_file(name="plain"), DATASET)
+    assert plain.user_attrs == {}
+
+
+def test_a_study_of_a_later_version_is_said_to_be_one(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    study, _ = open_or_create(connect(), make_file(), DATASET)
+    stored = study.optuna.user_attrs["study_file"]
+    study.optuna.set_user_attr("study_file", stored | {"novelty": 1})
+    with pytest.raises(InputError, match="study study: novelty: unknown key"):
+        load_study(connect(), "study")
+
+
+def test_enqueue_says_what_is_wrong(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    with pytest.raises(InputError, match=r"mine.toml: layers = 9 is not in the space \(1 to 5\)"):
+        studies.enqueue(study, PartialConfig(layers=9), "mine.toml")
+    with pytest.raises(InputError, match=r"mine\.toml: names no value"):
+        studies.enqueue(study, PartialConfig(), "mine.toml")
+    assert study.trials() == []
+
+
+def test_delete_removes_the_study_alone(
+    connect: Callable[[], Storage], make_file: Make, finish: Callable[..., FrozenTrial]
+) -> None:
+    for name in ("gone", "stays"):
+        study, _ = open_or_create(connect(), make_file(name=name), DATASET)
+        finish(study)
+    studies.delete(load_study(connect(), "gone"))
+    (left,) = load_all(connect())
+    assert left.name == "stays"
+    assert left.counts().complete == 1

@@ -1,0 +1,116 @@
+"""Rows: what commands print of trials and studies."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from hpsearch.errors import Failure, InputError, NoTrialError
+from hpsearch.search import budget, trials
+from hpsearch.search.study import OpenStudy
+from hpsearch.space import suggest_config
+
+Finish = Callable[..., FrozenTrial]
+
+
+def test_one_row_for_each_state(open_study: Callable[..., OpenStudy], finish: Finish) -> None:
+    study = open_study(enqueue=[{"layers": 2}])
+    finish(study, 0.75)
+    finish(study, 0.25, TrialState.PRUNED)
+    third = budget.claim(study)
+    assert third is not None
+    third.set_user_attr("parameters", 12)
+    budget.fail(study, 2, Failure.DIVERGED, "NaN in epoch 1")
+    running = budget.claim(study)
+    assert running is not None
+    suggest_config(study.file.space, running)
+    running.report(0.5, 2)
+    study.optuna.enqueue_trial({"layers": 4})
+
+    rows = [trials.row(study, trial) for trial in study.trials()]
+    assert [row["state"] for row in rows] == [
+        "complete", "pruned", "failed", "running", "waiting"
+    ]  # fmt: skip
+    assert [row["values"] for row in rows] == [[0.75], [0.25], None, None, None]
+    assert [row["failure"] for row in rows] == [None, None, "diverged", None, None]
+    assert rows[0]["config"]["layers"] == len(rows[0]["config"]["units"]) == 2
+    assert rows[2]["config"] == {}
+    assert rows[2]["parameters"] == 12
+    assert rows[3]["epochs"] == 2
+    assert trials.is_running(study.trials()[3])
+    assert trials.is_complete(study.trials()[0])
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+
+
+def test_a_waiting_trial_shows_what_was_enqueued_whole(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    space = {"layers": {"type": "int", "low": 1, "high": 3}}
+    study = open_study(space=space, enqueue=[{"layers": 3}])
+    assert trials.row(study, study.trials()[0])["config"]["layers"] == 3
+
+
+def test_the_best_is_the_first_of_equals(
+    open_study: Callable[..., OpenStudy], finish: Finish
+) -> None:
+    study = open_study()
+    for value in (0.5, 0.75, 0.75):
+        finish(study, value)
+    finish(study, 0.99, TrialState.PRUNED)
+    assert trials.best(study).number == 1
+    row = trials.best_row(study)
+    assert (row["study"], row["number"], row["values"]) == ("study", 1, [0.75])
+    assert row.keys() >= {"config", "parameters"}
+
+
+def test_the_best_of_a_loss_is_the_lowest(
+    open_study: Callable[..., OpenStudy], finish: Finish
+) -> None:
+    study = open_study(objective={"metric": "val_loss"})
+    for value in (0.5, 0.25, 0.75):
+        finish(study, value)
+    assert trials.best(study).number == 1
+    assert trials.summary(study)["best"] == 0.25
+
+
+def test_without_a_complete_trial_there_is_no_best(
+    open_study: Callable[..., OpenStudy], finish: Finish
+) -> None:
+    study = open_study()
+    finish(study, 0.5, TrialState.PRUNED)
+    with pytest.raises(NoTrialError, match="1 pruned") as caught:
+        trials.best(study)
+    assert caught.value.exit_code == 1
+    assert trials.summary(study)["best"] is None
+
+
+@pytest.mark.parametrize("number", [-1, 1, 99])
+def test_a_trial_that_is_not_there(
+    open_study: Callable[..., OpenStudy], finish: Finish, number: int
+) -> None:
+    study = open_study()
+    finish(study)
+    assert trials.find(study, 0).number == 0
+    with pytest.raises(InputError, match=f"has no trial {number}; it has 1"):
+        trials.find(study, number)
+
+
+def test_a_study_in_numbers(open_study: Callable[..., OpenStudy], finish: Finish) -> None:
+    study = open_study()
+    study.storage.owner = {"worker": "here:1", "worker_started": 0.0}
+    finish(study, 0.5)
+    for failure in (Failure.OUT_OF_MEMORY, Failure.TOO_LARGE):
+        trial = budget.claim(study)
+        assert trial is not None
+        budget.fail(study, trial.number, failure, "x")
+    assert budget.claim(study) is not None
+    shown = trials.details(study)
+    assert (shown["complete"], shown["failed"], shown["running"]) == (1, 2, 1)
+    assert shown["counted"] == 2
+    assert shown["best"] == 0.5
+    assert shown["workers"] == ["here:1"]
+    assert shown["budget"]["trials"] == 10
+    assert shown["dataset"]["fingerprint"] == "f" * 64
+    assert shown["provenance"]["versions"]["hpsearch"]
+    assert json.loads(json.dumps(shown, allow_nan=False)) == shown
