@@ -7,6 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
+
+import psutil
 
 from hpsearch.data.cache import Dataset, open_dataset
 from hpsearch.data.parts import split
@@ -30,6 +33,10 @@ SUPERVISOR_VARIABLE = "HPSEARCH_SUPERVISOR"
 
 KEEP = 5
 """Best trials of a study whose weights stay on the disk."""
+
+MAX_GROWTH = 3 * 2**29
+"""Bytes (1.5 GiB) that a worker may grow by after its first trial before it starts anew: Keras and
+TensorFlow keep some memory of every model, whatever is done to give it back."""
 
 _log = logging.getLogger(__name__)
 
@@ -105,10 +112,29 @@ def work(
         stop_now=stopper,
     )
     _log.info("worker %s is ready", storage.owner["worker"])
+    after_first: int | None = None
     while not stopper() and budget.ending(study) is None and objective.run_one():
         keep_best_weights(study, home)
+        after_first = after_first or memory_used()
+        if memory_used() - after_first > MAX_GROWTH:
+            storage.close()
+            start_anew()
     _log.info("worker %s leaves", storage.owner["worker"])
     return stopper.exit_code
+
+
+def memory_used() -> int:
+    """Bytes of this process in memory."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def start_anew() -> NoReturn:
+    """Replace this process by one with the same command line, pid and environment.
+
+    It is the only way to get back all that TensorFlow and Keras took.
+    """
+    _log.info("worker starts anew: it has grown to %.1f GB", memory_used() / 1e9)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # ourselves
 
 
 def _keras_trainer() -> Trainer:
