@@ -20,9 +20,6 @@ def start_tensorflow(threads: int | None = None) -> None:
     Args:
         threads: cores that one operation may use, from 1; None: all of the machine's.
     """
-    if not any(Path(device).exists() for device in _GPU_DEVICES):
-        # Else TensorFlow reports an error about the GPU that this machine does not have.
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     with _without_chatter():
         from hpsearch.training import devices  # noqa: PLC0415  # this is what takes seconds
 
@@ -48,5 +45,14 @@ def _without_chatter() -> Iterator[None]:
             os.close(saved)
             held.seek(0)
             for line in held.read().decode("utf-8", "replace").splitlines():
-                if line.strip() and not line.startswith(_CHATTER):
+                if _is_worth_reading(line):
                     sys.stderr.write(line + "\n")
+
+
+def _is_worth_reading(line: str) -> bool:
+    """Whether a line of TensorFlow's says something of this machine that matters."""
+    if not line.strip() or line.startswith(_CHATTER):
+        return False
+    # Where there is no GPU, that its library cannot be reached is no error.
+    has_gpu = any(Path(device).exists() for device in _GPU_DEVICES)
+    return has_gpu or "failed call to cuInit" not in line
