@@ -25,11 +25,11 @@ def make_pruner(file: StudyFile) -> BasePruner:
     """The pruner that ends unpromising trials of a study; its steps are epochs, from 1."""
     section = file.pruner
     options = section.model_dump(exclude={"type", "n_warmup_steps"})
-    match section:
+    match section:  # one step more of warm-up: Optuna's count starts at 0, epochs at 1
         case Median():
-            return MedianPruner(n_warmup_steps=warmup(file, section), **options)
+            return MedianPruner(n_warmup_steps=warmup(file, section) + 1, **options)
         case Percentile():
-            return PercentilePruner(n_warmup_steps=warmup(file, section), **options)
+            return PercentilePruner(n_warmup_steps=warmup(file, section) + 1, **options)
         case SuccessiveHalving():
             return SuccessiveHalvingPruner(**options)
         case Hyperband():

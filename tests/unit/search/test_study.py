@@ -9,10 +9,10 @@ from conftest import SPACE
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
+from hpsearch.partial import PartialConfig
 from hpsearch.search import study as studies
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_all, load_study, open_or_create
-from hpsearch.partial import PartialConfig
 from hpsearch.study_file import StudyFile
 
 Make = Callable[..., StudyFile]

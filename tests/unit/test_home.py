@@ -1,0 +1,51 @@
+"""The home: which folder it is, and where things lie in it."""
+
+from pathlib import Path
+
+import pytest
+
+from hpsearch.errors import InputError
+from hpsearch.home import Home
+
+
+def test_the_option_comes_before_the_environment_before_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HPSEARCH_HOME", raising=False)
+    assert Home.find().root == tmp_path / "hpsearch-data"
+    monkeypatch.setenv("HPSEARCH_HOME", "")
+    assert Home.find().root == tmp_path / "hpsearch-data"
+    monkeypatch.setenv("HPSEARCH_HOME", "elsewhere")
+    assert Home.find().root == tmp_path / "elsewhere"
+    assert Home.find(Path("given")).root == tmp_path / "given"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tilde_is_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert Home.find(Path("~/x")).root == Path("/home/me/x")
+    with pytest.raises(InputError, match=r"--home ~nobody at all.*write the folder out"):
+        Home.find(Path("~nobody at all/x"))
+
+
+def test_the_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(Path("/data"))
+    monkeypatch.delenv("HPSEARCH_STORAGE", raising=False)
+    assert home.storage_url() == "sqlite:////data/studies.db"
+    monkeypatch.setenv("HPSEARCH_STORAGE", "postgresql://host/db")
+    assert home.storage_url() == "postgresql://host/db"
+    assert home.storage_url("sqlite:///mine.db") == "sqlite:///mine.db"
+
+
+def test_each_thing_has_a_place_of_its_own() -> None:
+    home = Home(Path("/data"))
+    assert home.trial_run("s", 12) == Path("/data/runs/s/trial-00012")
+    assert home.worker_log("s", 0) == Path("/data/logs/s/worker-0.log")
+    assert home.trained("best", 3) == Path("/data/trained/best-seed3")
+    places = {
+        home.database, home.datasets, home.study_runs("s"), home.study_runs("t"),
+        home.study_logs("s"), home.study_logs("t"), home.trained("s", 0), home.trained("s", 1),
+    }  # fmt: skip
+    assert len(places) == 8
+    assert all(place.is_relative_to(home.root) for place in places)
