@@ -23,7 +23,7 @@ class Gpu:
     uuid: str
     name: str
     memory: int
-    """Bytes in all."""
+    """Bytes in all; 0: not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +65,21 @@ def list_gpus() -> list[Gpu]:
                     index=index,
                     uuid=str(pynvml.nvmlDeviceGetUUID(handle)),
                     name=str(pynvml.nvmlDeviceGetName(handle)),
-                    memory=int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+                    memory=_memory(handle),
                 )
             )
     finally:
         pynvml.nvmlShutdown()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return found if visible is None else _pick(found, visible.split(","), missing_ok=True)
+
+
+def _memory(handle: object) -> int:
+    """Bytes of a GPU's memory; 0 where it shares the machine's, for then NVML does not say."""
+    try:
+        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+    except pynvml.NVMLError_NotSupported:
+        return 0
 
 
 def choose_gpus(option: str, gpus: Sequence[Gpu]) -> list[Gpu]:
@@ -88,11 +96,16 @@ def choose_gpus(option: str, gpus: Sequence[Gpu]) -> list[Gpu]:
 
 
 def _pick(gpus: Sequence[Gpu], names: Sequence[str], *, missing_ok: bool) -> list[Gpu]:
-    by_name = {str(gpu.index): gpu for gpu in gpus} | {gpu.uuid: gpu for gpu in gpus}
     chosen: list[Gpu] = []
     for name in (name.strip() for name in names):
-        if name in by_name:
-            chosen.append(by_name[name])
+        # As for CUDA, the beginning of a UUID is enough.
+        found = [
+            gpu
+            for gpu in gpus
+            if name == str(gpu.index) or (name.startswith("GPU-") and gpu.uuid.startswith(name))
+        ]
+        if len(found) == 1:
+            chosen.append(found[0])
         elif missing_ok:
             break  # as CUDA does: an unknown entry hides itself and all after it
         else:
