@@ -56,6 +56,7 @@ def run(
     """Run a search: start it, go on with it, or join it where it runs already."""
     from hpsearch.data.cache import open_dataset
     from hpsearch.search.samplers import check_sampler
+    from hpsearch.search.samplers import make_sampler
     from hpsearch.search.storage import hide_password
     from hpsearch.search.study import open_or_create
     from hpsearch.study_file import load
@@ -71,6 +72,7 @@ def run(
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     study_file = load(file, [*(overrides or ()), *given])
     check_sampler(study_file, str(file))
+    make_sampler(study_file, 0)  # what is wrong with it is told before anything is written
     chosen = choose_gpus(gpus, list_gpus())
     place = Home.find(home)
     with progress() as report:
