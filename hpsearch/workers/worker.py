@@ -116,7 +116,8 @@ def work(
     while not stopper() and budget.ending(study) is None and objective.run_one():
         keep_best_weights(study, home)
         after_first = after_first or memory_used()
-        if memory_used() - after_first > MAX_GROWTH:
+        # A signal that was noted would be forgotten by the process that starts anew.
+        if memory_used() - after_first > MAX_GROWTH and not stopper():
             storage.close()
             start_anew()
     _log.info("worker %s leaves", storage.owner["worker"])
