@@ -1,0 +1,231 @@
+"""The worker's loop, in this process, with a trainer that needs no TensorFlow."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fakes
+import pytest
+from optuna.trial import FrozenTrial
+
+from hpsearch.data.cache import open_dataset
+from hpsearch.data.parts import Parts
+from hpsearch.errors import (
+    EXIT_OK,
+    EXIT_SIGINT,
+    EXIT_SIGTERM,
+    Failure,
+    InputError,
+    TrialFailedError,
+)
+from hpsearch.home import Home
+from hpsearch.recipe import Recipe
+from hpsearch.search.storage import Storage
+from hpsearch.search.study import OpenStudy, open_or_create
+from hpsearch.study_file import StudyFile
+from hpsearch.training.outcome import Outcome, Watch
+from hpsearch.workers import worker
+from hpsearch.workers.worker import (
+    SUPERVISOR_VARIABLE,
+    Stopper,
+    keep_best_weights,
+    weights_file,
+    work,
+)
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """A worker takes signals for its whole process: give them back to pytest."""
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def digits(
+    connect: Callable[[], Storage], make_file: Callable[..., StudyFile], home: Home
+) -> Callable[..., OpenStudy]:
+    """Makes a study on the digits themselves."""
+
+    def make(**sections: Any) -> OpenStudy:
+        file = make_file(**sections)
+        fingerprint = open_dataset(file.dataset, home).fingerprint
+        return open_or_create(connect(), file, {"fingerprint": fingerprint})[0]
+
+    return make
+
+
+def run(home: Home, **options: Any) -> int:
+    return work("study", url=home.storage_url(), home=home, **{"trainer": fakes.train, **options})
+
+
+def test_signals_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SUPERVISOR_VARIABLE, raising=False)
+    for number, code in ((signal.SIGINT, EXIT_SIGINT), (signal.SIGTERM, EXIT_SIGTERM)):
+        stopper = Stopper()
+        stopper.listen()
+        assert not stopper()
+        assert stopper.exit_code == EXIT_OK
+        os.kill(os.getpid(), number)
+        assert stopper()
+        assert stopper.exit_code == code
+
+
+def test_an_ignored_ctrl_c_is_heard_again() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a background shell leaves it
+    stopper = Stopper()
+    stopper.listen()
+    os.kill(os.getpid(), signal.SIGINT)
+    assert stopper()
+
+
+def test_a_lost_supervisor_stops_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SUPERVISOR_VARIABLE, str(os.getppid()))
+    assert not Stopper()()
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    monkeypatch.setenv(SUPERVISOR_VARIABLE, str(gone.pid))
+    stopper = Stopper()
+    assert stopper()
+    assert stopper.exit_code == EXIT_OK
+
+
+def test_a_worker_runs_until_the_budget_is_met(
+    digits: Callable[..., OpenStudy], home: Home
+) -> None:
+    study = digits(budget={"trials": 3})
+    assert run(home) == EXIT_OK
+    assert study.counts().complete == study.counts().counted == 3
+    assert {t.user_attrs["worker"].rpartition(":")[2] for t in study.trials()} == {str(os.getpid())}
+    assert run(home) == EXIT_OK
+    assert len(study.trials()) == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, EXIT_SIGINT), (signal.SIGTERM, EXIT_SIGTERM)]
+)
+def test_a_signal_gives_the_trial_back_and_ends_the_worker(
+    digits: Callable[..., OpenStudy], home: Home, number: signal.Signals, code: int
+) -> None:
+    study = digits()
+
+    def signalled(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        os.kill(os.getpid(), number)
+        return fakes.train(recipe, parts, folder, watch)
+
+    assert run(home, trainer=signalled) == code
+    assert (study.counts().uncounted, study.counts().waiting) == (1, 1)
+
+
+def test_other_data_are_refused(
+    connect: Callable[[], Storage], make_file: Callable[..., StudyFile], home: Home
+) -> None:
+    study, _ = open_or_create(connect(), make_file(), {"fingerprint": "0" * 64})
+    with pytest.raises(InputError, match=r"has fingerprint .*the study's has 000000000000; use"):
+        run(home)
+    assert study.trials() == []
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("budget.trials=3", "only dataset.path=PATH"),
+        ("dataset.path=", "only dataset.path=PATH"),
+        ("nonsense", "only dataset.path=PATH"),
+        ("dataset.path=nowhere.npz", "is not there"),
+    ],
+)
+def test_a_worker_takes_its_settings_from_the_study(
+    digits: Callable[..., OpenStudy], home: Home, override: str, says: str
+) -> None:
+    study = digits()
+    with pytest.raises(InputError, match=says):
+        run(home, overrides=[override])
+    assert study.trials() == []
+
+
+def test_an_unknown_study(home: Home) -> None:
+    with pytest.raises(InputError, match="study study: not found"):
+        run(home)
+
+
+def test_a_worker_that_has_grown_starts_anew(
+    digits: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = digits()
+    sizes = iter([10**9, 10**9, 10**9 + worker.MAX_GROWTH, 10**9 + worker.MAX_GROWTH + 1, 0])
+    monkeypatch.setattr(worker, "memory_used", lambda: next(sizes))
+    started: list[list[str]] = []
+
+    def execv(path: str, arguments: list[str]) -> None:
+        started.append([path, *arguments])
+        raise SystemExit  # this process is no more
+
+    monkeypatch.setattr(os, "execv", execv)
+    with pytest.raises(SystemExit):
+        run(home)
+    assert started == [[sys.executable, sys.executable, *sys.orig_argv[1:]]]
+    assert study.counts().complete == 3
+
+
+def test_a_worker_that_was_asked_to_leave_does_not_start_anew(
+    digits: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits()
+    sizes = iter([1, 1 + 2 * worker.MAX_GROWTH])
+    monkeypatch.setattr(worker, "memory_used", lambda: next(sizes))
+
+    def last(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        outcome = fakes.train(recipe, parts, folder, watch)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return outcome
+
+    assert run(home, trainer=last) == EXIT_SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("metric", "kept"), [("val_accuracy", {1, 3}), ("val_loss", {0, 2})], ids=["max", "min"]
+)
+def test_only_the_best_weights_stay(
+    open_study: Callable[..., OpenStudy],
+    finish: Callable[..., FrozenTrial],
+    home: Home,
+    metric: str,
+    kept: set[int],
+) -> None:
+    study = open_study(objective={"metric": metric})
+    for number, value in enumerate((0.1, 0.9, 0.1, 0.8, 0.5)):
+        finish(study, value)
+        file = weights_file(home, study.name, number)
+        file.parent.mkdir(parents=True)
+        file.touch()
+        (file.parent / "curves.csv").touch()
+    keep_best_weights(study, home, keep=5)
+    left = {n for n in range(5) if weights_file(home, study.name, n).exists()}
+    assert left == {0, 1, 2, 3, 4}
+    for _ in range(2):
+        keep_best_weights(study, home, keep=2)
+    assert {n for n in range(5) if weights_file(home, study.name, n).exists()} == kept
+    assert len(list(home.root.glob("runs/study/trial-*/curves.csv"))) == 5
+
+
+def test_a_failure_of_one_trial_does_not_end_the_worker(
+    digits: Callable[..., OpenStudy], home: Home
+) -> None:
+    study = digits(budget={"trials": 2})
+    ends = iter([TrialFailedError(Failure.DIVERGED, "NaN")])
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        for error in ends:
+            raise error
+        return fakes.train(recipe, parts, folder, watch)
+
+    assert run(home, trainer=train) == EXIT_OK
+    counts = study.counts()
+    assert (counts.failed, counts.complete) == (1, 1)
