@@ -55,8 +55,7 @@ def run(
 ) -> None:
     """Run a search: start it, go on with it, or join it where it runs already."""
     from hpsearch.data.cache import open_dataset
-    from hpsearch.search.samplers import check_sampler
-    from hpsearch.search.samplers import make_sampler
+    from hpsearch.search.samplers import check_sampler, make_sampler
     from hpsearch.search.storage import hide_password
     from hpsearch.search.study import open_or_create
     from hpsearch.study_file import load
