@@ -1,0 +1,380 @@
+"""The supervisor with real child processes: revived, given up, told to stop, never left behind."""
+
+import json
+import os
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+import psutil
+import pytest
+from optuna.trial import TrialState
+
+from hpsearch.errors import (
+    EXIT_SIGINT,
+    EXIT_SIGTERM,
+    HpsearchError,
+    InputError,
+    ProgramError,
+    UnreachableError,
+)
+from hpsearch.home import Home
+from hpsearch.objective import worker_name
+from hpsearch.search import budget
+from hpsearch.search.study import OpenStudy
+from hpsearch.space import suggest_config
+from hpsearch.workers import supervisor as module
+from hpsearch.workers.gpus import Slot
+from hpsearch.workers.supervisor import MAX_CRASHES, SUPERVISOR_VARIABLE, Supervisor, mend
+
+TESTS = Path(__file__).parents[2]
+WAIT = "print('ready', flush=True)\nimport time\nwhile True: time.sleep(0.01)"
+POLITE = (
+    "import signal, sys\n"
+    "signal.signal(signal.SIGTERM, lambda *_: (print('leaves', flush=True), sys.exit(143)))\n"
+) + WAIT
+STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + WAIT
+
+
+@dataclass
+class Run:
+    """A supervisor of children that run some Python code, and what a test does meanwhile."""
+
+    study: OpenStudy
+    home: Home
+    seen: dict[int, psutil.Process] = field(default_factory=dict)
+    """Every child that was started, by pid."""
+
+    def __call__(
+        self, code: str, *, workers: int = 1, meanwhile: Callable[[], None] = lambda: None
+    ) -> int:
+        def on_tick() -> None:
+            for process in self.children():
+                self.seen.setdefault(process.pid, process)
+            for child in supervisor._children:
+                child.not_before = 0.0  # tests do not wait to see what is tried again
+            meanwhile()
+
+        supervisor = Supervisor(
+            study=self.study,
+            slots=[Slot(index=index, gpu=None, threads=3) for index in range(workers)],
+            command=[sys.executable, "-c", textwrap.dedent(code)],
+            environment={"FROM_THE_COMMAND": "yes"},
+            home=self.home,
+            on_tick=on_tick,
+        )
+        handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+        try:
+            return supervisor.run()
+        finally:
+            assert handlers == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+            assert not [p for p in self.seen.values() if p.is_running()], "left behind"
+            assert self.children() == []
+
+    @staticmethod
+    def children() -> list[psutil.Process]:
+        return psutil.Process().children()
+
+    def log(self, slot: int = 0) -> str:
+        return self.home.worker_log(self.study.name, slot).read_text()
+
+    def ready(self, slots: int = 1) -> bool:
+        """Whether the children have started to wait."""
+        logs = [self.home.worker_log(self.study.name, slot) for slot in range(slots)]
+        return all(log.exists() and "ready" in log.read_text() for log in logs)
+
+    def claim(self, process: psutil.Process) -> int:
+        """Start a trial in the name of a child; its number."""
+        self.study.storage.owner = {
+            "worker": worker_name(process.pid),
+            "worker_started": process.create_time(),
+        }
+        trial = budget.claim(self.study)
+        assert trial is not None
+        suggest_config(self.study.file.space, trial)
+        return trial.number
+
+    def spend(self) -> None:
+        """Meet the budget."""
+        while (trial := budget.claim(self.study)) is not None:
+            suggest_config(self.study.file.space, trial)
+            self.study.optuna.tell(trial, 0.5)
+
+
+@pytest.fixture
+def run(open_study: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(module, "TICK", 0.02)
+    return Run(open_study(budget={"trials": 3}), home)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(1, ProgramError), (2, InputError), (3, UnreachableError), (4, ProgramError)],
+)
+def test_an_error_of_a_worker_is_the_runs(run: Run, code: int, kind: type[HpsearchError]) -> None:
+    with pytest.raises(kind) as caught:
+        run(f"print('error: last words'); raise SystemExit({code})")
+    assert "error: last words" in str(caught.value)
+    assert str(run.home.worker_log("study", 0)) in str(caught.value)
+    assert len(run.seen) <= 1
+
+
+def test_the_last_words_are_the_end_of_a_long_log(run: Run) -> None:
+    with pytest.raises(ProgramError) as caught:
+        run(r"import sys; [print('line', i) for i in range(99)]; print('\xff'); sys.exit(4)")
+    lines = str(caught.value).splitlines()
+    assert "line 98" in lines
+    assert "line 80" not in lines
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        ("import os; print('last words', flush=True); os.kill(os.getpid(), 9)", "SIGKILL"),
+        ("import os; print('last words', flush=True); os._exit(77)", "exit code 77"),
+    ],
+)
+def test_a_worker_that_keeps_crashing_ends_the_run(run: Run, code: str, how: str) -> None:
+    with pytest.raises(ProgramError, match=rf"worker 0 crashed 3 times in a row \(.*{how}\)") as e:
+        run(code)
+    assert "last words" in str(e.value)
+    assert run.log().count("last words") == MAX_CRASHES
+
+
+def test_a_worker_that_dies_in_every_trial_ends_the_run(run: Run) -> None:
+    dead: set[int] = set()
+
+    def kill() -> None:
+        for process in run.children():
+            if process.pid not in dead:
+                dead.add(process.pid)
+                run.claim(process)
+                process.kill()
+
+    with pytest.raises(ProgramError, match="crashed 3 times in a row"):
+        run(WAIT, meanwhile=kill)
+    ended = [t for t in run.study.trials() if t.state == TrialState.FAIL]
+    assert [t.user_attrs["failure"] for t in ended] == ["interrupted"] * 3
+    assert run.study.counts().waiting == 1
+    assert len({tuple(t.params.values()) for t in ended}) == 1
+
+
+def test_crashes_after_a_finished_trial_are_forgiven(run: Run) -> None:
+    done: set[int] = set()
+
+    def finish_and_kill() -> None:
+        for process in run.children():
+            if process.pid not in done:
+                done.add(process.pid)
+                run.study.optuna.tell(run.claim(process), 0.5)
+                process.kill()
+
+    run.study.optuna.set_user_attr("budget", {"trials": 5})
+    assert run(WAIT, meanwhile=finish_and_kill) == 0
+    assert len(done) == 5
+
+
+def test_the_trial_of_a_killed_worker_is_tried_again(run: Run) -> None:
+    killed: list[int] = []
+
+    def kill_once() -> None:
+        children = run.children()
+        if children and not killed:
+            killed.append(run.claim(children[0]))
+            children[0].kill()
+        elif len(run.seen) == 2:
+            run.spend()
+            for process in children:
+                process.kill()
+
+    assert run(WAIT, meanwhile=kill_once) == 0
+    first, again = run.study.trials()[:2]
+    assert first.user_attrs["failure_message"] == budget.ORPHANED
+    assert again.params == first.params
+    assert run.study.counts().complete == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, EXIT_SIGINT), (signal.SIGTERM, EXIT_SIGTERM)]
+)
+def test_a_signal_is_passed_on_to_all(run: Run, number: signal.Signals, code: int) -> None:
+    sent: list[int] = []
+
+    def send() -> None:
+        if run.ready(2) and not sent:
+            sent.append(number)
+            os.kill(os.getpid(), number)
+
+    assert run(POLITE, workers=2, meanwhile=send) == code
+    assert "leaves" in run.log(0)
+    assert "leaves" in run.log(1)
+    assert len(run.seen) == 2  # nobody was revived
+
+
+def test_a_second_signal_kills_and_gives_the_trials_back(run: Run) -> None:
+    sent: list[int] = []
+
+    def send() -> None:
+        if run.ready() and len(sent) < 2:
+            if not sent:
+                run.claim(run.children()[0])
+            sent.append(signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    began = time.monotonic()
+    assert run(STUBBORN, meanwhile=send) == EXIT_SIGINT
+    assert time.monotonic() - began < 8  # not the ten seconds that a worker is given to leave
+    counts = run.study.counts()
+    assert (counts.running, counts.uncounted, counts.waiting) == (0, 1, 1)
+
+
+def test_an_error_of_one_worker_ends_the_others_and_frees_their_trials(run: Run) -> None:
+    flag = run.home.root / "flag"
+    claimed: list[int] = []
+    code = f"""
+        import os, pathlib, sys, time
+        flag = pathlib.Path({str(flag)!r})
+        print("ready", flush=True)
+        while True:
+            time.sleep(0.01)
+            if flag.exists() and flag.read_text() == str(os.getpid()):
+                sys.exit(2)
+    """
+
+    def one_fails() -> None:
+        if run.ready(2) and not claimed:
+            first, second = run.children()
+            claimed.append(run.claim(first))
+            flag.write_text(str(second.pid))
+
+    with pytest.raises(InputError):
+        run(code, workers=2, meanwhile=one_fails)
+    assert run.study.counts().running == 0
+    assert run.study.counts().waiting == 1
+
+
+def test_an_error_while_showing_progress_leaves_nobody_behind(run: Run) -> None:
+    def fail() -> None:
+        if run.ready():
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run(WAIT, meanwhile=fail)
+    assert len(run.seen) == 1
+
+
+def test_at_the_end_of_the_study_workers_finish_by_themselves(run: Run) -> None:
+    flag = run.home.root / "flag"
+    ticks: list[int] = []
+    code = f"""
+        import pathlib, time
+        print("ready", flush=True)
+        while not pathlib.Path({str(flag)!r}).exists():
+            time.sleep(0.01)
+        print("finished", flush=True)
+    """
+
+    def over() -> None:
+        if run.ready():
+            run.spend()
+            ticks.append(len(run.children()))
+        if len(ticks) > 10:
+            flag.touch()
+
+    assert run(code, meanwhile=over) == 0
+    assert ticks[:10] == [1] * 10
+    assert run.log().splitlines() == ["ready", "finished"]
+    assert len(run.seen) == 1
+
+
+def test_a_study_that_is_over_starts_nobody(run: Run) -> None:
+    run.spend()
+    assert run("raise SystemExit(4)", workers=2) == 0
+    assert run.seen == {}
+
+
+def test_a_worker_is_started_when_a_place_comes_free(run: Run) -> None:
+    for _ in range(3):
+        run.claim(psutil.Process())  # another run of the study holds all places
+    ticks: list[int] = []
+
+    def look() -> None:
+        ticks.append(len(run.children()))
+        if len(ticks) == 10:
+            budget.interrupt(run.study, 2)
+        elif run.ready() and not run.study.counts().complete:
+            run.study.optuna.tell(0, 0.5)
+            run.study.optuna.tell(1, 0.5)
+            run.spend()
+            for process in run.children():
+                process.kill()
+
+    assert run(WAIT, meanwhile=look) == 0
+    assert ticks[:10] == [0] * 10
+    assert len(run.seen) == 1
+
+
+def test_a_worker_gets_its_slot_in_its_environment_and_a_session_of_its_own(run: Run) -> None:
+    code = "import json, os; print(json.dumps([dict(os.environ), os.getsid(0), os.getpid()]))"
+    with pytest.raises(ProgramError):
+        run(code + "\nraise SystemExit(1)")
+    environment, session, pid = json.loads(run.log())
+    assert environment["CUDA_VISIBLE_DEVICES"] == "-1"
+    assert environment["HPSEARCH_THREADS"] == "3"
+    assert environment["FROM_THE_COMMAND"] == "yes"
+    assert environment[SUPERVISOR_VARIABLE] == str(os.getpid())
+    assert session == pid
+
+
+def test_a_log_that_cannot_be_written_is_said(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    run.home = Home(tmp_path / "file")
+    with pytest.raises(UnreachableError, match=r"worker-0\.log: cannot be written"):
+        run(WAIT)
+
+
+def test_two_real_workers_share_the_budget_exactly(
+    open_study: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hpsearch.data.cache import open_dataset  # noqa: PLC0415  # slow, for this test only
+
+    monkeypatch.setattr(module, "TICK", 0.1)
+    study = open_study(budget={"trials": 12})
+    dataset = open_dataset(study.file.dataset, home)
+    study.optuna.set_user_attr("dataset", {"fingerprint": dataset.fingerprint})
+    code = f"""
+        import functools, sys
+        sys.path.insert(0, {str(TESTS)!r})
+        import fakes
+        from pathlib import Path
+        from hpsearch.home import Home
+        from hpsearch.workers.worker import work
+        home = Home(Path({str(home.root)!r}))
+        trainer = functools.partial(fakes.train, seconds=0.02)
+        sys.exit(work("study", url=home.storage_url(), home=home, trainer=trainer))
+    """
+    assert Run(study, home)(code, workers=2) == 0
+    counts = study.counts()
+    assert (counts.complete + counts.pruned, counts.running, counts.waiting) == (12, 0, 0)
+    points = {tuple(sorted(trial.params.items())) for trial in study.trials()}
+    assert len(points) == 12
+    assert len({trial.user_attrs["worker"] for trial in study.trials()}) == 2
+
+
+def test_mend_frees_what_the_dead_left(run: Run) -> None:
+    me = psutil.Process()
+    run.claim(me)
+    dead = worker_name(2**22 + 1)  # above the largest pid
+    run.study.storage.owner = {"worker": dead, "worker_started": 0.0}
+    trial = budget.claim(run.study)
+    assert isinstance(trial, optuna.Trial)
+    assert mend(run.study) == [1]
+    assert mend(run.study) == []
+    states: list[Any] = [t.state for t in run.study.trials()]
+    assert states == [TrialState.RUNNING, TrialState.FAIL]
