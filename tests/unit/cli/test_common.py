@@ -1,0 +1,76 @@
+"""What the commands share: numbers for readers, tables, progress, JSON."""
+
+import json
+import time
+
+import pytest
+
+from hpsearch.cli.common import duration, print_json, print_table, progress, size
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0 s"),
+        (8.44, "8.4 s"),
+        (59.9, "59.9 s"),
+        (60, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (3599.4, "59 min 59 s"),
+        (3600, "1 h 00 min"),
+        (7630, "2 h 07 min"),
+        (400_000, "111 h 06 min"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (3_140_000, "3.1 MB"), (5e9, "5.0 GB"),
+     (2e12, "2.0 TB"), (3e15, "3000.0 TB")],
+)  # fmt: skip
+def test_sizes(count: float, text: str) -> None:
+    assert size(count) == text
+
+
+def test_json_is_json_and_keeps_letters(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"größe": [1, None, "é"]})
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"größe": [1, None, "é"]}
+    assert "größe" in out
+    with pytest.raises(ValueError, match="JSON compliant"):
+        print_json(float("nan"))
+
+
+def test_a_table_in_a_pipe_is_neither_cut_nor_coloured_nor_read_as_markup(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    long = "configuration " * 20
+    print_table(("name", "value"), [["[red]a[/red]", "1"], [long, "2"]], title="A title")
+    out = capsys.readouterr().out
+    assert "[red]a[/red]" in out
+    assert long.strip() in out
+    assert "\x1b" not in out
+    assert out.splitlines()[0].startswith("A title")
+
+
+def test_progress_in_a_pipe_is_one_line_at_once_and_one_at_the_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter([0.0, 1.0, 6.0, 7.0, 8.0, 9.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    with progress() as report:
+        for done in (0, 10, 20, 30, 40):
+            report("reading", done, 40)
+        report("waiting", 0, 0)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        "reading: 0 of 40",
+        "reading: 20 of 40",
+        "reading: 40 of 40",
+        "waiting",
+    ]
