@@ -38,7 +38,7 @@ def train(
         ),
     ],
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, metavar="N", help="Another seed.")
+        int | None, typer.Option("--seed", min=0, max=2**31 - 1, metavar="N", help="Another seed.")
     ] = None,
     output: Annotated[
         Path | None,
@@ -54,7 +54,8 @@ def train(
     """Train one recipe from its file alone."""
     from hpsearch.data.cache import open_dataset
     from hpsearch.data.parts import split
-    from hpsearch.recipe import dump, write_text
+    from hpsearch.files import write_text
+    from hpsearch.recipe import dump
 
     chosen = _read(recipe, overrides or ())
     if seed is not None:
@@ -65,6 +66,8 @@ def train(
     _warn_of_other_data(chosen, dataset.fingerprint)
     parts = split(dataset, chosen.dataset)
     folder = output or place.trained(recipe.stem, chosen.seed)
+    for stale in ("best.weights.h5", "test.json", "confusion.html"):
+        (folder / stale).unlink(missing_ok=True)  # of another training in the same folder
     write_text(folder / "recipe.toml", dump(chosen, ".toml"))
     say(f"Training {recipe} with seed {chosen.seed}; TensorFlow takes some seconds to start.")
     outcome = _train(chosen, parts, folder)
@@ -88,7 +91,8 @@ def train(
 def _read(file: Path, overrides: list[str] | tuple[str, ...]) -> "Recipe":
     """The recipe in a file, or the only one of a study file."""
     from hpsearch.errors import InputError
-    from hpsearch.recipe import parse_recipe, read_file
+    from hpsearch.files import read_file
+    from hpsearch.recipe import parse_recipe
     from hpsearch.study_file import apply_override, from_table
 
     data = read_file(file)
@@ -116,7 +120,7 @@ def _warn_of_other_data(recipe: "Recipe", fingerprint: str) -> None:
 
 def _train(recipe: "Recipe", parts: "Parts", folder: Path) -> "Outcome":
     """Train in this process, showing the epochs; Ctrl-C ends it in good order."""
-    from hpsearch.errors import Failure, ProgramError, TrialFailedError
+    from hpsearch.errors import Failure, NoTrialError, TrialFailedError
     from hpsearch.training.outcome import Watch
     from hpsearch.training.start import start_tensorflow
 
@@ -125,8 +129,7 @@ def _train(recipe: "Recipe", parts: "Parts", folder: Path) -> "Outcome":
     def note(number: int, _frame: FrameType | None) -> None:
         caught.append(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, note)
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     start_tensorflow()
     from hpsearch.training.train import train as train_recipe
 
@@ -139,7 +142,10 @@ def _train(recipe: "Recipe", parts: "Parts", folder: Path) -> "Outcome":
     except TrialFailedError as error:
         if error.failure is Failure.INTERRUPTED and caught:
             raise typer.Exit(128 + caught[0]) from None
-        raise ProgramError(f"training failed: {error.failure}: {error}") from None
+        raise NoTrialError(f"training failed: {error.failure}: {error}") from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _show_epoch(epoch: "Epoch", epochs: int) -> bool:
@@ -157,7 +163,7 @@ def _test(
     """Open the test split, judge the kept weights on it, and write the figure."""
     from hpsearch.data.cache import open_test
     from hpsearch.figures.confusion import write_confusion
-    from hpsearch.recipe import write_text
+    from hpsearch.files import write_text
     from hpsearch.training.metrics import evaluate
     from hpsearch.training.train import predict
 
