@@ -20,6 +20,8 @@ class Failure(StrEnum):
     """The device had too little memory for this configuration: counted."""
     TIMEOUT = "timeout"
     """The trial ran longer than ``training.trial_timeout``: counted."""
+    CRASHED = "crashed"
+    """The worker died in it, and died again when it was tried once more: counted."""
     INTERRUPTED = "interrupted"
     """Cut off by a signal, a kill or the study's end: not counted, tried again."""
     TOO_LARGE = "too_large"
@@ -30,7 +32,17 @@ class Failure(StrEnum):
     @property
     def counts(self) -> bool:
         """Whether a trial that failed so uses up a place in the budget."""
-        return self in (Failure.DIVERGED, Failure.OUT_OF_MEMORY, Failure.TIMEOUT)
+        return self in (
+            Failure.DIVERGED,
+            Failure.OUT_OF_MEMORY,
+            Failure.TIMEOUT,
+            Failure.CRASHED,
+        )
+
+
+def uses_place(failure: str | None) -> bool:
+    """Whether a failed trial counts; one without a class (Optuna's own) does not."""
+    return failure is not None and Failure(failure).counts
 
 
 class HpsearchError(Exception):

@@ -20,8 +20,6 @@ from pydantic import (
 from hpsearch.errors import InputError
 
 Bool = Annotated[bool, Strict()]
-Int = Annotated[int, Strict()]
-Float = Annotated[float, Strict()]
 Seed = Annotated[int, Strict(), Field(ge=0, lt=2**31)]
 Positive = Annotated[int, Strict(), Field(ge=1)]
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from hpsearch.errors import InputError
 
+WEIGHTS = "best.weights.h5"
+"""In the folder of a trial or a trained recipe: the weights of the epoch that counts."""
+
 
 @dataclass(frozen=True)
 class Home:

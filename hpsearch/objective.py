@@ -1,19 +1,16 @@
 """The objective: claim, train, report, prune, tell. The one file that knows both sides."""
 
 import logging
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import psutil
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from hpsearch.config import TrialConfig, count_parameters, describe
 from hpsearch.data.parts import Parts
-from hpsearch.errors import Failure, InputError, TrialFailedError
+from hpsearch.errors import Failure, InputError, TrialFailedError, UnreachableError
 from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.export import recipe_of, trial_seed
@@ -25,34 +22,6 @@ _log = logging.getLogger(__name__)
 
 MAX_REDRAWS = 200
 """Configurations over ``budget.max_parameters`` in a row before the search gives up."""
-
-
-def worker_name(pid: int) -> str:
-    """What a trial's attribute ``worker`` says of the process ``pid`` of this machine."""
-    return f"{socket.gethostname()}:{pid}"
-
-
-def identity() -> dict[str, Any]:
-    """The attributes that say which process runs a trial: "host:pid" and its start (epoch s)."""
-    process = psutil.Process()
-    return {
-        "worker": worker_name(process.pid),
-        "worker_started": process.create_time(),
-    }
-
-
-def owner_is_gone(trial: FrozenTrial) -> bool:
-    """Whether a running trial's process ran on this host and is no longer there."""
-    host, _, pid = str(trial.user_attrs.get("worker", "")).rpartition(":")
-    if host != socket.gethostname():
-        return False
-    try:
-        process = psutil.Process(int(pid))
-        # A process that started at another time only has the same number; a zombie is dead.
-        same = abs(process.create_time() - trial.user_attrs["worker_started"]) < 1.0
-        return not same or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +47,8 @@ class Objective:
                 program; the trial is marked so and the error goes on.
         """
         for _ in range(MAX_REDRAWS):
+            if self.stop_now():
+                return True
             trial = budget.claim(self.study)
             if trial is None:
                 return False
@@ -90,8 +61,9 @@ class Objective:
                 # Somebody took this process for dead and gave the trial to another one.
                 _log.warning("trial %d was taken away; going on with the next", trial.number)
                 return True
-            except KeyboardInterrupt:
-                budget.interrupt(self.study, trial.number)
+            except UnreachableError as error:
+                # A full disk is not the configuration's fault.
+                budget.interrupt(self.study, trial.number, str(error))
                 raise
             except Exception as error:
                 budget.fail(self.study, trial.number, Failure.PROGRAM_ERROR, repr(error))
@@ -111,7 +83,7 @@ class Objective:
         if limit is None or parameters <= limit:
             return False
         message = f"{parameters} parameters, at most {limit}"
-        budget.fail(self.study, trial.number, Failure.TOO_LARGE, message)
+        budget.redraw(self.study, trial.number, message)
         return True
 
     def _train(self, trial: Trial) -> None:
@@ -124,7 +96,8 @@ class Objective:
         def on_epoch(epoch: Epoch) -> bool:
             nonlocal pruned
             trial.report(getattr(epoch, self.study.file.objective.metric), epoch.epoch)
-            pruned = trial.should_prune()
+            # After its last epoch a trial is complete, whatever its value.
+            pruned = epoch.epoch < self.study.file.training.epochs and trial.should_prune()
             return pruned
 
         deadline = self._deadline()
@@ -132,12 +105,13 @@ class Objective:
             on_epoch=on_epoch,
             interrupted=lambda: self.stop_now() or time.monotonic() > deadline,
         )
+        began = time.monotonic()
         try:
             recipe = recipe_of(self.study, frozen)
             _log.info("trial %d starts: %s", trial.number, describe(recipe.config))
             outcome = self.trainer(recipe, self.parts, run, watch)
         except TrialFailedError as error:
-            self._failed(trial, error)
+            self._failed(trial, error, time.monotonic() - began)
         else:
             self._tell(trial, outcome, pruned=pruned)
 
@@ -149,9 +123,12 @@ class Objective:
         # This trial runs from now on without a gap, so that the time used grows as the clock.
         return time.monotonic() + timeout - budget.seconds_used(self.study.trials())
 
-    def _failed(self, trial: Trial, error: TrialFailedError) -> None:
+    def _failed(self, trial: Trial, error: TrialFailedError, seconds: float) -> None:
         """Tell a failure of training; an interrupted trial goes back into the queue."""
         _log.info("trial %d ends: %s: %s", trial.number, error.failure, error)
+        reported = self.study.storage.get_trial(self.study.trial_id(trial.number)).last_step
+        trial.set_user_attr("epochs", reported or 0)
+        trial.set_user_attr("seconds", round(seconds, 3))
         if error.failure is Failure.INTERRUPTED:
             budget.interrupt(self.study, trial.number)
             return

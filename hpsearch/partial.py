@@ -1,5 +1,6 @@
 """Partial configurations: what a user enqueues, held against the space and named as Optuna does."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import field_serializer
@@ -13,6 +14,7 @@ from hpsearch.config import (
     Layers,
     LRSchedule,
     Optimizer,
+    TrialConfig,
     per_layer,
 )
 from hpsearch.fields import Bool, Section, show
@@ -139,6 +141,35 @@ def _settle_optimizer(choice: Any, wanted: Any, params: dict[str, Any]) -> None:
         field = getattr(default, key) if field is None else field
         value = getattr(wanted, key)
         _settle(field, f"{wanted.type}.{key}", value, params, f"optimizer.{key}")
+
+
+def smallest(space: Space, params: Mapping[str, Any]) -> TrialConfig:
+    """The smallest configuration of the space that has the given parameters."""
+    return suggest_config(space, _Given(params))
+
+
+class _Given(Corner):
+    """Answers with given values, and with the low end of every other range."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        super().__init__(0.0)
+        self.params = params
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """The given value or the low end."""
+        return int(self.params.get(name, low))
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """The given value or the low end."""
+        return float(self.params.get(name, low))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """The given value or the first (of numbers the smallest) choice."""
+        return self.params.get(name, super().suggest_categorical(name, choices))
 
 
 def _max_layers(space: Space) -> int:

@@ -21,13 +21,13 @@ from hpsearch.fields import (
     parse,
     show,
 )
+from hpsearch.files import read_file
 from hpsearch.partial import PartialConfig, params_of
 from hpsearch.recipe import (
     DatasetSection,
     ObjectiveSection,
     Recipe,
     TrainingSection,
-    read_file,
     resolve_path,
 )
 from hpsearch.space import Space, fixed_config
@@ -269,15 +269,15 @@ def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> Dataset
     Raises:
         InputError: another key than ``dataset.path``, or nothing at the path.
     """
-    section = study.dataset
+    given: dict[str, Any] = {}
     for override in overrides:
-        key, _, value = override.partition("=")
-        if key.strip() != "dataset.path" or not value.strip():
+        if apply_override(given, override) != "dataset.path":
             raise InputError(
                 f"--set {override}: a worker takes its settings from the study; only"
                 " dataset.path=PATH can be given"
             )
-        section = section.model_copy(update={"path": value.strip()})
+    table = study.dataset.model_dump(mode="json") | given.get("dataset", {})
+    section = parse(DatasetSection, table, "--set")
     return resolve_path(section, Path.cwd(), f"study {study.name}")
 
 

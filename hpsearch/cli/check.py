@@ -19,6 +19,7 @@ from hpsearch.home import Home
 
 if TYPE_CHECKING:
     from hpsearch.config import TrialConfig
+    from hpsearch.data.parts import Parts
     from hpsearch.study_file import StudyFile
 
 
@@ -28,11 +29,10 @@ def check(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Validate a study file and train one batch of its smallest, middle and largest model."""
-    from hpsearch.config import count_parameters, describe
+    """Validate a study file and train its smallest, middle and largest model for a moment."""
     from hpsearch.data.cache import open_dataset
     from hpsearch.data.parts import split
-    from hpsearch.errors import InputError
+    from hpsearch.search.pruners import hint
     from hpsearch.search.samplers import check_sampler
     from hpsearch.study_file import load
     from hpsearch.training.start import start_tensorflow
@@ -42,46 +42,19 @@ def check(
     with progress() as report:
         dataset = open_dataset(study.dataset, Home.find(home), report)
     parts = split(dataset, study.dataset)
+    corners = _corners(study, parts, str(file))
     say(f"{file} is valid. Data: {len(parts.train)} training, {len(parts.validation)} validation")
-    corners = _corners(study)
-    limit = study.budget.max_parameters
-    smallest = min(count_parameters(c, parts.inputs, parts.classes) for c in corners.values())
-    if limit is not None and smallest > limit:
-        raise InputError(
-            f"{file}: budget.max_parameters = {limit}, but the smallest model has {smallest};"
-            " raise it or make space.layers or space.units smaller"
-        )
+    if advice := hint(study):
+        say(advice)
     say("Starting TensorFlow to try the models ...")
     start_tensorflow()
-    from hpsearch.training.probe import probe
-
-    rows: list[dict[str, Any]] = []
-    for name, config in corners.items():
-        found = probe(study.recipe(config, study.seed, {}), parts)
-        rows.append(
-            {
-                "model": name,
-                "config": config.model_dump(mode="json"),
-                "parameters": found.parameters,
-                "bytes": found.bytes_weights_and_optimizer,
-                "seconds_per_epoch": found.seconds_per_epoch,
-            }
-        )
+    rows = [_try(study, parts, name, config) for name, config in corners.items()]
     if as_json:
         print_json({"study": study.name, "models": rows})
         return
     print_table(
         ("model", "parameters", "memory", "an epoch", "configuration"),
-        [
-            [
-                row["model"],
-                f"{row['parameters']:,}",
-                size(row["bytes"]),
-                duration(row["seconds_per_epoch"]),
-                describe(config),
-            ]
-            for row, config in zip(rows, corners.values(), strict=True)
-        ],
+        [_cells(row, config) for row, config in zip(rows, corners.values(), strict=True)],
         words=["configuration"],
     )
     stdout().print(
@@ -89,12 +62,65 @@ def check(
     )
 
 
-def _corners(study: "StudyFile") -> "dict[str, TrialConfig]":
-    """The smallest, middle and largest configuration; one where the space is fixed."""
+def _corners(study: "StudyFile", parts: "Parts", file: str) -> "dict[str, TrialConfig]":
+    """The smallest, middle and largest configuration; one where the space is fixed.
+
+    Raises:
+        InputError: all are over ``budget.max_parameters``.
+    """
+    from hpsearch.config import count_parameters
+    from hpsearch.errors import InputError
     from hpsearch.space import Corner, fixed_config, suggest_config
 
+    limit = study.budget.max_parameters
+
+    def size(config: "TrialConfig") -> int:
+        return count_parameters(config, parts.inputs, parts.classes)
+
+    def at(where: float) -> "TrialConfig":
+        """The configuration at a place, or at the next lower one that the limit allows."""
+        config = suggest_config(study.space, Corner(where))
+        while limit is not None and size(config) > limit and where > 0:
+            where = max(0.0, where - 0.02)
+            config = suggest_config(study.space, Corner(where))
+        return config
+
     fixed = fixed_config(study.space)
-    if fixed is not None:
-        return {"the only one": fixed}
     places = {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
-    return {name: suggest_config(study.space, Corner(at)) for name, at in places.items()}
+    found = {"the only one": fixed} if fixed else {name: at(w) for name, w in places.items()}
+    least = min(size(config) for config in found.values())
+    if limit is not None and least > limit:
+        raise InputError(
+            f"{file}: budget.max_parameters = {limit}, but the smallest model has {least};"
+            " raise it or make space.layers or space.units smaller"
+        )
+    return found
+
+
+def _try(study: "StudyFile", parts: "Parts", name: str, config: "TrialConfig") -> dict[str, Any]:
+    """Train one model for a moment; a row of the result."""
+    from hpsearch.config import count_parameters, flat
+    from hpsearch.errors import TrialFailedError
+    from hpsearch.training.probe import probe
+
+    parameters = count_parameters(config, parts.inputs, parts.classes)
+    say(f"trying the {name} model: {parameters:,} parameters")
+    row: dict[str, Any] = {"model": name, "config": flat(config), "parameters": parameters}
+    try:
+        found = probe(study.recipe(config, study.seed, {}), parts)
+    except TrialFailedError as error:
+        return row | {"bytes": None, "seconds_per_epoch": None, "failure": error.failure}
+    return row | {
+        "bytes": found.bytes_weights_and_optimizer,
+        "seconds_per_epoch": found.seconds_per_epoch,
+        "failure": None,
+    }
+
+
+def _cells(row: dict[str, Any], config: "TrialConfig") -> list[str]:
+    from hpsearch.config import describe
+
+    sizes = [row["failure"], ""]
+    if row["failure"] is None:
+        sizes = [size(row["bytes"]), duration(row["seconds_per_epoch"])]
+    return [row["model"], f"{row['parameters']:,}", *sizes, describe(config)]

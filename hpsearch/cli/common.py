@@ -45,7 +45,7 @@ def opened_storage(
     home: Home, url: str | None, *, create: bool = False, force: bool = False
 ) -> "Iterator[Storage]":
     """The storage; whatever a data base says within the block becomes one message."""
-    from hpsearch.search.storage import open_storage, readable_errors
+    from hpsearch.search.opening import open_storage, readable_errors
 
     address = home.storage_url(url)
     with readable_errors(address):

@@ -18,7 +18,7 @@ def delete(
     """Remove a study: its trials, runs and logs. Data sets and exported files stay."""
     from hpsearch.errors import InputError, UnreachableError
     from hpsearch.search import study as studies
-    from hpsearch.workers.supervisor import mend
+    from hpsearch.workers.identity import mend
 
     place = Home.find(home)
     with opened_study(study, home, storage) as found:
@@ -26,11 +26,13 @@ def delete(
         counts = found.counts()
         if counts.running:
             raise InputError(
-                f"study {study}: {counts.running} trials are running; stop its run first (Ctrl-C)"
+                f"study {study}: {counts.running} trials are running; stop its run first (Ctrl-C)."
+                " If their machine is gone: hpsearch run FILE --take-over"
             )
         total = len(found.trials())
-        if not yes:
-            typer.confirm(f"Remove study {study} with {total} trials and its files?", abort=True)
+        if not (yes or typer.confirm(f"Remove study {study} with {total} trials and its files?")):
+            typer.echo("Nothing removed.")
+            return
         studies.delete(found)
     for folder in (place.study_runs(study), place.study_logs(study)):
         try:

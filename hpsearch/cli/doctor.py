@@ -53,15 +53,15 @@ def doctor(
 def _storage(place: Home, url: str | None) -> dict[str, str]:
     """The storage's address and whether it can be opened."""
     from hpsearch.errors import HpsearchError
-    from hpsearch.search.storage import hide_password, open_storage
-    from hpsearch.search.study import load_all
+    from hpsearch.search.opening import hide_password, open_storage
+    from hpsearch.search.study import names
 
     address = place.storage_url(url)
     shown = hide_password(address)
     if address == f"sqlite:///{place.database}" and not place.database.exists():
         return {"url": shown, "state": "not made yet"}
     try:
-        studies = load_all(open_storage(address, create=False))
+        studies = names(open_storage(address, create=False))
     except HpsearchError as error:
         return {"url": shown, "state": str(error)}
     return {"url": shown, "state": f"{len(studies)} studies"}

@@ -21,8 +21,8 @@ def enqueue(
 ) -> None:
     """Put a configuration at the front of a study's queue; fields left out are sampled."""
     from hpsearch.fields import parse
+    from hpsearch.files import read_file
     from hpsearch.partial import PartialConfig
-    from hpsearch.recipe import read_file
     from hpsearch.search.study import enqueue as put
 
     data = read_file(config)
@@ -30,10 +30,10 @@ def enqueue(
         data = data["config"]  # a recipe
     partial = parse(PartialConfig, data, str(config))
     with opened_study(study, home, storage) as found:
-        added = put(found, partial, str(config))
+        before = put(found, partial, str(config))
         spent = found.counts().counted >= found.budget.trials
         total = found.budget.trials
-    if not added:
+    if before is None:
         typer.echo(f"{study} has this configuration already: nothing added.")
     elif spent:
         typer.echo(
@@ -41,4 +41,4 @@ def enqueue(
             f" hpsearch run FILE --trials {total + 1}"
         )
     else:
-        typer.echo("Added: it is tried next.")
+        typer.echo(f"Added: {before} wait before it." if before else "Added: it is tried next.")

@@ -20,12 +20,29 @@ def export(
     storage: StorageOption = None,
 ) -> None:
     """Write the best trial, or another, as a recipe."""
-    from hpsearch.recipe import dump, write_text
+    from hpsearch.files import write_text
+    from hpsearch.recipe import dump
     from hpsearch.search import trials
     from hpsearch.search.export import recipe_of
 
+    _refuse_to_replace(output)
     with opened_study(study, home, storage) as found:
         chosen = trials.best(found) if trial is None else trials.find(found, trial)
         recipe = recipe_of(found, chosen)
     write_text(output, dump(recipe, output.suffix))
     typer.echo(f"Wrote trial {chosen.number} to {output}. Retrain it: hpsearch train {output}")
+
+
+def _refuse_to_replace(output: Path) -> None:
+    """A recipe may be written over; any other file, a study file say, may not."""
+    from hpsearch.errors import HpsearchError, InputError
+    from hpsearch.files import read_file
+
+    if not output.exists():
+        return
+    try:
+        is_recipe = str(read_file(output).get("format", "")).startswith("hpsearch-recipe/")
+    except HpsearchError:
+        is_recipe = False
+    if not is_recipe:
+        raise InputError(f"{output}: is there already and is no recipe; choose another name")

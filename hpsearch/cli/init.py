@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-DATASETS = ("digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "npz", "image_folder")
+DATASETS = ("digits", "npz", "image_folder")
+"""Sources that can be read; the Keras sets are known by name only, so far."""
 
 
 def init(
@@ -18,7 +19,7 @@ def init(
     from hpsearch.cli.template import study_text
     from hpsearch.errors import InputError
     from hpsearch.fields import check_name, closest
-    from hpsearch.recipe import write_text
+    from hpsearch.files import write_text
 
     if dataset not in DATASETS:
         raise InputError(f"--dataset {dataset}: unknown; {closest(dataset, list(DATASETS))}")

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 class LiveView:
     """Follows a study through its storage and shows how it stands."""
 
-    def __init__(self, study: OpenStudy, workers: int) -> None:
+    def __init__(self, study: OpenStudy) -> None:
         self.study = study
-        self.workers = workers
         self.started = time.monotonic()
         self._reported = {t.number for t in study.trials() if t.state.is_finished()}
         self._at_start = study.counts().counted
@@ -43,7 +42,18 @@ class LiveView:
 
     def say_stopping(self) -> None:
         """Tell that the first signal was heard, and what a second would do."""
-        text = "Stopping: the workers leave in good order. Ctrl-C again ends them at once."
+        self._say("Stopping: the workers leave in good order. Ctrl-C again ends them at once.")
+
+    def say_waiting(self) -> None:
+        """Tell whose trials hold the last places of the budget, when no worker is left here."""
+        running = [trial for trial in self.study.trials() if rows.is_running(trial)]
+        listed = ", ".join(f"{t.number} ({t.user_attrs.get('worker')})" for t in running)
+        self._say(
+            f"Waiting for trials of workers that this run did not start: {listed}. If they are"
+            f" dead: hpsearch run FILE --take-over"
+        )
+
+    def _say(self, text: str) -> None:
         if self._live is None:
             say(text)
         else:

@@ -52,15 +52,24 @@ def run(
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
+    take_over: Annotated[
+        bool,
+        typer.Option(
+            "--take-over",
+            help="End trials that run on other machines or in other containers: they are dead.",
+        ),
+    ] = False,
 ) -> None:
     """Run a search: start it, go on with it, or join it where it runs already."""
     from hpsearch.data.cache import open_dataset
-    from hpsearch.search.samplers import check_sampler, make_sampler
-    from hpsearch.search.storage import hide_password
+    from hpsearch.search.budget import reap
+    from hpsearch.search.opening import hide_password
+    from hpsearch.search.pruners import hint
+    from hpsearch.search.samplers import check_sampler
     from hpsearch.search.study import open_or_create
     from hpsearch.study_file import load
     from hpsearch.workers.gpus import choose_gpus, list_gpus
-    from hpsearch.workers.supervisor import mend
+    from hpsearch.workers.identity import mend
 
     options = {
         "budget.trials": trials,
@@ -69,22 +78,27 @@ def run(
         "workers.per_gpu": workers_per_gpu,
     }
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
-    study_file = load(file, [*(overrides or ()), *given])
+    given = [*(overrides or ()), *given]
+    study_file = load(file, given)
     check_sampler(study_file, str(file))
-    make_sampler(study_file, 0)  # what is wrong with it is told before anything is written
     chosen = choose_gpus(gpus, list_gpus())
     place = Home.find(home)
     with progress() as report:
         dataset = open_dataset(study_file.dataset, place, report)
     with opened_storage(place, storage, create=True, force=force) as opened:
-        study, is_new = open_or_create(opened, study_file, _facts(dataset, study_file))
-        left = mend(study)
+        explicit = [text.partition("=")[0].strip().removeprefix("budget.") for text in given]
+        facts = _facts(dataset, study_file)
+        study, is_new = open_or_create(opened, study_file, facts, explicit)
+        left = reap(study, lambda _: True) if take_over else mend(study)
+        if advice := hint(study_file):
+            say(advice)
         say(f"{'Started' if is_new else 'Going on with'} study {study.name}")
         if left:
-            say(f"Trials {left} were left running by a killed run: they are tried again.")
+            say(f"Trials {left} were left running by workers that are gone: they are tried again.")
         say(f"storage {hide_password(place.storage_url(storage))}")
-        slots = _slots(study, chosen)
-        code = _supervise(study, slots, place, storage, force=force) if slots else 0
+        slots = _slots(study, chosen, dataset.bytes_in_memory)
+        path = study_file.dataset.path
+        code = _supervise(study, slots, place, storage, path, force=force) if slots else 0
         _conclude(study, code)
 
 
@@ -103,7 +117,7 @@ def _facts(dataset: "Dataset", study_file: "StudyFile") -> dict[str, Any]:
     }
 
 
-def _slots(study: "OpenStudy", gpus: list[Any]) -> "list[Slot]":
+def _slots(study: "OpenStudy", gpus: list[Any], data_bytes: int) -> "list[Slot]":
     """The workers to start; none where the study is over already."""
     from hpsearch.search.budget import ending
     from hpsearch.workers.gpus import make_slots
@@ -112,22 +126,33 @@ def _slots(study: "OpenStudy", gpus: list[Any]) -> "list[Slot]":
         return []
     section = study.file.workers
     left = study.budget.trials - study.counts().counted
-    return make_slots(gpus, count=section.count, per_gpu=section.per_gpu, most=left)
+    return make_slots(
+        gpus, count=section.count, per_gpu=section.per_gpu, most=left, data_bytes=data_bytes
+    )
 
 
 def _supervise(
-    study: "OpenStudy", slots: "list[Slot]", place: Home, url: str | None, *, force: bool
+    study: "OpenStudy",
+    slots: "list[Slot]",
+    place: Home,
+    url: str | None,
+    path: str | None,
+    *,
+    force: bool,
 ) -> int:
     """Run the workers and show the search; returns an exit code."""
     from hpsearch.cli.live import LiveView
     from hpsearch.workers.supervisor import Supervisor
 
-    command = [sys.executable, "-m", "hpsearch", "worker", study.name, "--home", str(place.root)]
+    # -P: a file of the working folder called optuna.py must not stand in for the package.
+    command = [sys.executable, "-P", "-m", "hpsearch", "worker", study.name]
+    command += ["--home", str(place.root)]
+    command += ["--set", f"dataset.path={path}"] if path else []
     command += ["--force"] if force else []
     device = slots[0].gpu.name if slots[0].gpu else f"{slots[0].threads} CPU thread(s)"
     say(f"{len(slots)} worker(s), each with {device}; logs in {place.study_logs(study.name)}")
     say("TensorFlow takes some seconds to start. Ctrl-C stops; the same command goes on.")
-    with LiveView(study, len(slots)).shown() as view:
+    with LiveView(study).shown() as view:
         supervisor = Supervisor(
             study=study,
             slots=slots,
@@ -137,6 +162,7 @@ def _supervise(
             home=place,
             on_tick=view.update,
             on_stop=view.say_stopping,
+            on_wait=view.say_waiting,
         )
         return supervisor.run()
 

@@ -16,6 +16,7 @@ from hpsearch.cli.common import (
     opened_study,
     print_json,
     print_table,
+    say,
     stdout,
 )
 from hpsearch.home import Home
@@ -24,7 +25,7 @@ from hpsearch.home import Home
 def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOption = False) -> None:
     """List the studies."""
     from hpsearch.errors import InputError
-    from hpsearch.search.study import load_all
+    from hpsearch.search.study import load_study, names
     from hpsearch.search.trials import summary
 
     place = Home.find(home)
@@ -38,7 +39,12 @@ def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOpti
             " or name another place with --home"
         )
     with opened_storage(place, storage) as opened:
-        rows = [summary(study) for study in load_all(opened)]
+        rows = []
+        for name in names(opened):
+            try:
+                rows.append(summary(load_study(opened, name)))
+            except InputError as error:  # one that cannot be read does not hide the others
+                say(f"warning: {error}")
     if as_json:
         print_json(rows)
         return
@@ -79,7 +85,10 @@ def show(
     limits += [f"plateau {budget['plateau']}"] if budget["plateau"] else []
     out.print(f"budget    {details['counted']} counted of {', '.join(limits)}")
     states = ("complete", "pruned", "failed", "running", "waiting")
-    out.print("trials    " + ", ".join(f"{details[state]} {state}" for state in states))
+    listed = [f"{details[state]} {state}" for state in states]
+    if details["uncounted"]:
+        listed.append(f"{details['uncounted']} not counted (cut off or redrawn)")
+    out.print("trials    " + ", ".join(listed))
     out.print(
         f"data      {dataset.get('source')}, {dataset.get('train')} training and"
         f" {dataset.get('validation')} validation examples, {len(dataset.get('class_names', []))}"

@@ -9,7 +9,7 @@ name = "{name}"              # the study's name: runs with the same name go on w
 seed = 0
 
 [dataset]
-source = "{source}"          # digits | mnist | fashion_mnist | cifar10 | cifar100 | npz | image_folder
+source = "{source}"          # digits | npz | image_folder
 {path}validation = 0.1             # stratified share of the training split; the test split is never used here
 scale = "symmetric"          # none | unit [0,1] | symmetric [-1,1] | standardize
 # limit = 20000              # use at most so many training examples

@@ -20,7 +20,7 @@ from hpsearch.cli.common import (
     say,
     stdout,
 )
-from hpsearch.home import Home
+from hpsearch.home import WEIGHTS, Home
 
 if TYPE_CHECKING:
     from hpsearch.data.cache import Dataset
@@ -66,7 +66,7 @@ def train(
     _warn_of_other_data(chosen, dataset.fingerprint)
     parts = split(dataset, chosen.dataset)
     folder = output or place.trained(recipe.stem, chosen.seed)
-    for stale in ("best.weights.h5", "test.json", "confusion.html"):
+    for stale in (WEIGHTS, "test.json", "confusion.html"):
         (folder / stale).unlink(missing_ok=True)  # of another training in the same folder
     write_text(folder / "recipe.toml", dump(chosen, ".toml"))
     say(f"Training {recipe} with seed {chosen.seed}; TensorFlow takes some seconds to start.")
@@ -168,7 +168,7 @@ def _test(
     from hpsearch.training.train import predict
 
     x, y = open_test(dataset, opened_by=f"train --test {name} seed {recipe.seed}")
-    predicted = predict(recipe, parts, folder / "best.weights.h5", x)
+    predicted = predict(recipe, parts, folder / WEIGHTS, x)
     result = evaluate(y, predicted, dataset.class_names)
     write_text(folder / "test.json", json.dumps(dataclasses.asdict(result), indent=2) + "\n")
     write_confusion(

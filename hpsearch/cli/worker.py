@@ -14,7 +14,7 @@ def worker(
     force: ForceOption = False,
 ) -> None:
     """Claim trials of a study and train them until none are left."""
-    from hpsearch.search.storage import readable_errors
+    from hpsearch.search.opening import readable_errors
     from hpsearch.workers.worker import log_to_stderr, work
 
     log_to_stderr()

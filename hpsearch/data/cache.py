@@ -4,6 +4,7 @@ The test split is set aside before anything else, in files that only ``open_test
 """
 
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,12 @@ class Dataset:
     val_size: int
     """Examples of the source's own validation part; 0 where it has none."""
     test_size: int
+
+    @property
+    def bytes_in_memory(self) -> int:
+        """What the training and validation inputs take as a worker keeps them: bytes or float32."""
+        each = 1 if self.dtype == "uint8" else 4
+        return (self.train_size + self.val_size) * math.prod(self.input_shape) * each
 
     def train(self) -> tuple[Inputs, Labels]:
         """Inputs (train_size, *input_shape) and labels (train_size,), read-only.

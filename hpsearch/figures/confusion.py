@@ -6,7 +6,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from hpsearch.recipe import write_text
+from hpsearch.files import write_text
 
 
 def confusion_figure(

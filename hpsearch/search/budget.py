@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from hpsearch.errors import Failure
+from hpsearch.errors import Failure, uses_place
 from hpsearch.search.samplers import make_sampler
 from hpsearch.search.storage import BudgetSpentError
 from hpsearch.search.study import OpenStudy
@@ -42,6 +41,8 @@ def claim(study: OpenStudy) -> Trial | None:
     No other worker starts the same trial, and all workers together never start more than the
     budget allows (see ``storage.Storage``).
     """
+    # A grid's sampler chooses the point before the number is known; the others draw later.
+    study.optuna.sampler = make_sampler(study.file, 0)
     try:
         trial = study.optuna.ask()
     except BudgetSpentError:
@@ -53,51 +54,90 @@ def claim(study: OpenStudy) -> Trial | None:
 def interrupt(study: OpenStudy, number: int, message: str = "cut off before its end") -> bool:
     """Fail a running trial as interrupted and put a successor in the queue.
 
-    The successor has the same parameters and seed; it is a new trial, so that an owner that was
-    only suspended cannot write into it. What was enqueued is kept too where it had not been drawn
-    yet. A sampled trial cut off before it had parameters gets no successor: the next sampled one
-    takes its place.
+    Returns:
+        False where the trial had ended meanwhile: then nothing was done.
+    """
+    trial_id = study.trial_id(number)
+    successor = _successor(study.storage.get_trial(trial_id))
+    return study.storage.fail(trial_id, Failure.INTERRUPTED, message, successor)
+
+
+def redraw(study: OpenStudy, number: int, message: str) -> bool:
+    """Fail a trial as too large; what was enqueued of it is drawn again, the rest anew.
 
     Returns:
         False where the trial had ended meanwhile: then nothing was done.
     """
-    if not fail(study, number, Failure.INTERRUPTED, message):
-        return False
-    trial = study.storage.get_trial(study.trial_id(number))
-    params = trial.system_attrs.get("fixed_params", {}) | trial.params
-    if params:
-        origin = trial.user_attrs.get("resumes", number)
-        attrs = {"resumes": origin, "seed": trial.user_attrs.get("seed")}
-        study.optuna.enqueue_trial(params, user_attrs=attrs)
-    return True
+    trial_id = study.trial_id(number)
+    asked = study.storage.get_trial(trial_id).system_attrs.get("fixed_params")
+    successor = _waiting({"fixed_params": asked}, {}) if asked else None
+    return study.storage.fail(trial_id, Failure.TOO_LARGE, message, successor)
 
 
 def fail(study: OpenStudy, number: int, failure: Failure, message: str) -> bool:
-    """End a running trial without a value.
+    """End a running trial without a value and without a successor.
 
     Returns:
         False where it had ended meanwhile (it was taken away): then nothing was done.
     """
-    storage, trial_id = study.storage, study.trial_id(number)
-    try:
-        storage.set_trial_user_attr(trial_id, "failure", failure.value)
-        storage.set_trial_user_attr(trial_id, "failure_message", message[:500])
-        return storage.set_trial_state_values(trial_id, TrialState.FAIL)
-    except UpdateFinishedTrialError:
-        return False
+    return study.storage.fail(study.trial_id(number), failure, message)
 
 
 def reap(study: OpenStudy, is_dead: Callable[[FrozenTrial], bool]) -> list[int]:
-    """Interrupt the running trials whose owner is dead; the numbers of those trials."""
-    running = [t for t in study.trials() if t.state == TrialState.RUNNING and is_dead(t)]
-    return [trial.number for trial in running if interrupt(study, trial.number, ORPHANED)]
+    """End the running trials whose owner is dead; the numbers of those trials.
+
+    Each is tried again once. If its worker dies again it is the configuration's fault: it counts
+    as crashed, or it would be tried for ever.
+    """
+    reaped = []
+    for trial in study.trials():
+        if trial.state != TrialState.RUNNING or not is_dead(trial):
+            continue
+        trial_id, again = study.trial_id(trial.number), trial.user_attrs.get("orphans", 0)
+        if again:
+            done = study.storage.fail(trial_id, Failure.CRASHED, "its worker died, twice")
+        else:
+            successor = _successor(trial, orphans=again + 1)
+            done = study.storage.fail(trial_id, Failure.INTERRUPTED, ORPHANED, successor)
+        if done:
+            reaped.append(trial.number)
+    return reaped
+
+
+def _successor(trial: FrozenTrial, orphans: int | None = None) -> FrozenTrial | None:
+    """The waiting trial that goes on for an interrupted one.
+
+    It has the same parameters and seed; it is a new trial, so that an owner that was only
+    suspended cannot write into it. What was enqueued is kept too where it had not been drawn yet,
+    and so is a grid's point. A trial cut off before it had any of these needs none: the next
+    sampled one takes its place.
+    """
+    kept: dict[str, Any] = {
+        key: trial.system_attrs[key]
+        for key in ("grid_id", "search_space")
+        if key in trial.system_attrs
+    }
+    params = trial.system_attrs.get("fixed_params", {}) | trial.params
+    if params:
+        kept["fixed_params"] = params
+    if not kept:
+        return None
+    carried = ("seed", "orphans")
+    attrs = {key: trial.user_attrs[key] for key in carried if key in trial.user_attrs}
+    attrs["resumes"] = trial.user_attrs.get("resumes", trial.number)
+    if orphans is not None:
+        attrs["orphans"] = orphans
+    return _waiting(kept, attrs)
+
+
+def _waiting(system_attrs: dict[str, Any], user_attrs: dict[str, Any]) -> FrozenTrial:
+    return create_trial(state=TrialState.WAITING, system_attrs=system_attrs, user_attrs=user_attrs)
 
 
 def counts(trial: FrozenTrial) -> bool:
     """Whether a finished trial used up a place in the budget."""
     if trial.state == TrialState.FAIL:
-        failure = trial.user_attrs.get("failure")
-        return failure is not None and Failure(failure).counts
+        return uses_place(trial.user_attrs.get("failure"))
     return trial.state.is_finished()
 
 

@@ -44,3 +44,10 @@ def warmup(file: StudyFile, section: Median | Percentile) -> int:
     if section.n_warmup_steps is not None:
         return section.n_warmup_steps
     return math.ceil(file.training.epochs / 5)
+
+
+def hint(file: StudyFile) -> str | None:
+    """Advice on a pruner that does not go with the sampler, or None."""
+    if file.sampler.type == "gp" and file.pruner.type != "none":
+        return 'hint: "gp" learns from complete trials only; with it, set pruner.type = "none"'
+    return None

@@ -70,6 +70,11 @@ def make_sampler(file: StudyFile, number: int) -> BaseSampler:
             case Random():
                 return RandomSampler(seed=seed)
             case Grid():
+                if file.budget.max_parameters is not None:
+                    raise InputError(
+                        'sampler.type = "grid": cannot leave out points by'
+                        " budget.max_parameters; take that out and make the space smaller"
+                    )
                 # All workers walk over one grid in one order, so its seed is the study's alone.
                 order = derive_seed(file.seed, "grid")
                 return _Grid(grid_values(file.space), seed=order, rest=RandomSampler(seed=seed))

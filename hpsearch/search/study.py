@@ -1,9 +1,10 @@
 """Opening a study: made when it is new, gone on with or joined when it is there."""
 
 import importlib.metadata
+import math
 import platform
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,12 +14,14 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial
 
 from hpsearch import __version__
-from hpsearch.errors import InputError
+from hpsearch.config import count_parameters
+from hpsearch.errors import Failure, InputError
 from hpsearch.fields import closest, parse
-from hpsearch.partial import PartialConfig, params_of
+from hpsearch.partial import PartialConfig, params_of, smallest
+from hpsearch.search.opening import exclusive
 from hpsearch.search.pruners import make_pruner
-from hpsearch.search.samplers import check_sampler, grid_size, make_sampler
-from hpsearch.search.storage import BUDGET_KEY, Counts, Storage, exclusive
+from hpsearch.search.samplers import grid_size, make_sampler
+from hpsearch.search.storage import BUDGET_KEY, Counts, Storage
 from hpsearch.study_file import BudgetSection, Grid, StudyFile, differences
 
 FILE_KEY = "study_file"
@@ -61,46 +64,70 @@ class OpenStudy:
 
 
 def open_or_create(
-    storage: Storage, file: StudyFile, dataset: Mapping[str, Any]
+    storage: Storage,
+    file: StudyFile,
+    dataset: Mapping[str, Any],
+    explicit: Collection[str] = (),
 ) -> tuple[OpenStudy, bool]:
     """Make the study of a study file, or go on with the one of that name.
 
+    A study that goes on keeps its budget but for what was written on the command line or changed
+    in the file since: who joins a run with the file as it was does not undo ``--trials 100``.
+
     Args:
         storage: where studies are kept.
-        file: the study file; its budget becomes the study's.
-        dataset: the data set's facts, ``fingerprint`` among them.
+        file: the study file.
+        dataset: the data set's facts: ``fingerprint``, ``input_shape``, ``class_names`` ...
+        explicit: the keys of ``[budget]`` that were given on the command line.
 
     Returns:
         The study, and whether it is new.
 
     Raises:
         InputError: a study of that name has another space, data set, objective, training or
-            seed; the message names what changed.
+            seed; the message names what changed. Or an enqueued configuration is too large.
     """
-    check_sampler(file, f"study {file.name}")  # before anything is written
+    make_sampler(file, 0)  # its options are checked before anything is written
+    for index, partial in enumerate(file.enqueue):
+        _check_size(file, partial, dataset, f"enqueue[{index}]")
     with exclusive(storage.url):
-        if file.name not in optuna.get_all_study_names(storage):
-            study = optuna.create_study(
-                study_name=file.name, storage=storage, direction=file.objective.goal
-            )
-            with warnings.catch_warnings():
-                # Marked experimental; without it the dashboard calls our metric "Objective 0".
-                warnings.simplefilter("ignore", ExperimentalWarning)
-                study.set_metric_names([file.objective.metric])
-            study.set_user_attr(DATASET_KEY, dict(dataset))
-            study.set_user_attr(VERSIONS_KEY, versions())
-            study.set_user_attr(CREATED_KEY, datetime.now(UTC).isoformat(timespec="seconds"))
-            _update(study, file)
-            return load_study(storage, file.name), True
-        found = load_study(storage, file.name)
-        _check_same(found, file, dataset)
-        _update(found.optuna, file)
-    return load_study(storage, file.name), False
+        is_new = file.name not in optuna.get_all_study_names(storage)
+        if is_new:
+            study = _create(storage, file, dataset)
+            _update(study, file, file.budget)
+        else:
+            found = load_study(storage, file.name)
+            _check_same(found, file, dataset)
+            place = {"path": found.file.dataset.path}  # of the machine that started the study
+            kept = file.model_copy(update={"dataset": file.dataset.model_copy(update=place)})
+            _update(found.optuna, kept, _merge(found, file, explicit))
+    return load_study(storage, file.name), is_new
 
 
-def _update(study: optuna.Study, file: StudyFile) -> None:
+def _create(storage: Storage, file: StudyFile, dataset: Mapping[str, Any]) -> optuna.Study:
+    study = optuna.create_study(
+        study_name=file.name, storage=storage, direction=file.objective.goal
+    )
+    with warnings.catch_warnings():
+        # Marked experimental; without it the dashboard calls our metric "Objective 0".
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study.set_metric_names([file.objective.metric])
+    study.set_user_attr(DATASET_KEY, dict(dataset))
+    study.set_user_attr(VERSIONS_KEY, versions())
+    study.set_user_attr(CREATED_KEY, datetime.now(UTC).isoformat(timespec="seconds"))
+    return study
+
+
+def _merge(found: OpenStudy, file: StudyFile, explicit: Collection[str]) -> BudgetSection:
+    """The budget of a study that goes on."""
+    now, before, given = found.budget, found.file.budget, file.budget
+    keys = BudgetSection.model_fields
+    changed = [k for k in keys if k in explicit or getattr(given, k) != getattr(before, k)]
+    return now.model_copy(update={key: getattr(given, key) for key in changed})
+
+
+def _update(study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None:
     """Write down what may change from run to run, and enqueue what is new in ``[[enqueue]]``."""
-    budget = file.budget
     if isinstance(file.sampler, Grid):
         most = grid_size(file.space) + len(file.enqueue)
         budget = budget.model_copy(update={"trials": min(budget.trials, most)})
@@ -108,8 +135,38 @@ def _update(study: optuna.Study, file: StudyFile) -> None:
     study.set_user_attr(FILE_KEY, file.model_dump(mode="json"))
     for partial in file.enqueue:
         params = params_of(file.space, partial)
-        if params:
-            study.enqueue_trial(params, skip_if_exists=True)
+        if params and not _is_there(study, params):
+            study.enqueue_trial(params)
+
+
+def _is_there(study: optuna.Study, params: Mapping[str, Any]) -> bool:
+    """Whether a configuration waits, runs or ended; one that the program failed is lost.
+
+    One that was interrupted has a successor, with more parameters than were asked for.
+    """
+    for trial in study.get_trials(deepcopy=False):
+        if trial.user_attrs.get("failure") == Failure.PROGRAM_ERROR:
+            continue
+        if trial.system_attrs.get("fixed_params", trial.params) == params:
+            return True
+    return False
+
+
+def _check_size(
+    file: StudyFile, partial: PartialConfig, dataset: Mapping[str, Any], where: str
+) -> None:
+    """Refuse what could only be redrawn for ever: more parameters than the budget allows."""
+    limit = file.budget.max_parameters
+    if limit is None:
+        return
+    config = smallest(file.space, params_of(file.space, partial))
+    inputs = math.prod(dataset["input_shape"])
+    parameters = count_parameters(config, inputs, len(dataset["class_names"]))
+    if parameters > limit:
+        raise InputError(
+            f"{where}: has at least {parameters} parameters, but budget.max_parameters = {limit};"
+            " make it smaller or raise the limit"
+        )
 
 
 def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:
@@ -147,7 +204,6 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
         raise InputError(f"study {name}: was not made by hpsearch; open it with Optuna itself")
     file = parse(StudyFile, stored, f"study {name}")
     study.pruner = make_pruner(file)
-    study.sampler = make_sampler(file, 0)
     return OpenStudy(
         optuna=study,
         storage=storage,
@@ -156,15 +212,14 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     )
 
 
-def load_all(storage: Storage) -> list[OpenStudy]:
-    """All studies that hpsearch made, by name."""
+def names(storage: Storage) -> list[str]:
+    """The names of all studies that hpsearch made, in order."""
     summaries = optuna.get_all_study_summaries(storage, include_best_trial=False)
-    names = [s.study_name for s in summaries if FILE_KEY in s.user_attrs]
-    return [load_study(storage, name) for name in sorted(names)]
+    return sorted(s.study_name for s in summaries if FILE_KEY in s.user_attrs)
 
 
-def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> bool:
-    """Put a configuration in front of the queue, also while the study runs.
+def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:
+    """Queue a configuration, before everything that is sampled, also while the study runs.
 
     Args:
         study: the study.
@@ -172,10 +227,11 @@ def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> bool:
         where: what it was read from, for the message.
 
     Returns:
-        False where the same configuration is there already.
+        How many trials wait before it; None where the same configuration is there already.
 
     Raises:
-        InputError: a value that the space cannot yield, or nothing to enqueue.
+        InputError: a value that the space cannot yield, too many parameters, or nothing to
+            enqueue.
     """
     try:
         params = params_of(study.file.space, partial)
@@ -183,10 +239,14 @@ def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> bool:
         raise InputError(f"{where}: {error}") from None
     if not params:
         raise InputError(f"{where}: names no value that the space leaves open; add some")
+    file = study.file.model_copy(update={"budget": study.budget})
+    _check_size(file, partial, study.optuna.user_attrs[DATASET_KEY], where)
     with exclusive(study.storage.url):
-        before = len(study.trials())
-        study.optuna.enqueue_trial(params, skip_if_exists=True)
-        return len(study.trials()) > before
+        if _is_there(study.optuna, params):
+            return None
+        waiting = study.counts().waiting
+        study.optuna.enqueue_trial(params)
+        return waiting
 
 
 def delete(study: OpenStudy) -> None:

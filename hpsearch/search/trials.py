@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, NoTrialError
-from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy
+from hpsearch.search.study import CREATED_KEY, DATASET_KEY, VERSIONS_KEY, OpenStudy
 from hpsearch.space import config_of
 
 Trial: TypeAlias = FrozenTrial
@@ -107,7 +107,8 @@ def summary(study: OpenStudy) -> dict[str, Any]:
         "trials": study.budget.trials,
         "complete": counts.complete,
         "pruned": counts.pruned,
-        "failed": counts.failed + counts.uncounted,
+        "failed": counts.failed,
+        "uncounted": counts.uncounted,
         "running": counts.running,
         "waiting": counts.waiting,
         "counted": counts.counted,
@@ -130,6 +131,6 @@ def details(study: OpenStudy) -> dict[str, Any]:
         "budget": study.budget.model_dump(mode="json"),
         "dataset": attrs.get(DATASET_KEY),
         "workers": workers,
-        "provenance": {"created": attrs.get("created"), "versions": attrs.get(VERSIONS_KEY)},
+        "provenance": {"created": attrs.get(CREATED_KEY), "versions": attrs.get(VERSIONS_KEY)},
         "study_file": study.file.model_dump(mode="json"),
     }

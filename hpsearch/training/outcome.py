@@ -16,7 +16,7 @@ class Epoch:
     epoch: int
     """From 1."""
     loss: float
-    """Mean over the epoch's training batches, dropout active."""
+    """Mean over the epoch's training batches, dropout active, weighted where classes are."""
     accuracy: float
     """Share of right answers over the epoch's training batches, dropout active."""
     val_loss: float

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, TrialFailedError
+from hpsearch.home import WEIGHTS
 from hpsearch.recipe import Recipe
 from hpsearch.training import board, curves, devices, memory, model, optimizers, weights
 from hpsearch.training.callbacks import Guard, Recorder, of_keras
@@ -116,7 +117,7 @@ def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) 
         recorder.restore()
         accuracy = engine.evaluate(engine.train_rows, [guard]).accuracy
         guard.check()
-        weights.save(engine.network, run / weights.NAME)
+        weights.save(engine.network, run / WEIGHTS)
     return _outcome(recipe, engine, recorder, train_accuracy=accuracy, began=began)
 
 

@@ -7,9 +7,6 @@ import keras
 from hpsearch.errors import UnreachableError
 from hpsearch.training import quiet
 
-NAME = "best.weights.h5"
-"""The kept weights in a trial's folder."""
-
 
 def save(network: keras.Model, path: Path) -> None:
     """Write a network's weights; a file that is there already is replaced at once.

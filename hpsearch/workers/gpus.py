@@ -11,8 +11,11 @@ import pynvml
 
 from hpsearch.errors import InputError
 
+THREADS_VARIABLE = "HPSEARCH_THREADS"
+"""Threads of TensorFlow, in the environment of the workers."""
+
 WORKER_MEMORY = 1.5 * 2**30
-"""Bytes that one worker on the CPU is reckoned with: TensorFlow, the data and a model."""
+"""Bytes that one worker on the CPU is reckoned with beside its data: TensorFlow and a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +46,7 @@ class Slot:
         variables = {"CUDA_VISIBLE_DEVICES": device, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
         if self.threads is not None:
             count = str(self.threads)
-            variables |= {"HPSEARCH_THREADS": count, "OMP_NUM_THREADS": count}
+            variables |= {THREADS_VARIABLE: count, "OMP_NUM_THREADS": count}
         return variables
 
 
@@ -130,10 +133,12 @@ def make_slots(
     count: int | Literal["auto"],
     per_gpu: int | Literal["auto"],
     most: int,
+    data_bytes: int = 0,
 ) -> list[Slot]:
     """Lay out the workers of this machine.
 
-    With GPUs: ``per_gpu`` workers on each (auto: one), or ``count`` workers dealt out over them.
+    With GPUs: ``per_gpu`` workers on each (auto: one), or ``count`` workers dealt out over them,
+    but no more than ``per_gpu`` on each where both are given.
     Without: ``count`` workers (auto: one for each core, as far as memory goes), which share the
     cores evenly; small networks are trained faster by two processes of one thread than by one of
     two.
@@ -143,14 +148,17 @@ def make_slots(
         count: ``[workers] count`` or ``--workers``.
         per_gpu: ``[workers] per_gpu`` or ``--workers-per-gpu``.
         most: no more workers than this (the trials that are left).
+        data_bytes: memory that one copy of the examples takes; each worker has its own.
     """
     if gpus:
         each = 1 if per_gpu == "auto" else per_gpu
-        total = len(gpus) * each if count == "auto" else count
+        fits = len(gpus) * each
+        total = fits if count == "auto" else count if per_gpu == "auto" else min(count, fits)
         devices: list[Gpu | None] = [gpus[i % len(gpus)] for i in range(min(total, most))]
         return [Slot(index=i, gpu=gpu, threads=None) for i, gpu in enumerate(devices)]
     cores = available_cores()
-    room = int(psutil.virtual_memory().available // WORKER_MEMORY)
+    # While the examples are handed to TensorFlow they are there twice, and a batch comes on top.
+    room = int(psutil.virtual_memory().available // (WORKER_MEMORY + 3 * data_bytes))
     wanted = max(1, min(cores, room)) if count == "auto" else count
     total = max(1, min(wanted, most))
     threads = max(1, cores // total)

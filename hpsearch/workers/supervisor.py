@@ -1,11 +1,14 @@
 """The supervisor: starts this machine's workers, revives them, and passes signals on."""
 
+import fcntl
+import itertools
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
 
@@ -17,16 +20,17 @@ from hpsearch.errors import (
     EXIT_SIGINT,
     EXIT_SIGTERM,
     EXIT_UNREACHABLE,
+    Failure,
     HpsearchError,
     InputError,
     ProgramError,
     UnreachableError,
 )
 from hpsearch.home import Home
-from hpsearch.objective import owner_is_gone, worker_name
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers.gpus import Slot
+from hpsearch.workers.identity import mend, worker_name
 from hpsearch.workers.worker import SUPERVISOR_VARIABLE
 
 TICK = 0.5
@@ -44,6 +48,9 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     crashes: int = 0
     """Crashes in a row."""
+    log: Path = Path()
+    log_start: int = 0
+    """Bytes of the log that were there before the process."""
     not_before: float = 0.0
     """Start again at this moment (``time.monotonic``) at the earliest."""
 
@@ -60,6 +67,7 @@ class Supervisor:
         home: where the logs go.
         on_tick: called about twice a second, to show progress.
         on_stop: called at the first signal, when workers have been asked to leave.
+        on_wait: called once when trials of others hold all places and no worker is left here.
     """
 
     study: OpenStudy
@@ -69,9 +77,11 @@ class Supervisor:
     home: Home
     on_tick: Callable[[], None] = lambda: None
     on_stop: Callable[[], None] = lambda: None
+    on_wait: Callable[[], None] = lambda: None
     _children: list[_Child] = field(default_factory=list)
     _signals: list[int] = field(default_factory=list)
     _passed_on: int = 0
+    _waits: bool = False
 
     def run(self) -> int:
         """Keep the workers going; returns when the study is over or after a signal.
@@ -106,7 +116,10 @@ class Supervisor:
         alive = any(child.process is not None for child in self._children)
         if self._signals or budget.ending(self.study) is not None:
             return alive  # those still running end by themselves
-        if not alive or self._has_free_place():
+        if not alive and not self._has_free_place() and not self._waits:
+            self._waits = True
+            self.on_wait()
+        if self._has_free_place():
             for child in self._children:
                 if child.process is None and time.monotonic() >= child.not_before:
                     self._start(child)
@@ -119,7 +132,7 @@ class Supervisor:
     def _start(self, child: _Child) -> None:
         if not self._has_free_place():
             return
-        log = self._open_log(child.slot)
+        log = self._open_log(child)
         with log:
             child.process = subprocess.Popen(  # noqa: S603  # our own command
                 list(self.command),
@@ -137,33 +150,45 @@ class Supervisor:
                 start_new_session=True,
             )
 
-    def _open_log(self, slot: Slot) -> BinaryIO:
-        path = self.home.worker_log(self.study.name, slot.index)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return path.open("ab")
-        except OSError as error:
-            raise UnreachableError(
-                f"{path}: cannot be written: {error.strerror}; check permissions and space"
-            ) from None
+    def _open_log(self, child: _Child) -> BinaryIO:
+        """Open the slot's log to append to, or the next one that no other run is writing to.
+
+        The lock belongs to the open file, which the worker inherits: it ends with the worker.
+        """
+        for index in itertools.count(child.slot.index):
+            child.log = self.home.worker_log(self.study.name, index)
+            try:
+                child.log.parent.mkdir(parents=True, exist_ok=True)
+                log = child.log.open("ab")
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                log.close()
+                continue
+            except OSError as error:
+                raise UnreachableError(
+                    f"{child.log}: cannot be written: {error.strerror}; check permissions and space"
+                ) from None
+            child.log_start = log.tell()
+            return log
+        raise AssertionError("there is always a next number")
 
     def _ended(self, child: _Child) -> None:
         """A worker ended: free its trial, then see whether that was in order."""
         process, child.process = child.process, None
         if process is None:
             return
-        budget.reap(self.study, owner_is_gone)
+        mend(self.study)
         code = process.returncode
         if code == EXIT_OK or self._signals:
             child.crashes = 0
             return
         if code in _ERRORS:
-            raise _ERRORS[code](self._last_words(child.slot))
+            raise _ERRORS[code](self._last_words(child))
         child.crashes = 1 if self._ended_a_trial(process.pid) else child.crashes + 1
         if child.crashes >= MAX_CRASHES:
             raise ProgramError(
                 f"worker {child.slot.index} crashed {child.crashes} times in a row"
-                f" ({_how(code)}); its log ends so:\n{self._last_words(child.slot)}"
+                f" ({_how(code)}); its log ends so:\n{self._last_words(child)}"
             )
         child.not_before = time.monotonic() + 2.0**child.crashes
 
@@ -171,15 +196,18 @@ class Supervisor:
         """Whether a worker brought a trial to its end; the one that it died of does not count."""
         name = worker_name(pid)
         return any(
-            trial.user_attrs.get("worker") == name and budget.counts(trial)
+            trial.user_attrs.get("worker") == name
+            and budget.counts(trial)
+            and trial.user_attrs.get("failure") != Failure.CRASHED
             for trial in self.study.trials()
         )
 
-    def _last_words(self, slot: Slot, lines: int = 12) -> str:
-        """The end of a worker's log, which holds its error message."""
-        path = self.home.worker_log(self.study.name, slot.index)
-        text = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join([*text[-lines:], f"(from {path})"])
+    def _last_words(self, child: _Child, lines: int = 12) -> str:
+        """What a worker said last: its error message, else the end of its log."""
+        written = child.log.read_bytes()[child.log_start :].decode("utf-8", "replace")
+        _, told, message = written.rpartition("\nerror: ")
+        text = message.strip() if told else "\n".join(written.splitlines()[-lines:])
+        return f"{text}\n(from {child.log})"
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._signals.append(number)
@@ -208,7 +236,7 @@ class Supervisor:
                 process.kill()
                 process.wait()
         if alive:
-            budget.reap(self.study, owner_is_gone)
+            mend(self.study)
 
     def _exit_code(self) -> int:
         if not self._signals:
@@ -227,8 +255,3 @@ _ERRORS: dict[int, type[HpsearchError]] = {
 def _how(code: int) -> str:
     """How a process ended, in words."""
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-
-def mend(study: OpenStudy) -> list[int]:
-    """Interrupt trials that a killed run left behind on this machine; their numbers."""
-    return budget.reap(study, owner_is_gone)

@@ -14,19 +14,18 @@ import psutil
 from hpsearch.data.cache import Dataset, open_dataset
 from hpsearch.data.parts import split
 from hpsearch.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, InputError
-from hpsearch.home import Home
-from hpsearch.objective import Objective, identity
+from hpsearch.home import WEIGHTS, Home
+from hpsearch.objective import Objective
 from hpsearch.recipe import DatasetSection
 from hpsearch.search import budget
-from hpsearch.search.storage import open_storage
+from hpsearch.search.opening import open_storage
 from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
 from hpsearch.search.trials import is_complete
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow
-
-THREADS_VARIABLE = "HPSEARCH_THREADS"
-"""Threads of TensorFlow, in the environment of the workers."""
+from hpsearch.workers.gpus import THREADS_VARIABLE
+from hpsearch.workers.identity import identity
 
 SUPERVISOR_VARIABLE = "HPSEARCH_SUPERVISOR"
 """Process id of the supervisor, in the environment of the workers that it starts."""
@@ -174,7 +173,7 @@ def keep_best_weights(study: OpenStudy, home: Home, keep: int = KEEP) -> None:
 
 def weights_file(home: Home, study: str, number: int) -> Path:
     """Where the kept weights of a trial lie, if they are kept."""
-    return home.trial_run(study, number) / "best.weights.h5"
+    return home.trial_run(study, number) / WEIGHTS
 
 
 def log_to_stderr() -> None:

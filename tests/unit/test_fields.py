@@ -10,7 +10,6 @@ from hpsearch.errors import InputError
 from hpsearch.fields import (
     Bool,
     Float,
-    Int,
     Positive,
     Seconds,
     Section,
@@ -34,7 +33,7 @@ class Inner(Section):
 class Example(Section):
     """One field of each kind."""
 
-    number: Int = 0
+    number: Positive = 1
     real: Float = 0.0
     switch: Bool = False
     seed: Seed = 0

@@ -1,0 +1,67 @@
+"""Who runs a trial: the signature of a process, and whether that process is gone."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from hpsearch.search import budget
+from hpsearch.search.study import OpenStudy
+from hpsearch.search.trials import Trial
+
+
+def worker_name(pid: int) -> str:
+    """What a trial's attribute ``worker`` says of the process ``pid`` of this machine."""
+    return f"{socket.gethostname()}:{pid}"
+
+
+def identity() -> dict[str, Any]:
+    """The attributes that say which process runs a trial.
+
+    ``worker`` is "host:pid", for readers; ``process`` tells that process from every other one.
+    """
+    process = psutil.Process()
+    return {"worker": worker_name(process.pid), "process": _signature(process.pid)}
+
+
+def owner_is_gone(trial: Trial) -> bool:
+    """Whether a running trial's process was one of this machine and is no longer there.
+
+    Of other machines, and of containers whose processes cannot be seen from here, nothing is
+    known: their trials are left alone.
+    """
+    signature = trial.user_attrs.get("process")
+    if not isinstance(signature, dict) or signature.get("place") != _place():
+        return False
+    pid = int(str(trial.user_attrs["worker"]).rpartition(":")[2])
+    return bool(_started(pid) != signature["started"])
+
+
+def mend(study: OpenStudy) -> list[int]:
+    """End the trials that killed workers of this machine left running; their numbers."""
+    return budget.reap(study, owner_is_gone)
+
+
+def _signature(pid: int) -> dict[str, Any]:
+    return {"place": _place(), "started": _started(pid)}
+
+
+def _place() -> str:
+    """The present start of this machine, and the namespace that process ids belong to in it."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+
+
+def _started(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None where there is no such process.
+
+    Not as a time of day: corrections of the clock would change it. A zombie counts as gone.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # The second field, the name, may hold spaces and brackets; the third is the state.
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] in ("Z", "X") else int(fields[19])
