@@ -241,6 +241,8 @@ def _message(url: str, error: BaseException) -> str:
         "not a database": "the file is damaged or no data base; restore or remove it",
         "Expecting value": "the data base is damaged; restore it from a copy",
         "malformed": "the file is damaged; restore it from a copy",
+        "Read-only": "check the permissions of the file and its folder",
+        "disk I/O": "check that the disk works and has free space, then run the same command again",
         "readonly": "check the permissions of the file and its folder",
         "unable to open": "check the permissions of the file and its folder",
         "Permission denied": "check the permissions of the file and its folder",
