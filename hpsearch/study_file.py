@@ -271,7 +271,7 @@ def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> Dataset
     """
     given: dict[str, Any] = {}
     for override in overrides:
-        if apply_override(given, override) != "dataset.path":
+        if apply_override(given, override) != "dataset.path" or not given["dataset"]["path"]:
             raise InputError(
                 f"--set {override}: a worker takes its settings from the study; only"
                 " dataset.path=PATH can be given"

@@ -20,7 +20,7 @@ from hpsearch.fields import closest, parse
 from hpsearch.partial import PartialConfig, params_of, smallest
 from hpsearch.search.opening import exclusive
 from hpsearch.search.pruners import make_pruner
-from hpsearch.search.samplers import grid_size, make_sampler
+from hpsearch.search.samplers import check_sampler, grid_size
 from hpsearch.search.storage import BUDGET_KEY, Counts, Storage
 from hpsearch.study_file import BudgetSection, Grid, StudyFile, differences
 
@@ -87,7 +87,7 @@ def open_or_create(
         InputError: a study of that name has another space, data set, objective, training or
             seed; the message names what changed. Or an enqueued configuration is too large.
     """
-    make_sampler(file, 0)  # its options are checked before anything is written
+    check_sampler(file, f"study {file.name}")  # before anything is written
     for index, partial in enumerate(file.enqueue):
         _check_size(file, partial, dataset, f"enqueue[{index}]")
     with exclusive(storage.url):

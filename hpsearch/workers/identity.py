@@ -1,10 +1,9 @@
 """Who runs a trial: the signature of a process, and whether that process is gone."""
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
@@ -16,13 +15,16 @@ def worker_name(pid: int) -> str:
     return f"{socket.gethostname()}:{pid}"
 
 
-def identity() -> dict[str, Any]:
+def identity(pid: int | None = None) -> dict[str, Any]:
     """The attributes that say which process runs a trial.
 
     ``worker`` is "host:pid", for readers; ``process`` tells that process from every other one.
+
+    Args:
+        pid: a process of this machine; None: this one.
     """
-    process = psutil.Process()
-    return {"worker": worker_name(process.pid), "process": _signature(process.pid)}
+    pid = os.getpid() if pid is None else pid
+    return {"worker": worker_name(pid), "process": {"place": _place(), "started": _started(pid)}}
 
 
 def owner_is_gone(trial: Trial) -> bool:
@@ -41,10 +43,6 @@ def owner_is_gone(trial: Trial) -> bool:
 def mend(study: OpenStudy) -> list[int]:
     """End the trials that killed workers of this machine left running; their numbers."""
     return budget.reap(study, owner_is_gone)
-
-
-def _signature(pid: int) -> dict[str, Any]:
-    return {"place": _place(), "started": _started(pid)}
 
 
 def _place() -> str:

@@ -9,13 +9,14 @@ import pytest
 from optuna.trial import TrialState
 
 from hpsearch.errors import Failure, InputError
-from hpsearch.objective import identity
 from hpsearch.partial import PartialConfig
 from hpsearch.search import budget
-from hpsearch.search.storage import BUDGET_KEY, Counts, Storage, open_storage
+from hpsearch.search.opening import open_storage
+from hpsearch.search.storage import BUDGET_KEY, Counts, Storage
 from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
+from hpsearch.workers.identity import identity
 
 DATASET = {"fingerprint": "f" * 64}
 

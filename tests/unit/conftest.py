@@ -10,12 +10,18 @@ import pytest
 
 from hpsearch.home import Home
 from hpsearch.search import budget
-from hpsearch.search.storage import Storage, open_storage
+from hpsearch.search.opening import open_storage
+from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, open_or_create
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
-DATASET = {"fingerprint": "f" * 64, "source": "digits", "class_names": ["0", "1", "2"]}
+DATASET = {
+    "fingerprint": "f" * 64,
+    "source": "digits",
+    "input_shape": [8],
+    "class_names": ["0", "1", "2"],
+}
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def test_exit_codes_of_signals() -> None:
 
 def test_what_the_configuration_is_to_blame_for_counts() -> None:
     assert {failure.value for failure in Failure if failure.counts} == {
-        "diverged", "out_of_memory", "timeout"
+        "diverged", "out_of_memory", "timeout", "crashed"
     }  # fmt: skip
     assert {failure.value for failure in Failure if not failure.counts} == {
         "interrupted", "too_large", "program_error"

@@ -1,15 +1,16 @@
 """Field types and the words in which a wrong value is explained."""
 
 import math
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Strict
 
 from hpsearch.errors import InputError
 from hpsearch.fields import (
     Bool,
-    Float,
     Positive,
     Seconds,
     Section,
@@ -34,7 +35,7 @@ class Example(Section):
     """One field of each kind."""
 
     number: Positive = 1
-    real: Float = 0.0
+    real: Annotated[float, Strict()] = 0.0
     switch: Bool = False
     seed: Seed = 0
     wait: Seconds | None = None

@@ -1,16 +1,11 @@
 """The objective with a trainer that needs no TensorFlow: every way in which a trial can end."""
 
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import fakes
-import psutil
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -19,7 +14,7 @@ from hpsearch.config import count_parameters
 from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, InputError, TrialFailedError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.objective import Objective, identity, owner_is_gone, worker_name
+from hpsearch.objective import Objective
 from hpsearch.recipe import Recipe
 from hpsearch.search import budget, trials
 from hpsearch.search.export import recipe_of
@@ -118,7 +113,8 @@ def test_an_interrupted_trial_goes_back_into_the_queue(
     open_study: Callable[..., OpenStudy], build: Build
 ) -> None:
     study = open_study(budget={"trials": 1})
-    assert build(study, stop_now=lambda: True).run_one()
+    asked = iter([False])  # before the trial; from then on the answer is yes
+    assert build(study, stop_now=lambda: next(asked, True)).run_one()
     assert study.counts().uncounted == 1
     assert build(study).run_one()
     cut, again = study.trials()
@@ -127,6 +123,26 @@ def test_an_interrupted_trial_goes_back_into_the_queue(
     assert again.params == cut.params
     assert again.user_attrs["seed"] == cut.user_attrs["seed"]
     assert again.user_attrs["resumes"] == 0
+
+
+def test_nothing_is_started_once_asked_to_stop(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    study = open_study()
+    assert build(study, stop_now=lambda: True).run_one()
+    assert study.trials() == []
+
+
+def test_the_last_epoch_is_not_pruned(open_study: Callable[..., OpenStudy], build: Build) -> None:
+    rate = {"type": "adam", "learning_rate": 3e-3}
+    study = open_study(
+        pruner={"type": "median", "n_startup_trials": 1, "n_warmup_steps": 4},
+        enqueue=[{"layers": 3, "optimizer": rate}, {"layers": 5, "optimizer": rate}],
+    )
+    job = build(study)
+    assert job.run_one()
+    assert job.run_one()
+    assert study.counts().complete == 2
 
 
 def test_the_time_budget_cuts_a_trial_off(
@@ -157,9 +173,7 @@ def test_time_that_was_used_before_counts(
     assert study.trials()[1].user_attrs["failure"] == "interrupted"
 
 
-@pytest.mark.parametrize(
-    "error", [ZeroDivisionError("oops"), UnreachableError("disk full"), ImportError("no cudnn")]
-)
+@pytest.mark.parametrize("error", [ZeroDivisionError("oops"), ImportError("no cudnn")])
 def test_a_program_error_marks_the_trial_and_goes_on(
     open_study: Callable[..., OpenStudy], build: Build, error: Exception
 ) -> None:
@@ -172,10 +186,12 @@ def test_a_program_error_marks_the_trial_and_goes_on(
     assert study.counts().counted == study.counts().waiting == 0
 
 
-def test_ctrl_c_gives_the_trial_back(open_study: Callable[..., OpenStudy], build: Build) -> None:
+def test_a_full_disk_gives_the_trial_back(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
     study = open_study()
-    with pytest.raises(KeyboardInterrupt):
-        build(study, raising(KeyboardInterrupt())).run_one()
+    with pytest.raises(UnreachableError):
+        build(study, raising(UnreachableError("no space"))).run_one()
     assert study.trials()[0].user_attrs["failure"] == "interrupted"
     assert study.counts().waiting == 1
 
@@ -212,7 +228,6 @@ def test_a_model_over_the_limit_is_drawn_again_before_training(
         space=space,
         sampler={"type": "random"},
         budget={"trials": 6, "max_parameters": 1000},
-        enqueue=[{"units": 1024}],
     )
     job = build(study)
     while job.run_one():
@@ -226,7 +241,28 @@ def test_a_model_over_the_limit_is_drawn_again_before_training(
         assert trial.user_attrs["parameters"] == count_parameters(
             recipe_of(study, trial).config, 8, 3
         )
-    assert "at most 1000" in study.trials()[0].user_attrs["failure_message"]
+        if large:
+            assert "at most 1000" in trial.user_attrs["failure_message"]
+
+
+def test_what_was_enqueued_is_kept_when_the_rest_was_drawn_too_large(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    space = {
+        "units": {"type": "categorical", "choices": [8, 1024]},
+        "batch_size": {"type": "int", "low": 1, "high": 512},
+    }
+    study = open_study(
+        space=space,
+        sampler={"type": "random"},
+        budget={"trials": 1, "max_parameters": 1000},
+        enqueue=[{"batch_size": 77}],
+        seed=4,  # one whose first draw is the large one
+    )
+    assert build(study).run_one()
+    assert {trial.params["batch_size"] for trial in study.trials()} == {77}
+    assert len(study.trials()) > 1
+    assert study.counts().complete == 1
 
 
 def test_a_space_of_models_over_the_limit_is_given_up(
@@ -273,26 +309,3 @@ def test_a_whole_search_reproduces_with_one_worker(
 
 def owned(**attrs: Any) -> FrozenTrial:
     return create_trial(state=TrialState.RUNNING, user_attrs=attrs)
-
-
-def test_the_owner_of_a_trial_is_known_by_host_pid_and_start() -> None:
-    me = identity()
-    assert me["worker"] == worker_name(os.getpid())
-    assert not owner_is_gone(owned(**me))
-    assert owner_is_gone(owned(**me | {"worker_started": me["worker_started"] - 100}))
-    elsewhere = me["worker"].replace(socket.gethostname(), "elsewhere.example")
-    assert not owner_is_gone(owned(**me | {"worker": elsewhere}))
-    assert not owner_is_gone(owned())
-
-
-def test_a_dead_owner_is_gone_also_as_a_zombie() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        started = psutil.Process(process.pid).create_time()
-        trial = owned(worker=worker_name(process.pid), worker_started=started)
-        assert not owner_is_gone(trial)
-        process.kill()
-        while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.01)
-        assert owner_is_gone(trial)
-        process.wait()
-        assert owner_is_gone(trial)

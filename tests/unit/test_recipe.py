@@ -11,6 +11,7 @@ from strategies import configs, datasets, metrics, objectives, study_files, trai
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.fields import parse
+from hpsearch.files import read_file, write_text
 from hpsearch.recipe import (
     DatasetSection,
     ObjectiveSection,
@@ -18,9 +19,7 @@ from hpsearch.recipe import (
     TrainingSection,
     dump,
     parse_recipe,
-    read_file,
     resolve_path,
-    write_text,
 )
 from hpsearch.study_file import StudyFile
 

@@ -31,7 +31,7 @@ def test_each_ended_trial_is_one_line_once(
 ) -> None:
     study = open_study()
     finish(study, 0.25)
-    with LiveView(study, 1).shown() as view:
+    with LiveView(study).shown() as view:
         view.update()
         assert capsys.readouterr().err == ""  # it had ended before
         finish(study, 0.5, TrialState.PRUNED)
@@ -57,7 +57,7 @@ def test_before_the_first_complete_trial_there_is_no_best(
     open_study: Callable[..., OpenStudy], finish: Finish, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = open_study()
-    with LiveView(study, 1).shown() as view:
+    with LiveView(study).shown() as view:
         assert "best: none complete yet" in shown(view)
         finish(study, 0.5, TrialState.PRUNED)
         view.update()
@@ -69,12 +69,12 @@ def test_the_table_of_a_terminal(
     open_study: Callable[..., OpenStudy], finish: Finish, width: int
 ) -> None:
     study = open_study(enqueue=[{"layers": 5}])
-    study.storage.owner = {"worker": "a-very-long-host-name.example:4711", "worker_started": 0.0}
+    study.storage.owner = {"worker": "a-very-long-host-name.example:4711"}
     finish(study, 0.75)
     running = budget.claim(study)
     assert running is not None
     suggest_config(study.file.space, running)
-    view = LiveView(study, 1)
+    view = LiveView(study)
     assert "0/5" in shown(view, width)
     running.report(0.125, 3)
     assert budget.claim(study) is not None  # it has no configuration yet
@@ -95,7 +95,7 @@ def test_the_time_left_follows_from_the_pace_of_this_run(
     finish(study)
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    view = LiveView(study, 2)
+    view = LiveView(study)
     assert view.seconds_left() is None
     for _ in range(3):
         assert view.seconds_left() is None
@@ -116,7 +116,7 @@ def test_on_a_terminal_the_view_is_drawn_and_taken_away(
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     study = open_study()
-    with LiveView(study, 1).shown() as view:
+    with LiveView(study).shown() as view:
         finish(study, 0.75)
         view.update()
         assert "1 of 10 trials" in terminal.getvalue()

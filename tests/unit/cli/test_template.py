@@ -22,8 +22,8 @@ def prepare(folder: Path) -> None:
     (folder / "images").mkdir()
 
 
-def test_every_source_can_be_asked_for() -> None:
-    assert get_args(Source) == DATASETS
+def test_the_sources_are_known() -> None:
+    assert set(DATASETS) <= set(get_args(Source))
 
 
 @pytest.mark.parametrize("source", DATASETS)
@@ -70,7 +70,7 @@ def test_what_the_template_writes_out_are_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("name", "source", "says"),
     [
-        ("mine.toml", "cifar", "--dataset cifar: unknown; did you mean cifar10?"),
+        ("mine.toml", "digit", "--dataset digit: unknown; did you mean digits?"),
         ("mine.yaml", "digits", "ends in .toml"),
         ("mine", "digits", "ends in .toml"),
         (".toml", "digits", "ends in .toml"),

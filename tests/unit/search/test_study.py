@@ -10,9 +10,10 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
 from hpsearch.partial import PartialConfig
+from hpsearch.search import budget
 from hpsearch.search import study as studies
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, load_all, load_study, open_or_create
+from hpsearch.search.study import OpenStudy, load_study, names, open_or_create
 from hpsearch.study_file import StudyFile
 
 Make = Callable[..., StudyFile]
@@ -85,6 +86,7 @@ def test_what_does_not_change_the_search_may_change(
     second, is_new = open_or_create(connect(), file, DATASET)
     assert not is_new
     assert second.file == file
+    assert budget.claim(second) is not None
     assert isinstance(second.optuna.sampler, optuna.samplers.RandomSampler)
     assert isinstance(second.optuna.pruner, optuna.pruners.NopPruner)
     assert first.budget.trials == 20  # seen by those that run already
@@ -136,7 +138,7 @@ def test_a_study_of_plain_optuna_is_left_alone(
     plain = optuna.create_study(study_name="plain", storage=connect())
     for name in ("b", "a"):
         open_or_create(connect(), make_file(name=name), DATASET)
-    assert [study.name for study in load_all(connect())] == ["a", "b"]
+    assert names(connect()) == ["a", "b"]
     with pytest.raises(InputError, match="study plain: was not made by hpsearch"):
         load_study(connect(), "plain")
     with pytest.raises(InputError, match="study plain: was not made by hpsearch"):
@@ -170,6 +172,5 @@ def test_delete_removes_the_study_alone(
         study, _ = open_or_create(connect(), make_file(name=name), DATASET)
         finish(study)
     studies.delete(load_study(connect(), "gone"))
-    (left,) = load_all(connect())
-    assert left.name == "stays"
-    assert left.counts().complete == 1
+    assert names(connect()) == ["stays"]
+    assert load_study(connect(), "stays").counts().complete == 1

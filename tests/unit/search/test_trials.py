@@ -98,7 +98,7 @@ def test_a_trial_that_is_not_there(
 
 def test_a_study_in_numbers(open_study: Callable[..., OpenStudy], finish: Finish) -> None:
     study = open_study()
-    study.storage.owner = {"worker": "here:1", "worker_started": 0.0}
+    study.storage.owner = {"worker": "here:1"}
     finish(study, 0.5)
     for failure in (Failure.OUT_OF_MEMORY, Failure.TOO_LARGE):
         trial = budget.claim(study)
@@ -106,7 +106,8 @@ def test_a_study_in_numbers(open_study: Callable[..., OpenStudy], finish: Finish
         budget.fail(study, trial.number, failure, "x")
     assert budget.claim(study) is not None
     shown = trials.details(study)
-    assert (shown["complete"], shown["failed"], shown["running"]) == (1, 2, 1)
+    assert (shown["complete"], shown["failed"], shown["running"]) == (1, 1, 1)
+    assert shown["uncounted"] == 1
     assert shown["counted"] == 2
     assert shown["best"] == 0.5
     assert shown["workers"] == ["here:1"]

@@ -137,8 +137,8 @@ def test_other_data_are_refused(
     [
         ("budget.trials=3", "only dataset.path=PATH"),
         ("dataset.path=", "only dataset.path=PATH"),
-        ("nonsense", "only dataset.path=PATH"),
-        ("dataset.path=nowhere.npz", "is not there"),
+        ("nonsense", "is not key=value"),
+        ("dataset.path=nowhere.npz", "leave path out"),
     ],
 )
 def test_a_worker_takes_its_settings_from_the_study(

@@ -1,0 +1,344 @@
+"""Homes, disks, data bases and data that are gone, full, damaged or not what they were."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from commandline import Cli
+from made import make_study
+
+PASSWORD = "s3cr%40t"  # noqa: S105  # of nobody
+MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
+LOOKING = ("ls", "show small", "trials small", "best small")
+
+
+def side_by_side(
+    cli: Cli, lines: Iterable[str], *options: str | Path, code: int
+) -> list[subprocess.CompletedProcess[str]]:
+    """Run commands, two at a time; each must end with ``code``."""
+    with ThreadPoolExecutor(2) as pool:
+        ran = pool.map(lambda line: cli(*line.split(), *options, code=code), lines)
+        return list(ran)
+
+
+@pytest.fixture
+def made(cli: Cli) -> Cli:
+    """A home with a finished study "small"."""
+    make_study(cli)
+    return cli
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a file system in memory with the given options; skips where that is not allowed."""
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+
+    def one(options: str) -> Path:
+        command = [MOUNT, "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if not MOUNT or subprocess.run(command, check=False, capture_output=True).returncode:
+            pytest.skip("this user may not mount a file system")
+        return folder
+
+    yield one
+    if folder.is_mount():
+        subprocess.run([UMOUNT, "--lazy", str(folder)], check=True)
+
+
+def npz(path: Path, *, first: float = 0.0) -> Path:
+    """Sixty examples of three classes."""
+    x = np.linspace(0, 1, 60 * 4, dtype=np.float32).reshape(60, 4)
+    x[0, 0] = first
+    np.savez(path, x_train=x, y_train=np.arange(60) % 3)
+    return path
+
+
+def npz_study(cli: Cli) -> Path:
+    npz(cli.folder / "data.npz")
+    file = cli.study_file(trials=2)
+    text = file.read_text().replace('"digits"', '"npz"\npath = "data.npz"\nscale = "none"')
+    file.write_text(text)
+    return file
+
+
+# ---------------------------------------------------------------------- home and disk
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/dev/null/x"])
+def test_a_home_that_cannot_be_made(cli: Cli, place: str) -> None:
+    (cli.folder / "file").touch()
+    done = cli("run", cli.study_file(), "--home", place, code=3)
+    assert place in done.stderr
+    assert "--home" in done.stderr
+    assert done.stdout == ""
+    assert "no studies here" in cli("ls", "--home", place, code=2).stderr
+    assert "hpsearch run" in cli("best", "small", "--home", place, code=2).stderr
+    trained = cli("train", cli.study_file(), "--home", place, "--set", "space={}", code=3)
+    assert "--home" in trained.stderr
+
+
+def test_a_home_on_a_full_disk(cli: Cli, mount: Callable[[str], Path]) -> None:
+    home = mount("size=64k") / "home"
+    done = cli("run", cli.study_file(), "--home", home, code=3)
+    assert "free space" in done.stderr
+
+
+def test_a_disk_that_fills_up_between_runs(made: Cli, mount: Callable[[str], Path]) -> None:
+    home = mount("size=8m") / "home"
+    shutil.copytree(made.home, home)
+    with (home / "filler").open("wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(b"x" * 4096)
+        except OSError:
+            pass
+    (made.folder / "new.toml").write_text("layers = 1\n")
+    done = made("enqueue", "small", "new.toml", "--home", home, code=3)
+    assert "free space" in done.stderr
+    export = made("export", "small", "-o", home / "best.toml", "--home", home, code=3)
+    assert "storage" in export.stderr or "best.toml: cannot be written" in export.stderr
+    (home / "filler").unlink()
+    assert "Added" in made("enqueue", "small", "new.toml", "--home", home).stdout
+
+
+def test_a_home_that_is_read_only(made: Cli, mount: Callable[[str], Path]) -> None:
+    home = mount("size=8m") / "home"
+    shutil.copytree(made.home, home)
+    subprocess.run([MOUNT, "-o", "remount,ro", str(home.parent)], check=True)
+    done = made("run", "small.toml", "--home", home, code=3)
+    assert "check the permissions" in done.stderr
+    for shown in side_by_side(made, LOOKING, "--home", home, code=3):
+        assert "check the permissions" in shown.stderr
+
+
+# ---------------------------------------------------------------------- the data base
+
+
+WRITING = ("run small.toml", "worker small", "delete small --yes")
+
+
+@pytest.mark.parametrize(
+    ("damage", "lines"),
+    [("garbage", LOOKING + WRITING), ("truncated", LOOKING + WRITING), ("overwritten", WRITING)],
+    ids=["garbage", "truncated", "overwritten"],
+)
+def test_a_damaged_data_base(made: Cli, damage: str, lines: tuple[str, ...]) -> None:
+    whole = made.database.read_bytes()
+    if damage == "garbage":
+        made.database.write_bytes(b"no data base at all" * 1000)
+    elif damage == "truncated":
+        made.database.write_bytes(whole[: len(whole) // 2])
+    else:
+        made.database.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
+    damaged = made.database.read_bytes()
+    for done in side_by_side(made, lines, code=3):
+        assert "studies.db" in done.stderr
+        assert "damaged" in done.stderr
+    assert "damaged" in made("doctor").stdout
+    assert made.database.read_bytes() == damaged
+
+
+def test_an_empty_data_base_holds_no_studies(cli: Cli) -> None:
+    cli.home.mkdir()
+    cli.database.touch()
+    for done in side_by_side(cli, LOOKING, code=2):
+        assert "hpsearch run FILE" in done.stderr
+    assert cli.database.stat().st_size == 0
+
+
+def test_an_empty_home(cli: Cli) -> None:
+    cli.home.mkdir()
+    for done in side_by_side(cli, LOOKING, code=2):
+        assert "hpsearch run FILE" in done.stderr
+    assert cli.json("ls") == []
+    assert "not made yet" in cli("doctor").stdout
+    assert list(cli.home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "lines"),
+    [
+        (f"postgresql://me:{PASSWORD}@127.0.0.1:{{port}}/studies", LOOKING + WRITING),
+        (f"postgresql://me@127.0.0.1:{{port}}/studies?password={PASSWORD}", WRITING),
+    ],
+    ids=["as usual", "in the query"],
+)
+def test_a_server_that_is_away_and_a_password_that_is_never_shown(
+    cli: Cli, url: str, lines: tuple[str, ...]
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # taken, but nobody listens
+        url = url.format(port=closed.getsockname()[1])
+        cli.study_file()
+        shown = ""
+        for done in side_by_side(cli, lines, "--storage", url, code=3):
+            assert "127.0.0.1" in done.stderr
+            assert "reachable" in done.stderr
+            shown += done.stdout + done.stderr
+        doctor = cli("doctor", "--storage", url)
+        assert "reachable" in doctor.stdout
+        shown += doctor.stdout + doctor.stderr
+    for path in cli.home.rglob("*"):
+        if path.is_file():
+            shown += path.read_bytes().decode("latin-1")
+    for secret in (PASSWORD, "s3cr@t", "s3cr"):
+        assert secret not in shown
+
+
+def test_a_plain_study_of_optuna_is_left_alone(made: Cli) -> None:
+    storage = optuna.storages.RDBStorage(f"sqlite:///{made.database}")
+    plain = optuna.create_study(study_name="plain", storage=storage)
+    plain.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    assert [row["name"] for row in made.json("ls")] == ["small"]
+    made.study_file("plain")
+    lines = ("show plain", "trials plain", "worker plain", "delete plain --yes", "run plain.toml")
+    for done in side_by_side(made, lines, code=2):
+        assert "was not made by hpsearch" in done.stderr
+    again = optuna.load_study(study_name="plain", storage=storage)
+    assert len(again.trials) == 2
+    assert again.user_attrs == {}
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+# ---------------------------------------------------------------------- data and study file
+
+
+def test_data_that_have_gone_or_changed_between_runs(cli: Cli) -> None:
+    file = npz_study(cli)
+    make_study(cli, file)
+    assert "budget of 2 trials is met" in cli("run", file).stderr
+
+    npz(cli.folder / "data.npz", first=0.5)
+    both = ("run small.toml", "worker small")
+    run, worker = side_by_side(cli, both, code=2)
+    assert "the data itself (fingerprint " in run.stderr
+    assert "hpsearch delete small" in run.stderr
+    assert "the data on this machine has fingerprint" in worker.stderr
+
+    (cli.folder / "data.npz").unlink()
+    for gone in side_by_side(cli, both, code=2):
+        assert "dataset.path" in gone.stderr
+        assert "is not there" in gone.stderr
+        assert "--set dataset.path=" in gone.stderr
+
+    npz(cli.folder / "moved.npz")
+    moved = cli("run", file, "--set", "dataset.path=moved.npz")
+    assert "budget of 2 trials is met" in moved.stderr
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_none(cli: Cli, value: float) -> None:
+    file = npz_study(cli)
+    npz(cli.folder / "data.npz", first=value)
+    done = cli("run", file, code=2)
+    assert "data.npz" in done.stderr
+    assert "x_train" in done.stderr
+    assert not cli.database.exists()
+
+
+def test_a_study_file_that_changed_between_runs(made: Cli) -> None:
+    changes = {
+        "seed": ["seed=5"],
+        "training.epochs": ["training.epochs=9"],
+        "space.layers.high": ["space.layers.high=5"],
+        "dataset.scale": ["dataset.scale=unit"],
+        "objective.metric": ["objective.metric=val_loss"],
+    }
+    options = [part for texts in changes.values() for text in texts for part in ("--set", text)]
+    done = made("run", "small.toml", *options, code=2)
+    assert len(done.stderr.splitlines()) == len(changes) + 2
+    for key in changes:
+        assert key in done.stderr
+    assert "another name" in done.stderr
+    options = [
+        "--set",
+        "budget.timeout=9000",
+        "--set",
+        "workers.count=7",
+        "--set",
+        "pruner.type=none",
+    ]
+    assert "budget of 2 trials is met" in made("run", "small.toml", *options).stderr
+    shown = made.json("show", "small")
+    assert shown["budget"]["timeout"] == 9000
+    assert shown["study_file"]["workers"]["count"] == 7
+    assert shown["study_file"]["pruner"]["type"] == "none"
+
+
+# ---------------------------------------------------------------------- trials and pipes
+
+
+def test_a_study_that_only_fails(cli: Cli) -> None:
+    file = cli.study_file(trials=2)
+    options = ["--workers", "1", "--set", "training.trial_timeout=0.001"]
+    done = cli("run", file, *options, code=1)
+    assert "No trial completed" in done.stderr
+    assert "hpsearch trials small" in done.stderr
+    assert done.stdout == ""
+    assert [trial["failure"] for trial in cli.json("trials", "small")] == ["timeout", "timeout"]
+    for none in side_by_side(cli, ("best small", "export small -o best.toml"), code=1):
+        assert "no trial completed yet" in none.stderr
+    assert "2 counted of 2" in cli("show", "small").stdout
+
+
+BROKEN = """\
+import sys
+if "worker" in sys.orig_argv:
+    from hpsearch.workers import worker
+
+    def train(recipe, parts, run, watch):
+        raise ZeroDivisionError("the trainer is broken")
+
+    worker._keras_trainer = lambda: train
+"""
+
+
+def test_a_fault_of_the_program_is_told_with_the_last_words(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cli.folder / "site").mkdir()
+    (cli.folder / "site" / "sitecustomize.py").write_text(BROKEN)  # as if it were installed so
+    monkeypatch.setenv("PYTHONPATH", str(cli.folder / "site"), prepend=os.pathsep)
+    process = cli.start("run", cli.study_file(), "--workers", "2")
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 4, err
+    assert "ZeroDivisionError: the trainer is broken" in err
+    assert str(cli.home / "logs" / "small" / "worker-") in err
+    assert out == ""
+    trials = cli.json("trials", "small")
+    assert {trial["failure"] for trial in trials} <= {"program_error", "interrupted", None}
+    assert any(trial["failure"] == "program_error" for trial in trials)
+    assert cli.json("show", "small")["counted"] == 0
+    assert cli.json("show", "small")["running"] == 0
+
+
+@pytest.mark.parametrize("line", ["ls", "show small", "trials small --json", "--help"])
+def test_a_reader_that_goes_away(made: Cli, line: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(
+        [sys.executable, "-m", "hpsearch", *line.split()],
+        cwd=made.folder, env=made.environment(), stdout=writer, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        os.close(writer)
+        _, err = process.communicate(timeout=60)
+    assert err == ""
+
+
+def test_the_first_lines_of_a_long_list(made: Cli) -> None:
+    line = f"{sys.executable} -m hpsearch trials small | head -n 2"
+    done = subprocess.run(
+        ["/bin/sh", "-c", line], cwd=made.folder, env=made.environment(), capture_output=True,
+        text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.split()[:2] == ["trial", "state"]
+    assert done.stderr == ""
