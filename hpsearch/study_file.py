@@ -225,6 +225,11 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
     return from_table(read_file(path), path, overrides)
 
 
+def written_budget(path: Path) -> BudgetSection:
+    """The budget that a study file itself has, without ``--set`` and other options."""
+    return parse(BudgetSection, read_file(path).get("budget", {}), str(path))
+
+
 def from_table(data: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> StudyFile:
     """Check the table of a study file that was read from ``path``."""
     typed = {apply_override(data, override) for override in overrides}

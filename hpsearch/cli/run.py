@@ -67,7 +67,7 @@ def run(
     from hpsearch.search.pruners import hint
     from hpsearch.search.samplers import check_sampler
     from hpsearch.search.study import open_or_create
-    from hpsearch.study_file import load
+    from hpsearch.study_file import load, written_budget
     from hpsearch.workers.gpus import choose_gpus, list_gpus
     from hpsearch.workers.identity import mend
 
@@ -88,7 +88,9 @@ def run(
     with opened_storage(place, storage, create=True, force=force) as opened:
         explicit = [text.partition("=")[0].strip().removeprefix("budget.") for text in given]
         facts = _facts(dataset, study_file)
-        study, is_new = open_or_create(opened, study_file, facts, explicit)
+        study, is_new = open_or_create(
+            opened, study_file, facts, written=written_budget(file), explicit=explicit
+        )
         left = reap(study, lambda _: True) if take_over else mend(study)
         if advice := hint(study_file):
             say(advice)

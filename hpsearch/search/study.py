@@ -67,6 +67,8 @@ def open_or_create(
     storage: Storage,
     file: StudyFile,
     dataset: Mapping[str, Any],
+    *,
+    written: BudgetSection | None = None,
     explicit: Collection[str] = (),
 ) -> tuple[OpenStudy, bool]:
     """Make the study of a study file, or go on with the one of that name.
@@ -78,7 +80,8 @@ def open_or_create(
         storage: where studies are kept.
         file: the study file.
         dataset: the data set's facts: ``fingerprint``, ``input_shape``, ``class_names`` ...
-        explicit: the keys of ``[budget]`` that were given on the command line.
+        written: the budget as the file itself has it; None: the same as ``file.budget``.
+        explicit: the keys of ``file.budget`` that were given on the command line.
 
     Returns:
         The study, and whether it is new.
@@ -90,17 +93,18 @@ def open_or_create(
     check_sampler(file, f"study {file.name}")  # before anything is written
     for index, partial in enumerate(file.enqueue):
         _check_size(file, partial, dataset, f"enqueue[{index}]")
+    own = file.model_copy(update={"budget": written or file.budget})
     with exclusive(storage.url):
         is_new = file.name not in optuna.get_all_study_names(storage)
         if is_new:
             study = _create(storage, file, dataset)
-            _update(study, file, file.budget)
+            _update(study, own, file.budget)
         else:
             found = load_study(storage, file.name)
             _check_same(found, file, dataset)
             place = {"path": found.file.dataset.path}  # of the machine that started the study
-            kept = file.model_copy(update={"dataset": file.dataset.model_copy(update=place)})
-            _update(found.optuna, kept, _merge(found, file, explicit))
+            kept = own.model_copy(update={"dataset": file.dataset.model_copy(update=place)})
+            _update(found.optuna, kept, _merge(found, file.budget, own.budget, explicit))
     return load_study(storage, file.name), is_new
 
 
@@ -118,12 +122,17 @@ def _create(storage: Storage, file: StudyFile, dataset: Mapping[str, Any]) -> op
     return study
 
 
-def _merge(found: OpenStudy, file: StudyFile, explicit: Collection[str]) -> BudgetSection:
+def _merge(
+    found: OpenStudy, given: BudgetSection, written: BudgetSection, explicit: Collection[str]
+) -> BudgetSection:
     """The budget of a study that goes on."""
-    now, before, given = found.budget, found.file.budget, file.budget
-    keys = BudgetSection.model_fields
-    changed = [k for k in keys if k in explicit or getattr(given, k) != getattr(before, k)]
-    return now.model_copy(update={key: getattr(given, key) for key in changed})
+    changed: dict[str, Any] = {}
+    for key in BudgetSection.model_fields:
+        if key in explicit:
+            changed[key] = getattr(given, key)
+        elif getattr(written, key) != getattr(found.file.budget, key):
+            changed[key] = getattr(written, key)
+    return found.budget.model_copy(update=changed)
 
 
 def _update(study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None:

@@ -10,7 +10,6 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
 from hpsearch.partial import PartialConfig
-from hpsearch.search import budget
 from hpsearch.search import study as studies
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study, names, open_or_create
@@ -86,8 +85,7 @@ def test_what_does_not_change_the_search_may_change(
     second, is_new = open_or_create(connect(), file, DATASET)
     assert not is_new
     assert second.file == file
-    assert budget.claim(second) is not None
-    assert isinstance(second.optuna.sampler, optuna.samplers.RandomSampler)
+
     assert isinstance(second.optuna.pruner, optuna.pruners.NopPruner)
     assert first.budget.trials == 20  # seen by those that run already
     assert first.counts().waiting == 1
@@ -114,6 +112,45 @@ def test_a_budget_is_no_larger_than_its_grid(
             name=f"grid{trials}", sampler={"type": "grid"}, space=space, budget={"trials": trials}
         )
         assert open_or_create(connect(), file, DATASET)[0].budget.trials == total
+
+
+def test_who_joins_keeps_the_budget_but_for_what_is_said(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    written = make_file(budget={"trials": 50}).budget
+
+    def budget_after(trials: int, *explicit: str) -> int:
+        file = make_file(budget={"trials": trials})
+        args = (connect(), file, DATASET)
+        study, _ = open_or_create(*args, written=written, explicit=explicit)
+        return study.budget.trials
+
+    assert budget_after(100, "trials") == 100  # run FILE --trials 100
+    assert budget_after(50) == 100  # run FILE, in another terminal
+    assert budget_after(50, "timeout") == 100
+    assert budget_after(60, "trials") == 60
+    assert budget_after(50, "trials") == 50
+
+
+def test_a_budget_that_changed_in_the_file_is_taken(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    open_or_create(connect(), make_file(budget={"trials": 50}), DATASET)
+    study, _ = open_or_create(connect(), make_file(budget={"trials": 70, "plateau": 9}), DATASET)
+    assert (study.budget.trials, study.budget.plateau) == (70, 9)
+
+
+def test_an_enqueued_configuration_that_is_too_large_is_refused(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    file = make_file(
+        budget={"trials": 5, "max_parameters": 1000}, enqueue=[{"layers": 1, "units": 2048}]
+    )
+    with pytest.raises(InputError, match=r"enqueue\[0\]: has at least 24579 parameters"):
+        open_or_create(
+            connect(), file, DATASET | {"input_shape": [8], "class_names": ["0", "1", "2"]}
+        )
+    assert optuna.get_all_study_names(connect()) == []
 
 
 def test_a_wrong_grid_writes_nothing(connect: Callable[[], Storage], make_file: Make) -> None:
