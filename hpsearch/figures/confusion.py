@@ -37,7 +37,10 @@ def confusion_figure(
             colorscale="Blues",
             zmin=0,
             zmax=1,
-            colorbar={"title": "share of the<br>true class", "tickformat": ".0%"},
+            colorbar={
+                "title": {"text": "share of the true class", "side": "right"},
+                "tickformat": ".0%",
+            },
         )
     )
     figure.update_layout(
@@ -60,4 +63,4 @@ def write_confusion(
         UnreachableError: the file cannot be written.
     """
     figure = confusion_figure(counts, class_names, title)
-    write_text(path, figure.to_html(include_plotlyjs=True, full_html=True))
+    write_text(path, figure.to_html(include_plotlyjs=True, config={"displaylogo": False}))
