@@ -41,8 +41,6 @@ def claim(study: OpenStudy) -> Trial | None:
     No other worker starts the same trial, and all workers together never start more than the
     budget allows (see ``storage.Storage``).
     """
-    # A grid's sampler chooses the point before the number is known; the others draw later.
-    study.optuna.sampler = make_sampler(study.file, 0)
     try:
         trial = study.optuna.ask()
     except BudgetSpentError:
@@ -108,26 +106,18 @@ def _successor(trial: FrozenTrial, orphans: int | None = None) -> FrozenTrial | 
     """The waiting trial that goes on for an interrupted one.
 
     It has the same parameters and seed; it is a new trial, so that an owner that was only
-    suspended cannot write into it. What was enqueued is kept too where it had not been drawn yet,
-    and so is a grid's point. A trial cut off before it had any of these needs none: the next
-    sampled one takes its place.
+    suspended cannot write into it. What was enqueued is kept too where it had not been drawn yet.
+    A sampled trial cut off before it had parameters needs none: the next one takes its place.
     """
-    kept: dict[str, Any] = {
-        key: trial.system_attrs[key]
-        for key in ("grid_id", "search_space")
-        if key in trial.system_attrs
-    }
     params = trial.system_attrs.get("fixed_params", {}) | trial.params
-    if params:
-        kept["fixed_params"] = params
-    if not kept:
+    if not params:
         return None
     carried = ("seed", "orphans")
     attrs = {key: trial.user_attrs[key] for key in carried if key in trial.user_attrs}
     attrs["resumes"] = trial.user_attrs.get("resumes", trial.number)
     if orphans is not None:
         attrs["orphans"] = orphans
-    return _waiting(kept, attrs)
+    return _waiting({"fixed_params": params}, attrs)
 
 
 def _waiting(system_attrs: dict[str, Any], user_attrs: dict[str, Any]) -> FrozenTrial:

@@ -166,7 +166,7 @@ def test_a_schema_of_another_optuna_is_said(empty_database: Path, tmp_path: Path
         (sqlite3.OperationalError("database is locked"), "another program holds the file"),
         (sqlite3.OperationalError("database or disk is full"), "free some space"),
         (sqlite3.OperationalError("attempt to write a readonly database"), "permissions"),
-        (sqlite3.OperationalError("disk I/O error"), "check that it is there"),
+        (sqlite3.OperationalError("disk I/O error"), "has free space"),
         (sqlite3.DatabaseError("database disk image is malformed"), "restore it from a copy"),
         (sa.exc.OperationalError("SELECT secret", {}, ValueError("gone\n away")), "gone away"),
     ],
