@@ -15,6 +15,7 @@ import optuna
 import pytest
 import yaml
 from commandline import Cli, wait_until
+from made import make_study
 
 LIGHT_COMMANDS = """
 import contextlib, sys
@@ -177,8 +178,7 @@ def test_init_check_run(cli: Cli) -> None:
 
 
 def test_enqueue_is_tried_next(cli: Cli) -> None:
-    file = cli.study_file(trials=1, epochs=1)
-    cli("run", file, "--workers", "1")
+    file = make_study(cli, cli.study_file(trials=1, epochs=1))
     (cli.folder / "mine.toml").write_text("layers = 2\nunits = [33, 44]\n")
     assert "budget" in cli("enqueue", "small", "mine.toml").stdout
     assert "nothing added" in cli("enqueue", "small", "mine.toml").stdout
@@ -190,8 +190,12 @@ def test_enqueue_is_tried_next(cli: Cli) -> None:
 
 
 def test_delete_removes_the_study_and_its_files(cli: Cli) -> None:
-    cli("run", cli.study_file(trials=1, epochs=1), "--workers", "1")
+    make_study(cli)
     assert (cli.home / "runs" / "small").exists()
+    logs = cli.home / "logs" / "small"
+    logs.mkdir(parents=True)
+    (logs / "worker-0.log").write_text("ready")
+    assert "ready" in cli("logs", "small").stdout
     cli("delete", "small", "--yes")
     assert cli.json("ls") == []
     assert not (cli.home / "runs" / "small").exists()
