@@ -12,6 +12,11 @@ from typing import Any
 import psutil
 import pytest
 from commandline import Cli, wait_until
+from made import make_study
+
+from hpsearch.search.opening import open_storage
+from hpsearch.search.storage import BUDGET_KEY
+from hpsearch.search.study import load_study
 
 
 def running(cli: Cli, epoch: int = 1) -> Any:
@@ -27,7 +32,7 @@ def running(cli: Cli, epoch: int = 1) -> Any:
 
 def slow_study(cli: Cli, trials: int) -> Path:
     """A study whose trials are long enough to be cut off: many epochs, no early stopping."""
-    file = cli.study_file("slow", trials=trials, epochs=60)
+    file = cli.study_file("slow", trials=trials, epochs=40)
     text = file.read_text().replace("[training]\n", "[training]\nearly_stopping = false\n")
     file.write_text(text + '\n[pruner]\ntype = "none"\n')
     return file
@@ -82,7 +87,7 @@ def test_a_second_ctrl_c_ends_at_once(cli: Cli) -> None:
 
 
 def test_a_killed_worker_is_replaced(cli: Cli) -> None:
-    file = slow_study(cli, trials=3)
+    file = slow_study(cli, trials=2)
     process = cli.start("run", file, "--workers", "1")
     cut = wait_until(lambda: running(cli), "a running trial")
     (worker,) = psutil.Process(process.pid).children()
@@ -91,11 +96,11 @@ def test_a_killed_worker_is_replaced(cli: Cli) -> None:
     assert process.returncode == 0, err
     trials = cli.json("trials", "slow")
     assert [t["failure"] for t in trials if t["number"] == cut[0]["number"]] == ["interrupted"]
-    assert sum(t["state"] == "complete" for t in trials) == 3
+    assert sum(t["state"] == "complete" for t in trials) == 2
 
 
 def test_a_killed_run_takes_its_workers_along_and_is_mended(cli: Cli) -> None:
-    file = slow_study(cli, trials=3)
+    file = slow_study(cli, trials=2)
     process = cli.start("run", file, "--workers", "2")
     wait_until(lambda: running(cli), "a running trial")
     workers = psutil.Process(process.pid).children()
@@ -103,7 +108,7 @@ def test_a_killed_run_takes_its_workers_along_and_is_mended(cli: Cli) -> None:
     process.communicate(timeout=30)
     _, alive = psutil.wait_procs(workers, timeout=30)
     assert not alive
-    finish(cli, file, 3)
+    finish(cli, file, 2)
 
 
 def test_everything_killed_at_once_is_mended(cli: Cli) -> None:
@@ -131,12 +136,14 @@ def test_a_second_run_joins_the_first(cli: Cli) -> None:
 
 
 def test_a_worker_typed_by_hand(cli: Cli) -> None:
-    file = cli.study_file(trials=1, epochs=1)
-    cli("run", file, "--workers", "1")
-    cli("run", file, "--trials", "3", "--timeout", "1s", code=0)
+    make_study(cli, cli.study_file(trials=1, epochs=1))
+    storage = open_storage(f"sqlite:///{cli.database}")
+    load_study(storage, "small").optuna.set_user_attr(BUDGET_KEY, {"trials": 2})
+    storage.close()
     worker = cli("worker", "small")
+    assert "trial 1 ends" in worker.stderr
     assert "leaves" in worker.stderr
-    assert cli.json("show", "small")["counted"] == 1
+    assert cli.json("show", "small")["counted"] == 2
 
 
 def test_a_live_view_on_a_terminal(cli: Cli) -> None:
