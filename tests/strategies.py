@@ -20,6 +20,23 @@ INITIALIZERS = get_args(Initializer)
 SCHEDULES = get_args(LRSchedule)
 
 
+WIDE: dict[str, Any] = {
+    "layers": {"type": "int", "low": 1, "high": 3},
+    "units": {"type": "int", "low": 64, "high": 2048, "log": True, "per_layer": True},
+    "batch_norm": {"type": "categorical", "choices": [True, False]},
+    "dropout": {"type": "float", "low": 0.0, "high": 0.5, "step": 0.1},
+    "optimizer": {
+        "adam": {
+            "learning_rate": {"type": "float", "low": 1e-4, "high": 1e-2, "log": True},
+            "beta_1": {"type": "float", "low": 0.8, "high": 0.95},
+            "epsilon": 1e-5,
+        },
+        "sgd": {"nesterov": True},
+    },
+}
+"""A space with ranges of every kind, conditional ones among them."""
+
+
 def between(low: float, high: float, *, below: bool = False) -> st.SearchStrategy[float]:
     """Numbers from ``low`` to ``high``; ``below``: the end left out."""
     return st.floats(low, high, exclude_max=below, allow_nan=False)

@@ -6,27 +6,12 @@ import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import configs, spaces, within
+from strategies import WIDE, configs, spaces, within
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.fields import parse
 from hpsearch.partial import PartialConfig, params_of
 from hpsearch.space import OptimizerChoice, Space, config_of, suggest_config
-
-WIDE: dict[str, Any] = {
-    "layers": {"type": "int", "low": 1, "high": 3},
-    "units": {"type": "int", "low": 64, "high": 2048, "log": True, "per_layer": True},
-    "batch_norm": {"type": "categorical", "choices": [True, False]},
-    "dropout": {"type": "float", "low": 0.0, "high": 0.5, "step": 0.1},
-    "optimizer": {
-        "adam": {
-            "learning_rate": {"type": "float", "low": 1e-4, "high": 1e-2, "log": True},
-            "beta_1": {"type": "float", "low": 0.8, "high": 0.95},
-            "epsilon": 1e-5,
-        },
-        "sgd": {"nesterov": True},
-    },
-}
 
 
 def space(**fields: object) -> Space:
