@@ -43,7 +43,12 @@ def check(
         dataset = open_dataset(study.dataset, Home.find(home), report)
     parts = split(dataset, study.dataset)
     corners = _corners(study, parts, str(file))
-    say(f"{file} is valid. Data: {len(parts.train)} training, {len(parts.validation)} validation")
+    say(
+        f"{file} is valid. Data: {len(parts.train)} training and {len(parts.validation)} validation"
+        f" examples, {dataset.test_size} set aside for testing"
+    )
+    if study.budget.max_parameters is not None:
+        say("Models over budget.max_parameters are redrawn; those tried here stay below it.")
     if advice := hint(study):
         say(advice)
     say("Starting TensorFlow to try the models ...")
@@ -87,7 +92,7 @@ def _corners(study: "StudyFile", parts: "Parts", file: str) -> "dict[str, TrialC
 
     fixed = fixed_config(study.space)
     places = {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
-    found = {"the only one": fixed} if fixed else {name: at(w) for name, w in places.items()}
+    found = {"only": fixed} if fixed else {name: at(w) for name, w in places.items()}
     least = min(size(config) for config in found.values())
     if limit is not None and least > limit:
         raise InputError(

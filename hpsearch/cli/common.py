@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="Data home [env: HPSEARCH_HOME; default: ./hpsearch-data]."),
+    typer.Option("--home", help="Data home (else HPSEARCH_HOME, else ./hpsearch-data)."),
 ]
 StorageOption = Annotated[
     str | None,
-    typer.Option(
-        "--storage", help="Storage URL [env: HPSEARCH_STORAGE; default: SQLite in the home]."
-    ),
+    typer.Option("--storage", help="Storage URL (else HPSEARCH_STORAGE, else SQLite in the home)."),
 ]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Open SQLite on a network file system too.")

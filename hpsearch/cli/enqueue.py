@@ -20,25 +20,30 @@ def enqueue(
     storage: StorageOption = None,
 ) -> None:
     """Put a configuration at the front of a study's queue; fields left out are sampled."""
+    from hpsearch.errors import InputError
     from hpsearch.fields import parse
     from hpsearch.files import read_file
     from hpsearch.partial import PartialConfig
+    from hpsearch.search.budget import ending
     from hpsearch.search.study import enqueue as put
 
     data = read_file(config)
+    if "space" in data:
+        raise InputError(f"{config}: is a study file; give a file with fields of a configuration")
     if isinstance(data.get("config"), dict):
         data = data["config"]  # a recipe
     partial = parse(PartialConfig, data, str(config))
     with opened_study(study, home, storage) as found:
         before = put(found, partial, str(config))
-        spent = found.counts().counted >= found.budget.trials
-        total = found.budget.trials
+        over, budget = ending(found), found.budget
     if before is None:
         typer.echo(f"{study} has this configuration already: nothing added.")
-    elif spent:
+    elif over == "trials":
         typer.echo(
-            f"Added. The budget of {total} trials is met, so it waits for a larger one:"
-            f" hpsearch run FILE --trials {total + 1}"
+            f"Added. The budget of {budget.trials} trials is met, so it waits for a larger one:"
+            f" hpsearch run FILE --trials {budget.trials + before + 1}"
         )
+    elif over:
+        typer.echo(f"Added. The study is over by its {over}, so it waits: raise budget.{over}.")
     else:
         typer.echo(f"Added: {before} wait before it." if before else "Added: it is tried next.")

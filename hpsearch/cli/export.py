@@ -14,7 +14,7 @@ def export(
         Path, typer.Option("-o", "--output", metavar="FILE", help="Recipe: .toml, .json or .yaml.")
     ],
     trial: Annotated[
-        int | None, typer.Option("--trial", metavar="N", help="Number [default: the best].")
+        int | None, typer.Option("--trial", metavar="N", help="Its number (else the best).")
     ] = None,
     home: HomeOption = None,
     storage: StorageOption = None,

@@ -20,6 +20,7 @@ from hpsearch.home import Home
 
 if TYPE_CHECKING:
     from hpsearch.data.cache import Dataset
+    from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
     from hpsearch.study_file import StudyFile
     from hpsearch.workers.gpus import Slot
@@ -86,6 +87,7 @@ def run(
     with progress() as report:
         dataset = open_dataset(study_file.dataset, place, report)
     with opened_storage(place, storage, create=True, force=force) as opened:
+        _refuse_foreign_files(opened, study_file.name, place)
         explicit = [text.partition("=")[0].strip().removeprefix("budget.") for text in given]
         facts = _facts(dataset, study_file)
         study, is_new = open_or_create(
@@ -97,11 +99,28 @@ def run(
         say(f"{'Started' if is_new else 'Going on with'} study {study.name}")
         if left:
             say(f"Trials {left} were left running by workers that are gone: they are tried again.")
+        say(
+            f"data: {facts['train']} training and {facts['validation']} validation examples,"
+            f" {facts['test']} set aside for testing"
+        )
         say(f"storage {hide_password(place.storage_url(storage))}")
         slots = _slots(study, chosen, dataset.bytes_in_memory)
         path = study_file.dataset.path
         code = _supervise(study, slots, place, storage, path, force=force) if slots else 0
         _conclude(study, code)
+
+
+def _refuse_foreign_files(storage: "Storage", name: str, place: Home) -> None:
+    """A new study must not write over the runs of one of that name in another storage."""
+    from hpsearch.errors import InputError
+    from hpsearch.search.study import names
+
+    folder = place.study_runs(name)
+    if folder.exists() and name not in names(storage):
+        raise InputError(
+            f"{folder}: holds runs of another study {name}, which this storage does not know;"
+            " choose another name or --home, or remove the folder"
+        )
 
 
 def _facts(dataset: "Dataset", study_file: "StudyFile") -> dict[str, Any]:
@@ -116,6 +135,7 @@ def _facts(dataset: "Dataset", study_file: "StudyFile") -> dict[str, Any]:
         "class_names": list(parts.class_names),
         "train": len(parts.train),
         "validation": len(parts.validation),
+        "test": dataset.test_size,
     }
 
 

@@ -91,12 +91,15 @@ def show(
     out.print("trials    " + ", ".join(listed))
     out.print(
         f"data      {dataset.get('source')}, {dataset.get('train')} training and"
-        f" {dataset.get('validation')} validation examples, {len(dataset.get('class_names', []))}"
-        f" classes, fingerprint {str(dataset.get('fingerprint'))[:12]}"
+        f" {dataset.get('validation')} validation examples ({dataset.get('test')} set aside),"
+        f" {len(dataset.get('class_names', []))} classes,"
+        f" fingerprint {str(dataset.get('fingerprint'))[:12]}"
     )
     if best_trial and config:
         value = _number(details["best"])
         out.print(f"best      {value} in trial {best_trial.number}: {describe(config)}")
+    if details["over"]:
+        out.print(f"over      by {details['over']}")
     out.print("workers   " + (", ".join(details["workers"]) or "none"))
 
 
@@ -130,7 +133,7 @@ def trials(
                     _text(row["epochs"]),
                     _text(row["seconds"]),
                     _text(row["parameters"]),
-                    describe(config) if config else "",
+                    describe(config) if config else _pairs(row["config"]),
                 ]
                 for row, config in zip(listed, configs, strict=True)
             ],
@@ -220,6 +223,11 @@ def print_best(row: dict[str, Any], metric: str) -> None:
         out.print(f"  {key:<14}{text}")
     settings = ", ".join(f"{k} {_text(v)}" for k, v in optimizer.items() if k != "type")
     out.print(f"  {'optimizer':<14}{optimizer['type']}: {settings}")
+
+
+def _pairs(params: dict[str, Any]) -> str:
+    """What is fixed of a configuration that is not drawn yet."""
+    return ", ".join(f"{key} {_text(value)}" for key, value in params.items())
 
 
 def _number(value: float | None) -> str:

@@ -85,7 +85,7 @@ def train(
         print_json(values | ({"test": dataclasses.asdict(result)} if result else {}))
         return
     _print(chosen, outcome, result)
-    typer.echo(f"Curves and weights are in {folder}")
+    typer.echo(f"{', '.join(sorted(path.name for path in folder.iterdir()))} are in {folder}")
 
 
 def _read(file: Path, overrides: list[str] | tuple[str, ...]) -> "Recipe":
@@ -210,12 +210,13 @@ def _print_test(result: "Evaluation") -> None:
         title="By class",
     )
     _print_confusion(result)
-    print_table(
-        ("true class", "predicted as", "times"),
-        [[pair.true, pair.predicted, str(pair.count)] for pair in result.most_confused],
-        words=["predicted as"],
-        title="Most confused",
-    )
+    if result.most_confused:
+        print_table(
+            ("true class", "predicted as", "times"),
+            [[pair.true, pair.predicted, str(pair.count)] for pair in result.most_confused],
+            words=["predicted as"],
+            title="Most confused",
+        )
 
 
 def _print_confusion(result: "Evaluation", most: int = 20) -> None:

@@ -191,8 +191,8 @@ def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -
         lines = "".join(f"\n  {line}" for line in changed)
         raise InputError(
             f"study {file.name} was started with something else:{lines}\n"
-            "give the study file another name, undo the change, or remove the old study with"
-            f" hpsearch delete {file.name}"
+            "undo the change or repeat the --set of the first run; else change the key name for a"
+            f" new study, or remove the old one with hpsearch delete {file.name}"
         )
 
 

@@ -7,6 +7,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, NoTrialError
+from hpsearch.search.budget import ending
 from hpsearch.search.study import CREATED_KEY, DATASET_KEY, VERSIONS_KEY, OpenStudy
 from hpsearch.space import config_of
 
@@ -37,8 +38,13 @@ def is_complete(trial: Trial) -> bool:
 
 def config(study: OpenStudy, trial: FrozenTrial) -> TrialConfig | None:
     """The configuration of a trial; None while some of its parameters are not drawn."""
-    params = trial.params or trial.system_attrs.get("fixed_params", {})
-    return config_of(study.file.space, params)
+    return config_of(study.file.space, _params(trial))
+
+
+def _params(trial: FrozenTrial) -> dict[str, Any]:
+    """What is known of a trial's parameters: drawn, or asked for while it waits."""
+    asked: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return trial.params or asked
 
 
 def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
@@ -48,7 +54,7 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
         "number": trial.number,
         "state": STATES[trial.state],
         "values": trial.values,
-        "config": flat(resolved) if resolved else dict(trial.params),
+        "config": flat(resolved) if resolved else _params(trial),
     }
     row |= {key: trial.user_attrs.get(key) for key in _ATTRIBUTES}
     if trial.state == TrialState.RUNNING and trial.intermediate_values:
@@ -130,6 +136,7 @@ def details(study: OpenStudy) -> dict[str, Any]:
         **summary(study),
         "budget": study.budget.model_dump(mode="json"),
         "dataset": attrs.get(DATASET_KEY),
+        "over": ending(study),
         "workers": workers,
         "provenance": {"created": attrs.get(CREATED_KEY), "versions": attrs.get(VERSIONS_KEY)},
         "study_file": study.file.model_dump(mode="json"),
