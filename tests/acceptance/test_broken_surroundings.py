@@ -258,7 +258,7 @@ def test_a_study_file_that_changed_between_runs(made: Cli) -> None:
     assert len(done.stderr.splitlines()) == len(changes) + 2
     for key in changes:
         assert key in done.stderr
-    assert "another name" in done.stderr
+    assert "repeat the --set" in done.stderr
     options = [
         "--set",
         "budget.timeout=9000",
