@@ -41,6 +41,11 @@ def main_device() -> str:
     return "/GPU:0" if tf.config.list_logical_devices("GPU") else "/CPU:0"
 
 
+def on_gpu() -> bool:
+    """Whether training runs on a GPU."""
+    return main_device() != "/CPU:0"
+
+
 def release() -> None:
     """Give back what Keras and TensorFlow hold of models that are no longer used.
 

@@ -7,13 +7,14 @@ on how many steps one call makes. What a trial does next follows from the weight
 optimizer's variables and the number of the epoch, so that a trial whose variables were restored
 goes on with ``fit(first_epoch=...)`` as if it had never stopped.
 
-Inside: Keras' own ``fit`` over a small data set whose elements are tables of row numbers, each
-row of a table one step's batch, and a model whose ``train_step`` loops over a table. Python is
-reached once in a table and not once in a step.
+Inside: two compiled functions, one that makes the optimizer steps of many batches and one that
+scores a large batch, and Keras' callbacks around their calls in the order of ``Model.fit``. A
+``train_step`` under ``fit`` computes the same; but fit's data sets, iterators and wrappers took
+a quarter of a short trial (see the benchmark "overhead").
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -21,12 +22,15 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from hpsearch.training import devices, quiet, seeds, tables
-from hpsearch.training.meters import MacroF1, Ratio, confusion
+from hpsearch.training import devices, quiet, seeds
+from hpsearch.training.meters import confusion, macro_f1
 from hpsearch.training.resident import Resident, Rows
 
 _EVALUATION_VALUES = 2**24
 """At most so many values of one layer's outputs in an evaluation batch (64 MB of float32)."""
+
+Counts = npt.NDArray[np.float64]
+"""A confusion matrix, shape (classes, classes): rows are labels, columns are answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +70,18 @@ class Engine:
         self._resident = resident
         self._batch_size = batch_size
         self._seed = seed
-        with tf.device("/CPU:0"):
-            self._order = tf.Variable(resident.train, trainable=False)
-        self._steps_per_call = steps_per_call(network.count_params(), batch_size)
+        self._class_weights = None if class_weights is None else tf.constant(class_weights)
+        self._rows_per_call = batch_size * steps_per_call(network.count_params(), batch_size)
         self._evaluation_batch = evaluation_batch(network)
         optimizer.build(network.trainable_variables)
-        self._stepper = _Stepper(network, resident, class_weights)
+        # What callbacks know as their model: the same layers, and the optimizer. The network
+        # itself has none, so that its file has the weights alone.
+        self._model = keras.Model(network.inputs, network.outputs)
+        self._model.compile(optimizer=optimizer, jit_compile=False)
+        rows = tf.TensorSpec((None,), tf.int64)
         # XLA gains nothing on a CPU and compiles for longer than a small trial trains.
-        self._stepper.compile(optimizer=optimizer, jit_compile=False)
+        self._learn = tf.function(self._learn_rows, input_signature=[rows], autograph=False)
+        self._score = tf.function(self._score_rows, input_signature=[rows], autograph=False)
 
     @property
     def parameters(self) -> int:
@@ -99,53 +107,125 @@ class Engine:
 
         Args:
             epochs: the epoch before which training ends, from 0.
-            callbacks: Keras' ``logs`` have loss, accuracy, val_loss, val_accuracy and
-                val_f1_macro at the end of an epoch, and the running loss and accuracy of the
-                epoch at the end of a "batch", which is a call of many steps here. A callback
-                ends training through ``self.model.stop_training``.
+            callbacks: called as ``keras.Model.fit`` calls them. ``logs`` have loss, accuracy,
+                val_loss, val_accuracy and val_f1_macro at the end of an epoch, and the running
+                loss and accuracy of the epoch at the end of a "batch", which is a call of many
+                steps here. A callback ends training through ``self.model.stop_training``.
             first_epoch: the first epoch to train, from 0.
         """
+        model = self._model
+        called = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=epochs)
+        model.stop_training = False
+        logs: dict[str, float] = {}
         with quiet.keras_copies():
-            self._stepper.fit(
-                self._training(),
-                validation_data=self._evaluation(self._resident.validation),
-                epochs=epochs,
-                initial_epoch=first_epoch,
-                shuffle=False,
-                callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=self._begin), *callbacks],
-                verbose=0,
-            )
+            called.on_train_begin()
+            for epoch in range(first_epoch, epochs):
+                called.on_epoch_begin(epoch)
+                logs = self._train(epoch, called)
+                found = self._evaluate(self._resident.validation, called)
+                logs |= {f"val_{name}": value for name, value in found.items()}
+                called.on_epoch_end(epoch, logs)
+                if model.stop_training:
+                    break
+            called.on_train_end(logs)
 
     def evaluate(self, rows: Rows, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Scores:
-        """Loss, accuracy and F1 of the network as it is on some rows of the resident examples."""
-        logs = self._stepper.evaluate(
-            self._evaluation(rows), callbacks=list(callbacks), verbose=0, return_dict=True
-        )
-        return Scores(**{name: float(logs[name]) for name in ("loss", "accuracy", "f1_macro")})
+        """Loss, accuracy and F1 of the network as it is on some rows of the resident examples.
 
-    def _begin(self, epoch: int, logs: object = None) -> None:
-        """Set the sources of chance to the beginning of an epoch."""
-        order = seeds.order(self._seed, epoch, len(self.train_rows))
-        self._order.assign(self.train_rows[order])
+        Args:
+            rows: at least one.
+            callbacks: called as ``keras.Model.evaluate`` calls them; one of them ends it early
+                through ``self.model.stop_evaluating``, and the scores are of what was seen.
+        """
+        called = keras.callbacks.CallbackList(list(callbacks), model=self._model)
+        return Scores(**self._evaluate(rows, called))
+
+    def _train(self, epoch: int, called: keras.callbacks.CallbackList) -> dict[str, float]:
+        """Train one epoch, many steps in a call; the means over its examples."""
+        order = self.train_rows[seeds.order(self._seed, epoch, len(self.train_rows))]
         for layer in self.network.layers:
             if isinstance(layer, keras.layers.Dropout):
                 # A pair (seed, count); the layer counts one up at every step.
                 layer.seed_generator.state.assign([layer.seed, epoch * self.steps_per_epoch])
+        total = right = 0.0
+        logs: dict[str, float] = {}
+        for call, start in enumerate(range(0, len(order), self._rows_per_call)):
+            called.on_train_batch_begin(call)
+            rows = order[start : start + self._rows_per_call]
+            sums = self._learn(tf.constant(rows))
+            total, right = total + float(sums[0]), right + float(sums[1])
+            seen = start + len(rows)
+            logs = {"loss": total / seen, "accuracy": right / seen}
+            called.on_train_batch_end(call, logs)
+            if self._model.stop_training:
+                break
+        return logs
 
-    def _training(self) -> tf.data.Dataset:
-        """The present epoch's order of the training part, many steps in a call."""
-        return tables.dataset(
-            self._order,
-            examples=len(self.train_rows),
-            batch=self._batch_size,
-            per_call=self._steps_per_call,
-        )
+    def _evaluate(self, rows: Rows, called: keras.callbacks.CallbackList) -> dict[str, float]:
+        """Evaluate some rows, one large batch in a call; the fields of :class:`Scores`."""
+        self._model.stop_evaluating = False
+        called.on_test_begin()
+        total = 0.0
+        counts: Counts = np.zeros(())
+        logs: dict[str, float] = {}
+        for call, start in enumerate(range(0, len(rows), self._evaluation_batch)):
+            called.on_test_batch_begin(call)
+            found = self._score(tf.constant(rows[start : start + self._evaluation_batch]))
+            total += float(found[0])
+            counts = counts + found[1].numpy()
+            seen = counts.sum()
+            logs = {
+                "loss": total / seen,
+                "accuracy": float(np.trace(counts) / seen),
+                "f1_macro": macro_f1(counts),
+            }
+            called.on_test_batch_end(call, logs)
+            if self._model.stop_evaluating:
+                break
+        called.on_test_end(logs)
+        return logs
 
-    def _evaluation(self, rows: Rows) -> tf.data.Dataset:
-        """Some rows as they are, one large batch in a call."""
-        return tables.dataset(
-            tf.constant(rows), examples=len(rows), batch=self._evaluation_batch, per_call=1
+    def _learn_rows(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """An optimizer step for each batch of some rows; summed loss, number of right answers."""
+        examples = tf.size(rows)
+
+        def step(start: tf.Tensor, loss: tf.Tensor, right: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            end = start + self._batch_size
+            batch_loss, batch_right = self._step(rows[start : tf.minimum(end, examples)])
+            return end, loss + batch_loss, right + batch_right
+
+        zero = tf.constant(0.0, tf.float64)
+        _, loss, right = tf.while_loop(
+            lambda start, *_: start < examples,
+            step,
+            (tf.constant(0), zero, zero),
+            parallel_iterations=1,
         )
+        # ReLU makes 0 of NaN on a CPU: a network whose weights are gone still has a loss.
+        weights = tf.add_n([tf.reduce_sum(v) for v in self.network.trainable_variables])
+        return tf.where(tf.math.is_finite(weights), loss, tf.constant(np.nan, tf.float64)), right
+
+    def _step(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """One optimizer step; the batch's summed loss and number of right answers."""
+        x, y = self._resident.batch(rows)
+        with tf.GradientTape() as tape:
+            logits = self.network(x, training=True)
+            losses = _cross_entropies(y, logits)
+            if self._class_weights is not None:
+                losses *= tf.gather(self._class_weights, y)
+            # The penalties belong to the gradient; what is reported has none.
+            objective = tf.add_n([tf.reduce_mean(losses), *_penalties(self.network)])
+            objective = self.optimizer.scale_loss(objective)
+        variables = self.network.trainable_variables
+        self.optimizer.apply(tape.gradient(objective, variables), variables)
+        right = tf.cast(tf.equal(tf.argmax(logits, axis=-1), y), tf.float32)
+        return _sum(losses), _sum(right)
+
+    def _score_rows(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Summed loss and confusion matrix of some rows, dropout off."""
+        x, y = self._resident.batch(rows)
+        logits = self.network(x, training=False)
+        return _sum(_cross_entropies(y, logits)), confusion(y, logits, logits.shape[-1])
 
 
 def steps_per_call(parameters: int, batch: int) -> int:
@@ -156,101 +236,18 @@ def steps_per_call(parameters: int, batch: int) -> int:
     over the parameters about fifteen times, in the time of some 500 operations for each.
     The answer changes how fast training is and nothing that it computes.
     """
-    on_gpu = devices.main_device().startswith("/GPU")
-    operations = 1e12 if on_gpu else 4e10
+    operations = 1e12 if devices.on_gpu() else 4e10
     return int(np.clip(operations / (parameters * (6 * batch + 500)), 1, 256))
 
 
 def evaluation_batch(network: keras.Model) -> int:
-    """Examples in one evaluation batch: a power of two, 64 to 8,192, less for wide networks."""
+    """Examples in one evaluation batch: a power of two, 64 to 8,192, less for wide networks.
+
+    On a CPU at most 1,024: larger batches leave the caches and were slower.
+    """
     widest = max(int(np.prod(layer.output.shape[1:])) for layer in network.layers)
     fits = max(1, _EVALUATION_VALUES // widest)
-    return int(np.clip(2 ** int(math.log2(fits)), 64, 8192))
-
-
-class _Stepper(keras.Model):  # type: ignore[misc]  # keras ships no types
-    """A network whose steps take tables of row numbers, shape (steps, batch), int64."""
-
-    def __init__(
-        self,
-        network: keras.Model,
-        resident: Resident,
-        class_weights: npt.NDArray[np.float32] | None,
-    ) -> None:
-        super().__init__(name="stepper")
-        self.network = network
-        self.resident = resident
-        self.class_weights = None if class_weights is None else tf.constant(class_weights)
-        self.mean_loss = Ratio("loss")
-        self.mean_accuracy = Ratio("accuracy")
-        self.f1_macro = MacroF1(network.output.shape[-1], name="f1_macro")
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """What Keras resets before every epoch and evaluation."""
-        return [self.mean_loss, self.mean_accuracy, self.f1_macro]
-
-    def train_step(self, table: tf.Tensor) -> dict[str, tf.Tensor]:
-        """As many optimizer steps as the table has rows; the running means of the epoch."""
-
-        def step(i: tf.Tensor, loss: tf.Tensor, right: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            batch_loss, batch_right = self._learn(table[i])
-            return i + 1, loss + batch_loss, right + batch_right
-
-        loss, right = _loop(step, table)
-        # ReLU makes 0 of NaN on a CPU: a network whose weights are gone still has a loss.
-        total = tf.add_n([tf.reduce_sum(v) for v in self.network.trainable_variables])
-        loss = tf.where(tf.math.is_finite(total), loss, tf.constant(np.nan, tf.float64))
-        return self._update(table, loss, right)
-
-    def _learn(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """One optimizer step; the batch's summed loss and number of right answers."""
-        x, y = self.resident.batch(rows)
-        with tf.GradientTape() as tape:
-            logits = self.network(x, training=True)
-            losses = _cross_entropies(y, logits)
-            if self.class_weights is not None:
-                losses *= tf.gather(self.class_weights, y)
-            # The penalties belong to the gradient; what is reported has none.
-            objective = tf.add_n([tf.reduce_mean(losses), *_penalties(self.network)])
-            objective = self.optimizer.scale_loss(objective)
-        variables = self.network.trainable_variables
-        self.optimizer.apply(tape.gradient(objective, variables), variables)
-        return _sum(losses), _right(y, logits)
-
-    def test_step(self, table: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Evaluate the rows of a table; the running scores."""
-        classes = self.f1_macro.classes
-
-        def step(
-            i: tf.Tensor, loss: tf.Tensor, right: tf.Tensor, counts: tf.Tensor
-        ) -> tuple[tf.Tensor, ...]:
-            x, y = self.resident.batch(table[i])
-            logits = self.network(x, training=False)
-            counts += confusion(y, logits, classes)
-            loss += _sum(_cross_entropies(y, logits))
-            return i + 1, loss, right + _right(y, logits), counts
-
-        loss, right, counts = _loop(step, table, tf.zeros((classes, classes)))
-        self.f1_macro.update_state(counts)
-        return {**self._update(table, loss, right), "f1_macro": self.f1_macro.result()}
-
-    def _update(self, table: tf.Tensor, loss: tf.Tensor, right: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Add the sums over a table to the running means, and return these."""
-        self.mean_loss.update_state(loss, tf.size(table))
-        self.mean_accuracy.update_state(right, tf.size(table))
-        return {"loss": self.mean_loss.result(), "accuracy": self.mean_accuracy.result()}
-
-
-def _loop(
-    step: Callable[..., tuple[tf.Tensor, ...]], table: tf.Tensor, *more: tf.Tensor
-) -> tuple[tf.Tensor, ...]:
-    """Run ``step(i, loss, right, *more)`` for every row of a table; all but the counter."""
-    zero = tf.constant(0.0, tf.float64)
-    start = (tf.constant(0), zero, zero, *more)
-    count = tf.shape(table)[0]
-    result = tf.while_loop(lambda i, *_: i < count, step, start, parallel_iterations=1)
-    return tuple(result[1:])
+    return int(np.clip(2 ** int(math.log2(fits)), 64, 8192 if devices.on_gpu() else 1024))
 
 
 def _penalties(network: keras.Model) -> list[tf.Tensor]:
@@ -267,15 +264,16 @@ def _penalties(network: keras.Model) -> list[tf.Tensor]:
 
 
 def _cross_entropies(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of each example, in nats, shape (batch,)."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
+    """Cross-entropy of each example, in nats, shape (batch,).
 
-
-def _right(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Number of right answers, float64."""
-    return _sum(tf.cast(tf.equal(tf.argmax(logits, axis=-1), y), tf.float32))
+    With determinism asked for, TensorFlow's own writes a gradient by scattering, which is slow.
+    """
+    labels = tf.one_hot(y, logits.shape[-1])
+    return -tf.reduce_sum(labels * tf.nn.log_softmax(logits), axis=-1)
 
 
 def _sum(values: tf.Tensor) -> tf.Tensor:
-    """A batch's sum, ready to be added to those of others: see ``hpsearch.training.meters``."""
+    """A batch's sum in float64, in which sums of float32 numbers are all but exact: what is
+    reported does not depend on how many batches one call has.
+    """
     return tf.cast(tf.reduce_sum(values), tf.float64)

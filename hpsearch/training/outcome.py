@@ -43,7 +43,8 @@ class Outcome:
     stopped: Literal["epochs", "early_stopping", "watch"]
     """Why training ended: all epochs done, no better for too long, or asked to (pruned)."""
     train_accuracy: float | None
-    """Of the kept weights on the whole training part, dropout off; None where asked to stop."""
+    """Of the kept weights on as many training examples as there are validation examples, dropout
+    off; None where asked to stop."""
     gap: float | None
     """``train_accuracy`` minus the validation accuracy of the same weights."""
     seconds: float

@@ -34,8 +34,10 @@ class Resident:
         self._features = parts.inputs
         self._packed = False
         parted = (parts.train, parts.validation)
-        on_cpu = devices.main_device() == "/CPU:0"
-        if on_cpu and {_shared_type(part.x) for part in parted} in ({"uint8"}, {"float32"}):
+        if not devices.on_gpu() and {_shared_type(part.x) for part in parted} in (
+            {"uint8"},
+            {"float32"},
+        ):
             self._share(*parted)
         else:
             self._copy(*parted)

@@ -14,7 +14,16 @@ from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.home import WEIGHTS
 from hpsearch.recipe import Recipe
-from hpsearch.training import board, curves, devices, memory, model, optimizers, weights
+from hpsearch.training import (
+    board,
+    curves,
+    devices,
+    memory,
+    model,
+    optimizers,
+    seeds,
+    weights,
+)
 from hpsearch.training.callbacks import Guard, Recorder, of_keras
 from hpsearch.training.engine import Engine, evaluation_batch
 from hpsearch.training.outcome import Outcome, Watch
@@ -63,6 +72,15 @@ def build_engine(recipe: Recipe, parts: Parts) -> Engine:
         seed=recipe.seed,
         class_weights=parts.class_weights,
     )
+
+
+def gap_rows(recipe: Recipe, parts: Parts) -> npt.NDArray[np.int64]:
+    """Which training examples the generalisation gap is measured on, in the part's order.
+
+    As many as there are validation examples, drawn by the recipe's seed: more would cost time
+    at the end of every trial and make the gap hardly more certain.
+    """
+    return seeds.order(recipe.seed, 0, len(parts.train))[: len(parts.validation)]
 
 
 def predict(
@@ -115,7 +133,8 @@ def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) 
     accuracy: float | None = None
     if not recorder.asked_to_stop:
         recorder.restore()
-        accuracy = engine.evaluate(engine.train_rows, [guard]).accuracy
+        rows = gap_rows(recipe, parts)
+        accuracy = engine.evaluate(engine.train_rows[rows], [guard]).accuracy
         guard.check()
         weights.save(engine.network, run / WEIGHTS)
     return _outcome(recipe, engine, recorder, train_accuracy=accuracy, began=began)

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -75,18 +75,83 @@ def cross_entropies(network: keras.Model, part: Part, weights: Any = None) -> tf
     return losses if weights is None else losses * weights[part.y[part.rows]]
 
 
-def test_every_training_row_is_seen_once_in_every_epoch(make_engine: MakeEngine) -> None:
+def test_every_training_row_is_seen_once_in_every_epoch(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "steps_per_call", lambda *_: 3)
     engine = make_engine(STILL(0.0))
+    calls: list[list[int]] = []
+
+    def learn(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        calls.append(rows.numpy().tolist())
+        return tf.constant(0.0), tf.constant(0.0)
+
+    monkeypatch.setattr(engine, "_learn", learn)
 
     def epoch(number: int) -> list[int]:
-        engine._begin(number)
-        found = [table.ravel() for table in engine._training().as_numpy_iterator()]
-        return np.concatenate(found).tolist()
+        calls.clear()
+        fit(engine, epochs=number + 1, first_epoch=number)
+        assert [len(rows) for rows in calls] == [24, 24, 5]
+        return [row for rows in calls for row in rows]
 
     first, second = epoch(0), epoch(1)
     assert sorted(first) == sorted(second) == list(range(53))
     assert first != second
     assert epoch(0) == first
+
+
+def test_callbacks_are_called_as_keras_calls_them(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names in their order, and what they get, against ``keras.Model.fit`` on as many batches."""
+    monkeypatch.setattr(engine_module, "steps_per_call", lambda *_: 4)
+    engine = make_engine(STILL(0.0))
+    ours, theirs = Names(), Names()
+    engine.fit(epochs=3, callbacks=[ours])
+
+    zeros = keras.layers.Dense(3, kernel_initializer="zeros")
+    model = keras.Sequential([keras.Input((1,)), zeros])
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    x, y = np.zeros((2, 1), np.float32), np.zeros(2, np.int64)
+    model.fit(
+        x,
+        y,
+        batch_size=1,
+        epochs=3,
+        validation_data=(x[:1], y[:1]),
+        callbacks=[theirs],
+        shuffle=False,
+        verbose=0,
+    )
+    # Validation has a score more than Keras' here.
+    known = [(name, [key for key in keys if not key.endswith("f1_macro")]) for name, keys in ours]
+    assert known == theirs.called
+
+
+class Names(keras.callbacks.Callback):
+    """Notes which of its methods are called, and with which logs; ends training in epoch 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called: list[tuple[str, list[str]]] = []
+
+    def __iter__(self) -> Iterator[tuple[str, list[str]]]:
+        return iter(self.called)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("on_") and "predict" not in name and name not in _ALIASES:
+
+            def note(*given: Any, logs: Any = None) -> None:
+                logs = given[-1] if given and isinstance(given[-1], dict) else logs
+                self.called.append((name, sorted(logs or {})))
+                if name == "on_epoch_end" and given[0] == 1:
+                    self.model.stop_training = True
+
+            return note
+        return super().__getattribute__(name)
+
+
+_ALIASES = ("on_batch_begin", "on_batch_end")
 
 
 def test_one_step_by_hand_with_penalty_and_class_weights(
@@ -196,8 +261,8 @@ def test_wide_networks_are_evaluated_in_smaller_batches() -> None:
         )
         return engine_module.evaluation_batch(network)
 
-    assert batch(8) == 8192
-    assert batch(5000) == 2048
+    assert batch(8) == 1024
+    assert batch(40_000) == 256
 
 
 def test_penalties_are_those_of_keras() -> None:
