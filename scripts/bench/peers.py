@@ -1,10 +1,12 @@
 """The same twelve configurations as other tools are used: run by throughput.py, not by hand.
 
     PYTHON peers.py script|script2|keras_tuner|ray DATA.npz OUT.jsonl
+    PYTHON peers.py overhead EPOCHS DATA.npz OUT.jsonl
 
 Needs the environment of peers.lock. Each network is built and trained as their documentation
 shows it: ``model.fit`` on NumPy arrays of float32. Writes a line for each configuration: its
-index, seconds from building the network to its last epoch, and validation accuracy.
+index, seconds from building the network to its last epoch, and validation accuracy; for
+overhead.py seconds from one trial's end to the next and the seconds of each epoch.
 """
 
 import json
@@ -67,7 +69,7 @@ def build(config: Table, shape: tuple[int, ...]) -> Any:
     return model
 
 
-def fit(config: Table, data: Arrays, callbacks: list[Any]) -> float:
+def fit(config: Table, data: Arrays, callbacks: list[Any], epochs: int = EPOCHS) -> float:
     """Build and train one network; its last validation accuracy."""
     x, y, x_val, y_val = data
     model = build(config, x.shape[1:])
@@ -75,7 +77,7 @@ def fit(config: Table, data: Arrays, callbacks: list[Any]) -> float:
         x,
         y,
         batch_size=config["batch_size"],
-        epochs=EPOCHS,
+        epochs=epochs,
         validation_data=(x_val, y_val),
         callbacks=callbacks,
         verbose=0,
@@ -139,6 +141,41 @@ def script2(data_file: str, out: str) -> None:
             sys.exit(1)
 
 
+def overhead(epochs: int, data_file: str, out: str) -> None:
+    """The usual script again, with the times at which trials and epochs end."""
+    import keras  # noqa: PLC0415 - see above
+    import optuna  # noqa: PLC0415 - see above
+    from optuna_integration import KerasPruningCallback  # noqa: PLC0415 - see above
+
+    data = arrays(data_file)
+    lines: list[dict[str, Any]] = []
+    ends = [time.perf_counter()]
+
+    def objective(trial: optuna.Trial) -> float:
+        keras.backend.clear_session()
+        index = trial.number
+        trial.suggest_int("index", index, index)
+        marks = []
+        clock = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda *_: marks.append(time.perf_counter()),
+            on_epoch_end=lambda *_: marks.append(time.perf_counter()),
+        )
+        pruning = KerasPruningCallback(trial, "val_accuracy")
+        accuracy = fit(CONFIGURATIONS[index], data, [pruning, clock], epochs)
+        seconds = [end - begin for begin, end in zip(marks[::2], marks[1::2], strict=True)]
+        lines.append({"index": index, "epochs": seconds})
+        return accuracy
+
+    def told(_study: Any, _trial: Any) -> None:
+        ends.append(time.perf_counter())
+        lines[-1]["seconds"] = ends[-1] - ends[-2]
+
+    sampler, pruner = optuna.samplers.RandomSampler(0), optuna.pruners.NopPruner()
+    study = optuna.create_study(direction="maximize", pruner=pruner, sampler=sampler)
+    study.optimize(objective, n_trials=len(CONFIGURATIONS), callbacks=[told])
+    Path(out).write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
 def keras_tuner(data_file: str, out: str) -> None:
     """KerasTuner: a grid of one choice."""
     import keras_tuner as kt  # noqa: PLC0415 - see above
@@ -200,6 +237,9 @@ def main() -> None:
     """Run one peer."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if sys.argv[1] == "overhead":
+        overhead(int(sys.argv[2]), *sys.argv[3:5])
+        return
     name, data_file, out, *rest = sys.argv[1:]
     everything = list(range(len(CONFIGURATIONS)))
     if name == "script":

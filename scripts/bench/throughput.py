@@ -12,7 +12,6 @@ configuration's are halved, since it had half of the machine. All ways run one a
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,19 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean, geometric_mean
 
-import numpy as np
-import tomli_w
+from common import make_peers, run_peer, write_data, write_study
 from configurations import CONFIGURATIONS, shown
 from record import Row, write
 
-from hpsearch.data.cache import open_dataset
-from hpsearch.data.stratify import draw
-from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
-
-HERE = Path(__file__).parent
-PEERS_PYTHON = HERE.parent.parent / ".venv-peers" / "bin" / "python"
-TRAIN, VALIDATION, EPOCHS = 10_000, 2_000, 2
+EPOCHS = 2
 SIDE_BY_SIDE = {"hpsearch": 2, "script": 1, "script2": 2, "keras_tuner": 1, "ray": 2}
 NAMES = {
     "hpsearch": "hpsearch run, 2 workers",
@@ -47,93 +38,15 @@ Found = dict[int, tuple[float, float]]
 """Of each configuration: seconds, validation accuracy."""
 
 
-def make_peers() -> None:
-    """The environment of the peers, from locked versions."""
-    stamp = PEERS_PYTHON.parent.parent / "stamp"
-    lock = (HERE / "peers.lock").read_text()
-    if stamp.exists() and stamp.read_text() == lock:
-        return
-    print("Making .venv-peers (about 2.5 GB, a few minutes) ...", flush=True)
-    run = [sys.executable, "-m", "venv", "--clear", str(PEERS_PYTHON.parent.parent)]
-    subprocess.run(run, check=True)  # noqa: S603 - our own environment
-    install = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "-r",
-        str(HERE / "peers.lock"),
-    ]
-    subprocess.run([PEERS_PYTHON, *install], check=True)  # noqa: S603 - see above
-    stamp.write_text(lock)
-
-
-def write_data(folder: Path, scratch: Path) -> Path:
-    """The images that all ways train on, in one file."""
-    section = DatasetSection(source="image_folder", path=str(folder))
-    dataset = open_dataset(section, Home(scratch / "import"))
-    x, y = dataset.train()
-    rows, rest = draw(np.arange(len(y)), y, TRAIN, 0, dataset.class_names)
-    held, rest = draw(rest, y, VALIDATION, 0, dataset.class_names)
-    tested, _ = draw(rest, y, 100, 0, dataset.class_names)  # else hpsearch would set some aside
-    file = scratch / "data.npz"
-    parts = {"train": rows, "val": held, "test": tested}
-    arrays = {f"x_{part}": x[taken] for part, taken in parts.items()}
-    arrays |= {f"y_{part}": y[taken] for part, taken in parts.items()}
-    np.savez(file, **arrays)  # type: ignore[arg-type] # numpy's other keyword is not among them
-    return file
-
-
-def write_study(data: Path, scratch: Path) -> Path:
-    """A study whose trials are the configurations, in their order."""
-    choices = {"type": "categorical"}
-    rate = {"type": "float", "low": 1e-5, "high": 1.0, "log": True}
-    study = {
-        "name": "throughput",
-        "dataset": {"source": "npz", "path": str(data), "validation": "given"},
-        "budget": {"trials": len(CONFIGURATIONS)},
-        "sampler": {"type": "random"},
-        "pruner": {"type": "none"},
-        "training": {"epochs": EPOCHS, "early_stopping": False},
-        "space": {
-            "layers": {"type": "int", "low": 1, "high": 5},
-            "units": {"type": "int", "low": 32, "high": 2048, "per_layer": True},
-            "activation": choices | {"choices": ["relu", "gelu", "tanh"]},
-            "batch_norm": choices | {"choices": [True, False]},
-            "dropout": {"type": "float", "low": 0.0, "high": 0.5, "per_layer": True},
-            "l2": choices | {"choices": [0.0, 1e-5, 1e-4]},
-            "initializer": choices | {"choices": ["he_normal", "glorot_uniform"]},
-            "batch_size": choices | {"choices": [32, 64, 128, 256]},
-            "optimizer": {
-                "adam": {"learning_rate": rate},
-                "adamw": {"learning_rate": rate, "weight_decay": 1e-4},
-                "sgd": {
-                    "learning_rate": rate,
-                    "momentum": choices | {"choices": [0.0, 0.9]},
-                    "nesterov": choices | {"choices": [True, False]},
-                },
-                "rmsprop": {"learning_rate": rate},
-            },
-        },
-        "enqueue": [
-            {k: v for k, v in config.items() if k != "lr_schedule"} for config in CONFIGURATIONS
-        ],
-    }
-    file = scratch / "throughput.toml"
-    file.write_text(tomli_w.dumps(study))
-    return file
-
-
 def by_hpsearch(data: Path, scratch: Path) -> Found:
     """Run the study as a user does, and read what its trials say."""
     base = [sys.executable, "-m", "hpsearch"]
     home = ["--home", str(scratch / "home")]
-    study = write_study(data, scratch)
+    study = write_study(data, scratch, EPOCHS)
     command = [*base, "run", str(study), "--workers", "2", "--gpus", "none", *home]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ourselves
     listed = subprocess.run(  # noqa: S603 - see above
-        [*base, "trials", "throughput", "--json", *home], check=True, stdout=subprocess.PIPE
+        [*base, "trials", "bench", "--json", *home], check=True, stdout=subprocess.PIPE
     )
     found = {}
     for trial in json.loads(listed.stdout):
@@ -149,16 +62,11 @@ def by_peer(name: str) -> Callable[[Path, Path], Found]:
 
     def run(data: Path, scratch: Path) -> Found:
         out = scratch / f"{name}.jsonl"
-        command = [str(PEERS_PYTHON), str(HERE / "peers.py"), name, str(data), str(out)]
-        quiet = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
         log = scratch / f"{name}.log"
-        with log.open("w") as file:
-            done = subprocess.run(command, env=quiet, stdout=file, stderr=file, check=False)  # noqa: S603 - see above
-        lines = out.read_text().splitlines() if out.exists() else []
-        if done.returncode or len(lines) != len(CONFIGURATIONS):
-            sys.exit(
-                f"{name} ended with {done.returncode} after {len(lines)} trials:\n{log.read_text()}"
-            )
+        run_peer([name, str(data), str(out)], log)
+        lines = out.read_text().splitlines()
+        if len(lines) != len(CONFIGURATIONS):
+            sys.exit(f"{name} ended after {len(lines)} trials:\n{log.read_text()}")
         return {e["index"]: (e["seconds"], e["accuracy"]) for e in map(json.loads, lines)}
 
     return run
