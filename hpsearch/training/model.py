@@ -18,6 +18,12 @@ _INITIALIZERS = {
     "lecun_uniform": keras.initializers.LecunUniform,
 }
 
+_ACTIVATIONS = {
+    # Keras' own has a gradient that TensorFlow registers anew for every graph and keeps, with the
+    # graph and its weights, for as long as the process lives.
+    "silu": lambda x: x * keras.ops.sigmoid(x),
+}
+
 
 def build(
     config: TrialConfig,
@@ -68,7 +74,8 @@ def build(
         )(x)
         if config.batch_norm:
             x = keras.layers.BatchNormalization(dtype=policy, name=f"norm_{layer}")(x)
-        x = keras.layers.Activation(config.activation, dtype=policy, name=f"act_{layer}")(x)
+        activation = _ACTIVATIONS.get(config.activation, config.activation)
+        x = keras.layers.Activation(activation, dtype=policy, name=f"act_{layer}")(x)
         if config.dropout[layer] > 0:
             drop = keras.layers.Dropout(
                 config.dropout[layer],

@@ -1,15 +1,18 @@
 import csv
+import gc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorflow.python.framework.func_graph import FuncGraph
 
+from hpsearch.config import Activation
 from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, TrialFailedError, UnreachableError
 from hpsearch.recipe import Recipe
@@ -307,3 +310,21 @@ def test_mixed_precision_learns(
     outcome = train(recipe, blobs, tmp_path, NORMAL)
     assert outcome.value > 0.9
     assert accuracy(recipe, blobs, tmp_path, "validation") == outcome.value
+
+
+@pytest.mark.parametrize(
+    ("activation", "optimizer"),
+    [
+        *((activation, "adam") for activation in get_args(Activation)),
+        *(("relu", optimizer) for optimizer in ("adamw", "sgd", "rmsprop")),
+    ],
+)
+def test_nothing_of_a_trial_is_kept(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path, activation: str, optimizer: str
+) -> None:
+    """TensorFlow and Keras keep the graphs of some functions, and with them the weights."""
+    everything = {"batch_norm": True, "dropout": 0.3, "l2": 1e-3, "lr_schedule": "warmup_cosine"}
+    config = {"activation": activation, "optimizer": {"type": optimizer}, **everything}
+    train(make_recipe(config=config), blobs, tmp_path, NORMAL)
+    gc.collect()
+    assert not [o for o in gc.get_objects() if isinstance(o, FuncGraph | keras.Model)]
