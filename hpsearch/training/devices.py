@@ -47,9 +47,6 @@ def on_gpu() -> bool:
 
 
 def release() -> None:
-    """Give back what Keras and TensorFlow hold of models that are no longer used.
-
-    Not everything comes back: a process still grows slowly with the number of its trials.
-    """
+    """Give back what Keras and TensorFlow hold of models that are no longer used."""
     keras.utils.clear_session(free_memory=False)  # else it collects garbage, too
     gc.collect()

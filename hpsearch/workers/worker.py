@@ -35,8 +35,8 @@ KEEP = 5
 """Best trials of a study whose weights stay on the disk."""
 
 MAX_GROWTH = 3 * 2**29
-"""Bytes (1.5 GiB) that a worker may grow by after its first trial before it starts anew: Keras and
-TensorFlow keep some memory of every model, whatever is done to give it back."""
+"""Bytes (1.5 GiB) that a worker may grow by after its first trial before it starts anew: nothing of
+a trial should be kept, but libraries change, and a search must not end for want of memory."""
 
 _log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ def memory_used() -> int:
 def start_anew() -> NoReturn:
     """Replace this process by one with the same command line, pid and environment.
 
-    It is the only way to get back all that TensorFlow and Keras took.
+    It is the only way to get back all that libraries took.
     """
     _log.info("worker starts anew: it has grown to %.1f GB", memory_used() / 1e9)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # ourselves

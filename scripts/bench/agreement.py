@@ -137,16 +137,23 @@ def by_keras(config: Table, parts: Parts) -> Curves:
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy", entropy],
         )
-        history = model.fit(
-            x,
-            y,
-            batch_size=config["batch_size"],
-            epochs=EPOCHS,
-            validation_data=validation,
-            class_weight=None if weights is None else dict(enumerate(weights.tolist())),
-            verbose=0,
-        ).history
-        found.append(list(zip(history["val_accuracy"], history["val_entropy"], strict=True)))
+        curve = []
+        for epoch in range(EPOCHS):
+            # With a seed set, fit's own shuffling has the same order in every epoch.
+            order = np.random.default_rng((seed, epoch)).permutation(len(x))
+            history = model.fit(
+                x[order],
+                y[order],
+                batch_size=config["batch_size"],
+                shuffle=False,
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                validation_data=validation,
+                class_weight=None if weights is None else dict(enumerate(weights.tolist())),
+                verbose=0,
+            ).history
+            curve.append((history["val_accuracy"][0], history["val_entropy"][0]))
+        found.append(curve)
         keras.utils.clear_session()
     return np.array(found)
 

@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Part, Parts
 from hpsearch.training import engine as engine_module
-from hpsearch.training import model
+from hpsearch.training import fused, model, seeds
 from hpsearch.training.engine import Engine, steps_per_call
 from hpsearch.training.resident import Resident
 from hpsearch.training.schedules import cosine
@@ -207,6 +207,46 @@ def test_dropout_and_statistics_move_in_training_only(make_engine: MakeEngine) -
     assert int(seed[1]) == 2
     # One batch, weights that stay: only the mask can differ.
     assert epochs[0]["loss"] != epochs[1]["loss"]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"dropout": 0.3, "batch_norm": True, "l2": 1e-2, "activation": "silu"},
+        {"layers": 3, "units": 7, "dropout": 0.2, "activation": "gelu"},
+    ],
+)
+@pytest.mark.parametrize("kind", [fused.FusedAdamW, fused.FusedSGD])
+def test_training_is_that_of_keras_to_the_last_bit(
+    make_engine: MakeEngine,
+    blobs: Parts,
+    config: dict[str, Any],
+    kind: type[keras.optimizers.Optimizer],
+) -> None:
+    """The same network by ``keras.Model.fit``, given the examples in the epoch's order."""
+    weights = np.float32([0.5, 1.0, 3.0])
+    parts = replace(blobs, class_weights=weights)
+    engine = make_engine(kind(cosine(0.05, 21)), parts, **config)
+    theirs = make_engine(keras.optimizers.SGD(), parts, **config).network
+    theirs.compile(
+        optimizer=kind(cosine(0.05, 21)),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    x, y = (values[parts.train.rows] for values in (parts.train.x, parts.train.y))
+    for epoch in range(3):
+        fit(engine, epochs=epoch + 1, first_epoch=epoch)
+        order = seeds.order(1, epoch, len(y))
+        theirs.fit(
+            x[order],
+            y[order],
+            batch_size=8,
+            shuffle=False,
+            class_weight=dict(enumerate(weights.tolist())),
+            verbose=0,
+        )
+    assert int(engine.optimizer.iterations) == int(theirs.optimizer.iterations) == 3 * 7
+    for a, b in zip(engine.network.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_trial_resumed_at_an_epoch_is_the_same_trial(
