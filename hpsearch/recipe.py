@@ -172,14 +172,19 @@ def dump(recipe: Recipe, ending: str) -> str:
     return files.dump(recipe.model_dump(mode="json"), ending)
 
 
-def parse_recipe(data: dict[str, Any], where: Path) -> Recipe:
-    """Validate a recipe; ``dataset.path`` is taken relative to the file ``where``.
+def parse_recipe(data: dict[str, Any], where: Path, folder: Path | None = None) -> Recipe:
+    """Validate a recipe.
+
+    Args:
+        data: its table.
+        where: the file that it comes from.
+        folder: what ``dataset.path`` is relative to; None: the file's folder.
 
     Raises:
         InputError: a key or value that does not fit.
     """
     recipe = parse(Recipe, data, str(where))
-    dataset = resolve_path(recipe.dataset, where.parent, str(where))
+    dataset = resolve_path(recipe.dataset, folder or where.parent, str(where))
     return recipe.model_copy(update={"dataset": dataset})
 
 
@@ -200,12 +205,17 @@ def resolve_path(dataset: DatasetSection, folder: Path, where: str) -> DatasetSe
     given = f"{where}: dataset.path = {show(dataset.path)}"
     cure = "correct it, or give it with --set dataset.path=..."
     try:
+        str(folder / dataset.path).encode()
         path = (folder / Path(dataset.path).expanduser()).absolute()
         mode = path.stat().st_mode
     except PermissionError:
         raise UnreachableError(f"{given} may not be read; check its permissions") from None
     except FileNotFoundError as error:
         raise InputError(f"{given} is not there (looked for {error.filename}); {cure}") from None
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{given}: its folder's name is not UTF-8 and could not be written down; rename it"
+        ) from None
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~ of an unknown user
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{given} is not there ({reason}); {cure}") from None

@@ -28,6 +28,7 @@ from hpsearch.recipe import (
     ObjectiveSection,
     Recipe,
     TrainingSection,
+    parse_recipe,
     resolve_path,
 )
 from hpsearch.space import Space, fixed_config
@@ -230,14 +231,33 @@ def written_budget(path: Path) -> BudgetSection:
     return parse(BudgetSection, read_file(path).get("budget", {}), str(path))
 
 
+def load_either(path: Path, overrides: Sequence[str] = ()) -> StudyFile | Recipe:
+    """The study file or the recipe in a file; see :func:`load`.
+
+    A recipe is what has a configuration, or is not TOML.
+    """
+    data = read_file(path)
+    if path.suffix == ".toml" and "config" not in data:
+        return from_table(data, path, overrides)
+    folder = _apply(data, overrides, path)
+    return parse_recipe(data, path, folder)
+
+
 def from_table(data: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> StudyFile:
     """Check the table of a study file that was read from ``path``."""
-    typed = {apply_override(data, override) for override in overrides}
+    folder = _apply(data, overrides, path)
     study = parse(StudyFile, data, str(path))
-    # A path in the file is relative to the file; one on the command line to where it is typed.
-    folder = Path.cwd() if typed & {"dataset", "dataset.path"} else path.parent
     dataset = resolve_path(study.dataset, folder, str(path))
     return study.model_copy(update={"dataset": dataset})
+
+
+def _apply(data: dict[str, Any], overrides: Sequence[str], path: Path) -> Path:
+    """Set what ``--set`` asks in a table; gives the folder that ``dataset.path`` is relative to.
+
+    A path in the file is relative to the file; one on the command line to where it is typed.
+    """
+    typed = {apply_override(data, override) for override in overrides}
+    return Path.cwd() if typed & {"dataset", "dataset.path"} else path.parent
 
 
 def apply_override(data: dict[str, Any], override: str) -> str:

@@ -56,6 +56,7 @@ def data(
 ) -> None:  # fmt: skip
     """Look at data before training on them: classes, splits, sample images, what is suspicious."""
     from hpsearch.errors import InputError
+    from hpsearch.study_file import load_either
 
     place = Home.find(home)
     if file is None and (output is not None or overrides):
@@ -64,27 +65,13 @@ def data(
         raise InputError("--clear only removes; leave -o and --json out")
     if output is not None and output.suffix not in (".html", ".png"):
         raise InputError(f"-o {output}: unknown ending; use a name ending in .html or .png")
-    section = None if file is None else _section(file, overrides or ())
+    section = None if file is None else load_either(file, overrides or ()).dataset
     if clear:
         _clear(place, section)
     elif section is None:
         _list(place, as_json)
     else:
         _show(section, place, output, as_json)
-
-
-def _section(file: Path, overrides: list[str] | tuple[str, ...]) -> "DatasetSection":
-    """The data section of a study file or recipe."""
-    from hpsearch.files import read_file
-    from hpsearch.recipe import parse_recipe
-    from hpsearch.study_file import apply_override, from_table
-
-    table = read_file(file)
-    if "config" not in table:
-        return from_table(table, file, overrides).dataset
-    for override in overrides:
-        apply_override(table, override)
-    return parse_recipe(table, file).dataset
 
 
 def _clear(home: Home, section: "DatasetSection | None") -> None:

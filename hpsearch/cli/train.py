@@ -87,16 +87,11 @@ def train(
 def _read(file: Path, overrides: list[str] | tuple[str, ...]) -> "Recipe":
     """The recipe in a file, or the only one of a study file."""
     from hpsearch.errors import InputError
-    from hpsearch.files import read_file
-    from hpsearch.recipe import parse_recipe
-    from hpsearch.study_file import apply_override, from_table
+    from hpsearch.recipe import Recipe
+    from hpsearch.study_file import load_either
 
-    data = read_file(file)
-    if "space" not in data:
-        for override in overrides:
-            apply_override(data, override)
-        return parse_recipe(data, file)
-    recipe = from_table(data, file, overrides).fixed_recipe()
+    found = load_either(file, overrides)
+    recipe = found if isinstance(found, Recipe) else found.fixed_recipe()
     if recipe is None:
         raise InputError(
             f"{file}: its space has ranges, so there is no single network to train; fix them, or"

@@ -31,7 +31,8 @@ def advise(dataset: Dataset, section: DatasetSection, parts: Parts) -> list[str]
     """
     return [
         *_skipped(dataset),
-        *_copies(dataset),
+        *_unused(dataset, section),
+        *_copies(dataset, section),
         *_drawn(dataset, section, parts),
         *_classes(dataset, section, parts),
         *_features(dataset),
@@ -41,8 +42,8 @@ def advise(dataset: Dataset, section: DatasetSection, parts: Parts) -> list[str]
 
 def validation_copies(parts: Parts) -> int:
     """Validation examples whose inputs occur in the training part too, to the last bit."""
-    train = row_digests(parts.train.x[parts.train.rows])
-    return int(np.isin(row_digests(parts.validation.x[parts.validation.rows]), train).sum())
+    train, validation = (row_digests(p.x, p.rows) for p in (parts.train, parts.validation))
+    return int(np.isin(validation, train).sum())
 
 
 def _listed(items: Sequence[str]) -> str:
@@ -59,9 +60,23 @@ def _skipped(dataset: Dataset) -> Iterator[str]:
         )
 
 
-def _copies(dataset: Dataset) -> Iterator[str]:
+def _judged(section: DatasetSection) -> Iterator[tuple[PartName, str]]:
+    """The parts of the source that a study judges by, with their names."""
+    return ((p, name) for p, name in _JUDGED.items() if p != "val" or section.validation == "given")
+
+
+def _unused(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
+    size = sum(dataset.summary.counts.get("val", ()))
+    if size and section.validation != "given":
+        yield (
+            f"the source's own validation part of {size:,} examples is not used: validation is"
+            ' drawn from the training split. To use it set dataset.validation = "given"'
+        )
+
+
+def _copies(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
     summary = dataset.summary
-    for part, name in _JUDGED.items():
+    for part, name in _judged(section):
         copies, size = summary.copies.get(part, 0), sum(summary.counts.get(part, ()))
         if copies:
             yield (
@@ -100,7 +115,7 @@ def _classes(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterato
     few = [f"{show(names[i])} ({counts[i]})" for i in np.flatnonzero(counts < _FEW)]
     if few:
         yield f"fewer than {_FEW} training examples of {_listed(few)}: hardly to be learned"
-    for part, name in _JUDGED.items():
+    for part, name in _judged(section):
         given = dataset.summary.counts.get(part, ())
         none = [show(names[i]) for i, count in enumerate(given) if count == 0]
         if none:

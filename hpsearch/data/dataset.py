@@ -2,6 +2,7 @@
 
 import json
 import math
+import tokenize
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from hpsearch.errors import InputError, UnreachableError
 
 RECORD_FILE = "test_opened.jsonl"
 """One line for each opening of a test split, beside the data sets: it outlives them."""
+
+
+# What NumPy raises on the header of an array that is cut off or changed.
+_BROKEN = (ValueError, EOFError, LookupError, SyntaxError, tokenize.TokenError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +150,9 @@ def open_test(dataset: Dataset, *, opened_by: str) -> tuple[Inputs, Labels]:
     """
     meta = read_meta(dataset.folder)
     if meta is None or meta.fingerprint != dataset.fingerprint:
-        raise InputError(f"{dataset.path}: the data were changed meanwhile; start again")
+        raise InputError(
+            f"{dataset.path or dataset.source}: the data were changed meanwhile; start again"
+        )
     line = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "opened_by": opened_by,
@@ -173,7 +180,7 @@ def _array(file: Path) -> Inputs:
     try:
         with reading(file):
             return np.asarray(np.lib.format.open_memmap(file, mode="r"))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, EOFError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, *_BROKEN):
         raise _damaged(file) from None
 
 

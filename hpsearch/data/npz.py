@@ -2,6 +2,7 @@
 
 import errno
 import math
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -31,8 +32,9 @@ _HEADERS = {
 _BROKEN = (
     ValueError,
     EOFError,
-    KeyError,
+    LookupError,
     SyntaxError,
+    tokenize.TokenError,
     RuntimeError,
     zipfile.BadZipFile,
     zlib.error,

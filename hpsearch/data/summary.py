@@ -76,12 +76,18 @@ def summarize(arrays: Arrays, progress: Progress) -> Summary:
     )
 
 
-def row_digests(x: Inputs) -> Digests:
-    """16 bytes for each example, shape (n,): equal where the inputs are equal."""
-    digests = np.empty(len(x), "V16")
-    for row, example in enumerate(x):
-        data = np.ascontiguousarray(example).data
-        digests[row] = np.void(hashlib.blake2b(data, digest_size=16).digest())
+def row_digests(x: Inputs, rows: Labels | None = None) -> Digests:
+    """16 bytes for each example, shape (n,): equal where the inputs are equal.
+
+    Args:
+        x: inputs, shape (examples, ...), which are looked at one by one.
+        rows: which of them; None: all.
+    """
+    rows = np.arange(len(x)) if rows is None else rows
+    digests = np.empty(len(rows), "V16")
+    for i, row in enumerate(rows):
+        data = np.ascontiguousarray(x[row]).data
+        digests[i] = np.void(hashlib.blake2b(data, digest_size=16).digest())
     return digests
 
 

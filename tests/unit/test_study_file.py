@@ -11,6 +11,7 @@ from wrong_study_files import GOOD, HEAD, SEARCH, WRONG, Wrong
 
 from hpsearch.config import Adam, TrialConfig
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.recipe import Recipe, dump
 from hpsearch.study_file import (
     StudyFile,
     apply_override,
@@ -18,6 +19,7 @@ from hpsearch.study_file import (
     from_table,
     load,
     load_dataset_override,
+    load_either,
 )
 
 STUDIES = Path(__file__).parents[2] / "studies"
@@ -110,6 +112,34 @@ def test_a_path_is_relative_to_the_file_and_in_set_to_where_it_is_typed(
     assert load(file).dataset.path == str(tmp_path / "studies" / "d")
     for override in ("dataset.path=d", ' dataset . path = "d"', 'dataset={source="npz",path="d"}'):
         assert load(file, [override]).dataset.path == str(tmp_path / "here" / "d")
+
+
+def test_a_recipes_path_is_found_as_that_of_a_study_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("out", "here"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "d").touch()
+    (tmp_path / "study.toml").write_text(HEAD + "[space]\n")
+    assert isinstance(load_either(tmp_path / "study.toml"), StudyFile)
+    for ending in (".toml", ".json", ".yaml"):
+        file = tmp_path / "out" / f"best{ending}"
+        recipe = Recipe(seed=0, config={"units": 4}, dataset={"source": "npz", "path": "d"})
+        file.write_text(dump(recipe, ending))
+        monkeypatch.chdir(tmp_path / "here")
+        assert load_either(file).dataset.path == str(tmp_path / "out" / "d")
+        typed = load_either(file, ["dataset.path=d"])
+        assert isinstance(typed, Recipe)
+        assert typed.dataset.path == str(tmp_path / "here" / "d")
+
+
+def test_a_path_that_cannot_be_written_down_is_wrong_input(tmp_path: Path) -> None:
+    folder = tmp_path / "d\udcff"
+    folder.mkdir()
+    (folder / "d").touch()
+    (folder / "study.toml").write_text(HEAD.replace('"digits"', '"npz"\npath = "d"') + "[space]\n")
+    with pytest.raises(InputError, match=r"dataset\.path = .* is not UTF-8"):
+        load(folder / "study.toml")
 
 
 def test_a_folder_that_may_not_be_looked_into_is_unreachable(

@@ -43,6 +43,14 @@ def test_copies_between_the_parts(npz: Write, home: Home) -> None:
     assert second.startswith("5 of 35 validation examples occur in the training split too")
 
 
+def test_a_validation_part_that_is_not_used_is_told_and_not_judged(npz: Write, home: Home) -> None:
+    x = vectors()
+    section = npz(NONE, x_train=x, x_val=x[:20], y_val=np.zeros(20, int))
+    (only,) = told(section, home)
+    assert only.startswith("the source's own validation part of 20 examples is not used")
+    assert 'dataset.validation = "given"' in only
+
+
 def test_copies_within_the_training_split(npz: Write, home: Home) -> None:
     x = np.concatenate([vectors(60)] * 2)
     section = npz(NONE, x_train=x, y_train=np.arange(120) % 3, x_test=x[:3] + 1, y_test=[0, 1, 2])

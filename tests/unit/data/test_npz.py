@@ -134,6 +134,19 @@ def _bad_header(path: Path) -> None:
         archive.writestr("y_train.npy", header.getvalue())
 
 
+def _header(old: bytes, new: bytes) -> Callable[[Path], None]:
+    """A header that NumPy's reader of literals breaks on."""
+
+    def damage(path: Path) -> None:
+        array = io.BytesIO()
+        np.save(array, np.zeros(3))
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x_train.npy", array.getvalue().replace(old, new))
+            archive.writestr("y_train.npy", array.getvalue())
+
+    return damage
+
+
 def _enormous(path: Path) -> None:
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
@@ -201,6 +214,8 @@ def _folder(path: Path) -> None:
         _single,
         _not_arrays,
         _bad_header,
+        _header(b"(3,)", b"(3,!"),
+        _header(b"'<f8'", b"()   "),
         _enormous,
         _declares((10**6, 10**7), 1000),
         _declares((60, 10), 1000),
