@@ -72,8 +72,14 @@ def clear(home: Home, section: DatasetSection | None = None, progress: Progress 
             wanted = f"{section.source}-{cache_key(section)}"
             folders = [folder for folder in folders if folder.name == wanted]
         for folder in (*folders, home.datasets / _PARTIAL, home.datasets / _REPLACED):
-            if folder.exists():
+            try:
                 shutil.rmtree(folder)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise UnreachableError(
+                    f"{folder}: cannot be removed: {error.strerror or error}; mend its permissions"
+                ) from None
     return len(folders)
 
 
@@ -105,10 +111,10 @@ def _lock(home: Home, progress: Progress) -> Iterator[None]:
         except Timeout:
             progress("waiting for another process that imports data", 0, 0)
             lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _current(section: DatasetSection, folder: Path, progress: Progress) -> Dataset | None:
@@ -119,7 +125,8 @@ def _current(section: DatasetSection, folder: Path, progress: Progress) -> Datas
         return found
     if files.contents(progress) != meta.contents:
         return None
-    write_meta(folder, meta.model_copy(update={"signature": files.signature}))
+    with writing(folder):
+        write_meta(folder, meta.model_copy(update={"signature": files.signature}))
     return find(folder)
 
 
@@ -130,16 +137,19 @@ def _import(section: DatasetSection, folder: Path, progress: Progress) -> Datase
         shutil.rmtree(left, ignore_errors=True)
     files, where = source_files(section), section.path or section.source
     try:
-        given = load(section, progress)
-        arrays = hold_out(given, where)
-        partial.mkdir()
-        test_split: TestSplit = "taken" if given.x_test is None else "given"
-        store(arrays, partial, section, test_split, files, progress)
+        arrays = load(section, progress)
+        test_split: TestSplit = "taken" if arrays.x_test is None else "given"
+        # One name: what was read is let go of before it is summed up and stored.
+        arrays = hold_out(arrays, where)
+        with writing(folder):
+            partial.mkdir()
+            store(arrays, partial, section, test_split, files, progress)
         if source_files(section) != files:
             raise InputError(f"{section.path} was changed while it was read; start again")
-        if folder.exists():
-            folder.rename(replaced)
-        partial.rename(folder)
+        with writing(folder):
+            if folder.exists():
+                folder.rename(replaced)
+            partial.rename(folder)
     except MemoryError as error:
         raise InputError(
             f"{where}: does not fit into memory ({error}); free some, or use fewer examples"

@@ -131,8 +131,8 @@ def _failed(official: OfficialSet, code: int, reason: str) -> HpsearchError:
     copy = f"--set dataset.path=PATH, where PATH is {official.path_may_be}"
     if code == EXIT_UNREACHABLE:
         return UnreachableError(
-            f"Keras could not download {official.title}: {reason}; check the network, or give a"
-            f" copy: {copy}"
+            f"Keras could not download {official.title}: {reason}; check the network, and"
+            f" the space and permissions of {_cached(official)}, or give a copy: {copy}"
         )
     if code == EXIT_INPUT:
         return InputError(

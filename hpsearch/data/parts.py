@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.scaling import scaling
-from hpsearch.data.source import Labels as Labels  # noqa: PLC0414 - also known by this module
+from hpsearch.data.source import Labels
 from hpsearch.data.stratify import Rows, check_complete, draw
 from hpsearch.errors import InputError
 from hpsearch.recipe import DatasetSection

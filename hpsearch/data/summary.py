@@ -20,7 +20,7 @@ _NAMED = 20
 
 
 class Summary(Section):
-    """What ``hpsearch data`` tells of a data set without opening its arrays, the test part least.
+    """What ``hpsearch data`` can tell without opening any array, so never those of the test part.
 
     Copies are examples whose inputs are equal to the last bit.
     """

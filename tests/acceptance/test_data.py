@@ -49,7 +49,7 @@ def test_data_are_shown_listed_and_cleared(cli: Cli) -> None:
     with Image.open(cli.folder / "samples.png") as sheet:
         assert sheet.width > 400
     assert told["page"] == "samples.png"
-    assert told["classes"] == [
+    assert told["per_class"] == [
         {"name": "cat", "training": 36, "validation": 4, "test": 3},
         {"name": "dög", "training": 11, "validation": 1, "test": 3},
     ]

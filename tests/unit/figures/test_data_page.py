@@ -60,5 +60,7 @@ def test_without_pictures_there_is_no_heading_for_them() -> None:
 
 
 def test_a_class_without_training_examples() -> None:
-    made = data_page("t", facts={}, parts=("training",), classes=[], warnings=(), sheet=None)
-    assert "<tbody>" in made
+    made = data_page(
+        "t", facts={}, parts=("training",), classes=[("cat", (0,))], warnings=(), sheet=None
+    )
+    assert "width: 0.0%" in made
