@@ -32,7 +32,7 @@ def running(cli: Cli, epoch: int = 1) -> Any:
 
 def slow_study(cli: Cli, trials: int) -> Path:
     """A study whose trials are long enough to be cut off: many epochs, no early stopping."""
-    file = cli.study_file("slow", trials=trials, epochs=40)
+    file = cli.study_file("slow", trials=trials, epochs=400)
     text = file.read_text().replace("[training]\n", "[training]\nearly_stopping = false\n")
     file.write_text(text + '\n[pruner]\ntype = "none"\n')
     return file
@@ -125,7 +125,7 @@ def test_everything_killed_at_once_is_mended(cli: Cli) -> None:
 
 
 def test_a_second_run_joins_the_first(cli: Cli) -> None:
-    file = cli.study_file(trials=8, epochs=5)
+    file = cli.study_file(trials=8, epochs=60)
     both = [cli.start("run", file, "--workers", "1") for _ in range(2)]
     ends = [process.communicate(timeout=110) for process in both]
     assert [process.returncode for process in both] == [0, 0], ends
