@@ -205,9 +205,10 @@ def resolve_path(dataset: DatasetSection, folder: Path, where: str) -> DatasetSe
     given = f"{where}: dataset.path = {show(dataset.path)}"
     cure = "correct it, or give it with --set dataset.path=..."
     try:
-        str(folder / dataset.path).encode()
         path = (folder / Path(dataset.path).expanduser()).absolute()
         mode = path.stat().st_mode
+        absolute = str(path.resolve())
+        absolute.encode()
     except PermissionError:
         raise UnreachableError(f"{given} may not be read; check its permissions") from None
     except FileNotFoundError as error:
@@ -221,4 +222,4 @@ def resolve_path(dataset: DatasetSection, folder: Path, where: str) -> DatasetSe
         raise InputError(f"{given} is not there ({reason}); {cure}") from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a pipe or device has no end
         raise InputError(f"{given} is neither a file nor a folder; {cure}")
-    return dataset.model_copy(update={"path": str(path.resolve())})
+    return dataset.model_copy(update={"path": absolute})

@@ -133,13 +133,17 @@ def test_a_recipes_path_is_found_as_that_of_a_study_file(
         assert typed.dataset.path == str(tmp_path / "here" / "d")
 
 
-def test_a_path_that_cannot_be_written_down_is_wrong_input(tmp_path: Path) -> None:
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_path_that_cannot_be_written_down_is_wrong_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
     folder = tmp_path / "d\udcff"
     folder.mkdir()
     (folder / "d").touch()
     (folder / "study.toml").write_text(HEAD.replace('"digits"', '"npz"\npath = "d"') + "[space]\n")
+    monkeypatch.chdir(folder)
     with pytest.raises(InputError, match=r"dataset\.path = .* is not UTF-8"):
-        load(folder / "study.toml")
+        load(Path() / "study.toml" if relative else folder / "study.toml")
 
 
 def test_a_folder_that_may_not_be_looked_into_is_unreachable(
