@@ -256,6 +256,21 @@ def test_a_damaged_import_is_made_anew(
     assert kept(home) == [after.folder.name]
 
 
+def test_an_import_that_cannot_be_removed_is_named(
+    npz: Write, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = open_dataset(npz(), home).folder
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("hpsearch.data.cache.shutil.rmtree", refuse)
+    with pytest.raises(UnreachableError, match="cannot be removed: Permission denied") as caught:
+        clear(home)
+    assert str(folder) in str(caught.value)
+    assert "space" not in str(caught.value)
+
+
 def test_a_killed_import_is_cleared_away(npz: Write, home: Home) -> None:
     (home.datasets / ".partial").mkdir(parents=True)
     (home.datasets / ".partial" / "x_train.npy").write_bytes(b"half")
