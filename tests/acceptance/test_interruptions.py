@@ -1,6 +1,5 @@
 """Signals, kills and company: the budget stays exact and nothing is left running."""
 
-import json
 import os
 import pty
 import signal
@@ -14,20 +13,26 @@ import pytest
 from commandline import Cli, wait_until
 from made import make_study
 
+from hpsearch.errors import HpsearchError
 from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import BUDGET_KEY
 from hpsearch.search.study import load_study
+from hpsearch.search.trials import is_running, row
 
 
 def running(cli: Cli, epoch: int = 1) -> Any:
-    """The trials of the study that run and have reported ``epoch``; None before the first."""
-    if not cli.database.exists():
+    """The trials of the study that run and have reported ``epoch``; None before the first.
+
+    Read from the database: a command takes so long to start that trials may be over by then.
+    """
+    try:
+        storage = open_storage(f"sqlite:///{cli.database}", create=False)
+        study = load_study(storage, "slow")
+    except HpsearchError:  # not there yet
         return None
-    shown = cli("trials", "slow", "--json", code=None)
-    if shown.returncode:
-        return None
-    trials = json.loads(shown.stdout)
-    return [t for t in trials if t["state"] == "running" and (t["epochs"] or 0) >= epoch]
+    rows = [row(study, trial) for trial in study.trials() if is_running(trial)]
+    storage.close()
+    return [found for found in rows if (found["epochs"] or 0) >= epoch]
 
 
 def slow_study(cli: Cli, trials: int) -> Path:
