@@ -8,7 +8,6 @@ the worker (without pages of files, which all processes share) is read twice a s
 results/memory.csv and memory.md beside this file; FIGURE.html shows it over the trials.
 """
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -81,10 +80,6 @@ def main() -> None:
         log = Home(home).worker_log("bench", 0)
         found = watch([*base, "run", str(file), "--workers", "1", *place], log)
         anew = log.read_text().count("starts anew")
-        listed = subprocess.run(  # noqa: S603 - see above
-            [*base, "ls", "--json", "--home", str(home)], check=True, stdout=subprocess.PIPE
-        )
-        print(json.loads(listed.stdout))
     rows: list[Row] = [
         (f"after {count} trials", max(m for ended, m in found if ended <= count), "MiB at most")
         for count in AFTER
