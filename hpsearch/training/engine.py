@@ -266,7 +266,7 @@ def _penalties(network: keras.Model) -> list[tf.Tensor]:
 def _cross_entropies(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Cross-entropy of each example, in nats, shape (batch,).
 
-    With determinism asked for, TensorFlow's own writes a gradient by scattering, which is slow.
+    With determinism asked for, TensorFlow's own gathers and scatters, which takes long to trace.
     """
     labels = tf.one_hot(y, logits.shape[-1])
     return -tf.reduce_sum(labels * tf.nn.log_softmax(logits), axis=-1)
