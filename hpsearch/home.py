@@ -9,6 +9,9 @@ from hpsearch.errors import InputError
 WEIGHTS = "best.weights.h5"
 """In the folder of a trial or a trained recipe: the weights of the epoch that counts."""
 
+CHECKPOINTS = ("checkpoint.npz", "checkpoint.previous.npz")
+"""In the folder of a trial that is not over: where its training stands, the newest first."""
+
 
 @dataclass(frozen=True)
 class Home:

@@ -7,6 +7,7 @@ open. So a callback notes why training must end and asks for it; who called ``fi
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,25 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no t
         self.epoch: int | None = None
         self.failure: TrialFailedError | None = None
         self._watch = watch
-        self._timeout = timeout
-        self._deadline = math.inf if timeout is None else time.monotonic() + timeout
+        self._timeout = math.inf if timeout is None else timeout
+        self._began = time.monotonic()
+        self._trained = False
+
+    @property
+    def seconds(self) -> float:
+        """The time of this training so far, what came before an interruption included."""
+        return time.monotonic() - self._began
+
+    def already(self, seconds: float) -> None:
+        """Reckon with seconds that the training took before it was interrupted."""
+        self._began -= seconds
 
     def trained(self) -> None:
-        """Epochs are over: the timeout no longer takes away what was reached."""
-        self._deadline = math.inf
+        """Epochs are over: neither the timeout nor a signal takes away what was reached.
+
+        What is left takes less than a validation.
+        """
+        self._trained = True
 
     def check(self) -> None:
         """Raise the failure, if there is one."""
@@ -81,9 +95,11 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no t
             self._fail(Failure.DIVERGED, f"{name} is {value} in epoch {self.epoch}")
 
     def _poll(self) -> None:
+        if self._trained:
+            return
         if self._watch.interrupted():
             self._fail(Failure.INTERRUPTED, "training was interrupted")
-        if time.monotonic() > self._deadline:
+        if self.seconds > self._timeout:
             message = f"not done after {self._timeout:g} seconds (training.trial_timeout)"
             self._fail(Failure.TIMEOUT, message)
 
@@ -126,7 +142,10 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         self._watch = watch
         self._guard = guard
         self._best_weights: Weights | None = None
-        self._began = 0.0
+        self._began: float | None = None
+        """When the epoch began that is running."""
+        self._already = 0.0
+        """Seconds that the next epoch has had before the trial was interrupted."""
 
     @property
     def kept(self) -> Epoch:
@@ -140,15 +159,36 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         if self._best_weights is not None:
             self._network.set_weights(self._best_weights)
 
+    def get_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.generic]]]:
+        """All that the recorder holds: values as JSON has them, and arrays by name."""
+        values = {
+            "epochs": [asdict(epoch) for epoch in self.epochs],
+            "best": None if self.best is None else self.best.epoch,
+            "epoch_seconds": 0.0 if self._began is None else time.perf_counter() - self._began,
+        }
+        return values, {f"best.{i}": array for i, array in enumerate(self._best_weights or ())}
+
+    def set_state(
+        self, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[np.generic]]
+    ) -> None:
+        """Take on what :meth:`get_state` gave, and begin the curves' file with it."""
+        self.epochs = [Epoch(**row) for row in values["epochs"]]
+        self.best = None if values["best"] is None else self.epochs[values["best"] - 1]
+        self._already = values["epoch_seconds"]
+        number = sum(name.startswith("best.") for name in arrays)
+        self._best_weights = [arrays[f"best.{i}"] for i in range(number)] or None
+        curves.start(self._run, self.epochs)
+
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Start the clock."""
-        self._began = time.perf_counter()
+        self._began, self._already = time.perf_counter() - self._already, 0.0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Record an epoch, unless it was cut short."""
         if self._guard.failure is not None:
             return
         row = self._row(epoch, logs or {})
+        self._began = None
         self.epochs.append(row)
         curves.append(self._run, row)
         metric = self._objective.metric
@@ -167,7 +207,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         return Epoch(
             epoch=epoch + 1,
             learning_rate=float(rate),
-            seconds=time.perf_counter() - self._began,
+            seconds=time.perf_counter() - (self._began or 0.0),
             **{name: float(logs[name]) for name in names},
         )
 

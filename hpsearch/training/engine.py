@@ -4,8 +4,8 @@ It is the seam between what a trial is (callbacks, curves, outcomes) and how its
 computed, kept narrow so that the inside can change: rows of examples go in, Keras' logs of each
 epoch come out through callbacks. Nothing outside hands it a batch, and nothing outside depends
 on how many steps one call makes. What a trial does next follows from the weights, the
-optimizer's variables and the number of the epoch, so that a trial whose variables were restored
-goes on with ``fit(first_epoch=...)`` as if it had never stopped.
+optimizer's variables and its position, so that a trial whose variables were restored goes on with
+``fit(start=...)`` as if it had never stopped.
 
 Inside: two compiled functions, one that makes the optimizer steps of many batches and one that
 scores a large batch, and Keras' callbacks around their calls in the order of ``Model.fit``. A
@@ -14,7 +14,7 @@ a quarter to a third of a short trial.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -43,6 +43,24 @@ class Scores:
     f1_macro: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """How far training has come; between two calls of the engine."""
+
+    epoch: int = 0
+    """The epoch that comes or has begun, from 0."""
+    examples: int = 0
+    """Examples of this epoch that are trained, in its order: whole batches, or all."""
+    loss: float = 0.0
+    """Summed loss over these examples."""
+    right: float = 0.0
+    """How many of these examples were answered right."""
+
+
+BEGINNING = Position()
+"""Where a training begins that nothing came before."""
+
+
 class Engine:
     """Trains and evaluates one network on resident examples.
 
@@ -51,6 +69,7 @@ class Engine:
         optimizer: its variables exist from the start.
         train_rows: the rows of the training part, for :meth:`evaluate`.
         steps_per_epoch: optimizer steps; the last one takes the examples that are left over.
+        position: how far :meth:`fit` has come, from one call of a callback to the next.
     """
 
     def __init__(
@@ -66,6 +85,7 @@ class Engine:
         self.network = network
         self.optimizer = optimizer
         self.train_rows = resident.train
+        self.position = BEGINNING
         self.steps_per_epoch = math.ceil(len(resident.train) / batch_size)
         self._resident = resident
         self._batch_size = batch_size
@@ -94,12 +114,33 @@ class Engine:
         variables = [*self.network.variables, *self.optimizer.variables]
         return sum(int(tf.size(v.value)) * v.value.dtype.size for v in variables)
 
+    def get_variables(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Copies of the weights and of the optimizer's variables, by name."""
+        return {name: np.array(variable) for name, variable in self._variables().items()}
+
+    def set_variables(self, values: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Take on what :meth:`get_variables` gave; other entries are not looked at.
+
+        Raises:
+            ValueError: of another network or optimizer: one is missing or has another shape.
+        """
+        for name, variable in self._variables().items():
+            if name not in values or values[name].shape != tuple(variable.shape):
+                raise ValueError(f"{name} is missing or has another shape")
+        for name, variable in self._variables().items():
+            variable.assign(values[name])
+
+    def _variables(self) -> dict[str, keras.Variable]:
+        """All that training changes, but the state of dropout, which follows from the position."""
+        groups = {"network": self.network.weights, "optimizer": self.optimizer.variables}
+        return {f"{group}.{i}": v for group, found in groups.items() for i, v in enumerate(found)}
+
     def fit(
         self,
         *,
         epochs: int,
         callbacks: Sequence[keras.callbacks.Callback],
-        first_epoch: int = 0,
+        start: Position = BEGINNING,
     ) -> None:
         """Train, validating after every epoch.
 
@@ -111,7 +152,7 @@ class Engine:
                 val_loss, val_accuracy and val_f1_macro at the end of an epoch, and the running
                 loss and accuracy of the epoch at the end of a "batch", which is a call of many
                 steps here. A callback ends training through ``self.model.stop_training``.
-            first_epoch: the first epoch to train, from 0.
+            start: where training begins; the variables are those of this position.
         """
         model = self._model
         called = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=epochs)
@@ -119,11 +160,13 @@ class Engine:
         logs: dict[str, float] = {}
         with quiet.keras_copies():
             called.on_train_begin()
-            for epoch in range(first_epoch, epochs):
+            self.position = start
+            for epoch in range(start.epoch, epochs):
                 called.on_epoch_begin(epoch)
-                logs = self._train(epoch, called)
+                logs = self._train(called)
                 found = self._evaluate(self._resident.validation, called)
                 logs |= {f"val_{name}": value for name, value in found.items()}
+                self.position = Position(epoch=epoch + 1)
                 called.on_epoch_end(epoch, logs)
                 if model.stop_training:
                     break
@@ -140,22 +183,28 @@ class Engine:
         called = keras.callbacks.CallbackList(list(callbacks), model=self._model)
         return Scores(**self._evaluate(rows, called))
 
-    def _train(self, epoch: int, called: keras.callbacks.CallbackList) -> dict[str, float]:
-        """Train one epoch, many steps in a call; the means over its examples."""
-        order = self.train_rows[seeds.order(self._seed, epoch, len(self.train_rows))]
+    def _train(self, called: keras.callbacks.CallbackList) -> dict[str, float]:
+        """Train what is left of the epoch, many steps in a call; the means over its examples."""
+        at = self.position
+        order = self.train_rows[seeds.order(self._seed, at.epoch, len(self.train_rows))]
+        steps = at.epoch * self.steps_per_epoch + math.ceil(at.examples / self._batch_size)
         for layer in self.network.layers:
             if isinstance(layer, keras.layers.Dropout):
                 # A pair (seed, count); the layer counts one up at every step.
-                layer.seed_generator.state.assign([layer.seed, epoch * self.steps_per_epoch])
-        total = right = 0.0
-        logs: dict[str, float] = {}
-        for call, start in enumerate(range(0, len(order), self._rows_per_call)):
+                layer.seed_generator.state.assign([layer.seed, steps])
+        logs = _means(at)
+        for start in range(at.examples, len(order), self._rows_per_call):
+            call = start // self._rows_per_call
             called.on_train_batch_begin(call)
             rows = order[start : start + self._rows_per_call]
-            sums = self._learn(tf.constant(rows))
-            total, right = total + float(sums[0]), right + float(sums[1])
-            seen = start + len(rows)
-            logs = {"loss": total / seen, "accuracy": right / seen}
+            loss, right = self._learn(tf.constant(rows))
+            self.position = at = Position(
+                epoch=at.epoch,
+                examples=start + len(rows),
+                loss=at.loss + float(loss),
+                right=at.right + float(right),
+            )
+            logs = _means(at)
             called.on_train_batch_end(call, logs)
             if self._model.stop_training:
                 break
@@ -226,6 +275,13 @@ class Engine:
         x, y = self._resident.batch(rows)
         logits = self.network(x, training=False)
         return _sum(_cross_entropies(y, logits)), confusion(y, logits, logits.shape[-1])
+
+
+def _means(at: Position) -> dict[str, float]:
+    """An epoch's logs so far."""
+    if not at.examples:
+        return {}
+    return {"loss": at.loss / at.examples, "accuracy": at.right / at.examples}
 
 
 def steps_per_call(parameters: int, batch: int) -> int:

@@ -1,6 +1,7 @@
 """What training is told and what it gives back; plain values, no TensorFlow."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -48,7 +49,8 @@ class Outcome:
     gap: float | None
     """``train_accuracy`` minus the validation accuracy of the same weights."""
     seconds: float
-    """Wall time of training, building and evaluating included."""
+    """Wall time of training, building and evaluating included; of all its parts where it was
+    interrupted."""
     examples_per_second: float
     """Training examples in one second of the epochs' wall time."""
     curves: tuple[Epoch, ...]
@@ -63,6 +65,14 @@ class Watch:
     interrupted: Callable[[], bool] = lambda: False
     """Asked several times a second; True ends training at once with
     ``TrialFailedError(Failure.INTERRUPTED)``."""
+    checkpoint_every: float = math.inf
+    """Seconds of training between two checkpoints in the run's folder; there is one more when
+    training is interrupted. Infinite: none at all."""
+    earlier: Sequence[Path] = ()
+    """Run folders of the same training where it was cut off before, the latest first: it goes on
+    from the first whole checkpoint in the run's own folder or in these."""
+    on_resume: Callable[[Sequence[Epoch]], None] = lambda _: None
+    """Called before training goes on from a checkpoint, with the epochs that are trained."""
 
 
 class Trainer(Protocol):

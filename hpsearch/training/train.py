@@ -1,7 +1,8 @@
 """Train one recipe: build, fit, keep the weights that count, say what came of it."""
 
 import contextlib
-import time
+import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from hpsearch.home import WEIGHTS
 from hpsearch.recipe import Recipe
 from hpsearch.training import (
     board,
+    checkpoint,
     curves,
     devices,
     memory,
@@ -25,10 +27,14 @@ from hpsearch.training import (
     weights,
 )
 from hpsearch.training.callbacks import Guard, Recorder, of_keras
-from hpsearch.training.engine import Engine, evaluation_batch
+from hpsearch.training.checkpoint import Checkpoint
+from hpsearch.training.engine import BEGINNING, Engine, Position, evaluation_batch
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.resident import Resident
+from hpsearch.training.resume import Checkpointer, Training
 from hpsearch.training.schedules import SCHEDULES
+
+_log = logging.getLogger(__name__)
 
 
 def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
@@ -39,9 +45,10 @@ def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
     Args:
         recipe: what to train.
         parts: its data.
-        run: folder for ``curves.csv``, ``best.weights.h5`` and TensorBoard's logs; made when
-            there is none. Weights are written, whole or not at all, when training came to its
-            own end, not when the watch ended it.
+        run: folder for ``curves.csv``, ``best.weights.h5``, checkpoints and TensorBoard's logs;
+            made when there is none. Weights are written, whole or not at all, when training came
+            to its own end, not when the watch ended it. Checkpoints stay: who asked for them
+            removes them when the outcome is safe.
         watch: how the training is followed and ended.
 
     Raises:
@@ -122,36 +129,53 @@ def _attempt(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome |
 
 def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) -> Outcome:
     """Build, fit, evaluate and save; failures are raised."""
-    began = time.perf_counter()
     curves.start(run)
     engine = build_engine(recipe, parts)
     recorder = Recorder(engine.network, recipe.objective, run, watch, guard)
-    with _callbacks(recipe, run) as callbacks:
-        engine.fit(epochs=recipe.training.epochs, callbacks=[guard, recorder, *callbacks])
+    counting = of_keras(recipe.training, recipe.config.lr_schedule)
+    key = checkpoint.key_of(recipe, parts)
+    training = Training(engine=engine, guard=guard, recorder=recorder, counting=counting)
+    checkpointer = Checkpointer(training, run, key, watch.checkpoint_every)
+    start, last = BEGINNING, []
+    if math.isfinite(watch.checkpoint_every):
+        last = [checkpointer]
+        start = _resume(checkpointer, checkpoint.load([run, *watch.earlier], key))
+    if recorder.epochs:
+        watch.on_resume(tuple(recorder.epochs))
+    with _board(recipe, run) as writers:
+        called = [guard, recorder, *counting, *writers, *last]
+        engine.fit(epochs=recipe.training.epochs, callbacks=called, start=start)
     guard.check()
     guard.trained()
     accuracy: float | None = None
     if not recorder.asked_to_stop:
         recorder.restore()
         rows = gap_rows(recipe, parts)
-        accuracy = engine.evaluate(engine.train_rows[rows], [guard]).accuracy
-        guard.check()
+        accuracy = engine.evaluate(engine.train_rows[rows]).accuracy
         weights.save(engine.network, run / WEIGHTS)
-    return _outcome(recipe, engine, recorder, train_accuracy=accuracy, began=began)
+    return _outcome(recipe, engine, recorder, train_accuracy=accuracy, seconds=guard.seconds)
+
+
+def _resume(checkpointer: Checkpointer, found: Checkpoint | None) -> Position:
+    """Where training begins: at the checkpoint's place, or at the beginning."""
+    if found is None:
+        return BEGINNING
+    start = checkpointer.resume(found)
+    _log.info("goes on in epoch %d, after %d examples", start.epoch + 1, start.examples)
+    return start
 
 
 @contextlib.contextmanager
-def _callbacks(recipe: Recipe, run: Path) -> Iterator[list[keras.callbacks.Callback]]:
-    """Keras' callbacks for a recipe; TensorBoard's files are closed however training ends."""
-    found = of_keras(recipe.training, recipe.config.lr_schedule)
+def _board(recipe: Recipe, run: Path) -> Iterator[list[keras.callbacks.Callback]]:
+    """TensorBoard's callback where it is asked for; its files are closed however training ends."""
     section = recipe.training.tensorboard
     if not section:
-        yield found
+        yield []
         return
     board.write_hyperparameters(recipe.config, run)
     writer = board.callback(section, run)
     try:
-        yield [*found, writer]
+        yield [writer]
     except BaseException:
         # Keras calls this only where fit comes to its end.
         writer.on_train_end()
@@ -164,7 +188,7 @@ def _outcome(
     recorder: Recorder,
     *,
     train_accuracy: float | None,
-    began: float,
+    seconds: float,
 ) -> Outcome:
     """The outcome of a training that came to its end or was asked to stop."""
     kept, best = recorder.kept, recorder.best or recorder.kept
@@ -182,7 +206,7 @@ def _outcome(
         stopped=stopped,
         train_accuracy=train_accuracy,
         gap=None if train_accuracy is None else train_accuracy - kept.val_accuracy,
-        seconds=time.perf_counter() - began,
+        seconds=seconds,
         examples_per_second=(
             len(engine.train_rows) * trained / sum(epoch.seconds for epoch in recorder.epochs)
         ),

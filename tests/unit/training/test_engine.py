@@ -12,7 +12,7 @@ from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Part, Parts
 from hpsearch.training import engine as engine_module
 from hpsearch.training import fused, model, seeds
-from hpsearch.training.engine import Engine, steps_per_call
+from hpsearch.training.engine import Engine, Position, steps_per_call
 from hpsearch.training.resident import Resident
 from hpsearch.training.schedules import cosine
 
@@ -63,7 +63,7 @@ class Logs(keras.callbacks.Callback):
 
 def fit(engine: Engine, epochs: int, first_epoch: int = 0) -> list[dict[str, float]]:
     logs = Logs()
-    engine.fit(epochs=epochs, first_epoch=first_epoch, callbacks=[logs])
+    engine.fit(epochs=epochs, start=Position(epoch=first_epoch), callbacks=[logs])
     return logs.epochs
 
 

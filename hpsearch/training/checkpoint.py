@@ -1,0 +1,129 @@
+"""Checkpoints: all that a cut-off trial needs to go on, in a file that proves to be whole.
+
+A file replaces the one before it at once, and that one stays as the last but one: where the newest
+is torn, by a power cut or a bad disk, training falls back to it. Every array carries a checksum.
+The files are not forced to the disk: the last but one is older than what a system keeps unwritten.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import logging
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hpsearch.data.parts import Parts
+from hpsearch.errors import UnreachableError
+from hpsearch.home import CHECKPOINTS
+from hpsearch.recipe import Recipe
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+_FORMAT = "hpsearch-checkpoint/1"
+"""Changes with what is in a file, so that no other version goes on from it."""
+
+_STATE = "state"
+"""The member of a file that holds everything but the arrays, as JSON."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """Where a training stands."""
+
+    key: str
+    """What is trained, from :func:`key_of`: only the same training goes on from it."""
+    values: Mapping[str, Any]
+    """Numbers and texts, as JSON has them; NaN and infinities included."""
+    arrays: Arrays
+    """By name; no name is "state"."""
+
+
+def key_of(recipe: Recipe, parts: Parts) -> str:
+    """A digest of all that a training's course depends on: recipe, data, and what trains."""
+    said = recipe.model_dump(mode="json", exclude={"provenance": True, "dataset": {"path"}})
+    versions = [importlib.metadata.version(name) for name in ("keras", "tensorflow")]
+    text = json.dumps([_FORMAT, versions, parts.fingerprint, said], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def save(run: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; the one before it is kept, older ones are not.
+
+    Args:
+        run: the trial's folder, which exists.
+        checkpoint: what to write.
+
+    Raises:
+        UnreachableError: no permission, a full disk and the like; the checkpoints that were there
+            are there still.
+    """
+    newest, previous = (run / name for name in CHECKPOINTS)
+    partial = run / f".partial.{newest.name}"
+    state = json.dumps({"key": checkpoint.key, "values": checkpoint.values})
+    try:
+        np.savez(partial, allow_pickle=False, **{_STATE: np.array(state)}, **checkpoint.arrays)
+        with contextlib.suppress(FileNotFoundError):
+            newest.replace(previous)
+        partial.replace(newest)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise UnreachableError(f"{newest}: cannot be written: {error.strerror or error}") from None
+
+
+def load(folders: Sequence[Path], key: str) -> Checkpoint | None:
+    """The first checkpoint that is whole and of the same training.
+
+    Args:
+        folders: where to look, in this order; in each the newest first.
+        key: the training's, from :func:`key_of`.
+
+    Returns:
+        None where there is none; what is torn or of another training is logged.
+    """
+    for file in (folder / name for folder in folders for name in CHECKPOINTS):
+        try:
+            found = _read(file)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            _log.warning("%s is torn (%s); looking for the one before", file, error)
+            continue
+        if found.key == key:
+            return found
+        _log.warning("%s is of another training; it is not used", file)
+    return None
+
+
+def remove(run: Path) -> None:
+    """Remove the checkpoints of a trial, if there are any.
+
+    Raises:
+        UnreachableError: they cannot be removed.
+    """
+    try:
+        for name in CHECKPOINTS:
+            (run / name).unlink(missing_ok=True)
+            (run / f".partial.{name}").unlink(missing_ok=True)
+    except OSError as error:
+        raise UnreachableError(
+            f"{run}: its checkpoints cannot be removed: {error.strerror}"
+        ) from None
+
+
+def _read(file: Path) -> Checkpoint:
+    """A checkpoint, every checksum compared."""
+    # NumPy itself leaves a torn file open.
+    with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    state = json.loads(str(arrays.pop(_STATE)))
+    return Checkpoint(key=str(state["key"]), values=dict(state["values"]), arrays=arrays)

@@ -1,0 +1,140 @@
+"""Resuming: writes where a trial stands while it trains, and takes a new process to that place."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from hpsearch.errors import Failure, UnreachableError
+from hpsearch.training import checkpoint
+from hpsearch.training.callbacks import Guard, Logs, Recorder
+from hpsearch.training.checkpoint import Checkpoint
+from hpsearch.training.engine import Engine, Position
+
+COST = 20
+"""After a checkpoint training goes on for at least so many times as long as writing it took, so
+that checkpoints of large networks on slow disks take no more than 5 % of the time."""
+
+_COUNTERS = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
+"""What Keras' EarlyStopping and ReduceLROnPlateau keep from epoch to epoch."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The parts of a running training that hold its state."""
+
+    engine: Engine
+    guard: Guard
+    recorder: Recorder
+    counting: Sequence[keras.callbacks.Callback]
+    """Keras' callbacks that count epochs, always in the same order."""
+
+
+class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+    """Writes a checkpoint every so often, and when training is interrupted.
+
+    Called after all other callbacks: what these have counted belongs to the same moment as the
+    weights. A disk that cannot take a checkpoint does not end the trial; it is logged.
+    """
+
+    def __init__(self, training: Training, run: Path, key: str, every: float) -> None:
+        """Begin to count the time.
+
+        Args:
+            training: whose state is written.
+            run: the trial's folder.
+            key: the training's, from ``hpsearch.training.checkpoint.key_of``.
+            every: seconds of training between two checkpoints.
+        """
+        super().__init__()
+        self._training = training
+        self._run = run
+        self._key = key
+        self._every = every
+        self._due = time.monotonic() + every
+        self._found: Checkpoint | None = None
+        self._ended = False
+        """Whether the interruption has its checkpoint: callbacks are called some more times."""
+
+    def resume(self, found: Checkpoint) -> Position:
+        """Take the state of a checkpoint on.
+
+        Returns:
+            where to go on: what ``Engine.fit`` begins with.
+
+        Raises:
+            ValueError: it is of another network or optimizer.
+        """
+        training, values = self._training, found.values
+        training.engine.set_variables(found.arrays)
+        training.recorder.set_state(values["recorder"], found.arrays)
+        training.guard.already(values["seconds"])
+        self._found = found
+        return Position(**values["position"])
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Give Keras' callbacks their counts back, which they have just set to nothing."""
+        if self._found is None:
+            return
+        for callback, counts in zip(
+            self._training.counting, self._found.values["counts"], strict=True
+        ):
+            for name, value in counts.items():
+                setattr(callback, name, value)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Write within an epoch, between two calls of the engine."""
+        self._write_if_due()
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Write before the validation, which is done anew."""
+        self._write_if_due()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Write between two epochs; a training that has come to its end needs none."""
+        if not self.model.stop_training:
+            self._write_if_due()
+
+    def _write_if_due(self) -> None:
+        failure = self._training.guard.failure
+        interrupted = failure is not None and failure.failure is Failure.INTERRUPTED
+        if interrupted and not self._ended:
+            self._ended = True
+            self._write()
+        elif failure is None and time.monotonic() >= self._due:
+            self._write()
+
+    def _write(self) -> None:
+        """Write a checkpoint and settle when the next one is due."""
+        began = time.monotonic()
+        training = self._training
+        recorded, best = training.recorder.get_state()
+        values: dict[str, Any] = {
+            "position": asdict(training.engine.position),
+            "seconds": training.guard.seconds,
+            "recorder": recorded,
+            "counts": [_counts(callback) for callback in training.counting],
+        }
+        arrays = training.engine.get_variables() | best
+        try:
+            checkpoint.save(self._run, Checkpoint(key=self._key, values=values, arrays=arrays))
+        except UnreachableError as error:
+            _log.warning("no checkpoint: %s", error)
+        now = time.monotonic()
+        self._due = now + max(self._every, COST * (now - began))
+
+
+def _counts(callback: keras.callbacks.Callback) -> dict[str, Any]:
+    found = {name: getattr(callback, name) for name in _COUNTERS if hasattr(callback, name)}
+    return {name: value if value is None else _plain(value) for name, value in found.items()}
+
+
+def _plain(value: Any) -> float | int:
+    """A NumPy or TensorFlow number as Python's."""
+    return value if isinstance(value, int) else float(value)
