@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpsearch.environment import HOME_VARIABLE, STORAGE_VARIABLE
 from hpsearch.errors import InputError
 
 WEIGHTS = "best.weights.h5"
@@ -26,7 +27,7 @@ class Home:
         Raises:
             InputError: the home of a user who is not known.
         """
-        chosen = option or Path(os.environ.get("HPSEARCH_HOME") or "hpsearch-data")
+        chosen = option or Path(os.environ.get(HOME_VARIABLE) or "hpsearch-data")
         try:
             return cls(chosen.expanduser().absolute())
         except RuntimeError:  # ~somebody
@@ -44,7 +45,7 @@ class Home:
 
     def storage_url(self, option: str | None = None) -> str:
         """``--storage``, else ``HPSEARCH_STORAGE``, else the SQLite file of this home."""
-        return option or os.environ.get("HPSEARCH_STORAGE") or f"sqlite:///{self.database}"
+        return option or os.environ.get(STORAGE_VARIABLE) or f"sqlite:///{self.database}"
 
     def trained(self, name: str, seed: int) -> Path:
         """Folder of a recipe that ``hpsearch train`` trained with a seed."""
@@ -58,9 +59,14 @@ class Home:
         """Log of the worker in slot ``slot`` (from 0) of this machine."""
         return self.study_logs(study) / f"worker-{slot}.log"
 
+    @property
+    def runs(self) -> Path:
+        """What trials leave behind, one folder for each study."""
+        return self.root / "runs"
+
     def study_runs(self, study: str) -> Path:
         """Folder of a study's trials."""
-        return self.root / "runs" / study
+        return self.runs / study
 
     def trial_run(self, study: str, number: int) -> Path:
         """Folder of one trial: curves, best weights, TensorBoard logs."""

@@ -10,6 +10,7 @@ from hpsearch.config import (
     Adam,
     Optimizer,
     TrialConfig,
+    count_parameters,
     per_layer,
 )
 from hpsearch.fields import Section, show
@@ -250,6 +251,26 @@ class Corner:
         if all(isinstance(choice, (int, float)) for choice in choices):
             choices = sorted(choices)
         return choices[round((len(choices) - 1) * self.where)]
+
+
+def config_at(
+    space: Space, where: float, *, inputs: int, classes: int, max_parameters: int | None
+) -> TrialConfig:
+    """The configuration at a place of the space, or at the next lower one that is small enough.
+
+    Args:
+        space: the space.
+        where: 0.0 (low end) to 1.0 (high end); see :class:`Corner`.
+        inputs: features of an example.
+        classes: outputs of the network.
+        max_parameters: ``budget.max_parameters``. Where even the low end has more, it is that.
+    """
+    config = suggest_config(space, Corner(where))
+    if max_parameters is not None:
+        while count_parameters(config, inputs, classes) > max_parameters and where > 0:
+            where = max(0.0, where - 0.02)
+            config = suggest_config(space, Corner(where))
+    return config
 
 
 def config_of(space: Space, params: Mapping[str, Any]) -> TrialConfig | None:

@@ -71,25 +71,17 @@ def _corners(study: "StudyFile", parts: "Parts", file: str) -> "dict[str, TrialC
     """
     from hpsearch.config import count_parameters
     from hpsearch.errors import InputError
-    from hpsearch.space import Corner, fixed_config, suggest_config
+    from hpsearch.space import config_at, fixed_config
 
     limit = study.budget.max_parameters
-
-    def size(config: "TrialConfig") -> int:
-        return count_parameters(config, parts.inputs, parts.classes)
-
-    def at(where: float) -> "TrialConfig":
-        """The configuration at a place, or at the next lower one that the limit allows."""
-        config = suggest_config(study.space, Corner(where))
-        while limit is not None and size(config) > limit and where > 0:
-            where = max(0.0, where - 0.02)
-            config = suggest_config(study.space, Corner(where))
-        return config
-
+    sizes = {"inputs": parts.inputs, "classes": parts.classes}
     fixed = fixed_config(study.space)
-    places = {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
-    found = {"only": fixed} if fixed else {name: at(w) for name, w in places.items()}
-    least = min(size(config) for config in found.values())
+    places = {"only": 0.0} if fixed else {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
+    found = {
+        name: config_at(study.space, where, max_parameters=limit, **sizes)
+        for name, where in places.items()
+    }
+    least = min(count_parameters(config, **sizes) for config in found.values())
     if limit is not None and least > limit:
         raise InputError(
             f"{file}: budget.max_parameters = {limit}, but the smallest model has {least};"

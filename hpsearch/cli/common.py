@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from hpsearch.recipe import DatasetSection
     from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
+    from hpsearch.study_file import StudyFile
+    from hpsearch.workers.gpus import Gpu
+    from hpsearch.workers.packing import Load
+    from hpsearch.workers.slots import Plan
 
 HomeOption = Annotated[
     Path | None,
@@ -87,6 +91,31 @@ def opened_data(
         for warning in advise(dataset, section, parts):
             say(f"warning: {warning}.")
     return dataset, parts
+
+
+def planned_workers(file: "StudyFile", gpus: "Sequence[Gpu]", load: "Load", trials: int) -> "Plan":
+    """The workers of a study on this machine: what ``run`` starts and ``doctor`` shows.
+
+    Args:
+        file: the study.
+        gpus: the GPUs to use.
+        load: what one worker takes; see ``hpsearch.workers.packing.study_load``.
+        trials: how many are left, from 1.
+
+    Raises:
+        InputError: more workers than the GPUs' memory allows.
+    """
+    from hpsearch.workers.cores import available_cores
+    from hpsearch.workers.slots import make_slots
+
+    return make_slots(
+        gpus,
+        cores=available_cores().count,
+        count=file.workers.count,
+        per_gpu=file.workers.per_gpu,
+        most=trials,
+        load=load,
+    )
 
 
 def print_json(value: Any) -> None:

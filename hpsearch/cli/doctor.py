@@ -1,56 +1,162 @@
-"""``hpsearch doctor``: devices, versions, storage and data of this machine."""
+"""``hpsearch doctor``: devices, versions, storage, data and the workers that run would start."""
 
+import os
 import shutil
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from hpsearch.cli.common import (
     HomeOption,
     JsonOption,
+    SetOption,
     StorageOption,
+    opened_data,
+    planned_workers,
     print_json,
     size,
     stdout,
 )
-from hpsearch.home import Home
+from hpsearch.home import WEIGHTS, Home
+
+if TYPE_CHECKING:
+    from hpsearch.workers.cores import Cores
+    from hpsearch.workers.gpus import Listing
+    from hpsearch.workers.slots import Plan
 
 
 def doctor(
-    home: HomeOption = None, storage: StorageOption = None, as_json: JsonOption = False
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="Study file, to see the workers of its search."),
+    ] = None,
+    overrides: SetOption = None,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what hpsearch finds on this machine and how it would use it."""
     from hpsearch.data.cache import list_datasets
     from hpsearch.search.study import versions
-    from hpsearch.workers.gpus import available_cores, list_gpus, make_slots
+    from hpsearch.workers.cores import available_cores
+    from hpsearch.workers.gpus import list_gpus
 
     place = Home.find(home)
-    gpus, datasets = list_gpus(), list_datasets(place)
-    slots = make_slots(gpus, count="auto", per_gpu="auto", most=10**6)
+    listing, cores = list_gpus(), available_cores()
+    plan = _plan(file, overrides or (), place, listing, cores)
+    datasets = list_datasets(place)
     facts: dict[str, Any] = {
         "versions": versions(),
-        "cores": available_cores(),
-        "gpus": [{"index": g.index, "name": g.name, "memory": g.memory} for g in gpus],
-        "workers": len(slots),
-        "threads_per_worker": slots[0].threads,
+        **_devices(listing, cores, plan),
         "home": str(place.root),
         "free_bytes": _free(place.root),
         "storage": _storage(place, storage),
         "datasets": [dataset.folder.name for dataset in datasets],
         "dataset_bytes": sum(dataset.bytes_on_disk for dataset in datasets),
+        "runs": _runs(place),
     }
     if as_json:
         print_json(facts)
-        return
+    else:
+        _print(facts, listing, plan)
+
+
+def _plan(
+    file: Path | None,
+    overrides: Sequence[str],
+    place: Home,
+    listing: "Listing",
+    cores: "Cores",
+) -> "Plan":
+    """The workers of a new study of this file; without a file, of a study that is not known."""
+    from hpsearch.study_file import load
+    from hpsearch.workers.packing import study_load
+    from hpsearch.workers.slots import make_slots
+
+    if file is None:
+        return make_slots(listing.gpus, cores=cores.count)
+    study = load(file, overrides)
+    dataset, parts = opened_data(study.dataset, place, warn=False)
+    needed = study_load(study, parts, dataset.private_bytes)
+    return planned_workers(study, listing.gpus, needed, study.budget.trials)
+
+
+def _devices(listing: "Listing", cores: "Cores", plan: "Plan") -> dict[str, Any]:
+    """What there is of GPUs and cores, and who would get it."""
+    return {
+        "cores": cores.count,
+        "cores_why": cores.why,
+        "gpus": [
+            {
+                "index": gpu.index,
+                "instance": gpu.instance,
+                "uuid": gpu.uuid,
+                "name": gpu.name,
+                "memory": gpu.memory,
+            }
+            for gpu in listing.gpus
+        ],
+        "gpu_notes": list(listing.notes),
+        "gpu_warnings": list(listing.warnings),
+        "workers": len(plan.slots),
+        "threads_per_worker": plan.slots[0].threads,
+        "slots": [
+            {"device": slot.device, "threads": slot.threads, "gpu_memory_mib": slot.memory_limit}
+            for slot in plan.slots
+        ],
+        "slots_why": list(plan.why),
+    }
+
+
+def _print(facts: dict[str, Any], listing: "Listing", plan: "Plan") -> None:
+    """The facts for a reader."""
+    from hpsearch.workers.packing import gib
+
+    gpus = [
+        f"{gpu.place}: {gpu.name}, {gib(gpu.memory) if gpu.memory else 'memory not known'},"
+        f" {gpu.uuid}"
+        for gpu in listing.gpus
+    ]
+    notes = [*listing.notes, *(f"warning: {warning}" for warning in listing.warnings)]
+    runs, data = facts["runs"], f"{len(facts['datasets'])} imported"
+    studies = "1 study" if runs["studies"] == 1 else f"{runs['studies']} studies"
+    kinds = f"weights {size(runs['weights_bytes'])}, checkpoints {size(runs['checkpoint_bytes'])}"
+    rows = {
+        "versions": [", ".join(f"{k} {v}" for k, v in facts["versions"].items())],
+        "gpus": [*(gpus or ["none"]), *notes],
+        "cores": [f"{facts['cores']}: {facts['cores_why']}"],
+        "workers": [f"run would start {plan.summary}", *plan.why],
+        "home": [f"{facts['home']} ({size(facts['free_bytes'])} free)"],
+        "storage": [f"{facts['storage']['url']}: {facts['storage']['state']}"],
+        "data": [f"{data}, {size(facts['dataset_bytes'])}; hpsearch data lists them"],
+        "runs": [f"{size(runs['bytes'])} in {studies}: {kinds}"],
+    }
     out = stdout()
-    out.print("versions  " + ", ".join(f"{k} {v}" for k, v in facts["versions"].items()))
-    listed = ", ".join(f"{g.index}: {g.name} ({size(g.memory)})" for g in gpus)
-    out.print(f"gpus      {listed or 'none that the NVIDIA driver lists'}")
-    each = f"{slots[0].threads} thread(s)" if slots[0].threads else "a GPU"
-    out.print(f"cores     {facts['cores']}; run would start {len(slots)} worker(s) of {each}")
-    out.print(f"home      {place.root} ({size(facts['free_bytes'])} free)")
-    out.print(f"storage   {facts['storage']['url']}: {facts['storage']['state']}")
-    taken = f"{size(facts['dataset_bytes'])}; hpsearch data lists them"
-    out.print(f"data      {len(facts['datasets'])} imported, {taken}")
+    for title, lines in rows.items():
+        for index, line in enumerate(lines):
+            out.print(f"{'' if index else title:<10}{line}")
+
+
+def _runs(place: Home) -> dict[str, int]:
+    """How much disk the trials of all studies take, and how much of it weights and checkpoints."""
+    found = {"studies": 0, "bytes": 0, "weights_bytes": 0, "checkpoint_bytes": 0}
+    for folder, folders, files in os.walk(place.runs):
+        if folder == str(place.runs):
+            found["studies"] = len(folders)
+        for name in files:
+            try:
+                count = Path(folder, name).stat().st_size
+            except OSError:  # a study that runs has taken it away meanwhile
+                continue
+            found["bytes"] += count
+            if name == WEIGHTS:
+                found["weights_bytes"] += count
+            elif fnmatch(name, "checkpoint*.npz"):
+                found["checkpoint_bytes"] += count
+    return found
 
 
 def _storage(place: Home, url: str | None) -> dict[str, str]:

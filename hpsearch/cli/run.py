@@ -14,6 +14,7 @@ from hpsearch.cli.common import (
     duration,
     opened_data,
     opened_storage,
+    planned_workers,
     say,
 )
 from hpsearch.home import Home
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from hpsearch.data.parts import Parts
     from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
-    from hpsearch.workers.gpus import Slot
+    from hpsearch.workers.gpus import Gpu
+    from hpsearch.workers.slots import Plan
 
 _ENDINGS = {
     "trials": "The budget of {trials} trials is met.",
@@ -44,7 +46,7 @@ def run(
         str | None, typer.Option("--workers", metavar="N|auto", help="Worker processes.")
     ] = None,
     gpus: Annotated[
-        str, typer.Option("--gpus", metavar="all|none|0,1", help="GPUs to use.")
+        str, typer.Option("--gpus", metavar="all|none|0,1", help="GPUs to use: indices or UUIDs.")
     ] = "all",
     workers_per_gpu: Annotated[
         str | None, typer.Option("--workers-per-gpu", metavar="N|auto", help="Workers on a GPU.")
@@ -68,8 +70,8 @@ def run(
     from hpsearch.search.samplers import check_sampler
     from hpsearch.search.study import open_or_create
     from hpsearch.study_file import load, written_budget
-    from hpsearch.workers.gpus import choose_gpus, list_gpus
     from hpsearch.workers.identity import mend
+    from hpsearch.workers.packing import study_load
 
     options = {
         "budget.trials": trials,
@@ -81,9 +83,12 @@ def run(
     given = [*(overrides or ()), *given]
     study_file = load(file, given)
     check_sampler(study_file, str(file))
-    chosen = choose_gpus(gpus, list_gpus())
+    chosen = _chosen_gpus(gpus)
     place = Home.find(home)
     dataset, parts = opened_data(study_file.dataset, place)
+    load_of_one = study_load(study_file, parts, dataset.private_bytes)
+    # Refuses workers that cannot be before anything is written.
+    planned_workers(study_file, chosen, load_of_one, study_file.budget.trials)
     with opened_storage(place, storage, create=True, force=force) as opened:
         _refuse_foreign_files(opened, study_file.name, place)
         explicit = [text.partition("=")[0].strip().removeprefix("budget.") for text in given]
@@ -102,9 +107,10 @@ def run(
             f" {facts['test']} set aside for testing"
         )
         say(f"storage {hide_password(place.storage_url(storage))}")
-        slots = _slots(study, chosen, dataset.private_bytes)
-        path = study_file.dataset.path
-        code = _supervise(study, slots, place, storage, path, force=force) if slots else 0
+        code, path = 0, study_file.dataset.path
+        if places := _left(study):
+            plan = planned_workers(study.file, chosen, load_of_one, places)
+            code = _supervise(study, plan, place, storage, path, force=force)
         _conclude(study, code)
 
 
@@ -134,23 +140,30 @@ def _facts(dataset: "Dataset", parts: "Parts") -> dict[str, Any]:
     }
 
 
-def _slots(study: "OpenStudy", gpus: list[Any], data_bytes: int) -> "list[Slot]":
-    """The workers to start; none where the study is over already."""
+def _chosen_gpus(option: str) -> "list[Gpu]":
+    """The GPUs that ``--gpus`` names; says what is wrong with the machine's."""
+    from hpsearch.workers.gpus import choose_gpus, list_gpus
+
+    listing = list_gpus()
+    chosen = choose_gpus(option, listing.gpus)
+    if option != "none":
+        for warning in listing.warnings:
+            say(f"warning: {warning}")
+    return chosen
+
+
+def _left(study: "OpenStudy") -> int:
+    """Trials that are left; 0 where the study is over for whatever reason."""
     from hpsearch.search.budget import ending
-    from hpsearch.workers.gpus import make_slots
 
     if ending(study) is not None:
-        return []
-    section = study.file.workers
-    left = study.budget.trials - study.counts().counted
-    return make_slots(
-        gpus, count=section.count, per_gpu=section.per_gpu, most=left, data_bytes=data_bytes
-    )
+        return 0
+    return study.budget.trials - study.counts().counted
 
 
 def _supervise(
     study: "OpenStudy",
-    slots: "list[Slot]",
+    plan: "Plan",
     place: Home,
     url: str | None,
     path: str | None,
@@ -159,6 +172,7 @@ def _supervise(
 ) -> int:
     """Run the workers and show the search; returns an exit code."""
     from hpsearch.cli.live import LiveView
+    from hpsearch.environment import STORAGE_VARIABLE
     from hpsearch.workers.supervisor import Supervisor
 
     # -P: a file of the working folder called optuna.py must not stand in for the package.
@@ -166,16 +180,15 @@ def _supervise(
     command += ["--home", str(place.root)]
     command += ["--set", f"dataset.path={path}"] if path else []
     command += ["--force"] if force else []
-    device = slots[0].gpu.name if slots[0].gpu else f"{slots[0].threads} CPU thread(s)"
-    say(f"{len(slots)} worker(s), each with {device}; logs in {place.study_logs(study.name)}")
+    say(f"{plan.summary} (hpsearch doctor FILE says why); logs in {place.study_logs(study.name)}")
     say("TensorFlow takes some seconds to start. Ctrl-C stops; the same command goes on.")
     with LiveView(study).shown() as view:
         supervisor = Supervisor(
             study=study,
-            slots=slots,
+            slots=plan.slots,
             command=command,
             # Not on the command line, where every user of the machine could read a password.
-            environment={"HPSEARCH_STORAGE": place.storage_url(url)},
+            environment={STORAGE_VARIABLE: place.storage_url(url)},
             home=place,
             on_tick=view.update,
             on_stop=view.say_stopping,

@@ -6,13 +6,15 @@ import keras
 import tensorflow as tf
 
 
-def set_up(threads: int | None = None) -> None:
+def set_up(threads: int | None = None, *, gpu_memory: int | None = None) -> None:
     """Settle threads, memory and determinism; once in a process, before anything is trained.
 
     Which GPU a process sees is chosen by whoever starts it, in its environment.
 
     Args:
         threads: cores that one operation may use, from 1; None: all of the machine's.
+        gpu_memory: MiB that TensorFlow may take of the GPU, from 1, for a process that shares
+            it; None: as much as it comes to need. Nothing without a GPU.
 
     Raises:
         RuntimeError: TensorFlow was used before, so that its threads are there already.
@@ -23,8 +25,7 @@ def set_up(threads: int | None = None) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1 if threads == 1 else 2)
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
-        # Otherwise the first of several processes on a GPU takes all of its memory.
-        tf.config.experimental.set_memory_growth(gpu, True)
+        _limit_memory(gpu, gpu_memory)
     if not gpus:
         # Rewriting a trial's graphs took 0.1 s for each trial and made none of its steps faster.
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
@@ -34,6 +35,19 @@ def set_up(threads: int | None = None) -> None:
     tf.config.experimental.enable_op_determinism()
     # What is imported by now stays: to search it for garbage after each trial took 0.4 s.
     gc.freeze()
+
+
+def _limit_memory(gpu: tf.config.PhysicalDevice, limit: int | None) -> None:
+    """Keep TensorFlow from taking all of a GPU at once, which is what it does by itself.
+
+    TensorFlow refuses both ways together: with a limit it takes all of that at its first
+    operation, so that no neighbour can take it away later; without one it grows.
+    """
+    if limit is None:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    else:
+        part = tf.config.LogicalDeviceConfiguration(memory_limit=limit)
+        tf.config.set_logical_device_configuration(gpu, [part])
 
 
 def main_device() -> str:

@@ -14,16 +14,17 @@ _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 """Where NVIDIA's driver is reached, on Linux and in WSL."""
 
 
-def start_tensorflow(threads: int | None = None) -> None:
+def start_tensorflow(threads: int | None = None, gpu_memory: int | None = None) -> None:
     """Import TensorFlow (some seconds) and settle threads, memory and determinism.
 
     Args:
         threads: cores that one operation may use, from 1; None: all of the machine's.
+        gpu_memory: MiB of the GPU that TensorFlow may take, from 1; None: as much as it needs.
     """
     with _without_chatter():
         from hpsearch.training import devices  # noqa: PLC0415  # this is what takes seconds
 
-        devices.set_up(threads)
+        devices.set_up(threads, gpu_memory=gpu_memory)
 
 
 @contextmanager

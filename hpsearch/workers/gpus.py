@@ -1,165 +1,224 @@
-"""Slots: which device and how many threads each worker of this machine gets."""
+"""GPUs: what NVIDIA's driver lists (through NVML, without TensorFlow), and which of it to use."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
-import psutil
 import pynvml
 
 from hpsearch.errors import InputError
 
-THREADS_VARIABLE = "HPSEARCH_THREADS"
-"""Threads of TensorFlow, in the environment of the workers."""
+_NO_DRIVER = (pynvml.NVMLError_LibraryNotFound, pynvml.NVMLError_DriverNotLoaded)
+"""What NVML says on machines that have no NVIDIA GPU at all."""
 
-WORKER_MEMORY = 1.5 * 2**30
-"""Bytes that one worker on the CPU is reckoned with beside its data: TensorFlow and a model."""
+_UNKNOWN_TO_IT = (pynvml.NVMLError_NotSupported, pynvml.NVMLError_FunctionNotFound)
+"""What NVML says where a GPU, or an older driver, does not have what was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
-    """One GPU as NVML lists it."""
+    """One device that CUDA can use: a GPU, or one MIG instance of a GPU in MIG mode."""
 
     index: int
+    """Of the GPU, from 0, in the order of the PCI bus: as nvidia-smi shows it."""
+    instance: int | None = None
+    """Of the MIG instance on that GPU, from 0; None: the whole GPU."""
     uuid: str
+    """By which CUDA is told to use it: "GPU-..." or "MIG-..."."""
+    parent: str | None = None
+    """UUID of the GPU that this is a MIG instance of; None: the whole GPU."""
     name: str
+    """As the driver says it: "NVIDIA A100-SXM4-40GB MIG 3g.20gb"."""
     memory: int
     """Bytes in all; 0: not known."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Slot:
-    """The place of one worker: a device and a number of threads."""
-
-    index: int
-    """From 0; names the worker's log."""
-    gpu: Gpu | None
-    threads: int | None
-    """TensorFlow's threads; None leaves the choice to TensorFlow."""
+    @property
+    def place(self) -> str:
+        """What ``--gpus`` calls it: "0", or "0:1" for instance 1 of GPU 0."""
+        return f"{self.index}" if self.instance is None else f"{self.index}:{self.instance}"
 
     @property
-    def environment(self) -> Mapping[str, str]:
-        """What the worker's environment says of its slot, before TensorFlow is imported."""
-        device = "-1" if self.gpu is None else self.gpu.uuid
-        variables = {"CUDA_VISIBLE_DEVICES": device, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-        if self.threads is not None:
-            count = str(self.threads)
-            variables |= {THREADS_VARIABLE: count, "OMP_NUM_THREADS": count}
-        return variables
+    def title(self) -> str:
+        """Its name for people: "GPU 0:1 (A100-SXM4-40GB MIG 3g.20gb)"."""
+        return f"GPU {self.place} ({self.name.removeprefix('NVIDIA ')})"
+
+    @property
+    def card(self) -> str:
+        """UUID of the whole GPU."""
+        return self.parent or self.uuid
 
 
-def list_gpus() -> list[Gpu]:
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What was found when the driver was asked for its GPUs."""
+
+    gpus: tuple[Gpu, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Why there are not more of them, where that is in order: no driver, hidden ones."""
+    warnings: tuple[str, ...] = ()
+    """What is wrong: GPUs that cannot be used, an order that is not certain."""
+
+
+def list_gpus() -> Listing:
     """The NVIDIA GPUs of this machine, as far as ``CUDA_VISIBLE_DEVICES`` lets them be seen.
 
-    Read from the driver (NVML), so that this process never opens a GPU.
+    Read from the driver (NVML), so that this process never opens a GPU. A GPU in MIG mode is
+    listed as its instances: CUDA can use only these, and only one in a process. Whatever the
+    driver refuses leaves out the GPU that was asked about, and is said in the listing.
     """
     try:
         pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []  # no driver, so no GPU
+    except _NO_DRIVER as error:
+        return Listing(notes=(f"no NVIDIA driver is in use here ({error})",))
+    except pynvml.NVMLError as error:
+        text = f"the NVIDIA driver lists no GPUs: {error}; see what nvidia-smi says"
+        return Listing(warnings=(text,))
+    warnings: list[str] = []
     try:
-        found = []
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            found.append(
-                Gpu(
-                    index=index,
-                    uuid=str(pynvml.nvmlDeviceGetUUID(handle)),
-                    name=str(pynvml.nvmlDeviceGetName(handle)),
-                    memory=_memory(handle),
-                )
-            )
+        found = _read_all(warnings)
     finally:
-        pynvml.nvmlShutdown()
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return found if visible is None else _pick(found, visible.split(","), missing_ok=True)
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
+    return _visible(found, warnings)
+
+
+def choose_gpus(option: str, gpus: Sequence[Gpu]) -> list[Gpu]:
+    """The GPUs that ``--gpus`` names.
+
+    Args:
+        option: ``all``, ``none``, or names with commas between them: ``0`` (nvidia-smi's index;
+            in MIG mode all instances), ``0:1`` (one MIG instance) or the beginning of a UUID.
+        gpus: those there are, as far as they may be seen.
+
+    Raises:
+        InputError: a name of none of them, or of several.
+    """
+    if option == "all":
+        return list(gpus)
+    if option == "none":
+        return []
+    chosen: list[Gpu] = []
+    for name in (name.strip() for name in option.split(",")):
+        meant = _meant_by(name, gpus)
+        if len(meant) != 1:
+            known = ", ".join(f"{gpu.place} ({gpu.name}, {gpu.uuid})" for gpu in gpus) or "none"
+            outer = os.environ.get("CUDA_VISIBLE_DEVICES")
+            limit = "" if outer is None else f" that CUDA_VISIBLE_DEVICES={outer} lets be seen"
+            wrong = "fits several GPUs; write more of it" if meant else "no such GPU"
+            raise InputError(f"--gpus {name}: {wrong}; this machine has{limit}: {known}")
+        chosen += meant[0]
+    return list(dict.fromkeys(chosen))
+
+
+def _read_all(warnings: list[str]) -> list[Gpu]:
+    """Every GPU that the driver lists; adds to ``warnings`` what had to be left out."""
+    try:
+        count = pynvml.nvmlDeviceGetCount()
+    except pynvml.NVMLError as error:
+        warnings.append(f"the NVIDIA driver lists no GPUs: {error}; see what nvidia-smi says")
+        return []
+    found: list[Gpu] = []
+    for index in range(count):
+        try:
+            found += _read(index, warnings)
+        except pynvml.NVMLError as error:
+            warnings.append(f"GPU {index} is left out: the driver says {str(error)!r} of it")
+    return found
+
+
+def _read(index: int, warnings: list[str]) -> list[Gpu]:
+    """One GPU, or its instances.
+
+    Raises:
+        NVMLError: it cannot be asked.
+    """
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    uuid, name = (str(ask(handle)) for ask in (pynvml.nvmlDeviceGetUUID, pynvml.nvmlDeviceGetName))
+    if not _in_mig_mode(handle):
+        return [Gpu(index=index, uuid=uuid, name=name, memory=_memory(handle))]
+    found = []
+    for place in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
+        try:
+            instance = pynvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, place)
+            gpu = Gpu(
+                index=index,
+                instance=place,
+                uuid=str(pynvml.nvmlDeviceGetUUID(instance)),
+                parent=uuid,
+                name=str(pynvml.nvmlDeviceGetName(instance)),
+                memory=_memory(instance),
+            )
+        except pynvml.NVMLError_NotFound:
+            continue  # no instance in this place
+        except pynvml.NVMLError as error:
+            text = f"GPU {index}:{place} is left out: the driver says {str(error)!r} of it"
+            warnings.append(text)
+            continue
+        found.append(gpu)
+    if not found:
+        warnings.append(
+            f"GPU {index} ({name}) is left out: it is in MIG mode and has no instance that can be"
+            " used; make one (nvidia-smi mig -cgi ... -C) or end MIG mode (nvidia-smi -mig 0)"
+        )
+    return found
+
+
+def _in_mig_mode(handle: object) -> bool:
+    try:
+        current, _pending = pynvml.nvmlDeviceGetMigMode(handle)
+    except _UNKNOWN_TO_IT:
+        return False
+    return bool(current == pynvml.NVML_DEVICE_MIG_ENABLE)
 
 
 def _memory(handle: object) -> int:
     """Bytes of a GPU's memory; 0 where it shares the machine's, for then NVML does not say."""
     try:
         return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
-    except pynvml.NVMLError_NotSupported:
+    except _UNKNOWN_TO_IT:
         return 0
 
 
-def choose_gpus(option: str, gpus: Sequence[Gpu]) -> list[Gpu]:
-    """The GPUs that ``--gpus`` names: ``all``, ``none``, or indices and UUIDs with commas.
+def _visible(found: list[Gpu], warnings: list[str]) -> Listing:
+    """Those GPUs that ``CUDA_VISIBLE_DEVICES`` names, in its order, read as CUDA reads it.
 
-    Raises:
-        InputError: one that is not there.
+    But a GPU in MIG mode stands for all its instances, where CUDA would take the first: a process
+    can use no more than one, but the workers are a process each.
     """
-    if option == "all":
-        return list(gpus)
-    if option == "none":
-        return []
-    return _pick(gpus, option.split(","), missing_ok=False)
+    outer = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if outer is None:
+        return Listing(gpus=tuple(found), warnings=tuple(warnings))
+    names = [name.strip() for name in outer.split(",")]
+    seen: list[Gpu] = []
+    for name in names:
+        meant = [] if ":" in name else _meant_by(name, found)  # 0:1 is no name for CUDA
+        if len(meant) != 1:
+            break  # an unknown entry hides itself and all after it
+        seen += meant[0]
+    seen = list(dict.fromkeys(seen))
+    hidden = ", ".join(gpu.place for gpu in found if gpu not in seen)
+    notes = [f"CUDA_VISIBLE_DEVICES={outer} hides GPU {hidden}"] if hidden else []
+    models = {gpu.name.partition(" MIG ")[0] for gpu in found}
+    in_bus_order = os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len(models) <= 1
+    if not in_bus_order and any(name.isdecimal() for name in names):
+        warnings.append(
+            f"CUDA_VISIBLE_DEVICES={outer} is read with nvidia-smi's numbers, but CUDA itself"
+            " counts the fastest GPU first and the models differ: set"
+            " CUDA_DEVICE_ORDER=PCI_BUS_ID, or name the GPUs by UUID (nvidia-smi -L)"
+        )
+    return Listing(gpus=tuple(seen), notes=tuple(notes), warnings=tuple(warnings))
 
 
-def _pick(gpus: Sequence[Gpu], names: Sequence[str], *, missing_ok: bool) -> list[Gpu]:
-    chosen: list[Gpu] = []
-    for name in (name.strip() for name in names):
-        # As for CUDA, the beginning of a UUID is enough.
-        found = [
-            gpu
-            for gpu in gpus
-            if name == str(gpu.index) or (name.startswith("GPU-") and gpu.uuid.startswith(name))
-        ]
-        if len(found) == 1:
-            chosen.append(found[0])
-        elif missing_ok:
-            break  # as CUDA does: an unknown entry hides itself and all after it
-        else:
-            known = ", ".join(f"{gpu.index} ({gpu.name})" for gpu in gpus) or "none"
-            raise InputError(f"--gpus {name}: no such GPU; this machine has: {known}")
-    return list(dict.fromkeys(chosen))
+def _meant_by(name: str, gpus: Sequence[Gpu]) -> list[list[Gpu]]:
+    """What a name may mean: one entry where it is clear, of several GPUs for one in MIG mode.
 
-
-def available_cores() -> int:
-    """Cores that this process may use: its affinity, cut by the quota of its control group."""
-    cores = len(os.sched_getaffinity(0))
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
-
-
-def make_slots(
-    gpus: Sequence[Gpu],
-    *,
-    count: int | Literal["auto"],
-    per_gpu: int | Literal["auto"],
-    most: int,
-    data_bytes: int = 0,
-) -> list[Slot]:
-    """Lay out the workers of this machine.
-
-    With GPUs: ``per_gpu`` workers on each (auto: one), or ``count`` workers dealt out over them,
-    but no more than ``per_gpu`` on each where both are given.
-    Without: ``count`` workers (auto: one for each core, as far as memory goes), which share the
-    cores evenly; small networks are trained faster by two processes of one thread than by one of
-    two.
-
-    Args:
-        gpus: the GPUs to use; none means the CPU.
-        count: ``[workers] count`` or ``--workers``.
-        per_gpu: ``[workers] per_gpu`` or ``--workers-per-gpu``.
-        most: no more workers than this (the trials that are left).
-        data_bytes: memory that each worker takes for examples of its own.
+    As for CUDA, the beginning of a UUID is enough where only one begins so.
     """
-    if gpus:
-        each = 1 if per_gpu == "auto" else per_gpu
-        fits = len(gpus) * each
-        total = fits if count == "auto" else count if per_gpu == "auto" else min(count, fits)
-        devices: list[Gpu | None] = [gpus[i % len(gpus)] for i in range(min(total, most))]
-        return [Slot(index=i, gpu=gpu, threads=None) for i, gpu in enumerate(devices)]
-    cores = available_cores()
-    # While the examples are handed to TensorFlow they are there twice, and a batch comes on top.
-    room = int(psutil.virtual_memory().available // (WORKER_MEMORY + 3 * data_bytes))
-    wanted = max(1, min(cores, room)) if count == "auto" else count
-    total = max(1, min(wanted, most))
-    threads = max(1, cores // total)
-    return [Slot(index=i, gpu=None, threads=threads) for i in range(total)]
+    meant: dict[str, list[Gpu]] = {}
+    for gpu in gpus:
+        key = gpu.uuid if name.startswith("MIG-") else gpu.card
+        is_uuid = name.startswith(("GPU-", "MIG-"))
+        if key.startswith(name) if is_uuid else name in (str(gpu.index), gpu.place):
+            meant.setdefault(key, []).append(gpu)
+    return list(meant.values())

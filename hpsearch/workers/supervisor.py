@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
 
+from hpsearch.environment import SUPERVISOR_VARIABLE
 from hpsearch.errors import (
     EXIT_INPUT,
     EXIT_NO_TRIAL,
@@ -29,9 +30,8 @@ from hpsearch.errors import (
 from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
-from hpsearch.workers.gpus import Slot
 from hpsearch.workers.identity import mend, worker_name
-from hpsearch.workers.worker import SUPERVISOR_VARIABLE
+from hpsearch.workers.slots import Slot
 
 TICK = 0.5
 """Seconds between two looks at the workers."""

@@ -14,6 +14,12 @@ import psutil
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import split
+from hpsearch.environment import (
+    DEVICE_VARIABLE,
+    GPU_MEMORY_VARIABLE,
+    SUPERVISOR_VARIABLE,
+    THREADS_VARIABLE,
+)
 from hpsearch.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, InputError
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.objective import Objective
@@ -25,11 +31,7 @@ from hpsearch.search.trials import is_complete
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow
-from hpsearch.workers.gpus import THREADS_VARIABLE
 from hpsearch.workers.identity import identity
-
-SUPERVISOR_VARIABLE = "HPSEARCH_SUPERVISOR"
-"""Process id of the supervisor, in the environment of the workers that it starts."""
 
 KEEP = 5
 """Best trials of a study whose weights stay on the disk."""
@@ -111,7 +113,8 @@ def work(
         trainer=trainer,
         stop_now=stopper,
     )
-    _log.info("worker %s is ready", storage.owner["worker"])
+    device = os.environ.get(DEVICE_VARIABLE, "any device that it sees")
+    _log.info("worker %s is ready on %s", storage.owner["worker"], device)
     after_first: int | None = None
     while not stopper() and budget.ending(study) is None and objective.run_one():
         keep_best_weights(study, home)
@@ -139,11 +142,24 @@ def start_anew() -> NoReturn:
 
 
 def _keras_trainer() -> Trainer:
-    threads = os.environ.get(THREADS_VARIABLE)
-    start_tensorflow(int(threads) if threads else None)
+    start_tensorflow(_number(THREADS_VARIABLE), _number(GPU_MEMORY_VARIABLE))
     from hpsearch.training.train import train  # noqa: PLC0415  # needs TensorFlow
 
     return train
+
+
+def _number(variable: str) -> int | None:
+    """A whole number from 1 in the environment; None: it is not set.
+
+    Raises:
+        InputError: it is something else.
+    """
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"{variable} = {text!r}: write a whole number from 1, or unset it")
+    return int(text)
 
 
 def open_study_data(study: OpenStudy, section: DatasetSection, home: Home) -> Dataset:

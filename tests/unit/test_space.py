@@ -14,6 +14,7 @@ from hpsearch.fields import parse
 from hpsearch.space import (
     Corner,
     Space,
+    config_at,
     config_of,
     fixed_config,
     suggest_config,
@@ -106,6 +107,17 @@ def test_the_corners_of_a_space() -> None:
     assert (high.layers, high.units, high.batch_norm, high.batch_size, high.l2) == (
         *(3, (1024,) * 3, True, 128, 0.5),
     )
+
+
+def test_the_largest_configuration_within_a_limit() -> None:
+    chosen = space(layers=1, units={"type": "int", "low": 10, "high": 1010})
+    sizes = {"inputs": 8, "classes": 1}  # 10 parameters for each unit, and one
+    assert config_at(chosen, 1.0, max_parameters=None, **sizes).units == (1010,)
+    assert config_at(chosen, 1.0, max_parameters=10_101, **sizes).units == (1010,)
+    lower = config_at(chosen, 1.0, max_parameters=10_100, **sizes)
+    assert lower.units == (990,)  # a fiftieth of the range lower
+    assert config_at(chosen, 0.5, max_parameters=10_100, **sizes).units == (510,)
+    assert config_at(chosen, 1.0, max_parameters=5, **sizes).units == (10,)
 
 
 @given(spaces())

@@ -27,8 +27,8 @@ from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 from hpsearch.workers import supervisor as module
-from hpsearch.workers.gpus import Slot
 from hpsearch.workers.identity import identity
+from hpsearch.workers.slots import Slot
 from hpsearch.workers.supervisor import MAX_CRASHES, SUPERVISOR_VARIABLE, Supervisor
 
 TESTS = Path(__file__).parents[2]

@@ -150,6 +150,42 @@ def test_a_worker_takes_its_settings_from_the_study(
     assert study.trials() == []
 
 
+@pytest.mark.parametrize(
+    ("threads", "memory", "told"),
+    [
+        (None, None, (None, None)),
+        ("3", None, (3, None)),
+        ("1", "6758", (1, 6758)),
+        ("", "", (None,) * 2),
+    ],
+)
+def test_tensorflow_is_told_the_slots_share(
+    monkeypatch: pytest.MonkeyPatch,
+    threads: str | None,
+    memory: str | None,
+    told: tuple[int | None, int | None],
+) -> None:
+    started: list[tuple[int | None, int | None]] = []
+    monkeypatch.setattr(worker, "start_tensorflow", lambda *args: started.append(args))
+    for name, value in (("HPSEARCH_THREADS", threads), ("HPSEARCH_GPU_MEMORY", memory)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    worker._keras_trainer()
+    assert started == [told]
+
+
+@pytest.mark.parametrize("name", ["HPSEARCH_THREADS", "HPSEARCH_GPU_MEMORY"])
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "4GB"])
+def test_a_share_that_is_no_number_is_wrong_input(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setattr(worker, "start_tensorflow", lambda *_: pytest.fail("started"))
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=f"{name} = '{value}': write a whole number from 1"):
+        worker._keras_trainer()
+
+
 def test_an_unknown_study(home: Home) -> None:
     with pytest.raises(InputError, match="study study: not found"):
         run(home)

@@ -1,0 +1,23 @@
+"""The environment variables of hpsearch: those that users set, and those that workers are told by.
+
+Other libraries' variables (CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS ...) are set in
+``hpsearch.workers.slots``.
+"""
+
+HOME_VARIABLE = "HPSEARCH_HOME"
+"""The data home where ``--home`` is not given."""
+
+STORAGE_VARIABLE = "HPSEARCH_STORAGE"
+"""The storage's URL where ``--storage`` is not given."""
+
+SUPERVISOR_VARIABLE = "HPSEARCH_SUPERVISOR"
+"""Process id of the supervisor, in the environment of the workers that it starts."""
+
+THREADS_VARIABLE = "HPSEARCH_THREADS"
+"""Threads of TensorFlow in a worker, from 1."""
+
+GPU_MEMORY_VARIABLE = "HPSEARCH_GPU_MEMORY"
+"""MiB of GPU memory that TensorFlow may take in a worker that shares its GPU, from 1."""
+
+DEVICE_VARIABLE = "HPSEARCH_DEVICE"
+"""The worker's device in words for people: "GPU 0 (A100-SXM4-40GB)" or "CPU"."""

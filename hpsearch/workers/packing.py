@@ -1,0 +1,169 @@
+"""Packing: how much of a GPU's memory a worker is reckoned to take, and so how many fit on one.
+
+Plain arithmetic, in bytes unless another unit is named. Nothing here was measured on a GPU.
+"""
+
+from dataclasses import dataclass
+
+from hpsearch.config import SGD, Adam, AdamW, Optimizer, RMSprop, TrialConfig, count_parameters
+from hpsearch.data.parts import Parts
+from hpsearch.space import config_at
+from hpsearch.study_file import StudyFile
+
+CONTEXT = 2**30
+"""Bytes of a GPU that a process takes before its first tensor: CUDA's context and the kernels of
+cuBLAS, cuDNN and TensorFlow. A reckoning that was not measured."""
+
+USABLE = 0.95
+"""Share of a GPU's memory that is dealt out; the rest is the driver's and the display's."""
+
+MAX_PER_GPU = 4
+"""Workers on one GPU at most, where their number is left to hpsearch: a small network leaves most
+of a GPU idle between its kernels, which a few neighbours fill; more only wait for each other."""
+
+_FLOAT, _WORD, _MIB, _GIB = 4, 8, 2**20, 2**30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What one worker of a study is reckoned to take while it trains the study's largest model."""
+
+    parameters: int
+    """Of that model."""
+    model_bytes: int
+    """Its weights with all that is kept beside them; see :func:`model_bytes`."""
+    output_bytes: int
+    """Outputs of its layers; see :func:`output_bytes`."""
+    data_bytes: int
+    """The examples on a GPU; see :func:`example_bytes`."""
+    private_bytes: int
+    """On a CPU: examples that the worker cannot share; see ``Dataset.private_bytes``."""
+
+    @property
+    def gpu_bytes(self) -> int:
+        """Memory of a GPU in all."""
+        return CONTEXT + self.data_bytes + self.model_bytes + self.output_bytes
+
+    def __str__(self) -> str:
+        return (
+            f"{gib(self.gpu_bytes)}: {gib(CONTEXT)} for CUDA and its libraries (assumed, not"
+            f" measured), {gib(self.data_bytes)} of data, {gib(self.model_bytes)} for the weights,"
+            f" gradients and optimizer of {self.parameters:,} parameters, the largest model of the"
+            f" space, and {gib(self.output_bytes)} for its layers' outputs"
+        )
+
+
+def study_load(file: StudyFile, parts: Parts, private_bytes: int) -> Load:
+    """What one worker of a study takes.
+
+    Args:
+        file: the study; its largest model is the high end of the space within
+            ``budget.max_parameters``, with the space's largest batch.
+        parts: the examples.
+        private_bytes: ``Dataset.private_bytes`` of the data.
+    """
+    sizes = {"inputs": parts.inputs, "classes": parts.classes}
+    config = config_at(file.space, 1.0, max_parameters=file.budget.max_parameters, **sizes)
+    batch = config_at(file.space, 1.0, max_parameters=None, **sizes).batch_size
+    batch = max(batch, evaluation_batch(max(parts.inputs, *config.units, parts.classes)))
+    parameters = count_parameters(config, **sizes)
+    examples = len(parts.train) + len(parts.validation)
+    are_bytes = all(part.x.dtype == "uint8" for part in (parts.train, parts.validation))
+    return Load(
+        parameters=parameters,
+        model_bytes=model_bytes(parameters, config.optimizer),
+        output_bytes=output_bytes(config, batch=batch, **sizes),
+        data_bytes=examples * example_bytes(parts.inputs, are_bytes=are_bytes),
+        private_bytes=private_bytes,
+    )
+
+
+def example_bytes(inputs: int, *, are_bytes: bool) -> int:
+    """Bytes of one example with its label, as ``hpsearch.training.resident`` keeps it on a GPU.
+
+    Args:
+        inputs: features of an example.
+        are_bytes: whether all features are stored as bytes, and so are kept as bytes; else they
+            are kept as float32.
+    """
+    features = -(-inputs // _WORD) * _WORD if are_bytes else inputs * _FLOAT
+    return features + _WORD
+
+
+def optimizer_slots(optimizer: Optimizer) -> int:
+    """Numbers that an optimizer keeps for each parameter, but 2 at least: Adam's.
+
+    Another optimizer of the same space may be drawn, and Adam is the usual one.
+    """
+    own: int
+    match optimizer:
+        case Adam() | AdamW():
+            own = 2 + optimizer.amsgrad
+        case SGD():
+            own = int(optimizer.momentum > 0)
+        case RMSprop():
+            own = 1 + (optimizer.momentum > 0) + optimizer.centered
+    return max(2, own)
+
+
+def model_bytes(parameters: int, optimizer: Optimizer) -> int:
+    """Bytes of a model in training: weights, gradient, optimizer state, and the best weights.
+
+    Args:
+        parameters: trainable parameters, each of which is a float32.
+        optimizer: see :func:`optimizer_slots`.
+    """
+    weights, gradient, best = 1, 1, 1
+    return parameters * (weights + gradient + optimizer_slots(optimizer) + best) * _FLOAT
+
+
+def evaluation_batch(widest: int) -> int:
+    """Examples in one evaluation batch on a GPU, 64 to 8,192, a power of two.
+
+    The same as ``hpsearch.training.engine.evaluation_batch`` gives, which needs TensorFlow.
+
+    Args:
+        widest: values in the widest layer's output for one example, from 1.
+    """
+    fits = max(1, 2**24 // widest)
+    return min(max(1 << (fits.bit_length() - 1), 64), 8192)
+
+
+def output_bytes(config: TrialConfig, *, inputs: int, classes: int, batch: int) -> int:
+    """Bytes of all layers' outputs for one batch, forward and backward, as float32.
+
+    Args:
+        config: the network.
+        inputs: features of an example.
+        classes: outputs of the network.
+        batch: examples, training's or evaluation's, whichever are more.
+    """
+    values = 2 * inputs + classes  # as they are looked up, and scaled
+    for units, dropout in zip(config.units, config.dropout, strict=True):
+        values += units * (2 + config.batch_norm + (dropout > 0))  # Dense and activation
+    return 2 * values * batch * _FLOAT
+
+
+def most_that_fit(memory: int, worker: int) -> int:
+    """How many workers fit on a GPU, from 0.
+
+    Args:
+        memory: bytes of the GPU in all.
+        worker: bytes that each takes.
+    """
+    return int(memory * USABLE // worker)
+
+
+def memory_limit(memory: int, workers: int) -> int:
+    """MiB that TensorFlow may take in each of several workers on one GPU; 0 or less: none is left.
+
+    Args:
+        memory: bytes of the GPU in all.
+        workers: how many share it, from 1.
+    """
+    return int((memory * USABLE - CONTEXT * workers) // workers // _MIB)
+
+
+def gib(count: float) -> str:
+    """A number of bytes for a reader: "1.5 GiB", "0.2 MiB"."""
+    return f"{count / _GIB:.1f} GiB" if count >= _GIB / 10 else f"{count / _MIB:.1f} MiB"
