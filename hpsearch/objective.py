@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from optuna.exceptions import UpdateFinishedTrialError
@@ -14,6 +15,7 @@ from hpsearch.errors import Failure, InputError, TrialFailedError, UnreachableEr
 from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.export import recipe_of, trial_seed
+from hpsearch.search.opening import STORAGE_ERRORS
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch
@@ -22,6 +24,14 @@ _log = logging.getLogger(__name__)
 
 MAX_REDRAWS = 200
 """Configurations over ``budget.max_parameters`` in a row before the search gives up."""
+
+CHECKPOINT_EVERY = 30.0
+"""Seconds of training between two checkpoints of a trial."""
+
+
+def _nobody_asks(_number: int) -> AbstractContextManager[Callable[[], bool]]:
+    """Of a process that gives no signs of life no trial is taken away."""
+    return nullcontext(lambda: False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +44,9 @@ class Objective:
     trainer: Trainer
     stop_now: Callable[[], bool] = lambda: False
     """Asked several times a second: True interrupts the running trial."""
+    alive: Callable[[int], AbstractContextManager[Callable[[], bool]]] = _nobody_asks
+    """Entered with a trial's number while it runs; what it gives says whether the trial was taken
+    away from this process (see ``hpsearch.workers.lease.Heartbeat``)."""
 
     def run_one(self) -> bool:
         """Claim a trial and bring it to an end.
@@ -52,28 +65,37 @@ class Objective:
             trial = budget.claim(self.study)
             if trial is None:
                 return False
-            try:
-                config = suggest_config(self.study.file.space, trial)
-                if self._too_large(trial, config):
-                    continue
-                self._train(trial)
-            except UpdateFinishedTrialError:
-                # Somebody took this process for dead and gave the trial to another one.
-                _log.warning("trial %d was taken away; going on with the next", trial.number)
-                return True
-            except UnreachableError as error:
-                # A full disk is not the configuration's fault.
-                budget.interrupt(self.study, trial.number, str(error))
-                raise
-            except Exception as error:
-                budget.fail(self.study, trial.number, Failure.PROGRAM_ERROR, repr(error))
-                raise
-            return True
+            with self.alive(trial.number) as taken_away:
+                if self._one(trial, taken_away):
+                    return True
         raise InputError(
             f"study {self.study.name}: {MAX_REDRAWS} configurations in a row were over"
             f" budget.max_parameters = {self.study.budget.max_parameters}; raise it or narrow"
             " the space"
         )
+
+    def _one(self, trial: Trial, taken_away: Callable[[], bool]) -> bool:
+        """Bring a trial that was claimed to an end; False where it was too large to train."""
+        try:
+            config = suggest_config(self.study.file.space, trial)
+            if self._too_large(trial, config):
+                return False
+            self._train(trial, taken_away)
+        except UpdateFinishedTrialError:
+            # Somebody took this process for dead and gave the trial to another one.
+            _log.warning("trial %d was taken away; going on with the next", trial.number)
+        except STORAGE_ERRORS:
+            # Nothing can be told now; the trial is mended when the storage is back.
+            raise
+        except UnreachableError as error:
+            # A full disk is not the configuration's fault.
+            if budget.interrupt(self.study, trial.number, str(error)):
+                raise
+            _log.warning("trial %d was taken away; going on with the next", trial.number)
+        except Exception as error:
+            budget.fail(self.study, trial.number, Failure.PROGRAM_ERROR, repr(error))
+            raise
+        return True
 
     def _too_large(self, trial: Trial, config: TrialConfig) -> bool:
         """Note the configuration's size; end the trial where it is over the limit."""
@@ -86,24 +108,36 @@ class Objective:
         budget.redraw(self.study, trial.number, message)
         return True
 
-    def _train(self, trial: Trial) -> None:
-        """Train one trial and tell its result."""
+    def _train(self, trial: Trial, taken_away: Callable[[], bool]) -> None:
+        """Train one trial, from its last checkpoint where it has one, and tell its result."""
         frozen = self.study.storage.get_trial(self.study.trial_id(trial.number))
         trial.set_user_attr("seed", trial_seed(self.study, frozen))
-        run = self.home.trial_run(self.study.name, trial.number)
-        pruned = False
+        run, *earlier = (
+            self.home.trial_run(self.study.name, number)
+            for number in (trial.number, *budget.earlier(frozen))
+        )
+        metric, pruned = self.study.file.objective.metric, False
 
         def on_epoch(epoch: Epoch) -> bool:
             nonlocal pruned
-            trial.report(getattr(epoch, self.study.file.objective.metric), epoch.epoch)
+            trial.report(getattr(epoch, metric), epoch.epoch)
             # After its last epoch a trial is complete, whatever its value.
             pruned = epoch.epoch < self.study.file.training.epochs and trial.should_prune()
             return pruned
 
+        def on_resume(epochs: Sequence[Epoch]) -> None:
+            _log.info("trial %d goes on after epoch %d", trial.number, epochs[-1].epoch)
+            for epoch in epochs:
+                if epoch.epoch not in frozen.intermediate_values:
+                    trial.report(getattr(epoch, metric), epoch.epoch)
+
         deadline = self._deadline()
         watch = Watch(
             on_epoch=on_epoch,
-            interrupted=lambda: self.stop_now() or time.monotonic() > deadline,
+            interrupted=lambda: self.stop_now() or taken_away() or time.monotonic() > deadline,
+            checkpoint_every=CHECKPOINT_EVERY,
+            earlier=earlier,
+            on_resume=on_resume,
         )
         began = time.monotonic()
         try:

@@ -14,6 +14,7 @@ from hpsearch.cli.export import export
 from hpsearch.cli.init import init
 from hpsearch.cli.run import run
 from hpsearch.cli.show import best, logs, ls, show, trials
+from hpsearch.cli.stop import stop
 from hpsearch.cli.train import train
 from hpsearch.cli.worker import worker
 
@@ -43,7 +44,7 @@ def _main(
 
 
 for command in (
-    init, data, check, run, worker, enqueue, ls, show, trials, logs, best, export, train, delete,
-    doctor,
+    init, data, check, run, worker, stop, enqueue, ls, show, trials, logs, best, export, train,
+    delete, doctor,
 ):  # fmt: skip
     app.command()(command)

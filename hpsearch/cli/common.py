@@ -47,14 +47,23 @@ FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Study file (
 
 @contextmanager
 def opened_storage(
-    home: Home, url: str | None, *, create: bool = False, force: bool = False
+    home: Home,
+    url: str | None,
+    *,
+    create: bool = False,
+    force: bool = False,
+    patience: float | None = None,
 ) -> "Iterator[Storage]":
-    """The storage; whatever a data base says within the block becomes one message."""
-    from hpsearch.search.opening import open_storage, readable_errors
+    """The storage; whatever a data base says within the block becomes one message.
+
+    The options are those of ``hpsearch.search.opening.open_storage``, with its defaults.
+    """
+    from hpsearch.search.opening import BUSY_TIMEOUT, open_storage, readable_errors
 
     address = home.storage_url(url)
     with readable_errors(address):
-        storage = open_storage(address, create=create, force=force)
+        patience = BUSY_TIMEOUT if patience is None else patience
+        storage = open_storage(address, create=create, force=force, patience=patience)
         try:
             yield storage
         finally:

@@ -18,16 +18,18 @@ def delete(
     """Remove a study: its trials, runs and logs. Data sets and exported files stay."""
     from hpsearch.errors import InputError, UnreachableError
     from hpsearch.search import study as studies
-    from hpsearch.workers.identity import mend
+    from hpsearch.workers.lease import LEASE, mend
 
     place = Home.find(home)
     with opened_study(study, home, storage) as found:
         mend(found)
-        counts = found.counts()
-        if counts.running:
+        pulses = found.storage.pulses(found.study_id)
+        running = [pulse for pulse in pulses if pulse.age is None or pulse.age < LEASE]
+        if running:
             raise InputError(
-                f"study {study}: {counts.running} trials are running; stop its run first (Ctrl-C)."
-                " If their machine is gone: hpsearch run FILE --take-over"
+                f"study {study}: {len(running)} trials are running; stop them first: hpsearch stop"
+                f" {study}. Of a machine that is gone they count as dead {LEASE:.0f} seconds after"
+                " their last sign of life"
             )
         total = len(found.trials())
         if not (yes or typer.confirm(f"Remove study {study} with {total} trials and its files?")):

@@ -11,6 +11,7 @@ from hpsearch.config import describe
 from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
+from hpsearch.workers.lease import LEASE
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -40,17 +41,19 @@ class LiveView:
             yield self
         self._live = None
 
-    def say_stopping(self) -> None:
-        """Tell that the first signal was heard, and what a second would do."""
-        self._say("Stopping: the workers leave in good order. Ctrl-C again ends them at once.")
+    def say_stopping(self, by_signal: bool) -> None:
+        """Tell that the first signal, or ``hpsearch stop``, was heard; and what comes next."""
+        more = " Ctrl-C again ends them at once." if by_signal else ""
+        asked = "" if by_signal else " (hpsearch stop)"
+        self._say(f"Stopping{asked}: the workers save where their trials stand, and leave.{more}")
 
     def say_waiting(self) -> None:
         """Tell whose trials hold the last places of the budget, when no worker is left here."""
         running = [trial for trial in self.study.trials() if rows.is_running(trial)]
         listed = ", ".join(f"{t.number} ({t.user_attrs.get('worker')})" for t in running)
         self._say(
-            f"Waiting for trials of workers that this run did not start: {listed}. If they are"
-            f" dead: hpsearch run FILE --take-over"
+            f"Waiting for trials of workers that this run did not start: {listed}. Where one of"
+            f" them gives no sign of life for {duration(LEASE)}, its trial goes on here."
         )
 
     def _say(self, text: str) -> None:

@@ -1,6 +1,7 @@
 """``hpsearch run``: starts, resumes or joins a study and shows it until it is over."""
 
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,11 +28,25 @@ if TYPE_CHECKING:
     from hpsearch.workers.gpus import Gpu
     from hpsearch.workers.slots import Plan
 
+WORKER = ("-m", "hpsearch", "worker")
+"""What Python is told to start a worker; the fault run puts one without TensorFlow here."""
+
 _ENDINGS = {
     "trials": "The budget of {trials} trials is met.",
     "timeout": "The time budget of {timeout} is used up.",
     "plateau": "No better trial in the last {plateau}.",
+    "failures": "The last {failures} trials failed by their configurations.",
 }
+
+_ADVICE = {
+    "diverged": "the loss became NaN or infinite: lower the upper ends of the learning rates",
+    "out_of_memory": "too little memory: make units or batch_size smaller, or set"
+    " budget.max_parameters, or start fewer workers on a GPU (--workers-per-gpu)",
+    "timeout": "too slow: raise training.trial_timeout, or make the networks smaller",
+    "crashed": "their workers died, often for want of memory: start fewer workers (--workers), make"
+    " the networks smaller, and look at hpsearch logs {study}",
+}
+"""What to do where trials fail in a row, by the class of failure."""
 
 
 def run(
@@ -55,22 +70,16 @@ def run(
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
-    take_over: Annotated[
-        bool,
-        typer.Option(
-            "--take-over",
-            help="End trials that run on other machines or in other containers: they are dead.",
-        ),
-    ] = False,
 ) -> None:
     """Run a search: start it, go on with it, or join it where it runs already."""
-    from hpsearch.search.budget import reap
+    from hpsearch.search.budget import begin_run
     from hpsearch.search.opening import hide_password
     from hpsearch.search.pruners import hint
     from hpsearch.search.samplers import check_sampler
     from hpsearch.search.study import open_or_create
     from hpsearch.study_file import load, written_budget
-    from hpsearch.workers.identity import mend
+    from hpsearch.workers.lease import mend
+    from hpsearch.workers.leftovers import tidy
     from hpsearch.workers.packing import study_load
 
     options = {
@@ -96,12 +105,14 @@ def run(
         study, is_new = open_or_create(
             opened, study_file, facts, written=written_budget(file), explicit=explicit
         )
-        left = reap(study, lambda _: True) if take_over else mend(study)
+        begin_run(study)
+        left = mend(study)
+        tidy(study, place)
         if advice := hint(study_file):
             say(advice)
         say(f"{'Started' if is_new else 'Going on with'} study {study.name}")
         if left:
-            say(f"Trials {left} were left running by workers that are gone: they are tried again.")
+            say(f"Trials {left} were left running by workers that are gone: they go on.")
         say(
             f"data: {facts['train']} training and {facts['validation']} validation examples,"
             f" {facts['test']} set aside for testing"
@@ -173,18 +184,22 @@ def _supervise(
     """Run the workers and show the search; returns an exit code."""
     from hpsearch.cli.live import LiveView
     from hpsearch.environment import STORAGE_VARIABLE
-    from hpsearch.workers.supervisor import Supervisor
+    from hpsearch.search.study import load_study
+    from hpsearch.workers.supervisor import PATIENCE, Supervisor
 
     # -P: a file of the working folder called optuna.py must not stand in for the package.
-    command = [sys.executable, "-P", "-m", "hpsearch", "worker", study.name]
+    command = [sys.executable, "-P", *WORKER, study.name]
     command += ["--home", str(place.root)]
     command += ["--set", f"dataset.path={path}"] if path else []
     command += ["--force"] if force else []
     say(f"{plan.summary} (hpsearch doctor FILE says why); logs in {place.study_logs(study.name)}")
     say("TensorFlow takes some seconds to start. Ctrl-C stops; the same command goes on.")
-    with LiveView(study).shown() as view:
+    with (
+        opened_storage(place, url, force=force, patience=PATIENCE) as quick,
+        LiveView(load_study(quick, study.name)).shown() as view,
+    ):
         supervisor = Supervisor(
-            study=study,
+            study=view.study,
             slots=plan.slots,
             command=command,
             # Not on the command line, where every user of the machine could read a password.
@@ -200,18 +215,20 @@ def _supervise(
 def _conclude(study: "OpenStudy", code: int) -> None:
     """Say how the study stands, and leave with the exit code."""
     from hpsearch.cli.show import print_best
-    from hpsearch.errors import EXIT_NO_TRIAL
+    from hpsearch.errors import EXIT_NO_TRIAL, EXIT_PROGRAM
     from hpsearch.search import trials as rows
-    from hpsearch.search.budget import ending
+    from hpsearch.search.budget import ending, failures_in_a_row
 
     counts, budget = study.counts(), study.budget
     over = ending(study)
+    failures = failures_in_a_row(study, study.trials())
     if over is not None:
         say(
             _ENDINGS[over].format(
                 trials=budget.trials,
                 timeout=duration(budget.timeout or 0),
                 plateau=budget.plateau,
+                failures=len(failures),
             )
         )
     elif code:
@@ -220,6 +237,10 @@ def _conclude(study: "OpenStudy", code: int) -> None:
             " on from here."
         )
         raise typer.Exit(code)
+    if over == "failures":
+        for failure, times in Counter(failures).most_common():
+            say(f"{times} x {failure}: {_ADVICE[failure].format(study=study.name)}")
+        say("The same command goes on all the same.")
     if not counts.complete:
         say(
             f"No trial completed ({counts.pruned} pruned, {counts.failed} failed): see"
@@ -228,4 +249,4 @@ def _conclude(study: "OpenStudy", code: int) -> None:
         raise typer.Exit(code or EXIT_NO_TRIAL)
     print_best(rows.best_row(study), study.file.objective.metric)
     say(f"Take it with you: hpsearch export {study.name} -o best.toml")
-    raise typer.Exit(code)
+    raise typer.Exit(code or (EXIT_PROGRAM if over == "failures" else 0))

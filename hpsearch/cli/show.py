@@ -100,7 +100,27 @@ def show(
         out.print(f"best      {value} in trial {best_trial.number}: {describe(config)}")
     if details["over"]:
         out.print(f"over      by {details['over']}")
-    out.print("workers   " + (", ".join(details["workers"]) or "none"))
+    if details["stop"]:
+        out.print("stopped   by hpsearch stop; hpsearch run FILE goes on")
+    if not details["workers"]:
+        out.print("workers   none")
+        return
+    out.print()
+    epochs = found.file.training.epochs
+    print_table(
+        ("worker", "device", "trial", "epoch", "last seen"),
+        [
+            [
+                worker["worker"] or "not of hpsearch",
+                worker["device"] or "",
+                str(worker["trial"]),
+                f"{worker['epoch'] or 0}/{epochs}",
+                "" if worker["silent"] is None else f"{worker['silent']:.0f} s ago",
+            ]
+            for worker in details["workers"]
+        ],
+        words=["worker", "device"],
+    )
 
 
 def trials(

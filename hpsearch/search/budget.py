@@ -8,13 +8,24 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from hpsearch.errors import Failure, uses_place
 from hpsearch.search.samplers import make_sampler
-from hpsearch.search.storage import BudgetSpentError
+from hpsearch.search.storage import BudgetSpentError, Pulse
 from hpsearch.search.study import OpenStudy
 
-ORPHANED = "left behind by a worker that was killed"
-"""Failure message of a trial that somebody else had to end."""
+MAX_DEATHS = 3
+"""Workers that may die of a trial, one after the other and none getting further than the one
+before, until that is the configuration's fault."""
 
-Ending = Literal["trials", "timeout", "plateau"]
+MAX_FAILURES = 10
+"""Trials in a row that may fail by their configurations since the last ``run`` began."""
+
+SINCE_KEY = "failures_since"
+"""Study user attribute: the number of trials when the last ``run`` began."""
+
+STOP_KEY = "stop"
+"""Study user attribute: what ``hpsearch stop`` asks for, or None; the next ``run`` clears it."""
+
+Ending = Literal["trials", "timeout", "plateau", "failures"]
+Stop = Literal["leave", "now"]
 
 
 def ending(study: OpenStudy) -> Ending | None:
@@ -25,9 +36,9 @@ def ending(study: OpenStudy) -> Ending | None:
     budget = study.budget
     if study.counts().counted >= budget.trials:
         return "trials"
-    if budget.timeout is None and budget.plateau is None:
-        return None
     trials = study.trials()
+    if len(failures_in_a_row(study, trials)) >= MAX_FAILURES:
+        return "failures"
     if budget.timeout is not None and seconds_used(trials) >= budget.timeout:
         return "timeout"
     if budget.plateau is not None and since_best(study, trials) >= budget.plateau:
@@ -56,7 +67,8 @@ def interrupt(study: OpenStudy, number: int, message: str = "cut off before its 
         False where the trial had ended meanwhile: then nothing was done.
     """
     trial_id = study.trial_id(number)
-    successor = _successor(study.storage.get_trial(trial_id))
+    trial = study.storage.get_trial(trial_id)
+    successor = _successor(trial, deaths=trial.user_attrs.get("deaths", 0))
     return study.storage.fail(trial_id, Failure.INTERRUPTED, message, successor)
 
 
@@ -81,43 +93,74 @@ def fail(study: OpenStudy, number: int, failure: Failure, message: str) -> bool:
     return study.storage.fail(study.trial_id(number), failure, message)
 
 
-def reap(study: OpenStudy, is_dead: Callable[[FrozenTrial], bool]) -> list[int]:
-    """End the running trials whose owner is dead; the numbers of those trials.
+def reap(
+    study: OpenStudy, is_dead: Callable[[FrozenTrial, Pulse], bool], *, blame: bool = True
+) -> list[int]:
+    """End the running trials whose worker is dead; the numbers of those trials.
 
-    Each is tried again once. If its worker dies again it is the configuration's fault: it counts
-    as crashed, or it would be tried for ever.
+    Each goes on in a new trial. Where one worker after the other dies of it and none gets further
+    than the one before, it is the configuration's fault and counts as crashed, or it would be
+    tried for ever.
+
+    Args:
+        study: the study.
+        is_dead: asked of each running trial and its worker's last sign of life.
+        blame: whether the death may be the trial's fault; not where we killed the worker.
     """
     reaped = []
-    for trial in study.trials():
-        if trial.state != TrialState.RUNNING or not is_dead(trial):
+    for pulse in study.storage.pulses(study.study_id):
+        trial_id = study.trial_id(pulse.number)
+        trial = study.storage.get_trial(trial_id)
+        if trial.state != TrialState.RUNNING or not is_dead(trial, pulse):
             continue
-        trial_id, again = study.trial_id(trial.number), trial.user_attrs.get("orphans", 0)
-        if again:
-            done = study.storage.fail(trial_id, Failure.CRASHED, "its worker died, twice")
+        deaths = _deaths(trial) if blame else trial.user_attrs.get("deaths", 0)
+        if deaths >= MAX_DEATHS:
+            message = f"{deaths} workers died of it, and none got further than the one before"
+            done = study.storage.fail(trial_id, Failure.CRASHED, message, last=pulse)
         else:
-            successor = _successor(trial, orphans=again + 1)
-            done = study.storage.fail(trial_id, Failure.INTERRUPTED, ORPHANED, successor)
+            message = "left behind by a worker that died"
+            successor = _successor(trial, deaths=deaths)
+            done = study.storage.fail(trial_id, Failure.INTERRUPTED, message, successor, last=pulse)
         if done:
-            reaped.append(trial.number)
+            reaped.append(pulse.number)
     return reaped
 
 
-def _successor(trial: FrozenTrial, orphans: int | None = None) -> FrozenTrial | None:
+def _deaths(trial: FrozenTrial) -> int:
+    """Workers that have died of a trial without progress, the one that has died now included."""
+    got_further = (trial.last_step or 0) > trial.user_attrs.get("reached", 0)
+    return 1 if got_further else int(trial.user_attrs.get("deaths", 0)) + 1
+
+
+def _successor(trial: FrozenTrial, *, deaths: int) -> FrozenTrial | None:
     """The waiting trial that goes on for an interrupted one.
 
-    It has the same parameters and seed; it is a new trial, so that an owner that was only
-    suspended cannot write into it. What was enqueued is kept too where it had not been drawn yet.
-    A sampled trial cut off before it had parameters needs none: the next one takes its place.
+    It has the same parameters and seed, and knows where to look for checkpoints; it is a new
+    trial, so that an owner that was only suspended cannot write into it. What was enqueued is kept
+    too where it had not been drawn yet. A sampled trial cut off before it had parameters needs
+    none: the next one takes its place.
     """
     params = trial.system_attrs.get("fixed_params", {}) | trial.params
     if not params:
         return None
-    carried = ("seed", "orphans")
-    attrs = {key: trial.user_attrs[key] for key in carried if key in trial.user_attrs}
-    attrs["resumes"] = trial.user_attrs.get("resumes", trial.number)
-    if orphans is not None:
-        attrs["orphans"] = orphans
+    attrs: dict[str, Any] = {"resumes": origin(trial), "earlier": [trial.number, *earlier(trial)]}
+    if "seed" in trial.user_attrs:
+        attrs["seed"] = trial.user_attrs["seed"]
+    if deaths:
+        attrs["deaths"] = deaths
+    if reached := max(trial.last_step or 0, trial.user_attrs.get("reached", 0)):
+        attrs["reached"] = reached
     return _waiting({"fixed_params": params}, attrs)
+
+
+def origin(trial: FrozenTrial) -> int:
+    """The number of the trial that this one goes on for, the first of them; or its own."""
+    return int(trial.user_attrs.get("resumes", trial.number))
+
+
+def earlier(trial: FrozenTrial) -> list[int]:
+    """The numbers of the trials that this one goes on for, the latest first."""
+    return [int(number) for number in trial.user_attrs.get("earlier", ())]
 
 
 def _waiting(system_attrs: dict[str, Any], user_attrs: dict[str, Any]) -> FrozenTrial:
@@ -133,9 +176,7 @@ def counts(trial: FrozenTrial) -> bool:
 
 def since_best(study: OpenStudy, trials: Sequence[FrozenTrial]) -> int:
     """Counted trials that ended after the best one so far; 0 before any completed."""
-    ended = sorted(
-        (t for t in trials if counts(t)), key=lambda t: t.datetime_complete or datetime.max
-    )
+    ended = _in_order_of_ending(trials)
     best: float | None = None
     last = len(ended)
     for index, trial in enumerate(ended):
@@ -146,17 +187,49 @@ def since_best(study: OpenStudy, trials: Sequence[FrozenTrial]) -> int:
     return len(ended) - last
 
 
-def seconds_used(trials: Sequence[FrozenTrial], now: datetime | None = None) -> float:
-    """Seconds in which at least one trial was running: the length of the union of their times.
+def failures_in_a_row(study: OpenStudy, trials: Sequence[FrozenTrial]) -> list[Failure]:
+    """Why the last counted trials failed, the latest first, as far as there is no other among them.
 
-    Nobody knows how long a trial really ran whose worker was killed; it is not reckoned, rather
-    than the hours or days until somebody noticed.
+    Only trials that were made since the last ``run`` began are looked at.
     """
+    since = study.optuna.user_attrs.get(SINCE_KEY, 0)
+    failures: list[Failure] = []
+    for trial in reversed(_in_order_of_ending(trials[since:])):
+        if trial.state != TrialState.FAIL:
+            break
+        failures.append(Failure(trial.user_attrs["failure"]))
+    return failures
+
+
+def begin_run(study: OpenStudy) -> None:
+    """Note that a ``run`` begins: what ``stop`` asked for is over, failures count anew."""
+    study.optuna.set_user_attr(SINCE_KEY, len(study.trials()))
+    study.optuna.set_user_attr(STOP_KEY, None)
+
+
+def request_stop(study: OpenStudy, stop: Stop) -> None:
+    """Ask the study's workers, wherever they are, to leave."""
+    study.optuna.set_user_attr(STOP_KEY, stop)
+
+
+def stop_requested(study: OpenStudy) -> Stop | None:
+    """What was asked for: "leave" with a checkpoint, or end "now"; None: nothing."""
+    stop: Stop | None = study.optuna.user_attrs.get(STOP_KEY)
+    return stop
+
+
+def _in_order_of_ending(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The counted trials, the one that ended first at the beginning."""
+    return sorted(
+        (t for t in trials if counts(t)), key=lambda t: t.datetime_complete or datetime.max
+    )
+
+
+def seconds_used(trials: Sequence[FrozenTrial], now: datetime | None = None) -> float:
+    """Seconds in which at least one trial was running: the length of the union of their times."""
     now = now or datetime.now()  # Optuna's times are naive local ones
     spans = sorted(
-        (t.datetime_start, t.datetime_complete or now)
-        for t in trials
-        if t.datetime_start and t.user_attrs.get("failure_message") != ORPHANED
+        (t.datetime_start, t.datetime_complete or now) for t in trials if t.datetime_start
     )
     total, reached = timedelta(), datetime.min
     for start, end in spans:

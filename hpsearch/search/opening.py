@@ -1,8 +1,9 @@
 """Opening a storage so that many processes may share it; what a data base says, in words."""
 
 import json
+import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,14 @@ from hpsearch.errors import InputError, UnreachableError
 from hpsearch.search.storage import Storage
 
 BUSY_TIMEOUT = 60.0
-"""Seconds that a writer waits for another one on SQLite before it gives up."""
+"""Seconds that a command waits for another program's lock before it gives up."""
+
+STORAGE_ERRORS = (
+    optuna.exceptions.StorageInternalError,
+    sa.exc.SQLAlchemyError,
+    sqlite3.Error,
+)
+"""What is raised where a data base cannot be read or written just now."""
 
 _NETWORK_FILESYSTEMS = {
     "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gpfs", "lustre", "nfs",
@@ -28,13 +36,16 @@ _SECRETS = {"password", "sslpassword"}
 """What libpq also takes from the query of a URL (…?password=…) and nobody may see."""
 
 
-def open_storage(url: str, *, create: bool = True, force: bool = False) -> Storage:
+def open_storage(
+    url: str, *, create: bool = True, force: bool = False, patience: float = BUSY_TIMEOUT
+) -> Storage:
     """Open a storage, making it when there is none.
 
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://user:password@host/name``.
         create: make a missing SQLite file or schema; else a missing one is an error.
         force: open SQLite on a network file system too.
+        patience: seconds that a writer waits for another one's lock before it gives up.
 
     Raises:
         InputError: a URL that is no database URL, SQLite on a network file system, or no
@@ -45,9 +56,12 @@ def open_storage(url: str, *, create: bool = True, force: bool = False) -> Stora
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with readable_errors(url), _readable_opening(url):
         if parsed.get_backend_name() != "sqlite":
-            return _connect(parsed, {"pool_pre_ping": True}, create=create)
+            storage = _connect(parsed, {"pool_pre_ping": True}, create=create)
+            sa.event.listen(storage.engine, "connect", _lock_timeout(patience))
+            storage.close()  # its first connections were opened without the setting
+            return storage
         file = _sqlite_file(parsed, create=create, force=force)
-        storage = _connect(parsed, {"connect_args": {"timeout": BUSY_TIMEOUT}}, create=create)
+        storage = _connect(parsed, {"connect_args": {"timeout": patience}}, create=create)
         if not file.stat().st_size:
             raise UnreachableError(f"{file}: is empty; remove it and start again")
         sa.event.listen(storage.engine, "connect", _set_synchronous)
@@ -142,6 +156,12 @@ def _parse(url: str) -> URL:
     return parsed
 
 
+def is_locked(error: BaseException) -> bool:
+    """Whether a storage error says only that another program holds a lock just now."""
+    said = f"{error} {error.__cause__}"
+    return "locked" in said or "lock timeout" in said
+
+
 def hide_password(url: str) -> str:
     """The URL as it may be shown and stored: with *** for its password."""
     return _shown(_parse(url))
@@ -196,6 +216,16 @@ def network_filesystem(folder: Path) -> str | None:
     mounts.reverse()
     kind = max(mounts, key=lambda mount: len(mount.mountpoint)).fstype if mounts else ""
     return kind if kind in _NETWORK_FILESYSTEMS else None
+
+
+def _lock_timeout(seconds: float) -> Callable[[Any, object], None]:
+    """Gives each new connection to PostgreSQL the time that it waits for a lock."""
+
+    def set_timeout(connection: Any, _record: object) -> None:
+        connection.execute(f"SET lock_timeout = {math.ceil(seconds * 1000)}")  # milliseconds
+        connection.commit()
+
+    return set_timeout
 
 
 def _set_synchronous(connection: Any, _record: object) -> None:

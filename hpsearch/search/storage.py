@@ -6,7 +6,7 @@ The only file that touches Optuna's tables, and the only one that overrides a pr
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -49,8 +49,21 @@ class Counts:
         return self.complete + self.pruned + self.failed
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pulse:
+    """The last sign of life of a running trial's worker."""
+
+    number: int
+    """The trial's."""
+    beat: datetime | None
+    """When it came, by the data base's clock in UTC; None where no worker of hpsearch runs the
+    trial, or one of an older version."""
+    age: float | None
+    """Seconds since then, by the data base's clock; None where there is no beat."""
+
+
 class Storage(RDBStorage):
-    """Optuna's storage with atomic claims and an exact budget.
+    """Optuna's storage with atomic claims, an exact budget, and a pulse for what runs.
 
     A trial starts in one of two ways, a new one or a waiting one (enqueued or tried again); in
     both the budget is counted in the transaction that starts it, behind a write lock, so that no
@@ -58,7 +71,7 @@ class Storage(RDBStorage):
 
     Attributes:
         owner: user attributes that every trial started through this object gets, in the same
-            transaction.
+            transaction, together with its first heartbeat.
     """
 
     owner: Mapping[str, Any] = MappingProxyType({})
@@ -102,6 +115,8 @@ class Storage(RDBStorage):
         failure: Failure,
         message: str,
         successor: FrozenTrial | None = None,
+        *,
+        last: Pulse | None = None,
     ) -> bool:
         """End a running trial without a value, and queue its successor in the same transaction.
 
@@ -110,19 +125,29 @@ class Storage(RDBStorage):
             failure: its class; the user attribute ``failure``.
             message: the user attribute ``failure_message``, cut at 500 characters.
             successor: a waiting trial to add.
+            last: of a worker that is taken for dead, its last sign of life: the trial ran until
+                then. Where there is a later one the worker lives.
 
         Returns:
-            False where the trial is no longer running: then nothing was done.
+            False where the trial is no longer running or its worker lives: then nothing was done.
         """
         with Session(self.engine) as session, session.begin():
             self._lock_trial(session, trial_id)
             trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
             if trial.state != TrialState.RUNNING:
                 return False
+            ended = datetime.now()
+            if last is not None:
+                if _last_beat(session, trial_id) != last.beat:
+                    return False
+                start = trial.datetime_start or ended
+                # Without a beat nobody knows how long it ran: hours may have passed since.
+                ended = start if last.age is None else ended - timedelta(seconds=last.age)
+                ended = max(start, ended)
             for key, value in (("failure", failure.value), ("failure_message", message[:500])):
                 session.add(_attribute(trial_id, key, value))
             trial.state = TrialState.FAIL
-            trial.datetime_complete = datetime.now()
+            trial.datetime_complete = ended
             session.flush()
             if successor is not None:
                 study_id = int(trial.study_id)
@@ -130,10 +155,59 @@ class Storage(RDBStorage):
                 self._get_prepared_new_trial(study_id, successor, session)
         return True
 
+    def beat(self, trial_id: int) -> bool:
+        """Give a sign of life for a running trial.
+
+        Returns:
+            False where it is no longer running: it was taken away, or somebody ended it.
+        """
+        with Session(self.engine) as session, session.begin():
+            self._lock_trial(session, trial_id)
+            state = sa.select(models.TrialModel.state).where(models.TrialModel.trial_id == trial_id)
+            if session.scalar(state) != TrialState.RUNNING:
+                return False
+            row = models.TrialHeartbeatModel.where_trial_id(trial_id, session)
+            if row is None:
+                session.add(self._first_beat(trial_id))
+            else:
+                row.heartbeat = self._now()
+        return True
+
+    def pulses(self, study_id: int) -> list[Pulse]:
+        """The last sign of life of every running trial of a study, by number."""
+        trial, heartbeat = models.TrialModel, models.TrialHeartbeatModel
+        query = (
+            sa.select(trial.number, heartbeat.heartbeat, self._now())
+            .outerjoin(heartbeat, heartbeat.trial_id == trial.trial_id)
+            .where(trial.study_id == study_id, trial.state == TrialState.RUNNING)
+            .order_by(trial.number)
+        )
+        with Session(self.engine) as session:
+            return [
+                Pulse(
+                    number=number,
+                    beat=beat,
+                    age=None if beat is None else (now - beat).total_seconds(),
+                )
+                for number, beat, now in session.execute(query)
+            ]
+
     def _sign(self, session: Session, trial_id: int) -> None:
         """Write whose trial it is into the transaction that starts it: no trial runs unsigned."""
         for key, value in self.owner.items():
             session.add(_attribute(trial_id, key, value))
+        if self.owner:
+            session.add(self._first_beat(trial_id))
+
+    def _first_beat(self, trial_id: int) -> models.TrialHeartbeatModel:
+        return models.TrialHeartbeatModel(trial_id=trial_id, heartbeat=self._now())
+
+    def _now(self) -> sa.ColumnElement[datetime]:
+        """The data base's clock, in UTC, to the millisecond."""
+        if self.engine.dialect.name == "sqlite":
+            text = sa.func.strftime("%Y-%m-%d %H:%M:%f", "now")
+            return sa.type_coerce(text, sa.DateTime)
+        return sa.func.timezone("utc", sa.func.clock_timestamp(), type_=sa.DateTime)
 
     def close(self) -> None:
         """Give the connections back; the object is free of them until it is used again."""
@@ -171,6 +245,13 @@ class Storage(RDBStorage):
             .where(models.StudyModel.study_id == study_id)
             .values(study_name=models.StudyModel.study_name)
         )
+
+
+def _last_beat(session: Session, trial_id: int) -> datetime | None:
+    """A trial's last sign of life."""
+    model = models.TrialHeartbeatModel
+    query = sa.select(model.heartbeat).where(model.trial_id == trial_id)
+    return session.scalar(query)
 
 
 def _attribute(trial_id: int, key: str, value: Any) -> models.TrialUserAttributeModel:

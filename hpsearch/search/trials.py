@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, NoTrialError
-from hpsearch.search.budget import ending
+from hpsearch.search.budget import ending, stop_requested
 from hpsearch.search.study import CREATED_KEY, DATASET_KEY, VERSIONS_KEY, OpenStudy
 from hpsearch.space import config_of
 
@@ -29,6 +29,11 @@ _ATTRIBUTES = (
 def is_running(trial: Trial) -> bool:
     """Whether a worker is busy with the trial."""
     return trial.state == TrialState.RUNNING
+
+
+def is_open(trial: Trial) -> bool:
+    """Whether the trial is not over: it runs, or waits to."""
+    return not trial.state.is_finished()
 
 
 def is_complete(trial: Trial) -> bool:
@@ -121,23 +126,43 @@ def summary(study: OpenStudy) -> dict[str, Any]:
     }
 
 
+def live_workers(study: OpenStudy) -> list[dict[str, Any]]:
+    """The workers that run a trial just now, as ``show --json`` prints them, by trial.
+
+    Each with ``worker`` ("host:pid"), ``host``, ``pid``, ``device``, ``trial``, ``epoch`` (the last
+    that is done, or None), ``last_seen`` (a time in UTC) and ``silent`` (seconds since then by the
+    data base's clock). Of trials that other programs run by Optuna only the trial is known.
+    """
+    found = []
+    for pulse in study.storage.pulses(study.study_id):
+        trial = study.storage.get_trial(study.trial_id(pulse.number))
+        worker = trial.user_attrs.get("worker")
+        host, _, pid = (worker or "").rpartition(":")
+        found.append(
+            {
+                "worker": worker,
+                "host": host or None,
+                "pid": int(pid) if pid else None,
+                "device": trial.user_attrs.get("device"),
+                "trial": pulse.number,
+                "epoch": trial.last_step,
+                "last_seen": pulse.beat and f"{pulse.beat.isoformat(timespec='seconds')}Z",
+                "silent": pulse.age and round(pulse.age, 1),
+            }
+        )
+    return found
+
+
 def details(study: OpenStudy) -> dict[str, Any]:
     """One study as ``show --json`` prints it."""
     attrs: Mapping[str, Any] = study.optuna.user_attrs
-    trials = study.trials()
-    workers = sorted(
-        {
-            str(t.user_attrs["worker"])
-            for t in trials
-            if t.state == TrialState.RUNNING and "worker" in t.user_attrs
-        }
-    )
     return {
         **summary(study),
         "budget": study.budget.model_dump(mode="json"),
         "dataset": attrs.get(DATASET_KEY),
         "over": ending(study),
-        "workers": workers,
+        "stop": stop_requested(study),
+        "workers": live_workers(study),
         "provenance": {"created": attrs.get(CREATED_KEY), "versions": attrs.get(VERSIONS_KEY)},
         "study_file": study.file.model_dump(mode="json"),
     }

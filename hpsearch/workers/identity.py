@@ -5,8 +5,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from hpsearch.search import budget
-from hpsearch.search.study import OpenStudy
+from hpsearch.environment import DEVICE_VARIABLE
 from hpsearch.search.trials import Trial
 
 
@@ -18,13 +17,33 @@ def worker_name(pid: int) -> str:
 def identity(pid: int | None = None) -> dict[str, Any]:
     """The attributes that say which process runs a trial.
 
-    ``worker`` is "host:pid", for readers; ``process`` tells that process from every other one.
+    ``worker`` is "host:pid" and ``device`` what it trains on, for readers; ``process`` tells that
+    process from every other one.
 
     Args:
         pid: a process of this machine; None: this one.
     """
     pid = os.getpid() if pid is None else pid
-    return {"worker": worker_name(pid), "process": {"place": _place(), "started": _started(pid)}}
+    return {
+        "worker": worker_name(pid),
+        "process": {"place": _place(), "started": _started(pid)},
+        "device": device(),
+    }
+
+
+def device() -> str:
+    """What this process trains on, in words: its slot's device, or what it may see of GPUs."""
+    if named := os.environ.get(DEVICE_VARIABLE):
+        return named
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return "any device"
+    return f"GPU {visible}" if visible not in ("", "-1") else "CPU"
+
+
+def is_signed(trial: Trial) -> bool:
+    """Whether a worker of hpsearch runs the trial."""
+    return isinstance(trial.user_attrs.get("process"), dict)
 
 
 def owner_is_gone(trial: Trial) -> bool:
@@ -33,16 +52,13 @@ def owner_is_gone(trial: Trial) -> bool:
     Of other machines, and of containers whose processes cannot be seen from here, nothing is
     known: their trials are left alone.
     """
-    signature = trial.user_attrs.get("process")
-    if not isinstance(signature, dict) or signature.get("place") != _place():
+    if not is_signed(trial):
+        return False
+    signature = trial.user_attrs["process"]
+    if signature.get("place") != _place():
         return False
     pid = int(str(trial.user_attrs["worker"]).rpartition(":")[2])
     return bool(_started(pid) != signature["started"])
-
-
-def mend(study: OpenStudy) -> list[int]:
-    """End the trials that killed workers of this machine left running; their numbers."""
-    return budget.reap(study, owner_is_gone)
 
 
 def _place() -> str:

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -15,26 +14,30 @@ from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import split
 from hpsearch.environment import (
-    DEVICE_VARIABLE,
     GPU_MEMORY_VARIABLE,
     SUPERVISOR_VARIABLE,
     THREADS_VARIABLE,
 )
 from hpsearch.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, InputError
-from hpsearch.home import WEIGHTS, Home
+from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.recipe import DatasetSection
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
 from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
-from hpsearch.search.trials import is_complete
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow
 from hpsearch.workers.identity import identity
+from hpsearch.workers.lease import BEAT, Heartbeat
+from hpsearch.workers.leftovers import tidy
 
-KEEP = 5
-"""Best trials of a study whose weights stay on the disk."""
+PATIENCE = 300.0
+"""Seconds that a worker waits for another program's lock on the data base: a trial that took
+minutes is not to be lost to a backup."""
+
+MAX_TRIALS = 200
+"""Trials after which a worker starts anew, however little it has grown."""
 
 MAX_GROWTH = 3 * 2**29
 """Bytes (1.5 GiB) that a worker may grow by after its first trial before it starts anew: nothing of
@@ -44,10 +47,16 @@ _log = logging.getLogger(__name__)
 
 
 class Stopper:
-    """Notes signals and a lost supervisor, so that a trial is left in good order."""
+    """Notes signals, a lost supervisor and ``hpsearch stop``: a trial is left in good order.
+
+    Attributes:
+        signal: the last one that came, or None.
+        heartbeat: who hears of ``hpsearch stop``, when there is somebody.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.heartbeat: Heartbeat | None = None
         supervisor = os.environ.get(SUPERVISOR_VARIABLE)
         self._supervisor = int(supervisor) if supervisor else None
 
@@ -62,7 +71,8 @@ class Stopper:
     def __call__(self) -> bool:
         """Whether to stop now."""
         orphaned = self._supervisor is not None and os.getppid() != self._supervisor
-        return self.signal is not None or orphaned
+        asked = self.heartbeat is not None and self.heartbeat.stop is not None
+        return self.signal is not None or orphaned or asked
 
     @property
     def exit_code(self) -> int:
@@ -99,32 +109,49 @@ def work(
     """
     stopper = Stopper()
     stopper.listen()
-    storage = open_storage(url, create=False, force=force)
+    storage = open_storage(url, create=False, force=force, patience=PATIENCE)
     storage.owner = identity()
     study = load_study(storage, name)
+    if budget.stop_requested(study):
+        _log.info("study %s was stopped (hpsearch stop); hpsearch run FILE goes on with it", name)
+        return EXIT_OK
     section = load_dataset_override(study.file, overrides)
     dataset = open_study_data(study, section, home)
     if trainer is None:
         trainer = _keras_trainer()
+    heartbeat = stopper.heartbeat = Heartbeat(study)
     objective = Objective(
         study=study,
         parts=split(dataset, section),
         home=home,
         trainer=trainer,
         stop_now=stopper,
+        alive=heartbeat.alive,
     )
-    device = os.environ.get(DEVICE_VARIABLE, "any device that it sees")
-    _log.info("worker %s is ready on %s", storage.owner["worker"], device)
-    after_first: int | None = None
-    while not stopper() and budget.ending(study) is None and objective.run_one():
-        keep_best_weights(study, home)
-        after_first = after_first or memory_used()
-        # A signal that was noted would be forgotten by the process that starts anew.
-        if memory_used() - after_first > MAX_GROWTH and not stopper():
-            storage.close()
-            start_anew()
+    _log.info("worker %s is ready on %s", storage.owner["worker"], storage.owner["device"])
+    heartbeat.start()
+    try:
+        _run_trials(objective, stopper)
+    finally:
+        heartbeat.end()
+        heartbeat.join(timeout=BEAT)
+        storage.close()
     _log.info("worker %s leaves", storage.owner["worker"])
     return stopper.exit_code
+
+
+def _run_trials(objective: Objective, stopper: Stopper) -> None:
+    """Run trials until none is left or it is time to stop; may start this process anew."""
+    study, trials, at_first = objective.study, 0, 0
+    while not stopper() and budget.ending(study) is None and objective.run_one():
+        tidy(study, objective.home)
+        trials += 1
+        at_first = at_first or memory_used()
+        growth = memory_used() - at_first
+        # A signal that was noted would be forgotten by the process that starts anew.
+        if (growth > MAX_GROWTH or trials >= MAX_TRIALS) and not stopper():
+            study.storage.close()
+            start_anew(f"after {trials} trials, grown by {growth / 1e6:.0f} MB")
 
 
 def memory_used() -> int:
@@ -132,12 +159,15 @@ def memory_used() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def start_anew() -> NoReturn:
+def start_anew(why: str) -> NoReturn:
     """Replace this process by one with the same command line, pid and environment.
 
     It is the only way to get back all that libraries took.
+
+    Args:
+        why: for the log.
     """
-    _log.info("worker starts anew: it has grown to %.1f GB", memory_used() / 1e9)
+    _log.info("worker starts anew: %s", why)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # ourselves
 
 
@@ -177,20 +207,6 @@ def open_study_data(study: OpenStudy, section: DatasetSection, home: Home) -> Da
             " data (--set dataset.path=...) or start another study"
         )
     return dataset
-
-
-def keep_best_weights(study: OpenStudy, home: Home, keep: int = KEEP) -> None:
-    """Remove the weights of all complete trials but the best ``keep``: curves stay."""
-    objective = study.file.objective
-    complete = [t for t in study.trials() if is_complete(t)]
-    complete.sort(key=lambda t: t.values[0], reverse=objective.goal == "maximize")
-    for trial in complete[keep:]:
-        weights_file(home, study.name, trial.number).unlink(missing_ok=True)
-
-
-def weights_file(home: Home, study: str, number: int) -> Path:
-    """Where the kept weights of a trial lie, if they are kept."""
-    return home.trial_run(study, number) / WEIGHTS
 
 
 def log_to_stderr() -> None:

@@ -35,7 +35,7 @@ from hpsearch.search.study import open_or_create
 from hpsearch.study_file import load
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.start import start_tensorflow
-from hpsearch.workers.worker import keep_best_weights
+from hpsearch.workers.leftovers import tidy
 
 EPOCHS = 4
 
@@ -107,7 +107,7 @@ def by_hpsearch(data: Path, scratch: Path) -> list[dict[str, float]]:
         began = time.perf_counter()
         if not found.run_one():
             sys.exit("the study has no trial left")
-        keep_best_weights(study, home)
+        tidy(study, home)
         # The report of an epoch is not in its seconds.
         trial = clocks.trials[-1]
         rest = excess(time.perf_counter() - began, epochs) - sum(trial.values())

@@ -42,7 +42,7 @@ def test_each_ended_trial_is_one_line_once(
         assert budget.claim(study) is not None
         for _ in range(2):
             view.update()
-        view.say_stopping()
+        view.say_stopping(True)
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
@@ -120,6 +120,6 @@ def test_on_a_terminal_the_view_is_drawn_and_taken_away(
         finish(study, 0.75)
         view.update()
         assert "1 of 10 trials" in terminal.getvalue()
-        view.say_stopping()
+        view.say_stopping(True)
     assert "Stopping" in terminal.getvalue()
     assert "trial 0: complete" not in terminal.getvalue()

@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.errors import Failure
 from hpsearch.search import budget
+from hpsearch.search.storage import Pulse
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 
@@ -43,11 +44,6 @@ def test_time_counts_once_however_many_trials_run(
 ) -> None:
     trials = [at(*span) for span in spans]
     assert budget.seconds_used(trials, NOON + timedelta(hours=1)) == minutes * 60
-
-
-def test_the_hours_until_a_dead_worker_was_noticed_are_no_time() -> None:
-    trials = [at(0, 600, failure_message=budget.ORPHANED), at(0, 5, failure_message="NaN")]
-    assert budget.seconds_used(trials) == 300
 
 
 def ended(state: TrialState, value: float | None = None, failure: str | None = None) -> FrozenTrial:
@@ -166,7 +162,8 @@ def test_a_trial_cut_off_twice_keeps_its_seed_and_its_origin(
             trial.set_user_attr("seed", 17)
         budget.interrupt(study, number)
     last = study.trials()[3]
-    assert last.user_attrs == {"resumes": 0, "seed": 17}
+    assert last.user_attrs == {"resumes": 0, "earlier": [2, 1, 0], "seed": 17}
+    assert budget.origin(last) == 0
 
 
 def test_only_the_running_trials_of_the_dead_are_reaped(
@@ -182,7 +179,7 @@ def test_only_the_running_trials_of_the_dead_are_reaped(
         running.append(trial)
     asked: list[int] = []
 
-    def is_dead(trial: FrozenTrial) -> bool:
+    def is_dead(trial: FrozenTrial, _pulse: Pulse) -> bool:
         asked.append(trial.number)
         return trial.number == 2
 
@@ -192,4 +189,40 @@ def test_only_the_running_trials_of_the_dead_are_reaped(
     assert states == [
         TrialState.COMPLETE, TrialState.RUNNING, TrialState.FAIL, TrialState.WAITING
     ]  # fmt: skip
-    assert study.trials()[2].user_attrs["failure_message"] == budget.ORPHANED
+    assert "left behind" in study.trials()[2].user_attrs["failure_message"]
+
+
+def test_many_failures_in_a_row_end_the_study_until_it_is_run_again(
+    open_study: Callable[..., OpenStudy], finish: Finish
+) -> None:
+    study = open_study(budget={"trials": 99})
+
+    def fail(times: int, failure: Failure) -> None:
+        for _ in range(times):
+            trial = budget.claim(study)
+            assert trial is not None
+            budget.fail(study, trial.number, failure, "because")
+
+    fail(budget.MAX_FAILURES - 1, Failure.DIVERGED)
+    finish(study)
+    fail(budget.MAX_FAILURES - 1, Failure.DIVERGED)
+    fail(3, Failure.INTERRUPTED)  # says nothing about configurations
+    assert budget.ending(study) is None
+    fail(1, Failure.TIMEOUT)
+    assert budget.ending(study) == "failures"
+    found = budget.failures_in_a_row(study, study.trials())
+    assert found == [Failure.TIMEOUT] + [Failure.DIVERGED] * (budget.MAX_FAILURES - 1)
+    budget.begin_run(study)
+    assert budget.ending(study) is None
+    fail(budget.MAX_FAILURES, Failure.OUT_OF_MEMORY)
+    assert budget.ending(study) == "failures"
+
+
+def test_a_stop_lasts_until_the_next_run(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    assert budget.stop_requested(study) is None
+    budget.request_stop(study, "leave")
+    budget.request_stop(study, "now")
+    assert budget.stop_requested(open_study()) == "now"
+    budget.begin_run(study)
+    assert budget.stop_requested(study) is None

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from optuna.trial import FrozenTrial, TrialState
@@ -98,7 +99,7 @@ def test_a_trial_that_is_not_there(
 
 def test_a_study_in_numbers(open_study: Callable[..., OpenStudy], finish: Finish) -> None:
     study = open_study()
-    study.storage.owner = {"worker": "here:1"}
+    study.storage.owner = {"worker": "here:1", "device": "GPU 0"}
     finish(study, 0.5)
     for failure in (Failure.OUT_OF_MEMORY, Failure.TOO_LARGE):
         trial = budget.claim(study)
@@ -110,7 +111,17 @@ def test_a_study_in_numbers(open_study: Callable[..., OpenStudy], finish: Finish
     assert shown["uncounted"] == 1
     assert shown["counted"] == 2
     assert shown["best"] == 0.5
-    assert shown["workers"] == ["here:1"]
+    (worker,) = shown["workers"]
+    assert datetime.fromisoformat(worker.pop("last_seen")).tzinfo is not None
+    assert 0 <= worker.pop("silent") < 60
+    assert worker == {
+        "worker": "here:1",
+        "host": "here",
+        "pid": 1,
+        "device": "GPU 0",
+        "trial": 3,
+        "epoch": None,
+    }
     assert shown["budget"]["trials"] == 10
     assert shown["dataset"]["fingerprint"] == "f" * 64
     assert shown["provenance"]["versions"]["hpsearch"]

@@ -10,10 +10,10 @@ from typing import Any
 
 import fakes
 import pytest
-from optuna.trial import FrozenTrial
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Parts
+from hpsearch.environment import SUPERVISOR_VARIABLE
 from hpsearch.errors import (
     EXIT_OK,
     EXIT_SIGINT,
@@ -30,10 +30,7 @@ from hpsearch.study_file import StudyFile
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.workers import worker
 from hpsearch.workers.worker import (
-    SUPERVISOR_VARIABLE,
     Stopper,
-    keep_best_weights,
-    weights_file,
     work,
 )
 
@@ -223,32 +220,6 @@ def test_a_worker_that_was_asked_to_leave_does_not_start_anew(
         return outcome
 
     assert run(home, trainer=last) == EXIT_SIGTERM
-
-
-@pytest.mark.parametrize(
-    ("metric", "kept"), [("val_accuracy", {1, 3}), ("val_loss", {0, 2})], ids=["max", "min"]
-)
-def test_only_the_best_weights_stay(
-    open_study: Callable[..., OpenStudy],
-    finish: Callable[..., FrozenTrial],
-    home: Home,
-    metric: str,
-    kept: set[int],
-) -> None:
-    study = open_study(objective={"metric": metric})
-    for number, value in enumerate((0.1, 0.9, 0.1, 0.8, 0.5)):
-        finish(study, value)
-        file = weights_file(home, study.name, number)
-        file.parent.mkdir(parents=True)
-        file.touch()
-        (file.parent / "curves.csv").touch()
-    keep_best_weights(study, home, keep=5)
-    left = {n for n in range(5) if weights_file(home, study.name, n).exists()}
-    assert left == {0, 1, 2, 3, 4}
-    for _ in range(2):
-        keep_best_weights(study, home, keep=2)
-    assert {n for n in range(5) if weights_file(home, study.name, n).exists()} == kept
-    assert len(list(home.root.glob("runs/study/trial-*/curves.csv"))) == 5
 
 
 def test_a_failure_of_one_trial_does_not_end_the_worker(

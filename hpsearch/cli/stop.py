@@ -1,0 +1,45 @@
+"""``hpsearch stop``: asks a study's workers, wherever they are, to leave."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study, say
+
+_TICK = 0.5
+"""Seconds between two looks at who is still there."""
+
+
+def stop(
+    study: StudyArgument,
+    now: Annotated[
+        bool, typer.Option("--now", help="At once: what came after a trial's checkpoint is lost.")
+    ] = False,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Ask all workers of a study to save where their trials stand, and leave; waits for them."""
+    from hpsearch.search.budget import request_stop
+    from hpsearch.search.trials import live_workers
+    from hpsearch.workers.lease import LEASE, Observer, mend
+
+    with opened_study(study, home, storage) as found:
+        request_stop(found, "now" if now else "leave")
+        observer, said, last = Observer(), time.monotonic(), None
+        while True:
+            mend(found, observer)
+            workers = [worker for worker in live_workers(found) if worker["worker"]]
+            if not workers:
+                break
+            # One who is gone without a word is waited for until its lease has run out.
+            if len(workers) != last or time.monotonic() - said > 10:
+                last, said = len(workers), time.monotonic()
+                listed = ", ".join(f"{w['worker']} (trial {w['trial']})" for w in workers)
+                say(f"Waiting for {listed}, for {LEASE:.0f} s where one gives no sign of life.")
+            time.sleep(_TICK)
+        counts = found.counts()
+    typer.echo(
+        f"Stopped study {study}: {counts.counted} of {found.budget.trials} trials are done,"
+        f" {counts.waiting} wait to go on. hpsearch run FILE goes on."
+    )

@@ -1,0 +1,117 @@
+"""A child of the supervisor: one worker process after the other in one slot, and its log."""
+
+import fcntl
+import itertools
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from hpsearch.environment import SUPERVISOR_VARIABLE
+from hpsearch.errors import UnreachableError
+from hpsearch.home import Home
+from hpsearch.workers.slots import Slot
+
+
+@dataclass
+class Child:
+    """A slot and the worker process in it, if there is one."""
+
+    slot: Slot
+    process: subprocess.Popen[bytes] | None = None
+    crashes: int = 0
+    """Crashes in a row, none of whose workers ended a trial."""
+    not_before: float = 0.0
+    """Start again at this moment (``time.monotonic``) at the earliest."""
+    log: Path = Path()
+    log_start: int = 0
+    """Bytes of the log that were there before the process."""
+
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], home: Home, study: str
+    ) -> None:
+        """Start a worker.
+
+        Args:
+            command: its command line.
+            environment: added to ours and to its slot's.
+            home: where its log goes.
+            study: the study's name.
+
+        Raises:
+            UnreachableError: the log cannot be written.
+        """
+        with self._open_log(home, study) as log:
+            self.process = subprocess.Popen(  # noqa: S603  # our own command
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={
+                    **os.environ,
+                    **environment,
+                    **self.slot.environment,
+                    SUPERVISOR_VARIABLE: str(os.getpid()),
+                    "PYTHONUNBUFFERED": "1",
+                },
+                # A group of its own: Ctrl-C reaches the supervisor only, which passes it on.
+                start_new_session=True,
+            )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is a process that has ended."""
+        return self.process is not None and self.process.poll() is not None
+
+    @property
+    def may_start(self) -> bool:
+        """Whether there is no process, and the wait after a crash is over."""
+        return self.process is None and time.monotonic() >= self.not_before
+
+    def back_off(self) -> None:
+        """Wait before the next start: 2, 4, 8 ... seconds after so many crashes in a row."""
+        self.not_before = time.monotonic() + 2.0**self.crashes
+
+    def send(self, number: int) -> None:
+        """Send a signal to the process, if there is one."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    def last_words(self, lines: int = 12) -> str:
+        """What the last worker said at its end: its error message, else the end of its log."""
+        written = self.log.read_bytes()[self.log_start :].decode("utf-8", "replace")
+        _, told, message = written.rpartition("\nerror: ")
+        text = message.strip() if told else "\n".join(written.splitlines()[-lines:])
+        line = self.log.read_bytes().count(b"\n")
+        return f"{text}\n(from {self.log}, line {line})"
+
+    def _open_log(self, home: Home, study: str) -> BinaryIO:
+        """Open the slot's log to append to, or the next one that no other run is writing to.
+
+        The lock belongs to the open file, which the worker inherits: it ends with the worker.
+        """
+        for index in itertools.count(self.slot.index):
+            self.log = home.worker_log(study, index)
+            try:
+                self.log.parent.mkdir(parents=True, exist_ok=True)
+                log = self.log.open("ab")
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                log.close()
+                continue
+            except OSError as error:
+                raise UnreachableError(
+                    f"{self.log}: cannot be written: {error.strerror}; check permissions and space"
+                ) from None
+            self.log_start = log.tell()
+            return log
+        raise AssertionError("there is always a next number")
+
+
+def how(code: int) -> str:
+    """How a process ended, in words, from its exit code; negative: a signal."""
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

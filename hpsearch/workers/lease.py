@@ -1,0 +1,153 @@
+"""Leases: a worker's signs of life while it runs a trial, and telling that they have ended.
+
+Clocks of different machines are never compared: who watches reckons by its own clock how long a
+sign of life has not changed. Optuna's own heartbeat ends with the first error of the data base,
+misses workers that die before their first beat, and is only looked at when a trial starts.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from hpsearch.errors import EXIT_SIGTERM
+from hpsearch.search import budget
+from hpsearch.search.storage import Pulse
+from hpsearch.search.study import OpenStudy
+from hpsearch.search.trials import Trial
+from hpsearch.workers.identity import is_signed, owner_is_gone
+
+BEAT = 5.0
+"""Seconds between two signs of life."""
+
+LEASE = 120.0
+"""Seconds without a sign of life after which a worker counts as dead, wherever it is."""
+
+_log = logging.getLogger(__name__)
+
+
+class Observer:
+    """Watches the signs of life of a study's running trials."""
+
+    def __init__(self, lease: float | None = None) -> None:
+        """Begin to watch.
+
+        Args:
+            lease: seconds without a change after which a worker counts as dead; None: ``LEASE``.
+        """
+        self._lease = LEASE if lease is None else lease
+        self._seen: dict[int, tuple[datetime | None, float]] = {}
+        """For each trial its last beat, and when we saw that beat first."""
+        self._looked = time.monotonic()
+
+    def look(self, pulses: Sequence[Pulse]) -> set[int]:
+        """Take note of all running trials.
+
+        Returns:
+            The numbers of those that have been silent for the length of the lease.
+        """
+        now = time.monotonic()
+        if now - self._looked > self._lease / 2:
+            # We ourselves were suspended, or the data base was locked, perhaps for them too.
+            self._seen.clear()
+        self._looked = now
+        before, self._seen = self._seen, {}
+        for pulse in pulses:
+            beat, since = before.get(pulse.number, (pulse.beat, now))
+            self._seen[pulse.number] = (beat, since) if beat == pulse.beat else (pulse.beat, now)
+        return {n for n, (_, since) in self._seen.items() if now - since > self._lease}
+
+
+def mend(study: OpenStudy, observer: Observer | None = None, *, blame: bool = True) -> list[int]:
+    """End the trials whose workers are dead, so that they go on elsewhere; their numbers.
+
+    Of this machine's workers it is known at once; of others when their lease has run out. Trials
+    that other programs run by Optuna are left alone.
+
+    Args:
+        study: the study.
+        observer: who watches the leases; None: only this machine's workers are looked at.
+        blame: as in ``hpsearch.search.budget.reap``.
+    """
+    silent = set() if observer is None else observer.look(study.storage.pulses(study.study_id))
+
+    def is_dead(trial: Trial, pulse: Pulse) -> bool:
+        return is_signed(trial) and (owner_is_gone(trial) or pulse.number in silent)
+
+    return budget.reap(study, is_dead, blame=blame)
+
+
+class Heartbeat(threading.Thread):
+    """A worker's thread: gives signs of life, watches others, and hears what ``stop`` asks for.
+
+    Errors of the data base do not end it: it tries again with the next beat.
+
+    Attributes:
+        stop: what the study's workers are asked for, as last read.
+    """
+
+    def __init__(self, study: OpenStudy) -> None:
+        """Make the thread; it does not hold its process back at the end."""
+        super().__init__(name="heartbeat", daemon=True)
+        self.stop: budget.Stop | None = None
+        self._study = study
+        self._observer = Observer()
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._number: int | None = None
+        self._taken_away = False
+
+    @contextmanager
+    def alive(self, number: int) -> Iterator[Callable[[], bool]]:
+        """Give signs of life for a running trial while the block runs.
+
+        Yields:
+            Whether the trial was taken away from us.
+        """
+        with self._lock:
+            self._number, self._taken_away = number, False
+        try:
+            yield lambda: self._taken_away
+        finally:
+            with self._lock:
+                self._number = None
+
+    def end(self) -> None:
+        """Ask the thread to end; it does so with its next beat at the latest."""
+        self._ended.set()
+
+    def run(self) -> None:
+        """Beat until asked to end."""
+        failing = False
+        while not self._ended.wait(BEAT):
+            try:
+                self.beat()
+                failing = False
+            except Exception as error:  # noqa: BLE001  # whatever the data base may say
+                if not failing:
+                    _log.warning("no sign of life could be given: %s; trying again", error)
+                failing = True
+
+    def beat(self) -> None:
+        """One beat: a sign of life, what ``stop`` asks for, and those who are dead."""
+        number = self._number
+        if number is not None and not self._study.storage.beat(self._study.trial_id(number)):
+            with self._lock:
+                # The worker may have ended the trial in the meantime, and begun another.
+                self._taken_away |= self._number == number
+        self.stop = budget.stop_requested(self._study)
+        if self.stop == "now":
+            self._end_now()
+        for reaped in mend(self._study, self._observer):
+            _log.info("trial %d was left by a dead worker; it goes on in a new one", reaped)
+
+    def _end_now(self) -> None:
+        """Give the trial back and end this process, whatever it is doing."""
+        number = self._number
+        if number is not None:
+            budget.interrupt(self._study, number, "ended by hpsearch stop --now")
+        _log.info("ends at once, as hpsearch stop --now asks")
+        os._exit(EXIT_SIGTERM)

@@ -1,0 +1,51 @@
+"""Leftovers: what trials keep on this machine's disk, and removing what nobody needs any more."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
+from hpsearch.search import budget
+from hpsearch.search.study import OpenStudy
+from hpsearch.search.trials import is_complete, is_open
+
+KEEP = 5
+"""Best trials of a study whose weights stay on the disk."""
+
+
+def weights_file(home: Home, study: str, number: int) -> Path:
+    """Where the kept weights of a trial lie, if they are kept."""
+    return home.trial_run(study, number) / WEIGHTS
+
+
+def tidy(study: OpenStudy, home: Home, keep: int = KEEP) -> None:
+    """Remove what nobody needs any more of a study's trials: curves stay.
+
+    These are the weights of all trials but the best ``keep`` of the complete ones, and the
+    checkpoints of trials that are over. What cannot be removed stays until the next time.
+    """
+    trials = study.trials()
+    objective = study.file.objective
+    complete = [trial for trial in trials if is_complete(trial)]
+    complete.sort(key=lambda t: t.values[0], reverse=objective.goal == "maximize")
+    going_on = {trial.number for trial in trials if is_open(trial)}
+    # A trial that is not over may go on from the checkpoint of any that it goes on for.
+    needed = going_on.union(*(budget.earlier(trials[number]) for number in going_on))
+    kept = going_on | {trial.number for trial in complete[:keep]}
+    for number, folder in _folders(home.study_runs(study.name)):
+        if number >= len(trials):
+            continue  # begun after we looked
+        names = [] if number in kept else [WEIGHTS]
+        names += [] if number in needed else CHECKPOINTS
+        for name in names:
+            for file in (folder / name, folder / f".partial.{name}"):  # the latter of a kill
+                with contextlib.suppress(OSError):
+                    file.unlink()
+
+
+def _folders(runs: Path) -> Iterator[tuple[int, Path]]:
+    """The folders of a study's trials, each with the trial's number."""
+    for folder in runs.glob("trial-*"):
+        number = folder.name.removeprefix("trial-")
+        if number.isdecimal():
+            yield int(number), folder
