@@ -17,17 +17,19 @@ class Failure(StrEnum):
     DIVERGED = "diverged"
     """The loss became NaN or infinite. The configuration's fault: counted in the budget."""
     OUT_OF_MEMORY = "out_of_memory"
-    """The device had too little memory for this configuration: counted."""
+    """The device had too little memory for this configuration, alone on it as well: counted."""
     TIMEOUT = "timeout"
     """The trial ran longer than ``training.trial_timeout``: counted."""
     CRASHED = "crashed"
-    """The worker died in it, and died again when it was tried once more: counted."""
+    """One worker after the other died of it, and none got further: counted."""
     INTERRUPTED = "interrupted"
     """Cut off by a signal, a kill or the study's end: not counted, tried again."""
     TOO_LARGE = "too_large"
     """Over ``budget.max_parameters``, redrawn before training: not counted."""
+    DATA_ERROR = "data_error"
+    """The data set on this machine is damaged: not counted, ends the run."""
     PROGRAM_ERROR = "program_error"
-    """A fault of the program or of its installation: not counted, ends the worker."""
+    """A fault of the program or of its installation: not counted, ends the run."""
 
     @property
     def counts(self) -> bool:
@@ -71,6 +73,12 @@ class NoTrialError(HpsearchError):
 
 class ProgramError(HpsearchError):
     """A fault of the program, or workers that keep crashing (exit code 4)."""
+
+    exit_code = EXIT_PROGRAM
+
+
+class DataError(HpsearchError):
+    """A data set that was whole when it was imported and is no longer (exit code 4)."""
 
     exit_code = EXIT_PROGRAM
 

@@ -60,6 +60,11 @@ class Home:
         return self.study_logs(study) / f"worker-{slot}.log"
 
     @property
+    def locks(self) -> Path:
+        """Lock files: which processes use a device."""
+        return self.root / "locks"
+
+    @property
     def runs(self) -> Path:
         """What trials leave behind, one folder for each study."""
         return self.root / "runs"

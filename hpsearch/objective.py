@@ -11,7 +11,13 @@ from optuna.trial import Trial, TrialState
 
 from hpsearch.config import TrialConfig, count_parameters, describe
 from hpsearch.data.parts import Parts
-from hpsearch.errors import Failure, InputError, TrialFailedError, UnreachableError
+from hpsearch.errors import (
+    DataError,
+    Failure,
+    InputError,
+    TrialFailedError,
+    UnreachableError,
+)
 from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.export import recipe_of, trial_seed
@@ -25,6 +31,9 @@ _log = logging.getLogger(__name__)
 MAX_REDRAWS = 200
 """Configurations over ``budget.max_parameters`` in a row before the search gives up."""
 
+ALONE_KEY = "alone"
+"""Trial user attribute: it ran out of memory, and is tried once more alone on its device."""
+
 CHECKPOINT_EVERY = 30.0
 """Seconds of training between two checkpoints of a trial."""
 
@@ -32,6 +41,20 @@ CHECKPOINT_EVERY = 30.0
 def _nobody_asks(_number: int) -> AbstractContextManager[Callable[[], bool]]:
     """Of a process that gives no signs of life no trial is taken away."""
     return nullcontext(lambda: False)
+
+
+class CrowdedError(Exception):
+    """A trial ran out of memory on a device that this process may share with others.
+
+    It runs still, with the attribute ``alone``, to be tried once more on the device alone.
+
+    Attributes:
+        number: the trial's.
+    """
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(message)
+        self.number = number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +78,10 @@ class Objective:
             False where the budget has no free place.
 
         Raises:
+            CrowdedError: the trial ran out of memory; :meth:`try_alone` is next.
             InputError: hardly any configuration is within ``budget.max_parameters``.
             Exception: whatever the trainer raises beside TrialFailedError is a fault of the
-                program; the trial is marked so and the error goes on.
+                program or of the data; the trial is marked so and the error goes on.
         """
         for _ in range(MAX_REDRAWS):
             if self.stop_now():
@@ -74,6 +98,16 @@ class Objective:
             " the space"
         )
 
+    def try_alone(self, number: int) -> None:
+        """Train a running trial of this process once more, on a device that nobody shares.
+
+        Raises:
+            Exception: as :meth:`run_one`, but no CrowdedError.
+        """
+        trial = Trial(self.study.optuna, self.study.trial_id(number))
+        with self.alive(number) as taken_away:
+            self._one(trial, taken_away)
+
     def _one(self, trial: Trial, taken_away: Callable[[], bool]) -> bool:
         """Bring a trial that was claimed to an end; False where it was too large to train."""
         try:
@@ -84,14 +118,17 @@ class Objective:
         except UpdateFinishedTrialError:
             # Somebody took this process for dead and gave the trial to another one.
             _log.warning("trial %d was taken away; going on with the next", trial.number)
-        except STORAGE_ERRORS:
-            # Nothing can be told now; the trial is mended when the storage is back.
+        except (CrowdedError, *STORAGE_ERRORS):
+            # What the storage cannot take now is mended when it is back.
             raise
         except UnreachableError as error:
             # A full disk is not the configuration's fault.
             if budget.interrupt(self.study, trial.number, str(error)):
                 raise
             _log.warning("trial %d was taken away; going on with the next", trial.number)
+        except DataError as error:
+            budget.fail(self.study, trial.number, Failure.DATA_ERROR, str(error))
+            raise
         except Exception as error:
             budget.fail(self.study, trial.number, Failure.PROGRAM_ERROR, repr(error))
             raise
@@ -118,9 +155,14 @@ class Objective:
         )
         metric, pruned = self.study.file.objective.metric, False
 
+        def report(epoch: Epoch) -> None:
+            # Of a trial that is tried once more Optuna has some epochs already.
+            if epoch.epoch not in frozen.intermediate_values:
+                trial.report(getattr(epoch, metric), epoch.epoch)
+
         def on_epoch(epoch: Epoch) -> bool:
             nonlocal pruned
-            trial.report(getattr(epoch, metric), epoch.epoch)
+            report(epoch)
             # After its last epoch a trial is complete, whatever its value.
             pruned = epoch.epoch < self.study.file.training.epochs and trial.should_prune()
             return pruned
@@ -128,8 +170,7 @@ class Objective:
         def on_resume(epochs: Sequence[Epoch]) -> None:
             _log.info("trial %d goes on after epoch %d", trial.number, epochs[-1].epoch)
             for epoch in epochs:
-                if epoch.epoch not in frozen.intermediate_values:
-                    trial.report(getattr(epoch, metric), epoch.epoch)
+                report(epoch)
 
         deadline = self._deadline()
         watch = Watch(
@@ -166,6 +207,9 @@ class Objective:
         if error.failure is Failure.INTERRUPTED:
             budget.interrupt(self.study, trial.number)
             return
+        if error.failure is Failure.OUT_OF_MEMORY and not trial.user_attrs.get(ALONE_KEY):
+            trial.set_user_attr(ALONE_KEY, True)
+            raise CrowdedError(trial.number, str(error))
         if error.epoch is not None:
             trial.set_user_attr("failure_epoch", error.epoch)
         budget.fail(self.study, trial.number, error.failure, str(error))

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from hpsearch.data.parts import Part, Parts
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.recipe import Recipe
+from hpsearch.training import checkpoint
 from hpsearch.training.outcome import Epoch, Outcome, Watch
 
 
@@ -36,21 +38,30 @@ def score(recipe: Recipe) -> float:
 
 
 def train(
-    recipe: Recipe,
-    parts: Parts,  # noqa: ARG001  # the trainer's protocol has it
-    run: Path,
-    watch: Watch,
-    *,
-    seconds: float = 0.0,
+    recipe: Recipe, parts: Parts, run: Path, watch: Watch, *, seconds: float = 0.0
 ) -> Outcome:
-    """Approach the configuration's score over the epochs, waiting ``seconds`` in each."""
+    """Approach the configuration's score over the epochs, waiting ``seconds`` in each.
+
+    Checkpoints are those of real training: after an epoch where one is due, and when interrupted.
+    """
     run.mkdir(parents=True, exist_ok=True)
-    curves: list[Epoch] = []
+    key = checkpoint.key_of(recipe, parts)
+    found = checkpoint.load([run, *watch.earlier], key)
+    curves = [] if found is None else [Epoch(**row) for row in found.values["epochs"]]
+    if curves:
+        watch.on_resume(curves)
     best = score(recipe)
-    for number in range(1, recipe.training.epochs + 1):
+    saved = time.monotonic()
+
+    def save() -> None:
+        values = {"epochs": [asdict(epoch) for epoch in curves]}
+        checkpoint.save(run, checkpoint.Checkpoint(key=key, values=values, arrays={}))
+
+    for number in range(len(curves) + 1, recipe.training.epochs + 1):
         until = time.monotonic() + seconds
         while True:
             if watch.interrupted():
+                save()
                 raise TrialFailedError(Failure.INTERRUPTED, "asked to stop", epoch=number)
             if time.monotonic() >= until:
                 break
@@ -70,6 +81,9 @@ def train(
         )
         if watch.on_epoch(curves[-1]):
             break
+        if time.monotonic() - saved >= watch.checkpoint_every:
+            save()
+            saved = time.monotonic()
     stopped = len(curves) < recipe.training.epochs
     return Outcome(
         value=curves[-1].val_accuracy,

@@ -12,6 +12,7 @@ from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.workers.lease import LEASE
+from hpsearch.workers.slots import Slot
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -54,6 +55,12 @@ class LiveView:
         self._say(
             f"Waiting for trials of workers that this run did not start: {listed}. Where one of"
             f" them gives no sign of life for {duration(LEASE)}, its trial goes on here."
+        )
+
+    def say_fewer(self, slot: Slot, workers: int) -> None:
+        """Tell that a GPU has fewer workers from now on."""
+        self._say(
+            f"{slot.device} ran out of memory: {workers} of its workers go on, with more each."
         )
 
     def _say(self, text: str) -> None:

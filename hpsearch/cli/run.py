@@ -208,6 +208,8 @@ def _supervise(
             on_tick=view.update,
             on_stop=view.say_stopping,
             on_wait=view.say_waiting,
+            on_fewer=view.say_fewer,
+            may_thin_out=study.file.workers.per_gpu == study.file.workers.count == "auto",
         )
         return supervisor.run()
 

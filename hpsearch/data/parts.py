@@ -9,8 +9,11 @@ from hpsearch.data.dataset import Dataset
 from hpsearch.data.scaling import scaling
 from hpsearch.data.source import Labels
 from hpsearch.data.stratify import Rows, check_complete, draw
-from hpsearch.errors import InputError
+from hpsearch.errors import DataError, InputError
 from hpsearch.recipe import DatasetSection
+
+_ROWS = 4096
+"""Examples that are checked at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +94,26 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
         ),
         fingerprint=dataset.fingerprint,
     )
+
+
+def check_values(parts: Parts) -> None:
+    """Check what a network is trained on: that it is still what import has let in.
+
+    Raises:
+        DataError: an input that is NaN or infinite, or a label that is no class.
+    """
+    for name, part in (("training", parts.train), ("validation", parts.validation)):
+        for rows in np.array_split(part.rows, -(-len(part.rows) // _ROWS)):
+            labels = part.y[rows]
+            wrong = (labels < 0) | (labels >= parts.classes)
+            if np.issubdtype(part.x.dtype, np.floating):
+                wrong |= ~np.isfinite(part.x[rows]).reshape(len(rows), -1).all(axis=1)
+            if wrong.any():
+                raise DataError(
+                    f"the data on this machine are damaged: row {rows[np.argmax(wrong)]} of the"
+                    f" {name} examples has NaN, infinity or a label that is no class; import them"
+                    " again: hpsearch data FILE --clear"
+                )
 
 
 def _validation(

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.parts import Parts
+from hpsearch.data.parts import Parts, check_values
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.home import WEIGHTS
 from hpsearch.recipe import Recipe
@@ -53,6 +53,7 @@ def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
 
     Raises:
         TrialFailedError: diverged, out of memory, timed out or interrupted.
+        DataError: it diverged because the data are damaged.
         UnreachableError: the folder cannot be written.
     """
     try:
@@ -120,6 +121,8 @@ def _attempt(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome |
     try:
         return _train(recipe, parts, run, watch, guard)
     except TrialFailedError as error:
+        if error.failure is Failure.DIVERGED:
+            check_values(parts)  # what diverges on damaged data is not the configuration's fault
         return error.with_traceback(None)
     except memory.CANDIDATES as error:
         if not memory.is_out_of_memory(error):

@@ -3,6 +3,7 @@
 import fcntl
 import itertools
 import os
+import re
 import signal
 import subprocess
 import time
@@ -16,6 +17,9 @@ from hpsearch.errors import UnreachableError
 from hpsearch.home import Home
 from hpsearch.workers.slots import Slot
 
+_LAST_WORDS = re.compile(rb"^(?:error: |Traceback \(most recent call last\):\n)", re.MULTILINE)
+"""How a message for users, or an error of the program, begins in a log."""
+
 
 @dataclass
 class Child:
@@ -25,6 +29,10 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     crashes: int = 0
     """Crashes in a row, none of whose workers ended a trial."""
+    is_asked: bool = False
+    """Whether the process was asked to leave, to be started anew with another share."""
+    is_retired: bool = False
+    """Whether nobody is to be started in the slot any more."""
     not_before: float = 0.0
     """Start again at this moment (``time.monotonic``) at the earliest."""
     log: Path = Path()
@@ -70,11 +78,17 @@ class Child:
     @property
     def may_start(self) -> bool:
         """Whether there is no process, and the wait after a crash is over."""
-        return self.process is None and time.monotonic() >= self.not_before
+        free = self.process is None and not self.is_retired
+        return free and time.monotonic() >= self.not_before
 
     def back_off(self) -> None:
         """Wait before the next start: 2, 4, 8 ... seconds after so many crashes in a row."""
         self.not_before = time.monotonic() + 2.0**self.crashes
+
+    def ask_to_leave(self) -> None:
+        """Have the process save where its trial stands, and leave."""
+        self.is_asked = True
+        self.send(signal.SIGTERM)
 
     def send(self, number: int) -> None:
         """Send a signal to the process, if there is one."""
@@ -82,12 +96,19 @@ class Child:
             self.process.send_signal(number)
 
     def last_words(self, lines: int = 12) -> str:
-        """What the last worker said at its end: its error message, else the end of its log."""
-        written = self.log.read_bytes()[self.log_start :].decode("utf-8", "replace")
-        _, told, message = written.rpartition("\nerror: ")
-        text = message.strip() if told else "\n".join(written.splitlines()[-lines:])
-        line = self.log.read_bytes().count(b"\n")
-        return f"{text}\n(from {self.log}, line {line})"
+        """What the last worker said at its end: its error, else the end of its log; and where."""
+        whole = self.log.read_bytes()
+        found = list(_LAST_WORDS.finditer(whole, self.log_start))
+        start = found[-1].start() if found else len(whole)
+        line = whole[:start].count(b"\n") + bool(found)
+        said = whole[found[-1].end() if found else self.log_start :].decode("utf-8", "replace")
+        if not found:
+            return "\n".join([*said.splitlines()[-lines:], f"(from {self.log}, line {line})"])
+        if found[-1][0] == b"error: ":
+            return f"{said.strip()}\n(from {self.log}, line {line})"
+        # For who mends the program there is the log.
+        *_, error = said.strip().splitlines() or [""]
+        return f"{error}\n(the traceback is in {self.log}, line {line})"
 
     def _open_log(self, home: Home, study: str) -> BinaryIO:
         """Open the slot's log to append to, or the next one that no other run is writing to.

@@ -147,7 +147,7 @@ def _on_gpus(
     dealt = _deal(gpus, room, total)
     sharing = Counter(gpu.uuid for gpu in dealt)
     threads = _share_cores(total, cores, why)
-    limits = {gpu: _limit(gpu, sharing[gpu.uuid]) for gpu in dealt}
+    limits = {gpu: share_of(gpu, sharing[gpu.uuid]) for gpu in dealt}
     why += _why_limits(limits, sharing)
     slots = [
         Slot(index=index, gpu=gpu, threads=threads, memory_limit=limits[gpu])
@@ -220,7 +220,7 @@ def _deal(gpus: Sequence[Gpu], room: Sequence[int], total: int) -> list[Gpu]:
     return [*turns[:total], *islice(cycle(gpus), max(0, total - len(turns)))]
 
 
-def _limit(gpu: Gpu, workers: int) -> int | None:
+def share_of(gpu: Gpu, workers: int) -> int | None:
     """MiB for each of the workers on a GPU; None where one has it alone, or nothing is known.
 
     Raises:

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 
 from hpsearch.errors import (
@@ -22,13 +22,15 @@ from hpsearch.errors import (
     UnreachableError,
 )
 from hpsearch.home import Home
+from hpsearch.objective import ALONE_KEY
 from hpsearch.search import budget
 from hpsearch.search.opening import STORAGE_ERRORS, is_locked
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.trials import is_running
 from hpsearch.workers.child import Child, how
 from hpsearch.workers.identity import worker_name
 from hpsearch.workers.lease import BEAT, Observer, mend
-from hpsearch.workers.slots import Slot
+from hpsearch.workers.slots import Slot, share_of
 
 TICK = 0.5
 """Seconds between two looks at the workers."""
@@ -59,6 +61,9 @@ class Supervisor:
         on_stop: called once when workers have been asked to leave; told whether a signal did it,
             or ``hpsearch stop``.
         on_wait: called once when trials of others hold all places and no worker is left here.
+        on_fewer: called when a GPU gets fewer workers; told the GPU's slot and how many there are.
+        may_thin_out: whether a GPU gets a worker fewer when one of its workers ran out of memory:
+            where the number was ours to choose.
     """
 
     study: OpenStudy
@@ -69,6 +74,8 @@ class Supervisor:
     on_tick: Callable[[], None] = lambda: None
     on_stop: Callable[[bool], None] = lambda _: None
     on_wait: Callable[[], None] = lambda: None
+    on_fewer: Callable[[Slot, int], None] = lambda *_: None
+    may_thin_out: bool = False
     _children: list[Child] = field(default_factory=list)
     _signals: list[int] = field(default_factory=list)
     _passed_on: int = 0
@@ -77,6 +84,8 @@ class Supervisor:
     _observer: Observer = field(default_factory=Observer)
     _observe_at: float = 0.0
     _mend_due: bool = False
+    _crowded: set[int] = field(default_factory=set)
+    """Trials that ran out of memory, as far as they are known."""
     _killed: bool = False
     """Whether we killed workers: their trials are not to blame."""
 
@@ -116,6 +125,7 @@ class Supervisor:
             if child.is_over:
                 self._ended(child)
         self._mend()
+        self._thin_out_where_crowded()
         alive = any(child.process is not None for child in self._children)
         if self._signals or self._is_stopped() or budget.ending(self.study) is not None:
             return alive  # those still running end by themselves
@@ -161,7 +171,8 @@ class Supervisor:
         self._mend_due = True
         self._mend()
         code = process.returncode
-        if code == EXIT_OK or self._signals or self._is_stopped():
+        asked, child.is_asked = child.is_asked, False
+        if code == EXIT_OK or asked or self._signals or self._is_stopped():
             child.crashes = 0
             return
         if code in _ERRORS:
@@ -173,6 +184,38 @@ class Supervisor:
                 f" ({how(code)}); its log ends so:\n{child.last_words()}"
             )
         child.back_off()
+
+    def _thin_out_where_crowded(self) -> None:
+        """Look for a worker that ran out of memory: its GPU gets one worker fewer."""
+        if not self.may_thin_out:
+            return
+        names = {worker_name(c.process.pid): c for c in self._children if c.process is not None}
+        for trial in self.study.trials():
+            if not (is_running(trial) and trial.user_attrs.get(ALONE_KEY)):
+                continue
+            child = names.get(str(trial.user_attrs.get("worker")))
+            if child is not None and trial.number not in self._crowded:
+                self._crowded.add(trial.number)
+                self._thin_out(child)
+
+    def _thin_out(self, crowded: Child) -> None:
+        """Share a GPU among one worker fewer, all but the crowded one starting anew.
+
+        That one has the device alone now, and leaves by itself after its trial.
+        """
+        gpu = crowded.slot.gpu
+        others = [
+            c for c in self._children
+            if c is not crowded and c.slot.gpu == gpu and not c.is_retired
+        ]  # fmt: skip
+        if gpu is None or not others:
+            return
+        others[-1].is_retired = True
+        for child in (crowded, *others):
+            child.slot = replace(child.slot, memory_limit=share_of(gpu, len(others)))
+        for child in others:
+            child.ask_to_leave()
+        self.on_fewer(crowded.slot, len(others))
 
     def _ended_a_trial(self, pid: int) -> bool:
         """Whether a worker brought a trial to its end; the one that it died of does not count."""

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from types import FrameType
 from typing import NoReturn
 
@@ -14,13 +15,14 @@ from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import split
 from hpsearch.environment import (
+    ALONE_VARIABLE,
     GPU_MEMORY_VARIABLE,
     SUPERVISOR_VARIABLE,
     THREADS_VARIABLE,
 )
 from hpsearch.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, InputError
 from hpsearch.home import Home
-from hpsearch.objective import Objective
+from hpsearch.objective import CrowdedError, Objective
 from hpsearch.recipe import DatasetSection
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
@@ -28,9 +30,10 @@ from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow
-from hpsearch.workers.identity import identity
+from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.lease import BEAT, Heartbeat
 from hpsearch.workers.leftovers import tidy
+from hpsearch.workers.sharing import Device, device_key
 
 PATIENCE = 300.0
 """Seconds that a worker waits for another program's lock on the data base: a trial that took
@@ -70,9 +73,14 @@ class Stopper:
 
     def __call__(self) -> bool:
         """Whether to stop now."""
-        orphaned = self._supervisor is not None and os.getppid() != self._supervisor
+        orphaned = self.is_supervised and os.getppid() != self._supervisor
         asked = self.heartbeat is not None and self.heartbeat.stop is not None
         return self.signal is not None or orphaned or asked
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether a supervisor started this process."""
+        return self._supervisor is not None
 
     @property
     def exit_code(self) -> int:
@@ -109,49 +117,79 @@ def work(
     """
     stopper = Stopper()
     stopper.listen()
+    carried = _number(ALONE_VARIABLE, least=0)
+    os.environ.pop(ALONE_VARIABLE, None)
     storage = open_storage(url, create=False, force=force, patience=PATIENCE)
     storage.owner = identity()
     study = load_study(storage, name)
-    if budget.stop_requested(study):
+    if budget.stop_requested(study) and carried is None:
         _log.info("study %s was stopped (hpsearch stop); hpsearch run FILE goes on with it", name)
         return EXIT_OK
-    section = load_dataset_override(study.file, overrides)
-    dataset = open_study_data(study, section, home)
-    if trainer is None:
-        trainer = _keras_trainer()
+    device = Device(home, device_key())
     heartbeat = stopper.heartbeat = Heartbeat(study)
-    objective = Objective(
-        study=study,
-        parts=split(dataset, section),
-        home=home,
-        trainer=trainer,
-        stop_now=stopper,
-        alive=heartbeat.alive,
-    )
-    _log.info("worker %s is ready on %s", storage.owner["worker"], storage.owner["device"])
     heartbeat.start()
     try:
-        _run_trials(objective, stopper)
+        # A trial that is carried lives on while its process waits for the device, and starts up.
+        with heartbeat.alive(carried) if carried is not None else nullcontext():
+            if not (device.share if carried is None else device.take)(stopper):
+                if carried is not None:
+                    budget.interrupt(study, carried)
+                return stopper.exit_code
+            section = load_dataset_override(study.file, overrides)
+            dataset = open_study_data(study, section, home)
+            if trainer is None:
+                trainer = _keras_trainer(alone=carried is not None)
+            objective = Objective(
+                study=study,
+                parts=split(dataset, section),
+                home=home,
+                trainer=trainer,
+                stop_now=stopper,
+                alive=heartbeat.alive,
+            )
+        _log.info("worker %s is ready on %s", storage.owner["worker"], storage.owner["device"])
+        if carried is None:
+            _run_trials(objective, device, stopper)
+        else:
+            objective.try_alone(carried)
+            tidy(study, home)
+            _give_back(carried, study, stopper)
     finally:
         heartbeat.end()
         heartbeat.join(timeout=BEAT)
+        device.close()
         storage.close()
-    _log.info("worker %s leaves", storage.owner["worker"])
+    _log.info("worker %s leaves", worker_name(os.getpid()))
     return stopper.exit_code
 
 
-def _run_trials(objective: Objective, stopper: Stopper) -> None:
+def _run_trials(objective: Objective, device: Device, stopper: Stopper) -> None:
     """Run trials until none is left or it is time to stop; may start this process anew."""
     study, trials, at_first = objective.study, 0, 0
-    while not stopper() and budget.ending(study) is None and objective.run_one():
+    while not stopper() and budget.ending(study) is None:
+        try:
+            if not objective.run_one():
+                return
+        except CrowdedError as error:
+            os.environ[ALONE_VARIABLE] = str(error.number)
+            start_anew(f"trial {error.number} is tried alone on the device: {error}", study)
         tidy(study, objective.home)
         trials += 1
         at_first = at_first or memory_used()
         growth = memory_used() - at_first
-        # A signal that was noted would be forgotten by the process that starts anew.
-        if (growth > MAX_GROWTH or trials >= MAX_TRIALS) and not stopper():
-            study.storage.close()
-            start_anew(f"after {trials} trials, grown by {growth / 1e6:.0f} MB")
+        if stopper():
+            return  # a signal that was noted would be forgotten by a process that starts anew
+        if growth > MAX_GROWTH or trials >= MAX_TRIALS:
+            start_anew(f"after {trials} trials, grown by {growth / 1e6:.0f} MB", study)
+        if device.is_wanted:
+            start_anew("another worker wants the device alone for a trial", study)
+
+
+def _give_back(number: int, study: OpenStudy, stopper: Stopper) -> None:
+    """After a trial alone on the device: share it again, with the memory limit of before."""
+    # A supervisor starts the next worker; it may have settled on fewer for this device.
+    if not stopper.is_supervised and not stopper():
+        start_anew(f"trial {number} had the device alone", study)
 
 
 def memory_used() -> int:
@@ -159,27 +197,30 @@ def memory_used() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def start_anew(why: str) -> NoReturn:
+def start_anew(why: str, study: OpenStudy) -> NoReturn:
     """Replace this process by one with the same command line, pid and environment.
 
     It is the only way to get back all that libraries took.
 
     Args:
         why: for the log.
+        study: its storage is closed.
     """
+    study.storage.close()
     _log.info("worker starts anew: %s", why)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # ourselves
 
 
-def _keras_trainer() -> Trainer:
-    start_tensorflow(_number(THREADS_VARIABLE), _number(GPU_MEMORY_VARIABLE))
+def _keras_trainer(*, alone: bool = False) -> Trainer:
+    """TensorFlow's, with this worker's share of cores and memory; alone: all of the memory."""
+    start_tensorflow(_number(THREADS_VARIABLE), None if alone else _number(GPU_MEMORY_VARIABLE))
     from hpsearch.training.train import train  # noqa: PLC0415  # needs TensorFlow
 
     return train
 
 
-def _number(variable: str) -> int | None:
-    """A whole number from 1 in the environment; None: it is not set.
+def _number(variable: str, *, least: int = 1) -> int | None:
+    """A whole number from ``least`` in the environment; None: it is not set.
 
     Raises:
         InputError: it is something else.
@@ -187,8 +228,8 @@ def _number(variable: str) -> int | None:
     text = os.environ.get(variable)
     if not text:
         return None
-    if not text.isdecimal() or int(text) < 1:
-        raise InputError(f"{variable} = {text!r}: write a whole number from 1, or unset it")
+    if not text.isdecimal() or int(text) < least:
+        raise InputError(f"{variable} = {text!r}: write a whole number from {least}, or unset it")
     return int(text)
 
 

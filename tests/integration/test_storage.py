@@ -1,19 +1,23 @@
 """What every storage must do: the conformance suite, on real SQLite and real PostgreSQL."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import optuna
 import pytest
+import sqlalchemy as sa
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from hpsearch.errors import Failure, InputError
 from hpsearch.partial import PartialConfig
 from hpsearch.search import budget
-from hpsearch.search.opening import open_storage
-from hpsearch.search.storage import BUDGET_KEY, Counts, Storage
+from hpsearch.search.opening import STORAGE_ERRORS, is_locked, open_storage
+from hpsearch.search.storage import BUDGET_KEY, Counts, Pulse, Storage
 from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
+from hpsearch.search.trials import Trial
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity
@@ -227,3 +231,128 @@ def test_reading_does_not_make_a_storage(connect: Callable[..., Storage]) -> Non
     connect()
     with pytest.raises(InputError, match="study nothing: not found"):
         load_study(connect(create=False), "nothing")
+
+
+def test_every_trial_has_a_sign_of_life_from_its_first_moment(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study()
+    study.storage.owner = identity()
+    study.optuna.enqueue_trial({"layers": 2})
+    for number in range(2):  # a waiting one, and a new one
+        assert budget.claim(study) is not None
+        pulses = study.storage.pulses(study.study_id)
+        assert [pulse.number for pulse in pulses] == list(range(number + 1))
+        assert all(pulse.beat is not None for pulse in pulses)
+        assert all(pulse.age is not None and 0 <= pulse.age < 60 for pulse in pulses)
+
+
+def test_a_beat_is_told_whether_the_trial_still_runs(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    study.storage.owner = identity()
+    trial = budget.claim(study)
+    assert trial is not None
+    (before,) = study.storage.pulses(study.study_id)
+    time.sleep(0.01)  # the clock of the data base ticks in milliseconds
+    assert study.storage.beat(study.trial_id(0))
+    (after,) = open_study().storage.pulses(study.study_id)
+    assert after.beat is not None
+    assert before.beat is not None
+    assert after.beat > before.beat
+    finish(study, trial)
+    assert not study.storage.beat(study.trial_id(0))
+    assert study.storage.pulses(study.study_id) == []
+
+
+def test_beats_and_reports_at_once(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    study.storage.owner = identity()
+    trial = budget.claim(study)
+    assert trial is not None
+    trial_id = study.trial_id(0)
+
+    def one(index: int) -> None:
+        for step in range(10):
+            if index:
+                assert study.storage.beat(trial_id)
+            else:
+                trial.report(0.5, step + 1)
+
+    at_once(4, one)
+    assert len(study.trials()[0].intermediate_values) == 10
+
+
+def test_a_trial_whose_worker_gives_a_sign_of_life_is_not_reaped(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study()
+    study.storage.owner = identity()
+    assert budget.claim(study) is not None
+
+    def is_dead(_trial: Trial, pulse: Pulse) -> bool:
+        time.sleep(0.01)
+        return study.storage.beat(study.trial_id(pulse.number))  # it only looked so
+
+    assert budget.reap(study, is_dead) == []
+    assert budget.reap(study, lambda *_: True) == [0]
+    assert budget.reap(study, lambda *_: True) == []
+
+
+def test_a_dead_trial_is_reaped_once_and_goes_on_once(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    study.storage.owner = identity()
+    for _ in range(3):
+        trial = budget.claim(study)
+        assert trial is not None
+        suggest_config(study.file.space, trial)
+    studies = [open_study() for _ in range(4)]
+    reaped = at_once(4, lambda index: budget.reap(studies[index], lambda *_: True))
+    assert sorted(number for numbers in reaped for number in numbers) == [0, 1, 2]
+    counts = study.counts()
+    assert (counts.running, counts.uncounted, counts.waiting) == (0, 3, 3)
+    assert sorted(budget.earlier(trial)[0] for trial in study.trials()[3:]) == [0, 1, 2]
+
+
+def test_an_owner_that_wakes_up_cannot_write_any_more(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    study.storage.owner = identity()
+    trial = budget.claim(study)
+    assert trial is not None
+    suggest_config(study.file.space, trial)
+    budget.reap(open_study(), lambda *_: True)
+    again = budget.claim(open_study())
+    assert again is not None
+    with pytest.raises(UpdateFinishedTrialError):
+        trial.report(0.9, 1)
+    with pytest.raises(UpdateFinishedTrialError):
+        trial.set_user_attr("epochs", 9)
+    told = study.optuna.tell(trial, 0.9, skip_if_finished=True)
+    assert told.state == TrialState.FAIL
+    assert study.trials()[again.number].state == TrialState.RUNNING
+
+
+def test_a_stop_reaches_others_and_ends_with_the_next_run(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study, other = open_study(), open_study()
+    budget.request_stop(study, "leave")
+    assert budget.stop_requested(other) == "leave"
+    budget.begin_run(other)
+    assert budget.stop_requested(study) is None
+
+
+def test_who_waits_for_a_lock_gives_up_after_its_patience(
+    connect: Callable[..., Storage], open_study: Callable[..., OpenStudy]
+) -> None:
+    study = open_study()
+    study.storage.owner = identity()
+    assert budget.claim(study) is not None
+    quick = connect(patience=0.2)
+    with study.storage.engine.connect() as holder:
+        holder.execute(sa.text("UPDATE trials SET number = number"))
+        with pytest.raises(STORAGE_ERRORS) as caught:
+            quick.beat(study.trial_id(0))
+        assert is_locked(caught.value)
+        # Who only looks need not wait.
+        assert len(quick.pulses(study.study_id)) == 1
+    assert quick.beat(study.trial_id(0))

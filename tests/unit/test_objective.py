@@ -1,25 +1,29 @@
 """The objective with a trainer that needs no TensorFlow: every way in which a trial can end."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import fakes
 import pytest
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.exc import OperationalError
 
 from hpsearch import objective
 from hpsearch.config import count_parameters
 from hpsearch.data.parts import Parts
-from hpsearch.errors import Failure, InputError, TrialFailedError, UnreachableError
+from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.objective import Objective
+from hpsearch.objective import CrowdedError, Objective
 from hpsearch.recipe import Recipe
 from hpsearch.search import budget, trials
 from hpsearch.search.export import recipe_of
 from hpsearch.search.study import OpenStudy
-from hpsearch.training.outcome import Outcome, Trainer, Watch
+from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch
 
 Build = Callable[..., Objective]
 
@@ -41,6 +45,12 @@ def raising(error: BaseException) -> Trainer:
         raise error
 
     return train
+
+
+def shorter(recipe: Recipe, epochs: int) -> Recipe:
+    """The recipe with fewer epochs."""
+    training = recipe.training.model_copy(update={"epochs": epochs})
+    return recipe.model_copy(update={"training": training})
 
 
 def test_a_trial_that_completes(
@@ -93,7 +103,7 @@ def test_a_bad_trial_is_pruned(open_study: Callable[..., OpenStudy], build: Buil
     assert study.counts().counted == 2
 
 
-@pytest.mark.parametrize("failure", [Failure.DIVERGED, Failure.OUT_OF_MEMORY, Failure.TIMEOUT])
+@pytest.mark.parametrize("failure", [Failure.DIVERGED, Failure.TIMEOUT])
 def test_a_failure_of_the_configuration_is_told_and_counted(
     open_study: Callable[..., OpenStudy], build: Build, failure: Failure
 ) -> None:
@@ -107,6 +117,132 @@ def test_a_failure_of_the_configuration_is_told_and_counted(
     assert (attrs["failure_message"], attrs["failure_epoch"]) == ("because", 2)
     assert not job.run_one()
     assert budget.ending(study) == "trials"
+
+
+def test_a_trial_that_runs_out_of_memory_is_tried_once_more_alone(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    study = open_study(budget={"trials": 2})
+
+    def out_of_memory(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+        asked = shorter(recipe, 2)
+        fakes.train(asked, parts, run, watch)  # it gets to epoch 2
+        raise TrialFailedError(Failure.OUT_OF_MEMORY, "no room", epoch=3)
+
+    for number in range(2):
+        with pytest.raises(CrowdedError, match="no room") as caught:
+            build(study, out_of_memory).run_one()
+        assert caught.value.number == number
+        assert study.trials()[number].state == TrialState.RUNNING
+    assert study.counts().running == 2
+    build(study).try_alone(0)
+    build(study, out_of_memory).try_alone(1)
+    good, bad = study.trials()
+    assert good.state == TrialState.COMPLETE
+    assert list(good.intermediate_values) == [1, 2, 3, 4, 5]
+    assert bad.state == TrialState.FAIL
+    assert (bad.user_attrs["failure"], bad.user_attrs["failure_epoch"]) == ("out_of_memory", 3)
+    assert study.counts().counted == 2
+
+
+def test_damaged_data_are_not_the_configurations_fault(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    study = open_study()
+    with pytest.raises(DataError):
+        build(study, raising(DataError("NaN in row 7"))).run_one()
+    (trial,) = study.trials()
+    assert trial.user_attrs["failure"] == "data_error"
+    assert study.counts().counted == study.counts().waiting == 0
+
+
+def test_a_storage_that_is_away_leaves_the_trial_to_be_mended(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    study = open_study()
+    away = OperationalError("", {}, Exception("database is locked"))
+    with pytest.raises(OperationalError):
+        build(study, raising(away)).run_one()
+    assert study.trials()[0].state == TrialState.RUNNING
+
+
+def test_a_trial_that_was_taken_away_is_dropped_and_the_worker_goes_on(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    study = open_study()
+    lost = [False]
+
+    @contextmanager
+    def alive(number: int) -> Iterator[Callable[[], bool]]:
+        yield lambda: lost[0] and number == 0
+
+    def suspended(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+        if not lost[0]:
+            lost[0] = budget.interrupt(study, 0)
+            while not watch.interrupted():
+                pass
+            raise TrialFailedError(Failure.INTERRUPTED, "asked to stop", epoch=1)
+        return fakes.train(recipe, parts, run, watch)
+
+    job = build(study, suspended, alive=alive)
+    assert job.run_one()
+    assert job.run_one()
+    taken, again = study.trials()
+    assert taken.user_attrs["failure"] == "interrupted"
+    assert again.state == TrialState.COMPLETE
+    assert again.user_attrs["resumes"] == 0
+
+
+@pytest.mark.parametrize(
+    "error", [UnreachableError("its folder was tidied up"), UpdateFinishedTrialError()]
+)
+def test_what_goes_wrong_in_a_trial_that_was_taken_away_is_no_error(
+    open_study: Callable[..., OpenStudy], build: Build, error: Exception
+) -> None:
+    study = open_study()
+
+    def train(*_: object) -> Outcome:
+        budget.interrupt(study, 0)
+        raise error
+
+    assert build(study, train).run_one()
+    assert study.counts().waiting == 1
+
+
+def test_a_successor_goes_on_from_the_checkpoints_of_the_trials_before(
+    open_study: Callable[..., OpenStudy], build: Build, home: Home
+) -> None:
+    study = open_study()
+    seen: list[tuple[Path, list[Path], float]] = []
+    trained: list[int] = []
+
+    def two_epochs(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+        seen.append((run, list(watch.earlier), watch.checkpoint_every))
+        end = len(trained) + 2
+
+        def on_epoch(epoch: Epoch) -> bool:
+            trained.append(epoch.epoch)
+            return watch.on_epoch(epoch)
+
+        def interrupted() -> bool:
+            return len(trained) == end
+
+        part = replace(watch, on_epoch=on_epoch, interrupted=interrupted)
+        return fakes.train(recipe, parts, run, part)
+
+    for _ in range(3):
+        assert build(study, two_epochs).run_one()
+    assert trained == [1, 2, 3, 4, 5]
+    folders = [home.trial_run("study", number) for number in range(3)]
+    every = objective.CHECKPOINT_EVERY
+    assert seen == [
+        (folders[0], [], every),
+        (folders[1], [folders[0]], every),
+        (folders[2], [folders[1], folders[0]], every),
+    ]
+    last = study.trials()[-1]
+    assert last.state == TrialState.COMPLETE
+    assert list(last.intermediate_values) == [1, 2, 3, 4, 5]
 
 
 def test_an_interrupted_trial_goes_back_into_the_queue(

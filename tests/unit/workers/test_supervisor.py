@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError
 
 from hpsearch.environment import SUPERVISOR_VARIABLE
 from hpsearch.errors import (
@@ -24,10 +26,13 @@ from hpsearch.errors import (
     UnreachableError,
 )
 from hpsearch.home import Home
+from hpsearch.objective import ALONE_KEY
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
+from hpsearch.workers import slots
 from hpsearch.workers import supervisor as module
+from hpsearch.workers.gpus import Gpu
 from hpsearch.workers.identity import identity
 from hpsearch.workers.slots import Slot
 from hpsearch.workers.supervisor import MAX_CRASHES, Supervisor
@@ -49,9 +54,16 @@ class Run:
     home: Home
     seen: dict[int, psutil.Process] = field(default_factory=dict)
     """Every child that was started, by pid."""
+    slots: list[Slot] = field(default_factory=list)
+    """In place of slots on the CPU."""
 
     def __call__(
-        self, code: str, *, workers: int = 1, meanwhile: Callable[[], None] = lambda: None
+        self,
+        code: str,
+        *,
+        workers: int = 1,
+        meanwhile: Callable[[], None] = lambda: None,
+        **options: Any,
     ) -> int:
         def on_tick() -> None:
             for process in self.children():
@@ -62,17 +74,19 @@ class Run:
 
         supervisor = Supervisor(
             study=self.study,
-            slots=[Slot(index=index, gpu=None, threads=3) for index in range(workers)],
+            slots=self.slots or [Slot(index=i, gpu=None, threads=3) for i in range(workers)],
             command=[sys.executable, "-c", textwrap.dedent(code)],
             environment={"FROM_THE_COMMAND": "yes"},
             home=self.home,
             on_tick=on_tick,
+            **options,
         )
-        handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        handlers = [signal.getsignal(n) for n in numbers]
         try:
             return supervisor.run()
         finally:
-            assert handlers == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+            assert handlers == [signal.getsignal(n) for n in numbers]
             assert not [p for p in self.seen.values() if p.is_running()], "left behind"
             assert self.children() == []
 
@@ -116,7 +130,7 @@ def run(open_study: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.Mo
 def test_an_error_of_a_worker_is_the_runs(run: Run, code: int, kind: type[HpsearchError]) -> None:
     with pytest.raises(kind) as caught:
         run(f"print('error: last words'); raise SystemExit({code})")
-    assert "error: last words" in str(caught.value)
+    assert str(caught.value).startswith("last words\n(from ")
     assert str(run.home.worker_log("study", 0)) in str(caught.value)
     assert len(run.seen) <= 1
 
@@ -195,6 +209,199 @@ def test_the_trial_of_a_killed_worker_is_tried_again(run: Run) -> None:
     assert "left behind" in first.user_attrs["failure_message"]
     assert again.params == first.params
     assert run.study.counts().complete == 3
+
+
+def test_of_a_program_error_the_run_says_what_and_where(run: Run) -> None:
+    code = """
+        print("line 1")
+        print("line 2", flush=True)
+        def fail():
+            raise ZeroDivisionError("by nothing")
+        fail()
+    """
+    with pytest.raises(ProgramError) as caught:
+        run(code)
+    said, where = str(caught.value).splitlines()
+    assert said == "ZeroDivisionError: by nothing"
+    assert where == f"(the traceback is in {run.home.worker_log('study', 0)}, line 3)"
+
+
+@pytest.mark.parametrize("signalled", [False, True], ids=["stop", "a closed terminal"])
+def test_workers_are_asked_to_leave(run: Run, signalled: bool) -> None:
+    asked: list[bool] = []
+    code = f"""
+        import sys, time
+        sys.path.insert(0, {str(TESTS)!r})
+        from pathlib import Path
+        from hpsearch.search.budget import stop_requested
+        from hpsearch.search.opening import open_storage
+        from hpsearch.search.study import load_study
+        study = load_study(open_storage({run.home.storage_url()!r}), "study")
+        print("ready", flush=True)
+        while not stop_requested(study):
+            time.sleep(0.01)
+        print("leaves", flush=True)
+    """
+
+    def ask() -> None:
+        if run.ready(2) and not asked:
+            if signalled:
+                os.kill(os.getpid(), signal.SIGHUP)
+            else:
+                budget.request_stop(run.study, "leave")
+
+    code = POLITE if signalled else code
+    assert run(code, workers=2, meanwhile=ask, on_stop=asked.append) == EXIT_SIGTERM
+    assert asked == [signalled]
+    assert "leaves" in run.log(0)
+    assert "leaves" in run.log(1)
+    assert len(run.seen) == 2  # nobody was revived
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(run: Run) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    ticks: list[int] = []
+
+    def hang_up() -> None:
+        if run.ready():
+            os.kill(os.getpid(), signal.SIGHUP)
+            ticks.append(len(run.children()))
+        if len(ticks) == 5:
+            run.spend()
+            for process in run.children():
+                process.kill()
+
+    try:
+        assert run(WAIT, meanwhile=hang_up) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert ticks[:5] == [1] * 5
+
+
+def test_stop_now_kills_who_is_stuck(run: Run) -> None:
+    asked: list[int] = []
+
+    def ask() -> None:
+        if run.ready() and not asked:
+            asked.append(run.claim(run.children()[0]))
+            budget.request_stop(run.study, "now")
+
+    assert run(STUBBORN, meanwhile=ask) == EXIT_SIGTERM
+    counts = run.study.counts()
+    assert (counts.running, counts.uncounted, counts.waiting) == (0, 1, 1)
+    assert "deaths" not in run.study.trials()[-1].user_attrs  # it was us
+
+
+def test_a_locked_data_base_does_not_end_the_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BEAT", 0.0)
+    locked = iter([OperationalError("", {}, Exception("database is locked"))] * 5)
+    real, mended = module.mend, list[list[int]]()
+
+    def mend(*args: Any, **options: Any) -> list[int]:
+        if run.seen:
+            for error in locked:
+                raise error
+        mended.append(real(*args, **options))
+        return mended[-1]
+
+    monkeypatch.setattr(module, "mend", mend)
+    killed: list[int] = []
+
+    def kill_once() -> None:
+        if run.ready() and not killed:
+            killed.append(run.claim(run.children()[0]))
+            run.children()[0].kill()
+        elif killed and killed in mended:
+            run.spend()
+            for process in run.children():
+                process.kill()
+
+    assert run(WAIT, meanwhile=kill_once) == 0
+    assert next(locked, None) is None
+    assert run.study.counts().running == 0
+
+
+def test_what_was_locked_at_the_end_is_mended_then(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = module.mend, list[int]()
+
+    def mend(*args: Any, **options: Any) -> list[int]:
+        if run.seen and not run.children():
+            calls.append(1)
+            if len(calls) < 5:
+                raise OperationalError("", {}, Exception("database is locked"))
+        return real(*args, **options)
+
+    monkeypatch.setattr(module, "mend", mend)
+
+    def interrupt_twice() -> None:
+        if run.ready() and not run.study.counts().running:
+            run.claim(run.children()[0])
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert run(STUBBORN, meanwhile=interrupt_twice) == EXIT_SIGINT
+    assert len(calls) == 5
+    assert run.study.counts().running == 0
+
+
+def test_a_gpu_that_runs_out_of_memory_gets_a_worker_fewer(run: Run) -> None:
+    """Three workers share a GPU; one of them runs out of memory and has it alone for a trial."""
+    gpus = [Gpu(index=i, uuid=f"GPU-{i}", name="Test", memory=16 * 2**30) for i in (0, 1)]
+    places = [gpus[0]] * 3 + [gpus[1]]
+    run.slots = [
+        Slot(index=i, gpu=gpu, threads=1, memory_limit=1000) for i, gpu in enumerate(places)
+    ]
+    code = """
+        import os, signal, sys, time
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        print("ready", os.environ["CUDA_VISIBLE_DEVICES"], os.environ["HPSEARCH_GPU_MEMORY"],
+              flush=True)
+        while True: time.sleep(0.01)
+    """
+    fewer: list[tuple[str, int]] = []
+    first: dict[int, int] = {}
+
+    def crowd() -> None:
+        lines = [run.log(i).splitlines() if run.ready(4) else [] for i in range(4)]
+        if all(lines) and not first:
+            first.update({process.pid: 0 for process in run.children()})
+            (child,) = (p for p in run.children() if p.pid == pid_of(0))
+            number = run.claim(child)
+            run.study.storage.set_trial_user_attr(run.study.trial_id(number), ALONE_KEY, True)
+        elif fewer and len(lines[1]) == 2 and len(run.children()) == 3:
+            run.study.optuna.tell(0, 0.5)
+            run.spend()
+            for process in run.children():
+                process.kill()
+
+    def pid_of(slot: int) -> int:
+        return next(
+            process.pid
+            for process in run.children()
+            if any(
+                str(run.home.worker_log("study", slot)) == file.path
+                for file in process.open_files()
+            )
+        )
+
+    run.study.optuna.set_user_attr("budget", {"trials": 9})
+    assert (
+        run(
+            code,
+            meanwhile=crowd,
+            may_thin_out=True,
+            on_fewer=lambda slot, count: fewer.append((slot.device, count)),
+        )
+        == 0
+    )
+    assert fewer == [(gpus[0].title, 2)]
+    assert run.log(0).splitlines() == ["ready GPU-0 1000"]  # it has the device alone
+    share = slots.share_of(gpus[0], 2)
+    assert run.log(1).splitlines() == ["ready GPU-0 1000", f"ready GPU-0 {share}"]
+    assert run.log(2).splitlines() == ["ready GPU-0 1000"]  # retired
+    assert run.log(3).splitlines() == ["ready GPU-1 1000"]  # another GPU
 
 
 @pytest.mark.parametrize(

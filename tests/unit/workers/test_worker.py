@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Parts
-from hpsearch.environment import SUPERVISOR_VARIABLE
+from hpsearch.environment import ALONE_VARIABLE, SUPERVISOR_VARIABLE
 from hpsearch.errors import (
     EXIT_OK,
     EXIT_SIGINT,
@@ -24,11 +25,13 @@ from hpsearch.errors import (
 )
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
+from hpsearch.search import budget, trials
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, open_or_create
 from hpsearch.study_file import StudyFile
 from hpsearch.training.outcome import Outcome, Watch
-from hpsearch.workers import worker
+from hpsearch.workers import lease, worker
+from hpsearch.workers.sharing import Device, device_key
 from hpsearch.workers.worker import (
     Stopper,
     work,
@@ -205,6 +208,141 @@ def test_a_worker_that_has_grown_starts_anew(
         run(home)
     assert started == [[sys.executable, sys.executable, *sys.orig_argv[1:]]]
     assert study.counts().complete == 3
+
+
+class StartedAnewError(Exception):
+    """In place of the process that would be no more."""
+
+
+@pytest.fixture
+def anew(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs a worker as often as it starts itself anew, as exec would; its last exit code."""
+
+    def execv(_path: str, _arguments: list[str]) -> None:
+        raise StartedAnewError
+
+    monkeypatch.setattr(os, "execv", execv)
+    monkeypatch.setenv(ALONE_VARIABLE, "")  # given back after the test
+
+    def again(home: Home, **options: Any) -> int:
+        while True:
+            try:
+                return run(home, **options)
+            except StartedAnewError:
+                continue
+
+    return again
+
+
+@pytest.mark.parametrize(("fits_alone", "state"), [(True, "complete"), (False, "failed")])
+def test_a_trial_that_runs_out_of_memory_gets_the_device_alone(
+    digits: Callable[..., OpenStudy],
+    home: Home,
+    anew: Callable[..., int],
+    fits_alone: bool,
+    state: str,
+) -> None:
+    study = digits(budget={"trials": 3})
+    shared: list[bool] = []
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        other = Device(home, device_key())
+        shared.append(other.share(lambda: True))
+        other.close()
+        if folder == home.trial_run("study", 1) and (shared[-1] or not fits_alone):
+            raise TrialFailedError(Failure.OUT_OF_MEMORY, "no room")
+        return fakes.train(recipe, parts, folder, watch)
+
+    assert anew(home, trainer=train) == EXIT_OK
+    assert shared == [True, True, False, True]
+    rows = [trials.row(study, trial) for trial in study.trials()]
+    assert [row["state"] for row in rows] == ["complete", state, "complete"]
+    assert rows[1]["failure"] == (None if fits_alone else "out_of_memory")
+
+
+def test_a_signal_while_waiting_for_the_device_gives_the_trial_back(
+    digits: Callable[..., OpenStudy], home: Home, anew: Callable[..., int]
+) -> None:
+    study = digits()
+    neighbour = Device(home, device_key())
+    assert neighbour.share(lambda: True)
+
+    def train(*_: object) -> Outcome:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        raise TrialFailedError(Failure.OUT_OF_MEMORY, "no room")
+
+    assert anew(home, trainer=train) == EXIT_SIGTERM
+    neighbour.close()
+    counts = study.counts()
+    assert (counts.running, counts.uncounted, counts.waiting) == (0, 1, 1)
+
+
+def test_a_worker_makes_room_for_one_that_wants_the_device_alone(
+    digits: Callable[..., OpenStudy], home: Home, anew: Callable[..., int]
+) -> None:
+    study = digits(budget={"trials": 3})
+    got: list[bool] = []
+    wanting = threading.Event()
+
+    def have_it_alone() -> None:
+        other = Device(home, device_key())
+        wanting.set()
+        got.append(other.take(lambda: False))
+        other.close()
+
+    neighbour = threading.Thread(target=have_it_alone)
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        if folder == home.trial_run("study", 0):
+            neighbour.start()
+            wanting.wait(20)
+            ours = Device(home, device_key())
+            while not ours.is_wanted:
+                pass
+            ours.close()
+        assert got == ([] if folder == home.trial_run("study", 0) else [True])
+        return fakes.train(recipe, parts, folder, watch)
+
+    assert anew(home, trainer=train) == EXIT_OK
+    neighbour.join(20)
+    assert study.counts().complete == 3
+
+
+def test_a_worker_starts_anew_after_a_number_of_trials(
+    digits: Callable[..., OpenStudy],
+    home: Home,
+    anew: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    study = digits(budget={"trials": 5})
+    monkeypatch.setattr(worker, "MAX_TRIALS", 2)
+    with caplog.at_level("INFO"):
+        assert anew(home) == EXIT_OK
+    assert study.counts().complete == 5
+    assert caplog.text.count("starts anew: after 2 trials") == 2
+
+
+def test_a_stopped_study_takes_no_worker(digits: Callable[..., OpenStudy], home: Home) -> None:
+    study = digits()
+    budget.request_stop(study, "leave")
+    assert run(home) == EXIT_OK
+    assert study.trials() == []
+
+
+def test_stop_reaches_a_worker_in_mid_trial(
+    digits: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.05)
+    study = digits()
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        budget.request_stop(study, "leave")
+        return fakes.train(recipe, parts, folder, watch, seconds=60)
+
+    assert run(home, trainer=train) == EXIT_OK
+    counts = study.counts()
+    assert (counts.running, counts.uncounted, counts.waiting) == (0, 1, 1)
 
 
 def test_a_worker_that_was_asked_to_leave_does_not_start_anew(
