@@ -1,6 +1,8 @@
 """What the commands share: options, opening a study, progress and output."""
 
+import errno
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -136,6 +138,25 @@ def say(text: str) -> None:
     """A plain line on standard error: progress and advice, never a result."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Writing to a terminal that is closed, or to a pipe that nobody reads, is no error.
+
+    From then on what is said goes nowhere, on standard output too where it is the same terminal.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EIO, errno.EPIPE):
+            raise
+        lost = os.fstat(2)
+        streams = [2] + [1] * os.path.samestat(lost, os.fstat(1))
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in streams:
+            os.dup2(nowhere, stream)
+        os.close(nowhere)
 
 
 def stdout() -> "Console":

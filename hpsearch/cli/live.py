@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from hpsearch.cli.common import duration, say, stderr
+from hpsearch.cli.common import duration, say, stderr, unheard
 from hpsearch.config import describe
 from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
@@ -37,10 +37,15 @@ class LiveView:
             return
         from rich.live import Live
 
-        with Live(console=stderr(), auto_refresh=False, transient=True) as live:
+        live = Live(console=stderr(), auto_refresh=False, transient=True)
+        live.start()
+        try:
             self._live = live
             yield self
-        self._live = None
+        finally:
+            self._live = None
+            with unheard():
+                live.stop()
 
     def say_stopping(self, by_signal: bool) -> None:
         """Tell that the first signal, or ``hpsearch stop``, was heard; and what comes next."""
@@ -64,21 +69,24 @@ class LiveView:
         )
 
     def _say(self, text: str) -> None:
-        if self._live is None:
-            say(text)
-        else:
-            self._live.console.print(text)
+        with unheard():
+            if self._live is None:
+                say(text)
+            else:
+                self._live.console.print(text)
 
     def update(self) -> None:
         """Look at the study and show what is new."""
         trials = self.study.trials()
         ended = [t for t in trials if t.state.is_finished() and t.number not in self._reported]
         self._reported |= {trial.number for trial in ended}
-        if self._live is not None:
-            self._live.update(self._table(trials), refresh=True)
-            return
-        for trial in ended:
-            say(self._line(trial))
+        lines = [] if self._live else [self._line(trial) for trial in ended]
+        table = self._table(trials) if self._live else None
+        with unheard():
+            for line in lines:
+                say(line)
+            if self._live is not None and table is not None:
+                self._live.update(table, refresh=True)
 
     def _line(self, trial: Trial) -> str:
         """One ended trial as a plain line."""

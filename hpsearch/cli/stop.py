@@ -20,7 +20,7 @@ def stop(
     storage: StorageOption = None,
 ) -> None:
     """Ask all workers of a study to save where their trials stand, and leave; waits for them."""
-    from hpsearch.search.budget import request_stop
+    from hpsearch.search.budget import ending, request_stop
     from hpsearch.search.trials import live_workers
     from hpsearch.workers.lease import LEASE, Observer, mend
 
@@ -38,8 +38,6 @@ def stop(
                 listed = ", ".join(f"{w['worker']} (trial {w['trial']})" for w in workers)
                 say(f"Waiting for {listed}, for {LEASE:.0f} s where one gives no sign of life.")
             time.sleep(_TICK)
-        counts = found.counts()
-    typer.echo(
-        f"Stopped study {study}: {counts.counted} of {found.budget.trials} trials are done,"
-        f" {counts.waiting} wait to go on. hpsearch run FILE goes on."
-    )
+        counts, trials, over = found.counts(), found.budget.trials, ending(found)
+    goes_on = "" if over else f", {counts.waiting} wait to go on. hpsearch run FILE goes on"
+    typer.echo(f"Stopped study {study}: {counts.counted} of {trials} trials are done{goes_on}.")

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -20,14 +21,14 @@ from hpsearch.search.study import load_study
 from hpsearch.search.trials import is_running, row
 
 
-def running(cli: Cli, epoch: int = 1) -> Any:
+def running(cli: Cli, epoch: int = 1, name: str = "slow") -> Any:
     """The trials of the study that run and have reported ``epoch``; None before the first.
 
     Read from the database: a command takes so long to start that trials may be over by then.
     """
     try:
         storage = open_storage(f"sqlite:///{cli.database}", create=False)
-        study = load_study(storage, "slow")
+        study = load_study(storage, name)
     except HpsearchError:  # not there yet
         return None
     rows = [row(study, trial) for trial in study.trials() if is_running(trial)]
@@ -35,9 +36,9 @@ def running(cli: Cli, epoch: int = 1) -> Any:
     return [found for found in rows if (found["epochs"] or 0) >= epoch]
 
 
-def slow_study(cli: Cli, trials: int) -> Path:
+def slow_study(cli: Cli, trials: int, epochs: int = 400) -> Path:
     """A study whose trials are long enough to be cut off: many epochs, no early stopping."""
-    file = cli.study_file("slow", trials=trials, epochs=400)
+    file = cli.study_file("slow", trials=trials, epochs=epochs)
     text = file.read_text().replace("[training]\n", "[training]\nearly_stopping = false\n")
     file.write_text(text + '\n[pruner]\ntype = "none"\n')
     return file
@@ -127,6 +128,129 @@ def test_everything_killed_at_once_is_mended(cli: Cli) -> None:
     process.communicate(timeout=30)
     assert cli.json("show", "slow")["running"] >= 1
     finish(cli, file, 2)
+
+
+def test_a_cut_off_trial_goes_on_where_it_stood(cli: Cli) -> None:
+    file = slow_study(cli, trials=1)
+    process = cli.start("run", file, "--workers", "1")
+    cut = wait_until(lambda: running(cli, epoch=3), "a trial in its third epoch")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    (folder,) = (cli.home / "runs" / "slow").iterdir()
+    assert (folder / "checkpoint.npz").exists()
+
+    finish(cli, file, 1)
+    log = cli("logs", "slow", "-n", "200").stdout
+    (after,) = re.findall(r"trial 1 goes on after epoch (\d+)", log)
+    assert int(after) >= cut[0]["epochs"] >= 3
+    curves = (cli.home / "runs" / "slow" / "trial-00001" / "curves.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in curves[1:]] == [str(n) for n in range(1, 401)]
+    assert list(cli.home.glob("runs/slow/*/*checkpoint*")) == []  # nobody needs them any more
+
+
+def test_stop_reaches_every_worker(cli: Cli) -> None:
+    file = slow_study(cli, trials=3, epochs=9000)
+    process = cli.start("run", file, "--workers", "1")
+    wait_until(lambda: running(cli), "a running trial")
+    by_hand = cli.start("worker", "slow", start_new_session=True)
+    wait_until(lambda: len(running(cli) or ()) == 2, "two running trials")
+    shown = cli.json("show", "slow")["workers"]
+    assert {worker["pid"] for worker in shown} == {
+        by_hand.pid, *(child.pid for child in psutil.Process(process.pid).children())
+    }  # fmt: skip
+    assert all(worker["device"] for worker in shown)
+    assert all(0 <= worker["silent"] < 60 for worker in shown)
+    table = cli("show", "slow").stdout
+    assert re.search(rf":{by_hand.pid} .* s ago", table)
+
+    stopped = cli("stop", "slow")
+    assert stopped.stdout.startswith("Stopped study slow: 0 of 3 trials are done, 2 wait to go on.")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert "Stopping (hpsearch stop)" in err
+    _, err = by_hand.communicate(timeout=60)
+    assert by_hand.returncode == 0, err
+    shown = cli.json("show", "slow")
+    assert (shown["running"], shown["stop"], shown["workers"]) == (0, "leave", [])
+    assert "was stopped" in cli("worker", "slow").stderr  # it does not start again by itself
+    process = cli.start("run", file, "--workers", "1")  # but whoever wants it can
+    wait_until(lambda: running(cli), "a running trial")
+    assert cli.json("show", "slow")["stop"] is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+
+
+def test_stop_now_ends_who_is_stuck(cli: Cli) -> None:
+    file = slow_study(cli, trials=1, epochs=9000)
+    process = cli.start("run", file, "--workers", "1")
+    wait_until(lambda: running(cli), "a running trial")
+    (worker,) = psutil.Process(process.pid).children()
+    worker.suspend()
+    cli("stop", "slow", "--now")
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert not worker.is_running()
+    assert cli.json("show", "slow")["running"] == 0
+
+
+def test_ctrl_c_is_heard_where_a_shell_ignores_it_in_the_background(cli: Cli) -> None:
+    file = slow_study(cli, trials=1, epochs=9000)
+    ignoring = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+    process = subprocess.Popen(
+        [*ignoring, sys.executable, "-m", "hpsearch", "run", file],
+        cwd=cli.folder, env=cli.environment(), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    cli.started.append(psutil.Process(process.pid))
+    wait_until(lambda: running(cli), "a running trial")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert cli.json("show", "slow")["running"] == 0
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["closed", "nohup"])
+def test_a_terminal_that_is_closed(cli: Cli, ignored: bool) -> None:
+    """The run is the leader of a terminal's session, as from a window, ssh or tmux."""
+    file = (
+        cli.study_file(trials=2, epochs=60) if ignored else slow_study(cli, trials=1, epochs=9000)
+    )
+
+    reader, writer = pty.openpty()
+    process = subprocess.Popen(
+        ["/usr/bin/setsid", "-c", *(["nohup"] if ignored else []),
+         sys.executable, "-m", "hpsearch", "run", str(file), "--workers", "1"],
+        cwd=cli.folder, env=cli.environment() | {"TERM": "xterm"},
+        stdin=writer, stdout=writer, stderr=writer,
+    )  # fmt: skip
+    cli.started.append(psutil.Process(process.pid))
+    os.close(writer)
+    name = "small" if ignored else "slow"
+    wait_until(lambda: running(cli, name=name), "a running trial")
+    os.close(reader)
+    assert process.wait(100) == (0 if ignored else 143)
+    shown = cli.json("show", name)
+    assert shown["running"] == 0
+    assert shown["counted"] == (2 if ignored else 0)
+
+
+def test_as_the_first_process_of_a_container(cli: Cli) -> None:
+    """PID 1 gets no signal that it has not asked for, and its end is everybody's."""
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not make a namespace for processes")
+    command = [sys.executable, "-m", "hpsearch", "run", str(slow_study(cli, trials=1, epochs=9000))]
+    outside = subprocess.Popen(
+        [*unshare, *command, "--workers", "1"],
+        cwd=cli.folder, env=cli.environment(), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    cli.started.append(psutil.Process(outside.pid))
+    wait_until(lambda: running(cli), "a running trial")
+    (first,) = psutil.Process(outside.pid).children()
+    first.terminate()
+    _, err = outside.communicate(timeout=60)
+    assert outside.returncode == 143, err
+    assert "the same command goes on from here" in err
+    assert cli.json("show", "slow")["running"] == 0
 
 
 def test_a_second_run_joins_the_first(cli: Cli) -> None:
