@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hpsearch.workers.gpus import Gpu
     from hpsearch.workers.slots import Plan
 
-WORKER = ("-m", "hpsearch", "worker")
+WORKER: tuple[str, ...] = ("-m", "hpsearch", "worker")
 """What Python is told to start a worker; the fault run puts one without TensorFlow here."""
 
 _ENDINGS = {

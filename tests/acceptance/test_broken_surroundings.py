@@ -301,7 +301,7 @@ if "worker" in sys.orig_argv:
     def train(recipe, parts, run, watch):
         raise ZeroDivisionError("the trainer is broken")
 
-    worker._keras_trainer = lambda: train
+    worker._keras_trainer = lambda **_: train
 """
 
 
