@@ -1,7 +1,7 @@
 """Leftovers: what trials keep on this machine's disk, and removing what nobody needs any more."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
@@ -29,8 +29,12 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP) -> None:
     complete = [trial for trial in trials if is_complete(trial)]
     complete.sort(key=lambda t: t.values[0], reverse=objective.goal == "maximize")
     going_on = {trial.number for trial in trials if is_open(trial)}
-    # A trial that is not over may go on from the checkpoint of any that it goes on for.
-    needed = going_on.union(*(budget.earlier(trials[number]) for number in going_on))
+    needed = {
+        number
+        for trial in trials
+        if is_open(trial)
+        for number in _resumable(home, study.name, [trial.number, *budget.earlier(trial)])
+    }
     kept = going_on | {trial.number for trial in complete[:keep]}
     for number, folder in _folders(home.study_runs(study.name)):
         if number >= len(trials):
@@ -41,6 +45,20 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP) -> None:
             for file in (folder / name, folder / f".partial.{name}"):  # the latter of a kill
                 with contextlib.suppress(OSError):
                     file.unlink()
+
+
+def _resumable(home: Home, study: str, numbers: Sequence[int]) -> Iterator[int]:
+    """Of the trials that one goes on for, the latest first: those down to the second checkpoint.
+
+    The second folder is for the case that all of the first is torn.
+    """
+    found = 0
+    for number in numbers:
+        yield number
+        folder = home.trial_run(study, number)
+        found += any((folder / name).exists() for name in CHECKPOINTS)
+        if found == 2:
+            return
 
 
 def _folders(runs: Path) -> Iterator[tuple[int, Path]]:
