@@ -125,6 +125,8 @@ def work(
     if budget.stop_requested(study) and carried is None:
         _log.info("study %s was stopped (hpsearch stop); hpsearch run FILE goes on with it", name)
         return EXIT_OK
+    section = load_dataset_override(study.file, overrides)
+    parts = split(open_study_data(study, section, home), section)
     device = Device(home, device_key())
     heartbeat = stopper.heartbeat = Heartbeat(study)
     heartbeat.start()
@@ -135,18 +137,15 @@ def work(
                 if carried is not None:
                     budget.interrupt(study, carried)
                 return stopper.exit_code
-            section = load_dataset_override(study.file, overrides)
-            dataset = open_study_data(study, section, home)
-            if trainer is None:
-                trainer = _keras_trainer(alone=carried is not None)
-            objective = Objective(
-                study=study,
-                parts=split(dataset, section),
-                home=home,
-                trainer=trainer,
-                stop_now=stopper,
-                alive=heartbeat.alive,
-            )
+            trainer = trainer or _keras_trainer(alone=carried is not None)
+        objective = Objective(
+            study=study,
+            parts=parts,
+            home=home,
+            trainer=trainer,
+            stop_now=stopper,
+            alive=heartbeat.alive,
+        )
         _log.info("worker %s is ready on %s", storage.owner["worker"], storage.owner["device"])
         if carried is None:
             _run_trials(objective, device, stopper)

@@ -219,7 +219,7 @@ def suspend(run: Run) -> None:
 
     def is_reaped() -> bool:
         with run.study() as study:
-            return study.trials()[number].user_attrs.get("failure") == "interrupted"
+            return study.trials()[number].state == optuna.trial.TrialState.FAIL
 
     try:
         if number in run.running():  # it had not just ended
