@@ -1,5 +1,6 @@
 """``hpsearch`` and ``python -m hpsearch``: runs a command, turns errors into exit codes."""
 
+import contextlib
 import signal
 import sys
 from types import FrameType
@@ -20,7 +21,8 @@ def main() -> None:
     try:
         app()
     except HpsearchError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the one place that may
+        with contextlib.suppress(OSError):  # a worker's log on a full disk: the code is told still
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the one place that may
         sys.exit(error.exit_code)
 
 

@@ -355,3 +355,14 @@ def test_the_runs_of_a_study_in_another_storage_are_not_written_over(cli: Cli) -
     assert sorted((cli.home / "runs").rglob("*")) == before
     enqueued = cli("enqueue", "small", file, code=2)
     assert "is a study file" in enqueued.stderr
+
+
+def test_an_error_that_cannot_be_written_is_told_by_the_exit_code(cli: Cli) -> None:
+    """A worker's log lies on the disk that is full."""
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "hpsearch", "worker", "nothing"],
+            cwd=cli.folder, env=cli.environment() | {"PYTHONUNBUFFERED": "1"}, stderr=full,
+            check=False, timeout=60,
+        )  # fmt: skip
+    assert process.returncode == 2
