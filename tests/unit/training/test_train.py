@@ -170,7 +170,7 @@ def test_too_large_a_rate_is_diverged(
 ) -> None:
     loud = replace(blobs, multiplier=np.float32([1e30]))
     recipe = make_recipe(config={"optimizer": {"type": "sgd", "learning_rate": 10.0}})
-    with pytest.raises(TrialFailedError, match="loss is (nan|inf) in epoch 1") as caught:
+    with pytest.raises(TrialFailedError, match=r"loss is (nan|inf) in epoch 1") as caught:
         train(recipe, loud, tmp_path, NORMAL)
     assert caught.value.failure == Failure.DIVERGED
     assert caught.value.epoch == 1
