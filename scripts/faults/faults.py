@@ -217,13 +217,17 @@ def suspend(run: Run) -> None:
     number, worker = run.victim()
     send(worker, signal.SIGSTOP)
 
-    def is_reaped() -> bool:
+    def is_over() -> bool:
         with run.study() as study:
-            return study.trials()[number].state == optuna.trial.TrialState.FAIL
+            is_reaped = study.trials()[number].state == optuna.trial.TrialState.FAIL
+        return is_reaped or (time.monotonic() - began > LOCK and is_locked(run))
 
+    began = time.monotonic()
     try:
         if number in run.running():  # it had not just ended
-            wait_for(is_reaped, f"trial {number} of a suspended worker is reaped")
+            # Stopped in the middle of a transaction, it holds the data base's lock: nobody can
+            # reap its trial, and the fault is that of a lock.
+            wait_for(is_over, f"trial {number} of a suspended worker is reaped")
             return
     finally:
         send(worker, signal.SIGCONT)
@@ -284,18 +288,38 @@ def tear(run: Run) -> None:
     send(worker, signal.SIGCONT)
 
 
+def begin_writing(run: Run, timeout: float) -> Any:
+    """A connection in a transaction that keeps others from writing.
+
+    Raises:
+        STORAGE_ERRORS: another had the lock for ``timeout`` s.
+    """
+    if run.url.startswith("sqlite"):
+        connection: Any = sqlite3.connect(run.url.removeprefix("sqlite:///"), timeout=timeout)
+        connection.execute("BEGIN IMMEDIATE")
+        return connection
+    connection = sa.create_engine(run.url, poolclass=sa.NullPool).connect()
+    connection.execute(sa.text(f"SET lock_timeout = '{timeout:.0f}s'"))
+    connection.execute(sa.text("UPDATE trials SET number = number"))
+    return connection
+
+
+def is_locked(run: Run) -> bool:
+    """Whether somebody keeps others from writing, for seconds."""
+    try:
+        connection = begin_writing(run, timeout=5)
+    except STORAGE_ERRORS:
+        return True
+    connection.rollback()
+    connection.close()
+    return False
+
+
 def lock(run: Run) -> None:
     """Another program holds the data base's lock."""
     run.victim()
     process = run.alive()
-    engine = sa.create_engine(run.url, poolclass=sa.NullPool)
-    statement = "UPDATE trials SET number = number"
-    if engine.dialect.name == "sqlite":
-        connection: Any = sqlite3.connect(run.url.removeprefix("sqlite:///"), timeout=60)
-        connection.execute("BEGIN IMMEDIATE")
-    else:
-        connection = engine.connect()
-        connection.execute(sa.text(statement))
+    connection = begin_writing(run, timeout=60)
     time.sleep(LOCK)
     connection.rollback()
     connection.close()
