@@ -83,6 +83,9 @@ class Storage(RDBStorage):
 
         Returns:
             False for a claim (``state`` RUNNING) that lost, or for which no place is left.
+
+        Raises:
+            UpdateFinishedTrialError: the trial is over.
         """
         session = self.scoped_session()
         # SQLite ignores SELECT ... FOR UPDATE; writing first takes its lock before the state is
@@ -90,11 +93,11 @@ class Storage(RDBStorage):
         self._lock_trial(session, trial_id)
         if state == TrialState.RUNNING:
             trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
-            waits = trial.state == TrialState.WAITING
-            if not waits or not self._has_place(session, int(trial.study_id)):
-                session.rollback()
-                return False
-            self._sign(session, trial_id)
+            if trial.state == TrialState.WAITING:
+                if not self._has_place(session, int(trial.study_id)):
+                    session.rollback()
+                    return False
+                self._sign(session, trial_id)
         return super().set_trial_state_values(trial_id, state, values)
 
     def _get_prepared_new_trial(
