@@ -3,10 +3,11 @@
 import contextlib
 import signal
 import sys
+import traceback
 from types import FrameType
 
 from hpsearch.cli.app import app
-from hpsearch.errors import HpsearchError
+from hpsearch.errors import EXIT_PROGRAM, HpsearchError
 
 
 def _quit(number: int, _frame: FrameType | None) -> None:
@@ -15,7 +16,10 @@ def _quit(number: int, _frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Run one command; every expected error is one message on stderr and its exit code."""
+    """Run one command; every expected error is one message on stderr and its exit code.
+
+    Any other exception is a fault of the program: its traceback, and exit code 4.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _quit)
     try:
@@ -24,6 +28,10 @@ def main() -> None:
         with contextlib.suppress(OSError):  # a worker's log on a full disk: the code is told still
             print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the one place that may
         sys.exit(error.exit_code)
+    except Exception:  # noqa: BLE001  # a fault of ours: who mends it needs the traceback
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+        sys.exit(EXIT_PROGRAM)
 
 
 if __name__ == "__main__":

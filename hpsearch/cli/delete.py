@@ -24,7 +24,8 @@ def delete(
     with opened_study(study, home, storage) as found:
         mend(found)
         pulses = found.storage.pulses(found.study_id)
-        running = [pulse for pulse in pulses if pulse.age is None or pulse.age < LEASE]
+        running = [pulse for pulse in pulses if pulse.age is not None and pulse.age < LEASE]
+        foreign = sum(pulse.age is None for pulse in pulses)
         if running:
             raise InputError(
                 f"study {study}: {len(running)} trials are running; stop them first: hpsearch stop"
@@ -32,7 +33,9 @@ def delete(
                 " their last sign of life"
             )
         total = len(found.trials())
-        if not (yes or typer.confirm(f"Remove study {study} with {total} trials and its files?")):
+        others = f" ({foreign} of them running by another program than hpsearch)" if foreign else ""
+        question = f"Remove study {study} with {total} trials{others} and its files?"
+        if not (yes or typer.confirm(question)):
             typer.echo("Nothing removed.")
             return
         studies.delete(found)

@@ -11,6 +11,7 @@ from hpsearch.config import describe
 from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
+from hpsearch.workers.identity import is_signed
 from hpsearch.workers.lease import LEASE
 from hpsearch.workers.slots import Slot
 
@@ -56,11 +57,17 @@ class LiveView:
     def say_waiting(self) -> None:
         """Tell whose trials hold the last places of the budget, when no worker is left here."""
         running = [trial for trial in self.study.trials() if rows.is_running(trial)]
-        listed = ", ".join(f"{t.number} ({t.user_attrs.get('worker')})" for t in running)
+        listed = ", ".join(f"{t.number} ({t.user_attrs.get('worker', '?')})" for t in running)
         self._say(
             f"Waiting for trials of workers that this run did not start: {listed}. Where one of"
             f" them gives no sign of life for {duration(LEASE)}, its trial goes on here."
         )
+        if foreign := [t.number for t in running if not is_signed(t)]:
+            self._say(
+                f"Trials {foreign} are run by another program than hpsearch and hold their places"
+                " until it ends them. If it is gone, end each yourself: optuna tell --storage URL"
+                f" --study-name {self.study.name} --trial-number {foreign[0]} --state fail"
+            )
 
     def say_fewer(self, slot: Slot, workers: int) -> None:
         """Tell that a GPU has fewer workers from now on."""

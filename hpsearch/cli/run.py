@@ -122,6 +122,7 @@ def run(
         if places := _left(study):
             plan = planned_workers(study.file, chosen, load_of_one, places)
             code = _supervise(study, plan, place, storage, path, force=force)
+            tidy(study, place)  # of a last trial that no worker could tidy up after
         _conclude(study, code)
 
 

@@ -20,18 +20,21 @@ def stop(
     storage: StorageOption = None,
 ) -> None:
     """Ask all workers of a study to save where their trials stand, and leave; waits for them."""
-    from hpsearch.search.budget import ending, request_stop
+    from hpsearch.search.budget import ending, request_stop, stops_over
     from hpsearch.search.trials import live_workers
     from hpsearch.workers.lease import LEASE, Observer, mend
 
     with opened_study(study, home, storage) as found:
-        request_stop(found, "now" if now else "leave")
+        number = request_stop(found, "now" if now else "leave")
         observer, said, last = Observer(), time.monotonic(), None
         while True:
             mend(found, observer)
             workers = [worker for worker in live_workers(found) if worker["worker"]]
             if not workers:
                 break
+            if stops_over(found) >= number:
+                typer.echo(f"Study {study} was asked to stop, but a run has begun since then.")
+                return
             # One who is gone without a word is waited for until its lease has run out.
             if len(workers) != last or time.monotonic() - said > 10:
                 last, said = len(workers), time.monotonic()

@@ -1,14 +1,15 @@
 """The budget: when a study is over, taking a place in it, and giving a place back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from hpsearch.errors import Failure, uses_place
+from hpsearch.search.opening import exclusive
 from hpsearch.search.samplers import make_sampler
-from hpsearch.search.storage import BudgetSpentError, Pulse
+from hpsearch.search.storage import STOP_KEY, BudgetSpentError, Pulse
 from hpsearch.search.study import OpenStudy
 
 MAX_DEATHS = 3
@@ -20,9 +21,6 @@ MAX_FAILURES = 10
 
 SINCE_KEY = "failures_since"
 """Study user attribute: the number of trials when the last ``run`` began."""
-
-STOP_KEY = "stop"
-"""Study user attribute: what ``hpsearch stop`` asks for, or None; the next ``run`` clears it."""
 
 Ending = Literal["trials", "timeout", "plateau", "failures"]
 Stop = Literal["leave", "now"]
@@ -94,7 +92,12 @@ def fail(study: OpenStudy, number: int, failure: Failure, message: str) -> bool:
 
 
 def reap(
-    study: OpenStudy, is_dead: Callable[[FrozenTrial, Pulse], bool], *, blame: bool = True
+    study: OpenStudy,
+    pulses: Sequence[Pulse],
+    is_gone: Callable[[FrozenTrial], bool],
+    silent: Collection[int] = (),
+    *,
+    blame: bool = True,
 ) -> list[int]:
     """End the running trials whose worker is dead; the numbers of those trials.
 
@@ -104,24 +107,30 @@ def reap(
 
     Args:
         study: the study.
-        is_dead: asked of each running trial and its worker's last sign of life.
+        pulses: the last signs of life of its running trials. Who has given another one since then
+            lives.
+        is_gone: asked of each running trial, whether its worker is known to be gone.
+        silent: the trials whose workers have given no sign of life for too long.
         blame: whether the death may be the trial's fault; not where we killed the worker.
     """
     reaped = []
-    for pulse in study.storage.pulses(study.study_id):
+    blame = blame and stop_requested(study) != "now"
+    for pulse in pulses:
         trial_id = study.trial_id(pulse.number)
         trial = study.storage.get_trial(trial_id)
-        if trial.state != TrialState.RUNNING or not is_dead(trial, pulse):
+        gone = trial.state == TrialState.RUNNING and is_gone(trial)
+        if not (gone or pulse.number in silent):
             continue
         deaths = _deaths(trial) if blame else trial.user_attrs.get("deaths", 0)
         if deaths >= MAX_DEATHS:
+            failure, successor = Failure.CRASHED, None
             message = f"{deaths} workers died of it, and none got further than the one before"
-            done = study.storage.fail(trial_id, Failure.CRASHED, message, last=pulse)
         else:
+            failure, successor = Failure.INTERRUPTED, _successor(trial, deaths=deaths)
             message = "left behind by a worker that died"
-            successor = _successor(trial, deaths=deaths)
-            done = study.storage.fail(trial_id, Failure.INTERRUPTED, message, successor, last=pulse)
-        if done:
+        if study.storage.fail(
+            trial_id, failure, message, successor, last=pulse, is_silent=not gone
+        ):
             reaped.append(pulse.number)
     return reaped
 
@@ -204,18 +213,41 @@ def failures_in_a_row(study: OpenStudy, trials: Sequence[FrozenTrial]) -> list[F
 def begin_run(study: OpenStudy) -> None:
     """Note that a ``run`` begins: what ``stop`` asked for is over, failures count anew."""
     study.optuna.set_user_attr(SINCE_KEY, len(study.trials()))
-    study.optuna.set_user_attr(STOP_KEY, None)
+    with exclusive(study.storage.url):
+        if stop := study.optuna.user_attrs.get(STOP_KEY):
+            study.optuna.set_user_attr(STOP_KEY, stop | {"over": True})
 
 
-def request_stop(study: OpenStudy, stop: Stop) -> None:
-    """Ask the study's workers, wherever they are, to leave."""
-    study.optuna.set_user_attr(STOP_KEY, stop)
+def request_stop(study: OpenStudy, how: Stop) -> int:
+    """Ask the study's workers, wherever they are, to leave. From now on no trial starts.
+
+    Returns:
+        The number of the request, from 1.
+    """
+    with exclusive(study.storage.url):
+        before = study.optuna.user_attrs.get(STOP_KEY)
+        number = before["number"] + 1 if before else 1
+        study.optuna.set_user_attr(STOP_KEY, {"number": number, "how": how, "over": False})
+    return number
 
 
-def stop_requested(study: OpenStudy) -> Stop | None:
-    """What was asked for: "leave" with a checkpoint, or end "now"; None: nothing."""
-    stop: Stop | None = study.optuna.user_attrs.get(STOP_KEY)
-    return stop
+def stops_over(study: OpenStudy) -> int:
+    """The number of the last request to stop after which a ``run`` has begun; 0: there is none."""
+    stop = study.optuna.user_attrs.get(STOP_KEY)
+    return 0 if stop is None else int(stop["number"]) - (not stop["over"])
+
+
+def stop_requested(study: OpenStudy, since: int | None = None) -> Stop | None:
+    """What was asked for: "leave" with a checkpoint, or end "now"; None: nothing.
+
+    Args:
+        study: the study.
+        since: what :func:`stops_over` was when a process began, which leaves although another
+            ``run`` may have begun since then; None: a request that is over is none.
+    """
+    stop = study.optuna.user_attrs.get(STOP_KEY)
+    since = stops_over(study) if since is None else since
+    return None if stop is None or stop["number"] <= since else stop["how"]
 
 
 def _in_order_of_ending(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

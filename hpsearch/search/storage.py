@@ -4,6 +4,7 @@ The only file that touches Optuna's tables, and the only one that overrides a pr
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,8 +27,17 @@ BUDGET_KEY = "budget"
 """Study user attribute: the budget section as a table; ``trials`` is what claims look at."""
 
 
+STOP_KEY = "stop_request"
+"""Study user attribute: the last ``hpsearch stop`` as a table; while it is not ``over`` no trial
+starts."""
+
+PROMPT = 1.0
+"""Seconds for which a lock may be waited for until whoever gives no sign of life may be waiting for
+the same lock."""
+
+
 class BudgetSpentError(Exception):
-    """All places in a study's budget are taken: no trial can start."""
+    """All places in a study's budget are taken, or it was stopped: no trial can start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +130,7 @@ class Storage(RDBStorage):
         successor: FrozenTrial | None = None,
         *,
         last: Pulse | None = None,
+        is_silent: bool = False,
     ) -> bool:
         """End a running trial without a value, and queue its successor in the same transaction.
 
@@ -130,12 +141,18 @@ class Storage(RDBStorage):
             successor: a waiting trial to add.
             last: of a worker that is taken for dead, its last sign of life: the trial ran until
                 then. Where there is a later one the worker lives.
+            is_silent: whether it is taken for dead because it gave no sign of life. Where another
+                program kept us from writing, it may have kept the worker from it as well.
 
         Returns:
-            False where the trial is no longer running or its worker lives: then nothing was done.
+            False where the trial is no longer running or its worker may live: then nothing was
+            done.
         """
+        began = time.monotonic()
         with Session(self.engine) as session, session.begin():
             self._lock_trial(session, trial_id)
+            if is_silent and time.monotonic() - began > PROMPT:
+                return False
             trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
             if trial.state != TrialState.RUNNING:
                 return False
@@ -225,11 +242,14 @@ class Storage(RDBStorage):
     def _has_place(self, session: Session, study_id: int) -> bool:
         """Whether one more trial may start; the study is locked until the transaction ends."""
         self._lock_study(session, study_id)
-        limit = _budget(session, study_id)
+        stop = _study_attribute(session, study_id, STOP_KEY)
+        if stop is not None and not stop["over"]:
+            return False
+        limit = _study_attribute(session, study_id, BUDGET_KEY)
         if limit is None:
             return True
         counts = _count(session, study_id)
-        return counts.counted + counts.running < limit
+        return counts.counted + counts.running < int(limit["trials"])
 
     @staticmethod
     def _lock_trial(session: Session, trial_id: int) -> None:
@@ -262,15 +282,13 @@ def _attribute(trial_id: int, key: str, value: Any) -> models.TrialUserAttribute
     return models.TrialUserAttributeModel(trial_id=trial_id, key=key, value_json=json.dumps(value))
 
 
-def _budget(session: Session, study_id: int) -> int | None:
-    """The number of trials that a study may count, if it is limited."""
+def _study_attribute(session: Session, study_id: int, key: str) -> dict[str, Any] | None:
+    """A user attribute of a study that is a table; None where it has none of that name."""
     attribute = models.StudyUserAttributeModel
     text = session.scalar(
-        sa.select(attribute.value_json).where(
-            attribute.study_id == study_id, attribute.key == BUDGET_KEY
-        )
+        sa.select(attribute.value_json).where(attribute.study_id == study_id, attribute.key == key)
     )
-    return None if text is None else int(json.loads(text)["trials"])
+    return None if text is None else dict(json.loads(text))
 
 
 def _count(session: Session, study_id: int) -> Counts:

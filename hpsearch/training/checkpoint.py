@@ -10,7 +10,9 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +28,7 @@ from hpsearch.recipe import Recipe
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
-_FORMAT = "hpsearch-checkpoint/1"
+_FORMAT = "hpsearch-checkpoint/2"
 """Changes with what is in a file, so that no other version goes on from it."""
 
 _STATE = "state"
@@ -68,7 +70,9 @@ def save(run: Path, checkpoint: Checkpoint) -> None:
     """
     newest, previous = (run / name for name in CHECKPOINTS)
     partial = run / f".partial.{newest.name}"
-    state = json.dumps({"key": checkpoint.key, "values": checkpoint.values})
+    state = json.dumps(
+        {"key": checkpoint.key, "values": checkpoint.values, "arrays": sorted(checkpoint.arrays)}
+    )
     try:
         np.savez(partial, allow_pickle=False, **{_STATE: np.array(state)}, **checkpoint.arrays)
         with contextlib.suppress(FileNotFoundError):
@@ -95,7 +99,7 @@ def load(folders: Sequence[Path], key: str) -> Checkpoint | None:
             found = _read(file)
         except FileNotFoundError:
             continue
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except _TORN as error:
             _log.warning("%s is torn (%s); looking for the one before", file, error)
             continue
         if found.key == key:
@@ -120,10 +124,19 @@ def remove(run: Path) -> None:
         ) from None
 
 
+_TORN = (
+    OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, OverflowError, RuntimeError,
+    struct.error, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What reading a torn file may raise; a test changes every bit of one."""
+
+
 def _read(file: Path) -> Checkpoint:
-    """A checkpoint, every checksum compared."""
+    """A checkpoint, every checksum compared, and that no array is missing."""
     # NumPy itself leaves a torn file open.
     with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     state = json.loads(str(arrays.pop(_STATE)))
+    if sorted(arrays) != state["arrays"]:
+        raise ValueError("its list of arrays was cut short")
     return Checkpoint(key=str(state["key"]), values=dict(state["values"]), arrays=arrays)

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from hpsearch.environment import SUPERVISOR_VARIABLE
 from hpsearch.errors import UnreachableError
 from hpsearch.home import Home
+from hpsearch.workers.identity import identity
 from hpsearch.workers.slots import Slot
 
 _LAST_WORDS = re.compile(rb"^(?:error: |Traceback \(most recent call last\):\n)", re.MULTILINE)
@@ -27,6 +28,8 @@ class Child:
 
     slot: Slot
     process: subprocess.Popen[bytes] | None = None
+    signature: object = None
+    """What trials that the process runs have as their attribute ``process``."""
     crashes: int = 0
     """Crashes in a row, none of whose workers ended a trial."""
     is_asked: bool = False
@@ -51,24 +54,31 @@ class Child:
             study: the study's name.
 
         Raises:
-            UnreachableError: the log cannot be written.
+            UnreachableError: the log cannot be written, or no process started.
         """
         with self._open_log(home, study) as log:
-            self.process = subprocess.Popen(  # noqa: S603  # our own command
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={
-                    **os.environ,
-                    **environment,
-                    **self.slot.environment,
-                    SUPERVISOR_VARIABLE: str(os.getpid()),
-                    "PYTHONUNBUFFERED": "1",
-                },
-                # A group of its own: Ctrl-C reaches the supervisor only, which passes it on.
-                start_new_session=True,
-            )
+            try:
+                self.process = subprocess.Popen(  # noqa: S603  # our own command
+                    list(command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={
+                        **os.environ,
+                        **environment,
+                        **self.slot.environment,
+                        SUPERVISOR_VARIABLE: str(os.getpid()),
+                        "PYTHONUNBUFFERED": "1",
+                    },
+                    # A group of its own: Ctrl-C reaches the supervisor only, which passes it on.
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise UnreachableError(
+                    f"no worker can be started: {error.strerror}; see what limits processes and"
+                    " memory here, then run the same command again"
+                ) from None
+        self.signature = identity(self.process.pid)["process"]
 
     @property
     def is_over(self) -> bool:

@@ -58,7 +58,16 @@ def owner_is_gone(trial: Trial) -> bool:
     if signature.get("place") != _place():
         return False
     pid = int(str(trial.user_attrs["worker"]).rpartition(":")[2])
-    return bool(_started(pid) != signature["started"])
+    if _started(pid) == signature["started"]:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        # Another user's: where /proc hides those, nothing is known of it.
+        return _started(pid) is not None
+    return True  # another process has its number now, or it is a zombie
 
 
 def _place() -> str:

@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import NoReturn
 
 from hpsearch.errors import EXIT_SIGTERM
 from hpsearch.search import budget
 from hpsearch.search.storage import Pulse
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import Trial
 from hpsearch.workers.identity import is_signed, owner_is_gone
 
 BEAT = 5.0
@@ -25,6 +25,9 @@ BEAT = 5.0
 
 LEASE = 120.0
 """Seconds without a sign of life after which a worker counts as dead, wherever it is."""
+
+GIVE_BACK_FOR = 5.0
+"""Seconds that a worker which is to end at once has for giving its trial back."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,13 +55,17 @@ class Observer:
         now = time.monotonic()
         if now - self._looked > self._lease / 2:
             # We ourselves were suspended, or the data base was locked, perhaps for them too.
-            self._seen.clear()
+            self.forget()
         self._looked = now
         before, self._seen = self._seen, {}
         for pulse in pulses:
             beat, since = before.get(pulse.number, (pulse.beat, now))
             self._seen[pulse.number] = (beat, since) if beat == pulse.beat else (pulse.beat, now)
         return {n for n, (_, since) in self._seen.items() if now - since > self._lease}
+
+    def forget(self) -> None:
+        """Begin anew: nobody has been silent so far."""
+        self._seen.clear()
 
 
 def mend(study: OpenStudy, observer: Observer | None = None, *, blame: bool = True) -> list[int]:
@@ -72,12 +79,20 @@ def mend(study: OpenStudy, observer: Observer | None = None, *, blame: bool = Tr
         observer: who watches the leases; None: only this machine's workers are looked at.
         blame: as in ``hpsearch.search.budget.reap``.
     """
-    silent = set() if observer is None else observer.look(study.storage.pulses(study.study_id))
-
-    def is_dead(trial: Trial, pulse: Pulse) -> bool:
-        return is_signed(trial) and (owner_is_gone(trial) or pulse.number in silent)
-
-    return budget.reap(study, is_dead, blame=blame)
+    pulses = study.storage.pulses(study.study_id)
+    silent = {
+        number
+        for number in (() if observer is None else observer.look(pulses))
+        if is_signed(study.storage.get_trial(study.trial_id(number)))
+    }
+    reaped: list[int] = []
+    try:
+        reaped = budget.reap(study, pulses, owner_is_gone, silent, blame=blame)
+    finally:
+        if observer is not None and not silent.issubset(reaped):
+            # We could not write, or not at once: perhaps they cannot give a sign of life either.
+            observer.forget()
+    return reaped
 
 
 class Heartbeat(threading.Thread):
@@ -94,6 +109,7 @@ class Heartbeat(threading.Thread):
         super().__init__(name="heartbeat", daemon=True)
         self.stop: budget.Stop | None = None
         self._study = study
+        self._stops_over = budget.stops_over(study)
         self._observer = Observer()
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -133,21 +149,29 @@ class Heartbeat(threading.Thread):
 
     def beat(self) -> None:
         """One beat: a sign of life, what ``stop`` asks for, and those who are dead."""
+        self.stop = budget.stop_requested(self._study, self._stops_over)
+        if self.stop == "now":
+            self.end_now("hpsearch stop --now", EXIT_SIGTERM)
         number = self._number
         if number is not None and not self._study.storage.beat(self._study.trial_id(number)):
             with self._lock:
                 # The worker may have ended the trial in the meantime, and begun another.
                 self._taken_away |= self._number == number
-        self.stop = budget.stop_requested(self._study)
-        if self.stop == "now":
-            self._end_now()
         for reaped in mend(self._study, self._observer):
             _log.info("trial %d was left by a dead worker; it goes on in a new one", reaped)
 
-    def _end_now(self) -> None:
-        """Give the trial back and end this process, whatever it is doing."""
-        number = self._number
-        if number is not None:
-            budget.interrupt(self._study, number, "ended by hpsearch stop --now")
-        _log.info("ends at once, as hpsearch stop --now asks")
-        os._exit(EXIT_SIGTERM)
+    def end_now(self, by: str, code: int) -> NoReturn:
+        """Give the trial back and end this process, whatever its other threads are doing.
+
+        Args:
+            by: what asks for it.
+            code: the exit code.
+        """
+        _log.info("ends at once: %s", by)
+        # A data base that is locked must not keep it; who comes next mends what is left.
+        threading.Timer(GIVE_BACK_FOR, os._exit, (code,)).start()
+        try:
+            if self._number is not None:
+                budget.interrupt(self._study, self._number, f"ended by {by}")
+        finally:
+            os._exit(code)

@@ -42,6 +42,12 @@ PATIENCE = 2.0
 """Seconds that the supervisor waits for another program's lock on the data base: it must go on
 hearing signals. What it could not do it does with a later look."""
 
+ASK_EVERY = 5.0
+"""Seconds between two requests to workers that they leave."""
+
+LEAVE_WITHIN = 10.0
+"""Seconds that workers have for leaving in good order when the run ends by an error."""
+
 MEND_FOR = 100.0
 """Seconds that are given to the last mending, when the workers have left and the data base is
 locked; a signal ends it sooner."""
@@ -80,12 +86,15 @@ class Supervisor:
     _signals: list[int] = field(default_factory=list)
     _passed_on: int = 0
     _stop: budget.Stop | None = None
+    """What ``hpsearch stop`` asks for, as far as it was heard."""
+    _stops_over: int = 0
     _waits: bool = False
+    _ask_at: float = 0.0
     _observer: Observer = field(default_factory=Observer)
     _observe_at: float = 0.0
     _mend_due: bool = False
     _crowded: set[int] = field(default_factory=set)
-    """Trials that ran out of memory, as far as they are known."""
+    """Trials that ran out of memory, as far as they are known, by the first one's number."""
     _killed: bool = False
     """Whether we killed workers: their trials are not to blame."""
 
@@ -100,6 +109,7 @@ class Supervisor:
             HpsearchError: what a worker died of, with the last lines of its log.
         """
         self._children = [Child(slot=slot) for slot in self.slots]
+        self._stops_over = budget.stops_over(self.study)
         before = {
             # SIGINT also where a shell started us in the background and so with SIGINT ignored;
             # but SIGHUP stays ignored: that is what nohup is for.
@@ -121,35 +131,51 @@ class Supervisor:
     def _step(self) -> bool:
         """One look: pass signals on, note who ended, start who is missing. False when done."""
         self._pass_signals_on()
+        self._hear_stop()
+        if self._is_leaving and time.monotonic() >= self._ask_at:
+            self._ask_to_leave()
         for child in self._children:
             if child.is_over:
                 self._ended(child)
         self._mend()
         self._thin_out_where_crowded()
         alive = any(child.process is not None for child in self._children)
-        if self._signals or self._is_stopped() or budget.ending(self.study) is not None:
+        if self._is_leaving or budget.ending(self.study) is not None:
             return alive  # those still running end by themselves
-        if not alive and not self._has_free_place() and not self._waits:
+        places = self._free_places()
+        if not alive and places < 1 and not self._waits:
             self._waits = True
             self.on_wait()
         for child in self._children:
-            if child.may_start and self._has_free_place():
+            if child.may_start and places > 0:
                 child.start(self.command, self.environment, self.home, self.study.name)
+                places -= 1
         return True
 
-    def _has_free_place(self) -> bool:
-        counts = self.study.counts()
-        return counts.counted + counts.running < self.study.budget.trials
+    @property
+    def _is_leaving(self) -> bool:
+        return bool(self._signals) or self._stop is not None
 
-    def _is_stopped(self) -> bool:
-        """Whether ``hpsearch stop`` was heard; workers hear of it too, where they are not stuck."""
-        stop = budget.stop_requested(self.study)
-        if stop is not None and self._stop is None:
+    def _free_places(self) -> int:
+        """Trials that may start and for which no worker is on its way, or between two trials."""
+        counts = self.study.counts()
+        running = {t.user_attrs.get("worker") for t in self.study.trials() if is_running(t)}
+        ours = {worker_name(c.process.pid) for c in self._children if c.process is not None}
+        idle = len(ours - running)
+        return self.study.budget.trials - counts.counted - counts.running - idle
+
+    def _hear_stop(self) -> None:
+        """Pass on what ``hpsearch stop`` asks for: workers hear of it too, but later."""
+        stop = budget.stop_requested(self.study, self._stops_over)
+        if stop in (None, self._stop):
+            return
+        if self._stop is None:
             self.on_stop(False)
-        if stop == "now" and self._stop != "now":
+        self._stop = stop
+        if stop == "now":
             self._kill()
-        self._stop = stop or self._stop
-        return self._stop is not None
+        else:
+            self._ask_to_leave()
 
     def _mend(self) -> None:
         """Free the trials of the dead: at once where a child has ended, else now and then."""
@@ -172,12 +198,12 @@ class Supervisor:
         self._mend()
         code = process.returncode
         asked, child.is_asked = child.is_asked, False
-        if code == EXIT_OK or asked or self._signals or self._is_stopped():
+        if code == EXIT_OK or asked or self._is_leaving:
             child.crashes = 0
             return
         if code in _ERRORS:
             raise _ERRORS[code](child.last_words())
-        child.crashes = 1 if self._ended_a_trial(process.pid) else child.crashes + 1
+        child.crashes = 1 if self._ended_a_trial(child) else child.crashes + 1
         if child.crashes >= MAX_CRASHES:
             raise ProgramError(
                 f"worker {child.slot.index} crashed {child.crashes} times in a row"
@@ -194,8 +220,8 @@ class Supervisor:
             if not (is_running(trial) and trial.user_attrs.get(ALONE_KEY)):
                 continue
             child = names.get(str(trial.user_attrs.get("worker")))
-            if child is not None and trial.number not in self._crowded:
-                self._crowded.add(trial.number)
+            if child is not None and budget.origin(trial) not in self._crowded:
+                self._crowded.add(budget.origin(trial))
                 self._thin_out(child)
 
     def _thin_out(self, crowded: Child) -> None:
@@ -217,11 +243,10 @@ class Supervisor:
             child.ask_to_leave()
         self.on_fewer(crowded.slot, len(others))
 
-    def _ended_a_trial(self, pid: int) -> bool:
+    def _ended_a_trial(self, child: Child) -> bool:
         """Whether a worker brought a trial to its end; the one that it died of does not count."""
-        name = worker_name(pid)
         return any(
-            trial.user_attrs.get("worker") == name
+            trial.user_attrs.get("process") == child.signature
             and budget.counts(trial)
             and trial.user_attrs.get("failure") != Failure.CRASHED
             for trial in self.study.trials()
@@ -239,23 +264,31 @@ class Supervisor:
         if count > 1:
             self._kill()
             return
-        for child in self._children:
-            child.send(signal.SIGTERM)
+        self._ask_to_leave()
         self.on_stop(True)
+
+    def _ask_to_leave(self) -> None:
+        """Have the workers leave; asked again now and then, as one may just have started anew."""
+        self._send_all(signal.SIGTERM)
+        self._ask_at = time.monotonic() + ASK_EVERY
 
     def _kill(self) -> None:
         self._killed = True
+        self._send_all(signal.SIGKILL)
+
+    def _send_all(self, number: int) -> None:
         for child in self._children:
-            child.send(signal.SIGKILL)
+            child.send(number)
 
     def _end_all(self) -> None:
         """Leave nobody behind, and nothing running, whatever ended the loop."""
         alive = [child.process for child in self._children if child.process is not None]
         for process in alive:
             process.terminate()
+        until = time.monotonic() + LEAVE_WITHIN
         for process in alive:
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired:
                 self._killed = True
                 process.kill()

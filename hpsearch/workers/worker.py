@@ -4,10 +4,10 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
 from types import FrameType
-from typing import NoReturn
 
 import psutil
 
@@ -46,14 +46,19 @@ MAX_GROWTH = 3 * 2**29
 """Bytes (1.5 GiB) that a worker may grow by after its first trial before it starts anew: nothing of
 a trial should be kept, but libraries change, and a search must not end for want of memory."""
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks a worker to leave; SIGHUP comes when the terminal is closed."""
+
 _log = logging.getLogger(__name__)
 
 
 class Stopper:
     """Notes signals, a lost supervisor and ``hpsearch stop``: a trial is left in good order.
 
+    A second signal, to a worker that no supervisor started, ends it at once.
+
     Attributes:
-        signal: the last one that came, or None.
+        signal: the first one that came, or None.
         heartbeat: who hears of ``hpsearch stop``, when there is somebody.
     """
 
@@ -64,12 +69,23 @@ class Stopper:
         self._supervisor = int(supervisor) if supervisor else None
 
     def listen(self) -> None:
-        """Take SIGINT and SIGTERM; children of a background shell inherit SIGINT ignored."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._note)
+        """Take SIGINT, SIGTERM and, unless nohup has it ignored, SIGHUP.
+
+        Children of a background shell inherit SIGINT ignored.
+        """
+        for number in SIGNALS:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._note)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.signal = number
+        if self.signal is None or self.is_supervised:
+            self.signal = self.signal or number  # a supervisor kills, where it is in a hurry
+            return
+        # The main thread may be in the middle of a transaction.
+        by = f"a second signal ({signal.Signals(number).name})"
+        if self.heartbeat is None:
+            os._exit(self.exit_code)
+        threading.Thread(target=self.heartbeat.end_now, args=(by, self.exit_code)).start()
 
     def __call__(self) -> bool:
         """Whether to stop now."""
@@ -84,7 +100,7 @@ class Stopper:
 
     @property
     def exit_code(self) -> int:
-        """130 after SIGINT, 143 after SIGTERM, else 0."""
+        """130 after SIGINT, 143 after SIGTERM or SIGHUP, else 0."""
         if self.signal is None:
             return EXIT_OK
         return EXIT_SIGINT if self.signal == signal.SIGINT else EXIT_SIGTERM
@@ -152,7 +168,9 @@ def work(
         else:
             objective.try_alone(carried)
             tidy(study, home)
-            _give_back(carried, study, stopper)
+            # A supervisor starts the next worker; it may have settled on fewer for this device.
+            if not stopper.is_supervised:
+                start_anew(f"trial {carried} had the device alone", study, stopper)
     finally:
         heartbeat.end()
         heartbeat.join(timeout=BEAT)
@@ -170,25 +188,18 @@ def _run_trials(objective: Objective, device: Device, stopper: Stopper) -> None:
             if not objective.run_one():
                 return
         except CrowdedError as error:
-            os.environ[ALONE_VARIABLE] = str(error.number)
-            start_anew(f"trial {error.number} is tried alone on the device: {error}", study)
+            why = f"trial {error.number} is tried alone on the device: {error}"
+            start_anew(why, study, stopper, carry=error.number)
+            budget.interrupt(study, error.number)
+            return
         tidy(study, objective.home)
         trials += 1
         at_first = at_first or memory_used()
         growth = memory_used() - at_first
-        if stopper():
-            return  # a signal that was noted would be forgotten by a process that starts anew
         if growth > MAX_GROWTH or trials >= MAX_TRIALS:
-            start_anew(f"after {trials} trials, grown by {growth / 1e6:.0f} MB", study)
-        if device.is_wanted:
-            start_anew("another worker wants the device alone for a trial", study)
-
-
-def _give_back(number: int, study: OpenStudy, stopper: Stopper) -> None:
-    """After a trial alone on the device: share it again, with the memory limit of before."""
-    # A supervisor starts the next worker; it may have settled on fewer for this device.
-    if not stopper.is_supervised and not stopper():
-        start_anew(f"trial {number} had the device alone", study)
+            start_anew(f"after {trials} trials, grown by {growth / 1e6:.0f} MB", study, stopper)
+        elif device.is_wanted:
+            start_anew("another worker wants the device alone for a trial", study, stopper)
 
 
 def memory_used() -> int:
@@ -196,16 +207,24 @@ def memory_used() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def start_anew(why: str, study: OpenStudy) -> NoReturn:
+def start_anew(why: str, study: OpenStudy, stopper: Stopper, carry: int | None = None) -> None:
     """Replace this process by one with the same command line, pid and environment.
 
-    It is the only way to get back all that libraries took.
+    It is the only way to get back all that libraries took. Returns only where it is time to stop:
+    a process that starts anew would not know of it. (A signal of the last moment may still be
+    lost; a supervisor sends another one.)
 
     Args:
         why: for the log.
         study: its storage is closed.
+        stopper: whether to stop.
+        carry: a running trial that the new process is to try alone on the device.
     """
+    if stopper():
+        return
     study.storage.close()
+    if carry is not None:
+        os.environ[ALONE_VARIABLE] = str(carry)
     _log.info("worker starts anew: %s", why)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # ourselves
 

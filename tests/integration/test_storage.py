@@ -14,10 +14,10 @@ from optuna.trial import TrialState
 from hpsearch.errors import Failure, InputError
 from hpsearch.partial import PartialConfig
 from hpsearch.search import budget
+from hpsearch.search import storage as storage_module
 from hpsearch.search.opening import STORAGE_ERRORS, is_locked, open_storage
 from hpsearch.search.storage import BUDGET_KEY, Counts, Pulse, Storage
 from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
-from hpsearch.search.trials import Trial
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity
@@ -70,6 +70,10 @@ def open_study(
         return study
 
     return open_one
+
+
+def pulses(study: OpenStudy) -> list[Pulse]:
+    return study.storage.pulses(study.study_id)
 
 
 def finish(study: OpenStudy, trial: optuna.Trial, value: float = 0.5) -> None:
@@ -289,13 +293,31 @@ def test_a_trial_whose_worker_gives_a_sign_of_life_is_not_reaped(
     study.storage.owner = identity()
     assert budget.claim(study) is not None
 
-    def is_dead(_trial: Trial, pulse: Pulse) -> bool:
-        time.sleep(0.01)
-        return study.storage.beat(study.trial_id(pulse.number))  # it only looked so
+    before = pulses(study)
+    time.sleep(0.01)  # the clock of the data base ticks in milliseconds
+    assert study.storage.beat(study.trial_id(0))
+    assert budget.reap(study, before, lambda _: False, {0}) == []
+    assert budget.reap(study, before, lambda _: True) == []
+    assert budget.reap(study, pulses(study), lambda _: True) == [0]
+    assert budget.reap(study, pulses(study), lambda _: True) == []
 
-    assert budget.reap(study, is_dead) == []
-    assert budget.reap(study, lambda *_: True) == [0]
-    assert budget.reap(study, lambda *_: True) == []
+
+def test_who_is_silent_while_nobody_can_write_is_not_reaped(
+    open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage_module, "PROMPT", 0.2)
+    study, other = open_study(), open_study()
+    study.storage.owner = identity()
+    assert budget.claim(study) is not None
+    engine = sa.create_engine(study.storage.url)
+    with engine.connect() as connection:
+        connection.execute(sa.text("UPDATE trials SET number = number"))
+        release = threading.Timer(0.6, connection.rollback)
+        release.start()
+        assert budget.reap(other, pulses(other), lambda _: False, {0}) == []
+        release.join()
+    engine.dispose()
+    assert budget.reap(other, pulses(other), lambda _: False, {0}) == [0]
 
 
 def test_a_dead_trial_is_reaped_once_and_goes_on_once(open_study: Callable[..., OpenStudy]) -> None:
@@ -306,7 +328,7 @@ def test_a_dead_trial_is_reaped_once_and_goes_on_once(open_study: Callable[..., 
         assert trial is not None
         suggest_config(study.file.space, trial)
     studies = [open_study() for _ in range(4)]
-    reaped = at_once(4, lambda index: budget.reap(studies[index], lambda *_: True))
+    reaped = at_once(4, lambda i: budget.reap(studies[i], pulses(studies[i]), lambda _: True))
     assert sorted(number for numbers in reaped for number in numbers) == [0, 1, 2]
     counts = study.counts()
     assert (counts.running, counts.uncounted, counts.waiting) == (0, 3, 3)
@@ -319,7 +341,7 @@ def test_an_owner_that_wakes_up_cannot_write_any_more(open_study: Callable[..., 
     trial = budget.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
-    budget.reap(open_study(), lambda *_: True)
+    budget.reap(open_study(), pulses(study), lambda _: True)
     again = budget.claim(open_study())
     assert again is not None
     with pytest.raises(UpdateFinishedTrialError):
@@ -335,10 +357,19 @@ def test_a_stop_reaches_others_and_ends_with_the_next_run(
     open_study: Callable[..., OpenStudy],
 ) -> None:
     study, other = open_study(), open_study()
-    budget.request_stop(study, "leave")
+    study.optuna.enqueue_trial({"layers": 1})
+    at_start = budget.stops_over(other)
+    assert budget.request_stop(study, "leave") == 1
     assert budget.stop_requested(other) == "leave"
+    assert budget.claim(other) is None  # neither one that waits nor a new one
     budget.begin_run(other)
     assert budget.stop_requested(study) is None
+    assert budget.stop_requested(other, at_start) == "leave"  # who was there leaves all the same
+    assert budget.claim(other) is not None
+    assert budget.claim(other) is not None
+    assert budget.request_stop(study, "now") == 2
+    assert budget.stop_requested(other, budget.stops_over(other)) == "now"
+    assert budget.claim(other) is None
 
 
 def test_who_waits_for_a_lock_gives_up_after_its_patience(

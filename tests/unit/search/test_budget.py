@@ -10,7 +10,6 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.errors import Failure
 from hpsearch.search import budget
-from hpsearch.search.storage import Pulse
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 
@@ -179,11 +178,12 @@ def test_only_the_running_trials_of_the_dead_are_reaped(
         running.append(trial)
     asked: list[int] = []
 
-    def is_dead(trial: FrozenTrial, _pulse: Pulse) -> bool:
+    def is_gone(trial: FrozenTrial) -> bool:
         asked.append(trial.number)
         return trial.number == 2
 
-    assert budget.reap(study, is_dead) == [2]
+    pulses = study.storage.pulses(study.study_id)
+    assert budget.reap(study, pulses, is_gone) == [2]
     assert asked == [1, 2]
     states: list[Any] = [trial.state for trial in study.trials()]
     assert states == [
@@ -221,8 +221,12 @@ def test_many_failures_in_a_row_end_the_study_until_it_is_run_again(
 def test_a_stop_lasts_until_the_next_run(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     assert budget.stop_requested(study) is None
-    budget.request_stop(study, "leave")
-    budget.request_stop(study, "now")
+    budget.begin_run(study)
+    assert budget.stops_over(study) == 0
+    assert [budget.request_stop(study, how) for how in ("leave", "now")] == [1, 2]
     assert budget.stop_requested(open_study()) == "now"
+    assert budget.stops_over(study) == 1
+    budget.begin_run(study)
     budget.begin_run(study)
     assert budget.stop_requested(study) is None
+    assert budget.stops_over(study) == 2

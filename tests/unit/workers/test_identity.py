@@ -8,8 +8,10 @@ import time
 from typing import Any
 
 import psutil
+import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from hpsearch.workers import identity as module
 from hpsearch.workers.identity import identity, owner_is_gone, worker_name
 
 NOBODY = 2**22 + 1  # above the largest pid
@@ -35,6 +37,21 @@ def test_of_another_place_nothing_is_known() -> None:
     assert not owner_is_gone(owned(**dead | {"process": {"place": "elsewhere", "started": 1}}))
     assert not owner_is_gone(owned(worker="here:1"))
     assert not owner_is_gone(owned())
+
+
+def test_of_another_users_process_that_is_hidden_nothing_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trial = owned(**identity())
+
+    def refuse(_pid: int, _number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(module, "_started", lambda _pid: None)  # as where /proc hides it
+    monkeypatch.setattr(os, "kill", refuse)
+    assert not owner_is_gone(trial)
+    monkeypatch.setattr(module, "_started", lambda _pid: 1)  # its number is another's now
+    assert owner_is_gone(trial)
 
 
 def test_a_dead_owner_is_gone_also_as_a_zombie() -> None:

@@ -2,12 +2,15 @@
 
 import logging
 import os
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -144,12 +147,41 @@ def test_who_gives_a_sign_of_life_in_the_last_moment_keeps_its_trial(
     study = open_study()
     number = elsewhere(study)
 
-    def wakes_up(_trial: FrozenTrial, _pulse: Pulse) -> bool:
-        time.sleep(0.01)  # the clock of the data base ticks in milliseconds
-        return study.storage.beat(study.trial_id(number))
+    class WakesUp(Observer):
+        def look(self, pulses: Sequence[Pulse]) -> set[int]:
+            time.sleep(0.01)  # the clock of the data base ticks in milliseconds
+            assert study.storage.beat(study.trial_id(number))
+            return {number}
 
-    assert budget.reap(study, wakes_up) == []
+    assert mend(study, WakesUp()) == []
     assert study.trials()[number].state == TrialState.RUNNING
+
+
+def test_who_cannot_reap_the_silent_takes_nobody_for_silent_any_more(
+    open_study: Callable[..., OpenStudy],
+    clock: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study, observer = open_study(), Observer(100)
+    number = elsewhere(study)
+
+    def locked(*_: Any, **__: Any) -> bool:
+        raise OperationalError("UPDATE", {}, Exception("database is locked"))
+
+    def mend_for(seconds: int) -> list[int]:
+        found: list[int] = []
+        for _ in range(seconds // 10):
+            clock(10)
+            found += mend(study, observer)
+        return found
+
+    assert mend_for(110) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "fail", locked)
+        with pytest.raises(OperationalError):
+            mend_for(10)
+    assert mend_for(110) == []  # a whole lease more: it may have been locked for the worker too
+    assert mend_for(10) == [number]
 
 
 def test_two_who_mend_at_once_make_one_successor(open_study: Callable[..., OpenStudy]) -> None:
@@ -204,6 +236,16 @@ def test_who_is_killed_by_us_is_not_to_blame(open_study: Callable[..., OpenStudy
     for number in range(2 * budget.MAX_DEATHS):
         assert orphan(study) == number
         assert mend(study, blame=False) == [number]
+    assert study.counts().counted == 0
+
+
+def test_stop_now_is_not_the_fault_of_whom_it_ends(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study(budget={"trials": 1})
+    for number in range(2 * budget.MAX_DEATHS):
+        assert orphan(study) == number
+        budget.request_stop(study, "now")
+        assert mend(study) == [number]
+        budget.begin_run(study)
     assert study.counts().counted == 0
 
 
@@ -337,7 +379,10 @@ def test_a_stop_is_heard_between_trials_and_within(heartbeat: Heartbeat) -> None
     assert heartbeat.stop == "leave"
 
 
-def test_stop_now_ends_a_worker_that_is_stuck(home: Any, heartbeat: Heartbeat) -> None:
+@pytest.mark.parametrize("locked", [False, True])
+def test_stop_now_ends_a_worker_that_is_stuck(
+    home: Any, heartbeat: Heartbeat, locked: bool
+) -> None:
     code = f"""
 import os, sys, time
 from hpsearch.search import budget
@@ -346,7 +391,7 @@ from hpsearch.search.study import load_study
 from hpsearch.space import suggest_config
 from hpsearch.workers import lease
 from hpsearch.workers.identity import identity
-lease.BEAT = 0.02
+lease.BEAT, lease.GIVE_BACK_FOR = 0.02, 0.5
 storage = open_storage({home.storage_url()!r})
 storage.owner = identity()
 study = load_study(storage, "study")
@@ -364,8 +409,15 @@ with heartbeat.alive(trial.number):
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        budget.request_stop(heartbeat._study, "now")
-        assert process.wait(30) == EXIT_SIGTERM
+        with closing(sqlite3.connect(home.database)) as other:
+            if locked:
+                process.send_signal(signal.SIGSTOP)  # no beat may come in between
+            budget.request_stop(heartbeat._study, "now")
+            if locked:
+                other.execute("BEGIN IMMEDIATE")
+                process.send_signal(signal.SIGCONT)
+            assert process.wait(30) == EXIT_SIGTERM
+    mend(heartbeat._study)
     counts = heartbeat._study.counts()
     assert (counts.running, counts.uncounted, counts.waiting) == (0, 1, 1)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import textwrap
 import time
@@ -276,6 +277,81 @@ def test_under_nohup_a_closed_terminal_ends_nothing(run: Run) -> None:
     finally:
         signal.signal(signal.SIGHUP, before)
     assert ticks[:5] == [1] * 5
+
+
+def test_a_run_leaves_when_stopped_although_another_run_begins_at_once(run: Run) -> None:
+    def meanwhile() -> None:
+        if run.ready() and "leaves" not in run.log() and not budget.stops_over(run.study):
+            budget.request_stop(run.study, "leave")
+            budget.begin_run(run.study)
+
+    assert run(POLITE, meanwhile=meanwhile) == EXIT_SIGTERM
+    assert run.log().count("leaves") == 1
+
+
+def test_who_did_not_hear_the_first_request_to_leave_is_asked_again(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ASK_EVERY", 0.1)
+    deaf_once = """
+    import signal, sys
+    def hear(*_):
+        signal.signal(signal.SIGTERM, lambda *_: (print("leaves", flush=True), sys.exit(143)))
+        print("deaf", flush=True)
+    signal.signal(signal.SIGTERM, hear)
+    """
+    sent: list[int] = []
+
+    def meanwhile() -> None:
+        if run.ready() and not sent:
+            sent.append(signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert run(textwrap.dedent(deaf_once) + WAIT, meanwhile=meanwhile) == EXIT_SIGTERM
+    assert run.log().split() == ["ready", "deaf", "leaves"]
+
+
+def test_for_one_free_place_one_worker_is_started(run: Run) -> None:
+    for _ in range(2):
+        trial = budget.claim(run.study)
+        assert trial is not None
+        suggest_config(run.study.file.space, trial)
+        run.study.optuna.tell(trial, 0.5)
+
+    def meanwhile() -> None:
+        if run.ready():
+            run.spend()
+            for process in run.children():
+                process.terminate()
+
+    assert run(POLITE, workers=3, meanwhile=meanwhile) == 0
+    assert len(run.seen) == 1
+
+
+def test_a_worker_that_cannot_be_started_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(UnreachableError, match="no worker can be started: Resource temporarily"):
+        run(WAIT)
+
+
+def test_stuck_workers_share_one_deadline_at_the_end(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEAVE_WITHIN", 1.0)
+    began = time.monotonic()
+
+    def meanwhile() -> None:
+        nonlocal began
+        if run.ready(3):
+            began = time.monotonic()
+            raise UnreachableError("for example")
+
+    with pytest.raises(UnreachableError):
+        run(STUBBORN, workers=3, meanwhile=meanwhile)
+    assert time.monotonic() - began < 2.5
 
 
 def test_stop_now_kills_who_is_stuck(run: Run) -> None:

@@ -41,7 +41,7 @@ from hpsearch.workers.worker import (
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
     """A worker takes signals for its whole process: give them back to pytest."""
-    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    before = {n: signal.getsignal(n) for n in worker.SIGNALS}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -67,7 +67,11 @@ def run(home: Home, **options: Any) -> int:
 
 def test_signals_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(SUPERVISOR_VARIABLE, raising=False)
-    for number, code in ((signal.SIGINT, EXIT_SIGINT), (signal.SIGTERM, EXIT_SIGTERM)):
+    for number, code in (
+        (signal.SIGINT, EXIT_SIGINT),
+        (signal.SIGTERM, EXIT_SIGTERM),
+        (signal.SIGHUP, EXIT_SIGTERM),
+    ):
         stopper = Stopper()
         stopper.listen()
         assert not stopper()
@@ -83,6 +87,41 @@ def test_an_ignored_ctrl_c_is_heard_again() -> None:
     stopper.listen()
     os.kill(os.getpid(), signal.SIGINT)
     assert stopper()
+
+
+def test_under_nohup_a_closed_terminal_is_not_heard() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stopper = Stopper()
+    stopper.listen()
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert not stopper()
+
+
+def test_a_second_signal_ends_a_worker_typed_by_hand_that_is_stuck(
+    digits: Callable[..., OpenStudy], home: Home
+) -> None:
+    study = digits(budget={"trials": 1})
+    code = f"""
+import os, signal, sys
+from pathlib import Path
+from hpsearch.home import Home
+from hpsearch.workers.worker import work
+
+def stuck(recipe, parts, folder, watch):
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert watch.interrupted()
+    os.kill(os.getpid(), signal.SIGINT)
+    while True:  # asks nobody whether to stop
+        pass
+
+home = Home(Path({str(home.root)!r}))
+work("study", url=home.storage_url(), home=home, trainer=stuck)
+"""
+    environment = {k: v for k, v in os.environ.items() if k != SUPERVISOR_VARIABLE}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, check=False, timeout=60)
+    assert ended.returncode == EXIT_SIGTERM
+    counts = study.counts()
+    assert (counts.running, counts.uncounted, counts.waiting) == (0, 1, 1)
 
 
 def test_a_lost_supervisor_stops_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -358,6 +397,20 @@ def test_a_worker_that_was_asked_to_leave_does_not_start_anew(
         return outcome
 
     assert run(home, trainer=last) == EXIT_SIGTERM
+
+
+def test_a_signal_before_an_out_of_memory_is_not_forgotten(
+    digits: Callable[..., OpenStudy], home: Home
+) -> None:
+    study = digits(budget={"trials": 2})
+
+    def train(*_: Any) -> Outcome:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise TrialFailedError(Failure.OUT_OF_MEMORY, "no memory left")
+
+    assert run(home, trainer=train) == EXIT_SIGTERM
+    counts = study.counts()
+    assert (counts.running, counts.counted, counts.uncounted, counts.waiting) == (0, 0, 1, 1)
 
 
 def test_a_failure_of_one_trial_does_not_end_the_worker(
