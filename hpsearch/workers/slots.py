@@ -33,6 +33,15 @@ _THREADS = (THREADS_VARIABLE, "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NU
 OpenBLAS; NumPy where it was built with MKL."""
 
 
+def device_environment(gpu: Gpu | None) -> dict[str, str]:
+    """What gives a process its device, before TensorFlow is imported; None: the CPU."""
+    return {
+        "CUDA_VISIBLE_DEVICES": "-1" if gpu is None else gpu.uuid,
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        DEVICE_VARIABLE: "CPU" if gpu is None else gpu.title,
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Slot:
     """The place of one worker: a device, a number of threads, a share of the GPU's memory."""
@@ -49,16 +58,14 @@ class Slot:
     @property
     def device(self) -> str:
         """The device's name for people: "GPU 0 (A100-SXM4-40GB)" or "CPU"."""
-        return "CPU" if self.gpu is None else self.gpu.title
+        return device_environment(self.gpu)[DEVICE_VARIABLE]
 
     @property
     def environment(self) -> Mapping[str, str]:
         """What the worker's environment says of its slot, before TensorFlow is imported."""
         count = str(self.threads)
         variables = {
-            "CUDA_VISIBLE_DEVICES": "-1" if self.gpu is None else self.gpu.uuid,
-            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-            DEVICE_VARIABLE: self.device,
+            **device_environment(self.gpu),
             **dict.fromkeys(_THREADS, count),
             # TensorFlow's own defaults; the same as hpsearch.training.devices sets.
             "TF_NUM_INTRAOP_THREADS": count,
