@@ -25,6 +25,7 @@ from hpsearch.home import WEIGHTS, Home
 if TYPE_CHECKING:
     from hpsearch.workers.cores import Cores
     from hpsearch.workers.gpus import Listing
+    from hpsearch.workers.memory import Memory
     from hpsearch.workers.slots import Plan
 
 
@@ -43,6 +44,7 @@ def doctor(
     from hpsearch.search.study import versions
     from hpsearch.workers.cores import available_cores
     from hpsearch.workers.gpus import list_gpus
+    from hpsearch.workers.memory import free_memory
 
     place = Home.find(home)
     listing, cores = list_gpus(), available_cores()
@@ -50,7 +52,7 @@ def doctor(
     datasets = list_datasets(place)
     facts: dict[str, Any] = {
         "versions": versions(),
-        **_devices(listing, cores, plan),
+        **_devices(listing, cores, free_memory(), plan),
         "home": str(place.root),
         "free_bytes": _free(place.root),
         "storage": _storage(place, storage),
@@ -84,11 +86,13 @@ def _plan(
     return planned_workers(study, listing.gpus, needed, study.budget.trials)
 
 
-def _devices(listing: "Listing", cores: "Cores", plan: "Plan") -> dict[str, Any]:
-    """What there is of GPUs and cores, and who would get it."""
+def _devices(listing: "Listing", cores: "Cores", memory: "Memory", plan: "Plan") -> dict[str, Any]:
+    """What there is of GPUs, cores and memory, and who would get it."""
     return {
         "cores": cores.count,
         "cores_why": cores.why,
+        "free_memory": memory.free,
+        "free_memory_why": memory.why,
         "gpus": [
             {
                 "index": gpu.index,
@@ -128,6 +132,7 @@ def _print(facts: dict[str, Any], listing: "Listing", plan: "Plan") -> None:
         "versions": [", ".join(f"{k} {v}" for k, v in facts["versions"].items())],
         "gpus": [*(gpus or ["none"]), *notes],
         "cores": [f"{facts['cores']}: {facts['cores_why']}"],
+        "memory": [f"{gib(facts['free_memory'])} free: {facts['free_memory_why']}"],
         "workers": [f"run would start {plan.summary}", *plan.why],
         "home": [f"{facts['home']} ({size(facts['free_bytes'])} free)"],
         "storage": [f"{facts['storage']['url']}: {facts['storage']['state']}"],

@@ -15,9 +15,11 @@ def worker(
 ) -> None:
     """Claim trials of a study and train them until none are left."""
     from hpsearch.search.opening import readable_errors
+    from hpsearch.workers.by_hand import settle_device
     from hpsearch.workers.worker import log_to_stderr, work
 
     log_to_stderr()
+    settle_device()
     place = Home.find(home)
     url = place.storage_url(storage)
     with readable_errors(url):

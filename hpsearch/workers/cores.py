@@ -2,10 +2,9 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-_CGROUPS = Path("/sys/fs/cgroup")
-_OWN_GROUPS = Path("/proc/self/cgroup")
+from hpsearch.workers.groups import own_groups, read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +24,7 @@ def available_cores() -> Cores:
     process's own groups and of all above them. Parts of a core are rounded down, but to 1 at least.
     """
     machine, allowed = os.cpu_count() or 1, len(os.sched_getaffinity(0))
-    quotas = [quota for group in _groups() if (quota := _quota(group)) is not None]
+    quotas = [quota for group in own_groups("cpu") if (quota := _quota(group)) is not None]
     if quotas and min(quotas) < allowed:
         count = max(1, int(min(quotas)))
         return Cores(count=count, why=f"the control group's quota is {min(quotas):g} cores")
@@ -34,36 +33,12 @@ def available_cores() -> Cores:
     return Cores(count=allowed, why="all of the machine's; no quota or affinity limits them")
 
 
-def _groups() -> list[Path]:
-    """Folders that may describe this process's control groups and those above them.
-
-    In a container the own group is often mounted at the top, whatever its path says.
-    """
-    folders = [_CGROUPS, _CGROUPS / "cpu"]
-    for line in _read(_OWN_GROUPS).splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        top = _CGROUPS / "cpu" if controllers else _CGROUPS
-        own = PurePosixPath(path)
-        folders += [top / str(group).lstrip("/") for group in (own, *own.parents)]
-    return folders
-
-
 def _quota(group: Path) -> float | None:
     """Cores that the processes of a control group may use at once; None: it sets no limit."""
-    version_2 = _read(group / "cpu.max")
-    version_1 = _read(group / "cpu.cfs_quota_us") + " " + _read(group / "cpu.cfs_period_us")
+    version_2 = read(group / "cpu.max")
+    version_1 = read(group / "cpu.cfs_quota_us") + " " + read(group / "cpu.cfs_period_us")
     try:
         quota, period = (int(number) for number in (version_2 or version_1).split())
     except ValueError:  # "max", or no such files
         return None
     return quota / period if quota > 0 and period > 0 else None  # -1: no limit
-
-
-def _read(file: Path) -> str:
-    """A file's text; empty where it cannot be read."""
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError:
-        return ""

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Literal
 
-import psutil
-
 from hpsearch.environment import DEVICE_VARIABLE, GPU_MEMORY_VARIABLE, THREADS_VARIABLE
 from hpsearch.errors import InputError
 from hpsearch.workers.gpus import Gpu
+from hpsearch.workers.memory import free_memory
 from hpsearch.workers.packing import (
     CONTEXT,
     MAX_PER_GPU,
@@ -21,8 +20,10 @@ from hpsearch.workers.packing import (
     most_that_fit,
 )
 
-WORKER_MEMORY = 1.5 * 2**30
-"""Bytes that one worker on the CPU is reckoned with beside its data: TensorFlow and a model."""
+WORKER_MEMORY = 3 * 2**29
+"""Bytes (1.5 GiB) that one worker on the CPU is reckoned with beside its data: TensorFlow and a
+model. One that comes near them between two trials starts anew: ``hpsearch.workers.worker`` takes
+its limit from here."""
 
 Count = int | Literal["auto"]
 """A number of workers, from 1, or left to hpsearch."""
@@ -30,6 +31,15 @@ Count = int | Literal["auto"]
 _THREADS = (THREADS_VARIABLE, "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Who reads them: hpsearch; TensorFlow's oneDNN and anything with OpenMP; NumPy's and SciPy's
 OpenBLAS; NumPy where it was built with MKL."""
+
+
+def device_environment(gpu: Gpu | None) -> dict[str, str]:
+    """What gives a process its device, before TensorFlow is imported; None: the CPU."""
+    return {
+        "CUDA_VISIBLE_DEVICES": "-1" if gpu is None else gpu.uuid,
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        DEVICE_VARIABLE: "CPU" if gpu is None else gpu.title,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +58,14 @@ class Slot:
     @property
     def device(self) -> str:
         """The device's name for people: "GPU 0 (A100-SXM4-40GB)" or "CPU"."""
-        return "CPU" if self.gpu is None else self.gpu.title
+        return device_environment(self.gpu)[DEVICE_VARIABLE]
 
     @property
     def environment(self) -> Mapping[str, str]:
         """What the worker's environment says of its slot, before TensorFlow is imported."""
         count = str(self.threads)
         variables = {
-            "CUDA_VISIBLE_DEVICES": "-1" if self.gpu is None else self.gpu.uuid,
-            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-            DEVICE_VARIABLE: self.device,
+            **device_environment(self.gpu),
             **dict.fromkeys(_THREADS, count),
             # TensorFlow's own defaults; the same as hpsearch.training.devices sets.
             "TF_NUM_INTRAOP_THREADS": count,
@@ -163,12 +171,13 @@ def _on_cpu(*, cores: int, count: Count, most: int | None, load: Load | None) ->
     else:
         # While the examples are handed to TensorFlow they are there twice, and a batch on top.
         each = WORKER_MEMORY + 3 * (load.private_bytes if load else 0)
-        free = psutil.virtual_memory().available
-        room = max(1, int(free // each))
+        memory = free_memory()
+        room = max(1, memory.free // each)
         total, why = min(cores, room), []
         if room < cores:
             fits = _count(room, "worker")
-            why.append(f"Memory is free for {fits}: {gib(free)}, {gib(each)} for each.")
+            free = f"{gib(memory.free)} ({memory.why})"
+            why.append(f"Memory is free for {fits}: {free}, {gib(each)} for each.")
         else:
             why.append(
                 "One worker for each core: small networks are trained faster by two processes of"

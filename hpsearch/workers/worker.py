@@ -34,6 +34,7 @@ from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.lease import BEAT, Heartbeat
 from hpsearch.workers.leftovers import tidy
 from hpsearch.workers.sharing import Device, device_key
+from hpsearch.workers.slots import WORKER_MEMORY
 
 PATIENCE = 300.0
 """Seconds that a worker waits for another program's lock on the data base: a trial that took
@@ -42,9 +43,11 @@ minutes is not to be lost to a backup."""
 MAX_TRIALS = 200
 """Trials after which a worker starts anew, however little it has grown."""
 
-MAX_GROWTH = 3 * 2**29
-"""Bytes (1.5 GiB) that a worker may grow by after its first trial before it starts anew: nothing of
-a trial should be kept, but libraries change, and a search must not end for want of memory."""
+MAX_GROWTH = WORKER_MEMORY - 2**29
+"""Bytes (1 GiB) that a worker may grow by after its first trial before it starts anew: nothing of
+a trial should be kept, but libraries change, and a search must not end for want of memory. After
+its first trial a worker takes less than half a GiB (scripts/bench/results/memory.md), so that it
+stays within what the number of workers was reckoned with."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks a worker to leave; SIGHUP comes when the terminal is closed."""
@@ -203,8 +206,9 @@ def _run_trials(objective: Objective, device: Device, stopper: Stopper) -> None:
 
 
 def memory_used() -> int:
-    """Bytes of this process in memory."""
-    return int(psutil.Process().memory_info().rss)
+    """Bytes of this process in memory, without pages of files: data that all workers share."""
+    found = psutil.Process().memory_info()
+    return int(found.rss - found.shared)
 
 
 def start_anew(why: str, study: OpenStudy, stopper: Stopper, carry: int | None = None) -> None:

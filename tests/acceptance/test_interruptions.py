@@ -270,6 +270,7 @@ def test_a_worker_typed_by_hand(cli: Cli) -> None:
     load_study(storage, "small").optuna.set_user_attr(BUDGET_KEY, {"trials": 2})
     storage.close()
     worker = cli("worker", "small")
+    assert "the worker's device is" in worker.stderr
     assert "trial 1 ends" in worker.stderr
     assert "leaves" in worker.stderr
     assert cli.json("show", "small")["counted"] == 2

@@ -16,8 +16,10 @@ from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers import cores as cores_module
+from hpsearch.workers import memory as memory_module
 from hpsearch.workers.cores import Cores
 from hpsearch.workers.gpus import list_gpus
+from hpsearch.workers.memory import Memory
 from hpsearch.workers.packing import study_load
 
 STUDY = """\
@@ -40,10 +42,12 @@ MACHINE = [
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sixteen cores, a T4, and an A100 in MIG mode."""
+    """Sixteen cores, 3 GiB of memory, a T4, and an A100 in MIG mode."""
     simulate(monkeypatch, MACHINE)
     sixteen = Cores(count=16, why="all of them")
     monkeypatch.setattr(cores_module, "available_cores", lambda: sixteen)
+    memory = Memory(free=3 * GIB, why="the control group's limit is 4.0 GiB")
+    monkeypatch.setattr(memory_module, "free_memory", lambda: memory)
 
 
 @pytest.fixture
@@ -75,6 +79,7 @@ def test_gpus_are_shown_with_what_is_wrong(home: Home, capsys: pytest.CaptureFix
     assert "warning: GPU 1:1 is left out: the driver says 'Insufficient Permissions'" in shown
     assert "warning: GPU 2 is left out: the driver says 'GPU is lost'" in shown
     assert "cores     16: all of them\n" in shown
+    assert "memory    3.0 GiB free: the control group's limit is 4.0 GiB\n" in shown
     assert "workers   run would start 2 workers: 1 on GPU 0 (T4), 1 on GPU 1:0 (A100" in shown
     assert "name a study to see" in shown
 
@@ -97,6 +102,8 @@ def test_a_study_shows_its_own_plan(
     home: Home, capsys: pytest.CaptureFixture[str], study_file: Callable[..., Path]
 ) -> None:
     facts = told(capsys, home, file=study_file())
+    assert facts["free_memory"] == 3 * GIB
+    assert facts["free_memory_why"] == "the control group's limit is 4.0 GiB"
     assert facts["gpus"][1] == {
         "index": 1,
         "instance": 0,

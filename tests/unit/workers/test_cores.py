@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.workers import cores as module
+from hpsearch.workers import groups
 from hpsearch.workers.cores import available_cores
 
 
@@ -14,8 +14,8 @@ def system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine of eight cores, four of which this process may use; its control groups' folder."""
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 4, 6})
-    monkeypatch.setattr(module, "_CGROUPS", tmp_path)
-    monkeypatch.setattr(module, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(groups, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(groups, "_OWN_GROUPS", tmp_path / "own")
     return tmp_path
 
 

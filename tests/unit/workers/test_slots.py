@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import psutil
 import pytest
@@ -16,8 +16,10 @@ from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
+from hpsearch.workers import slots
 from hpsearch.workers import supervisor as supervisor_module
 from hpsearch.workers.gpus import Gpu, choose_gpus, list_gpus
+from hpsearch.workers.memory import Memory
 from hpsearch.workers.packing import CONTEXT, Load, memory_limit
 from hpsearch.workers.slots import Plan, Slot, make_slots
 from hpsearch.workers.supervisor import Supervisor
@@ -32,10 +34,9 @@ LOAD = Load(
 """Two GiB of a GPU."""
 
 
-class Free(NamedTuple):
-    """As psutil's."""
-
-    available: float
+def free(count: int) -> Callable[[], Memory]:
+    """So many GiB of memory, in place of this machine's."""
+    return lambda: Memory(free=count * GIB, why="simulated")
 
 
 def gpu(index: int, memory: int = 16) -> Gpu:
@@ -141,11 +142,18 @@ def test_more_workers_than_a_gpu_can_hold_are_wrong_input(asked: dict[str, Any])
 
 
 @pytest.mark.parametrize(
-    ("cores", "free", "count", "most", "threads", "why"),
+    ("cores", "memory", "count", "most", "threads", "why"),
     [
         (8, 64, "auto", 50, [1] * 8, "One worker for each core"),
         (8, 64, "auto", 3, [2, 2, 2], "No more than the trials that are left: 3."),
-        (8, 3, "auto", 50, [4, 4], "Memory is free for 2 workers: 3.0 GiB, 1.5 GiB for each."),
+        (
+            8,
+            3,
+            "auto",
+            50,
+            [4, 4],
+            "Memory is free for 2 workers: 3.0 GiB (simulated), 1.5 GiB for each.",
+        ),
         (8, 0, "auto", 50, [8], "Memory is free for 1 worker"),
         (2, 64, "auto", 50, [1, 1], "2 cores for 2 workers: 1 thread each."),
         (8, 64, 2, 50, [4, 4], "2 workers, as asked for."),
@@ -157,13 +165,13 @@ def test_workers_without_gpus_share_the_cores(
     monkeypatch: pytest.MonkeyPatch,
     *,
     cores: int,
-    free: int,
+    memory: int,
     count: Any,
     most: int,
     threads: list[int],
     why: str,
 ) -> None:
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: Free(free * GIB))
+    monkeypatch.setattr(slots, "free_memory", free(memory))
     plan = make_slots([], cores=cores, count=count, most=most, load=LOAD)
     assert [slot.threads for slot in plan.slots] == threads
     assert {(slot.gpu, slot.memory_limit) for slot in plan.slots} == {(None, None)}
@@ -171,7 +179,7 @@ def test_workers_without_gpus_share_the_cores(
 
 
 def test_examples_that_cannot_be_shared_take_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: Free(9 * GIB))
+    monkeypatch.setattr(slots, "free_memory", free(9))
     private = replace(LOAD, private_bytes=GIB // 2)  # three times that, while it is copied
     assert len(make_slots([], cores=8, load=LOAD).slots) == 6
     assert len(make_slots([], cores=8, load=private).slots) == 3

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fakes
+import numpy as np
 import pytest
 
 from hpsearch.data.cache import open_dataset
@@ -32,6 +33,7 @@ from hpsearch.study_file import StudyFile
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.workers import lease, worker
 from hpsearch.workers.sharing import Device, device_key
+from hpsearch.workers.slots import WORKER_MEMORY
 from hpsearch.workers.worker import (
     Stopper,
     work,
@@ -247,6 +249,24 @@ def test_a_worker_that_has_grown_starts_anew(
         run(home)
     assert started == [[sys.executable, sys.executable, *sys.orig_argv[1:]]]
     assert study.counts().complete == 3
+
+
+def test_a_worker_stays_within_the_memory_it_is_reckoned_with() -> None:
+    after_first_trial = 437 * 2**20  # scripts/bench/results/memory.md
+    assert 2**29 <= worker.MAX_GROWTH <= WORKER_MEMORY - after_first_trial
+
+
+def test_mapped_files_are_not_growth(tmp_path: Path) -> None:
+    size = 2**26
+    file = tmp_path / "x.npy"
+    np.save(file, np.zeros(size, np.uint8))
+    before = worker.memory_used()
+    mapped = np.load(file, mmap_mode="r")
+    mapped.sum()
+    assert worker.memory_used() - before < size // 2
+    own = np.ones(size, np.uint8)
+    assert worker.memory_used() - before > size // 2
+    del own, mapped
 
 
 class StartedAnewError(Exception):
