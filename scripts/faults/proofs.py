@@ -155,7 +155,7 @@ class Sizes:
     """What was seen of memory and disk while a study ran."""
 
     memory: dict[int, list[int]] = field(default_factory=dict)
-    """Bytes of each worker, by pid."""
+    """Bytes of its own of each worker, by pid."""
     weights: int = 0
     checkpoints: int = 0
     """Most files seen at a time."""
@@ -166,7 +166,8 @@ class Sizes:
         """Look at the workers of a run and at its folder."""
         for child in run.children():
             try:
-                self.memory.setdefault(child.pid, []).append(child.memory_info().rss)
+                info = child.memory_info()
+                self.memory.setdefault(child.pid, []).append(info.rss - info.shared)
             except psutil.NoSuchProcess:
                 continue
         weights = list(folder.glob(f"*/{WEIGHTS}"))
