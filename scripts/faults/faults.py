@@ -82,6 +82,8 @@ class Run:
     process: subprocess.Popen[bytes] | None = None
     view: OpenStudy | None = None
     """The study, kept open to look at it often."""
+    is_full: bool = False
+    """Whether the disk was filled under the present ``run``."""
     ends: Counter[int] = field(default_factory=Counter)
     """How often ``run`` ended with which code."""
 
@@ -129,7 +131,8 @@ class Run:
         """Count an end of ``run``; a program error is none that a fault may cause."""
         self.ends[code] += 1
         self.process = None
-        if code not in (0, 3, 130, 143, -signal.SIGKILL):
+        full, self.is_full = self.is_full, False
+        if code not in (0, 130, 143, -signal.SIGKILL) and not (full and code == 3):
             raise BrokenPromiseError(f"run ended with {code}; see {self.folder / 'run.log'}")
 
     def children(self) -> list[psutil.Process]:
@@ -325,21 +328,29 @@ def is_locked(run: Run) -> bool:
 
 
 def lock(run: Run) -> None:
-    """Another program holds the data base's lock."""
+    """Another program holds the data base's lock: everybody waits, and nobody is taken for dead."""
     run.victim()
     process = run.alive()
     connection = begin_writing(run, timeout=60)
+    alive = run.running()
     time.sleep(LOCK)
     connection.rollback()
     connection.close()
+    time.sleep(2 * run.settings.beat)
     if process.poll() is not None:
         raise BrokenPromiseError(f"run did not survive a lock of {LOCK:.0f} s")
+    with run.study() as study:
+        trials = study.trials()
+    lost = [n for n in alive if trials[n].state == optuna.trial.TrialState.FAIL]
+    if lost:
+        raise BrokenPromiseError(f"trials {lost} of living workers were taken away")
 
 
 def fill_disk(run: Run) -> None:
     """The disk of the home is full for some seconds."""
     run.victim()
     process = run.alive()
+    run.is_full = True
     ballast = run.home / "ballast"
     try:
         with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:

@@ -24,7 +24,7 @@ from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
 from hpsearch.search.opening import open_storage
 from hpsearch.search.study import load_study
 from hpsearch.workers.leftovers import KEEP
-from hpsearch.workers.worker import MAX_GROWTH
+from hpsearch.workers.slots import WORKER_MEMORY
 
 STUDY = """\
 name = "proof"
@@ -197,11 +197,8 @@ def many(cli: Cli, trials: int) -> bool:
     process.communicate()
     shown = cli.show()
     print(f"{shown['counted']} counted in {time.monotonic() - began:.0f} s")
-    grown = []
     for pid, seen in sizes.memory.items():
-        # Half of what is seen lies after TensorFlow was imported and the first trials were run.
         settled = seen[min(len(seen) - 1, 40)]
-        grown.append(max(seen) - settled)
         print(f"worker {pid}: {settled / 1e6:.0f} MB at 20 s, most {max(seen) / 1e6:.0f} MB")
     left = list(folder.glob(f"*/{WEIGHTS}"))
     unneeded = [file for name in CHECKPOINTS for file in folder.glob(f"*/*{name}")]
@@ -211,7 +208,7 @@ def many(cli: Cli, trials: int) -> bool:
     return (
         process.returncode == 0
         and shown["counted"] == trials
-        and max(grown) < MAX_GROWTH
+        and max(map(max, sizes.memory.values())) < WORKER_MEMORY
         and sizes.weights <= KEEP + 2
         and len(left) <= KEEP
         and not unneeded
