@@ -136,11 +136,12 @@ class Run:
             raise BrokenPromiseError(f"run ended with {code}; see {self.folder / 'run.log'}")
 
     def children(self) -> list[psutil.Process]:
-        """The workers of ``run``."""
+        """The living workers of ``run``."""
         if self.process is None:
             return []
         with contextlib.suppress(psutil.NoSuchProcess):
-            return psutil.Process(self.process.pid).children()
+            found = psutil.Process(self.process.pid).children()
+            return [child for child in found if child.status() != psutil.STATUS_ZOMBIE]
         return []
 
     def running(self) -> dict[int, psutil.Process]:
@@ -281,7 +282,7 @@ def tear(run: Run) -> None:
     while True:
         worker, file = run.random.choice(wait_for(look, "a trial with a checkpoint"))
         freeze(worker)  # the file must not be mended before the kill
-        if file.exists():
+        if file.exists() and file.stat().st_size:
             break
         send(worker, signal.SIGCONT)  # the trial had just ended
     size = file.stat().st_size
