@@ -45,7 +45,6 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no t
         self._watch = watch
         self._timeout = math.inf if timeout is None else timeout
         self._began = time.monotonic()
-        self._trained = False
 
     @property
     def seconds(self) -> float:
@@ -55,13 +54,6 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no t
     def already(self, seconds: float) -> None:
         """Reckon with seconds that the training took before it was interrupted."""
         self._began -= seconds
-
-    def trained(self) -> None:
-        """Epochs are over: neither the timeout nor a signal takes away what was reached.
-
-        What is left takes less than a validation.
-        """
-        self._trained = True
 
     def check(self) -> None:
         """Raise the failure, if there is one."""
@@ -95,8 +87,6 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no t
             self._fail(Failure.DIVERGED, f"{name} is {value} in epoch {self.epoch}")
 
     def _poll(self) -> None:
-        if self._trained:
-            return
         if self._watch.interrupted():
             self._fail(Failure.INTERRUPTED, "training was interrupted")
         if self.seconds > self._timeout:

@@ -108,22 +108,6 @@ def load(folders: Sequence[Path], key: str) -> Checkpoint | None:
     return None
 
 
-def remove(run: Path) -> None:
-    """Remove the checkpoints of a trial, if there are any.
-
-    Raises:
-        UnreachableError: they cannot be removed.
-    """
-    try:
-        for name in CHECKPOINTS:
-            (run / name).unlink(missing_ok=True)
-            (run / f".partial.{name}").unlink(missing_ok=True)
-    except OSError as error:
-        raise UnreachableError(
-            f"{run}: its checkpoints cannot be removed: {error.strerror}"
-        ) from None
-
-
 _TORN = (
     OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, OverflowError, RuntimeError,
     struct.error, zlib.error, zipfile.BadZipFile,

@@ -149,7 +149,6 @@ def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) 
         called = [guard, recorder, *counting, *writers, *last]
         engine.fit(epochs=recipe.training.epochs, callbacks=called, start=start)
     guard.check()
-    guard.trained()
     accuracy: float | None = None
     if not recorder.asked_to_stop:
         recorder.restore()

@@ -36,7 +36,8 @@ def at_once(count: int, task: Callable[[int], Any]) -> list[Any]:
         except BaseException as error:  # noqa: BLE001  # shown to the test
             errors.append(error)
 
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
+    # A task that never ends must not keep pytest from ending.
+    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -123,6 +124,21 @@ def test_the_last_place_is_taken_once(open_study: Callable[..., OpenStudy]) -> N
         studies[0].optuna.set_user_attr(BUDGET_KEY, {"trials": total})
         claimed = at_once(6, lambda index: budget.claim(studies[index]))
         assert sum(trial is not None for trial in claimed) == 1
+
+
+def test_a_waiting_trial_takes_a_place_too(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study(budget={"trials": 2})
+    for layers in (1, 2, 3):
+        study.optuna.enqueue_trial({"layers": layers})
+    studies = [open_study(budget={"trials": 2}) for _ in range(4)]
+    claimed = at_once(4, lambda index: budget.claim(studies[index]))
+    trials = [trial for trial in claimed if trial is not None]
+    assert len(trials) == 2
+    assert budget.claim(study) is None  # the running ones hold both
+    for trial in trials:
+        finish(study, trial)
+    assert budget.claim(study) is None
+    assert study.counts() == Counts(complete=2, waiting=1)
 
 
 def test_running_trials_hold_their_places(open_study: Callable[..., OpenStudy]) -> None:
@@ -333,6 +349,20 @@ def test_a_dead_trial_is_reaped_once_and_goes_on_once(open_study: Callable[..., 
     counts = study.counts()
     assert (counts.running, counts.uncounted, counts.waiting) == (0, 3, 3)
     assert sorted(budget.earlier(trial)[0] for trial in study.trials()[3:]) == [0, 1, 2]
+
+
+def test_successors_made_at_once_have_numbers_of_their_own(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    studies = [open_study(budget={"trials": 6}) for _ in range(6)]
+    for study in studies:
+        trial = budget.claim(study)
+        assert trial is not None
+        suggest_config(study.file.space, trial)
+    assert all(at_once(6, lambda index: budget.interrupt(studies[index], index)))
+    storage, study_id = studies[0].storage, studies[0].study_id
+    numbers = [trial.number for trial in storage.get_all_trials(study_id)]
+    assert sorted(numbers) == list(range(12))
 
 
 def test_an_owner_that_wakes_up_cannot_write_any_more(open_study: Callable[..., OpenStudy]) -> None:

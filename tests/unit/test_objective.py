@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import fakes
+import optuna
 import pytest
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -354,6 +355,29 @@ def test_a_trial_that_was_taken_away_is_dropped(
     assert successor.state == TrialState.WAITING
     assert build(study).run_one()
     assert study.counts().complete == 1
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_trial_that_is_taken_away_while_it_is_told_is_dropped(
+    open_study: Callable[..., OpenStudy],
+    build: Build,
+    monkeypatch: pytest.MonkeyPatch,
+    pruned: bool,
+) -> None:
+    study, other = open_study(), open_study()
+    tell = optuna.Study.tell
+
+    def tell_late(*args: Any, **options: Any) -> FrozenTrial:
+        budget.interrupt(other, 0)
+        return tell(*args, **options)
+
+    monkeypatch.setattr(optuna.Study, "tell", tell_late)
+    monkeypatch.setattr(optuna.Trial, "should_prune", lambda _: pruned)
+    assert build(study).run_one()
+    first, successor = study.trials()
+    assert first.user_attrs["failure"] == "interrupted"
+    assert first.values is None
+    assert successor.state == TrialState.WAITING
 
 
 def test_a_model_over_the_limit_is_drawn_again_before_training(

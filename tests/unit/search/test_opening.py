@@ -1,6 +1,7 @@
 """Opening a storage: URLs, file systems, and what is said when it fails."""
 
 import sqlite3
+import threading
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +121,18 @@ def test_sqlite_is_set_up_for_many_writers(connect: Callable[[], Storage]) -> No
             for name in ("journal_mode", "synchronous", "busy_timeout")
         }
     assert pragmas == {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 60_000}
+
+
+def test_who_sets_up_a_file_is_waited_for(tmp_path: Path) -> None:
+    """Of two who turn a file to WAL at the same moment one is told that it is locked."""
+    file = tmp_path / "studies.db"
+    thread = threading.Thread(target=lambda: open_storage(f"sqlite:///{file}").close())
+    with exclusive(f"sqlite:///{file}"):
+        thread.start()
+        thread.join(0.5)
+        assert not file.exists()
+    thread.join(30)
+    assert file.exists()
 
 
 def test_a_file_that_is_no_data_base(tmp_path: Path) -> None:

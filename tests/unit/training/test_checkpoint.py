@@ -1,12 +1,15 @@
 """Checkpoints as files: whole or not used, whatever bit of one is wrong."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from hpsearch.errors import UnreachableError
 from hpsearch.home import CHECKPOINTS
-from hpsearch.training.checkpoint import Checkpoint, load, save
+from hpsearch.training.checkpoint import Checkpoint, _read, load, save
 
 NEWEST, PREVIOUS = CHECKPOINTS
 
@@ -72,3 +75,52 @@ def test_behind_a_torn_one_stands_the_one_before(tmp_path: Path, saved: Checkpoi
     found = load([tmp_path], "key")
     assert found is not None
     assert is_same(found, before)
+
+
+def write(run: Path, number: int) -> None:
+    arrays = {"weights": np.full((50, 50), number, np.float32)}
+    save(run, Checkpoint(key="key", values={"number": number}, arrays=arrays))
+
+
+def numbers(run: Path) -> list[int]:
+    """Which checkpoints are there and whole, the newest first."""
+    found = []
+    for name in CHECKPOINTS:
+        loaded = _read(run / name)
+        np.testing.assert_array_equal(loaded.arrays["weights"], loaded.values["number"])
+        found.append(loaded.values["number"])
+    return found
+
+
+def test_the_last_two_stay(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        write(tmp_path, number)
+    assert numbers(tmp_path) == [3, 2]
+    assert {path.name for path in tmp_path.iterdir()} == set(CHECKPOINTS)
+
+
+@pytest.mark.parametrize("end", [OSError(28, "No space left on device"), SystemExit()])
+def test_a_checkpoint_that_is_cut_short_takes_none_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: BaseException
+) -> None:
+    """A full disk, or a kill, in the middle of the file."""
+    write(tmp_path, 1)
+    write(tmp_path, 2)
+    whole = np.savez
+
+    def cut_short(file: Path, **arrays: Any) -> None:
+        whole(file, **arrays)
+        os.truncate(file, 1000)
+        raise end
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", cut_short)
+        with pytest.raises(UnreachableError if isinstance(end, OSError) else SystemExit) as caught:
+            write(tmp_path, 3)
+    if isinstance(end, OSError):
+        assert str(caught.value).endswith(".npz: cannot be written: No space left on device")
+        assert {path.name for path in tmp_path.iterdir()} == set(CHECKPOINTS)
+    assert numbers(tmp_path) == [2, 1]
+    write(tmp_path, 4)
+    assert numbers(tmp_path) == [4, 2]
+    assert {path.name for path in tmp_path.iterdir()} == set(CHECKPOINTS)

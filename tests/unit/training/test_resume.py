@@ -264,10 +264,12 @@ def test_time_before_the_cut_counts_for_the_timeout(
     found = checkpoint.load([tmp_path], key)
     assert found is not None
     assert 0 < found.values["seconds"] < 60
-    longer = replace(found, values={**found.values, "seconds": 1000.0})
+    recorder = {**found.values["recorder"], "epoch_seconds": 500.0}
+    longer = replace(found, values={**found.values, "seconds": 1000.0, "recorder": recorder})
     checkpoint.save(tmp_path, longer)
     outcome = train(recipe, blobs, tmp_path, Watch(checkpoint_every=1e6))
     assert 1000 < outcome.seconds < 1060
+    assert [epoch.seconds > 500 for epoch in outcome.curves] == [False, True] + [False] * 4
 
     limited = make_rough(trial_timeout=900)
     checkpoint.save(tmp_path, replace(longer, key=checkpoint.key_of(limited, blobs)))

@@ -1,5 +1,6 @@
 """Who runs a trial, and whether that process is gone."""
 
+import json
 import os
 import socket
 import subprocess
@@ -52,6 +53,17 @@ def test_of_another_users_process_that_is_hidden_nothing_is_known(
     assert not owner_is_gone(trial)
     monkeypatch.setattr(module, "_started", lambda _pid: 1)  # its number is another's now
     assert owner_is_gone(trial)
+
+
+def test_a_container_of_this_machine_is_another_place() -> None:
+    """Its process ids say nothing outside of it."""
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not make a namespace for processes")
+    code = "import json, hpsearch.workers.identity as i; print(json.dumps(i.identity()))"
+    inside = json.loads(subprocess.check_output([*unshare, sys.executable, "-c", code]))
+    assert inside["worker"] == worker_name(1)
+    assert not owner_is_gone(owned(**inside))
 
 
 def test_a_dead_owner_is_gone_also_as_a_zombie() -> None:

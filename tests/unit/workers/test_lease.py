@@ -141,11 +141,13 @@ def test_the_trials_of_other_programs_are_left_alone(
         clock(4)
 
 
+@pytest.mark.parametrize("deaths", [0, budget.MAX_DEATHS - 1])
 def test_who_gives_a_sign_of_life_in_the_last_moment_keeps_its_trial(
-    open_study: Callable[..., OpenStudy],
+    open_study: Callable[..., OpenStudy], deaths: int
 ) -> None:
     study = open_study()
     number = elsewhere(study)
+    study.storage.set_trial_user_attr(study.trial_id(number), "deaths", deaths)
 
     class WakesUp(Observer):
         def look(self, pulses: Sequence[Pulse]) -> set[int]:
@@ -231,6 +233,17 @@ def test_a_trial_that_gets_further_each_time_is_not_given_up(
     assert study.counts().waiting == 1
 
 
+def test_a_trial_that_falls_back_and_comes_as_far_again_is_given_up(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study(budget={"trials": 1})
+    for number, step in enumerate((2, 1, 2)):
+        assert orphan(study) == number
+        study.storage.set_trial_intermediate_value(study.trial_id(number), step, 0.5)
+        assert mend(study) == [number]
+    assert study.trials()[-1].user_attrs["failure"] == "crashed"
+
+
 def test_who_is_killed_by_us_is_not_to_blame(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study(budget={"trials": 1})
     for number in range(2 * budget.MAX_DEATHS):
@@ -274,6 +287,18 @@ def test_a_dead_workers_trial_ended_with_its_last_sign_of_life(
     start = study.trials()[number].datetime_start
     assert study.storage.fail(study.trial_id(number), budget.Failure.INTERRUPTED, "gone", last=late)
     assert study.trials()[number].datetime_complete == start  # not before it began
+    assert budget.seconds_used(study.trials()) == 0
+
+
+def test_without_a_sign_of_life_a_trial_took_no_time(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study()
+    study.optuna.ask()  # as a worker of an older version
+    (pulse,) = study.storage.pulses(study.study_id)
+    assert pulse.beat is None
+    time.sleep(0.01)
+    assert study.storage.fail(study.trial_id(0), budget.Failure.INTERRUPTED, "gone", last=pulse)
     assert budget.seconds_used(study.trials()) == 0
 
 
@@ -361,6 +386,38 @@ def test_a_trial_that_was_taken_away_is_noticed(heartbeat: Heartbeat) -> None:
     with heartbeat.alive(second) as taken_away:
         heartbeat.beat()
         assert not taken_away()
+
+
+def test_a_trial_that_ends_during_a_beat_is_not_taken_for_the_next_one(
+    heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = heartbeat._study
+    first, second = start(study), start(study)
+    next_one = heartbeat.alive(second)
+    taken_away: list[Callable[[], bool]] = []
+
+    def begins_the_next(_self: Storage, _trial_id: int) -> bool:
+        taken_away.append(next_one.__enter__())
+        return False  # the worker has just told the first one
+
+    monkeypatch.setattr(Storage, "beat", begins_the_next)
+    with heartbeat.alive(first):
+        heartbeat.beat()
+        assert [taken() for taken in taken_away] == [False]
+
+
+def test_a_heartbeat_watches_the_leases_of_others(
+    heartbeat: Heartbeat, clock: Callable[[float], None]
+) -> None:
+    study = heartbeat._study
+    number = elsewhere(study)
+    for _ in range(int(lease.LEASE / 10) + 1):
+        heartbeat.beat()
+        assert study.counts().running == 1
+        clock(10)
+    heartbeat.beat()
+    assert study.trials()[number].state == TrialState.FAIL
+    assert study.counts().waiting == 1
 
 
 def test_a_heartbeat_mends_what_the_dead_left(heartbeat: Heartbeat) -> None:

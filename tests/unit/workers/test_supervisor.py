@@ -31,7 +31,7 @@ from hpsearch.objective import ALONE_KEY
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
-from hpsearch.workers import slots
+from hpsearch.workers import lease, slots
 from hpsearch.workers import supervisor as module
 from hpsearch.workers.gpus import Gpu
 from hpsearch.workers.identity import identity
@@ -57,6 +57,8 @@ class Run:
     """Every child that was started, by pid."""
     slots: list[Slot] = field(default_factory=list)
     """In place of slots on the CPU."""
+    waited: list[int] = field(default_factory=list)
+    """After how many crashes in a row a slot was to wait."""
 
     def __call__(
         self,
@@ -70,6 +72,8 @@ class Run:
             for process in self.children():
                 self.seen.setdefault(process.pid, process)
             for child in supervisor._children:
+                if child.not_before:
+                    self.waited.append(child.crashes)
                 child.not_before = 0.0  # tests do not wait to see what is tried again
             meanwhile()
 
@@ -156,6 +160,7 @@ def test_a_worker_that_keeps_crashing_ends_the_run(run: Run, code: str, how: str
         run(code)
     assert "last words" in str(e.value)
     assert run.log().count("last words") == MAX_CRASHES
+    assert run.waited == [1, 2, 3, 4]
 
 
 def test_a_worker_that_dies_in_every_trial_ends_the_run(run: Run) -> None:
@@ -257,6 +262,27 @@ def test_workers_are_asked_to_leave(run: Run, signalled: bool) -> None:
     assert "leaves" in run.log(0)
     assert "leaves" in run.log(1)
     assert len(run.seen) == 2  # nobody was revived
+
+
+def test_ctrl_c_is_heard_where_a_shell_left_it_ignored(run: Run) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ticks: list[int] = []
+
+    def send() -> None:
+        if run.ready():
+            ticks.append(len(run.children()))
+        if len(ticks) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        elif len(ticks) == 100:  # it was not heard
+            run.spend()
+            for process in run.children():
+                process.kill()
+
+    try:
+        assert run(POLITE, meanwhile=send) == EXIT_SIGINT
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "leaves" in run.log()
 
 
 def test_under_nohup_a_closed_terminal_ends_nothing(run: Run) -> None:
@@ -549,6 +575,29 @@ def test_an_error_while_showing_progress_leaves_nobody_behind(run: Run) -> None:
     assert len(run.seen) == 1
 
 
+def test_who_does_not_leave_after_an_error_is_killed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = subprocess.Popen.wait
+
+    def wait_shorter(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        return wait(process, timeout and timeout / 50)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", wait_shorter)
+
+    def fail() -> None:
+        if run.ready():
+            run.claim(run.children()[0])
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run(STUBBORN, meanwhile=fail)
+    assert len(run.seen) == 1
+    counts = run.study.counts()
+    assert (counts.running, counts.waiting) == (0, 1)
+    assert "deaths" not in run.study.trials()[-1].user_attrs  # it was us
+
+
 def test_at_the_end_of_the_study_workers_finish_by_themselves(run: Run) -> None:
     flag = run.home.root / "flag"
     ticks: list[int] = []
@@ -598,6 +647,31 @@ def test_a_worker_is_started_when_a_place_comes_free(run: Run) -> None:
     assert run(WAIT, meanwhile=look) == 0
     assert ticks[:10] == [0] * 10
     assert len(run.seen) == 1
+
+
+def test_who_waits_for_a_machine_that_died_gets_its_trials(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BEAT", 0.0)
+    monkeypatch.setattr(lease, "LEASE", 1.0)
+    process = {"place": "elsewhere", "started": 1}
+    run.study.storage.owner = identity() | {"worker": "faraway:17", "process": process}
+    while (trial := budget.claim(run.study)) is not None:  # they hold all places
+        suggest_config(run.study.file.space, trial)
+    waits: list[int] = []
+    until = time.monotonic() + 20
+
+    def look() -> None:
+        assert time.monotonic() < until
+        if run.ready():
+            run.spend()
+            for child in run.children():
+                child.kill()
+
+    assert run(WAIT, meanwhile=look, on_wait=lambda: waits.append(len(run.seen))) == 0
+    assert waits == [0]
+    failures = [trial.user_attrs.get("failure") for trial in run.study.trials()]
+    assert failures == ["interrupted"] * 3 + [None] * 3
 
 
 def test_a_worker_gets_its_slot_in_its_environment_and_a_session_of_its_own(run: Run) -> None:

@@ -1,17 +1,21 @@
 """The worker's loop, in this process, with a trainer that needs no TensorFlow."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import fakes
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Parts
@@ -24,7 +28,7 @@ from hpsearch.errors import (
     InputError,
     TrialFailedError,
 )
-from hpsearch.home import Home
+from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
 from hpsearch.recipe import Recipe
 from hpsearch.search import budget, trials
 from hpsearch.search.storage import Storage
@@ -148,6 +152,43 @@ def test_a_worker_runs_until_the_budget_is_met(
     assert len(study.trials()) == 3
 
 
+def test_a_worker_outwaits_a_long_lock(
+    digits: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Storage] = []
+    real = worker.open_storage
+
+    def spy(*args: Any, **options: Any) -> Storage:
+        opened.append(real(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(worker, "open_storage", spy)
+    digits(budget={"trials": 1})
+    assert run(home) == EXIT_OK
+    (storage,) = opened
+    with storage.engine.connect() as connection:
+        assert connection.scalar(sa.text("PRAGMA busy_timeout")) == 1000 * worker.PATIENCE
+    storage.close()
+
+
+def test_a_worker_keeps_the_best_weights_and_no_checkpoint(
+    digits: Callable[..., OpenStudy], home: Home
+) -> None:
+    study = digits(budget={"trials": 7}, pruner={"type": "none"})
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        outcome = fakes.train(recipe, parts, folder, watch)
+        for name in (WEIGHTS, *CHECKPOINTS):
+            (folder / name).touch()
+        return outcome
+
+    assert run(home, trainer=train) == EXIT_OK
+    left = {file.parent for file in home.study_runs("study").glob(f"*/{WEIGHTS}")}
+    best = sorted(study.trials(), key=lambda trial: trial.values[0], reverse=True)[:5]
+    assert left == {home.trial_run("study", trial.number) for trial in best}
+    assert list(home.study_runs("study").glob("*/checkpoint*")) == []
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, EXIT_SIGINT), (signal.SIGTERM, EXIT_SIGTERM)]
 )
@@ -213,7 +254,8 @@ def test_tensorflow_is_told_the_slots_share(
         if value is not None:
             monkeypatch.setenv(name, value)
     worker._keras_trainer()
-    assert started == [told]
+    worker._keras_trainer(alone=True)  # nobody is there to take the rest
+    assert started == [told, (told[0], None)]
 
 
 @pytest.mark.parametrize("name", ["HPSEARCH_THREADS", "HPSEARCH_GPU_MEMORY"])
@@ -284,11 +326,10 @@ def anew(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     monkeypatch.setenv(ALONE_VARIABLE, "")  # given back after the test
 
     def again(home: Home, **options: Any) -> int:
-        while True:
-            try:
+        for _ in range(20):
+            with contextlib.suppress(StartedAnewError):
                 return run(home, **options)
-            except StartedAnewError:
-                continue
+        raise AssertionError("it starts anew without end")
 
     return again
 
@@ -319,6 +360,44 @@ def test_a_trial_that_runs_out_of_memory_gets_the_device_alone(
     assert rows[1]["failure"] == (None if fits_alone else "out_of_memory")
 
 
+def test_a_stop_gives_back_a_trial_that_was_to_have_the_device_alone(
+    digits: Callable[..., OpenStudy],
+    home: Home,
+    anew: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.05)
+    study = digits()
+    ends = iter([TrialFailedError(Failure.OUT_OF_MEMORY, "no room")])
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        for error in ends:
+            budget.request_stop(study, "leave")
+            raise error
+        return fakes.train(recipe, parts, folder, watch, seconds=60)
+
+    assert anew(home, trainer=train) == EXIT_OK
+    counts = study.counts()
+    assert (counts.running, counts.uncounted, counts.waiting) == (0, 1, 1)
+
+
+def test_nothing_is_left_of_a_trial_that_had_the_device_alone(
+    digits: Callable[..., OpenStudy], home: Home, anew: Callable[..., int]
+) -> None:
+    digits(budget={"trials": 1})
+    ends = iter([TrialFailedError(Failure.OUT_OF_MEMORY, "no room")])
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        for error in ends:
+            raise error
+        outcome = fakes.train(recipe, parts, folder, watch)
+        (folder / CHECKPOINTS[0]).touch()
+        return outcome
+
+    assert anew(home, trainer=train) == EXIT_OK
+    assert list(home.study_runs("study").glob("*/checkpoint*")) == []
+
+
 def test_a_signal_while_waiting_for_the_device_gives_the_trial_back(
     digits: Callable[..., OpenStudy], home: Home, anew: Callable[..., int]
 ) -> None:
@@ -334,6 +413,41 @@ def test_a_signal_while_waiting_for_the_device_gives_the_trial_back(
     neighbour.close()
     counts = study.counts()
     assert (counts.running, counts.uncounted, counts.waiting) == (0, 1, 1)
+
+
+def test_a_trial_that_waits_for_the_device_gives_signs_of_life(
+    digits: Callable[..., OpenStudy],
+    home: Home,
+    anew: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.05)
+    study = digits(budget={"trials": 1})
+    neighbour = Device(home, device_key())
+    assert neighbour.share(lambda: True)
+    beats: set[object] = set()
+    ends = iter([TrialFailedError(Failure.OUT_OF_MEMORY, "no room")])
+
+    def look() -> None:
+        until = time.monotonic() + 5
+        while len(beats) < 3 and time.monotonic() < until:
+            if neighbour.is_wanted:
+                beats.update(pulse.beat for pulse in study.storage.pulses(study.study_id))
+            time.sleep(0.02)
+        neighbour.close()
+
+    looking = threading.Thread(target=look)
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        for error in ends:
+            looking.start()
+            raise error
+        return fakes.train(recipe, parts, folder, watch)
+
+    assert anew(home, trainer=train) == EXIT_OK
+    looking.join(20)
+    assert len(beats) >= 3
+    assert study.counts().complete == 1
 
 
 def test_a_worker_makes_room_for_one_that_wants_the_device_alone(
@@ -382,6 +496,34 @@ def test_a_worker_starts_anew_after_a_number_of_trials(
     assert caplog.text.count("starts anew: after 2 trials") == 2
 
 
+def test_a_worker_ends_at_a_plateau(digits: Callable[..., OpenStudy], home: Home) -> None:
+    study = digits(budget={"trials": 9, "plateau": 2}, pruner={"type": "none"})
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        return replace(fakes.train(recipe, parts, folder, watch), value=0.5)
+
+    assert run(home, trainer=train) == EXIT_OK
+    assert study.counts().complete == len(study.trials()) == 3
+
+
+def test_a_worker_gives_signs_of_life_while_it_trains(
+    digits: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.05)
+    study = digits(budget={"trials": 1})
+    beats: set[object] = set()
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        until = time.monotonic() + 5
+        while len(beats) < 3 and time.monotonic() < until:
+            beats.update(pulse.beat for pulse in study.storage.pulses(study.study_id))
+            time.sleep(0.02)
+        return fakes.train(recipe, parts, folder, watch)
+
+    assert run(home, trainer=train) == EXIT_OK
+    assert len(beats) >= 3
+
+
 def test_a_stopped_study_takes_no_worker(digits: Callable[..., OpenStudy], home: Home) -> None:
     study = digits()
     budget.request_stop(study, "leave")
@@ -405,9 +547,12 @@ def test_stop_reaches_a_worker_in_mid_trial(
 
 
 def test_a_worker_that_was_asked_to_leave_does_not_start_anew(
-    digits: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.MonkeyPatch
+    digits: Callable[..., OpenStudy],
+    home: Home,
+    anew: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    digits()
+    digits(budget={"trials": 2})
     sizes = iter([1, 1 + 2 * worker.MAX_GROWTH])
     monkeypatch.setattr(worker, "memory_used", lambda: next(sizes))
 
@@ -416,7 +561,7 @@ def test_a_worker_that_was_asked_to_leave_does_not_start_anew(
         os.kill(os.getpid(), signal.SIGTERM)
         return outcome
 
-    assert run(home, trainer=last) == EXIT_SIGTERM
+    assert anew(home, trainer=last) == EXIT_SIGTERM
 
 
 def test_a_signal_before_an_out_of_memory_is_not_forgotten(
