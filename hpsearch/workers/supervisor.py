@@ -4,7 +4,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import FrameType
 
 from hpsearch.errors import (
@@ -22,15 +22,15 @@ from hpsearch.errors import (
     UnreachableError,
 )
 from hpsearch.home import Home
-from hpsearch.objective import ALONE_KEY
 from hpsearch.search import budget
 from hpsearch.search.opening import STORAGE_ERRORS, is_locked
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import is_running
 from hpsearch.workers.child import Child, how
+from hpsearch.workers.crowding import Crowding
 from hpsearch.workers.identity import worker_name
 from hpsearch.workers.lease import BEAT, Observer, mend
-from hpsearch.workers.slots import Slot, share_of
+from hpsearch.workers.slots import Slot
 
 TICK = 0.5
 """Seconds between two looks at the workers."""
@@ -93,8 +93,7 @@ class Supervisor:
     _observer: Observer = field(default_factory=Observer)
     _observe_at: float = 0.0
     _mend_due: bool = False
-    _crowded: set[int] = field(default_factory=set)
-    """Trials that ran out of memory, as far as they are known, by the first one's number."""
+    _crowding: Crowding | None = None
     _killed: bool = False
     """Whether we killed workers: their trials are not to blame."""
 
@@ -109,6 +108,8 @@ class Supervisor:
             HpsearchError: what a worker died of, with the last lines of its log.
         """
         self._children = [Child(slot=slot) for slot in self.slots]
+        if self.may_thin_out:
+            self._crowding = Crowding(self._children, self.on_fewer)
         self._stops_over = budget.stops_over(self.study)
         before = {
             # SIGINT also where a shell started us in the background and so with SIGINT ignored;
@@ -138,7 +139,8 @@ class Supervisor:
             if child.is_over:
                 self._ended(child)
         self._mend()
-        self._thin_out_where_crowded()
+        if self._crowding is not None:
+            self._crowding.look(self.study.trials())
         alive = any(child.process is not None for child in self._children)
         if self._is_leaving or budget.ending(self.study) is not None:
             return alive  # those still running end by themselves
@@ -210,38 +212,6 @@ class Supervisor:
                 f" ({how(code)}); its log ends so:\n{child.last_words()}"
             )
         child.back_off()
-
-    def _thin_out_where_crowded(self) -> None:
-        """Look for a worker that ran out of memory: its GPU gets one worker fewer."""
-        if not self.may_thin_out:
-            return
-        names = {worker_name(c.process.pid): c for c in self._children if c.process is not None}
-        for trial in self.study.trials():
-            if not (is_running(trial) and trial.user_attrs.get(ALONE_KEY)):
-                continue
-            child = names.get(str(trial.user_attrs.get("worker")))
-            if child is not None and budget.origin(trial) not in self._crowded:
-                self._crowded.add(budget.origin(trial))
-                self._thin_out(child)
-
-    def _thin_out(self, crowded: Child) -> None:
-        """Share a GPU among one worker fewer, all but the crowded one starting anew.
-
-        That one has the device alone now, and leaves by itself after its trial.
-        """
-        gpu = crowded.slot.gpu
-        others = [
-            c for c in self._children
-            if c is not crowded and c.slot.gpu == gpu and not c.is_retired
-        ]  # fmt: skip
-        if gpu is None or not others:
-            return
-        others[-1].is_retired = True
-        for child in (crowded, *others):
-            child.slot = replace(child.slot, memory_limit=share_of(gpu, len(others)))
-        for child in others:
-            child.ask_to_leave()
-        self.on_fewer(crowded.slot, len(others))
 
     def _ended_a_trial(self, child: Child) -> bool:
         """Whether a worker brought a trial to its end; the one that it died of does not count."""
