@@ -1,5 +1,7 @@
 """The budget: when a study is over, taking a place in it, and giving a place back."""
 
+import math
+import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -18,6 +20,10 @@ before, until that is the configuration's fault."""
 
 MAX_FAILURES = 10
 """Trials in a row that may fail by their configurations since the last ``run`` began."""
+
+PROMPT = 1.0
+"""Seconds within which who gives no sign of life must be reaped: where writing takes longer,
+another program's lock may be what keeps the worker from it, too."""
 
 SINCE_KEY = "failures_since"
 """Study user attribute: the number of trials when the last ``run`` began."""
@@ -107,13 +113,13 @@ def reap(
 
     Args:
         study: the study.
-        pulses: the last signs of life of its running trials. Who has given another one since then
-            lives.
+        pulses: the last signs of life of its running trials, just read. Who has given another one
+            since then lives.
         is_gone: asked of each running trial, whether its worker is known to be gone.
         silent: the trials whose workers have given no sign of life for too long.
         blame: whether the death may be the trial's fault; not where we killed the worker.
     """
-    reaped = []
+    reaped, until = [], time.monotonic() + PROMPT
     blame = blame and stop_requested(study) != "now"
     for pulse in pulses:
         trial_id = study.trial_id(pulse.number)
@@ -129,7 +135,7 @@ def reap(
             failure, successor = Failure.INTERRUPTED, _successor(trial, deaths=deaths)
             message = "left behind by a worker that died"
         if study.storage.fail(
-            trial_id, failure, message, successor, last=pulse, is_silent=not gone
+            trial_id, failure, message, successor, last=pulse, until=math.inf if gone else until
         ):
             reaped.append(pulse.number)
     return reaped

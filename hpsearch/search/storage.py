@@ -4,6 +4,7 @@ The only file that touches Optuna's tables, and the only one that overrides a pr
 """
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,10 +31,6 @@ BUDGET_KEY = "budget"
 STOP_KEY = "stop_request"
 """Study user attribute: the last ``hpsearch stop`` as a table; while it is not ``over`` no trial
 starts."""
-
-PROMPT = 1.0
-"""Seconds for which a lock may be waited for until whoever gives no sign of life may be waiting for
-the same lock."""
 
 
 class BudgetSpentError(Exception):
@@ -130,7 +127,7 @@ class Storage(RDBStorage):
         successor: FrozenTrial | None = None,
         *,
         last: Pulse | None = None,
-        is_silent: bool = False,
+        until: float = math.inf,
     ) -> bool:
         """End a running trial without a value, and queue its successor in the same transaction.
 
@@ -141,17 +138,16 @@ class Storage(RDBStorage):
             successor: a waiting trial to add.
             last: of a worker that is taken for dead, its last sign of life: the trial ran until
                 then. Where there is a later one the worker lives.
-            is_silent: whether it is taken for dead because it gave no sign of life. Where another
-                program kept us from writing, it may have kept the worker from it as well.
+            until: the moment (``time.monotonic``) after which nothing is done: who had to wait for
+                so long to write does not know any more whether the worker is dead.
 
         Returns:
-            False where the trial is no longer running or its worker may live: then nothing was
-            done.
+            False where the trial is no longer running, its worker lives, or it is too late: then
+            nothing was done.
         """
-        began = time.monotonic()
         with Session(self.engine) as session, session.begin():
             self._lock_trial(session, trial_id)
-            if is_silent and time.monotonic() - began > PROMPT:
+            if time.monotonic() > until:
                 return False
             trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
             if trial.state != TrialState.RUNNING:

@@ -35,16 +35,17 @@ def shown(value: float) -> str:
 
 
 def write(name: str, title: str, rows: list[Row]) -> str:
-    """Write ``results/NAME.csv`` and ``results/NAME.md``; gives the latter's text.
+    """Write ``results/NAME.csv`` and ``results/NAME.md`` (- for /); gives the latter's text.
 
     Args:
-        name: of the benchmark's script.
+        name: of the benchmark's script, "search/scale" for one in a folder.
         title: what was measured.
         rows: in the order in which they are read.
     """
     where = machine()
     RESULTS.mkdir(exist_ok=True)
-    with (RESULTS / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+    file_name = name.replace("/", "-")
+    with (RESULTS / f"{file_name}.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("measure", "value", "unit"))
         writer.writerows((what, shown(value), unit) for what, value, unit in rows)
@@ -54,5 +55,5 @@ def write(name: str, title: str, rows: list[Row]) -> str:
     lines += ["", "| measure | value |", "|---|---|"]
     lines += [f"| {what} | {shown(value)} {unit} |" for what, value, unit in rows]
     text = "\n".join(lines) + "\n"
-    (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+    (RESULTS / f"{file_name}.md").write_text(text, encoding="utf-8")
     return text
