@@ -127,7 +127,7 @@ def test_a_worker_that_starts_anew_keeps_its_device(
 
     def work(*_: object, **__: Any) -> int:
         if not seen:
-            worker.start_anew("a test", open_study())
+            worker.start_anew("a test", open_study(), worker.Stopper())
         seen.append(told())
         return 0
 
