@@ -196,7 +196,7 @@ class Objective:
         if timeout is None:
             return float("inf")
         # This trial runs from now on without a gap, so that the time used grows as the clock.
-        return time.monotonic() + timeout - budget.seconds_used(self.study.trials())
+        return time.monotonic() + timeout - budget.seconds_used(self.study.briefs())
 
     def _failed(self, trial: Trial, error: TrialFailedError, seconds: float) -> None:
         """Tell a failure of training; an interrupted trial goes back into the queue."""

@@ -32,7 +32,7 @@ def delete(
                 f" {study}. Of a machine that is gone they count as dead {LEASE:.0f} seconds after"
                 " their last sign of life"
             )
-        total = len(found.trials())
+        total = found.storage.get_n_trials(found.study_id)
         others = f" ({foreign} of them running by another program than hpsearch)" if foreign else ""
         question = f"Remove study {study} with {total} trials{others} and its files?"
         if not (yes or typer.confirm(question)):

@@ -102,7 +102,7 @@ class LiveView:
         value = f" {trial.values[0]:.4f}" if trial.values else ""
         config = rows.config(self.study, trial)
         setting = f"  {describe(config)}" if config else ""
-        best = f", best {self.study.optuna.best_value:.4f}" if counts.complete else ""
+        best = f", best {rows.best(self.study).values[0]:.4f}" if counts.complete else ""
         total = self.study.budget.trials
         return f"trial {trial.number}: {state}{value} ({counts.counted} of {total}{best}){setting}"
 
@@ -159,7 +159,7 @@ class LiveView:
     def _best(self) -> str:
         if not self.study.counts().complete:
             return "best: none complete yet"
-        trial = self.study.optuna.best_trial
+        trial = rows.best(self.study)
         config = rows.config(self.study, trial)
         setting = describe(config) if config else ""
         return f"best: {trial.values[0]:.4f} in trial {trial.number}  {setting}"

@@ -224,7 +224,7 @@ def _conclude(study: "OpenStudy", code: int) -> None:
 
     counts, budget = study.counts(), study.budget
     over = ending(study)
-    failures = failures_in_a_row(study, study.trials())
+    failures = failures_in_a_row(study, study.briefs())
     if over is not None:
         say(
             _ENDINGS[over].format(

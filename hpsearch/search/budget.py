@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from hpsearch.errors import Failure, uses_place
 from hpsearch.search.opening import exclusive
 from hpsearch.search.samplers import make_sampler
-from hpsearch.search.storage import STOP_KEY, BudgetSpentError, Pulse
+from hpsearch.search.storage import STOP_KEY, Brief, BudgetSpentError, Pulse
 from hpsearch.search.study import OpenStudy
 
 MAX_DEATHS = 3
@@ -37,10 +37,12 @@ def ending(study: OpenStudy) -> Ending | None:
 
     Places that running trials hold are not spent yet: they may come back.
     """
-    budget = study.budget
-    if study.counts().counted >= budget.trials:
+    budget, counts = study.budget, study.counts()
+    if counts.counted >= budget.trials:
         return "trials"
-    trials = study.trials()
+    if counts.failed < MAX_FAILURES and budget.timeout is None and budget.plateau is None:
+        return None
+    trials = study.briefs()
     if len(failures_in_a_row(study, trials)) >= MAX_FAILURES:
         return "failures"
     if budget.timeout is not None and seconds_used(trials) >= budget.timeout:
@@ -189,20 +191,22 @@ def counts(trial: FrozenTrial) -> bool:
     return trial.state.is_finished()
 
 
-def since_best(study: OpenStudy, trials: Sequence[FrozenTrial]) -> int:
+def since_best(study: OpenStudy, trials: Sequence[Brief]) -> int:
     """Counted trials that ended after the best one so far; 0 before any completed."""
     ended = _in_order_of_ending(trials)
     best: float | None = None
     last = len(ended)
     for index, trial in enumerate(ended):
-        if trial.state == TrialState.COMPLETE and study.file.objective.better(
-            trial.values[0], best
+        if (
+            trial.state == TrialState.COMPLETE
+            and trial.value is not None
+            and study.file.objective.better(trial.value, best)
         ):
-            best, last = trial.values[0], index + 1
+            best, last = trial.value, index + 1
     return len(ended) - last
 
 
-def failures_in_a_row(study: OpenStudy, trials: Sequence[FrozenTrial]) -> list[Failure]:
+def failures_in_a_row(study: OpenStudy, trials: Sequence[Brief]) -> list[Failure]:
     """Why the last counted trials failed, the latest first, as far as there is no other among them.
 
     Only trials that were made since the last ``run`` began are looked at.
@@ -210,15 +214,15 @@ def failures_in_a_row(study: OpenStudy, trials: Sequence[FrozenTrial]) -> list[F
     since = study.optuna.user_attrs.get(SINCE_KEY, 0)
     failures: list[Failure] = []
     for trial in reversed(_in_order_of_ending(trials[since:])):
-        if trial.state != TrialState.FAIL:
+        if trial.failure is None:
             break
-        failures.append(Failure(trial.user_attrs["failure"]))
+        failures.append(Failure(trial.failure))
     return failures
 
 
 def begin_run(study: OpenStudy) -> None:
     """Note that a ``run`` begins: what ``stop`` asked for is over, failures count anew."""
-    study.optuna.set_user_attr(SINCE_KEY, len(study.trials()))
+    study.optuna.set_user_attr(SINCE_KEY, study.storage.get_n_trials(study.study_id))
     with exclusive(study.storage.url):
         if stop := study.optuna.user_attrs.get(STOP_KEY):
             study.optuna.set_user_attr(STOP_KEY, stop | {"over": True})
@@ -256,19 +260,15 @@ def stop_requested(study: OpenStudy, since: int | None = None) -> Stop | None:
     return None if stop is None or stop["number"] <= since else stop["how"]
 
 
-def _in_order_of_ending(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+def _in_order_of_ending(trials: Sequence[Brief]) -> list[Brief]:
     """The counted trials, the one that ended first at the beginning."""
-    return sorted(
-        (t for t in trials if counts(t)), key=lambda t: t.datetime_complete or datetime.max
-    )
+    return sorted((t for t in trials if t.counts), key=lambda t: t.end or datetime.max)
 
 
-def seconds_used(trials: Sequence[FrozenTrial], now: datetime | None = None) -> float:
+def seconds_used(trials: Sequence[Brief], now: datetime | None = None) -> float:
     """Seconds in which at least one trial was running: the length of the union of their times."""
-    now = now or datetime.now()  # Optuna's times are naive local ones
-    spans = sorted(
-        (t.datetime_start, t.datetime_complete or now) for t in trials if t.datetime_start
-    )
+    now = now or datetime.now(UTC).replace(tzinfo=None)
+    spans = sorted((t.start, t.end or now) for t in trials if t.start)
     total, reached = timedelta(), datetime.min
     for start, end in spans:
         if end > reached:

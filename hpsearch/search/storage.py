@@ -57,6 +57,26 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Brief:
+    """What one query tells of every trial of a study: reading a whole trial takes some 1.5 ms."""
+
+    number: int
+    state: TrialState
+    start: datetime | None
+    """When it started, in UTC without a time zone; None while the trial waits."""
+    end: datetime | None
+    value: float | None
+    failure: str | None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the trial is over and used up a place in the budget."""
+        if self.state == TrialState.FAIL:
+            return uses_place(self.failure)
+        return self.state.is_finished()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pulse:
     """The last sign of life of a running trial's worker."""
 
@@ -234,6 +254,41 @@ class Storage(RDBStorage):
         """Count the trials of a study by state, without reading them."""
         with Session(self.engine) as session:
             return _count(session, study_id)
+
+    def briefs(self, study_id: int) -> list[Brief]:
+        """All trials of a study in brief, by number."""
+        trial, value = models.TrialModel, models.TrialValueModel
+        attribute = models.TrialUserAttributeModel
+        columns: list[Any] = [
+            trial.number,
+            trial.state,
+            trial._datetime_start_utc,  # noqa: SLF001  # the property is no column
+            trial._datetime_complete_utc,  # noqa: SLF001  # see above
+            value.value,
+            attribute.value_json,
+        ]
+        query = (
+            sa.select(*columns)
+            .outerjoin(value, value.trial_id == trial.trial_id)
+            .outerjoin(
+                attribute,
+                sa.and_(attribute.trial_id == trial.trial_id, attribute.key == "failure"),
+            )
+            .where(trial.study_id == study_id)
+            .order_by(trial.number)
+        )
+        with Session(self.engine) as session:
+            return [
+                Brief(
+                    number=number,
+                    state=state,
+                    start=start,
+                    end=end,
+                    value=found,
+                    failure=None if failure is None else json.loads(failure),
+                )
+                for number, state, start, end, found, failure in session.execute(query)
+            ]
 
     def _has_place(self, session: Session, study_id: int) -> bool:
         """Whether one more trial may start; the study is locked until the transaction ends."""

@@ -21,7 +21,7 @@ from hpsearch.partial import PartialConfig, params_of, smallest
 from hpsearch.search.opening import exclusive
 from hpsearch.search.pruners import make_pruner
 from hpsearch.search.samplers import check_sampler, grid_size
-from hpsearch.search.storage import BUDGET_KEY, Counts, Storage
+from hpsearch.search.storage import BUDGET_KEY, Brief, Counts, Storage
 from hpsearch.study_file import BudgetSection, Grid, StudyFile, differences
 
 FILE_KEY = "study_file"
@@ -53,6 +53,10 @@ class OpenStudy:
     def trials(self) -> list[FrozenTrial]:
         """All trials, by number. Finished ones are read once; do not change them."""
         return self.optuna.get_trials(deepcopy=False)
+
+    def briefs(self) -> list[Brief]:
+        """All trials in brief, by number; none of them is read for it."""
+        return self.storage.briefs(self.study_id)
 
     def counts(self) -> Counts:
         """How many trials are in which state."""
@@ -223,8 +227,8 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
 
 def names(storage: Storage) -> list[str]:
     """The names of all studies that hpsearch made, in order."""
-    summaries = optuna.get_all_study_summaries(storage, include_best_trial=False)
-    return sorted(s.study_name for s in summaries if FILE_KEY in s.user_attrs)
+    # Not Optuna's summaries, which read every trial.
+    return sorted(s.study_name for s in storage.get_all_studies() if FILE_KEY in s.user_attrs)
 
 
 def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:

@@ -74,7 +74,7 @@ def best(study: OpenStudy) -> FrozenTrial:
         NoTrialError: no trial has completed.
     """
     try:
-        return study.optuna.best_trial
+        return study.storage.get_best_trial(study.study_id)
     except ValueError:
         counts = study.counts()
         raise NoTrialError(
@@ -90,13 +90,13 @@ def find(study: OpenStudy, number: int) -> FrozenTrial:
     Raises:
         InputError: there is none.
     """
-    trials = study.trials()
-    if not 0 <= number < len(trials):
+    total = study.storage.get_n_trials(study.study_id)
+    if not 0 <= number < total:
         raise InputError(
-            f"study {study.name}: has no trial {number}; it has {len(trials)},"
+            f"study {study.name}: has no trial {number}; it has {total},"
             f" see hpsearch trials {study.name}"
         )
-    return trials[number]
+    return study.storage.get_trial(study.trial_id(number))
 
 
 def best_row(study: OpenStudy) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def summary(study: OpenStudy) -> dict[str, Any]:
     """One study as ``ls --json`` prints it: name, best, and counts by state."""
     counts = study.counts()
     metric = study.file.objective.metric
-    best_value = study.optuna.best_value if counts.complete else None
+    best_value = best(study).value if counts.complete else None
     return {
         "name": study.name,
         "best": best_value,

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import optuna
@@ -418,3 +419,38 @@ def test_who_waits_for_a_lock_gives_up_after_its_patience(
         # Who only looks need not wait.
         assert len(quick.pulses(study.study_id)) == 1
     assert quick.beat(study.trial_id(0))
+
+
+def local(time: datetime | None) -> datetime | None:
+    """A time in UTC as Optuna's trials have it."""
+    return time and time.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+
+
+def test_what_is_told_in_brief_is_what_the_trials_say(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study()
+    study.optuna.enqueue_trial({"layers": 1})
+    for end in ("complete", "pruned", "failed", "running"):
+        trial = budget.claim(study)
+        assert trial is not None
+        suggest_config(study.file.space, trial)
+        if end == "complete":
+            study.optuna.tell(trial, 0.25)
+        elif end == "pruned":
+            trial.report(0.5, 1)
+            study.optuna.tell(trial, state=TrialState.PRUNED)
+        elif end == "failed":
+            budget.fail(study, trial.number, Failure.DIVERGED, "NaN")
+    study.optuna.enqueue_trial({"layers": 2})
+    briefs, trials = study.briefs(), study.trials()
+    assert [b.number for b in briefs] == [t.number for t in trials] == [0, 1, 2, 3, 4]
+    for brief, trial in zip(briefs, trials, strict=True):
+        assert brief.state == trial.state
+        assert (local(brief.start), local(brief.end)) == (
+            trial.datetime_start, trial.datetime_complete
+        )  # fmt: skip
+        assert brief.value == trial.value
+        assert brief.failure == trial.user_attrs.get("failure")
+        assert brief.counts == budget.counts(trial)
+    assert {b.state for b in briefs} == set(TrialState)

@@ -1,6 +1,7 @@
 """The budget: when a study is over, what counts, and trials that are given back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.errors import Failure
 from hpsearch.search import budget
+from hpsearch.search.storage import Brief
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 
@@ -17,12 +19,16 @@ Finish = Callable[..., FrozenTrial]
 NOON = datetime(2026, 5, 1, 12)
 
 
-def at(start: int | None, end: int | None, **user_attrs: str) -> FrozenTrial:
+def at(start: int | None, end: int | None) -> Brief:
     """A trial from minute ``start`` to minute ``end`` after noon."""
-    trial = create_trial(state=TrialState.FAIL, user_attrs=user_attrs)
-    trial.datetime_start = None if start is None else NOON + timedelta(minutes=start)
-    trial.datetime_complete = None if end is None else NOON + timedelta(minutes=end)
-    return trial
+    return Brief(
+        number=0,
+        state=TrialState.FAIL,
+        start=None if start is None else NOON + timedelta(minutes=start),
+        end=None if end is None else NOON + timedelta(minutes=end),
+        value=None,
+        failure=None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,6 +69,15 @@ def ended(state: TrialState, value: float | None = None, failure: str | None = N
 )
 def test_what_counts(trial: FrozenTrial, counts: bool) -> None:
     assert budget.counts(trial) == counts
+    brief = Brief(
+        number=0,
+        state=trial.state,
+        start=None,
+        end=None,
+        value=trial.value,
+        failure=trial.user_attrs.get("failure"),
+    )
+    assert brief.counts == counts
 
 
 @pytest.mark.parametrize(
@@ -83,13 +98,17 @@ def test_trials_since_the_best(
     values: list[float | None],
     since: int,
 ) -> None:
-    trials = []
-    for minute, value in enumerate(values):
-        state = TrialState.PRUNED if value is None else TrialState.COMPLETE
-        trials.append(ended(state, value))
-        trials[-1].datetime_complete = NOON + timedelta(minutes=minute)
-    interrupted = ended(TrialState.FAIL, failure="interrupted")
-    interrupted.datetime_complete = NOON + timedelta(hours=2)
+    ran = at(0, 0)
+    trials = [
+        replace(
+            ran,
+            state=TrialState.PRUNED if value is None else TrialState.COMPLETE,
+            value=value,
+            end=NOON + timedelta(minutes=minute),
+        )
+        for minute, value in enumerate(values)
+    ]
+    interrupted = replace(ran, failure="interrupted", end=NOON + timedelta(hours=2))
     study = open_study(objective={"metric": metric})
     assert budget.since_best(study, [interrupted, *reversed(trials)]) == since
 
@@ -109,8 +128,8 @@ def test_the_end_by_time(open_study: Callable[..., OpenStudy], finish: Finish) -
     study = open_study(budget={"trials": 9, "timeout": "1h"})
     finish(study)
     assert budget.ending(study) is None
-    trial = at(0, 120)
-    trial.state = TrialState.PRUNED
+    trial = create_trial(state=TrialState.PRUNED)
+    trial.datetime_start, trial.datetime_complete = NOON, NOON + timedelta(hours=2)
     study.optuna.add_trial(trial)
     assert budget.ending(study) == "timeout"
 
@@ -210,7 +229,7 @@ def test_many_failures_in_a_row_end_the_study_until_it_is_run_again(
     assert budget.ending(study) is None
     fail(1, Failure.TIMEOUT)
     assert budget.ending(study) == "failures"
-    found = budget.failures_in_a_row(study, study.trials())
+    found = budget.failures_in_a_row(study, study.briefs())
     assert found == [Failure.TIMEOUT] + [Failure.DIVERGED] * (budget.MAX_FAILURES - 1)
     budget.begin_run(study)
     assert budget.ending(study) is None

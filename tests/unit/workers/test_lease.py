@@ -287,7 +287,7 @@ def test_a_dead_workers_trial_ended_with_its_last_sign_of_life(
     start = study.trials()[number].datetime_start
     assert study.storage.fail(study.trial_id(number), budget.Failure.INTERRUPTED, "gone", last=late)
     assert study.trials()[number].datetime_complete == start  # not before it began
-    assert budget.seconds_used(study.trials()) == 0
+    assert budget.seconds_used(study.briefs()) == 0
 
 
 def test_without_a_sign_of_life_a_trial_took_no_time(
@@ -299,7 +299,7 @@ def test_without_a_sign_of_life_a_trial_took_no_time(
     assert pulse.beat is None
     time.sleep(0.01)
     assert study.storage.fail(study.trial_id(0), budget.Failure.INTERRUPTED, "gone", last=pulse)
-    assert budget.seconds_used(study.trials()) == 0
+    assert budget.seconds_used(study.briefs()) == 0
 
 
 @pytest.fixture
