@@ -71,6 +71,7 @@ class Cli:
                 for child in process.children(recursive=True):
                     child.kill()
                 process.kill()
+        psutil.wait_procs(self.started, timeout=10)  # a zombie would be a child of later tests
 
     def __call__(
         self, *arguments: str | Path, code: int | None = 0, timeout: float = 100

@@ -4,8 +4,10 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,23 @@ def running(cli: Cli, epoch: int = 1, name: str = "slow") -> Any:
     rows = [row(study, trial) for trial in study.trials() if is_running(trial)]
     storage.close()
     return [found for found in rows if (found["epochs"] or 0) >= epoch]
+
+
+def suspend_outside_a_transaction(cli: Cli, worker: psutil.Process) -> None:
+    """Suspend a worker that does not hold the lock of SQLite just now, or nobody could write."""
+
+    def is_suspended_and_database_free() -> bool:
+        worker.suspend()
+        with closing(sqlite3.connect(cli.database, timeout=0.5)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                worker.resume()
+                return False
+            connection.rollback()
+        return True
+
+    wait_until(is_suspended_and_database_free, "a worker that stands still outside a transaction")
 
 
 def slow_study(cli: Cli, trials: int, epochs: int = 400) -> Path:
@@ -185,7 +204,7 @@ def test_stop_now_ends_who_is_stuck(cli: Cli) -> None:
     process = cli.start("run", file, "--workers", "1")
     wait_until(lambda: running(cli), "a running trial")
     (worker,) = psutil.Process(process.pid).children()
-    worker.suspend()
+    suspend_outside_a_transaction(cli, worker)
     cli("stop", "slow", "--now")
     process.communicate(timeout=60)
     assert process.returncode == 143
