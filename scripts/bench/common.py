@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tomli_w
@@ -42,10 +43,14 @@ def make_peers() -> None:
 
 
 def write_data(
-    folder: Path, scratch: Path, train: int = TRAIN, validation: int = VALIDATION
+    folder: Path,
+    scratch: Path,
+    train: int = TRAIN,
+    validation: int = VALIDATION,
+    source: Literal["image_folder", "fashion_mnist"] = "image_folder",
 ) -> Path:
     """The images that all ways train on, in one file."""
-    section = DatasetSection(source="image_folder", path=str(folder))
+    section = DatasetSection(source=source, path=str(folder))
     dataset = open_dataset(section, Home(scratch / "import"))
     x, y = dataset.train()
     rows, rest = draw(np.arange(len(y)), y, train, 0, dataset.class_names)

@@ -4,19 +4,24 @@
 
 Needs results/search-curves.csv, made by curves.py. Each replay is a search by one worker: trials
 drawn from the curves in a random order report their epochs to Optuna's own pruner, which ends them
-or not. What a replay cannot show: that a sampler learns less from trials that were cut off, that
+or not; early stopping ends them as it comes. "Carried" means that a trial which was stopped early
+counts at later epochs with its best value; else it is not there, and a trial is compared with those
+that were still getting better. What a replay cannot show: that a sampler learns less from trials that were cut off, that
 several workers compare with trials that still run, and that the time saved buys more trials.
-Results: results/search-pruners.csv and .md beside the other benchmarks'.
+Results: results/search-pruners.csv, .md and .png beside the other benchmarks'.
 """
 
 import csv
 import random
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from statistics import fmean
 from typing import Any
 
+import figure
 import optuna
 from curves import EPOCHS, read
 from optuna.pruners import (
@@ -32,6 +37,8 @@ from optuna.trial import TrialState
 from record import RESULTS, machine  # isort: skip  # found once curves is imported
 
 REPLAYS, TRIALS = 100, 60
+PATIENCE = 5
+"""Epochs without a better value after which early stopping ends a trial, as it comes."""
 
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
     "none": NopPruner,
@@ -81,6 +88,17 @@ class Curve:
         return max(self.values)
 
 
+def stopped_early(values: Sequence[float]) -> tuple[float, ...]:
+    """The part of a curve that early stopping lets be trained."""
+    best = 0
+    for epoch, value in enumerate(values):
+        if value > values[best]:
+            best = epoch
+        if epoch - best >= PATIENCE:
+            return tuple(values[: epoch + 1])
+    return tuple(values)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Replay:
     """What came of one replay."""
@@ -101,11 +119,11 @@ def load() -> list[Curve]:
     for row in read():
         values = tuple(float(row[str(epoch + 1)]) for epoch in range(EPOCHS) if row[str(epoch + 1)])
         if len(values) == EPOCHS:
-            found.append(Curve(lr_schedule=row["lr_schedule"], values=values))
+            found.append(Curve(lr_schedule=row["lr_schedule"], values=stopped_early(values)))
     return found
 
 
-def replay(curves: Sequence[Curve], pruner: BasePruner, number: int) -> Replay:
+def replay(curves: Sequence[Curve], pruner: BasePruner, number: int, *, carried: bool) -> Replay:
     """One search through the curves in their order."""
     study = optuna.create_study(
         study_name=f"replay {number}",  # Hyperband's brackets follow from it
@@ -129,6 +147,9 @@ def replay(curves: Sequence[Curve], pruner: BasePruner, number: int) -> Replay:
             study.tell(trial, state=TrialState.PRUNED)
         else:
             kept.append(curve)
+            for epoch in range(len(curve.values) + 1, EPOCHS + 1 if carried else 0):
+                trial.report(curve.best, epoch)
+                trial.should_prune()  # successive halving notes its rungs when asked
             study.tell(trial, curve.best)
     best = max(curve.best for curve in curves)
     reached = max((curve.best for curve in kept), default=0.0)
@@ -140,8 +161,26 @@ def replay(curves: Sequence[Curve], pruner: BasePruner, number: int) -> Replay:
     )
 
 
+def draw(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The figure: what is lost over what is saved."""
+    drawn: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
+    for row in rows:
+        family, _, rest = row["pruner"].partition(", ")
+        drawn[f"{family}, carried" if row["carried"] else family][rest] = (
+            100 * row["epochs saved"],
+            100 * row["regret"],
+        )
+    figure.points(
+        "search-pruners",
+        f"Pruners, replayed over {REPLAYS} searches of {TRIALS} trials",
+        "epochs saved, %",
+        "regret, points of accuracy",
+        drawn,
+    )
+
+
 def main() -> None:
-    """Replay every pruner over the same orders; write the tables."""
+    """Replay every pruner over the same orders; write the tables and draw the figure."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     curves = load()
     orders = [
@@ -150,8 +189,10 @@ def main() -> None:
     ]
     schedules = sorted({curve.lr_schedule for curve in curves})
     rows: list[dict[str, Any]] = []
-    for name, make in PRUNERS.items():
-        replays = [replay(order, make(), number) for number, order in enumerate(orders)]
+    for (name, make), carried in product(PRUNERS.items(), (False, True)):
+        replays = [
+            replay(order, make(), number, carried=carried) for number, order in enumerate(orders)
+        ]
         shares = {
             f"pruned of {schedule}": sum(r.pruned.count(schedule) for r in replays)
             / sum(curve.lr_schedule == schedule for order in orders for curve in order)
@@ -160,6 +201,7 @@ def main() -> None:
         rows.append(
             {
                 "pruner": name,
+                "carried": "yes" if carried else "",
                 "epochs saved": 1 - fmean(r.epochs for r in replays),
                 "regret": fmean(r.regret for r in replays),
                 "worst regret of 20": sorted(r.regret for r in replays)[int(0.95 * REPLAYS)],
@@ -167,7 +209,9 @@ def main() -> None:
                 **shares,
             }
         )
-        print(name, *(f"{100 * v:.1f}" for v in rows[-1].values() if v != name), flush=True)
+        print(
+            *(v if isinstance(v, str) else f"{100 * v:.1f}" for v in rows[-1].values()), flush=True
+        )
     with (RESULTS / "search-pruners.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
@@ -189,6 +233,7 @@ def main() -> None:
         cells = [v if isinstance(v, str) else f"{100 * v:.2f}" for v in row.values()]
         lines.append("| " + " | ".join(cells) + " |")
     (RESULTS / "search-pruners.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    draw(rows)
 
 
 if __name__ == "__main__":

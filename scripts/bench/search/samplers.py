@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+import figure
 import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, QMCSampler, RandomSampler, TPESampler
@@ -34,6 +35,8 @@ from hpsearch.study_file import StudyFile
 from record import RESULTS, machine  # isort: skip  # found once setting is imported
 
 LIMIT, EPOCHS, TRIALS, SEEDS, AGAIN = 4_000, 5, 60, 10, 5
+FROM = 5
+"""The first trial of the figure; what is before is steep and tells nothing."""
 START = 16
 """Quasi-random trials before TPE takes over; Sobol's sequence is balanced at powers of two."""
 CSV = RESULTS / "search-samplers.csv"
@@ -259,12 +262,27 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def draw() -> None:
+    """The figure: the best value so far over the trials, mean over the seeds."""
+    drawn = {}
+    for name, seeds in curves().items():
+        means = [100 * fmean(at) for at in zip(*seeds.values(), strict=True)]
+        drawn[name] = (list(range(FROM, len(means) + 1)), means[FROM - 1 :])
+    figure.lines(
+        "search-samplers",
+        f"Samplers on Fashion-MNIST, limited: mean of {SEEDS} searches",
+        "trials",
+        "best validation accuracy so far, %",
+        drawn,
+    )
+
+
 def main() -> None:
-    """Measure what is missing, then write the table."""
+    """Measure what is missing, then write the table and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--table", action="store_true", help="only write the table anew")
+    parser.add_argument("--table", action="store_true", help="only write table and figure anew")
     options = parser.parse_args()
     with_gp()
     RESULTS.mkdir(exist_ok=True)
@@ -272,6 +290,7 @@ def main() -> None:
         measure(options.folder.absolute(), options.processes)
     text = table()
     (RESULTS / "search-samplers.md").write_text(text, encoding="utf-8")
+    draw()
     print(text)
 
 

@@ -29,9 +29,7 @@ validation = 0.05
 trials = {trials}
 [training]
 epochs = {epochs}
-early_stopping = false
-[pruner]
-type = "none"
+{rest}
 [space]
 layers = {{ type = "int", low = 1, high = 5 }}
 units = {{ type = "int", low = 16, high = 256, log = true, per_layer = true }}
@@ -59,23 +57,35 @@ rho = {{ type = "float", low = 0.8, high = 0.99 }}
 """  # noqa: E501  # the space of studies/fashion_mnist.toml, narrower
 
 
+WHOLE_CURVES = 'early_stopping = false\n[pruner]\ntype = "none"'
+"""What ends no trial before its last epoch."""
+
+
+def study_text(
+    path: Path, *, limit: int, epochs: int, trials: int, seed: int, rest: str = WHOLE_CURVES
+) -> str:
+    """A study file.
+
+    Args:
+        path: the four idx files of Fashion-MNIST.
+        limit: training examples; there are 3,000 validation examples.
+        epochs: of every trial.
+        trials: of the study.
+        seed: of the study: trial seeds and samplers follow from it.
+        rest: the end of ``[training]``, and sections that follow it.
+    """
+    return STUDY.format(path=path, limit=limit, epochs=epochs, trials=trials, seed=seed, rest=rest)
+
+
 class Setting:
     """The data and the study file, and a process that trains with one thread."""
 
     def __init__(self, path: Path, *, limit: int, epochs: int, trials: int, seed: int) -> None:
-        """Read the data and start TensorFlow.
-
-        Args:
-            path: the four idx files of Fashion-MNIST.
-            limit: training examples; there are 3,000 validation examples.
-            epochs: of every trial.
-            trials: of the study.
-            seed: of the study: trial seeds and samplers follow from it.
-        """
+        """Read the data and start TensorFlow; the arguments are those of study_text."""
         self.scratch = Path(tempfile.mkdtemp(prefix="hpsearch-bench-"))
         text = self.scratch / "bench.toml"
         text.write_text(
-            STUDY.format(path=path, limit=limit, epochs=epochs, trials=trials, seed=seed),
+            study_text(path, limit=limit, epochs=epochs, trials=trials, seed=seed),
             encoding="utf-8",
         )
         self.file: StudyFile = load(text)
