@@ -23,6 +23,7 @@ from hpsearch.search import budget
 from hpsearch.search.export import recipe_of, trial_seed
 from hpsearch.search.opening import STORAGE_ERRORS
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.trials import SAME_KEY, same_as
 from hpsearch.space import suggest_config
 from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch
 
@@ -149,6 +150,9 @@ class Objective:
         """Train one trial, from its last checkpoint where it has one, and tell its result."""
         frozen = self.study.storage.get_trial(self.study.trial_id(trial.number))
         trial.set_user_attr("seed", trial_seed(self.study, frozen))
+        same = same_as(self.study, frozen)
+        if same is not None:
+            trial.set_user_attr(SAME_KEY, same)
         run, *earlier = (
             self.home.trial_run(self.study.name, number)
             for number in (trial.number, *budget.earlier(frozen))
@@ -184,6 +188,8 @@ class Objective:
         try:
             recipe = recipe_of(self.study, frozen)
             _log.info("trial %d starts: %s", trial.number, describe(recipe.config))
+            if same is not None:
+                _log.info("trial %d is trial %d with another seed", trial.number, same)
             outcome = self.trainer(recipe, self.parts, run, watch)
         except TrialFailedError as error:
             self._failed(trial, error, time.monotonic() - began)

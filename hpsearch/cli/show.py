@@ -236,6 +236,11 @@ def print_best(row: dict[str, Any], metric: str) -> None:
     if row["train_accuracy"] is not None:
         facts["train accuracy"] = _number(row["train_accuracy"])
     out.print(", ".join(f"{key} {value}" for key, value in facts.items()))
+    values = [repeat["value"] for repeat in row["repeats"]]
+    if len(values) > 1:
+        spread = f"{_number(min(values))} to {_number(max(values))}"
+        mean = _number(sum(values) / len(values))
+        out.print(f"{len(values)} trials of this configuration: mean {mean} ({spread})")
     config = dict(row["config"])
     optimizer = config.pop("optimizer")
     for key, value in config.items():

@@ -290,6 +290,28 @@ class Storage(RDBStorage):
                 for number, state, start, end, found, failure in session.execute(query)
             ]
 
+    def values_of(self, study_id: int, key: str, first: int) -> list[tuple[int, float]]:
+        """Numbers and values of the complete trials of one kind, by number.
+
+        Args:
+            study_id: the study's key.
+            key: user attribute in which a trial names the first one of its kind.
+            first: the number of the first trial, which has no such attribute.
+        """
+        trial, value = models.TrialModel, models.TrialValueModel
+        attribute = models.TrialUserAttributeModel
+        named = sa.and_(attribute.trial_id == trial.trial_id, attribute.key == key)
+        query = (
+            sa.select(trial.number, value.value)
+            .join(value, value.trial_id == trial.trial_id)
+            .outerjoin(attribute, named)
+            .where(trial.study_id == study_id, trial.state == TrialState.COMPLETE)
+            .where(sa.or_(trial.number == first, attribute.value_json == json.dumps(first)))
+            .order_by(trial.number)
+        )
+        with Session(self.engine) as session:
+            return [(number, found) for number, found in session.execute(query)]
+
     def _has_place(self, session: Session, study_id: int) -> bool:
         """Whether one more trial may start; the study is locked until the transaction ends."""
         self._lock_study(session, study_id)

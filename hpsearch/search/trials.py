@@ -21,8 +21,11 @@ STATES = {
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
+SAME_KEY = "same_as"
+"""Trial user attribute: the first trial of the same configuration, which had another seed."""
 _ATTRIBUTES = (
     "parameters", "epochs", "best_epoch", "seconds", "train_accuracy", "gap", "worker", "failure",
+    SAME_KEY,
 )  # fmt: skip
 
 
@@ -50,6 +53,23 @@ def _params(trial: FrozenTrial) -> dict[str, Any]:
     """What is known of a trial's parameters: drawn, or asked for while it waits."""
     asked: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
     return trial.params or asked
+
+
+def same_as(study: OpenStudy, trial: FrozenTrial) -> int | None:
+    """The first earlier trial of the same configuration that runs or ran to an end, or None.
+
+    A sampler may draw a configuration again, above all in a small space. As trials have seeds of
+    their own, that is another seed of the same configuration: neither lost nor a new one. A trial
+    that was interrupted is no other one: its successor is the same trial.
+    """
+    for other in study.trials():
+        if other.number >= trial.number:
+            break
+        if other.state not in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING):
+            continue
+        if other.params == trial.params:
+            return int(other.user_attrs.get(SAME_KEY, other.number))
+    return None
 
 
 def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
@@ -100,10 +120,21 @@ def find(study: OpenStudy, number: int) -> FrozenTrial:
 
 
 def best_row(study: OpenStudy) -> dict[str, Any]:
-    """The best trial as ``best --json`` prints it; raises as :func:`best`."""
-    values = row(study, best(study))
+    """The best trial as ``best --json`` prints it; raises as :func:`best`.
+
+    ``repeats`` has the number and the value of each complete trial of its configuration, itself
+    among them.
+    """
+    trial = best(study)
+    values = row(study, trial)
     keys = ("number", "values", "config", "parameters", "best_epoch", "train_accuracy", "gap")
-    return {"study": study.name, **{key: values[key] for key in keys}}
+    first = trial.user_attrs.get(SAME_KEY, trial.number)
+    repeats = study.storage.values_of(study.study_id, SAME_KEY, first)
+    return {
+        "study": study.name,
+        **{key: values[key] for key in keys},
+        "repeats": [{"number": number, "value": value} for number, value in repeats],
+    }
 
 
 def summary(study: OpenStudy) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def test_trials_have_the_promised_fields(finished: Cli) -> None:
         assert trial.keys() == {
             "number", "state", "values", "config", "parameters", "epochs", "best_epoch",
             "seconds", "train_accuracy", "gap", "worker", "failure",
+            "same_as",
         }  # fmt: skip
         assert trial["state"] in ("complete", "pruned")
         assert trial["failure"] is None

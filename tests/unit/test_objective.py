@@ -104,6 +104,47 @@ def test_a_bad_trial_is_pruned(open_study: Callable[..., OpenStudy], build: Buil
     assert study.counts().counted == 2
 
 
+def test_a_configuration_that_is_drawn_again_is_another_seed_of_it(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    activation = {"type": "categorical", "choices": ["relu", "tanh"]}
+    study = open_study(
+        sampler={"type": "random"}, pruner={"type": "none"}, space={"activation": activation}
+    )
+    job = build(study)
+    budget.claim(study)  # one that waits for nothing: it has not drawn its configuration
+    for _ in range(7):
+        job.run_one()
+    rows = [trials.row(study, trial) for trial in study.trials()]
+    kinds = [row["config"].get("activation") for row in rows]
+    assert set(kinds) == {None, "relu", "tanh"}
+    for number, row in enumerate(rows):
+        first = kinds.index(kinds[number])
+        assert row["same_as"] == (None if first == number else first)
+    seeds = [trial.user_attrs["seed"] for trial in study.trials()[1:]]
+    assert len(set(seeds)) == 7
+    best = trials.best_row(study)
+    assert best["repeats"] == [
+        {"number": row["number"], "value": row["values"][0]}
+        for row in rows
+        if row["config"] == best["config"]
+    ]
+
+
+def test_a_trial_that_goes_on_is_not_a_repeat_of_itself(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    study = open_study(space={"activation": {"type": "categorical", "choices": ["relu"]}})
+    error = TrialFailedError(Failure.INTERRUPTED, "cut off")
+    build(study, raising(error)).run_one()
+    job = build(study)
+    job.run_one()
+    job.run_one()
+    rows = [trials.row(study, trial) for trial in study.trials()]
+    assert [row["same_as"] for row in rows] == [None, None, 1]
+    assert [repeat["number"] for repeat in trials.best_row(study)["repeats"]] == [1, 2]
+
+
 @pytest.mark.parametrize("failure", [Failure.DIVERGED, Failure.TIMEOUT])
 def test_a_failure_of_the_configuration_is_told_and_counted(
     open_study: Callable[..., OpenStudy], build: Build, failure: Failure

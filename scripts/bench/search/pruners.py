@@ -6,8 +6,9 @@ Needs results/search-curves.csv, made by curves.py. Each replay is a search by o
 drawn from the curves in a random order report their epochs to Optuna's own pruner, which ends them
 or not; early stopping ends them as it comes. "Carried" means that a trial which was stopped early
 counts at later epochs with its best value; else it is not there, and a trial is compared with those
-that were still getting better. What a replay cannot show: that a sampler learns less from trials that were cut off, that
-several workers compare with trials that still run, and that the time saved buys more trials.
+that were still getting better. What a replay cannot show: that a sampler learns less from trials
+that were cut off, that several workers compare with trials that still run, and that the time saved
+buys more trials.
 Results: results/search-pruners.csv, .md and .png beside the other benchmarks'.
 """
 
