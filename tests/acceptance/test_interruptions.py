@@ -55,7 +55,7 @@ def suspend_outside_a_transaction(cli: Cli, worker: psutil.Process) -> None:
     wait_until(is_suspended_and_database_free, "a worker that stands still outside a transaction")
 
 
-def slow_study(cli: Cli, trials: int, epochs: int = 400) -> Path:
+def slow_study(cli: Cli, trials: int, epochs: int = 300) -> Path:
     """A study whose trials are long enough to be cut off: many epochs, no early stopping."""
     file = cli.study_file("slow", trials=trials, epochs=epochs)
     text = file.read_text().replace("[training]\n", "[training]\nearly_stopping = false\n")
@@ -73,22 +73,28 @@ def finish(cli: Cli, file: Path, trials: int) -> list[dict[str, Any]]:
     return listed
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
-)
-def test_stopped_in_mid_trial_and_run_again(cli: Cli, number: int, code: int) -> None:
-    file = slow_study(cli, trials=3)
+def stopped_in_mid_trial(cli: Cli, file: Path, number: signal.Signals) -> list[dict[str, Any]]:
+    """Run the study and send a signal to the run; the trials that were cut off wait to go on."""
     process = cli.start("run", file, "--workers", "2")
-    cut = wait_until(lambda: running(cli), "a running trial")
+    cut: list[dict[str, Any]] = wait_until(lambda: running(cli), "a running trial")
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == code, err
+    assert process.returncode == 128 + number, err
     assert "the same command goes on from here" in err
     assert "Traceback" not in err
     shown = cli.json("show", "slow")
     assert shown["running"] == 0
     assert shown["waiting"] >= len(cut)
+    return cut
 
+
+def test_a_service_manager_stops_it_in_mid_trial(cli: Cli) -> None:
+    stopped_in_mid_trial(cli, slow_study(cli, trials=2), signal.SIGTERM)
+
+
+def test_stopped_in_mid_trial_and_run_again(cli: Cli) -> None:
+    file = slow_study(cli, trials=3)
+    cut = stopped_in_mid_trial(cli, file, signal.SIGINT)
     trials = finish(cli, file, 3)
     interrupted = [t for t in trials if t["failure"] == "interrupted"]
     assert {t["number"] for t in cut} <= {t["number"] for t in interrupted}
@@ -163,7 +169,7 @@ def test_a_cut_off_trial_goes_on_where_it_stood(cli: Cli) -> None:
     (after,) = re.findall(r"trial 1 goes on after epoch (\d+)", log)
     assert int(after) >= cut[0]["epochs"] >= 3
     curves = (cli.home / "runs" / "slow" / "trial-00001" / "curves.csv").read_text().splitlines()
-    assert [line.partition(",")[0] for line in curves[1:]] == [str(n) for n in range(1, 401)]
+    assert [line.partition(",")[0] for line in curves[1:]] == [str(n) for n in range(1, 301)]
     assert list(cli.home.glob("runs/slow/*/*checkpoint*")) == []  # nobody needs them any more
 
 

@@ -187,7 +187,7 @@ def report(home: str, name: str, ready: Barrier, result: Any) -> None:
         raise AssertionError("the budget has places")
     suggest_config(study.file.space, trial)
     ready.wait()
-    took, errors = [], 0
+    took, judged, errors = [], [], 0
     began = time.perf_counter()
     for number in range(1, REPORTS + 1):
         due = began + number * EVERY
@@ -198,9 +198,11 @@ def report(home: str, name: str, ready: Barrier, result: Any) -> None:
         except Exception:  # noqa: BLE001  # whatever it is, it is what is counted
             errors += 1
         took.append(time.perf_counter() - start)
+        trial.should_prune()
+        judged.append(time.perf_counter() - start)
     budget.fail(study, trial.number, Failure.INTERRUPTED, "bench")
     storage.close()
-    result.put(json.dumps({"took": took, "errors": errors}))
+    result.put(json.dumps({"took": took, "judged": judged, "errors": errors}))
 
 
 def report_rows(home: Home, name: str, workers: int) -> list[Row]:
@@ -216,12 +218,15 @@ def report_rows(home: Home, name: str, workers: int) -> list[Row]:
     found = [json.loads(result.get()) for _ in processes]
     for process in processes:
         process.join()
-    took = [1000 * seconds for one in found for seconds in one["took"]]
+    took, judged = (
+        [1000 * seconds for one in found for seconds in one[key]] for key in ("took", "judged")
+    )
     what = f"{workers} workers"
     return [
         (f"{what}: a report, median", statistics.median(took), "ms"),
         (f"{what}: a report, 99 of 100 are within", float(np.percentile(took, 99)), "ms"),
         (f"{what}: a report, longest", max(took), "ms"),
+        (f"{what}: with the pruner's answer, 99 of 100", float(np.percentile(judged, 99)), "ms"),
         (f"{what}: reports that failed", sum(one["errors"] for one in found), ""),
     ]
 
@@ -241,7 +246,7 @@ def main() -> None:
             rows += ask_rows(home, name, size)
         for workers in WORKERS:
             rows += report_rows(home, name, workers)
-            print(*rows[-3], flush=True)
+            print(*rows[-4], flush=True)
     title = "The size of a study and the number of its workers"
     print(write("search/scale", title, rows))
 
