@@ -40,7 +40,7 @@ from hpsearch.errors import Failure
 from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
-from hpsearch.search.study import load_study, open_or_create
+from hpsearch.search.study import OpenStudy, load_study, open_or_create
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile, load
 
@@ -177,11 +177,8 @@ def ask_rows(home: Home, name: str, size: int) -> list[Row]:
     ]
 
 
-def report(home: str, name: str, ready: Barrier, result: Any) -> None:
+def report(study: OpenStudy, ready: Barrier, result: Any) -> None:
     """One worker's process: claims a trial and reports to it at its pace."""
-    storage = open_storage(Home(Path(home)).storage_url(), create=False)
-    study = load_study(storage, name)
-    study.trials()
     trial = budget.claim(study)
     if trial is None:
         raise AssertionError("the budget has places")
@@ -201,17 +198,19 @@ def report(home: str, name: str, ready: Barrier, result: Any) -> None:
         trial.should_prune()
         judged.append(time.perf_counter() - start)
     budget.fail(study, trial.number, Failure.INTERRUPTED, "bench")
-    storage.close()
+    study.storage.close()
     result.put(json.dumps({"took": took, "judged": judged, "errors": errors}))
 
 
-def report_rows(home: Home, name: str, workers: int) -> list[Row]:
+def report_rows(study: OpenStudy, workers: int) -> list[Row]:
     """How long reports take where so many workers report."""
-    context = multiprocessing.get_context("spawn")
+    # Forked, with the study read and no connection open: thirty-two processes that read it
+    # themselves would take minutes.
+    study.storage.close()
+    context = multiprocessing.get_context("fork")
     ready, result = context.Barrier(workers), context.Queue()
     processes = [
-        context.Process(target=report, args=(str(home.root), name, ready, result))
-        for _ in range(workers)
+        context.Process(target=report, args=(study, ready, result)) for _ in range(workers)
     ]
     for process in processes:
         process.start()
@@ -244,8 +243,10 @@ def main() -> None:
                 rows.append((f"{size:,} trials: hpsearch {' '.join(command)}", seconds, "s"))
                 print(*rows[-1], flush=True)
             rows += ask_rows(home, name, size)
+        study = load_study(open_storage(home.storage_url(), create=False), name)
+        study.trials()
         for workers in WORKERS:
-            rows += report_rows(home, name, workers)
+            rows += report_rows(study, workers)
             print(*rows[-4], flush=True)
     title = "The size of a study and the number of its workers"
     print(write("search/scale", title, rows))
