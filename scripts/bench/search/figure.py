@@ -16,8 +16,11 @@ from record import RESULTS  # of the folder above
 WIDTH, HEIGHT = 900, 520
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999",
+    "#882255",
 )  # fmt: skip
-"""Told apart by colour-blind eyes too (Okabe & Ito, 2008), and grey."""
+"""Told apart by colour-blind eyes too (Okabe & Ito, 2008), grey and wine."""
+
+SYMBOLS = ("star", "circle", "square", "diamond", "x", "triangle-up", "cross", "pentagon", "bowtie")
 
 Line = tuple[Sequence[float], Sequence[float]]
 """Where on the horizontal axis, and how high."""
@@ -35,20 +38,21 @@ def lines(
 
 
 def points(
-    name: str, title: str, x: str, y: str, drawn: Mapping[str, Mapping[str, tuple[float, float]]]
+    name: str, title: str, x: str, y: str, drawn: Mapping[str, Sequence[tuple[float, float]]]
 ) -> None:
-    """Draw groups of named points to ``results/NAME.png``."""
+    """Draw named groups of points to ``results/NAME.png``."""
     figure = go.Figure()
-    for number, (group, named) in enumerate(drawn.items()):
+    for number, (group, found) in enumerate(drawn.items()):
         figure.add_scatter(
-            x=[point[0] for point in named.values()],
-            y=[point[1] for point in named.values()],
-            text=list(named),
-            textposition="top center",
-            textfont={"size": 9},
+            x=[point[0] for point in found],
+            y=[point[1] for point in found],
             name=group,
-            mode="markers+text",
-            marker={"color": COLOURS[number % len(COLOURS)], "size": 9},
+            mode="markers",
+            marker={
+                "color": COLOURS[number % len(COLOURS)],
+                "symbol": SYMBOLS[number % len(SYMBOLS)],
+                "size": 11,
+            },
         )
     _save(figure, name, title, x, y, log=False)
 

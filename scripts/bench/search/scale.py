@@ -240,7 +240,9 @@ def main() -> None:
             for command in COMMANDS:
                 words = [word.format(name) for word in command]
                 seconds = command_seconds(home, words)
-                rows.append((f"{size:,} trials: hpsearch {' '.join(command).format('STUDY')}", seconds, "s"))
+                rows.append(
+                    (f"{size:,} trials: hpsearch {' '.join(command).format('STUDY')}", seconds, "s")
+                )
                 print(*rows[-1], flush=True)
             rows += ask_rows(home, name, size)
         study = load_study(open_storage(home.storage_url(), create=False), name)
