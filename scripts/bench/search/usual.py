@@ -180,6 +180,7 @@ def ray(data_file: str, seed: int, epochs: int, out: str) -> None:
         runtime_env={"env_vars": {"PYTHONPATH": f"{here}:{here.parent}"}},
         log_to_driver=False,
     )
+    search = OptunaSearch(space, metric="val_accuracy", mode="max", seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         tune.Tuner(
             tune.with_resources(
@@ -188,7 +189,7 @@ def ray(data_file: str, seed: int, epochs: int, out: str) -> None:
             tune_config=tune.TuneConfig(
                 metric="val_accuracy",
                 mode="max",
-                search_alg=ConcurrencyLimiter(OptunaSearch(space, seed=seed), 2),
+                search_alg=ConcurrencyLimiter(search, 2),
                 scheduler=ASHAScheduler(max_t=epochs),
                 num_samples=TRIALS,
             ),
