@@ -112,7 +112,7 @@ def test_a_configuration_that_is_drawn_again_is_another_seed_of_it(
         sampler={"type": "random"}, pruner={"type": "none"}, space={"activation": activation}
     )
     job = build(study)
-    budget.claim(study)  # one that waits for nothing: it has not drawn its configuration
+    budget.claim(study)  # it runs, but has not drawn its configuration yet
     for _ in range(7):
         job.run_one()
     rows = [trials.row(study, trial) for trial in study.trials()]

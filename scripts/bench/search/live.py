@@ -5,8 +5,8 @@
 FOLDER has Fashion-MNIST's four idx files. Each pair searches with every seed by ``hpsearch run``,
 two workers, for the same time, with early stopping as it comes; the best configuration of each
 search is then trained again with new seeds, because the best validation value of a search flatters
-the more the noisier its trials are. Results: results/search-live.csv (a line a search), .md and
-.png beside the other benchmarks'. Searches that are in the file are not repeated: the command goes
+the more the noisier its trials are. Results: results/search-live.csv (a line a trial), .md and .png
+beside the other benchmarks'. Searches that are in the file are not repeated: the command goes
 on where it was cut off.
 """
 

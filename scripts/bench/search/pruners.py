@@ -210,11 +210,12 @@ def replays(job: tuple[str, Stopping]) -> dict[str, Any]:
 
 def draw(rows: Sequence[Mapping[str, Any]]) -> None:
     """The figure: what is lost over what is saved."""
-    drawn: dict[str, list[tuple[float, float]]] = {f"as it comes: {DEFAULT}": []}
+    own = f"as it comes: {DEFAULT}"
+    drawn: dict[str, list[tuple[float, float]]] = {own: []}  # the first of the legend
     for row in rows:
         if row["early stopping"] == "yes":
             family = row["pruner"].partition(", ")[0]
-            group = next(iter(drawn)) if row["pruner"] == DEFAULT else family
+            group = own if row["pruner"] == DEFAULT else family
             point = (100 * row["epochs saved"], 100 * row["regret"])
             drawn.setdefault(group, []).append(point)
     figure.points(

@@ -81,7 +81,9 @@ def follow(
                     sys.exit(f"{command} ended with {process.returncode}:\n{log.read_text()}")
         finally:
             end(process)
-    return [*look(began), (time.time() - began, max((v for _, v in look(began)), default=0.0))]
+    seen = look(began)
+    # Each sight is better than those before; who found nothing has no accuracy yet.
+    return [*seen, (time.time() - began, seen[-1][1] if seen else 0.0)]
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
