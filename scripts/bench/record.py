@@ -3,9 +3,12 @@
 import csv
 import os
 import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -13,6 +16,37 @@ RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("hpsearch", "tensorflow", "keras", "numpy", "pillow")
 Row = tuple[str, float, str]
 """What was measured, how much, of what unit."""
+
+
+@dataclass(frozen=True)
+class Growing:
+    """A table in results/ to which a long benchmark adds as it goes, so that it can be cut off."""
+
+    name: str
+    """Of the file, without ``.csv``."""
+    columns: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """The file; it is not there before the first rows."""
+        return RESULTS / f"{self.name}.csv"
+
+    def rows(self) -> list[dict[str, str]]:
+        """What is in it so far."""
+        if not self.path.exists():
+            return []
+        with self.path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows; columns that one lacks stay empty."""
+        RESULTS.mkdir(exist_ok=True)
+        is_new = not self.path.exists()
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, self.columns, lineterminator="\n")
+            if is_new:
+                writer.writeheader()
+            writer.writerows(rows)
 
 
 def machine() -> dict[str, str]:

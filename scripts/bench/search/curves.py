@@ -10,7 +10,6 @@ off.
 """
 
 import argparse
-import csv
 import multiprocessing
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,11 @@ from setting import Setting
 
 from hpsearch.space import suggest_config
 
-from record import RESULTS  # isort: skip  # found once setting is imported
+from record import Growing  # isort: skip  # found once setting is imported
 
 LIMIT, EPOCHS, CURVES = 4_000, 20, 300
-CSV = RESULTS / "search-curves.csv"
 COLUMNS = ("number", "lr_schedule", "optimizer", "seconds", *(str(e + 1) for e in range(EPOCHS)))
+TABLE = Growing("search-curves", COLUMNS)
 SHARE = 25
 """Configurations of one process: what one leaves behind must not slow the next for ever."""
 
@@ -54,35 +53,23 @@ def record(job: tuple[str, list[int]]) -> list[dict[str, Any]]:
     return rows
 
 
-def read() -> list[dict[str, str]]:
-    """The curves that were recorded so far."""
-    if not CSV.exists():
-        return []
-    with CSV.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def main() -> None:
     """Record what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
-    RESULTS.mkdir(exist_ok=True)
-    there = {int(row["number"]) for row in read()}
+    there = {int(row["number"]) for row in TABLE.rows()}
     missing = [number for number in range(CURVES) if number not in there]
     jobs = [
         (str(options.folder.absolute()), missing[start : start + SHARE])
         for start in range(0, len(missing), SHARE)
     ]
-    if not CSV.exists():
-        CSV.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
     context = multiprocessing.get_context("spawn")
     with context.Pool(options.processes, maxtasksperchild=1) as pool:
         for rows in pool.imap_unordered(record, jobs):
-            with CSV.open("a", encoding="utf-8", newline="") as file:
-                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(rows)
-            print(f"{len(read())} of {CURVES} curves", flush=True)
+            TABLE.add(rows)
+            print(f"{len(TABLE.rows())} of {CURVES} curves", flush=True)
 
 
 if __name__ == "__main__":

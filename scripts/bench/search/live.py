@@ -11,7 +11,6 @@ on where it was cut off.
 """
 
 import argparse
-import csv
 import multiprocessing
 import subprocess
 import sys
@@ -33,7 +32,7 @@ from hpsearch.search.samplers import derive_seed
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.search.trials import best, config
 
-from record import RESULTS, machine  # isort: skip  # found once setting is imported
+from record import RESULTS, Growing, machine  # isort: skip  # found once setting is imported
 
 LIMIT, EPOCHS, SEEDS, AGAIN = 4_000, 20, 10, 5
 SECONDS = 120
@@ -47,8 +46,7 @@ PAIRS = {
     "random, default pruner": '[sampler]\ntype = "random"',
 }
 """What each study file says of sampler and pruner."""
-CSV = RESULTS / "search-live.csv"
-COLUMNS = ("pair", "seed", "trial", "ended", "value", "epochs")
+TABLE = Growing("search-live", ("pair", "seed", "trial", "ended", "value", "epochs"))
 Rows = list[dict[str, Any]]
 
 
@@ -106,34 +104,28 @@ def again(winner: TrialConfig, folder: Path, seed: int) -> list[float]:
 
 def read() -> Rows:
     """The trials that were measured so far."""
-    if not CSV.exists():
-        return []
-    with CSV.open(encoding="utf-8", newline="") as file:
-        return [
-            {
-                "pair": row["pair"],
-                "seed": int(row["seed"]),
-                "trial": int(row["trial"]),
-                "ended": float(row["ended"] or 0.0),
-                "value": float(row["value"]) if row["value"] else None,
-                "epochs": int(row["epochs"] or 0),
-            }
-            for row in csv.DictReader(file)
-        ]
+    return [
+        {
+            "pair": row["pair"],
+            "seed": int(row["seed"]),
+            "trial": int(row["trial"]),
+            "ended": float(row["ended"] or 0.0),
+            "value": float(row["value"]) if row["value"] else None,
+            "epochs": int(row["epochs"] or 0),
+        }
+        for row in TABLE.rows()
+    ]
 
 
 def measure(folder: Path) -> None:
     """Run the searches that are missing, one at a time."""
     done = {(row["pair"], row["seed"]) for row in read()}
-    if not CSV.exists():
-        CSV.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
     for seed in range(SEEDS):
         for name in PAIRS:
             if (name, seed) in done:
                 continue
             rows = search(name, seed, folder)
-            with CSV.open("a", encoding="utf-8", newline="") as file:
-                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(rows)
+            TABLE.add(rows)
             print(f"seed {seed}, {name}: {best_by(rows, SECONDS):.4f}", flush=True)
 
 
@@ -230,7 +222,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
-    RESULTS.mkdir(exist_ok=True)
     measure(options.folder.absolute())
     found = summarize(read())
     text = table(found)

@@ -26,7 +26,7 @@ from typing import Any, Literal
 import figure
 import numpy as np
 import optuna
-from curves import EPOCHS, read
+from curves import EPOCHS, TABLE
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -143,7 +143,7 @@ class Replay:
 def load() -> list[Curve]:
     """The recorded curves; those that diverged are no use to any pruner and left out."""
     found = []
-    for row in read():
+    for row in TABLE.rows():
         values = tuple(float(row[str(epoch + 1)]) for epoch in range(EPOCHS) if row[str(epoch + 1)])
         if len(values) == EPOCHS:
             found.append(Curve(lr_schedule=row["lr_schedule"], values=values))

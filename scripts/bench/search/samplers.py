@@ -11,7 +11,6 @@ file already are not repeated: the command goes on where it was cut off.
 """
 
 import argparse
-import csv
 import importlib.util
 import multiprocessing
 import warnings
@@ -32,15 +31,14 @@ from hpsearch.search.samplers import derive_seed
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
-from record import RESULTS, machine  # isort: skip  # found once setting is imported
+from record import RESULTS, Growing, machine  # isort: skip  # found once setting is imported
 
 LIMIT, EPOCHS, TRIALS, SEEDS, AGAIN = 4_000, 5, 60, 10, 5
 FROM = 5
 """The first trial of the figure; what is before is steep and tells nothing."""
 START = 16
 """Quasi-random trials before TPE takes over; Sobol's sequence is balanced at powers of two."""
-CSV = RESULTS / "search-samplers.csv"
-COLUMNS = ("sampler", "seed", "trial", "value", "seconds")
+TABLE = Growing("search-samplers", ("sampler", "seed", "trial", "value", "seconds"))
 
 
 class Start(BaseSampler):
@@ -169,31 +167,20 @@ def search(job: tuple[str, int, str]) -> list[dict[str, Any]]:
     return rows
 
 
-def read() -> list[dict[str, str]]:
-    """The trials that were measured so far."""
-    if not CSV.exists():
-        return []
-    with CSV.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def measure(folder: Path, processes: int) -> None:
     """Run the searches that are missing; each is added to the file when it is over."""
-    done = {(row["sampler"], int(row["seed"])) for row in read()}
+    done = {(row["sampler"], int(row["seed"])) for row in TABLE.rows()}
     jobs = [
         (name, seed, str(folder))
         for seed in range(SEEDS)
         for name in SAMPLERS
         if (name, seed) not in done
     ]
-    if not CSV.exists():
-        CSV.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
     context = multiprocessing.get_context("spawn")
     # A process for each search: what one leaves behind must not slow the next.
     with context.Pool(processes, maxtasksperchild=1) as pool:
         for count, rows in enumerate(pool.imap_unordered(search, jobs), 1):
-            with CSV.open("a", encoding="utf-8", newline="") as file:
-                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(rows)
+            TABLE.add(rows)
             print(
                 f"{count} of {len(jobs)}: {rows[0]['sampler']}, seed {rows[0]['seed']}", flush=True
             )
@@ -202,7 +189,7 @@ def measure(folder: Path, processes: int) -> None:
 def curves() -> dict[str, dict[int, list[float]]]:
     """Of every sampler and seed: the best value so far after each trial."""
     found: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in read():
+    for row in TABLE.rows():
         if int(row["trial"]) >= 0:
             so_far = found[row["sampler"]][int(row["seed"])]
             so_far.append(max([*so_far[-1:], float(row["value"] or 0.0)]))
@@ -212,7 +199,7 @@ def curves() -> dict[str, dict[int, list[float]]]:
 def winners() -> dict[str, dict[int, float]]:
     """Of every sampler and seed: the mean value of its best configuration with new seeds."""
     again: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in read():
+    for row in TABLE.rows():
         if int(row["trial"]) < 0:
             again[row["sampler"]][int(row["seed"])].append(float(row["value"]))
     return {
@@ -246,7 +233,7 @@ def table() -> str:
     head = [*(f"after {mark}" for mark in marks), "winner again", "beats random", "seconds a trial"]
     lines += ["", "| sampler | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
     seconds: dict[str, list[float]] = defaultdict(list)
-    for row in read():
+    for row in TABLE.rows():
         if int(row["trial"]) >= 0:
             seconds[row["sampler"]].append(float(row["seconds"]))
     for name, seeds in best.items():
@@ -285,7 +272,6 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only write table and figure anew")
     options = parser.parse_args()
     with_gp()
-    RESULTS.mkdir(exist_ok=True)
     if not options.table:
         measure(options.folder.absolute(), options.processes)
     text = table()

@@ -15,7 +15,6 @@ cut off.
 
 import argparse
 import contextlib
-import csv
 import signal
 import sqlite3
 import subprocess
@@ -36,7 +35,7 @@ import tomli_w
 sys.path.append(str(Path(__file__).parents[1]))
 
 from common import PEERS_PYTHON, make_peers, write_data
-from record import RESULTS, machine
+from record import RESULTS, Growing, machine
 
 HERE = Path(__file__).parent
 STUDIES = HERE.parents[2] / "studies"
@@ -48,8 +47,7 @@ LOOK = 0.2
 TARGETS = {"fashion_mnist": (0.87, 0.88, 0.885), "cifar10": (0.42, 0.44, 0.45)}
 """Of each set; the last one ends a run."""
 NAMES = {"hpsearch": "hpsearch run", "script": "Optuna script", "ray": "Ray Tune, ASHA"}
-CSV = RESULTS / "search-time_to_target.csv"
-COLUMNS = ("set", "way", "seed", "seconds", "accuracy")
+TABLE = Growing("search-time_to_target", ("set", "way", "seed", "seconds", "accuracy"))
 
 Sight = tuple[float, float]
 """Seconds since the start, and the best accuracy so far."""
@@ -173,18 +171,14 @@ WAYS = {"hpsearch": by_hpsearch, "script": by_peer("script"), "ray": by_peer("ra
 def read() -> Found:
     """What was measured so far."""
     found: Found = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    if CSV.exists():
-        with CSV.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                sight = (float(row["seconds"]), float(row["accuracy"]))
-                found[row["set"]][row["way"]][int(row["seed"])].append(sight)
+    for row in TABLE.rows():
+        sight = (float(row["seconds"]), float(row["accuracy"]))
+        found[row["set"]][row["way"]][int(row["seed"])].append(sight)
     return found
 
 
 def measure(name: str, data: Path) -> None:
     """Run what is missing of one set, each seed by all ways in turn."""
-    if not CSV.exists():
-        CSV.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
     there = read()[name]
     for seed in range(SEEDS):
         for way, run in WAYS.items():
@@ -192,11 +186,16 @@ def measure(name: str, data: Path) -> None:
                 continue
             with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as folder:
                 sights = run(name, data, seed, Path(folder))
-            with CSV.open("a", encoding="utf-8", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows(
-                    (name, way, seed, f"{seconds:.2f}", f"{accuracy:.4f}")
-                    for seconds, accuracy in sights
-                )
+            TABLE.add(
+                {
+                    "set": name,
+                    "way": way,
+                    "seed": seed,
+                    "seconds": f"{seconds:.2f}",
+                    "accuracy": f"{accuracy:.4f}",
+                }
+                for seconds, accuracy in sights
+            )
             print(f"{name}, seed {seed}, {way}: {sights[-1][1]:.4f}", flush=True)
 
 
@@ -274,7 +273,6 @@ def main() -> None:
     parser.add_argument("cifar", type=Path)
     options = parser.parse_args()
     make_peers()
-    RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as scratch:
         folder = options.fashion.absolute()
         measure("fashion_mnist", write_data(folder, Path(scratch), source="fashion_mnist"))
