@@ -1,6 +1,7 @@
 """Pruners: what each ``[pruner]`` of the study file is in Optuna."""
 
 import math
+from types import SimpleNamespace
 
 from optuna.pruners import (
     BasePruner,
@@ -10,7 +11,11 @@ from optuna.pruners import (
     PercentilePruner,
     SuccessiveHalvingPruner,
 )
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.search.storage import Storage
+from hpsearch.search.view import view
 from hpsearch.study_file import (
     Hyperband,
     Median,
@@ -21,15 +26,22 @@ from hpsearch.study_file import (
 )
 
 
-def make_pruner(file: StudyFile) -> BasePruner:
-    """The pruner that ends unpromising trials of a study; its steps are epochs, from 1."""
+def make_pruner(file: StudyFile, storage: Storage, study_id: int) -> BasePruner:
+    """The pruner that ends unpromising trials of a study; its steps are epochs, from 1.
+
+    Args:
+        file: the study.
+        storage: where it is kept.
+        study_id: its key there.
+    """
     section = file.pruner
     options = section.model_dump(exclude={"type", "n_warmup_steps"})
-    match section:  # one step more of warm-up: Optuna's count starts at 0, epochs at 1
-        case Median():
-            return MedianPruner(n_warmup_steps=warmup(file, section) + 1, **options)
-        case Percentile():
-            return PercentilePruner(n_warmup_steps=warmup(file, section) + 1, **options)
+    match section:
+        case Median() | Percentile():
+            kind = MedianPruner if isinstance(section, Median) else PercentilePruner
+            # One step more of warm-up: Optuna's count starts at 0, epochs at 1.
+            first = warmup(file, section) + 1
+            return _ByQuery(kind(n_warmup_steps=first, **options), first, storage, study_id)
         case SuccessiveHalving():
             return SuccessiveHalvingPruner(**options)
         case Hyperband():
@@ -37,6 +49,34 @@ def make_pruner(file: StudyFile) -> BasePruner:
             return HyperbandPruner(max_resource=most, **options)
         case NoPruner():
             return NopPruner()
+
+
+class _ByQuery(BasePruner):
+    """Optuna's percentile pruner, which gets the other trials' values by one query.
+
+    By itself it reads every running trial anew and walks through all complete ones at each report:
+    at 10,000 trials and 32 workers an answer took up to seconds.
+    """
+
+    def __init__(self, rule: PercentilePruner, first: int, storage: Storage, study_id: int) -> None:
+        """Args: the rule; the first step at which it prunes; the storage; the study's key."""
+        self._rule, self._first = rule, first
+        self._storage, self._study_id = storage, study_id
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether the rule ends the trial at the step that it reported last."""
+        step = trial.last_step
+        if step is None or step < self._first:
+            return False
+        others = [
+            SimpleNamespace(
+                state=TrialState.COMPLETE,
+                intermediate_values={} if value is None else {step: value},
+            )
+            for value in self._storage.values_at(self._study_id, step)
+        ]
+        # All that the rule asks of the study are its complete trials, and of these that value.
+        return self._rule.prune(view(study, others), trial)
 
 
 def warmup(file: StudyFile, section: Median | Percentile) -> int:

@@ -312,6 +312,21 @@ class Storage(RDBStorage):
         with Session(self.engine) as session:
             return [(number, found) for number, found in session.execute(query)]
 
+    def values_at(self, study_id: int, step: int) -> list[float | None]:
+        """What every complete trial of a study reported at a step; None where it reported nothing.
+
+        Infinities and NaN, which the data base has no numbers for, are None too.
+        """
+        trial, report = models.TrialModel, models.TrialIntermediateValueModel
+        query = (
+            sa.select(report.intermediate_value)
+            .select_from(trial)
+            .outerjoin(report, sa.and_(report.trial_id == trial.trial_id, report.step == step))
+            .where(trial.study_id == study_id, trial.state == TrialState.COMPLETE)
+        )
+        with Session(self.engine) as session:
+            return list(session.scalars(query))
+
     def _has_place(self, session: Session, study_id: int) -> bool:
         """Whether one more trial may start; the study is locked until the transaction ends."""
         self._lock_study(session, study_id)

@@ -216,13 +216,9 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     if stored is None:
         raise InputError(f"study {name}: was not made by hpsearch; open it with Optuna itself")
     file = parse(StudyFile, stored, f"study {name}")
-    study.pruner = make_pruner(file)
-    return OpenStudy(
-        optuna=study,
-        storage=storage,
-        file=file,
-        study_id=storage.get_study_id_from_name(name),
-    )
+    study_id = storage.get_study_id_from_name(name)
+    study.pruner = make_pruner(file, storage, study_id)
+    return OpenStudy(optuna=study, storage=storage, file=file, study_id=study_id)
 
 
 def names(storage: Storage) -> list[str]:

@@ -1,13 +1,15 @@
 """Pruners: what is built from the study file, and when a trial is ended."""
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from hpsearch.search import budget
-from hpsearch.search.pruners import make_pruner, warmup
+from hpsearch.search.pruners import warmup
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 from hpsearch.study_file import Median, StudyFile
@@ -33,11 +35,58 @@ from hpsearch.study_file import Median, StudyFile
     ],
 )
 def test_the_section_becomes_optunas_pruner(
-    make_file: Callable[..., StudyFile], section: dict[str, Any], kind: str, inside: dict[str, Any]
+    open_study: Callable[..., OpenStudy], section: dict[str, Any], kind: str, inside: dict[str, Any]
 ) -> None:
-    pruner = make_pruner(make_file(pruner=section))
+    pruner = rule_of(open_study(pruner=section))
     assert type(pruner) is getattr(optuna.pruners, kind)
     assert {key: getattr(pruner, key) for key in inside} == inside
+
+
+def rule_of(study: OpenStudy) -> Any:
+    """Optuna's own pruner, which judges by what is in the study."""
+    return getattr(study.optuna.pruner, "_rule", study.optuna.pruner)
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"type": "median"},
+        {"type": "median", "n_startup_trials": 1, "n_warmup_steps": 0},
+        {"type": "median", "interval_steps": 2, "n_startup_trials": 12},
+        {"type": "percentile", "percentile": 30.0, "interval_steps": 3},
+    ],
+)
+def test_it_answers_as_optuna_does_that_reads_all_trials(
+    open_study: Callable[..., OpenStudy], direction: str, options: dict[str, Any]
+) -> None:
+    metric = {"maximize": "val_accuracy", "minimize": "val_loss"}[direction]
+    study = open_study(
+        training={"epochs": 8},
+        pruner=options,
+        objective={"metric": metric},
+        budget={"trials": 40},
+    )
+    optunas = rule_of(study)
+    chance = random.Random(1)  # noqa: S311  # to be the same again, not secret
+    answers = []
+    for _ in range(40):
+        trial = budget.claim(study)
+        assert trial is not None
+        suggest_config(study.file.space, trial)
+        level = chance.random()
+        for epoch in range(1, 1 + chance.choice([2, 8, 8])):  # some stop early
+            value = chance.choice([level, 0.9 * level, 0.5])
+            trial.report(value, epoch)
+            answers.append(trial.should_prune())
+            frozen = study.storage.get_trial(study.trial_id(trial.number))
+            assert answers[-1] == optunas.prune(study.optuna, frozen)
+            if answers[-1] and chance.random() < 0.7:
+                study.optuna.tell(trial, state=TrialState.PRUNED)
+                break
+        else:
+            study.optuna.tell(trial, chance.random())
+    assert {bool(answer) for answer in answers} == {True, False}
 
 
 @pytest.mark.parametrize(("epochs", "steps"), [(1, 1), (5, 1), (6, 2), (30, 6)])

@@ -4,14 +4,15 @@ import importlib.util
 import itertools
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import fakes
 import optuna
 import pytest
 from conftest import SPACE
 
-from hpsearch.errors import InputError
-from hpsearch.search import budget, trials
+from hpsearch.errors import Failure, InputError
+from hpsearch.search import budget, samplers, trials
 from hpsearch.search.samplers import (
     MAX_GRID,
     check_sampler,
@@ -102,6 +103,42 @@ def test_a_worker_that_starts_again_does_not_repeat_itself(
     chosen = sections({"type": "random"})
     first, second = draw(open_study(**chosen), 4), draw(open_study(**chosen), 4)
     assert all(params not in first for params in second)
+
+
+def test_tpe_draws_what_optunas_draws_until_a_study_is_long(
+    open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = sections({"type": "tpe", "n_startup_trials": 4})
+    study = open_study(**chosen)
+    draw(study, 12)
+    points = []
+    for memory in (12, 11):
+        monkeypatch.setattr(samplers, "MEMORY", memory)
+        monkeypatch.setattr(samplers, "BEST", 1)
+        ours: Any = make_sampler(study.file, 12)
+        optunas = make_sampler(study.file, 12)._sampler  # type: ignore[attr-defined]
+        for sampler in (ours, optunas):
+            study.optuna.sampler = sampler
+            trial = study.optuna.ask()
+            suggest_config(study.file.space, trial)
+            points.append(trial.params)
+            budget.fail(study, trial.number, Failure.INTERRUPTED, "test")
+    assert points[0] == points[1]
+    assert points[2] != points[3]
+
+
+def test_a_trials_parameters_cost_one_look_at_the_study(
+    open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = open_study(**sections({"type": "tpe", "n_startup_trials": 2}))
+    draw(study, 6)
+    trial = budget.claim(study)
+    assert trial is not None
+    looked = mock.Mock(wraps=study.optuna._storage.get_all_trials)
+    monkeypatch.setattr(study.optuna._storage, "get_all_trials", looked)
+    suggest_config(study.file.space, trial)
+    assert len(trial.params) >= 5
+    assert looked.call_count == 1
 
 
 def test_tpe_learns(open_study: Callable[..., OpenStudy]) -> None:
@@ -200,7 +237,8 @@ def test_gp_without_torch_is_refused(
 
 
 def test_options_reach_optuna(make_file: Callable[..., StudyFile]) -> None:
-    tpe = make_sampler(make_file(sampler={"type": "tpe", "n_startup_trials": 3}), 0)
+    tpe: Any = make_sampler(make_file(sampler={"type": "tpe", "n_startup_trials": 3}), 0)
+    tpe = tpe._sampler
     assert isinstance(tpe, optuna.samplers.TPESampler)
     assert tpe._n_startup_trials == 3
     assert tpe._constant_liar
