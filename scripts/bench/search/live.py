@@ -11,6 +11,7 @@ on where it was cut off.
 """
 
 import argparse
+import itertools
 import multiprocessing
 import subprocess
 import sys
@@ -35,7 +36,7 @@ from hpsearch.search.trials import best, config
 from record import RESULTS, Growing, machine  # isort: skip  # found once setting is imported
 
 LIMIT, EPOCHS, SEEDS, AGAIN = 4_000, 20, 10, 5
-SECONDS = 120
+SECONDS = 90
 """Of each search, from its first trial's start."""
 MARKS = (0.25, 0.5, 1.0)
 """Shares of the time at which the table looks."""
@@ -43,7 +44,6 @@ RANDOM = "random, no pruner"
 PAIRS = {
     "as it comes": "",
     RANDOM: '[sampler]\ntype = "random"\n[pruner]\ntype = "none"',
-    "random, default pruner": '[sampler]\ntype = "random"',
 }
 """What each study file says of sampler and pruner."""
 TABLE = Growing("search-live", ("pair", "seed", "trial", "ended", "value", "epochs"))
@@ -120,10 +120,8 @@ def read() -> Rows:
 def measure(folder: Path) -> None:
     """Run the searches that are missing, one at a time."""
     done = {(row["pair"], row["seed"]) for row in read()}
-    for seed in range(SEEDS):
-        for name in PAIRS:
-            if (name, seed) in done:
-                continue
+    for seed, name in itertools.product(range(SEEDS), PAIRS):
+        if (name, seed) not in done:
             rows = search(name, seed, folder)
             TABLE.add(rows)
             print(f"seed {seed}, {name}: {best_by(rows, SECONDS):.4f}", flush=True)

@@ -17,7 +17,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean, stdev, variance
 from typing import Any
 
 import figure
@@ -196,16 +196,29 @@ def curves() -> dict[str, dict[int, list[float]]]:
     return found
 
 
-def winners() -> dict[str, dict[int, float]]:
-    """Of every sampler and seed: the mean value of its best configuration with new seeds."""
+def trained_again() -> dict[str, dict[int, list[float]]]:
+    """Of every sampler and seed: the values of its best configuration with new seeds."""
     again: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in TABLE.rows():
         if int(row["trial"]) < 0:
             again[row["sampler"]][int(row["seed"])].append(float(row["value"]))
-    return {
-        name: {seed: fmean(values) for seed, values in seeds.items()}
+    return again
+
+
+def luck(best: dict[str, dict[int, list[float]]], again: dict[str, dict[int, list[float]]]) -> str:
+    """What a seed makes of a configuration's value, and what a search's winner has of it."""
+    of_seeds = [values for seeds in again.values() for values in seeds.values()]
+    noise = fmean(variance(values) for values in of_seeds) ** 0.5
+    gains = [
+        best[name][seed][-1] - fmean(values)
         for name, seeds in again.items()
-    }
+        for seed, values in seeds.items()
+    ]
+    return (
+        f"A configuration's value with another seed: standard deviation {100 * noise:.2f} points"
+        f" (of {len(of_seeds)} winners). The search's own value of its winner is"
+        f" {100 * fmean(gains):.2f} points above their mean."
+    )
 
 
 def interval(values: Sequence[float]) -> str:
@@ -216,7 +229,11 @@ def interval(values: Sequence[float]) -> str:
 
 def table() -> str:
     """The results to be read."""
-    best, again = curves(), winners()
+    best, again_all = curves(), trained_again()
+    again = {
+        name: {seed: fmean(values) for seed, values in seeds.items()}
+        for name, seeds in again_all.items()
+    }
     lines = [
         "# Samplers on Fashion-MNIST, limited",
         "",
@@ -246,7 +263,7 @@ def table() -> str:
             f"{fmean(seconds[name]):.2f}",
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", luck(best, again_all)]) + "\n"
 
 
 def draw() -> None:
