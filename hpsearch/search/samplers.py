@@ -29,8 +29,8 @@ MAX_GRID = 1_000_000
 """Points of the largest grid that is laid out."""
 
 MEMORY = 1_000
-"""Finished trials that TPE learns from, the newest ones. (Its default gives old trials less weight,
-too, and of a thousand trials it takes the eight best for good.)"""
+"""Finished trials that TPE learns from, the newest ones; more where it starts after more only. (It
+gives old trials less weight by itself, and of a thousand it takes the eight best for good.)"""
 
 BEST = 25
 """The best trials of a study, which it learns from however old they are; it never takes more for
@@ -64,7 +64,8 @@ def make_sampler(file: StudyFile, number: int) -> BaseSampler:
         warnings.simplefilter("ignore", ExperimentalWarning)
         match file.sampler:
             case TPE():
-                return _Remembers(TPESampler(seed=seed, **options))
+                memory = max(MEMORY, file.sampler.n_startup_trials)
+                return _Remembers(TPESampler(seed=seed, **options), memory)
             case GP():
                 _require_torch()
                 return GPSampler(seed=seed, warn_independent_sampling=False, **options)
@@ -119,13 +120,14 @@ class _Remembers(BaseSampler):
     have, and sorts and weighs all trials: at 10,000 a second per trial.
     """
 
-    def __init__(self, sampler: BaseSampler) -> None:
-        self._sampler = sampler
+    def __init__(self, sampler: BaseSampler, memory: int) -> None:
+        """Args: the sampler; the finished trials, the newest ones, that it sees."""
+        self._sampler, self._memory = sampler, memory
         self._seen: Study | None = None
 
     def _see(self, study: Study) -> Study:
         if self._seen is None:
-            self._seen = newest_and_best(study, MEMORY, BEST)
+            self._seen = newest_and_best(study, self._memory, BEST)
         return self._seen
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:

@@ -312,10 +312,15 @@ class Storage(RDBStorage):
         with Session(self.engine) as session:
             return [(number, found) for number, found in session.execute(query)]
 
-    def values_at(self, study_id: int, step: int) -> list[float | None]:
-        """What every complete trial of a study reported at a step; None where it reported nothing.
+    def values_at(self, study_id: int, step: int, newest: int) -> list[float | None]:
+        """What complete trials of a study reported at a step; None where one reported nothing.
 
         Infinities and NaN, which the data base has no numbers for, are None too.
+
+        Args:
+            study_id: the study's key.
+            step: the step.
+            newest: of how many trials, the newest ones.
         """
         trial, report = models.TrialModel, models.TrialIntermediateValueModel
         query = (
@@ -323,6 +328,8 @@ class Storage(RDBStorage):
             .select_from(trial)
             .outerjoin(report, sa.and_(report.trial_id == trial.trial_id, report.step == step))
             .where(trial.study_id == study_id, trial.state == TrialState.COMPLETE)
+            .order_by(trial.trial_id.desc())
+            .limit(newest)
         )
         with Session(self.engine) as session:
             return list(session.scalars(query))

@@ -117,12 +117,8 @@ SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
         tpe(seed, n_startup_trials=0, multivariate=True, group=True),
     ),
 }  # fmt: skip
-
-
-def with_gp() -> None:
-    """Add the Gaussian process where torch is installed."""
-    if importlib.util.find_spec("torch") is not None:
-        SAMPLERS["gp"] = lambda seed: optuna.samplers.GPSampler(seed=seed)
+if importlib.util.find_spec("torch") is not None:
+    SAMPLERS["gp"] = lambda seed: optuna.samplers.GPSampler(seed=seed)
 
 
 def search(job: tuple[str, int, str]) -> list[dict[str, Any]]:
@@ -288,7 +284,6 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--table", action="store_true", help="only write table and figure anew")
     options = parser.parse_args()
-    with_gp()
     if not options.table:
         measure(options.folder.absolute(), options.processes)
     text = table()

@@ -6,9 +6,9 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
-from hpsearch.search import budget
+from hpsearch.search import budget, pruners
 from hpsearch.search.pruners import warmup
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
@@ -112,3 +112,31 @@ def test_a_bad_trial_is_pruned_after_the_warmup_only(open_study: Callable[..., O
         ended_at.append(epoch)
         study.optuna.tell(trial, level)
     assert ended_at == [10, 3]  # two epochs of warm-up
+
+
+@pytest.mark.parametrize(
+    ("memory", "startup", "pruned"), [(4, 1, False), (1, 1, True), (1, 3, False), (1, 5, False)]
+)
+def test_a_trial_is_compared_with_the_newest_trials(
+    open_study: Callable[..., OpenStudy],
+    monkeypatch: pytest.MonkeyPatch,
+    memory: int,
+    startup: int,
+    pruned: bool,
+) -> None:
+    monkeypatch.setattr(pruners, "MEMORY", memory)
+    section = {"type": "median", "n_startup_trials": startup, "n_warmup_steps": 0}
+    study = open_study(pruner=section)
+    for level in (0.1, 0.1, 0.1, 0.9):
+        study.optuna.add_trial(
+            create_trial(state=TrialState.COMPLETE, value=level, intermediate_values={1: level})
+        )
+    study.optuna.add_trial(
+        create_trial(state=TrialState.PRUNED, value=1.0, intermediate_values={1: 1.0})
+    )
+    assert study.storage.values_at(study.study_id, 1, 2) == [0.9, 0.1]
+    assert study.storage.values_at(study.study_id, 2, 9) == [None] * 4
+    trial = budget.claim(study)
+    assert trial is not None
+    trial.report(0.5, 1)
+    assert trial.should_prune() == pruned

@@ -108,11 +108,10 @@ def test_a_worker_that_starts_again_does_not_repeat_itself(
 def test_tpe_draws_what_optunas_draws_until_a_study_is_long(
     open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = sections({"type": "tpe", "n_startup_trials": 4})
-    study = open_study(**chosen)
+    study = open_study(**sections({"type": "tpe", "n_startup_trials": 11}))
     draw(study, 12)
     points = []
-    for memory in (12, 11):
+    for memory in (12, 1):
         monkeypatch.setattr(samplers, "MEMORY", memory)
         monkeypatch.setattr(samplers, "BEST", 1)
         ours: Any = make_sampler(study.file, 12)
