@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 WORKER: tuple[str, ...] = ("-m", "hpsearch", "worker")
 """What Python is told to start a worker; the fault run puts one without TensorFlow here."""
 
+SECONDS_A_TRIAL = 0.0015
+"""What Optuna needs to read a finished trial of thirty epochs (scripts/bench/search/scale.py)."""
+
 _ENDINGS = {
     "trials": "The budget of {trials} trials is met.",
     "timeout": "The time budget of {timeout} is used up.",
@@ -111,6 +114,8 @@ def run(
         if advice := hint(study_file):
             say(advice)
         say(f"{'Started' if is_new else 'Going on with'} study {study.name}")
+        if wait := reading_time(study.storage.get_n_trials(study.study_id)):
+            say(wait)
         if left:
             say(f"Trials {left} were left running by workers that are gone: they go on.")
         say(
@@ -124,6 +129,17 @@ def run(
             code = _supervise(study, plan, place, storage, path, force=force)
             tidy(study, place)  # of a last trial that no worker could tidy up after
         _conclude(study, code)
+
+
+def reading_time(trials: int) -> str | None:
+    """What to expect of a study with so many trials before its first one starts, or None."""
+    seconds = trials * SECONDS_A_TRIAL
+    if seconds < 2:
+        return None
+    return (
+        f"The study has {trials:,} trials: each worker reads them once, some {seconds:.0f} s,"
+        " before its first one starts."
+    )
 
 
 def _refuse_foreign_files(storage: "Storage", name: str, place: Home) -> None:

@@ -36,14 +36,15 @@ from hpsearch.search.trials import best, config
 from record import RESULTS, Growing, machine  # isort: skip  # found once setting is imported
 
 LIMIT, EPOCHS, SEEDS, AGAIN = 4_000, 20, 10, 5
-SECONDS = 90
+SECONDS = 60
 """Of each search, from its first trial's start."""
 MARKS = (0.25, 0.5, 1.0)
 """Shares of the time at which the table looks."""
 RANDOM = "random, no pruner"
 PAIRS = {
-    "as it comes": "",
+    "tpe, median": '[pruner]\ntype = "median"',
     RANDOM: '[sampler]\ntype = "random"\n[pruner]\ntype = "none"',
+    "tpe, successive halving": '[pruner]\ntype = "successive_halving"\nmin_resource = 1',
 }
 """What each study file says of sampler and pruner."""
 TABLE = Growing("search-live", ("pair", "seed", "trial", "ended", "value", "epochs"))
@@ -71,9 +72,11 @@ def search(name: str, seed: int, folder: Path) -> Rows:
         storage.close()
     if winner is None:
         raise AssertionError("a trial that is complete has a configuration")
-    # In a process of its own: TensorFlow is not to grow here from search to search.
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        values = pool.apply(again, (winner, folder, seed))
+    # In processes of their own: TensorFlow is not to grow here from search to search.
+    numbers = range(AGAIN)
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        parts = [(winner, folder, seed, numbers[half::2]) for half in (0, 1)]
+        values = itertools.chain(*pool.starmap(again, parts))
     rows += [{"trial": -number, "value": value} for number, value in enumerate(values, 1)]
     return [{"pair": name, "seed": seed, **row} for row in rows]
 
@@ -94,10 +97,10 @@ def rows_of(study: OpenStudy) -> Rows:
     ]
 
 
-def again(winner: TrialConfig, folder: Path, seed: int) -> list[float]:
+def again(winner: TrialConfig, folder: Path, seed: int, numbers: Sequence[int]) -> list[float]:
     """The value of a configuration with new seeds, every epoch trained; its best epoch counts."""
     setting = Setting(folder, limit=LIMIT, epochs=EPOCHS, trials=1, seed=seed)
-    seeds = [derive_seed(seed, "again", number) for number in range(AGAIN)]
+    seeds = [derive_seed(seed, "again", number) for number in numbers]
     outcomes = [setting.train(winner, new) for new in seeds]
     return [outcome.value for outcome in outcomes if outcome is not None]
 

@@ -7,8 +7,9 @@ drawn from the curves in a random order report their epochs to Optuna's own prun
 or not; early stopping ends them as it comes. "Carried" means that a trial which was stopped early
 counts at later epochs with its best value; else it is not there, and a trial is compared with those
 that were still getting better. What a replay cannot show: that a sampler learns less from trials
-that were cut off, that several workers compare with trials that still run, and that the time saved
-buys more trials. Results: results/search-pruners.csv, .md and .png beside the other benchmarks'.
+that were cut off, and that several workers compare with trials that still run. Pruners are compared
+at equal trials, and at equal epochs, where what is saved buys more trials. Results:
+results/search-pruners.csv, .md and .png beside the other benchmarks'.
 """
 
 import csv
@@ -40,7 +41,11 @@ from optuna.trial import TrialState
 from record import RESULTS, machine  # isort: skip  # found once curves is imported
 
 REPLAYS, TRIALS = 100, 60
+SPENT = (100, 300, 600)
+"""Epochs, after which searches that have as many trials as these pay for are compared."""
 
+MEDIANS = ((2, 2), (2, 4), (3, 2), (3, 4), (3, 6), (5, 1), (5, 2), (5, 4), (5, 6), (5, 10), (10, 4))
+"""Of the median pruners: after how many complete trials they begin, and epochs of warm-up."""
 Stopping = Literal["no", "yes", "carried"]
 """Whether early stopping ends trials, and whether those that it ended count at later epochs."""
 DEFAULT = "median, 5 trials, 4 epochs"
@@ -78,7 +83,7 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
             n_startup_trials=startup,
             n_warmup_steps=warmup + 1,
         )
-        for startup, warmup in ((5, 1), (5, 2), (5, 4), (5, 6), (5, 10), (10, 4))
+        for startup, warmup in MEDIANS
     },
     **{
         f"best {share:.0f} %, 5 trials, {warmup} epochs": partial(
@@ -150,8 +155,10 @@ def load() -> list[Curve]:
     return found
 
 
-def replay(name: str, stopping: Stopping, curves: Sequence[Curve], number: int) -> Replay:
-    """One search through the curves in their order."""
+def replay(
+    name: str, stopping: Stopping, curves: Sequence[Curve], number: int, most: int | None = None
+) -> Replay:
+    """One search through the curves in their order, or until so many epochs are trained."""
     study = optuna.create_study(
         study_name=f"replay {number}",  # Hyperband's brackets follow from it
         direction="maximize",
@@ -160,6 +167,8 @@ def replay(name: str, stopping: Stopping, curves: Sequence[Curve], number: int) 
     )
     trained, reached, pruned = 0, 0.0, []
     for whole in curves:
+        if most is not None and trained >= most:
+            break
         curve = whole if stopping == "no" else whole.stopped_early()
         trial = study.ask()
         for epoch, value in enumerate(curve.values, 1):
@@ -171,16 +180,16 @@ def replay(name: str, stopping: Stopping, curves: Sequence[Curve], number: int) 
                 study.tell(trial, state=TrialState.PRUNED)
                 break
         else:
-            best = max(curve.values)
-            reached = max(reached, best)
+            value = max(curve.values)
+            reached = max(reached, value)
             if stopping == "carried":
                 for epoch in range(len(curve.values) + 1, EPOCHS + 1):
-                    trial.report(best, epoch)
+                    trial.report(value, epoch)
                     trial.should_prune()  # successive halving notes its rungs when asked
-            study.tell(trial, best)
-    most = max(max(curve.values) for curve in curves)
+            study.tell(trial, value)
+    best = max(max(curve.values) for curve in curves)
     return Replay(
-        epochs=trained / (EPOCHS * len(curves)), regret=most - reached, pruned=tuple(pruned)
+        epochs=trained / (EPOCHS * len(curves)), regret=best - reached, pruned=tuple(pruned)
     )
 
 
@@ -196,6 +205,18 @@ def replays(job: tuple[str, Stopping]) -> dict[str, Any]:
     ]
     found = [replay(name, stopping, order, number) for number, order in enumerate(orders)]
     drawn = Counter(curve.lr_schedule for order in orders for curve in order)
+    # Curves may come again: there are not enough for what the harshest pruners leave time for.
+    longer = [
+        random.Random(number).choices(curves, k=max(SPENT))  # noqa: S311  # as above
+        for number in range(REPLAYS)
+    ]
+    after = {
+        spent: fmean(
+            replay(name, stopping, order, number, spent).regret
+            for number, order in enumerate(longer)
+        )
+        for spent in SPENT
+    }
     pruned = Counter(schedule for one in found for schedule in one.pruned)
     return {
         "pruner": name,
@@ -204,6 +225,7 @@ def replays(job: tuple[str, Stopping]) -> dict[str, Any]:
         "regret": fmean(one.regret for one in found),
         "regret of 1 in 20": sorted(one.regret for one in found)[int(0.95 * REPLAYS)],
         "best lost": fmean(one.regret > 0.0 for one in found),
+        **{f"regret after {spent} epochs": regret for spent, regret in after.items()},
         **{f"pruned of {kind}": pruned[kind] / drawn[kind] for kind in sorted(drawn)},
     }
 
@@ -251,7 +273,8 @@ def main() -> None:
             " trial's best counts. Epochs saved: of all that there are. Regret: what the best trial"
             " that was not pruned lacks to the best of all curves, as they are without early"
             " stopping, in points of accuracy. Then the regret that 1 of 20 searches exceeds, how"
-            " often it was not zero, and the trials that were pruned by learning-rate schedule, in"
+            " often it was not zero, the regret of searches that go on until so many epochs are"
+            " trained, and the trials that were pruned by learning-rate schedule, in"
             " percent."
         ),
         "",

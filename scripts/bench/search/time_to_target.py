@@ -40,7 +40,7 @@ from record import RESULTS, Growing, machine
 HERE = Path(__file__).parent
 STUDIES = HERE.parents[2] / "studies"
 SEEDS, EPOCHS = 5, 30
-LONGEST = 420.0
+LONGEST = 240.0
 """Seconds after which a run is ended."""
 LOOK = 0.2
 """Seconds between two looks at a run."""

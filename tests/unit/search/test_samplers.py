@@ -10,6 +10,7 @@ import fakes
 import optuna
 import pytest
 from conftest import SPACE
+from optuna.pruners import _filter_study
 
 from hpsearch.errors import Failure, InputError
 from hpsearch.search import budget, samplers, trials
@@ -22,6 +23,7 @@ from hpsearch.search.samplers import (
     make_sampler,
 )
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.view import newest_and_best
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
@@ -138,6 +140,16 @@ def test_a_trials_parameters_cost_one_look_at_the_study(
     suggest_config(study.file.space, trial)
     assert len(trial.params) >= 5
     assert looked.call_count == 1
+
+
+def test_tpe_learns_from_its_bracket_of_hyperband(open_study: Callable[..., OpenStudy]) -> None:
+    chosen = sections({"type": "tpe", "n_startup_trials": 1})
+    study = open_study(**chosen, pruner={"type": "hyperband"})
+    drawn = draw(study, 12)
+    seen = [newest_and_best(_filter_study(study.optuna, t), 99, 1) for t in study.trials()]
+    sizes = {len(one.get_trials()) for one in seen}
+    assert len(drawn) == 12
+    assert max(sizes) < 12
 
 
 def test_tpe_learns(open_study: Callable[..., OpenStudy]) -> None:
