@@ -40,11 +40,11 @@ from record import RESULTS, Growing, machine
 HERE = Path(__file__).parent
 STUDIES = HERE.parents[2] / "studies"
 SEEDS, EPOCHS = 5, 30
-LONGEST = 240.0
+LONGEST = 90.0
 """Seconds after which a run is ended."""
 LOOK = 0.2
 """Seconds between two looks at a run."""
-TARGETS = {"fashion_mnist": (0.87, 0.88, 0.885), "cifar10": (0.42, 0.44, 0.45)}
+TARGETS = {"fashion_mnist": (0.86, 0.87, 0.88), "cifar10": (0.40, 0.42, 0.44)}
 """Of each set; the last one ends a run."""
 NAMES = {"hpsearch": "hpsearch run", "script": "Optuna script", "ray": "Ray Tune, ASHA"}
 TABLE = Growing("search-time_to_target", ("set", "way", "seed", "seconds", "accuracy"))
