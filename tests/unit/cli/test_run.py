@@ -1,4 +1,4 @@
-"""What ``hpsearch run`` says; that it does so is shown by the acceptance tests."""
+"""What ``hpsearch run`` says before its workers start."""
 
 from hpsearch.cli.run import reading_time
 
