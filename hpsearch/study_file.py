@@ -54,6 +54,8 @@ class TPE(Section):
 
     type: Literal["tpe"] = "tpe"
     n_startup_trials: Count = 10
+    cheapest_first: Bool = True
+    """Draw the start-up trials ahead, and try those first that train fast (at most 100)."""
     n_ei_candidates: Positive = 24
     multivariate: Bool | None = None
     """None: as Optuna chooses (joint sampling for one objective)."""
@@ -68,6 +70,8 @@ class GP(Section):
 
     type: Literal["gp"] = "gp"
     n_startup_trials: Count = 10
+    cheapest_first: Bool = True
+    """As for tpe."""
     deterministic_objective: Bool = False
 
 
@@ -95,7 +99,7 @@ class Median(Section):
     """Stop a trial that is worse than the median of the others at the same epoch."""
 
     type: Literal["median"] = "median"
-    n_startup_trials: Count = 5
+    n_startup_trials: Count = 3
     """Trials that complete before any is pruned."""
     n_warmup_steps: Count | None = None
     """Epochs in which no trial is pruned; None: a fifth of ``training.epochs``, rounded up."""

@@ -5,6 +5,7 @@ import importlib.util
 import math
 import re
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
 from hpsearch.ranges import RANGES
+from hpsearch.search.start import GivenFirst, place
 from hpsearch.search.view import newest_and_best
 from hpsearch.space import Corner, OptimizerChoice, Space, suggest_config
 from hpsearch.study_file import GP, QMC, TPE, Grid, Random, StudyFile
@@ -43,7 +45,9 @@ def derive_seed(seed: int, *parts: int | str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1
 
 
-def make_sampler(file: StudyFile, number: int) -> BaseSampler:
+def make_sampler(
+    file: StudyFile, number: int, first: Sequence[dict[str, Any]] = ()
+) -> BaseSampler:
     """The sampler for one trial.
 
     What it draws is a function of the study's seed, the trial's number and the history only: not
@@ -53,22 +57,26 @@ def make_sampler(file: StudyFile, number: int) -> BaseSampler:
     Args:
         file: the study.
         number: the trial's number.
+        first: the study's first trials (see ``start.py``), for samplers that learn from some;
+            none where the sampler draws them itself.
 
     Raises:
         InputError: a grid over a space that is infinite or conditional, or ``gp`` without torch.
     """
     seed = derive_seed(file.seed, "sampler", number)
-    options = file.sampler.model_dump(exclude={"type"})
+    options = file.sampler.model_dump(exclude={"type", "cheapest_first"})
     with warnings.catch_warnings():
         # QMC is marked experimental, and so is group = true, which a user has to write.
         warnings.simplefilter("ignore", ExperimentalWarning)
         match file.sampler:
             case TPE():
                 memory = max(MEMORY, file.sampler.n_startup_trials)
-                return _Remembers(TPESampler(seed=seed, **options), memory)
+                tpe = _Remembers(TPESampler(seed=seed, **options), memory)
+                return GivenFirst(tpe, first) if first else tpe
             case GP():
                 _require_torch()
-                return GPSampler(seed=seed, warn_independent_sampling=False, **options)
+                gp = GPSampler(seed=seed, warn_independent_sampling=False, **options)
+                return GivenFirst(gp, first) if first else gp
             case QMC():
                 return QMCSampler(
                     # All workers take points of one sequence, so its seed is the study's alone.
@@ -178,13 +186,8 @@ class _Grid(BaseSampler):
         """The trial's point; a random value where the trial was enqueued without one."""
         if "fixed_params" in trial.system_attrs:
             return self._rest.sample_independent(study, trial, param_name, param_distribution)
-        # From the storage: the study itself hides some trials where Hyperband prunes.
-        trials = study._storage.get_all_trials(study._study_id, deepcopy=False)  # noqa: SLF001
-        before = sum(
-            other.number < trial.number and "fixed_params" not in other.system_attrs
-            for other in trials
-        )
-        point = np.unravel_index(self._order[before % len(self._order)], self._sizes)
+        index = self._order[place(study, trial) % len(self._order)]
+        point = np.unravel_index(index, self._sizes)
         return self._values[param_name][int(point[self._names.index(param_name)])]
 
 

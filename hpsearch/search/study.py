@@ -14,15 +14,16 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial
 
 from hpsearch import __version__
-from hpsearch.config import count_parameters
+from hpsearch.config import TrialConfig, count_parameters
 from hpsearch.errors import Failure, InputError
 from hpsearch.fields import closest, parse
 from hpsearch.partial import PartialConfig, params_of, smallest
 from hpsearch.search.opening import exclusive
 from hpsearch.search.pruners import make_pruner
-from hpsearch.search.samplers import check_sampler, grid_size
+from hpsearch.search.samplers import check_sampler, derive_seed, grid_size
+from hpsearch.search.start import FIRST_KEY, cheapest_first
 from hpsearch.search.storage import BUDGET_KEY, Brief, Counts, Storage
-from hpsearch.study_file import BudgetSection, Grid, StudyFile, differences
+from hpsearch.study_file import GP, TPE, BudgetSection, Grid, StudyFile, differences
 
 FILE_KEY = "study_file"
 DATASET_KEY = "dataset"
@@ -49,6 +50,13 @@ class OpenStudy:
         """The budget as it stands now; a ``run`` elsewhere may have raised it meanwhile."""
         stored = self.optuna.user_attrs.get(BUDGET_KEY)
         return self.file.budget if stored is None else BudgetSection.model_validate(stored)
+
+    @property
+    def first_trials(self) -> list[dict[str, Any]]:
+        """The parameters of the first trials that are sampled; none where no order is asked for."""
+        if not _drawn_ahead(self.file):
+            return []
+        return list(self.optuna.user_attrs.get(FIRST_KEY, ()))
 
     def trials(self) -> list[FrozenTrial]:
         """All trials, by number. Finished ones are read once; do not change them."""
@@ -123,7 +131,24 @@ def _create(storage: Storage, file: StudyFile, dataset: Mapping[str, Any]) -> op
     study.set_user_attr(DATASET_KEY, dict(dataset))
     study.set_user_attr(VERSIONS_KEY, versions())
     study.set_user_attr(CREATED_KEY, datetime.now(UTC).isoformat(timespec="seconds"))
+    if ahead := _drawn_ahead(file):
+        first = cheapest_first(
+            file.space,
+            # A short search must not be one of small networks only.
+            min(ahead, file.budget.trials),
+            derive_seed(file.seed, "first"),
+            lambda config: _size(config, dataset),
+            file.budget.max_parameters,
+        )
+        study.set_user_attr(FIRST_KEY, first)
     return study
+
+
+def _drawn_ahead(file: StudyFile) -> int:
+    """How many random trials are drawn ahead, to be tried the cheapest one first."""
+    if isinstance(file.sampler, TPE | GP) and file.sampler.cheapest_first:
+        return file.sampler.n_startup_trials
+    return 0
 
 
 def _merge(
@@ -173,13 +198,18 @@ def _check_size(
     if limit is None:
         return
     config = smallest(file.space, params_of(file.space, partial))
-    inputs = math.prod(dataset["input_shape"])
-    parameters = count_parameters(config, inputs, len(dataset["class_names"]))
+    parameters = _size(config, dataset)
     if parameters > limit:
         raise InputError(
             f"{where}: has at least {parameters} parameters, but budget.max_parameters = {limit};"
             " make it smaller or raise the limit"
         )
+
+
+def _size(config: TrialConfig, dataset: Mapping[str, Any]) -> int:
+    """Trainable parameters of a configuration on a data set of which the facts are given."""
+    inputs = math.prod(dataset["input_shape"])
+    return count_parameters(config, inputs, len(dataset["class_names"]))
 
 
 def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:

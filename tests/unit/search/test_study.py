@@ -16,7 +16,7 @@ from hpsearch.search.study import OpenStudy, load_study, names, open_or_create
 from hpsearch.study_file import StudyFile
 
 Make = Callable[..., StudyFile]
-DATASET = {"fingerprint": "f" * 64}
+DATASET = {"fingerprint": "f" * 64, "input_shape": [8, 8, 1], "class_names": list("0123456789")}
 
 
 def test_a_new_study_holds_what_it_was_made_of(
