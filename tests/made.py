@@ -18,7 +18,12 @@ def make_study(cli: Cli, file: Path | None = None) -> Path:
     file = file or cli.study_file(trials=2)
     section, home = load(file), Home(cli.home)
     dataset = open_dataset(section.dataset, home)
-    facts = {"fingerprint": dataset.fingerprint, "source": dataset.source}
+    facts = {
+        "fingerprint": dataset.fingerprint,
+        "source": dataset.source,
+        "input_shape": dataset.input_shape,
+        "class_names": dataset.class_names,
+    }
     storage = open_storage(f"sqlite:///{home.database}")
     study, _ = open_or_create(storage, section, facts)
     objective = Objective(study=study, parts=fakes.parts(), home=home, trainer=fakes.train)

@@ -62,7 +62,7 @@ def claim(study: OpenStudy) -> Trial | None:
         trial = study.optuna.ask()
     except BudgetSpentError:
         return None
-    study.optuna.sampler = make_sampler(study.file, trial.number, study.first_trials)
+    study.optuna.sampler = make_sampler(study.file, trial.number, study.given(trial.number))
     return trial
 
 

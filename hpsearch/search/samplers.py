@@ -5,7 +5,7 @@ import importlib.util
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
 from hpsearch.ranges import RANGES
-from hpsearch.search.start import GivenFirst, place
+from hpsearch.search.start import Given
 from hpsearch.search.view import newest_and_best
 from hpsearch.space import Corner, OptimizerChoice, Space, suggest_config
 from hpsearch.study_file import GP, QMC, TPE, Grid, Random, StudyFile
@@ -32,7 +32,7 @@ MAX_GRID = 1_000_000
 
 MEMORY = 1_000
 """Finished trials that TPE learns from, the newest ones; more where it starts after more only. (It
-gives old trials less weight by itself, and of a thousand it takes the eight best for good.)"""
+gives old trials less weight by itself.)"""
 
 BEST = 25
 """The best trials of a study, which it learns from however old they are; it never takes more for
@@ -46,23 +46,25 @@ def derive_seed(seed: int, *parts: int | str) -> int:
 
 
 def make_sampler(
-    file: StudyFile, number: int, first: Sequence[dict[str, Any]] = ()
+    file: StudyFile, number: int, given: Mapping[str, Any] | None = None
 ) -> BaseSampler:
     """The sampler for one trial.
 
-    What it draws is a function of the study's seed, the trial's number and the history only: not
-    of the worker, so that two workers never draw the same random points and one that starts
-    again does not repeat the first points of the one before.
+    What it draws is a function of the study's seed, the trial's number, the history and, of the
+    first trials, the budget that the study began with: not of the worker, so that two workers
+    never draw the same random points and one that starts again does not repeat the first points
+    of the one before.
 
     Args:
         file: the study.
         number: the trial's number.
-        first: the study's first trials (see ``start.py``), for samplers that learn from some;
-            none where the sampler draws them itself.
+        given: the trial's parameters where they were drawn ahead (see ``start.py``).
 
     Raises:
         InputError: a grid over a space that is infinite or conditional, or ``gp`` without torch.
     """
+    if given:
+        return Given(given)
     seed = derive_seed(file.seed, "sampler", number)
     options = file.sampler.model_dump(exclude={"type", "cheapest_first"})
     with warnings.catch_warnings():
@@ -71,12 +73,10 @@ def make_sampler(
         match file.sampler:
             case TPE():
                 memory = max(MEMORY, file.sampler.n_startup_trials)
-                tpe = _Remembers(TPESampler(seed=seed, **options), memory)
-                return GivenFirst(tpe, first) if first else tpe
+                return _Remembers(TPESampler(seed=seed, **options), memory)
             case GP():
                 _require_torch()
-                gp = GPSampler(seed=seed, warn_independent_sampling=False, **options)
-                return GivenFirst(gp, first) if first else gp
+                return GPSampler(seed=seed, warn_independent_sampling=False, **options)
             case QMC():
                 return QMCSampler(
                     # All workers take points of one sequence, so its seed is the study's alone.
@@ -186,8 +186,13 @@ class _Grid(BaseSampler):
         """The trial's point; a random value where the trial was enqueued without one."""
         if "fixed_params" in trial.system_attrs:
             return self._rest.sample_independent(study, trial, param_name, param_distribution)
-        index = self._order[place(study, trial) % len(self._order)]
-        point = np.unravel_index(index, self._sizes)
+        # From the storage: the study itself hides some trials where Hyperband prunes.
+        trials = study._storage.get_all_trials(study._study_id, deepcopy=False)  # noqa: SLF001
+        before = sum(
+            other.number < trial.number and "fixed_params" not in other.system_attrs
+            for other in trials
+        )
+        point = np.unravel_index(self._order[before % len(self._order)], self._sizes)
         return self._values[param_name][int(point[self._names.index(param_name)])]
 
 

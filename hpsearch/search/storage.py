@@ -290,6 +290,46 @@ class Storage(RDBStorage):
                 for number, state, start, end, found, failure in session.execute(query)
             ]
 
+    def best_trial_id(self, study_id: int, *, maximize: bool) -> int | None:
+        """The key of the complete trial with the best value; of equals the first.
+
+        (Optuna's own query leaves it to the data base which of equals that is.)
+
+        Args:
+            study_id: the study's key.
+            maximize: whether more is better.
+        """
+        trial, value = models.TrialModel, models.TrialValueModel
+        query = (
+            sa.select(trial.trial_id)
+            .join(value, value.trial_id == trial.trial_id)
+            .where(trial.study_id == study_id, trial.state == TrialState.COMPLETE)
+            .where(value.value.is_not(None))
+            .order_by(value.value.desc() if maximize else value.value, trial.trial_id)
+            .limit(1)
+        )
+        with Session(self.engine) as session:
+            return session.scalar(query)
+
+    def first_sampled(self, study_id: int, count: int) -> list[int]:
+        """The numbers of the first trials of a study that were not enqueued, in order.
+
+        Args:
+            study_id: the study's key.
+            count: how many.
+        """
+        trial, attribute = models.TrialModel, models.TrialSystemAttributeModel
+        enqueued = sa.and_(attribute.trial_id == trial.trial_id, attribute.key == "fixed_params")
+        query = (
+            sa.select(trial.number)
+            .outerjoin(attribute, enqueued)
+            .where(trial.study_id == study_id, attribute.trial_id.is_(None))
+            .order_by(trial.trial_id)
+            .limit(count)
+        )
+        with Session(self.engine) as session:
+            return list(session.scalars(query))
+
     def values_of(self, study_id: int, key: str, first: int) -> list[tuple[int, float]]:
         """Numbers and values of the complete trials of one kind, by number.
 

@@ -53,10 +53,18 @@ class OpenStudy:
 
     @property
     def first_trials(self) -> list[dict[str, Any]]:
-        """The parameters of the first trials that are sampled; none where no order is asked for."""
-        if not _drawn_ahead(self.file):
-            return []
-        return list(self.optuna.user_attrs.get(FIRST_KEY, ()))
+        """The parameters of the first trials that are sampled, where they were drawn ahead."""
+        return list(self.optuna.user_attrs.get(FIRST_KEY, ()))[: _drawn_ahead(self.file)]
+
+    def given(self, number: int) -> dict[str, Any] | None:
+        """The parameters that were drawn ahead for a trial; None where a sampler draws them.
+
+        Which they are follows from the trials before it, which nobody can change any more, so
+        that workers never take the same. What was enqueued has none.
+        """
+        first = self.first_trials
+        numbers = self.storage.first_sampled(self.study_id, len(first))
+        return dict(zip(numbers, first, strict=False)).get(number)
 
     def trials(self) -> list[FrozenTrial]:
         """All trials, by number. Finished ones are read once; do not change them."""
@@ -121,6 +129,7 @@ def open_or_create(
 
 
 def _create(storage: Storage, file: StudyFile, dataset: Mapping[str, Any]) -> optuna.Study:
+    first = _first_trials(file, dataset)  # before there is anything that could stay half made
     study = optuna.create_study(
         study_name=file.name, storage=storage, direction=file.objective.goal
     )
@@ -131,17 +140,24 @@ def _create(storage: Storage, file: StudyFile, dataset: Mapping[str, Any]) -> op
     study.set_user_attr(DATASET_KEY, dict(dataset))
     study.set_user_attr(VERSIONS_KEY, versions())
     study.set_user_attr(CREATED_KEY, datetime.now(UTC).isoformat(timespec="seconds"))
-    if ahead := _drawn_ahead(file):
-        first = cheapest_first(
-            file.space,
-            # A short search must not be one of small networks only.
-            min(ahead, file.budget.trials),
-            derive_seed(file.seed, "first"),
-            lambda config: _size(config, dataset),
-            file.budget.max_parameters,
-        )
+    if first:
         study.set_user_attr(FIRST_KEY, first)
     return study
+
+
+def _first_trials(file: StudyFile, dataset: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Draw a new study's start-up trials.
+
+    What is enqueued is of them too, and a search that has no more trials than that must not leave
+    out the large networks.
+    """
+    return cheapest_first(
+        file.space,
+        max(0, min(_drawn_ahead(file), file.budget.trials) - len(file.enqueue)),
+        derive_seed(file.seed, "first"),
+        lambda config: _size(config, dataset),
+        file.budget.max_parameters,
+    )
 
 
 def _drawn_ahead(file: StudyFile) -> int:

@@ -93,15 +93,16 @@ def best(study: OpenStudy) -> FrozenTrial:
     Raises:
         NoTrialError: no trial has completed.
     """
-    try:
-        return study.storage.get_best_trial(study.study_id)
-    except ValueError:
+    maximize = study.file.objective.goal == "maximize"
+    trial_id = study.storage.best_trial_id(study.study_id, maximize=maximize)
+    if trial_id is None:
         counts = study.counts()
         raise NoTrialError(
             f"study {study.name}: no trial completed yet ({counts.running} running,"
             f" {counts.pruned} pruned, {counts.failed} failed); run it, or look at"
             f" hpsearch trials {study.name}"
-        ) from None
+        )
+    return study.storage.get_trial(trial_id)
 
 
 def find(study: OpenStudy, number: int) -> FrozenTrial:

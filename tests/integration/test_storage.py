@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from hpsearch.errors import Failure, InputError
 from hpsearch.partial import PartialConfig
-from hpsearch.search import budget
+from hpsearch.search import budget, trials
 from hpsearch.search.opening import STORAGE_ERRORS, is_locked, open_storage
 from hpsearch.search.storage import BUDGET_KEY, Counts, Pulse, Storage
 from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
@@ -22,7 +22,7 @@ from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity
 
-DATASET = {"fingerprint": "f" * 64}
+DATASET = {"fingerprint": "f" * 64, "input_shape": [8], "class_names": ["0", "1", "2"]}
 
 
 def at_once(count: int, task: Callable[[int], Any]) -> list[Any]:
@@ -118,6 +118,46 @@ def test_the_budget_is_exact(open_study: Callable[..., OpenStudy]) -> None:
     assert budget.claim(open_study(budget={"trials": 21})) is not None
 
 
+def test_the_first_trials_are_shared_out_once(open_study: Callable[..., OpenStudy]) -> None:
+    first = open_study().first_trials
+    assert len(first) == 10
+
+    def draw(_: int) -> list[dict[str, Any]]:
+        mine, drawn = open_study(), []
+        while (trial := budget.claim(mine)) is not None:
+            finish(mine, trial)
+            drawn.append(trial.params)
+        return drawn
+
+    drawn = [params for one in at_once(4, draw) for params in one]
+    assert sorted(map(str, drawn)) == sorted(map(str, first))
+
+
+def test_queries_see_what_optuna_wrote(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study(budget={"trials": 20})
+    for number in range(6):
+        if number in (1, 3):
+            enqueue(study, PartialConfig(layers=1, units=100 + number), "here")
+        trial = budget.claim(study)
+        assert trial is not None
+        if number in (2, 5):
+            trial.set_user_attr(trials.SAME_KEY, 1)
+        finish(study, trial, 0.75 if number else 0.5)
+    storage, key = study.storage, study.study_id
+    with storage.engine.begin() as connection:  # PostgreSQL puts a row that is written last
+        write = sa.text("UPDATE trials SET number = number WHERE number IN (1, 2)")
+        connection.execute(write)
+    assert trials.best(study).number == 1
+    least = storage.best_trial_id(key, maximize=False)
+    assert least == study.trial_id(0)
+    assert storage.first_sampled(key, 3) == [0, 2, 4]
+    assert storage.first_sampled(key, 9) == [0, 2, 4, 5]
+    assert storage.values_of(key, trials.SAME_KEY, 1) == [(1, 0.75), (2, 0.75), (5, 0.75)]
+    assert storage.values_at(key, 1, 5) == [0.75] * 5
+    assert storage.values_at(key, 1, 9) == [0.75] * 5 + [0.5]
+    assert storage.values_at(key, 2, 2) == [None, None]
+
+
 def test_the_last_place_is_taken_once(open_study: Callable[..., OpenStudy]) -> None:
     studies = [open_study(budget={"trials": 1}) for _ in range(6)]
     for total in range(1, 13):
@@ -132,10 +172,10 @@ def test_a_waiting_trial_takes_a_place_too(open_study: Callable[..., OpenStudy])
         study.optuna.enqueue_trial({"layers": layers})
     studies = [open_study(budget={"trials": 2}) for _ in range(4)]
     claimed = at_once(4, lambda index: budget.claim(studies[index]))
-    trials = [trial for trial in claimed if trial is not None]
-    assert len(trials) == 2
+    started = [trial for trial in claimed if trial is not None]
+    assert len(started) == 2
     assert budget.claim(study) is None  # the running ones hold both
-    for trial in trials:
+    for trial in started:
         finish(study, trial)
     assert budget.claim(study) is None
     assert study.counts() == Counts(complete=2, waiting=1)

@@ -41,12 +41,14 @@ SECONDS = 60
 MARKS = (0.25, 0.5, 1.0)
 """Shares of the time at which the table looks."""
 RANDOM = "random, no pruner"
+ANY_ORDER = '[sampler]\ntype = "tpe"\ncheapest_first = false\n[pruner]\n'
 PAIRS = {
-    "tpe, median": '[pruner]\ntype = "median"',
+    "tpe, median": "",
     RANDOM: '[sampler]\ntype = "random"\n[pruner]\ntype = "none"',
-    "tpe, successive halving": '[pruner]\ntype = "successive_halving"\nmin_resource = 1',
+    "tpe in any order, median after 5": f'{ANY_ORDER}type = "median"\nn_startup_trials = 5',
+    "tpe in any order, successive halving": f'{ANY_ORDER}type = "successive_halving"',
 }
-"""What each study file says of sampler and pruner."""
+"""What each study file says of sampler and pruner; nothing: as hpsearch comes."""
 TABLE = Growing("search-live", ("pair", "seed", "trial", "ended", "value", "epochs"))
 Rows = list[dict[str, Any]]
 
@@ -145,7 +147,7 @@ def summarize(rows: Rows) -> dict[str, dict[int, Rows]]:
     found: dict[str, dict[int, Rows]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         found[row["pair"]][row["seed"]].append(row)
-    return found
+    return {name: found[name] for name in PAIRS}
 
 
 def interval(values: Sequence[float]) -> str:

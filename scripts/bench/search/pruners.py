@@ -48,7 +48,7 @@ MEDIANS = ((2, 2), (2, 4), (3, 2), (3, 4), (3, 6), (5, 1), (5, 2), (5, 4), (5, 6
 """Of the median pruners: after how many complete trials they begin, and epochs of warm-up."""
 Stopping = Literal["no", "yes", "carried"]
 """Whether early stopping ends trials, and whether those that it ended count at later epochs."""
-DEFAULT = "median, 5 trials, 4 epochs"
+DEFAULT = "median, 3 trials, 4 epochs"
 """How hpsearch comes: a warm-up of a fifth of the epochs."""
 PATIENCE = 5
 """Epochs without a better value after which early stopping ends a trial, as it comes."""

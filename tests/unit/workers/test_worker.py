@@ -43,6 +43,9 @@ from hpsearch.workers.worker import (
     work,
 )
 
+FACTS = {"input_shape": [8, 8, 1], "class_names": list("0123456789")}
+"""Of the digits, but for their fingerprint."""
+
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
@@ -61,8 +64,8 @@ def digits(
 
     def make(**sections: Any) -> OpenStudy:
         file = make_file(**sections)
-        fingerprint = open_dataset(file.dataset, home).fingerprint
-        return open_or_create(connect(), file, {"fingerprint": fingerprint})[0]
+        dataset = open_dataset(file.dataset, home)
+        return open_or_create(connect(), file, FACTS | {"fingerprint": dataset.fingerprint})[0]
 
     return make
 
@@ -208,7 +211,7 @@ def test_a_signal_gives_the_trial_back_and_ends_the_worker(
 def test_other_data_are_refused(
     connect: Callable[[], Storage], make_file: Callable[..., StudyFile], home: Home
 ) -> None:
-    study, _ = open_or_create(connect(), make_file(), {"fingerprint": "0" * 64})
+    study, _ = open_or_create(connect(), make_file(), FACTS | {"fingerprint": "0" * 64})
     with pytest.raises(InputError, match=r"has fingerprint .*the study's has 000000000000; use"):
         run(home)
     assert study.trials() == []
