@@ -23,7 +23,6 @@ from hpsearch.search.samplers import (
     make_sampler,
 )
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.view import newest_and_best
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
@@ -142,16 +141,29 @@ def test_a_trials_parameters_cost_one_look_at_the_study(
     assert looked.call_count == 1
 
 
-def test_tpe_learns_from_its_bracket_of_hyperband(open_study: Callable[..., OpenStudy]) -> None:
+def test_tpe_learns_from_its_bracket_of_hyperband(
+    open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
+) -> None:
     chosen = sections({"type": "tpe", "n_startup_trials": 1})
     study = open_study(**chosen, pruner={"type": "hyperband"}, training={"epochs": 30})
     draw(study, 1)
     study.optuna.pruner.prune(study.optuna, study.trials()[0])  # it makes its brackets when asked
-    drawn = draw(study, 11)
-    seen = [newest_and_best(_filter_study(study.optuna, t), 99, 1) for t in study.trials()]
-    sizes = {len(one.get_trials()) for one in seen}
-    assert len(drawn) == 11
-    assert max(sizes) < 12
+    brackets: dict[int, int] = {}
+    seen: dict[int, int] = {}
+    infer = optuna.samplers.TPESampler.infer_relative_search_space
+
+    def spy(sampler: Any, seen_study: Any, trial: optuna.trial.FrozenTrial) -> Any:
+        seen[trial.number] = len(seen_study.get_trials())
+        return infer(sampler, seen_study, trial)
+
+    monkeypatch.setattr(optuna.samplers.TPESampler, "infer_relative_search_space", spy)
+    for number in range(1, 12):
+        draw(study, 1)
+        # The trial itself was running then, and is among them now.
+        newest = study.trials()[number]
+        brackets[number] = len(_filter_study(study.optuna, newest).get_trials())
+    assert seen == brackets
+    assert max(seen.values()) < 12
 
 
 def test_tpe_learns(open_study: Callable[..., OpenStudy]) -> None:
