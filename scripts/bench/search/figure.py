@@ -63,6 +63,8 @@ def _save(figure: go.Figure, name: str, title: str, x: str, y: str, *, log: bool
         title=title, xaxis_title=x, yaxis_title=y, template="plotly_white",
         width=WIDTH, height=HEIGHT, xaxis_type="log" if log else "linear",
     )  # fmt: skip
+    if log:
+        figure.update_xaxes(tickvals=[1, 2, 5, 10, 20, 50, 100, 200, 500])
     browser = shutil.which("chromium")
     if browser is None:
         print("no figure: chromium is not installed")

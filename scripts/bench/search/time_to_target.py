@@ -246,14 +246,15 @@ def table(found: Found) -> str:
 
 
 def draw(found: Found) -> None:
-    """The figures: the median of the best so far over the seconds."""
+    """The figures: the median of the best so far over the seconds, up to where runs end."""
     for name, ways in found.items():
         drawn: dict[str, Any] = {}
+        highest = TARGETS[name][-1]
         for way, seeds in ways.items():
             moments = sorted({s for sights in seeds.values() for s, _ in sights})
             best = [
                 median(
-                    max((v for s, v in sights if s <= moment), default=0.0)
+                    min(highest, max((v for s, v in sights if s <= moment), default=0.0))
                     for sights in seeds.values()
                 )
                 for moment in moments
@@ -264,7 +265,7 @@ def draw(found: Found) -> None:
             )  # fmt: skip
         figure.lines(
             f"search-time_to_target-{name}",
-            f"{name}, limited: median of {len(SEEDS)} searches",
+            f"{name}, limited: median of {len(SEEDS)} searches, which end at {100 * highest:g} %",
             "seconds since the command",
             "best validation accuracy so far, %",
             drawn,
