@@ -22,7 +22,6 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
 from hpsearch.ranges import RANGES
-from hpsearch.search.start import Given
 from hpsearch.search.view import newest_and_best
 from hpsearch.space import Corner, OptimizerChoice, Space, suggest_config
 from hpsearch.study_file import GP, QMC, TPE, Grid, Random, StudyFile
@@ -64,7 +63,7 @@ def make_sampler(
         InputError: a grid over a space that is infinite or conditional, or ``gp`` without torch.
     """
     if given:
-        return Given(given)
+        return _Given(given)
     seed = derive_seed(file.seed, "sampler", number)
     options = file.sampler.model_dump(exclude={"type", "cheapest_first"})
     with warnings.catch_warnings():
@@ -119,6 +118,26 @@ def _require_torch() -> None:
         raise InputError(
             'sampler.type = "gp" needs the package torch; pip install torch, or use "tpe"'
         )
+
+
+class _Given(BaseSampler):
+    """Gives a trial the parameters that were drawn for it ahead."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        """Args: all parameters of the trial."""
+        self._params = params
+
+    def infer_relative_search_space(self, *_: Any) -> dict[str, Any]:
+        """Nothing: every parameter is given by itself."""
+        return {}
+
+    def sample_relative(self, *_: Any) -> dict[str, Any]:
+        """Nothing, as above."""
+        return {}
+
+    def sample_independent(self, _study: Any, _trial: Any, name: str, _distribution: Any) -> Any:
+        """The given value."""
+        return self._params[name]
 
 
 class _Remembers(BaseSampler):

@@ -5,14 +5,16 @@ Before a sampler has learned anything the order of its trials is free. What trai
 are found earlier, and the pruner has trials to compare with before the expensive ones begin.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.samplers import RandomSampler
 
 from hpsearch.config import TrialConfig
+from hpsearch.search.samplers import derive_seed
 from hpsearch.space import Space, suggest_config
+from hpsearch.study_file import GP, TPE, StudyFile
 
 MOST = 100
 """Configurations that are drawn ahead, at most."""
@@ -73,21 +75,27 @@ def cheapest_first(
     return [params for _, params in drawn]
 
 
-class Given(BaseSampler):
-    """Gives a trial the parameters that were drawn for it ahead."""
+def drawn_ahead(file: StudyFile) -> int:
+    """How many random trials are drawn ahead, to be tried the cheapest one first."""
+    if isinstance(file.sampler, TPE | GP) and file.sampler.cheapest_first:
+        return file.sampler.n_startup_trials
+    return 0
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        """Args: all parameters of the trial."""
-        self._params = params
 
-    def infer_relative_search_space(self, *_: Any) -> dict[str, Any]:
-        """Nothing: every parameter is given by itself."""
-        return {}
+def first_trials(file: StudyFile, size: Callable[[TrialConfig], int]) -> list[dict[str, Any]]:
+    """Draw a new study's start-up trials: their parameters, the cheapest one first.
 
-    def sample_relative(self, *_: Any) -> dict[str, Any]:
-        """Nothing, as above."""
-        return {}
+    What is enqueued is of them too, and a search that has no more trials than that must not leave
+    out the large networks.
 
-    def sample_independent(self, _study: Any, _trial: Any, name: str, _distribution: Any) -> Any:
-        """The given value."""
-        return self._params[name]
+    Args:
+        file: the study.
+        size: the trainable parameters of a configuration.
+    """
+    return cheapest_first(
+        file.space,
+        max(0, min(drawn_ahead(file), file.budget.trials) - len(file.enqueue)),
+        derive_seed(file.seed, "first"),
+        size,
+        file.budget.max_parameters,
+    )

@@ -20,10 +20,10 @@ from hpsearch.fields import closest, parse
 from hpsearch.partial import PartialConfig, params_of, smallest
 from hpsearch.search.opening import exclusive
 from hpsearch.search.pruners import make_pruner
-from hpsearch.search.samplers import check_sampler, derive_seed, grid_size
-from hpsearch.search.start import FIRST_KEY, cheapest_first
+from hpsearch.search.samplers import check_sampler, grid_size
+from hpsearch.search.start import FIRST_KEY, drawn_ahead, first_trials
 from hpsearch.search.storage import BUDGET_KEY, Brief, Counts, Storage
-from hpsearch.study_file import GP, TPE, BudgetSection, Grid, StudyFile, differences
+from hpsearch.study_file import BudgetSection, Grid, StudyFile, differences
 
 FILE_KEY = "study_file"
 DATASET_KEY = "dataset"
@@ -54,7 +54,7 @@ class OpenStudy:
     @property
     def first_trials(self) -> list[dict[str, Any]]:
         """The parameters of the first trials that are sampled, where they were drawn ahead."""
-        return list(self.optuna.user_attrs.get(FIRST_KEY, ()))[: _drawn_ahead(self.file)]
+        return list(self.optuna.user_attrs.get(FIRST_KEY, ()))[: drawn_ahead(self.file)]
 
     def given(self, number: int) -> dict[str, Any] | None:
         """The parameters that were drawn ahead for a trial; None where a sampler draws them.
@@ -129,7 +129,8 @@ def open_or_create(
 
 
 def _create(storage: Storage, file: StudyFile, dataset: Mapping[str, Any]) -> optuna.Study:
-    first = _first_trials(file, dataset)  # before there is anything that could stay half made
+    # Before there is anything that could stay half made.
+    first = first_trials(file, lambda config: _size(config, dataset))
     study = optuna.create_study(
         study_name=file.name, storage=storage, direction=file.objective.goal
     )
@@ -143,28 +144,6 @@ def _create(storage: Storage, file: StudyFile, dataset: Mapping[str, Any]) -> op
     if first:
         study.set_user_attr(FIRST_KEY, first)
     return study
-
-
-def _first_trials(file: StudyFile, dataset: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Draw a new study's start-up trials.
-
-    What is enqueued is of them too, and a search that has no more trials than that must not leave
-    out the large networks.
-    """
-    return cheapest_first(
-        file.space,
-        max(0, min(_drawn_ahead(file), file.budget.trials) - len(file.enqueue)),
-        derive_seed(file.seed, "first"),
-        lambda config: _size(config, dataset),
-        file.budget.max_parameters,
-    )
-
-
-def _drawn_ahead(file: StudyFile) -> int:
-    """How many random trials are drawn ahead, to be tried the cheapest one first."""
-    if isinstance(file.sampler, TPE | GP) and file.sampler.cheapest_first:
-        return file.sampler.n_startup_trials
-    return 0
 
 
 def _merge(

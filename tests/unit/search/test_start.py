@@ -9,8 +9,8 @@ from conftest import SPACE
 from hpsearch.config import TrialConfig, count_parameters
 from hpsearch.partial import PartialConfig
 from hpsearch.search import budget, start
-from hpsearch.search.samplers import make_sampler
-from hpsearch.search.start import MOST, Given, cheapest_first, cost
+from hpsearch.search.samplers import _Given, make_sampler
+from hpsearch.search.start import MOST, cheapest_first, cost
 from hpsearch.search.study import FILE_KEY, OpenStudy, enqueue, load_study
 from hpsearch.space import Replay, Space, suggest_config
 from hpsearch.study_file import StudyFile
@@ -137,7 +137,7 @@ def test_a_smaller_limit_passes_over_what_is_too_large(
 
 def test_gaussian_processes_are_given_theirs_too(make_file: Callable[..., StudyFile]) -> None:
     file = make_file(sampler={"type": "gp"})
-    assert isinstance(make_sampler(file, 0, {"layers": 1}), Given)
+    assert isinstance(make_sampler(file, 0, {"layers": 1}), _Given)
 
 
 @pytest.mark.parametrize(
