@@ -166,7 +166,8 @@ def table(found: dict[str, dict[int, Rows]]) -> str:
             f" so far in percent (mean over the seeds, standard error); the winner trained {AGAIN}"
             " times with new seeds; in how many seeds the search, and its winner trained again,"
             " was better than random search without a pruner; trials a search, and the share of"
-            " their epochs that was not trained."
+            " their epochs that was not trained. Searches are kept once they are measured: those in"
+            " any order ran before there was another order, the others later and in turn."
         ),
         "",
     ]
