@@ -1,0 +1,1 @@
+"""The dashboard: optuna-dashboard on a threaded server, with doors around it."""

@@ -1,0 +1,198 @@
+"""Doors around the dashboard: who may enter, from where, and what may leave.
+
+optuna-dashboard itself lets in everybody who reaches its port, deletes a study for whoever asks, and
+shows uploaded files as what they say they are.
+"""
+
+import hmac
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
+
+READING = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing."""
+
+_ALWAYS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
+"""Headers of every answer."""
+
+_ARTIFACT = [
+    ("Content-Type", "application/octet-stream"),
+    ("Content-Disposition", "attachment"),
+    ("Content-Security-Policy", "default-src 'none'; sandbox"),
+]
+"""Headers of an artifact, which anybody may have written: saved by a browser, never shown."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that keeps somebody out."""
+
+    status: str
+    message: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+UNKNOWN_HOST = Refusal(
+    "421 Misdirected Request",
+    "This address is not one of the dashboard's. Open the one that it printed, or start it with"
+    " --allow-host NAME.",
+)
+NO_TOKEN = Refusal(
+    "401 Unauthorized",
+    "Open the address that hpsearch dashboard printed, with its token; scripts send the header"
+    " Authorization: Bearer TOKEN.",
+    (("WWW-Authenticate", "Bearer"),),
+)
+FOREIGN = Refusal("403 Forbidden", "Another site's page may not change anything here.")
+READ_ONLY = Refusal(
+    "405 Method Not Allowed",
+    "The dashboard was started with --read-only.",
+    (("Allow", "GET, HEAD, OPTIONS"),),
+)
+NOT_FOUND = Refusal("404 Not Found", "There is nothing here.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """A WSGI application around another one."""
+
+    app: "WSGIApplication"
+    """What is behind the doors."""
+    hosts: frozenset[str]
+    """Host names, without port, that the dashboard answers to: others are pages that had their
+    name point here (DNS rebinding)."""
+    token: str | None
+    """Who shows it may enter; None: everybody may."""
+    cookie: str = "hpsearch"
+    """Name of the cookie that holds the token. Cookies do not know ports: two dashboards on one
+    machine need two names."""
+    read_only: bool = False
+    """Whether nothing may be changed."""
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer a request, or have it answered."""
+        refusal = self._refusal(environ)
+        if refusal is not None:
+            return _answer(environ, start_response, refusal)
+        if "token" in dict(_query(environ)) and self.token is not None:
+            return self._let_in(environ, start_response)
+        path = environ.get("PATH_INFO", "")
+        return self.app(environ, _guarded(start_response, is_artifact=_is_artifact(path)))
+
+    def _refusal(self, environ: dict[str, Any]) -> Refusal | None:
+        """Why a request is not answered; None where it is."""
+        host = environ.get("HTTP_HOST", "")
+        if _name(host) not in self.hosts:
+            return UNKNOWN_HOST
+        if not self._shows_token(environ):
+            return NO_TOKEN
+        if environ["REQUEST_METHOD"] not in READING:
+            if _is_foreign(environ, host):
+                return FOREIGN
+            if self.read_only:
+                return READ_ONLY
+        parts = environ.get("PATH_INFO", "").replace("\\", "/").split("/")
+        if ".." in parts or "\0" in environ.get("PATH_INFO", ""):
+            return NOT_FOUND
+        return None
+
+    def _shows_token(self, environ: dict[str, Any]) -> bool:
+        """Whether the token comes in the address, else in the header, else in the cookie."""
+        if self.token is None:
+            return True
+        shown = dict(_query(environ)).get("token")
+        if shown is None:
+            kind, _, value = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+            shown = value.strip() if kind.lower() == "bearer" else self._cookie(environ)
+        # In the same time whatever is wrong with it.
+        return hmac.compare_digest(shown.encode("utf-8", "replace"), self.token.encode())
+
+    def _cookie(self, environ: dict[str, Any]) -> str:
+        try:
+            found = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(self.cookie)
+        except CookieError:
+            return ""
+        return "" if found is None else found.value
+
+    def _let_in(
+        self, environ: dict[str, Any], start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Turn the token in an address into a cookie, and have the address forgotten."""
+        rest = urlencode([(key, value) for key, value in _query(environ) if key != "token"])
+        # One slash only: two would be the name of another machine.
+        target = "/" + environ.get("PATH_INFO", "").lstrip("/") + (f"?{rest}" if rest else "")
+        cookie = f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Lax"
+        return _answer(
+            environ,
+            start_response,
+            Refusal(
+                "303 See Other",
+                "",
+                (("Location", target), ("Set-Cookie", cookie), ("Cache-Control", "no-store")),
+            ),
+        )
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, without port; an IPv6 address keeps its brackets."""
+    if host.startswith("["):
+        return host.partition("]")[0].lower() + "]"
+    return host.partition(":")[0].lower()
+
+
+def _is_foreign(environ: dict[str, Any], host: str) -> bool:
+    """Whether a browser says that another site's page sent the request."""
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None:
+        return urlsplit(origin).netloc.lower() != host.lower()
+    return environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none")
+
+
+def _is_artifact(path: str) -> bool:
+    return path.startswith("/artifacts/")
+
+
+def _query(environ: dict[str, Any]) -> list[tuple[str, str]]:
+    return parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+
+
+def _guarded(start_response: "StartResponse", *, is_artifact: bool) -> "StartResponse":
+    """Starts an answer with our headers in place of those that would open a door."""
+    ours = [*_ALWAYS, *(_ARTIFACT if is_artifact else ())]
+    names = {name.lower() for name, _ in ours}
+
+    def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Callable[..., Any]:
+        kept = [
+            (name, value)
+            for name, value in headers
+            if name.lower() not in names and not name.lower().startswith("access-control-")
+        ]
+        return start_response(status, [*kept, *ours], *rest)
+
+    return start  # type: ignore[return-value]  # the protocol names what *rest is
+
+
+def _answer(
+    environ: dict[str, Any], start_response: "StartResponse", answer: Refusal
+) -> Iterable[bytes]:
+    body = f"{answer.message}\n".encode()
+    headers = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+        *answer.headers,
+        *_ALWAYS,
+    ]
+    start_response(answer.status, headers)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
