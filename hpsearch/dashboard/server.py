@@ -1,0 +1,162 @@
+"""The dashboard's server: optuna-dashboard over the cached storage, on threads, behind its doors."""
+
+import os
+import secrets
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import optuna_dashboard
+import psutil
+import waitress
+from optuna.storages import BaseStorage, get_storage
+
+from hpsearch.dashboard.doors import Doors
+from hpsearch.errors import InputError, UnreachableError
+
+if TYPE_CHECKING:
+    from waitress.server import BaseWSGIServer
+
+THREADS = 8
+"""Requests that are answered at a time; a page of a large study asks for several."""
+
+MOST_BYTES = 16 * 2**20
+"""Of a request's body: more than any note or artifact that a page here sends."""
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def own_token(file: Path) -> str:
+    """The token in a file; made when there is none, for its owner's eyes only.
+
+    Raises:
+        UnreachableError: the file cannot be read or written, or others can read it.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return _read_token(file)
+        with os.fdopen(handle, "w", encoding="ascii") as opened:
+            token = secrets.token_urlsafe(24)
+            opened.write(f"{token}\n")
+            return token
+    except OSError as error:
+        raise UnreachableError(
+            f"{file}: {error.strerror}; give --token T, or HPSEARCH_TOKEN"
+        ) from None
+
+
+def _read_token(file: Path) -> str:
+    if file.stat().st_mode & 0o077:
+        raise UnreachableError(f"{file}: others may read it; remove it, and a new one is made")
+    token = file.read_text(encoding="ascii").strip()
+    if not token:
+        raise UnreachableError(f"{file}: is empty; remove it, and a new one is made")
+    return token
+
+
+def names(host: str, allowed: Iterable[str]) -> frozenset[str]:
+    """The names by which a browser may call the dashboard.
+
+    Args:
+        host: what it listens on.
+        allowed: more names, as of a proxy in front of it.
+    """
+    found = {"127.0.0.1", "localhost", "[::1]", *(name.lower() for name in allowed)}
+    if host in ("0.0.0.0", "::"):  # noqa: S104  # asked for, not chosen here
+        found |= {socket.gethostname().lower(), socket.getfqdn().lower()}
+        for addresses in psutil.net_if_addrs().values():
+            for one in addresses:
+                if one.family == socket.AF_INET:
+                    found.add(one.address)
+                elif one.family == socket.AF_INET6:
+                    found.add(f"[{one.address.partition('%')[0]}]")
+    else:
+        found.add(f"[{host}]" if ":" in host else host.lower())
+    return frozenset(found)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that listens."""
+
+    server: "BaseWSGIServer"
+    address: str
+    """Where to open it, with the token."""
+
+
+@contextmanager
+def serving(
+    storage: BaseStorage,
+    *,
+    host: str,
+    port: int,
+    token: str | None,
+    allowed: Iterable[str] = (),
+    read_only: bool = False,
+) -> Iterator[Served]:
+    """Listen; ``server.run()`` answers until a signal.
+
+    Args:
+        storage: whose studies are shown.
+        host: address or name to listen on.
+        port: 0: any that is free.
+        token: who shows it may enter; None: everybody.
+        allowed: names beside its own by which it may be called.
+        read_only: refuse what would change anything.
+
+    Raises:
+        InputError: the port is taken or not allowed, or the host none of this machine.
+    """
+    app = optuna_dashboard.wsgi(get_storage(storage))
+    listening = _listen(host, port)
+    port = listening.getsockname()[1]
+    doors = Doors(
+        app=app,
+        hosts=names(host, allowed),
+        token=token,
+        cookie=f"hpsearch-{port}",
+        read_only=read_only,
+    )
+    server = waitress.create_server(
+        doors,
+        sockets=[listening],
+        threads=THREADS,
+        ident=None,
+        max_request_body_size=MOST_BYTES,
+        clear_untrusted_proxy_headers=True,
+    )
+    shown = f"[{host}]" if ":" in host else host
+    query = "" if token is None else f"?token={quote(token, safe='')}"
+    try:
+        yield Served(server, f"http://{shown}:{port}/{query}")
+    finally:
+        server.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on one address only, however many the name has."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise InputError(f"--host {host}: {error.strerror}; give an address of this machine") from None
+    opened = socket.socket(family, kind, protocol)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+        opened.listen(128)
+    except OSError as error:
+        opened.close()
+        raise InputError(
+            f"--host {host} --port {port}: {error.strerror}; give another port, or --port 0 for"
+            " any that is free"
+        ) from None
+    return opened
