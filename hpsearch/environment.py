@@ -10,6 +10,9 @@ HOME_VARIABLE = "HPSEARCH_HOME"
 STORAGE_VARIABLE = "HPSEARCH_STORAGE"
 """The storage's URL where ``--storage`` is not given."""
 
+TOKEN_VARIABLE = "HPSEARCH_TOKEN"
+"""Who shows it may enter the dashboard, where ``--token`` is not given."""
+
 SUPERVISOR_VARIABLE = "HPSEARCH_SUPERVISOR"
 """Process id of the supervisor, in the environment of the workers that it starts."""
 

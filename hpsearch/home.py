@@ -60,6 +60,16 @@ class Home:
         return self.study_logs(study) / f"worker-{slot}.log"
 
     @property
+    def dashboard_token(self) -> Path:
+        """The token that lets into the dashboard, where none is given."""
+        return self.root / "dashboard.token"
+
+    @property
+    def dashboard_page(self) -> Path:
+        """A page that leads a browser of this user into the dashboard."""
+        return self.root / "dashboard.html"
+
+    @property
     def locks(self) -> Path:
         """Lock files: which processes use a device."""
         return self.root / "locks"

@@ -6,6 +6,7 @@ import typer
 
 from hpsearch import __version__
 from hpsearch.cli.check import check
+from hpsearch.cli.dashboard import dashboard
 from hpsearch.cli.data import data
 from hpsearch.cli.delete import delete
 from hpsearch.cli.doctor import doctor
@@ -44,7 +45,7 @@ def _main(
 
 
 for command in (
-    init, data, check, run, worker, stop, enqueue, ls, show, trials, logs, best, export, train,
-    delete, doctor,
+    init, data, check, run, worker, stop, enqueue, ls, show, trials, logs, best, dashboard, export,
+    train, delete, doctor,
 ):  # fmt: skip
     app.command()(command)

@@ -13,12 +13,12 @@ from urllib.parse import quote
 import optuna_dashboard
 import psutil
 import waitress
-from optuna.storages import BaseStorage, get_storage
 
 from hpsearch.dashboard.doors import Doors
 from hpsearch.errors import InputError, UnreachableError
 
 if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
     from waitress.server import BaseWSGIServer
 
 THREADS = 8
@@ -93,7 +93,7 @@ class Served:
 
 @contextmanager
 def serving(
-    storage: BaseStorage,
+    storage: "BaseStorage",
     *,
     host: str,
     port: int,
@@ -114,7 +114,7 @@ def serving(
     Raises:
         InputError: the port is taken or not allowed, or the host none of this machine.
     """
-    app = optuna_dashboard.wsgi(get_storage(storage))
+    app = optuna_dashboard.wsgi(storage)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     doors = Doors(

@@ -69,6 +69,11 @@ def open_storage(
         return storage
 
 
+def cached(storage: Storage) -> optuna.storages.BaseStorage:
+    """The storage for who only looks: trials that have ended are read once."""
+    return optuna.storages.get_storage(storage)
+
+
 def _connect(url: URL, engine_kwargs: dict[str, Any], *, create: bool) -> Storage:
     """Build the storage; only one process at a time makes its schema.
 

@@ -1,0 +1,124 @@
+"""``hpsearch dashboard``: shows all studies of a storage in the browser, behind a token."""
+
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli.common import HomeOption, StorageOption, opened_storage, say
+from hpsearch.environment import TOKEN_VARIABLE
+from hpsearch.errors import InputError
+from hpsearch.home import Home
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{8,}")
+"""What goes into an address, a header and a cookie as it is, and is not guessed at once."""
+
+
+def dashboard(
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; 0.0.0.0: the whole network.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")
+    ] = 8080,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            metavar="T",
+            envvar=TOKEN_VARIABLE,
+            show_envvar=False,
+            help=f"Who shows it may enter (else {TOKEN_VARIABLE}, else one is made in the home).",
+        ),
+    ] = None,
+    no_token: Annotated[
+        bool, typer.Option("--no-token", help="Let in everybody who reaches the port.")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host", metavar="NAME", help="Answer to this name too, as of a proxy."
+        ),
+    ] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Refuse whatever would change a study.")
+    ] = False,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open it in the browser.")
+    ] = False,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Show the studies in the browser: optuna-dashboard, for those who have the token."""
+    from hpsearch.dashboard.server import LOOPBACK, own_token, serving
+    from hpsearch.search.opening import cached
+
+    place = Home.find(home)
+    if no_token:
+        token = None
+    elif token is None:
+        token = own_token(place.dashboard_token)
+    elif not _TOKEN.fullmatch(token):
+        raise InputError(
+            f"--token or {TOKEN_VARIABLE}: must be at least 8 letters, digits, or - . _ ~"
+        )
+    with (
+        opened_storage(place, storage) as opened,
+        serving(
+            cached(opened),
+            host=host,
+            port=port,
+            token=token,
+            allowed=allow_host or (),
+            read_only=read_only,
+        ) as served,
+        _until_signal() as caught,
+    ):
+        if no_token:
+            say("warning: whoever reaches this port can change and delete studies.")
+        if host not in LOOPBACK:
+            say(
+                "warning: what is shown, the token included, crosses the network unencrypted; on"
+                f" another machine prefer ssh -L {port}:127.0.0.1:{port} to this one."
+            )
+        typer.echo(served.address)
+        say("Ctrl-C ends it.")
+        if open_browser:
+            _open(served.address, place.dashboard_page)
+        served.server.run()
+    raise typer.Exit(128 + caught[0] if caught else 0)
+
+
+@contextmanager
+def _until_signal() -> Iterator[list[int]]:
+    """Has signals end the server; yields those that came (it keeps them to itself otherwise)."""
+    caught: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        caught.append(number)
+        raise SystemExit
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _open(address: str, page: Path) -> None:
+    """Open the address by way of a page for our eyes only: others can read command lines."""
+    import os
+    import webbrowser
+
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.unlink(missing_ok=True)
+    with os.fdopen(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f'<meta http-equiv="refresh" content="0; url={address}">\n')
+    if not webbrowser.open(page.as_uri()):
+        say("No browser was found here; open the address yourself.")
