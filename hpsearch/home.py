@@ -10,6 +10,9 @@ from hpsearch.errors import InputError
 WEIGHTS = "best.weights.h5"
 """In the folder of a trial or a trained recipe: the weights of the epoch that counts."""
 
+CURVES = "curves.csv"
+"""In the same folder: the epochs."""
+
 CHECKPOINTS = ("checkpoint.npz", "checkpoint.previous.npz")
 """In the folder of a trial that is not over: where its training stands, the newest first."""
 
@@ -58,6 +61,11 @@ class Home:
     def worker_log(self, study: str, slot: int) -> Path:
         """Log of the worker in slot ``slot`` (from 0) of this machine."""
         return self.study_logs(study) / f"worker-{slot}.log"
+
+    @property
+    def artifacts(self) -> Path:
+        """What users attach to studies and trials in the dashboard."""
+        return self.root / "artifacts"
 
     @property
     def dashboard_token(self) -> Path:

@@ -20,6 +20,7 @@ from hpsearch.errors import (
 )
 from hpsearch.home import Home
 from hpsearch.search import budget
+from hpsearch.search.artifacts import OF_COMPLETE, OF_OTHERS, listed
 from hpsearch.search.export import recipe_of, trial_seed
 from hpsearch.search.opening import STORAGE_ERRORS
 from hpsearch.search.study import OpenStudy
@@ -207,9 +208,11 @@ class Objective:
     def _failed(self, trial: Trial, error: TrialFailedError, seconds: float) -> None:
         """Tell a failure of training; an interrupted trial goes back into the queue."""
         _log.info("trial %d ends: %s: %s", trial.number, error.failure, error)
-        reported = self.study.storage.get_trial(self.study.trial_id(trial.number)).last_step
-        trial.set_user_attr("epochs", reported or 0)
-        trial.set_user_attr("seconds", round(seconds, 3))
+        trial_id = self.study.trial_id(trial.number)
+        reported = self.study.storage.get_trial(trial_id).last_step
+        files = listed(OF_OTHERS) if reported else {}
+        summary = {"epochs": reported or 0, "seconds": round(seconds, 3)}
+        self.study.storage.annotate(trial_id, summary, files)
         if error.failure is Failure.INTERRUPTED:
             budget.interrupt(self.study, trial.number)
             return
@@ -238,8 +241,8 @@ class Objective:
             "seconds": round(outcome.seconds, 3),
             "examples_per_second": round(outcome.examples_per_second, 1),
         }
-        for key, value in summary.items():
-            trial.set_user_attr(key, value)
+        files = listed(OF_OTHERS if pruned else OF_COMPLETE)
+        self.study.storage.annotate(self.study.trial_id(trial.number), summary, files)
         if pruned:
             self.study.optuna.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
         else:

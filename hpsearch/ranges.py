@@ -167,6 +167,15 @@ def extent(field: Any) -> str:
     return f"{field.low} to {field.high}{step}"
 
 
+def words(field: Any) -> str:
+    """What a field of the space holds, range or plain value, for a reader."""
+    if not isinstance(field, RANGES):
+        return f"{show(field)} (fixed)"
+    text = extent(field)
+    text += ", logarithmic" if getattr(field, "log", False) else ""
+    return text + (", for each layer" if getattr(field, "per_layer", False) else "")
+
+
 # A field of the space is a plain value or a table. The tags keep an error message to the member
 # that was meant. (A generic alias would be shorter, but typing does not fill in T inside a model.)
 LayersField = Annotated[

@@ -19,6 +19,7 @@ from hpsearch.ranges import (
     ActivationField,
     BatchSizeField,
     BoolField,
+    Categorical,
     DecayField,
     DropoutField,
     EpsilonField,
@@ -279,6 +280,21 @@ def config_of(space: Space, params: Mapping[str, Any]) -> TrialConfig | None:
         return suggest_config(space, Replay(params))
     except KeyError:
         return None
+
+
+def named_fields(space: Space) -> dict[str, Any]:
+    """Every field of a space by name, plain value or range; settings as ``adam.learning_rate``.
+
+    ``optimizer`` stands for the one that is fixed, or for the choice between several.
+    """
+    fields = {key: value for key, value in space if key != "optimizer"}
+    if not isinstance(space.optimizer, OptimizerChoice):
+        return {**fields, "optimizer": space.optimizer}
+    tables = space.optimizer.tables()
+    fields["optimizer"] = Categorical(choices=tuple(tables))
+    for kind, table in tables.items():
+        fields |= {f"{kind}.{key}": value for key, value in table if value is not None}
+    return fields
 
 
 def fixed_config(space: Space) -> TrialConfig | None:

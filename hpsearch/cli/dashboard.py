@@ -48,15 +48,12 @@ def dashboard(
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Refuse whatever would change a study.")
     ] = False,
-    open_browser: Annotated[
-        bool, typer.Option("--open", help="Open it in the browser.")
-    ] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
     """Show the studies in the browser: optuna-dashboard, for those who have the token."""
     from hpsearch.dashboard.server import LOOPBACK, own_token, serving
-    from hpsearch.search.opening import cached
 
     place = Home.find(home)
     if no_token:
@@ -70,7 +67,8 @@ def dashboard(
     with (
         opened_storage(place, storage) as opened,
         serving(
-            cached(opened),
+            opened,
+            place,
             host=host,
             port=port,
             token=token,

@@ -1,7 +1,7 @@
 """Doors around the dashboard: who may enter, from where, and what may leave.
 
-optuna-dashboard itself lets in everybody who reaches its port, deletes a study for whoever asks, and
-shows uploaded files as what they say they are.
+optuna-dashboard itself lets in everybody who reaches its port, deletes a study for whoever asks,
+and shows attached files as what they say they are.
 """
 
 import hmac
@@ -79,9 +79,7 @@ class Doors:
     read_only: bool = False
     """Whether nothing may be changed."""
 
-    def __call__(
-        self, environ: dict[str, Any], start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request, or have it answered."""
         refusal = self._refusal(environ)
         if refusal is not None:
@@ -126,9 +124,7 @@ class Doors:
             return ""
         return "" if found is None else found.value
 
-    def _let_in(
-        self, environ: dict[str, Any], start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def _let_in(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Turn the token in an address into a cookie, and have the address forgotten."""
         rest = urlencode([(key, value) for key, value in _query(environ) if key != "token"])
         # One slash only: two would be the name of another machine.
@@ -154,7 +150,7 @@ def _name(host: str) -> str:
 
 def _is_foreign(environ: dict[str, Any], host: str) -> bool:
     """Whether a browser says that another site's page sent the request."""
-    origin = environ.get("HTTP_ORIGIN")
+    origin: str | None = environ.get("HTTP_ORIGIN")
     if origin is not None:
         return urlsplit(origin).netloc.lower() != host.lower()
     return environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none")
@@ -181,7 +177,7 @@ def _guarded(start_response: "StartResponse", *, is_artifact: bool) -> "StartRes
         ]
         return start_response(status, [*kept, *ours], *rest)
 
-    return start  # type: ignore[return-value]  # the protocol names what *rest is
+    return start
 
 
 def _answer(

@@ -1,4 +1,4 @@
-"""The dashboard's server: optuna-dashboard over the cached storage, on threads, behind its doors."""
+"""The dashboard's server: optuna-dashboard over the cached storage, on threads, behind doors."""
 
 import os
 import secrets
@@ -13,13 +13,18 @@ from urllib.parse import quote
 import optuna_dashboard
 import psutil
 import waitress
+from bottle import Bottle
 
+from hpsearch.dashboard.artifacts import Attached, add_files
 from hpsearch.dashboard.doors import Doors
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.home import Home
+from hpsearch.search.opening import cached
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
     from waitress.server import BaseWSGIServer
+
+    from hpsearch.search.storage import Storage
 
 THREADS = 8
 """Requests that are answered at a time; a page of a large study asks for several."""
@@ -82,6 +87,19 @@ def names(host: str, allowed: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def application(storage: "Storage", home: Home) -> Bottle:
+    """optuna-dashboard with the files of our trials; nothing guards it yet."""
+    try:
+        home.artifacts.mkdir(parents=True, exist_ok=True)
+        attached = Attached(home.artifacts)
+    except OSError:  # a home that may only be read: nothing can be attached
+        attached = None
+    # Cached: trials that have ended are read once.
+    app = optuna_dashboard.wsgi(cached(storage), artifact_store=attached)
+    add_files(app, storage, home)
+    return app
+
+
 @dataclass(frozen=True)
 class Served:
     """A server that listens."""
@@ -93,7 +111,8 @@ class Served:
 
 @contextmanager
 def serving(
-    storage: "BaseStorage",
+    storage: "Storage",
+    home: Home,
     *,
     host: str,
     port: int,
@@ -105,6 +124,7 @@ def serving(
 
     Args:
         storage: whose studies are shown.
+        home: where the trials' folders are, and what users attach to studies and trials.
         host: address or name to listen on.
         port: 0: any that is free.
         token: who shows it may enter; None: everybody.
@@ -114,7 +134,7 @@ def serving(
     Raises:
         InputError: the port is taken or not allowed, or the host none of this machine.
     """
-    app = optuna_dashboard.wsgi(storage)
+    app = application(storage, home)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     doors = Doors(
@@ -147,7 +167,9 @@ def _listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except socket.gaierror as error:
-        raise InputError(f"--host {host}: {error.strerror}; give an address of this machine") from None
+        raise InputError(
+            f"--host {host}: {error.strerror}; give an address of this machine"
+        ) from None
     opened = socket.socket(family, kind, protocol)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -191,6 +191,29 @@ class Storage(RDBStorage):
                 self._get_prepared_new_trial(study_id, successor, session)
         return True
 
+    def annotate(
+        self, trial_id: int, user: Mapping[str, Any], system: Mapping[str, Any] | None = None
+    ) -> None:
+        """Set several attributes of a running trial in one transaction.
+
+        Args:
+            trial_id: key of the trial.
+            user: user attributes.
+            system: system attributes.
+
+        Raises:
+            UpdateFinishedTrialError: the trial is over.
+        """
+        kinds = (
+            (models.TrialUserAttributeModel, user),
+            (models.TrialSystemAttributeModel, system or {}),
+        )
+        with Session(self.engine) as session, session.begin():
+            self._lock_trial(session, trial_id)
+            for model, values in kinds:
+                for key, value in values.items():
+                    self._set_trial_attr_without_commit(session, model, trial_id, key, value)
+
     def beat(self, trial_id: int) -> bool:
         """Give a sign of life for a running trial.
 

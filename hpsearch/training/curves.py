@@ -6,9 +6,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from hpsearch.errors import UnreachableError
+from hpsearch.home import CURVES
 from hpsearch.training.outcome import Epoch
-
-NAME = "curves.csv"
 
 _FIELDS = [field.name for field in fields(Epoch)]
 
@@ -27,7 +26,7 @@ def start(run: Path, earlier: Sequence[Epoch] = ()) -> None:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnreachableError(f"{run}: cannot be made: {error.strerror}") from None
-    _write(run / NAME, "w", [_FIELDS, *(_row(epoch) for epoch in earlier)])
+    _write(run / CURVES, "w", [_FIELDS, *(_row(epoch) for epoch in earlier)])
 
 
 def append(run: Path, epoch: Epoch) -> None:
@@ -36,7 +35,26 @@ def append(run: Path, epoch: Epoch) -> None:
     Raises:
         UnreachableError: the file cannot be written.
     """
-    _write(run / NAME, "a", [_row(epoch)])
+    _write(run / CURVES, "a", [_row(epoch)])
+
+
+def read(run: Path) -> list[Epoch]:
+    """The epochs in a trial's folder; none where it has no such file, or not of this machine.
+
+    A last line that was cut off by a kill is left out.
+    """
+    try:
+        text = (run / CURVES).read_text(encoding="utf-8")
+    except OSError:
+        return []
+    epochs = []
+    for row in csv.DictReader(text.splitlines(keepends=True)):
+        try:
+            values = {name: float(row[name]) for name in _FIELDS}
+        except (KeyError, TypeError, ValueError):
+            continue
+        epochs.append(Epoch(**{**values, "epoch": int(values["epoch"])}))  # type: ignore[arg-type]
+    return epochs
 
 
 def _row(epoch: Epoch) -> list[object]:

@@ -1,18 +1,17 @@
 """``hpsearch dashboard``: the real command, over HTTP."""
 
-import http.client
 import json
 import re
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from commandline import Cli
 from made import make_study
+from web import ask
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -27,18 +26,6 @@ def shown(cli: Cli, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]
     finally:
         process.kill()
         process.communicate()
-
-
-def ask(
-    address: str, path: str, method: str = "GET", body: Any = None, **headers: str
-) -> http.client.HTTPResponse:
-    where = urlsplit(address)
-    assert where.hostname is not None
-    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=60)
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    text = None if body is None else json.dumps(body)
-    connection.request(method, path, text, {"Content-Type": "application/json"} | given)
-    return connection.getresponse()
 
 
 def token_of(address: str) -> str:
@@ -56,10 +43,10 @@ def test_the_printed_address_shows_the_studies(cli: Cli) -> None:
         entered = ask(address, "/?" + urlsplit(address).query)
         assert (entered.status, entered.headers["Location"]) == (303, "/")
         cookie = entered.headers["Set-Cookie"].partition(";")[0]
-        studies = json.load(ask(address, "/api/studies", Cookie=cookie))["study_summaries"]
+        studies = json.loads(ask(address, "/api/studies", Cookie=cookie).body)["study_summaries"]
         assert [study["study_name"] for study in studies] == ["small"]
         key = studies[0]["study_id"]
-        detail = json.load(ask(address, f"/api/studies/{key}", **bearer))
+        detail = json.loads(ask(address, f"/api/studies/{key}", **bearer).body)
         assert [trial["state"] for trial in detail["trials"]] == ["Complete", "Complete"]
         assert detail["objective_names"] == ["val_accuracy"]
         assert ask(address, "/api/studies", Host="evil.org", **bearer).status == 421
@@ -79,7 +66,7 @@ def test_read_only_and_without_a_token(cli: Cli) -> None:
     make_study(cli)
     with shown(cli, "--read-only", "--no-token") as (address, process):
         assert "token" not in address
-        (study,) = json.load(ask(address, "/api/studies"))["study_summaries"]
+        (study,) = json.loads(ask(address, "/api/studies").body)["study_summaries"]
         path = f"/api/studies/{study['study_id']}"
         assert ask(address, path, "DELETE").status == 405
         note = {"version": 1, "body": "x"}

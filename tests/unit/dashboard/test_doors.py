@@ -8,7 +8,7 @@ import pytest
 
 from hpsearch.dashboard.doors import Doors
 
-TOKEN = "correct-horse"
+TOKEN = "correct-horse"  # noqa: S105  # of this test alone
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 
@@ -20,7 +20,9 @@ class Answer:
         self.entered = False
 
 
-def ask(path: str = "/", method: str = "GET", doors: dict[str, Any] | None = None, **given: str) -> Answer:
+def ask(
+    path: str = "/", method: str = "GET", doors: dict[str, Any] | None = None, **given: str
+) -> Answer:
     """Send a request through doors; ``given`` are variables of WSGI."""
     answer = Answer()
 
@@ -46,9 +48,16 @@ BEARER = {"HTTP_AUTHORIZATION": f"Bearer {TOKEN}"}
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("path", ["/", "/dashboard", "/api/studies", "/artifacts/1/2", "/static/x.js"])
+@pytest.mark.parametrize(
+    "path", ["/", "/dashboard", "/api/studies", "/artifacts/1/2", "/static/x.js"]
+)
 def test_nobody_enters_without_the_token(path: str, method: str) -> None:
-    for given in ({}, {"HTTP_AUTHORIZATION": "Bearer wrong"}, {"HTTP_COOKIE": "hpsearch=wrong"}, {"HTTP_AUTHORIZATION": f"Basic {TOKEN}"}):
+    for given in (
+        {},
+        {"HTTP_AUTHORIZATION": "Bearer wrong"},
+        {"HTTP_COOKIE": "hpsearch=wrong"},
+        {"HTTP_AUTHORIZATION": f"Basic {TOKEN}"},
+    ):
         answer = ask(path, method, **given)
         assert answer.status.startswith("401")
         assert not answer.entered
@@ -77,7 +86,10 @@ def test_a_wrong_address_does_not_work_for_who_is_in() -> None:
     assert ask("/?token=", **BEARER).status.startswith("401")
 
 
-@pytest.mark.parametrize("host", ["evil.org", "evil.org:8080", "127.0.0.1.evil.org", "", "[::2]:8080", "localhost@evil.org"])
+@pytest.mark.parametrize(
+    "host",
+    ["evil.org", "evil.org:8080", "127.0.0.1.evil.org", "", "[::2]:8080", "localhost@evil.org"],
+)
 def test_other_names_are_turned_away_before_all_else(host: str) -> None:
     answer = ask("/api/studies", HTTP_HOST=host, **BEARER)
     assert answer.status.startswith("421")
@@ -102,7 +114,9 @@ def test_its_own_names_are_not(host: str) -> None:
         ({}, True),
     ],
 )
-def test_pages_from_elsewhere_change_nothing(method: str, given: dict[str, str], enters: bool) -> None:
+def test_pages_from_elsewhere_change_nothing(
+    method: str, given: dict[str, str], enters: bool
+) -> None:
     for doors in ({}, {"token": None}):
         answer = ask("/api/studies/1", method, doors, **(BEARER | given))
         assert answer.entered is enters
@@ -114,10 +128,14 @@ def test_read_only_refuses_what_changes(method: str) -> None:
     answer = ask("/api/studies/1", method, {"read_only": True}, **BEARER)
     reads = method in ("GET", "HEAD", "OPTIONS")
     assert answer.entered is reads
-    assert reads or (answer.status.startswith("405") and answer.headers["Allow"] == "GET, HEAD, OPTIONS")
+    assert reads or (
+        answer.status.startswith("405") and answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    )
 
 
-@pytest.mark.parametrize("path", ["/static/../../etc/passwd", "/artifacts/1/..", "/static/..\\x", "/a\0b"])
+@pytest.mark.parametrize(
+    "path", ["/static/../../etc/passwd", "/artifacts/1/..", "/static/..\\x", "/a\0b"]
+)
 def test_no_way_leads_up(path: str) -> None:
     assert ask(path, **BEARER).status.startswith("404")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hpsearch.errors import UnreachableError
+from hpsearch.home import CURVES
 from hpsearch.training import curves
 from hpsearch.training.outcome import Epoch
 
@@ -23,7 +24,7 @@ def row(epoch: int) -> Epoch:
 
 
 def read(run: Path) -> list[Epoch]:
-    with (run / curves.NAME).open(newline="") as file:
+    with (run / CURVES).open(newline="") as file:
         return [
             Epoch(**{k: int(v) if k == "epoch" else float(v) for k, v in line.items()})
             for line in csv.DictReader(file)
@@ -36,7 +37,7 @@ def test_rows_read_back_as_they_were(tmp_path: Path) -> None:
     curves.append(run, row(1))
     curves.append(run, row(2))
     assert read(run) == [row(1), row(2)]
-    assert (run / curves.NAME).read_text().splitlines()[0].split(",") == list(asdict(row(1)))
+    assert (run / CURVES).read_text().splitlines()[0].split(",") == list(asdict(row(1)))
 
 
 def test_a_new_start_forgets_an_earlier_attempt(tmp_path: Path) -> None:

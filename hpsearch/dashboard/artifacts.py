@@ -1,0 +1,96 @@
+"""The files of a trial in the dashboard, made when somebody looks; and what users attach."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bottle import Bottle, HTTPError, HTTPResponse
+from optuna.artifacts import FileSystemArtifactStore
+from optuna.artifacts.exceptions import ArtifactNotFound
+
+from hpsearch.figures.curve_image import curve_image
+from hpsearch.home import CURVES as CURVES_FILE
+from hpsearch.home import Home
+from hpsearch.recipe import dump
+from hpsearch.search.artifacts import CURVES, CURVES_FIGURE, RECIPE
+from hpsearch.search.export import recipe_of
+from hpsearch.search.study import load_study
+from hpsearch.training import curves
+
+if TYPE_CHECKING:
+    from hpsearch.search.storage import Storage
+    from hpsearch.search.study import OpenStudy
+    from hpsearch.search.trials import Trial
+
+_SHOWN = ("accuracy", "loss", "val_accuracy", "val_f1_macro", "val_loss", "learning_rate")
+
+
+class Attached(FileSystemArtifactStore):
+    """Files that users attach, in one folder.
+
+    Removing a study removes what is attached to its trials; the files that trials list themselves
+    (``hpsearch.search.artifacts``) are not among them.
+    """
+
+    def remove(self, artifact_id: str) -> None:
+        """Remove a file, if it is here."""
+        try:
+            super().remove(artifact_id)
+        except ArtifactNotFound:
+            return
+
+
+def add_files(app: Bottle, storage: "Storage", home: Home) -> None:
+    """Have the dashboard answer for the files that trials list themselves.
+
+    Args:
+        app: optuna-dashboard's application, whose own artifacts have other names.
+        storage: the studies.
+        home: where the trials' folders are.
+    """
+    names = "|".join(name.replace(".", r"\.") for name in _MAKERS)
+
+    @app.get(f"/artifacts/<study_id:int>/<trial_id:int>/<name:re:({names})>")  # type: ignore[untyped-decorator]
+    def file_of(study_id: int, trial_id: int, name: str) -> HTTPResponse:
+        try:
+            study = load_study(storage, storage.get_study_name_from_id(study_id))
+            trial = storage.get_trial(trial_id)
+        except KeyError:
+            raise HTTPError(404, "There is no such trial.") from None
+        found = storage.get_trial_system_attrs(trial_id).get(f"artifacts:{name}")
+        content = None if found is None else _MAKERS[name](study, trial, home)
+        if content is None:
+            raise HTTPError(404, "This trial has no such file on this machine.")
+        return HTTPResponse(content)
+
+
+def _figure(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
+    """The curves: all where the trial's folder is here, else what the data base knows."""
+    epochs = curves.read(home.trial_run(study.name, trial.number))
+    if epochs:
+        rows = [asdict(epoch) for epoch in epochs]
+        numbers = [epoch.epoch for epoch in epochs]
+        shown = {name: [float(row[name]) for row in rows] for name in _SHOWN}
+    else:
+        numbers = sorted(trial.intermediate_values)
+        values = [trial.intermediate_values[number] for number in numbers]
+        shown = {study.file.objective.metric: values}
+    title = f"{study.name}, trial {trial.number}"
+    return curve_image(numbers, shown, title, trial.user_attrs.get("best_epoch"))
+
+
+def _table(study: "OpenStudy", trial: "Trial", home: Home) -> bytes | None:
+    file: Path = home.trial_run(study.name, trial.number) / CURVES_FILE
+    return file.read_bytes() if file.exists() else None
+
+
+def _recipe(study: "OpenStudy", trial: "Trial", _home: Home) -> bytes:
+    return dump(recipe_of(study, trial), ".toml").encode()
+
+
+_MAKERS: "dict[str, Callable[[OpenStudy, Trial, Home], bytes | None]]" = {
+    CURVES_FIGURE: _figure,
+    CURVES: _table,
+    RECIPE: _recipe,
+}

@@ -1,0 +1,33 @@
+"""What a trial leaves to be looked at, named as optuna-dashboard lists artifacts.
+
+A trial only lists what there is; the dashboard makes each file when it is asked for, from the
+trial's folder and the data base. So they cost a trial nothing, and no disk.
+"""
+
+import json
+from collections.abc import Sequence
+
+CURVES_FIGURE, CURVES, RECIPE = "curves.png", "curves.csv", "recipe.toml"
+
+KINDS = {CURVES_FIGURE: "image/png", CURVES: "text/csv", RECIPE: "application/toml"}
+"""The files by name, with their media types."""
+
+OF_COMPLETE = (CURVES_FIGURE, CURVES, RECIPE)
+"""What a complete trial has."""
+
+OF_OTHERS = (CURVES_FIGURE, CURVES)
+"""What a trial has that was pruned or failed after an epoch or more."""
+
+
+def listed(names: Sequence[str]) -> dict[str, str]:
+    """The trial's system attributes that list some of the files, as ``optuna.artifacts`` has them.
+
+    Each is its own identifier. (Optuna's own are of hexadecimal digits, so that the two never
+    meet.)
+    """
+    return {
+        f"artifacts:{name}": json.dumps(
+            {"artifact_id": name, "filename": name, "mimetype": KINDS[name], "encoding": None}
+        )
+        for name in names
+    }
