@@ -50,9 +50,14 @@ class Home:
         """``--storage``, else ``HPSEARCH_STORAGE``, else the SQLite file of this home."""
         return option or os.environ.get(STORAGE_VARIABLE) or f"sqlite:///{self.database}"
 
+    @property
+    def trainings(self) -> Path:
+        """What ``hpsearch train`` leaves, one folder for each recipe and seed."""
+        return self.root / "trained"
+
     def trained(self, name: str, seed: int) -> Path:
         """Folder of a recipe that ``hpsearch train`` trained with a seed."""
-        return self.root / "trained" / f"{name}-seed{seed}"
+        return self.trainings / f"{name}-seed{seed}"
 
     def study_logs(self, study: str) -> Path:
         """Folder of a study's worker logs."""
@@ -71,6 +76,11 @@ class Home:
     def dashboard_token(self) -> Path:
         """The token that lets into the dashboard, where none is given."""
         return self.root / "dashboard.token"
+
+    @property
+    def dashboard_log(self) -> Path:
+        """What the last dashboard beside a search said."""
+        return self.root / "logs" / "dashboard.log"
 
     @property
     def dashboard_page(self) -> Path:

@@ -13,6 +13,7 @@ from hpsearch.cli.doctor import doctor
 from hpsearch.cli.enqueue import enqueue
 from hpsearch.cli.export import export
 from hpsearch.cli.init import init
+from hpsearch.cli.report import report
 from hpsearch.cli.run import run
 from hpsearch.cli.show import best, logs, ls, show, trials
 from hpsearch.cli.stop import stop
@@ -45,7 +46,7 @@ def _main(
 
 
 for command in (
-    init, data, check, run, worker, stop, enqueue, ls, show, trials, logs, best, dashboard, export,
-    train, delete, doctor,
+    init, data, check, run, worker, stop, enqueue, ls, show, trials, logs, best, report, dashboard,
+    export, train, delete, doctor,
 ):  # fmt: skip
     app.command()(command)

@@ -1,7 +1,10 @@
 """``hpsearch dashboard``: shows all studies of a storage in the browser, behind a token."""
 
+import os
 import re
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +13,8 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import HomeOption, StorageOption, opened_storage, say
-from hpsearch.environment import TOKEN_VARIABLE
+from hpsearch.cli.common import ForceOption, HomeOption, StorageOption, opened_storage, say
+from hpsearch.environment import SUPERVISOR_VARIABLE, TOKEN_VARIABLE
 from hpsearch.errors import InputError
 from hpsearch.home import Home
 
@@ -24,8 +27,14 @@ def dashboard(
         str, typer.Option("--host", help="Address to listen on; 0.0.0.0: the whole network.")
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")
-    ] = 8080,
+        int | None,
+        typer.Option(
+            "--port",
+            min=0,
+            max=65535,
+            help="0: any that is free. Not given: 8080, or any where that is taken.",
+        ),
+    ] = None,
     token: Annotated[
         str | None,
         typer.Option(
@@ -51,6 +60,7 @@ def dashboard(
     open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Show the studies in the browser: optuna-dashboard, for those who have the token."""
     from hpsearch.dashboard.server import LOOPBACK, own_token, serving
@@ -65,7 +75,7 @@ def dashboard(
             f"--token or {TOKEN_VARIABLE}: must be at least 8 letters, digits, or - . _ ~"
         )
     with (
-        opened_storage(place, storage) as opened,
+        opened_storage(place, storage, force=force) as opened,
         serving(
             opened,
             place,
@@ -82,14 +92,29 @@ def dashboard(
         if host not in LOOPBACK:
             say(
                 "warning: what is shown, the token included, crosses the network unencrypted; on"
-                f" another machine prefer ssh -L {port}:127.0.0.1:{port} to this one."
+                " another machine prefer ssh -L to this one (see the README)."
             )
         typer.echo(served.address)
         say("Ctrl-C ends it.")
         if open_browser:
             _open(served.address, place.dashboard_page)
+        _end_with_search()
         served.server.run()
     raise typer.Exit(128 + caught[0] if caught else 0)
+
+
+def _end_with_search() -> None:
+    """Started beside a search, end when it is gone, however it went."""
+    search = os.environ.get(SUPERVISOR_VARIABLE)
+    if search is None:
+        return
+
+    def watch() -> None:
+        while str(os.getppid()) == search:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -111,7 +136,6 @@ def _until_signal() -> Iterator[list[int]]:
 
 def _open(address: str, page: Path) -> None:
     """Open the address by way of a page for our eyes only: others can read command lines."""
-    import os
     import webbrowser
 
     page.parent.mkdir(parents=True, exist_ok=True)

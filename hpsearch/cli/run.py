@@ -1,7 +1,11 @@
 """``hpsearch run``: starts, resumes or joins a study and shows it until it is over."""
 
+import shlex
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,12 +73,16 @@ def run(
     workers_per_gpu: Annotated[
         str | None, typer.Option("--workers-per-gpu", metavar="N|auto", help="Workers on a GPU.")
     ] = None,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Show it in the browser too, while it runs.")
+    ] = False,
     overrides: SetOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
 ) -> None:
     """Run a search: start it, go on with it, or join it where it runs already."""
+    from hpsearch.cli.beside import dashboard_beside
     from hpsearch.search.budget import begin_run
     from hpsearch.search.opening import hide_password
     from hpsearch.search.pruners import hint
@@ -126,7 +134,10 @@ def run(
         code, path = 0, study_file.dataset.path
         if places := _left(study):
             plan = planned_workers(study.file, chosen, load_of_one, places)
-            code = _supervise(study, plan, place, storage, path, force=force)
+            typed = _typed(file, {"--trials": trials, "--timeout": timeout}, overrides or ())
+            shown = dashboard_beside(place, storage, force=force) if dashboard else nullcontext()
+            with shown:
+                code = _supervise(study, plan, place, storage, path, force=force, typed=typed)
             tidy(study, place)  # of a last trial that no worker could tidy up after
         _conclude(study, code)
 
@@ -168,6 +179,19 @@ def _facts(dataset: "Dataset", parts: "Parts") -> dict[str, Any]:
     }
 
 
+def _typed(file: Path, options: Mapping[str, object], overrides: Sequence[str]) -> list[str]:
+    """The command that makes the same search, without what is only of this machine.
+
+    Neither home nor storage: that may hold a password.
+    """
+    words = ["hpsearch", "run", file.name]
+    for option, value in options.items():
+        words += [option, str(value)] if value is not None else []
+    for text in overrides:
+        words += ["--set", text]
+    return [shlex.quote(word) for word in words]
+
+
 def _chosen_gpus(option: str) -> "list[Gpu]":
     """The GPUs that ``--gpus`` names; says what is wrong with the machine's."""
     from hpsearch.workers.gpus import choose_gpus, list_gpus
@@ -197,9 +221,11 @@ def _supervise(
     path: str | None,
     *,
     force: bool,
+    typed: Sequence[str],
 ) -> int:
     """Run the workers and show the search; returns an exit code."""
     from hpsearch.cli.live import LiveView
+    from hpsearch.dashboard.publish import Publisher
     from hpsearch.environment import STORAGE_VARIABLE
     from hpsearch.search.study import load_study
     from hpsearch.workers.supervisor import PATIENCE, Supervisor
@@ -211,24 +237,32 @@ def _supervise(
     command += ["--force"] if force else []
     say(f"{plan.summary} (hpsearch doctor FILE says why); logs in {place.study_logs(study.name)}")
     say("TensorFlow takes some seconds to start. Ctrl-C stops; the same command goes on.")
-    with (
-        opened_storage(place, url, force=force, patience=PATIENCE) as quick,
-        LiveView(load_study(quick, study.name)).shown() as view,
-    ):
-        supervisor = Supervisor(
-            study=view.study,
-            slots=plan.slots,
-            command=command,
-            # Not on the command line, where every user of the machine could read a password.
-            environment={STORAGE_VARIABLE: place.storage_url(url)},
-            home=place,
-            on_tick=view.update,
-            on_stop=view.say_stopping,
-            on_wait=view.say_waiting,
-            on_fewer=view.say_fewer,
-            may_thin_out=study.file.workers.per_gpu == study.file.workers.count == "auto",
-        )
-        return supervisor.run()
+    with opened_storage(place, url, force=force, patience=PATIENCE) as quick:
+        followed = load_study(quick, study.name)
+        publisher = Publisher(followed, place, typed)
+        with LiveView(followed).shown() as view:
+
+            def on_tick() -> None:
+                view.update()
+                publisher.tick()
+
+            supervisor = Supervisor(
+                study=followed,
+                slots=plan.slots,
+                command=command,
+                # Not on the command line, where every user of the machine could read a password.
+                environment={STORAGE_VARIABLE: place.storage_url(url)},
+                home=place,
+                on_tick=on_tick,
+                on_stop=view.say_stopping,
+                on_wait=view.say_waiting,
+                on_fewer=view.say_fewer,
+                may_thin_out=study.file.workers.per_gpu == study.file.workers.count == "auto",
+            )
+            code = supervisor.run()
+        if not publisher.close():
+            say("warning: the storage did not take the dashboard's figures; the next run does.")
+        return code
 
 
 def _conclude(study: "OpenStudy", code: int) -> None:

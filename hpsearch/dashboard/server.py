@@ -32,6 +32,9 @@ THREADS = 8
 MOST_BYTES = 16 * 2**20
 """Of a request's body: more than any note or artifact that a page here sends."""
 
+PORT = 8080
+"""Where to look for the dashboard first."""
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -115,7 +118,7 @@ def serving(
     home: Home,
     *,
     host: str,
-    port: int,
+    port: int | None,
     token: str | None,
     allowed: Iterable[str] = (),
     read_only: bool = False,
@@ -126,7 +129,7 @@ def serving(
         storage: whose studies are shown.
         home: where the trials' folders are, and what users attach to studies and trials.
         host: address or name to listen on.
-        port: 0: any that is free.
+        port: 0: any that is free; None: ``PORT``, or any where that is taken.
         token: who shows it may enter; None: everybody.
         allowed: names beside its own by which it may be called.
         read_only: refuse what would change anything.
@@ -135,7 +138,7 @@ def serving(
         InputError: the port is taken or not allowed, or the host none of this machine.
     """
     app = application(storage, home)
-    listening = _listen(host, port)
+    listening = _listen_somewhere(host) if port is None else _listen(host, port)
     port = listening.getsockname()[1]
     doors = Doors(
         app=app,
@@ -158,6 +161,13 @@ def serving(
         yield Served(server, f"http://{shown}:{port}/{query}")
     finally:
         server.close()
+
+
+def _listen_somewhere(host: str) -> socket.socket:
+    try:
+        return _listen(host, PORT)
+    except InputError:
+        return _listen(host, 0)
 
 
 def _listen(host: str, port: int) -> socket.socket:

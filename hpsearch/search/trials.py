@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, NoTrialError
-from hpsearch.search.budget import ending, stop_requested
+from hpsearch.search.budget import ending, seconds_used, stop_requested
 from hpsearch.search.study import CREATED_KEY, DATASET_KEY, VERSIONS_KEY, OpenStudy
 from hpsearch.space import config_of
 
@@ -24,8 +24,8 @@ STATES = {
 SAME_KEY = "same_as"
 """Trial user attribute: the first trial of the same configuration, which had another seed."""
 _ATTRIBUTES = (
-    "parameters", "epochs", "best_epoch", "seconds", "train_accuracy", "gap", "worker", "failure",
-    SAME_KEY,
+    "parameters", "epochs", "best_epoch", "seconds", "train_accuracy", "gap", "worker", "device",
+    "failure", "failure_message", SAME_KEY,
 )  # fmt: skip
 
 
@@ -193,6 +193,7 @@ def details(study: OpenStudy) -> dict[str, Any]:
         "budget": study.budget.model_dump(mode="json"),
         "dataset": attrs.get(DATASET_KEY),
         "over": ending(study),
+        "seconds": round(seconds_used(study.briefs()), 3),
         "stop": stop_requested(study),
         "workers": live_workers(study),
         "provenance": {"created": attrs.get(CREATED_KEY), "versions": attrs.get(VERSIONS_KEY)},

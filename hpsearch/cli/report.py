@@ -1,0 +1,65 @@
+"""``hpsearch report``: one page about a study, to read, to print and to pass on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli.common import (
+    HomeOption,
+    JsonOption,
+    StorageOption,
+    StudyArgument,
+    opened_study,
+    print_json,
+    progress,
+    say,
+    size,
+)
+from hpsearch.home import Home
+
+
+def report(
+    study: StudyArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE.html", help="Else STUDY.html."),
+    ] = None,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a page about a study: answer, what mattered, what to try next, figures, time."""
+    from hpsearch.errors import InputError
+    from hpsearch.figures.points import point
+    from hpsearch.figures.trials import search_figures
+    from hpsearch.files import write_text
+    from hpsearch.report.facts import facts
+    from hpsearch.report.page import page
+    from hpsearch.search.trials import row
+
+    file = output or Path(f"{study}.html")
+    if file.suffix not in (".html", ".htm"):
+        raise InputError(f"-o {file}: is no page; give a name that ends in .html")
+    place = Home.find(home)
+    with opened_study(study, home, storage) as found, progress() as show:
+        total = found.storage.get_n_trials(found.study_id)
+        show("reading trials", 0, total)
+        trials = found.trials()
+        show("reading trials", total, total)
+        rows = [row(found, trial) for trial in trials]
+        known = facts(found, place, rows)
+    if as_json:
+        print_json(known)
+        return
+    test = {one["trial"]: one["result"]["accuracy"] for one in known["tested"]}
+    points = [
+        point(one, trial.intermediate_values, test.get(trial.number))
+        for one, trial in zip(rows, trials, strict=True)
+    ]
+    objective = found.file.objective
+    figures = search_figures(points, objective.metric, objective.goal == "maximize")
+    text = page(known, figures)
+    write_text(file, text)
+    say(f"{len(rows)} trials, {size(len(text.encode()))}; open it in a browser:")
+    typer.echo(str(file))

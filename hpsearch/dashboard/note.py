@@ -1,0 +1,78 @@
+"""The note of a study: what is searched, on which data, in which space, and how it was started."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from optuna_dashboard import get_note, save_note
+
+from hpsearch.ranges import words
+from hpsearch.search.study import CREATED_KEY, DATASET_KEY, OpenStudy
+from hpsearch.space import named_fields
+from hpsearch.study_file import BudgetSection, StudyFile
+
+_OURS = "note"
+"""Study user attribute: the note as hpsearch last wrote it; another one is a user's own."""
+
+
+def write_note(study: OpenStudy, command: Sequence[str]) -> None:
+    """Write the note, unless a user has changed it.
+
+    Args:
+        study: the study.
+        command: what was typed to run it; nothing secret.
+    """
+    text = note_of(study, command)
+    before = study.optuna.user_attrs.get(_OURS)
+    if text == before or get_note(study.optuna) not in ("", before):
+        return
+    save_note(study.optuna, text)
+    study.optuna.set_user_attr(_OURS, text)
+
+
+def note_of(study: OpenStudy, command: Sequence[str]) -> str:
+    """The note, in Markdown."""
+    file, attrs = study.file, study.optuna.user_attrs
+    objective, training = file.objective, file.training
+    rows = "\n".join(
+        f"| {name} | {_plain(words(field))} |" for name, field in named_fields(file.space).items()
+    )
+    return f"""\
+Dense networks on **{file.dataset.source}**: {objective.goal} `{objective.metric}` of the
+{objective.epoch} epoch.
+
+- data: {_plain(data_words(file, attrs.get(DATASET_KEY) or {}))}
+- budget: {budget_words(study.budget)}
+- training: at most {training.epochs} epochs, {file.sampler.type} sampler, {file.pruner.type} pruner
+- command: `{" ".join(command)}`
+- started {attrs.get(CREATED_KEY)}; the study's seed is {file.seed}
+
+| parameter | space |
+|---|---|
+{rows}
+"""
+
+
+def data_words(file: StudyFile, facts: dict[str, Any]) -> str:
+    """What a study knows of its data, in one line."""
+    shape = " x ".join(str(side) for side in facts.get("input_shape", ()))
+    return (
+        f"{facts.get('train', '?')} training and {facts.get('validation', '?')} validation"
+        f" examples ({facts.get('test', '?')} set aside for testing),"
+        f" {len(facts.get('class_names', ()))} classes, {shape} values each, scale"
+        f" {file.dataset.scale}, fingerprint {str(facts.get('fingerprint'))[:12]}"
+    )
+
+
+def budget_words(budget: BudgetSection) -> str:
+    """The limits of a study, in one line."""
+    limits = [f"{budget.trials} trials"]
+    limits += [f"{budget.timeout:.0f} s"] if budget.timeout else []
+    limits += [f"{budget.plateau} trials without a better one"] if budget.plateau else []
+    if budget.max_parameters:
+        limits.append(f"networks of at most {budget.max_parameters:,} parameters")
+    return ", ".join(limits)
+
+
+def _plain(text: str) -> str:
+    """The text where Markdown would see signs of its own."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>|" else c for c in text)

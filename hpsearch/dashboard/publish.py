@@ -1,0 +1,103 @@
+"""A study's note and figures, written into the storage for every dashboard that opens it."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from time import monotonic
+
+from optuna_dashboard import save_plotly_graph_object
+
+from hpsearch.dashboard.note import write_note
+from hpsearch.figures.points import Point, point
+from hpsearch.figures.trials import search_figures
+from hpsearch.home import Home
+from hpsearch.search import trials as rows
+from hpsearch.search.evaluations import tested
+from hpsearch.search.opening import STORAGE_ERRORS
+from hpsearch.search.study import OpenStudy
+
+EVERY = 30.0
+"""Seconds between two renewals of the figures, at least."""
+
+SHARE = 50
+"""A renewal is followed by at least so many times its own length without one: 2 % of one core."""
+
+
+def points(study: OpenStudy, home: Home) -> list[Point]:
+    """The study's trials as the figures need them.
+
+    Args:
+        study: the study.
+        home: where results on the test split are.
+    """
+    test = {one.trial: float(one.result["accuracy"]) for one in tested(study, home)}
+    return [
+        point(rows.row(study, trial), trial.intermediate_values, test.get(trial.number))
+        for trial in study.trials()
+    ]
+
+
+def publish(study: OpenStudy, home: Home, command: Sequence[str]) -> None:
+    """Write the note and all figures.
+
+    Args:
+        study: the study.
+        home: where results on the test split are.
+        command: what was typed to run the study; nothing secret.
+    """
+    write_note(study, command)
+    objective = study.file.objective
+    figures = search_figures(points(study, home), objective.metric, objective.goal == "maximize")
+    for name, figure in figures.items():
+        save_plotly_graph_object(study.optuna, figure, graph_object_id=name)
+
+
+class Publisher:
+    """Publishes while a study runs: now and then, beside what else is going on, and at the end.
+
+    A storage that does not answer costs a renewal, never the search.
+    """
+
+    def __init__(self, study: OpenStudy, home: Home, command: Sequence[str]) -> None:
+        self._study, self._home, self._command = study, home, command
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
+        self._job: Future[float] | None = None
+        self._due = monotonic() + EVERY
+        self._ended = -1
+        """Trials that had ended at the last renewal."""
+
+    def tick(self) -> None:
+        """Begin a renewal where one is due; returns at once."""
+        if self._job is not None:
+            if not self._job.done():
+                return
+            self._collect()
+        ended = sum(trial.state.is_finished() for trial in self._study.trials())
+        if monotonic() >= self._due and ended != self._ended:
+            self._ended = ended
+            self._job = self._thread.submit(self._publish)
+
+    def close(self) -> bool:
+        """Publish how the study stands at the end; whether the storage took it."""
+        self._collect()
+        self._job = self._thread.submit(self._publish)
+        taken = self._collect()
+        self._thread.shutdown()
+        return taken
+
+    def _publish(self) -> float:
+        began = monotonic()
+        publish(self._study, self._home, self._command)
+        return monotonic() - began
+
+    def _collect(self) -> bool:
+        """Wait for the renewal that was begun, if any; whether the storage took it."""
+        if self._job is None:
+            return True
+        job, self._job = self._job, None
+        try:
+            seconds = job.result()
+        except STORAGE_ERRORS:
+            self._ended, self._due = -1, monotonic() + EVERY
+            return False
+        self._due = monotonic() + max(EVERY, SHARE * seconds)
+        return True

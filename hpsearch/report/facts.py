@@ -1,0 +1,163 @@
+"""What the report says of a study, as plain values: gathered once, then written as HTML or JSON."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from hpsearch import recipe
+from hpsearch.config import TrialConfig, describe, flat
+from hpsearch.fields import parse
+from hpsearch.home import Home
+from hpsearch.ranges import words
+from hpsearch.report.following import as_toml, following
+from hpsearch.report.leaders import Row, crowded, in_words, leaders
+from hpsearch.search import trials
+from hpsearch.search.evaluations import tested
+from hpsearch.search.export import recipe_of
+from hpsearch.search.importance import importances
+from hpsearch.search.study import OpenStudy
+from hpsearch.space import named_fields
+
+TOP = 10
+"""Best trials that are listed."""
+
+
+def facts(study: OpenStudy, home: Home, rows: Sequence[Row]) -> dict[str, Any]:
+    """Everything that the report says, ready for JSON.
+
+    Args:
+        study: the study.
+        home: where results on the test split are.
+        rows: its trials, as ``trials --json`` prints them.
+    """
+    shown = trials.details(study)
+    shown["dataset"] = _UNKNOWN | (shown["dataset"] or {})
+    maximize = study.file.objective.goal == "maximize"
+    best = leaders(rows, maximize=maximize)
+    config = None
+    if shown["complete"]:
+        config = trials.config(study, trials.best(study))
+    after = following(study.file, rows, best, config)
+    return {
+        "study": shown,
+        "goal": study.file.objective.goal,
+        "best": _best(study, config),
+        "baseline": _baseline(study.file.baseline, rows),
+        "importances": [asdict(one) for one in importances(study)],
+        "space": _space(study, best),
+        "leaders": len(best),
+        "crowded": [asdict(one) for one in crowded(study.file.space, best)],
+        "next": asdict(after),
+        "study_file": as_toml(study.file, study.name),
+        "top": [_listed(study, row) for row in best[:TOP]],
+        "failures": _failures(rows),
+        "time": _time(rows),
+        "machines": _machines(rows),
+        "tested": [asdict(one) for one in tested(study, home)],
+    }
+
+
+_LISTED = (
+    "number", "config", "parameters", "epochs", "best_epoch", "seconds", "train_accuracy", "gap",
+)  # fmt: skip
+
+
+_UNKNOWN = {
+    "source": "", "fingerprint": "", "input_shape": [], "class_names": [], "train": None,
+    "validation": None, "test": None,
+}  # fmt: skip
+"""What a study may not know of its data: an older one, or one of a program that uses hpsearch."""
+
+
+def _listed(study: OpenStudy, row: Row) -> dict[str, Any]:
+    """One of the best trials."""
+    summary = describe(parse(TrialConfig, row["config"], f"study {study.name}"))
+    return {key: row[key] for key in _LISTED} | {"value": row["values"][0], "summary": summary}
+
+
+def _best(study: OpenStudy, config: TrialConfig | None) -> dict[str, Any] | None:
+    """The best trial, with all of its configuration's repeats, and its recipe."""
+    if config is None:
+        return None
+    trial = trials.best(study)
+    text = recipe.dump(recipe_of(study, trial), ".toml")
+    return trials.best_row(study) | {"summary": describe(config), "recipe": text}
+
+
+def _baseline(baseline: TrialConfig | None, rows: Sequence[Row]) -> dict[str, Any] | None:
+    """The configuration to compare with, and the values of the trials that have it."""
+    if baseline is None:
+        return None
+    same = flat(baseline)
+    values = [
+        {"number": row["number"], "value": row["values"][0]}
+        for row in rows
+        if row["state"] == "complete" and row["config"] == same
+    ]
+    return {"config": same, "summary": describe(baseline), "trials": values}
+
+
+def _space(study: OpenStudy, best: Sequence[Row]) -> list[dict[str, str]]:
+    """Each field of the space: what was searched, and what the best trials use."""
+    return [
+        {"name": name, "space": words(field), "best": in_words(best, name, field)}
+        for name, field in named_fields(study.file.space).items()
+    ]
+
+
+def _failures(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """How often trials ended without a value, by class, with what the first of each said."""
+    failed = [row for row in rows if row["state"] == "failed"]
+    counts = Counter(row["failure"] or "unknown" for row in failed)
+    first: dict[str, Row] = {}
+    for row in failed:
+        first.setdefault(row["failure"] or "unknown", row)
+    return [
+        {
+            "failure": failure,
+            "trials": count,
+            "first": first[failure]["number"],
+            "message": first[failure]["failure_message"] or "",
+        }
+        for failure, count in counts.most_common()
+    ]
+
+
+_SPENT = {"complete": "kept", "pruned": "pruned", "failed": "wasted"}
+
+
+def _time(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """What training took, by what came of it: kept, pruned, or wasted."""
+    found = []
+    total = sum(_seconds(row) for row in rows if row["state"] in _SPENT)
+    for state, what in _SPENT.items():
+        those = [row for row in rows if row["state"] == state]
+        seconds = sum(_seconds(row) for row in those)
+        found.append(
+            {
+                "what": what,
+                "trials": len(those),
+                "epochs": sum(row["epochs"] or 0 for row in those),
+                "seconds": round(seconds, 3),
+                "share": seconds / total if total else 0.0,
+            }
+        )
+    return found
+
+
+def _seconds(row: Mapping[str, Any]) -> float:
+    return float(row["seconds"] or 0.0)
+
+
+def _machines(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Who ran the trials: hosts with their devices, and how many trials each ended."""
+    counts = Counter(
+        ((row["worker"] or "?").rpartition(":")[0] or "?", row["device"] or "?")
+        for row in rows
+        if row["state"] in _SPENT
+    )
+    return [
+        {"host": host, "device": device, "trials": count}
+        for (host, device), count in sorted(counts.items())
+    ]

@@ -1,0 +1,286 @@
+"""The study to try next: the same one with ranges moved to where the best trials were."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.config import TrialConfig, flat
+from hpsearch.errors import InputError
+from hpsearch.fields import Section, parse
+from hpsearch.ranges import RANGES, Categorical
+from hpsearch.report.leaders import Crowded, Row, crowded, values_of
+from hpsearch.space import named_fields
+from hpsearch.study_file import StudyFile
+
+MANY = 8
+"""Trials that must have tried a choice before it is dropped for want of success."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Following:
+    """A study file, and what is other in it than in the one before."""
+
+    changes: list[str]
+    """A sentence each; none: the best trials gave no reason for any."""
+    text: str
+    """The file, in TOML."""
+    name: str
+    """The next study's."""
+
+
+def following(
+    file: StudyFile, rows: Sequence[Row], best: Sequence[Row], config: TrialConfig | None
+) -> Following:
+    """What to search next.
+
+    An end of a range that the best trials crowd at is moved outwards; choices that were tried
+    often and are not among the best quarter go; training is longer where the best trials were
+    still getting better; and the best configuration is tried first.
+
+    Args:
+        file: the study that was searched.
+        rows: all its trials.
+        best: the best of them, the best first.
+        config: the best configuration, if there is one.
+    """
+    table = _table(file)
+    changes = [
+        change
+        for one in crowded(file.space, best)
+        if (change := _widen(table, one, file)) is not None
+    ]
+    changes += _drop_choices(table, file, rows, best)
+    changes += _train_longer(table, file, best)
+    if config is not None:
+        _try_first(table, config, changes)
+    head = f"# What to search after {file.name}, as hpsearch report has it.\n"
+    return Following(changes=changes, text=head + _toml(table), name=table["name"])
+
+
+def as_toml(file: StudyFile, name: str) -> str:
+    """A study file with what is other than the default, as a person would write it.
+
+    Args:
+        file: the study file.
+        name: the name to write.
+    """
+    table = {**_table(file), "name": name}
+    if file.enqueue:
+        table["enqueue"] = [
+            one.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+            for one in file.enqueue
+        ]
+    return _toml(table)
+
+
+def _toml(table: dict[str, Any]) -> str:
+    """A study file as a person would write it: a range in one line."""
+    lines = [f"{key} = {_inline(value)}" for key, value in table.items() if _is_plain(value)]
+    for key, value in table.items():
+        for header, section in _sections(key, value):
+            lines += ["", f"[{header}]", *(f"{k} = {_inline(v)}" for k, v in section.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _sections(key: str, value: Any) -> list[tuple[str, dict[str, Any]]]:
+    """A table or list of tables as what stands below a header each."""
+    if isinstance(value, list):
+        return [(f"[{key}]", one) for one in value]
+    if not isinstance(value, dict):
+        return []
+    optimizer = value.get("optimizer", {})
+    if key != "space" or "optimizer" not in value or "type" in optimizer:
+        return [(key, value)]
+    rest = {name: field for name, field in value.items() if name != "optimizer"}
+    return [(key, rest), ("space.optimizer", optimizer)]
+
+
+def _is_plain(value: Any) -> bool:
+    return not isinstance(value, (dict, list))
+
+
+def _inline(value: Any) -> str:
+    """A value in one line; TOML and JSON spell all but tables alike."""
+    if not isinstance(value, dict):
+        return json.dumps(value)
+    return "{ " + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + " }"
+
+
+def _next_name(name: str) -> str:
+    """``cifar10-2`` after ``cifar10``, ``cifar10-3`` after that."""
+    stem, _, number = name.rpartition("-")
+    if stem and number.isdecimal() and len(number) < 4:
+        return f"{stem}-{int(number) + 1}"
+    return f"{name[:97]}-2"
+
+
+def _table(file: StudyFile) -> dict[str, Any]:
+    """The study file as a table with what is other than the default, under its next name."""
+    table: dict[str, Any] = {"name": _next_name(file.name)}
+    if file.seed:
+        table["seed"] = file.seed
+    for key in ("dataset", "objective", "budget", "sampler", "pruner", "training"):
+        section = getattr(file, key)
+        if section != StudyFile.model_fields[key].default:
+            table[key] = _section(section)
+    table["space"] = _space_table(file)
+    if file.baseline is not None:
+        optimizer = {"optimizer": _section(file.baseline.optimizer)}
+        table["baseline"] = _section(file.baseline) | optimizer
+    return table
+
+
+def _section(section: Section) -> dict[str, Any]:
+    """A section with what is other than the default, and its type if it has one."""
+    whole = section.model_dump(mode="json", exclude_none=True)
+    short = section.model_dump(mode="json", exclude_defaults=True)
+    return {key: value for key, value in whole.items() if key in short or key == "type"}
+
+
+def _space_table(file: StudyFile) -> dict[str, Any]:
+    """``[space]`` with what is other than the default, ranges always with their type."""
+    whole = file.space.model_dump(mode="json", exclude_none=True)
+    short = file.space.model_dump(mode="json", exclude_defaults=True)
+    return {key: _compact(value) for key, value in whole.items() if key in short}
+
+
+def _compact(value: Any) -> Any:
+    """A range with its type first, and without ``log = false`` and the like."""
+    if not isinstance(value, dict):
+        return value
+    plain = {"log": False, "per_layer": False, "step": 1}
+    keys = sorted(value, key=lambda key: key != "type")
+    return {k: _compact(value[k]) for k in keys if k not in plain or value[k] != plain[k]}
+
+
+def _range_of(table: dict[str, Any], name: str) -> dict[str, Any]:
+    """The table of a range in a study file's table."""
+    kind, _, setting = name.partition(".")
+    found = table["space"]["optimizer"][kind][setting] if setting else table["space"][name]
+    return dict(found)
+
+
+def _set_range(table: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
+    """A copy of a study file's table with another range."""
+    kind, _, setting = name.partition(".")
+    space = dict(table["space"])
+    if setting:
+        optimizers = dict(space["optimizer"])
+        optimizers[kind] = {**optimizers[kind], setting: value}
+        space["optimizer"] = optimizers
+    else:
+        space[name] = value
+    return {**table, "space": space}
+
+
+def _is_valid(table: dict[str, Any]) -> bool:
+    try:
+        parse(StudyFile, table, "the next study")
+    except InputError:
+        return False
+    return True
+
+
+def _widen(table: dict[str, Any], one: Crowded, file: StudyFile) -> str | None:
+    """Move one end of a range outwards; what was done, or None where it cannot be."""
+    field = named_fields(file.space)[one.name]
+    changed = _range_of(table, one.name)
+    if isinstance(field, Categorical):
+        ordered = sorted(field.choices)
+        beyond = _beyond(ordered[1], ordered[0]) if one.end == "low" else _beyond(*ordered[-2:])
+        changed["choices"] = [*field.choices, beyond]
+    else:
+        beyond = _moved(field, one.end)
+        changed[one.end] = beyond
+    widened = _set_range(table, one.name, changed)
+    if beyond == one.limit or not _is_valid(widened):
+        return None
+    table["space"] = widened["space"]
+    return (
+        f"{one.name}: {one.near} of {one.of} values of the best trials lie at the {one.end} end"
+        f" ({one.limit:g}); it is {beyond:g} now"
+    )
+
+
+def _beyond(inner: float, end: float) -> float:
+    """The number that follows two choices in their order: as far again, by ratio if it can be."""
+    beyond = end * end / inner if inner > 0 and end > 0 else 2 * end - inner
+    return round(beyond) if isinstance(end, int) else _short(beyond)
+
+
+def _moved(field: Any, end: str) -> float:
+    """An end of a range, moved by half of its width on its own scale."""
+    low, high, step = field.low, field.high, field.step
+    if field.log:
+        factor = math.sqrt(high / low)
+        beyond = low / factor if end == "low" else high * factor
+    else:
+        width = (high - low) / 2
+        beyond = low - width if end == "low" else high + width
+    if isinstance(low, int):
+        # At least one step, and a whole number of them.
+        steps = max(1, round(abs(beyond - getattr(field, end)) / step))
+        return int(getattr(field, end) + (steps * step if end == "high" else -steps * step))
+    if step is not None:
+        steps = max(1, round(abs(beyond - getattr(field, end)) / step))
+        return _short(getattr(field, end) + (steps * step if end == "high" else -steps * step))
+    return _short(beyond)
+
+
+def _short(value: float) -> float:
+    """A number with two digits, as a person would write it."""
+    return float(f"{value:.2g}")
+
+
+def _drop_choices(
+    table: dict[str, Any], file: StudyFile, rows: Sequence[Row], best: Sequence[Row]
+) -> list[str]:
+    """Take out choices that were tried often and that no good trial uses."""
+    changes = []
+    tried = [row for row in rows if row["state"] in ("complete", "pruned")]
+    for name, field in named_fields(file.space).items():
+        if not isinstance(field, Categorical) or name == "optimizer" or len(best) < 5:
+            continue
+        kept = []
+        for choice in field.choices:
+            times = sum(choice in values_of(row, name) for row in tried)
+            if times < MANY or any(choice in values_of(row, name) for row in best):
+                kept.append(choice)
+            else:
+                changes.append(f"{name}: {choice} is out: tried in {times} trials, never good")
+        if 0 < len(kept) < len(field.choices):
+            changed = _range_of(table, name)
+            added = [c for c in changed["choices"] if c not in field.choices]
+            changed["choices"] = [*kept, *added]
+            table["space"] = _set_range(table, name, changed)["space"]
+    return changes
+
+
+def _train_longer(table: dict[str, Any], file: StudyFile, best: Sequence[Row]) -> list[str]:
+    """More epochs, where most of the best trials were at their best near the end."""
+    epochs = file.training.epochs
+    late = sum((row["best_epoch"] or 0) > 0.9 * epochs for row in best)
+    if len(best) < 5 or late < len(best) / 2:
+        return []
+    table["training"] = {**table.get("training", {}), "epochs": 2 * epochs}
+    at = f"{late} of the {len(best)} best trials were at their best in the last tenth of {epochs}"
+    return [f"training.epochs: {at} epochs; it is {2 * epochs} now"]
+
+
+def _try_first(table: dict[str, Any], config: TrialConfig, changes: list[str]) -> None:
+    """Enqueue the best configuration, as far as the new space leaves it open."""
+    named = named_fields(parse(StudyFile, table, "the next study").space)
+    is_open = {name: isinstance(field, RANGES) for name, field in named.items()}
+    first = {key: value for key, value in flat(config).items() if is_open.get(key)}
+    if any(key in first for key in ("units", "dropout")):
+        first["layers"] = config.layers
+    if is_open["optimizer"]:
+        kind, settings = config.optimizer.type, config.optimizer.model_dump(mode="json")
+        known = {key: settings[key] for key in settings if f"{kind}.{key}" in named}
+        first["optimizer"] = {"type": kind, **known}
+    tried = {**table, "enqueue": [first]}
+    if first and _is_valid(tried):
+        table["enqueue"] = [first]
+        changes.append("the best configuration is tried first")

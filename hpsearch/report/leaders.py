@@ -1,0 +1,121 @@
+"""What the best trials have in common: the values they use, and the ends that they crowd at."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.ranges import RANGES, Categorical
+from hpsearch.space import Space, named_fields
+
+Row = Mapping[str, Any]
+"""A trial as ``trials --json`` prints it."""
+
+LEAST = 5
+"""Trials that are looked at as the best ones, at least."""
+
+END = 0.1
+"""Share of a range, on its own scale, that is taken for one of its ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crowded:
+    """An end of a range near which most of the best trials lie: the best may lie beyond."""
+
+    name: str
+    """The field: ``units``, ``adam.learning_rate`` ..."""
+    end: str
+    """"low" or "high"."""
+    limit: float
+    """The end itself."""
+    near: int
+    """Values of the best trials near it."""
+    of: int
+    """Values of the best trials in all: a field that is drawn for each layer has several."""
+
+
+def leaders(rows: Sequence[Row], *, maximize: bool) -> list[Row]:
+    """The best tenth of the complete trials, at least five where there are, the best first."""
+    complete = [row for row in rows if row["state"] == "complete" and row["values"]]
+    complete.sort(key=lambda row: row["values"][0], reverse=maximize)  # stable: first of equals
+    return complete[: max(LEAST, math.ceil(len(complete) / 10))]
+
+
+def values_of(row: Row, name: str) -> list[Any]:
+    """A trial's values of a field: one, or one for each layer; none of another optimizer's."""
+    config = row["config"]
+    if name == "optimizer":
+        return [config["optimizer"]["type"]]
+    kind, _, setting = name.partition(".")
+    if setting:
+        optimizer = config["optimizer"]
+        return [optimizer[setting]] if optimizer["type"] == kind else []
+    value = config[name]
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def in_words(rows: Sequence[Row], name: str, field: Any) -> str:
+    """The values that some trials use of a field: a span, or each choice and how often."""
+    values = [value for row in rows for value in values_of(row, name)]
+    if not values:
+        return "none"
+    if not isinstance(field, RANGES):
+        return ""
+    if isinstance(field, Categorical):
+        return ", ".join(f"{_plain(v)} ({n} x)" for v, n in Counter(values).most_common())
+    ordered = sorted(values)
+    low, middle, high = ordered[0], ordered[len(ordered) // 2], ordered[-1]
+    return f"{_plain(low)} to {_plain(high)}, middle {_plain(middle)}"
+
+
+def crowded(space: Space, best: Sequence[Row]) -> list[Crowded]:
+    """The ends of ranges near which at least half of the best trials' values lie.
+
+    By chance a tenth would. Of numbers to choose from, two thirds must take the least or the
+    greatest of at least three.
+
+    Args:
+        space: what was searched.
+        best: the best trials.
+    """
+    found = []
+    for name, field in named_fields(space).items():
+        if not isinstance(field, RANGES):
+            continue
+        values = [value for row in best for value in values_of(row, name)]
+        numbers = getattr(field, "choices", (0, 1, 2))
+        if len(values) < LEAST or len(numbers) < 3 or not _are_numbers(values):
+            continue
+        needed = len(values) * (2 / 3 if isinstance(field, Categorical) else 1 / 2)
+        for end, limit, near in _ends(field, values):
+            if near >= needed:
+                found.append(Crowded(name=name, end=end, limit=limit, near=near, of=len(values)))
+    return found
+
+
+def _ends(field: Any, values: Sequence[float]) -> list[tuple[str, float, int]]:
+    """Both ends of a range: name, limit, and how many of the values lie near it."""
+    if isinstance(field, Categorical):
+        low, high = min(field.choices), max(field.choices)
+        return [("low", low, values.count(low)), ("high", high, values.count(high))]
+    low, high = field.low, field.high
+    if low == high:
+        return []
+    scale = math.log if getattr(field, "log", False) else float
+    width = scale(high) - scale(low)
+    places = [(scale(value) - scale(low)) / width for value in values]
+    return [
+        ("low", low, sum(place <= END for place in places)),
+        ("high", high, sum(place >= 1 - END for place in places)),
+    ]
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

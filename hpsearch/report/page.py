@@ -1,0 +1,109 @@
+"""The report as one HTML page that needs no network and no other file."""
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from hpsearch import __version__
+from hpsearch.figures.confusion import confusion_figure
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_TEMPLATE = Path(__file__).with_name("page.html")
+
+
+def page(facts: Mapping[str, Any], figures: Mapping[str, "go.Figure"]) -> str:
+    """The page.
+
+    Args:
+        facts: what :func:`hpsearch.report.facts.facts` gives.
+        figures: by name, in their order.
+    """
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters |= _FILTERS
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    shown = [_embedded(figure, f"figure-{name}") for name, figure in figures.items()]
+    confusions = [
+        {**one, "figure": _confusion(one["result"], f"confusion-{index}")}
+        for index, one in enumerate(facts["tested"])
+    ]
+    text = template.render(
+        facts,
+        figures=shown,
+        tested=confusions,
+        version=__version__,
+        written=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    # Not through the template: it is no text of ours, and large.
+    library = f"<script>{get_plotlyjs()}</script>\n</head>"
+    return text.replace("</head>", library, 1)
+
+
+def _embedded(figure: "go.Figure", name: str) -> Markup:
+    """A figure as a part of the page."""
+    return Markup(  # noqa: S704  # plotly escapes what could end its script
+        figure.to_html(
+            full_html=False,
+            include_plotlyjs=False,
+            div_id=name,
+            config={"displaylogo": False, "responsive": True},
+        )
+    )
+
+
+def _confusion(result: Mapping[str, Any], name: str) -> Markup:
+    classes = [row["name"] for row in result["classes"]]
+    return _embedded(confusion_figure(result["confusion"], classes, "Confusion matrix"), name)
+
+
+def number(value: float | None) -> str:
+    """A metric's value, with four digits after the point."""
+    return "" if value is None else f"{value:.4f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference of two values."""
+    return "" if value is None else f"{value:+.4f}"
+
+
+def whole(value: int | None) -> str:
+    """A whole number, by thousands."""
+    return "" if value is None else f"{value:,}"
+
+
+def percent(value: float) -> str:
+    """A share of one."""
+    return f"{100 * value:.1f} %"
+
+
+def css(share: float) -> str:
+    """A share of one, as style sheets write it."""
+    return f"{100 * share:.1f}%"
+
+
+def seconds(value: float | None) -> str:
+    """A time."""
+    return "" if value is None else f"{value:,.1f}"
+
+
+def plain(value: float) -> str:
+    """A limit as a person would write it."""
+    return f"{value:g}"
+
+
+def download(text: str) -> str:
+    """A text as an address to save it from."""
+    return "data:application/toml;base64," + base64.b64encode(text.encode()).decode()
+
+
+_FILTERS = {
+    function.__name__: function
+    for function in (number, signed, whole, percent, css, seconds, plain, download)
+}
