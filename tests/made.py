@@ -23,6 +23,9 @@ def make_study(cli: Cli, file: Path | None = None) -> Path:
         "source": dataset.source,
         "input_shape": dataset.input_shape,
         "class_names": dataset.class_names,
+        "train": 24,
+        "validation": 6,
+        "test": dataset.test_size,
     }
     storage = open_storage(f"sqlite:///{home.database}")
     study, _ = open_or_create(storage, section, facts)

@@ -3,35 +3,19 @@
 import json
 import re
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 from commandline import Cli
+from dashboards import shown, token_of
 from made import make_study
 from web import ask
 
+from hpsearch.dashboard.server import application
+from hpsearch.home import Home
+from hpsearch.search.opening import open_storage
+
 pytestmark = pytest.mark.timeout(120)
-
-
-@contextmanager
-def shown(cli: Cli, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Starts the command on a free port; yields the address that it prints."""
-    process = cli.start("dashboard", "--port", "0", *options)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip(), process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def token_of(address: str) -> str:
-    found = re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=([\w-]{32})", address)
-    assert found is not None, address
-    return found[1]
 
 
 def test_the_printed_address_shows_the_studies(cli: Cli) -> None:
@@ -86,3 +70,36 @@ def test_what_cannot_be_is_said(cli: Cli) -> None:
         assert f"--port {taken}: " in cli("dashboard", "--port", taken, code=2).stderr
     (cli.home / "dashboard.token").chmod(0o644)
     assert "others may read it" in cli("dashboard", code=3).stderr
+
+
+def _filled(rule: str) -> str:
+    """An address that a rule of the application fits."""
+    known = {"study_id": "1", "trial_id": "1", "artifact_id": "0a", "filename": "bundle.js"}
+    rule = re.sub(r"<:re:[^>]*>", "", rule)
+    return re.sub(r"<(\w+)(:[^>]*)?>", lambda found: known.get(found[1], "curves.png"), rule)
+
+
+def test_every_way_in_is_closed(cli: Cli) -> None:
+    make_study(cli)
+    storage = open_storage(f"sqlite:///{cli.database}")
+    routes = {_filled(route.rule) for route in application(storage, Home(cli.home)).routes}
+    storage.close()
+    assert len(routes) > 25
+    before = cli.json("show", "small")
+    with shown(cli) as (address, _):
+        bearer = {"Authorization": f"Bearer {token_of(address)}"}
+        for path in sorted(routes):
+            for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+                assert ask(address, path, method).status == 401
+                evil = {"Host": "evil.org"} | bearer
+                assert ask(address, path, method, **evil).status == 421
+                if method in ("POST", "PUT", "DELETE", "PATCH"):
+                    foreign = {"Origin": "http://evil.org"} | bearer
+                    assert ask(address, path, method, **foreign).status == 403
+        for path in ("/static/../index.html", "/static/%2e%2e/index.html", "/artifacts/1/..%2f"):
+            assert ask(address, path, **bearer).status == 404
+    with shown(cli, "--read-only") as (address, _):
+        for path in sorted(routes):
+            for method in ("POST", "PUT", "DELETE", "PATCH"):
+                assert ask(address, path, method, **bearer).status == 405
+    assert cli.json("show", "small") == before

@@ -1,0 +1,150 @@
+"""The dashboard in a real browser, without a network."""
+
+import base64
+import json
+from collections.abc import Iterator
+
+import pytest
+from browser import browsing, needs_chromium, watched
+from commandline import Cli
+from dashboards import shown, token_of
+from made import make_study
+from playwright.sync_api import Page
+from web import ask
+
+pytestmark = [needs_chromium, pytest.mark.timeout(180)]
+
+OWN_FIGURES = (
+    "Search history", "Network size and accuracy", "Training time and accuracy",
+    "Generalisation gap", "Learning rate and accuracy", "Widths and dropout by layer",
+    "Learning curves",
+)  # fmt: skip
+
+
+def base(address: str) -> str:
+    """The address without its token."""
+    return address.partition("/?")[0]
+
+
+def test_the_search_is_seen(finished: Cli) -> None:
+    with shown(finished, "--read-only") as (address, _), browsing() as context:
+        page, wrong = watched(context)
+        page.goto(address)
+        page.get_by_text("small").first.wait_for()
+        assert page.url.startswith(f"{base(address)}/dashboard")
+        assert "token" not in page.url  # nobody reads it over a shoulder
+        page.goto(f"{base(address)}/dashboard/studies/1")
+        for title in OWN_FIGURES:
+            page.locator(".gtitle", has_text=title).wait_for()
+        page.get_by_text("Best Trial").wait_for()
+        page.goto(f"{base(address)}/dashboard/studies/1/note")
+        page.get_by_text("hpsearch run small.toml").wait_for()
+        page.get_by_text("adam.learning_rate").wait_for()
+        page.goto(f"{base(address)}/dashboard/studies/1/trials?numbers=0")
+        _see_a_trial(page)
+        assert wrong == []
+
+
+def _see_a_trial(page: Page) -> None:
+    """The page of one trial: what it is, and its files."""
+    page.get_by_role("heading", name="Trial 0 (trial_id=1)").wait_for()
+    for text in ("parameters", "epochs", "seconds", "device", "worker"):
+        page.get_by_text(text, exact=False).first.wait_for()
+    picture = page.locator("img[src$='curves.png']")
+    picture.wait_for()
+    page.wait_for_function("document.querySelector('img[src$=\"curves.png\"]').naturalWidth > 300")
+    page.get_by_text("recipe.toml").first.wait_for()
+
+
+@needs_chromium
+def test_a_wrong_token_shows_nothing(finished: Cli) -> None:
+    with shown(finished) as (address, _), browsing() as context:
+        page, _wrong = watched(context)
+        answer = page.goto(f"{base(address)}/?token=wrong-wrong-wrong")
+        assert answer is not None
+        assert answer.status == 401
+        assert page.goto(f"{base(address)}/dashboard").status == 401  # type: ignore[union-attr]
+        assert "small" not in page.content()
+
+
+@pytest.fixture
+def attacked(cli: Cli) -> Iterator[tuple[str, str]]:
+    """A dashboard of a study that somebody may write to: its address and token."""
+    make_study(cli)
+    with shown(cli) as (address, _):
+        yield address, token_of(address)
+
+
+EVIL = "<script>document.title = 'owned'; fetch('/api/studies/1', {method: 'DELETE'})</script>"
+
+
+def test_html_in_an_artifact_is_saved_and_never_obeyed(attacked: tuple[str, str]) -> None:
+    address, token = attacked
+    bearer = {"Authorization": f"Bearer {token}"}
+    body = {"file": "data:text/html;base64," + _base64(EVIL), "filename": "evil.html"}
+    made = ask(address, "/api/artifacts/1", "POST", body, **bearer)
+    assert made.status == 201
+    path = f"/artifacts/1/{json.loads(made.body)['artifact_id']}"
+    served = ask(address, path, **bearer)
+    assert served.body.decode() == EVIL
+    assert served.headers["Content-Type"] == "application/octet-stream"
+    with browsing() as context:
+        page, _ = watched(context)
+        page.goto(address)
+        page.get_by_text("small").first.wait_for()
+        with page.expect_download():
+            page.evaluate("path => { location.href = path }", path)
+        # Nor as a part of a page of the dashboard's own.
+        page.evaluate(
+            "path => { const f = document.createElement('iframe'); f.src = path;"
+            " document.body.append(f); const s = document.createElement('script'); s.src = path;"
+            " document.body.append(s) }",
+            path,
+        )
+        page.goto(f"{base(address)}/dashboard/studies/1")
+        page.get_by_text("evil.html").first.wait_for()
+        assert page.title() != "owned"
+    assert ask(address, "/api/studies/1", **bearer).status == 200
+
+
+def test_html_in_a_note_is_never_obeyed(attacked: tuple[str, str]) -> None:
+    address, token = attacked
+    evil = "<img src=x onerror=\"document.title = 'owned'\">" + EVIL + "\n\nharmless words"
+    bearer = {"Authorization": f"Bearer {token}"}
+    note = ask(address, "/api/studies/1/note", "PUT", {"version": 1, "body": evil}, **bearer)
+    assert note.status == 204
+    with browsing() as context:
+        page, _ = watched(context)
+        page.goto(address)
+        page.goto(f"{base(address)}/dashboard/studies/1/note")
+        page.get_by_text("harmless words").first.wait_for()
+        assert page.title() != "owned"
+    assert ask(address, "/api/studies/1", **bearer).status == 200
+
+
+def test_another_site_changes_nothing(cli: Cli) -> None:
+    make_study(cli)
+    # Without a token: only the origin of a request tells who sends it.
+    with shown(cli, "--no-token") as (address, _), browsing() as context:
+        page, _wrong = watched(context)
+        # "localhost" is another site than 127.0.0.1, and the server answers to both.
+        page.goto(address.replace("127.0.0.1", "localhost"))
+        page.get_by_text("small").first.wait_for()
+        with pytest.raises(Exception, match="Failed to fetch"):
+            page.evaluate("url => fetch(url, {method: 'DELETE'})", f"{address}api/studies/1")
+        # What needs no leave of the other side to be sent, and is read as JSON all the same.
+        page.evaluate(
+            "url => fetch(url, {method: 'POST', mode: 'no-cors', body:"
+            """ '{"study_name": "evil", "directions": ["minimize"]}'}).catch(() => 0)""",
+            f"{address}api/studies",
+        )
+        summaries = json.loads(ask(address, "/api/studies").body)["study_summaries"]
+        assert [one["study_name"] for one in summaries] == ["small"]
+        # The page itself may.
+        page.goto(address)
+        answer = page.evaluate("fetch('/api/studies/1', {method: 'DELETE'}).then(a => a.status)")
+        assert answer == 204
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
