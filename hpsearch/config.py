@@ -1,7 +1,7 @@
 """TrialConfig: one fully resolved point of a search space, everything that shapes the network."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -167,14 +167,28 @@ def flat(config: TrialConfig) -> dict[str, Any]:
 
 
 def describe(config: TrialConfig) -> str:
-    """One short line for tables: "512-256 gelu bn adam 1.2e-03 cosine b64"."""
-    parts = ["-".join(str(width) for width in config.units), config.activation]
-    if config.batch_norm:
+    """One short line for tables; see :func:`summary`."""
+    return summary(flat(config))
+
+
+MOST_WIDTHS = 6
+"""Layers whose widths a short line names; of more it names the first ones."""
+
+
+def summary(config: Mapping[str, Any]) -> str:
+    """A configuration, as :func:`flat` gives it, in one short line.
+
+    "512-256 gelu bn drop 0.25 adam 1.2e-03 cosine b64"
+    """
+    units, dropout, optimizer = config["units"], config["dropout"], config["optimizer"]
+    widths = "-".join(str(width) for width in units[:MOST_WIDTHS])
+    parts = [widths if len(units) <= MOST_WIDTHS else f"{widths}-… ({len(units)} layers)"]
+    parts.append(config["activation"])
+    if config["batch_norm"]:
         parts.append("bn")
-    if any(config.dropout):
-        mean = math.fsum(config.dropout) / len(config.dropout)
-        parts.append(f"drop {mean:.2f}")
-    parts.append(f"{config.optimizer.type} {config.optimizer.learning_rate:.1e}")
-    parts.append(config.lr_schedule)
-    parts.append(f"b{config.batch_size}")
+    if any(dropout):
+        parts.append(f"drop {math.fsum(dropout) / len(dropout):.2f}")
+    parts.append(f"{optimizer['type']} {optimizer['learning_rate']:.1e}")
+    parts.append(config["lr_schedule"])
+    parts.append(f"b{config['batch_size']}")
     return " ".join(parts)

@@ -10,7 +10,7 @@ HOME_VARIABLE = "HPSEARCH_HOME"
 STORAGE_VARIABLE = "HPSEARCH_STORAGE"
 """The storage's URL where ``--storage`` is not given."""
 
-TOKEN_VARIABLE = "HPSEARCH_TOKEN"
+TOKEN_VARIABLE = "HPSEARCH_TOKEN"  # noqa: S105  # a name, no token
 """Who shows it may enter the dashboard, where ``--token`` is not given."""
 
 SUPERVISOR_VARIABLE = "HPSEARCH_SUPERVISOR"

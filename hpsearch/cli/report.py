@@ -31,7 +31,7 @@ def report(
 ) -> None:
     """Write a page about a study: answer, what mattered, what to try next, figures, time."""
     from hpsearch.errors import InputError
-    from hpsearch.figures.points import point
+    from hpsearch.figures.points import points
     from hpsearch.figures.trials import search_figures
     from hpsearch.files import write_text
     from hpsearch.report.facts import facts
@@ -52,13 +52,13 @@ def report(
     if as_json:
         print_json(known)
         return
-    test = {one["trial"]: one["result"]["accuracy"] for one in known["tested"]}
-    points = [
-        point(one, trial.intermediate_values, test.get(trial.number))
-        for one, trial in zip(rows, trials, strict=True)
-    ]
+    drawn = points(
+        rows,
+        [trial.intermediate_values for trial in trials],
+        {one["trial"]: one["accuracy"] for one in known["tested"]},
+    )
     objective = found.file.objective
-    figures = search_figures(points, objective.metric, objective.goal == "maximize")
+    figures = search_figures(drawn, objective.metric, objective.goal == "maximize")
     text = page(known, figures)
     write_text(file, text)
     say(f"{len(rows)} trials, {size(len(text.encode()))}; open it in a browser:")

@@ -7,7 +7,7 @@ from time import monotonic
 from optuna_dashboard import save_plotly_graph_object
 
 from hpsearch.dashboard.note import write_note
-from hpsearch.figures.points import Point, point
+from hpsearch.figures.points import points
 from hpsearch.figures.trials import search_figures
 from hpsearch.home import Home
 from hpsearch.search import trials as rows
@@ -22,20 +22,6 @@ SHARE = 50
 """A renewal is followed by at least so many times its own length without one: 2 % of one core."""
 
 
-def points(study: OpenStudy, home: Home) -> list[Point]:
-    """The study's trials as the figures need them.
-
-    Args:
-        study: the study.
-        home: where results on the test split are.
-    """
-    test = {one.trial: float(one.result["accuracy"]) for one in tested(study, home)}
-    return [
-        point(rows.row(study, trial), trial.intermediate_values, test.get(trial.number))
-        for trial in study.trials()
-    ]
-
-
 def publish(study: OpenStudy, home: Home, command: Sequence[str]) -> None:
     """Write the note and all figures.
 
@@ -45,8 +31,13 @@ def publish(study: OpenStudy, home: Home, command: Sequence[str]) -> None:
         command: what was typed to run the study; nothing secret.
     """
     write_note(study, command)
-    objective = study.file.objective
-    figures = search_figures(points(study, home), objective.metric, objective.goal == "maximize")
+    objective, trials = study.file.objective, study.trials()
+    known = points(
+        [rows.row(study, trial) for trial in trials],
+        [trial.intermediate_values for trial in trials],
+        {one.trial: one.accuracy for one in tested(study, home)},
+    )
+    figures = search_figures(known, objective.metric, objective.goal == "maximize")
     for name, figure in figures.items():
         save_plotly_graph_object(study.optuna, figure, graph_object_id=name)
 

@@ -6,8 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hpsearch import recipe
-from hpsearch.config import TrialConfig, describe, flat
-from hpsearch.fields import parse
+from hpsearch.config import TrialConfig, describe, flat, summary
 from hpsearch.home import Home
 from hpsearch.ranges import words
 from hpsearch.report.following import as_toml, following
@@ -50,7 +49,7 @@ def facts(study: OpenStudy, home: Home, rows: Sequence[Row]) -> dict[str, Any]:
         "crowded": [asdict(one) for one in crowded(study.file.space, best)],
         "next": asdict(after),
         "study_file": as_toml(study.file, study.name),
-        "top": [_listed(study, row) for row in best[:TOP]],
+        "top": [_listed(row) for row in best[:TOP]],
         "failures": _failures(rows),
         "time": _time(rows),
         "machines": _machines(rows),
@@ -63,17 +62,17 @@ _LISTED = (
 )  # fmt: skip
 
 
-_UNKNOWN = {
+_UNKNOWN: dict[str, Any] = {
     "source": "", "fingerprint": "", "input_shape": [], "class_names": [], "train": None,
     "validation": None, "test": None,
 }  # fmt: skip
 """What a study may not know of its data: an older one, or one of a program that uses hpsearch."""
 
 
-def _listed(study: OpenStudy, row: Row) -> dict[str, Any]:
+def _listed(row: Row) -> dict[str, Any]:
     """One of the best trials."""
-    summary = describe(parse(TrialConfig, row["config"], f"study {study.name}"))
-    return {key: row[key] for key in _LISTED} | {"value": row["values"][0], "summary": summary}
+    listed = {key: row[key] for key in _LISTED}
+    return listed | {"value": row["values"][0], "summary": summary(row["config"])}
 
 
 def _best(study: OpenStudy, config: TrialConfig | None) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ class Tested:
     trial: int
     seed: int
     folder: str
+    accuracy: float
     result: dict[str, Any]
     """As ``train --json`` prints it under ``test``: accuracy, f1_macro, classes, confusion ..."""
 
@@ -38,7 +39,8 @@ def tested(study: OpenStudy, home: Home) -> list[Tested]:
                 trial=int(source["trial"]),
                 seed=int(recipe["seed"]),
                 folder=str(file.parent),
-                result=dict(result, accuracy=float(result["accuracy"])),
+                accuracy=float(result["accuracy"]),
+                result=dict(result),
             )
         except (HpsearchError, OSError, ValueError, KeyError, TypeError):
             continue

@@ -146,3 +146,8 @@ def test_the_description_says_what_is_switched_on() -> None:
     full = TrialConfig(batch_norm=True, dropout=(0.1, 0.3), optimizer=SGD(learning_rate=0.05))
     assert describe(full) == "128-128 relu bn drop 0.20 sgd 5.0e-02 constant b32"
     assert describe(TrialConfig(optimizer=Adam())) == "128-128 relu adam 1.0e-03 constant b32"
+
+
+def test_a_deep_network_is_described_in_one_short_line() -> None:
+    text = describe(TrialConfig(layers=64))
+    assert text == "128-128-128-128-128-128-… (64 layers) relu adam 1.0e-03 constant b32"

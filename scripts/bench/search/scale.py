@@ -40,6 +40,7 @@ from record import Row, write  # of the folder above
 from hpsearch.errors import Failure
 from hpsearch.home import Home
 from hpsearch.search import budget
+from hpsearch.search.artifacts import OF_COMPLETE, OF_OTHERS, listed
 from hpsearch.search.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study, open_or_create
 from hpsearch.space import suggest_config
@@ -120,9 +121,11 @@ def finished_trial(file: StudyFile, number: int) -> FrozenTrial:
         intermediate_values=curve,
         user_attrs={
             "worker": "host:1", "device": "CPU", "process": {"place": "here", "started": 1},
-            "parameters": 100_000, "seed": number, "epochs": epochs, "best_epoch": epochs,
-            "train_accuracy": best, "gap": 0.0, "seconds": 10.0, "examples_per_second": 1e5,
+            "parameters": chance.randint(50_000, 5_000_000), "seed": number, "epochs": epochs,
+            "best_epoch": epochs, "train_accuracy": best, "gap": chance.uniform(-0.02, 0.1),
+            "seconds": chance.uniform(1, 60), "examples_per_second": 1e5,
         },
+        system_attrs=dict(listed(OF_COMPLETE if epochs == EPOCHS else OF_OTHERS)),
     )  # fmt: skip
     trial.datetime_start, trial.datetime_complete = start, start + timedelta(seconds=10)
     return trial

@@ -1,0 +1,114 @@
+"""The size of the networks against how good they are: the picture that a search is made for."""
+
+import math
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from hpsearch.figures.points import Mark, Point, best, marks, shown
+from hpsearch.figures.style import (
+    BEST,
+    GREY,
+    INK,
+    MOST,
+    NOTHING,
+    TEST,
+    add_values,
+    count,
+    dots,
+    empty,
+    log_axis,
+    measure,
+    some_of,
+    styled,
+    tidy,
+    value_axis,
+)
+
+_TESTED = 100
+"""Trials whose test accuracy is shown."""
+_ONE_PANEL = {"yaxis": {"title": {"text": "accuracy"}}}
+_TWO_PANELS = {
+    "xaxis": {"anchor": "y2"},
+    "yaxis": {"domain": [0.46, 1]},
+    "yaxis2": {"domain": [0, 0.38], "title": {"text": "test accuracy"}},
+}
+
+
+def parameters_figure(points: Sequence[Point], metric: str, maximize: bool) -> go.Figure:
+    """Trainable parameters against the metric, and test accuracy where it was evaluated.
+
+    Where the metric is the accuracy, a line joins a trial's test accuracy to its validation
+    accuracy; another metric has another scale, and the test accuracy a panel of its own.
+
+    Args:
+        points: the trials.
+        metric: the objective's, such as "val_accuracy".
+        maximize: whether more of it is better.
+    """
+    title = f"Network size and {measure(metric)}"
+    known = marks(points, _size)
+    if not known:
+        return empty(title, NOTHING)
+    drawn = marks(shown([point for point, _, _ in known], MOST, maximize), _size)
+    figure = go.Figure()
+    figure.update_layout(
+        xaxis=log_axis("trainable parameters", [size for _, size, _ in known], "~s"),
+        yaxis=value_axis(metric, [value for _, _, value in known]),
+    )
+    tested = [point for point, _, _ in known if point.test is not None]
+    tests = marks(shown(tested, _TESTED, maximize), _size, _test)
+    joined = metric == "val_accuracy"
+    if tests and joined:
+        figure.add_trace(_joins(tests))
+    add_values(figure, drawn, hover="%{x} parameters")
+    leader = best([point for point, _, _ in known], maximize)
+    if leader is not None:
+        _add_best(figure, leader, above=maximize)
+    if tests:
+        dot = dots(tests, name="test", look=TEST, hover="test accuracy %{y}")
+        figure.add_trace(dot if joined else dot.update(yaxis="y2"))
+        figure.update_layout(_ONE_PANEL if joined else _TWO_PANELS)
+    return styled(figure, title, subtitle=some_of(len(drawn), len(known)))
+
+
+def _size(point: Point) -> float | None:
+    return None if point.parameters is None else max(point.parameters, 1)  # for the logarithm
+
+
+def _test(point: Point) -> float | None:
+    return point.test
+
+
+def _joins(tests: Sequence[Mark]) -> go.Scatter:
+    """A thin line from each trial's validation accuracy to its test accuracy."""
+    xs: list[float | None] = []
+    ys: list[float | None] = []
+    for point, size, test in tests:
+        if point.value is not None:
+            xs += [tidy(size), tidy(size), None]
+            ys += [tidy(point.value), tidy(test), None]
+    line = {"color": GREY, "width": 1}
+    return go.Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+
+
+def _add_best(figure: go.Figure, leader: Point, *, above: bool) -> None:
+    """Mark and annotate the best trial, on the side where no other ones are."""
+    ((_, size, value),) = mark = marks([leader], _size)
+    figure.add_trace(dots(mark, name="best", look=BEST, hover="%{x} parameters"))
+    lines = [f"trial {leader.number}: {value:.4g}", f"{count(int(size))} parameters"]
+    if leader.test is not None:
+        lines.insert(1, f"test accuracy {leader.test:.4g}")
+    # On a logarithmic axis the place of an annotation is a logarithm, unlike that of a dot.
+    logarithmic = figure.layout.yaxis.type == "log"
+    figure.add_annotation(
+        text="<br>".join(lines),
+        x=math.log10(tidy(size)),
+        y=math.log10(tidy(value)) if logarithmic else tidy(value),
+        ay=-36 if above else 36,
+        standoff=9,
+        font={"size": 11},
+        bgcolor="rgba(255,255,255,0.85)",
+        arrowcolor=INK,
+        arrowwidth=1,
+    )

@@ -1,0 +1,152 @@
+"""Trials as the figures need them: plain values that are known to be finite, and few enough."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from hpsearch.config import TrialConfig
+
+State = Literal["complete", "pruned", "failed", "running", "waiting"]
+_T = TypeVar("_T")
+
+_FIELDS = frozenset(TrialConfig.model_fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One trial. No number in it is infinite or not a number."""
+
+    number: int
+    state: State
+    value: float | None
+    """The objective's value of a complete trial, the last reported one of a pruned trial."""
+    config: Mapping[str, Any] | None
+    """As ``hpsearch.config.flat`` gives it; None while something in it is not drawn."""
+    parameters: int | None
+    """Trainable parameters of the network."""
+    seconds: float | None
+    """Time of training."""
+    epochs: int | None
+    train_accuracy: float | None
+    """Share in [0, 1], of the weights that were kept."""
+    gap: float | None
+    """Training accuracy minus validation accuracy."""
+    failure: str | None
+    """What a failed trial died of."""
+    curve: tuple[tuple[int, float], ...]
+    """Reported (epoch, value), in order of the epochs, which count from 1."""
+    test: float | None
+    """Test accuracy in [0, 1], where it was evaluated."""
+
+
+Mark: TypeAlias = tuple[Point, float, float]
+"""A trial at its place in a figure: x and y."""
+Reading: TypeAlias = Callable[[Point], float | None]
+"""Reads a coordinate of a trial; None where the trial has none."""
+
+
+def point(row: Mapping[str, Any], curve: Mapping[int, float], test: float | None = None) -> Point:
+    """A trial as the figures need it.
+
+    Args:
+        row: the trial as ``hpsearch trials --json`` prints it.
+        curve: its reported values by epoch.
+        test: its test accuracy in [0, 1], where it was evaluated.
+    """
+    reported = tuple((n, value) for n, value in sorted(curve.items()) if math.isfinite(value))
+    value = _finite(row["values"][0]) if row["values"] else None
+    if row["state"] == "pruned" and reported:
+        value = reported[-1][1]
+    return Point(
+        number=row["number"],
+        state=row["state"],
+        value=value if row["state"] in ("complete", "pruned") else None,
+        config=row["config"] if _whole(row["config"]) else None,
+        parameters=row["parameters"],
+        seconds=_finite(row["seconds"]),
+        epochs=row["epochs"],
+        train_accuracy=_finite(row["train_accuracy"]),
+        gap=_finite(row["gap"]),
+        failure=row["failure"],
+        curve=reported,
+        test=_finite(test),
+    )
+
+
+def points(
+    rows: Sequence[Mapping[str, Any]],
+    curves: Sequence[Mapping[int, float]],
+    tests: Mapping[int, float],
+) -> list[Point]:
+    """The trials of a study; see :func:`point`.
+
+    Args:
+        rows: of each trial.
+        curves: of each trial.
+        tests: test accuracy by number, of those trials for which it is known.
+    """
+    return [
+        point(row, curve, tests.get(row["number"])) for row, curve in zip(rows, curves, strict=True)
+    ]
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _whole(config: Mapping[str, Any] | None) -> bool:
+    """Whether a configuration is resolved: a partial one has Optuna's names, and some of them."""
+    if config is None or not config.keys() >= _FIELDS:
+        return False
+    return isinstance(config["optimizer"], Mapping)
+
+
+def value_of(point: Point) -> float | None:
+    """The reading that most figures have as their y."""
+    return point.value
+
+
+def marks(points: Sequence[Point], x: Reading, y: Reading = value_of) -> list[Mark]:
+    """The trials that have both coordinates, each with these."""
+    read = ((point, x(point), y(point)) for point in points)
+    return [(point, a, b) for point, a, b in read if a is not None and b is not None]
+
+
+def ranked(points: Sequence[Point], maximize: bool) -> list[Point]:
+    """The trials that have a value, the best first; of equals the first.
+
+    Pruned trials follow after all complete ones: their values are those of fewer epochs.
+    """
+    sign = -1 if maximize else 1
+    valued = [(point, point.value) for point in points if point.value is not None]
+    valued.sort(key=lambda each: (each[0].state != "complete", sign * each[1], each[0].number))
+    return [point for point, _ in valued]
+
+
+def best(points: Sequence[Point], maximize: bool) -> Point | None:
+    """The complete trial with the best value, of equals the first; None without any."""
+    first = next(iter(ranked(points, maximize)), None)
+    return first if first is not None and first.state == "complete" else None
+
+
+def shown(points: Sequence[Point], most: int, maximize: bool) -> list[Point]:
+    """At most ``most`` trials, in order of their numbers, for a figure that stays small and fast.
+
+    The best half of ``most``, and of the others so many as fill it up, evenly spread.
+    """
+    if len(points) > most:
+        leaders = ranked(points, maximize)[: most // 2]
+        numbers = {point.number for point in leaders}
+        others = sorted((p for p in points if p.number not in numbers), key=lambda p: p.number)
+        points = [*leaders, *spread(others, most - len(leaders))]
+    return sorted(points, key=lambda point: point.number)
+
+
+def spread(values: Sequence[_T], most: int) -> Sequence[_T]:
+    """At most ``most`` of the values, evenly spread, the first and the last among them."""
+    if len(values) <= most:
+        return values
+    if most == 1:
+        return values[:1]
+    return [values[index * (len(values) - 1) // (most - 1)] for index in range(most)]

@@ -1,0 +1,163 @@
+"""The trials of a search as figures: over time and by cost; and all figures together."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from hpsearch.figures.curves import curves_figure
+from hpsearch.figures.layers import layers_figure
+from hpsearch.figures.parameters import parameters_figure
+from hpsearch.figures.points import Mark, Point, best, marks, shown, spread
+from hpsearch.figures.settings import gap_figure, learning_rate_figure
+from hpsearch.figures.style import (
+    FAILED,
+    GREEN,
+    MOST,
+    NOTHING,
+    Look,
+    add_values,
+    dots,
+    empty,
+    log_axis,
+    measure,
+    some_of,
+    styled,
+    tidy,
+    value_axis,
+    whole_axis,
+)
+
+_LINE = 200
+"""Points of a line that is drawn through trials."""
+_SHORTEST = 1e-3
+"""Seconds: where a trial that took no time at all is drawn, as a logarithm needs."""
+_FRONT = Look(colour=GREEN, symbol="square", size=8, opacity=1)
+
+
+def search_figures(points: Sequence[Point], metric: str, maximize: bool) -> dict[str, go.Figure]:
+    """All figures of a search, in the order to be read, by an id that is valid in HTML.
+
+    Args:
+        points: the trials.
+        metric: the objective's, such as "val_accuracy".
+        maximize: whether more of it is better.
+    """
+    figures = {
+        "1-history": history,
+        "2-parameters": parameters_figure,
+        "3-time": time_figure,
+        "4-gap": gap_figure,
+        "5-learning-rates": learning_rate_figure,
+        "6-layers": layers_figure,
+        "7-curves": curves_figure,
+    }
+    return {key: figure(points, metric, maximize) for key, figure in figures.items()}
+
+
+def history(points: Sequence[Point], metric: str, maximize: bool) -> go.Figure:
+    """The value of each trial by its number, with the best so far; failed trials at the foot.
+
+    Args:
+        points: the trials.
+        metric: the objective's, such as "val_accuracy".
+        maximize: whether more of it is better.
+    """
+    title = "Search history"
+    over = [p for p in points if p.value is not None or p.state == "failed"]
+    if not over:
+        return empty(title, NOTHING)
+    drawn = shown(over, MOST, maximize)
+    figure = go.Figure()
+    add_values(figure, marks(drawn, _number))
+    failed = marks([p for p in drawn if p.state == "failed"], _number, lambda _: 0.03)
+    if failed:
+        figure.add_trace(dots(failed, name="failed", look=FAILED).update(yaxis="y2"))
+    records = marks(_records(points, maximize), _number)
+    if records:
+        figure.add_trace(_best_so_far(records, max(p.number for p in over)))
+    figure.update_layout(
+        xaxis=whole_axis("trial", [point.number for point in over]),
+        yaxis=value_axis(metric, [value for _, _, value in marks(over, _number)]),
+        yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
+    )
+    return styled(figure, title, subtitle=some_of(len(drawn), len(over)))
+
+
+def _number(point: Point) -> float:
+    return point.number
+
+
+def _records(points: Sequence[Point], maximize: bool) -> list[Point]:
+    """The complete trials that were better than all complete ones of lower numbers."""
+    records: list[Point] = []
+    for point in sorted(points, key=_number):
+        if best([*records[-1:], point], maximize) is point:
+            records.append(point)
+    return records
+
+
+def _best_so_far(records: Sequence[Mark], last: int) -> go.Scatter:
+    """A step line through the records that goes on to the last trial."""
+    some = spread(records, _LINE)
+    return go.Scatter(
+        x=[*(number for _, number, _ in some), last],
+        y=[tidy(value) for _, _, value in [*some, some[-1]]],
+        mode="lines",
+        name="best so far",
+        line={"shape": "hv", "color": GREEN, "width": 2},
+        hoverinfo="skip",
+    )
+
+
+def time_figure(points: Sequence[Point], metric: str, maximize: bool) -> go.Figure:
+    """Training time against the metric, with the best that is to be had in so much time.
+
+    Args:
+        points: the trials.
+        metric: the objective's, such as "val_accuracy".
+        maximize: whether more of it is better.
+    """
+    title = f"Training time and {measure(metric)}"
+    known = marks(points, _seconds)
+    if not known:
+        return empty(title, NOTHING)
+    drawn = marks(shown([point for point, _, _ in known], MOST, maximize), _seconds)
+    figure = go.Figure()
+    add_values(figure, drawn, hover="%{x} s")
+    front = marks([points[index] for index in pareto(points, maximize)], _seconds)
+    if front:
+        line = dots(spread(front, _LINE), name="Pareto front", look=_FRONT, hover="%{x} s")
+        line.update(mode="lines+markers", line={"shape": "hv", "color": GREEN, "width": 1.5})
+        figure.add_trace(line)
+    figure.update_layout(
+        xaxis=log_axis("training time (s)", [seconds for _, seconds, _ in known], "~s"),
+        yaxis=value_axis(metric, [value for _, _, value in known]),
+    )
+    return styled(figure, title, subtitle=some_of(len(drawn), len(known)))
+
+
+def _seconds(point: Point) -> float | None:
+    return None if point.seconds is None else max(point.seconds, _SHORTEST)
+
+
+def pareto(points: Sequence[Point], maximize: bool) -> list[int]:
+    """Indices of the complete trials that no other one beats in time and value, fastest first.
+
+    Another one beats a trial where it is no worse in either and better in one; of equal ones all
+    stay.
+
+    Args:
+        points: the trials; those without a time or a value are passed over.
+        maximize: whether a higher value is better.
+    """
+    sign = 1 if maximize else -1
+    known = sorted(
+        (point.seconds, -sign * point.value, index)
+        for index, point in enumerate(points)
+        if point.state == "complete" and point.seconds is not None and point.value is not None
+    )
+    front: list[tuple[float, float, int]] = []
+    for each in known:
+        if not front or each[1] < front[-1][1] or each[:2] == front[-1][:2]:
+            front.append(each)
+    return [index for _, _, index in front]

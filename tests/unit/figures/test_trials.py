@@ -1,0 +1,215 @@
+"""All figures of a search, its history, and its costs."""
+
+import json
+import math
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import strategies
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_points import CONFIG, made, search
+
+from hpsearch.config import TrialConfig, flat
+from hpsearch.figures.points import Point
+from hpsearch.figures.trials import history, pareto, search_figures, time_figure
+
+STATES = ("complete", "pruned", "failed", "running", "waiting")
+AWKWARD: dict[str, Sequence[Point]] = {
+    "none": [],
+    "one": [made(0, 0.5)],
+    "failed": [made(n, state="failed", failure="diverged") for n in range(3)],
+    "pruned": [made(n, 0.1 * n, state="pruned", gap=None) for n in range(3)],
+    "running": [made(0, state="running", seconds=None, gap=None, curve=((1, 0.5),))],
+    "waiting": [made(0, state="waiting", config=None, parameters=None, seconds=None, gap=None)],
+    "bare": [
+        made(n, 0.5, config=None, parameters=None, seconds=None, epochs=None, gap=None, curve=())
+        for n in range(2)
+    ],
+    "zeros": [made(n, 0.0, parameters=0, seconds=0.0, gap=0.0, test=0.0) for n in range(2)],
+    "huge": [made(0, 1e308, parameters=10**18, seconds=1e300), made(1, 1e-308, seconds=1e-300)],
+    "below zero": [made(0, -1.0, gap=-0.5), made(1, 1e9)],
+}
+
+
+def names(figure: Any) -> list[str]:
+    return [trace.name for trace in figure.data]
+
+
+def trace(figure: Any, name: str) -> Any:
+    return next(trace for trace in figure.data if trace.name == name)
+
+
+def strict(figure: Any) -> Any:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(figure.to_json(), parse_constant=refuse)
+
+
+def test_all_figures_come_in_the_order_to_be_read() -> None:
+    figures = search_figures(search(40), "val_accuracy", maximize=True)
+    assert len(figures) == 7
+    assert list(figures) == sorted(figures)
+    assert all(re.fullmatch(r"[a-z0-9-]+", key) for key in figures)
+    titles = [figure.layout.title.text for figure in figures.values()]
+    assert len(set(titles)) == 7
+    assert all(figure.data for figure in figures.values())
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+@pytest.mark.parametrize("metric", ["val_accuracy", "val_f1_macro", "val_loss"])
+def test_awkward_studies_have_figures(name: str, metric: str) -> None:
+    for figure in search_figures(AWKWARD[name], metric, metric != "val_loss").values():
+        strict(figure)
+        assert figure.data or figure.layout.annotations
+
+
+@settings(max_examples=30)  # seven figures take their time
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(STATES),
+            st.none() | st.floats(allow_nan=False, allow_infinity=False),
+            st.none() | strategies.configs(),
+            st.none() | st.floats(0, 1e12),
+            st.none() | st.integers(0, 10**15),
+        ),
+        max_size=20,
+    ),
+    maximize=st.booleans(),
+)
+def test_any_study_has_figures(
+    rows: list[tuple[Any, float | None, TrialConfig | None, float | None, int | None]],
+    maximize: bool,
+) -> None:
+    points = [
+        made(
+            n, value, state=state, config=config and flat(config), seconds=seconds, parameters=size
+        )
+        for n, (state, value, config, seconds, size) in enumerate(rows)
+    ]
+    for figure in search_figures(points, "val_loss", maximize).values():
+        strict(figure)
+
+
+@pytest.mark.parametrize(
+    ("trials", "epochs", "layers", "most"),
+    [(300, 30, 5, 60_000), (300, 500, 64, 60_000), (10_000, 30, 5, 150_000)],
+)
+def test_figures_stay_small_and_fast(trials: int, epochs: int, layers: int, most: int) -> None:
+    points = search(trials, epochs=epochs, layers=layers)
+    began = time.process_time()
+    texts = {k: f.to_json() for k, f in search_figures(points, "val_accuracy", True).items()}
+    assert time.process_time() - began < 3
+    assert max(len(text) for text in texts.values()) < most
+    assert not any('"bdata"' in text or '"uid"' in text for text in texts.values())
+
+
+def test_a_large_study_says_how_many_trials_are_shown() -> None:
+    points = [made(number, 0.5) for number in range(2000)]
+    for figure in search_figures(points, "val_accuracy", maximize=True).values():
+        assert "of 2,000 trials shown" in figure.layout.title.subtitle.text
+
+
+def test_names_from_a_study_are_no_markup() -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    config = CONFIG | {
+        "activation": evil,
+        "lr_schedule": evil,
+        "optimizer": {"type": evil, "learning_rate": 1e-3},
+    }
+    points = [made(0, 0.5, config=config), made(1, state="failed", config=config, failure=evil)]
+    for figure in search_figures(points, evil, maximize=True).values():
+        text = json.dumps(strict(figure))
+        assert "<img" not in text
+    assert "&lt;img" in json.dumps(strict(figure))
+
+
+def test_the_history_shows_each_trial_by_its_state() -> None:
+    points = [
+        made(0, 0.3),
+        made(1, 0.2, state="pruned"),
+        made(2, state="failed", failure="diverged"),
+        made(3, state="running"),
+        made(4, 0.4),
+    ]
+    figure = history(points, "val_accuracy", maximize=True)
+    assert (trace(figure, "complete").x, trace(figure, "complete").y) == ((0, 4), (0.3, 0.4))
+    assert (trace(figure, "pruned").x, trace(figure, "pruned").y) == ((1,), (0.2,))
+    assert trace(figure, "failed").x == (2,)
+    assert "diverged" in trace(figure, "failed").text[0]
+    assert len({trace(figure, state).marker.symbol for state in STATES[:3]}) == 3
+
+
+@pytest.mark.parametrize(
+    ("maximize", "x", "y"),
+    [(True, (1, 3, 5), (0.3, 0.5, 0.5)), (False, (1, 4, 5), (0.3, 0.2, 0.2))],
+)
+def test_the_best_so_far_is_a_step_line_of_complete_trials(
+    maximize: bool, x: tuple[int, ...], y: tuple[float, ...]
+) -> None:
+    points = [
+        made(0, 0.9 if maximize else 0.1, state="pruned"),
+        *(made(n, value) for n, value in enumerate([0.3, 0.3, 0.5, 0.2, 0.3], start=1)),
+    ]
+    line = trace(history(points, "val_accuracy", maximize), "best so far")
+    assert (line.x, line.y) == (x, y)
+    assert line.line.shape == "hv"
+
+
+def test_the_pareto_front_of_a_small_example() -> None:
+    points = [
+        made(0, 0.5, seconds=10.0),
+        made(1, 0.4, seconds=5.0),
+        made(2, 0.4, seconds=7.0),  # slower than trial 1 and no better
+        made(3, 0.6, seconds=20.0),
+        made(4, 0.6, seconds=20.0),  # as good as trial 3
+        made(5, 0.9, seconds=1.0, state="pruned"),
+        made(6, 0.9, seconds=None),
+        made(7, None, seconds=1.0),
+    ]
+    assert pareto(points, maximize=True) == [1, 0, 3, 4]
+    assert pareto(points, maximize=False) == [1]
+    assert pareto([], maximize=True) == []
+
+
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=25),
+    maximize=st.booleans(),
+)
+def test_the_pareto_front_is_what_nothing_beats(
+    pairs: list[tuple[int, int]], maximize: bool
+) -> None:
+    points = [made(n, float(value), seconds=float(s)) for n, (s, value) in enumerate(pairs)]
+    costs = [(seconds, -value if maximize else value) for seconds, value in pairs]
+    front = pareto(points, maximize)
+    assert set(front) == {
+        index
+        for index, (a, b) in enumerate(costs)
+        if not any(c <= a and d <= b and (c, d) != (a, b) for c, d in costs)
+    }
+    assert [points[index].seconds for index in front] == sorted(
+        points[i].seconds or 0 for i in front
+    )
+
+
+def test_time_is_drawn_with_its_front() -> None:
+    points = [made(0, 0.5, seconds=0.0), made(1, 0.4, seconds=50.0), made(2, 0.6, seconds=100.0)]
+    figure = time_figure(points, "val_accuracy", maximize=True)
+    assert trace(figure, "complete").x == (0.001, 50, 100)  # a logarithm needs more than 0
+    assert (trace(figure, "Pareto front").x, trace(figure, "Pareto front").y) == (
+        (0.001, 100),
+        (0.5, 0.6),
+    )
+    assert figure.layout.xaxis.type == "log"
+    assert "(s)" in figure.layout.xaxis.title.text
+
+
+def test_the_front_of_pruned_trials_alone_is_empty() -> None:
+    figure = time_figure([made(0, 0.5, state="pruned")], "val_accuracy", maximize=True)
+    assert names(figure) == ["pruned"]
+    assert math.isclose(figure.data[0].y[0], 0.5)
