@@ -13,6 +13,9 @@ WEIGHTS = "best.weights.h5"
 CURVES = "curves.csv"
 """In the same folder: the epochs."""
 
+RESULT = "result.json"
+"""In the folder of a trained recipe: what came of it."""
+
 CHECKPOINTS = ("checkpoint.npz", "checkpoint.previous.npz")
 """In the folder of a trial that is not over: where its training stands, the newest first."""
 

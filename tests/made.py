@@ -11,9 +11,10 @@ from hpsearch.objective import Objective
 from hpsearch.search.opening import open_storage
 from hpsearch.search.study import open_or_create
 from hpsearch.study_file import load
+from hpsearch.training.outcome import Trainer
 
 
-def make_study(cli: Cli, file: Path | None = None) -> Path:
+def make_study(cli: Cli, file: Path | None = None, trainer: Trainer = fakes.train) -> Path:
     """Search to the end of a study file's budget; gives the file (small.toml if none is given)."""
     file = file or cli.study_file(trials=2)
     section, home = load(file), Home(cli.home)
@@ -28,8 +29,9 @@ def make_study(cli: Cli, file: Path | None = None) -> Path:
         "test": dataset.test_size,
     }
     storage = open_storage(f"sqlite:///{home.database}")
+    storage.owner = {"worker": "made-up:1", "device": "CPU"}
     study, _ = open_or_create(storage, section, facts)
-    objective = Objective(study=study, parts=fakes.parts(), home=home, trainer=fakes.train)
+    objective = Objective(study=study, parts=fakes.parts(), home=home, trainer=trainer)
     while objective.run_one():
         pass
     storage.close()

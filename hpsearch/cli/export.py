@@ -16,21 +16,30 @@ def export(
     trial: Annotated[
         int | None, typer.Option("--trial", metavar="N", help="Its number (else the best).")
     ] = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="The study's baseline, as its trials are trained.")
+    ] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
     """Write the best trial, or another, as a recipe."""
+    from hpsearch.errors import InputError
     from hpsearch.files import write_text
     from hpsearch.recipe import dump
     from hpsearch.search import trials
-    from hpsearch.search.export import recipe_of
+    from hpsearch.search.export import baseline_recipe, recipe_of
 
+    if baseline and trial is not None:
+        raise InputError("--baseline and --trial: choose one; the baseline is no trial")
     _refuse_to_replace(output)
     with opened_study(study, home, storage) as found:
-        chosen = trials.best(found) if trial is None else trials.find(found, trial)
-        recipe = recipe_of(found, chosen)
+        if baseline:
+            recipe, what = baseline_recipe(found), "the baseline"
+        else:
+            chosen = trials.best(found) if trial is None else trials.find(found, trial)
+            recipe, what = recipe_of(found, chosen), f"trial {chosen.number}"
     write_text(output, dump(recipe, output.suffix))
-    typer.echo(f"Wrote trial {chosen.number} to {output}. Retrain it: hpsearch train {output}")
+    typer.echo(f"Wrote {what} to {output}. Train it: hpsearch train {output}")
 
 
 def _refuse_to_replace(output: Path) -> None:

@@ -1,13 +1,17 @@
-"""What ``hpsearch run`` shows while it runs: one live table, or plain lines without a terminal."""
+"""The live view of ``run`` and ``show --watch``: a screen, or plain lines without a terminal."""
 
+import math
 import sys
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.cli.common import duration, say, stderr, unheard
-from hpsearch.config import describe
+from hpsearch.cli.watch import Look, Looker, ended_at, ended_table, notes, running_table, short
 from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
@@ -16,31 +20,141 @@ from hpsearch.workers.lease import LEASE
 from hpsearch.workers.slots import Slot
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.live import Live
+
+LAST = 5
+"""Ended trials that are shown at most."""
+
+QUIET = 2.0
+"""Seconds without a running trial until the view says so: between two trials there is a moment."""
+
+NARROW = 60
+"""Columns of a terminal below which a table shows only what matters most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """One picture of the view, laid out for the size that the terminal has when it is drawn."""
+
+    name: str
+    headline: str
+    """Follows the study's name, which is shortened where both are too long."""
+    share: float
+    """Of the budget, from 0 to 1."""
+    beside: str
+    """Stands beside the bar."""
+    notes: Sequence[tuple[str, str]]
+    """Lines and their styles."""
+    running: Sequence[Sequence[str]]
+    """Rows of cells, the head first; the last column is what gets shorter."""
+    ended: Sequence[Sequence[str]]
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """Every part is one line; together they leave the terminal's last line free."""
+        from rich.text import Text
+
+        width, most = options.max_width, options.size.height - 1
+        cut: Any = {"no_wrap": True, "overflow": "crop" if options.ascii_only else "ellipsis"}
+        name = Text(self.name)
+        name.truncate(max(8, width - len(self.headline)), overflow=cut["overflow"])
+        lines: list[RenderableType] = [
+            Text(name.plain + self.headline, "bold", **cut),
+            self._bar(width),
+            *(Text(note, style, **cut) for note, style in self.notes),
+        ]
+        tables = self._tables(width, most - len(lines))
+        lines += [Text(text, style, **cut) for text, style in tables]
+        yield from lines[: max(1, most)]
+
+    def _bar(self, width: int) -> "RenderableType":
+        """The bar, with room for the estimate beside it."""
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        bar = ProgressBar(
+            total=1.0, completed=self.share, width=max(6, min(width, 80) - 30),
+            style="dim", complete_style="bright_blue", finished_style="bright_blue",
+        )  # fmt: skip
+        line = Table.grid(padding=(0, 1))
+        line.add_row(bar, Text(self.beside, no_wrap=True, overflow="crop"))
+        return line
+
+    def _tables(self, width: int, room: int) -> Iterator[tuple[str, str]]:
+        """Lines and their styles: running trials, and ended ones as far as there is room."""
+        running, ended = len(self.running) - 1, len(self.ended) - 1
+        least = max(room // 3, room - (running + 2 if running else 0))
+        ended = min(ended, least - 2)  # a table has a line above it, and a head
+        room -= ended + 2 if ended > 0 else 0
+        fit = running if running + 2 <= room else room - 3
+        if running and fit > 0:
+            yield from _lines(self.running[: fit + 1], width)
+            if fit < running:
+                yield f"and {running - fit} more", "dim"
+        if ended > 0:
+            yield from _lines(self.ended[: ended + 1], width)
+
+
+def _lines(table: Sequence[Sequence[str]], width: int) -> Iterator[tuple[str, str]]:
+    """The lines of a table and their styles, with a line above; the last column goes on."""
+    columns = [
+        cells
+        for cells in zip(*table, strict=True)
+        if width >= NARROW or cells[0] not in ("device", "seconds")
+    ]
+    yield "", ""
+    for number, cells in enumerate(zip(*columns, strict=True)):
+        padded = []
+        for cell, column in zip(cells[:-1], columns, strict=False):
+            size = max(map(len, column))
+            padded.append(cell.ljust(size) if column[0] in _WORDS else cell.rjust(size))
+        yield "  ".join([*padded, cells[-1]]), "" if number else "dim"
+
+
+_WORDS = ("worker", "device", "state")
+"""Columns that are not numbers."""
 
 
 class LiveView:
-    """Follows a study through its storage and shows how it stands."""
+    """Follows a study through its storage and shows how it stands.
 
-    def __init__(self, study: OpenStudy) -> None:
+    Attributes:
+        study: the study.
+        watching: whether others run it; else this process does.
+        started: when the view began (``time.monotonic``).
+    """
+
+    def __init__(self, study: OpenStudy, *, watching: bool = False) -> None:
         self.study = study
+        self.watching = watching
         self.started = time.monotonic()
-        self._reported = {t.number for t in study.trials() if t.state.is_finished()}
+        self._looker = Looker(study)
+        trials = study.trials()
+        ended = [trial for trial in trials if not rows.is_open(trial)]
+        self._reported = {trial.number for trial in ended}
+        self._last = deque(sorted(ended, key=ended_at)[-LAST:], LAST)
         self._at_start = study.counts().counted
+        self._busy_at: float | None = None
+        self._said_idle = False
+        self._drawn: object = None
+        self._drawn_at = 0.0
+        self._width = 0
         self._live: Live | None = None
 
     @contextmanager
     def shown(self) -> Iterator["LiveView"]:
         """Show the view while the block runs."""
-        if not sys.stderr.isatty():
+        console = stderr()
+        # Rich takes FORCE_COLOR for a terminal; a dumb one knows no way back to earlier lines.
+        if not (sys.stderr.isatty() and console.is_interactive):
             yield self
             return
         from rich.live import Live
 
-        live = Live(console=stderr(), auto_refresh=False, transient=True)
-        live.start()
+        live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
         try:
+            live.start()
             self._live = live
             yield self
         finally:
@@ -82,97 +196,93 @@ class LiveView:
             else:
                 self._live.console.print(text)
 
-    def update(self) -> None:
-        """Look at the study and show what is new."""
-        trials = self.study.trials()
-        ended = [t for t in trials if t.state.is_finished() and t.number not in self._reported]
+    def update(self) -> Look:
+        """Look at the study, show what is new, and give what was found."""
+        look = self._looker.look()
+        ended = [t for t in look.trials if not rows.is_open(t) and t.number not in self._reported]
         self._reported |= {trial.number for trial in ended}
-        lines = [] if self._live else [self._line(trial) for trial in ended]
-        table = self._table(trials) if self._live else None
-        with unheard():
-            for line in lines:
-                say(line)
-            if self._live is not None and table is not None:
-                self._live.update(table, refresh=True)
+        self._last.extend(sorted(ended, key=ended_at))
+        if not look.is_idle:
+            self._busy_at, self._said_idle = time.monotonic(), False
+        if self._live is not None:
+            self._draw(self._live, look)
+        else:
+            self._print(ended, look)
+        return look
 
-    def _line(self, trial: Trial) -> str:
+    def _print(self, ended: Sequence[Trial], look: Look) -> None:
+        """Plain lines: each ended trial once, and once that nobody goes on with the study."""
+        with unheard():
+            for trial in ended:
+                say(self._line(trial, look))
+            if self.watching and self._is_quiet(look) and not self._said_idle:
+                say("No worker runs it now.")
+                self._said_idle = True
+
+    def _line(self, trial: Trial, look: Look) -> str:
         """One ended trial as a plain line."""
-        counts = self.study.counts()
         state = trial.user_attrs.get("failure") or rows.STATES[trial.state]
         value = f" {trial.values[0]:.4f}" if trial.values else ""
-        config = rows.config(self.study, trial)
-        setting = f"  {describe(config)}" if config else ""
-        best = f", best {rows.best(self.study).values[0]:.4f}" if counts.complete else ""
-        total = self.study.budget.trials
-        return f"trial {trial.number}: {state}{value} ({counts.counted} of {total}{best}){setting}"
+        best = f", best {look.best.values[0]:.4f}" if look.best else ""
+        counted = f"{look.counts.counted} of {look.budget.trials}"
+        setting = look.setting(trial)
+        return f"trial {trial.number}: {state}{value} ({counted}{best}){setting and '  '}{setting}"
 
-    def _table(self, trials: list[Trial]) -> "Group":
+    def _is_quiet(self, look: Look) -> bool:
+        """Whether nobody has been busy with the study for a while, or ever since we look."""
+        since = math.inf if self._busy_at is None else time.monotonic() - self._busy_at
+        return look.is_idle and since > QUIET
+
+    def _draw(self, live: "Live", look: Look) -> None:
+        """Draw what is new at once, and once a second for the clocks."""
+        width, height = live.console.size
+        steps = [(trial.number, trial.last_step, len(trial.params)) for trial in look.running]
+        found = (look.counts, look.budget, steps, self._is_quiet(look), width, height)
+        now = time.monotonic()
+        if found == self._drawn and now < self._drawn_at + 1:
+            return
+        with unheard():
+            if width < self._width:
+                live.console.clear()  # the last picture was folded, and where it began is lost
+            live.update(self.frame(look), refresh=True)
+        self._drawn, self._drawn_at, self._width = found, now, width
+
+    def frame(self, look: Look) -> Frame:
         """The whole view for a terminal."""
-        from rich import box
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
-
-        metric = self.study.file.objective.metric
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
-        for column in ("worker", "trial", "epoch", metric, "configuration"):
-            left = column in ("worker", "configuration")
-            justify: Literal["left", "right"] = "left" if left else "right"
-            # Where it is too narrow, the configuration is what gets shorter.
-            least = None if column == "configuration" else max(len(column), 6)
-            table.add_column(
-                column, justify=justify, no_wrap=True, overflow="ellipsis", min_width=least
-            )
-        epochs = self.study.file.training.epochs
-        for trial in trials:
-            if not rows.is_running(trial):
-                continue
-            step = trial.last_step
-            config = rows.config(self.study, trial)
-            table.add_row(
-                str(trial.user_attrs.get("worker", "")).rpartition(":")[2],
-                str(trial.number),
-                f"{step or 0}/{epochs}",
-                f"{trial.intermediate_values[step]:.4f}" if step is not None else "",
-                describe(config) if config else "",
-            )
-        lines = [self._headline(), self._states(), self._best()]
-        texts = [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
-        texts[0].stylize("bold")
-        return Group(*texts, table)
-
-    def _headline(self) -> str:
-        counted, total = self.study.counts().counted, self.study.budget.trials
-        passed = duration(time.monotonic() - self.started)
-        left = self.seconds_left()
-        estimate = "" if left is None else f", about {duration(left)} left"
-        return f"{self.study.name}: {counted} of {total} trials, {passed}{estimate}"
-
-    def _states(self) -> str:
-        counts = self.study.counts()
-        others = f", {counts.uncounted} not counted" if counts.uncounted else ""
-        return (
-            f"{counts.complete} complete, {counts.pruned} pruned, {counts.failed} failed,"
-            f" {counts.running} running{others}"
+        counted, total = look.counts.counted, look.budget.trials
+        left, lines = self.seconds_left(look), notes(look)
+        if self._is_quiet(look):
+            left = None
+            idle = "no worker runs it now" if self.watching else "no trial runs just now"
+            lines.append((idle, "bold"))
+        return Frame(
+            name=self.study.name,
+            headline=f": {counted} of {total} trials{self._clock(look)}",
+            share=counted / total,
+            beside=f"{100 * counted // total}%" + (f", about {short(left)} left" if left else ""),
+            notes=lines,
+            running=running_table(look),
+            ended=ended_table(look, self._last),
         )
 
-    def _best(self) -> str:
-        if not self.study.counts().complete:
-            return "best: none complete yet"
-        trial = rows.best(self.study)
-        config = rows.config(self.study, trial)
-        setting = describe(config) if config else ""
-        return f"best: {trial.values[0]:.4f} in trial {trial.number}  {setting}"
+    def _clock(self, look: Look) -> str:
+        """How long it has taken: of our own run, or since the study's first trial began."""
+        if not self.watching:
+            return f", {short(time.monotonic() - self.started)} in this run"
+        starts = (trial.datetime_start for trial in look.trials if trial.datetime_start)
+        begun = min(starts, default=None)
+        if begun is None:
+            return ", not begun"
+        return f", begun {short(max(0.0, (datetime.now() - begun).total_seconds()))} ago"
 
-    def seconds_left(self) -> float | None:
-        """An estimate from the pace of this run; None until three trials have ended in it.
+    def seconds_left(self, look: Look) -> float | None:
+        """An estimate from the pace of this view; None until three trials have ended in it.
 
         It takes the budget's number of trials for granted: pruning, a plateau or a timeout may
         end the study sooner.
         """
-        counts = self.study.counts()
-        done = counts.counted - self._at_start
+        done = look.counts.counted - self._at_start
         if done < 3:
             return None
         pace = (time.monotonic() - self.started) / done
-        return pace * (self.study.budget.trials - counts.counted)
+        return pace * max(0, look.budget.trials - look.counts.counted)

@@ -36,6 +36,7 @@ def report(
     from hpsearch.files import write_text
     from hpsearch.report.facts import facts
     from hpsearch.report.page import page
+    from hpsearch.search.trainings import accuracies_on_test, trainings
     from hpsearch.search.trials import row
 
     file = output or Path(f"{study}.html")
@@ -48,14 +49,15 @@ def report(
         trials = found.trials()
         show("reading trials", total, total)
         rows = [row(found, trial) for trial in trials]
-        known = facts(found, place, rows)
+        trained = trainings(found, place)
+        known = facts(found, trained, rows)
     if as_json:
         print_json(known)
         return
     drawn = points(
         rows,
         [trial.intermediate_values for trial in trials],
-        {one["trial"]: one["accuracy"] for one in known["tested"]},
+        accuracies_on_test(trained),
     )
     objective = found.file.objective
     figures = search_figures(drawn, objective.metric, objective.goal == "maximize")

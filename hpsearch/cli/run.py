@@ -302,4 +302,5 @@ def _conclude(study: "OpenStudy", code: int) -> None:
         raise typer.Exit(code or EXIT_NO_TRIAL)
     print_best(rows.best_row(study), study.file.objective.metric)
     say(f"Take it with you: hpsearch export {study.name} -o best.toml")
+    say(f"Look at it: hpsearch report {study.name} -o {study.name}.html, or hpsearch dashboard")
     raise typer.Exit(code or (EXIT_PROGRAM if over == "failures" else 0))

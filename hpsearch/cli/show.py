@@ -65,11 +65,19 @@ def show(
     home: HomeOption = None,
     storage: StorageOption = None,
     as_json: JsonOption = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow it, as run does, until it is over.")
+    ] = False,
 ) -> None:
     """Show one study: budget, data, counts, best trial, workers."""
     from hpsearch.config import describe
+    from hpsearch.errors import InputError
     from hpsearch.search import trials as rows
 
+    if watch and as_json:
+        raise InputError("--watch and --json: choose one; a view that goes on has no JSON")
+    if watch:
+        _watch(study, home, storage)
     with opened_study(study, home, storage) as found:
         details = rows.details(found)
         best_trial = rows.best(found) if details["complete"] else None
@@ -77,36 +85,47 @@ def show(
     if as_json:
         print_json(details)
         return
-    budget, dataset = details["budget"], details["dataset"] or {}
     out = stdout()
     out.print(f"{study}  {details['metric']}, {found.file.objective.goal}", style="bold")
-    limits = [f"{budget['trials']} trials"]
-    limits += [duration(budget["timeout"])] if budget["timeout"] else []
-    limits += [f"plateau {budget['plateau']}"] if budget["plateau"] else []
-    out.print(f"budget    {details['counted']} counted of {', '.join(limits)}")
-    states = ("complete", "pruned", "failed", "running", "waiting")
-    listed = [f"{details[state]} {state}" for state in states]
-    if details["uncounted"]:
-        listed.append(f"{details['uncounted']} not counted (cut off or redrawn)")
-    out.print("trials    " + ", ".join(listed))
-    out.print(
-        f"data      {dataset.get('source')}, {dataset.get('train')} training and"
-        f" {dataset.get('validation')} validation examples ({dataset.get('test')} set aside),"
-        f" {len(dataset.get('class_names', []))} classes,"
-        f" fingerprint {str(dataset.get('fingerprint'))[:12]}"
-    )
+    out.print("\n".join(_facts(details)))
     if best_trial and config:
-        value = _number(details["best"])
-        out.print(f"best      {value} in trial {best_trial.number}: {describe(config)}")
+        where = f"{_number(details['best'])} in trial {best_trial.number}"
+        out.print(f"best      {where}: {describe(config)}")
     if details["over"]:
         out.print(f"over      by {details['over']}")
     if details["stop"]:
         out.print("stopped   by hpsearch stop; hpsearch run FILE goes on")
-    if not details["workers"]:
+    if details["workers"]:
+        _print_workers(details["workers"], found.file.training.epochs)
+    else:
         out.print("workers   none")
-        return
-    out.print()
-    epochs = found.file.training.epochs
+
+
+def _facts(details: dict[str, Any]) -> list[str]:
+    """A study's budget, trials and data, one line each."""
+    budget, fact = details["budget"], (details["dataset"] or {}).get
+    limits = [f"{budget['trials']} trials"]
+    limits += [duration(budget["timeout"])] if budget["timeout"] else []
+    limits += [f"plateau {budget['plateau']}"] if budget["plateau"] else []
+    states = ("complete", "pruned", "failed", "running", "waiting")
+    listed = [f"{details[state]} {state}" for state in states]
+    if lost := details["uncounted"]:
+        listed.append(f"{lost} not counted (cut off or redrawn)")
+    data = (
+        f"{fact('source')}, {fact('train')} training and {fact('validation')} validation examples"
+        f" ({fact('test')} set aside), {len(fact('class_names', []))} classes,"
+        f" fingerprint {str(fact('fingerprint'))[:12]}"
+    )
+    return [
+        f"budget    {details['counted']} counted of {', '.join(limits)}",
+        f"trials    {', '.join(listed)}",
+        f"data      {data}",
+    ]
+
+
+def _print_workers(workers: list[dict[str, Any]], epochs: int) -> None:
+    """The table of the workers that run a trial."""
+    typer.echo()
     print_table(
         ("worker", "device", "trial", "epoch", "last seen"),
         [
@@ -117,10 +136,24 @@ def show(
                 f"{worker['epoch'] or 0}/{epochs}",
                 "" if worker["silent"] is None else f"{worker['silent']:.0f} s ago",
             ]
-            for worker in details["workers"]
+            for worker in workers
         ],
         words=["worker", "device"],
     )
+
+
+def _watch(name: str, home: HomeOption, url: StorageOption) -> None:
+    """Follow a study until it is over; nothing is written."""
+    from hpsearch.cli.live import LiveView
+    from hpsearch.cli.watch import PATIENCE, patiently, say_reading, watch_until_over
+    from hpsearch.search.study import load_study
+
+    with opened_study(name, home, url) as found:  # which waits longer where it is locked
+        say_reading(found)
+    with opened_storage(Home.find(home), url, patience=PATIENCE) as storage:
+        view = patiently(lambda: LiveView(load_study(storage, name), watching=True))
+        with view.shown():
+            watch_until_over(view.study, view.update)
 
 
 def trials(

@@ -20,7 +20,7 @@ from hpsearch.cli.common import (
     say,
     stdout,
 )
-from hpsearch.home import WEIGHTS, Home
+from hpsearch.home import RESULT, WEIGHTS, Home
 
 if TYPE_CHECKING:
     from hpsearch.data.dataset import Dataset
@@ -62,23 +62,26 @@ def train(
     dataset, parts = opened_data(chosen.dataset, place)
     _warn_of_other_data(chosen, dataset.fingerprint)
     folder = output or place.trained(recipe.stem, chosen.seed)
-    for stale in (WEIGHTS, "test.json", "confusion.html"):
+    for stale in (WEIGHTS, RESULT, "test.json", "confusion.html"):
         (folder / stale).unlink(missing_ok=True)  # of another training in the same folder
     write_text(folder / "recipe.toml", dump(chosen, ".toml"))
     say(f"Training {recipe} with seed {chosen.seed}; TensorFlow takes some seconds to start.")
     outcome = _train(chosen, parts, folder)
     result = _test(chosen, parts, dataset, folder, str(recipe)) if test else None
+    values = {
+        "values": [outcome.value],
+        "parameters": outcome.parameters,
+        "epochs": outcome.epochs,
+        "best_epoch": outcome.best_epoch,
+        "train_accuracy": outcome.train_accuracy,
+        "gap": outcome.gap,
+        "seconds": outcome.seconds,
+        "fingerprint": dataset.fingerprint,
+    }
+    values |= {"test": dataclasses.asdict(result)} if result else {}
+    write_text(folder / RESULT, json.dumps(values, indent=2) + "\n")
     if as_json:
-        values = {
-            "values": [outcome.value],
-            "parameters": outcome.parameters,
-            "epochs": outcome.epochs,
-            "best_epoch": outcome.best_epoch,
-            "train_accuracy": outcome.train_accuracy,
-            "gap": outcome.gap,
-            "seconds": outcome.seconds,
-        }
-        print_json(values | ({"test": dataclasses.asdict(result)} if result else {}))
+        print_json(values)
         return
     _print(chosen, outcome, result)
     typer.echo(f"{', '.join(sorted(path.name for path in folder.iterdir()))} are in {folder}")

@@ -11,9 +11,9 @@ from hpsearch.figures.points import points
 from hpsearch.figures.trials import search_figures
 from hpsearch.home import Home
 from hpsearch.search import trials as rows
-from hpsearch.search.evaluations import tested
 from hpsearch.search.opening import STORAGE_ERRORS
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.trainings import accuracies_on_test, trainings
 
 EVERY = 30.0
 """Seconds between two renewals of the figures, at least."""
@@ -35,7 +35,7 @@ def publish(study: OpenStudy, home: Home, command: Sequence[str]) -> None:
     known = points(
         [rows.row(study, trial) for trial in trials],
         [trial.intermediate_values for trial in trials],
-        {one.trial: one.accuracy for one in tested(study, home)},
+        accuracies_on_test(trainings(study, home)),
     )
     figures = search_figures(known, objective.metric, objective.goal == "maximize")
     for name, figure in figures.items():

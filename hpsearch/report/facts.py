@@ -7,27 +7,26 @@ from typing import Any
 
 from hpsearch import recipe
 from hpsearch.config import TrialConfig, describe, flat, summary
-from hpsearch.home import Home
 from hpsearch.ranges import words
 from hpsearch.report.following import as_toml, following
 from hpsearch.report.leaders import Row, crowded, in_words, leaders
 from hpsearch.search import trials
-from hpsearch.search.evaluations import tested
 from hpsearch.search.export import recipe_of
 from hpsearch.search.importance import importances
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.trainings import Training
 from hpsearch.space import named_fields
 
 TOP = 10
 """Best trials that are listed."""
 
 
-def facts(study: OpenStudy, home: Home, rows: Sequence[Row]) -> dict[str, Any]:
+def facts(study: OpenStudy, trained: Sequence[Training], rows: Sequence[Row]) -> dict[str, Any]:
     """Everything that the report says, ready for JSON.
 
     Args:
         study: the study.
-        home: where results on the test split are.
+        trained: what ``hpsearch train`` found for its recipes.
         rows: its trials, as ``trials --json`` prints them.
     """
     shown = trials.details(study)
@@ -41,8 +40,8 @@ def facts(study: OpenStudy, home: Home, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "study": shown,
         "goal": study.file.objective.goal,
-        "best": _best(study, config),
-        "baseline": _baseline(study.file.baseline, rows),
+        "best": _best(study, config, trained),
+        "baseline": _baseline(study.file.baseline, rows, trained),
         "importances": [asdict(one) for one in importances(study)],
         "space": _space(study, best),
         "leaders": len(best),
@@ -53,7 +52,7 @@ def facts(study: OpenStudy, home: Home, rows: Sequence[Row]) -> dict[str, Any]:
         "failures": _failures(rows),
         "time": _time(rows),
         "machines": _machines(rows),
-        "tested": [asdict(one) for one in tested(study, home)],
+        "trainings": [asdict(one) for one in trained],
     }
 
 
@@ -75,26 +74,40 @@ def _listed(row: Row) -> dict[str, Any]:
     return listed | {"value": row["values"][0], "summary": summary(row["config"])}
 
 
-def _best(study: OpenStudy, config: TrialConfig | None) -> dict[str, Any] | None:
+def _best(
+    study: OpenStudy, config: TrialConfig | None, trained: Sequence[Training]
+) -> dict[str, Any] | None:
     """The best trial, with all of its configuration's repeats, and its recipe."""
     if config is None:
         return None
     trial = trials.best(study)
-    text = recipe.dump(recipe_of(study, trial), ".toml")
-    return trials.best_row(study) | {"summary": describe(config), "recipe": text}
+    again = recipe_of(study, trial)
+    others = [one for one in trained if one.trial == trial.number and one.seed != again.seed]
+    return trials.best_row(study) | {
+        "summary": describe(config),
+        "recipe": recipe.dump(again, ".toml"),
+        "again": [{"seed": one.seed, "value": one.value} for one in others],
+    }
 
 
-def _baseline(baseline: TrialConfig | None, rows: Sequence[Row]) -> dict[str, Any] | None:
-    """The configuration to compare with, and the values of the trials that have it."""
+def _baseline(
+    baseline: TrialConfig | None, rows: Sequence[Row], trained: Sequence[Training]
+) -> dict[str, Any] | None:
+    """The configuration to compare with, and its values: of trials, and of ``train``."""
     if baseline is None:
         return None
     same = flat(baseline)
-    values = [
-        {"number": row["number"], "value": row["values"][0]}
+    of_trials = [
+        {"trial": row["number"], "seed": None, "value": row["values"][0]}
         for row in rows
         if row["state"] == "complete" and row["config"] == same
     ]
-    return {"config": same, "summary": describe(baseline), "trials": values}
+    of_train = [
+        {"trial": None, "seed": one.seed, "value": one.value}
+        for one in trained
+        if one.trial is None
+    ]
+    return {"config": same, "summary": describe(baseline), "values": [*of_trials, *of_train]}
 
 
 def _space(study: OpenStudy, best: Sequence[Row]) -> list[dict[str, str]]:

@@ -1,7 +1,8 @@
 """The report as one HTML page that needs no network and no other file."""
 
 import base64
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,14 +31,15 @@ def page(facts: Mapping[str, Any], figures: Mapping[str, "go.Figure"]) -> str:
     environment.filters |= _FILTERS
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     shown = [_embedded(figure, f"figure-{name}") for name, figure in figures.items()]
-    confusions = [
-        {**one, "figure": _confusion(one["result"], f"confusion-{index}")}
-        for index, one in enumerate(facts["tested"])
+    tested = [
+        {**one, "figure": _confusion(one["test"], f"confusion-{index}")}
+        for index, one in enumerate(facts["trainings"])
+        if one["test"] is not None
     ]
     text = template.render(
         facts,
         figures=shown,
-        tested=confusions,
+        tested=tested,
         version=__version__,
         written=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -66,6 +68,11 @@ def _confusion(result: Mapping[str, Any], name: str) -> Markup:
 def number(value: float | None) -> str:
     """A metric's value, with four digits after the point."""
     return "" if value is None else f"{value:.4f}"
+
+
+def mean(rows: Sequence[Mapping[str, Any]]) -> float:
+    """The mean of the rows' values; of one at least."""
+    return math.fsum(row["value"] for row in rows) / len(rows)
 
 
 def signed(value: float | None) -> str:
@@ -105,5 +112,5 @@ def download(text: str) -> str:
 
 _FILTERS = {
     function.__name__: function
-    for function in (number, signed, whole, percent, css, seconds, plain, download)
+    for function in (number, mean, signed, whole, percent, css, seconds, plain, download)
 }

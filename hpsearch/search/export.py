@@ -39,17 +39,38 @@ def recipe_of(study: OpenStudy, trial: FrozenTrial) -> Recipe:
     return study.file.recipe(config, trial_seed(study, trial), _provenance(study, trial))
 
 
-def _provenance(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
-    """Where a recipe comes from: values, data, versions, date."""
+def baseline_recipe(study: OpenStudy) -> Recipe:
+    """The recipe that trains the study's ``[baseline]`` as its trials are trained.
+
+    Raises:
+        InputError: the study has none.
+    """
+    if study.file.baseline is None:
+        raise InputError(
+            f"study {study.name}: has no baseline; add a table [baseline] to its file and run it"
+        )
+    seed = derive_seed(study.file.seed, "baseline", 0)
+    return study.file.recipe(study.file.baseline, seed, _provenance(study, None))
+
+
+def _provenance(study: OpenStudy, trial: FrozenTrial | None) -> dict[str, Any]:
+    """Where a recipe comes from: values, data, versions, date. Without a trial: the baseline."""
     attrs = study.optuna.user_attrs
     dataset = attrs.get(DATASET_KEY) or {}
+    values = (
+        {}
+        if trial is None
+        else {
+            "trial": trial.number,
+            "value": trial.values[0] if trial.values else None,
+            "parameters": trial.user_attrs.get("parameters"),
+            "best_epoch": trial.user_attrs.get("best_epoch"),
+        }
+    )
     facts = {
         "study": study.name,
-        "trial": trial.number,
         "metric": study.file.objective.metric,
-        "value": trial.values[0] if trial.values else None,
-        "parameters": trial.user_attrs.get("parameters"),
-        "best_epoch": trial.user_attrs.get("best_epoch"),
+        **values,
         "data_fingerprint": dataset.get("fingerprint"),
         "versions": attrs.get(VERSIONS_KEY),
         "exported": datetime.now(UTC).isoformat(timespec="seconds"),

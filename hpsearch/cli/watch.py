@@ -1,0 +1,276 @@
+"""Watching a study: what one look at its storage finds, in words; looking until it is over."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from hpsearch.cli.common import duration, say
+from hpsearch.config import describe
+from hpsearch.errors import InputError, NoTrialError
+from hpsearch.search import trials as rows
+from hpsearch.search.budget import counts as uses_place
+from hpsearch.search.budget import ending, seconds_used
+from hpsearch.search.opening import STORAGE_ERRORS, is_locked
+from hpsearch.search.storage import Counts
+from hpsearch.search.study import OpenStudy
+from hpsearch.search.trials import Trial
+from hpsearch.study_file import BudgetSection
+from hpsearch.workers.lease import LEASE
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks."""
+
+PATIENCE = 2.0
+"""Seconds that a look waits for another program's lock on the data base; the next tries again."""
+
+READ_EVERY = 10.0
+"""Seconds between two readings of the time used, for which all trials are read."""
+
+SILENT = 30.0
+"""Seconds without a sign of life after which a trial is marked; one is due every five."""
+
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How a study stands."""
+
+    study: OpenStudy
+    counts: Counts
+    budget: BudgetSection
+    trials: Sequence[Trial]
+    """All, by number."""
+    running: Sequence[Trial]
+    best: Trial | None
+    since_best: int
+    """Counted trials that ended after the first one with the best value."""
+    silent: Mapping[int, float]
+    """By number of a running trial the seconds since its worker's last sign of life; trials that
+    other programs run by Optuna are not among them."""
+    used: float
+    """Seconds of the budget's timeout that are used; 0 where it has none."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no trial runs, or only such whose workers are dead."""
+        return all(self.silent.get(trial.number, 0.0) > LEASE for trial in self.running)
+
+    def setting(self, trial: Trial) -> str:
+        """The configuration of a trial in one line, as far as it is drawn."""
+        config = rows.config(self.study, trial)
+        return describe(config) if config else ""
+
+
+@dataclass
+class Looker:
+    """Looks at one study again and again; a look costs little where there are many trials.
+
+    Attributes:
+        study: the study.
+    """
+
+    study: OpenStudy
+    _used: float = 0.0
+    """Seconds of the budget's timeout."""
+    _read_at: float = -math.inf
+    _looked_at: float = 0.0
+
+    def look(self) -> Look:
+        """How the study stands now."""
+        study = self.study
+        trials, counts, budget = study.trials(), study.counts(), study.budget
+        running = [trial for trial in trials if rows.is_running(trial)]
+        pulses = study.storage.pulses(study.study_id) if running else []
+        best = None
+        if counts.complete:
+            with suppress(NoTrialError):  # of other programs' trials no value may be finite
+                best = rows.best(study)
+        return Look(
+            study=study,
+            counts=counts,
+            budget=budget,
+            trials=trials,
+            running=running,
+            best=best,
+            since_best=_since(best, trials) if best else 0,
+            silent={pulse.number: pulse.age for pulse in pulses if pulse.age is not None},
+            used=self._time_used(bool(running)) if budget.timeout else 0.0,
+        )
+
+    def _time_used(self, is_running: bool) -> float:
+        """Read now and then; in between it grows as the clock while a trial runs."""
+        now = time.monotonic()
+        if now - self._read_at >= READ_EVERY:
+            self._used, self._read_at = seconds_used(self.study.briefs()), now
+        elif is_running:
+            self._used += now - self._looked_at
+        self._looked_at = now
+        return self._used
+
+
+def _since(best: Trial, trials: Iterable[Trial]) -> int:
+    """Counted trials that ended after the first one with the best value, as the budget counts."""
+    ended = [trial for trial in trials if not rows.is_open(trial)]
+    equals = [ended_at(t) for t in ended if rows.is_complete(t) and t.value == best.value]
+    first = min(equals, default=ended_at(best))
+    return sum(ended_at(trial) > first and uses_place(trial) for trial in ended)
+
+
+def ended_at(trial: Trial) -> datetime:
+    """When a trial ended, in local time; one that has not: now."""
+    return trial.datetime_complete or datetime.now()
+
+
+def _seconds(trial: Trial) -> float:
+    """How long a trial ran, or has been running."""
+    end = ended_at(trial)
+    return max(0.0, (end - (trial.datetime_start or end)).total_seconds())
+
+
+def short(seconds: float) -> str:
+    """A clock for a reader, in whole seconds: "8 s", "3 min 05 s", "2 h 07 min"."""
+    return f"{int(seconds)} s" if seconds < 60 else duration(int(seconds))
+
+
+def notes(look: Look) -> list[tuple[str, str]]:
+    """How a study stands: its trials by state, the best one, what limits it; lines and styles."""
+    counts = look.counts
+    states = [
+        f"{getattr(counts, key)} {key}" for key in ("complete", "pruned", "failed", "running")
+    ]
+    states += [f"{counts.waiting} waiting"] if counts.waiting else []
+    states += [f"{counts.uncounted} not counted"] if counts.uncounted else []
+    lines = [(", ".join(states), ""), *_best(look)]
+    if left := _left(look):
+        lines.append((f"left: {'; '.join(left)}", ""))
+    return lines
+
+
+def _best(look: Look) -> list[tuple[str, str]]:
+    if look.best is None:
+        return [("best: none complete yet", "")]
+    ago = max(0.0, (datetime.now() - ended_at(look.best)).total_seconds())
+    since = f"{look.since_best or 'no'} trial{'s' * (look.since_best > 1)} since"
+    metric = look.study.file.objective.metric
+    value = f"{look.best.values[0]:.4f} {metric} in trial {look.best.number}"
+    return [
+        (f"best: {value}, {short(ago)} ago, {since}", "bold"),
+        (f"      {look.setting(look.best)}", ""),
+    ]
+
+
+def _left(look: Look) -> list[str]:
+    """What is left until the budget ends a study before its number of trials does."""
+    budget, left = look.budget, []
+    if budget.timeout:
+        seconds = max(0.0, budget.timeout - look.used)
+        left.append(f"{short(seconds)} of {short(budget.timeout)}")
+    if budget.plateau:
+        trials = max(0, budget.plateau - look.since_best)
+        left.append(f"{trials} of {budget.plateau} trials to find a better one")
+    return left
+
+
+def running_table(look: Look) -> list[tuple[str, ...]]:
+    """The running trials, by number: rows of cells, the head first."""
+    head = ("worker", "device", "trial", "epoch", "value", "seconds", "configuration")
+    hosts = {_host(trial) for trial in look.running}
+    epochs = look.study.file.training.epochs
+    table: list[tuple[str, ...]] = [head]
+    for trial in look.running:
+        step, silent = trial.last_step, look.silent.get(trial.number, 0.0)
+        pid = str(trial.user_attrs.get("worker", "")).rpartition(":")[2]
+        table.append(
+            (
+                (f"{_host(trial)}:{pid}" if len(hosts) > 1 else pid) if pid else "other",
+                str(trial.user_attrs.get("device", "")).partition(" (")[0],
+                str(trial.number),
+                f"{step or 0}/{epochs}",
+                "" if step is None else f"{trial.intermediate_values[step]:.4f}",
+                f"{_seconds(trial):.0f}",
+                f"silent for {short(silent)}" if silent > SILENT else look.setting(trial),
+            )
+        )
+    return table
+
+
+def _host(trial: Trial) -> str:
+    """The end of a worker's host name: there the names of a cluster's machines differ."""
+    host = str(trial.user_attrs.get("worker", "")).rpartition(":")[0]
+    return host.partition(".")[0][-12:]
+
+
+def ended_table(look: Look, last: Iterable[Trial]) -> list[tuple[str, ...]]:
+    """Ended trials, the latest first: rows of cells, the head first."""
+    table: list[tuple[str, ...]] = [("trial", "state", "value", "seconds", "configuration")]
+    for trial in sorted(last, key=ended_at, reverse=True):
+        state = str(trial.user_attrs.get("failure") or rows.STATES[trial.state]).replace("_", " ")
+        table.append(
+            (
+                str(trial.number),
+                state + ", best" * (look.best is not None and look.best.number == trial.number),
+                f"{trial.values[0]:.4f}" if trial.values else "",
+                f"{_seconds(trial):.1f}",
+                look.setting(trial),
+            )
+        )
+    return table
+
+
+def say_reading(study: OpenStudy) -> None:
+    """Tell where the first look takes longer: it reads all trials."""
+    total = study.storage.get_n_trials(study.study_id)
+    if total > 1000:  # at some 0.2 to 1.5 ms each
+        say(f"Reading the study's {total:,} trials first.")
+
+
+def patiently(look: Callable[[], _Found]) -> _Found:
+    """What a look finds; tried again as long as another program holds the data base's lock."""
+    while True:
+        try:
+            return look()
+        except STORAGE_ERRORS as error:
+            if not is_locked(error):
+                raise
+        time.sleep(LOOK_EVERY)
+
+
+def watch_until_over(study: OpenStudy, look: Callable[[], Look]) -> None:
+    """Look until the study is over and nobody is busy with it any more.
+
+    Args:
+        study: the study; its storage opened with ``PATIENCE``.
+        look: looks at it, and shows what it finds.
+
+    Raises:
+        InputError: it was deleted meanwhile.
+    """
+
+    def is_over() -> bool:
+        try:
+            found = look()
+        except KeyError:
+            _check_there(study)
+            raise
+        _check_there(study)  # another study may have its key by now
+        return found.is_idle and ending(study) is not None
+
+    while not patiently(is_over):
+        time.sleep(LOOK_EVERY)
+
+
+def _check_there(study: OpenStudy) -> None:
+    """Refuse to go on with a study that is not there any more."""
+    try:
+        found = study.storage.get_study_id_from_name(study.name)
+    except KeyError:
+        found = None
+    if found != study.study_id:
+        raise InputError(
+            f"study {study.name}: was deleted while it was watched; hpsearch ls lists what there is"
+        )
