@@ -88,7 +88,8 @@ def dashboard(
         _until_signal() as caught,
     ):
         if no_token:
-            say("warning: whoever reaches this port can change and delete studies.")
+            may = "see all studies" if read_only else "change and delete studies"
+            say(f"warning: whoever reaches this port can {may}.")
         if host not in LOOPBACK:
             say(
                 "warning: what is shown, the token included, crosses the network unencrypted; on"

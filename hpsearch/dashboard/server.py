@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,6 +98,8 @@ def application(storage: "Storage", home: Home) -> Bottle:
         attached = Attached(home.artifacts)
     except OSError:  # a home that may only be read: nothing can be attached
         attached = None
+    # What it thinks of each figure that it is asked for.
+    warnings.filterwarnings("ignore", module="optuna")
     # Cached: trials that have ended are read once.
     app = optuna_dashboard.wsgi(cached(storage), artifact_store=attached)
     add_files(app, storage, home)

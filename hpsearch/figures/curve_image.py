@@ -18,6 +18,9 @@ _PANELS = {
 }
 """What is drawn together, by the axis' label."""
 
+_HEIGHTS = {"accuracy": 2.4, "cross-entropy": 1.8, "learning rate": 1.0}
+"""Of the panels, in inches."""
+
 _LINES = {
     "accuracy": ("training", "#0072B2", "-"),
     "val_accuracy": ("validation", "#D55E00", "-"),
@@ -44,16 +47,20 @@ def curve_image(
     from matplotlib.figure import Figure  # noqa: PLC0415  # half a second, for who looks at one
 
     panels = {label: names for label, names in _PANELS.items() if curves.keys() & set(names)}
+    heights = [_HEIGHTS[label] for label in panels]
     with _DRAWING:
-        figure = Figure(figsize=(1 + 3.8 * max(1, len(panels)), 3.2), dpi=110, layout="constrained")
+        figure = Figure(figsize=(5.5, 0.8 + sum(heights)), dpi=120, layout="constrained")
         # No $: matplotlib would take what is between two of them for a formula.
         figure.suptitle(title.replace("$", r"\$"), fontsize=10)
+        grid = figure.add_gridspec(max(1, len(panels)), 1, height_ratios=heights or [1])
         for index, (label, names) in enumerate(panels.items()):
-            axes = figure.add_subplot(1, len(panels), index + 1)
+            axes = figure.add_subplot(grid[index])
             _draw(axes, epochs, {name: curves[name] for name in names if name in curves})
             axes.set_ylabel(label)
             if best is not None:
                 axes.axvline(best, color="#7f7f7f", linewidth=0.8, linestyle="--")
+        if panels:
+            axes.set_xlabel("epoch" if best is None else f"epoch (the best: {best})")
         file = io.BytesIO()
         figure.savefig(file, format="png")
     return file.getvalue()
@@ -67,7 +74,6 @@ def _draw(axes: "Axes", epochs: Sequence[int], curves: Mapping[str, Sequence[flo
     for name, values in curves.items():
         label, colour, style = _LINES[name]
         axes.plot(epochs, values, style, color=colour, label=label, marker=marker)
-    axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=True, color="#e4e4e4")
     axes.spines[["top", "right"]].set_visible(False)

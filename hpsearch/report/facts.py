@@ -36,7 +36,8 @@ def facts(study: OpenStudy, trained: Sequence[Training], rows: Sequence[Row]) ->
     config = None
     if shown["complete"]:
         config = trials.config(study, trials.best(study))
-    after = following(study.file, rows, best, config)
+    file = study.file.model_copy(update={"budget": study.budget})  # which run may have changed
+    after = following(file, rows, best, config)
     return {
         "study": shown,
         "goal": study.file.objective.goal,
@@ -47,7 +48,7 @@ def facts(study: OpenStudy, trained: Sequence[Training], rows: Sequence[Row]) ->
         "leaders": len(best),
         "crowded": [asdict(one) for one in crowded(study.file.space, best)],
         "next": asdict(after),
-        "study_file": as_toml(study.file, study.name),
+        "study_file": as_toml(file, study.name),
         "top": [_listed(row) for row in best[:TOP]],
         "failures": _failures(rows),
         "time": _time(rows),

@@ -94,7 +94,7 @@ def _sections(key: str, value: Any) -> list[tuple[str, dict[str, Any]]]:
     if key != "space" or "optimizer" not in value or "type" in optimizer:
         return [(key, value)]
     rest = {name: field for name, field in value.items() if name != "optimizer"}
-    return [(key, rest), ("space.optimizer", optimizer)]
+    return [(key, rest), *((f"space.optimizer.{kind}", optimizer[kind]) for kind in optimizer)]
 
 
 def _is_plain(value: Any) -> bool:
@@ -249,7 +249,8 @@ def _drop_choices(
             if times < MANY or any(choice in values_of(row, name) for row in best):
                 kept.append(choice)
             else:
-                changes.append(f"{name}: {choice} is out: tried in {times} trials, never good")
+                tried_in = f"tried in {times} trials, in none of the best {len(best)}"
+                changes.append(f"{name}: {choice} is out: {tried_in}")
         if 0 < len(kept) < len(field.choices):
             changed = _range_of(table, name)
             added = [c for c in changed["choices"] if c not in field.choices]

@@ -66,6 +66,8 @@ def in_words(rows: Sequence[Row], name: str, field: Any) -> str:
         return ", ".join(f"{_plain(v)} ({n} x)" for v, n in Counter(values).most_common())
     ordered = sorted(values)
     low, middle, high = ordered[0], ordered[len(ordered) // 2], ordered[-1]
+    if low == high:
+        return _plain(low)
     return f"{_plain(low)} to {_plain(high)}, middle {_plain(middle)}"
 
 

@@ -213,3 +213,12 @@ def test_the_front_of_pruned_trials_alone_is_empty() -> None:
     figure = time_figure([made(0, 0.5, state="pruned")], "val_accuracy", maximize=True)
     assert names(figure) == ["pruned"]
     assert math.isclose(figure.data[0].y[0], 0.5)
+
+
+@pytest.mark.parametrize("failure", ["too_large", "interrupted"])
+def test_what_was_no_trial_of_its_configuration_is_left_out(failure: str) -> None:
+    known = search(20)
+    untrained = [made(100 + n, state="failed", failure=failure) for n in range(50)]
+    for key, figure in search_figures([*known, *untrained], "val_accuracy", maximize=True).items():
+        expected = search_figures(known, "val_accuracy", maximize=True)[key]
+        assert figure.to_json() == expected.to_json()
