@@ -1,5 +1,6 @@
 """``hpsearch delete``: removes a study and its files."""
 
+import contextlib
 import shutil
 from typing import Annotated
 
@@ -18,6 +19,7 @@ def delete(
     """Remove a study: its trials, runs and logs. Data sets and exported files stay."""
     from hpsearch.errors import InputError, UnreachableError
     from hpsearch.search import study as studies
+    from hpsearch.search.artifacts import attached
     from hpsearch.workers.lease import LEASE, mend
 
     place = Home.find(home)
@@ -38,7 +40,11 @@ def delete(
         if not (yes or typer.confirm(question)):
             typer.echo("Nothing removed.")
             return
+        files = attached(found.storage.get_study_system_attrs(found.study_id))
         studies.delete(found)
+    for file in files:
+        with contextlib.suppress(OSError):
+            (place.artifacts / file).unlink()
     for folder in (place.study_runs(study), place.study_logs(study)):
         try:
             if folder.exists():

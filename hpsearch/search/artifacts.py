@@ -5,7 +5,8 @@ trial's folder and the data base. So they cost a trial nothing, and no disk.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 CURVES_FIGURE, CURVES, RECIPE = "curves.png", "curves.csv", "recipe.toml"
 
@@ -31,3 +32,10 @@ def listed(names: Sequence[str]) -> dict[str, str]:
         )
         for name in names
     }
+
+
+def attached(attrs: Mapping[str, Any]) -> list[str]:
+    """The identifiers of what users attached to a study, from its system attributes."""
+    values = (value for key, value in attrs.items() if key.startswith("artifacts:"))
+    found = (json.loads(value) for value in values)
+    return [str(one["artifact_id"]) for one in found if one is not None]

@@ -103,3 +103,25 @@ def test_every_way_in_is_closed(cli: Cli) -> None:
             for method in ("POST", "PUT", "DELETE", "PATCH"):
                 assert ask(address, path, method, **bearer).status == 405
     assert cli.json("show", "small") == before
+
+
+def test_what_is_attached_goes_with_the_study(cli: Cli) -> None:
+    make_study(cli)
+    with shown(cli) as (address, _):
+        bearer = {"Authorization": f"Bearer {token_of(address)}"}
+        body = {"file": "data:text/plain;base64,aGVsbG8=", "filename": "a.txt"}
+        assert ask(address, "/api/artifacts/1", "POST", body, **bearer).status == 201
+        assert len(list((cli.home / "artifacts").iterdir())) == 1
+    cli("delete", "small", "--yes")
+    assert list((cli.home / "artifacts").iterdir()) == []
+
+
+def test_a_deleted_study_takes_what_is_attached_with_it(cli: Cli) -> None:
+    make_study(cli)
+    with shown(cli) as (address, _):
+        bearer = {"Authorization": f"Bearer {token_of(address)}"}
+        body = {"file": "data:text/plain;base64,aGVsbG8=", "filename": "a.txt"}
+        assert ask(address, "/api/artifacts/1", "POST", body, **bearer).status == 201
+        assert ask(address, "/api/studies/1", "DELETE", {}, **bearer).status == 204
+        assert json.loads(ask(address, "/api/studies", **bearer).body)["study_summaries"] == []
+    assert list((cli.home / "artifacts").iterdir()) == []
