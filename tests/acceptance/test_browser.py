@@ -2,13 +2,14 @@
 
 import base64
 import json
+import signal
 from collections.abc import Iterator
 
 import pytest
 from browser import browsing, needs_chromium, watched
 from commandline import Cli
 from dashboards import shown, token_of
-from made import make_study
+from made import make_study, make_trials
 from playwright.sync_api import Page
 from web import ask
 
@@ -65,6 +66,43 @@ def test_a_wrong_token_shows_nothing(finished: Cli) -> None:
         assert answer.status == 401
         assert page.goto(f"{base(address)}/dashboard").status == 401  # type: ignore[union-attr]
         assert "small" not in page.content()
+
+
+AWKWARD = {
+    "none": [],
+    "one": ["complete"],
+    "failed": ["failed", "failed"],
+    "pruned": ["pruned", "pruned"],
+    "running": ["running"],
+}
+
+
+def test_studies_without_much_in_them(cli: Cli) -> None:
+    for name, states in AWKWARD.items():
+        make_trials(cli, name, states)
+        cli("report", name, "-o", f"{name}.html")
+    with shown(cli) as (address, process), browsing() as context:
+        page, wrong = watched(context)
+        page.on("response", lambda got: wrong.append(got.url) if got.status >= 500 else None)
+        page.goto(address)
+        page.get_by_text("running").first.wait_for()
+        for key, (name, states) in enumerate(AWKWARD.items(), start=1):
+            at = f"{base(address)}/dashboard/studies/{key}"
+            page.goto(at)
+            for title in OWN_FIGURES:
+                page.locator(".gtitle", has_text=title).wait_for()
+            page.goto(f"{at}/note")
+            page.get_by_text(f"hpsearch run {name}.toml").wait_for()
+            page.goto(f"{at}/trials?numbers=0")
+            if states:
+                page.get_by_role("heading", name="Trial 0 ").wait_for()
+            page.goto((cli.folder / f"{name}.html").as_uri())
+            page.locator("#environment").wait_for()
+            page.wait_for_function("document.querySelectorAll('.main-svg').length >= 14")
+        assert wrong == []
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert "Traceback" not in said
 
 
 @pytest.fixture
