@@ -14,9 +14,10 @@ from urllib.parse import quote
 import optuna_dashboard
 import psutil
 import waitress
-from bottle import Bottle
+from bottle import Bottle, JSONPlugin
 
 from hpsearch.dashboard.artifacts import Attached, add_files
+from hpsearch.dashboard.breathing import collect_seldom, dumps
 from hpsearch.dashboard.doors import Doors
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
@@ -102,6 +103,8 @@ def application(storage: "Storage", home: Home) -> Bottle:
     warnings.filterwarnings("ignore", module="optuna")
     # Cached: trials that have ended are read once.
     app = optuna_dashboard.wsgi(cached(storage), artifact_store=attached)
+    app.uninstall(JSONPlugin)
+    app.install(JSONPlugin(json_dumps=dumps))
     add_files(app, storage, home)
     return app
 
@@ -126,7 +129,7 @@ def serving(
     allowed: Iterable[str] = (),
     read_only: bool = False,
 ) -> Iterator[Served]:
-    """Listen; ``server.run()`` answers until a signal.
+    """Listen; ``server.run()`` answers until a signal. For a process that does nothing else.
 
     Args:
         storage: whose studies are shown.
@@ -141,6 +144,7 @@ def serving(
         InputError: the port is taken or not allowed, or the host none of this machine.
     """
     app = application(storage, home)
+    collect_seldom()
     listening = _listen_somewhere(host) if port is None else _listen(host, port)
     port = listening.getsockname()[1]
     doors = Doors(
