@@ -7,7 +7,8 @@ Python runs one thread at a time, and hands on between two instructions: a long 
 import gc
 import json
 import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 COLLECT_EVERY = 60.0
@@ -28,20 +29,29 @@ def _piece(value: Any) -> str:
     return "[" + ", ".join([json.dumps(item) for item in value]) + "]"
 
 
-def collect_seldom() -> None:
-    """Collect cycles once a minute only, and leave out what was seen before.
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
+    """Collect cycles once a minute only while the block runs, and leave out what was seen before.
 
     Left to itself Python collects again and again while many objects are made, and looks at all of
     them each time (https://docs.python.org/3/library/gc.html#gc.freeze).
     """
+    over = threading.Event()
+    thread = threading.Thread(target=_collect, args=(over,), name="collect", daemon=True)
     gc.disable()
-    threading.Thread(target=_collect, name="collect", daemon=True).start()
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        gc.unfreeze()
+        gc.enable()
 
 
-def _collect() -> None:
+def _collect(over: threading.Event) -> None:
     number = 0
-    while True:
-        time.sleep(COLLECT_EVERY)
+    while not over.wait(COLLECT_EVERY):
         number += 1
         if number % LOOK_AGAIN == 0:
             gc.unfreeze()

@@ -17,7 +17,7 @@ import waitress
 from bottle import Bottle, JSONPlugin
 
 from hpsearch.dashboard.artifacts import Attached, add_files
-from hpsearch.dashboard.breathing import collect_seldom, dumps
+from hpsearch.dashboard.breathing import collecting_seldom, dumps
 from hpsearch.dashboard.doors import Doors
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
@@ -129,7 +129,7 @@ def serving(
     allowed: Iterable[str] = (),
     read_only: bool = False,
 ) -> Iterator[Served]:
-    """Listen; ``server.run()`` answers until a signal. For a process that does nothing else.
+    """Listen; ``server.run()`` answers until a signal.
 
     Args:
         storage: whose studies are shown.
@@ -144,7 +144,6 @@ def serving(
         InputError: the port is taken or not allowed, or the host none of this machine.
     """
     app = application(storage, home)
-    collect_seldom()
     listening = _listen_somewhere(host) if port is None else _listen(host, port)
     port = listening.getsockname()[1]
     doors = Doors(
@@ -165,7 +164,8 @@ def serving(
     shown = f"[{host}]" if ":" in host else host
     query = "" if token is None else f"?token={quote(token, safe='')}"
     try:
-        yield Served(server, f"http://{shown}:{port}/{query}")
+        with collecting_seldom():
+            yield Served(server, f"http://{shown}:{port}/{query}")
     finally:
         server.close()
 

@@ -5,8 +5,8 @@
 The study is made in SQLite, as scripts/bench/search/scale.py makes its own, with note and figures.
 The real ``hpsearch dashboard`` answers: the list of studies, the study's page for somebody who
 opens it first (a cold cache), and meanwhile, twenty times a second, another user's smallest
-request, whether the last was answered or not. The latter is asked once more while eight processes write to another study. Then ``hpsearch
-report`` writes its page. Results: results/seeing.csv and .md.
+request, whether the last was answered or not. That is asked once more while eight processes write
+to another study. Then ``hpsearch report`` writes its page. Results: results/seeing.csv and .md.
 """
 
 import http.client
