@@ -14,7 +14,9 @@ from typing import Any
 import psutil
 import pytest
 from commandline import Cli, wait_until
+from dashboards import token_of
 from made import make_study
+from web import ask
 
 from hpsearch.errors import HpsearchError
 from hpsearch.search.opening import open_storage
@@ -130,14 +132,20 @@ def test_a_killed_worker_is_replaced(cli: Cli) -> None:
     assert sum(t["state"] == "complete" for t in trials) == 2
 
 
-def test_a_killed_run_takes_its_workers_along_and_is_mended(cli: Cli) -> None:
+def test_a_killed_run_takes_workers_and_dashboard_along_and_is_mended(cli: Cli) -> None:
     file = slow_study(cli, trials=2)
-    process = cli.start("run", file, "--workers", "2")
+    process = cli.start("run", file, "--workers", "2", "--dashboard")
     wait_until(lambda: running(cli), "a running trial")
-    workers = psutil.Process(process.pid).children()
+    assert process.stderr
+    line = next(line for line in process.stderr if line.startswith("dashboard "))
+    address = line.split()[1]
+    bearer = {"Authorization": f"Bearer {token_of(address)}"}
+    assert ask(address, "/api/studies", **bearer).status == 200
+    children = psutil.Process(process.pid).children()
+    assert len(children) == 3
     process.kill()
     process.communicate(timeout=30)
-    _, alive = psutil.wait_procs(workers, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive
     finish(cli, file, 2)
 

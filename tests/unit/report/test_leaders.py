@@ -1,0 +1,104 @@
+"""What the best trials have in common."""
+
+from typing import Any
+
+import pytest
+
+from hpsearch.fields import parse
+from hpsearch.ranges import FloatRange, IntRange
+from hpsearch.report.leaders import crowded, in_words, leaders, values_of
+from hpsearch.space import Space
+
+
+def row(number: int = 0, value: float = 0.5, state: str = "complete", **config: Any) -> Any:
+    """A trial as ``trials --json`` prints it, as far as it is looked at here."""
+    given = {"units": [64], "optimizer": {"type": "adam", "learning_rate": 1e-3}} | config
+    values = [value] if state == "complete" else None
+    return {"number": number, "state": state, "values": values, "config": given}
+
+
+@pytest.mark.parametrize(("trials", "number"), [(3, 3), (20, 5), (60, 6), (61, 7)])
+def test_a_tenth_and_five_at_least(trials: int, number: int) -> None:
+    rows = [row(n, n / 100) for n in range(trials)]
+    assert [r["number"] for r in leaders(rows, maximize=True)] == [
+        trials - 1 - n for n in range(number)
+    ]
+    assert [r["number"] for r in leaders(rows, maximize=False)] == list(range(number))
+
+
+def test_only_complete_trials_lead_and_the_first_of_equals() -> None:
+    rows = [row(0, 0.5), row(1, state="pruned"), row(2, 0.5), row(3, state="failed")]
+    assert [r["number"] for r in leaders(rows, maximize=True)] == [0, 2]
+    assert [r["number"] for r in leaders(rows, maximize=False)] == [0, 2]
+
+
+def test_values_of_a_field() -> None:
+    one = row(units=[64, 32], batch_norm=True)
+    assert values_of(one, "units") == [64, 32]
+    assert values_of(one, "batch_norm") == [True]
+    assert values_of(one, "optimizer") == ["adam"]
+    assert values_of(one, "adam.learning_rate") == [1e-3]
+    assert values_of(one, "sgd.learning_rate") == []
+
+
+LOG = {"type": "int", "low": 10, "high": 1000, "log": True, "per_layer": True}
+
+
+def space(**fields: Any) -> Space:
+    return parse(Space, fields, "space")
+
+
+def test_an_end_counts_on_the_scale_of_its_range() -> None:
+    # Near 1000 on a logarithmic scale; on a plain one the last tenth would begin at 901.
+    rows = [row(units=[width]) for width in (700, 800, 650, 20, 30)]
+    (found,) = crowded(space(units=LOG), rows)
+    assert (found.name, found.end, found.limit, found.near, found.of) == (
+        "units", "high", 1000, 3, 5
+    )  # fmt: skip
+    assert crowded(space(units=LOG | {"log": False}), rows) == []
+
+
+def test_layers_count_together_and_half_is_needed() -> None:
+    wide = [row(units=[1000, 1000]), row(units=[100]), row(units=[100, 100])]
+    assert crowded(space(units=LOG), wide) == []
+    (found,) = crowded(space(units=LOG), [*wide, row(units=[990])])
+    assert (found.near, found.of) == (3, 6)
+
+
+def test_of_another_optimizer_nothing_is_said() -> None:
+    rate = {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}
+    both = space(optimizer={"adam": {"learning_rate": rate}, "sgd": {"learning_rate": rate}})
+    low = {"type": "sgd", "learning_rate": 1e-4}
+    rows = [row(optimizer=low) for _ in range(5)] + [row() for _ in range(4)]
+    assert [one.name for one in crowded(both, rows)] == ["sgd.learning_rate"]
+
+
+def test_numbers_to_choose_from() -> None:
+    sizes = {"type": "categorical", "choices": [64, 32, 128]}
+    mostly = [row(batch_size=size) for size in (32, 32, 32, 32, 64, 64)]
+    assert [one.end for one in crowded(space(batch_size=sizes), mostly)] == ["low"]
+    assert crowded(space(batch_size=sizes), [*mostly, row(batch_size=128)]) == []
+    two = sizes | {"choices": [32, 64]}
+    assert crowded(space(batch_size=two), mostly) == []
+
+
+def test_words_and_fixed_fields_have_no_ends() -> None:
+    kinds = {"type": "categorical", "choices": ["relu", "gelu", "tanh"]}
+    rows = [row(activation="relu", units=[64]) for _ in range(6)]
+    assert crowded(space(activation=kinds, units=64), rows) == []
+
+
+def test_few_values_say_nothing() -> None:
+    assert crowded(space(units=LOG), [row(units=[1000]) for _ in range(4)]) == []
+
+
+def test_values_in_words() -> None:
+    rows = [row(units=[64, 512], batch_norm=True), row(units=[128], batch_norm=False)]
+    units = IntRange(low=1, high=1000)
+    kinds = space(batch_norm={"type": "categorical", "choices": [True, False]}).batch_norm
+    assert in_words(rows, "units", units) == "64 to 512, middle 128"
+    assert in_words(rows[:1], "batch_norm", kinds) == "yes (1 x)"
+    assert in_words(rows, "batch_norm", kinds) == "yes (1 x), no (1 x)"
+    assert in_words(rows, "units", 64) == ""
+    assert in_words(rows, "sgd.momentum", FloatRange(low=0.0, high=0.9)) == "none"
+    assert in_words([row(units=[7])], "units", units) == "7"
