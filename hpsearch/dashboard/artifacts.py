@@ -9,6 +9,7 @@ from bottle import Bottle, HTTPError, HTTPResponse
 from optuna.artifacts import FileSystemArtifactStore
 from optuna.artifacts.exceptions import ArtifactNotFound
 
+from hpsearch.errors import InputError
 from hpsearch.figures.curve_image import curve_image
 from hpsearch.home import CURVES as CURVES_FILE
 from hpsearch.home import Home
@@ -56,9 +57,11 @@ def add_files(app: Bottle, storage: "Storage", home: Home) -> None:
         try:
             study = load_study(storage, storage.get_study_name_from_id(study_id))
             trial = storage.get_trial(trial_id)
-        except KeyError:
+            own = study.trial_id(trial.number)
+        except (KeyError, InputError):  # nor one of another program's study
             raise HTTPError(404, "There is no such trial.") from None
-        found = storage.get_trial_system_attrs(trial_id).get(f"artifacts:{name}")
+        listed = storage.get_trial_system_attrs(trial_id)
+        found = listed.get(f"artifacts:{name}") if own == trial_id else None
         content = None if found is None else _MAKERS[name](study, trial, home)
         if content is None:
             raise HTTPError(404, "This trial has no such file on this machine.")

@@ -9,7 +9,7 @@ from strategies import between, choices, float_ranges, int_ranges
 from hpsearch.config import Activation, Dropout, Layers, LearningRate, Units
 from hpsearch.errors import InputError
 from hpsearch.fields import Bool, parse
-from hpsearch.ranges import Categorical, FloatRange, IntRange, LayerInts, extent
+from hpsearch.ranges import Categorical, FloatRange, IntRange, LayerInts, extent, words
 
 
 def ints(**values: object) -> IntRange[int]:
@@ -150,3 +150,12 @@ def test_ranges_of_whole_numbers_survive_json(table: dict[str, object]) -> None:
 def test_choices_survive_json(table: dict[str, object]) -> None:
     chosen = parse(Categorical[Dropout], table, "here")
     assert Categorical[Dropout].model_validate(chosen.model_dump(mode="json")) == chosen
+
+
+def test_fields_in_words() -> None:
+    layered = LayerInts[Units](low=64, high=2048, log=True, per_layer=True)
+    assert words(layered) == "64 to 2048, logarithmic, for each layer"
+    assert words(FloatRange(low=0.0, high=0.5, step=0.1)) == "0.0 to 0.5 in steps of 0.1"
+    assert words(Categorical(choices=("a", "b"))) == 'one of ["a", "b"]'
+    assert words(0.5) == "0.5 (fixed)"
+    assert words("relu") == '"relu" (fixed)'

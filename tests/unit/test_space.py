@@ -17,6 +17,7 @@ from hpsearch.space import (
     config_at,
     config_of,
     fixed_config,
+    named_fields,
     suggest_config,
 )
 
@@ -130,3 +131,17 @@ def test_lists_in_a_space_need_a_fixed_number_of_layers() -> None:
     assert fixed_config(space(layers=2, units=[8, 9])) == TrialConfig(units=(8, 9))
     with pytest.raises(InputError, match="units is a list but layers is a range"):
         space(layers={"type": "int", "low": 1, "high": 2}, units=[8, 9])
+
+
+def test_fields_by_name() -> None:
+    rate = {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}
+    choice = {"adam": {"learning_rate": rate, "beta_1": 0.8}, "sgd": {}}
+    named = named_fields(parse(Space, {"units": 7, "optimizer": choice}, "space"))
+    assert named["units"] == 7
+    assert named["optimizer"].choices == ("adam", "sgd")
+    assert named["adam.learning_rate"].high == 1e-2
+    assert named["adam.beta_1"] == 0.8
+    assert not any(name.startswith("sgd.") for name in named)
+    fixed = named_fields(parse(Space, {"optimizer": {"type": "sgd"}}, "space"))
+    assert fixed["optimizer"].type == "sgd"
+    assert not any("." in name for name in fixed)

@@ -1,6 +1,8 @@
 """What ``hpsearch run`` says before its workers start."""
 
-from hpsearch.cli.run import reading_time
+from pathlib import Path
+
+from hpsearch.cli.run import _typed, reading_time
 
 
 def test_a_long_study_says_that_it_is_read_first() -> None:
@@ -10,3 +12,9 @@ def test_a_long_study_says_that_it_is_read_first() -> None:
     assert said is not None
     assert "10,000 trials" in said
     assert "15 s" in said
+
+
+def test_the_command_is_what_makes_the_same_search() -> None:
+    options = {"--trials": 7, "--timeout": None}
+    typed = _typed(Path("/some/where/my file.toml"), options, ["dataset.path=a b"])
+    assert " ".join(typed) == ("hpsearch run 'my file.toml' --trials 7 --set 'dataset.path=a b'")

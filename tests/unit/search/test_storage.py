@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import optuna
+import pytest
 
 from hpsearch.errors import Failure
 from hpsearch.search import budget
@@ -24,3 +25,21 @@ def test_counts_by_state(open_study: Callable[..., OpenStudy]) -> None:
     counts = study.counts()
     assert counts == Counts(complete=1, pruned=1, failed=2, uncounted=3, running=2)
     assert counts.counted == 4
+
+
+def test_attributes_are_set_together_or_not_at_all(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    trial = budget.claim(study)
+    assert trial is not None
+    key = study.trial_id(trial.number)
+    study.storage.annotate(key, {"seconds": 1.0}, {"artifacts:x": "{}"})
+    study.storage.annotate(key, {"seconds": 2.0})
+    found = study.storage.get_trial(key)
+    assert found.user_attrs["seconds"] == 2.0
+    assert study.storage.get_trial_system_attrs(key)["artifacts:x"] == "{}"
+    with pytest.raises(TypeError, match="JSON"):
+        study.storage.annotate(key, {"first": 1, "second": object()})
+    assert "first" not in study.storage.get_trial(key).user_attrs
+    study.optuna.tell(trial, 0.5)
+    with pytest.raises(optuna.exceptions.UpdateFinishedTrialError):
+        study.storage.annotate(key, {"late": 1})

@@ -59,3 +59,23 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         curves.start(tmp_path / "file" / "run")
     with pytest.raises(UnreachableError, match=r"gone/curves\.csv: cannot be written: No such"):
         curves.append(tmp_path / "gone", row(1))
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    rows = [row(1), row(2), row(3)]
+    curves.start(tmp_path, rows[:1])
+    curves.append(tmp_path, rows[1])
+    curves.append(tmp_path, rows[2])
+    assert curves.read(tmp_path) == rows
+
+
+def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
+    curves.start(tmp_path, [row(1), row(2)])
+    text = (tmp_path / CURVES).read_text()
+    (tmp_path / CURVES).write_text(text[:-30])
+    assert curves.read(tmp_path) == [row(1)]
+
+
+def test_without_a_file_there_are_no_epochs(tmp_path: Path) -> None:
+    assert curves.read(tmp_path) == []
+    assert curves.read(tmp_path / "nowhere") == []

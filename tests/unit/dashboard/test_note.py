@@ -1,0 +1,50 @@
+"""The note of a study."""
+
+from collections.abc import Callable
+
+from optuna_dashboard import get_note, save_note
+
+from hpsearch.dashboard.note import note_of, write_note
+from hpsearch.search.study import OpenStudy
+
+COMMAND = ["hpsearch", "run", "mine.toml", "--trials", "7"]
+
+
+def test_it_says_what_is_searched(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study(seed=3, budget={"trials": 7, "timeout": "2h", "max_parameters": 10**6})
+    note = note_of(study, COMMAND)
+    for text in (
+        "**digits**", "maximize `val_accuracy`", "7 trials, 7200 s",
+        "networks of at most 1,000,000 parameters", "`hpsearch run mine.toml --trials 7`",
+        "| units | 64 to 2048, logarithmic, for each layer |",
+        "| adam.learning_rate | 0.0001 to 0.1, logarithmic |", '| activation | "relu" (fixed) |',
+        'optimizer | one of \\["adam", "sgd"\\]', "3 classes", "fingerprint ffffffffffff",
+        "the study's seed is 3",
+    ):  # fmt: skip
+        assert text in note
+
+
+def test_it_is_written_once_and_renewed(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    write_note(study, COMMAND)
+    assert get_note(study.optuna) == note_of(study, COMMAND)
+    attrs = study.storage.get_study_system_attrs(study.study_id)
+    write_note(study, COMMAND)
+    assert study.storage.get_study_system_attrs(study.study_id) == attrs
+    write_note(study, [*COMMAND, "--timeout", "1h"])
+    assert "--timeout 1h" in get_note(study.optuna)
+
+
+def test_what_a_user_wrote_stays(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    write_note(study, COMMAND)
+    save_note(study.optuna, "my own words")
+    write_note(study, [*COMMAND, "--timeout", "1h"])
+    assert get_note(study.optuna) == "my own words"
+
+
+def test_a_first_note_of_a_user_stays(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    save_note(study.optuna, "my own words")
+    write_note(study, COMMAND)
+    assert get_note(study.optuna) == "my own words"

@@ -1,0 +1,156 @@
+"""Note and figures in the storage, and when they are renewed."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from optuna.exceptions import StorageInternalError
+from optuna.trial import FrozenTrial
+from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
+
+from hpsearch.dashboard import publish
+from hpsearch.dashboard.publish import Publisher
+from hpsearch.home import Home
+from hpsearch.search.study import OpenStudy
+
+Finish = Callable[..., FrozenTrial]
+COMMAND = ["hpsearch", "run", "study.toml"]
+
+
+def figures(study: OpenStudy) -> dict[str, str]:
+    """What a dashboard finds in the storage."""
+    attrs = study.storage.get_study_system_attrs(study.study_id)
+    return {key: text for key, text in get_plotly_graph_objects(attrs).items() if text}
+
+
+def test_all_figures_are_there_and_renewed(
+    open_study: Callable[..., OpenStudy], finish: Finish, home: Home
+) -> None:
+    study = open_study()
+    publish.publish(study, home, COMMAND)
+    names = sorted(figures(study))
+    assert names == [
+        "1-history", "2-parameters", "3-time", "4-gap", "5-learning-rates", "6-layers", "7-curves"
+    ]  # fmt: skip
+    for value in (0.25, 0.5):
+        finish(study, value)
+    publish.publish(study, home, COMMAND)
+    assert sorted(figures(study)) == names
+    drawn = json.loads(figures(study)["1-history"])
+    assert [trace["y"] for trace in drawn["data"] if trace["name"] == "complete"] == [[0.25, 0.5]]
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(publish, "monotonic", clock)
+    return clock
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many trials there were at each renewal."""
+    calls: list[int] = []
+    monkeypatch.setattr(publish, "publish", lambda study, *_: calls.append(len(study.trials())))
+    return calls
+
+
+def settle(publisher: Publisher) -> None:
+    """Wait for the renewal that is under way."""
+    if publisher._job is not None:
+        publisher._job.exception(timeout=30)
+
+
+def test_renewed_when_it_is_time_and_something_is_new(
+    open_study: Callable[..., OpenStudy], finish: Finish, home: Home, clock: Clock,
+    published: list[int],
+) -> None:  # fmt: skip
+    study = open_study()
+    publisher = Publisher(study, home, COMMAND)
+    finish(study)
+    for now, expected in ((1.0, []), (31.0, [1]), (62.0, [1])):
+        clock.now = now
+        publisher.tick()
+        settle(publisher)
+        assert published == expected
+    publisher.tick()  # hears how it went
+    finish(study)
+    clock.now = 93.0
+    publisher.tick()
+    settle(publisher)
+    assert published == [1, 2]
+    assert publisher.close()
+    assert published == [1, 2, 2]
+
+
+def test_what_takes_long_is_done_seldom(
+    open_study: Callable[..., OpenStudy], finish: Finish, home: Home, clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    calls: list[float] = []
+
+    def slow(*_: object) -> None:
+        calls.append(clock.now)
+        clock.now += 2.0
+
+    monkeypatch.setattr(publish, "publish", slow)
+    study = open_study()
+    publisher = Publisher(study, home, COMMAND)
+    for _ in range(8):
+        finish(study)
+        clock.now += 31.0
+        publisher.tick()
+        settle(publisher)
+        publisher.tick()
+    assert publisher.close()
+    begun, again = calls[:2]
+    assert again - begun >= publish.SHARE * 2.0
+
+
+def test_a_storage_that_does_not_answer_costs_a_renewal_only(
+    open_study: Callable[..., OpenStudy], finish: Finish, home: Home, clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def away(*_: object) -> None:
+        raise StorageInternalError("database is locked")
+
+    published: list[int] = []
+    monkeypatch.setattr(publish, "publish", lambda *_: published.append(1))
+    study = open_study()
+    publisher = Publisher(study, home, COMMAND)
+    finish(study)
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "publish", away)
+        clock.now = 31.0
+        publisher.tick()
+        settle(publisher)
+    clock.now = 62.0
+    publisher.tick()  # hears of it
+    clock.now = 93.0
+    publisher.tick()
+    settle(publisher)
+    assert published == [1]
+    monkeypatch.setattr(publish, "publish", away)
+    assert not publisher.close()
+
+
+def test_a_fault_of_the_program_is_not_hidden(
+    open_study: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(publish, "publish", broken)
+    publisher = Publisher(open_study(), home, COMMAND)
+    with pytest.raises(ZeroDivisionError):
+        publisher.close()

@@ -1,0 +1,212 @@
+"""What the report says, gathered and written, for studies of every kind."""
+
+import json
+from collections.abc import Callable, Sequence
+from html.parser import HTMLParser
+from typing import Any
+
+import plotly.graph_objects as go
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from hpsearch.errors import Failure
+from hpsearch.report.facts import facts
+from hpsearch.report.page import page
+from hpsearch.search import budget, trials
+from hpsearch.search.study import OpenStudy
+from hpsearch.search.trainings import Training
+from hpsearch.space import suggest_config
+
+Finish = Callable[..., FrozenTrial]
+Open = Callable[..., OpenStudy]
+
+
+def known(study: OpenStudy, trained: Sequence[Training] = ()) -> dict[str, Any]:
+    """The facts of a study, which must be JSON."""
+    found = facts(study, trained, [trials.row(study, trial) for trial in study.trials()])
+    parsed: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
+    assert parsed == found
+    return found
+
+
+def training(trial: int | None, value: float, seed: int = 5, **test: Any) -> Training:
+    return Training(trial=trial, seed=seed, value=value, test=test or None)
+
+
+def fail(study: OpenStudy, message: str) -> None:
+    trial = budget.claim(study)
+    assert trial is not None
+    suggest_config(study.file.space, trial)
+    budget.fail(study, trial.number, Failure.DIVERGED, message)
+
+
+class Reader(HTMLParser):
+    """The tags of a page with their attributes, and its texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def written(found: dict[str, Any]) -> Reader:
+    """The page; what is on it comes from itself."""
+    read = Reader(page(found, {"1-history": go.Figure(go.Scatter(y=[1]))}))
+    assert not [attrs for _, attrs in read.tags if attrs.get("src")]
+    hrefs = [str(attrs["href"]) for _, attrs in read.tags if attrs.get("href")]
+    assert all(href.startswith(("data:", "#")) for href in hrefs)
+    read.text = " ".join(read.text.split())
+    return read
+
+
+def none(_study: OpenStudy, _: Finish) -> None:
+    """No trial."""
+
+
+def one(study: OpenStudy, finish: Finish) -> None:
+    finish(study, 0.5)
+
+
+def pruned(study: OpenStudy, finish: Finish) -> None:
+    finish(study, 0.5, TrialState.PRUNED)
+
+
+def failed(study: OpenStudy, _: Finish) -> None:
+    fail(study, "NaN")
+
+
+def running(study: OpenStudy, _: Finish) -> None:
+    trial = budget.claim(study)
+    assert trial is not None
+    suggest_config(study.file.space, trial)
+
+
+def claimed(study: OpenStudy, _: Finish) -> None:
+    budget.claim(study)
+
+
+def waiting(study: OpenStudy, _: Finish) -> None:
+    study.optuna.enqueue_trial({"layers": 2})
+
+
+@pytest.mark.parametrize("fill", [none, one, pruned, failed, running, claimed, waiting])
+@pytest.mark.parametrize("metric", ["val_accuracy", "val_loss"])
+def test_every_study_gives_a_page(
+    open_study: Open, finish: Finish, fill: Callable[[OpenStudy, Finish], None], metric: str
+) -> None:
+    study = open_study(objective={"metric": metric})
+    fill(study, finish)
+    found = known(study)
+    assert (found["best"] is None) == (fill is not one)
+    assert ("No trial has completed yet." in written(found).text) == (fill is not one)
+
+
+def test_the_best_is_that_of_other_commands(open_study: Open, finish: Finish) -> None:
+    study = open_study()
+    for value in (0.25, 0.75, 0.5):
+        finish(study, value)
+    best = known(study)["best"]
+    assert best.items() >= trials.best_row(study).items()
+    assert [row["value"] for row in known(study)["top"]] == [0.75, 0.5, 0.25]
+
+
+BASELINE = {"layers": 1, "units": 64}
+
+
+def test_the_baseline_and_its_values(open_study: Open, finish: Finish) -> None:
+    study = open_study(space={"layers": 1, "units": {"type": "int", "low": 64, "high": 65}},
+                       baseline=BASELINE, sampler={"type": "grid"})  # fmt: skip
+    found = known(study)
+    assert found["baseline"]["values"] == []
+    finish(study, 0.5)
+    finish(study, 0.625)
+    values = {tuple(trial["config"]["units"]): trial["value"] for trial in known(study)["top"]}
+    trained = [training(None, 0.25), training(0, 0.75)]
+    found = known(study, trained)
+    assert [one["value"] for one in found["baseline"]["values"]] == [values[(64,)], 0.25]
+    best = found["best"]["values"][0]
+    gain = best - (values[(64,)] + 0.25) / 2
+    assert f"the best is {gain:+.4f}" in written(found).text
+
+
+def test_new_seeds_of_the_best_are_told_from_its_own(open_study: Open, finish: Finish) -> None:
+    study = open_study()
+    finish(study, 0.5)
+    own = trials.row(study, study.trials()[0])
+    assert own["number"] == 0
+    seed = int(known(study)["best"]["recipe"].partition("seed = ")[2].split()[0])
+    trained = [training(0, 0.5, seed), training(0, 0.25, 7), training(3, 0.9, 8)]
+    found = known(study, trained)
+    assert found["best"]["again"] == [{"seed": 7, "value": 0.25}]
+    assert "Trained again with 1 other seeds: 0.2500 in the mean" in written(found).text
+    assert "Not confirmed." in written(found).text
+    more = [training(0, 0.25, seed) for seed in (7, 8, 9)]
+    assert "Not confirmed." not in written(known(study, more)).text
+
+
+def test_where_the_time_went(open_study: Open) -> None:
+    study = open_study()
+    for seconds, state in ((3.0, TrialState.COMPLETE), (1.0, TrialState.PRUNED)):
+        trial = budget.claim(study)
+        assert trial is not None
+        suggest_config(study.file.space, trial)
+        study.storage.annotate(study.trial_id(trial.number), {"seconds": seconds, "epochs": 4})
+        trial.report(0.5, 1)
+        value = 0.5 if state == TrialState.COMPLETE else None
+        study.optuna.tell(trial, value, state=state)
+    fail(study, "NaN")
+    assert known(study)["time"] == [
+        {"what": "kept", "trials": 1, "epochs": 4, "seconds": 3.0, "share": 0.75},
+        {"what": "pruned", "trials": 1, "epochs": 4, "seconds": 1.0, "share": 0.25},
+        {"what": "wasted", "trials": 1, "epochs": 0, "seconds": 0, "share": 0.0},
+    ]
+
+
+def test_failures_by_class_with_what_the_first_said(open_study: Open) -> None:
+    study = open_study()
+    fail(study, "<script>alert(1)</script>")
+    fail(study, "another")
+    found = known(study)
+    assert found["failures"] == [
+        {
+            "failure": "diverged", "trials": 2, "first": 0,
+            "message": "<script>alert(1)</script>",
+        }
+    ]  # fmt: skip
+    read = written(found)
+    assert "<script>alert(1)</script>" in read.text  # a text, and no tag
+    assert len([tag for tag, _ in read.tags if tag == "script"]) == len(
+        [tag for tag, _ in written(known(open_study(name="other"))).tags if tag == "script"]
+    )
+
+
+def test_results_on_the_test_split(open_study: Open, finish: Finish) -> None:
+    study = open_study()
+    finish(study, 0.5)
+    scores = {"precision": 0.5, "recall": 0.25, "f1": 0.375, "support": 4}
+    result = {
+        "accuracy": 0.625, "accuracy_low": 0.5, "accuracy_high": 0.75, "f1_macro": 0.375,
+        "examples": 8, "confusion": [[3, 1], [2, 2]],
+        "classes": [{"name": "<b>cat</b>", **scores}, {"name": "dog", **scores}],
+        "most_confused": [{"true": "dog", "predicted": "<b>cat</b>", "count": 2}],
+    }  # fmt: skip
+    read = written(known(study, [training(0, 0.5, **result)]))
+    assert "On the test split: 0.6250 (trial 0, seed 5)" in read.text
+    assert "95 % interval 0.5000 to 0.7500" in read.text
+    assert "dog<b>cat</b>2" in read.text.replace(" ", "")
+
+
+def test_the_study_file_has_the_budget_as_it_is_now(open_study: Open) -> None:
+    study = open_study()
+    raised = study.budget.model_dump(mode="json") | {"trials": 77}
+    study.optuna.set_user_attr("budget", raised)
+    found = known(study)
+    assert "trials = 77" in found["study_file"]
+    assert "trials = 77" in found["next"]["text"]

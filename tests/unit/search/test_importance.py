@@ -1,0 +1,63 @@
+"""How much each parameter mattered."""
+
+from collections.abc import Callable
+
+from optuna.trial import TrialState
+
+from hpsearch.search import budget
+from hpsearch.search.importance import LEAST, importances
+from hpsearch.search.study import OpenStudy
+from hpsearch.space import suggest_config
+
+SPACE = {
+    "layers": {"type": "int", "low": 1, "high": 4},
+    "l2": {"type": "float", "low": 1e-6, "high": 1e-2, "log": True},
+    "dropout": {"type": "float", "low": 0.0, "high": 0.5},
+}
+
+
+def search(study: OpenStudy, trials: int, value: Callable[[int, float], float]) -> None:
+    """Trials whose values follow from layers and dropout."""
+    for _ in range(trials):
+        trial = budget.claim(study)
+        assert trial is not None
+        config = suggest_config(study.file.space, trial)
+        study.optuna.tell(trial, value(config.layers, config.dropout[0]))
+
+
+def opened(open_study: Callable[..., OpenStudy]) -> OpenStudy:
+    return open_study(
+        space=SPACE, budget={"trials": 100}, sampler={"type": "random"}, pruner={"type": "none"}
+    )
+
+
+def test_what_decides_everything_matters_most(open_study: Callable[..., OpenStudy]) -> None:
+    study = opened(open_study)
+    search(study, 60, lambda _, dropout: dropout)
+    found = importances(study)
+    assert found[0].name == "dropout"
+    assert {one.name for one in found} == {"layers", "l2", "dropout"}
+    assert abs(sum(one.share for one in found) - 1) < 1e-9
+    assert all(0 <= one.low <= one.high <= 1 for one in found)
+    # So sure that the others' intervals lie below its own.
+    assert found[0].low > max(one.high for one in found[1:])
+    assert importances(study) == found
+
+
+def test_of_few_trials_nothing_is_said(open_study: Callable[..., OpenStudy]) -> None:
+    study = opened(open_study)
+    search(study, LEAST - 1, lambda layers, _: layers)
+    trial = budget.claim(study)
+    assert trial is not None
+    suggest_config(study.file.space, trial)
+    trial.report(0.5, 1)
+    study.optuna.tell(trial, state=TrialState.PRUNED)
+    assert importances(study) == []
+    search(study, 1, lambda layers, _: layers)
+    assert importances(study) != []
+
+
+def test_of_equal_values_nothing_is_said(open_study: Callable[..., OpenStudy]) -> None:
+    study = opened(open_study)
+    search(study, 2 * LEAST, lambda *_: 0.5)
+    assert importances(study) == []
