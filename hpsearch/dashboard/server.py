@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import optuna_dashboard
@@ -104,9 +104,19 @@ def application(storage: "Storage", home: Home) -> Bottle:
     # Cached: trials that have ended are read once.
     app = optuna_dashboard.wsgi(cached(storage), artifact_store=attached)
     app.uninstall(JSONPlugin)
-    app.install(JSONPlugin(json_dumps=dumps))
+    app.install(JSONPlugin(json_dumps=lambda answer: dumps(_in_order(answer))))
     add_files(app, storage, home)
     return app
+
+
+def _in_order(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer with a study's figures by their ids; optuna-dashboard has them in no order."""
+    figures = answer.get("plotly_graph_objects")
+    return (
+        answer
+        if figures is None
+        else answer | {"plotly_graph_objects": sorted(figures, key=lambda figure: figure["id"])}
+    )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pytest
 from optuna.artifacts import get_all_artifact_meta
 from PIL import Image
 
+from hpsearch.dashboard.publish import publish
 from hpsearch.dashboard.server import application
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.files import read_file
@@ -145,3 +146,9 @@ def test_a_study_of_another_program(study: OpenStudy, get: Get) -> None:
     assert get(f"/artifacts/{key}/{trial_id}/curves.png")[0] == 404
     assert get(f"/artifacts/{key}/1/curves.png")[0] == 404  # a trial of another study
     assert get(f"/api/studies/{key}")[0] == 200
+
+
+def test_figures_come_in_the_order_of_their_ids(study: OpenStudy, get: Get, home: Home) -> None:
+    publish(study, home, [])
+    figures = json.loads(get("/api/studies/1")[1])["plotly_graph_objects"]
+    assert [figure["id"][:2] for figure in figures] == [f"{number}-" for number in range(1, 8)]
