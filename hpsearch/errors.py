@@ -41,6 +41,11 @@ class Failure(StrEnum):
             Failure.CRASHED,
         )
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another trial stands for one that failed so: it went on there, or was redrawn."""
+        return self in (Failure.INTERRUPTED, Failure.TOO_LARGE)
+
 
 def uses_place(failure: str | None) -> bool:
     """Whether a failed trial counts; one without a class (Optuna's own) does not."""

@@ -169,6 +169,10 @@ def extent(field: Any) -> str:
 
 def words(field: Any) -> str:
     """What a field of the space holds, range or plain value, for a reader."""
+    if isinstance(field, Section) and not isinstance(field, RANGES):  # an optimizer
+        values = field.model_dump(mode="json")
+        settings = ", ".join(f"{k} {show(v)}" for k, v in values.items() if k != "type")
+        return f"{values['type']} with {settings} (fixed)"
     if not isinstance(field, RANGES):
         return f"{show(field)} (fixed)"
     text = extent(field)

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from hpsearch.cli.common import say
 from hpsearch.environment import STORAGE_VARIABLE, SUPERVISOR_VARIABLE
@@ -48,14 +50,20 @@ def dashboard_beside(place: Home, url: str | None, *, force: bool) -> Iterator[N
             start_new_session=True,  # Ctrl-C is for the search; the dashboard ends with it
         ) as process,
     ):
+        # It takes some seconds to start, and longer where the data base is locked.
+        threading.Thread(target=_say_where, args=(process, log), daemon=True).start()
         try:
-            assert process.stdout is not None  # noqa: S101  # as asked for
-            if address := process.stdout.readline().decode().strip():
-                say(f"dashboard {address}")
-            else:
-                log.seek(0)
-                said = log.read().decode("utf-8", "replace").strip().splitlines()
-                say(f"warning: there is no dashboard: {said[-1] if said else 'see its log'}")
             yield
         finally:
             process.terminate()
+
+
+def _say_where(process: "subprocess.Popen[bytes]", log: BinaryIO) -> None:
+    """Say what the process prints, or why it prints nothing."""
+    assert process.stdout is not None  # noqa: S101  # as asked for
+    if address := process.stdout.readline().decode().strip():
+        say(f"dashboard {address}")
+    elif process.wait() > 0:  # and not because the search is over
+        log.seek(0)
+        said = log.read().decode("utf-8", "replace").strip().splitlines()
+        say(f"warning: there is no dashboard: {said[-1] if said else 'see its log'}")

@@ -42,7 +42,8 @@ def dashboard(
             metavar="T",
             envvar=TOKEN_VARIABLE,
             show_envvar=False,
-            help=f"Who shows it may enter (else {TOKEN_VARIABLE}, else one is made in the home).",
+            help=f"Who shows it may enter; better in {TOKEN_VARIABLE}: others can read command"
+            " lines. Else one is made in the home.",
         ),
     ] = None,
     no_token: Annotated[
@@ -143,5 +144,10 @@ def _open(address: str, page: Path) -> None:
     page.unlink(missing_ok=True)
     with os.fdopen(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(f'<meta http-equiv="refresh" content="0; url={address}">\n')
-    if not webbrowser.open(page.as_uri()):
-        say("No browser was found here; open the address yourself.")
+
+    def open_it() -> None:
+        if not webbrowser.open(page.as_uri()):
+            say("No browser was found here; open the address yourself.")
+
+    # A browser in this terminal runs until it is closed, and asks the server meanwhile.
+    threading.Thread(target=open_it, daemon=True).start()

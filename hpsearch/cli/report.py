@@ -50,7 +50,7 @@ def report(
         show("reading trials", total, total)
         rows = [row(found, trial) for trial in trials]
         trained = trainings(found, place)
-        known = facts(found, trained, rows)
+        known = facts(found, trials, rows, trained)
     if as_json:
         print_json(known)
         return

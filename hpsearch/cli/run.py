@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,7 +15,6 @@ from hpsearch.cli.common import (
     HomeOption,
     SetOption,
     StorageOption,
-    duration,
     opened_data,
     opened_storage,
     planned_workers,
@@ -37,23 +35,6 @@ WORKER: tuple[str, ...] = ("-m", "hpsearch", "worker")
 
 SECONDS_A_TRIAL = 0.0015
 """What Optuna needs to read a finished trial of thirty epochs (scripts/bench/search/scale.py)."""
-
-_ENDINGS = {
-    "trials": "The budget of {trials} trials is met.",
-    "timeout": "The time budget of {timeout} is used up.",
-    "plateau": "No better trial in the last {plateau}.",
-    "failures": "The last {failures} trials failed by their configurations.",
-}
-
-_ADVICE = {
-    "diverged": "the loss became NaN or infinite: lower the upper ends of the learning rates",
-    "out_of_memory": "too little memory: make units or batch_size smaller, or set"
-    " budget.max_parameters, or start fewer workers on a GPU (--workers-per-gpu)",
-    "timeout": "too slow: raise training.trial_timeout, or make the networks smaller",
-    "crashed": "their workers died, often for want of memory: start fewer workers (--workers), make"
-    " the networks smaller, and look at hpsearch logs {study}",
-}
-"""What to do where trials fail in a row, by the class of failure."""
 
 
 def run(
@@ -83,6 +64,7 @@ def run(
 ) -> None:
     """Run a search: start it, go on with it, or join it where it runs already."""
     from hpsearch.cli.beside import dashboard_beside
+    from hpsearch.cli.conclusion import conclude
     from hpsearch.search.budget import begin_run
     from hpsearch.search.opening import hide_password
     from hpsearch.search.pruners import hint
@@ -131,15 +113,17 @@ def run(
             f" {facts['test']} set aside for testing"
         )
         say(f"storage {hide_password(place.storage_url(storage))}")
-        code, path = 0, study_file.dataset.path
-        if places := _left(study):
-            plan = planned_workers(study.file, chosen, load_of_one, places)
-            typed = _typed(file, {"--trials": trials, "--timeout": timeout}, overrides or ())
-            shown = dashboard_beside(place, storage, force=force) if dashboard else nullcontext()
-            with shown:
-                code = _supervise(study, plan, place, storage, path, force=force, typed=typed)
-            tidy(study, place)  # of a last trial that no worker could tidy up after
-        _conclude(study, code)
+        typed = _typed(file, {"--trials": trials, "--timeout": timeout}, overrides or ())
+        if not (places := _left(study)):
+            _show_what_is_over(study, place, typed, asked=dashboard)
+            conclude(study, 0)
+        plan = planned_workers(study.file, chosen, load_of_one, places)
+        shown = dashboard_beside(place, storage, force=force) if dashboard else nullcontext()
+        with shown:
+            path = study_file.dataset.path
+            code = _supervise(study, plan, place, storage, path, force=force, typed=typed)
+        tidy(study, place)  # of a last trial that no worker could tidy up after
+        conclude(study, code)
 
 
 def reading_time(trials: int) -> str | None:
@@ -260,47 +244,23 @@ def _supervise(
                 may_thin_out=study.file.workers.per_gpu == study.file.workers.count == "auto",
             )
             code = supervisor.run()
-        if not publisher.close():
-            say("warning: the storage did not take the dashboard's figures; the next run does.")
+        _warn_of_figures(publisher.close())
         return code
 
 
-def _conclude(study: "OpenStudy", code: int) -> None:
-    """Say how the study stands, and leave with the exit code."""
-    from hpsearch.cli.show import print_best
-    from hpsearch.errors import EXIT_NO_TRIAL, EXIT_PROGRAM
-    from hpsearch.search import trials as rows
-    from hpsearch.search.budget import ending, failures_in_a_row
+def _show_what_is_over(
+    study: "OpenStudy", place: Home, typed: Sequence[str], *, asked: bool
+) -> None:
+    """Renew note and figures once more, as there may be new results on the test split."""
+    from hpsearch.dashboard.publish import Publisher
 
-    counts, budget = study.counts(), study.budget
-    over = ending(study)
-    failures = failures_in_a_row(study, study.briefs())
-    if over is not None:
+    _warn_of_figures(Publisher(study, place, typed).close())
+    if asked:
+        say("The study is over: hpsearch dashboard shows it.")
+
+
+def _warn_of_figures(wrong: str | None) -> None:
+    if wrong is not None:
         say(
-            _ENDINGS[over].format(
-                trials=budget.trials,
-                timeout=duration(budget.timeout or 0),
-                plateau=budget.plateau,
-                failures=len(failures),
-            )
+            f"warning: the dashboard's figures are not renewed ({wrong}); the next run tries again."
         )
-    elif code:
-        say(
-            f"Stopped with {counts.counted} of {budget.trials} trials done; the same command goes"
-            " on from here."
-        )
-        raise typer.Exit(code)
-    if over == "failures":
-        for failure, times in Counter(failures).most_common():
-            say(f"{times} x {failure}: {_ADVICE[failure].format(study=study.name)}")
-        say("The same command goes on all the same.")
-    if not counts.complete:
-        say(
-            f"No trial completed ({counts.pruned} pruned, {counts.failed} failed): see"
-            f" hpsearch trials {study.name} and hpsearch logs {study.name}"
-        )
-        raise typer.Exit(code or EXIT_NO_TRIAL)
-    print_best(rows.best_row(study), study.file.objective.metric)
-    say(f"Take it with you: hpsearch export {study.name} -o best.toml")
-    say(f"Look at it: hpsearch report {study.name} -o {study.name}.html, or hpsearch dashboard")
-    raise typer.Exit(code or (EXIT_PROGRAM if over == "failures" else 0))

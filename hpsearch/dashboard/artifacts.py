@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bottle import Bottle, HTTPError, HTTPResponse
@@ -62,10 +61,9 @@ def add_files(app: Bottle, storage: "Storage", home: Home) -> None:
             raise HTTPError(404, "There is no such trial.") from None
         listed = storage.get_trial_system_attrs(trial_id)
         found = listed.get(f"artifacts:{name}") if own == trial_id else None
-        content = None if found is None else _MAKERS[name](study, trial, home)
-        if content is None:
-            raise HTTPError(404, "This trial has no such file on this machine.")
-        return HTTPResponse(content)
+        if found is None:
+            raise HTTPError(404, "This trial has no such file.")
+        return HTTPResponse(_MAKERS[name](study, trial, home))
 
 
 def _figure(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
@@ -83,16 +81,21 @@ def _figure(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
     return curve_image(numbers, shown, title, trial.user_attrs.get("best_epoch"))
 
 
-def _table(study: "OpenStudy", trial: "Trial", home: Home) -> bytes | None:
-    file: Path = home.trial_run(study.name, trial.number) / CURVES_FILE
-    return file.read_bytes() if file.exists() else None
+def _table(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
+    """The epochs: all of each where the trial's folder is here, else the objective's metric."""
+    file = home.trial_run(study.name, trial.number) / CURVES_FILE
+    if file.exists():
+        return file.read_bytes()
+    lines = [f"epoch,{study.file.objective.metric}"]
+    lines += [f"{epoch},{value}" for epoch, value in sorted(trial.intermediate_values.items())]
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _recipe(study: "OpenStudy", trial: "Trial", _home: Home) -> bytes:
     return dump(recipe_of(study, trial), ".toml").encode()
 
 
-_MAKERS: "dict[str, Callable[[OpenStudy, Trial, Home], bytes | None]]" = {
+_MAKERS: "dict[str, Callable[[OpenStudy, Trial, Home], bytes]]" = {
     CURVES_FIGURE: _figure,
     CURVES: _table,
     RECIPE: _recipe,

@@ -5,11 +5,12 @@ and shows attached files as what they say they are.
 """
 
 import hmac
+import re
+import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -31,6 +32,11 @@ _ARTIFACT = [
     ("Content-Security-Policy", "default-src 'none'; sandbox"),
 ]
 """Headers of an artifact, which anybody may have written: saved by a browser, never shown."""
+
+_OWN = re.compile(r"/?|/(dashboard|api|static|csv)(/.*)?|/(favicon\.ico|incompatible-rdb-schema)/?")
+"""Paths whose answers optuna-dashboard makes itself; whatever else there may be is an artifact."""
+
+_RENAME = re.compile(r"/api/studies/\d+/rename/*")
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,11 @@ READ_ONLY = Refusal(
     "The dashboard was started with --read-only.",
     (("Allow", "GET, HEAD, OPTIONS"),),
 )
+RENAMED = Refusal(
+    "403 Forbidden",
+    "A study keeps its name: its workers and its folders know it by that. For another name change"
+    " the key name of its file and run that.",
+)
 NOT_FOUND = Refusal("404 Not Found", "There is nothing here.")
 
 
@@ -71,11 +82,17 @@ class Doors:
     hosts: frozenset[str]
     """Host names, without port, that the dashboard answers to: others are pages that had their
     name point here (DNS rebinding)."""
+    allowed: frozenset[str] = frozenset()
+    """Those of them that a proxy in front of it goes by: pages of such a name are its own, though
+    the proxy may call it by another."""
     token: str | None
     """Who shows it may enter; None: everybody may."""
     cookie: str = "hpsearch"
-    """Name of the cookie that holds the token. Cookies do not know ports: two dashboards on one
-    machine need two names."""
+    """Name of the cookie that stands for the token. Cookies do not know ports: two dashboards on
+    one machine need two names."""
+    session: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    """What is in the cookie. Browsers send it to every port of the machine, so that it is not the
+    token itself, and is worth nothing when this server has ended."""
     read_only: bool = False
     """Whether nothing may be changed."""
 
@@ -86,8 +103,8 @@ class Doors:
             return _answer(environ, start_response, refusal)
         if "token" in dict(_query(environ)) and self.token is not None:
             return self._let_in(environ, start_response)
-        path = environ.get("PATH_INFO", "")
-        return self.app(environ, _guarded(start_response, is_artifact=_is_artifact(path)))
+        own = _OWN.fullmatch(environ.get("PATH_INFO", "")) is not None
+        return self.app(environ, _guarded(environ, start_response, is_artifact=not own))
 
     def _refusal(self, environ: dict[str, Any]) -> Refusal | None:
         """Why a request is not answered; None where it is."""
@@ -96,40 +113,48 @@ class Doors:
             return UNKNOWN_HOST
         if not self._shows_token(environ):
             return NO_TOKEN
+        path = _path(environ)
         if environ["REQUEST_METHOD"] not in READING:
-            if _is_foreign(environ, host):
+            if self._is_foreign(environ, host):
                 return FOREIGN
             if self.read_only:
                 return READ_ONLY
-        parts = environ.get("PATH_INFO", "").replace("\\", "/").split("/")
-        if ".." in parts or "\0" in environ.get("PATH_INFO", ""):
+            if path is not None and _RENAME.fullmatch(path):
+                return RENAMED
+        if path is None or "\0" in path or ".." in path.replace("\\", "/").split("/"):
             return NOT_FOUND
         return None
 
     def _shows_token(self, environ: dict[str, Any]) -> bool:
-        """Whether the token comes in the address, else in the header, else in the cookie."""
+        """Whether the token comes in the address, else in the header, or its cookie does."""
         if self.token is None:
             return True
-        shown = dict(_query(environ)).get("token")
+        shown, expected = dict(_query(environ)).get("token"), self.token
         if shown is None:
             kind, _, value = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-            shown = value.strip() if kind.lower() == "bearer" else self._cookie(environ)
+            shown = value.strip()
+            if kind.lower() != "bearer":
+                shown, expected = _cookie(environ, self.cookie), self.session
         # In the same time whatever is wrong with it.
-        return hmac.compare_digest(shown.encode("utf-8", "replace"), self.token.encode())
+        return hmac.compare_digest(shown.encode("utf-8", "replace"), expected.encode())
 
-    def _cookie(self, environ: dict[str, Any]) -> str:
+    def _is_foreign(self, environ: dict[str, Any], host: str) -> bool:
+        """Whether a browser says that another site's page sent the request."""
+        origin: str | None = environ.get("HTTP_ORIGIN")
+        if origin is None:
+            return environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none")
         try:
-            found = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(self.cookie)
-        except CookieError:
-            return ""
-        return "" if found is None else found.value
+            found = urlsplit(origin)
+        except ValueError:
+            return True
+        return found.netloc.lower() != host.lower() and found.hostname not in self.allowed
 
     def _let_in(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Turn the token in an address into a cookie, and have the address forgotten."""
         rest = urlencode([(key, value) for key, value in _query(environ) if key != "token"])
-        # One slash only: two would be the name of another machine.
-        target = "/" + environ.get("PATH_INFO", "").lstrip("/") + (f"?{rest}" if rest else "")
-        cookie = f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Lax"
+        # One slash only: two, of whichever kind, would be the name of another machine.
+        target = "/" + quote((_path(environ) or "").lstrip("/\\")) + (f"?{rest}" if rest else "")
+        cookie = f"{self.cookie}={self.session}; Path=/; HttpOnly; SameSite=Lax"
         return _answer(
             environ,
             start_response,
@@ -148,30 +173,41 @@ def _name(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
-def _is_foreign(environ: dict[str, Any], host: str) -> bool:
-    """Whether a browser says that another site's page sent the request."""
-    origin: str | None = environ.get("HTTP_ORIGIN")
-    if origin is not None:
-        return urlsplit(origin).netloc.lower() != host.lower()
-    return environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none")
+def _path(environ: dict[str, Any]) -> str | None:
+    """The path as it is meant; None where it is no UTF-8.
+
+    (WSGI has it as latin-1. Bottle drops what is no UTF-8, and so would find another path.)
+    """
+    try:
+        return str(environ.get("PATH_INFO", "")).encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return None
 
 
-def _is_artifact(path: str) -> bool:
-    return path.startswith("/artifacts/")
+def _cookie(environ: dict[str, Any], name: str) -> str:
+    """A cookie's value; whatever others of the same machine are like, which http.cookies minds."""
+    for part in environ.get("HTTP_COOKIE", "").split(";"):
+        key, _, value = part.strip().partition("=")
+        if key == name:
+            return str(value)
+    return ""
 
 
 def _query(environ: dict[str, Any]) -> list[tuple[str, str]]:
     return parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
 
 
-def _guarded(start_response: "StartResponse", *, is_artifact: bool) -> "StartResponse":
+def _guarded(
+    environ: dict[str, Any], start_response: "StartResponse", *, is_artifact: bool
+) -> "StartResponse":
     """Starts an answer with our headers in place of those that would open a door."""
     ours = [*_ALWAYS, *(_ARTIFACT if is_artifact else ())]
     names = {name.lower() for name, _ in ours}
 
     def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Callable[..., Any]:
+        here = f"http://{environ.get('HTTP_HOST', '')}"  # behind a proxy it is another place
         kept = [
-            (name, value)
+            (name, value.removeprefix(here) if name.lower() == "location" else value)
             for name, value in headers
             if name.lower() not in names and not name.lower().startswith("access-control-")
         ]

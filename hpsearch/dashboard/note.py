@@ -1,5 +1,6 @@
 """The note of a study: what is searched, on which data, in which space, and how it was started."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ Dense networks on **{file.dataset.source}**: {objective.goal} `{objective.metric
 - data: {_plain(data_words(file, attrs.get(DATASET_KEY) or {}))}
 - budget: {budget_words(study.budget)}
 - training: at most {training.epochs} epochs, {file.sampler.type} sampler, {file.pruner.type} pruner
-- command: `{" ".join(command)}`
+- command: {_code(" ".join(command))}
 - started {attrs.get(CREATED_KEY)}; the study's seed is {file.seed}
 
 | parameter | space |
@@ -71,6 +72,13 @@ def budget_words(budget: BudgetSection) -> str:
     if budget.max_parameters:
         limits.append(f"networks of at most {budget.max_parameters:,} parameters")
     return ", ".join(limits)
+
+
+def _code(text: str) -> str:
+    """The text as code, in more backticks than there are in it and in one line."""
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    gap = " " if len(fence) > 1 else ""
+    return f"{fence}{gap}{' '.join(text.splitlines())}{gap}{fence}"
 
 
 def _plain(text: str) -> str:

@@ -11,7 +11,6 @@ from hpsearch.figures.points import points
 from hpsearch.figures.trials import search_figures
 from hpsearch.home import Home
 from hpsearch.search import trials as rows
-from hpsearch.search.opening import STORAGE_ERRORS
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trainings import accuracies_on_test, trainings
 
@@ -45,7 +44,7 @@ def publish(study: OpenStudy, home: Home, command: Sequence[str]) -> None:
 class Publisher:
     """Publishes while a study runs: now and then, beside what else is going on, and at the end.
 
-    A storage that does not answer costs a renewal, never the search.
+    What goes wrong costs figures, never the search.
     """
 
     def __init__(self, study: OpenStudy, home: Home, command: Sequence[str]) -> None:
@@ -55,40 +54,43 @@ class Publisher:
         self._due = monotonic() + EVERY
         self._ended = -1
         """Trials that had ended at the last renewal."""
+        self._wrong: str | None = None
+        """What the last renewal failed of."""
 
     def tick(self) -> None:
         """Begin a renewal where one is due; returns at once."""
-        if self._job is not None:
-            if not self._job.done():
-                return
+        if self._job is not None and self._job.done():
             self._collect()
+        if self._job is not None or monotonic() < self._due:
+            return
         ended = sum(trial.state.is_finished() for trial in self._study.trials())
-        if monotonic() >= self._due and ended != self._ended:
+        if ended != self._ended:
             self._ended = ended
             self._job = self._thread.submit(self._publish)
 
-    def close(self) -> bool:
-        """Publish how the study stands at the end; whether the storage took it."""
+    def close(self) -> str | None:
+        """Publish how the study stands at the end; what went wrong, or None."""
         self._collect()
         self._job = self._thread.submit(self._publish)
-        taken = self._collect()
+        self._collect()
         self._thread.shutdown()
-        return taken
+        return self._wrong
 
     def _publish(self) -> float:
         began = monotonic()
         publish(self._study, self._home, self._command)
         return monotonic() - began
 
-    def _collect(self) -> bool:
-        """Wait for the renewal that was begun, if any; whether the storage took it."""
+    def _collect(self) -> None:
+        """Wait for the renewal that was begun, if any, and see how it went."""
         if self._job is None:
-            return True
+            return
         job, self._job = self._job, None
-        try:
-            seconds = job.result()
-        except STORAGE_ERRORS:
+        error = job.exception()
+        self._wrong = (
+            None if error is None else " ".join(f"{type(error).__name__}: {error}".split())
+        )
+        if error is None:
+            self._due = monotonic() + max(EVERY, SHARE * job.result())
+        else:
             self._ended, self._due = -1, monotonic() + EVERY
-            return False
-        self._due = monotonic() + max(EVERY, SHARE * seconds)
-        return True

@@ -31,11 +31,18 @@ if TYPE_CHECKING:
 THREADS = 8
 """Requests that are answered at a time; a page of a large study asks for several."""
 
+CONNECTIONS, SILENCE = 500, 30
+"""Connections at a time, and seconds after which a silent one is closed: who has no token yet can
+hold some too."""
+
 MOST_BYTES = 16 * 2**20
 """Of a request's body: more than any note or artifact that a page here sends."""
 
 PORT = 8080
 """Where to look for the dashboard first."""
+
+_EVERY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # asked for, not chosen here
+"""All of a machine's addresses, and the one of them that leads there from the machine itself."""
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -79,7 +86,7 @@ def names(host: str, allowed: Iterable[str]) -> frozenset[str]:
         allowed: more names, as of a proxy in front of it.
     """
     found = {"127.0.0.1", "localhost", "[::1]", *(name.lower() for name in allowed)}
-    if host in ("0.0.0.0", "::"):  # noqa: S104  # asked for, not chosen here
+    if host in _EVERY:
         found |= {socket.gethostname().lower(), socket.getfqdn().lower()}
         for addresses in psutil.net_if_addrs().values():
             for one in addresses:
@@ -159,6 +166,7 @@ def serving(
     doors = Doors(
         app=app,
         hosts=names(host, allowed),
+        allowed=frozenset(name.lower() for name in allowed),
         token=token,
         cookie=f"hpsearch-{port}",
         read_only=read_only,
@@ -167,11 +175,13 @@ def serving(
         doors,
         sockets=[listening],
         threads=THREADS,
+        connection_limit=CONNECTIONS,
+        channel_timeout=SILENCE,
         ident=None,
         max_request_body_size=MOST_BYTES,
         clear_untrusted_proxy_headers=True,
     )
-    shown = f"[{host}]" if ":" in host else host
+    shown = _EVERY.get(host, f"[{host}]" if ":" in host else host)
     query = "" if token is None else f"?token={quote(token, safe='')}"
     try:
         with collecting_seldom():

@@ -63,7 +63,7 @@ def point(row: Mapping[str, Any], curve: Mapping[int, float], test: float | None
         state=row["state"],
         value=value if row["state"] in ("complete", "pruned") else None,
         config=row["config"] if _whole(row["config"]) else None,
-        parameters=row["parameters"],
+        parameters=row["parameters"] if isinstance(row["parameters"], int) else None,
         seconds=_finite(row["seconds"]),
         epochs=row["epochs"],
         train_accuracy=_finite(row["train_accuracy"]),
@@ -91,8 +91,9 @@ def points(
     ]
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _finite(value: Any) -> float | None:
+    """A number; None where there is none, or another program wrote something else."""
+    return value if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
 def _whole(config: Mapping[str, Any] | None) -> bool:

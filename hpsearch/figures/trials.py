@@ -28,7 +28,7 @@ from hpsearch.figures.style import (
     whole_axis,
 )
 
-_UNTRAINED = {failure.value for failure in Failure if not failure.counts}
+_REPLACED = {failure.value for failure in Failure if failure.is_replaced}
 _LINE = 200
 """Points of a line that is drawn through trials."""
 _SHORTEST = 1e-3
@@ -40,12 +40,12 @@ def search_figures(points: Sequence[Point], metric: str, maximize: bool) -> dict
     """All figures of a search, in the order to be read, by an id that is valid in HTML.
 
     Args:
-        points: the trials. Those that failed without a fault of theirs are left out: they were
-            too large and not trained, or cut off and went on in another trial.
+        points: the trials. Those for which another one stands are left out: they were too large
+            and redrawn, or cut off and went on there.
         metric: the objective's, such as "val_accuracy".
         maximize: whether more of it is better.
     """
-    points = [p for p in points if p.failure not in _UNTRAINED]
+    points = [p for p in points if p.failure not in _REPLACED]
     figures = {
         "1-history": history,
         "2-parameters": parameters_figure,

@@ -7,59 +7,61 @@ from typing import Any
 
 from hpsearch import recipe
 from hpsearch.config import TrialConfig, describe, flat, summary
+from hpsearch.errors import Failure
 from hpsearch.ranges import words
 from hpsearch.report.following import as_toml, following
-from hpsearch.report.leaders import Row, crowded, in_words, leaders
+from hpsearch.report.leaders import Row, in_words, leaders
 from hpsearch.search import trials
 from hpsearch.search.export import recipe_of
-from hpsearch.search.importance import importances
+from hpsearch.search.importance import MOST, importances
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trainings import Training
+from hpsearch.search.trials import Trial
 from hpsearch.space import named_fields
+from hpsearch.study_file import Grid
 
 TOP = 10
 """Best trials that are listed."""
 
 
-def facts(study: OpenStudy, trained: Sequence[Training], rows: Sequence[Row]) -> dict[str, Any]:
+def facts(
+    study: OpenStudy, seen: Sequence[Trial], rows: Sequence[Row], trained: Sequence[Training]
+) -> dict[str, Any]:
     """Everything that the report says, ready for JSON.
 
     Args:
         study: the study.
-        trained: what ``hpsearch train`` found for its recipes.
-        rows: its trials, as ``trials --json`` prints them.
+        seen: its trials, by number.
+        rows: the same as ``trials --json`` prints them.
+        trained: what ``hpsearch train`` found for recipes of the study.
     """
     shown = trials.details(study)
     shown["dataset"] = _UNKNOWN | (shown["dataset"] or {})
-    maximize = study.file.objective.goal == "maximize"
-    best = leaders(rows, maximize=maximize)
-    config = None
-    if shown["complete"]:
-        config = trials.config(study, trials.best(study))
-    file = study.file.model_copy(update={"budget": study.budget})  # which run may have changed
-    after = following(file, rows, best, config)
+    best = leaders(rows, maximize=study.file.objective.goal == "maximize")
+    config = trials.config(study, seen[best[0]["number"]]) if best else None
+    file = study.file
+    if not isinstance(file.sampler, Grid):  # whose budget is cut to the points that there are
+        file = file.model_copy(update={"budget": study.budget})  # which run may have changed
+    complete = sum(row["state"] == "complete" for row in rows)
     return {
         "study": shown,
         "goal": study.file.objective.goal,
-        "best": _best(study, config, trained),
+        "complete": complete,
+        "best": _best(study, seen, rows, best, trained),
         "baseline": _baseline(study.file.baseline, rows, trained),
         "importances": [asdict(one) for one in importances(study)],
+        "importances_of": min(complete, MOST),
         "space": _space(study, best),
         "leaders": len(best),
-        "crowded": [asdict(one) for one in crowded(study.file.space, best)],
-        "next": asdict(after),
+        "next": asdict(following(file, rows, best, config)),
         "study_file": as_toml(file, study.name),
         "top": [_listed(row) for row in best[:TOP]],
         "failures": _failures(rows),
+        "replaced": _replaced(rows),
         "time": _time(rows),
         "machines": _machines(rows),
         "trainings": [asdict(one) for one in trained],
     }
-
-
-_LISTED = (
-    "number", "config", "parameters", "epochs", "best_epoch", "seconds", "train_accuracy", "gap",
-)  # fmt: skip
 
 
 _UNKNOWN: dict[str, Any] = {
@@ -69,6 +71,11 @@ _UNKNOWN: dict[str, Any] = {
 """What a study may not know of its data: an older one, or one of a program that uses hpsearch."""
 
 
+_LISTED = (
+    "number", "config", "parameters", "epochs", "best_epoch", "seconds", "train_accuracy", "gap",
+)  # fmt: skip
+
+
 def _listed(row: Row) -> dict[str, Any]:
     """One of the best trials."""
     listed = {key: row[key] for key in _LISTED}
@@ -76,16 +83,28 @@ def _listed(row: Row) -> dict[str, Any]:
 
 
 def _best(
-    study: OpenStudy, config: TrialConfig | None, trained: Sequence[Training]
+    study: OpenStudy,
+    seen: Sequence[Trial],
+    rows: Sequence[Row],
+    best: Sequence[Row],
+    trained: Sequence[Training],
 ) -> dict[str, Any] | None:
     """The best trial, with all of its configuration's repeats, and its recipe."""
-    if config is None:
+    if not best:
         return None
-    trial = trials.best(study)
-    again = recipe_of(study, trial)
-    others = [one for one in trained if one.trial == trial.number and one.seed != again.seed]
-    return trials.best_row(study) | {
-        "summary": describe(config),
+    row = best[0]
+    again = recipe_of(study, seen[row["number"]])
+    others = [one for one in trained if one.trial == row["number"] and one.seed != again.seed]
+    first = row[trials.SAME_KEY] if row[trials.SAME_KEY] is not None else row["number"]
+    repeats = [
+        {"number": other["number"], "value": other["values"][0]}
+        for other in rows
+        if other["state"] == "complete" and first in (other["number"], other[trials.SAME_KEY])
+    ]
+    return {
+        **{key: row[key] for key in (*_LISTED, "values")},
+        "summary": summary(row["config"]),
+        "repeats": repeats,
         "recipe": recipe.dump(again, ".toml"),
         "again": [{"seed": one.seed, "value": one.value} for one in others],
     }
@@ -121,7 +140,7 @@ def _space(study: OpenStudy, best: Sequence[Row]) -> list[dict[str, str]]:
 
 def _failures(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """How often trials ended without a value, by class, with what the first of each said."""
-    failed = [row for row in rows if row["state"] == "failed"]
+    failed = [row for row in rows if row["state"] == "failed" and not _is_replaced(row)]
     counts = Counter(row["failure"] or "unknown" for row in failed)
     first: dict[str, Row] = {}
     for row in failed:
@@ -137,13 +156,26 @@ def _failures(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
+def _is_replaced(row: Row) -> bool:
+    """Whether another trial stands for this one, with its time and epochs."""
+    failure = row["failure"]
+    return failure in list(Failure) and Failure(failure).is_replaced
+
+
+def _replaced(rows: Sequence[Row]) -> dict[str, int]:
+    """How many trials others stand for, by class."""
+    counts = Counter(row["failure"] for row in rows if _is_replaced(row))
+    return {failure.value: counts[failure] for failure in Failure if failure.is_replaced}
+
+
 _SPENT = {"complete": "kept", "pruned": "pruned", "failed": "wasted"}
 
 
 def _time(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """What training took, by what came of it: kept, pruned, or wasted."""
     found = []
-    total = sum(_seconds(row) for row in rows if row["state"] in _SPENT)
+    rows = [row for row in rows if row["state"] in _SPENT and not _is_replaced(row)]
+    total = sum(_seconds(row) for row in rows)
     for state, what in _SPENT.items():
         those = [row for row in rows if row["state"] == state]
         seconds = sum(_seconds(row) for row in those)
@@ -168,7 +200,7 @@ def _machines(rows: Sequence[Row]) -> list[dict[str, Any]]:
     counts = Counter(
         ((row["worker"] or "?").rpartition(":")[0] or "?", row["device"] or "?")
         for row in rows
-        if row["state"] in _SPENT
+        if row["state"] in _SPENT and not _is_replaced(row)
     )
     return [
         {"host": host, "device": device, "trials": count}

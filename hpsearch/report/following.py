@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, parse
 from hpsearch.ranges import RANGES, Categorical
-from hpsearch.report.leaders import Crowded, Row, crowded, values_of
+from hpsearch.report.leaders import Crowded, Row, crowded, is_whole, values_of
 from hpsearch.space import named_fields
 from hpsearch.study_file import StudyFile
 
@@ -28,6 +29,8 @@ class Following:
     """The file, in TOML."""
     name: str
     """The next study's."""
+    stuck: list[str]
+    """Ends of ranges that the best trials crowd at and that cannot move, a sentence each."""
 
 
 def following(
@@ -36,7 +39,7 @@ def following(
     """What to search next.
 
     An end of a range that the best trials crowd at is moved outwards; choices that were tried
-    often and are not among the best quarter go; training is longer where the best trials were
+    often and that none of the best uses go; training is longer where the best trials were
     still getting better; and the best configuration is tried first.
 
     Args:
@@ -46,17 +49,23 @@ def following(
         config: the best configuration, if there is one.
     """
     table = _table(file)
-    changes = [
-        change
-        for one in crowded(file.space, best)
-        if (change := _widen(table, one, file)) is not None
-    ]
+    changes, stuck = [], []
+    for one in crowded(file.space, best):
+        at = (
+            f"{one.name}: {one.near} of {one.of} values of the best trials lie at the {one.end} end"
+            f" ({one.limit:g})"
+        )
+        beyond = _widen(table, one, file)
+        if beyond is None:
+            stuck.append(at)
+        else:
+            changes.append(f"{at}; it is {beyond:g} now")
     changes += _drop_choices(table, file, rows, best)
     changes += _train_longer(table, file, best)
     if config is not None:
         _try_first(table, config, changes)
     head = f"# What to search after {file.name}, as hpsearch report has it.\n"
-    return Following(changes=changes, text=head + _toml(table), name=table["name"])
+    return Following(changes=changes, text=head + _toml(table), name=table["name"], stuck=stuck)
 
 
 def as_toml(file: StudyFile, name: str) -> str:
@@ -104,7 +113,8 @@ def _is_plain(value: Any) -> bool:
 def _inline(value: Any) -> str:
     """A value in one line; TOML and JSON spell all but tables alike."""
     if not isinstance(value, dict):
-        return json.dumps(value)
+        # Of what does not print JSON escapes all but this one; TOML knows no pairs of surrogates.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return "{ " + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + " }"
 
 
@@ -112,8 +122,10 @@ def _next_name(name: str) -> str:
     """``cifar10-2`` after ``cifar10``, ``cifar10-3`` after that."""
     stem, _, number = name.rpartition("-")
     if stem and number.isdecimal() and len(number) < 4:
-        return f"{stem}-{int(number) + 1}"
-    return f"{name[:97]}-2"
+        after = f"-{int(number) + 1}"
+    else:
+        stem, after = name, "-2"
+    return stem[: 100 - len(after)] + after
 
 
 def _table(file: StudyFile) -> dict[str, Any]:
@@ -121,7 +133,7 @@ def _table(file: StudyFile) -> dict[str, Any]:
     table: dict[str, Any] = {"name": _next_name(file.name)}
     if file.seed:
         table["seed"] = file.seed
-    for key in ("dataset", "objective", "budget", "sampler", "pruner", "training"):
+    for key in ("dataset", "objective", "budget", "sampler", "pruner", "training", "workers"):
         section = getattr(file, key)
         if section != StudyFile.model_fields[key].default:
             table[key] = _section(section)
@@ -150,7 +162,9 @@ def _compact(value: Any) -> Any:
     """A range with its type first, and without ``log = false`` and the like."""
     if not isinstance(value, dict):
         return value
-    plain = {"log": False, "per_layer": False, "step": 1}
+    plain: dict[str, Any] = {"log": False, "per_layer": False}
+    if value.get("type") == "int":  # a real range with a step of 1.0 is another one
+        plain["step"] = 1
     keys = sorted(value, key=lambda key: key != "type")
     return {k: _compact(value[k]) for k in keys if k not in plain or value[k] != plain[k]}
 
@@ -183,8 +197,8 @@ def _is_valid(table: dict[str, Any]) -> bool:
     return True
 
 
-def _widen(table: dict[str, Any], one: Crowded, file: StudyFile) -> str | None:
-    """Move one end of a range outwards; what was done, or None where it cannot be."""
+def _widen(table: dict[str, Any], one: Crowded, file: StudyFile) -> float | None:
+    """Move one end of a range outwards; to where, or None where it cannot be."""
     field = named_fields(file.space)[one.name]
     changed = _range_of(table, one.name)
     if isinstance(field, Categorical):
@@ -195,13 +209,12 @@ def _widen(table: dict[str, Any], one: Crowded, file: StudyFile) -> str | None:
         beyond = _moved(field, one.end)
         changed[one.end] = beyond
     widened = _set_range(table, one.name, changed)
-    if beyond == one.limit or not _is_valid(widened):
+    # Two digits may be too few for a narrow range: what they name then lies within it.
+    outwards = beyond < one.limit if one.end == "low" else beyond > one.limit
+    if not outwards or not _is_valid(widened):
         return None
     table["space"] = widened["space"]
-    return (
-        f"{one.name}: {one.near} of {one.of} values of the best trials lie at the {one.end} end"
-        f" ({one.limit:g}); it is {beyond:g} now"
-    )
+    return beyond
 
 
 def _beyond(inner: float, end: float) -> float:
@@ -239,23 +252,23 @@ def _drop_choices(
 ) -> list[str]:
     """Take out choices that were tried often and that no good trial uses."""
     changes = []
-    tried = [row for row in rows if row["state"] in ("complete", "pruned")]
+    tried = [row for row in rows if row["state"] in ("complete", "pruned") and is_whole(row)]
     for name, field in named_fields(file.space).items():
         if not isinstance(field, Categorical) or name == "optimizer" or len(best) < 5:
             continue
-        kept = []
-        for choice in field.choices:
-            times = sum(choice in values_of(row, name) for row in tried)
-            if times < MANY or any(choice in values_of(row, name) for row in best):
-                kept.append(choice)
-            else:
-                tried_in = f"tried in {times} trials, in none of the best {len(best)}"
-                changes.append(f"{name}: {choice} is out: {tried_in}")
-        if 0 < len(kept) < len(field.choices):
-            changed = _range_of(table, name)
-            added = [c for c in changed["choices"] if c not in field.choices]
-            changed["choices"] = [*kept, *added]
-            table["space"] = _set_range(table, name, changed)["space"]
+        used = {value for row in best for value in values_of(row, name)} & set(field.choices)
+        times = Counter(value for row in tried for value in set(values_of(row, name)))
+        gone = [c for c in field.choices if times[c] >= MANY and c not in used]
+        if not used or not gone:  # not used: where all of the best have another optimizer
+            continue
+        changed = _range_of(table, name)
+        changed["choices"] = [choice for choice in changed["choices"] if choice not in gone]
+        table["space"] = _set_range(table, name, changed)["space"]
+        changes += [
+            f"{name}: {choice} is out: tried in {times[choice]} trials, in none of the best"
+            f" {len(best)}"
+            for choice in gone
+        ]
     return changes
 
 
@@ -265,7 +278,10 @@ def _train_longer(table: dict[str, Any], file: StudyFile, best: Sequence[Row]) -
     late = sum((row["best_epoch"] or 0) > 0.9 * epochs for row in best)
     if len(best) < 5 or late < len(best) / 2:
         return []
-    table["training"] = {**table.get("training", {}), "epochs": 2 * epochs}
+    longer = {**table.get("training", {}), "epochs": 2 * epochs}
+    if not _is_valid({**table, "training": longer}):
+        return []
+    table["training"] = longer
     at = f"{late} of the {len(best)} best trials were at their best in the last tenth of {epochs}"
     return [f"training.epochs: {at} epochs; it is {2 * epochs} now"]
 

@@ -5,6 +5,7 @@ trial's folder and the data base. So they cost a trial nothing, and no disk.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ CURVES_FIGURE, CURVES, RECIPE = "curves.png", "curves.csv", "recipe.toml"
 
 KINDS = {CURVES_FIGURE: "image/png", CURVES: "text/csv", RECIPE: "application/toml"}
 """The files by name, with their media types."""
+
+_MADE_BY_OPTUNA = re.compile(r"[0-9a-f-]{36}")
 
 OF_COMPLETE = (CURVES_FIGURE, CURVES, RECIPE)
 """What a complete trial has."""
@@ -35,7 +38,10 @@ def listed(names: Sequence[str]) -> dict[str, str]:
 
 
 def attached(attrs: Mapping[str, Any]) -> list[str]:
-    """The identifiers of what users attached to a study, from its system attributes."""
+    """The identifiers of what users attached to a study, from its system attributes.
+
+    Only such as Optuna makes: anybody may have written there, and each becomes a file's name.
+    """
     values = (value for key, value in attrs.items() if key.startswith("artifacts:"))
-    found = (json.loads(value) for value in values)
-    return [str(one["artifact_id"]) for one in found if one is not None]
+    found = (str((json.loads(value) or {}).get("artifact_id")) for value in values)
+    return [name for name in found if _MADE_BY_OPTUNA.fullmatch(name)]

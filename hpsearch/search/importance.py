@@ -44,7 +44,7 @@ def importances(study: OpenStudy) -> list[Importance]:
     95th percentile over samples of the trials with replacement (Efron, 1979); it does not know of
     the bias of a sampler that looks where it expects good values.
     """
-    complete = [t for t in study.trials() if t.state == TrialState.COMPLETE][-MOST:]
+    complete = [t for t in study.trials() if t.state == TrialState.COMPLETE and t.params][-MOST:]
     if len(complete) < LEAST or len({t.value for t in complete}) < 2:
         return []
     shares = _shares(study, complete)

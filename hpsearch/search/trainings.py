@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.errors import HpsearchError
+from hpsearch.fields import parse
 from hpsearch.files import read_file
 from hpsearch.home import RESULT, Home
+from hpsearch.recipe import Recipe
+from hpsearch.search.export import baseline_recipe, recipe_of
 from hpsearch.search.study import DATASET_KEY, OpenStudy
+from hpsearch.search.trials import find
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,28 +31,37 @@ class Training:
 def trainings(study: OpenStudy, home: Home) -> list[Training]:
     """What was trained in this home on a study's data, the baseline first, by trial and seed.
 
-    A folder that is not whole, of another study or of other data, is passed over.
+    A folder that is not whole is passed over, and so is a recipe that was changed since, or is of
+    a former study of this name: all but seed and place of the data must be as the study exports it.
     """
     fingerprint = (study.optuna.user_attrs.get(DATASET_KEY) or {}).get("fingerprint")
     found = []
     for file in home.trainings.glob(f"*/{RESULT}"):
         try:
-            recipe = read_file(file.parent / "recipe.toml")
+            recipe = parse(Recipe, read_file(file.parent / "recipe.toml"), str(file.parent))
             result = json.loads(file.read_text(encoding="utf-8"))
-            source = recipe["provenance"]
-            trial = source.get("trial")
+            known = (recipe.provenance["study"], result["fingerprint"])
+            if known != (study.name, fingerprint):
+                continue
+            trial = recipe.provenance.get("trial")
+            of = baseline_recipe(study) if trial is None else recipe_of(study, find(study, trial))
             values = Training(
-                trial=None if trial is None else int(trial),
-                seed=int(recipe["seed"]),
+                trial=trial,
+                seed=recipe.seed,
                 value=float(result["values"][0]),
                 test=result.get("test"),
             )
-            ours = (source["study"], result["fingerprint"]) == (study.name, fingerprint)
         except (HpsearchError, OSError, ValueError, KeyError, TypeError, IndexError):
             continue
-        if ours and math.isfinite(values.value):
+        if math.isfinite(values.value) and _essence(recipe) == _essence(of):
             found.append(values)
     return sorted(found, key=lambda one: (-1 if one.trial is None else one.trial, one.seed))
+
+
+def _essence(recipe: Recipe) -> Recipe:
+    """A recipe without what may be other where the same is trained again."""
+    dataset = recipe.dataset.model_copy(update={"path": None})
+    return recipe.model_copy(update={"seed": 0, "provenance": {}, "dataset": dataset})
 
 
 def accuracies_on_test(found: list[Training]) -> dict[int, float]:

@@ -48,7 +48,8 @@ def read(run: Path) -> list[Epoch]:
     except OSError:
         return []
     epochs = []
-    for row in csv.DictReader(text.splitlines(keepends=True)):
+    whole = text[: text.rfind("\n") + 1]
+    for row in csv.DictReader(whole.splitlines()):
         try:
             values = {name: float(row[name]) for name in _FIELDS}
         except (KeyError, TypeError, ValueError):

@@ -96,7 +96,17 @@ def test_every_way_in_is_closed(cli: Cli) -> None:
                 if method in ("POST", "PUT", "DELETE", "PATCH"):
                     foreign = {"Origin": "http://evil.org"} | bearer
                     assert ask(address, path, method, **foreign).status == 403
-        for path in ("/static/../index.html", "/static/%2e%2e/index.html", "/artifacts/1/..%2f"):
+        assert (
+            ask(address, "/api/studies/1/rename", "POST", {"study_name": "x"}, **bearer).status
+            == 403
+        )
+        for path in (
+            "/static/../index.html",
+            "/%ffartifacts/1/0a",
+            "/artifacts%ff/1/0a",
+            "/static/%2e%2e/index.html",
+            "/artifacts/1/..%2f",
+        ):
             assert ask(address, path, **bearer).status == 404
     with shown(cli, "--read-only") as (address, _):
         for path in sorted(routes):

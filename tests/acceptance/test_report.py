@@ -230,7 +230,7 @@ def test_a_baseline_and_new_seeds_are_named(searched: Cli) -> None:
     fingerprint = searched.json("show", "small")["dataset"]["fingerprint"]
     for name, options, value in (("base", ["--baseline"], 0.5), ("best", [], 0.8)):
         folder = searched.home / "trained" / f"{name}-seed1"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         searched("export", "small", *options, "-o", f"{name}.toml")
         recipe = (searched.folder / f"{name}.toml").read_text()
         seed = next(text for text in recipe.splitlines() if text.startswith("seed = "))

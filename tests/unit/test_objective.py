@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import fakes
 import optuna
 import pytest
+from optuna.artifacts import get_all_artifact_meta
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import OperationalError
@@ -510,3 +511,50 @@ def test_a_whole_search_reproduces_with_one_worker(
 
 def owned(**attrs: Any) -> FrozenTrial:
     return create_trial(state=TrialState.RUNNING, user_attrs=attrs)
+
+
+def files(study: OpenStudy) -> list[list[str]]:
+    """What each trial lists, as Optuna reads it."""
+    return [
+        sorted(meta.filename for meta in get_all_artifact_meta(trial, storage=study.storage))
+        for trial in study.trials()
+    ]
+
+
+CURVES = ["curves.csv", "curves.png"]
+
+
+def test_what_a_trial_has_to_be_looked_at(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    rate = {"type": "adam", "learning_rate": 3e-3}
+    study = open_study(
+        pruner={"type": "median", "n_startup_trials": 1, "n_warmup_steps": 2},
+        enqueue=[{"layers": 3, "optimizer": rate}, {"layers": 5, "optimizer": rate}],
+    )
+    for _ in range(2):
+        build(study).run_one()
+    assert [trial.state for trial in study.trials()] == [TrialState.COMPLETE, TrialState.PRUNED]
+    assert files(study) == [[*CURVES, "recipe.toml"], CURVES]
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+@pytest.mark.parametrize(
+    "failure", [Failure.DIVERGED, Failure.INTERRUPTED, Failure.OUT_OF_MEMORY, Failure.TIMEOUT]
+)
+def test_a_trial_that_failed_has_curves_where_it_has_an_epoch(
+    open_study: Callable[..., OpenStudy], build: Build, failure: Failure, epochs: int
+) -> None:
+    study = open_study()
+
+    def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+        if epochs:
+            fakes.train(shorter(recipe, epochs), parts, run, watch)
+        raise TrialFailedError(failure, "because", epoch=epochs + 1)
+
+    with suppress(CrowdedError):
+        build(study, train).run_one()
+    first, *others = files(study)
+    assert first == CURVES * bool(epochs)
+    assert study.trials()[0].user_attrs["epochs"] == epochs
+    assert others == [[]] * (failure is Failure.INTERRUPTED)  # its successor has none yet

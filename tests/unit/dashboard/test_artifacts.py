@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -20,7 +21,8 @@ from hpsearch.files import read_file
 from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.recipe import Recipe, parse_recipe
-from hpsearch.search import trials
+from hpsearch.search import artifacts as search_artifacts
+from hpsearch.search import budget, trials
 from hpsearch.search.study import OpenStudy
 from hpsearch.training import curves
 from hpsearch.training.outcome import Epoch, Outcome, Watch
@@ -61,15 +63,15 @@ EPOCHS = [
 def get(study: OpenStudy, home: Home) -> Get:
     """Asks the application for a path; status and body."""
     app = application(study.storage, home)
+    return lambda path: ask(app, path)
 
-    def ask(path: str) -> tuple[int, bytes]:
-        environ: dict[str, Any] = {"PATH_INFO": path, "REQUEST_METHOD": "GET"}
-        setup_testing_defaults(environ)
-        status: list[int] = []
-        body = app(environ, lambda line, *_: status.append(int(line.split()[0])))
-        return status[0], b"".join(body)
 
-    return ask
+def ask(app: Any, path: str) -> tuple[int, bytes]:
+    environ: dict[str, Any] = {"PATH_INFO": path, "REQUEST_METHOD": "GET"}
+    setup_testing_defaults(environ)
+    status: list[int] = []
+    body = app(environ, lambda line, *_: status.append(int(line.split()[0])))
+    return status[0], b"".join(body)
 
 
 def listed(study: OpenStudy, number: int) -> set[str]:
@@ -103,8 +105,28 @@ def test_the_figure_is_drawn_from_the_folder_or_the_data_base(
     status, rest = get("/artifacts/1/1/curves.png")
     assert status == 200
     assert Image.open(io.BytesIO(rest)).size[1] < high  # the objective's metric alone
-    assert get("/artifacts/1/1/curves.csv")[0] == 404
+    status, table = get("/artifacts/1/1/curves.csv")
+    assert status == 200
+    assert table.decode().splitlines()[0] == "epoch,val_accuracy"
+    assert len(table.decode().splitlines()) == 6
     assert get("/artifacts/1/2/curves.png")[0] == 200  # one that failed
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_figure_of_what_is_no_number(
+    open_study: Callable[..., OpenStudy], home: Home, value: float
+) -> None:
+    opened = open_study(objective={"metric": "val_loss"})
+    trial = budget.claim(opened)
+    assert trial is not None
+    trial.report(value, 1)
+    trial.report(0.5, 2)
+    key = opened.trial_id(0)
+    assert ask(application(opened.storage, home), f"/artifacts/1/{key}/curves.png")[0] == 404
+    opened.storage.annotate(key, {}, search_artifacts.listed(["curves.png"]))
+    status, picture = ask(application(opened.storage, home), f"/artifacts/1/{key}/curves.png")
+    assert status == 200
+    assert Image.open(io.BytesIO(picture)).format == "PNG"
 
 
 def test_the_table_is_the_file(get: Get) -> None:
@@ -112,6 +134,7 @@ def test_the_table_is_the_file(get: Get) -> None:
     assert status == 200
     rows = list(csv.DictReader(body.decode().splitlines()))
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5]
+    assert get("/artifacts/1/2/curves.csv")[1] == b"epoch,val_accuracy\n1,0.5\n"
 
 
 def test_the_recipe_is_that_of_the_trial(study: OpenStudy, get: Get, tmp_path: Any) -> None:

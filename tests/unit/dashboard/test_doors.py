@@ -9,6 +9,7 @@ import pytest
 from hpsearch.dashboard.doors import Doors
 
 TOKEN = "correct-horse"  # noqa: S105  # of this test alone
+SESSION = "battery-staple"
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 
@@ -39,8 +40,11 @@ def ask(
     environ: dict[str, Any] = {"PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": method}
     environ |= {"HTTP_HOST": "127.0.0.1:8080"} | given
     setup_testing_defaults(environ)
-    settings = {"hosts": frozenset({"127.0.0.1", "localhost", "[::1]"}), "token": TOKEN}
-    answer.body = b"".join(Doors(app=app, **(settings | (doors or {})))(environ, start))
+    hosts = frozenset({"127.0.0.1", "localhost", "[::1]", "proxy.org"})
+    settings = {
+        "hosts": hosts, "token": TOKEN, "session": SESSION, "allowed": frozenset({"proxy.org"})
+    }  # fmt: skip
+    answer.body = b"".join(Doors(**({"app": app} | settings | (doors or {})))(environ, start))
     return answer
 
 
@@ -64,7 +68,7 @@ def test_nobody_enters_without_the_token(path: str, method: str) -> None:
         assert TOKEN.encode() not in answer.body
 
 
-@pytest.mark.parametrize("given", [BEARER, {"HTTP_COOKIE": f"a=b; hpsearch={TOKEN}"}])
+@pytest.mark.parametrize("given", [BEARER, {"HTTP_COOKIE": f"a=b; hpsearch={SESSION}"}])
 def test_who_shows_it_enters(given: dict[str, str]) -> None:
     assert ask("/api/studies", **given).entered
 
@@ -73,7 +77,7 @@ def test_the_address_becomes_a_cookie() -> None:
     answer = ask(f"/dashboard?token={TOKEN}&page=2")
     assert answer.status.startswith("303")
     assert answer.headers["Location"] == "/dashboard?page=2"
-    assert answer.headers["Set-Cookie"] == f"hpsearch={TOKEN}; Path=/; HttpOnly; SameSite=Lax"
+    assert answer.headers["Set-Cookie"] == f"hpsearch={SESSION}; Path=/; HttpOnly; SameSite=Lax"
     assert not answer.entered
 
 
@@ -151,3 +155,76 @@ def test_artifacts_are_saved_not_shown() -> None:
 
 def test_everybody_enters_where_no_token_is_asked_for() -> None:
     assert ask("/?token=any", doors={"token": None}).entered
+
+
+@pytest.mark.parametrize(
+    "others",
+    ['prefs={"a": 1}', "flag", "größe=1", "=", "a=b=c", "", 'x="unfinished', "hpsearch2=no"],
+)
+def test_cookies_of_others_do_not_matter(others: str) -> None:
+    assert ask(HTTP_COOKIE=f"{others}; hpsearch={SESSION}").entered
+    assert ask(HTTP_COOKIE=f"hpsearch={SESSION}; {others}").entered
+    assert not ask(HTTP_COOKIE=others).entered
+
+
+def test_the_cookie_is_not_the_token() -> None:
+    assert not ask(HTTP_COOKIE=f"hpsearch={TOKEN}").entered
+    assert not ask(HTTP_AUTHORIZATION=f"Bearer {SESSION}").entered
+    assert not ask(f"/?token={SESSION}").entered
+    doors = [Doors(app=lambda *_: [], hosts=frozenset(), token=TOKEN) for _ in range(2)]
+    assert doors[0].session != doors[1].session
+
+
+@pytest.mark.parametrize(
+    "path", ["/\xffartifacts/1/2", "/artifacts\xff/1/2", "/\xff", "/.\xff./x", "/api/\xc3("]
+)
+def test_what_is_no_text_leads_nowhere(path: str) -> None:
+    assert ask(path, **BEARER).status.startswith("404")
+
+
+@pytest.mark.parametrize(
+    ("path", "own"),
+    [
+        ("/", True), ("", True), ("/dashboard", True), ("/dashboard/studies/1", True),
+        ("/api/studies", True), ("/static/bundle.js", True), ("/csv/1", True),
+        ("/favicon.ico", True), ("/artifacts/1/2", False), ("/ARTIFACTS/1/2", False),
+        ("//artifacts/1/2", False), ("/apis", False), ("/elsewhere", False),
+    ],
+)  # fmt: skip
+def test_only_pages_of_its_own_are_shown(path: str, own: bool) -> None:
+    headers = ask(path, **BEARER).headers
+    assert (headers["Content-Type"] == "text/html") is own
+    assert ("Content-Security-Policy" not in headers) is own
+
+
+@pytest.mark.parametrize("path", ["/api/studies/1/rename", "/api/studies/12/rename/"])
+def test_a_study_keeps_its_name(path: str) -> None:
+    answer = ask(path, "POST", **BEARER)
+    assert answer.status.startswith("403")
+    assert b"change the key name" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("origin", "enters"),
+    [
+        ("https://proxy.org", True), ("http://proxy.org:8443", True),
+        ("https://proxy.org.evil.org", False), ("http://localhost:9999", False),
+        ("http://[", False), ("", False),
+    ],
+)  # fmt: skip
+def test_pages_of_a_proxy_are_its_own(origin: str, enters: bool) -> None:
+    assert ask("/api/studies", "POST", HTTP_ORIGIN=origin, **BEARER).entered is enters
+
+
+@pytest.mark.parametrize("path", ["//elsewhere.org", "/\\elsewhere.org", "/\\/elsewhere.org"])
+def test_whichever_slashes_lead_nowhere_else(path: str) -> None:
+    target = ask(f"{path}?token={TOKEN}").headers["Location"]
+    assert target == "/elsewhere.org"
+
+
+def test_a_redirect_stays_where_it_came_from() -> None:
+    def app(_environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("302 Found", [("Location", "http://127.0.0.1:8080/dashboard")])
+        return []
+
+    assert ask(doors={"app": app}, **BEARER).headers["Location"] == "/dashboard"

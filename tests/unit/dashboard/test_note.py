@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+import pytest
 from optuna_dashboard import get_note, save_note
 
-from hpsearch.dashboard.note import note_of, write_note
+from hpsearch.dashboard.note import data_words, note_of, write_note
 from hpsearch.search.study import OpenStudy
 
 COMMAND = ["hpsearch", "run", "mine.toml", "--trials", "7"]
@@ -48,3 +49,34 @@ def test_a_first_note_of_a_user_stays(open_study: Callable[..., OpenStudy]) -> N
     save_note(study.optuna, "my own words")
     write_note(study, COMMAND)
     assert get_note(study.optuna) == "my own words"
+
+
+def test_a_budget_that_changed_is_told(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study(budget={"trials": 7})
+    write_note(study, COMMAND)
+    assert "- budget: 7 trials\n" in get_note(study.optuna)
+    write_note(open_study(budget={"trials": 9, "plateau": 4}), COMMAND)
+    assert "- budget: 9 trials, 4 trials without a better one\n" in get_note(study.optuna)
+
+
+def test_choices_are_no_markup(open_study: Callable[..., OpenStudy]) -> None:
+    kinds = {"type": "categorical", "choices": ["leaky_relu"]}
+    note = note_of(open_study(space={"activation": kinds}), COMMAND)
+    assert '| activation | one of \\["leaky\\_relu"\\] |' in note
+
+
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [
+        ("a*b_<i>|c", "`hpsearch a*b_<i>|c`"),
+        ("a`<i>`b", "`` hpsearch a`<i>`b ``"),
+        ("a``b`c", "``` hpsearch a``b`c ```"),
+        ("a\n# b", "`hpsearch a # b`"),
+    ],
+)
+def test_a_command_is_code(open_study: Callable[..., OpenStudy], word: str, code: str) -> None:
+    assert f"- command: {code}\n" in note_of(open_study(), ["hpsearch", word])
+
+
+def test_data_that_are_not_known(open_study: Callable[..., OpenStudy]) -> None:
+    assert data_words(open_study().file, {}).startswith("? training and ? validation examples (?")

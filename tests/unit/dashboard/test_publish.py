@@ -1,17 +1,21 @@
 """Note and figures in the storage, and when they are renewed."""
 
 import json
+import threading
 from collections.abc import Callable
 
 import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial
+from optuna_dashboard import get_note
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 
 from hpsearch.dashboard import publish
 from hpsearch.dashboard.publish import Publisher
 from hpsearch.home import Home
+from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
+from hpsearch.space import suggest_config
 
 Finish = Callable[..., FrozenTrial]
 COMMAND = ["hpsearch", "run", "study.toml"]
@@ -28,6 +32,7 @@ def test_all_figures_are_there_and_renewed(
 ) -> None:
     study = open_study()
     publish.publish(study, home, COMMAND)
+    assert "hpsearch run study.toml" in get_note(study.optuna)
     names = sorted(figures(study))
     assert names == [
         "1-history", "2-parameters", "3-time", "4-gap", "5-learning-rates", "6-layers", "7-curves"
@@ -89,8 +94,31 @@ def test_renewed_when_it_is_time_and_something_is_new(
     publisher.tick()
     settle(publisher)
     assert published == [1, 2]
-    assert publisher.close()
+    assert publisher.close() is None
     assert published == [1, 2, 2]
+
+
+def test_one_renewal_at_a_time(
+    open_study: Callable[..., OpenStudy], finish: Finish, home: Home, clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    go_on, begun = threading.Event(), list[int]()
+
+    def wait(*_: object) -> None:
+        begun.append(1)
+        assert go_on.wait(30)
+
+    monkeypatch.setattr(publish, "publish", wait)
+    study = open_study()
+    publisher = Publisher(study, home, COMMAND)
+    for _ in range(3):
+        finish(study)
+        clock.now += 31.0
+        publisher.tick()  # returns at once
+    assert len(begun) <= 1
+    go_on.set()
+    assert publisher.close() is None
+    assert len(begun) == 2
 
 
 def test_what_takes_long_is_done_seldom(
@@ -112,7 +140,7 @@ def test_what_takes_long_is_done_seldom(
         publisher.tick()
         settle(publisher)
         publisher.tick()
-    assert publisher.close()
+    assert publisher.close() is None
     begun, again = calls[:2]
     assert again - begun >= publish.SHARE * 2.0
 
@@ -141,16 +169,38 @@ def test_a_storage_that_does_not_answer_costs_a_renewal_only(
     settle(publisher)
     assert published == [1]
     monkeypatch.setattr(publish, "publish", away)
-    assert not publisher.close()
+    assert publisher.close() == "StorageInternalError: database is locked"
 
 
-def test_a_fault_of_the_program_is_not_hidden(
-    open_study: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_the_program_is_told_and_ends_nothing(
+    open_study: Callable[..., OpenStudy], finish: Finish, home: Home, clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     def broken(*_: object) -> None:
-        raise ZeroDivisionError
+        raise ZeroDivisionError("of a\nfigure")
 
     monkeypatch.setattr(publish, "publish", broken)
-    publisher = Publisher(open_study(), home, COMMAND)
-    with pytest.raises(ZeroDivisionError):
-        publisher.close()
+    study = open_study()
+    publisher = Publisher(study, home, COMMAND)
+    finish(study)
+    for _ in range(3):
+        clock.now += 31.0
+        publisher.tick()
+        settle(publisher)
+    assert publisher.close() == "ZeroDivisionError: of a figure"
+
+
+def test_what_another_program_wrote_is_no_hindrance(
+    open_study: Callable[..., OpenStudy], finish: Finish, home: Home
+) -> None:
+    study = open_study()
+    finish(study)
+    trial = budget.claim(study)
+    assert trial is not None
+    suggest_config(study.file.space, trial)
+    for key in ("gap", "seconds", "parameters", "train_accuracy", "epochs"):
+        trial.set_user_attr(key, "high")
+    study.optuna.tell(trial, 0.75)
+    publish.publish(study, home, COMMAND)
+    drawn = json.loads(figures(study)["1-history"])
+    assert [trace["y"] for trace in drawn["data"] if trace["name"] == "complete"] == [[0.5, 0.75]]

@@ -1,12 +1,18 @@
 """The server's token, and the names that it answers to."""
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace as Address
 
+import psutil
 import pytest
 
-from hpsearch.dashboard.server import names, own_token
-from hpsearch.errors import UnreachableError
+from hpsearch.dashboard import server
+from hpsearch.dashboard.server import names, own_token, serving
+from hpsearch.errors import InputError, UnreachableError
+from hpsearch.home import Home
+from hpsearch.search.storage import Storage
 
 
 def test_a_token_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
@@ -41,8 +47,50 @@ def test_names() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104  # nothing listens
-def test_all_addresses_have_the_machines_names(host: str) -> None:
-    found = names(host, [])
+def test_all_addresses_have_the_machines_names(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = {
+        "lo": [Address(family=socket.AF_INET, address="127.0.0.1")],
+        "eth0": [
+            Address(family=socket.AF_INET, address="192.0.2.7"),
+            Address(family=socket.AF_INET6, address="fe80::7%eth0"),
+            Address(family=psutil.AF_LINK, address="00:00:5e:00:53:07"),
+        ],
+    }
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: cards)
+    found = names(host, ["proxy.org"])
+    assert found >= {"127.0.0.1", "localhost", "[::1]", "192.0.2.7", "[fe80::7]", "proxy.org"}
+    assert not [name for name in found if "00:00:5e" in name]
     assert socket.gethostname().lower() in found
     assert host not in found
     assert all(name == name.lower() for name in found)
+
+
+def test_the_address_has_port_and_token(connect: Callable[[], Storage], home: Home) -> None:
+    storage = connect()
+    with serving(storage, home, host="127.0.0.1", port=0, token="a&b =1") as served:  # noqa: S106
+        port = served.server.effective_port
+        assert served.address == f"http://127.0.0.1:{port}/?token=a%26b%20%3D1"
+        with (
+            pytest.raises(InputError, match=f"--port {port}: .*give another port"),
+            serving(storage, home, host="127.0.0.1", port=port, token=None),
+        ):
+            pass
+    with serving(storage, home, host="127.0.0.1", port=port, token=None) as again:  # it is free
+        assert again.address == f"http://127.0.0.1:{port}/"
+
+
+def test_without_a_port_any_will_do(
+    connect: Callable[[], Storage], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        monkeypatch.setattr(server, "PORT", taken)
+        with serving(connect(), home, host="127.0.0.1", port=None, token=None) as served:
+            assert served.server.effective_port not in (0, taken)
+
+
+def test_a_home_that_cannot_be_written_is_shown_all_the_same(
+    connect: Callable[[], Storage], home: Home
+) -> None:
+    home.artifacts.touch()  # no folder can be made there
+    assert server.application(connect(), home).routes

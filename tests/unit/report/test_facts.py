@@ -1,13 +1,16 @@
 """What the report says, gathered and written, for studies of every kind."""
 
+import base64
 import json
+import tomllib
 from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
 import plotly.graph_objects as go
 import pytest
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from plotly.offline import get_plotlyjs
 
 from hpsearch.errors import Failure
 from hpsearch.report.facts import facts
@@ -23,7 +26,8 @@ Open = Callable[..., OpenStudy]
 
 def known(study: OpenStudy, trained: Sequence[Training] = ()) -> dict[str, Any]:
     """The facts of a study, which must be JSON."""
-    found = facts(study, trained, [trials.row(study, trial) for trial in study.trials()])
+    seen = study.trials()
+    found = facts(study, seen, [trials.row(study, trial) for trial in seen], trained)
     parsed: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
     assert parsed == found
     return found
@@ -58,8 +62,14 @@ class Reader(HTMLParser):
 
 def written(found: dict[str, Any]) -> Reader:
     """The page; what is on it comes from itself."""
-    read = Reader(page(found, {"1-history": go.Figure(go.Scatter(y=[1]))}))
+    text = page(found, {"1-history": go.Figure(go.Scatter(y=[1]))})
+    assert text.count(get_plotlyjs()) == 1
+    text = text.replace(get_plotlyjs(), "")
+    assert "http://" not in text
+    assert "https://" not in text
+    read = Reader(text)
     assert not [attrs for _, attrs in read.tags if attrs.get("src")]
+    assert not [tag for tag, _ in read.tags if tag in ("link", "base", "iframe", "object")]
     hrefs = [str(attrs["href"]) for _, attrs in read.tags if attrs.get("href")]
     assert all(href.startswith(("data:", "#")) for href in hrefs)
     read.text = " ".join(read.text.split())
@@ -108,12 +118,77 @@ def test_every_study_gives_a_page(
     assert ("No trial has completed yet." in written(found).text) == (fill is not one)
 
 
+@pytest.mark.parametrize("state", [TrialState.COMPLETE, TrialState.PRUNED])
+def test_trials_that_another_program_told_are_no_hindrance(
+    open_study: Open, finish: Finish, state: TrialState
+) -> None:
+    study = open_study(
+        space={"activation": {"type": "categorical", "choices": ["relu", "tanh"]}},
+        budget={"trials": 30},
+    )
+    for _ in range(6):
+        finish(study, 0.5)
+    value = 0.9 if state == TrialState.COMPLETE else None
+    for _ in range(8):
+        study.optuna.add_trial(create_trial(state=state, value=value))
+    found = known(study)
+    assert [row["number"] for row in found["top"]] == list(range(5))
+    assert found["best"]["number"] == 0
+    assert "the best of" in written(found).text
+
+
+def test_where_only_another_program_told_values(open_study: Open) -> None:
+    study = open_study()
+    study.optuna.add_trial(create_trial(state=TrialState.COMPLETE, value=0.9))
+    found = known(study)
+    assert found["best"] is None
+    assert "only its value is known" in written(found).text
+
+
+def test_what_may_be_saved_is_what_is_shown(open_study: Open, finish: Finish) -> None:
+    study = open_study()
+    finish(study, 0.5)
+    found = known(study)
+    saved = {
+        str(attrs["download"]): base64.b64decode(str(attrs["href"]).partition("base64,")[2])
+        for _, attrs in written(found).tags
+        if "download" in attrs
+    }
+    assert {name: text.decode() for name, text in saved.items()} == {
+        "study-trial-0.toml": found["best"]["recipe"], "study-2.toml": found["next"]["text"],
+    }  # fmt: skip
+    assert tomllib.loads(found["best"]["recipe"])["provenance"]["trial"] == 0
+
+
+def test_importances_crowded_ends_and_changes_are_told(open_study: Open) -> None:
+    study = open_study(
+        budget={"trials": 60}, sampler={"type": "random"}, pruner={"type": "none"},
+        space={"layers": 3, "units": {"type": "int", "low": 64, "high": 128, "per_layer": True},
+               "dropout": {"type": "float", "low": 0.0, "high": 0.5, "per_layer": True},
+               "l2": {"type": "float", "low": 0.0, "high": 0.1}},
+    )  # fmt: skip
+    for _ in range(60):
+        trial = budget.claim(study)
+        assert trial is not None
+        study.optuna.tell(trial, suggest_config(study.file.space, trial).l2)
+    found = known(study)
+    assert found["leaders"] == 6
+    assert found["importances"][0]["name"] == "l2"
+    read = written(found)
+    at = "of 6 values of the best trials lie at the high end (0.1); it is 0.15 now"
+    assert any(one.startswith("l2: ") and at in one for one in found["next"]["changes"])
+    assert all(f"{change}." in read.text for change in found["next"]["changes"])
+    assert {"name": "l2", "space": "0.0 to 0.1"}.items() <= found["space"][5].items()
+    assert {"name": "layers", "space": "3 (fixed)", "best": ""} in found["space"]
+
+
 def test_the_best_is_that_of_other_commands(open_study: Open, finish: Finish) -> None:
     study = open_study()
     for value in (0.25, 0.75, 0.5):
         finish(study, value)
     best = known(study)["best"]
-    assert best.items() >= trials.best_row(study).items()
+    own = trials.best_row(study)
+    assert best.items() >= {key: own[key] for key in own if key != "study"}.items()
     assert [row["value"] for row in known(study)["top"]] == [0.75, 0.5, 0.25]
 
 
@@ -169,16 +244,58 @@ def test_where_the_time_went(open_study: Open) -> None:
     ]
 
 
+def test_shares_of_no_time_are_nought(open_study: Open, finish: Finish) -> None:
+    study = open_study()
+    finish(study, 0.5)
+    assert [one["share"] for one in known(study)["time"]] == [0.0, 0.0, 0.0]
+
+
+def test_shares_of_time_add_up(open_study: Open) -> None:
+    study = open_study()
+    for seconds in (0.1, 0.7, 0.3):
+        trial = budget.claim(study)
+        assert trial is not None
+        study.storage.annotate(study.trial_id(trial.number), {"seconds": seconds})
+        budget.fail(study, trial.number, Failure.DIVERGED, "NaN")
+    running(study, lambda: None)
+    found = known(study)["time"]
+    assert sum(one["share"] for one in found) == pytest.approx(1)
+    assert [one["trials"] for one in found] == [0, 0, 3]
+
+
+def test_machines_by_host_and_device(open_study: Open, finish: Finish) -> None:
+    study = open_study()
+    for worker, device in (("box:1", "GPU 0"), ("box:2", "GPU 0"), ("<b>a:b</b>:7", "CPU")):
+        study.storage.owner = {"worker": worker, "device": device}
+        finish(study, 0.5)
+    study.storage.owner = {}
+    finish(study, 0.5, TrialState.PRUNED)
+    study.storage.owner = {"worker": "other:1", "device": "CPU"}
+    running(study, finish)
+    found = known(study)
+    assert found["machines"] == [
+        {"host": "<b>a:b</b>", "device": "CPU", "trials": 1},
+        {"host": "?", "device": "?", "trials": 1},
+        {"host": "box", "device": "GPU 0", "trials": 2},
+    ]
+    assert "<b>a:b</b> (CPU): 1 trials; ? (?): 1 trials; box" in written(found).text
+
+
 def test_failures_by_class_with_what_the_first_said(open_study: Open) -> None:
     study = open_study()
     fail(study, "<script>alert(1)</script>")
     fail(study, "another")
+    running(study, lambda: None)
+    budget.interrupt(study, 2)
+    trial = budget.claim(study)  # the one that was interrupted goes on
+    study.optuna.tell(trial, state=TrialState.FAIL)  # by another program, which says nothing
     found = known(study)
     assert found["failures"] == [
         {
             "failure": "diverged", "trials": 2, "first": 0,
             "message": "<script>alert(1)</script>",
-        }
+        },
+        {"failure": "unknown", "trials": 1, "first": 3, "message": ""},
     ]  # fmt: skip
     read = written(found)
     assert "<script>alert(1)</script>" in read.text  # a text, and no tag
@@ -194,10 +311,12 @@ def test_results_on_the_test_split(open_study: Open, finish: Finish) -> None:
     result = {
         "accuracy": 0.625, "accuracy_low": 0.5, "accuracy_high": 0.75, "f1_macro": 0.375,
         "examples": 8, "confusion": [[3, 1], [2, 2]],
-        "classes": [{"name": "<b>cat</b>", **scores}, {"name": "dog", **scores}],
+        "classes": [{"name": "<b>cat</b>", **scores}, {"name": "</script><i>", **scores}],
         "most_confused": [{"true": "dog", "predicted": "<b>cat</b>", "count": 2}],
     }  # fmt: skip
     read = written(known(study, [training(0, 0.5, **result)]))
+    assert not [attrs for tag, attrs in read.tags if tag == "i"]
+    assert len([tag for tag, _ in read.tags if tag == "b"]) == 1  # "Not confirmed."
     assert "On the test split: 0.6250 (trial 0, seed 5)" in read.text
     assert "95 % interval 0.5000 to 0.7500" in read.text
     assert "dog<b>cat</b>2" in read.text.replace(" ", "")

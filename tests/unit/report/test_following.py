@@ -11,10 +11,18 @@ from hypothesis import strategies as st
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.fields import parse
+from hpsearch.partial import params_of
 from hpsearch.report.following import as_toml, following
 from hpsearch.report.leaders import leaders
-from hpsearch.space import Corner, Space, suggest_config
-from hpsearch.study_file import StudyFile, from_table
+from hpsearch.space import (
+    Corner,
+    Space,
+    config_of,
+    fixed_config,
+    named_fields,
+    suggest_config,
+)
+from hpsearch.study_file import StudyFile, from_table, load
 
 RATE = {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}
 UNITS = {"type": "int", "low": 64, "high": 1024, "log": True, "per_layer": True}
@@ -54,7 +62,8 @@ def test_without_a_reason_nothing_changes_but_the_name() -> None:
     ("name", "following_name"),
     [
         ("study", "study-2"), ("study-2", "study-3"), ("study-9", "study-10"), ("a-b", "a-b-2"),
-        ("2", "2-2"), ("run-20261125", "run-20261125-2"), ("n" * 100, "n" * 97 + "-2"),
+        ("2", "2-2"), ("run-20261125", "run-20261125-2"), ("n" * 100, "n" * 98 + "-2"),
+        ("n" * 98 + "-9", "n" * 97 + "-10"), ("a-999", "a-1000"),
     ],
 )  # fmt: skip
 def test_names_are_counted(name: str, following_name: str) -> None:
@@ -111,6 +120,64 @@ def test_steps_are_kept() -> None:
     assert (now.space.dropout.high, now.space.dropout.step) == (pytest.approx(0.6), 0.1)
 
 
+@pytest.mark.parametrize(
+    ("dropout", "good", "ends"),
+    [
+        ({"type": "float", "low": 0.2, "high": 0.4}, 0.4, (0.2, 0.5)),
+        ({"type": "float", "low": 0.2, "high": 0.4}, 0.2, (0.1, 0.4)),
+        # Two digits do not tell its ends apart.
+        ({"type": "float", "low": 0.0995, "high": 0.101}, 0.101, (0.0995, 0.101)),
+    ],
+)
+def test_ends_of_plain_ranges_move_by_half_of_the_width(
+    dropout: dict[str, Any], good: float, ends: tuple[float, float]
+) -> None:
+    found, now = after(file(space={"dropout": dropout}), [trained(0.9, dropout=good)] * 6)
+    assert (now.space.dropout.low, now.space.dropout.high) == ends
+    moved = ends != (dropout["low"], dropout["high"])
+    assert [change.partition(":")[0] for change in found.changes] == ["dropout"] * moved
+
+
+def test_whole_steps_are_kept() -> None:
+    space = {"batch_size": {"type": "int", "low": 64, "high": 256, "step": 64}}
+    _, now = after(file(space=space), [trained(0.9, batch_size=256)] * 6)
+    # Half of its width is a step and a half.
+    assert (now.space.batch_size.high, now.space.batch_size.step) == (384, 64)
+
+
+def test_a_choice_too_near_to_be_written_in_two_digits_is_not_made_up() -> None:
+    space = {"dropout": {"type": "categorical", "choices": [0.991, 0.992, 0.993]}}
+    found, now = after(file(space=space), [trained(0.9, dropout=0.993)] * 6)
+    assert found.changes == []
+    assert now.space.dropout.choices == (0.991, 0.992, 0.993)
+
+
+def test_of_an_optimizer_that_no_good_trial_has_nothing_is_dropped() -> None:
+    choices = {"type": "categorical", "choices": [True, False]}
+    space = {"optimizer": {"adam": {}, "sgd": {"nesterov": choices}}}
+    bad = [trained(0.1, optimizer={"type": "sgd", "nesterov": n < 9}) for n in range(18)]
+    found, now = after(file(space=space), [trained(0.9)] * 5 + bad)
+    assert found.changes == []
+    assert now.space.optimizer.sgd.nesterov.choices == (True, False)
+
+
+def test_a_choice_that_one_of_the_best_uses_in_one_layer_stays() -> None:
+    widths = {"type": "categorical", "choices": [8, 9, 64], "per_layer": True}
+    rows = [trained(0.9, units=[64, 64])] * 4 + [trained(0.9, units=[64, 8])]
+    rows += [trained(0.1, units=width) for width in (8, 9) for _ in range(8)]
+    found, now = after(file(space={"units": widths}), rows)
+    # One goes, and one is added at the end that they crowd at.
+    assert now.space.units.choices == (8, 64, 455)
+    assert len(found.changes) == 2
+
+
+def test_trials_without_a_configuration_tried_nothing() -> None:
+    kinds = {"type": "categorical", "choices": ["relu", "tanh"]}
+    told = {"number": 0, "state": "pruned", "values": None, "config": {}, "best_epoch": None}
+    found, _ = after(file(space={"activation": kinds}), [trained(0.9)] * 5 + [told] * 8)
+    assert found.changes == []
+
+
 def test_a_choice_that_was_tried_often_and_is_never_good_goes() -> None:
     kinds = {"type": "categorical", "choices": ["relu", "gelu", "tanh"]}
     rows = [trained(0.9, activation="relu")] * 5
@@ -129,6 +196,15 @@ def test_training_goes_on_where_the_best_were_still_getting_better() -> None:
     assert now.training.epochs == 20
     _, now = after(study, [trained(0.9, best_epoch=9, units=256)] * 5)
     assert now.training.epochs == 10
+    _, now = after(study, late[:4])
+    assert now.training.epochs == 10
+
+
+def test_there_is_an_end_to_longer_training() -> None:
+    study = file(space={"units": UNITS}, training={"epochs": 60_000})
+    found, now = after(study, [trained(0.9, best_epoch=60_000, units=256)] * 5)
+    assert found.changes == []
+    assert now.training.epochs == 60_000
 
 
 def test_the_best_configuration_is_tried_first() -> None:
@@ -158,10 +234,62 @@ def test_a_space_without_ranges_has_nothing_to_try_first() -> None:
     assert now.enqueue == ()
 
 
-@given(space=strategies.spaces())
-def test_any_space_is_written_as_it_is_read(space: dict[str, Any]) -> None:
-    study = file(space=space)
+@given(table=strategies.study_files)
+def test_any_study_file_is_written_as_it_is_read(table: dict[str, Any]) -> None:
+    study = parse(StudyFile, table, "study.toml")
     assert read(as_toml(study, study.name)) == study
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"sampler": {"type": "tpe", "multivariate": True, "group": True, "constant_liar": False}},
+        {"sampler": {"type": "gp", "deterministic_objective": True}},
+        {"sampler": {"type": "random"}}, {"sampler": {"type": "tpe"}},
+        {"pruner": {"type": "median", "n_warmup_steps": 0}}, {"pruner": {"type": "none"}},
+        {"pruner": {"type": "hyperband", "reduction_factor": 4}},
+        {"pruner": {"type": "successive_halving", "min_early_stopping_rate": 2}},
+        {"workers": {"count": 2}}, {"workers": {"per_gpu": 3}},
+        {"training": {"early_stopping": {"monitor": "val_loss", "patience": 5}}},
+        {"training": {"reduce_lr_on_plateau": {"factor": 0.1}, "trial_timeout": "90s"}},
+        {"objective": {"direction": "maximize"}},
+    ],
+)  # fmt: skip
+def test_sections_are_written_as_they_are_read(sections: dict[str, Any]) -> None:
+    study = file(space={"units": UNITS}, **sections)
+    assert read(as_toml(study, study.name)) == study
+    assert after(study, [])[1] == study.model_copy(update={"name": "study-2"})
+
+
+def test_a_step_of_one_between_real_numbers_is_no_default() -> None:
+    rate = {"type": "float", "low": 1.0, "high": 3.0, "step": 1.0}
+    study = file(space={"optimizer": {"adam": {"learning_rate": rate}}})
+    assert read(as_toml(study, study.name)) == study
+
+
+def test_any_path_is_written_as_it_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / 'größe "😀" \\ \x7f\n'
+    folder.mkdir()
+    study = file(space={}, dataset={"source": "image_folder", "path": str(folder)})
+    assert read(as_toml(study, study.name)) == study
+
+
+def test_what_was_enqueued_is_written_also_after_it_was_stored() -> None:
+    space = {"layers": {"type": "int", "low": 1, "high": 3}, "optimizer": {"adam": {"beta_1": 0.8},
+             "sgd": {"learning_rate": RATE}}}  # fmt: skip
+    sgd = {"type": "sgd", "learning_rate": 1e-3}
+    study = file(space=space, enqueue=[{"layers": 1}, {"optimizer": sgd}])
+    stored = parse(StudyFile, study.model_dump(mode="json"), "the storage")
+    assert read(as_toml(stored, study.name)) == study
+
+
+def test_the_files_are_read_as_files(tmp_path: Path) -> None:
+    study = file(space={"units": UNITS}, budget={"timeout": "2h"})
+    path = tmp_path / "study.toml"
+    path.write_text(as_toml(study, "study"), encoding="utf-8")
+    assert load(path) == study
+    path.write_text(after(study, [])[0].text, encoding="utf-8")
+    assert load(path).name == "study-2"
 
 
 def test_every_section_is_written_as_it_is_read() -> None:
@@ -185,15 +313,23 @@ def test_every_section_is_written_as_it_is_read() -> None:
     assert read(as_toml(study, "all")) == study
 
 
-@given(space=strategies.spaces(), where=st.floats(0, 1))
-def test_whatever_was_good_the_next_file_is_valid(space: dict[str, Any], where: float) -> None:
+@given(space=strategies.spaces(), places=st.tuples(st.floats(0, 1), st.floats(0, 1)))
+def test_only_what_is_said_changes_and_the_best_is_tried_first(
+    space: dict[str, Any], places: tuple[float, float]
+) -> None:
     study = file(space=space)
-    config = suggest_config(study.space, Corner(where))
-    rows = [
-        {
-            "number": 0, "state": "complete", "values": [0.5], "config": flat(config),
-            "best_epoch": 30,
-        }
-    ] * 9  # fmt: skip
-    found = following(study, rows, leaders(rows, maximize=True), config)
-    assert read(found.text).name == "study-2"
+    good, bad = (suggest_config(study.space, Corner(where)) for where in places)
+    rows = [trained(0.9, best_epoch=30, **flat(good))] * 5 + [trained(0.1, **flat(bad))] * 9
+    found, now = after(study, rows, good)
+    said = {change.partition(":")[0] for change in found.changes if ":" in change}
+    before, behind = named_fields(study.space), named_fields(now.space)
+    assert before.keys() == behind.keys()
+    changed = {name for name in before if before[name] != behind[name]}
+    assert changed | {"training.epochs"} == said
+    assert now.training.epochs == 60
+    other = {key: getattr(now, key) for key in ("name", "space", "training", "enqueue")}
+    assert now == study.model_copy(update=other)
+    first = [config_of(now.space, params_of(now.space, partial)) for partial in now.enqueue]
+    assert first == ([good] if fixed_config(study.space) is None else [])
+    assert ("the best configuration is tried first" in found.changes) == bool(first)
+    assert strategies.within(now.space, good)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hpsearch.config import TrialConfig, flat
 from hpsearch.fields import parse
 from hpsearch.ranges import FloatRange, IntRange
 from hpsearch.report.leaders import crowded, in_words, leaders, values_of
@@ -12,7 +13,7 @@ from hpsearch.space import Space
 
 def row(number: int = 0, value: float = 0.5, state: str = "complete", **config: Any) -> Any:
     """A trial as ``trials --json`` prints it, as far as it is looked at here."""
-    given = {"units": [64], "optimizer": {"type": "adam", "learning_rate": 1e-3}} | config
+    given = flat(TrialConfig(layers=1, units=(64,), dropout=(0.0,))) | config
     values = [value] if state == "complete" else None
     return {"number": number, "state": state, "values": values, "config": given}
 
@@ -30,6 +31,12 @@ def test_only_complete_trials_lead_and_the_first_of_equals() -> None:
     rows = [row(0, 0.5), row(1, state="pruned"), row(2, 0.5), row(3, state="failed")]
     assert [r["number"] for r in leaders(rows, maximize=True)] == [0, 2]
     assert [r["number"] for r in leaders(rows, maximize=False)] == [0, 2]
+
+
+@pytest.mark.parametrize("config", [{}, {"layers": 2}, flat(TrialConfig()) | {"optimizer": "sgd"}])
+def test_what_another_program_told_does_not_lead(config: dict[str, Any]) -> None:
+    told = row(0, 0.9) | {"config": config}
+    assert [r["number"] for r in leaders([told, row(1, 0.5)], maximize=True)] == [1]
 
 
 def test_values_of_a_field() -> None:
@@ -90,6 +97,21 @@ def test_words_and_fixed_fields_have_no_ends() -> None:
 
 def test_few_values_say_nothing() -> None:
     assert crowded(space(units=LOG), [row(units=[1000]) for _ in range(4)]) == []
+
+
+def test_a_range_of_one_value_has_no_ends() -> None:
+    one = LOG | {"low": 64, "high": 64}
+    assert crowded(space(units=one), [row() for _ in range(6)]) == []
+
+
+def test_half_of_the_values_at_each_end() -> None:
+    rows = [row(dropout=[value]) for value in (0.0, 0.05, 0.05, 0.45, 0.5, 0.5)]
+    drop = {"type": "float", "low": 0.0, "high": 0.5}
+    assert [(one.end, one.near) for one in crowded(space(dropout=drop), rows)] == [
+        ("low", 3), ("high", 3)
+    ]  # fmt: skip
+    rows.append(row(dropout=[0.25]))
+    assert crowded(space(dropout=drop), rows) == []
 
 
 def test_values_in_words() -> None:

@@ -1,10 +1,12 @@
 """How much each parameter mattered."""
 
+import math
 from collections.abc import Callable
 
-from optuna.trial import TrialState
+import pytest
+from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.search import budget
+from hpsearch.search import budget, importance
 from hpsearch.search.importance import LEAST, importances
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
@@ -60,4 +62,42 @@ def test_of_few_trials_nothing_is_said(open_study: Callable[..., OpenStudy]) -> 
 def test_of_equal_values_nothing_is_said(open_study: Callable[..., OpenStudy]) -> None:
     study = opened(open_study)
     search(study, 2 * LEAST, lambda *_: 0.5)
+    assert importances(study) == []
+
+
+def test_parameters_that_only_some_trials_have(
+    open_study: Callable[..., OpenStudy], finish: Callable[..., FrozenTrial]
+) -> None:
+    study = open_study(budget={"trials": 100}, sampler={"type": "random"})
+    for number in range(20):
+        finish(study, 0.5 if number else 0.6)  # all but one are equal
+    found = importances(study)
+    assert {"optimizer", "adam.learning_rate", "sgd.learning_rate", "units_4"} <= {
+        one.name for one in found
+    }
+    assert math.fsum(one.share for one in found) == pytest.approx(1)
+    assert all(0 <= one.low <= one.high <= 1 for one in found)
+    assert [one.share for one in found] == sorted((one.share for one in found), reverse=True)
+
+
+def test_the_newest_trials_are_looked_at(
+    open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = opened(open_study)
+    search(study, 20, lambda layers, _: layers)
+    search(study, 40, lambda _, dropout: dropout)
+    monkeypatch.setattr(importance, "MOST", 40)
+    monkeypatch.setattr(importance, "RESAMPLES", 4)
+    other = opened(lambda **sections: open_study(name="other", **sections))
+    for trial in study.trials()[20:]:
+        other.optuna.add_trial(trial)
+    assert importances(study) == importances(other) != []
+
+
+def test_a_space_without_ranges(
+    open_study: Callable[..., OpenStudy], finish: Callable[..., FrozenTrial]
+) -> None:
+    study = open_study(space={}, budget={"trials": 20})
+    for number in range(LEAST):
+        finish(study, number / 20)
     assert importances(study) == []

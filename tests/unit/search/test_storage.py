@@ -39,7 +39,12 @@ def test_attributes_are_set_together_or_not_at_all(open_study: Callable[..., Ope
     assert study.storage.get_trial_system_attrs(key)["artifacts:x"] == "{}"
     with pytest.raises(TypeError, match="JSON"):
         study.storage.annotate(key, {"first": 1, "second": object()})
+    with pytest.raises(TypeError, match="JSON"):
+        study.storage.annotate(key, {"first": 1}, {"second": object()})
     assert "first" not in study.storage.get_trial(key).user_attrs
     study.optuna.tell(trial, 0.5)
-    with pytest.raises(optuna.exceptions.UpdateFinishedTrialError):
-        study.storage.annotate(key, {"late": 1})
+    for late in (({"late": 1}, {}), ({}, {"late": 1})):
+        with pytest.raises(optuna.exceptions.UpdateFinishedTrialError):
+            study.storage.annotate(key, *late)
+    assert study.storage.get_trial(key).user_attrs == found.user_attrs
+    assert "late" not in study.storage.get_trial_system_attrs(key)

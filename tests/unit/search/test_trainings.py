@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.trial import FrozenTrial
 
 from hpsearch.home import Home
+from hpsearch.recipe import Recipe, dump
+from hpsearch.search.export import baseline_recipe, recipe_of
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trainings import Training, accuracies_on_test, trainings
 
@@ -15,51 +18,66 @@ Put = Callable[..., Path]
 
 
 @pytest.fixture
-def put(home: Home) -> Put:
-    """Writes what ``train`` leaves; keywords replace what is in it."""
+def study(open_study: Callable[..., OpenStudy], finish: Callable[..., FrozenTrial]) -> OpenStudy:
+    """A study with a baseline and two complete trials."""
+    opened = open_study(dataset={"source": "mnist"}, baseline={"layers": 1, "units": 16})
+    for _ in range(2):
+        finish(opened)
+    return opened
 
-    def put_one(name: str, **given: Any) -> Path:
-        values: dict[str, Any] = {
-            "study": "study", "trial": 3, "seed": 1, "fingerprint": "f" * 64, "value": 0.5,
-            "test": None,
-        } | given  # fmt: skip
-        folder = home.trained(name, values["seed"])
+
+@pytest.fixture
+def put(study: OpenStudy, home: Home) -> Put:
+    """Writes what ``train`` leaves of a trial's recipe; keywords replace what is in that."""
+
+    def put_one(
+        name: str, trial: int | None = 1, *, value: float = 0.5, test: Any = None,
+        fingerprint: str = "f" * 64, **changed: Any,
+    ) -> Path:  # fmt: skip
+        base = baseline_recipe(study) if trial is None else recipe_of(study, study.trials()[trial])
+        recipe: Recipe = base.model_copy(update={"seed": 1} | changed)
+        folder = home.trained(name, recipe.seed)
         folder.mkdir(parents=True)
-        trial = "" if values["trial"] is None else f"trial = {values['trial']}\n"
-        (folder / "recipe.toml").write_text(
-            f'seed = {values["seed"]}\n[provenance]\nstudy = "{values["study"]}"\n{trial}'
-        )
-        result = {"values": [values["value"]], "fingerprint": values["fingerprint"]}
-        result |= {"test": values["test"]} if values["test"] else {}
+        (folder / "recipe.toml").write_text(dump(recipe, ".toml"))
+        result = {"values": [value], "fingerprint": fingerprint}
+        result |= {"test": test} if test else {}
         (folder / "result.json").write_text(json.dumps(result))
         return folder
 
     return put_one
 
 
-def test_the_baseline_first_then_by_trial_and_seed(
-    open_study: Callable[..., OpenStudy], home: Home, put: Put
-) -> None:
-    put("b", trial=3, seed=2, value=0.25)
-    put("a", trial=3, seed=1, test={"accuracy": 0.75})
-    put("c", trial=None, seed=9, value=0.125)
-    put("d", trial=0, seed=7)
-    assert trainings(open_study(), home) == [
+def test_the_baseline_first_then_by_trial_and_seed(study: OpenStudy, home: Home, put: Put) -> None:
+    put("b", 1, seed=2, value=0.25)
+    put("a", 1, test={"accuracy": 0.75})
+    put("c", None, seed=9, value=0.125)
+    put("d", 0, seed=7)
+    assert trainings(study, home) == [
         Training(trial=None, seed=9, value=0.125, test=None),
         Training(trial=0, seed=7, value=0.5, test=None),
-        Training(trial=3, seed=1, value=0.5, test={"accuracy": 0.75}),
-        Training(trial=3, seed=2, value=0.25, test=None),
+        Training(trial=1, seed=1, value=0.5, test={"accuracy": 0.75}),
+        Training(trial=1, seed=2, value=0.25, test=None),
     ]
 
 
-@pytest.mark.parametrize(
-    "other", [{"study": "another"}, {"fingerprint": "0" * 64}, {"value": float("nan")}]
-)
-def test_of_others_nothing_is_taken(
-    open_study: Callable[..., OpenStudy], home: Home, put: Put, other: dict[str, Any]
-) -> None:
-    put("a", **other)
-    assert trainings(open_study(), home) == []
+def test_the_data_may_lie_elsewhere(study: OpenStudy, home: Home, put: Put) -> None:
+    put("a", dataset=study.file.dataset.model_copy(update={"path": "/elsewhere"}))
+    assert len(trainings(study, home)) == 1
+
+
+def test_of_others_nothing_is_taken(study: OpenStudy, home: Home, put: Put) -> None:
+    own = recipe_of(study, study.trials()[1])
+    put("a", fingerprint="0" * 64)
+    put("b", value=float("nan"))
+    put("c", provenance=own.provenance | {"study": "another"})
+    put("d", provenance=own.provenance | {"trial": 99})
+    # Recipes that were changed before they were trained, and those of a former study.
+    put("e", training=own.training.model_copy(update={"epochs": 200}))
+    put("f", dataset=own.dataset.model_copy(update={"limit": 10}))
+    put("g", objective=own.objective.model_copy(update={"epoch": "last"}))
+    put("h", config=recipe_of(study, study.trials()[0]).config)
+    put("i", None, config=own.config)
+    assert trainings(study, home) == []
 
 
 @pytest.mark.parametrize(
@@ -70,15 +88,24 @@ def test_of_others_nothing_is_taken(
     ],
 )  # fmt: skip
 def test_what_is_broken_is_passed_over(
-    open_study: Callable[..., OpenStudy], home: Home, put: Put, file: str, text: str
+    study: OpenStudy, home: Home, put: Put, file: str, text: str
 ) -> None:
     (put("a") / file).write_text(text)
     put("b", seed=2)
-    assert [one.seed for one in trainings(open_study(), home)] == [2]
+    assert [one.seed for one in trainings(study, home)] == [2]
 
 
-def test_a_home_without_trainings(open_study: Callable[..., OpenStudy], home: Home) -> None:
-    assert trainings(open_study(), home) == []
+@pytest.mark.parametrize("file", ["result.json", "recipe.toml"])
+def test_what_is_not_whole_is_passed_over(
+    study: OpenStudy, home: Home, put: Put, file: str
+) -> None:
+    (put("a") / file).unlink()
+    put("b", seed=2)
+    assert [one.seed for one in trainings(study, home)] == [2]
+
+
+def test_a_home_without_trainings(study: OpenStudy, home: Home) -> None:
+    assert trainings(study, home) == []
 
 
 def test_accuracies_of_a_trial_are_averaged() -> None:

@@ -1,5 +1,6 @@
 import csv
-from dataclasses import asdict
+import math
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,22 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     curves.start(tmp_path, [row(1), row(2)])
     text = (tmp_path / CURVES).read_text()
-    (tmp_path / CURVES).write_text(text[:-30])
+    for end in range(2, len(text.splitlines()[2]) + 1):
+        (tmp_path / CURVES).write_text(text[:-end])
+        assert curves.read(tmp_path) == [row(1)]
+    (tmp_path / CURVES).write_text(text[:-1])  # all of it, but was that the last digit?
     assert curves.read(tmp_path) == [row(1)]
+    for start in ("", "epoch,lo"):
+        (tmp_path / CURVES).write_text(start)
+        assert curves.read(tmp_path) == []
+
+
+def test_what_is_no_number_is_read_too(tmp_path: Path) -> None:
+    curves.start(tmp_path, [replace(row(1), loss=math.nan, val_loss=math.inf)])
+    (found,) = curves.read(tmp_path)
+    assert math.isnan(found.loss)
+    assert found.val_loss == math.inf
+    assert found.val_accuracy == 2 / 3
 
 
 def test_without_a_file_there_are_no_epochs(tmp_path: Path) -> None:

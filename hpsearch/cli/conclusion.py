@@ -1,0 +1,74 @@
+"""The end of ``hpsearch run``: how the study stands, why it ended, what to do next."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from hpsearch.cli.common import duration, say
+
+if TYPE_CHECKING:
+    from hpsearch.search.study import OpenStudy
+
+_ENDINGS = {
+    "trials": "The budget of {trials} trials is met.",
+    "timeout": "The time budget of {timeout} is used up.",
+    "plateau": "No better trial in the last {plateau}.",
+    "failures": "The last {failures} trials failed by their configurations.",
+}
+
+_ADVICE = {
+    "diverged": "the loss became NaN or infinite: lower the upper ends of the learning rates",
+    "out_of_memory": "too little memory: make units or batch_size smaller, or set"
+    " budget.max_parameters, or start fewer workers on a GPU (--workers-per-gpu)",
+    "timeout": "too slow: raise training.trial_timeout, or make the networks smaller",
+    "crashed": "their workers died, often for want of memory: start fewer workers (--workers), make"
+    " the networks smaller, and look at hpsearch logs {study}",
+}
+"""What to do where trials fail in a row, by the class of failure."""
+
+
+def conclude(study: "OpenStudy", code: int) -> NoReturn:
+    """Say how the study stands, and leave with the exit code.
+
+    Args:
+        study: the study.
+        code: of the workers' run; 0 where there was none.
+    """
+    from hpsearch.cli.show import print_best
+    from hpsearch.errors import EXIT_NO_TRIAL, EXIT_PROGRAM
+    from hpsearch.search import trials as rows
+    from hpsearch.search.budget import ending, failures_in_a_row
+
+    counts, budget = study.counts(), study.budget
+    over = ending(study)
+    failures = failures_in_a_row(study, study.briefs())
+    if over is not None:
+        say(
+            _ENDINGS[over].format(
+                trials=budget.trials,
+                timeout=duration(budget.timeout or 0),
+                plateau=budget.plateau,
+                failures=len(failures),
+            )
+        )
+    elif code:
+        say(
+            f"Stopped with {counts.counted} of {budget.trials} trials done; the same command goes"
+            " on from here."
+        )
+        raise typer.Exit(code)
+    if over == "failures":
+        for failure, times in Counter(failures).most_common():
+            say(f"{times} x {failure}: {_ADVICE[failure].format(study=study.name)}")
+        say("The same command goes on all the same.")
+    if not counts.complete:
+        say(
+            f"No trial completed ({counts.pruned} pruned, {counts.failed} failed): see"
+            f" hpsearch trials {study.name} and hpsearch logs {study.name}"
+        )
+        raise typer.Exit(code or EXIT_NO_TRIAL)
+    print_best(rows.best_row(study), study.file.objective.metric)
+    say(f"Take it with you: hpsearch export {study.name} -o best.toml")
+    say(f"Look at it: hpsearch report {study.name} -o {study.name}.html, or hpsearch dashboard")
+    raise typer.Exit(code or (EXIT_PROGRAM if over == "failures" else 0))
