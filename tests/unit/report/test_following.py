@@ -145,6 +145,16 @@ def test_whole_steps_are_kept() -> None:
     assert (now.space.batch_size.high, now.space.batch_size.step) == (384, 64)
 
 
+def test_an_end_moves_by_one_step_at_least() -> None:
+    space = {
+        "layers": {"type": "int", "low": 1, "high": 2},
+        "dropout": {"type": "float", "low": 0.1, "high": 0.2, "step": 0.1},
+    }
+    _, now = after(file(space=space), [trained(0.9, layers=2, dropout=0.2)] * 6)
+    assert now.space.layers.high == 3
+    assert now.space.dropout.high == pytest.approx(0.3)
+
+
 def test_a_choice_too_near_to_be_written_in_two_digits_is_not_made_up() -> None:
     space = {"dropout": {"type": "categorical", "choices": [0.991, 0.992, 0.993]}}
     found, now = after(file(space=space), [trained(0.9, dropout=0.993)] * 6)
