@@ -53,7 +53,9 @@ def picture_dashboard(browser: Browser, address: str, study: int, best: int, fol
             page.wait_for_timeout(500)
         page.screenshot(path=folder / f"{name}.png", full_page=name == "study")
         if name == "study":
-            page.locator(".gtitle", has_text="Network size").scroll_into_view_if_needed()
+            first = page.locator(".gtitle", has_text="Search history")
+            first.evaluate("title => title.scrollIntoView({block: 'start'})")
+            page.mouse.wheel(0, -100)  # it lies behind the head of the page now
             page.wait_for_timeout(500)
             page.screenshot(path=folder / "figures.png")
     page.close()
