@@ -18,13 +18,14 @@ from hpsearch.errors import (
     TrialFailedError,
     UnreachableError,
 )
+from hpsearch.fields import parse
 from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.artifacts import OF_COMPLETE, OF_OTHERS, listed
 from hpsearch.search.export import recipe_of, trial_seed
 from hpsearch.search.opening import STORAGE_ERRORS
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import SAME_KEY, same_as
+from hpsearch.search.trials import CONFIG_KEY, SAME_KEY, same_as
 from hpsearch.space import suggest_config
 from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch
 
@@ -113,7 +114,11 @@ class Objective:
     def _one(self, trial: Trial, taken_away: Callable[[], bool]) -> bool:
         """Bring a trial that was claimed to an end; False where it was too large to train."""
         try:
-            config = suggest_config(self.study.file.space, trial)
+            fixed = trial.user_attrs.get(CONFIG_KEY)
+            if fixed is None:
+                config = suggest_config(self.study.file.space, trial)
+            else:
+                config = parse(TrialConfig, fixed, f"trial {trial.number}")
             if self._too_large(trial, config):
                 return False
             self._train(trial, taken_away)

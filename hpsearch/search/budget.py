@@ -25,6 +25,9 @@ PROMPT = 1.0
 """Seconds within which who gives no sign of life must be reaped: where writing takes longer,
 another program's lock may be what keeps the worker from it, too."""
 
+JOB_KEYS = ("config", "of")
+"""Trial user attributes of a fixed configuration: what it is, and whose."""
+
 SINCE_KEY = "failures_since"
 """Study user attribute: the number of trials when the last ``run`` began."""
 
@@ -40,6 +43,8 @@ def ending(study: OpenStudy) -> Ending | None:
     budget, counts = study.budget, study.counts()
     if counts.counted >= budget.trials:
         return "trials"
+    if study.is_closed:
+        return None if counts.waiting or counts.running else "trials"
     if counts.failed < MAX_FAILURES and budget.timeout is None and budget.plateau is None:
         return None
     trials = study.briefs()
@@ -158,9 +163,14 @@ def _successor(trial: FrozenTrial, *, deaths: int) -> FrozenTrial | None:
     none: the next one takes its place.
     """
     params = trial.system_attrs.get("fixed_params", {}) | trial.params
-    if not params:
+    job = {key: trial.user_attrs[key] for key in JOB_KEYS if key in trial.user_attrs}
+    if not (params or job):
         return None
-    attrs: dict[str, Any] = {"resumes": origin(trial), "earlier": [trial.number, *earlier(trial)]}
+    attrs: dict[str, Any] = {
+        **job,
+        "resumes": origin(trial),
+        "earlier": [trial.number, *earlier(trial)],
+    }
     if "seed" in trial.user_attrs:
         attrs["seed"] = trial.user_attrs["seed"]
     if deaths:

@@ -28,6 +28,9 @@ BUDGET_KEY = "budget"
 """Study user attribute: the budget section as a table; ``trials`` is what claims look at."""
 
 
+CLOSED_KEY = "closed"
+"""Study user attribute: no trial starts but those that wait (a study of fixed configurations)."""
+
 STOP_KEY = "stop_request"
 """Study user attribute: the last ``hpsearch stop`` as a table; while it is not ``over`` no trial
 starts."""
@@ -133,7 +136,7 @@ class Storage(RDBStorage):
         """As RDBStorage, within its transaction, but a new running trial needs a place."""
         if template_trial is not None:
             return super()._get_prepared_new_trial(study_id, template_trial, session)
-        if not self._has_place(session, study_id):
+        if not self._has_place(session, study_id) or _is_closed(session, study_id):
             raise BudgetSpentError
         trial = super()._get_prepared_new_trial(study_id, template_trial, session)
         self._sign(session, int(trial.trial_id))
@@ -447,6 +450,15 @@ def _study_attribute(session: Session, study_id: int, key: str) -> dict[str, Any
         sa.select(attribute.value_json).where(attribute.study_id == study_id, attribute.key == key)
     )
     return None if text is None else dict(json.loads(text))
+
+
+def _is_closed(session: Session, study_id: int) -> bool:
+    """Whether a study has only trials that were put into it."""
+    attribute = models.StudyUserAttributeModel
+    query = sa.select(attribute.value_json).where(
+        attribute.study_id == study_id, attribute.key == CLOSED_KEY
+    )
+    return session.scalar(query) == "true"
 
 
 def _count(session: Session, study_id: int) -> Counts:

@@ -22,8 +22,11 @@ from hpsearch.search.opening import exclusive
 from hpsearch.search.pruners import make_pruner
 from hpsearch.search.samplers import check_sampler, grid_size
 from hpsearch.search.start import FIRST_KEY, drawn_ahead, first_trials
-from hpsearch.search.storage import BUDGET_KEY, Brief, Counts, Storage
+from hpsearch.search.storage import BUDGET_KEY, CLOSED_KEY, Brief, Counts, Storage
 from hpsearch.study_file import BudgetSection, Grid, StudyFile, differences
+
+COMPANION = ".confirm"
+"""How the name of a study ends that holds the confirmation runs of another one."""
 
 FILE_KEY = "study_file"
 DATASET_KEY = "dataset"
@@ -50,6 +53,11 @@ class OpenStudy:
         """The budget as it stands now; a ``run`` elsewhere may have raised it meanwhile."""
         stored = self.optuna.user_attrs.get(BUDGET_KEY)
         return self.file.budget if stored is None else BudgetSection.model_validate(stored)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether only trials that were put into it run (see ``hpsearch.search.confirmation``)."""
+        return bool(self.optuna.user_attrs.get(CLOSED_KEY))
 
     @property
     def first_trials(self) -> list[dict[str, Any]]:
@@ -240,16 +248,19 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     stored = study.user_attrs.get(FILE_KEY)
     if stored is None:
         raise InputError(f"study {name}: was not made by hpsearch; open it with Optuna itself")
-    file = parse(StudyFile, stored, f"study {name}")
+    # The name of a companion is none that a user may give.
+    file = parse(StudyFile, stored | {"name": name.removesuffix(COMPANION)}, f"study {name}")
+    file = file.model_copy(update={"name": stored["name"]})
     study_id = storage.get_study_id_from_name(name)
     study.pruner = make_pruner(file, storage, study_id)
     return OpenStudy(optuna=study, storage=storage, file=file, study_id=study_id)
 
 
 def names(storage: Storage) -> list[str]:
-    """The names of all studies that hpsearch made, in order."""
+    """The names of all studies that hpsearch made but companions, in order."""
     # Not Optuna's summaries, which read every trial.
-    return sorted(s.study_name for s in storage.get_all_studies() if FILE_KEY in s.user_attrs)
+    ours = (one.study_name for one in storage.get_all_studies() if FILE_KEY in one.user_attrs)
+    return sorted(name for name in ours if not name.endswith(COMPANION))
 
 
 def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:

@@ -7,6 +7,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, NoTrialError
+from hpsearch.fields import parse
 from hpsearch.search.budget import ending, seconds_used, stop_requested
 from hpsearch.search.study import CREATED_KEY, DATASET_KEY, VERSIONS_KEY, OpenStudy
 from hpsearch.space import config_of
@@ -21,6 +22,9 @@ STATES = {
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
+CONFIG_KEY = "config"
+"""Trial user attribute: the configuration of a trial of which nothing is drawn."""
+
 SAME_KEY = "same_as"
 """Trial user attribute: the first trial of the same configuration, which had another seed."""
 _ATTRIBUTES = (
@@ -46,6 +50,8 @@ def is_complete(trial: Trial) -> bool:
 
 def config(study: OpenStudy, trial: FrozenTrial) -> TrialConfig | None:
     """The configuration of a trial; None while some of its parameters are not drawn."""
+    if (given := trial.user_attrs.get(CONFIG_KEY)) is not None:
+        return parse(TrialConfig, given, f"trial {trial.number}")
     return config_of(study.file.space, _params(trial))
 
 
@@ -62,6 +68,8 @@ def same_as(study: OpenStudy, trial: FrozenTrial) -> int | None:
     their own, that is another seed of the same configuration: neither lost nor a new one. A trial
     that was interrupted is no other one: its successor is the same trial.
     """
+    if CONFIG_KEY in trial.user_attrs:
+        return None
     for other in study.trials():
         if other.number >= trial.number:
             break

@@ -164,6 +164,8 @@ class Supervisor:
         running = {t.user_attrs.get("worker") for t in self.study.trials() if is_running(t)}
         ours = {worker_name(c.process.pid) for c in self._children if c.process is not None}
         idle = len(ours - running)
+        if self.study.is_closed:
+            return counts.waiting - idle
         return self.study.budget.trials - counts.counted - counts.running - idle
 
     def _hear_stop(self) -> None:
