@@ -6,6 +6,7 @@ import typer
 
 from hpsearch import __version__
 from hpsearch.cli.check import check
+from hpsearch.cli.confirm import confirm
 from hpsearch.cli.dashboard import dashboard
 from hpsearch.cli.data import data
 from hpsearch.cli.delete import delete
@@ -46,7 +47,7 @@ def _main(
 
 
 for command in (
-    init, data, check, run, worker, stop, enqueue, ls, show, trials, logs, best, report, dashboard,
-    export, train, delete, doctor,
+    init, data, check, run, worker, stop, enqueue, ls, show, trials, logs, best, confirm, report,
+    dashboard, export, train, delete, doctor,
 ):  # fmt: skip
     app.command()(command)

@@ -1,7 +1,6 @@
 """``hpsearch run``: starts, resumes or joins a study and shows it until it is over."""
 
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
     from hpsearch.data.parts import Parts
     from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
-    from hpsearch.workers.gpus import Gpu
-    from hpsearch.workers.slots import Plan
-
-WORKER: tuple[str, ...] = ("-m", "hpsearch", "worker")
-"""What Python is told to start a worker; the fault run puts one without TensorFlow here."""
 
 SECONDS_A_TRIAL = 0.0015
 """What Optuna needs to read a finished trial of thirty epochs (scripts/bench/search/scale.py)."""
@@ -65,6 +59,7 @@ def run(
     """Run a search: start it, go on with it, or join it where it runs already."""
     from hpsearch.cli.beside import dashboard_beside
     from hpsearch.cli.conclusion import conclude
+    from hpsearch.cli.supervise import chosen_gpus, supervise
     from hpsearch.search.budget import begin_run
     from hpsearch.search.opening import hide_password
     from hpsearch.search.pruners import hint
@@ -81,11 +76,11 @@ def run(
         "workers.count": workers,
         "workers.per_gpu": workers_per_gpu,
     }
-    given = [f"{key}={value}" for key, value in options.items() if value is not None]
-    given = [*(overrides or ()), *given]
+    written = [f"{key}={value}" for key, value in options.items() if value is not None]
+    given = [*(overrides or ()), *written]
     study_file = load(file, given)
     check_sampler(study_file, str(file))
-    chosen = _chosen_gpus(gpus)
+    chosen = chosen_gpus(gpus)
     place = Home.find(home)
     dataset, parts = opened_data(study_file.dataset, place)
     load_of_one = study_load(study_file, parts, dataset.private_bytes)
@@ -94,18 +89,14 @@ def run(
     with opened_storage(place, storage, create=True, force=force) as opened:
         _refuse_foreign_files(opened, study_file.name, place)
         explicit = [text.partition("=")[0].strip().removeprefix("budget.") for text in given]
-        facts = _facts(dataset, parts)
-        study, is_new = open_or_create(
-            opened, study_file, facts, written=written_budget(file), explicit=explicit
-        )
+        facts, own = _facts(dataset, parts), written_budget(file)
+        study, is_new = open_or_create(opened, study_file, facts, written=own, explicit=explicit)
         begin_run(study)
         left = mend(study)
         tidy(study, place)
-        if advice := hint(study_file):
-            say(advice)
+        _say_if(hint(study_file))
         say(f"{'Started' if is_new else 'Going on with'} study {study.name}")
-        if wait := reading_time(study.storage.get_n_trials(study.study_id)):
-            say(wait)
+        _say_if(reading_time(study.storage.get_n_trials(study.study_id)))
         if left:
             say(f"Trials {left} were left running by workers that are gone: they go on.")
         say(
@@ -117,13 +108,17 @@ def run(
         if not (places := _left(study)):
             _show_what_is_over(study, place, typed, asked=dashboard)
             conclude(study, 0)
-        plan = planned_workers(study.file, chosen, load_of_one, places)
+        plan, at = planned_workers(study.file, chosen, load_of_one, places), study_file.dataset.path
         shown = dashboard_beside(place, storage, force=force) if dashboard else nullcontext()
         with shown:
-            path = study_file.dataset.path
-            code = _supervise(study, plan, place, storage, path, force=force, typed=typed)
+            code = supervise(study, plan, place, storage, at, force=force, typed=typed)
         tidy(study, place)  # of a last trial that no worker could tidy up after
         conclude(study, code)
+
+
+def _say_if(text: str | None) -> None:
+    if text is not None:
+        say(text)
 
 
 def reading_time(trials: int) -> str | None:
@@ -176,18 +171,6 @@ def _typed(file: Path, options: Mapping[str, object], overrides: Sequence[str]) 
     return [shlex.quote(word) for word in words]
 
 
-def _chosen_gpus(option: str) -> "list[Gpu]":
-    """The GPUs that ``--gpus`` names; says what is wrong with the machine's."""
-    from hpsearch.workers.gpus import choose_gpus, list_gpus
-
-    listing = list_gpus()
-    chosen = choose_gpus(option, listing.gpus)
-    if option != "none":
-        for warning in listing.warnings:
-            say(f"warning: {warning}")
-    return chosen
-
-
 def _left(study: "OpenStudy") -> int:
     """Trials that are left; 0 where the study is over for whatever reason."""
     from hpsearch.search.budget import ending
@@ -197,70 +180,13 @@ def _left(study: "OpenStudy") -> int:
     return study.budget.trials - study.counts().counted
 
 
-def _supervise(
-    study: "OpenStudy",
-    plan: "Plan",
-    place: Home,
-    url: str | None,
-    path: str | None,
-    *,
-    force: bool,
-    typed: Sequence[str],
-) -> int:
-    """Run the workers and show the search; returns an exit code."""
-    from hpsearch.cli.live import LiveView
-    from hpsearch.dashboard.publish import Publisher
-    from hpsearch.environment import STORAGE_VARIABLE
-    from hpsearch.search.study import load_study
-    from hpsearch.workers.supervisor import PATIENCE, Supervisor
-
-    # -P: a file of the working folder called optuna.py must not stand in for the package.
-    command = [sys.executable, "-P", *WORKER, study.name]
-    command += ["--home", str(place.root)]
-    command += ["--set", f"dataset.path={path}"] if path else []
-    command += ["--force"] if force else []
-    say(f"{plan.summary} (hpsearch doctor FILE says why); logs in {place.study_logs(study.name)}")
-    say("TensorFlow takes some seconds to start. Ctrl-C stops; the same command goes on.")
-    with opened_storage(place, url, force=force, patience=PATIENCE) as quick:
-        followed = load_study(quick, study.name)
-        publisher = Publisher(followed, place, typed)
-        with LiveView(followed).shown() as view:
-
-            def on_tick() -> None:
-                view.update()
-                publisher.tick()
-
-            supervisor = Supervisor(
-                study=followed,
-                slots=plan.slots,
-                command=command,
-                # Not on the command line, where every user of the machine could read a password.
-                environment={STORAGE_VARIABLE: place.storage_url(url)},
-                home=place,
-                on_tick=on_tick,
-                on_stop=view.say_stopping,
-                on_wait=view.say_waiting,
-                on_fewer=view.say_fewer,
-                may_thin_out=study.file.workers.per_gpu == study.file.workers.count == "auto",
-            )
-            code = supervisor.run()
-        _warn_of_figures(publisher.close())
-        return code
-
-
 def _show_what_is_over(
     study: "OpenStudy", place: Home, typed: Sequence[str], *, asked: bool
 ) -> None:
     """Renew note and figures once more, as there may be new results on the test split."""
+    from hpsearch.cli.supervise import warn_of_figures
     from hpsearch.dashboard.publish import Publisher
 
-    _warn_of_figures(Publisher(study, place, typed).close())
+    warn_of_figures(Publisher(study, place, typed).close())
     if asked:
         say("The study is over: hpsearch dashboard shows it.")
-
-
-def _warn_of_figures(wrong: str | None) -> None:
-    if wrong is not None:
-        say(
-            f"warning: the dashboard's figures are not renewed ({wrong}); the next run tries again."
-        )

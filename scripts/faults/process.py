@@ -18,7 +18,7 @@ import numpy as np
 from optuna.trial import TrialState
 
 from hpsearch import __main__, objective
-from hpsearch.cli import run as run_command
+from hpsearch.cli import supervise
 from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, TrialFailedError, UnreachableError
 from hpsearch.home import WEIGHTS
@@ -58,7 +58,7 @@ class Settings:
         lease.BEAT = supervisor.BEAT = worker.BEAT = self.beat  # type: ignore[attr-defined]
         lease.LEASE = self.lease
         objective.CHECKPOINT_EVERY = self.checkpoint
-        run_command.WORKER = (__file__, "worker")
+        supervise.WORKER = (__file__, "worker")
         write_journal(Path(self.journal))
         if not self.real:
             worker._keras_trainer = lambda **_: self.train  # noqa: SLF001

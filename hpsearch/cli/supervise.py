@@ -1,0 +1,99 @@
+"""What ``run`` and ``confirm`` share: the workers of this machine, shown until they are done."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hpsearch.cli.common import opened_storage, say
+from hpsearch.home import Home
+
+if TYPE_CHECKING:
+    from hpsearch.search.study import OpenStudy
+    from hpsearch.workers.gpus import Gpu
+    from hpsearch.workers.slots import Plan
+
+WORKER: tuple[str, ...] = ("-m", "hpsearch", "worker")
+"""What Python is told to start a worker; the fault run puts one without TensorFlow here."""
+
+
+def chosen_gpus(option: str) -> "list[Gpu]":
+    """The GPUs that ``--gpus`` names; says what is wrong with the machine's."""
+    from hpsearch.workers.gpus import choose_gpus, list_gpus
+
+    listing = list_gpus()
+    chosen = choose_gpus(option, listing.gpus)
+    if option != "none":
+        for warning in listing.warnings:
+            say(f"warning: {warning}")
+    return chosen
+
+
+def supervise(
+    study: "OpenStudy",
+    plan: "Plan",
+    place: Home,
+    url: str | None,
+    path: str | None,
+    *,
+    force: bool,
+    typed: Sequence[str] | None,
+) -> int:
+    """Run the workers and show the search; returns an exit code.
+
+    Args:
+        study: what is run.
+        plan: the workers of this machine.
+        place: the home.
+        url: ``--storage``, where it was given.
+        path: where this machine has the data, for sources that have a path.
+        force: open SQLite on a network file system too.
+        typed: the command, for the note in the dashboard; None: nothing is published.
+    """
+    from hpsearch.cli.live import LiveView
+    from hpsearch.dashboard.publish import Publisher
+    from hpsearch.environment import STORAGE_VARIABLE
+    from hpsearch.search.study import load_study
+    from hpsearch.workers.supervisor import PATIENCE, Supervisor
+
+    # -P: a file of the working folder called optuna.py must not stand in for the package.
+    command = [sys.executable, "-P", *WORKER, study.name]
+    command += ["--home", str(place.root)]
+    command += ["--set", f"dataset.path={path}"] if path else []
+    command += ["--force"] if force else []
+    say(f"{plan.summary} (hpsearch doctor FILE says why); logs in {place.study_logs(study.name)}")
+    say("TensorFlow takes some seconds to start. Ctrl-C stops; the same command goes on.")
+    with opened_storage(place, url, force=force, patience=PATIENCE) as quick:
+        followed = load_study(quick, study.name)
+        publisher = None if typed is None else Publisher(followed, place, typed)
+        with LiveView(followed).shown() as view:
+
+            def on_tick() -> None:
+                view.update()
+                if publisher is not None:
+                    publisher.tick()
+
+            supervisor = Supervisor(
+                study=followed,
+                slots=plan.slots,
+                command=command,
+                # Not on the command line, where every user of the machine could read a password.
+                environment={STORAGE_VARIABLE: place.storage_url(url)},
+                home=place,
+                on_tick=on_tick,
+                on_stop=view.say_stopping,
+                on_wait=view.say_waiting,
+                on_fewer=view.say_fewer,
+                may_thin_out=study.file.workers.per_gpu == study.file.workers.count == "auto",
+            )
+            code = supervisor.run()
+        if publisher is not None:
+            warn_of_figures(publisher.close())
+        return code
+
+
+def warn_of_figures(wrong: str | None) -> None:
+    """Say what kept the dashboard's figures from being renewed, if anything did."""
+    if wrong is not None:
+        say(
+            f"warning: the dashboard's figures are not renewed ({wrong}); the next run tries again."
+        )
