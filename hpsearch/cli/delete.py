@@ -2,12 +2,16 @@
 
 import contextlib
 import shutil
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study
 from hpsearch.home import Home
+
+if TYPE_CHECKING:
+    from hpsearch.search.study import OpenStudy
 
 
 def delete(
@@ -17,23 +21,14 @@ def delete(
     storage: StorageOption = None,
 ) -> None:
     """Remove a study: its trials, runs and logs. Data sets and exported files stay."""
-    from hpsearch.errors import InputError, UnreachableError
     from hpsearch.search import study as studies
     from hpsearch.search.artifacts import attached
-    from hpsearch.workers.lease import LEASE, mend
 
     place = Home.find(home)
     with opened_study(study, home, storage) as found:
-        mend(found)
-        pulses = found.storage.pulses(found.study_id)
-        running = [pulse for pulse in pulses if pulse.age is not None and pulse.age < LEASE]
-        foreign = sum(pulse.age is None for pulse in pulses)
-        if running:
-            raise InputError(
-                f"study {study}: {len(running)} trials are running; stop them first: hpsearch stop"
-                f" {study}. Of a machine that is gone they count as dead {LEASE:.0f} seconds after"
-                " their last sign of life"
-            )
+        # Its confirmation runs first: without the study nobody would know what they are.
+        own = [*studies.companions(found), found]
+        foreign = sum(_foreign_trials(one) for one in own)
         total = found.storage.get_n_trials(found.study_id)
         others = f" ({foreign} of them running by another program than hpsearch)" if foreign else ""
         question = f"Remove study {study} with {total} trials{others} and its files?"
@@ -41,16 +36,46 @@ def delete(
             typer.echo("Nothing removed.")
             return
         files = attached(found.storage.get_study_system_attrs(found.study_id))
-        studies.delete(found)
+        for one in own:
+            studies.delete(one)
     for file in files:
         with contextlib.suppress(OSError):
             (place.artifacts / file).unlink()
-    for folder in (place.study_runs(study), place.study_logs(study)):
-        try:
-            if folder.exists():
-                shutil.rmtree(folder)
-        except OSError as error:
-            raise UnreachableError(
-                f"{folder}: cannot be removed: {error.strerror}; remove it by hand"
-            ) from None
+    for one in own:
+        _remove(place.study_runs(one.name))
+        _remove(place.study_logs(one.name))
     typer.echo(f"Removed study {study} ({total} trials).")
+
+
+def _foreign_trials(study: "OpenStudy") -> int:
+    """How many trials other programs run.
+
+    Raises:
+        InputError: trials of hpsearch are running.
+    """
+    from hpsearch.errors import InputError
+    from hpsearch.workers.lease import LEASE, mend
+
+    mend(study)
+    pulses = study.storage.pulses(study.study_id)
+    running = [pulse for pulse in pulses if pulse.age is not None and pulse.age < LEASE]
+    if running:
+        raise InputError(
+            f"study {study.name}: {len(running)} trials are running; stop them first: hpsearch stop"
+            f" {study.name}. Of a machine that is gone they count as dead {LEASE:.0f} seconds after"
+            " their last sign of life"
+        )
+    return sum(pulse.age is None for pulse in pulses)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder with all that is in it."""
+    from hpsearch.errors import UnreachableError
+
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise UnreachableError(
+            f"{folder}: cannot be removed: {error.strerror}; remove it by hand"
+        ) from None

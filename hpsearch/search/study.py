@@ -294,6 +294,13 @@ def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:
         return waiting
 
 
+def companions(study: OpenStudy) -> list[OpenStudy]:
+    """The study of a study's confirmation runs, if there is one."""
+    name = study.name + COMPANION
+    there = name in optuna.get_all_study_names(study.storage)
+    return [load_study(study.storage, name)] if there else []
+
+
 def delete(study: OpenStudy) -> None:
     """Remove a study with all its trials from the storage (its files are removed elsewhere)."""
     optuna.delete_study(study_name=study.name, storage=study.storage)

@@ -21,8 +21,9 @@ def weights_file(home: Home, study: str, number: int) -> Path:
 def tidy(study: OpenStudy, home: Home, keep: int = KEEP) -> None:
     """Remove what nobody needs any more of a study's trials: curves stay.
 
-    These are the weights of all trials but the best ``keep`` of the complete ones, and the
-    checkpoints of trials that are over. What cannot be removed stays until the next time.
+    These are the weights of all trials but the best ``keep`` of the complete ones (confirmation
+    runs keep all of theirs), and the checkpoints of trials that are over. What cannot be removed
+    stays until the next time.
     """
     trials = study.trials()
     objective = study.file.objective
@@ -35,7 +36,7 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP) -> None:
         if is_open(trial)
         for number in _resumable(home, study.name, [trial.number, *budget.earlier(trial)])
     }
-    kept = going_on | {trial.number for trial in complete[:keep]}
+    kept = going_on | {t.number for t in (complete if study.is_closed else complete[:keep])}
     for number, folder in _folders(home.study_runs(study.name)):
         if number >= len(trials):
             continue  # begun after we looked

@@ -1,0 +1,154 @@
+"""The companion of a study: what is put there, and what becomes of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import fakes
+import pytest
+from optuna.trial import FrozenTrial
+
+from hpsearch.config import TrialConfig
+from hpsearch.errors import Failure, InputError, NoTrialError, TrialFailedError
+from hpsearch.home import Home
+from hpsearch.objective import Objective
+from hpsearch.search import budget, trials
+from hpsearch.search.confirmation import companion_of, leaders, queue, results, seeds
+from hpsearch.search.study import OpenStudy, load_study, names
+
+Open = Callable[..., OpenStudy]
+Finish = Callable[..., FrozenTrial]
+BASELINE = {"layers": 1, "units": 7, "optimizer": {"type": "rmsprop", "learning_rate": 0.02}}
+
+
+@pytest.fixture
+def study(open_study: Open, finish: Finish) -> OpenStudy:
+    """A study with a baseline outside of its space and four complete trials."""
+    opened = open_study(baseline=BASELINE)
+    for value in (0.25, 0.75, 0.5, 0.625):
+        finish(opened, value)
+    return opened
+
+
+def run(companion: OpenStudy, home: Home, trainer: Any = fakes.train) -> Objective:
+    return Objective(study=companion, parts=fakes.parts(), home=home, trainer=trainer)
+
+
+def finish_all(companion: OpenStudy, home: Home, trainer: Any = fakes.train) -> None:
+    job = run(companion, home, trainer)
+    while job.run_one():
+        pass
+
+
+def test_the_best_configurations_once_each_and_the_baseline(study: OpenStudy) -> None:
+    again = study.trials()[1]
+    study.optuna.add_trial(again)  # the best one, with another seed
+    found = leaders(study, 3)
+    assert [one.of for one in found] == ["1", "3", "2", "baseline"]
+    assert [one.found for one in found] == [0.75, 0.625, 0.5, None]
+    assert found[0].config == trials.config(study, study.trials()[1])
+    assert found[-1].config == study.file.baseline
+    assert [one.of for one in leaders(study, 9)] == ["1", "3", "2", "0", "baseline"]
+
+
+def test_less_may_be_better_and_there_may_be_no_baseline(open_study: Open, finish: Finish) -> None:
+    study = open_study(objective={"metric": "val_loss"})
+    for value in (0.25, 0.75, 0.5):
+        finish(study, value)
+    assert [one.of for one in leaders(study, 2)] == ["0", "2"]
+
+
+def test_without_a_complete_trial_there_is_nobody(open_study: Open) -> None:
+    with pytest.raises(NoTrialError):
+        leaders(open_study(), 3)
+
+
+def test_all_runs_are_those_of_the_configurations(study: OpenStudy, home: Home) -> None:
+    chosen, companion = leaders(study, 2), companion_of(study)
+    assert queue(companion, study, chosen, 3) == 9
+    finish_all(companion, home)
+    assert companion.counts().complete == 9
+    found = results(companion, 3)
+    assert found.keys() == {"1", "3", "baseline"}
+    for one in chosen:
+        assert sorted(found[one.of]) == sorted(seeds(study, 3))
+        for trial in found[one.of].values():
+            assert trials.config(companion, trial) == one.config
+            assert trials.row(companion, trial)["config"]["layers"] == one.config.layers
+    own = {trial.user_attrs.get("seed") for trial in study.trials()}
+    assert own.isdisjoint(seeds(study, 100))
+    assert len(set(seeds(study, 100))) == 100
+
+
+def test_what_is_there_is_not_done_again_and_more_may_be_asked_for(
+    study: OpenStudy, home: Home
+) -> None:
+    chosen, companion = leaders(study, 1), companion_of(study)
+    queue(companion, study, chosen, 2)
+    finish_all(companion, home)
+    assert queue(companion, study, chosen, 2) == 0
+    assert queue(companion, study, leaders(study, 2), 3) == 5  # a seed of each, and a new one
+    finish_all(companion, home)
+    assert {of: len(runs) for of, runs in results(companion, 3).items()} == {
+        "1": 3, "3": 3, "baseline": 3,
+    }  # fmt: skip
+    assert all(len(runs) == 2 for of, runs in results(companion, 2).items())
+
+
+def test_nothing_is_ever_sampled(study: OpenStudy) -> None:
+    companion = companion_of(study)
+    queue(companion, study, leaders(study, 1), 2)
+    assert budget.ending(companion) is None
+    claimed = [budget.claim(companion) for _ in range(4)]
+    assert all(claimed)
+    assert budget.claim(companion) is None
+    assert budget.ending(companion) is None  # they run, and may come back
+    for trial in claimed:
+        assert trial is not None
+        budget.fail(companion, trial.number, Failure.PROGRAM_ERROR, "x")
+    assert budget.claim(companion) is None  # places are free, but nothing waits
+    assert budget.ending(companion) == "trials"
+
+
+def test_a_run_that_is_cut_off_goes_on_as_itself(study: OpenStudy, home: Home) -> None:
+    companion = companion_of(study)
+    queue(companion, study, leaders(study, 1), 1)
+
+    def cut_off(*_: Any) -> Any:
+        raise TrialFailedError(Failure.INTERRUPTED, "cut off")
+
+    run(companion, home, cut_off).run_one()
+    first = companion.trials()[0]
+    finish_all(companion, home)
+    (after,) = [t for t in companion.trials() if t.user_attrs.get("resumes") == first.number]
+    for key in ("config", "of", "seed"):
+        assert after.user_attrs[key] == first.user_attrs[key]
+    assert {of: len(runs) for of, runs in results(companion, 1).items()} == {
+        "1": 1, "baseline": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("failure", "again"), [(Failure.DIVERGED, 0), (Failure.PROGRAM_ERROR, 2)])
+def test_only_what_was_no_fault_of_its_own_is_done_again(
+    study: OpenStudy, failure: Failure, again: int
+) -> None:
+    chosen, companion = leaders(study, 1), companion_of(study)
+    queue(companion, study, chosen, 1)
+    for _ in chosen:
+        trial = budget.claim(companion)
+        assert trial is not None
+        budget.fail(companion, trial.number, failure, "x")
+    assert queue(companion, study, chosen, 1) == again
+
+
+def test_a_companion_is_found_and_hidden(study: OpenStudy) -> None:
+    companion = companion_of(study)
+    assert companion_of(study).study_id == companion.study_id
+    assert companion.name == companion.file.name == "study.confirm"
+    assert names(study.storage) == ["study"]
+    assert load_study(study.storage, "study.confirm").is_closed
+    assert not study.is_closed
+    with pytest.raises(InputError, match="confirm the study itself"):
+        companion_of(companion)
+    assert companion.file.space == study.file.space
+    assert companion.file.pruner.type == "none"
+    assert isinstance(study.file.baseline, TrialConfig)
