@@ -55,7 +55,10 @@ def test_a_budget_that_changed_is_told(open_study: Callable[..., OpenStudy]) -> 
     study = open_study(budget={"trials": 7})
     write_note(study, COMMAND)
     assert "- budget: 7 trials\n" in get_note(study.optuna)
-    write_note(open_study(budget={"trials": 9, "plateau": 4}), COMMAND)
+    # As --trials 9 of another run leaves it, which is not written into the study file.
+    raised = study.budget.model_dump(mode="json") | {"trials": 9, "plateau": 4}
+    study.optuna.set_user_attr("budget", raised)
+    write_note(study, COMMAND)
     assert "- budget: 9 trials, 4 trials without a better one\n" in get_note(study.optuna)
 
 

@@ -83,6 +83,14 @@ def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
         assert curves.read(tmp_path) == []
 
 
+def test_a_line_without_all_columns_is_left_out(tmp_path: Path) -> None:
+    curves.start(tmp_path, [row(1)])
+    with (tmp_path / CURVES).open("a") as file:
+        file.write("2,0.5\n2,x,0.5,0.5,0.5,0.5,0.5,0.5\n")
+    curves.append(tmp_path, row(2))
+    assert curves.read(tmp_path) == [row(1), row(2)]
+
+
 def test_what_is_no_number_is_read_too(tmp_path: Path) -> None:
     curves.start(tmp_path, [replace(row(1), loss=math.nan, val_loss=math.inf)])
     (found,) = curves.read(tmp_path)
