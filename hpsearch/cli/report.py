@@ -36,6 +36,7 @@ def report(
     from hpsearch.files import write_text
     from hpsearch.report.facts import facts
     from hpsearch.report.page import page
+    from hpsearch.search.confirmation import values
     from hpsearch.search.trainings import accuracies_on_test, trainings
     from hpsearch.search.trials import row
 
@@ -50,7 +51,7 @@ def report(
         show("reading trials", total, total)
         rows = [row(found, trial) for trial in trials]
         trained = trainings(found, place)
-        known = facts(found, trials, rows, trained)
+        known = facts(found, trials, rows, trained, values(found))
     if as_json:
         print_json(known)
         return

@@ -12,6 +12,7 @@ from hpsearch.ranges import words
 from hpsearch.report.following import as_toml, following
 from hpsearch.report.leaders import Row, in_words, leaders
 from hpsearch.search import trials
+from hpsearch.search.confirmation import BASELINE
 from hpsearch.search.export import recipe_of
 from hpsearch.search.importance import MOST, importances
 from hpsearch.search.study import OpenStudy
@@ -25,7 +26,11 @@ TOP = 10
 
 
 def facts(
-    study: OpenStudy, seen: Sequence[Trial], rows: Sequence[Row], trained: Sequence[Training]
+    study: OpenStudy,
+    seen: Sequence[Trial],
+    rows: Sequence[Row],
+    trained: Sequence[Training],
+    confirmed: Mapping[str, Mapping[int, float]],
 ) -> dict[str, Any]:
     """Everything that the report says, ready for JSON.
 
@@ -34,6 +39,7 @@ def facts(
         seen: its trials, by number.
         rows: the same as ``trials --json`` prints them.
         trained: what ``hpsearch train`` found for recipes of the study.
+        confirmed: what ``hpsearch confirm`` found, by whose configuration it is and by seed.
     """
     shown = trials.details(study)
     shown["dataset"] = _UNKNOWN | (shown["dataset"] or {})
@@ -42,13 +48,14 @@ def facts(
     file = study.file
     if not isinstance(file.sampler, Grid):  # whose budget is cut to the points that there are
         file = file.model_copy(update={"budget": study.budget})  # which run may have changed
+    again = _again(trained, confirmed)
     complete = sum(row["state"] == "complete" for row in rows)
     return {
         "study": shown,
         "goal": study.file.objective.goal,
         "complete": complete,
-        "best": _best(study, seen, rows, best, trained),
-        "baseline": _baseline(study.file.baseline, rows, trained),
+        "best": _best(study, seen, rows, best, again),
+        "baseline": _baseline(study.file.baseline, rows, again),
         "importances": [asdict(one) for one in importances(study)],
         "importances_of": min(complete, MOST),
         "space": _space(study, best),
@@ -82,19 +89,30 @@ def _listed(row: Row) -> dict[str, Any]:
     return listed | {"value": row["values"][0], "summary": summary(row["config"])}
 
 
+def _again(
+    trained: Sequence[Training], confirmed: Mapping[str, Mapping[int, float]]
+) -> dict[str, dict[int, float]]:
+    """What became of configurations that were trained again, by whose it is and by seed."""
+    found = {of: dict(values) for of, values in confirmed.items()}
+    for one in trained:
+        of = BASELINE if one.trial is None else str(one.trial)
+        found.setdefault(of, {}).setdefault(one.seed, one.value)
+    return found
+
+
 def _best(
     study: OpenStudy,
     seen: Sequence[Trial],
     rows: Sequence[Row],
     best: Sequence[Row],
-    trained: Sequence[Training],
+    again: Mapping[str, Mapping[int, float]],
 ) -> dict[str, Any] | None:
     """The best trial, with all of its configuration's repeats, and its recipe."""
     if not best:
         return None
     row = best[0]
-    again = recipe_of(study, seen[row["number"]])
-    others = [one for one in trained if one.trial == row["number"] and one.seed != again.seed]
+    own = recipe_of(study, seen[row["number"]])
+    others = again.get(str(row["number"]), {})
     first = row[trials.SAME_KEY] if row[trials.SAME_KEY] is not None else row["number"]
     repeats = [
         {"number": other["number"], "value": other["values"][0]}
@@ -105,15 +123,19 @@ def _best(
         **{key: row[key] for key in (*_LISTED, "values")},
         "summary": summary(row["config"]),
         "repeats": repeats,
-        "recipe": recipe.dump(again, ".toml"),
-        "again": [{"seed": one.seed, "value": one.value} for one in others],
+        "recipe": recipe.dump(own, ".toml"),
+        "again": [
+            {"seed": seed, "value": value} for seed, value in others.items() if seed != own.seed
+        ],
     }
 
 
 def _baseline(
-    baseline: TrialConfig | None, rows: Sequence[Row], trained: Sequence[Training]
+    baseline: TrialConfig | None,
+    rows: Sequence[Row],
+    again: Mapping[str, Mapping[int, float]],
 ) -> dict[str, Any] | None:
-    """The configuration to compare with, and its values: of trials, and of ``train``."""
+    """The configuration to compare with, and its values: of trials, and trained apart."""
     if baseline is None:
         return None
     same = flat(baseline)
@@ -122,12 +144,11 @@ def _baseline(
         for row in rows
         if row["state"] == "complete" and row["config"] == same
     ]
-    of_train = [
-        {"trial": None, "seed": one.seed, "value": one.value}
-        for one in trained
-        if one.trial is None
+    apart = [
+        {"trial": None, "seed": seed, "value": value}
+        for seed, value in again.get(BASELINE, {}).items()
     ]
-    return {"config": same, "summary": describe(baseline), "values": [*of_trials, *of_train]}
+    return {"config": same, "summary": describe(baseline), "values": [*of_trials, *apart]}
 
 
 def _space(study: OpenStudy, best: Sequence[Row]) -> list[dict[str, str]]:

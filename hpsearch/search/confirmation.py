@@ -24,6 +24,7 @@ from hpsearch.search.study import (
     FILE_KEY,
     VERSIONS_KEY,
     OpenStudy,
+    companions,
     load_study,
     versions,
 )
@@ -141,17 +142,27 @@ def _has_result(trial: FrozenTrial) -> bool:
     return rows.is_complete(trial) or uses_place(trial.user_attrs.get("failure"))
 
 
-def results(companion: OpenStudy, count: int) -> dict[str, dict[int, FrozenTrial]]:
+def results(companion: OpenStudy, count: int | None = None) -> dict[str, dict[int, FrozenTrial]]:
     """The complete runs, by whose configuration it is and by seed.
 
     Args:
         companion: the companion.
-        count: how many seeds are looked at.
+        count: how many seeds are looked at; None: all.
     """
-    wanted = set(seeds(companion, count))
+    wanted = None if count is None else set(seeds(companion, count))
     found: dict[str, dict[int, FrozenTrial]] = {}
     for trial in companion.trials():
-        seed = trial.user_attrs.get("seed")
-        if rows.is_complete(trial) and seed in wanted:
-            found.setdefault(str(trial.user_attrs["of"]), {})[int(seed)] = trial
+        seed = int(trial.user_attrs["seed"])
+        if rows.is_complete(trial) and (wanted is None or seed in wanted):
+            found.setdefault(str(trial.user_attrs["of"]), {})[seed] = trial
     return found
+
+
+def values(study: OpenStudy) -> dict[str, dict[int, float]]:
+    """The values of a study's confirmation runs, by whose configuration it is and by seed."""
+    found = (results(companion) for companion in companions(study))
+    return {
+        of: {seed: float(run.values[0]) for seed, run in runs.items()}
+        for one in found
+        for of, runs in one.items()
+    }

@@ -3,8 +3,9 @@
 import base64
 import json
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html.parser import HTMLParser
+from types import MappingProxyType
 from typing import Any
 
 import plotly.graph_objects as go
@@ -24,10 +25,14 @@ Finish = Callable[..., FrozenTrial]
 Open = Callable[..., OpenStudy]
 
 
-def known(study: OpenStudy, trained: Sequence[Training] = ()) -> dict[str, Any]:
+def known(
+    study: OpenStudy,
+    trained: Sequence[Training] = (),
+    confirmed: Mapping[str, Mapping[int, float]] = MappingProxyType({}),
+) -> dict[str, Any]:
     """The facts of a study, which must be JSON."""
     seen = study.trials()
-    found = facts(study, seen, [trials.row(study, trial) for trial in seen], trained)
+    found = facts(study, seen, [trials.row(study, trial) for trial in seen], trained, confirmed)
     parsed: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
     assert parsed == found
     return found
@@ -224,6 +229,17 @@ def test_new_seeds_of_the_best_are_told_from_its_own(open_study: Open, finish: F
     assert "Not confirmed." in written(found).text
     more = [training(0, 0.25, seed) for seed in (7, 8, 9)]
     assert "Not confirmed." not in written(known(study, more)).text
+
+
+def test_confirmation_runs_count_with_trainings(open_study: Open, finish: Finish) -> None:
+    study = open_study(baseline=BASELINE)
+    finish(study, 0.5)
+    confirmed = {"0": {7: 0.25, 8: 0.375}, "baseline": {7: 0.125}}
+    found = known(study, [training(0, 0.9, 7), training(0, 0.5, 9)], confirmed)
+    assert found["best"]["again"] == [
+        {"seed": 7, "value": 0.25}, {"seed": 8, "value": 0.375}, {"seed": 9, "value": 0.5},
+    ]  # fmt: skip
+    assert [one["value"] for one in found["baseline"]["values"]] == [0.125]
 
 
 def test_where_the_time_went(open_study: Open) -> None:
