@@ -1,0 +1,54 @@
+"""``hpsearch confirm``: real trainings with new seeds, through the workers of a search."""
+
+import statistics
+
+import pytest
+from commandline import Cli
+from made import make_study
+from pages import Sections
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_leaders_and_baseline_are_trained_again(cli: Cli) -> None:
+    file = cli.study_file(trials=3)
+    file.write_text(file.read_text() + "\n[baseline]\nlayers = 1\nunits = 4\n")
+    make_study(cli, file)
+    before = cli.json("trials", "small")
+    found = cli.json("confirm", "small", "--top", "1", "--seeds", "2", "--workers", "2")
+    names = [one["of"] for one in found["candidates"]]
+    best = str(cli.json("best", "small")["number"])
+    assert sorted(names) == sorted([best, "baseline"])
+    assert found["winner"] in found["tied"]
+    seeds = [{value["seed"] for value in one["values"]} for one in found["candidates"]]
+    assert seeds[0] == seeds[1]
+    assert len(seeds[0]) == 2
+    for one in found["candidates"]:
+        values = [value["value"] for value in one["values"]]
+        assert one["mean"] == pytest.approx(statistics.fmean(values))
+        assert one["interval"][0] <= one["mean"] <= one["interval"][1]
+        assert (one["searched"] is None) == (one["of"] == "baseline")
+    runs = cli.json("trials", "small.confirm")
+    assert [run["state"] for run in runs] == ["complete"] * 4
+    assert all(run["parameters"] > 100 and run["epochs"] >= 1 for run in runs)
+    assert cli.json("trials", "small") == before
+    assert [study["name"] for study in cli.json("ls")] == ["small"]
+
+    again = cli("confirm", "small", "--top", "1", "--seeds", "2")
+    assert ": 0 runs to do" in again.stderr
+    assert "is confirmed: val_accuracy" in again.stdout
+    assert len(cli.json("trials", "small.confirm")) == 4
+
+    cli("report", "small", "-o", "small.html")
+    page = Sections((cli.folder / "small.html").read_text())
+    assert "Trained again with 2 other seeds" in " ".join(page.texts["answer"].split())
+    cli("delete", "small", "--yes")
+    assert "not found" in cli("show", "small.confirm", code=2).stderr
+    assert not (cli.home / "runs" / "small.confirm").exists()
+
+
+def test_what_cannot_be_is_said(cli: Cli) -> None:
+    make_study(cli)
+    assert "not found" in cli("confirm", "other", code=2).stderr
+    assert "--seeds" in cli("confirm", "small", "--seeds", "1", code=2).stderr
+    assert "--workers" in cli("confirm", "small", "--workers", "many", code=2).stderr
