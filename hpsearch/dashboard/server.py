@@ -1,8 +1,10 @@
 """The dashboard's server: optuna-dashboard over the cached storage, on threads, behind doors."""
 
+import contextlib
 import os
 import secrets
 import socket
+import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -54,15 +56,19 @@ def own_token(file: Path) -> str:
         UnreachableError: the file cannot be read or written, or others can read it.
     """
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
+        if file.exists():
             return _read_token(file)
-        with os.fdopen(handle, "w", encoding="ascii") as opened:
-            token = secrets.token_urlsafe(24)
-            opened.write(f"{token}\n")
-            return token
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Made elsewhere and put there whole: another dashboard may be starting just now.
+        handle, made = tempfile.mkstemp(dir=file.parent, prefix=".token-")  # 0600
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as opened:
+                opened.write(f"{secrets.token_urlsafe(24)}\n")
+            with contextlib.suppress(FileExistsError):
+                os.link(made, file)
+        finally:
+            Path(made).unlink()
+        return _read_token(file)
     except OSError as error:
         raise UnreachableError(
             f"{file}: {error.strerror}; give --token T, or HPSEARCH_TOKEN"

@@ -256,8 +256,8 @@ def _drop_choices(
     for name, field in named_fields(file.space).items():
         if not isinstance(field, Categorical) or name == "optimizer" or len(best) < 5:
             continue
-        used = {value for row in best for value in values_of(row, name)} & set(field.choices)
-        times = Counter(value for row in tried for value in set(values_of(row, name)))
+        used = {value for row in best for value in values_of(row, name, field)} & set(field.choices)
+        times = Counter(value for row in tried for value in set(values_of(row, name, field)))
         gone = [c for c in field.choices if times[c] >= MANY and c not in used]
         if not used or not gone:  # not used: where all of the best have another optimizer
             continue

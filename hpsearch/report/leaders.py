@@ -51,8 +51,11 @@ def leaders(rows: Sequence[Row], *, maximize: bool) -> list[Row]:
     return complete[: max(LEAST, math.ceil(len(complete) / 10))]
 
 
-def values_of(row: Row, name: str) -> list[Any]:
-    """A trial's values of a field: one, or one for each layer; none of another optimizer's."""
+def values_of(row: Row, name: str, field: Any) -> list[Any]:
+    """The values that a trial drew of a field; none of another optimizer's.
+
+    One, or one for each layer where each draws its own.
+    """
     config = row["config"]
     if name == "optimizer":
         return [config["optimizer"]["type"]]
@@ -61,12 +64,14 @@ def values_of(row: Row, name: str) -> list[Any]:
         optimizer = config["optimizer"]
         return [optimizer[setting]] if optimizer["type"] == kind else []
     value = config[name]
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+    if not isinstance(value, (list, tuple)):
+        return [value]
+    return list(value if getattr(field, "per_layer", False) else value[:1])
 
 
 def in_words(rows: Sequence[Row], name: str, field: Any) -> str:
     """The values that some trials use of a field: a span, or each choice and how often."""
-    values = [value for row in rows for value in values_of(row, name)]
+    values = [value for row in rows for value in values_of(row, name, field)]
     if not values:
         return "none"
     if not isinstance(field, RANGES):
@@ -94,7 +99,7 @@ def crowded(space: Space, best: Sequence[Row]) -> list[Crowded]:
     for name, field in named_fields(space).items():
         if not isinstance(field, RANGES):
             continue
-        values = [value for row in best for value in values_of(row, name)]
+        values = [value for row in best for value in values_of(row, name, field)]
         numbers = getattr(field, "choices", (0, 1, 2))
         if len(values) < LEAST or len(numbers) < 3 or not _are_numbers(values):
             continue

@@ -43,5 +43,6 @@ def attached(attrs: Mapping[str, Any]) -> list[str]:
     Only such as Optuna makes: anybody may have written there, and each becomes a file's name.
     """
     values = (value for key, value in attrs.items() if key.startswith("artifacts:"))
-    found = (str((json.loads(value) or {}).get("artifact_id")) for value in values)
-    return [name for name in found if _MADE_BY_OPTUNA.fullmatch(name)]
+    found = (json.loads(value) for value in values)
+    named = (str(one.get("artifact_id")) for one in found if isinstance(one, dict))
+    return [name for name in named if _MADE_BY_OPTUNA.fullmatch(name)]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import between, choices, float_ranges, int_ranges
 
-from hpsearch.config import Activation, Dropout, Layers, LearningRate, Units
+from hpsearch.config import SGD, Activation, Dropout, Layers, LearningRate, Units
 from hpsearch.errors import InputError
 from hpsearch.fields import Bool, parse
 from hpsearch.ranges import Categorical, FloatRange, IntRange, LayerInts, extent, words
@@ -157,5 +157,8 @@ def test_fields_in_words() -> None:
     assert words(layered) == "64 to 2048, logarithmic, for each layer"
     assert words(FloatRange(low=0.0, high=0.5, step=0.1)) == "0.0 to 0.5 in steps of 0.1"
     assert words(Categorical(choices=("a", "b"))) == 'one of ["a", "b"]'
+    assert words(SGD(momentum=0.9)) == (
+        "sgd with learning_rate 0.01, momentum 0.9, nesterov false (fixed)"
+    )
     assert words(0.5) == "0.5 (fixed)"
     assert words("relu") == '"relu" (fixed)'

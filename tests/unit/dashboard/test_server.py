@@ -79,6 +79,13 @@ def test_the_address_has_port_and_token(connect: Callable[[], Storage], home: Ho
         assert again.address == f"http://127.0.0.1:{port}/"
 
 
+def test_where_all_addresses_are_served_one_of_them_is_shown(
+    connect: Callable[[], Storage], home: Home
+) -> None:
+    with serving(connect(), home, host="0.0.0.0", port=0, token=None) as served:  # noqa: S104
+        assert served.address == f"http://127.0.0.1:{served.server.effective_port}/"
+
+
 def test_without_a_port_any_will_do(
     connect: Callable[[], Storage], home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -338,6 +338,45 @@ def test_results_on_the_test_split(open_study: Open, finish: Finish) -> None:
     assert "dog<b>cat</b>2" in read.text.replace(" ", "")
 
 
+def test_what_others_stand_for_is_told_apart(open_study: Open) -> None:
+    study = open_study()
+    running(study, lambda: None)
+    study.storage.annotate(study.trial_id(0), {"seconds": 3.0, "epochs": 2})
+    budget.interrupt(study, 0)
+    claimed(study, lambda: None)  # the one that goes on
+    budget.fail(study, 1, Failure.TOO_LARGE, "100 parameters, at most 10")
+    found = known(study)
+    assert found["replaced"] == {"interrupted": 1, "too_large": 1}
+    assert found["failures"] == found["machines"] == []
+    assert sum(one["seconds"] for one in found["time"]) == 0
+    text = written(found).text
+    assert "1 trials were cut off and went on as others" in text
+    assert "1 configurations were too large and drawn again." in text
+
+
+def test_repeats_of_the_best_are_told(open_study: Open, finish: Finish) -> None:
+    study = open_study(space={"activation": {"type": "categorical", "choices": ["relu"]}})
+    for value in (0.25, 0.75):
+        finish(study, value)
+    trial = budget.claim(study)
+    assert trial is not None
+    suggest_config(study.file.space, trial)
+    trial.set_user_attr("same_as", 1)
+    study.optuna.tell(trial, 0.5)
+    found = known(study)
+    assert found["best"]["repeats"] == trials.best_row(study)["repeats"]
+    assert "0.7500 (trial 1), 0.5000 (trial 2)." in written(found).text
+
+
+def test_the_study_file_of_a_grid_has_the_budget_that_was_written(open_study: Open) -> None:
+    study = open_study(
+        space={"batch_norm": {"type": "categorical", "choices": [True, False]}},
+        sampler={"type": "grid"}, budget={"trials": 9},
+    )  # fmt: skip
+    assert study.budget.trials == 2
+    assert "trials = 9" in known(study)["study_file"]
+
+
 def test_the_study_file_has_the_budget_as_it_is_now(open_study: Open) -> None:
     study = open_study()
     raised = study.budget.model_dump(mode="json") | {"trials": 77}

@@ -100,6 +100,10 @@ def test_an_end_that_cannot_move_stays_and_nothing_is_claimed() -> None:
     rows = [trained(0.9, dropout=0.0, optimizer={"type": "sgd", "momentum": 0.94})] * 6
     found, now = after(file(space=space), rows)
     assert found.changes == []
+    assert found.stuck == [
+        "dropout: 5 of 5 values of the best trials lie at the low end (0)",
+        "sgd.momentum: 5 of 5 values of the best trials lie at the high end (0.95)",
+    ]
     assert now.space == parse(Space, space, "space")
 
 
@@ -194,6 +198,7 @@ def test_a_choice_that_was_tried_often_and_is_never_good_goes() -> None:
     rows += [trained(0.1, activation="tanh")] * 8 + [trained(0.1, activation="gelu")] * 7
     found, now = after(file(space={"activation": kinds}), rows)
     assert now.space.activation.choices == ("relu", "gelu")  # gelu was tried less often
+    assert found.stuck == []
     assert found.changes == ["activation: tanh is out: tried in 8 trials, in none of the best 5"]
 
 

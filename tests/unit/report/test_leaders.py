@@ -6,7 +6,7 @@ import pytest
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.fields import parse
-from hpsearch.ranges import FloatRange, IntRange
+from hpsearch.ranges import Categorical, FloatRange
 from hpsearch.report.leaders import crowded, in_words, leaders, values_of
 from hpsearch.space import Space
 
@@ -40,12 +40,15 @@ def test_what_another_program_told_does_not_lead(config: dict[str, Any]) -> None
 
 
 def test_values_of_a_field() -> None:
-    one = row(units=[64, 32], batch_norm=True)
-    assert values_of(one, "units") == [64, 32]
-    assert values_of(one, "batch_norm") == [True]
-    assert values_of(one, "optimizer") == ["adam"]
-    assert values_of(one, "adam.learning_rate") == [1e-3]
-    assert values_of(one, "sgd.learning_rate") == []
+    one = row(units=[64, 32], dropout=[0.5, 0.5], batch_norm=True)
+    assert values_of(one, "units", space(units=LOG).units) == [64, 32]
+    drop = FloatRange(low=0.0, high=0.9)
+    assert values_of(one, "dropout", drop) == [0.5]  # drawn once for all layers
+    kinds = Categorical(choices=(True, False))
+    assert values_of(one, "batch_norm", kinds) == [True]
+    assert values_of(one, "optimizer", Categorical(choices=("adam", "sgd"))) == ["adam"]
+    assert values_of(one, "adam.learning_rate", drop) == [1e-3]
+    assert values_of(one, "sgd.learning_rate", drop) == []
 
 
 LOG = {"type": "int", "low": 10, "high": 1000, "log": True, "per_layer": True}
@@ -99,6 +102,12 @@ def test_few_values_say_nothing() -> None:
     assert crowded(space(units=LOG), [row(units=[1000]) for _ in range(4)]) == []
 
 
+def test_one_value_for_all_layers_is_one_value() -> None:
+    rows = [row(units=[1000, 1000, 1000]) for _ in range(4)]
+    assert crowded(space(units=LOG | {"per_layer": False}), rows) == []
+    assert [one.of for one in crowded(space(units=LOG), rows)] == [12]
+
+
 def test_a_range_of_one_value_has_no_ends() -> None:
     one = LOG | {"low": 64, "high": 64}
     assert crowded(space(units=one), [row() for _ in range(6)]) == []
@@ -116,11 +125,13 @@ def test_half_of_the_values_at_each_end() -> None:
 
 def test_values_in_words() -> None:
     rows = [row(units=[64, 512], batch_norm=True), row(units=[128], batch_norm=False)]
-    units = IntRange(low=1, high=1000)
+    units = space(units=LOG).units
     kinds = space(batch_norm={"type": "categorical", "choices": [True, False]}).batch_norm
     assert in_words(rows, "units", units) == "64 to 512, middle 128"
     assert in_words(rows[:1], "batch_norm", kinds) == "yes (1 x)"
     assert in_words(rows, "batch_norm", kinds) == "yes (1 x), no (1 x)"
+    widths = space(units={"type": "categorical", "choices": [64, 512]}).units
+    assert in_words([row(units=[64, 64])], "units", widths) == "64 (1 x)"
     assert in_words(rows, "units", 64) == ""
     assert in_words(rows, "sgd.momentum", FloatRange(low=0.0, high=0.9)) == "none"
     assert in_words([row(units=[7])], "units", units) == "7"
