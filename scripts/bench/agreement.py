@@ -22,7 +22,7 @@ import numpy.typing as npt
 from common import write_data
 from configurations import Table, shown
 from record import Row, write
-from scipy.stats import ttest_ind  # type: ignore[import-untyped] # scipy has no types
+from scipy.stats import ttest_ind
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Parts, split
