@@ -26,6 +26,7 @@ from hpsearch.search.study import (
     OpenStudy,
     companions,
     load_study,
+    name_metric,
     versions,
 )
 from hpsearch.study_file import BudgetSection, NoPruner, Random
@@ -90,6 +91,7 @@ def _create(storage: Storage, study: OpenStudy, name: str) -> None:
     made = optuna.create_study(
         study_name=name, storage=storage, direction=study.file.objective.goal
     )
+    name_metric(made, study.file)
     file = study.file.model_copy(
         update={
             "name": name, "sampler": Random(), "pruner": NoPruner(), "enqueue": (),

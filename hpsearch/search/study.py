@@ -142,16 +142,20 @@ def _create(storage: Storage, file: StudyFile, dataset: Mapping[str, Any]) -> op
     study = optuna.create_study(
         study_name=file.name, storage=storage, direction=file.objective.goal
     )
-    with warnings.catch_warnings():
-        # Marked experimental; without it the dashboard calls our metric "Objective 0".
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        study.set_metric_names([file.objective.metric])
+    name_metric(study, file)
     study.set_user_attr(DATASET_KEY, dict(dataset))
     study.set_user_attr(VERSIONS_KEY, versions())
     study.set_user_attr(CREATED_KEY, datetime.now(UTC).isoformat(timespec="seconds"))
     if first:
         study.set_user_attr(FIRST_KEY, first)
     return study
+
+
+def name_metric(study: optuna.Study, file: StudyFile) -> None:
+    """Have dashboards call the objective's metric by its name, and not "Objective 0"."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # which the method is marked as
+        study.set_metric_names([file.objective.metric])
 
 
 def _merge(

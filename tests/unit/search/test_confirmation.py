@@ -151,4 +151,5 @@ def test_a_companion_is_found_and_hidden(study: OpenStudy) -> None:
         companion_of(companion)
     assert companion.file.space == study.file.space
     assert companion.file.pruner.type == "none"
+    assert companion.optuna.metric_names == ["val_accuracy"]
     assert isinstance(study.file.baseline, TrialConfig)
