@@ -197,11 +197,10 @@ def _print(file: "StudyFile", chosen: "Sequence[Leader]", verdict: "Verdict") ->
         out.print(f"These seeds do not tell {names} apart: it has the fewest parameters of them.")
     searched = known[winner.name].found
     if searched is not None:
-        good = (
-            searched - winner.mean if file.objective.goal == "maximize" else winner.mean - searched
-        )
+        off = (searched - winner.mean) * (1 if file.objective.goal == "maximize" else -1)
+        how = f"{abs(off):.4f} {'better' if off > 0 else 'worse'} than that"
         say(
-            f"The search had it at {searched:.4f}: {good:+.4f} too good. Intervals are Student's t"
+            f"The search had it at {searched:.4f}, {how}. Intervals are Student's t"
             " over the seeds, differences are seed by seed. All of them share the study's"
             " validation split: the luck of that is still in them."
         )
