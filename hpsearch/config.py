@@ -166,6 +166,17 @@ def flat(config: TrialConfig) -> dict[str, Any]:
     return config.model_dump(mode="json")
 
 
+def is_whole(config: Mapping[str, Any] | None) -> bool:
+    """Whether a plain configuration is resolved, as :func:`flat` gives it.
+
+    That of a waiting trial has Optuna's names, and some of them; of a trial that another program
+    told nothing may be known.
+    """
+    if config is None or not config.keys() >= TrialConfig.model_fields.keys():
+        return False
+    return isinstance(config["optimizer"], Mapping)
+
+
 def describe(config: TrialConfig) -> str:
     """One short line for tables; see :func:`summary`."""
     return summary(flat(config))

@@ -5,12 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from hpsearch.config import TrialConfig
+from hpsearch.config import is_whole
 
 State = Literal["complete", "pruned", "failed", "running", "waiting"]
 _T = TypeVar("_T")
-
-_FIELDS = frozenset(TrialConfig.model_fields)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +60,7 @@ def point(row: Mapping[str, Any], curve: Mapping[int, float], test: float | None
         number=row["number"],
         state=row["state"],
         value=value if row["state"] in ("complete", "pruned") else None,
-        config=row["config"] if _whole(row["config"]) else None,
+        config=row["config"] if is_whole(row["config"]) else None,
         parameters=row["parameters"] if isinstance(row["parameters"], int) else None,
         seconds=_finite(row["seconds"]),
         epochs=row["epochs"],
@@ -94,13 +92,6 @@ def points(
 def _finite(value: Any) -> float | None:
     """A number; None where there is none, or another program wrote something else."""
     return value if isinstance(value, (int, float)) and math.isfinite(value) else None
-
-
-def _whole(config: Mapping[str, Any] | None) -> bool:
-    """Whether a configuration is resolved: a partial one has Optuna's names, and some of them."""
-    if config is None or not config.keys() >= _FIELDS:
-        return False
-    return isinstance(config["optimizer"], Mapping)
 
 
 def value_of(point: Point) -> float | None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.config import TrialConfig, flat
+from hpsearch.config import TrialConfig, flat, is_whole
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, parse
 from hpsearch.ranges import RANGES, Categorical
-from hpsearch.report.leaders import Crowded, Row, crowded, is_whole, values_of
+from hpsearch.report.leaders import Crowded, Row, crowded, values_of
 from hpsearch.space import named_fields
 from hpsearch.study_file import StudyFile
 
@@ -252,7 +252,9 @@ def _drop_choices(
 ) -> list[str]:
     """Take out choices that were tried often and that no good trial uses."""
     changes = []
-    tried = [row for row in rows if row["state"] in ("complete", "pruned") and is_whole(row)]
+    tried = [
+        row for row in rows if row["state"] in ("complete", "pruned") and is_whole(row["config"])
+    ]
     for name, field in named_fields(file.space).items():
         if not isinstance(field, Categorical) or name == "optimizer" or len(best) < 5:
             continue

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.config import TrialConfig
+from hpsearch.config import is_whole
 from hpsearch.ranges import RANGES, Categorical
 from hpsearch.space import Space, named_fields
 
@@ -36,17 +36,10 @@ class Crowded:
     """Values of the best trials in all: a field that is drawn for each layer has several."""
 
 
-def is_whole(row: Row) -> bool:
-    """Whether all of a trial's configuration is known: not where another program told its value."""
-    config = row["config"]
-    whole = config.keys() >= TrialConfig.model_fields.keys()
-    return whole and isinstance(config["optimizer"], Mapping)
-
-
 def leaders(rows: Sequence[Row], *, maximize: bool) -> list[Row]:
     """The best tenth of the complete trials, at least five where there are, the best first."""
     complete = [row for row in rows if row["state"] == "complete" and row["values"]]
-    complete = [row for row in complete if is_whole(row)]
+    complete = [row for row in complete if is_whole(row["config"])]
     complete.sort(key=lambda row: row["values"][0], reverse=maximize)  # stable: first of equals
     return complete[: max(LEAST, math.ceil(len(complete) / 10))]
 
