@@ -63,7 +63,8 @@ class Verdict:
     tied: Sequence[Candidate]
     """The first, and those whose difference to it may be nought."""
     winner: Candidate
-    """Of the tied ones the one with the fewest parameters; of equals the better one."""
+    """Of the tied ones the one with the fewest parameters; of equals the better one. Not the
+    baseline, unless it is the first."""
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
@@ -89,7 +90,9 @@ def difference(best: Candidate, other: Candidate, *, maximize: bool) -> Interval
     return mean_interval([sign * (best.values[seed] - other.values[seed]) for seed in shared])
 
 
-def judge(candidates: Sequence[Candidate], *, maximize: bool) -> Verdict:
+def judge(
+    candidates: Sequence[Candidate], *, maximize: bool, baseline: str | None = None
+) -> Verdict:
     """Rank the candidates, name the ties, and choose the winner.
 
     Two are tied where the interval of their difference holds nought: the seeds do not tell them
@@ -99,6 +102,8 @@ def judge(candidates: Sequence[Candidate], *, maximize: bool) -> Verdict:
     Args:
         candidates: at least one, each with at least one value.
         maximize: whether more is better.
+        baseline: the name of a candidate that is there to be compared with: it wins where its mean
+            is the best, never by a tie.
     """
     sign = -1.0 if maximize else 1.0
     ranked = sorted(candidates, key=lambda one: (sign * one.mean, one.parameters))
@@ -107,5 +112,18 @@ def judge(candidates: Sequence[Candidate], *, maximize: bool) -> Verdict:
     tied = [first] + [
         one for one in others if (interval := differences[one.name]) is None or interval.low <= 0
     ]
-    winner = min(tied, key=lambda one: one.parameters)  # of equals the first, which is better
+    eligible = tied if first.name == baseline else [one for one in tied if one.name != baseline]
+    winner = min(eligible, key=lambda one: one.parameters)  # of equals the first: it is better
     return Verdict(ranked=ranked, differences=differences, tied=tied, winner=winner)
+
+
+def middle(values: Mapping[int, float]) -> int:
+    """The seed in the middle of some seeds by value: a run that is as good as most, not the best.
+
+    Of an even number it is the lower of the two; of equal values the smaller seed.
+
+    Args:
+        values: by seed; at least one.
+    """
+    ordered = sorted(values, key=lambda seed: (values[seed], seed))
+    return ordered[(len(ordered) - 1) // 2]

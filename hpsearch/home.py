@@ -16,6 +16,9 @@ CURVES = "curves.csv"
 RESULT = "result.json"
 """In the folder of a trained recipe: what came of it."""
 
+TEST_RESULT = "test.json"
+"""In the folder of a trial or a trained recipe: what its weights achieve on the test split."""
+
 CHECKPOINTS = ("checkpoint.npz", "checkpoint.previous.npz")
 """In the folder of a trial that is not over: where its training stands, the newest first."""
 

@@ -20,6 +20,7 @@ from hpsearch.errors import (
 )
 from hpsearch.fields import parse
 from hpsearch.home import Home
+from hpsearch.recipe import DatasetSection, Recipe
 from hpsearch.search import budget
 from hpsearch.search.artifacts import OF_COMPLETE, OF_OTHERS, listed
 from hpsearch.search.export import recipe_of, trial_seed
@@ -66,8 +67,12 @@ class Objective:
 
     study: OpenStudy
     parts: Parts
+    """The study's data."""
     home: Home
     trainer: Trainer
+    split: Callable[[DatasetSection], Parts] | None = None
+    """Gives the data of a trial whose data section is another one (a confirmation run's); None:
+    there is no such trial."""
     stop_now: Callable[[], bool] = lambda: False
     """Asked several times a second: True interrupts the running trial."""
     alive: Callable[[int], AbstractContextManager[Callable[[], bool]]] = _nobody_asks
@@ -196,11 +201,17 @@ class Objective:
             _log.info("trial %d starts: %s", trial.number, describe(recipe.config))
             if same is not None:
                 _log.info("trial %d is trial %d with another seed", trial.number, same)
-            outcome = self.trainer(recipe, self.parts, run, watch)
+            outcome = self.trainer(recipe, self._parts(recipe), run, watch)
         except TrialFailedError as error:
             self._failed(trial, error, time.monotonic() - began)
         else:
             self._tell(trial, outcome, pruned=pruned)
+
+    def _parts(self, recipe: Recipe) -> Parts:
+        """The data of a trial."""
+        if self.split is None or recipe.dataset == self.study.file.dataset:
+            return self.parts
+        return self.split(recipe.dataset)
 
     def _deadline(self) -> float:
         """The moment (``time.monotonic``) at which the study's time is used up."""

@@ -58,6 +58,9 @@ class DatasetSection(Section):
     """Seed of the validation split: the same for all trials, whatever their seeds."""
     scale: Literal["none", "unit", "symmetric", "standardize"] = "symmetric"
     """As they are, [0, 1], [-1, 1], or by mean and deviation of the training part."""
+    include_validation: Bool = False
+    """Train on the validation examples too, for a configuration that is chosen (``evaluate
+    --refit``): what is measured on them says nothing about new examples then."""
     limit: Positive | None = None
     """Use at most so many training examples, stratified, taken after the validation split."""
     class_weights: Literal["none", "balanced"] = "none"

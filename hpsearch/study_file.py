@@ -186,6 +186,15 @@ class StudyFile(Section):
     """A configuration to compare with; it need not lie in the space."""
 
     @model_validator(mode="after")
+    def _validates_on_new_examples(self) -> "StudyFile":
+        if self.dataset.include_validation and fixed_config(self.space) is None:
+            raise ValueError(
+                "dataset.include_validation = true: a search is judged on examples that are not"
+                " trained on; leave it out (hpsearch evaluate --refit trains the winner so)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _enqueued_in_space(self) -> "StudyFile":
         for index, partial in enumerate(self.enqueue):
             try:

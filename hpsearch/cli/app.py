@@ -12,6 +12,7 @@ from hpsearch.cli.data import data
 from hpsearch.cli.delete import delete
 from hpsearch.cli.doctor import doctor
 from hpsearch.cli.enqueue import enqueue
+from hpsearch.cli.evaluate import evaluate
 from hpsearch.cli.export import export
 from hpsearch.cli.init import init
 from hpsearch.cli.report import report
@@ -47,7 +48,7 @@ def _main(
 
 
 for command in (
-    init, data, check, run, worker, stop, enqueue, ls, show, trials, logs, best, confirm, report,
-    dashboard, export, train, delete, doctor,
+    init, data, check, run, worker, stop, enqueue, ls, show, trials, logs, best, confirm,
+    evaluate, report, dashboard, export, train, delete, doctor,
 ):  # fmt: skip
     app.command()(command)

@@ -43,6 +43,12 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the file (repeatable)."),
 ]
+WorkersOption = Annotated[
+    str | None, typer.Option("--workers", metavar="N|auto", help="Worker processes.")
+]
+GpusOption = Annotated[
+    str, typer.Option("--gpus", metavar="all|none|0,1", help="GPUs to use: indices or UUIDs.")
+]
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Study file (.toml).")]
 

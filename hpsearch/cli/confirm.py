@@ -7,14 +7,14 @@ import typer
 
 from hpsearch.cli.common import (
     ForceOption,
+    GpusOption,
     HomeOption,
     JsonOption,
     SetOption,
     StorageOption,
     StudyArgument,
-    opened_data,
+    WorkersOption,
     opened_storage,
-    planned_workers,
     print_json,
     print_table,
     say,
@@ -24,7 +24,7 @@ from hpsearch.home import Home
 
 if TYPE_CHECKING:
     from hpsearch.confirm import Candidate, Interval, Verdict
-    from hpsearch.search.confirmation import Leader
+    from hpsearch.search.confirmation import Kind, Leader
     from hpsearch.search.study import OpenStudy
     from hpsearch.study_file import StudyFile
 
@@ -37,12 +37,11 @@ def confirm(
     seeds: Annotated[
         int, typer.Option("--seeds", min=2, metavar="N", help="Trainings of each, with new seeds.")
     ] = 5,
-    workers: Annotated[
-        str | None, typer.Option("--workers", metavar="N|auto", help="Worker processes.")
-    ] = None,
-    gpus: Annotated[
-        str, typer.Option("--gpus", metavar="all|none|0,1", help="GPUs to use: indices or UUIDs.")
-    ] = "all",
+    new_split: Annotated[
+        bool, typer.Option("--new-split", help="A new validation split for each seed as well.")
+    ] = False,
+    workers: WorkersOption = None,
+    gpus: GpusOption = "all",
     overrides: SetOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
@@ -50,101 +49,54 @@ def confirm(
     as_json: JsonOption = False,
 ) -> None:
     """Train the leaders and the baseline again with new seeds: mean, interval, ties."""
-    from hpsearch.search.confirmation import companion_of, leaders, queue
+    from hpsearch.cli.jobs import run_jobs
+    from hpsearch.search.confirmation import Kind, companion_of, leaders, queue
     from hpsearch.search.study import load_study
 
-    place = Home.find(home)
+    place, kind = Home.find(home), Kind.SPLIT if new_split else Kind.SEED
     with opened_storage(place, storage, force=force) as opened:
         found = load_study(opened, study)
         chosen = leaders(found, top)
         companion = companion_of(found)
-        new = queue(companion, found, chosen, seeds)
+        new = queue(companion, found, chosen, seeds, kind)
         names = ", ".join(one.of if one.found is None else f"trial {one.of}" for one in chosen)
-        say(f"Confirming {names} with {seeds} seeds each: {new} runs to do that are not there yet.")
-        code = _run(companion, place, storage, workers, gpus, overrides or (), force=force)
-        if code:
-            say("The same command goes on from here.")
-            raise typer.Exit(code)
-        verdict = _judge(companion, chosen, seeds)
+        splits = " and validation splits" if new_split else ""
+        say(
+            f"Confirming {names} with {seeds} seeds{splits} each: {new} runs to do that are not"
+            " there yet."
+        )
+        run_jobs(companion, place, storage, workers, gpus, overrides or (), force=force)
+        verdict = _judge(companion, chosen, seeds, kind)
     if as_json:
-        print_json(_plain(study, chosen, verdict))
+        print_json(_plain(study, chosen, verdict, kind))
     else:
-        _print(found.file, chosen, verdict)
+        _print(found.file, chosen, verdict, kind)
 
 
-def _run(
-    companion: "OpenStudy",
-    place: Home,
-    url: str | None,
-    workers: str | None,
-    gpus: str,
-    overrides: Sequence[str],
-    *,
-    force: bool,
-) -> int:
-    """Run what waits in the companion; an exit code."""
-    from hpsearch.cli.supervise import chosen_gpus, supervise
-    from hpsearch.search.budget import begin_run, ending
-    from hpsearch.study_file import load_dataset_override
-    from hpsearch.workers.lease import mend
-    from hpsearch.workers.leftovers import tidy
-    from hpsearch.workers.packing import study_load
-
-    mend(companion)
-    if ending(companion) is not None:
-        return 0
-    begin_run(companion)
-    section = load_dataset_override(companion.file, overrides)
-    dataset, parts = opened_data(section, place, warn=False)
-    file = _with_workers(companion.file, workers)
-    load = study_load(file, parts, dataset.private_bytes)
-    plan = planned_workers(file, chosen_gpus(gpus), load, max(1, companion.counts().waiting))
-    code = supervise(companion, plan, place, url, section.path, force=force, typed=None)
-    tidy(companion, place)
-    return code
-
-
-def _with_workers(file: "StudyFile", workers: str | None) -> "StudyFile":
-    """The file with another number of workers."""
-    from hpsearch.fields import parse
-    from hpsearch.study_file import WorkersSection
-
-    if workers is None:
-        return file
-    count = int(workers) if workers.isdecimal() else workers
-    table = file.workers.model_dump(mode="json") | {"count": count}
-    section = parse(WorkersSection, table, "--workers")
-    return file.model_copy(update={"workers": section})
-
-
-def _judge(companion: "OpenStudy", chosen: "Sequence[Leader]", seeds: int) -> "Verdict":
-    """What the runs came to.
+def _judge(
+    companion: "OpenStudy", chosen: "Sequence[Leader]", seeds: int, kind: "Kind"
+) -> "Verdict":
+    """What the runs of the chosen configurations came to.
 
     Raises:
         NoTrialError: none of them completed.
     """
-    from hpsearch.confirm import Candidate, judge
+    from hpsearch.cli.confirmed import verdict_on
     from hpsearch.errors import NoTrialError
     from hpsearch.search.confirmation import results
 
-    found = results(companion, seeds)
-    candidates = [
-        Candidate(
-            name=one.of,
-            parameters=int(next(iter(runs.values())).user_attrs["parameters"]),
-            values={seed: float(run.values[0]) for seed, run in runs.items()},
-        )
-        for one in chosen
-        if (runs := found.get(one.of))
-    ]
-    if not candidates:
+    found = results(companion, seeds, kind)
+    runs = {one.of: found[one.of] for one in chosen if one.of in found}
+    if not runs:
         raise NoTrialError(
             f"study {companion.name}: no run completed; see hpsearch trials {companion.name}"
         )
-    return judge(candidates, maximize=companion.file.objective.goal == "maximize")
+    return verdict_on(companion, runs)
 
 
-def _plain(study: str, chosen: "Sequence[Leader]", verdict: "Verdict") -> dict[str, Any]:
+def _plain(
+    study: str, chosen: "Sequence[Leader]", verdict: "Verdict", kind: "Kind"
+) -> dict[str, Any]:
     """The verdict as JSON."""
     searched = {one.of: one.found for one in chosen}
 
@@ -153,6 +105,7 @@ def _plain(study: str, chosen: "Sequence[Leader]", verdict: "Verdict") -> dict[s
 
     return {
         "study": study,
+        "new_split": kind == "split",
         "winner": verdict.winner.name,
         "tied": [one.name for one in verdict.tied],
         "candidates": [
@@ -173,16 +126,17 @@ def _plain(study: str, chosen: "Sequence[Leader]", verdict: "Verdict") -> dict[s
     }
 
 
-def _print(file: "StudyFile", chosen: "Sequence[Leader]", verdict: "Verdict") -> None:
+def _print(file: "StudyFile", chosen: "Sequence[Leader]", verdict: "Verdict", kind: "Kind") -> None:
     """The verdict for a reader."""
     from hpsearch.config import describe
 
     known: Mapping[str, Leader] = {one.of: one for one in chosen}
+    maximize = file.objective.goal == "maximize"
     print_table(
-        ("trial", "search", "mean", "deviation", "95 % interval", "behind the first", "parameters",
-         "configuration"),
-        [[*_row(one, known[one.name], verdict), describe(known[one.name].config)]
-         for one in verdict.ranked],
+        ("trial", "search", "mean", "too good by", "deviation", "95 % interval",
+         "behind the first", "parameters", "configuration"),
+        [[*_row(one, known[one.name].found, verdict, maximize=maximize),
+          describe(known[one.name].config)] for one in verdict.ranked],
         words=["configuration"],
     )  # fmt: skip
     out, winner, metric = stdout(), verdict.winner, file.objective.metric
@@ -193,28 +147,73 @@ def _print(file: "StudyFile", chosen: "Sequence[Leader]", verdict: "Verdict") ->
         style="bold",
     )
     if len(verdict.tied) > 1:
-        names = ", ".join(one.name for one in verdict.tied)
-        out.print(f"These seeds do not tell {names} apart: it has the fewest parameters of them.")
-    searched = known[winner.name].found
-    if searched is not None:
-        off = (searched - winner.mean) * (1 if file.objective.goal == "maximize" else -1)
-        how = f"{abs(off):.4f} {'better' if off > 0 else 'worse'} than that"
-        say(
-            f"The search had it at {searched:.4f}, {how}. Intervals are Student's t"
-            " over the seeds, differences are seed by seed. All of them share the study's"
-            " validation split: the luck of that is still in them."
-        )
+        out.print(_about_ties(verdict))
+    say(_remarks(known, verdict, kind, metric, maximize=maximize))
 
 
-def _row(one: "Candidate", leader: "Leader", verdict: "Verdict") -> list[str]:
+def _about_ties(verdict: "Verdict") -> str:
+    """What the tie means, for the choice and for the gain over the baseline."""
+    from hpsearch.search.confirmation import BASELINE
+
+    names = [one.name for one in verdict.tied]
+    text = f"These seeds do not tell {', '.join(names)} apart; more seeds may (--seeds)."
+    others = [name for name in names if name != BASELINE]
+    if verdict.winner.name in others and len(others) > 1:
+        text += f" Trial {verdict.winner.name} has the fewest parameters of {', '.join(others)}."
+    if BASELINE in names and verdict.winner.name != BASELINE:
+        text += " So a gain over the baseline is not shown."
+    return text
+
+
+def _remarks(
+    known: "Mapping[str, Leader]",
+    verdict: "Verdict",
+    kind: "Kind",
+    metric: str,
+    *,
+    maximize: bool,
+) -> str:
+    """How much too good the search's best value was, and what the intervals hold and do not."""
+    found = [one for one in known.values() if one.found is not None]
+    top = found[0]  # leaders come the best first
+    again = next((one for one in verdict.ranked if one.name == top.of), None)
+    text = ""
+    if again is not None and top.found is not None:
+        off = _too_good(top.found, again, maximize=maximize)
+        how = "too good" if off > 0 else "not too good, but worse,"
+        text = (
+            f"The search's best value, {top.found:.4f} of trial {top.of}, was {how} by"
+            f" {_points(abs(off), metric)}: it was chosen for being high. "
+        ).replace("high", "high" if maximize else "low")
+    text += (
+        "Intervals are Student's t over the seeds, differences are seed by seed."
+        " What is not in them: the luck of "
+    )
+    if kind == "split":
+        return text + "the test split, which hpsearch evaluate opens."
+    return text + "the validation split, which all share (--new-split draws new ones)."
+
+
+def _too_good(found: float, again: "Candidate", *, maximize: bool) -> float:
+    """By how much the search's value is better than the mean of new trainings."""
+    return (found - again.mean) * (1 if maximize else -1)
+
+
+def _points(value: float, metric: str) -> str:
+    """A difference for a reader: points of a hundred for shares, the plain value of a loss."""
+    return f"{value:.4f}" if metric == "val_loss" else f"{100 * value:.2f} points"
+
+
+def _row(one: "Candidate", found: float | None, verdict: "Verdict", *, maximize: bool) -> list[str]:
     def words(interval: "Interval | None") -> str:
         return "" if interval is None else f"{interval.low:.4f} to {interval.high:.4f}"
 
     tie = " (tie)" if one in verdict.tied and len(verdict.tied) > 1 else ""
     return [
         one.name,
-        "" if leader.found is None else f"{leader.found:.4f}",
+        "" if found is None else f"{found:.4f}",
         f"{one.mean:.4f}",
+        "" if found is None else f"{_too_good(found, one, maximize=maximize):+.4f}",
         "" if one.deviation is None else f"{one.deviation:.4f}",
         words(one.interval),
         words(verdict.differences.get(one.name)) + tie,

@@ -37,6 +37,7 @@ def report(
     from hpsearch.report.facts import facts
     from hpsearch.report.page import page
     from hpsearch.search.confirmation import values
+    from hpsearch.search.openings import openings
     from hpsearch.search.trainings import accuracies_on_test, trainings
     from hpsearch.search.trials import row
 
@@ -51,7 +52,7 @@ def report(
         show("reading trials", total, total)
         rows = [row(found, trial) for trial in trials]
         trained = trainings(found, place)
-        known = facts(found, trials, rows, trained, values(found))
+        known = facts(found, trials, rows, trained, values(found), opened=openings(found, place))
     if as_json:
         print_json(known)
         return

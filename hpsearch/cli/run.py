@@ -11,9 +11,11 @@ import typer
 from hpsearch.cli.common import (
     FileArgument,
     ForceOption,
+    GpusOption,
     HomeOption,
     SetOption,
     StorageOption,
+    WorkersOption,
     opened_data,
     opened_storage,
     planned_workers,
@@ -39,12 +41,8 @@ def run(
     timeout: Annotated[
         str | None, typer.Option("--timeout", metavar="T", help='Total time: "2h", "90s".')
     ] = None,
-    workers: Annotated[
-        str | None, typer.Option("--workers", metavar="N|auto", help="Worker processes.")
-    ] = None,
-    gpus: Annotated[
-        str, typer.Option("--gpus", metavar="all|none|0,1", help="GPUs to use: indices or UUIDs.")
-    ] = "all",
+    workers: WorkersOption = None,
+    gpus: GpusOption = "all",
     workers_per_gpu: Annotated[
         str | None, typer.Option("--workers-per-gpu", metavar="N|auto", help="Workers on a GPU.")
     ] = None,

@@ -73,13 +73,15 @@ def show(
     from hpsearch.config import describe
     from hpsearch.errors import InputError
     from hpsearch.search import trials as rows
+    from hpsearch.search.openings import openings, plain
 
     if watch and as_json:
         raise InputError("--watch and --json: choose one; a view that goes on has no JSON")
     if watch:
         _watch(study, home, storage)
     with opened_study(study, home, storage) as found:
-        details = rows.details(found)
+        opened = plain(openings(found, Home.find(home)))
+        details = rows.details(found) | {"test_openings": opened}
         best_trial = rows.best(found) if details["complete"] else None
         config = rows.config(found, best_trial) if best_trial else None
     if as_json:
@@ -120,7 +122,17 @@ def _facts(details: dict[str, Any]) -> list[str]:
         f"budget    {details['counted']} counted of {', '.join(limits)}",
         f"trials    {', '.join(listed)}",
         f"data      {data}",
+        f"test      {_opened(details['test_openings'])}",
     ]
+
+
+def _opened(openings: list[dict[str, Any]]) -> str:
+    """How often the test split was opened, and by what at last."""
+    if not openings:
+        return "split never opened"
+    last = openings[-1]
+    times = "once" if len(openings) == 1 else f"{len(openings)} times, last"
+    return f"split opened {times} on {last['date'][:10]} by {last['opened_by']}"
 
 
 def _print_workers(workers: list[dict[str, Any]], epochs: int) -> None:

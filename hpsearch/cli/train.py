@@ -5,7 +5,7 @@ import json
 import signal
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,11 +16,10 @@ from hpsearch.cli.common import (
     duration,
     opened_data,
     print_json,
-    print_table,
     say,
     stdout,
 )
-from hpsearch.home import RESULT, WEIGHTS, Home
+from hpsearch.home import RESULT, TEST_RESULT, WEIGHTS, Home
 
 if TYPE_CHECKING:
     from hpsearch.data.dataset import Dataset
@@ -62,7 +61,7 @@ def train(
     dataset, parts = opened_data(chosen.dataset, place)
     _warn_of_other_data(chosen, dataset.fingerprint)
     folder = output or place.trained(recipe.stem, chosen.seed)
-    for stale in (WEIGHTS, RESULT, "test.json", "confusion.html"):
+    for stale in (WEIGHTS, RESULT, TEST_RESULT, "confusion.html"):
         (folder / stale).unlink(missing_ok=True)  # of another training in the same folder
     write_text(folder / "recipe.toml", dump(chosen, ".toml"))
     say(f"Training {recipe} with seed {chosen.seed}; TensorFlow takes some seconds to start.")
@@ -154,28 +153,29 @@ def _show_epoch(epoch: "Epoch", epochs: int) -> bool:
 def _test(
     recipe: "Recipe", parts: "Parts", dataset: "Dataset", folder: Path, name: str
 ) -> "Evaluation":
-    """Open the test split, judge the kept weights on it, and write the figure."""
-    from hpsearch.data.dataset import open_test
-    from hpsearch.figures.confusion import write_confusion
-    from hpsearch.files import write_text
-    from hpsearch.training.metrics import evaluate
-    from hpsearch.training.train import predict
+    """Open the test split, judge the kept weights on it, and record what came of it."""
+    from hpsearch.cli.evaluation import judge_weights
+    from hpsearch.data.dataset import open_test, record_result
+    from hpsearch.data.record import Opening
 
-    x, y = open_test(dataset, opened_by=f"train --test {name} seed {recipe.seed}")
-    predicted = predict(recipe, parts, folder / WEIGHTS, x)
-    result = evaluate(y, predicted, dataset.class_names)
-    write_text(folder / "test.json", json.dumps(dataclasses.asdict(result), indent=2) + "\n")
-    write_confusion(
-        folder / "confusion.html",
-        result.confusion,
-        dataset.class_names,
-        f"Test accuracy {result.accuracy:.2%}, macro F1 {result.f1_macro:.4f}",
+    trial, study = recipe.provenance.get("trial"), recipe.provenance.get("study")
+    opening = Opening(
+        opened_by=f"train {name} --test",
+        study=study,
+        of=None if study is None else "baseline" if trial is None else str(trial),
+        recipe=recipe.model_dump(mode="json", exclude={"provenance"}),
+        seeds=(recipe.seed,),
     )
+    result = judge_weights(recipe, parts, folder / WEIGHTS, open_test(dataset, opening))
+    told = {"accuracy": [result.accuracy], "f1_macro": [result.f1_macro]}
+    record_result(dataset, opening, told)
     return result
 
 
 def _print(recipe: "Recipe", outcome: "Outcome", result: "Evaluation | None") -> None:
     """The result for a reader."""
+    from hpsearch.cli.evaluation import print_accuracy, print_classes
+
     out = stdout()
     out.print(f"{recipe.objective.metric} {outcome.value:.4f}", style="bold")
     out.print(
@@ -185,42 +185,5 @@ def _print(recipe: "Recipe", outcome: "Outcome", result: "Evaluation | None") ->
     if outcome.train_accuracy is not None and outcome.gap is not None:
         out.print(f"train accuracy {outcome.train_accuracy:.4f}, gap {outcome.gap:+.4f}")
     if result is not None:
-        _print_test(result)
-
-
-def _print_test(result: "Evaluation") -> None:
-    out = stdout()
-    out.print(f"test accuracy {result.accuracy:.4f}", style="bold")
-    out.print(
-        f"95 % interval {result.accuracy_low:.4f} to {result.accuracy_high:.4f},"
-        f" macro F1 {result.f1_macro:.4f}, {result.examples} examples"
-    )
-    print_table(
-        ("class", "precision", "recall", "F1", "examples"),
-        [
-            [c.name, f"{c.precision:.4f}", f"{c.recall:.4f}", f"{c.f1:.4f}", str(c.support)]
-            for c in result.classes
-        ],
-        title="By class",
-    )
-    _print_confusion(result)
-    if result.most_confused:
-        print_table(
-            ("true class", "predicted as", "times"),
-            [[pair.true, pair.predicted, str(pair.count)] for pair in result.most_confused],
-            words=["predicted as"],
-            title="Most confused",
-        )
-
-
-def _print_confusion(result: "Evaluation", most: int = 20) -> None:
-    """The confusion matrix as a table, where it fits; the HTML figure has it in any case."""
-    if len(result.classes) > most:
-        stdout().print("The confusion matrix is in confusion.html.")
-        return
-    numbers = [str(index) for index in range(len(result.classes))]
-    rows: list[list[Any]] = [
-        [f"{index} {scores.name}", *(str(count) for count in result.confusion[index])]
-        for index, scores in enumerate(result.classes)
-    ]
-    print_table(["true class (rows), predicted", *numbers], rows, title="Confusion matrix")
+        print_accuracy(result)
+        print_classes(result)

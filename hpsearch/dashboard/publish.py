@@ -17,6 +17,9 @@ from hpsearch.search.trainings import accuracies_on_test, trainings
 EVERY = 30.0
 """Seconds between two renewals of the figures, at least."""
 
+LOOK_EVERY = 5.0
+"""Seconds between two looks for a trial that has ended, where a renewal is due."""
+
 SHARE = 50
 """A renewal is followed by at least so many times its own length without one: 2 % of one core."""
 
@@ -64,9 +67,11 @@ class Publisher:
         if self._job is not None or monotonic() < self._due:
             return
         ended = sum(trial.state.is_finished() for trial in self._study.trials())
-        if ended != self._ended:
-            self._ended = ended
-            self._job = self._thread.submit(self._publish)
+        if ended == self._ended:
+            self._due = monotonic() + LOOK_EVERY
+            return
+        self._ended = ended
+        self._job = self._thread.submit(self._publish)
 
     def close(self) -> str | None:
         """Publish how the study stands at the end; what went wrong, or None."""

@@ -1,25 +1,21 @@
 """An imported data set: what it is, its arrays on demand, and the one way to its test split."""
 
-import json
 import math
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
-from hpsearch.data.importing import META_FILE, Meta, array_file
-from hpsearch.data.source import Inputs, Labels
+from hpsearch.data.importing import META_FILE, Meta, array_file, fingerprint
+from hpsearch.data.record import Opening, write_opening, write_result
+from hpsearch.data.source import Arrays, Inputs, Labels
 from hpsearch.data.summary import Summary
 from hpsearch.errors import InputError, UnreachableError
-
-RECORD_FILE = "test_opened.jsonl"
-"""One line for each opening of a test split, beside the data sets: it outlives them."""
-
 
 # What NumPy raises on the header of an array that is cut off or changed.
 _BROKEN = (ValueError, EOFError, LookupError, SyntaxError, tokenize.TokenError)
@@ -134,36 +130,70 @@ def read_meta(folder: Path) -> Meta | None:
         return None
 
 
-def open_test(dataset: Dataset, *, opened_by: str) -> tuple[Inputs, Labels]:
+def open_test(dataset: Dataset, opening: Opening) -> tuple[Inputs, Labels]:
     """Open the test split, and record that it was opened. The only way to it.
 
     Args:
         dataset: whose test split.
-        opened_by: what asks for it ("evaluate my-study", "train recipe.toml --test").
+        opening: who asks for it, and for which recipe; say what came of it with
+            :func:`record_result`.
 
     Returns:
         Inputs (test_size, *input_shape) and labels (test_size,), memory-mapped and read-only.
 
     Raises:
-        InputError: files that are damaged or gone.
+        InputError: files that are damaged, gone or other than when they were imported.
         UnreachableError: files that cannot be read, or a record that cannot be written.
     """
     meta = read_meta(dataset.folder)
     if meta is None or meta.fingerprint != dataset.fingerprint:
-        raise InputError(
-            f"{dataset.path or dataset.source}: the data were changed meanwhile; start again"
-        )
-    line = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "opened_by": opened_by,
-        "source": dataset.source,
-        "path": dataset.path,
-        "fingerprint": dataset.fingerprint,
-    }
-    file = dataset.folder.parent / RECORD_FILE
-    with writing(file), file.open("a", encoding="utf-8") as record:
-        record.write(json.dumps(line) + "\n")
-    return _arrays(dataset, "test", dataset.test_size)
+        raise _changed(dataset)
+    told = replace(
+        opening, source=dataset.source, path=dataset.path, fingerprint=dataset.fingerprint
+    )
+    with writing(dataset.folder.parent):
+        write_opening(dataset.folder.parent, told)
+    x, y = _arrays(dataset, "test", dataset.test_size)
+    if _fingerprint_now(dataset, x, y) != dataset.fingerprint:
+        raise _changed(dataset)
+    return x, y
+
+
+def record_result(dataset: Dataset, opening: Opening, result: Mapping[str, Any]) -> None:
+    """Add to the record what came of an opening.
+
+    Args:
+        dataset: whose test split was opened.
+        opening: as it was given to :func:`open_test`.
+        result: ``accuracy`` and ``f1_macro``, one for each seed.
+
+    Raises:
+        UnreachableError: a record that cannot be written.
+    """
+    with writing(dataset.folder.parent):
+        write_result(dataset.folder.parent, opening, result)
+
+
+def _changed(dataset: Dataset) -> InputError:
+    return InputError(
+        f"{dataset.path or dataset.source}: the data were changed meanwhile; start again"
+    )
+
+
+def _fingerprint_now(dataset: Dataset, x_test: Inputs, y_test: Labels) -> str:
+    """The fingerprint of the arrays as they are in their files now."""
+    (x, y), given = dataset.train(), dataset.validation()
+    arrays = Arrays(
+        x_train=x,
+        y_train=y,
+        x_val=given and given[0],
+        y_val=given and given[1],
+        x_test=x_test,
+        y_test=y_test,
+        class_names=dataset.class_names,
+        maximum=dataset.maximum,
+    )
+    return fingerprint(arrays)
 
 
 def _arrays(dataset: Dataset, part: str, size: int) -> tuple[Inputs, Labels]:

@@ -27,7 +27,9 @@ TEST_SPLIT_SEED = 20_250_401
 """Of the test split that is taken where a source has none: the same for all studies."""
 TestSplit = Literal["given", "taken"]
 """Whether a source has a test part of its own, or one was taken from its training part."""
-_USED_LATER = ("validation", "split_seed", "scale", "limit", "class_weights")
+_USED_LATER = (
+    "validation", "split_seed", "include_validation", "scale", "limit", "class_weights",
+)  # fmt: skip
 """Keys of a data section that no import depends on."""
 
 

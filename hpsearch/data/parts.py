@@ -37,7 +37,8 @@ class Parts:
 
     train: Part
     validation: Part
-    """Shares ``x`` and ``y`` with ``train`` unless the source gives a part of its own."""
+    """Shares ``x`` and ``y`` with ``train`` unless the source gives a part of its own. Its examples
+    are none of ``train``, but where ``include_validation`` asks for it."""
     input_shape: tuple[int, ...]
     """Shape of one example, without the batch: (32, 32, 3), (64,) ..."""
     class_names: tuple[str, ...]
@@ -77,18 +78,20 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
         UnreachableError: files of the data set that cannot be read.
     """
     x, y = dataset.train()
-    train_rows, validation = _validation(dataset, section, x, y)
-    train_rows = _limit(section, train_rows, y, dataset.class_names)
-    multiplier, offset = scaling(section.scale, x, train_rows, dataset.maximum)
+    rows, validation = _validation(dataset, section, x, y)
+    train = Part(x=x, y=y, rows=_limit(section, rows, y, dataset.class_names))
+    if section.include_validation:
+        train, validation = _together(train, validation)
+    multiplier, offset = scaling(section.scale, train.x, train.rows, dataset.maximum)
     return Parts(
-        train=Part(x=x, y=y, rows=train_rows),
+        train=train,
         validation=validation,
         input_shape=dataset.input_shape,
         class_names=dataset.class_names,
         multiplier=multiplier,
         offset=offset,
         class_weights=(
-            _balanced(y[train_rows], len(dataset.class_names))
+            _balanced(train.y[train.rows], len(dataset.class_names))
             if section.class_weights == "balanced"
             else None
         ),
@@ -140,6 +143,17 @@ def _validation(
             ' nearer to 0.5, add examples, or use validation = "given"'
         ) from None
     return left, Part(x=x, y=y, rows=taken)
+
+
+def _together(train: Part, validation: Part) -> tuple[Part, Part]:
+    """Both parts as the training part, and the validation part among them."""
+    if validation.x is train.x:
+        rows = np.sort(np.concatenate([train.rows, validation.rows]))
+        return Part(x=train.x, y=train.y, rows=rows), validation
+    x = np.concatenate([train.x, validation.x])  # not mapped any more: a copy in this process
+    y = np.concatenate([train.y, validation.y])
+    behind = Part(x=x, y=y, rows=len(train.y) + validation.rows)
+    return Part(x=x, y=y, rows=np.concatenate([train.rows, behind.rows])), behind
 
 
 def _limit(section: DatasetSection, rows: Rows, y: Labels, class_names: tuple[str, ...]) -> Rows:

@@ -7,14 +7,16 @@ from typing import Any
 
 from hpsearch import recipe
 from hpsearch.config import TrialConfig, describe, flat, summary
+from hpsearch.data.record import Opening
 from hpsearch.errors import Failure
 from hpsearch.ranges import words
 from hpsearch.report.following import as_toml, following
 from hpsearch.report.leaders import Row, in_words, leaders
 from hpsearch.search import trials
-from hpsearch.search.confirmation import BASELINE
+from hpsearch.search.confirmation import BASELINE, Kind
 from hpsearch.search.export import recipe_of
 from hpsearch.search.importance import MOST, importances
+from hpsearch.search.openings import plain
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trainings import Training
 from hpsearch.search.trials import Trial
@@ -31,6 +33,8 @@ def facts(
     rows: Sequence[Row],
     trained: Sequence[Training],
     confirmed: Mapping[str, Mapping[int, float]],
+    *,
+    opened: Sequence[Opening],
 ) -> dict[str, Any]:
     """Everything that the report says, ready for JSON.
 
@@ -40,6 +44,7 @@ def facts(
         rows: the same as ``trials --json`` prints them.
         trained: what ``hpsearch train`` found for recipes of the study.
         confirmed: what ``hpsearch confirm`` found, by whose configuration it is and by seed.
+        opened: the openings of the test split of its data.
     """
     shown = trials.details(study)
     shown["dataset"] = _UNKNOWN | (shown["dataset"] or {})
@@ -68,6 +73,7 @@ def facts(
         "time": _time(rows),
         "machines": _machines(rows),
         "trainings": [asdict(one) for one in trained],
+        "test_openings": plain(opened),
     }
 
 
@@ -95,6 +101,8 @@ def _again(
     """What became of configurations that were trained again, by whose it is and by seed."""
     found = {of: dict(values) for of, values in confirmed.items()}
     for one in trained:
+        if one.kind is not Kind.SEED:
+            continue  # whose values are of other examples
         of = BASELINE if one.trial is None else str(one.trial)
         found.setdefault(of, {}).setdefault(one.seed, one.value)
     return found

@@ -31,15 +31,10 @@ def page(facts: Mapping[str, Any], figures: Mapping[str, "go.Figure"]) -> str:
     environment.filters |= _FILTERS
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     shown = [_embedded(figure, f"figure-{name}") for name, figure in figures.items()]
-    tested = [
-        {**one, "figure": _confusion(one["test"], f"confusion-{index}")}
-        for index, one in enumerate(facts["trainings"])
-        if one["test"] is not None
-    ]
     text = template.render(
         facts,
         figures=shown,
-        tested=tested,
+        tested=_tested(facts["trainings"]),
         version=__version__,
         written=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -58,6 +53,32 @@ def _embedded(figure: "go.Figure", name: str) -> Markup:
             config={"displaylogo": False, "responsive": True},
         )
     )
+
+
+_KINDS = {"seed": "", "split": "new validation splits", "refit": "trained on validation as well"}
+
+
+def _tested(trainings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What was judged on the test split, by configuration; the classes of one in its middle."""
+    groups: dict[tuple[int | None, str], list[Mapping[str, Any]]] = {}
+    for one in trainings:
+        if one["test"] is not None:
+            groups.setdefault((one["trial"], one["kind"]), []).append(one)
+    found = []
+    for index, ((trial, kind), rows) in enumerate(groups.items()):
+        shown = sorted(rows, key=lambda row: row["value"])[(len(rows) - 1) // 2]
+        found.append(
+            {
+                "name": "baseline" if trial is None else f"trial {trial}",
+                "what": _KINDS[kind],
+                "refit": kind == "refit",
+                "rows": rows,
+                "accuracy": math.fsum(row["test"]["accuracy"] for row in rows) / len(rows),
+                "shown": shown,
+                "figure": _confusion(shown["test"], f"confusion-{index}"),
+            }
+        )
+    return found
 
 
 def _confusion(result: Mapping[str, Any], name: str) -> Markup:

@@ -25,7 +25,7 @@ PROMPT = 1.0
 """Seconds within which who gives no sign of life must be reaped: where writing takes longer,
 another program's lock may be what keeps the worker from it, too."""
 
-JOB_KEYS = ("config", "of")
+JOB_KEYS = ("config", "of", "kind", "recipe_changes")
 """Trial user attributes of a fixed configuration: what it is, and whose."""
 
 SINCE_KEY = "failures_since"

@@ -6,10 +6,14 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
+from hpsearch.fields import parse
 from hpsearch.recipe import Recipe
 from hpsearch.search import trials
 from hpsearch.search.samplers import derive_seed
 from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy
+
+CHANGES_KEY = "recipe_changes"
+"""Trial user attribute: keys of its recipe that are other than the study's, by section."""
 
 
 def trial_seed(study: OpenStudy, trial: FrozenTrial) -> int:
@@ -36,7 +40,14 @@ def recipe_of(study: OpenStudy, trial: FrozenTrial) -> Recipe:
             f"study {study.name}: trial {trial.number} has no configuration yet; choose another"
             f" (hpsearch trials {study.name})"
         )
-    return study.file.recipe(config, trial_seed(study, trial), _provenance(study, trial))
+    recipe = study.file.recipe(config, trial_seed(study, trial), _provenance(study, trial))
+    changes = trial.user_attrs.get(CHANGES_KEY) or {}
+    if not changes:
+        return recipe
+    table = recipe.model_dump(mode="json")
+    for section, values in changes.items():
+        table[section] |= values
+    return parse(Recipe, table, f"trial {trial.number}")
 
 
 def baseline_recipe(study: OpenStudy) -> Recipe:

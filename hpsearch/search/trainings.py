@@ -1,18 +1,20 @@
-"""What ``hpsearch train`` found for recipes of a study: its trials, and its baseline."""
+"""What was trained or judged apart from the search: trials of a study, and its baseline."""
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.errors import HpsearchError
 from hpsearch.fields import parse
 from hpsearch.files import read_file
-from hpsearch.home import RESULT, Home
+from hpsearch.home import RESULT, TEST_RESULT, Home
 from hpsearch.recipe import Recipe
-from hpsearch.search.export import baseline_recipe, recipe_of
-from hpsearch.search.study import DATASET_KEY, OpenStudy
-from hpsearch.search.trials import find
+from hpsearch.search.confirmation import BASELINE, Kind, kind_of
+from hpsearch.search.export import baseline_recipe, recipe_of, trial_seed
+from hpsearch.search.study import DATASET_KEY, OpenStudy, companions
+from hpsearch.search.trials import find, is_complete
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,16 +28,25 @@ class Training:
     """The objective's metric on the validation part."""
     test: dict[str, Any] | None
     """Results on the test split, where it was opened: accuracy, f1_macro, classes, confusion ..."""
+    kind: Kind = Kind.SEED
+    """A refit's value is of examples that it was trained on; that of another split is another's."""
 
 
 def trainings(study: OpenStudy, home: Home) -> list[Training]:
     """What was trained in this home on a study's data, the baseline first, by trial and seed.
 
-    A folder that is not whole is passed over, and so is a recipe that was changed since, or is of
-    a former study of this name: all but seed and place of the data must be as the study exports it.
+    By ``hpsearch train``: a folder that is not whole is passed over, and so is a recipe that was
+    changed since, or is of a former study of this name: all but seed and place of the data must be
+    as the study exports it. By ``hpsearch confirm`` and the search itself: what ``hpsearch
+    evaluate`` has judged.
     """
+    found = [*_trained(study, home), *_evaluated(study, home)]
+    return sorted(found, key=lambda one: (-1 if one.trial is None else one.trial, one.seed))
+
+
+def _trained(study: OpenStudy, home: Home) -> Iterator[Training]:
+    """What ``hpsearch train`` left."""
     fingerprint = (study.optuna.user_attrs.get(DATASET_KEY) or {}).get("fingerprint")
-    found = []
     for file in home.trainings.glob(f"*/{RESULT}"):
         try:
             recipe = parse(Recipe, read_file(file.parent / "recipe.toml"), str(file.parent))
@@ -54,8 +65,28 @@ def trainings(study: OpenStudy, home: Home) -> list[Training]:
         except (HpsearchError, OSError, ValueError, KeyError, TypeError, IndexError):
             continue
         if math.isfinite(values.value) and _essence(recipe) == _essence(of):
-            found.append(values)
-    return sorted(found, key=lambda one: (-1 if one.trial is None else one.trial, one.seed))
+            yield values
+
+
+def _evaluated(study: OpenStudy, home: Home) -> Iterator[Training]:
+    """What ``hpsearch evaluate`` left: of trials of the search, and of confirmation runs."""
+    for one in (study, *companions(study)):
+        for trial in one.trials():
+            file = home.trial_run(one.name, trial.number) / TEST_RESULT
+            if not is_complete(trial) or not file.is_file():
+                continue
+            try:
+                test = json.loads(file.read_text(encoding="utf-8"))
+                of = trial.user_attrs["of"] if one.is_closed else str(trial.number)
+                yield Training(
+                    trial=None if of == BASELINE else int(of),
+                    seed=trial_seed(one, trial),
+                    value=float(trial.values[0]),
+                    test=test,
+                    kind=kind_of(trial.user_attrs),
+                )
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
 
 
 def _essence(recipe: Recipe) -> Recipe:
@@ -68,6 +99,6 @@ def accuracies_on_test(found: list[Training]) -> dict[int, float]:
     """The mean test accuracy of each trial whose recipe was judged on the test split."""
     by_trial: dict[int, list[float]] = {}
     for one in found:
-        if one.trial is not None and one.test is not None:
+        if one.trial is not None and one.test is not None and one.kind is not Kind.REFIT:
             by_trial.setdefault(one.trial, []).append(float(one.test["accuracy"]))
     return {trial: math.fsum(values) / len(values) for trial, values in by_trial.items()}

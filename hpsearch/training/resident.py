@@ -26,7 +26,7 @@ class Resident:
 
     Attributes:
         train: row numbers of the training part, in the part's order; for :meth:`batch`.
-        validation: row numbers of the validation part, none of which is in ``train``.
+        validation: row numbers of the validation part.
     """
 
     def __init__(self, parts: Parts) -> None:

@@ -14,6 +14,7 @@ import psutil
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import split
+from hpsearch.data.source import Progress, silent
 from hpsearch.environment import (
     ALONE_VARIABLE,
     GPU_MEMORY_VARIABLE,
@@ -145,7 +146,8 @@ def work(
         _log.info("study %s was stopped (hpsearch stop); hpsearch run FILE goes on with it", name)
         return EXIT_OK
     section = load_dataset_override(study.file, overrides)
-    parts = split(open_study_data(study, section, home), section)
+    dataset = open_study_data(study, section, home)
+    parts = split(dataset, section)
     device = Device(home, device_key())
     heartbeat = stopper.heartbeat = Heartbeat(study)
     heartbeat.start()
@@ -162,6 +164,7 @@ def work(
             parts=parts,
             home=home,
             trainer=trainer,
+            split=lambda other: split(dataset, other),
             stop_now=stopper,
             alive=heartbeat.alive,
         )
@@ -255,13 +258,15 @@ def _number(variable: str, *, least: int = 1) -> int | None:
     return int(text)
 
 
-def open_study_data(study: OpenStudy, section: DatasetSection, home: Home) -> Dataset:
-    """The study's data set on this machine.
+def open_study_data(
+    study: OpenStudy, section: DatasetSection, home: Home, progress: Progress = silent
+) -> Dataset:
+    """The study's data set on this machine; the arguments are ``open_dataset``'s.
 
     Raises:
         InputError: it is not the data that the study was started with.
     """
-    dataset = open_dataset(section, home)
+    dataset = open_dataset(section, home, progress)
     expected = (study.optuna.user_attrs.get(DATASET_KEY) or {}).get("fingerprint")
     if dataset.fingerprint != expected:
         raise InputError(

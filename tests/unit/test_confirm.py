@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from scipy import stats
 
-from hpsearch.confirm import Candidate, difference, judge, mean_interval
+from hpsearch.confirm import Candidate, difference, judge, mean_interval, middle
 
 
 def candidate(name: str, values: Sequence[float], parameters: int = 100) -> Candidate:
@@ -147,3 +147,20 @@ def test_the_winner_itself_is_better_than_the_search_s_top() -> None:
         gains.append(leaders[int(winner.name)][1] - leaders[0][1])
     error = statistics.stdev(gains) / math.sqrt(len(gains))
     assert statistics.fmean(gains) > 3 * error
+
+
+@pytest.mark.parametrize(("values", "winner"), [([0.1, 0.9], "a"), ([0.9, 1.7], "baseline")])
+def test_a_baseline_wins_by_its_mean_and_never_by_a_tie(
+    values: Sequence[float], winner: str
+) -> None:
+    candidates = [candidate("a", [0.6, 0.8], 9), candidate("baseline", values, 5)]
+    verdict = judge(candidates, maximize=True, baseline="baseline")
+    assert [one.name for one in verdict.tied] == [one.name for one in verdict.ranked]
+    assert verdict.winner.name == winner
+
+
+def test_the_seed_in_the_middle() -> None:
+    assert middle({4: 0.1, 5: 0.9, 6: 0.5}) == 6
+    assert middle({4: 0.9, 5: 0.1}) == 5
+    assert middle({9: 0.5, 8: 0.5, 7: 0.5}) == 8
+    assert middle({3: 0.5}) == 3

@@ -140,3 +140,30 @@ def test_parts_that_cannot_be_made_are_refused(npz: Write, home: Home, name: str
     with pytest.raises(InputError) as caught:
         split(open_dataset(data, home), data)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("limit", [None, 100])
+def test_a_refit_trains_on_the_validation_examples_too(digits: Dataset, limit: int | None) -> None:
+    apart = split(digits, section(limit=limit))
+    whole = split(digits, section(limit=limit, include_validation=True, scale="standardize"))
+    rows = sorted([*apart.train.rows.tolist(), *apart.validation.rows.tolist()])
+    assert whole.train.rows.tolist() == rows
+    assert whole.train.x is whole.validation.x  # no copies
+    assert whole.validation.rows.tolist() == apart.validation.rows.tolist()
+    scaled = whole.train.x[rows] * whole.multiplier + whole.offset
+    assert (scaled.mean(), scaled.std()) == (pytest.approx(0, abs=1e-5), pytest.approx(1, abs=1e-5))
+
+
+def test_a_refit_where_the_validation_part_is_given(npz: Write, home: Home) -> None:
+    x, y = np.full((30, 5), 7.0), np.arange(30) % 3
+    data = npz({"scale": "none", "validation": "given", "limit": 20}, x_val=x, y_val=y)
+    dataset = open_dataset(data, home)
+    apart = split(dataset, data)
+    whole = split(dataset, data.model_copy(update={"include_validation": True}))
+    assert len(whole.train) == 20 + 30
+    expected = np.concatenate([apart.train.x[apart.train.rows], x])
+    assert np.array_equal(whole.train.x[whole.train.rows], expected)
+    labels = [*apart.train.y[apart.train.rows], *y]
+    assert whole.train.y[whole.train.rows].tolist() == labels
+    assert np.array_equal(whole.validation.x[whole.validation.rows], x)
+    assert whole.validation.y[whole.validation.rows].tolist() == y.tolist()

@@ -4,6 +4,7 @@ import base64
 import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from types import MappingProxyType
 from typing import Any
@@ -13,10 +14,12 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from plotly.offline import get_plotlyjs
 
+from hpsearch.data.record import Opening
 from hpsearch.errors import Failure
 from hpsearch.report.facts import facts
 from hpsearch.report.page import page
 from hpsearch.search import budget, trials
+from hpsearch.search.confirmation import Kind
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trainings import Training
 from hpsearch.space import suggest_config
@@ -29,17 +32,19 @@ def known(
     study: OpenStudy,
     trained: Sequence[Training] = (),
     confirmed: Mapping[str, Mapping[int, float]] = MappingProxyType({}),
+    opened: Sequence[Opening] = (),
 ) -> dict[str, Any]:
     """The facts of a study, which must be JSON."""
     seen = study.trials()
-    found = facts(study, seen, [trials.row(study, trial) for trial in seen], trained, confirmed)
+    rows = [trials.row(study, trial) for trial in seen]
+    found = facts(study, seen, rows, trained, confirmed, opened=opened)
     parsed: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
     assert parsed == found
     return found
 
 
 def training(trial: int | None, value: float, seed: int = 5, **test: Any) -> Training:
-    return Training(trial=trial, seed=seed, value=value, test=test or None)
+    return Training(trial=trial, seed=seed, value=value, test=test or None, kind=Kind.SEED)
 
 
 def fail(study: OpenStudy, message: str) -> None:
@@ -240,6 +245,32 @@ def test_confirmation_runs_count_with_trainings(open_study: Open, finish: Finish
         {"seed": 7, "value": 0.25}, {"seed": 8, "value": 0.375}, {"seed": 9, "value": 0.5},
     ]  # fmt: skip
     assert [one["value"] for one in found["baseline"]["values"]] == [0.125]
+
+
+def test_values_of_other_examples_are_none_of_the_configuration(
+    open_study: Open, finish: Finish
+) -> None:
+    study = open_study()
+    finish(study, 0.5)
+    others = [replace(training(0, 0.9), kind=kind) for kind in (Kind.REFIT, Kind.SPLIT)]
+    assert known(study, others)["best"]["again"] == []
+
+
+def test_openings_of_the_test_split_are_listed(open_study: Open, finish: Finish) -> None:
+    study = open_study()
+    finish(study, 0.5)
+    assert "On the test split" not in written(known(study)).text
+    result = {"accuracy": [0.5, 0.25], "f1_macro": [0.5, 0.25]}
+    opened = [
+        Opening(opened_by="evaluate study", study="study", of="0", seeds=(1, 2), result=result),
+        Opening(opened_by="train <b>.toml --test"),
+    ]
+    found = known(study, opened=opened)
+    assert found["test_openings"][0]["result"] == result
+    text = written(found).text
+    assert "They were opened 2 times so far" in " ".join(text.split())
+    assert "train <b>.toml --test" in text
+    assert "0.3750" in text
 
 
 def test_where_the_time_went(open_study: Open) -> None:

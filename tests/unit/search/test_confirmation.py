@@ -12,7 +12,20 @@ from hpsearch.errors import Failure, InputError, NoTrialError, TrialFailedError
 from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.search import budget, trials
-from hpsearch.search.confirmation import companion_of, leaders, queue, results, seeds
+from hpsearch.search.confirmation import (
+    BASELINE as OF_BASELINE,
+)
+from hpsearch.search.confirmation import (
+    Kind,
+    companion_of,
+    kind_of,
+    leaders,
+    queue,
+    results,
+    seeds,
+    values,
+)
+from hpsearch.search.export import recipe_of
 from hpsearch.search.study import OpenStudy, load_study, names
 
 Open = Callable[..., OpenStudy]
@@ -147,9 +160,85 @@ def test_a_companion_is_found_and_hidden(study: OpenStudy) -> None:
     assert names(study.storage) == ["study"]
     assert load_study(study.storage, "study.confirm").is_closed
     assert not study.is_closed
-    with pytest.raises(InputError, match="confirm the study itself"):
+    with pytest.raises(InputError, match="holds the confirmation runs of study study"):
         companion_of(companion)
     assert companion.file.space == study.file.space
     assert companion.file.pruner.type == "none"
     assert companion.optuna.metric_names == ["val_accuracy"]
     assert isinstance(study.file.baseline, TrialConfig)
+
+
+def test_new_splits_are_the_same_for_all_and_kept_apart(study: OpenStudy, home: Home) -> None:
+    chosen, companion = leaders(study, 2), companion_of(study)
+    assert queue(companion, study, chosen, 3, Kind.SPLIT) == 9
+    assert queue(companion, study, chosen, 3, Kind.SPLIT) == 0
+    assert queue(companion, study, chosen, 2) == 6
+    asked: list[int] = []
+
+    def split(section: Any) -> Any:
+        asked.append(section.split_seed)
+        return fakes.parts()
+
+    job = Objective(
+        study=companion, parts=fakes.parts(), home=home, trainer=fakes.train, split=split
+    )
+    while job.run_one():
+        pass
+    found = results(companion, kind=Kind.SPLIT)
+    drawn = {
+        of: [recipe_of(companion, runs[seed]).dataset.split_seed for seed in sorted(runs)]
+        for of, runs in found.items()
+    }
+    assert drawn["1"] == drawn["3"] == drawn[OF_BASELINE]
+    assert len(set(drawn["1"])) == 3
+    assert study.file.dataset.split_seed not in drawn["1"]
+    assert sorted(asked) == sorted(drawn["1"] * 3)  # and the study's own parts for the others
+    assert all(len(runs) == 2 for runs in results(companion).values())
+    assert {of: len(runs) for of, runs in values(study).items()} == {
+        "1": 2, "3": 2, OF_BASELINE: 2,
+    }  # fmt: skip
+
+
+def test_a_validation_part_that_is_given_has_no_other_split(
+    open_study: Open, finish: Finish
+) -> None:
+    dataset = {"source": "npz", "path": "/x.npz", "validation": "given"}
+    study = open_study(dataset=dataset)
+    finish(study, 0.5)
+    with pytest.raises(InputError, match="without --new-split"):
+        queue(companion_of(study), study, leaders(study, 1), 2, Kind.SPLIT)
+
+
+def test_a_refit_trains_on_everything_for_a_fixed_time(study: OpenStudy, home: Home) -> None:
+    chosen, companion = leaders(study, 1)[:1], companion_of(study)
+    assert queue(companion, study, chosen, 2, Kind.REFIT, 3) == 2
+    assert queue(companion, study, chosen, 2, Kind.REFIT, 4) == 2  # that is another training
+    assert queue(companion, study, chosen, 2, Kind.REFIT, 3) == 0
+    finish_all(companion, home)
+    for epochs in (3, 4):
+        runs = results(companion, 2, Kind.REFIT, epochs)["1"]
+        assert sorted(runs) == sorted(seeds(study, 2))
+        for run in runs.values():
+            recipe = recipe_of(companion, run)
+            assert recipe.dataset.include_validation
+            assert recipe.training.epochs == run.user_attrs["epochs"] == epochs
+            assert recipe.training.early_stopping is False
+            assert recipe.objective.epoch == "last"
+            assert recipe.config == chosen[0].config
+    assert results(companion) == {}
+    assert values(study) == {}
+
+
+def test_a_run_that_is_cut_off_stays_of_its_kind(study: OpenStudy, home: Home) -> None:
+    companion = companion_of(study)
+    queue(companion, study, leaders(study, 1)[:1], 1, Kind.REFIT, 2)
+
+    def cut_off(*_: Any) -> Any:
+        raise TrialFailedError(Failure.INTERRUPTED, "cut off")
+
+    run(companion, home, cut_off).run_one()
+    finish_all(companion, home)
+    first, after = companion.trials()
+    assert kind_of(after.user_attrs) is Kind.REFIT
+    assert recipe_of(companion, after).training == recipe_of(companion, first).training
+    assert recipe_of(companion, after).dataset.include_validation

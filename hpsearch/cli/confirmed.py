@@ -1,0 +1,68 @@
+"""What a study's confirmation runs came to: shared by ``confirm``, ``evaluate`` and ``export``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hpsearch.confirm import Verdict
+    from hpsearch.search.confirmation import Kind, Runs
+    from hpsearch.search.study import OpenStudy
+    from hpsearch.search.trials import Trial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmed:
+    """Configurations that were trained with new seeds, and what the seeds say of them."""
+
+    companion: "OpenStudy"
+    kind: "Kind"
+    """Whether the validation splits were new as well."""
+    runs: "Runs"
+    verdict: "Verdict"
+
+    def run(self, name: str) -> "Trial":
+        """The run in the middle of a configuration's seeds: it stands for the mean."""
+        from hpsearch.confirm import middle
+
+        runs = self.runs[name]
+        return runs[middle(values_of(runs))]
+
+
+def verdict_on(study: "OpenStudy", runs: "Runs") -> "Verdict":
+    """What some complete runs of a study's configurations come to; of one at least."""
+    from hpsearch.confirm import Candidate, judge
+    from hpsearch.search.confirmation import BASELINE
+
+    candidates = [
+        Candidate(
+            name=name,
+            parameters=int(next(iter(by_seed.values())).user_attrs["parameters"]),
+            values=values_of(by_seed),
+        )
+        for name, by_seed in runs.items()
+    ]
+    maximize = study.file.objective.goal == "maximize"
+    return judge(candidates, maximize=maximize, baseline=BASELINE)
+
+
+def values_of(runs: "Mapping[int, Trial]") -> dict[int, float]:
+    """The objective's values of some complete runs, by seed."""
+    return {seed: float(run.values[0]) for seed, run in runs.items()}
+
+
+def confirmed(study: "OpenStudy") -> Confirmed | None:
+    """The study's confirmation by all runs that there are; None: nothing was confirmed.
+
+    Runs on new validation splits count only where there are no others.
+    """
+    from hpsearch.search.confirmation import Kind, results
+    from hpsearch.search.study import companions
+
+    for companion in companions(study):
+        for kind in (Kind.SEED, Kind.SPLIT):
+            runs = results(companion, kind=kind)
+            if runs:
+                verdict = verdict_on(study, runs)
+                return Confirmed(companion=companion, kind=kind, runs=runs, verdict=verdict)
+    return None

@@ -1,0 +1,268 @@
+"""``hpsearch evaluate``: opens the test split for a study's winner, and records that it did."""
+
+import dataclasses
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hpsearch.cli.common import (
+    ForceOption,
+    GpusOption,
+    HomeOption,
+    JsonOption,
+    SetOption,
+    StorageOption,
+    StudyArgument,
+    WorkersOption,
+    opened_storage,
+    print_json,
+    print_table,
+    say,
+    stdout,
+)
+from hpsearch.cli.models import (
+    Group,
+    Model,
+    check_weights,
+    confirmed_groups,
+    found_groups,
+    queue_refits,
+    refits,
+)
+from hpsearch.home import Home
+
+if TYPE_CHECKING:
+    from hpsearch.confirm import Interval
+    from hpsearch.data.dataset import Dataset
+    from hpsearch.recipe import DatasetSection
+    from hpsearch.search.study import OpenStudy
+    from hpsearch.training.metrics import Evaluation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A group and its results on the test split, by seed."""
+
+    group: Group
+    results: "dict[int, Evaluation]"
+
+    @property
+    def accuracies(self) -> list[float]:
+        """One for each seed."""
+        return [result.accuracy for result in self.results.values()]
+
+    @property
+    def middle(self) -> int:
+        """The seed whose classes are shown: chosen by validation, never by the test split."""
+        from hpsearch.confirm import middle
+
+        return middle(self.group.values)
+
+
+def evaluate(
+    study: StudyArgument,
+    top: Annotated[
+        int, typer.Option("--top", min=1, metavar="K", help="The best K configurations.")
+    ] = 1,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="The study's baseline as well, once confirmed.")
+    ] = False,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit",
+            help="Train on training and validation examples first, as long as the confirmed runs.",
+        ),
+    ] = False,
+    workers: WorkersOption = None,
+    gpus: GpusOption = "all",
+    overrides: SetOption = None,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Open the test split for the winner: accuracy, F1, confusion; it is recorded."""
+    from hpsearch.cli.jobs import run_jobs
+    from hpsearch.search.confirmation import companion_of, refuse_companion
+    from hpsearch.search.openings import openings
+    from hpsearch.search.study import load_study
+    from hpsearch.study_file import load_dataset_override
+
+    place = Home.find(home)
+    with opened_storage(place, storage, force=force) as opened:
+        found = load_study(opened, study)
+        refuse_companion(found)
+        groups = confirmed_groups(found, place, top, baseline=baseline) or found_groups(
+            found, place, top
+        )
+        if refit:
+            wanted = [queue_refits(found, group) for group in groups]
+            companion = companion_of(found)
+            run_jobs(companion, place, storage, workers, gpus, overrides or (), force=force)
+            groups = [
+                refits(found, companion, place, group, epochs)
+                for group, epochs in zip(groups, wanted, strict=True)
+            ]
+        check_weights(groups, place)
+        dataset = _opened(found, load_dataset_override(found.file, overrides or ()), place)
+        before = len(openings(found, place))
+        say(f"Opening the test split of {dataset.source}; times it was opened before: {before}.")
+        judged = [_judge(found, dataset, group) for group in groups]
+        times = len(openings(found, place))
+    if as_json:
+        print_json(_plain(study, found, judged, times))
+        return
+    for one in judged:
+        _print(one, found.file.objective.metric)
+    say(
+        f"The test split of these data was opened {_times(times)} so far; hpsearch show {study}"
+        " --json lists when, by what and with which result. Choose between configurations by"
+        " validation, not by this: each choice by the test split makes its figures too good."
+    )
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _opened(study: "OpenStudy", section: "DatasetSection", place: Home) -> "Dataset":
+    from hpsearch.cli.common import progress
+    from hpsearch.workers.worker import open_study_data
+
+    with progress() as report:
+        return open_study_data(study, section, place, report)
+
+
+def _judge(study: "OpenStudy", dataset: "Dataset", group: Group) -> Judged:
+    """Open the test split for one configuration, judge all of its models, and record it."""
+    from hpsearch.cli.evaluation import judge_weights
+    from hpsearch.data.dataset import open_test, record_result
+    from hpsearch.data.parts import split
+    from hpsearch.data.record import Opening
+    from hpsearch.search.openings import remember
+    from hpsearch.training.start import start_tensorflow
+
+    say(f"Judging {group.name}, models: {len(group.models)}; TensorFlow takes some seconds.")
+    start_tensorflow()
+    opening = Opening(
+        opened_by=f"evaluate {study.name}" + (" --refit" if group.epochs is not None else ""),
+        study=study.name,
+        of=group.leader.of,
+        recipe=group.models[0].recipe.model_dump(mode="json", exclude={"provenance"}),
+        seeds=tuple(model.seed for model in group.models),
+    )
+    test = open_test(dataset, opening)
+    remember(study, opening)
+    results = {}
+    for model in group.models:
+        parts = split(dataset, model.recipe.dataset)
+        results[model.seed] = judge_weights(model.recipe, parts, model.weights, test)
+    told = {key: [getattr(r, key) for r in results.values()] for key in ("accuracy", "f1_macro")}
+    record_result(dataset, opening, told)
+    remember(study, opening, told)
+    return Judged(group=group, results=results)
+
+
+def _plain(name: str, study: "OpenStudy", judged: Sequence[Judged], times: int) -> dict[str, Any]:
+    """The results as JSON."""
+    from hpsearch.config import flat
+
+    return {
+        "study": name,
+        "metric": study.file.objective.metric,
+        "times_opened": times,
+        "candidates": [
+            {
+                "of": one.group.leader.of,
+                "config": flat(one.group.leader.config),
+                "refit_epochs": one.group.epochs,
+                "accuracy": _mean(one.accuracies),
+                "f1_macro": _mean([result.f1_macro for result in one.results.values()]),
+                "middle": one.middle,
+                "models": [
+                    {
+                        "seed": model.seed,
+                        "value": None if one.group.epochs else model.trial.values[0],
+                        "train_accuracy": model.trial.user_attrs.get("train_accuracy"),
+                        "gap": _gap(model, one.results[model.seed]),
+                        "test": dataclasses.asdict(one.results[model.seed]),
+                    }
+                    for model in one.group.models
+                ],
+            }
+            for one in judged
+        ],
+    }
+
+
+def _mean(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, standard deviation and 95 % interval over seeds."""
+    from hpsearch.confirm import mean_interval
+
+    interval = mean_interval(values)
+    return {
+        "mean": statistics.fmean(values),
+        "deviation": statistics.stdev(values) if len(values) > 1 else None,
+        "interval": None if interval is None else [interval.low, interval.high],
+    }
+
+
+def _gap(model: Model, result: "Evaluation") -> float | None:
+    """The generalisation gap: accuracy on examples that were trained on, less that on the test."""
+    accuracy = model.trial.user_attrs.get("train_accuracy")
+    return None if accuracy is None else float(accuracy) - result.accuracy
+
+
+def _print(one: Judged, metric: str) -> None:
+    """The results of one configuration for a reader."""
+    from hpsearch.cli.evaluation import print_accuracy, print_classes
+    from hpsearch.config import describe
+
+    out = stdout()
+    out.print(f"{one.group.name}  {describe(one.group.leader.config)}", style="bold")
+    rows = [_row(one, model) for model in one.group.models]
+    value = "trained on all" if one.group.epochs else metric
+    print_table(
+        ("seed", value, "train accuracy", "test accuracy", "95 % of examples", "macro F1", "gap"),
+        rows,
+    )
+    if len(one.group.models) == 1:
+        print_accuracy(one.results[one.group.models[0].seed])
+    else:
+        _print_mean(one)
+        by = "validation" if one.group.epochs is None else "its training examples"
+        out.print(f"Seed {one.middle}, in the middle by {by}:")
+    print_classes(one.results[one.middle])
+
+
+def _print_mean(one: Judged) -> None:
+    """The mean over seeds, with what is uncertain about it for two reasons."""
+    from hpsearch.confirm import mean_interval
+    from hpsearch.training.metrics import wilson
+
+    mean, out = statistics.fmean(one.accuracies), stdout()
+    examples = next(iter(one.results.values())).examples
+    low, high = wilson(round(mean * examples), examples)
+    out.print(f"test accuracy {mean:.4f} in the mean of {len(one.accuracies)} seeds", style="bold")
+    seeds: Interval | None = mean_interval(one.accuracies)
+    if seeds is not None:
+        out.print(f"95 % interval by seeds (Student's t): {seeds.low:.4f} to {seeds.high:.4f}")
+    out.print(f"95 % interval by {examples} examples (Wilson): {low:.4f} to {high:.4f}")
+
+
+def _row(one: Judged, model: Model) -> list[str]:
+    result = one.results[model.seed]
+    accuracy, gap = model.trial.user_attrs.get("train_accuracy"), _gap(model, result)
+    return [
+        str(model.seed),
+        f"{one.group.epochs} epochs" if one.group.epochs else f"{model.trial.values[0]:.4f}",
+        "" if accuracy is None else f"{accuracy:.4f}",
+        f"{result.accuracy:.4f}",
+        f"{result.accuracy_low:.4f} to {result.accuracy_high:.4f}",
+        f"{result.f1_macro:.4f}",
+        "" if gap is None else f"{gap:+.4f}",
+    ]

@@ -1,0 +1,92 @@
+"""Results on the test split: judging kept weights, and what a reader sees of them."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.cli.common import print_table, stdout
+from hpsearch.home import TEST_RESULT
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from hpsearch.data.parts import Parts
+    from hpsearch.recipe import Recipe
+    from hpsearch.training.metrics import Evaluation
+
+
+def judge_weights(
+    recipe: "Recipe",
+    parts: "Parts",
+    weights: Path,
+    test: "tuple[npt.NDArray[np.generic], npt.NDArray[np.int64]]",
+) -> "Evaluation":
+    """Judge kept weights on the test split, and write ``test.json`` and ``confusion.html``.
+
+    Args:
+        recipe: what was trained.
+        parts: its data; only shape, classes and scaling are used.
+        weights: the file of its weights; the results are put beside it.
+        test: inputs and labels, as ``hpsearch.data.dataset.open_test`` gives them.
+    """
+    from hpsearch.figures.confusion import write_confusion
+    from hpsearch.files import write_text
+    from hpsearch.training.metrics import evaluate
+    from hpsearch.training.train import predict
+
+    x, y = test
+    result = evaluate(y, predict(recipe, parts, weights, x), parts.class_names)
+    told = json.dumps(dataclasses.asdict(result), indent=2) + "\n"
+    write_text(weights.parent / TEST_RESULT, told)
+    write_confusion(
+        weights.parent / "confusion.html",
+        result.confusion,
+        parts.class_names,
+        f"Test accuracy {result.accuracy:.2%}, macro F1 {result.f1_macro:.4f}",
+    )
+    return result
+
+
+def print_accuracy(result: "Evaluation") -> None:
+    """Accuracy and macro F1 of one model."""
+    out = stdout()
+    out.print(f"test accuracy {result.accuracy:.4f}", style="bold")
+    out.print(
+        f"95 % interval {result.accuracy_low:.4f} to {result.accuracy_high:.4f},"
+        f" macro F1 {result.f1_macro:.4f}, {result.examples} examples"
+    )
+
+
+def print_classes(result: "Evaluation") -> None:
+    """One model class by class: scores, confusion matrix, what is taken for what."""
+    print_table(
+        ("class", "precision", "recall", "F1", "examples"),
+        [
+            [c.name, f"{c.precision:.4f}", f"{c.recall:.4f}", f"{c.f1:.4f}", str(c.support)]
+            for c in result.classes
+        ],
+        title="By class",
+    )
+    _print_confusion(result)
+    if result.most_confused:
+        print_table(
+            ("true class", "predicted as", "times"),
+            [[pair.true, pair.predicted, str(pair.count)] for pair in result.most_confused],
+            words=["predicted as"],
+            title="Most confused",
+        )
+
+
+def _print_confusion(result: "Evaluation", most: int = 20) -> None:
+    """The confusion matrix as a table, where it fits; the HTML figure has it in any case."""
+    if len(result.classes) > most:
+        stdout().print("The confusion matrix is in confusion.html.")
+        return
+    numbers = [str(index) for index in range(len(result.classes))]
+    rows: list[list[Any]] = [
+        [f"{index} {scores.name}", *(str(count) for count in result.confusion[index])]
+        for index, scores in enumerate(result.classes)
+    ]
+    print_table(["true class (rows), predicted", *numbers], rows, title="Confusion matrix")

@@ -1,0 +1,73 @@
+"""Running what waits in the companion of a study, for ``confirm`` and ``evaluate --refit``."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from hpsearch.cli.common import opened_data, planned_workers, say
+from hpsearch.home import Home
+
+if TYPE_CHECKING:
+    from hpsearch.search.study import OpenStudy
+    from hpsearch.study_file import StudyFile
+
+
+def run_jobs(  # each is another option of the command line
+    companion: "OpenStudy",
+    place: Home,
+    url: str | None,
+    workers: str | None,
+    gpus: str,
+    overrides: Sequence[str],
+    *,
+    force: bool,
+) -> None:
+    """Run what waits in a companion, on the workers of this machine, until nothing is left.
+
+    Args:
+        companion: see ``hpsearch.search.confirmation``.
+        place: the home.
+        url: ``--storage``, where it was given.
+        workers: ``--workers``, where it was given.
+        gpus: ``--gpus``.
+        overrides: ``--set dataset.path=...``.
+        force: open SQLite on a network file system too.
+
+    Raises:
+        Exit: it was stopped before; the same command goes on.
+    """
+    from hpsearch.cli.supervise import chosen_gpus, supervise
+    from hpsearch.search.budget import begin_run, ending
+    from hpsearch.study_file import load_dataset_override
+    from hpsearch.workers.lease import mend
+    from hpsearch.workers.leftovers import tidy
+    from hpsearch.workers.packing import study_load
+
+    mend(companion)
+    if ending(companion) is not None:
+        return
+    begin_run(companion)
+    section = load_dataset_override(companion.file, overrides)
+    dataset, parts = opened_data(section, place, warn=False)
+    file = _with_workers(companion.file, workers)
+    load = study_load(file, parts, dataset.private_bytes)
+    plan = planned_workers(file, chosen_gpus(gpus), load, max(1, companion.counts().waiting))
+    code = supervise(companion, plan, place, url, section.path, force=force, typed=None)
+    tidy(companion, place)
+    if code:
+        say("The same command goes on from here.")
+        raise typer.Exit(code)
+
+
+def _with_workers(file: "StudyFile", workers: str | None) -> "StudyFile":
+    """The file with another number of workers."""
+    from hpsearch.fields import parse
+    from hpsearch.study_file import WorkersSection
+
+    if workers is None:
+        return file
+    count = int(workers) if workers.isdecimal() else workers
+    table = file.workers.model_dump(mode="json") | {"count": count}
+    section = parse(WorkersSection, table, "--workers")
+    return file.model_copy(update={"workers": section})

@@ -1,0 +1,150 @@
+"""Whose weights ``evaluate`` judges: the confirmed runs, the search's best, or refits of these."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpsearch.cli.common import say
+from hpsearch.home import WEIGHTS, Home
+
+if TYPE_CHECKING:
+    from hpsearch.recipe import Recipe
+    from hpsearch.search.confirmation import Leader
+    from hpsearch.search.study import OpenStudy
+    from hpsearch.search.trials import Trial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A trained network whose weights are kept here."""
+
+    seed: int
+    recipe: "Recipe"
+    trial: "Trial"
+    weights: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The models of one configuration."""
+
+    leader: "Leader"
+    models: tuple[Model, ...]
+    epochs: int | None = None
+    """How long they were trained on training and validation examples; None: they were not."""
+
+    @property
+    def name(self) -> str:
+        """How a reader is told of it: "trial 12" or "baseline"."""
+        return self.leader.of if self.leader.of == "baseline" else f"trial {self.leader.of}"
+
+    @property
+    def values(self) -> dict[int, float]:
+        """The objective's values on the validation part, by seed."""
+        return {model.seed: float(model.trial.values[0]) for model in self.models}
+
+
+def confirmed_groups(study: "OpenStudy", place: Home, top: int, *, baseline: bool) -> list[Group]:
+    """The confirmed winner, or the best of the confirmed ones; none where nothing is confirmed."""
+    from hpsearch.cli.confirmed import confirmed
+    from hpsearch.search import trials
+    from hpsearch.search.confirmation import BASELINE, Leader
+
+    known = confirmed(study)
+    if known is None:
+        return []
+    names = [known.verdict.winner.name]
+    names += [one.name for one in known.verdict.ranked if one.name not in (*names, BASELINE)]
+    chosen = names[:top] + [BASELINE] * (baseline and BASELINE in known.runs)
+    groups = []
+    for name in dict.fromkeys(chosen):
+        runs = [known.runs[name][seed] for seed in sorted(known.runs[name])]
+        config = trials.config(known.companion, runs[0])
+        if config is not None:  # a run's is always whole
+            leader = Leader(of=name, config=config, found=None)
+            models = tuple(_model(known.companion, run, place) for run in runs)
+            groups.append(Group(leader=leader, models=models))
+    return groups
+
+
+def found_groups(study: "OpenStudy", place: Home, top: int) -> list[Group]:
+    """The best trials of a study of which nothing is confirmed, each with its one seed."""
+    from hpsearch.search import trials
+    from hpsearch.search.confirmation import BASELINE, leaders
+
+    chosen = [one for one in leaders(study, top) if one.of != BASELINE]
+    say(
+        "warning: nothing is confirmed, so this is one training of what the search found best; for"
+        f" the mean of several seeds: hpsearch confirm {study.name}"
+    )
+    return [
+        Group(leader=one, models=(_model(study, trials.find(study, int(one.of)), place),))
+        for one in chosen
+    ]
+
+
+def _model(study: "OpenStudy", trial: "Trial", place: Home) -> Model:
+    from hpsearch.search.export import recipe_of
+
+    recipe = recipe_of(study, trial)
+    weights = place.trial_run(study.name, trial.number) / WEIGHTS
+    return Model(seed=recipe.seed, recipe=recipe, trial=trial, weights=weights)
+
+
+def queue_refits(study: "OpenStudy", group: Group) -> int:
+    """Queue the last trainings of a configuration; for how many epochs.
+
+    That is the middle of what its runs took to their best epoch: fixed before the test split is
+    opened, and from validation alone.
+    """
+    from hpsearch.search.confirmation import Kind, companion_of, queue
+
+    key = "best_epoch" if study.file.objective.epoch == "best" else "epochs"
+    took = [int(model.trial.user_attrs[key]) for model in group.models]
+    epochs = statistics.median_low(took)
+    count = max(1, len(group.models))
+    new = queue(companion_of(study), study, [group.leader], count, Kind.REFIT, epochs)
+    say(
+        f"Training {group.name} on training and validation examples for {epochs} epochs"
+        f" (its runs took {min(took)} to {max(took)}), seeds: {count}. {new} runs to do that are"
+        " not there yet."
+    )
+    return epochs
+
+
+def refits(
+    study: "OpenStudy", companion: "OpenStudy", place: Home, group: Group, epochs: int
+) -> Group:
+    """The group, trained once more on all examples but the test split's."""
+    from hpsearch.errors import NoTrialError
+    from hpsearch.search.confirmation import Kind, results
+
+    count = max(1, len(group.models))
+    runs = results(companion, count, Kind.REFIT, epochs).get(group.leader.of)
+    if not runs:
+        raise NoTrialError(
+            f"study {study.name}: no training of {group.name} completed; see hpsearch trials"
+            f" {companion.name}"
+        )
+    models = tuple(_model(companion, runs[seed], place) for seed in sorted(runs))
+    return Group(leader=group.leader, models=models, epochs=epochs)
+
+
+def check_weights(groups: Sequence[Group], place: Home) -> None:
+    """Refuse, before anything is opened, where weights are not here.
+
+    Raises:
+        InputError: some are not.
+    """
+    from hpsearch.errors import InputError
+
+    gone = [m.weights for group in groups for m in group.models if not m.weights.is_file()]
+    if gone:
+        raise InputError(
+            f"{gone[0]}: is not there, so these weights cannot be judged ({len(gone)} such files);"
+            f" they may be in the --home of another machine. {place.root} is looked at; trained"
+            " anew: hpsearch export STUDY --trial N -o recipe.toml, hpsearch train recipe.toml"
+            " --test"
+        )

@@ -1,0 +1,121 @@
+"""The record of a home: when a test split was opened, by what, for which recipe, with what result.
+
+One line of JSON for each opening, written before the split is opened, and one more with the result
+when there is one. Lines are added and never changed, and the file outlives data sets and studies.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+RECORD_FILE = "test_opened.jsonl"
+"""Beside the data sets."""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _new_key() -> str:
+    return uuid.uuid4().hex[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """One opening of a test split: all models that it judged are of one configuration."""
+
+    opened_by: str
+    """What asked for it: "evaluate my-study", "train recipe.toml --test"."""
+    study: str | None = None
+    """The study that the recipe is of."""
+    of: str | None = None
+    """The number of its trial, or "baseline"."""
+    recipe: Mapping[str, Any] | None = None
+    """The recipe, without its provenance; of several seeds the first one's."""
+    seeds: tuple[int, ...] = ()
+    """Of the models that are judged."""
+    date: str = field(default_factory=_now)
+    """As ISO 8601 in UTC."""
+    key: str = field(default_factory=_new_key)
+    """Names it: 16 hexadecimal digits."""
+    source: str | None = None
+    """Of the data set; with the next two it is set when the split is opened."""
+    path: str | None = None
+    fingerprint: str | None = None
+    """Of the whole data set; see :class:`hpsearch.data.dataset.Dataset`."""
+    result: Mapping[str, Any] | None = None
+    """What came of it: ``accuracy`` and ``f1_macro``, one for each seed; None: nothing did."""
+
+
+def write_opening(folder: Path, opening: Opening) -> None:
+    """Add an opening to the record in a folder.
+
+    Raises:
+        OSError: a full disk, no permission and the like.
+    """
+    line = {key: value for key, value in asdict(opening).items() if value not in (None, ())}
+    _add(folder, line)
+
+
+def write_result(folder: Path, opening: Opening, result: Mapping[str, Any]) -> None:
+    """Add to the record what came of an opening.
+
+    Raises:
+        OSError: a full disk, no permission and the like.
+    """
+    _add(folder, {"key": opening.key, "result": dict(result)})
+
+
+def _add(folder: Path, line: Mapping[str, Any]) -> None:
+    with (folder / RECORD_FILE).open("a", encoding="utf-8") as record:
+        record.write(json.dumps(line) + "\n")  # one write, which others cannot come between
+
+
+def read_openings(folder: Path) -> list[Opening]:
+    """The openings in a folder's record, in order; none where there is no record.
+
+    A line that a full disk has cut off still counts where it can be read, and is passed over where
+    it cannot.
+
+    Raises:
+        OSError: the record cannot be read.
+    """
+    try:
+        text = (folder / RECORD_FILE).read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    found: dict[str, Opening] = {}
+    for number, line in enumerate(_objects(text)):
+        if line.keys() == {"key", "result"}:
+            if line["key"] in found:
+                told = asdict(found[line["key"]]) | {"result": line["result"]}
+                found[line["key"]] = Opening(**told)
+            continue
+        opening = from_plain({"key": f"line {number}", **line})  # earlier versions wrote no key
+        if opening is not None:
+            found[opening.key] = opening
+    return list(found.values())
+
+
+def from_plain(line: Mapping[str, Any]) -> Opening | None:
+    """An opening from a plain object; None where it is none. Unknown keys are passed over."""
+    known = {key: line[key] for key in Opening.__dataclass_fields__ if key in line}
+    if not isinstance(line.get("opened_by"), str) or not isinstance(line.get("date"), str):
+        return None
+    if not isinstance(known.get("seeds", []), (list, tuple)):
+        return None
+    return Opening(**known | {"seeds": tuple(known.get("seeds", ()))})
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    for line in text.splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            yield value
