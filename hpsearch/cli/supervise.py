@@ -1,4 +1,4 @@
-"""What ``run`` and ``confirm`` share: the workers of this machine, shown until they are done."""
+"""What ``run``, ``confirm`` and ``evaluate`` share: workers of this machine, until they are done."""
 
 import sys
 from collections.abc import Sequence
