@@ -102,6 +102,11 @@ NAMES = [
 ]
 
 DATASETS = [
+    Wrong(
+        name="a search that trains on what it is judged by",
+        text=SEARCH.replace('"digits"', '"digits"\ninclude_validation = true', 1),
+        says=("dataset.include_validation = true", "leave it out"),
+    ),
     _dataset("no source", "", "dataset.source", "missing"),
     _dataset("unknown source", 'source = "cifar"', '"cifar"', "did you mean cifar10?"),
     _dataset("npz without path", 'source = "npz"', "dataset", "path", "add path"),

@@ -1,4 +1,4 @@
-"""What ``run``, ``confirm`` and ``evaluate`` share: workers of this machine, until they are done."""
+"""What ``run``, ``confirm`` and ``evaluate`` share: this machine's workers, until they are done."""
 
 import sys
 from collections.abc import Sequence

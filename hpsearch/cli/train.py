@@ -60,6 +60,8 @@ def train(
     place = Home.find(home)
     dataset, parts = opened_data(chosen.dataset, place)
     _warn_of_other_data(chosen, dataset.fingerprint)
+    if chosen.dataset.include_validation:
+        say("warning: the validation examples are trained on, so their figures say little.")
     folder = output or place.trained(recipe.stem, chosen.seed)
     for stale in (WEIGHTS, RESULT, TEST_RESULT, "confusion.html"):
         (folder / stale).unlink(missing_ok=True)  # of another training in the same folder
