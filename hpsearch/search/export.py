@@ -72,6 +72,7 @@ def _provenance(study: OpenStudy, trial: FrozenTrial | None) -> dict[str, Any]:
         "metric": study.file.objective.metric,
         **values,
         "data_fingerprint": dataset.get("fingerprint"),
+        "split_fingerprint": dataset.get("split_fingerprint"),
         "versions": attrs.get(VERSIONS_KEY),
         "exported": datetime.now(UTC).isoformat(timespec="seconds"),
     }
