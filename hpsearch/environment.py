@@ -27,3 +27,6 @@ DEVICE_VARIABLE = "HPSEARCH_DEVICE"
 
 ALONE_VARIABLE = "HPSEARCH_ALONE"
 """Number of the trial that a worker started itself anew for, to try it alone on its device."""
+
+RECORDED_VARIABLE = "HPSEARCH_RECORDED"
+"""Set by a worker for itself when it starts anew: its study knows of its command already."""

@@ -1,6 +1,6 @@
 """Partial configurations: what a user enqueues, held against the space and named as Optuna does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import field_serializer
@@ -66,6 +66,40 @@ def params_of(space: Space, partial: PartialConfig) -> dict[str, Any]:
     if partial.optimizer is not None:
         _settle_optimizer(space.optimizer, partial.optimizer, params)
     return params
+
+
+def misfits(space: Space, config: TrialConfig) -> list[str]:
+    """The fields of a configuration that a space cannot yield: "units", "optimizer.learning_rate".
+
+    None: the configuration lies in the space, and :func:`params_of` gives its parameters.
+    """
+    found = [
+        key
+        for key, value in config
+        if key != "optimizer"
+        and not _settles(
+            _settle_layers if key in ("units", "dropout") else _settle,
+            getattr(space, key), key, value,
+        )
+    ]  # fmt: skip
+    optimizer, kind = config.optimizer, OPTIMIZERS[config.optimizer.type]
+    if not _settles(_settle_optimizer, space.optimizer, kind()):
+        return [*found, "optimizer"]
+    settings = {key: value for key, value in optimizer if key != "type"}
+    return found + [
+        f"optimizer.{key}"
+        for key, value in settings.items()
+        if not _settles(_settle_optimizer, space.optimizer, kind(**{key: value}))
+    ]
+
+
+def _settles(settle: Callable[..., None], *values: Any) -> bool:
+    """Whether values can be recorded by one of the functions below."""
+    try:
+        settle(*values, {})
+    except ValueError:
+        return False
+    return True
 
 
 def _enqueued_layers(space: Space, partial: PartialConfig) -> int | None:

@@ -319,14 +319,28 @@ def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> Dataset
     return resolve_path(section, Path.cwd(), f"study {study.name}")
 
 
-def differences(stored: StudyFile, given: StudyFile) -> list[str]:
+SAME_SEARCH = ("seed", "dataset", "objective", "training", "space")
+"""What may not change while a study goes on."""
+
+SAME_VALUES = ("dataset", "objective", "training")
+"""What makes values of trials comparable."""
+
+
+def differences(
+    stored: StudyFile, given: StudyFile, keys: Sequence[str] = SAME_SEARCH
+) -> list[str]:
     """What keeps ``given`` from going on with the study ``stored``; empty where nothing does.
 
     Budget, workers, sampler, pruner, enqueued configurations and baseline may change, and so
     may the place of the data (their fingerprint is compared elsewhere).
+
+    Args:
+        stored: the study as it was made.
+        given: the study file that is to go on with it.
+        keys: the sections that must be equal.
     """
     found: list[str] = []
-    for key in ("seed", "dataset", "objective", "training", "space"):
+    for key in keys:
         old, new = (getattr(study, key) for study in (stored, given))
         if isinstance(old, Section):
             old, new = old.model_dump(mode="json"), new.model_dump(mode="json")

@@ -14,8 +14,10 @@ from hpsearch.cli.doctor import doctor
 from hpsearch.cli.enqueue import enqueue
 from hpsearch.cli.evaluate import evaluate
 from hpsearch.cli.export import export
+from hpsearch.cli.fork import fork
 from hpsearch.cli.init import init
 from hpsearch.cli.report import report
+from hpsearch.cli.reproduce import reproduce
 from hpsearch.cli.run import run
 from hpsearch.cli.show import best, logs, ls, show, trials
 from hpsearch.cli.stop import stop
@@ -48,7 +50,7 @@ def _main(
 
 
 for command in (
-    init, data, check, run, worker, stop, enqueue, ls, show, trials, logs, best, confirm,
-    evaluate, report, dashboard, export, train, delete, doctor,
+    init, data, check, run, worker, stop, enqueue, fork, ls, show, trials, logs, best, confirm,
+    evaluate, report, dashboard, export, train, reproduce, delete, doctor,
 ):  # fmt: skip
     app.command()(command)

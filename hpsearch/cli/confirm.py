@@ -50,6 +50,7 @@ def confirm(
 ) -> None:
     """Train the leaders and the baseline again with new seeds: mean, interval, ties."""
     from hpsearch.cli.jobs import run_jobs
+    from hpsearch.cli.provenance import record
     from hpsearch.search.confirmation import Kind, companion_of, leaders, queue
     from hpsearch.search.study import load_study
 
@@ -58,6 +59,7 @@ def confirm(
         found = load_study(opened, study)
         chosen = leaders(found, top)
         companion = companion_of(found)
+        record(found)
         new = queue(companion, found, chosen, seeds, kind)
         names = ", ".join(one.of if one.found is None else f"trial {one.of}" for one in chosen)
         splits = " and validation splits" if new_split else ""

@@ -87,6 +87,7 @@ def evaluate(
 ) -> None:
     """Open the test split for the winner: accuracy, F1, confusion; it is recorded."""
     from hpsearch.cli.jobs import run_jobs
+    from hpsearch.cli.provenance import record
     from hpsearch.search.confirmation import companion_of, refuse_companion
     from hpsearch.search.openings import openings
     from hpsearch.search.study import load_study
@@ -96,6 +97,7 @@ def evaluate(
     with opened_storage(place, storage, force=force) as opened:
         found = load_study(opened, study)
         refuse_companion(found)
+        record(found)
         groups = confirmed_groups(found, place, top, baseline=baseline) or found_groups(
             found, place, top
         )

@@ -24,9 +24,6 @@ from hpsearch.cli.common import (
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
-    from hpsearch.data.dataset import Dataset
-    from hpsearch.data.parts import Parts
-    from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
 
 SECONDS_A_TRIAL = 0.0015
@@ -57,9 +54,11 @@ def run(
     """Run a search: start it, go on with it, or join it where it runs already."""
     from hpsearch.cli.beside import dashboard_beside
     from hpsearch.cli.conclusion import conclude
+    from hpsearch.cli.provenance import record
     from hpsearch.cli.supervise import chosen_gpus, supervise
+    from hpsearch.data.facts import facts
     from hpsearch.search.budget import begin_run
-    from hpsearch.search.opening import hide_password
+    from hpsearch.search.copies import refuse_foreign_runs
     from hpsearch.search.pruners import hint
     from hpsearch.search.samplers import check_sampler
     from hpsearch.search.study import open_or_create
@@ -85,10 +84,11 @@ def run(
     # Refuses workers that cannot be before anything is written.
     planned_workers(study_file, chosen, load_of_one, study_file.budget.trials)
     with opened_storage(place, storage, create=True, force=force) as opened:
-        _refuse_foreign_files(opened, study_file.name, place)
+        refuse_foreign_runs(opened, study_file.name, place)
         explicit = [text.partition("=")[0].strip().removeprefix("budget.") for text in given]
-        facts, own = _facts(dataset, parts), written_budget(file)
-        study, is_new = open_or_create(opened, study_file, facts, written=own, explicit=explicit)
+        known, own = facts(dataset, parts), written_budget(file)
+        study, is_new = open_or_create(opened, study_file, known, written=own, explicit=explicit)
+        record(study, file)
         begin_run(study)
         left = mend(study)
         tidy(study, place)
@@ -97,11 +97,7 @@ def run(
         _say_if(reading_time(study.storage.get_n_trials(study.study_id)))
         if left:
             say(f"Trials {left} were left running by workers that are gone: they go on.")
-        say(
-            f"data: {facts['train']} training and {facts['validation']} validation examples,"
-            f" {facts['test']} set aside for testing"
-        )
-        say(f"storage {hide_password(place.storage_url(storage))}")
+        _say_what_on(known, place.storage_url(storage))
         typed = _typed(file, {"--trials": trials, "--timeout": timeout}, overrides or ())
         if not (places := _left(study)):
             _show_what_is_over(study, place, typed, asked=dashboard)
@@ -119,6 +115,17 @@ def _say_if(text: str | None) -> None:
         say(text)
 
 
+def _say_what_on(data: Mapping[str, Any], url: str) -> None:
+    """Say what is searched on, and where it is kept."""
+    from hpsearch.search.opening import hide_password
+
+    say(
+        f"data: {data['train']} training and {data['validation']} validation examples,"
+        f" {data['test']} set aside for testing"
+    )
+    say(f"storage {hide_password(url)}")
+
+
 def reading_time(trials: int) -> str | None:
     """What to expect of a study with so many trials before its first one starts, or None."""
     seconds = trials * SECONDS_A_TRIAL
@@ -128,32 +135,6 @@ def reading_time(trials: int) -> str | None:
         f"The study has {trials:,} trials: each worker reads them once, some {seconds:.0f} s,"
         " before its first one starts."
     )
-
-
-def _refuse_foreign_files(storage: "Storage", name: str, place: Home) -> None:
-    """A new study must not write over the runs of one of that name in another storage."""
-    from hpsearch.errors import InputError
-    from hpsearch.search.study import names
-
-    folder = place.study_runs(name)
-    if folder.exists() and name not in names(storage):
-        raise InputError(
-            f"{folder}: holds runs of another study {name}, which this storage does not know;"
-            " choose another name or --home, or remove the folder"
-        )
-
-
-def _facts(dataset: "Dataset", parts: "Parts") -> dict[str, Any]:
-    """What a study keeps of its data."""
-    return {
-        "source": dataset.source,
-        "fingerprint": dataset.fingerprint,
-        "input_shape": list(parts.input_shape),
-        "class_names": list(parts.class_names),
-        "train": len(parts.train),
-        "validation": len(parts.validation),
-        "test": dataset.test_size,
-    }
 
 
 def _typed(file: Path, options: Mapping[str, object], overrides: Sequence[str]) -> list[str]:

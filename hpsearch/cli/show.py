@@ -68,8 +68,13 @@ def show(
     watch: Annotated[
         bool, typer.Option("--watch", help="Follow it, as run does, until it is over.")
     ] = False,
+    provenance: Annotated[
+        bool,
+        typer.Option("--provenance", help="Study file, data, versions, seeds, machines, commands."),
+    ] = False,
 ) -> None:
     """Show one study: budget, data, counts, best trial, workers."""
+    from hpsearch.cli.provenance import show_provenance
     from hpsearch.config import describe
     from hpsearch.errors import InputError
     from hpsearch.search import trials as rows
@@ -77,6 +82,12 @@ def show(
 
     if watch and as_json:
         raise InputError("--watch and --json: choose one; a view that goes on has no JSON")
+    if watch and provenance:
+        raise InputError("--watch and --provenance: choose one; provenance does not move")
+    if provenance:
+        with opened_study(study, home, storage) as found:
+            show_provenance(found, as_json=as_json)
+        return
     if watch:
         _watch(study, home, storage)
     with opened_study(study, home, storage) as found:

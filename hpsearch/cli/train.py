@@ -1,10 +1,7 @@
 """``hpsearch train``: trains one recipe, with no study needed."""
 
 import dataclasses
-import json
-import signal
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,14 +16,15 @@ from hpsearch.cli.common import (
     say,
     stdout,
 )
-from hpsearch.home import RESULT, TEST_RESULT, WEIGHTS, Home
+from hpsearch.cli.training import keep, prepare, train_here, values_of
+from hpsearch.home import WEIGHTS, Home
 
 if TYPE_CHECKING:
     from hpsearch.data.dataset import Dataset
     from hpsearch.data.parts import Parts
     from hpsearch.recipe import Recipe
     from hpsearch.training.metrics import Evaluation
-    from hpsearch.training.outcome import Epoch, Outcome
+    from hpsearch.training.outcome import Outcome
 
 
 def train(
@@ -51,9 +49,6 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train one recipe from its file alone."""
-    from hpsearch.files import write_text
-    from hpsearch.recipe import dump
-
     chosen = _read(recipe, overrides or ())
     if seed is not None:
         chosen = chosen.model_copy(update={"seed": seed})
@@ -63,24 +58,13 @@ def train(
     if chosen.dataset.include_validation:
         say("warning: the validation examples are trained on, so their figures say little.")
     folder = output or place.trained(recipe.stem, chosen.seed)
-    for stale in (WEIGHTS, RESULT, TEST_RESULT, "confusion.html"):
-        (folder / stale).unlink(missing_ok=True)  # of another training in the same folder
-    write_text(folder / "recipe.toml", dump(chosen, ".toml"))
+    prepare(folder, chosen)
     say(f"Training {recipe} with seed {chosen.seed}; TensorFlow takes some seconds to start.")
-    outcome = _train(chosen, parts, folder)
+    outcome = train_here(chosen, parts, folder)
     result = _test(chosen, parts, dataset, folder, str(recipe)) if test else None
-    values = {
-        "values": [outcome.value],
-        "parameters": outcome.parameters,
-        "epochs": outcome.epochs,
-        "best_epoch": outcome.best_epoch,
-        "train_accuracy": outcome.train_accuracy,
-        "gap": outcome.gap,
-        "seconds": outcome.seconds,
-        "fingerprint": dataset.fingerprint,
-    }
+    values = values_of(outcome, dataset.fingerprint)
     values |= {"test": dataclasses.asdict(result)} if result else {}
-    write_text(folder / RESULT, json.dumps(values, indent=2) + "\n")
+    keep(folder, values)
     if as_json:
         print_json(values)
         return
@@ -111,45 +95,6 @@ def _warn_of_other_data(recipe: "Recipe", fingerprint: str) -> None:
             f"warning: the data have fingerprint {fingerprint[:12]}, the recipe was found on"
             f" {str(expected)[:12]}: results may differ"
         )
-
-
-def _train(recipe: "Recipe", parts: "Parts", folder: Path) -> "Outcome":
-    """Train in this process, showing the epochs; Ctrl-C ends it in good order."""
-    from hpsearch.errors import Failure, NoTrialError, TrialFailedError
-    from hpsearch.training.outcome import Watch
-    from hpsearch.training.start import start_tensorflow
-
-    caught: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        caught.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    start_tensorflow()
-    from hpsearch.training.train import train as train_recipe
-
-    watch = Watch(
-        on_epoch=lambda epoch: _show_epoch(epoch, recipe.training.epochs),
-        interrupted=lambda: bool(caught),
-    )
-    try:
-        return train_recipe(recipe, parts, folder, watch)
-    except TrialFailedError as error:
-        if error.failure is Failure.INTERRUPTED and caught:
-            raise typer.Exit(128 + caught[0]) from None
-        raise NoTrialError(f"training failed: {error.failure}: {error}") from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _show_epoch(epoch: "Epoch", epochs: int) -> bool:
-    say(
-        f"epoch {epoch.epoch}/{epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}"
-        f"  val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.4f}"
-        f"  val_f1_macro {epoch.val_f1_macro:.4f}  {epoch.seconds:.1f} s"
-    )
-    return False
 
 
 def _test(

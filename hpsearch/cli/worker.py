@@ -1,8 +1,18 @@
 """``hpsearch worker``: one more worker for a study, from any machine that reaches the storage."""
 
+import os
+
 import typer
 
-from hpsearch.cli.common import ForceOption, HomeOption, SetOption, StorageOption, StudyArgument
+from hpsearch.cli.common import (
+    ForceOption,
+    HomeOption,
+    SetOption,
+    StorageOption,
+    StudyArgument,
+    opened_storage,
+)
+from hpsearch.environment import RECORDED_VARIABLE, SUPERVISOR_VARIABLE
 from hpsearch.home import Home
 
 
@@ -22,6 +32,19 @@ def worker(
     settle_device()
     place = Home.find(home)
     url = place.storage_url(storage)
+    _record(study, place, storage, force=force)
     with readable_errors(url):
         code = work(study, url=url, home=place, overrides=overrides or (), force=force)
     raise typer.Exit(code)
+
+
+def _record(name: str, place: Home, url: str | None, *, force: bool) -> None:
+    """Note a worker that was typed by hand, once: it may start itself anew."""
+    from hpsearch.cli.provenance import record
+    from hpsearch.search.study import load_study
+
+    if os.environ.get(SUPERVISOR_VARIABLE) or os.environ.get(RECORDED_VARIABLE):
+        return
+    with opened_storage(place, url, force=force) as opened:
+        record(load_study(opened, name))
+    os.environ[RECORDED_VARIABLE] = "1"

@@ -67,7 +67,8 @@ def claim(study: OpenStudy) -> Trial | None:
         trial = study.optuna.ask()
     except BudgetSpentError:
         return None
-    study.optuna.sampler = make_sampler(study.file, trial.number, study.given(trial.number))
+    given = study.given(trial.number)
+    study.optuna.sampler = make_sampler(study.file, study.shift + trial.number, given)
     return trial
 
 

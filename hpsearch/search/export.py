@@ -45,6 +45,7 @@ def recipe_of(study: OpenStudy, trial: FrozenTrial) -> Recipe:
     if not changes:
         return recipe
     table = recipe.model_dump(mode="json")
+    table["provenance"].pop("split_fingerprint", None)  # which is the study's
     for section, values in changes.items():
         table[section] |= values
     return parse(Recipe, table, f"trial {trial.number}")
@@ -83,6 +84,7 @@ def _provenance(study: OpenStudy, trial: FrozenTrial | None) -> dict[str, Any]:
         "metric": study.file.objective.metric,
         **values,
         "data_fingerprint": dataset.get("fingerprint"),
+        "split_fingerprint": dataset.get("split_fingerprint"),
         "versions": attrs.get(VERSIONS_KEY),
         "exported": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -1,7 +1,7 @@
 """Pruners: what each ``[pruner]`` of the study file is in Optuna."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import SimpleNamespace
 
@@ -93,6 +93,22 @@ def warmup(file: StudyFile, section: Median | Percentile) -> int:
     if section.n_warmup_steps is not None:
         return section.n_warmup_steps
     return math.ceil(file.training.epochs / 5)
+
+
+def rungs(file: StudyFile, reported: Mapping[int, float]) -> dict[str, float]:
+    """What successive halving keeps of a trial, as system attributes, from what it reported.
+
+    Only of a trial that another study takes over is it not there already. (Hyperband's brackets
+    go by study and number: a trial taken over competes in none.)
+    """
+    section, found = file.pruner, dict[str, float]()
+    if not isinstance(section, SuccessiveHalving):
+        return found
+    step = section.min_resource * section.reduction_factor**section.min_early_stopping_rate
+    while step in reported:
+        found[f"completed_rung_{len(found)}"] = reported[step]
+        step *= section.reduction_factor
+    return found
 
 
 def hint(file: StudyFile) -> str | None:

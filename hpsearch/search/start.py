@@ -82,7 +82,9 @@ def drawn_ahead(file: StudyFile) -> int:
     return 0
 
 
-def first_trials(file: StudyFile, size: Callable[[TrialConfig], int]) -> list[dict[str, Any]]:
+def first_trials(
+    file: StudyFile, size: Callable[[TrialConfig], int], there: int = 0
+) -> list[dict[str, Any]]:
     """Draw a new study's start-up trials: their parameters, the cheapest one first.
 
     What is enqueued is of them too, and a search that has no more trials than that must not leave
@@ -91,11 +93,12 @@ def first_trials(file: StudyFile, size: Callable[[TrialConfig], int]) -> list[di
     Args:
         file: the study.
         size: the trainable parameters of a configuration.
+        there: trials of another study that it begins with, and learns from.
     """
     return cheapest_first(
         file.space,
-        max(0, min(drawn_ahead(file), file.budget.trials) - len(file.enqueue)),
-        derive_seed(file.seed, "first"),
+        max(0, min(drawn_ahead(file), file.budget.trials) - len(file.enqueue) - there),
+        derive_seed(file.seed, "first", *([there] if there else [])),
         size,
         file.budget.max_parameters,
     )

@@ -400,6 +400,22 @@ class Storage(RDBStorage):
         with Session(self.engine) as session:
             return list(session.scalars(query))
 
+    def publish(self, study_id: int, name: str, user: Mapping[str, Any]) -> None:
+        """Give a study its last user attributes and its name in one transaction.
+
+        Args:
+            study_id: the study's key.
+            name: its name from now on; no other study may have it.
+            user: user attributes.
+        """
+        with Session(self.engine) as session, session.begin():
+            study = models.StudyModel.find_or_raise_by_id(study_id, session)
+            for key, value in user.items():
+                attribute = models.StudyUserAttributeModel
+                text = json.dumps(value)
+                session.add(attribute(study_id=study_id, key=key, value_json=text))
+            study.study_name = name
+
     def _has_place(self, session: Session, study_id: int) -> bool:
         """Whether one more trial may start; the study is locked until the transaction ends."""
         self._lock_study(session, study_id)

@@ -1,10 +1,11 @@
 """Opening a study: made when it is new, gone on with or joined when it is there."""
 
+import contextlib
 import importlib.metadata
 import math
 import platform
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +19,7 @@ from hpsearch.config import TrialConfig, count_parameters
 from hpsearch.errors import Failure, InputError
 from hpsearch.fields import closest, parse
 from hpsearch.partial import PartialConfig, params_of, smallest
-from hpsearch.search.opening import exclusive
+from hpsearch.search.opening import STORAGE_ERRORS, exclusive
 from hpsearch.search.pruners import make_pruner
 from hpsearch.search.samplers import check_sampler, grid_size
 from hpsearch.search.start import FIRST_KEY, drawn_ahead, first_trials
@@ -32,6 +33,13 @@ FILE_KEY = "study_file"
 DATASET_KEY = "dataset"
 VERSIONS_KEY = "versions"
 CREATED_KEY = "created"
+
+FORKED_KEY = "forked_from"
+"""User attribute of a trial that was taken over: ``study`` and ``number``; and of a study that has
+such trials: ``study``, ``trials`` (how many), ``shift`` and ``date``."""
+
+UNFINISHED = ".unfinished"
+"""How the name of a study ends that is being made; it begins with a dot, as no user's does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +66,14 @@ class OpenStudy:
     def is_closed(self) -> bool:
         """Whether only trials that were put into it run (see ``hpsearch.search.confirmation``)."""
         return bool(self.optuna.user_attrs.get(CLOSED_KEY))
+
+    @property
+    def shift(self) -> int:
+        """How many trials the studies had that this one was forked from.
+
+        Samplers count on from there, or they would draw again what is taken over.
+        """
+        return int(self.optuna.user_attrs.get(FORKED_KEY, {}).get("shift", 0))
 
     @property
     def first_trials(self) -> list[dict[str, Any]]:
@@ -118,37 +134,81 @@ def open_or_create(
         InputError: a study of that name has another space, data set, objective, training or
             seed; the message names what changed. Or an enqueued configuration is too large.
     """
-    check_sampler(file, f"study {file.name}")  # before anything is written
-    for index, partial in enumerate(file.enqueue):
-        _check_size(file, partial, dataset, f"enqueue[{index}]")
+    check(file, dataset)  # before anything is written
     own = file.model_copy(update={"budget": written or file.budget})
     with exclusive(storage.url):
         is_new = file.name not in optuna.get_all_study_names(storage)
         if is_new:
-            study = _create(storage, file, dataset)
-            _update(study, own, file.budget)
+            create(storage, own, dataset, budget=file.budget)
         else:
             found = load_study(storage, file.name)
             _check_same(found, file, dataset)
             place = {"path": found.file.dataset.path}  # of the machine that started the study
             kept = own.model_copy(update={"dataset": file.dataset.model_copy(update=place)})
             _update(found.optuna, kept, _merge(found, file.budget, own.budget, explicit))
+            found.optuna.set_user_attr(FILE_KEY, kept.model_dump(mode="json"))
     return load_study(storage, file.name), is_new
 
 
-def _create(storage: Storage, file: StudyFile, dataset: Mapping[str, Any]) -> optuna.Study:
-    # Before there is anything that could stay half made.
-    first = first_trials(file, lambda config: _size(config, dataset))
+def check(file: StudyFile, dataset: Mapping[str, Any]) -> None:
+    """Refuse a study that could not be searched.
+
+    Raises:
+        InputError: the sampler cannot work on the space, or an enqueued configuration is too large.
+    """
+    check_sampler(file, f"study {file.name}")
+    for index, partial in enumerate(file.enqueue):
+        _check_size(file, partial, dataset, f"enqueue[{index}]")
+
+
+def create(
+    storage: Storage,
+    file: StudyFile,
+    dataset: Mapping[str, Any],
+    *,
+    budget: BudgetSection,
+    attrs: Mapping[str, Any] | None = None,
+    fill: Callable[[optuna.Study], int] = lambda _: 0,
+) -> None:
+    """Make a study, whole or not at all: it has its name when all else is there.
+
+    Call it where :func:`hpsearch.search.opening.exclusive` holds off other processes.
+
+    Args:
+        storage: where studies are kept.
+        file: the study file as it is kept.
+        dataset: the data set's facts.
+        budget: the budget that it begins with.
+        attrs: more user attributes.
+        fill: puts trials into the study; gives how many of them samplers learn from.
+    """
+    unfinished = f".{file.name}{UNFINISHED}"
+    for name in optuna.get_all_study_names(storage):
+        if name.startswith(".") and name.endswith(UNFINISHED):  # of a process that was killed
+            optuna.delete_study(study_name=name, storage=storage)
     study = optuna.create_study(
-        study_name=file.name, storage=storage, direction=file.objective.goal
+        study_name=unfinished, storage=storage, direction=file.objective.goal
     )
-    name_metric(study, file)
-    study.set_user_attr(DATASET_KEY, dict(dataset))
-    study.set_user_attr(VERSIONS_KEY, versions())
-    study.set_user_attr(CREATED_KEY, datetime.now(UTC).isoformat(timespec="seconds"))
-    if first:
-        study.set_user_attr(FIRST_KEY, first)
-    return study
+    known = {
+        DATASET_KEY: dict(dataset),
+        VERSIONS_KEY: versions(),
+        CREATED_KEY: datetime.now(UTC).isoformat(timespec="seconds"),
+        **(attrs or {}),
+    }
+    try:
+        name_metric(study, file)
+        started, there = file.model_copy(update={"budget": budget}), fill(study)
+        if first := first_trials(started, lambda config: size_of(config, dataset), there):
+            known[FIRST_KEY] = first
+        for key, value in known.items():
+            study.set_user_attr(key, value)
+        _update(study, file, budget)
+        study_id = storage.get_study_id_from_name(unfinished)
+        storage.publish(study_id, file.name, {FILE_KEY: file.model_dump(mode="json")})
+    except BaseException:
+        with contextlib.suppress(*STORAGE_ERRORS):  # the next one that is made removes it
+            optuna.delete_study(study_name=unfinished, storage=storage)
+        raise
 
 
 def name_metric(study: optuna.Study, file: StudyFile) -> None:
@@ -172,12 +232,11 @@ def _merge(
 
 
 def _update(study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None:
-    """Write down what may change from run to run, and enqueue what is new in ``[[enqueue]]``."""
+    """Write down the budget, and enqueue what is new in ``[[enqueue]]``."""
     if isinstance(file.sampler, Grid):
         most = grid_size(file.space) + len(file.enqueue)
         budget = budget.model_copy(update={"trials": min(budget.trials, most)})
     study.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
-    study.set_user_attr(FILE_KEY, file.model_dump(mode="json"))
     for partial in file.enqueue:
         params = params_of(file.space, partial)
         if params and not _is_there(study, params):
@@ -192,7 +251,7 @@ def _is_there(study: optuna.Study, params: Mapping[str, Any]) -> bool:
     for trial in study.get_trials(deepcopy=False):
         if trial.user_attrs.get("failure") == Failure.PROGRAM_ERROR:
             continue
-        if trial.system_attrs.get("fixed_params", trial.params) == params:
+        if params in (trial.system_attrs.get("fixed_params"), trial.params):
             return True
     return False
 
@@ -205,7 +264,7 @@ def _check_size(
     if limit is None:
         return
     config = smallest(file.space, params_of(file.space, partial))
-    parameters = _size(config, dataset)
+    parameters = size_of(config, dataset)
     if parameters > limit:
         raise InputError(
             f"{where}: has at least {parameters} parameters, but budget.max_parameters = {limit};"
@@ -213,7 +272,7 @@ def _check_size(
         )
 
 
-def _size(config: TrialConfig, dataset: Mapping[str, Any]) -> int:
+def size_of(config: TrialConfig, dataset: Mapping[str, Any]) -> int:
     """Trainable parameters of a configuration on a data set of which the facts are given."""
     inputs = math.prod(dataset["input_shape"])
     return count_parameters(config, inputs, len(dataset["class_names"]))
@@ -246,7 +305,8 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     try:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
-        names = optuna.get_all_study_names(storage)
+        every = optuna.get_all_study_names(storage)
+        names = [one for one in every if not one.endswith(UNFINISHED)]
         known = closest(name, names) if names else "there are no studies yet"
         raise InputError(f"study {name}: not found; {known}") from None
     stored = study.user_attrs.get(FILE_KEY)

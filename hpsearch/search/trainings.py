@@ -16,6 +16,10 @@ from hpsearch.search.export import baseline_recipe, recipe_of, trial_seed
 from hpsearch.search.study import DATASET_KEY, OpenStudy, companions
 from hpsearch.search.trials import find, is_complete
 
+REPRODUCED = "reproduced"
+"""In the results of ``hpsearch reproduce``: how it compares. It is the trial itself once more, with
+its seed and perhaps cut where that was pruned, and no other training of its recipe."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -52,7 +56,7 @@ def _trained(study: OpenStudy, home: Home) -> Iterator[Training]:
             recipe = parse(Recipe, read_file(file.parent / "recipe.toml"), str(file.parent))
             result = json.loads(file.read_text(encoding="utf-8"))
             known = (recipe.provenance["study"], result["fingerprint"])
-            if known != (study.name, fingerprint):
+            if known != (study.name, fingerprint) or REPRODUCED in result:
                 continue
             trial = recipe.provenance.get("trial")
             of = baseline_recipe(study) if trial is None else recipe_of(study, find(study, trial))

@@ -29,7 +29,7 @@ SAME_KEY = "same_as"
 """Trial user attribute: the first trial of the same configuration, which had another seed."""
 _ATTRIBUTES = (
     "parameters", "epochs", "best_epoch", "seconds", "train_accuracy", "gap", "worker", "device",
-    "failure", "failure_message", SAME_KEY,
+    "seed", "failure", "failure_message", SAME_KEY,
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from hpsearch.environment import DEVICE_VARIABLE
+from hpsearch.environment import DEVICE_VARIABLE, THREADS_VARIABLE
 from hpsearch.search.trials import Trial
 
 
@@ -18,16 +18,19 @@ def identity(pid: int | None = None) -> dict[str, Any]:
     """The attributes that say which process runs a trial.
 
     ``worker`` is "host:pid" and ``device`` what it trains on, for readers; ``process`` tells that
-    process from every other one.
+    process from every other one. ``threads`` are TensorFlow's, where a number was set: sums of
+    floating-point numbers depend on it.
 
     Args:
         pid: a process of this machine; None: this one.
     """
     pid = os.getpid() if pid is None else pid
+    threads = os.environ.get(THREADS_VARIABLE, "")
     return {
         "worker": worker_name(pid),
         "process": {"place": _place(), "started": _started(pid)},
         "device": device(),
+        **({"threads": int(threads)} if threads.isdecimal() else {}),
     }
 
 

@@ -10,7 +10,7 @@ from strategies import WIDE, configs, spaces, within
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.fields import parse
-from hpsearch.partial import PartialConfig, params_of
+from hpsearch.partial import PartialConfig, misfits, params_of
 from hpsearch.space import OptimizerChoice, Space, config_of, suggest_config
 
 
@@ -131,3 +131,44 @@ def test_an_enqueued_optimizer_is_held_against_a_fixed_one() -> None:
         ValueError, match=r"optimizer\.learning_rate = 0\.1, but the space fixes it"
     ):
         params_of(fixed, partial(optimizer={"type": "adam", "learning_rate": 0.1}))
+
+
+@given(spaces(), spaces(), st.integers(0, 2**31))
+def test_a_configuration_fits_a_space_or_the_fields_are_named(
+    table: Any, other: Any, seed: int
+) -> None:
+    config, _ = sample(space(**table), seed)
+    for chosen in (space(**table), space(**other)):
+        wrong = misfits(chosen, config)
+        whole = partial(**flat(config))
+        if wrong:
+            with pytest.raises(ValueError, match="="):
+                params_of(chosen, whole)
+        else:
+            assert config_of(chosen, params_of(chosen, whole)) == config
+    assert misfits(space(**table), config) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields"),
+    [
+        ({}, []),
+        (
+            {"layers": 1, "units": {"type": "int", "low": 9, "high": 999, "per_layer": True}},
+            ["layers"],
+        ),
+        ({"layers": 1, "units": {"type": "int", "low": 9, "high": 99}}, ["layers", "units"]),
+        ({"units": 128}, ["units"]),
+        ({"units": [64, 128]}, []),
+        ({"units": [128, 64]}, ["units"]),
+        ({"dropout": 0.5, "batch_norm": True}, ["batch_norm", "dropout"]),
+        ({"optimizer": {"type": "sgd"}}, ["optimizer"]),
+        ({"optimizer": {"sgd": {}, "rmsprop": {}}}, ["optimizer"]),
+        ({"optimizer": {"type": "adam", "beta_1": 0.8}}, ["optimizer.beta_1"]),
+        ({"optimizer": {"adam": {"learning_rate": 0.01}, "sgd": {}}}, ["optimizer.learning_rate"]),
+    ],
+)
+def test_the_fields_that_do_not_fit_are_named(changed: Any, fields: list[str]) -> None:
+    two = {"layers": 2, "units": [64, 128]}
+    config = TrialConfig.model_validate(two)
+    assert misfits(space(**two | changed), config) == fields

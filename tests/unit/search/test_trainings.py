@@ -116,3 +116,13 @@ def test_accuracies_of_a_trial_are_averaged() -> None:
         Training(trial=3, seed=0, value=0.5, test=None),
     ]
     assert accuracies_on_test(found) == {2: 0.5}
+
+
+def test_a_trial_that_was_reproduced_is_no_other_training(
+    study: OpenStudy, home: Home, put: Put
+) -> None:
+    folder = put("again", 1, seed=recipe_of(study, study.trials()[1]).seed)
+    assert len(trainings(study, home)) == 1
+    result = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps(result | {"reproduced": {}}))
+    assert trainings(study, home) == []

@@ -76,3 +76,10 @@ def test_a_dead_owner_is_gone_also_as_a_zombie() -> None:
         assert owner_is_gone(trial)
         process.wait()
         assert owner_is_gone(trial)
+
+
+def test_the_threads_are_kept_where_a_number_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HPSEARCH_THREADS", raising=False)
+    assert "threads" not in identity()
+    monkeypatch.setenv("HPSEARCH_THREADS", "2")
+    assert identity()["threads"] == 2

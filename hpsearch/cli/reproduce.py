@@ -1,0 +1,123 @@
+"""``hpsearch reproduce``: trains a trial again with its own seed and says how near it comes."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hpsearch.cli.common import (
+    HomeOption,
+    JsonOption,
+    SetOption,
+    StorageOption,
+    StudyArgument,
+    opened_data,
+    opened_study,
+    print_json,
+    say,
+    stdout,
+)
+from hpsearch.cli.training import keep, prepare, train_here, values_of
+from hpsearch.home import Home
+
+if TYPE_CHECKING:
+    from hpsearch.search.reproduction import Comparison
+
+
+def reproduce(
+    study: StudyArgument,
+    trial: Annotated[
+        int | None, typer.Option("--trial", metavar="N", help="Its number (else the best).")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder for curves and weights."),
+    ] = None,
+    overrides: SetOption = None,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a trial again on this machine with its own seed, and compare every epoch."""
+    from hpsearch.data.facts import facts
+    from hpsearch.search import trials
+    from hpsearch.search.export import recipe_of
+    from hpsearch.search.reproduction import compare, last_epoch, other_surroundings
+    from hpsearch.search.trainings import REPRODUCED
+    from hpsearch.study_file import load_dataset_override
+    from hpsearch.workers.by_hand import settle_device
+    from hpsearch.workers.identity import device
+    from hpsearch.workers.machine import machine
+
+    place = Home.find(home)
+    settle_device()
+    with opened_study(study, home, storage) as found:
+        chosen = trials.best(found) if trial is None else trials.find(found, trial)
+        last = last_epoch(chosen)
+        section = load_dataset_override(found.file, overrides or ())
+        recipe = recipe_of(found, chosen).model_copy(update={"dataset": section})
+        dataset, parts = opened_data(section, place, warn=False)
+        others = other_surroundings(
+            found, chosen, machine(), device=device(), data=facts(dataset, parts)
+        )
+    name = f"{study}-trial-{chosen.number:05d}"
+    folder = output or place.trained(name, recipe.seed)
+    prepare(folder, recipe)
+    say(f"Training trial {chosen.number} again with its seed {recipe.seed}.")
+    threads = chosen.user_attrs.get("threads")
+    outcome = train_here(recipe, parts, folder, last=last, threads=threads)
+    metric = recipe.objective.metric
+    epochs = {epoch.epoch: float(getattr(epoch, metric)) for epoch in outcome.curves}
+    comparison = compare(chosen, epochs, outcome.value)
+    reproduced = {
+        "study": study,
+        "trial": chosen.number,
+        "seed": recipe.seed,
+        "metric": metric,
+        "threads": threads,
+        **dataclasses.asdict(comparison),
+        "identical": comparison.identical,
+        "differs": others,
+    }
+    values = {**values_of(outcome, dataset.fingerprint), REPRODUCED: reproduced}
+    keep(folder, values)
+    if as_json:
+        print_json(values)
+        return
+    _print(metric, comparison, others, reproduced)
+    typer.echo(f"{', '.join(sorted(path.name for path in folder.iterdir()))} are in {folder}")
+
+
+def _print(
+    metric: str, comparison: "Comparison", others: list[str], reproduced: dict[str, Any]
+) -> None:
+    """How near it came, for a reader."""
+    out, then, now = stdout(), comparison.then, comparison.now
+    if then is None:
+        out.print(f"trial {reproduced['trial']} reported no epoch; {metric} {now:.4f} now")
+    else:
+        out.print(f"{metric} {then:.4f} then, {now:.4f} now: {_apart(metric, now - then)}")
+    if comparison.identical:
+        out.print(f"identical in all {comparison.compared} epochs", style="bold")
+    elif comparison.largest == 0.0:
+        out.print(
+            f"identical in the {comparison.compared} epochs that both have; then"
+            f" {comparison.epochs_then}, now {comparison.epochs_now}"
+        )
+    elif comparison.largest is not None:
+        out.print(
+            f"largest difference in an epoch: {_apart(metric, comparison.largest)}, in epoch"
+            f" {comparison.largest_at} of the {comparison.compared} that both have"
+        )
+    for line in others:
+        out.print(f"other than then: {line}")
+
+
+def _apart(metric: str, difference: float) -> str:
+    """A difference in the metric's own measure: of shares in points."""
+    if difference == 0.0:
+        return "no difference"
+    if metric == "val_loss":
+        return f"{difference:+.3g}"
+    return f"{100 * difference:+.3g} points"

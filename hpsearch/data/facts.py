@@ -1,0 +1,42 @@
+"""The facts of a study's data: what is kept of it, and by what it is known again."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from hpsearch.data.dataset import Dataset
+from hpsearch.data.parts import Parts
+
+
+def facts(dataset: Dataset, parts: Parts) -> dict[str, Any]:
+    """What a study keeps of its data, ready for JSON.
+
+    Args:
+        dataset: the data set.
+        parts: the training and validation parts that the study has of it.
+    """
+    return {
+        "source": dataset.source,
+        "fingerprint": dataset.fingerprint,
+        "split_fingerprint": split_fingerprint(parts),
+        "input_shape": list(parts.input_shape),
+        "class_names": list(parts.class_names),
+        "train": len(parts.train),
+        "validation": len(parts.validation),
+        "test": dataset.test_size,
+    }
+
+
+def split_fingerprint(parts: Parts) -> str:
+    """SHA-256 over which examples are trained and which validated on, as hexadecimal digits.
+
+    Of each part: the array that it is of (the training split, or a validation split that the
+    source gives), the number of its rows, and their indices.
+    """
+    digest = hashlib.sha256()
+    given = parts.validation.x is not parts.train.x
+    for array, part in (("train", parts.train), ("given" if given else "train", parts.validation)):
+        digest.update(f"{array} {len(part)}\n".encode())
+        digest.update(np.asarray(part.rows, "<i8").tobytes())
+    return digest.hexdigest()

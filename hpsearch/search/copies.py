@@ -1,0 +1,81 @@
+"""Copies: what the trials of a study left in the home, for the study that takes them over."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hpsearch.errors import InputError, UnreachableError
+from hpsearch.home import CURVES, WEIGHTS, Home
+from hpsearch.search.opening import exclusive
+from hpsearch.search.storage import Storage
+from hpsearch.search.study import names
+
+UNFINISHED = ".unfinished"
+"""A file in the folder of a study's runs while they are being copied there."""
+
+
+@contextlib.contextmanager
+def copies(home: Home, study: str, new: str, numbers: Sequence[int]) -> Iterator[None]:
+    """Copy what trials left in the home for another study; it goes again where the block fails.
+
+    Args:
+        home: the home.
+        study: whose trials they are.
+        new: the study that takes them over.
+        numbers: their numbers; in the new study each has its place here.
+
+    Raises:
+        UnreachableError: they cannot be copied.
+    """
+    folder = home.study_runs(new)
+    try:
+        try:
+            for index, number in enumerate(numbers):
+                _copy(home.trial_run(study, number), home.trial_run(new, index), folder)
+        except OSError as error:
+            raise UnreachableError(
+                f"{folder}: what the trials of {study} left cannot be copied here:"
+                f" {error.strerror}; nothing was made: mend that and type the command again"
+            ) from None
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    with contextlib.suppress(OSError):  # of a study that is there nobody asks for it
+        (folder / UNFINISHED).unlink()
+
+
+def _copy(source: Path, target: Path, folder: Path) -> None:
+    """Copy the curves and kept weights of one trial, if it has any."""
+    for name in (CURVES, WEIGHTS):
+        if not (source / name).is_file():
+            continue
+        if not target.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / UNFINISHED).touch()
+            target.mkdir()
+        shutil.copy2(source / name, target / name)
+
+
+def refuse_foreign_runs(storage: Storage, name: str, home: Home) -> None:
+    """A new study must not write over the runs of one of that name in another storage.
+
+    Copies of a fork that was killed are removed.
+
+    Raises:
+        InputError: there are such runs.
+    """
+    folder = home.study_runs(name)
+    if not folder.exists():
+        return
+    with exclusive(storage.url):  # no other process is making the study
+        if name in names(storage):
+            return
+        if (folder / UNFINISHED).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        raise InputError(
+            f"{folder}: holds runs of another study {name}, which this storage does not know;"
+            " choose another name or --home, or remove the folder"
+        )

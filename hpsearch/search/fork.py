@@ -1,0 +1,279 @@
+"""Forks: a new study with another space or budget that begins with the trials of an old one."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
+
+from hpsearch.config import TrialConfig, flat
+from hpsearch.errors import InputError, uses_place
+from hpsearch.fields import parse
+from hpsearch.home import Home
+from hpsearch.partial import PartialConfig, misfits, params_of
+from hpsearch.search import trials as rows
+from hpsearch.search.budget import SINCE_KEY
+from hpsearch.search.confirmation import refuse_companion
+from hpsearch.search.copies import copies, refuse_foreign_runs
+from hpsearch.search.export import trial_seed
+from hpsearch.search.opening import exclusive
+from hpsearch.search.openings import OPENINGS_KEY
+from hpsearch.search.pruners import rungs
+from hpsearch.search.storage import Storage
+from hpsearch.search.study import (
+    DATASET_KEY,
+    FORKED_KEY,
+    OpenStudy,
+    check,
+    create,
+    load_study,
+    size_of,
+)
+from hpsearch.space import Space, suggest_config
+from hpsearch.study_file import SAME_VALUES, BudgetSection, Grid, StudyFile, differences
+
+_NUMBERS = (rows.SAME_KEY, "resumes", "earlier")
+"""User attributes that hold numbers of the old study's trials."""
+
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A trial of the old study as it is in the new one."""
+
+    number: int
+    """Its number in the old study; in the new one it is its place."""
+    trial: FrozenTrial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Which trials of a study another one takes over, and why others are left behind."""
+
+    taken: tuple[Taken, ...]
+    """By number."""
+    left: Mapping[str, tuple[int, ...]]
+    """The numbers of trials left behind, by reason: "outside" (of the new space),
+    "max_parameters", "running", "waiting", "interrupted", "too_large" (redrawn), "program_error",
+    "data_error", "unknown" (of other programs)."""
+    outside: Mapping[str, int]
+    """Of how many trials each field lies outside of the new space."""
+
+    @property
+    def by_state(self) -> dict[str, int]:
+        """How many trials are taken over, by state."""
+        counts = Counter(rows.STATES[one.trial.state] for one in self.taken)
+        return {state: counts[state] for state in ("complete", "pruned", "failed")}
+
+
+def check_comparable(study: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:
+    """Refuse a fork whose values would mean something else than the old study's.
+
+    Args:
+        study: the old study.
+        file: the new study's file.
+        dataset: the facts of the new study's data.
+
+    Raises:
+        InputError: other data, objective or training, with both values; a companion; a grid.
+    """
+    refuse_companion(study)
+    if isinstance(file.sampler, Grid):
+        raise InputError(
+            f'study {file.name}: sampler.type = "grid" would walk over the points again that are'
+            " taken over; choose another sampler for a fork"
+        )
+    changed = differences(study.file, file, SAME_VALUES)
+    old = (study.optuna.user_attrs.get(DATASET_KEY) or {}).get("fingerprint")
+    if old != dataset["fingerprint"]:
+        changed.append(
+            f"the data itself (fingerprint {str(old)[:12]} -> {dataset['fingerprint'][:12]})"
+        )
+    if changed:
+        lines = "".join(f"\n  {line}" for line in changed)
+        raise InputError(
+            f"study {file.name}: values of {study.name} cannot be compared with it:{lines}\n"
+            "undo the change (--set of the first run included), or start a study without trials:"
+            " hpsearch run FILE"
+        )
+
+
+def plan(study: OpenStudy, file: StudyFile) -> Plan:
+    """Which trials of a study lie in another one's space, written as that one's own.
+
+    Args:
+        study: the old study.
+        file: the new study's file.
+    """
+    taken: list[Taken] = []
+    left: dict[str, list[int]] = {}
+    outside: Counter[str] = Counter()
+    first: dict[frozenset[tuple[str, Any]], int] = {}
+    for trial in study.trials():
+        config, parameters = _resolved(study, trial)
+        reason = _not_finished(trial) or ("unknown" if config is None else None)
+        if reason is None and config is not None:
+            wrong = misfits(file.space, config)
+            outside.update(wrong)
+            limit = file.budget.max_parameters
+            reason = "outside" if wrong else None
+            if not wrong and limit is not None and parameters > limit:
+                reason = "max_parameters"
+        if reason is not None or config is None:
+            left.setdefault(str(reason), []).append(trial.number)
+            continue
+        attrs = {"parameters": parameters, "seed": trial_seed(study, trial)}
+        new = _rewritten(study, trial, file, config, attrs)
+        key = frozenset(new.params.items())
+        if key in first:
+            new.set_user_attr(rows.SAME_KEY, first[key])
+        elif new.state != TrialState.FAIL:
+            first[key] = len(taken)
+        taken.append(Taken(number=trial.number, trial=new))
+    by_reason = {reason: tuple(numbers) for reason, numbers in left.items()}
+    return Plan(taken=tuple(taken), left=by_reason, outside=dict(outside.most_common()))
+
+
+def _resolved(study: OpenStudy, trial: FrozenTrial) -> tuple[TrialConfig | None, int]:
+    """A trial's configuration and its size, where all of it is known."""
+    config = rows.config(study, trial)
+    dataset = study.optuna.user_attrs[DATASET_KEY]
+    return config, 0 if config is None else size_of(config, dataset)
+
+
+def _not_finished(trial: FrozenTrial) -> str | None:
+    """Why a trial says nothing of its configuration; None where it does."""
+    if not trial.state.is_finished():
+        return rows.STATES[trial.state]
+    if trial.state != TrialState.FAIL:
+        return None
+    failure = trial.user_attrs.get("failure")
+    return None if uses_place(failure) else str(failure or "unknown")
+
+
+def _rewritten(
+    study: OpenStudy,
+    trial: FrozenTrial,
+    file: StudyFile,
+    config: TrialConfig,
+    attrs: Mapping[str, Any],
+) -> FrozenTrial:
+    """A trial with the names and distributions of another space; what it found stays."""
+    fixed = FixedTrial(params_in(file.space, config))
+    suggest_config(file.space, fixed)
+    user = {key: value for key, value in trial.user_attrs.items() if key not in _NUMBERS}
+    user |= {**attrs, FORKED_KEY: {"study": study.name, "number": trial.number}}
+    system = {k: v for k, v in trial.system_attrs.items() if k.startswith("artifacts:")}
+    # As what was enqueued: no sampler counts it among the trials that it drew itself.
+    system["fixed_params"] = _asked(trial, fixed.params)
+    new = create_trial(
+        state=trial.state,
+        values=trial.values,
+        params=fixed.params,
+        distributions=fixed.distributions,
+        user_attrs=user,
+        system_attrs=system | rungs(file, trial.intermediate_values),
+        intermediate_values=trial.intermediate_values,
+    )
+    new.datetime_start, new.datetime_complete = trial.datetime_start, trial.datetime_complete
+    return new
+
+
+def params_in(space: Space, config: TrialConfig) -> dict[str, Any]:
+    """The parameters of a configuration that lies in a space, as Optuna names them."""
+    return params_of(space, parse(PartialConfig, flat(config), "configuration"))
+
+
+def _asked(trial: FrozenTrial, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a trial's parameters was enqueued in the old study; all where none was.
+
+    A configuration that is enqueued in both studies, and named alike, is not run again.
+    """
+    asked: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return {key: value for key, value in params.items() if key in asked} or dict(params)
+
+
+def fork(
+    study: OpenStudy,
+    file: StudyFile,
+    dataset: Mapping[str, Any],
+    home: Home,
+    *,
+    written: BudgetSection | None = None,
+    report: Report = lambda *_: None,
+) -> tuple[OpenStudy, Plan]:
+    """Make the study of a file with all trials of another one that are valid in it.
+
+    Args:
+        study: the old study; it may be running.
+        file: the new study's file.
+        dataset: the facts of the new study's data.
+        home: where trials leave their files.
+        written: the budget as the file itself has it; None: the same as ``file.budget``.
+        report: told what is done, how much of it, and of how much.
+
+    Returns:
+        The new study, and what was taken over.
+
+    Raises:
+        InputError: the name is taken, or as :func:`check_comparable` and
+            :func:`hpsearch.search.study.check` say.
+        UnreachableError: the trials' files cannot be copied.
+    """
+    refuse_taken(study.storage, file.name)
+    check_comparable(study, file, dataset)
+    check(file, dataset)
+    refuse_foreign_runs(study.storage, file.name, home)
+    found = plan(study, file)
+
+    def fill(made: optuna.Study) -> int:
+        _go_on_with_sequences(study, made)
+        for index, one in enumerate(found.taken):
+            made.add_trial(one.trial)
+            report("trials taken over", index + 1, len(found.taken))
+        return sum(one.trial.state != TrialState.FAIL for one in found.taken)
+
+    opened = study.optuna.user_attrs.get(OPENINGS_KEY)
+    attrs: dict[str, Any] = {OPENINGS_KEY: opened} if opened else {}
+    attrs |= {
+        SINCE_KEY: len(found.taken),
+        FORKED_KEY: {
+            "study": study.name,
+            "trials": len(found.taken),
+            "shift": study.shift + sum(map(len, found.left.values())) + len(found.taken),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    }
+    numbers = [one.number for one in found.taken]
+    own = file.model_copy(update={"budget": written or file.budget})
+    with exclusive(study.storage.url):
+        refuse_taken(study.storage, file.name)
+        with copies(home, study.name, file.name, numbers):
+            create(study.storage, own, dataset, budget=file.budget, attrs=attrs, fill=fill)
+    return load_study(study.storage, file.name), found
+
+
+def _go_on_with_sequences(study: OpenStudy, made: optuna.Study) -> None:
+    """Quasi-random points of a space that stays the same go on where the old study's stood."""
+    storage = study.storage
+    made_id = storage.get_study_id_from_name(made.study_name)
+    for key, value in storage.get_study_system_attrs(study.study_id).items():
+        if key.startswith("qmc:"):
+            storage.set_study_system_attr(made_id, key, value)
+
+
+def refuse_taken(storage: Storage, name: str) -> None:
+    """Refuse the name of a study that is there.
+
+    Raises:
+        InputError: it is.
+    """
+    if name in optuna.get_all_study_names(storage):
+        raise InputError(
+            f"study {name}: is there already; give the fork another name, or remove that study"
+            f" with hpsearch delete {name}"
+        )
