@@ -4,8 +4,9 @@ import contextlib
 import functools
 import json
 import re
+import shutil
 import tomllib
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,57 @@ def write_bytes(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):  # it may never have been made
             partial.unlink()
         raise UnreachableError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def made_beside(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` under which the block makes a file or folder; it is then renamed.
+
+    What is at ``path`` gives way in the end. Where the block raises, it stays as it was, and
+    nothing else is left.
+
+    Args:
+        path: where the file or folder is wanted; folders above it are made.
+
+    Raises:
+        UnreachableError: no permission, a full disk and the like.
+    """
+    partial = path.with_name(f".partial.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(partial)  # of one that was killed
+        yield partial
+        _rename(partial, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UnreachableError(f"{path}: cannot be written: {reason}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            _remove(partial)
+
+
+def _rename(partial: Path, path: Path) -> None:
+    """Rename a file or folder to a name that a file or folder may have already."""
+    if not path.is_dir() or path.is_symlink():
+        partial.replace(path)
+        return
+    replaced = path.with_name(f".replaced.{path.name}")
+    _remove(replaced)
+    path.rename(replaced)
+    try:
+        partial.rename(path)
+    except BaseException:
+        replaced.rename(path)
+        raise
+    _remove(replaced)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def dump(data: dict[str, Any], ending: str) -> str:

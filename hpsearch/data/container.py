@@ -76,6 +76,18 @@ def list_folder(path: Path) -> list[str]:
     return [name.removeprefix("/") for name, *_ in source_files(path).files]
 
 
+def list_tar(path: Path) -> list[str]:
+    """The plain files in a tar archive, gzipped or not, by their names in it; hidden ones not.
+
+    Raises:
+        InputError: no archive, or a damaged one.
+        UnreachableError: it cannot be read.
+    """
+    with reading(str(path)), tarfile.open(path) as archive:
+        names = [member.name for member in archive if member.isreg()]
+    return [name for name in names if not posixpath.basename(name).startswith(".")]
+
+
 @contextmanager
 def reading(where: str) -> Iterator[None]:
     """Turn what goes wrong while a file is read into an error that says what to do.
@@ -136,7 +148,7 @@ def _read_folder(path: Path, role: Role, use: Use) -> list[str]:
         if (wanted := role(name)) is not None:
             found.setdefault(wanted, []).append(name)
     for wanted, candidates in found.items():
-        file = path / _nearest(path, candidates)
+        file = path / nearest(path, candidates)
         with reading(str(file)):
             status = file.stat()
             if not stat.S_ISREG(status.st_mode):
@@ -147,8 +159,16 @@ def _read_folder(path: Path, role: Role, use: Use) -> list[str]:
     return names
 
 
-def _nearest(path: Path, names: list[str]) -> str:
-    """The file nearest to the top, and unpacked rather than gzipped."""
+def nearest(path: Path, names: list[str]) -> str:
+    """Of several files of one role: the nearest to the top, unpacked rather than gzipped.
+
+    Args:
+        path: the folder.
+        names: their paths below it, at least one.
+
+    Raises:
+        InputError: two folders have one.
+    """
     first, *rest = sorted(names, key=lambda name: (name.count("/"), name.endswith(".gz")))
     folder = posixpath.dirname(first)
     for other in rest:

@@ -2,16 +2,17 @@
 
 import posixpath
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data import keras_sets, npz
 from hpsearch.data.cifar import Batch, cifar10_role, cifar100_role, read_batch, read_names
-from hpsearch.data.container import list_folder, read_files, reading
+from hpsearch.data.container import list_folder, list_tar, nearest, read_files, reading
 from hpsearch.data.idx import idx_role, read_idx
 from hpsearch.data.sets import SETS, OfficialSet
 from hpsearch.data.signature import SourceFiles, source_files
@@ -57,6 +58,37 @@ _OTHER_KINDS = {
 """What people have instead, by the names of the files, and what to do about it."""
 _NAMED = 4
 """Files that a message names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the files of a set are."""
+
+    kind: Literal["npz", "folder", "tar"]
+    path: Path
+    """The .npz file, the folder or the archive."""
+    names: dict[str, str]
+    """The files of a folder or an archive by what they are: "train-images", "data_batch_1" ..."""
+
+
+def locate(section: DatasetSection) -> Place:
+    """Where :func:`load` finds the files at ``section.path``; none of them is opened.
+
+    Raises:
+        InputError: two files of one kind, or a damaged archive.
+        UnreachableError: a folder or an archive that cannot be read.
+    """
+    official = SETS[section.source]
+    path = _place(official, Path(str(section.path)))
+    if _is_zip(path):
+        return Place(kind="npz", path=path, names={})
+    is_folder = path.is_dir()
+    by_role: dict[str, list[str]] = {}
+    for name in list_folder(path) if is_folder else list_tar(path):
+        if (role := _ROLES[official.name](posixpath.normpath(name))) is not None:
+            by_role.setdefault(role, []).append(name)
+    names = {role: nearest(path, found) for role, found in sorted(by_role.items())}
+    return Place(kind="folder" if is_folder else "tar", path=path, names=names)
 
 
 def load(section: DatasetSection, progress: Progress) -> Arrays:

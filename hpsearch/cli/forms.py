@@ -1,0 +1,187 @@
+"""The forms that ``export`` writes: recipes, Keras scripts, trained models; each read back."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from hpsearch.cli.common import opened_data, say
+from hpsearch.home import Home
+
+if TYPE_CHECKING:
+    from hpsearch.recipe import Recipe
+
+Form = Literal["recipe", "script", "keras", "saved_model"]
+_ENDINGS: dict[str, Form] = {
+    ".toml": "recipe",
+    ".json": "recipe",
+    ".yaml": "recipe",
+    ".yml": "recipe",
+    ".py": "script",
+    ".keras": "keras",
+    "": "saved_model",
+}
+_CHOICES = (
+    "use a name ending in .toml, .json or .yaml (a recipe), .py (a Keras script) or .keras (the"
+    " trained model), or one without an ending (a SavedModel folder)"
+)
+
+
+def form_of(output: str) -> Form:
+    """The form that a name's ending stands for.
+
+    Raises:
+        InputError: an unknown ending, or no name.
+    """
+    from hpsearch.errors import InputError
+
+    if not Path(output).name:
+        raise InputError(f"-o {output!r} has no name; {_CHOICES}")
+    ending = "" if output.endswith("/") else Path(output).suffix
+    if ending not in _ENDINGS:
+        raise InputError(f"cannot export to {ending!r}; {_CHOICES}")
+    return _ENDINGS[ending]
+
+
+def write_recipe(recipe: "Recipe", path: Path) -> None:
+    """Write a recipe and read it back.
+
+    Raises:
+        UnreachableError: it cannot be written.
+        ProgramError: it was not read as it was written; nothing is left.
+    """
+    from hpsearch.errors import ProgramError
+    from hpsearch.fields import parse
+    from hpsearch.files import made_beside, read_file
+    from hpsearch.recipe import Recipe, dump
+
+    text = dump(recipe, path.suffix)
+    with made_beside(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+        again = parse(Recipe, read_file(partial), str(path))
+        # Provenance is compared as text: what is None in it is not written.
+        alike = again.model_copy(update={"provenance": recipe.provenance}) == recipe
+        if not alike or dump(again, path.suffix) != text:
+            raise ProgramError(f"{path}: is read back as another recipe; please report this")
+
+
+def write_script(recipe: "Recipe", home: Home, path: Path) -> None:
+    """Write a Keras script that trains a recipe without hpsearch, and check its names.
+
+    Raises:
+        InputError: data that are wrong or not there.
+        UnreachableError: data that cannot be read; it cannot be written.
+        ProgramError: the script would not run; nothing is left.
+    """
+    from hpsearch.errors import ProgramError
+    from hpsearch.files import made_beside
+    from hpsearch.script.names import check_names
+    from hpsearch.script.script import script
+
+    dataset, parts = opened_data(recipe.dataset, home, warn=False)
+    if not _same_data(recipe, dataset.fingerprint):
+        say("warning: the data are not those that the study was searched on: results may differ")
+    with made_beside(path) as partial:
+        partial.write_text(script(recipe, dataset, parts), encoding="utf-8")
+        if unknown := check_names(partial.read_text(encoding="utf-8"), str(path)):
+            raise ProgramError(f"{path}: uses {', '.join(unknown)}, unknown; please report this")
+
+
+def write_model(
+    recipe: "Recipe",
+    weights: Path,
+    home: Home,
+    path: Path,
+    form: Literal["keras", "saved_model"],
+) -> str:
+    """Write a trained network with the names of its classes, read back and compared.
+
+    Args:
+        recipe: what was trained.
+        weights: the ``best.weights.h5`` of that training.
+        home: where the data set is kept.
+        path: the file or folder; what export wrote there before gives way.
+        form: which of the two.
+
+    Returns:
+        what was written and how well it compared, for the closing line.
+
+    Raises:
+        InputError: damaged weights, data that are wrong, other ones or not there.
+        UnreachableError: files that cannot be read or written.
+        ProgramError: the model is not what was trained; nothing is left.
+    """
+    from hpsearch.errors import InputError
+    from hpsearch.files import made_beside
+    from hpsearch.training.start import start_tensorflow
+    from hpsearch.training.written import classes_file, write_classes
+
+    dataset, parts = opened_data(recipe.dataset, home, warn=False)
+    if not _same_data(recipe, dataset.fingerprint):
+        raise InputError(
+            "the data are not those that the network was trained on, so its inputs would be scaled"
+            " wrongly; bring these back, or train the recipe on the new ones (hpsearch train)"
+        )
+    say("TensorFlow takes some seconds to start.")
+    start_tensorflow()
+    from hpsearch.training import export as models
+
+    beside = classes_file(path, form)
+    with made_beside(path) as partial:
+        largest = models.write_model(recipe, parts, weights, partial, form)
+        if form == "keras":
+            with made_beside(beside) as names:
+                write_classes(names, parts.class_names)
+    compared = min(models.COMPARED, len(parts.validation))
+    return (
+        f"{path}, and the names of its classes to {beside}. Read back, its probabilities on"
+        f" {compared:,} validation examples differ from the network's by {largest:.1e} at most"
+    )
+
+
+def _same_data(recipe: "Recipe", fingerprint: str) -> bool:
+    return recipe.provenance.get("data_fingerprint") in (None, fingerprint)
+
+
+def refuse_to_replace(path: Path, form: Form) -> None:
+    """What export wrote in this form may be written over; anything else may not."""
+    from hpsearch.errors import InputError
+    from hpsearch.training.written import classes_file, is_classes
+
+    if _is_there(path) and not _is_ours(path, form):
+        kind = {"recipe": "recipe", "script": "script that hpsearch wrote"}
+        raise InputError(
+            f"{path}: is there already and is no {kind.get(form, 'model that hpsearch wrote')};"
+            " choose another name"
+        )
+    if form == "keras":
+        beside = classes_file(path, form)
+        if _is_there(beside) and not is_classes(beside):
+            raise InputError(
+                f"{beside}: is there already and does not hold the names of classes; choose"
+                " another name"
+            )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_symlink() or path.exists()
+    except OSError:  # a folder that may not be looked into: writing will say so
+        return False
+
+
+def _is_ours(path: Path, form: Form) -> bool:
+    """Whether export wrote what is at a path, in this form; an empty folder is as good."""
+    from hpsearch.errors import HpsearchError
+    from hpsearch.files import read_file
+    from hpsearch.script.script import MARK
+    from hpsearch.training.written import is_model
+
+    try:
+        if form == "recipe":
+            return str(read_file(path).get("format", "")).startswith("hpsearch-recipe/")
+        if form == "script":
+            with path.open("rb") as file:
+                return MARK.encode() in file.read(500)
+        empty = form == "saved_model" and path.is_dir() and not any(path.iterdir())
+        return empty or is_model(path, form)
+    except (HpsearchError, OSError):
+        return False

@@ -1,0 +1,1 @@
+"""Scripts: a recipe as one Python file that trains it without hpsearch."""

@@ -1,0 +1,108 @@
+"""Sources: how a script reads the data of a recipe, found out from the files themselves."""
+
+import posixpath
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpsearch.data import official
+from hpsearch.data.container import reading
+from hpsearch.data.dataset import Dataset
+from hpsearch.data.sets import SETS
+from hpsearch.recipe import DatasetSection
+
+_MODES = {2: "L", 3: "RGB"}
+"""Pillow's name for images by the number of their dimensions."""
+_BATCHES = {
+    "cifar10": ([f"data_batch_{number}" for number in range(1, 6)], ["test_batch"]),
+    "cifar100": (["train"], ["test"]),
+}
+"""The files of the training and of the test part."""
+
+
+def reader(section: DatasetSection, dataset: Dataset) -> dict[str, Any]:
+    """What the template of a script's loader has to know.
+
+    Args:
+        section: the data section, its path absolute.
+        dataset: its import. Of the source's files only names, and labels of an npz, are read.
+
+    Returns:
+        ``kind``: the name of the loader's template, ``data``: the path that it reads or None,
+        ``archive``: whether that is a tar archive, and what that template asks for.
+
+    Raises:
+        InputError: damaged files.
+        UnreachableError: files that cannot be read.
+    """
+    plain = {"kind": section.source, "data": None, "archive": False, "files": None}
+    if section.source in SETS:
+        return plain | _of_official(section)
+    if section.source == "npz":
+        path = Path(str(section.path))
+        return plain | {"data": path, "cast": _cast(dataset), "values": _values(path)}
+    if section.source == "image_folder":
+        return plain | _of_images(section, dataset)
+    return plain
+
+
+def _of_official(section: DatasetSection) -> dict[str, Any]:
+    """The four official sets: by Keras, or from a copy of their files."""
+    if section.path is None:
+        return {"kind": "keras"}
+    place = official.locate(section)
+    if place.kind == "npz":
+        return {"kind": "keras_npz", "data": place.path}
+    names = place.names
+    found = {"data": place.path, "archive": place.kind == "tar"}
+    if section.source not in _BATCHES:
+        train, test = (
+            [names[f"{part}-images"], names[f"{part}-labels"]] for part in ("train", "t10k")
+        )
+        return found | {"kind": "idx", "files": {"train": train, "test": test}}
+    train, test = ([names[role] for role in roles] for roles in _BATCHES[section.source])
+    labels = "labels" if section.source == "cifar10" else "fine_labels"
+    files = {"train": train, "test": test}
+    return found | {"kind": "cifar", "files": files, "labels": labels}
+
+
+def _cast(dataset: Dataset) -> str | None:
+    """The type that inputs of an npz are brought to, where it may be another one there."""
+    if dataset.maximum == 1:
+        return "uint8"  # they are true or false
+    return "float32" if dataset.dtype == "float32" else None
+
+
+def _values(path: Path) -> str:
+    """What labels of an npz are: "labels" from 0, "named" as in class_names, or "any" values."""
+    with reading(str(path)), np.load(path) as arrays:
+        values = np.unique(arrays["y_train"])
+        named = "class_names" in arrays
+    if values.dtype.kind == "U":
+        return "named" if named else "any"
+    return "labels" if np.array_equal(values, np.arange(len(values))) else "any"
+
+
+def _of_images(section: DatasetSection, dataset: Dataset) -> dict[str, Any]:
+    root = Path(str(section.path))
+    height, width = section.image_size or (None, None)
+    return {
+        "data": root,
+        "parts_have_folders": (root / "train").is_dir(),
+        "ascii": all(name.isascii() for name in dataset.class_names),
+        "size": section.image_size is not None,
+        "height": height,
+        "width": width,
+        "converted": section.image_mode is not None,
+        "mode": _MODES[len(dataset.input_shape)],
+        "skipped": sorted(_file(root, line) for line in dataset.skipped),
+    }
+
+
+def _file(root: Path, skipped: str) -> str:
+    """The file in a line "train/cat/12.png: why it was passed over"; both may have colons."""
+    ends = [at for at in range(len(skipped)) if skipped.startswith(": ", at)]
+    names = [skipped[:end] for end in ends]
+    found = [name for name in names if (root / name).is_file()]
+    return posixpath.normpath((found or names)[0])

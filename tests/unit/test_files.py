@@ -1,0 +1,70 @@
+"""Files made under another name: there whole, or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from hpsearch.errors import UnreachableError
+from hpsearch.files import made_beside
+
+
+def fill(folder: Path, text: str) -> None:
+    folder.mkdir()
+    (folder / "inside").write_text(text)
+
+
+def test_a_file_appears_at_the_end_and_replaces_another(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.txt"
+    for text in ("one", "two"):
+        with made_beside(path) as partial:
+            assert partial.suffix == ".txt"
+            partial.write_text(text)
+            assert not path.exists() or path.read_text() == "one"
+        assert path.read_text() == text
+        assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_appears_at_the_end_and_replaces_another(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.mkdir()
+    for text in ("one", "two"):
+        with made_beside(path) as partial:
+            fill(partial, text)
+        assert (path / "inside").read_text() == text
+        assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_error_leaves_what_was_there_and_nothing_else(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    file, folder = tmp_path / "a.txt", tmp_path / "model"
+    file.write_text("old")
+    fill(folder, "old")
+    with (  # noqa: PT012  # what is made before the error matters
+        pytest.raises(error),
+        made_beside(file) as partial,
+        made_beside(folder) as other,
+    ):
+        partial.write_text("new")
+        fill(other, "new")
+        raise error
+    assert file.read_text() == (folder / "inside").read_text() == "old"
+    assert sorted(tmp_path.iterdir()) == [file, folder]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    fill(tmp_path / ".partial.model", "half")
+    with made_beside(tmp_path / "model") as partial:
+        assert not partial.exists()
+        fill(partial, "whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_what_cannot_be_written_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(UnreachableError, match=r"a\.txt: cannot be written"),
+        made_beside(tmp_path / "file" / "a.txt"),
+    ):
+        pass

@@ -1,0 +1,106 @@
+"""A written model is the trained network, in Keras' own layers."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hpsearch.config import Activation
+from hpsearch.data.parts import Parts
+from hpsearch.errors import InputError, ProgramError
+from hpsearch.recipe import Recipe
+from hpsearch.training import export, model, weights
+from hpsearch.training.export import load_weights, portable, write_model
+
+Make = Callable[..., Recipe]
+FULL: dict[str, Any] = {
+    "layers": 2, "units": [4, 3], "batch_norm": True, "dropout": 0.5, "l2": 1e-3,
+    "activation": "silu",
+}  # fmt: skip
+
+
+def saved(recipe: Recipe, parts: Parts, folder: Path) -> Path:
+    """The weights of a network that was not trained, but moved from where it began."""
+    network = model.build_for(recipe, parts)
+    random = np.random.default_rng(1)
+    network.set_weights([random.uniform(0.1, 1, w.shape) for w in network.get_weights()])
+    weights.save(network, folder / "best.weights.h5")
+    return folder / "best.weights.h5"
+
+
+@pytest.mark.parametrize("activation", get_args(Activation))
+def test_every_activation_is_keras_own(
+    make_recipe: Make, blobs: Parts, tmp_path: Path, activation: str
+) -> None:
+    recipe = make_recipe(config=FULL | {"activation": activation})
+    kept = saved(recipe, blobs, tmp_path)
+    network = model.build_for(recipe, blobs)
+    load_weights(network, kept)
+    exported = portable(network, recipe, blobs)
+    own = tf.nn.softmax(network(blobs.train.x, training=False)).numpy()
+    assert np.abs(exported(blobs.train.x, training=False) - own).max() <= 1e-6
+    assert exported.input.dtype == "uint8"
+    again = keras.Model.from_config(exported.get_config())
+    for layer, read in zip(exported.layers, again.layers, strict=True):
+        assert type(layer).__module__.startswith("keras.")
+        assert read.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("form", ["keras", "saved_model"])
+def test_what_is_read_back_is_the_network(
+    make_recipe: Make, blobs: Parts, tmp_path: Path, form: Any, precision: str
+) -> None:
+    recipe = make_recipe(config=FULL, training={"precision": precision})
+    # A scale for each feature, as vectors are standardized.
+    scale = np.linspace(0.001, 0.02, 5, dtype=np.float32)
+    parts = replace(blobs, multiplier=scale, offset=-100 * scale)
+    output = tmp_path / ("a.keras" if form == "keras" else "a")
+    assert write_model(recipe, parts, saved(recipe, parts, tmp_path), output, form) <= 1e-5
+    assert output.exists()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int16", "int64", "uint16"])
+def test_inputs_have_the_type_in_which_they_are_stored(
+    make_recipe: Make, blobs: Parts, tmp_path: Path, dtype: str
+) -> None:
+    x = blobs.train.x.astype(dtype)
+    parts = replace(
+        blobs, train=replace(blobs.train, x=x), validation=replace(blobs.validation, x=x)
+    )
+    recipe = make_recipe()
+    kept = saved(recipe, parts, tmp_path)
+    for form, output in (("keras", tmp_path / "a.keras"), ("saved_model", tmp_path / "a")):
+        assert write_model(recipe, parts, kept, output, form) <= 1e-5  # type: ignore[arg-type]  # two of its words
+    assert keras.saving.load_model(tmp_path / "a.keras").input.dtype == dtype
+
+
+@pytest.mark.parametrize("form", ["keras", "saved_model"])
+def test_a_model_that_answers_otherwise_is_an_error(
+    make_recipe: Make, blobs: Parts, tmp_path: Path, form: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe()
+    kept = saved(recipe, blobs, tmp_path)
+    other = portable(model.build_for(make_recipe(seed=2), blobs), recipe, blobs)
+    monkeypatch.setattr(export, "portable", lambda *_: other)
+    output = tmp_path / ("a.keras" if form == "keras" else "a")
+    with pytest.raises(ProgramError, match="differs from the trained network by"):
+        write_model(recipe, blobs, kept, output, form)
+
+
+def test_weights_that_are_damaged_or_of_another_network(
+    make_recipe: Make, blobs: Parts, tmp_path: Path
+) -> None:
+    recipe = make_recipe()
+    network = model.build_for(recipe, blobs)
+    other = saved(make_recipe(config={"units": 7}), blobs, tmp_path)
+    with pytest.raises(InputError, match=r"best\.weights\.h5: is damaged, or has"):
+        load_weights(network, other)
+    other.write_bytes(b"no weights")
+    with pytest.raises(InputError, match="train the recipe again"):
+        load_weights(network, other)
