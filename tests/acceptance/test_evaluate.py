@@ -43,6 +43,23 @@ def check_candidate(one: dict[str, Any], values: list[float]) -> None:
     assert one["middle"] in [model["seed"] for model in one["models"]]
 
 
+def check_export(cli: Cli, winner: dict[str, Any], baseline: dict[str, Any]) -> None:
+    """The confirmed winner is exported with the run in the middle, weights and all."""
+    cli("export", "small", "--confirmed", "-o", "confirmed.json")
+    recipe = json.loads((cli.folder / "confirmed.json").read_text())
+    assert recipe["seed"] == winner["middle"]
+    assert recipe["config"] == winner["config"]
+    provenance = recipe["provenance"]
+    values = [model["value"] for model in winner["models"]]
+    assert provenance["study"] == "small"
+    assert str(provenance.get("trial", baseline["of"])) == winner["of"]
+    assert provenance["confirmed"] == pytest.approx(statistics.fmean(values))
+    assert provenance["confirmed_seeds"] == 2
+    done = cli("export", "small", "--confirmed", "-o", "confirmed.keras").stdout
+    assert "confirmed with 2 seeds" in done
+    assert "differ from the network's by" in done
+
+
 def test_the_test_split_is_shut_until_it_is_asked_for(cli: Cli) -> None:
     file = cli.study_file(trials=1)
     file.write_text(file.read_text() + "\n[baseline]\nlayers = 1\nunits = 4\n")
@@ -67,6 +84,7 @@ def test_the_test_split_is_shut_until_it_is_asked_for(cli: Cli) -> None:
         check_candidate(one, [run["values"][0] for run in runs.values()])
     assert winner["accuracy"]["mean"] > baseline["accuracy"]["mean"]
 
+    check_export(cli, winner, baseline)
     refit = cli("evaluate", "small", "--refit", "--workers", "1")
     assert "in the mean of 2 seeds" in refit.stdout
     assert "Most confused" in refit.stdout
@@ -98,6 +116,9 @@ def test_the_test_split_is_shut_until_it_is_asked_for(cli: Cli) -> None:
 def test_what_cannot_be_evaluated_is_said(cli: Cli) -> None:
     make_study(cli)  # by a trainer that keeps no weights
     assert "not found" in cli("evaluate", "other", code=2).stderr
+    assert "nothing is confirmed yet" in cli(
+        "export", "small", "--confirmed", "-o", "a.toml", code=2
+    ).stderr  # fmt: skip
     refused = cli("evaluate", "small", code=2).stderr
     assert "nothing is confirmed" in refused
     assert "best.weights.h5: is not there" in refused
