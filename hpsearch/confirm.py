@@ -57,7 +57,7 @@ class Verdict:
     """What a confirmation comes to."""
 
     ranked: Sequence[Candidate]
-    """The best mean first."""
+    """The best mean first; those that have fewer values than others come last."""
     differences: Mapping[str, Interval | None]
     """By name, of all but the first: how much better the first is, seed by seed."""
     tied: Sequence[Candidate]
@@ -97,7 +97,9 @@ def judge(
 
     Two are tied where the interval of their difference holds nought: the seeds do not tell them
     apart. (Each is held against the first alone, without a correction for their number: with more
-    candidates a few more ties are missed than 5 of 100.)
+    candidates a few more ties are missed than 5 of 100.) A candidate with fewer values than
+    others, since trainings of it diverged, comes after all others and is never tied: a mean of
+    those that survived says too much.
 
     Args:
         candidates: at least one, each with at least one value.
@@ -105,25 +107,32 @@ def judge(
         baseline: the name of a candidate that is there to be compared with: it wins where its mean
             is the best, never by a tie.
     """
-    sign = -1.0 if maximize else 1.0
-    ranked = sorted(candidates, key=lambda one: (sign * one.mean, one.parameters))
+    sign, most = -1.0 if maximize else 1.0, max(len(one.values) for one in candidates)
+    ranked = sorted(
+        candidates, key=lambda one: (len(one.values) < most, sign * one.mean, one.parameters)
+    )
     first, others = ranked[0], ranked[1:]
     differences = {one.name: difference(first, one, maximize=maximize) for one in others}
     tied = [first] + [
-        one for one in others if (interval := differences[one.name]) is None or interval.low <= 0
+        one
+        for one in others
+        if len(one.values) == most
+        and ((interval := differences[one.name]) is None or interval.low <= 0)
     ]
     eligible = tied if first.name == baseline else [one for one in tied if one.name != baseline]
     winner = min(eligible, key=lambda one: one.parameters)  # of equals the first: it is better
     return Verdict(ranked=ranked, differences=differences, tied=tied, winner=winner)
 
 
-def middle(values: Mapping[int, float]) -> int:
+def middle(values: Mapping[int, float], *, maximize: bool) -> int:
     """The seed in the middle of some seeds by value: a run that is as good as most, not the best.
 
-    Of an even number it is the lower of the two; of equal values the smaller seed.
+    Of an even number it is the worse one of the two; of equal values the smaller seed.
 
     Args:
         values: by seed; at least one.
+        maximize: whether more is better.
     """
-    ordered = sorted(values, key=lambda seed: (values[seed], seed))
+    sign = 1.0 if maximize else -1.0
+    ordered = sorted(values, key=lambda seed: (sign * values[seed], seed))
     return ordered[(len(ordered) - 1) // 2]

@@ -51,32 +51,48 @@ def confirm(
     """Train the leaders and the baseline again with new seeds: mean, interval, ties."""
     from hpsearch.cli.jobs import run_jobs
     from hpsearch.cli.provenance import record
-    from hpsearch.search.confirmation import Kind, companion_of, leaders, queue
+    from hpsearch.search.confirmation import (
+        Kind,
+        check_kind,
+        companion_of,
+        leaders,
+        queue,
+        refuse_companion,
+    )
+    from hpsearch.search.confirmation import seeds as new_seeds
     from hpsearch.search.study import load_study
 
     place, kind = Home.find(home), Kind.SPLIT if new_split else Kind.SEED
     with opened_storage(place, storage, force=force) as opened:
         found = load_study(opened, study)
-        chosen = leaders(found, top)
+        refuse_companion(found)
+        check_kind(found, kind)
+        chosen, wanted = leaders(found, top), new_seeds(found, seeds)
         companion = companion_of(found)
         record(found)
-        new = queue(companion, found, chosen, seeds, kind)
+        new = queue(companion, found, chosen, wanted, kind)
         names = ", ".join(one.of if one.found is None else f"trial {one.of}" for one in chosen)
         splits = " and validation splits" if new_split else ""
         say(
             f"Confirming {names} with {seeds} seeds{splits} each: {new} runs to do that are not"
             " there yet."
         )
+        if (others := companion.counts().waiting - new) > 0:
+            say(f"{others} runs wait that were asked for before: they are done with these.")
         run_jobs(companion, place, storage, workers, gpus, overrides or (), force=force)
-        verdict = _judge(companion, chosen, seeds, kind)
+        verdict = _judge(found, companion, chosen, wanted, kind)
     if as_json:
         print_json(_plain(study, chosen, verdict, kind))
     else:
-        _print(found.file, chosen, verdict, kind)
+        _print(found.file, chosen, verdict, kind, seeds)
 
 
 def _judge(
-    companion: "OpenStudy", chosen: "Sequence[Leader]", seeds: int, kind: "Kind"
+    study: "OpenStudy",
+    companion: "OpenStudy",
+    chosen: "Sequence[Leader]",
+    wanted: Sequence[int],
+    kind: "Kind",
 ) -> "Verdict":
     """What the runs of the chosen configurations came to.
 
@@ -87,13 +103,13 @@ def _judge(
     from hpsearch.errors import NoTrialError
     from hpsearch.search.confirmation import results
 
-    found = results(companion, seeds, kind)
+    found = results(study, companion, wanted, kind)
     runs = {one.of: found[one.of] for one in chosen if one.of in found}
     if not runs:
         raise NoTrialError(
             f"study {companion.name}: no run completed; see hpsearch trials {companion.name}"
         )
-    return verdict_on(companion, runs)
+    return verdict_on(study, runs)
 
 
 def _plain(
@@ -128,7 +144,9 @@ def _plain(
     }
 
 
-def _print(file: "StudyFile", chosen: "Sequence[Leader]", verdict: "Verdict", kind: "Kind") -> None:
+def _print(
+    file: "StudyFile", chosen: "Sequence[Leader]", verdict: "Verdict", kind: "Kind", seeds: int
+) -> None:
     """The verdict for a reader."""
     from hpsearch.config import describe
 
@@ -150,6 +168,10 @@ def _print(file: "StudyFile", chosen: "Sequence[Leader]", verdict: "Verdict", ki
     )
     if len(verdict.tied) > 1:
         out.print(_about_ties(verdict))
+    for name in known:
+        done = sum(len(one.values) for one in verdict.ranked if one.name == name)
+        if done < seeds:
+            out.print(f"Of {name} only {done} of {seeds} trainings have a value: it cannot win.")
     say(_remarks(known, verdict, kind, metric, maximize=maximize))
 
 
@@ -188,12 +210,17 @@ def _remarks(
             f" {_points(abs(off), metric)}: it was chosen for being high. "
         ).replace("high", "high" if maximize else "low")
     text += (
-        "Intervals are Student's t over the seeds, differences are seed by seed."
-        " What is not in them: the luck of "
+        "Intervals are Student's t over the seeds, differences are seed by seed. The winner's mean"
+        " is the best of a few, and so a little too good as well. "
     )
     if kind == "split":
-        return text + "the test split, which hpsearch evaluate opens."
-    return text + "the validation split, which all share (--new-split draws new ones)."
+        return text + (
+            "The splits share most of their training examples: intervals are rather too narrow."
+        )
+    return text + (
+        "Not in the intervals: the luck of the validation split, which all runs share (--new-split"
+        " draws new ones)."
+    )
 
 
 def _too_good(found: float, again: "Candidate", *, maximize: bool) -> float:

@@ -25,8 +25,8 @@ class Confirmed:
         """The run in the middle of a configuration's seeds: it stands for the mean."""
         from hpsearch.confirm import middle
 
-        runs = self.runs[name]
-        return runs[middle(values_of(runs))]
+        runs, goal = self.runs[name], self.companion.file.objective.goal
+        return runs[middle(values_of(runs), maximize=goal == "maximize")]
 
 
 def verdict_on(study: "OpenStudy", runs: "Runs") -> "Verdict":
@@ -52,17 +52,26 @@ def values_of(runs: "Mapping[int, Trial]") -> dict[int, float]:
 
 
 def confirmed(study: "OpenStudy") -> Confirmed | None:
-    """The study's confirmation by all runs that there are; None: nothing was confirmed.
+    """What the last ``hpsearch confirm`` of a study came to; None: nothing is confirmed.
 
-    Runs on new validation splits count only where there are no others.
+    Raises:
+        InputError: some of its runs are not done yet.
     """
-    from hpsearch.search.confirmation import Kind, results
+    from hpsearch.errors import InputError
+    from hpsearch.search.confirmation import Kind, asked, open_runs, results
     from hpsearch.search.study import companions
 
     for companion in companions(study):
-        for kind in (Kind.SEED, Kind.SPLIT):
-            runs = results(companion, kind=kind)
-            if runs:
-                verdict = verdict_on(study, runs)
-                return Confirmed(companion=companion, kind=kind, runs=runs, verdict=verdict)
+        last = asked(companion)
+        kind = Kind.SEED if last is None else last.kind
+        found = results(study, companion, None if last is None else last.seeds, kind)
+        runs = {of: one for of, one in found.items() if last is None or of in last.of}
+        if last is not None and (left := open_runs(companion, kind, last.seeds)):
+            raise InputError(
+                f"study {study.name}: {left} of its confirmation runs are not done yet; wait for"
+                f" them, or go on with hpsearch confirm {study.name}"
+            )
+        if runs:
+            verdict = verdict_on(study, runs)
+            return Confirmed(companion=companion, kind=kind, runs=runs, verdict=verdict)
     return None

@@ -20,6 +20,7 @@ def enqueue(
     storage: StorageOption = None,
 ) -> None:
     """Put a configuration at the front of a study's queue; fields left out are sampled."""
+    from hpsearch.cli.provenance import record
     from hpsearch.errors import InputError
     from hpsearch.fields import parse
     from hpsearch.files import read_file
@@ -35,6 +36,7 @@ def enqueue(
     partial = parse(PartialConfig, data, str(config))
     with opened_study(study, home, storage) as found:
         before = put(found, partial, str(config))
+        record(found)
         over, budget = ending(found), found.budget
     if before is None:
         typer.echo(f"{study} has this configuration already: nothing added.")

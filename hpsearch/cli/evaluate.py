@@ -48,6 +48,8 @@ class Judged:
 
     group: Group
     results: "dict[int, Evaluation]"
+    maximize: bool
+    """Whether more of the objective's value is better."""
 
     @property
     def accuracies(self) -> list[float]:
@@ -59,7 +61,7 @@ class Judged:
         """The seed whose classes are shown: chosen by validation, never by the test split."""
         from hpsearch.confirm import middle
 
-        return middle(self.group.values)
+        return middle(self.group.values, maximize=self.maximize)
 
 
 def evaluate(
@@ -88,18 +90,22 @@ def evaluate(
     """Open the test split for the winner: accuracy, F1, confusion; it is recorded."""
     from hpsearch.cli.jobs import run_jobs
     from hpsearch.cli.provenance import record
+    from hpsearch.errors import InputError
     from hpsearch.search.confirmation import companion_of, refuse_companion
     from hpsearch.search.openings import openings
     from hpsearch.search.study import load_study
     from hpsearch.study_file import load_dataset_override
+    from hpsearch.workers.by_hand import settle_device
 
+    if not refit and (workers is not None or gpus != "all"):
+        raise InputError("--workers and --gpus are for the trainings of --refit; leave them out")
     place = Home.find(home)
     with opened_storage(place, storage, force=force) as opened:
         found = load_study(opened, study)
         refuse_companion(found)
         record(found)
         groups = confirmed_groups(found, place, top, baseline=baseline) or found_groups(
-            found, place, top
+            found, place, top, baseline=baseline
         )
         if refit:
             wanted = [queue_refits(found, group) for group in groups]
@@ -109,8 +115,11 @@ def evaluate(
                 refits(found, companion, place, group, epochs)
                 for group, epochs in zip(groups, wanted, strict=True)
             ]
-        check_weights(groups, place)
+        check_weights(groups)
         dataset = _opened(found, load_dataset_override(found.file, overrides or ()), place)
+        settle_device()  # only now: the workers of refits see all GPUs
+        say("TensorFlow takes some seconds to start.")
+        _check_kept(dataset, groups)
         before = len(openings(found, place))
         say(f"Opening the test split of {dataset.source}; times it was opened before: {before}.")
         judged = [_judge(found, dataset, group) for group in groups]
@@ -139,6 +148,20 @@ def _opened(study: "OpenStudy", section: "DatasetSection", place: Home) -> "Data
         return open_study_data(study, section, place, report)
 
 
+def _check_kept(dataset: "Dataset", groups: Sequence[Group]) -> None:
+    """Start TensorFlow, and check that all weights are what they are taken for."""
+    from hpsearch.cli.evaluation import check_kept
+    from hpsearch.data.parts import split
+    from hpsearch.training.start import start_tensorflow
+
+    start_tensorflow()
+    for group in groups:
+        for model in group.models:
+            parts = split(dataset, model.recipe.dataset)
+            value = model.trial.values[0] if group.epochs is None else None
+            check_kept(model.recipe, parts, model.weights, value)
+
+
 def _judge(study: "OpenStudy", dataset: "Dataset", group: Group) -> Judged:
     """Open the test split for one configuration, judge all of its models, and record it."""
     from hpsearch.cli.evaluation import judge_weights
@@ -146,10 +169,8 @@ def _judge(study: "OpenStudy", dataset: "Dataset", group: Group) -> Judged:
     from hpsearch.data.parts import split
     from hpsearch.data.record import Opening
     from hpsearch.search.openings import remember
-    from hpsearch.training.start import start_tensorflow
 
-    say(f"Judging {group.name}, models: {len(group.models)}; TensorFlow takes some seconds.")
-    start_tensorflow()
+    say(f"Judging {group.name}, models: {len(group.models)}.")
     opening = Opening(
         opened_by=f"evaluate {study.name}" + (" --refit" if group.epochs is not None else ""),
         study=study.name,
@@ -162,11 +183,13 @@ def _judge(study: "OpenStudy", dataset: "Dataset", group: Group) -> Judged:
     results = {}
     for model in group.models:
         parts = split(dataset, model.recipe.dataset)
-        results[model.seed] = judge_weights(model.recipe, parts, model.weights, test)
+        results[model.seed] = judge_weights(
+            model.recipe, parts, model.weights, test, value=model.trial.values[0]
+        )
     told = {key: [getattr(r, key) for r in results.values()] for key in ("accuracy", "f1_macro")}
     record_result(dataset, opening, told)
     remember(study, opening, told)
-    return Judged(group=group, results=results)
+    return Judged(group=group, results=results, maximize=study.file.objective.goal == "maximize")
 
 
 def _plain(name: str, study: "OpenStudy", judged: Sequence[Judged], times: int) -> dict[str, Any]:
@@ -180,6 +203,7 @@ def _plain(name: str, study: "OpenStudy", judged: Sequence[Judged], times: int) 
         "candidates": [
             {
                 "of": one.group.leader.of,
+                "judged": _kind(one.group),
                 "config": flat(one.group.leader.config),
                 "refit_epochs": one.group.epochs,
                 "accuracy": _mean(one.accuracies),
@@ -199,6 +223,14 @@ def _plain(name: str, study: "OpenStudy", judged: Sequence[Judged], times: int) 
             for one in judged
         ],
     }
+
+
+def _kind(group: Group) -> str:
+    """What the models are: "search", "seed", "split" or "refit"."""
+    from hpsearch.search.confirmation import kind_of
+
+    trial = group.models[0].trial
+    return str(kind_of(trial.user_attrs)) if "of" in trial.user_attrs else "search"
 
 
 def _mean(values: Sequence[float]) -> dict[str, Any]:

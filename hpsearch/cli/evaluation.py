@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.cli.common import print_table, stdout
 from hpsearch.home import TEST_RESULT
 
+APART = 0.005
+"""By how much accuracy or F1 of the same weights may differ between devices and precisions."""
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -22,6 +25,7 @@ def judge_weights(
     parts: "Parts",
     weights: Path,
     test: "tuple[npt.NDArray[np.generic], npt.NDArray[np.int64]]",
+    value: float | None = None,
 ) -> "Evaluation":
     """Judge kept weights on the test split, and write ``test.json`` and ``confusion.html``.
 
@@ -30,6 +34,7 @@ def judge_weights(
         parts: its data; only shape, classes and scaling are used.
         weights: the file of its weights; the results are put beside it.
         test: inputs and labels, as ``hpsearch.data.dataset.open_test`` gives them.
+        value: the trial's, by which ``test.json`` is known to be of it.
     """
     from hpsearch.figures.confusion import write_confusion
     from hpsearch.files import write_text
@@ -38,8 +43,8 @@ def judge_weights(
 
     x, y = test
     result = evaluate(y, predict(recipe, parts, weights, x), parts.class_names)
-    told = json.dumps(dataclasses.asdict(result), indent=2) + "\n"
-    write_text(weights.parent / TEST_RESULT, told)
+    told = dataclasses.asdict(result) | {"seed": recipe.seed, "value": value}
+    write_text(weights.parent / TEST_RESULT, json.dumps(told, indent=2) + "\n")
     write_confusion(
         weights.parent / "confusion.html",
         result.confusion,
@@ -47,6 +52,39 @@ def judge_weights(
         f"Test accuracy {result.accuracy:.2%}, macro F1 {result.f1_macro:.4f}",
     )
     return result
+
+
+def check_kept(recipe: "Recipe", parts: "Parts", weights: Path, value: float | None) -> None:
+    """Check, before the test split is opened, that kept weights are those of a training.
+
+    Args:
+        recipe: what was trained.
+        parts: its data.
+        weights: the file of its weights.
+        value: what they achieved on the validation part, to be reached again; None: it is not
+            known, and they must only fit the network.
+
+    Raises:
+        InputError: the file is damaged, or of another training.
+    """
+    from hpsearch.errors import InputError
+    from hpsearch.training.metrics import evaluate
+    from hpsearch.training.train import predict
+
+    part, names = parts.validation, parts.class_names
+    try:
+        answers = predict(recipe, parts, weights, part.x[part.rows])
+    except (OSError, ValueError, KeyError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"{weights}: does not fit its network, or is damaged: {said}") from None
+    again = evaluate(part.y[part.rows], answers, names)
+    known = {"val_accuracy": again.accuracy, "val_f1_macro": again.f1_macro}
+    now = known.get(recipe.objective.metric)
+    if None not in (value, now) and abs(value - now) > APART:  # type: ignore[operator]
+        raise InputError(
+            f"{weights}: gives {recipe.objective.metric} {now:.4f}, its training gave {value:.4f}:"
+            " these weights are of another study that had this name; train again"
+        )
 
 
 def print_accuracy(result: "Evaluation") -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpsearch.cli.common import say
-from hpsearch.home import WEIGHTS, Home
+from hpsearch.home import Home
 
 if TYPE_CHECKING:
     from hpsearch.recipe import Recipe
@@ -21,6 +21,8 @@ class Model:
     """A trained network whose weights are kept here."""
 
     seed: int
+    study: str
+    """The study that the trial is of: a companion's run or a search's trial."""
     recipe: "Recipe"
     trial: "Trial"
     weights: Path
@@ -57,6 +59,10 @@ def confirmed_groups(study: "OpenStudy", place: Home, top: int, *, baseline: boo
         return []
     names = [known.verdict.winner.name]
     names += [one.name for one in known.verdict.ranked if one.name not in (*names, BASELINE)]
+    if top > len(names):
+        say(f"warning: --top {top}, but only {len(names)} are confirmed (confirm --top {top}).")
+    if baseline and BASELINE not in known.runs:
+        say("warning: --baseline, but the baseline is not confirmed; hpsearch confirm does it.")
     chosen = names[:top] + [BASELINE] * (baseline and BASELINE in known.runs)
     groups = []
     for name in dict.fromkeys(chosen):
@@ -69,12 +75,14 @@ def confirmed_groups(study: "OpenStudy", place: Home, top: int, *, baseline: boo
     return groups
 
 
-def found_groups(study: "OpenStudy", place: Home, top: int) -> list[Group]:
+def found_groups(study: "OpenStudy", place: Home, top: int, *, baseline: bool) -> list[Group]:
     """The best trials of a study of which nothing is confirmed, each with its one seed."""
     from hpsearch.search import trials
     from hpsearch.search.confirmation import BASELINE, leaders
 
     chosen = [one for one in leaders(study, top) if one.of != BASELINE]
+    if baseline:
+        say("warning: --baseline, but the baseline is not confirmed; hpsearch confirm does it.")
     say(
         "warning: nothing is confirmed, so this is one training of what the search found best; for"
         f" the mean of several seeds: hpsearch confirm {study.name}"
@@ -87,10 +95,11 @@ def found_groups(study: "OpenStudy", place: Home, top: int) -> list[Group]:
 
 def _model(study: "OpenStudy", trial: "Trial", place: Home) -> Model:
     from hpsearch.search.export import recipe_of
+    from hpsearch.workers.leftovers import weights_file
 
     recipe = recipe_of(study, trial)
-    weights = place.trial_run(study.name, trial.number) / WEIGHTS
-    return Model(seed=recipe.seed, recipe=recipe, trial=trial, weights=weights)
+    weights = weights_file(place, study.name, trial.number)
+    return Model(seed=recipe.seed, study=study.name, recipe=recipe, trial=trial, weights=weights)
 
 
 def queue_refits(study: "OpenStudy", group: Group) -> int:
@@ -104,12 +113,12 @@ def queue_refits(study: "OpenStudy", group: Group) -> int:
     key = "best_epoch" if study.file.objective.epoch == "best" else "epochs"
     took = [int(model.trial.user_attrs[key]) for model in group.models]
     epochs = statistics.median_low(took)
-    count = max(1, len(group.models))
-    new = queue(companion_of(study), study, [group.leader], count, Kind.REFIT, epochs)
+    own = [model.seed for model in group.models]
+    new = queue(companion_of(study), study, [group.leader], own, Kind.REFIT, epochs)
     say(
         f"Training {group.name} on training and validation examples for {epochs} epochs"
-        f" (its runs took {min(took)} to {max(took)}), seeds: {count}. {new} runs to do that are"
-        " not there yet."
+        f" (its runs took {min(took)} to {max(took)}), with the same seeds: {new} of {len(own)}"
+        " runs are to do."
     )
     return epochs
 
@@ -121,8 +130,10 @@ def refits(
     from hpsearch.errors import NoTrialError
     from hpsearch.search.confirmation import Kind, results
 
-    count = max(1, len(group.models))
-    runs = results(companion, count, Kind.REFIT, epochs).get(group.leader.of)
+    own = [model.seed for model in group.models]
+    runs = results(study, companion, own, Kind.REFIT, epochs).get(group.leader.of)
+    if runs and len(runs) < len(own):
+        say(f"warning: only {len(runs)} of {len(own)} trainings of {group.name} have a value.")
     if not runs:
         raise NoTrialError(
             f"study {study.name}: no training of {group.name} completed; see hpsearch trials"
@@ -132,7 +143,7 @@ def refits(
     return Group(leader=group.leader, models=models, epochs=epochs)
 
 
-def check_weights(groups: Sequence[Group], place: Home) -> None:
+def check_weights(groups: Sequence[Group]) -> None:
     """Refuse, before anything is opened, where weights are not here.
 
     Raises:
@@ -140,11 +151,15 @@ def check_weights(groups: Sequence[Group], place: Home) -> None:
     """
     from hpsearch.errors import InputError
 
-    gone = [m.weights for group in groups for m in group.models if not m.weights.is_file()]
+    models = [model for group in groups for model in group.models]
+    gone = [model for model in models if not model.weights.is_file()]
     if gone:
+        first = gone[0]
+        host = str(first.trial.user_attrs.get("worker", "?")).rpartition(":")[0]
         raise InputError(
-            f"{gone[0]}: is not there, so these weights cannot be judged ({len(gone)} such files);"
-            f" they may be in the --home of another machine. {place.root} is looked at; trained"
-            " anew: hpsearch export STUDY --trial N -o recipe.toml, hpsearch train recipe.toml"
-            " --test"
+            f"{first.weights}: is not there, so {len(gone)} of {len(models)} models cannot be"
+            f" judged. It was trained on host {host}: evaluate there, or with that --home. Of a"
+            " search only the five best trials keep their weights, confirmation runs all. Trained"
+            f" anew: hpsearch export {first.study} --trial {first.trial.number} -o recipe.toml,"
+            " hpsearch train recipe.toml --test"
         )

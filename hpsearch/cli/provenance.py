@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from hpsearch.cli.common import print_json, print_table, size, stdout
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def show_provenance(study: "OpenStudy", *, as_json: bool) -> None:
         title="Commands",
     )
     out.print("# The study file")
-    out.print(facts["study_file"], end="")
+    typer.echo(facts["study_file"], nl=False)  # not folded for the terminal: to be copied
 
 
 def _command(entry: dict[str, Any]) -> list[str]:

@@ -56,8 +56,10 @@ def reproduce(
         chosen = trials.best(found) if trial is None else trials.find(found, trial)
         last = last_epoch(chosen)
         section = load_dataset_override(found.file, overrides or ())
-        recipe = recipe_of(found, chosen).model_copy(update={"dataset": section})
-        dataset, parts = opened_data(section, place, warn=False)
+        recipe = recipe_of(found, chosen)
+        own = recipe.dataset.model_copy(update={"path": section.path})
+        recipe = recipe.model_copy(update={"dataset": own})
+        dataset, parts = opened_data(own, place, warn=False)
         others = other_surroundings(
             found, chosen, machine(), device=device(), data=facts(dataset, parts)
         )

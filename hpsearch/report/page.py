@@ -55,7 +55,12 @@ def _embedded(figure: "go.Figure", name: str) -> Markup:
     )
 
 
-_KINDS = {"seed": "", "split": "new validation splits", "refit": "trained on validation as well"}
+_KINDS = {
+    "search": "as the search trained it",
+    "seed": "",
+    "split": "new validation splits",
+    "refit": "trained on validation as well",
+}
 
 
 def _tested(trainings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -63,7 +68,8 @@ def _tested(trainings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     groups: dict[tuple[int | None, str], list[Mapping[str, Any]]] = {}
     for one in trainings:
         if one["test"] is not None:
-            groups.setdefault((one["trial"], one["kind"]), []).append(one)
+            kind = "search" if one["of_search"] else one["kind"]
+            groups.setdefault((one["trial"], kind), []).append(one)
     found = []
     for index, ((trial, kind), rows) in enumerate(groups.items()):
         shown = sorted(rows, key=lambda row: row["value"])[(len(rows) - 1) // 2]

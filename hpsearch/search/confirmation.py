@@ -7,7 +7,6 @@ what runs was put there. So the same workers claim, train, checkpoint, resume an
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -17,23 +16,20 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, uses_place
 from hpsearch.search import trials as rows
-from hpsearch.search.export import CHANGES_KEY
 from hpsearch.search.opening import exclusive
 from hpsearch.search.samplers import derive_seed
 from hpsearch.search.storage import BUDGET_KEY, CLOSED_KEY, Storage
 from hpsearch.search.study import (
     COMPANION,
-    CREATED_KEY,
-    DATASET_KEY,
-    FILE_KEY,
-    VERSIONS_KEY,
     OpenStudy,
     companions,
+    create,
     load_study,
-    name_metric,
-    versions,
 )
 from hpsearch.study_file import BudgetSection, NoPruner, Random
+
+ASKED_KEY = "confirm_asked"
+"""Study user attribute of a companion: what the last ``confirm`` was about."""
 
 BASELINE = "baseline"
 """What a run is of that is of no trial."""
@@ -116,26 +112,15 @@ def companion_of(study: OpenStudy) -> OpenStudy:
 
 
 def _create(storage: Storage, study: OpenStudy, name: str) -> None:
-    made = optuna.create_study(
-        study_name=name, storage=storage, direction=study.file.objective.goal
-    )
-    name_metric(made, study.file)
+    budget = BudgetSection(trials=1)
     file = study.file.model_copy(
         update={
             "name": name, "sampler": Random(), "pruner": NoPruner(), "enqueue": (),
-            "baseline": None, "budget": BudgetSection(trials=1),
+            "baseline": None, "budget": budget,
         }
     )  # fmt: skip
-    attrs = {
-        CLOSED_KEY: True,
-        BUDGET_KEY: file.budget.model_dump(mode="json"),
-        DATASET_KEY: study.optuna.user_attrs.get(DATASET_KEY),
-        VERSIONS_KEY: versions(),
-        CREATED_KEY: datetime.now(UTC).isoformat(timespec="seconds"),
-        FILE_KEY: file.model_dump(mode="json"),  # last: with it the study is whole
-    }
-    for key, value in attrs.items():
-        made.set_user_attr(key, value)
+    dataset = study.data
+    create(storage, file, dataset, budget=budget, attrs={CLOSED_KEY: True})
 
 
 def seeds(study: OpenStudy, count: int) -> list[int]:
@@ -147,7 +132,7 @@ def queue(  # noqa: PLR0917  # each is another thing
     companion: OpenStudy,
     study: OpenStudy,
     chosen: Sequence[Leader],
-    count: int,
+    wanted: Sequence[int],
     kind: Kind = Kind.SEED,
     epochs: int | None = None,
 ) -> int:
@@ -159,9 +144,36 @@ def queue(  # noqa: PLR0917  # each is another thing
         companion: the study's companion.
         study: the study.
         chosen: whose runs.
-        count: runs of each, with as many seeds.
+        wanted: their seeds, the same for all.
         kind: what is new in them.
         epochs: of a refit: how long it trains.
+    """
+    with exclusive(study.storage.url):
+        there = {
+            _identity(t.user_attrs)
+            for t in companion.trials()
+            if not t.state.is_finished() or _has_result(t)
+        }
+        jobs = [
+            _job(one, seed, kind, _changes(study, kind, index, epochs))
+            for index, seed in enumerate(wanted)
+            for one in chosen
+        ]
+        new = [job for job in jobs if _identity(job) not in there]
+        for job in new:
+            companion.optuna.add_trial(create_trial(state=TrialState.WAITING, user_attrs=job))
+        counts = companion.counts()
+        total = counts.counted + counts.waiting + counts.running
+        budget = companion.budget.model_copy(update={"trials": max(1, total)})
+        companion.optuna.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
+        if kind is not Kind.REFIT:
+            asked = {"kind": kind.value, "of": [one.of for one in chosen], "seeds": list(wanted)}
+            companion.optuna.set_user_attr(ASKED_KEY, asked)
+    return len(new)
+
+
+def check_kind(study: OpenStudy, kind: Kind) -> None:
+    """Refuse what a study's data cannot give, before anything is made.
 
     Raises:
         InputError: new splits of data whose validation part is given.
@@ -171,36 +183,36 @@ def queue(  # noqa: PLR0917  # each is another thing
             f'study {study.name}: dataset.validation = "given", so there is no other split to'
             " draw; confirm it without --new-split"
         )
-    with exclusive(study.storage.url):
-        there = {
-            _identity(t.user_attrs)
-            for t in companion.trials()
-            if not t.state.is_finished() or _has_result(t)
-        }
-        wanted = [
-            _job(one, seed, kind, _changes(study, kind, index, epochs))
-            for index, seed in enumerate(seeds(study, count))
-            for one in chosen
-        ]
-        new = [job for job in wanted if _identity(job) not in there]
-        for job in new:
-            companion.optuna.add_trial(create_trial(state=TrialState.WAITING, user_attrs=job))
-        counts = companion.counts()
-        total = counts.counted + counts.waiting + counts.running
-        budget = companion.budget.model_copy(update={"trials": max(1, total)})
-        companion.optuna.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
-    return len(new)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the last ``confirm`` of a study was about."""
+
+    kind: Kind
+    of: tuple[str, ...]
+    """Whose runs."""
+    seeds: tuple[int, ...]
+
+
+def asked(companion: OpenStudy) -> Asked | None:
+    """What the last ``confirm`` asked for; None: nobody asked, or an earlier version did."""
+    stored = companion.optuna.user_attrs.get(ASKED_KEY)
+    if stored is None:
+        return None
+    return Asked(kind=Kind(stored["kind"]), of=tuple(stored["of"]), seeds=tuple(stored["seeds"]))
 
 
 def _job(one: Leader, seed: int, kind: Kind, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes of a run."""
     job: dict[str, Any] = {rows.CONFIG_KEY: flat(one.config), "of": one.of, "seed": seed}
-    return job if kind is Kind.SEED else job | {"kind": kind.value, CHANGES_KEY: dict(changes)}
+    return job if kind is Kind.SEED else job | {"kind": kind.value, rows.CHANGES_KEY: dict(changes)}
 
 
-def _identity(job: Mapping[str, Any]) -> tuple[str, int, str, str]:
-    """What tells a run from all others."""
-    return job["of"], job["seed"], kind_of(job), json.dumps(job.get(CHANGES_KEY), sort_keys=True)
+def _identity(job: Mapping[str, Any]) -> tuple[str, int, str]:
+    """What tells a run from all others; a baseline may be another one by now."""
+    what = [kind_of(job), job.get(rows.CHANGES_KEY), job[rows.CONFIG_KEY]]
+    return job["of"], job["seed"], json.dumps(what, sort_keys=True)
 
 
 def kind_of(attributes: Mapping[str, Any]) -> Kind:
@@ -231,35 +243,54 @@ Runs = dict[str, dict[int, FrozenTrial]]
 
 
 def results(
+    study: OpenStudy,
     companion: OpenStudy,
-    count: int | None = None,
+    wanted: Sequence[int] | None = None,
     kind: Kind = Kind.SEED,
     epochs: int | None = None,
 ) -> Runs:
-    """The complete runs of a kind.
+    """The complete runs of a kind, of configurations as they are now.
 
     Args:
-        companion: the companion.
-        count: how many seeds are looked at; None: all.
+        study: the study.
+        companion: its companion.
+        wanted: the seeds that are looked at; None: all.
         kind: which runs.
         epochs: of refits: those that trained so long.
     """
-    wanted = None if count is None else set(seeds(companion, count))
     found: Runs = {}
     for trial in companion.trials():
         attrs = trial.user_attrs
-        if not rows.is_complete(trial) or kind_of(attrs) is not kind:
+        if not rows.is_complete(trial) or kind_of(attrs) is not kind or is_former(study, attrs):
             continue
-        if epochs is not None and attrs[CHANGES_KEY]["training"]["epochs"] != epochs:
+        if epochs is not None and attrs[rows.CHANGES_KEY]["training"]["epochs"] != epochs:
             continue
         if wanted is None or attrs["seed"] in wanted:
             found.setdefault(str(attrs["of"]), {})[int(attrs["seed"])] = trial
     return found
 
 
+def is_former(study: OpenStudy, attributes: Mapping[str, Any]) -> bool:
+    """Whether a run is of a baseline that the study had before, and has no more."""
+    if attributes["of"] != BASELINE:
+        return False
+    now = study.file.baseline
+    return now is None or attributes[rows.CONFIG_KEY] != flat(now)
+
+
+def open_runs(companion: OpenStudy, kind: Kind, wanted: Sequence[int]) -> int:
+    """How many runs of a kind with some seeds wait or run."""
+    return sum(
+        rows.is_open(trial)
+        and kind_of(trial.user_attrs) is kind
+        and trial.user_attrs["seed"] in wanted
+        for trial in companion.trials()
+    )
+
+
 def values(study: OpenStudy) -> dict[str, dict[int, float]]:
     """The values of a study's confirmation runs, by whose configuration it is and by seed."""
-    found = (results(companion) for companion in companions(study))
+    found = (results(study, companion) for companion in companions(study))
     return {
         of: {seed: float(run.values[0]) for seed, run in runs.items()}
         for one in found

@@ -55,7 +55,8 @@ def _copy(source: Path, target: Path, folder: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / UNFINISHED).touch()
             target.mkdir()
-        shutil.copy2(source / name, target / name)
+        with contextlib.suppress(FileNotFoundError):  # a worker has just tidied them away
+            shutil.copy2(source / name, target / name)
 
 
 def refuse_foreign_runs(storage: Storage, name: str, home: Home) -> None:

@@ -12,9 +12,6 @@ from hpsearch.search import trials
 from hpsearch.search.samplers import derive_seed
 from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy
 
-CHANGES_KEY = "recipe_changes"
-"""Trial user attribute: keys of its recipe that are other than the study's, by section."""
-
 
 def trial_seed(study: OpenStudy, trial: FrozenTrial) -> int:
     """The seed of a trial's weights, shuffling and dropout.
@@ -41,7 +38,7 @@ def recipe_of(study: OpenStudy, trial: FrozenTrial) -> Recipe:
             f" (hpsearch trials {study.name})"
         )
     recipe = study.file.recipe(config, trial_seed(study, trial), _provenance(study, trial))
-    changes = trial.user_attrs.get(CHANGES_KEY) or {}
+    changes = trial.user_attrs.get(trials.CHANGES_KEY) or {}
     if not changes:
         return recipe
     table = recipe.model_dump(mode="json")

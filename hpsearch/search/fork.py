@@ -88,7 +88,7 @@ def check_comparable(study: OpenStudy, file: StudyFile, dataset: Mapping[str, An
             " taken over; choose another sampler for a fork"
         )
     changed = differences(study.file, file, SAME_VALUES)
-    old = (study.optuna.user_attrs.get(DATASET_KEY) or {}).get("fingerprint")
+    old = study.data.get("fingerprint")
     if old != dataset["fingerprint"]:
         changed.append(
             f"the data itself (fingerprint {str(old)[:12]} -> {dataset['fingerprint'][:12]})"

@@ -8,7 +8,7 @@ from hpsearch.data.dataset import reading
 from hpsearch.data.record import RECORD_FILE, Opening, from_plain, read_openings
 from hpsearch.home import Home
 from hpsearch.search.opening import exclusive
-from hpsearch.search.study import DATASET_KEY, OpenStudy
+from hpsearch.search.study import OpenStudy
 
 OPENINGS_KEY = "test_opened"
 """Study user attribute: the openings by ``hpsearch evaluate``, wherever it ran."""
@@ -55,7 +55,7 @@ def plain(found: Sequence[Opening]) -> list[dict[str, Any]]:
 
 
 def _fingerprint(study: OpenStudy) -> str | None:
-    value: str | None = (study.optuna.user_attrs.get(DATASET_KEY) or {}).get("fingerprint")
+    value: str | None = study.data.get("fingerprint")
     return value
 
 

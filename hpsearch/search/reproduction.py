@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -78,6 +79,17 @@ def compare(trial: FrozenTrial, now: Mapping[int, float], value: float) -> Compa
     )
 
 
+def _machine_of(study: OpenStudy, trial: FrozenTrial, host: str) -> Mapping[str, Any]:
+    """The host as its last command before a trial found it; nothing where it is not known."""
+    known = history(study)
+    there = [(one["date"], known["machines"].get(one["machine"], {})) for one in known["commands"]]
+    there = [(date, machine) for date, machine in there if machine.get("host") == host]
+    began = trial.datetime_start and trial.datetime_start.astimezone(UTC).isoformat()
+    before = [machine for date, machine in there if began is None or date <= began]
+    machine: Mapping[str, Any] = (before or [machine for _, machine in there] or [{}])[-1]
+    return machine
+
+
 def other_surroundings(
     study: OpenStudy,
     trial: FrozenTrial,
@@ -97,8 +109,7 @@ def other_surroundings(
     """
     attrs = study.optuna.user_attrs
     host = str(trial.user_attrs.get("worker", "")).rpartition(":")[0]
-    machines = reversed(history(study)["machines"].values())  # the last one of that name
-    there: Mapping[str, Any] = next((one for one in machines if one["host"] == host), {})
+    there = _machine_of(study, trial, host)
     pairs = {
         "host": (host or None, here["host"]),
         "device": (trial.user_attrs.get("device"), device),

@@ -63,6 +63,11 @@ class OpenStudy:
         return self.file.budget if stored is None else BudgetSection.model_validate(stored)
 
     @property
+    def data(self) -> dict[str, Any]:
+        """The facts of its data (``hpsearch.data.facts``); empty where it knows of none."""
+        return dict(self.optuna.user_attrs.get(DATASET_KEY) or {})
+
+    @property
     def is_closed(self) -> bool:
         """Whether only trials that were put into it run (see ``hpsearch.search.confirmation``)."""
         return bool(self.optuna.user_attrs.get(CLOSED_KEY))

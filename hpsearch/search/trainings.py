@@ -11,9 +11,9 @@ from hpsearch.fields import parse
 from hpsearch.files import read_file
 from hpsearch.home import RESULT, TEST_RESULT, Home
 from hpsearch.recipe import Recipe
-from hpsearch.search.confirmation import BASELINE, Kind, kind_of
+from hpsearch.search.confirmation import BASELINE, Kind, is_former, kind_of
 from hpsearch.search.export import baseline_recipe, recipe_of, trial_seed
-from hpsearch.search.study import DATASET_KEY, OpenStudy, companions
+from hpsearch.search.study import OpenStudy, companions
 from hpsearch.search.trials import find, is_complete
 
 REPRODUCED = "reproduced"
@@ -32,6 +32,8 @@ class Training:
     """The objective's metric on the validation part."""
     test: dict[str, Any] | None
     """Results on the test split, where it was opened: accuracy, f1_macro, classes, confusion ..."""
+    of_search: bool = False
+    """Whether it is the trial itself, whose seed the search chose by its value."""
     kind: Kind = Kind.SEED
     """A refit's value is of examples that it was trained on; that of another split is another's."""
 
@@ -50,7 +52,7 @@ def trainings(study: OpenStudy, home: Home) -> list[Training]:
 
 def _trained(study: OpenStudy, home: Home) -> Iterator[Training]:
     """What ``hpsearch train`` left."""
-    fingerprint = (study.optuna.user_attrs.get(DATASET_KEY) or {}).get("fingerprint")
+    fingerprint = study.data.get("fingerprint")
     for file in home.trainings.glob(f"*/{RESULT}"):
         try:
             recipe = parse(Recipe, read_file(file.parent / "recipe.toml"), str(file.parent))
@@ -81,12 +83,17 @@ def _evaluated(study: OpenStudy, home: Home) -> Iterator[Training]:
                 continue
             try:
                 test = json.loads(file.read_text(encoding="utf-8"))
+                if (test["seed"], test["value"]) != (trial_seed(one, trial), trial.values[0]):
+                    continue  # of a former study of this name
+                if one.is_closed and is_former(study, trial.user_attrs):
+                    continue
                 of = trial.user_attrs["of"] if one.is_closed else str(trial.number)
                 yield Training(
                     trial=None if of == BASELINE else int(of),
                     seed=trial_seed(one, trial),
                     value=float(trial.values[0]),
                     test=test,
+                    of_search=not one.is_closed,
                     kind=kind_of(trial.user_attrs),
                 )
             except (OSError, ValueError, KeyError, TypeError):
@@ -103,6 +110,6 @@ def accuracies_on_test(found: list[Training]) -> dict[int, float]:
     """The mean test accuracy of each trial whose recipe was judged on the test split."""
     by_trial: dict[int, list[float]] = {}
     for one in found:
-        if one.trial is not None and one.test is not None and one.kind is not Kind.REFIT:
+        if one.trial is not None and one.test is not None and one.kind is Kind.SEED:
             by_trial.setdefault(one.trial, []).append(float(one.test["accuracy"]))
     return {trial: math.fsum(values) / len(values) for trial, values in by_trial.items()}

@@ -25,6 +25,9 @@ STATES = {
 CONFIG_KEY = "config"
 """Trial user attribute: the configuration of a trial of which nothing is drawn."""
 
+CHANGES_KEY = "recipe_changes"
+"""Trial user attribute: keys of its recipe that are other than the study's, by section."""
+
 SAME_KEY = "same_as"
 """Trial user attribute: the first trial of the same configuration, which had another seed."""
 _ATTRIBUTES = (
@@ -102,6 +105,8 @@ def best(study: OpenStudy) -> FrozenTrial:
         NoTrialError: no trial has completed.
     """
     maximize = study.file.objective.goal == "maximize"
+    if study.is_closed and (run := _best_run(study, maximize=maximize)):
+        return run
     trial_id = study.storage.best_trial_id(study.study_id, maximize=maximize)
     if trial_id is None:
         counts = study.counts()
@@ -111,6 +116,15 @@ def best(study: OpenStudy) -> FrozenTrial:
             f" hpsearch trials {study.name}"
         )
     return study.storage.get_trial(trial_id)
+
+
+def _best_run(study: OpenStudy, *, maximize: bool) -> FrozenTrial | None:
+    """The best of a companion's runs that are judged as the study's trials are, if there are any.
+
+    Runs with a changed recipe are measured on other examples, or on some that they trained on.
+    """
+    runs = [t for t in study.trials() if is_complete(t) and CHANGES_KEY not in t.user_attrs]
+    return (max if maximize else min)(runs, key=lambda t: t.values[0], default=None)
 
 
 def find(study: OpenStudy, number: int) -> FrozenTrial:

@@ -52,6 +52,8 @@ class Checkpoint:
 def key_of(recipe: Recipe, parts: Parts) -> str:
     """A digest of all that a training's course depends on: recipe, data, and what trains."""
     said = recipe.model_dump(mode="json", exclude={"provenance": True, "dataset": {"path"}})
+    if not recipe.dataset.include_validation:
+        del said["dataset"]["include_validation"]  # which earlier checkpoints do not know
     versions = [importlib.metadata.version(name) for name in ("keras", "tensorflow")]
     text = json.dumps([_FORMAT, versions, parts.fingerprint, said], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from hpsearch.errors import UnreachableError
-from hpsearch.home import CURVES
+from hpsearch.home import CURVES, TEST_RESULT
 from hpsearch.training.outcome import Epoch
 
 _FIELDS = [field.name for field in fields(Epoch)]
@@ -24,6 +24,8 @@ def start(run: Path, earlier: Sequence[Epoch] = ()) -> None:
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
+        for stale in (TEST_RESULT, "confusion.html"):  # of other weights
+            (run / stale).unlink(missing_ok=True)
     except OSError as error:
         raise UnreachableError(f"{run}: cannot be made: {error.strerror}") from None
     _write(run / CURVES, "w", [_FIELDS, *(_row(epoch) for epoch in earlier)])

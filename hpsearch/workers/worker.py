@@ -13,7 +13,8 @@ import psutil
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.parts import split
+from hpsearch.data.facts import split_fingerprint
+from hpsearch.data.parts import Parts, split
 from hpsearch.data.source import Progress, silent
 from hpsearch.environment import (
     ALONE_VARIABLE,
@@ -27,7 +28,7 @@ from hpsearch.objective import CrowdedError, Objective
 from hpsearch.recipe import DatasetSection
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
-from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow
@@ -148,6 +149,7 @@ def work(
     section = load_dataset_override(study.file, overrides)
     dataset = open_study_data(study, section, home)
     parts = split(dataset, section)
+    _check_split(study, parts)
     device = Device(home, device_key())
     heartbeat = stopper.heartbeat = Heartbeat(study)
     heartbeat.start()
@@ -267,7 +269,7 @@ def open_study_data(
         InputError: it is not the data that the study was started with.
     """
     dataset = open_dataset(section, home, progress)
-    expected = (study.optuna.user_attrs.get(DATASET_KEY) or {}).get("fingerprint")
+    expected = study.data.get("fingerprint")
     if dataset.fingerprint != expected:
         raise InputError(
             f"study {study.name}: the data on this machine has fingerprint"
@@ -275,6 +277,22 @@ def open_study_data(
             " data (--set dataset.path=...) or start another study"
         )
     return dataset
+
+
+def _check_split(study: OpenStudy, parts: Parts) -> None:
+    """Refuse to compare trials that are validated on different examples.
+
+    Raises:
+        InputError: the same data are split otherwise here than where the study was made.
+    """
+    expected = study.data.get("split_fingerprint")
+    found = split_fingerprint(parts)
+    if expected not in (None, found):
+        raise InputError(
+            f"study {study.name}: the data are split otherwise on this machine (fingerprint"
+            f" {found[:12]}, the study's {expected[:12]}); use the versions of NumPy and"
+            f" scikit-learn that hpsearch show {study.name} --provenance names"
+        )
 
 
 def log_to_stderr() -> None:

@@ -16,10 +16,14 @@ from hpsearch.search.confirmation import (
     BASELINE as OF_BASELINE,
 )
 from hpsearch.search.confirmation import (
+    Asked,
     Kind,
+    asked,
+    check_kind,
     companion_of,
     kind_of,
     leaders,
+    open_runs,
     queue,
     results,
     seeds,
@@ -77,10 +81,10 @@ def test_without_a_complete_trial_there_is_nobody(open_study: Open) -> None:
 
 def test_all_runs_are_those_of_the_configurations(study: OpenStudy, home: Home) -> None:
     chosen, companion = leaders(study, 2), companion_of(study)
-    assert queue(companion, study, chosen, 3) == 9
+    assert queue(companion, study, chosen, seeds(study, 3)) == 9
     finish_all(companion, home)
     assert companion.counts().complete == 9
-    found = results(companion, 3)
+    found = results(study, companion, seeds(study, 3))
     assert found.keys() == {"1", "3", "baseline"}
     for one in chosen:
         assert sorted(found[one.of]) == sorted(seeds(study, 3))
@@ -96,20 +100,22 @@ def test_what_is_there_is_not_done_again_and_more_may_be_asked_for(
     study: OpenStudy, home: Home
 ) -> None:
     chosen, companion = leaders(study, 1), companion_of(study)
-    queue(companion, study, chosen, 2)
+    queue(companion, study, chosen, seeds(study, 2))
     finish_all(companion, home)
-    assert queue(companion, study, chosen, 2) == 0
-    assert queue(companion, study, leaders(study, 2), 3) == 5  # a seed of each, and a new one
+    assert queue(companion, study, chosen, seeds(study, 2)) == 0
+    assert (
+        queue(companion, study, leaders(study, 2), seeds(study, 3)) == 5
+    )  # a seed of each, and a new one
     finish_all(companion, home)
-    assert {of: len(runs) for of, runs in results(companion, 3).items()} == {
+    assert {of: len(runs) for of, runs in results(study, companion, seeds(study, 3)).items()} == {
         "1": 3, "3": 3, "baseline": 3,
     }  # fmt: skip
-    assert all(len(runs) == 2 for of, runs in results(companion, 2).items())
+    assert all(len(runs) == 2 for of, runs in results(study, companion, seeds(study, 2)).items())
 
 
 def test_nothing_is_ever_sampled(study: OpenStudy) -> None:
     companion = companion_of(study)
-    queue(companion, study, leaders(study, 1), 2)
+    queue(companion, study, leaders(study, 1), seeds(study, 2))
     assert budget.ending(companion) is None
     claimed = [budget.claim(companion) for _ in range(4)]
     assert all(claimed)
@@ -124,7 +130,7 @@ def test_nothing_is_ever_sampled(study: OpenStudy) -> None:
 
 def test_a_run_that_is_cut_off_goes_on_as_itself(study: OpenStudy, home: Home) -> None:
     companion = companion_of(study)
-    queue(companion, study, leaders(study, 1), 1)
+    queue(companion, study, leaders(study, 1), seeds(study, 1))
 
     def cut_off(*_: Any) -> Any:
         raise TrialFailedError(Failure.INTERRUPTED, "cut off")
@@ -135,7 +141,7 @@ def test_a_run_that_is_cut_off_goes_on_as_itself(study: OpenStudy, home: Home) -
     (after,) = [t for t in companion.trials() if t.user_attrs.get("resumes") == first.number]
     for key in ("config", "of", "seed"):
         assert after.user_attrs[key] == first.user_attrs[key]
-    assert {of: len(runs) for of, runs in results(companion, 1).items()} == {
+    assert {of: len(runs) for of, runs in results(study, companion, seeds(study, 1)).items()} == {
         "1": 1, "baseline": 1,
     }  # fmt: skip
 
@@ -145,12 +151,12 @@ def test_only_what_was_no_fault_of_its_own_is_done_again(
     study: OpenStudy, failure: Failure, again: int
 ) -> None:
     chosen, companion = leaders(study, 1), companion_of(study)
-    queue(companion, study, chosen, 1)
+    queue(companion, study, chosen, seeds(study, 1))
     for _ in chosen:
         trial = budget.claim(companion)
         assert trial is not None
         budget.fail(companion, trial.number, failure, "x")
-    assert queue(companion, study, chosen, 1) == again
+    assert queue(companion, study, chosen, seeds(study, 1)) == again
 
 
 def test_a_companion_is_found_and_hidden(study: OpenStudy) -> None:
@@ -170,9 +176,9 @@ def test_a_companion_is_found_and_hidden(study: OpenStudy) -> None:
 
 def test_new_splits_are_the_same_for_all_and_kept_apart(study: OpenStudy, home: Home) -> None:
     chosen, companion = leaders(study, 2), companion_of(study)
-    assert queue(companion, study, chosen, 3, Kind.SPLIT) == 9
-    assert queue(companion, study, chosen, 3, Kind.SPLIT) == 0
-    assert queue(companion, study, chosen, 2) == 6
+    assert queue(companion, study, chosen, seeds(study, 3), Kind.SPLIT) == 9
+    assert queue(companion, study, chosen, seeds(study, 3), Kind.SPLIT) == 0
+    assert queue(companion, study, chosen, seeds(study, 2)) == 6
     asked: list[int] = []
 
     def split(section: Any) -> Any:
@@ -184,7 +190,7 @@ def test_new_splits_are_the_same_for_all_and_kept_apart(study: OpenStudy, home: 
     )
     while job.run_one():
         pass
-    found = results(companion, kind=Kind.SPLIT)
+    found = results(study, companion, kind=Kind.SPLIT)
     drawn = {
         of: [recipe_of(companion, runs[seed]).dataset.split_seed for seed in sorted(runs)]
         for of, runs in found.items()
@@ -193,7 +199,7 @@ def test_new_splits_are_the_same_for_all_and_kept_apart(study: OpenStudy, home: 
     assert len(set(drawn["1"])) == 3
     assert study.file.dataset.split_seed not in drawn["1"]
     assert sorted(asked) == sorted(drawn["1"] * 3)  # and the study's own parts for the others
-    assert all(len(runs) == 2 for runs in results(companion).values())
+    assert all(len(runs) == 2 for runs in results(study, companion).values())
     assert {of: len(runs) for of, runs in values(study).items()} == {
         "1": 2, "3": 2, OF_BASELINE: 2,
     }  # fmt: skip
@@ -206,17 +212,20 @@ def test_a_validation_part_that_is_given_has_no_other_split(
     study = open_study(dataset=dataset)
     finish(study, 0.5)
     with pytest.raises(InputError, match="without --new-split"):
-        queue(companion_of(study), study, leaders(study, 1), 2, Kind.SPLIT)
+        check_kind(study, Kind.SPLIT)
+    check_kind(study, Kind.SEED)
 
 
 def test_a_refit_trains_on_everything_for_a_fixed_time(study: OpenStudy, home: Home) -> None:
     chosen, companion = leaders(study, 1)[:1], companion_of(study)
-    assert queue(companion, study, chosen, 2, Kind.REFIT, 3) == 2
-    assert queue(companion, study, chosen, 2, Kind.REFIT, 4) == 2  # that is another training
-    assert queue(companion, study, chosen, 2, Kind.REFIT, 3) == 0
+    assert queue(companion, study, chosen, seeds(study, 2), Kind.REFIT, 3) == 2
+    assert (
+        queue(companion, study, chosen, seeds(study, 2), Kind.REFIT, 4) == 2
+    )  # that is another training
+    assert queue(companion, study, chosen, seeds(study, 2), Kind.REFIT, 3) == 0
     finish_all(companion, home)
     for epochs in (3, 4):
-        runs = results(companion, 2, Kind.REFIT, epochs)["1"]
+        runs = results(study, companion, seeds(study, 2), Kind.REFIT, epochs)["1"]
         assert sorted(runs) == sorted(seeds(study, 2))
         for run in runs.values():
             recipe = recipe_of(companion, run)
@@ -225,13 +234,13 @@ def test_a_refit_trains_on_everything_for_a_fixed_time(study: OpenStudy, home: H
             assert recipe.training.early_stopping is False
             assert recipe.objective.epoch == "last"
             assert recipe.config == chosen[0].config
-    assert results(companion) == {}
+    assert results(study, companion) == {}
     assert values(study) == {}
 
 
 def test_a_run_that_is_cut_off_stays_of_its_kind(study: OpenStudy, home: Home) -> None:
     companion = companion_of(study)
-    queue(companion, study, leaders(study, 1)[:1], 1, Kind.REFIT, 2)
+    queue(companion, study, leaders(study, 1)[:1], seeds(study, 1), Kind.REFIT, 2)
 
     def cut_off(*_: Any) -> Any:
         raise TrialFailedError(Failure.INTERRUPTED, "cut off")
@@ -242,3 +251,40 @@ def test_a_run_that_is_cut_off_stays_of_its_kind(study: OpenStudy, home: Home) -
     assert kind_of(after.user_attrs) is Kind.REFIT
     assert recipe_of(companion, after).training == recipe_of(companion, first).training
     assert recipe_of(companion, after).dataset.include_validation
+
+
+def test_another_baseline_is_trained_anew(study: OpenStudy, open_study: Open, home: Home) -> None:
+    companion = companion_of(study)
+    queue(companion, study, leaders(study, 1), seeds(study, 2))
+    finish_all(companion, home)
+    changed = open_study(baseline=BASELINE | {"units": 9})
+    assert values(changed).keys() == {"1"}
+    assert queue(companion, changed, leaders(changed, 1), seeds(changed, 2)) == 2
+    finish_all(companion, home)
+    for now, units in ((changed, 9), (study, 7)):
+        runs = results(now, companion)[OF_BASELINE]
+        assert len(runs) == 2
+        assert all(run.user_attrs["config"]["units"] == [units] for run in runs.values())
+
+
+def test_what_was_asked_for_at_last_is_known(study: OpenStudy, home: Home) -> None:
+    companion = companion_of(study)
+    assert asked(companion) is None
+    queue(companion, study, leaders(study, 2), seeds(study, 3), Kind.SPLIT)
+    told = Asked(kind=Kind.SPLIT, of=("1", "3", OF_BASELINE), seeds=tuple(seeds(study, 3)))
+    assert asked(companion) == told
+    queue(companion, study, leaders(study, 1)[:1], seeds(study, 1), Kind.REFIT, 2)
+    assert asked(companion) == told  # refits are no confirmation
+    assert open_runs(companion, Kind.SPLIT, told.seeds) == 9
+    finish_all(companion, home)
+    assert open_runs(companion, Kind.SPLIT, told.seeds) == 0
+
+
+def test_the_best_run_is_none_of_other_examples(study: OpenStudy, home: Home) -> None:
+    companion = companion_of(study)
+    queue(companion, study, leaders(study, 1)[:1], seeds(study, 1), Kind.REFIT, 3)
+    finish_all(companion, home)
+    assert trials.best(companion).number == 0  # as there is no other
+    queue(companion, study, leaders(study, 1)[1:], seeds(study, 1))  # the baseline, which is worse
+    finish_all(companion, home)
+    assert trials.best(companion).user_attrs["of"] == OF_BASELINE
