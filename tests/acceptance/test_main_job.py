@@ -117,7 +117,9 @@ def test_train_prints_a_table_for_readers(finished: Cli, tmp_path: Path) -> None
     assert "Most confused" in shown.stdout
     assert "epoch 3/3" in shown.stderr
     opened = tmp_path / "home" / "datasets" / "test_opened.jsonl"
-    assert "seed 5" in opened.read_text()
+    opening, result = (json.loads(line) for line in opened.read_text().splitlines())
+    assert opening["seeds"] == [5]
+    assert result["key"] == opening["key"]
 
 
 def test_light_commands_load_no_tensorflow(finished: Cli, tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def test_a_worker_that_starts_anew_keeps_its_device(
     monkeypatch: pytest.MonkeyPatch, open_study: Callable[..., OpenStudy], home: Home
 ) -> None:
     simulate(monkeypatch, TWO)
+    study = open_study()
     seen: list[dict[str, str]] = []
 
     def exec_once(*_: object) -> None:
@@ -127,7 +128,7 @@ def test_a_worker_that_starts_anew_keeps_its_device(
 
     def work(*_: object, **__: Any) -> int:
         if not seen:
-            worker.start_anew("a test", open_study(), worker.Stopper())
+            worker.start_anew("a test", study, worker.Stopper())
         seen.append(told())
         return 0
 
