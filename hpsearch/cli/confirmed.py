@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hpsearch.confirm import Verdict
@@ -75,3 +75,30 @@ def confirmed(study: "OpenStudy") -> Confirmed | None:
             verdict = verdict_on(study, runs)
             return Confirmed(companion=companion, kind=kind, runs=runs, verdict=verdict)
     return None
+
+
+def winner_of(study: "OpenStudy") -> dict[str, Any] | None:
+    """The confirmed winner for the report, ready for JSON; None where there is none, or not yet."""
+    from hpsearch.config import describe
+    from hpsearch.errors import InputError
+    from hpsearch.search import trials
+
+    try:
+        known = confirmed(study)
+    except InputError:  # some runs are not done
+        return None
+    if known is None:
+        return None
+    winner = known.verdict.winner
+    config = trials.config(known.companion, known.run(winner.name))
+    interval = winner.interval
+    return {
+        "of": winner.name,
+        "summary": "" if config is None else describe(config),
+        "parameters": winner.parameters,
+        "mean": winner.mean,
+        "interval": None if interval is None else [interval.low, interval.high],
+        "seeds": len(winner.values),
+        "tied": [one.name for one in known.verdict.tied],
+        "new_split": known.kind == "split",
+    }

@@ -30,6 +30,7 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write a page about a study: answer, what mattered, what to try next, figures, time."""
+    from hpsearch.cli.confirmed import winner_of
     from hpsearch.errors import InputError
     from hpsearch.figures.points import points
     from hpsearch.figures.trials import search_figures
@@ -52,7 +53,8 @@ def report(
         show("reading trials", total, total)
         rows = [row(found, trial) for trial in trials]
         trained = trainings(found, place)
-        known = facts(found, trials, rows, trained, values(found), opened=openings(found, place))
+        opened, winner = openings(found, place), winner_of(found)
+        known = facts(found, trials, rows, trained, values(found), opened=opened, winner=winner)
     if as_json:
         print_json(known)
         return

@@ -35,6 +35,7 @@ def facts(
     confirmed: Mapping[str, Mapping[int, float]],
     *,
     opened: Sequence[Opening],
+    winner: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that the report says, ready for JSON.
 
@@ -45,6 +46,7 @@ def facts(
         trained: what ``hpsearch train`` found for recipes of the study.
         confirmed: what ``hpsearch confirm`` found, by whose configuration it is and by seed.
         opened: the openings of the test split of its data.
+        winner: what the last ``hpsearch confirm`` came to, ready for JSON, if it is done.
     """
     shown = trials.details(study)
     shown["dataset"] = _UNKNOWN | (shown["dataset"] or {})
@@ -74,6 +76,7 @@ def facts(
         "machines": _machines(rows),
         "trainings": [asdict(one) for one in trained],
         "test_openings": plain(opened),
+        "winner": winner,
     }
 
 

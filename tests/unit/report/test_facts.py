@@ -33,11 +33,12 @@ def known(
     trained: Sequence[Training] = (),
     confirmed: Mapping[str, Mapping[int, float]] = MappingProxyType({}),
     opened: Sequence[Opening] = (),
+    winner: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The facts of a study, which must be JSON."""
     seen = study.trials()
     rows = [trials.row(study, trial) for trial in seen]
-    found = facts(study, seen, rows, trained, confirmed, opened=opened)
+    found = facts(study, seen, rows, trained, confirmed, opened=opened, winner=winner)
     parsed: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
     assert parsed == found
     return found
@@ -245,6 +246,24 @@ def test_confirmation_runs_count_with_trainings(open_study: Open, finish: Finish
         {"seed": 7, "value": 0.25}, {"seed": 8, "value": 0.375}, {"seed": 9, "value": 0.5},
     ]  # fmt: skip
     assert [one["value"] for one in found["baseline"]["values"]] == [0.125]
+
+
+def test_the_confirmed_winner_is_named(open_study: Open, finish: Finish) -> None:
+    study = open_study()
+    finish(study, 0.5)
+    winner = {
+        "of": "0", "summary": "32 relu", "parameters": 1234, "mean": 0.4375,
+        "interval": [0.25, 0.625], "seeds": 5, "tied": ["0", "7"], "new_split": False,
+    }  # fmt: skip
+    found = known(study, winner=winner)
+    text = " ".join(written(found).text.split())
+    assert "Confirmed: trial 0, 0.4375 in the mean of 5 seeds (95 % interval 0.2500 to" in text
+    assert "The seeds do not tell 0, 7 apart." in text
+    assert "Not confirmed." not in text
+    more = winner | {"of": "baseline", "interval": None, "new_split": True, "tied": ["baseline"]}
+    text = " ".join(written(known(study, winner=more)).text.split())
+    assert "Confirmed: the baseline, 0.4375 in the mean of 5 seeds, each with a val" in text
+    assert "apart" not in text
 
 
 def test_values_of_other_examples_are_none_of_the_configuration(
