@@ -54,9 +54,9 @@ def test_a_worker_typed_by_hand_is_noted_once(
         monkeypatch.setenv(name, "1")  # put back at the end, whatever is set meanwhile
         monkeypatch.delenv(name)
     monkeypatch.setenv("HPSEARCH_SUPERVISOR", "1")
-    module._record("study", home, None, force=False)
+    module._record("study", home, None, (), force=False)
     assert history(study)["commands"] == []
     monkeypatch.delenv("HPSEARCH_SUPERVISOR")
     for _ in range(2):  # it starts itself anew
-        module._record("study", home, None, force=False)
+        module._record("study", home, None, (), force=False)
     assert [one["command"] for one in history(study)["commands"]] == ["hpsearch worker study"]
