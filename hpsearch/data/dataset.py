@@ -155,7 +155,7 @@ def open_test(dataset: Dataset, opening: Opening) -> tuple[Inputs, Labels]:
         write_opening(dataset.folder.parent, told)
     x, y = _arrays(dataset, "test", dataset.test_size)
     if _fingerprint_now(dataset, x, y) != dataset.fingerprint:
-        raise _changed(dataset)
+        raise _damaged(dataset.folder)
     return x, y
 
 

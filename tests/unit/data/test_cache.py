@@ -162,6 +162,18 @@ def test_openings_of_the_test_split_are_recorded(npz: Write, home: Home) -> None
     assert all(line["fingerprint"] == dataset.fingerprint for line in lines)
 
 
+@pytest.mark.parametrize("part", ["x_test", "y_train"])
+def test_arrays_that_are_not_what_was_imported_are_not_judged_by(
+    npz: Write, home: Home, part: str
+) -> None:
+    dataset = open_dataset(npz(), home)
+    array = np.load(dataset.folder / f"{part}.npy")
+    array.flat[0] = 1 if array.flat[0] != 1 else 2
+    np.save(dataset.folder / f"{part}.npy", array)
+    with pytest.raises(InputError, match="is damaged or gone; remove its folder"):
+        open_test(dataset, Opening(opened_by="a test"))
+
+
 def _garbage(file: Path) -> None:
     file.write_bytes(b"garbage")
 
