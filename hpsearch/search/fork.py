@@ -31,9 +31,10 @@ from hpsearch.search.study import (
     create,
     load_study,
     size_of,
+    unlike,
 )
 from hpsearch.space import Space, suggest_config
-from hpsearch.study_file import SAME_VALUES, BudgetSection, Grid, StudyFile, differences
+from hpsearch.study_file import SAME_VALUES, BudgetSection, Grid, StudyFile
 
 _NUMBERS = (rows.SAME_KEY, "resumes", "earlier")
 """User attributes that hold numbers of the old study's trials."""
@@ -87,14 +88,7 @@ def check_comparable(study: OpenStudy, file: StudyFile, dataset: Mapping[str, An
             f'study {file.name}: sampler.type = "grid" would walk over the points again that are'
             " taken over; choose another sampler for a fork"
         )
-    changed = differences(study.file, file, SAME_VALUES)
-    old = study.data.get("fingerprint")
-    if old != dataset["fingerprint"]:
-        changed.append(
-            f"the data itself (fingerprint {str(old)[:12]} -> {dataset['fingerprint'][:12]})"
-        )
-    if changed:
-        lines = "".join(f"\n  {line}" for line in changed)
+    if lines := unlike(study, file, dataset, SAME_VALUES):
         raise InputError(
             f"study {file.name}: values of {study.name} cannot be compared with it:{lines}\n"
             "undo the change (--set of the first run included), or start a study without trials:"

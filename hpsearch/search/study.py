@@ -5,7 +5,7 @@ import importlib.metadata
 import math
 import platform
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,7 @@ from hpsearch.search.pruners import make_pruner
 from hpsearch.search.samplers import check_sampler, grid_size
 from hpsearch.search.start import FIRST_KEY, drawn_ahead, first_trials
 from hpsearch.search.storage import BUDGET_KEY, CLOSED_KEY, Brief, Counts, Storage
-from hpsearch.study_file import BudgetSection, Grid, StudyFile, differences
+from hpsearch.study_file import SAME_SEARCH, BudgetSection, Grid, StudyFile, differences
 
 COMPANION = ".confirm"
 """How the name of a study ends that holds the confirmation runs of another one."""
@@ -283,17 +283,27 @@ def size_of(config: TrialConfig, dataset: Mapping[str, Any]) -> int:
     return count_parameters(config, inputs, len(dataset["class_names"]))
 
 
+def unlike(
+    found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any], keys: Sequence[str]
+) -> str:
+    """What of a study is other in a study file and its data, one line each; empty: nothing.
+
+    Args:
+        found: the study.
+        file: the study file.
+        dataset: the facts of its data.
+        keys: the keys of the file that are compared.
+    """
+    changed = differences(found.file, file, keys)
+    then, now = (str(facts.get("fingerprint")) for facts in (found.data, dataset))
+    if then != now:
+        changed.append(f"the data itself (fingerprint {then[:12]} -> {now[:12]})")
+    return "".join(f"\n  {line}" for line in changed)
+
+
 def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:
     """Refuse to go on with a study that would compare unlike with unlike."""
-    changed = differences(found.file, file)
-    stored = found.optuna.user_attrs.get(DATASET_KEY, {})
-    if stored.get("fingerprint") != dataset.get("fingerprint"):
-        changed.append(
-            f"the data itself (fingerprint {str(stored.get('fingerprint'))[:12]} ->"
-            f" {str(dataset.get('fingerprint'))[:12]})"
-        )
-    if changed:
-        lines = "".join(f"\n  {line}" for line in changed)
+    if lines := unlike(found, file, dataset, SAME_SEARCH):
         raise InputError(
             f"study {file.name} was started with something else:{lines}\n"
             "undo the change or repeat the --set of the first run; else change the key name for a"
