@@ -64,6 +64,10 @@ class InputError(HpsearchError):
     exit_code = EXIT_INPUT
 
 
+class UnfinishedError(InputError):
+    """Something that was asked for is not done yet, so that nothing can be built on it (2)."""
+
+
 class UnreachableError(HpsearchError):
     """Storage or data that cannot be reached, read or written (exit code 3)."""
 

@@ -55,9 +55,9 @@ def confirmed(study: "OpenStudy") -> Confirmed | None:
     """What the last ``hpsearch confirm`` of a study came to; None: nothing is confirmed.
 
     Raises:
-        InputError: some of its runs are not done yet.
+        UnfinishedError: some of its runs are not done yet.
     """
-    from hpsearch.errors import InputError
+    from hpsearch.errors import UnfinishedError
     from hpsearch.search.confirmation import Kind, asked, open_runs, results
     from hpsearch.search.study import companions
 
@@ -67,7 +67,7 @@ def confirmed(study: "OpenStudy") -> Confirmed | None:
         found = results(study, companion, None if last is None else last.seeds, kind)
         runs = {of: one for of, one in found.items() if last is None or of in last.of}
         if last is not None and (left := open_runs(companion, kind, last.seeds)):
-            raise InputError(
+            raise UnfinishedError(
                 f"study {study.name}: {left} of its confirmation runs are not done yet; wait for"
                 f" them, or go on with hpsearch confirm {study.name}"
             )
@@ -80,12 +80,12 @@ def confirmed(study: "OpenStudy") -> Confirmed | None:
 def winner_of(study: "OpenStudy") -> dict[str, Any] | None:
     """The confirmed winner for the report, ready for JSON; None where there is none, or not yet."""
     from hpsearch.config import describe
-    from hpsearch.errors import InputError
+    from hpsearch.errors import UnfinishedError
     from hpsearch.search import trials
 
     try:
         known = confirmed(study)
-    except InputError:  # some runs are not done
+    except UnfinishedError:
         return None
     if known is None:
         return None
