@@ -18,6 +18,7 @@ from hpsearch.search.trials import Trial
 from hpsearch.workers.identity import is_signed
 from hpsearch.workers.lease import LEASE
 from hpsearch.workers.slots import Slot
+from hpsearch.workers.supervisor import AWAY_FOR
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -187,6 +188,15 @@ class LiveView:
         """Tell that a GPU has fewer workers from now on."""
         self._say(
             f"{slot.device} ran out of memory: {workers} of its workers go on, with more each."
+        )
+
+    def say_away(self, is_away: bool) -> None:
+        """Tell that the storage cannot be reached, and that it is back."""
+        self._say(
+            "The storage cannot be reached: the workers wait for it, for up to"
+            f" {duration(AWAY_FOR)}."
+            if is_away
+            else "The storage is back."
         )
 
     def _say(self, text: str) -> None:

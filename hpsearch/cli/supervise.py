@@ -83,6 +83,7 @@ def supervise(
                 on_stop=view.say_stopping,
                 on_wait=view.say_waiting,
                 on_fewer=view.say_fewer,
+                on_away=view.say_away,
                 may_thin_out=study.file.workers.per_gpu == study.file.workers.count == "auto",
             )
             code = supervisor.run()

@@ -1,12 +1,11 @@
 """Opening a storage so that many processes may share it; what a data base says, in words."""
 
 import json
-import math
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 import psutil
@@ -15,6 +14,13 @@ from filelock import FileLock
 from sqlalchemy.engine import URL, make_url
 
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.search.server import (
+    ServerStorage,
+    connect_patiently,
+    engine_options,
+    is_away,
+    session_settings,
+)
 from hpsearch.search.storage import Storage
 
 BUSY_TIMEOUT = 60.0
@@ -27,6 +33,8 @@ STORAGE_ERRORS = (
 )
 """What is raised where a data base cannot be read or written just now."""
 
+_Kind = TypeVar("_Kind", bound=Storage)
+
 _NETWORK_FILESYSTEMS = {
     "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gpfs", "lustre", "nfs",
     "nfs4", "panfs", "smb3", "smbfs",
@@ -37,7 +45,12 @@ _SECRETS = {"password", "sslpassword"}
 
 
 def open_storage(
-    url: str, *, create: bool = True, force: bool = False, patience: float = BUSY_TIMEOUT
+    url: str,
+    *,
+    create: bool = True,
+    force: bool = False,
+    patience: float = BUSY_TIMEOUT,
+    awaited: bool = False,
 ) -> Storage:
     """Open a storage, making it when there is none.
 
@@ -45,7 +58,9 @@ def open_storage(
         url: ``sqlite:///FILE`` or ``postgresql://user:password@host/name``.
         create: make a missing SQLite file or schema; else a missing one is an error.
         force: open SQLite on a network file system too.
-        patience: seconds that a writer waits for another one's lock before it gives up.
+        patience: seconds that a writer waits for another one's lock before it gives up, and any
+            operation for a server that has gone away.
+        awaited: wait for a server that is not there now, too: it was a moment ago.
 
     Raises:
         InputError: a URL that is no database URL, SQLite on a network file system, or no
@@ -56,12 +71,17 @@ def open_storage(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with readable_errors(url), _readable_opening(url):
         if parsed.get_backend_name() != "sqlite":
-            storage = _connect(parsed, {"pool_pre_ping": True}, create=create)
-            sa.event.listen(storage.engine, "connect", _lock_timeout(patience))
-            storage.close()  # its first connections were opened without the setting
-            return storage
+            with _engine(parsed, patience if awaited else 0.0).connect():
+                pass
+            served = _connect(ServerStorage, parsed, engine_options(patience), create=create)
+            sa.event.listen(served.engine, "connect", session_settings(patience))
+            sa.event.listen(served.engine, "do_connect", connect_patiently(patience))
+            served.patience = patience
+            served.close()  # its first connections were opened without the settings
+            return served
         file = _sqlite_file(parsed, create=create, force=force)
-        storage = _connect(parsed, {"connect_args": {"timeout": patience}}, create=create)
+        options = {"connect_args": {"timeout": patience}}
+        storage = _connect(Storage, parsed, options, create=create)
         if not file.stat().st_size:
             raise UnreachableError(f"{file}: is empty; remove it and start again")
         sa.event.listen(storage.engine, "connect", _set_synchronous)
@@ -74,7 +94,7 @@ def cached(storage: Storage) -> optuna.storages.BaseStorage:
     return optuna.storages.get_storage(storage)
 
 
-def _connect(url: URL, engine_kwargs: dict[str, Any], *, create: bool) -> Storage:
+def _connect(kind: type[_Kind], url: URL, engine_kwargs: dict[str, Any], *, create: bool) -> _Kind:
     """Build the storage; only one process at a time makes its schema.
 
     Eight processes that make the schema at the same moment crash one another, on SQLite and on
@@ -87,13 +107,13 @@ def _connect(url: URL, engine_kwargs: dict[str, Any], *, create: bool) -> Storag
                 f"{_shown(url)}: holds no studies yet; start one with hpsearch run FILE"
             )
         with exclusive(text):
-            return Storage(text, engine_kwargs)
-    return Storage(text, engine_kwargs, skip_table_creation=True)
+            return kind(text, engine_kwargs)
+    return kind(text, engine_kwargs, skip_table_creation=True)
 
 
 def _has_schema(url: URL) -> bool:
     """Whether Optuna's tables are there and complete (the last thing made is their revision)."""
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    engine = _engine(url)
     try:
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table("alembic_version"):
@@ -118,7 +138,7 @@ def exclusive(url: str) -> Iterator[None]:
         with lock:
             yield
         return
-    engine = sa.create_engine(parsed, poolclass=sa.NullPool)
+    engine = _engine(parsed).execution_options(isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
             # Any number that all hpsearch processes share; freed when the connection ends.
@@ -165,6 +185,11 @@ def is_locked(error: BaseException) -> bool:
     """Whether a storage error says only that another program holds a lock just now."""
     said = f"{error} {error.__cause__}"
     return "locked" in said or "lock timeout" in said
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a storage error may be over soon: a lock is held, or the server is away."""
+    return is_locked(error) or is_away(error)
 
 
 def hide_password(url: str) -> str:
@@ -223,14 +248,20 @@ def network_filesystem(folder: Path) -> str | None:
     return kind if kind in _NETWORK_FILESYSTEMS else None
 
 
-def _lock_timeout(seconds: float) -> Callable[[Any, object], None]:
-    """Gives each new connection to PostgreSQL the time that it waits for a lock."""
+def _engine(url: URL, patience: float = 0.0) -> sa.Engine:
+    """For single connections, which are closed when they are given back.
 
-    def set_timeout(connection: Any, _record: object) -> None:
-        connection.execute(f"SET lock_timeout = {math.ceil(seconds * 1000)}")  # milliseconds
-        connection.commit()
-
-    return set_timeout
+    Args:
+        url: of the data base.
+        patience: seconds to wait for a server that is away.
+    """
+    if url.get_backend_name() == "sqlite":
+        return sa.create_engine(url, poolclass=sa.NullPool)
+    options = engine_options(BUSY_TIMEOUT)["connect_args"]
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
+    sa.event.listen(engine, "connect", session_settings(None))
+    sa.event.listen(engine, "do_connect", connect_patiently(patience))
+    return engine
 
 
 def _set_synchronous(connection: Any, _record: object) -> None:

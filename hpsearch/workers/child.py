@@ -86,6 +86,11 @@ class Child:
         return self.process is not None and self.process.poll() is not None
 
     @property
+    def is_alive(self) -> bool:
+        """Whether there is a process that has not ended."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
     def may_start(self) -> bool:
         """Whether there is no process, and the wait after a crash is over."""
         free = self.process is None and not self.is_retired

@@ -23,7 +23,7 @@ from hpsearch.errors import (
 )
 from hpsearch.home import Home
 from hpsearch.search import budget
-from hpsearch.search.opening import STORAGE_ERRORS, is_locked
+from hpsearch.search.opening import STORAGE_ERRORS, is_passing
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import is_running
 from hpsearch.workers.child import Child, how
@@ -41,6 +41,9 @@ MAX_CRASHES = 5
 PATIENCE = 2.0
 """Seconds that the supervisor waits for another program's lock on the data base: it must go on
 hearing signals. What it could not do it does with a later look."""
+
+AWAY_FOR = 300.0
+"""Seconds that the run goes on while the storage cannot be reached; as long as workers wait."""
 
 ASK_EVERY = 5.0
 """Seconds between two requests to workers that they leave."""
@@ -68,6 +71,7 @@ class Supervisor:
             or ``hpsearch stop``.
         on_wait: called once when trials of others hold all places and no worker is left here.
         on_fewer: called when a GPU gets fewer workers; told the GPU's slot and how many there are.
+        on_away: called when the storage cannot be reached (told True), and when it is back.
         may_thin_out: whether a GPU gets a worker fewer when one of its workers ran out of memory:
             where the number was ours to choose.
     """
@@ -82,6 +86,7 @@ class Supervisor:
     on_wait: Callable[[], None] = lambda: None
     on_fewer: Callable[[Slot, int], None] = lambda *_: None
     may_thin_out: bool = False
+    on_away: Callable[[bool], None] = lambda _: None
     _children: list[Child] = field(default_factory=list)
     _signals: list[int] = field(default_factory=list)
     _passed_on: int = 0
@@ -94,6 +99,7 @@ class Supervisor:
     _observe_at: float = 0.0
     _mend_due: bool = False
     _crowding: Crowding | None = None
+    _away_since: float | None = None
     _killed: bool = False
     """Whether we killed workers: their trials are not to blame."""
 
@@ -119,18 +125,39 @@ class Supervisor:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
         }
         try:
-            while self._step():
-                self.on_tick()
+            while self._look():
                 time.sleep(TICK)
-            self.on_tick()
         finally:
             self._end_all()
             for number, handler in before.items():
                 signal.signal(number, handler)
         return self._exit_code()
 
+    def _look(self) -> bool:
+        """A step, and what is shown of it; both wait while the storage's server is away.
+
+        Returns:
+            False when done.
+        """
+        try:
+            goes_on = self._step()
+            self.on_tick()
+        except STORAGE_ERRORS as error:
+            now = time.monotonic()
+            if self._away_since is None and is_passing(error):
+                self._away_since = now
+                self.on_away(True)
+            if self._away_since is None or now > self._away_since + AWAY_FOR:
+                raise
+            # Who is to leave does so without the storage; the next run mends what is left.
+            return not self._is_leaving or any(child.is_alive for child in self._children)
+        if self._away_since is not None:
+            self._away_since = None
+            self.on_away(False)
+        return goes_on
+
     def _step(self) -> bool:
-        """One look: pass signals on, note who ended, start who is missing. False when done."""
+        """One step: pass signals on, note who ended, start who is missing. False when done."""
         self._pass_signals_on()
         self._hear_stop()
         if self._is_leaving and time.monotonic() >= self._ask_at:
@@ -189,8 +216,8 @@ class Supervisor:
             mend(self.study, self._observer, blame=not self._killed)
             self._mend_due = False
         except STORAGE_ERRORS as error:
-            # Where it is not only locked, waiting mends nothing; the next run does.
-            self._mend_due = self._mend_due and is_locked(error)
+            # Where it does not pass, waiting mends nothing; the next run does.
+            self._mend_due = self._mend_due and is_passing(error)
         self._observe_at = time.monotonic() + BEAT
 
     def _ended(self, child: Child) -> None:

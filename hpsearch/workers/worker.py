@@ -19,6 +19,7 @@ from hpsearch.data.source import Progress, silent
 from hpsearch.environment import (
     ALONE_VARIABLE,
     GPU_MEMORY_VARIABLE,
+    RECORDED_VARIABLE,
     SUPERVISOR_VARIABLE,
     THREADS_VARIABLE,
 )
@@ -140,7 +141,9 @@ def work(
     stopper.listen()
     carried = _number(ALONE_VARIABLE, least=0)
     os.environ.pop(ALONE_VARIABLE, None)
-    storage = open_storage(url, create=False, force=force, patience=PATIENCE)
+    # Of one that is revived or starts anew the storage was there a moment ago.
+    known = stopper.is_supervised or RECORDED_VARIABLE in os.environ
+    storage = open_storage(url, create=False, force=force, patience=PATIENCE, awaited=known)
     storage.owner = identity()
     study = load_study(storage, name)
     if budget.stop_requested(study) and carried is None:
