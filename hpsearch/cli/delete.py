@@ -28,7 +28,7 @@ def delete(
     with opened_study(study, home, storage) as found:
         # Its confirmation runs first: without the study nobody would know what they are.
         own = [*studies.companions(found), found]
-        foreign = sum(_foreign_trials(one) for one in own)
+        foreign = sum(foreign_trials(one) for one in own)
         total = found.storage.get_n_trials(found.study_id)
         others = f" ({foreign} of them running by another program than hpsearch)" if foreign else ""
         question = f"Remove study {study} with {total} trials{others} and its files?"
@@ -47,8 +47,8 @@ def delete(
     typer.echo(f"Removed study {study} ({total} trials).")
 
 
-def _foreign_trials(study: "OpenStudy") -> int:
-    """How many trials other programs run.
+def foreign_trials(study: "OpenStudy") -> int:
+    """How many trials other programs run, of a study that no worker of ours may be running.
 
     Raises:
         InputError: trials of hpsearch are running.

@@ -192,6 +192,12 @@ def is_passing(error: BaseException) -> bool:
     return is_locked(error) or is_away(error)
 
 
+def has_password(url: str) -> bool:
+    """Whether a URL holds something secret."""
+    parsed = _parse(url)
+    return bool(parsed.password or _SECRETS & parsed.query.keys())
+
+
 def hide_password(url: str) -> str:
     """The URL as it may be shown and stored: with *** for its password."""
     return _shown(_parse(url))

@@ -187,13 +187,9 @@ def create(
         attrs: more user attributes.
         fill: puts trials into the study; gives how many of them samplers learn from.
     """
-    unfinished = f".{file.name}{UNFINISHED}"
-    for name in optuna.get_all_study_names(storage):
-        if name.startswith(".") and name.endswith(UNFINISHED):  # of a process that was killed
-            optuna.delete_study(study_name=name, storage=storage)
-    study = optuna.create_study(
-        study_name=unfinished, storage=storage, direction=file.objective.goal
-    )
+    remove_unfinished(storage)
+    making = unfinished(file.name)
+    study = optuna.create_study(study_name=making, storage=storage, direction=file.objective.goal)
     known = {
         DATASET_KEY: dict(dataset),
         VERSIONS_KEY: versions(),
@@ -208,12 +204,27 @@ def create(
         for key, value in known.items():
             study.set_user_attr(key, value)
         _update(study, file, budget)
-        study_id = storage.get_study_id_from_name(unfinished)
+        study_id = storage.get_study_id_from_name(making)
         storage.publish(study_id, file.name, {FILE_KEY: file.model_dump(mode="json")})
     except BaseException:
         with contextlib.suppress(*STORAGE_ERRORS):  # the next one that is made removes it
-            optuna.delete_study(study_name=unfinished, storage=storage)
+            optuna.delete_study(study_name=making, storage=storage)
         raise
+
+
+def unfinished(name: str) -> str:
+    """What a study is called while it is being made; no study file can give such a name."""
+    return f".{name}{UNFINISHED}"
+
+
+def remove_unfinished(storage: Storage) -> None:
+    """Remove what a process that was killed left half made.
+
+    Call it where :func:`hpsearch.search.opening.exclusive` holds off other processes.
+    """
+    for name in optuna.get_all_study_names(storage):
+        if name.startswith(".") and name.endswith(UNFINISHED):
+            optuna.delete_study(study_name=name, storage=storage)
 
 
 def name_metric(study: optuna.Study, file: StudyFile) -> None:
