@@ -95,7 +95,7 @@ def cached(storage: Storage) -> optuna.storages.BaseStorage:
 
 
 def _connect(kind: type[_Kind], url: URL, engine_kwargs: dict[str, Any], *, create: bool) -> _Kind:
-    """Build the storage; only one process at a time makes its schema.
+    """Build the storage; only one process at a time makes its schema, or upgrades it.
 
     Eight processes that make the schema at the same moment crash one another, on SQLite and on
     PostgreSQL alike.
@@ -108,7 +108,29 @@ def _connect(kind: type[_Kind], url: URL, engine_kwargs: dict[str, Any], *, crea
             )
         with exclusive(text):
             return kind(text, engine_kwargs)
-    return kind(text, engine_kwargs, skip_table_creation=True)
+    storage = kind(text, engine_kwargs, skip_table_creation=True, skip_compatibility_check=True)
+    if storage.get_current_version() != storage.get_head_version():
+        _upgrade(storage)
+    return storage
+
+
+def _upgrade(storage: Storage) -> None:
+    """Bring the schema of an older Optuna up to date, once, whoever comes first.
+
+    Raises:
+        UnreachableError: it is a newer one's.
+    """
+    with exclusive(storage.url):
+        found, wanted = storage.get_current_version(), storage.get_head_version()
+        known = found in storage.get_all_versions()
+        if known and found != wanted:
+            storage.upgrade()
+    if not known:
+        storage.close()
+        raise UnreachableError(
+            f"storage {hide_password(storage.url)}: its table schema ({found}) is of a newer Optuna"
+            f" than the installed one ({wanted}); install that one here"
+        )
 
 
 def _has_schema(url: URL) -> bool:
@@ -299,10 +321,6 @@ def _readable_opening(url: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ImportError) as error:
-        raise UnreachableError(_message(url, error)) from error
-    except RuntimeError as error:
-        if "table schema" not in str(error):
-            raise
         raise UnreachableError(_message(url, error)) from error
 
 
