@@ -37,7 +37,7 @@ def run_jobs(  # each is another option of the command line
     Raises:
         Exit: it was stopped before; the same command goes on.
     """
-    from hpsearch.cli.supervise import chosen_gpus, supervise
+    from hpsearch.cli.supervise import chosen_gpus, local_crew, supervise
     from hpsearch.search.budget import begin_run, ending
     from hpsearch.study_file import load_dataset_override
     from hpsearch.workers.lease import mend
@@ -53,7 +53,8 @@ def run_jobs(  # each is another option of the command line
     file = _with_workers(companion.file, workers)
     load = study_load(file, parts, dataset.private_bytes)
     plan = planned_workers(file, chosen_gpus(gpus), load, max(1, companion.counts().waiting))
-    code = supervise(companion, plan, place, url, section.path, force=force, typed=None)
+    crew = local_crew(plan, file)
+    code = supervise(companion, crew, place, url, section.path, force=force, typed=None)
     tidy(companion, place)
     if code:
         say("The same command goes on from here.")

@@ -2,7 +2,8 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,16 @@ from hpsearch.home import Home
 
 if TYPE_CHECKING:
     from hpsearch.search.study import OpenStudy
+    from hpsearch.workers.ray_engine import Cluster
+
+
+
+class Engine(StrEnum):
+    """Who places the workers of a run."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
 
 SECONDS_A_TRIAL = 0.0015
 """What Optuna needs to read a finished trial of thirty epochs (scripts/bench/search/scale.py)."""
@@ -43,6 +54,13 @@ def run(
     workers_per_gpu: Annotated[
         str | None, typer.Option("--workers-per-gpu", metavar="N|auto", help="Workers on a GPU.")
     ] = None,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="Who places the workers: this command, or Ray.")
+    ] = Engine.LOCAL,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="Ray's cluster (else RAY_ADDRESS, else one that is here)."),
+    ] = None,
     dashboard: Annotated[
         bool, typer.Option("--dashboard", help="Show it in the browser too, while it runs.")
     ] = False,
@@ -55,7 +73,7 @@ def run(
     from hpsearch.cli.beside import dashboard_beside
     from hpsearch.cli.conclusion import conclude
     from hpsearch.cli.provenance import record
-    from hpsearch.cli.supervise import chosen_gpus, supervise
+    from hpsearch.cli.supervise import chosen_gpus, local_crew, ray_cluster, ray_crew, supervise
     from hpsearch.data.facts import facts
     from hpsearch.search.budget import begin_run
     from hpsearch.search.copies import refuse_foreign_runs
@@ -82,8 +100,12 @@ def run(
     dataset, parts = opened_data(study_file.dataset, place)
     load_of_one = study_load(study_file, parts, dataset.private_bytes)
     # Refuses workers that cannot be before anything is written.
-    planned_workers(study_file, chosen, load_of_one, study_file.budget.trials)
-    with opened_storage(place, storage, create=True, force=force) as opened:
+    if engine is Engine.LOCAL:
+        planned_workers(study_file, chosen, load_of_one, study_file.budget.trials)
+        placed: AbstractContextManager[Cluster | None] = nullcontext()
+    else:
+        placed = ray_cluster(address, chosen, place, storage, force=force)
+    with placed as cluster, opened_storage(place, storage, create=True, force=force) as opened:
         refuse_foreign_runs(opened, study_file.name, place)
         explicit = [text.partition("=")[0].strip().removeprefix("budget.") for text in given]
         known, own = facts(dataset, parts), written_budget(file)
@@ -102,10 +124,15 @@ def run(
         if not (places := _left(study)):
             _show_what_is_over(study, place, typed, asked=dashboard)
             conclude(study, 0)
-        plan, at = planned_workers(study.file, chosen, load_of_one, places), study_file.dataset.path
+        if cluster is None:
+            plan = planned_workers(study.file, chosen, load_of_one, places)
+            crew = local_crew(plan, study.file)
+        else:
+            crew = ray_crew(cluster, study.file, places, use_gpus=gpus != "none")
+        at = study_file.dataset.path
         shown = dashboard_beside(place, storage, force=force) if dashboard else nullcontext()
         with shown:
-            code = supervise(study, plan, place, storage, at, force=force, typed=typed)
+            code = supervise(study, crew, place, storage, at, force=force, typed=typed)
         tidy(study, place)  # of a last trial that no worker could tidy up after
         conclude(study, code)
 

@@ -1,7 +1,10 @@
-"""What ``run``, ``confirm`` and ``evaluate`` share: this machine's workers, until they are done."""
+"""What ``run``, ``confirm`` and ``evaluate`` share: their workers, until they are done."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hpsearch.cli.common import opened_storage, say
@@ -9,8 +12,11 @@ from hpsearch.home import Home
 
 if TYPE_CHECKING:
     from hpsearch.search.study import OpenStudy
+    from hpsearch.study_file import StudyFile
+    from hpsearch.workers.child import Child
     from hpsearch.workers.gpus import Gpu
-    from hpsearch.workers.slots import Plan
+    from hpsearch.workers.ray_engine import Cluster
+    from hpsearch.workers.slots import Plan, Slot
 
 WORKER: tuple[str, ...] = ("-m", "hpsearch", "worker")
 """What Python is told to start a worker; the fault run puts one without TensorFlow here."""
@@ -28,9 +34,82 @@ def chosen_gpus(option: str) -> "list[Gpu]":
     return chosen
 
 
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """The workers of a run, before they are started."""
+
+    slots: "Sequence[Slot]"
+    summary: str
+    """One line for a reader."""
+    make_child: "Callable[..., Child]"
+    """Makes what runs a slot's workers."""
+    may_thin_out: bool = False
+    """Whether a GPU that runs out of memory may get a worker fewer."""
+
+
+def local_crew(plan: "Plan", file: "StudyFile") -> Crew:
+    """Workers that are processes of this machine."""
+    from hpsearch.workers.child import LocalChild
+
+    return Crew(
+        slots=plan.slots,
+        summary=f"{plan.summary} (hpsearch doctor FILE says why)",
+        make_child=LocalChild,
+        may_thin_out=file.workers.per_gpu == file.workers.count == "auto",
+    )
+
+
+def ray_crew(cluster: "Cluster", file: "StudyFile", most: int, *, use_gpus: bool) -> Crew:
+    """Workers that Ray places.
+
+    Args:
+        cluster: where.
+        file: the study.
+        most: the trials that are left, from 1.
+        use_gpus: train on GPUs, where there are any.
+    """
+    from hpsearch.workers.ray_engine import RayChild, lay_out
+    from hpsearch.workers.slots import Slot
+
+    count, share = lay_out(cluster, file, most, use_gpus=use_gpus)
+    return Crew(
+        slots=[Slot(index=index, gpu=None, threads=share.threads) for index in range(count)],
+        summary=f"{count} workers on {cluster.title}: {share.title}",
+        make_child=partial(RayChild, share=share),
+    )
+
+
+@contextmanager
+def ray_cluster(
+    address: str | None, gpus: "Sequence[Gpu]", place: Home, url: str | None, *, force: bool
+) -> "Iterator[Cluster]":
+    """The cluster of ``--engine ray`` for the block.
+
+    Raises:
+        InputError: Ray is not installed, or its other nodes cannot reach the storage.
+        UnreachableError: there is no cluster.
+    """
+    from hpsearch.errors import InputError
+
+    try:
+        from hpsearch.workers.ray_engine import connected
+    except ModuleNotFoundError:
+        raise InputError(
+            "--engine ray: Ray is not installed; install it: pip install 'hpsearch[ray]'"
+        ) from None
+    say("Looking for Ray, or starting it ...")
+    with connected(address, gpus) as cluster:
+        if cluster.nodes > 1 and place.storage_url(url).startswith("sqlite") and not force:
+            raise InputError(
+                f"--engine ray: {cluster.title} cannot share SQLite; use PostgreSQL (--storage),"
+                " or go on with --force where all nodes are this machine"
+            )
+        yield cluster
+
+
 def supervise(
     study: "OpenStudy",
-    plan: "Plan",
+    crew: Crew,
     place: Home,
     url: str | None,
     path: str | None,
@@ -42,7 +121,7 @@ def supervise(
 
     Args:
         study: what is run.
-        plan: the workers of this machine.
+        crew: the workers.
         place: the home.
         url: ``--storage``, where it was given.
         path: where this machine has the data, for sources that have a path.
@@ -60,7 +139,7 @@ def supervise(
     command += ["--home", str(place.root)]
     command += ["--set", f"dataset.path={path}"] if path else []
     command += ["--force"] if force else []
-    say(f"{plan.summary} (hpsearch doctor FILE says why); logs in {place.study_logs(study.name)}")
+    say(f"{crew.summary}; logs in {place.study_logs(study.name)}")
     say("TensorFlow takes some seconds to start. Ctrl-C stops; the same command goes on.")
     with opened_storage(place, url, force=force, patience=PATIENCE) as quick:
         followed = load_study(quick, study.name)
@@ -74,7 +153,8 @@ def supervise(
 
             supervisor = Supervisor(
                 study=followed,
-                slots=plan.slots,
+                slots=crew.slots,
+                make_child=crew.make_child,
                 command=command,
                 # Not on the command line, where every user of the machine could read a password.
                 environment={STORAGE_VARIABLE: place.storage_url(url)},
@@ -84,7 +164,7 @@ def supervise(
                 on_wait=view.say_waiting,
                 on_fewer=view.say_fewer,
                 on_away=view.say_away,
-                may_thin_out=study.file.workers.per_gpu == study.file.workers.count == "auto",
+                may_thin_out=crew.may_thin_out,
             )
             code = supervisor.run()
         if publisher is not None:

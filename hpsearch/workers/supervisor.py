@@ -1,7 +1,6 @@
 """The supervisor: starts this machine's workers, revives them, and passes signals on."""
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,9 +25,8 @@ from hpsearch.search import budget
 from hpsearch.search.opening import STORAGE_ERRORS, is_passing
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import is_running
-from hpsearch.workers.child import Child, how
+from hpsearch.workers.child import Child, LocalChild, how
 from hpsearch.workers.crowding import Crowding
-from hpsearch.workers.identity import worker_name
 from hpsearch.workers.lease import BEAT, Observer, mend
 from hpsearch.workers.slots import Slot
 
@@ -66,6 +64,7 @@ class Supervisor:
         command: the worker's command line; the same that a human would type.
         environment: added to the workers' environment.
         home: where the logs go.
+        make_child: makes what runs a slot's workers; processes of this machine where not given.
         on_tick: called about twice a second, to show progress.
         on_stop: called once when workers have been asked to leave; told whether a signal did it,
             or ``hpsearch stop``.
@@ -81,6 +80,7 @@ class Supervisor:
     command: Sequence[str]
     environment: Mapping[str, str]
     home: Home
+    make_child: Callable[..., Child] = LocalChild
     on_tick: Callable[[], None] = lambda: None
     on_stop: Callable[[bool], None] = lambda _: None
     on_wait: Callable[[], None] = lambda: None
@@ -113,7 +113,7 @@ class Supervisor:
         Raises:
             HpsearchError: what a worker died of, with the last lines of its log.
         """
-        self._children = [Child(slot=slot) for slot in self.slots]
+        self._children = [self.make_child(slot=slot) for slot in self.slots]
         if self.may_thin_out:
             self._crowding = Crowding(self._children, self.on_fewer)
         self._stops_over = budget.stops_over(self.study)
@@ -150,7 +150,7 @@ class Supervisor:
             if self._away_since is None or now > self._away_since + AWAY_FOR:
                 raise
             # Who is to leave does so without the storage; the next run mends what is left.
-            return not self._is_leaving or any(child.is_alive for child in self._children)
+            return not self._is_leaving or any(c.is_there and not c.is_over for c in self._children)
         if self._away_since is not None:
             self._away_since = None
             self.on_away(False)
@@ -168,8 +168,10 @@ class Supervisor:
         self._mend()
         if self._crowding is not None:
             self._crowding.look(self.study.trials())
-        alive = any(child.process is not None for child in self._children)
+        alive = any(child.is_there for child in self._children)
         if self._is_leaving or budget.ending(self.study) is not None:
+            for child in self._children:
+                child.withdraw()
             return alive  # those still running end by themselves
         places = self._free_places()
         if not alive and places < 1 and not self._waits:
@@ -189,8 +191,7 @@ class Supervisor:
         """Trials that may start and for which no worker is on its way, or between two trials."""
         counts = self.study.counts()
         running = {t.user_attrs.get("worker") for t in self.study.trials() if is_running(t)}
-        ours = {worker_name(c.process.pid) for c in self._children if c.process is not None}
-        idle = len(ours - running)
+        idle = sum(c.is_there and c.worker not in running for c in self._children)
         if self.study.is_closed:
             return counts.waiting - idle
         return self.study.budget.trials - counts.counted - counts.running - idle
@@ -222,12 +223,9 @@ class Supervisor:
 
     def _ended(self, child: Child) -> None:
         """A worker ended: see whether that was in order."""
-        process, child.process = child.process, None
-        if process is None:
-            return
+        code = child.collect()
         self._mend_due = True
         self._mend()
-        code = process.returncode
         asked, child.is_asked = child.is_asked, False
         if code == EXIT_OK or asked or self._is_leaving:
             child.crashes = 0
@@ -281,17 +279,16 @@ class Supervisor:
 
     def _end_all(self) -> None:
         """Leave nobody behind, and nothing running, whatever ended the loop."""
-        alive = [child.process for child in self._children if child.process is not None]
-        for process in alive:
-            process.terminate()
+        alive = [child for child in self._children if child.is_there]
+        for child in alive:
+            child.withdraw()
+            child.send(signal.SIGTERM)
         until = time.monotonic() + LEAVE_WITHIN
-        for process in alive:
-            try:
-                process.wait(timeout=max(0.0, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
+        for child in alive:
+            if not child.wait(max(0.0, until - time.monotonic())):
                 self._killed = True
-                process.kill()
-                process.wait()
+                child.send(signal.SIGKILL)
+                child.wait(LEAVE_WITHIN)
         self._mend_due |= bool(alive)
         heard, until = len(self._signals), time.monotonic() + MEND_FOR
         self._mend()
