@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from hpsearch.workers.slots import Plan
 
 
-
 def without_password(url: str | None) -> str | None:
     """The URL as it was typed.
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from hpsearch.workers.ray_engine import Cluster
 
 
-
 class Engine(StrEnum):
     """Who places the workers of a run."""
 

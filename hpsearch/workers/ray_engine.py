@@ -132,8 +132,8 @@ class RayChild(Child):
         """As :meth:`Child.start`; the worker begins when Ray has a place for it."""
         ours = {k: v for k, v in os.environ.items() if k.startswith(_TOLD)}
         self._words = ""
-        self._actor = ray.remote(Place).options(**self.share.options).remote(
-            self.slot.index, self.share
+        self._actor = (
+            ray.remote(Place).options(**self.share.options).remote(self.slot.index, self.share)
         )
         self._started = self._actor.start.remote(
             list(command[1:]), {**ours, **environment}, str(home.root), study

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,13 @@ import optuna
 from faults import NAME, STUDY, BrokenPromiseError, Run, check, say, wait_for
 from process import VARIABLE, Settings
 
+from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
 
 FIRST, SECOND = "hpsearch-a", "hpsearch-b"
 """The namespaces' names."""
+OTHER = "other"
+"""The second host's own name."""
 ADDRESS = {FIRST: "10.77.0.1", SECOND: "10.77.0.2"}
 PASSWORD = "only in the environment"  # noqa: S105  # of a server that lives for minutes
 USER = "pgserver"
@@ -115,7 +118,7 @@ def start(host: str, run: Run, url: str, trials: int) -> subprocess.Popen[bytes]
     words = ["ip", "netns", "exec", host]
     if host == SECOND:
         words += ["unshare", "--pid", "--fork", "--mount-proc", "--uts", "--kill-child"]
-        words += ["sh", "-c", 'hostname other && exec "$@"', "-"]
+        words += ["sh", "-c", f'hostname {OTHER} && exec "$@"', "-"]
     words += [sys.executable, entry, "run", str(run.file), "--workers", str(run.workers)]
     words += ["--trials", str(trials)]
     with (run.folder / f"{host}.log").open("ab") as log:
@@ -141,25 +144,28 @@ def owners(study: OpenStudy) -> Counter[str]:
     )
 
 
-def cut(link: float, first: Run, second: Run) -> None:
+def cut(link: float, run: Run) -> None:
     """The second host's link is cut for some seconds; nobody loses a trial."""
-    wait_for(lambda: len(look(first, owners)) == 2, "both hosts run trials")
-    before = look(first, lambda study: study.counts().counted)
+    wait_for(lambda: len(look(run, owners)) == 2, "both hosts run trials")
+    before = look(run, lambda study: study.counts().counted)
     say(f"the link is cut for {link:.0f} s")
     do("ip", "-n", SECOND, "link", "set", "hps-b", "down")
     time.sleep(link)
-    meanwhile = look(first, lambda study: study.counts().counted) - before
+    meanwhile = look(run, lambda study: study.counts().counted) - before
     do("ip", "-n", SECOND, "link", "set", "hps-b", "up")
     say(f"it is there again; meanwhile {meanwhile} trials ended")
     if not meanwhile:
         raise BrokenPromiseError("the first host did not go on while the second was cut off")
-    told = reports(second)
-    wait_for(lambda: reports(second) > told, "the second host tells a result again")
+    told = look(run, told_by_second)
+    wait_for(lambda: look(run, told_by_second) > told, "the second host tells a result again")
 
 
-def reports(run: Run) -> int:
-    """Trials that a host's workers have ended."""
-    return len(list((run.home / "runs" / NAME).glob("*/curves.csv")))
+def told_by_second(study: OpenStudy) -> int:
+    """Trials that the second host's workers have brought to an end."""
+    return sum(
+        str(trial.user_attrs.get("worker")).startswith(f"{OTHER}:") and budget.counts(trial)
+        for trial in study.trials()
+    )
 
 
 def look(run: Run, at: Any) -> Any:
@@ -235,7 +241,7 @@ def main() -> int:
             wait_for(lambda: "ready" in log_of(runs[FIRST]), "a worker of the first run")
             second = start(SECOND, runs[SECOND], server.url, options.trials)
             stack.callback(second.kill)
-            cut(options.cut, runs[FIRST], runs[SECOND])
+            cut(options.cut, runs[FIRST])
             restart(server, runs[FIRST], options.away)
             die(second, runs[FIRST])
             ends[FIRST] = first.wait(timeout=1200)

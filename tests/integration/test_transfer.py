@@ -95,9 +95,7 @@ def test_there_and_back(storages: tuple[Storage, Storage, Storage], study: OpenS
     assert trial.number == next(t.number for t in study.trials() if t.state == TrialState.WAITING)
 
 
-def test_what_is_there_is_not_written_over(
-    storages: tuple[Storage, ...], study: OpenStudy
-) -> None:
+def test_what_is_there_is_not_written_over(storages: tuple[Storage, ...], study: OpenStudy) -> None:
     transfer(study, storages[1])
     with pytest.raises(InputError, match="is there already"):
         transfer(study, storages[1])
@@ -113,7 +111,7 @@ def test_what_arrives_otherwise_is_not_kept(
 ) -> None:
     whole = study.trials()
     other = create_trial(state=TrialState.COMPLETE, value=0.25)
-    other.number, other.datetime_start = whole[-1].number, datetime(2026, 1, 2)  # noqa: DTZ001
+    other.number, other.datetime_start = whole[-1].number, datetime(2026, 1, 2)
     monkeypatch.setattr(
         type(storages[target]), "get_all_trials", lambda *_, **__: [*whole[:-1], other]
     )
