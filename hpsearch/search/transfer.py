@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -52,17 +52,22 @@ def transfer(study: OpenStudy, target: Storage, report: Report = lambda *_: None
                 target.create_new_trial(made, template_trial=trial)
                 report(f"trials of {study.name}", index + 1, len(trials))
             arrived = target.get_all_trials(made, deepcopy=False)
-            if [*map(_plain, arrived)] != [*map(_plain, trials)]:
-                raise UnreachableError(
-                    f"study {study.name}: what arrived is not what was sent; nothing was kept there."
-                    " If trials ended meanwhile, stop all workers and type the command again"
-                )
+            _compare(study.name, trials, arrived)
             target.publish(made, study.name, {FILE_KEY: user[FILE_KEY]})
         except BaseException:
             with contextlib.suppress(*STORAGE_ERRORS):  # the next one that comes removes it
                 target.delete_study(made)
             raise
     return len(trials)
+
+
+def _compare(name: str, sent: Sequence[FrozenTrial], arrived: Sequence[FrozenTrial]) -> None:
+    """Refuse what is something else than what was sent."""
+    if [*map(_plain, arrived)] != [*map(_plain, sent)]:
+        raise UnreachableError(
+            f"study {name}: what arrived is not what was sent; nothing was kept there. If trials"
+            " ended meanwhile, stop all workers and type the command again"
+        )
 
 
 def _plain(trial: FrozenTrial) -> Mapping[str, Any]:

@@ -87,7 +87,7 @@ class Child(ABC):
     def last_words(self) -> str:
         """What the last worker said at its end: its error, else the end of its log; and where."""
 
-    def withdraw(self) -> None:
+    def withdraw(self) -> None:  # noqa: B027  # where all begin at once there is nothing to do
         """Have a process not begin that has not begun yet."""
 
     @property

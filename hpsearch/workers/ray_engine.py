@@ -1,4 +1,4 @@
-"""Ray as the engine: it places the same workers, on the machines of a cluster. The only ``import ray``.
+"""Ray as the engine: it places the same workers on a cluster's machines. The only ``import ray``.
 
 Ray gives each worker a place (cores, a GPU or a part of one) and tells when that place is lost. The
 rest is as on one machine: the place starts ``hpsearch worker``, which claims its trials from the

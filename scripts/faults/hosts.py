@@ -237,7 +237,7 @@ def main() -> int:
         try:
             first = start(FIRST, runs[FIRST], server.url, options.trials)
             stack.callback(first.kill)
-            wait_for(lambda: (folder / FIRST / "datasets").exists(), "the first run")
+            wait_for((folder / FIRST / "datasets").exists, "the first run")
             wait_for(lambda: "ready" in log_of(runs[FIRST]), "a worker of the first run")
             second = start(SECOND, runs[SECOND], server.url, options.trials)
             stack.callback(second.kill)

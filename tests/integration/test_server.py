@@ -32,18 +32,12 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
-def url(server: Server, postgres: str) -> str:
-    """The URL of an empty data base on a server that the test may stop."""
-    return postgres
-
-
-@pytest.fixture
-def connect(url: str) -> Iterator[Callable[..., ServerStorage]]:
+def connect(postgres: str) -> Iterator[Callable[..., ServerStorage]]:
     """Opens the storage, each time anew, as another process would."""
     opened: list[ServerStorage] = []
 
     def open_one(**options: Any) -> ServerStorage:
-        storage = open_storage(url, **options)
+        storage = open_storage(postgres, **options)
         assert isinstance(storage, ServerStorage)
         opened.append(storage)
         return storage
@@ -161,7 +155,7 @@ def test_signs_of_life_go_on_afterwards(
 
 def test_who_has_no_patience_is_told_at_once(
     server: Server,
-    url: str,
+    postgres: str,
     connect: Callable[..., ServerStorage],
     make_file: Callable[..., StudyFile],
 ) -> None:
@@ -173,15 +167,17 @@ def test_who_has_no_patience_is_told_at_once(
         assert is_away(caught.value)
         assert is_passing(caught.value)
         with pytest.raises(UnreachableError, match="check that it is there and reachable"):
-            open_storage(url)
+            open_storage(postgres)
         assert time.monotonic() - began < 10
     assert study.counts().counted == 0
 
 
-def test_who_is_revived_waits_for_the_server(server: Server, url: str) -> None:
+def test_who_is_revived_waits_for_the_server(server: Server, postgres: str) -> None:
     opened: list[OpenStudy | ServerStorage] = []
     with away(server):
-        thread = threading.Thread(target=lambda: opened.append(open_storage(url, awaited=True)))
+        thread = threading.Thread(
+            target=lambda: opened.append(open_storage(postgres, awaited=True))
+        )
         thread.start()
         thread.join(timeout=1)
         assert opened == []
