@@ -1,4 +1,4 @@
-"""Measures what one PostgreSQL carries: 1 to 64 workers that claim trials, report to them, end them.
+"""Measures what one PostgreSQL carries: 1 to 64 workers that claim trials, report and end them.
 
     .venv/bin/python scripts/bench/search/postgres.py [--minutes 5]
 
@@ -63,8 +63,9 @@ class Clock:
         self.took[kind].append(1000 * (time.perf_counter() - began))
 
 
-def work(url: str, name: str, seconds: float, every: float, ready: Barrier, result: Any) -> None:
+def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result: Any) -> None:
     """One worker's process."""
+    seconds, every = pace
     storage = open_storage(url, create=False)
     storage.owner = identity()
     study, clock = load_study(storage, name), Clock()
@@ -138,7 +139,7 @@ def measure(url: str, workers: int, seconds: float, every: float) -> list[Row]:
     context = multiprocessing.get_context("spawn")
     ready, result = context.Barrier(workers), context.Queue()
     processes = [
-        context.Process(target=work, args=(url, name, seconds, every, ready, result))
+        context.Process(target=work, args=(url, name, (seconds, every), ready, result))
         for _ in range(workers)
     ]
     for process in processes:
