@@ -10,6 +10,9 @@ HOME_VARIABLE = "HPSEARCH_HOME"
 STORAGE_VARIABLE = "HPSEARCH_STORAGE"
 """The storage's URL where ``--storage`` is not given."""
 
+SHARE_VARIABLE = "HPSEARCH_SHARE"
+"""Where all machines put what trials need to go on elsewhere: an fsspec URL; unset: nowhere."""
+
 TOKEN_VARIABLE = "HPSEARCH_TOKEN"  # noqa: S105  # a name, no token
 """Who shows it may enter the dashboard, where ``--token`` is not given."""
 

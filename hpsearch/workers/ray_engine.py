@@ -19,6 +19,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyb
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
+from hpsearch.environment import SHARE_VARIABLE
 from hpsearch.errors import EXIT_UNREACHABLE, HpsearchError, UnreachableError
 from hpsearch.home import Home
 from hpsearch.study_file import StudyFile
@@ -29,9 +30,9 @@ from hpsearch.workers.slots import Slot, share_of
 PROMPT = 5.0
 """Seconds that a place has for an answer, such as the last lines of a log."""
 
-_TOLD = "PG"
-"""How the environment variables begin that PostgreSQL's library reads (PGPASSWORD, PGSSLMODE ...);
-workers get ours, as they may be where Ray was started without them."""
+_TOLD = ("PG", SHARE_VARIABLE)
+"""How the environment variables begin of which workers get ours, where theirs have none: those that
+PostgreSQL's library reads (PGPASSWORD, PGSSLMODE ...) and the share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,11 @@ class Place:
         self, command: Sequence[str], environment: Mapping[str, str], home: str, study: str
     ) -> tuple[str | None, object]:
         """Start the worker; what its trials have as ``worker`` and ``process``."""
-        told = {k: v for k, v in environment.items() if k not in os.environ or k[:2] != _TOLD}
+        told = {
+            key: value
+            for key, value in environment.items()
+            if key not in os.environ or not key.startswith(_TOLD)
+        }
         # The interpreter of this machine may be at another place than that of the run.
         self._child.start([sys.executable, *command], told, Home(Path(home)), study)
         return self._child.worker, self._child.signature

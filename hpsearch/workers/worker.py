@@ -30,6 +30,7 @@ from hpsearch.recipe import DatasetSection
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.share import Share
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow
@@ -172,13 +173,14 @@ def work(
             split=lambda other: split(dataset, other),
             stop_now=stopper,
             alive=heartbeat.alive,
+            share=Share.find(home),
         )
         _log.info("worker %s is ready on %s", storage.owner["worker"], storage.owner["device"])
         if carried is None:
             _run_trials(objective, device, stopper)
         else:
             objective.try_alone(carried)
-            tidy(study, home)
+            tidy(study, home, share=objective.share)
             # A supervisor starts the next worker; it may have settled on fewer for this device.
             if not stopper.is_supervised:
                 start_anew(f"trial {carried} had the device alone", study, stopper)
@@ -203,7 +205,7 @@ def _run_trials(objective: Objective, device: Device, stopper: Stopper) -> None:
             start_anew(why, study, stopper, carry=error.number)
             budget.interrupt(study, error.number)
             return
-        tidy(study, objective.home)
+        tidy(study, objective.home, share=objective.share)
         trials += 1
         at_first = at_first or memory_used()
         growth = memory_used() - at_first
