@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from hpsearch.home import CHECKPOINTS, CURVES, WEIGHTS, Home
 
 EVERY = 5.0
 """Seconds between two looks for a new checkpoint."""
+
+GRACE = 30.0
+"""Seconds that a trial that is over waits for its last files to be put there."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,10 +46,16 @@ class Share:
 
             self._files, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            raise InputError(f"{SHARE_VARIABLE} = {url}: {error}") from None
+            # Not the URL, which may hold a password.
+            raise InputError(
+                f"{SHARE_VARIABLE} ({url.partition('://')[0]}://...): {error}; correct it, or"
+                " install what it needs (pip install 'hpsearch[ray]' has fsspec itself)"
+            ) from None
         self._home = home
         self._put: dict[Path, int] = {}
         """Files as they were put there last, by their time of change."""
+        self._failed: set[str] = set()
+        """What has failed and was said: a share that is away is not said every few seconds."""
 
     @classmethod
     def find(cls, home: Home) -> "Share | None":
@@ -69,13 +78,17 @@ class Share:
             folder = self._home.trial_run(study, number)
             if any((folder / name).exists() for name in CHECKPOINTS):
                 return
-            if self._try(f"fetch trial {number}", partial(self._get, study, number)):
+            if self.get(study, number, CHECKPOINTS):
                 return
 
-    def _get(self, study: str, number: int) -> bool:
-        """Whether a trial's checkpoint was there; it is here now."""
+    def get(self, study: str, number: int, names: Sequence[str]) -> bool:
+        """Get those of a trial's files that are there; whether there were any."""
+        return self._try("give anything", partial(self._get, study, number, names))
+
+    def _get(self, study: str, number: int, names: Sequence[str]) -> bool:
         folder, there = self._home.trial_run(study, number), self._folder(study, number)
-        found = [name for name in CHECKPOINTS if self._files.exists(f"{there}/{name}")]
+        self._files.invalidate_cache()  # others put files there too
+        found = [name for name in names if self._files.exists(f"{there}/{name}")]
         for name in found:
             folder.mkdir(parents=True, exist_ok=True)
             beside = folder / f".partial.{name}"
@@ -90,7 +103,8 @@ class Share:
 
         def follow() -> None:
             while not ended.wait(EVERY):
-                self.put(study, number, CHECKPOINTS)
+                self.put(study, number, CHECKPOINTS[:1])
+            self.put(study, number, (CHECKPOINTS[0], CURVES, WEIGHTS))
 
         thread = threading.Thread(target=follow, name="share", daemon=True)
         thread.start()
@@ -98,20 +112,23 @@ class Share:
             yield
         finally:
             ended.set()
-            thread.join()
-            self.put(study, number, (*CHECKPOINTS, CURVES, WEIGHTS))
+            thread.join(timeout=GRACE)
+            if thread.is_alive():
+                _log.warning("the share has not taken all of trial %d; going on", number)
 
     def put(self, study: str, number: int, names: Sequence[str]) -> None:
         """Put what has changed of a trial's files there."""
         for name in names:
             file = self._home.trial_run(study, number) / name
-            with suppress(FileNotFoundError):
+            try:
                 changed = file.stat().st_mtime_ns
-                if self._put.get(file) == changed:
-                    continue
-                there = f"{self._folder(study, number)}/{name}"
-                if self._try(f"keep {name}", partial(self._send, file, there)):
-                    self._put[file] = changed
+            except FileNotFoundError:
+                continue
+            there = f"{self._folder(study, number)}/{name}"
+            if self._put.get(file) != changed and self._try(
+                f"keep {name}", partial(self._send, file, there)
+            ):
+                self._put[file] = changed
 
     def _send(self, file: Path, there: str) -> bool:
         """Put a file there whole: under another name first."""
@@ -120,38 +137,49 @@ class Share:
         self._files.mv(f"{there}.partial", there)
         return True
 
-    def numbers(self, study: str) -> list[int]:
-        """The trials of a study of which there is something."""
-        found: list[int] = []
+    def files(self, study: str) -> dict[int, list[str]]:
+        """The names of the files that are there, by trial."""
+        found: dict[int, list[str]] = {}
 
         def look() -> bool:
-            self._files.invalidate_cache()  # others put files there too
-            for path in self._files.ls(f"{self._root}/runs/{study}", detail=False):
-                number = path.rstrip("/").rpartition("trial-")[2]
-                found.extend([int(number)] if number.isdecimal() else [])
+            self._files.invalidate_cache()
+            for path in self._files.find(self._study(study)):
+                folder, _, name = str(path).rpartition("/")
+                number = folder.rpartition("trial-")[2]
+                if number.isdecimal():
+                    found.setdefault(int(number), []).append(name)
             return True
 
-        with suppress(FileNotFoundError):
-            self._try("be listed", look)
+        self._try("be listed", look)
         return found
 
     def remove(self, study: str, number: int, names: Sequence[str]) -> None:
-        """Remove files of a trial, if they are there."""
+        """Remove files of a trial that are there."""
         for name in names:
             there = f"{self._folder(study, number)}/{name}"
-            with suppress(FileNotFoundError):
-                self._try(f"remove {name}", partial(self._files.rm_file, there))
+            self._try(f"remove {name}", partial(self._files.rm_file, there))
+
+    def remove_study(self, study: str) -> None:
+        """Remove all that trials of a study have put there."""
+        remove = partial(self._files.rm, self._study(study), recursive=True)
+        self._try(f"remove {study}", remove)
+
+    def _study(self, study: str) -> str:
+        return f"{self._root}/runs/{study}"
 
     def _folder(self, study: str, number: int) -> str:
-        return f"{self._root}/runs/{study}/{self._home.trial_run(study, number).name}"
+        return f"{self._study(study)}/{self._home.trial_run(study, number).name}"
 
-    @staticmethod
-    def _try(what: str, action: Callable[[], Any]) -> bool:
-        """Whether an action gave something; what goes wrong is logged."""
+    def _try(self, what: str, action: Callable[[], Any]) -> bool:
+        """Whether an action gave something; what goes wrong is logged, once until it works."""
         try:
-            return bool(action())
-        except FileNotFoundError:
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever a service may say
-            _log.warning("the share could not %s: %s", what, error)
+            found = bool(action())
+        except FileNotFoundError:  # somebody has just removed it
             return False
+        except Exception as error:  # noqa: BLE001  # whatever a service may say
+            if what not in self._failed:
+                _log.warning("the share could not %s: %s", what, error)
+            self._failed.add(what)
+            return False
+        self._failed.discard(what)
+        return found

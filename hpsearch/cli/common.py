@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hpsearch.workers.slots import Plan
 
 
-def without_password(url: str | None) -> str | None:
+def without_password(param: typer.CallbackParam, url: str | None) -> str | None:
     """The URL as it was typed.
 
     Raises:
@@ -39,13 +39,15 @@ def without_password(url: str | None) -> str | None:
         return None
     from hpsearch.search.opening import has_password
 
-    if has_password(url):
+    is_option = isinstance(param, typer.core.TyperOption)
+    where = param.opts[0] if is_option else str(param.metavar)
+    if has_password(url, where):
         from hpsearch.errors import InputError
 
         raise InputError(
-            "a password on the command line can be read by every user of this machine: leave it out"
-            " of the URL and give it in a file (~/.pgpass, or the one that PGPASSFILE names) or in"
-            " PGPASSWORD; or give the whole URL in HPSEARCH_STORAGE"
+            f"{where}: a password on the command line can be read by every user of this machine:"
+            " leave it out of the URL and give it in a file (~/.pgpass, or the one that PGPASSFILE"
+            " names)" + is_option * ", in PGPASSWORD, or with the whole URL in HPSEARCH_STORAGE"
         )
     return url
 

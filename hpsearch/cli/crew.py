@@ -1,8 +1,8 @@
 """The workers of a run before they are started: processes of this machine, or placed by Ray."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from hpsearch.cli.common import planned_workers, say
+from hpsearch.environment import KNOWN_VARIABLE
 
 if TYPE_CHECKING:
     from hpsearch.study_file import StudyFile
@@ -45,6 +46,8 @@ class Crew:
     """One line for a reader."""
     make_child: "Callable[..., Child]"
     """Makes what runs a slot's workers."""
+    environment: "Mapping[str, str]" = field(default_factory=dict)
+    """What they are told beside the storage."""
     may_thin_out: bool = False
     """Whether a GPU that runs out of memory may get a worker fewer."""
 
@@ -62,6 +65,7 @@ def local_crew(gpus: "Sequence[Gpu]", load: "Load", file: "StudyFile", most: int
         slots=plan.slots,
         summary=f"{plan.summary} (hpsearch doctor FILE says why)",
         make_child=LocalChild,
+        environment={KNOWN_VARIABLE: "1"},
         may_thin_out=file.workers.per_gpu == file.workers.count == "auto",
     )
 
@@ -78,11 +82,12 @@ def ray_crew(cluster: "Cluster", use_gpus: bool, file: "StudyFile", most: int) -
     from hpsearch.workers.ray_engine import RayChild, lay_out
     from hpsearch.workers.slots import Slot
 
-    count, share = lay_out(cluster, file, most, use_gpus=use_gpus)
+    count, portion = lay_out(cluster, file, most, use_gpus=use_gpus)
+    workers = f"{count} worker{'s' * (count != 1)}"
     return Crew(
-        slots=[Slot(index=index, gpu=None, threads=share.threads) for index in range(count)],
-        summary=f"{count} workers on {cluster.title}: {share.title}",
-        make_child=partial(RayChild, share=share),
+        slots=[Slot(index=index, gpu=None, threads=portion.threads) for index in range(count)],
+        summary=f"{workers} on {cluster.title}: {portion.title}",
+        make_child=partial(RayChild, portion=portion),
     )
 
 
@@ -124,12 +129,13 @@ def hiring(
     except ModuleNotFoundError:
         _refuse("--engine ray: Ray is not installed; install it: pip install 'hpsearch[ray]'")
     say("Looking for Ray, or starting it ...")
-    chosen = [] if address or gpus == "none" else chosen_gpus(gpus)
-    with connected(address, chosen) as cluster:
-        if cluster.nodes > 1 and storage.startswith("sqlite") and not force:
+    with connected(address, partial(chosen_gpus, gpus)) as cluster:
+        if not cluster.is_ours and gpus not in ("all", "none"):
+            _refuse(f"--gpus {gpus}: {cluster.title} deals out its GPUs itself; write all or none")
+        if not cluster.is_ours and storage.startswith("sqlite") and not force:
             _refuse(
-                f"--engine ray: {cluster.title} cannot share SQLite; use PostgreSQL (--storage), or"
-                " go on with --force where all nodes are this machine"
+                f"--engine ray: {cluster.title} may be other machines, which cannot share SQLite;"
+                " use PostgreSQL (--storage), or go on with --force where all are this machine"
             )
         yield partial(ray_crew, cluster, gpus != "none")
 

@@ -23,12 +23,13 @@ def delete(
     """Remove a study: its trials, runs and logs. Data sets and exported files stay."""
     from hpsearch.search import study as studies
     from hpsearch.search.artifacts import attached
+    from hpsearch.share import Share
 
     place = Home.find(home)
     with opened_study(study, home, storage) as found:
         # Its confirmation runs first: without the study nobody would know what they are.
         own = [*studies.companions(found), found]
-        foreign = sum(foreign_trials(one) for one in own)
+        foreign = sum(_foreign_trials(one) for one in own)
         total = found.storage.get_n_trials(found.study_id)
         others = f" ({foreign} of them running by another program than hpsearch)" if foreign else ""
         question = f"Remove study {study} with {total} trials{others} and its files?"
@@ -41,14 +42,17 @@ def delete(
     for file in files:
         with contextlib.suppress(OSError):
             (place.artifacts / file).unlink()
+    share = Share.find(place)
     for one in own:
+        if share is not None:
+            share.remove_study(one.name)
         _remove(place.study_runs(one.name))
         _remove(place.study_logs(one.name))
     typer.echo(f"Removed study {study} ({total} trials).")
 
 
-def foreign_trials(study: "OpenStudy") -> int:
-    """How many trials other programs run, of a study that no worker of ours may be running.
+def _foreign_trials(study: "OpenStudy") -> int:
+    """How many trials other programs run.
 
     Raises:
         InputError: trials of hpsearch are running.

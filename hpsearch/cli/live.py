@@ -16,9 +16,8 @@ from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.workers.identity import is_signed
-from hpsearch.workers.lease import LEASE
+from hpsearch.workers.lease import AWAY_FOR, LEASE
 from hpsearch.workers.slots import Slot
-from hpsearch.workers.supervisor import AWAY_FOR
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult

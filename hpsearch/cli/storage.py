@@ -75,13 +75,19 @@ def _chosen(storage: "Storage", names: Sequence[str] | None) -> "list[OpenStudy]
     Raises:
         InputError: one is not there, or is running.
     """
-    from hpsearch.cli.delete import foreign_trials
+    from hpsearch.errors import InputError
     from hpsearch.search import study as studies
+    from hpsearch.workers.lease import LEASE
 
     chosen = []
     for name in names or studies.names(storage):
         found = studies.load_study(storage, name)
         for one in (*studies.companions(found), found):
-            foreign_trials(one)
+            pulses = storage.pulses(one.study_id)
+            if any(pulse.age is not None and pulse.age < LEASE for pulse in pulses):
+                raise InputError(
+                    f"study {one.name}: trials are running; stop them first: hpsearch stop"
+                    f" {one.name} --storage FROM"
+                )
             chosen.append(one)
     return chosen

@@ -1,6 +1,7 @@
 """Opening a storage so that many processes may share it; what a data base says, in words."""
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -75,7 +76,8 @@ def open_storage(
                 pass
             served = _connect(ServerStorage, parsed, engine_options(patience), create=create)
             sa.event.listen(served.engine, "connect", session_settings(patience))
-            sa.event.listen(served.engine, "do_connect", connect_patiently(patience))
+            waiting = connect_patiently(patience, lambda: served.hurried())  # noqa: PLW0108  # it is set later
+            sa.event.listen(served.engine, "do_connect", waiting)
             served.patience = patience
             served.close()  # its first connections were opened without the settings
             return served
@@ -120,6 +122,8 @@ def _upgrade(storage: Storage) -> None:
     Raises:
         UnreachableError: it is a newer one's.
     """
+    # With no handler at all, Alembic sets up logging as its own file says, for the whole process.
+    logging.getLogger().addHandler(logging.NullHandler())
     with exclusive(storage.url):
         found, wanted = storage.get_current_version(), storage.get_head_version()
         known = found in storage.get_all_versions()
@@ -170,10 +174,10 @@ def exclusive(url: str) -> Iterator[None]:
         engine.dispose()
 
 
-def _parse(url: str) -> URL:
+def _parse(url: str, where: str = "--storage") -> URL:
     """The URL with a driver that is installed; messages about it never show a password."""
     wrong = InputError(
-        "--storage: is not a database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME"
+        f"{where}: is not a database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME"
     )
     try:
         parsed = make_url(url)
@@ -181,7 +185,7 @@ def _parse(url: str) -> URL:
         raise wrong from None
     if url.split("?", maxsplit=1)[0].count("@") > 1:
         # Where such a URL is cut is anybody's guess, and so what of it is secret.
-        raise InputError("--storage: has more than one @; write %40 for each in user or password")
+        raise InputError(f"{where}: has more than one @; write %40 for each in user or password")
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     try:
@@ -193,7 +197,7 @@ def _parse(url: str) -> URL:
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise InputError(
-                "--storage: SQLite in memory cannot be shared by workers; write sqlite:///FILE"
+                f"{where}: SQLite in memory cannot be shared by workers; write sqlite:///FILE"
             )
         if "?" in url:  # what follows would silently be no part of the file's name
             raise InputError(
@@ -214,9 +218,9 @@ def is_passing(error: BaseException) -> bool:
     return is_locked(error) or is_away(error)
 
 
-def has_password(url: str) -> bool:
-    """Whether a URL holds something secret."""
-    parsed = _parse(url)
+def has_password(url: str, where: str) -> bool:
+    """Whether a URL holds something secret; ``where`` it was written, for what is wrong with it."""
+    parsed = _parse(url, where)
     return bool(parsed.password or _SECRETS & parsed.query.keys())
 
 

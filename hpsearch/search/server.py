@@ -10,9 +10,11 @@ import logging
 import math
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+import optuna
 import sqlalchemy as sa
 import tenacity
 
@@ -44,37 +46,45 @@ class ServerStorage(Storage):
     server's commit and its answer, that finds done what it set out to do: attributes and reports
     are written once more with the same content, a trial that was told its result is over, and a
     trial that was claimed without our hearing of it is taken for that of a dead worker later on.
+    Only what adds a trial that is made already (enqueued, copied) is not: there would be two.
 
     Attributes:
         patience: seconds for which an operation tries; 0: it fails at once.
+        hurried: asked between two attempts; True: the next failure is the last.
     """
 
     patience: float = 0.0
+    hurried: Callable[[], bool] = staticmethod(lambda: False)
 
 
 _thread = threading.local()
-"""``in_operation``: whether this thread is in the middle of one."""
+"""``until``: while this thread is in an operation, the moment (``time.monotonic``) until which that
+one tries."""
 
 
 def _again(operation: Callable[..., Any]) -> Callable[..., Any]:
     """The operation, done again where its connection breaks."""
 
     def once(storage: ServerStorage, *args: Any, **options: Any) -> Any:
-        _thread.in_operation = True
         try:
             return operation(storage, *args, **options)
-        except sa.exc.SQLAlchemyError:
+        except (optuna.exceptions.StorageInternalError, sa.exc.SQLAlchemyError):
             storage.remove_session()  # its transaction cannot go on
             raise
-        finally:
-            _thread.in_operation = False
 
     @functools.wraps(operation)
     def patient(storage: ServerStorage, *args: Any, **options: Any) -> Any:
-        if getattr(_thread, "in_operation", False):  # a part of one, which is done again as a whole
+        if getattr(_thread, "until", None) is not None:  # a part of one, done again as a whole
             return operation(storage, *args, **options)
-        attempts = _attempts(storage.patience, tenacity.retry_if_exception(is_away))
-        return attempts(once, storage, *args, **options)
+        makes_one = operation.__name__.endswith("create_new_trial")
+        is_made = makes_one and (len(args) > 1 or options.get("template_trial") is not None)
+        seconds = 0.0 if is_made else storage.patience
+        _thread.until = time.monotonic() + seconds
+        try:
+            attempts = _attempts(seconds, is_away, storage.hurried)
+            return attempts(once, storage, *args, **options)
+        finally:
+            _thread.until = None
 
     return patient
 
@@ -150,16 +160,23 @@ def session_settings(patience: float | None) -> Callable[[Any, object], None]:
     return apply
 
 
-def connect_patiently(patience: float) -> Callable[[Any, object, Any, Any], Any]:
+def connect_patiently(
+    patience: float, hurried: Callable[[], bool] = lambda: False
+) -> Callable[[Any, object, Any, Any], Any]:
     """Makes an engine's connections (its event ``do_connect``), trying until the server is there.
 
     Args:
-        patience: seconds.
+        patience: seconds; within an operation, no longer than that one tries.
+        hurried: as :attr:`ServerStorage.hurried`.
     """
 
     def connect(dialect: Any, _record: object, args: Any, options: Any) -> Any:
-        refused = tenacity.retry_if_exception_type(dialect.loaded_dbapi.OperationalError)
-        return _attempts(patience, refused)(dialect.connect, *args, **options)
+        def is_missing(error: BaseException) -> bool:
+            return isinstance(error, dialect.loaded_dbapi.OperationalError) and not _refuses(error)
+
+        until = getattr(_thread, "until", None)
+        seconds = patience if until is None else max(0.0, until - time.monotonic())
+        return _attempts(seconds, is_missing, hurried)(dialect.connect, *args, **options)
 
     return connect
 
@@ -174,24 +191,34 @@ def is_away(error: BaseException) -> bool:
     if not isinstance(found, sa.exc.DBAPIError) or isinstance(found.orig, sqlite3.Error):
         return False
     unreached = isinstance(found, sa.exc.OperationalError) and found.statement is None
-    return found.connection_invalidated or unreached
+    return (found.connection_invalidated or unreached) and not _refuses(found)
 
 
-def _attempts(seconds: float, retry: tenacity.retry_base) -> tenacity.Retrying:
+def _refuses(error: BaseException) -> bool:
+    """Whether a server is there but lets us not in: that does not pass by waiting."""
+    # What is said before a connection is made has no SQLSTATE.
+    words = ("authentication failed", "no password supplied", "does not exist", "pg_hba.conf")
+    return any(word in str(error) for word in words)
+
+
+def _attempts(
+    seconds: float, retry: Callable[[BaseException], bool], hurried: Callable[[], bool]
+) -> tenacity.Retrying:
     """Calls a function until it works, with growing pauses, for so many seconds."""
+    said = False
+
+    def say_away(state: tenacity.RetryCallState) -> None:
+        nonlocal said
+        if not said and (state.seconds_since_start or 0.0) + state.upcoming_sleep > NOTICE:
+            said = True
+            _log.warning("the data base's server cannot be reached; trying until it is back")
+
     return tenacity.Retrying(
-        retry=retry,
+        retry=tenacity.retry_if_exception(retry),
         wait=tenacity.wait_exponential_jitter(
             multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE
         ),
-        stop=tenacity.stop_before_delay(seconds),
-        before_sleep=_say_away,
+        stop=tenacity.stop_any(tenacity.stop_before_delay(seconds), lambda _: hurried()),
+        before_sleep=say_away,
         reraise=True,
     )
-
-
-def _say_away(state: tenacity.RetryCallState) -> None:
-    """Say, once, what is waited for when it takes longer than a moment."""
-    waited = state.seconds_since_start or 0.0
-    if waited <= NOTICE < waited + state.upcoming_sleep:
-        _log.warning("the data base's server cannot be reached; trying again until it is back")

@@ -1,8 +1,10 @@
 """Moving studies from one storage to another, with everything that the data base holds of them."""
 
 import contextlib
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -28,32 +30,34 @@ def transfer(study: OpenStudy, target: Storage, report: Report = lambda *_: None
         The number of its trials.
 
     Raises:
-        InputError: there is a study of that name already.
+        InputError: there is another study of that name already; the same one is no error.
         UnreachableError: what arrived is something else than what was sent.
     """
     with exclusive(target.url):
+        source, trials = study.storage, study.trials()
+        sent = _Attributes.of(source, study.study_id)
         if study.name in optuna.get_all_study_names(target):
+            made = target.get_study_id_from_name(study.name)
+            if _is_same(target, made, sent, trials):
+                return len(trials)
             raise InputError(
-                f"study {study.name}: is there already in the storage that it goes to; remove it"
-                f" there first (hpsearch delete {study.name} --storage URL)"
+                f"study {study.name}: another one of that name is there already; remove it there"
+                f" first (hpsearch delete {study.name} --storage URL)"
             )
         remove_unfinished(target)
-        source, trials = study.storage, study.trials()
-        user = source.get_study_user_attrs(study.study_id)
         directions = source.get_study_directions(study.study_id)
         made = target.create_new_study(directions, unfinished(study.name))
         try:
-            for key, value in source.get_study_system_attrs(study.study_id).items():
+            for key, value in sent.system.items():
                 target.set_study_system_attr(made, key, value)
-            for key, value in user.items():
+            for key, value in sent.user.items():
                 if key != FILE_KEY:
                     target.set_study_user_attr(made, key, value)
             for index, trial in enumerate(trials):
                 target.create_new_trial(made, template_trial=trial)
                 report(f"trials of {study.name}", index + 1, len(trials))
-            arrived = target.get_all_trials(made, deepcopy=False)
-            _compare(study.name, trials, arrived)
-            target.publish(made, study.name, {FILE_KEY: user[FILE_KEY]})
+            _check_same(study.name, _is_same(target, made, sent, trials))
+            target.publish(made, study.name, {FILE_KEY: sent.user[FILE_KEY]})
         except BaseException:
             with contextlib.suppress(*STORAGE_ERRORS):  # the next one that comes removes it
                 target.delete_study(made)
@@ -61,9 +65,37 @@ def transfer(study: OpenStudy, target: Storage, report: Report = lambda *_: None
     return len(trials)
 
 
-def _compare(name: str, sent: Sequence[FrozenTrial], arrived: Sequence[FrozenTrial]) -> None:
-    """Refuse what is something else than what was sent."""
-    if [*map(_plain, arrived)] != [*map(_plain, sent)]:
+@dataclass(frozen=True)
+class _Attributes:
+    """The attributes of a study."""
+
+    user: dict[str, Any]
+    system: dict[str, Any]
+
+    @classmethod
+    def of(cls, storage: Storage, study_id: int) -> "_Attributes":
+        """Read them."""
+        return cls(storage.get_study_user_attrs(study_id), storage.get_study_system_attrs(study_id))
+
+    def plain(self) -> str:
+        """For comparing; NaN is equal to itself. The study file comes with the study's name."""
+        user = {key: value for key, value in self.user.items() if key != FILE_KEY}
+        return json.dumps([user, self.system], sort_keys=True)
+
+
+def _is_same(
+    target: Storage, study_id: int, sent: _Attributes, trials: Sequence[FrozenTrial]
+) -> bool:
+    """Whether a study has just these attributes and trials."""
+    arrived = target.get_all_trials(study_id, deepcopy=False)
+    return _Attributes.of(target, study_id).plain() == sent.plain() and [*map(_plain, arrived)] == [
+        *map(_plain, trials)
+    ]
+
+
+def _check_same(name: str, is_same: bool) -> None:
+    """Refuse what arrived otherwise than it was sent."""
+    if not is_same:
         raise UnreachableError(
             f"study {name}: what arrived is not what was sent; nothing was kept there. If trials"
             " ended meanwhile, stop all workers and type the command again"
@@ -79,8 +111,7 @@ def _plain(trial: FrozenTrial) -> Mapping[str, Any]:
         "dates": (trial.datetime_start, trial.datetime_complete),
         "params": trial.params,
         "distributions": trial.distributions,
-        "user": trial.user_attrs,
-        "system": trial.system_attrs,
+        "attributes": json.dumps([trial.user_attrs, trial.system_attrs], sort_keys=True),
         "steps": {
             step: None if math.isnan(value) else value
             for step, value in trial.intermediate_values.items()

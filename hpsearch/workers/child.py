@@ -87,8 +87,14 @@ class Child(ABC):
     def last_words(self) -> str:
         """What the last worker said at its end: its error, else the end of its log; and where."""
 
-    def withdraw(self) -> None:  # noqa: B027  # where all begin at once there is nothing to do
-        """Have a process not begin that has not begun yet."""
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody knows if the process that was collected last has ended."""
+        return False
+
+    def withdraw(self) -> bool:
+        """Have a process not begin that has not begun yet; whether there was one."""
+        return False
 
     @property
     def may_start(self) -> bool:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
+from hpsearch.home import CHECKPOINTS, CURVES, WEIGHTS, Home
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import is_complete, is_open
@@ -15,8 +15,11 @@ KEEP = 5
 
 
 def weights_file(home: Home, study: str, number: int) -> Path:
-    """Where the kept weights of a trial lie, if they are kept."""
-    return home.trial_run(study, number) / WEIGHTS
+    """Where the kept weights of a trial lie, if they are kept; those of the share come here."""
+    file = home.trial_run(study, number) / WEIGHTS
+    if not file.exists() and (share := Share.find(home)) is not None:
+        share.get(study, number, (WEIGHTS, CURVES))
+    return file
 
 
 def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None = None) -> None:
@@ -45,8 +48,8 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None 
         return [WEIGHTS] * (number not in kept) + [*CHECKPOINTS] * (number not in needed)
 
     if share is not None:
-        for number in share.numbers(study.name):
-            share.remove(study.name, number, spare(number))
+        for number, names in share.files(study.name).items():
+            share.remove(study.name, number, [name for name in spare(number) if name in names])
     for number, folder in _folders(home.study_runs(study.name)):
         for name in spare(number):
             for file in (folder / name, folder / f".partial.{name}"):  # the latter of a kill

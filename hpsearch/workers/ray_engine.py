@@ -7,8 +7,9 @@ storage, so that Ray knows of no trial.
 
 import os
 import signal
+import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +18,10 @@ from typing import Any
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
-from hpsearch.environment import SHARE_VARIABLE
-from hpsearch.errors import EXIT_UNREACHABLE, HpsearchError, UnreachableError
+from hpsearch.environment import KNOWN_VARIABLE, SHARE_VARIABLE
+from hpsearch.errors import EXIT_PROGRAM, EXIT_UNREACHABLE, HpsearchError, UnreachableError
 from hpsearch.home import Home
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.child import Child, LocalChild
@@ -36,7 +37,7 @@ PostgreSQL's library reads (PGPASSWORD, PGSSLMODE ...) and the share."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Share:
+class Portion:
     """What Ray gives each worker."""
 
     threads: int
@@ -68,16 +69,16 @@ class Share:
 class Place:
     """A worker's place on some machine of the cluster: an actor, which keeps one process."""
 
-    def __init__(self, index: int, share: Share) -> None:
+    def __init__(self, index: int, portion: Portion) -> None:
         """Find out what device Ray gave us.
 
         Args:
             index: of the worker's slot; names its log.
-            share: what was asked for.
+            portion: what was asked for.
         """
-        gpu = _our_gpu() if share.per_gpu else None
-        limit = None if gpu is None else share_of(gpu, share.per_gpu)
-        slot = Slot(index=index, gpu=gpu, threads=share.threads, memory_limit=limit)
+        gpu = _our_gpu() if portion.per_gpu else None
+        limit = None if gpu is None else share_of(gpu, portion.per_gpu)
+        slot = Slot(index=index, gpu=gpu, threads=portion.threads, memory_limit=limit)
         self._child = LocalChild(slot=slot)
 
     def start(
@@ -123,27 +124,31 @@ def _our_gpu() -> Gpu:
 class RayChild(Child):
     """A worker at a place that Ray finds, and finds anew for each process."""
 
-    share: Share = field(default_factory=lambda: Share(threads=1, per_gpu=0))
+    portion: Portion = field(default_factory=lambda: Portion(threads=1, per_gpu=0))
     _actor: Any = None
     _started: Any = None
     """Ray's promise of what :meth:`Place.start` gives."""
     _ended: Any = None
     """Ray's promise of the exit code."""
     _words: str = ""
+    _is_lost: bool = False
+    _is_known: bool = False
+    """Whether the last worker reached the storage."""
 
     def start(
         self, command: Sequence[str], environment: Mapping[str, str], home: Home, study: str
     ) -> None:
         """As :meth:`Child.start`; the worker begins when Ray has a place for it."""
         ours = {k: v for k, v in os.environ.items() if k.startswith(_TOLD)}
-        self._words = ""
-        self._actor = (
-            ray.remote(Place).options(**self.share.options).remote(self.slot.index, self.share)
-        )
+        if self._is_known:
+            ours[KNOWN_VARIABLE] = "1"
+        self.worker = self.signature = self._ended = None
+        self._words, self._is_lost = "", False
+        place = ray.remote(Place).options(**self.portion.options)
+        self._actor = place.remote(self.slot.index, self.portion)
         self._started = self._actor.start.remote(
             list(command[1:]), {**ours, **environment}, str(home.root), study
         )
-        self._ended = None
 
     @property
     def is_there(self) -> bool:
@@ -161,6 +166,11 @@ class RayChild(Child):
                 self.worker, self.signature = ray.get(self._started)
         return self._ended is not None and _is_ready(self._ended)
 
+    @property
+    def is_lost(self) -> bool:
+        """As :attr:`Child.is_lost`: of a machine that is gone nobody knows what runs there."""
+        return self._is_lost
+
     def collect(self) -> int:
         """As :meth:`Child.collect`; a place that was lost is one that was killed."""
         actor, started, ended = self._actor, self._started, self._ended
@@ -168,14 +178,19 @@ class RayChild(Child):
         try:
             ray.get(started)
             code = int(ray.get(ended))
-            self._words = ray.get(actor.last_words.remote(), timeout=PROMPT)
         except RayTaskError as error:
             cause = error.cause
-            code = cause.exit_code if isinstance(cause, HpsearchError) else EXIT_UNREACHABLE
+            code = cause.exit_code if isinstance(cause, HpsearchError) else EXIT_PROGRAM
             self._words = str(cause)
-        except (RayActorError, GetTimeoutError) as error:
-            code = -signal.SIGKILL
+        except RayError as error:
+            code, self._is_lost = -signal.SIGKILL, True
             self._words = f"the place that Ray gave it is lost: {' '.join(str(error).split())}"
+        self._is_known = not self._is_lost and code != EXIT_UNREACHABLE
+        if code and not self._words:
+            try:
+                self._words = ray.get(actor.last_words.remote(), timeout=PROMPT)
+            except RayError:
+                self._words = "(its log is on a machine that does not answer)"
         ray.kill(actor)  # its cores and GPU are free again
         return code
 
@@ -194,11 +209,13 @@ class RayChild(Child):
         """As :meth:`Child.last_words`."""
         return self._words
 
-    def withdraw(self) -> None:
+    def withdraw(self) -> bool:
         """As :meth:`Child.withdraw`: a worker for which Ray has no place yet never begins."""
-        if self._actor is not None and not self.is_over and self._ended is None:
-            ray.kill(self._actor)
-            self._actor = self._started = None
+        if self._actor is None or self.is_over or self._ended is not None:
+            return False
+        ray.kill(self._actor)
+        self._actor = self._started = None
+        return True
 
 
 def _is_ready(promise: Any) -> bool:
@@ -210,71 +227,92 @@ def _is_ready(promise: Any) -> bool:
 class Cluster:
     """A cluster that this process is connected to."""
 
-    nodes: int
-    cores: int
-    smallest: int
-    """Cores of the node that has the fewest."""
-    gpus: int
+    nodes: tuple[tuple[int, int], ...]
+    """Cores and GPUs of each."""
     is_ours: bool
     """Whether it was started for this run, and ends with it."""
 
     @property
+    def gpus(self) -> int:
+        """GPUs of all nodes."""
+        return sum(gpus for _, gpus in self.nodes)
+
+    @property
     def title(self) -> str:
         """The cluster for people."""
-        what = "Ray, started on this machine" if self.is_ours else f"Ray's {self.nodes} nodes"
-        return f"{what} ({self.cores} cores, {self.gpus} GPUs)"
+        count = f"{len(self.nodes)} node{'s' * (len(self.nodes) != 1)}"
+        what = "Ray, started on this machine" if self.is_ours else f"Ray's {count}"
+        return f"{what} ({sum(cores for cores, _ in self.nodes)} cores, {self.gpus} GPUs)"
+
+    def room(self, threads: int, per_gpu: int) -> int:
+        """How many workers fit in.
+
+        Args:
+            threads: cores of each, from 1.
+            per_gpu: workers on a GPU; 0: they train on the CPU.
+        """
+        return sum(
+            min(cores // threads, gpus * per_gpu) if per_gpu else cores // threads
+            for cores, gpus in self.nodes
+        )
 
 
 @contextmanager
-def connected(address: str | None, gpus: Sequence[Gpu]) -> Iterator[Cluster]:
+def connected(address: str | None, gpus: Callable[[], Sequence[Gpu]]) -> Iterator[Cluster]:
     """A cluster for the block: the one at an address, one that runs here, or one of our own.
 
     Args:
-        address: Ray's address of the cluster; None: RAY_ADDRESS, else one that was started on this
-            machine (``ray start``), else one of our own is started here, on loopback.
-        gpus: what one of our own may use.
+        address: Ray's address of the cluster; None: RAY_ADDRESS, else one that ``ray start`` has
+            started on this machine, else one of our own is started here, on loopback.
+        gpus: gives what one of our own may use.
 
     Raises:
         UnreachableError: there is no cluster at that address, or none can be started.
     """
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-    is_ours = False
+    address = address or os.environ.get("RAY_ADDRESS") or _started_here()
+    own: dict[str, Any] = {}
+    if address is None:
+        chosen = gpus()
+        if chosen:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.uuid for gpu in chosen)
+        own = {
+            "num_gpus": len(chosen),
+            "include_dashboard": False,
+            "_node_ip_address": "127.0.0.1",
+        }
+    handler = signal.getsignal(signal.SIGTERM)
     try:
-        try:
-            ray.init(address=address or "auto", **quiet)
-        except ConnectionError:
-            if address is not None or "RAY_ADDRESS" in os.environ:
-                raise
-            is_ours = True
-            if gpus:
-                os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.uuid for gpu in gpus)
-            ray.init(
-                address="local",
-                num_gpus=len(gpus),
-                include_dashboard=False,
-                _node_ip_address="127.0.0.1",
-                **quiet,
-            )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = address or os.environ.get("RAY_ADDRESS") or "this machine"
+        ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
+    except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise UnreachableError(
-            f"--engine ray: no cluster at {where}: {' '.join(str(error).split())[:300]}"
+            f"--engine ray: no cluster at {address or 'this machine'}:"
+            f" {' '.join(str(error).split())[:300]}"
         ) from None
+    finally:
+        signal.signal(signal.SIGTERM, handler)  # Ray's own would end us with another exit code
     try:
-        there = ray.cluster_resources()
-        cores = [int(n["Resources"].get("CPU", 0)) for n in ray.nodes() if n["Alive"]]
+        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         yield Cluster(
-            nodes=len(cores),
-            cores=sum(cores),
-            smallest=min((count for count in cores if count), default=1),
-            gpus=int(there.get("GPU", 0)),
-            is_ours=is_ours,
+            nodes=tuple((int(one.get("CPU", 0)), int(one.get("GPU", 0))) for one in alive),
+            is_ours=bool(own),
         )
     finally:
         ray.shutdown()
 
 
-def lay_out(cluster: Cluster, file: StudyFile, most: int, *, use_gpus: bool) -> tuple[int, Share]:
+def _started_here() -> str | None:
+    """The address of the cluster that ``ray start`` has started on this machine, if it runs."""
+    file = Path(os.environ.get("RAY_TMPDIR") or "/tmp") / "ray" / "ray_current_cluster"  # noqa: S108  # where Ray keeps it
+    try:
+        address = file.read_text(encoding="utf-8").strip()
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=1):
+            return address
+    except (OSError, ValueError):
+        return None
+
+
+def lay_out(cluster: Cluster, file: StudyFile, most: int, *, use_gpus: bool) -> tuple[int, Portion]:
     """How many workers a study gets on a cluster, and what each of them.
 
     Args:
@@ -283,10 +321,12 @@ def lay_out(cluster: Cluster, file: StudyFile, most: int, *, use_gpus: bool) -> 
         most: the trials that are left, from 1.
         use_gpus: train on GPUs, where there are any.
     """
-    count, per_gpu, room = file.workers.count, 0, cluster.cores
+    count, per_gpu = file.workers.count, 0
     if use_gpus and cluster.gpus:
         per_gpu = 1 if file.workers.per_gpu == "auto" else file.workers.per_gpu
-        room = min(cluster.gpus * per_gpu, cluster.cores)
+    room = cluster.room(1, per_gpu)
     wanted = min(max(1, room) if count == "auto" else count, most)
-    threads = max(1, min(cluster.cores // wanted, cluster.smallest))
-    return wanted, Share(threads=threads, per_gpu=per_gpu)
+    threads = 1
+    while cluster.room(threads + 1, per_gpu) >= wanted:
+        threads += 1
+    return wanted, Portion(threads=threads, per_gpu=per_gpu)

@@ -27,7 +27,7 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import is_running
 from hpsearch.workers.child import Child, LocalChild, how
 from hpsearch.workers.crowding import Crowding
-from hpsearch.workers.lease import BEAT, Observer, mend
+from hpsearch.workers.lease import AWAY_FOR, BEAT, Observer, mend
 from hpsearch.workers.slots import Slot
 
 TICK = 0.5
@@ -39,9 +39,6 @@ MAX_CRASHES = 5
 PATIENCE = 2.0
 """Seconds that the supervisor waits for another program's lock on the data base: it must go on
 hearing signals. What it could not do it does with a later look."""
-
-AWAY_FOR = 300.0
-"""Seconds that the run goes on while the storage cannot be reached; as long as workers wait."""
 
 ASK_EVERY = 5.0
 """Seconds between two requests to workers that they leave."""
@@ -98,6 +95,8 @@ class Supervisor:
     _observer: Observer = field(default_factory=Observer)
     _observe_at: float = 0.0
     _mend_due: bool = False
+    _dead: list[object] = field(default_factory=list)
+    """Signatures of workers that have ended since the last mending, on whatever machine."""
     _crowding: Crowding | None = None
     _away_since: float | None = None
     _killed: bool = False
@@ -150,6 +149,8 @@ class Supervisor:
             if self._away_since is None or now > self._away_since + AWAY_FOR:
                 raise
             # Who is to leave does so without the storage; the next run mends what is left.
+            if self._is_leaving:
+                self._withdraw()
             return not self._is_leaving or any(c.is_there and not c.is_over for c in self._children)
         if self._away_since is not None:
             self._away_since = None
@@ -170,8 +171,7 @@ class Supervisor:
             self._crowding.look(self.study.trials())
         alive = any(child.is_there for child in self._children)
         if self._is_leaving or budget.ending(self.study) is not None:
-            for child in self._children:
-                child.withdraw()
+            self._withdraw()
             return alive  # those still running end by themselves
         places = self._free_places()
         if not alive and places < 1 and not self._waits:
@@ -181,7 +181,13 @@ class Supervisor:
             if child.may_start and places > 0:
                 child.start(self.command, self.environment, self.home, self.study.name)
                 places -= 1
+            elif places < 0 and child.withdraw():
+                places += 1
         return True
+
+    def _withdraw(self) -> None:
+        for child in self._children:
+            child.withdraw()
 
     @property
     def _is_leaving(self) -> bool:
@@ -214,8 +220,9 @@ class Supervisor:
         if not self._mend_due and time.monotonic() < self._observe_at:
             return
         try:
-            mend(self.study, self._observer, blame=not self._killed)
+            mend(self.study, self._observer, dead=self._dead, blame=not self._killed)
             self._mend_due = False
+            self._dead.clear()
         except STORAGE_ERRORS as error:
             # Where it does not pass, waiting mends nothing; the next run does.
             self._mend_due = self._mend_due and is_passing(error)
@@ -224,6 +231,8 @@ class Supervisor:
     def _ended(self, child: Child) -> None:
         """A worker ended: see whether that was in order."""
         code = child.collect()
+        if not child.is_lost:
+            self._dead.append(child.signature)
         self._mend_due = True
         self._mend()
         asked, child.is_asked = child.is_asked, False
@@ -242,7 +251,7 @@ class Supervisor:
 
     def _ended_a_trial(self, child: Child) -> bool:
         """Whether a worker brought a trial to its end; the one that it died of does not count."""
-        return any(
+        return child.signature is not None and any(
             trial.user_attrs.get("process") == child.signature
             and budget.counts(trial)
             and trial.user_attrs.get("failure") != Failure.CRASHED
@@ -290,7 +299,8 @@ class Supervisor:
                 child.send(signal.SIGKILL)
                 child.wait(LEAVE_WITHIN)
         self._mend_due |= bool(alive)
-        heard, until = len(self._signals), time.monotonic() + MEND_FOR
+        wait = MEND_FOR if self._away_since is None else 0.0
+        heard, until = len(self._signals), time.monotonic() + wait
         self._mend()
         while self._mend_due and time.monotonic() < until and len(self._signals) == heard:
             time.sleep(TICK)

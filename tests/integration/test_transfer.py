@@ -96,7 +96,8 @@ def test_there_and_back(storages: tuple[Storage, Storage, Storage], study: OpenS
 
 
 def test_what_is_there_is_not_written_over(storages: tuple[Storage, ...], study: OpenStudy) -> None:
-    transfer(study, storages[1])
+    assert transfer(study, storages[1]) == transfer(study, storages[1])  # the same one
+    study.optuna.set_user_attr("new", "another")
     with pytest.raises(InputError, match="is there already"):
         transfer(study, storages[1])
     assert optuna.get_all_study_names(storages[1]) == [study.name]

@@ -1,6 +1,7 @@
 """What trials put at a place that all machines reach."""
 
 import logging
+import threading
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,10 @@ def test_a_trial_goes_on_where_another_machine_left_it(
     two.fetch("study", [8, 7])
     assert (homes[1].trial_run("study", 7) / NEWEST).read_bytes() == b"checkpoint"
     assert not (homes[1].trial_run("study", 7) / CURVES).exists()  # it writes its own
-    assert two.numbers("study") == [7]
-    two.remove("study", 7, (*CHECKPOINTS, WEIGHTS))
+    assert {number: sorted(names) for number, names in two.files("study").items()} == {
+        7: sorted([NEWEST, CURVES])
+    }
+    two.remove("study", 7, [NEWEST])
     folder(homes[1], 7).joinpath(NEWEST).unlink()
     two.fetch("study", [7])
     assert not (homes[1].trial_run("study", 7) / NEWEST).exists()
@@ -84,7 +87,7 @@ def test_a_share_that_cannot_be_reached_is_logged(
         pass
     assert "the share could not keep checkpoint.npz" in caplog.text
     share.fetch("study", [2])
-    assert share.numbers("study") == []
+    assert share.files("study") == {}
 
 
 def test_a_share_that_cannot_be_is_wrong_input(
@@ -93,5 +96,29 @@ def test_a_share_that_cannot_be_is_wrong_input(
     monkeypatch.delenv(SHARE_VARIABLE, raising=False)
     assert Share.find(homes[0]) is None
     monkeypatch.setenv(SHARE_VARIABLE, "nonsense://there")
-    with pytest.raises(InputError, match="HPSEARCH_SHARE = nonsense://there"):
+    with pytest.raises(InputError, match=r"HPSEARCH_SHARE \(nonsense://...\)"):
         Share.find(homes[0])
+
+
+def test_a_share_that_hangs_does_not_hold_a_trial(
+    homes: tuple[Home, Home],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("hpsearch.share.GRACE", 0.05)
+    share, released = Share(f"file://{tmp_path / 'share'}", homes[0]), threading.Event()
+    monkeypatch.setattr(share, "put", lambda *_: released.wait(30))
+    with share.following("study", 1):
+        pass
+    assert "has not taken all of trial 1" in caplog.text
+    released.set()
+
+
+def test_a_study_that_is_removed(homes: tuple[Home, Home], tmp_path: Path) -> None:
+    share = Share(f"file://{tmp_path / 'share'}", homes[0])
+    (folder(homes[0], 1) / WEIGHTS).write_bytes(b"weights")
+    share.put("study", 1, [WEIGHTS])
+    share.remove_study("study")
+    share.remove_study("study")
+    assert share.files("study") == {}
