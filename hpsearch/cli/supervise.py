@@ -65,7 +65,7 @@ def supervise(
                 make_child=crew.make_child,
                 command=command,
                 # Not on the command line, where every user of the machine could read a password.
-                environment={STORAGE_VARIABLE: place.storage_url(url)} | crew.environment,
+                environment={STORAGE_VARIABLE: place.storage_url(url), **crew.environment},
                 home=place,
                 on_tick=on_tick,
                 on_stop=view.say_stopping,

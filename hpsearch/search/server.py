@@ -205,7 +205,7 @@ def _attempts(
     seconds: float, retry: Callable[[BaseException], bool], hurried: Callable[[], bool]
 ) -> tenacity.Retrying:
     """Calls a function until it works, with growing pauses, for so many seconds."""
-    said = False
+    said, is_late = False, tenacity.stop_before_delay(seconds)
 
     def say_away(state: tenacity.RetryCallState) -> None:
         nonlocal said
@@ -218,7 +218,7 @@ def _attempts(
         wait=tenacity.wait_exponential_jitter(
             multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE
         ),
-        stop=tenacity.stop_any(tenacity.stop_before_delay(seconds), lambda _: hurried()),
+        stop=lambda state: is_late(state) or hurried(),
         before_sleep=say_away,
         reraise=True,
     )
