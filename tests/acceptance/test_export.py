@@ -1,10 +1,13 @@
 """A trial as a script and as a model: used where hpsearch is not."""
 
 import json
+import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alone import run_alone
 from commandline import Cli, wait_until
@@ -29,6 +32,16 @@ lr_schedule = "cosine"
 optimizer = { type = "adam", learning_rate = 0.005 }
 [baseline]
 units = 16
+"""
+OPEN = """
+import json, sys
+import keras, numpy as np
+import tensorflow as tf
+x = np.load("x.npy")
+model = keras.saving.load_model("best.keras")
+serve = tf.saved_model.load("best").signatures["serving_default"]
+np.save("keras.npy", model.predict(x, verbose=0))
+np.save("served.npy", next(iter(serve(inputs=tf.constant(x)).values())))
 """
 
 
@@ -64,8 +77,7 @@ def test_a_script_trains_alike_where_hpsearch_is_not(searched: Cli, tmp_path: Pa
     assert found["test_f1_macro"] == pytest.approx(trained["test"]["f1_macro"], abs=0.03)
 
 
-def test_models_are_written_and_read_back(searched: Cli, tmp_path: Path) -> None:
-    # That they answer alike where hpsearch is not: tests/integration/test_models.py.
+def test_models_open_where_hpsearch_is_not(searched: Cli, tmp_path: Path) -> None:
     (dataset,) = (searched.home / "datasets").glob("digits-*")
     for name in ("x_test.npy", "y_test.npy"):
         (dataset / name).write_bytes(b"not to be opened")
@@ -78,6 +90,14 @@ def test_models_are_written_and_read_back(searched: Cli, tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "best", "best.classes.json", "best.keras",
     ]  # fmt: skip
+    x, y = np.load(dataset / "x_train.npy"), np.load(dataset / "y_train.npy")
+    np.save(tmp_path / "x.npy", x)
+    (tmp_path / "open.py").write_text(OPEN)
+    run_alone(tmp_path / "open.py", folder=tmp_path)
+    first, second = np.load(tmp_path / "keras.npy"), np.load(tmp_path / "served.npy")
+    assert np.abs(first - second).max() <= 1e-5
+    assert np.allclose(first.sum(axis=1), 1, atol=1e-5)
+    assert np.mean(first.argmax(axis=1) == y) >= 0.95
     (tmp_path / "best" / "old").write_text("")
     searched("export", "small", "-o", f"{tmp_path / 'best'}/")  # over the one before
     assert not (tmp_path / "best" / "old").exists()
@@ -111,11 +131,15 @@ def test_weights_that_are_not_kept(cli: Cli) -> None:
 
 
 def test_an_interrupted_export_leaves_nothing(searched: Cli, tmp_path: Path) -> None:
-    process = searched.start("export", "small", "-o", tmp_path / "best")
-    assert process.stderr is not None
-    wait_until(lambda: "TensorFlow" in process.stderr.readline(), "the start")
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    assert process.returncode in (143, 0)  # or it was done
-    left = [path.name for path in tmp_path.iterdir()]
-    assert left == (["best"] if process.returncode == 0 else [])
+    for number, delay in ((signal.SIGINT, 0.0), (signal.SIGTERM, 2.0)):
+        output = tmp_path / "best"
+        process = searched.start("export", "small", "-o", output)
+        assert process.stderr is not None
+        wait_until(lambda: "TensorFlow" in process.stderr.readline(), "the start")  # noqa: B023
+        time.sleep(delay)
+        process.send_signal(number)
+        process.communicate(timeout=60)
+        assert process.returncode in (128 + number, 0)  # or it was done
+        left = [path.name for path in tmp_path.iterdir()]
+        assert left == (["best"] if process.returncode == 0 else [])
+        shutil.rmtree(output, ignore_errors=True)
