@@ -108,17 +108,19 @@ def queue_refits(study: "OpenStudy", group: Group) -> int:
     That is the middle of what its runs took to their best epoch: fixed before the test split is
     opened, and from validation alone.
     """
-    from hpsearch.search.confirmation import Kind, companion_of, queue
+    from hpsearch.search.confirmation import Kind, companion_of, queue, results
 
     key = "best_epoch" if study.file.objective.epoch == "best" else "epochs"
     took = [int(model.trial.user_attrs[key]) for model in group.models]
     epochs = statistics.median_low(took)
     own = [model.seed for model in group.models]
-    new = queue(companion_of(study), study, [group.leader], own, Kind.REFIT, epochs)
+    companion = companion_of(study)
+    queue(companion, study, [group.leader], own, Kind.REFIT, epochs)
+    done = results(study, companion, own, Kind.REFIT, epochs).get(group.leader.of, {})
     say(
         f"Training {group.name} on training and validation examples for {epochs} epochs"
-        f" (its runs took {min(took)} to {max(took)}), with the same seeds: {new} of {len(own)}"
-        " runs are to do."
+        f" (its runs took {min(took)} to {max(took)}), with the same seeds: {len(done)} of"
+        f" {len(own)} runs are there already."
     )
     return epochs
 
