@@ -10,6 +10,9 @@ HOME_VARIABLE = "HPSEARCH_HOME"
 STORAGE_VARIABLE = "HPSEARCH_STORAGE"
 """The storage's URL where ``--storage`` is not given."""
 
+SHARE_VARIABLE = "HPSEARCH_SHARE"
+"""Where all machines put what trials need to go on elsewhere: an fsspec URL; unset: nowhere."""
+
 TOKEN_VARIABLE = "HPSEARCH_TOKEN"  # noqa: S105  # a name, no token
 """Who shows it may enter the dashboard, where ``--token`` is not given."""
 
@@ -27,6 +30,9 @@ DEVICE_VARIABLE = "HPSEARCH_DEVICE"
 
 ALONE_VARIABLE = "HPSEARCH_ALONE"
 """Number of the trial that a worker started itself anew for, to try it alone on its device."""
+
+KNOWN_VARIABLE = "HPSEARCH_STORAGE_KNOWN"
+"""Set for workers whose machine reached the storage a moment ago: they wait for it to be back."""
 
 RECORDED_VARIABLE = "HPSEARCH_RECORDED"
 """Set by a worker for itself when it starts anew: its study knows of its command already."""

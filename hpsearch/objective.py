@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.config import TrialConfig, count_parameters, describe
 from hpsearch.data.parts import Parts
@@ -19,7 +20,7 @@ from hpsearch.errors import (
     UnreachableError,
 )
 from hpsearch.fields import parse
-from hpsearch.home import Home
+from hpsearch.home import CHECKPOINTS, Home
 from hpsearch.recipe import DatasetSection, Recipe
 from hpsearch.search import budget
 from hpsearch.search.artifacts import OF_COMPLETE, OF_OTHERS, listed
@@ -27,6 +28,7 @@ from hpsearch.search.export import recipe_of, trial_seed
 from hpsearch.search.opening import STORAGE_ERRORS
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import CONFIG_KEY, SAME_KEY, same_as
+from hpsearch.share import Share
 from hpsearch.space import suggest_config
 from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch
 
@@ -75,6 +77,8 @@ class Objective:
     there is no such trial."""
     stop_now: Callable[[], bool] = lambda: False
     """Asked several times a second: True interrupts the running trial."""
+    share: Share | None = None
+    """Where trials of other machines leave their checkpoints, and this one's go."""
     alive: Callable[[int], AbstractContextManager[Callable[[], bool]]] = _nobody_asks
     """Entered with a trial's number while it runs; what it gives says whether the trial was taken
     away from this process (see ``hpsearch.workers.lease.Heartbeat``)."""
@@ -164,10 +168,7 @@ class Objective:
         same = same_as(self.study, frozen)
         if same is not None:
             trial.set_user_attr(SAME_KEY, same)
-        run, *earlier = (
-            self.home.trial_run(self.study.name, number)
-            for number in (trial.number, *budget.earlier(frozen))
-        )
+        run, earlier = self.home.trial_run(self.study.name, trial.number), self._earlier(frozen)
         metric, pruned = self.study.file.objective.metric, False
 
         def report(epoch: Epoch) -> None:
@@ -201,11 +202,30 @@ class Objective:
             _log.info("trial %d starts: %s", trial.number, describe(recipe.config))
             if same is not None:
                 _log.info("trial %d is trial %d with another seed", trial.number, same)
-            outcome = self.trainer(recipe, self._parts(recipe), run, watch)
+            with self._shared(trial.number):
+                outcome = self.trainer(recipe, self._parts(recipe), run, watch)
         except TrialFailedError as error:
             self._failed(trial, error, time.monotonic() - began)
         else:
             self._tell(trial, outcome, pruned=pruned)
+
+    def _shared(self, number: int) -> AbstractContextManager[None]:
+        """While a trial trains, what it leaves is put into the share, if there is one."""
+        return self.share.following(self.study.name, number) if self.share else nullcontext()
+
+    def _earlier(self, trial: FrozenTrial) -> list[Path]:
+        """The folders that a trial may go on from; says so where nothing to go on from is there."""
+        numbers = budget.earlier(trial)
+        folders = [self.home.trial_run(self.study.name, number) for number in numbers]
+        if self.share is not None:
+            self.share.fetch(self.study.name, numbers)
+        if numbers and not any((f / name).exists() for f in folders for name in CHECKPOINTS):
+            _log.info(
+                "trial %d starts from its first epoch: there is no checkpoint of trial %s here",
+                trial.number,
+                " or ".join(map(str, numbers)),
+            )
+        return folders
 
     def _parts(self, recipe: Recipe) -> Parts:
         """The data of a trial."""

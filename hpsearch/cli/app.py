@@ -21,6 +21,7 @@ from hpsearch.cli.reproduce import reproduce
 from hpsearch.cli.run import run
 from hpsearch.cli.show import best, logs, ls, show, trials
 from hpsearch.cli.stop import stop
+from hpsearch.cli.storage import storage
 from hpsearch.cli.train import train
 from hpsearch.cli.worker import worker
 
@@ -54,3 +55,4 @@ for command in (
     evaluate, report, dashboard, export, train, reproduce, delete, doctor,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(storage)

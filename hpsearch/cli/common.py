@@ -27,13 +27,42 @@ if TYPE_CHECKING:
     from hpsearch.workers.packing import Load
     from hpsearch.workers.slots import Plan
 
+
+def without_password(param: typer.CallbackParam, url: str | None) -> str | None:
+    """The URL as it was typed.
+
+    Raises:
+        InputError: it holds a password, which every user of the machine can read in the list of
+            processes.
+    """
+    if url is None:
+        return None
+    from hpsearch.search.opening import has_password
+
+    is_option = isinstance(param, typer.core.TyperOption)
+    where = param.opts[0] if is_option else str(param.metavar)
+    if has_password(url, where):
+        from hpsearch.errors import InputError
+
+        raise InputError(
+            f"{where}: a password on the command line can be read by every user of this machine:"
+            " leave it out of the URL and give it in a file (~/.pgpass, or the one that PGPASSFILE"
+            " names)" + is_option * ", in PGPASSWORD, or with the whole URL in HPSEARCH_STORAGE"
+        )
+    return url
+
+
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="Data home (else HPSEARCH_HOME, else ./hpsearch-data)."),
 ]
 StorageOption = Annotated[
     str | None,
-    typer.Option("--storage", help="Storage URL (else HPSEARCH_STORAGE, else SQLite in the home)."),
+    typer.Option(
+        "--storage",
+        callback=without_password,
+        help="Storage URL (else HPSEARCH_STORAGE, else SQLite in the home).",
+    ),
 ]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Open SQLite on a network file system too.")

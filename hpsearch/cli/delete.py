@@ -23,6 +23,7 @@ def delete(
     """Remove a study: its trials, runs and logs. Data sets and exported files stay."""
     from hpsearch.search import study as studies
     from hpsearch.search.artifacts import attached
+    from hpsearch.share import Share
 
     place = Home.find(home)
     with opened_study(study, home, storage) as found:
@@ -41,7 +42,10 @@ def delete(
     for file in files:
         with contextlib.suppress(OSError):
             (place.artifacts / file).unlink()
+    share = Share.find(place)
     for one in own:
+        if share is not None:
+            share.remove_study(one.name)
         _remove(place.study_runs(one.name))
         _remove(place.study_logs(one.name))
     typer.echo(f"Removed study {study} ({total} trials).")

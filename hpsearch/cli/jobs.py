@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from hpsearch.cli.common import opened_data, planned_workers, say
+from hpsearch.cli.common import opened_data, say
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def run_jobs(  # each is another option of the command line
     Raises:
         Exit: it was stopped before; the same command goes on.
     """
-    from hpsearch.cli.supervise import chosen_gpus, supervise
+    from hpsearch.cli.crew import chosen_gpus, local_crew
+    from hpsearch.cli.supervise import supervise
     from hpsearch.search.budget import begin_run, ending
     from hpsearch.study_file import load_dataset_override
     from hpsearch.workers.lease import mend
@@ -52,8 +53,8 @@ def run_jobs(  # each is another option of the command line
     dataset, parts = opened_data(section, place, warn=False)
     file = _with_workers(companion.file, workers)
     load = study_load(file, parts, dataset.private_bytes)
-    plan = planned_workers(file, chosen_gpus(gpus), load, max(1, companion.counts().waiting))
-    code = supervise(companion, plan, place, url, section.path, force=force, typed=None)
+    crew = local_crew(chosen_gpus(gpus), load, file, max(1, companion.counts().waiting))
+    code = supervise(companion, crew, place, url, section.path, force=force, typed=None)
     tidy(companion, place)
     if code:
         say("The same command goes on from here.")

@@ -16,7 +16,7 @@ from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.workers.identity import is_signed
-from hpsearch.workers.lease import LEASE
+from hpsearch.workers.lease import AWAY_FOR, LEASE
 from hpsearch.workers.slots import Slot
 
 if TYPE_CHECKING:
@@ -187,6 +187,15 @@ class LiveView:
         """Tell that a GPU has fewer workers from now on."""
         self._say(
             f"{slot.device} ran out of memory: {workers} of its workers go on, with more each."
+        )
+
+    def say_away(self, is_away: bool) -> None:
+        """Tell that the storage cannot be reached, and that it is back."""
+        self._say(
+            "The storage cannot be reached: the workers wait for it, for up to"
+            f" {duration(AWAY_FOR)}."
+            if is_away
+            else "The storage is back."
         )
 
     def _say(self, text: str) -> None:

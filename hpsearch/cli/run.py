@@ -18,9 +18,9 @@ from hpsearch.cli.common import (
     WorkersOption,
     opened_data,
     opened_storage,
-    planned_workers,
     say,
 )
+from hpsearch.cli.crew import AddressOption, Engine, EngineOption, hiring
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def run(
     workers_per_gpu: Annotated[
         str | None, typer.Option("--workers-per-gpu", metavar="N|auto", help="Workers on a GPU.")
     ] = None,
+    engine: EngineOption = Engine.LOCAL,
+    address: AddressOption = None,
     dashboard: Annotated[
         bool, typer.Option("--dashboard", help="Show it in the browser too, while it runs.")
     ] = False,
@@ -55,7 +57,7 @@ def run(
     from hpsearch.cli.beside import dashboard_beside
     from hpsearch.cli.conclusion import conclude
     from hpsearch.cli.provenance import record
-    from hpsearch.cli.supervise import chosen_gpus, supervise
+    from hpsearch.cli.supervise import supervise
     from hpsearch.data.facts import facts
     from hpsearch.search.budget import begin_run
     from hpsearch.search.copies import refuse_foreign_runs
@@ -77,13 +79,16 @@ def run(
     given = [*(overrides or ()), *written]
     study_file = load(file, given)
     check_sampler(study_file, str(file))
-    chosen = chosen_gpus(gpus)
     place = Home.find(home)
     dataset, parts = opened_data(study_file.dataset, place)
-    load_of_one = study_load(study_file, parts, dataset.private_bytes)
-    # Refuses workers that cannot be before anything is written.
-    planned_workers(study_file, chosen, load_of_one, study_file.budget.trials)
-    with opened_storage(place, storage, create=True, force=force) as opened:
+    load_of_one, url = (
+        study_load(study_file, parts, dataset.private_bytes),
+        place.storage_url(storage),
+    )
+    with (
+        hiring(engine, address, gpus, study_file, load_of_one, url, force=force) as hire,
+        opened_storage(place, storage, create=True, force=force) as opened,
+    ):
         refuse_foreign_runs(opened, study_file.name, place)
         explicit = [text.partition("=")[0].strip().removeprefix("budget.") for text in given]
         known, own = facts(dataset, parts), written_budget(file)
@@ -97,15 +102,15 @@ def run(
         _say_if(reading_time(study.storage.get_n_trials(study.study_id)))
         if left:
             say(f"Trials {left} were left running by workers that are gone: they go on.")
-        _say_what_on(known, place.storage_url(storage))
+        _say_what_on(known, url)
         typed = _typed(file, {"--trials": trials, "--timeout": timeout}, overrides or ())
         if not (places := _left(study)):
             _show_what_is_over(study, place, typed, asked=dashboard)
             conclude(study, 0)
-        plan, at = planned_workers(study.file, chosen, load_of_one, places), study_file.dataset.path
+        crew, at = hire(study.file, places), study_file.dataset.path
         shown = dashboard_beside(place, storage, force=force) if dashboard else nullcontext()
         with shown:
-            code = supervise(study, plan, place, storage, at, force=force, typed=typed)
+            code = supervise(study, crew, place, storage, at, force=force, typed=typed)
         tidy(study, place)  # of a last trial that no worker could tidy up after
         conclude(study, code)
 

@@ -1,36 +1,23 @@
-"""What ``run``, ``confirm`` and ``evaluate`` share: this machine's workers, until they are done."""
+"""What ``run``, ``confirm`` and ``evaluate`` share: their workers, until they are done."""
 
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hpsearch.cli.common import opened_storage, say
+from hpsearch.cli.crew import Crew
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
     from hpsearch.search.study import OpenStudy
-    from hpsearch.workers.gpus import Gpu
-    from hpsearch.workers.slots import Plan
 
 WORKER: tuple[str, ...] = ("-m", "hpsearch", "worker")
 """What Python is told to start a worker; the fault run puts one without TensorFlow here."""
 
 
-def chosen_gpus(option: str) -> "list[Gpu]":
-    """The GPUs that ``--gpus`` names; says what is wrong with the machine's."""
-    from hpsearch.workers.gpus import choose_gpus, list_gpus
-
-    listing = list_gpus()
-    chosen = choose_gpus(option, listing.gpus)
-    if option != "none":
-        for warning in listing.warnings:
-            say(f"warning: {warning}")
-    return chosen
-
-
 def supervise(
     study: "OpenStudy",
-    plan: "Plan",
+    crew: Crew,
     place: Home,
     url: str | None,
     path: str | None,
@@ -42,7 +29,7 @@ def supervise(
 
     Args:
         study: what is run.
-        plan: the workers of this machine.
+        crew: the workers.
         place: the home.
         url: ``--storage``, where it was given.
         path: where this machine has the data, for sources that have a path.
@@ -60,7 +47,7 @@ def supervise(
     command += ["--home", str(place.root)]
     command += ["--set", f"dataset.path={path}"] if path else []
     command += ["--force"] if force else []
-    say(f"{plan.summary} (hpsearch doctor FILE says why); logs in {place.study_logs(study.name)}")
+    say(f"{crew.summary}; logs in {place.study_logs(study.name)}")
     say("TensorFlow takes some seconds to start. Ctrl-C stops; the same command goes on.")
     with opened_storage(place, url, force=force, patience=PATIENCE) as quick:
         followed = load_study(quick, study.name)
@@ -74,16 +61,18 @@ def supervise(
 
             supervisor = Supervisor(
                 study=followed,
-                slots=plan.slots,
+                slots=crew.slots,
+                make_child=crew.make_child,
                 command=command,
                 # Not on the command line, where every user of the machine could read a password.
-                environment={STORAGE_VARIABLE: place.storage_url(url)},
+                environment={STORAGE_VARIABLE: place.storage_url(url), **crew.environment},
                 home=place,
                 on_tick=on_tick,
                 on_stop=view.say_stopping,
                 on_wait=view.say_waiting,
                 on_fewer=view.say_fewer,
-                may_thin_out=study.file.workers.per_gpu == study.file.workers.count == "auto",
+                on_away=view.say_away,
+                may_thin_out=crew.may_thin_out,
             )
             code = supervisor.run()
         if publisher is not None:

@@ -14,7 +14,7 @@ from hpsearch.errors import InputError, NoTrialError
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.budget import ending, seconds_used
-from hpsearch.search.opening import STORAGE_ERRORS, is_locked
+from hpsearch.search.opening import STORAGE_ERRORS, is_locked, is_passing
 from hpsearch.search.storage import Counts
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
@@ -230,13 +230,17 @@ def say_reading(study: OpenStudy) -> None:
 
 
 def patiently(look: Callable[[], _Found]) -> _Found:
-    """What a look finds; tried again as long as another program holds the data base's lock."""
+    """What a look finds; tried again while the data base is locked, or its server away."""
+    said = False
     while True:
         try:
             return look()
         except STORAGE_ERRORS as error:
-            if not is_locked(error):
+            if not is_passing(error):
                 raise
+            if not said and not is_locked(error):
+                said = True
+                say("The storage cannot be reached; looking again until it is back.")
         time.sleep(LOOK_EVERY)
 
 

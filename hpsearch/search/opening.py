@@ -1,12 +1,13 @@
 """Opening a storage so that many processes may share it; what a data base says, in words."""
 
 import json
-import math
+import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 import psutil
@@ -15,6 +16,13 @@ from filelock import FileLock
 from sqlalchemy.engine import URL, make_url
 
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.search.server import (
+    ServerStorage,
+    connect_patiently,
+    engine_options,
+    is_away,
+    session_settings,
+)
 from hpsearch.search.storage import Storage
 
 BUSY_TIMEOUT = 60.0
@@ -27,6 +35,8 @@ STORAGE_ERRORS = (
 )
 """What is raised where a data base cannot be read or written just now."""
 
+_Kind = TypeVar("_Kind", bound=Storage)
+
 _NETWORK_FILESYSTEMS = {
     "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gpfs", "lustre", "nfs",
     "nfs4", "panfs", "smb3", "smbfs",
@@ -37,7 +47,12 @@ _SECRETS = {"password", "sslpassword"}
 
 
 def open_storage(
-    url: str, *, create: bool = True, force: bool = False, patience: float = BUSY_TIMEOUT
+    url: str,
+    *,
+    create: bool = True,
+    force: bool = False,
+    patience: float = BUSY_TIMEOUT,
+    awaited: bool = False,
 ) -> Storage:
     """Open a storage, making it when there is none.
 
@@ -45,7 +60,9 @@ def open_storage(
         url: ``sqlite:///FILE`` or ``postgresql://user:password@host/name``.
         create: make a missing SQLite file or schema; else a missing one is an error.
         force: open SQLite on a network file system too.
-        patience: seconds that a writer waits for another one's lock before it gives up.
+        patience: seconds that a writer waits for another one's lock before it gives up, and any
+            operation for a server that has gone away.
+        awaited: wait for a server that is not there now, too: it was a moment ago.
 
     Raises:
         InputError: a URL that is no database URL, SQLite on a network file system, or no
@@ -56,12 +73,18 @@ def open_storage(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with readable_errors(url), _readable_opening(url):
         if parsed.get_backend_name() != "sqlite":
-            storage = _connect(parsed, {"pool_pre_ping": True}, create=create)
-            sa.event.listen(storage.engine, "connect", _lock_timeout(patience))
-            storage.close()  # its first connections were opened without the setting
-            return storage
+            with _engine(parsed, patience if awaited else 0.0).connect():
+                pass
+            served = _connect(ServerStorage, parsed, engine_options(patience), create=create)
+            sa.event.listen(served.engine, "connect", session_settings(patience))
+            waiting = connect_patiently(patience, lambda: served.hurried())  # noqa: PLW0108  # it is set later
+            sa.event.listen(served.engine, "do_connect", waiting)
+            served.patience = patience
+            served.close()  # its first connections were opened without the settings
+            return served
         file = _sqlite_file(parsed, create=create, force=force)
-        storage = _connect(parsed, {"connect_args": {"timeout": patience}}, create=create)
+        options = {"connect_args": {"timeout": patience}}
+        storage = _connect(Storage, parsed, options, create=create)
         if not file.stat().st_size:
             raise UnreachableError(f"{file}: is empty; remove it and start again")
         sa.event.listen(storage.engine, "connect", _set_synchronous)
@@ -74,8 +97,8 @@ def cached(storage: Storage) -> optuna.storages.BaseStorage:
     return optuna.storages.get_storage(storage)
 
 
-def _connect(url: URL, engine_kwargs: dict[str, Any], *, create: bool) -> Storage:
-    """Build the storage; only one process at a time makes its schema.
+def _connect(kind: type[_Kind], url: URL, engine_kwargs: dict[str, Any], *, create: bool) -> _Kind:
+    """Build the storage; only one process at a time makes its schema, or upgrades it.
 
     Eight processes that make the schema at the same moment crash one another, on SQLite and on
     PostgreSQL alike.
@@ -87,13 +110,37 @@ def _connect(url: URL, engine_kwargs: dict[str, Any], *, create: bool) -> Storag
                 f"{_shown(url)}: holds no studies yet; start one with hpsearch run FILE"
             )
         with exclusive(text):
-            return Storage(text, engine_kwargs)
-    return Storage(text, engine_kwargs, skip_table_creation=True)
+            return kind(text, engine_kwargs)
+    storage = kind(text, engine_kwargs, skip_table_creation=True, skip_compatibility_check=True)
+    if storage.get_current_version() != storage.get_head_version():
+        _upgrade(storage)
+    return storage
+
+
+def _upgrade(storage: Storage) -> None:
+    """Bring the schema of an older Optuna up to date, once, whoever comes first.
+
+    Raises:
+        UnreachableError: it is a newer one's.
+    """
+    # With no handler at all, Alembic sets up logging as its own file says, for the whole process.
+    logging.getLogger().addHandler(logging.NullHandler())
+    with exclusive(storage.url):
+        found, wanted = storage.get_current_version(), storage.get_head_version()
+        known = found in storage.get_all_versions()
+        if known and found != wanted:
+            storage.upgrade()
+    if not known:
+        storage.close()
+        raise UnreachableError(
+            f"storage {hide_password(storage.url)}: its table schema ({found}) is of a newer Optuna"
+            f" than the installed one ({wanted}); install that one here"
+        )
 
 
 def _has_schema(url: URL) -> bool:
     """Whether Optuna's tables are there and complete (the last thing made is their revision)."""
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    engine = _engine(url)
     try:
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table("alembic_version"):
@@ -104,9 +151,22 @@ def _has_schema(url: URL) -> bool:
         engine.dispose()
 
 
+class Work(IntEnum):
+    """What only one process at a time does with a storage.
+
+    The values are the keys of PostgreSQL's advisory locks: any numbers that all hpsearch processes
+    share.
+    """
+
+    SET_UP = 4870465
+    """Making a schema or a study: others wait for it, so it has to be short."""
+    COPY = 4870466
+    """Copying studies into it, which may take minutes."""
+
+
 @contextmanager
-def exclusive(url: str) -> Iterator[None]:
-    """Hold off other processes on any machine while a schema or a study is set up.
+def exclusive(url: str, work: Work = Work.SET_UP) -> Iterator[None]:
+    """Hold off other processes on any machine that are about to do the same kind of work.
 
     Claims and reports do not come here; their transactions are enough.
     """
@@ -114,24 +174,25 @@ def exclusive(url: str) -> Iterator[None]:
     if parsed.get_backend_name() == "sqlite":
         # Kept beside the data base: removing a lock file would let two processes hold it.
         with _readable_opening(url):
-            lock = FileLock(f"{parsed.database}.lock").acquire()
+            kind = "" if work is Work.SET_UP else f".{work.name.lower()}"
+            lock = FileLock(f"{parsed.database}{kind}.lock").acquire()
         with lock:
             yield
         return
-    engine = sa.create_engine(parsed, poolclass=sa.NullPool)
+    engine = _engine(parsed).execution_options(isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
-            # Any number that all hpsearch processes share; freed when the connection ends.
-            connection.execute(sa.text("SELECT pg_advisory_lock(4870465)"))
+            # Freed when the connection ends.
+            connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": int(work)})
             yield
     finally:
         engine.dispose()
 
 
-def _parse(url: str) -> URL:
+def _parse(url: str, where: str = "--storage") -> URL:
     """The URL with a driver that is installed; messages about it never show a password."""
     wrong = InputError(
-        "--storage: is not a database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME"
+        f"{where}: is not a database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME"
     )
     try:
         parsed = make_url(url)
@@ -139,7 +200,7 @@ def _parse(url: str) -> URL:
         raise wrong from None
     if url.split("?", maxsplit=1)[0].count("@") > 1:
         # Where such a URL is cut is anybody's guess, and so what of it is secret.
-        raise InputError("--storage: has more than one @; write %40 for each in user or password")
+        raise InputError(f"{where}: has more than one @; write %40 for each in user or password")
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     try:
@@ -151,7 +212,7 @@ def _parse(url: str) -> URL:
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise InputError(
-                "--storage: SQLite in memory cannot be shared by workers; write sqlite:///FILE"
+                f"{where}: SQLite in memory cannot be shared by workers; write sqlite:///FILE"
             )
         if "?" in url:  # what follows would silently be no part of the file's name
             raise InputError(
@@ -165,6 +226,17 @@ def is_locked(error: BaseException) -> bool:
     """Whether a storage error says only that another program holds a lock just now."""
     said = f"{error} {error.__cause__}"
     return "locked" in said or "lock timeout" in said
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a storage error may be over soon: a lock is held, or the server is away."""
+    return is_locked(error) or is_away(error)
+
+
+def has_password(url: str, where: str) -> bool:
+    """Whether a URL holds something secret; ``where`` it was written, for what is wrong with it."""
+    parsed = _parse(url, where)
+    return bool(parsed.password or _SECRETS & parsed.query.keys())
 
 
 def hide_password(url: str) -> str:
@@ -223,14 +295,20 @@ def network_filesystem(folder: Path) -> str | None:
     return kind if kind in _NETWORK_FILESYSTEMS else None
 
 
-def _lock_timeout(seconds: float) -> Callable[[Any, object], None]:
-    """Gives each new connection to PostgreSQL the time that it waits for a lock."""
+def _engine(url: URL, patience: float = 0.0) -> sa.Engine:
+    """For single connections, which are closed when they are given back.
 
-    def set_timeout(connection: Any, _record: object) -> None:
-        connection.execute(f"SET lock_timeout = {math.ceil(seconds * 1000)}")  # milliseconds
-        connection.commit()
-
-    return set_timeout
+    Args:
+        url: of the data base.
+        patience: seconds to wait for a server that is away.
+    """
+    if url.get_backend_name() == "sqlite":
+        return sa.create_engine(url, poolclass=sa.NullPool)
+    options = engine_options(BUSY_TIMEOUT)["connect_args"]
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
+    sa.event.listen(engine, "connect", session_settings(None))
+    sa.event.listen(engine, "do_connect", connect_patiently(patience))
+    return engine
 
 
 def _set_synchronous(connection: Any, _record: object) -> None:
@@ -262,10 +340,6 @@ def _readable_opening(url: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ImportError) as error:
-        raise UnreachableError(_message(url, error)) from error
-    except RuntimeError as error:
-        if "table schema" not in str(error):
-            raise
         raise UnreachableError(_message(url, error)) from error
 
 

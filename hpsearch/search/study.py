@@ -187,13 +187,9 @@ def create(
         attrs: more user attributes.
         fill: puts trials into the study; gives how many of them samplers learn from.
     """
-    unfinished = f".{file.name}{UNFINISHED}"
-    for name in optuna.get_all_study_names(storage):
-        if name.startswith(".") and name.endswith(UNFINISHED):  # of a process that was killed
-            optuna.delete_study(study_name=name, storage=storage)
-    study = optuna.create_study(
-        study_name=unfinished, storage=storage, direction=file.objective.goal
-    )
+    remove_unfinished(storage)
+    making = f".{file.name}{UNFINISHED}"
+    study = optuna.create_study(study_name=making, storage=storage, direction=file.objective.goal)
     known = {
         DATASET_KEY: dict(dataset),
         VERSIONS_KEY: versions(),
@@ -208,12 +204,26 @@ def create(
         for key, value in known.items():
             study.set_user_attr(key, value)
         _update(study, file, budget)
-        study_id = storage.get_study_id_from_name(unfinished)
+        study_id = storage.get_study_id_from_name(making)
         storage.publish(study_id, file.name, {FILE_KEY: file.model_dump(mode="json")})
     except BaseException:
         with contextlib.suppress(*STORAGE_ERRORS):  # the next one that is made removes it
-            optuna.delete_study(study_name=unfinished, storage=storage)
+            optuna.delete_study(study_name=making, storage=storage)
         raise
+
+
+def remove_unfinished(storage: Storage, ending: str = UNFINISHED) -> None:
+    """Remove what a process that was killed left half made.
+
+    Call it where :func:`hpsearch.search.opening.exclusive` holds off other processes.
+
+    Args:
+        storage: where to look.
+        ending: of the names of what was being made.
+    """
+    for name in optuna.get_all_study_names(storage):
+        if name.startswith(".") and name.endswith(ending):
+            optuna.delete_study(study_name=name, storage=storage)
 
 
 def name_metric(study: optuna.Study, file: StudyFile) -> None:
@@ -321,7 +331,7 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
         every = optuna.get_all_study_names(storage)
-        names = [one for one in every if not one.endswith(UNFINISHED)]
+        names = [one for one in every if not one.startswith(".")]
         known = closest(name, names) if names else "there are no studies yet"
         raise InputError(f"study {name}: not found; {known}") from None
     stored = study.user_attrs.get(FILE_KEY)

@@ -1,4 +1,4 @@
-"""A child of the supervisor: one worker process after the other in one slot, and its log."""
+"""Children of a supervisor: one worker process after the other in one slot, and its log."""
 
 import fcntl
 import itertools
@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +19,23 @@ from hpsearch.home import Home
 from hpsearch.workers.identity import identity
 from hpsearch.workers.slots import Slot
 
+LINES = 12
+"""Of a log, where its end has to say what happened."""
+
 _LAST_WORDS = re.compile(rb"^(?:error: |Traceback \(most recent call last\):\n)", re.MULTILINE)
 """How a message for users, or an error of the program, begins in a log."""
 
 
 @dataclass
-class Child:
-    """A slot and the worker process in it, if there is one."""
+class Child(ABC):
+    """A slot and the worker process in it, if there is one, on whatever machine."""
 
     slot: Slot
-    process: subprocess.Popen[bytes] | None = None
+    worker: str | None = None
+    """What trials that the process runs have as their attribute ``worker``; None: it is not known
+    yet, or there is none."""
     signature: object = None
-    """What trials that the process runs have as their attribute ``process``."""
+    """What they have as their attribute ``process``."""
     crashes: int = 0
     """Crashes in a row, none of whose workers ended a trial."""
     is_asked: bool = False
@@ -38,10 +44,8 @@ class Child:
     """Whether nobody is to be started in the slot any more."""
     not_before: float = 0.0
     """Start again at this moment (``time.monotonic``) at the earliest."""
-    log: Path = Path()
-    log_start: int = 0
-    """Bytes of the log that were there before the process."""
 
+    @abstractmethod
     def start(
         self, command: Sequence[str], environment: Mapping[str, str], home: Home, study: str
     ) -> None:
@@ -56,6 +60,71 @@ class Child:
         Raises:
             UnreachableError: the log cannot be written, or no process started.
         """
+
+    @property
+    @abstractmethod
+    def is_there(self) -> bool:
+        """Whether a process was started whose end nobody has taken note of."""
+
+    @property
+    @abstractmethod
+    def is_over(self) -> bool:
+        """Whether there is a process that has ended."""
+
+    @abstractmethod
+    def collect(self) -> int:
+        """Take note of the end of a process that is over; its exit code, negative: a signal."""
+
+    @abstractmethod
+    def send(self, number: int) -> None:
+        """Send a signal to the process, if there is one."""
+
+    @abstractmethod
+    def wait(self, seconds: float) -> bool:
+        """Wait until the process has ended; False where it has not after so many seconds."""
+
+    @abstractmethod
+    def last_words(self) -> str:
+        """What the last worker said at its end: its error, else the end of its log; and where."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody knows if the process that was collected last has ended."""
+        return False
+
+    def withdraw(self) -> bool:
+        """Have a process not begin that has not begun yet; whether there was one."""
+        return False
+
+    @property
+    def may_start(self) -> bool:
+        """Whether there is no process, and the wait after a crash is over."""
+        free = not (self.is_there or self.is_retired)
+        return free and time.monotonic() >= self.not_before
+
+    def back_off(self) -> None:
+        """Wait before the next start: 2, 4, 8 ... seconds after so many crashes in a row."""
+        self.not_before = time.monotonic() + 2.0**self.crashes
+
+    def ask_to_leave(self) -> None:
+        """Have the process save where its trial stands, and leave."""
+        self.is_asked = True
+        self.send(signal.SIGTERM)
+
+
+@dataclass
+class LocalChild(Child):
+    """A process of this machine."""
+
+    process: subprocess.Popen[bytes] | None = None
+    log: Path = Path()
+    log_start: int = 0
+    """Bytes of the log that were there before the process."""
+
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], home: Home, study: str
+    ) -> None:
+        """As :meth:`Child.start`."""
         with self._open_log(home, study) as log:
             try:
                 self.process = subprocess.Popen(  # noqa: S603  # our own command
@@ -78,42 +147,49 @@ class Child:
                     f"no worker can be started: {error.strerror}; see what limits processes and"
                     " memory here, then run the same command again"
                 ) from None
-        self.signature = identity(self.process.pid)["process"]
+        signed = identity(self.process.pid)
+        self.worker, self.signature = signed["worker"], signed["process"]
+
+    @property
+    def is_there(self) -> bool:
+        """As :attr:`Child.is_there`."""
+        return self.process is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether there is a process that has ended."""
+        """As :attr:`Child.is_over`."""
         return self.process is not None and self.process.poll() is not None
 
-    @property
-    def may_start(self) -> bool:
-        """Whether there is no process, and the wait after a crash is over."""
-        free = self.process is None and not self.is_retired
-        return free and time.monotonic() >= self.not_before
-
-    def back_off(self) -> None:
-        """Wait before the next start: 2, 4, 8 ... seconds after so many crashes in a row."""
-        self.not_before = time.monotonic() + 2.0**self.crashes
-
-    def ask_to_leave(self) -> None:
-        """Have the process save where its trial stands, and leave."""
-        self.is_asked = True
-        self.send(signal.SIGTERM)
+    def collect(self) -> int:
+        """As :meth:`Child.collect`."""
+        if self.process is None or (code := self.process.poll()) is None:
+            raise AssertionError("no process is over")
+        self.process = self.worker = None
+        return code
 
     def send(self, number: int) -> None:
-        """Send a signal to the process, if there is one."""
+        """As :meth:`Child.send`."""
         if self.process is not None:
             self.process.send_signal(number)
 
-    def last_words(self, lines: int = 12) -> str:
-        """What the last worker said at its end: its error, else the end of its log; and where."""
+    def wait(self, seconds: float) -> bool:
+        """As :meth:`Child.wait`."""
+        try:
+            if self.process is not None:
+                self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def last_words(self) -> str:
+        """As :meth:`Child.last_words`."""
         whole = self.log.read_bytes()
         found = list(_LAST_WORDS.finditer(whole, self.log_start))
         start = found[-1].start() if found else len(whole)
         line = whole[:start].count(b"\n") + bool(found)
         said = whole[found[-1].end() if found else self.log_start :].decode("utf-8", "replace")
         if not found:
-            return "\n".join([*said.splitlines()[-lines:], f"(from {self.log}, line {line})"])
+            return "\n".join([*said.splitlines()[-LINES:], f"(from {self.log}, line {line})"])
         if found[-1][0] == b"error: ":
             return f"{said.strip()}\n(from {self.log}, line {line})"
         # For who mends the program there is the log.

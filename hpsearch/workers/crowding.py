@@ -7,7 +7,6 @@ from hpsearch.objective import ALONE_KEY
 from hpsearch.search import budget
 from hpsearch.search.trials import Trial, is_running
 from hpsearch.workers.child import Child
-from hpsearch.workers.identity import worker_name
 from hpsearch.workers.slots import Slot, share_of
 
 
@@ -27,7 +26,7 @@ class Crowding:
         Args:
             trials: all of the study, as they are now.
         """
-        names = {worker_name(c.process.pid): c for c in self.children if c.process is not None}
+        names = {child.worker: child for child in self.children if child.worker is not None}
         for trial in trials:
             if not (is_running(trial) and trial.user_attrs.get(ALONE_KEY)):
                 continue

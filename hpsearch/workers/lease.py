@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import NoReturn
@@ -18,6 +18,7 @@ from hpsearch.errors import EXIT_SIGTERM
 from hpsearch.search import budget
 from hpsearch.search.storage import Pulse
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.trials import Trial
 from hpsearch.workers.identity import is_signed, owner_is_gone
 
 BEAT = 5.0
@@ -25,6 +26,10 @@ BEAT = 5.0
 
 LEASE = 120.0
 """Seconds without a sign of life after which a worker counts as dead, wherever it is."""
+
+AWAY_FOR = 300.0
+"""Seconds that workers, and who supervises them, wait for a data base that is locked or away: a
+trial that took minutes is not to be lost to a backup, or to a server that restarts."""
 
 GIVE_BACK_FOR = 5.0
 """Seconds that a worker which is to end at once has for giving its trial back."""
@@ -68,7 +73,13 @@ class Observer:
         self._seen.clear()
 
 
-def mend(study: OpenStudy, observer: Observer | None = None, *, blame: bool = True) -> list[int]:
+def mend(
+    study: OpenStudy,
+    observer: Observer | None = None,
+    *,
+    dead: Collection[object] = (),
+    blame: bool = True,
+) -> list[int]:
     """End the trials whose workers are dead, so that they go on elsewhere; their numbers.
 
     Of this machine's workers it is known at once; of others when their lease has run out. Trials
@@ -77,6 +88,7 @@ def mend(study: OpenStudy, observer: Observer | None = None, *, blame: bool = Tr
     Args:
         study: the study.
         observer: who watches the leases; None: only this machine's workers are looked at.
+        dead: signatures of workers that are known to have ended.
         blame: as in ``hpsearch.search.budget.reap``.
     """
     pulses = study.storage.pulses(study.study_id)
@@ -87,7 +99,13 @@ def mend(study: OpenStudy, observer: Observer | None = None, *, blame: bool = Tr
     }
     reaped: list[int] = []
     try:
-        reaped = budget.reap(study, pulses, owner_is_gone, silent, blame=blame)
+
+        def is_gone(trial: Trial) -> bool:
+            return owner_is_gone(trial) or (
+                is_signed(trial) and trial.user_attrs["process"] in dead
+            )
+
+        reaped = budget.reap(study, pulses, is_gone, silent, blame=blame)
     finally:
         if observer is not None and not silent.issubset(reaped):
             # We could not write, or not at once: perhaps they cannot give a sign of life either.

@@ -4,22 +4,26 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
+from hpsearch.home import CHECKPOINTS, CURVES, WEIGHTS, Home
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import is_complete, is_open
+from hpsearch.share import Share
 
 KEEP = 5
 """Best trials of a study whose weights stay on the disk."""
 
 
 def weights_file(home: Home, study: str, number: int) -> Path:
-    """Where the kept weights of a trial lie, if they are kept."""
-    return home.trial_run(study, number) / WEIGHTS
+    """Where the kept weights of a trial lie, if they are kept; those of the share come here."""
+    file = home.trial_run(study, number) / WEIGHTS
+    if not file.exists() and (share := Share.find(home)) is not None:
+        share.get(study, number, (WEIGHTS, CURVES))
+    return file
 
 
-def tidy(study: OpenStudy, home: Home, keep: int = KEEP) -> None:
-    """Remove what nobody needs any more of a study's trials: curves stay.
+def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None = None) -> None:
+    """Remove what nobody needs any more of a study's trials, here and in the share: curves stay.
 
     These are the weights of all trials but the best ``keep`` of the complete ones (confirmation
     runs keep all of theirs), and the checkpoints of trials that are over. What cannot be removed
@@ -37,12 +41,17 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP) -> None:
         for number in _resumable(home, study.name, [trial.number, *budget.earlier(trial)])
     }
     kept = going_on | {t.number for t in (complete if study.is_closed else complete[:keep])}
-    for number, folder in _folders(home.study_runs(study.name)):
+
+    def spare(number: int) -> list[str]:
         if number >= len(trials):
-            continue  # begun after we looked
-        names = [] if number in kept else [WEIGHTS]
-        names += [] if number in needed else CHECKPOINTS
-        for name in names:
+            return []  # begun after we looked
+        return [WEIGHTS] * (number not in kept) + [*CHECKPOINTS] * (number not in needed)
+
+    if share is not None:
+        for number, names in share.files(study.name).items():
+            share.remove(study.name, number, [name for name in spare(number) if name in names])
+    for number, folder in _folders(home.study_runs(study.name)):
+        for name in spare(number):
             for file in (folder / name, folder / f".partial.{name}"):  # the latter of a kill
                 with contextlib.suppress(OSError):
                     file.unlink()

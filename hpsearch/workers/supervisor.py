@@ -1,7 +1,6 @@
 """The supervisor: starts this machine's workers, revives them, and passes signals on."""
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,13 +22,12 @@ from hpsearch.errors import (
 )
 from hpsearch.home import Home
 from hpsearch.search import budget
-from hpsearch.search.opening import STORAGE_ERRORS, is_locked
+from hpsearch.search.opening import STORAGE_ERRORS, is_passing
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import is_running
-from hpsearch.workers.child import Child, how
+from hpsearch.workers.child import Child, LocalChild, how
 from hpsearch.workers.crowding import Crowding
-from hpsearch.workers.identity import worker_name
-from hpsearch.workers.lease import BEAT, Observer, mend
+from hpsearch.workers.lease import AWAY_FOR, BEAT, Observer, mend
 from hpsearch.workers.slots import Slot
 
 TICK = 0.5
@@ -63,11 +61,13 @@ class Supervisor:
         command: the worker's command line; the same that a human would type.
         environment: added to the workers' environment.
         home: where the logs go.
+        make_child: makes what runs a slot's workers; processes of this machine where not given.
         on_tick: called about twice a second, to show progress.
         on_stop: called once when workers have been asked to leave; told whether a signal did it,
             or ``hpsearch stop``.
         on_wait: called once when trials of others hold all places and no worker is left here.
         on_fewer: called when a GPU gets fewer workers; told the GPU's slot and how many there are.
+        on_away: called when the storage cannot be reached (told True), and when it is back.
         may_thin_out: whether a GPU gets a worker fewer when one of its workers ran out of memory:
             where the number was ours to choose.
     """
@@ -77,11 +77,13 @@ class Supervisor:
     command: Sequence[str]
     environment: Mapping[str, str]
     home: Home
+    make_child: Callable[..., Child] = LocalChild
     on_tick: Callable[[], None] = lambda: None
     on_stop: Callable[[bool], None] = lambda _: None
     on_wait: Callable[[], None] = lambda: None
     on_fewer: Callable[[Slot, int], None] = lambda *_: None
     may_thin_out: bool = False
+    on_away: Callable[[bool], None] = lambda _: None
     _children: list[Child] = field(default_factory=list)
     _signals: list[int] = field(default_factory=list)
     _passed_on: int = 0
@@ -93,7 +95,10 @@ class Supervisor:
     _observer: Observer = field(default_factory=Observer)
     _observe_at: float = 0.0
     _mend_due: bool = False
+    _dead: list[object] = field(default_factory=list)
+    """Signatures of workers that have ended since the last mending, on whatever machine."""
     _crowding: Crowding | None = None
+    _away_since: float | None = None
     _killed: bool = False
     """Whether we killed workers: their trials are not to blame."""
 
@@ -107,7 +112,7 @@ class Supervisor:
         Raises:
             HpsearchError: what a worker died of, with the last lines of its log.
         """
-        self._children = [Child(slot=slot) for slot in self.slots]
+        self._children = [self.make_child(slot=slot) for slot in self.slots]
         if self.may_thin_out:
             self._crowding = Crowding(self._children, self.on_fewer)
         self._stops_over = budget.stops_over(self.study)
@@ -119,18 +124,41 @@ class Supervisor:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
         }
         try:
-            while self._step():
-                self.on_tick()
+            while self._look():
                 time.sleep(TICK)
-            self.on_tick()
         finally:
             self._end_all()
             for number, handler in before.items():
                 signal.signal(number, handler)
         return self._exit_code()
 
+    def _look(self) -> bool:
+        """A step, and what is shown of it; both wait while the storage's server is away.
+
+        Returns:
+            False when done.
+        """
+        try:
+            goes_on = self._step()
+            self.on_tick()
+        except STORAGE_ERRORS as error:
+            now = time.monotonic()
+            if self._away_since is None and is_passing(error):
+                self._away_since = now
+                self.on_away(True)
+            if self._away_since is None or now > self._away_since + AWAY_FOR:
+                raise
+            # Who is to leave does so without the storage; the next run mends what is left.
+            if self._is_leaving:
+                self._withdraw()
+            return not self._is_leaving or any(c.is_there and not c.is_over for c in self._children)
+        if self._away_since is not None:
+            self._away_since = None
+            self.on_away(False)
+        return goes_on
+
     def _step(self) -> bool:
-        """One look: pass signals on, note who ended, start who is missing. False when done."""
+        """One step: pass signals on, note who ended, start who is missing. False when done."""
         self._pass_signals_on()
         self._hear_stop()
         if self._is_leaving and time.monotonic() >= self._ask_at:
@@ -141,8 +169,9 @@ class Supervisor:
         self._mend()
         if self._crowding is not None:
             self._crowding.look(self.study.trials())
-        alive = any(child.process is not None for child in self._children)
+        alive = any(child.is_there for child in self._children)
         if self._is_leaving or budget.ending(self.study) is not None:
+            self._withdraw()
             return alive  # those still running end by themselves
         places = self._free_places()
         if not alive and places < 1 and not self._waits:
@@ -152,7 +181,13 @@ class Supervisor:
             if child.may_start and places > 0:
                 child.start(self.command, self.environment, self.home, self.study.name)
                 places -= 1
+            elif places < 0 and child.withdraw():
+                places += 1
         return True
+
+    def _withdraw(self) -> None:
+        for child in self._children:
+            child.withdraw()
 
     @property
     def _is_leaving(self) -> bool:
@@ -162,8 +197,7 @@ class Supervisor:
         """Trials that may start and for which no worker is on its way, or between two trials."""
         counts = self.study.counts()
         running = {t.user_attrs.get("worker") for t in self.study.trials() if is_running(t)}
-        ours = {worker_name(c.process.pid) for c in self._children if c.process is not None}
-        idle = len(ours - running)
+        idle = sum(c.is_there and c.worker not in running for c in self._children)
         if self.study.is_closed:
             return counts.waiting - idle
         return self.study.budget.trials - counts.counted - counts.running - idle
@@ -186,21 +220,21 @@ class Supervisor:
         if not self._mend_due and time.monotonic() < self._observe_at:
             return
         try:
-            mend(self.study, self._observer, blame=not self._killed)
+            mend(self.study, self._observer, dead=self._dead, blame=not self._killed)
             self._mend_due = False
+            self._dead.clear()
         except STORAGE_ERRORS as error:
-            # Where it is not only locked, waiting mends nothing; the next run does.
-            self._mend_due = self._mend_due and is_locked(error)
+            # Where it does not pass, waiting mends nothing; the next run does.
+            self._mend_due = self._mend_due and is_passing(error)
         self._observe_at = time.monotonic() + BEAT
 
     def _ended(self, child: Child) -> None:
         """A worker ended: see whether that was in order."""
-        process, child.process = child.process, None
-        if process is None:
-            return
+        code = child.collect()
+        if not child.is_lost:
+            self._dead.append(child.signature)
         self._mend_due = True
         self._mend()
-        code = process.returncode
         asked, child.is_asked = child.is_asked, False
         if code == EXIT_OK or asked or self._is_leaving:
             child.crashes = 0
@@ -217,7 +251,7 @@ class Supervisor:
 
     def _ended_a_trial(self, child: Child) -> bool:
         """Whether a worker brought a trial to its end; the one that it died of does not count."""
-        return any(
+        return child.signature is not None and any(
             trial.user_attrs.get("process") == child.signature
             and budget.counts(trial)
             and trial.user_attrs.get("failure") != Failure.CRASHED
@@ -254,19 +288,19 @@ class Supervisor:
 
     def _end_all(self) -> None:
         """Leave nobody behind, and nothing running, whatever ended the loop."""
-        alive = [child.process for child in self._children if child.process is not None]
-        for process in alive:
-            process.terminate()
+        alive = [child for child in self._children if child.is_there]
+        for child in alive:
+            child.withdraw()
+            child.send(signal.SIGTERM)
         until = time.monotonic() + LEAVE_WITHIN
-        for process in alive:
-            try:
-                process.wait(timeout=max(0.0, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
+        for child in alive:
+            if not child.wait(max(0.0, until - time.monotonic())):
                 self._killed = True
-                process.kill()
-                process.wait()
+                child.send(signal.SIGKILL)
+                child.wait(LEAVE_WITHIN)
         self._mend_due |= bool(alive)
-        heard, until = len(self._signals), time.monotonic() + MEND_FOR
+        wait = MEND_FOR if self._away_since is None else 0.0
+        heard, until = len(self._signals), time.monotonic() + wait
         self._mend()
         while self._mend_due and time.monotonic() < until and len(self._signals) == heard:
             time.sleep(TICK)

@@ -19,6 +19,8 @@ from hpsearch.data.source import Progress, silent
 from hpsearch.environment import (
     ALONE_VARIABLE,
     GPU_MEMORY_VARIABLE,
+    KNOWN_VARIABLE,
+    RECORDED_VARIABLE,
     SUPERVISOR_VARIABLE,
     THREADS_VARIABLE,
 )
@@ -28,19 +30,17 @@ from hpsearch.objective import CrowdedError, Objective
 from hpsearch.recipe import DatasetSection
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
+from hpsearch.search.server import ServerStorage
 from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.share import Share
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow
 from hpsearch.workers.identity import identity, worker_name
-from hpsearch.workers.lease import BEAT, Heartbeat
+from hpsearch.workers.lease import AWAY_FOR, BEAT, Heartbeat
 from hpsearch.workers.leftovers import tidy
 from hpsearch.workers.sharing import Device, device_key
 from hpsearch.workers.slots import WORKER_MEMORY
-
-PATIENCE = 300.0
-"""Seconds that a worker waits for another program's lock on the data base: a trial that took
-minutes is not to be lost to a backup."""
 
 MAX_TRIALS = 200
 """Trials after which a worker starts anew, however little it has grown."""
@@ -140,7 +140,12 @@ def work(
     stopper.listen()
     carried = _number(ALONE_VARIABLE, least=0)
     os.environ.pop(ALONE_VARIABLE, None)
-    storage = open_storage(url, create=False, force=force, patience=PATIENCE)
+    # Of one that starts anew the storage was there a moment ago.
+    known = KNOWN_VARIABLE in os.environ or RECORDED_VARIABLE in os.environ
+    storage = open_storage(url, create=False, force=force, patience=AWAY_FOR, awaited=known)
+    os.environ[KNOWN_VARIABLE] = "1"
+    if isinstance(storage, ServerStorage):
+        storage.hurried = stopper
     storage.owner = identity()
     study = load_study(storage, name)
     if budget.stop_requested(study) and carried is None:
@@ -169,13 +174,14 @@ def work(
             split=lambda other: split(dataset, other),
             stop_now=stopper,
             alive=heartbeat.alive,
+            share=Share.find(home),
         )
         _log.info("worker %s is ready on %s", storage.owner["worker"], storage.owner["device"])
         if carried is None:
             _run_trials(objective, device, stopper)
         else:
             objective.try_alone(carried)
-            tidy(study, home)
+            tidy(study, home, share=objective.share)
             # A supervisor starts the next worker; it may have settled on fewer for this device.
             if not stopper.is_supervised:
                 start_anew(f"trial {carried} had the device alone", study, stopper)
@@ -200,7 +206,7 @@ def _run_trials(objective: Objective, device: Device, stopper: Stopper) -> None:
             start_anew(why, study, stopper, carry=error.number)
             budget.interrupt(study, error.number)
             return
-        tidy(study, objective.home)
+        tidy(study, objective.home, share=objective.share)
         trials += 1
         at_first = at_first or memory_used()
         growth = memory_used() - at_first

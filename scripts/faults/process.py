@@ -23,6 +23,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, TrialFailedError, UnreachableError
 from hpsearch.home import WEIGHTS
 from hpsearch.recipe import Recipe
+from hpsearch.search.server import ServerStorage
 from hpsearch.search.storage import Storage
 from hpsearch.training import checkpoint
 from hpsearch.training.checkpoint import Checkpoint
@@ -168,7 +169,13 @@ def keep(file: Path, weights: bytes) -> None:
 def write_journal(file: Path) -> None:
     """Have the storage write down who ended which trial, after the data base has taken it."""
     journal = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    told, failed = Storage.set_trial_state_values, Storage.fail
+    for kind in (ServerStorage, Storage):
+        journal_of(kind, journal)
+
+
+def journal_of(kind: type[Storage], journal: int) -> None:
+    """Have one kind of storage write to the open journal."""
+    told, failed = kind.set_trial_state_values, kind.fail
 
     def note(storage: Storage, trial_id: int, state: str, values: Sequence[float] | None) -> None:
         number = storage.get_trial_number_from_id(trial_id)
@@ -189,8 +196,8 @@ def write_journal(file: Path) -> None:
             note(self, trial_id, "FAIL", None)
         return done
 
-    Storage.set_trial_state_values = set_trial_state_values  # type: ignore[method-assign]
-    Storage.fail = fail  # type: ignore[method-assign]
+    kind.set_trial_state_values = set_trial_state_values  # type: ignore[method-assign]
+    kind.fail = fail  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

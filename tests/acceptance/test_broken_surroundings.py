@@ -181,12 +181,18 @@ def test_a_server_that_is_away_and_a_password_that_is_never_shown(
         closed.bind(("127.0.0.1", 0))  # taken, but nobody listens
         url = url.format(port=closed.getsockname()[1])
         cli.study_file()
-        shown = ""
-        for done in side_by_side(cli, lines, "--storage", url, code=3):
+        # On the command line every user of the machine could read it.
+        refused = cli("ls", "--storage", url, code=2).stderr
+        assert "--storage: a password on the command line" in refused
+        assert "PGPASSFILE" in refused
+        assert "HPSEARCH_STORAGE" in refused
+        shown = refused
+        cli.variables["HPSEARCH_STORAGE"] = url
+        for done in side_by_side(cli, lines, code=3):
             assert "127.0.0.1" in done.stderr
             assert "reachable" in done.stderr
             shown += done.stdout + done.stderr
-        doctor = cli("doctor", "--storage", url)
+        doctor = cli("doctor")
         assert "reachable" in doctor.stdout
         shown += doctor.stdout + doctor.stderr
     for path in cli.home.rglob("*"):

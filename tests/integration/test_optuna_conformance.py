@@ -20,7 +20,7 @@ def opened(
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('conformance') / 'studies.db'}"
     else:
-        url = request.getfixturevalue("postgres")
+        url = request.getfixturevalue("server").url
     storage = open_storage(url)
     yield storage
     storage.close()

@@ -494,3 +494,25 @@ def test_what_is_told_in_brief_is_what_the_trials_say(
         assert brief.failure == trial.user_attrs.get("failure")
         assert brief.counts == budget.counts(trial)
     assert {b.state for b in briefs} == set(TrialState)
+
+
+def test_the_schema_of_an_older_optuna_is_upgraded_once(
+    connect: Callable[..., Storage], open_study: Callable[..., OpenStudy]
+) -> None:
+    study = open_study()
+    finish(study, study.optuna.ask())
+    with study.storage.engine.begin() as connection:
+        # As Optuna 3.1 would have left it: the last upgrade adds an index of this name.
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'v3.0.0.d'"))
+    study.storage.close()
+    with study.storage.engine.connect() as connection:
+        assert "trials_study_id_key" not in {
+            index["name"] for index in sa.inspect(connection).get_indexes("trials")
+        }
+    study.storage.close()
+    storages = at_once(4, lambda _: connect())
+    for storage in storages:
+        assert storage.get_current_version() == storage.get_head_version()
+        assert [t.state for t in load_study(storage, study.name).trials()] == [TrialState.COMPLETE]
+    indices = sa.inspect(storages[0].engine).get_indexes("trials")
+    assert "trials_study_id_key" in {index["name"] for index in indices}

@@ -162,11 +162,11 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, place: str) -> None:
         open_storage(f"sqlite:///{tmp_path / place}")
 
 
-def test_a_schema_of_another_optuna_is_said(empty_database: Path, tmp_path: Path) -> None:
+def test_a_schema_of_a_newer_optuna_is_said(empty_database: Path, tmp_path: Path) -> None:
     file = tmp_path / "studies.db"
     file.write_bytes(empty_database.read_bytes())
     connection = sqlite3.connect(file)
-    connection.execute("UPDATE alembic_version SET version_num = 'v2.6.0.a'")
+    connection.execute("UPDATE alembic_version SET version_num = 'v99.0.0.a'")
     connection.commit()
     connection.close()
     with pytest.raises(UnreachableError, match="table schema"):

@@ -4,14 +4,14 @@ import time
 
 import pytest
 
-from hpsearch.workers.child import Child
+from hpsearch.workers.child import LocalChild
 from hpsearch.workers.slots import Slot
 
 
 def test_who_crashes_again_waits_twice_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    child = Child(slot=Slot(index=0, gpu=None, threads=1))
+    child = LocalChild(slot=Slot(index=0, gpu=None, threads=1))
     assert child.may_start
     for crashes, seconds in ((1, 2), (2, 4), (3, 8), (4, 16)):
         child.crashes = crashes

@@ -1,0 +1,158 @@
+"""The workers of a run before they are started: processes of this machine, or placed by Ray."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from hpsearch.cli.common import planned_workers, say
+from hpsearch.environment import KNOWN_VARIABLE
+
+if TYPE_CHECKING:
+    from hpsearch.study_file import StudyFile
+    from hpsearch.workers.child import Child
+    from hpsearch.workers.gpus import Gpu
+    from hpsearch.workers.packing import Load
+    from hpsearch.workers.ray_engine import Cluster
+    from hpsearch.workers.slots import Slot
+
+
+class Engine(StrEnum):
+    """Who places the workers of a run."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+EngineOption = Annotated[
+    Engine, typer.Option("--engine", help="Who places the workers: this command, or Ray.")
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--address", help="Ray's cluster (else RAY_ADDRESS, else one that is here)."),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """The workers of a run, before they are started."""
+
+    slots: "Sequence[Slot]"
+    summary: str
+    """One line for a reader."""
+    make_child: "Callable[..., Child]"
+    """Makes what runs a slot's workers."""
+    environment: "Mapping[str, str]" = field(default_factory=dict)
+    """What they are told beside the storage."""
+    may_thin_out: bool = False
+    """Whether a GPU that runs out of memory may get a worker fewer."""
+
+
+Hire = Callable[["StudyFile", int], Crew]
+"""Told a study's file and how many trials are left, from 1; gives its workers."""
+
+
+def local_crew(gpus: "Sequence[Gpu]", load: "Load", file: "StudyFile", most: int) -> Crew:
+    """Workers that are processes of this machine; the arguments are ``planned_workers``'s."""
+    from hpsearch.workers.child import LocalChild
+
+    plan = planned_workers(file, gpus, load, most)
+    return Crew(
+        slots=plan.slots,
+        summary=f"{plan.summary} (hpsearch doctor FILE says why)",
+        make_child=LocalChild,
+        environment={KNOWN_VARIABLE: "1"},
+        may_thin_out=file.workers.per_gpu == file.workers.count == "auto",
+    )
+
+
+def ray_crew(cluster: "Cluster", use_gpus: bool, file: "StudyFile", most: int) -> Crew:
+    """Workers that Ray places.
+
+    Args:
+        cluster: where.
+        use_gpus: train on GPUs, where there are any.
+        file: the study.
+        most: the trials that are left, from 1.
+    """
+    from hpsearch.workers.ray_engine import RayChild, lay_out
+    from hpsearch.workers.slots import Slot
+
+    count, portion = lay_out(cluster, file, most, use_gpus=use_gpus)
+    workers = f"{count} worker{'s' * (count != 1)}"
+    return Crew(
+        slots=[Slot(index=index, gpu=None, threads=portion.threads) for index in range(count)],
+        summary=f"{workers} on {cluster.title}: {portion.title}",
+        make_child=partial(RayChild, portion=portion),
+    )
+
+
+@contextmanager
+def hiring(
+    engine: Engine,
+    address: str | None,
+    gpus: str,
+    file: "StudyFile",
+    load: "Load",
+    storage: str,
+    *,
+    force: bool,
+) -> Iterator[Hire]:
+    """How a run gets its workers, for the block.
+
+    Args:
+        engine: ``--engine``.
+        address: ``--address``.
+        gpus: ``--gpus``.
+        file: the study's; workers that cannot be are refused here, before anything is written.
+        load: what one worker takes.
+        storage: the storage's URL.
+        force: let a cluster share SQLite.
+
+    Raises:
+        InputError: such workers, Ray is not installed, or its nodes cannot reach the storage.
+        UnreachableError: there is no cluster.
+    """
+    if engine is Engine.LOCAL:
+        if address is not None:
+            _refuse("--address: is of --engine ray")
+        hire = partial(local_crew, chosen_gpus(gpus), load)
+        hire(file, file.budget.trials)
+        yield hire
+        return
+    try:
+        from hpsearch.workers.ray_engine import connected
+    except ModuleNotFoundError:
+        _refuse("--engine ray: Ray is not installed; install it: pip install 'hpsearch[ray]'")
+    say("Looking for Ray, or starting it ...")
+    with connected(address, partial(chosen_gpus, gpus)) as cluster:
+        if not cluster.is_ours and gpus not in ("all", "none"):
+            _refuse(f"--gpus {gpus}: {cluster.title} deals out its GPUs itself; write all or none")
+        if not cluster.is_ours and storage.startswith("sqlite") and not force:
+            _refuse(
+                f"--engine ray: {cluster.title} may be other machines, which cannot share SQLite;"
+                " use PostgreSQL (--storage), or go on with --force where all are this machine"
+            )
+        yield partial(ray_crew, cluster, gpus != "none")
+
+
+def _refuse(why: str) -> NoReturn:
+    from hpsearch.errors import InputError
+
+    raise InputError(why)
+
+
+def chosen_gpus(option: str) -> "list[Gpu]":
+    """The GPUs that ``--gpus`` names; says what is wrong with the machine's."""
+    from hpsearch.workers.gpus import choose_gpus, list_gpus
+
+    listing = list_gpus()
+    chosen = choose_gpus(option, listing.gpus)
+    if option != "none":
+        for warning in listing.warnings:
+            say(f"warning: {warning}")
+    return chosen

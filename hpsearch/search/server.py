@@ -1,0 +1,224 @@
+"""PostgreSQL: the settings of connections, and what is done while the server is away.
+
+A server that restarts, or a link that is cut, costs a search time and nothing else: connections
+are made again with growing pauses, and an operation whose connection broke in the middle is done
+again.
+"""
+
+import functools
+import logging
+import math
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+import sqlalchemy as sa
+import tenacity
+
+from hpsearch.search.storage import Storage
+
+FIRST_PAUSE = 0.1
+"""Seconds before the second attempt to reach a server; each pause is twice the one before."""
+
+LONGEST_PAUSE = 5.0
+"""Seconds between two attempts to reach a server that has been away for a while."""
+
+NOTICE = 5.0
+"""Seconds after which it is said that the server is away."""
+
+SILENCE = 10
+"""Seconds without any answer after which either side gives a connection up: long enough for lost
+packets, short enough that a cut link holds nobody's lock for long."""
+
+_BROKEN = "8s2b"
+"""SQLAlchemy's code for an operation in a transaction whose connection broke before."""
+
+_log = logging.getLogger(__name__)
+
+
+class ServerStorage(Storage):
+    """Storage on a server that may be away for a while.
+
+    An operation whose connection breaks is done again as a whole. Where it broke between the
+    server's commit and its answer, that finds done what it set out to do: attributes and reports
+    are written once more with the same content, a trial that was told its result is over, and a
+    trial that was claimed without our hearing of it is taken for that of a dead worker later on.
+    Only what adds a trial that is made already (enqueued, copied) is not: there would be two.
+
+    Attributes:
+        patience: seconds for which an operation tries; 0: it fails at once.
+        hurried: asked between two attempts; True: the next failure is the last.
+    """
+
+    patience: float = 0.0
+    hurried: Callable[[], bool] = staticmethod(lambda: False)
+
+
+_thread = threading.local()
+"""``until``: while this thread is in an operation, the moment (``time.monotonic``) until which that
+one tries."""
+
+
+def _again(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """The operation, done again where its connection breaks."""
+
+    def once(storage: ServerStorage, *args: Any, **options: Any) -> Any:
+        try:
+            return operation(storage, *args, **options)
+        except (optuna.exceptions.StorageInternalError, sa.exc.SQLAlchemyError):
+            storage.remove_session()  # its transaction cannot go on
+            raise
+
+    @functools.wraps(operation)
+    def patient(storage: ServerStorage, *args: Any, **options: Any) -> Any:
+        if getattr(_thread, "until", None) is not None:  # a part of one, done again as a whole
+            return operation(storage, *args, **options)
+        makes_one = operation.__name__.endswith("create_new_trial")
+        is_made = makes_one and (len(args) > 1 or options.get("template_trial") is not None)
+        seconds = 0.0 if is_made else storage.patience
+        _thread.until = time.monotonic() + seconds
+        try:
+            attempts = _attempts(seconds, is_away, storage.hurried)
+            return attempts(once, storage, *args, **options)
+        finally:
+            _thread.until = None
+
+    return patient
+
+
+_OPERATIONS = (
+    # Reading.
+    "best_trial_id", "briefs", "counts", "first_sampled", "get_all_studies", "get_all_trials",
+    "get_best_trial", "get_n_trials", "get_study_directions", "get_study_id_from_name",
+    "get_study_name_from_id", "get_study_system_attrs", "get_study_user_attrs", "get_trial",
+    "get_trial_id_from_study_id_trial_number", "get_trial_number_from_id", "get_trial_param",
+    "get_trial_params", "get_trial_system_attrs", "get_trial_user_attrs", "pulses", "values_at",
+    "values_of",
+    # Writing; not what makes and removes studies, which a user sees and does again.
+    "annotate", "beat", "create_new_trial", "fail", "set_study_system_attr",
+    "set_study_user_attr", "set_trial_intermediate_value", "set_trial_param",
+    "set_trial_state_values", "set_trial_system_attr", "set_trial_user_attr",
+    # What Optuna's cache calls in place of these.
+    "_create_new_trial", "_get_trials", "_set_trial_param",
+)  # fmt: skip
+
+for _name in _OPERATIONS:
+    setattr(ServerStorage, _name, _again(getattr(Storage, _name)))
+
+
+def engine_options(patience: float) -> dict[str, Any]:
+    """SQLAlchemy's options for a server.
+
+    Args:
+        patience: seconds that one operation may wait.
+    """
+    silence = max(2, min(SILENCE, math.ceil(patience)))
+    return {
+        # A server has some 100 connections to give: each process keeps one, and has others only
+        # while several of its threads use the storage at once.
+        "pool_size": 1,
+        "max_overflow": 4,
+        "pool_pre_ping": True,
+        "connect_args": {
+            "application_name": "hpsearch",
+            "connect_timeout": silence,
+            # What was sent and not acknowledged; and a server that died while it reckoned.
+            "tcp_user_timeout": 1000 * silence,
+            "keepalives_idle": silence,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        },
+    }
+
+
+def session_settings(patience: float | None) -> Callable[[Any, object], None]:
+    """Tells the server of each new connection how long it may wait.
+
+    It is how long a writer waits for a lock, and how soon the server lets go of a client, with its
+    locks, that a cut link or a stopped machine keeps from answering.
+
+    Args:
+        patience: seconds that a writer waits for another one's lock; None: for ever.
+    """
+    settings = {
+        "lock_timeout": f"{math.ceil(1000 * (patience or 0))}ms",
+        "tcp_keepalives_idle": f"{SILENCE}s",
+        "tcp_keepalives_interval": "5s",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": f"{SILENCE}s",
+        "idle_in_transaction_session_timeout": f"{3 * SILENCE}s",
+    }
+    statement = "; ".join(f"SET {name} = '{value}'" for name, value in settings.items())
+
+    def apply(connection: Any, _record: object) -> None:
+        connection.execute(statement)
+        connection.commit()
+
+    return apply
+
+
+def connect_patiently(
+    patience: float, hurried: Callable[[], bool] = lambda: False
+) -> Callable[[Any, object, Any, Any], Any]:
+    """Makes an engine's connections (its event ``do_connect``), trying until the server is there.
+
+    Args:
+        patience: seconds; within an operation, no longer than that one tries.
+        hurried: as :attr:`ServerStorage.hurried`.
+    """
+
+    def connect(dialect: Any, _record: object, args: Any, options: Any) -> Any:
+        def is_missing(error: BaseException) -> bool:
+            return isinstance(error, dialect.loaded_dbapi.OperationalError) and not _refuses(error)
+
+        until = getattr(_thread, "until", None)
+        seconds = patience if until is None else max(0.0, until - time.monotonic())
+        return _attempts(seconds, is_missing, hurried)(dialect.connect, *args, **options)
+
+    return connect
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a storage error says that a server cannot be reached, or broke off just now."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, sa.exc.SQLAlchemyError):
+        found = found.__cause__  # Optuna wraps them
+    if isinstance(found, sa.exc.PendingRollbackError):
+        return found.code == _BROKEN  # Optuna goes on with a connection that broke
+    if not isinstance(found, sa.exc.DBAPIError) or isinstance(found.orig, sqlite3.Error):
+        return False
+    unreached = isinstance(found, sa.exc.OperationalError) and found.statement is None
+    return (found.connection_invalidated or unreached) and not _refuses(found)
+
+
+def _refuses(error: BaseException) -> bool:
+    """Whether a server is there but lets us not in: that does not pass by waiting."""
+    # What is said before a connection is made has no SQLSTATE.
+    words = ("authentication failed", "no password supplied", "does not exist", "pg_hba.conf")
+    return any(word in str(error) for word in words)
+
+
+def _attempts(
+    seconds: float, retry: Callable[[BaseException], bool], hurried: Callable[[], bool]
+) -> tenacity.Retrying:
+    """Calls a function until it works, with growing pauses, for so many seconds."""
+    said, is_late = False, tenacity.stop_before_delay(seconds)
+
+    def say_away(state: tenacity.RetryCallState) -> None:
+        nonlocal said
+        if not said and (state.seconds_since_start or 0.0) + state.upcoming_sleep > NOTICE:
+            said = True
+            _log.warning("the data base's server cannot be reached; trying until it is back")
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(retry),
+        wait=tenacity.wait_exponential_jitter(
+            multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE
+        ),
+        stop=lambda state: is_late(state) or hurried(),
+        before_sleep=say_away,
+        reraise=True,
+    )

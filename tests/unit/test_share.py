@@ -1,0 +1,124 @@
+"""What trials put at a place that all machines reach."""
+
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+
+from hpsearch.environment import SHARE_VARIABLE
+from hpsearch.errors import InputError
+from hpsearch.home import CHECKPOINTS, CURVES, WEIGHTS, Home
+from hpsearch.share import Share
+
+NEWEST, BEFORE = CHECKPOINTS
+
+
+def folder(home: Home, number: int) -> Path:
+    made = home.trial_run("study", number)
+    made.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+@pytest.fixture
+def homes(tmp_path: Path) -> tuple[Home, Home]:
+    """Of two machines."""
+    return Home(tmp_path / "one"), Home(tmp_path / "two")
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_a_trial_goes_on_where_another_machine_left_it(
+    homes: tuple[Home, Home], tmp_path: Path, kind: str
+) -> None:
+    url = f"file://{tmp_path / 'share'}" if kind == "file" else f"memory://{tmp_path.name}"
+    one, two = (Share(url, home) for home in homes)
+    left = folder(homes[0], 7)
+    with one.following("study", 7):
+        (left / NEWEST).write_bytes(b"checkpoint")
+        (left / CURVES).write_text("epoch\n")
+    two.fetch("study", [8, 7])
+    assert (homes[1].trial_run("study", 7) / NEWEST).read_bytes() == b"checkpoint"
+    assert not (homes[1].trial_run("study", 7) / CURVES).exists()  # it writes its own
+    assert {number: sorted(names) for number, names in two.files("study").items()} == {
+        7: sorted([NEWEST, CURVES])
+    }
+    two.remove("study", 7, [NEWEST])
+    folder(homes[1], 7).joinpath(NEWEST).unlink()
+    two.fetch("study", [7])
+    assert not (homes[1].trial_run("study", 7) / NEWEST).exists()
+
+
+def test_checkpoints_are_put_there_as_they_come(
+    homes: tuple[Home, Home], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpsearch.share.EVERY", 0.01)
+    from commandline import wait_until  # noqa: PLC0415  # a helper of the acceptance tests
+
+    share = Share(f"file://{tmp_path / 'share'}", homes[0])
+    there = tmp_path / "share" / "runs" / "study" / "trial-00003"
+    with share.following("study", 3):
+        for content in (b"first", b"second"):
+            (folder(homes[0], 3) / NEWEST).write_bytes(content)
+            wait_until(lambda c=content: read(there / NEWEST) == c, "a checkpoint")
+        (folder(homes[0], 3) / WEIGHTS).write_bytes(b"weights")
+    assert sorted(path.name for path in there.iterdir()) == sorted([NEWEST, WEIGHTS])
+
+
+def read(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None
+
+
+def test_what_is_here_is_not_fetched(homes: tuple[Home, Home], tmp_path: Path) -> None:
+    one, two = (Share(f"file://{tmp_path / 'share'}", home) for home in homes)
+    (folder(homes[0], 1) / NEWEST).write_bytes(b"theirs")
+    one.put("study", 1, CHECKPOINTS)
+    (folder(homes[1], 1) / BEFORE).write_bytes(b"ours")
+    two.fetch("study", [1])
+    assert not (folder(homes[1], 1) / NEWEST).exists()
+
+
+def test_a_share_that_cannot_be_reached_is_logged(
+    homes: tuple[Home, Home], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "share").write_text("a file in its place")
+    share = Share(f"file://{tmp_path / 'share'}", homes[0])
+    (folder(homes[0], 1) / NEWEST).write_bytes(b"checkpoint")
+    with caplog.at_level(logging.WARNING), share.following("study", 1):
+        pass
+    assert "the share could not keep checkpoint.npz" in caplog.text
+    share.fetch("study", [2])
+    assert share.files("study") == {}
+
+
+def test_a_share_that_cannot_be_is_wrong_input(
+    homes: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(SHARE_VARIABLE, raising=False)
+    assert Share.find(homes[0]) is None
+    monkeypatch.setenv(SHARE_VARIABLE, "nonsense://there")
+    with pytest.raises(InputError, match=r"HPSEARCH_SHARE \(nonsense://...\)"):
+        Share.find(homes[0])
+
+
+def test_a_share_that_hangs_does_not_hold_a_trial(
+    homes: tuple[Home, Home],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("hpsearch.share.GRACE", 0.05)
+    share, released = Share(f"file://{tmp_path / 'share'}", homes[0]), threading.Event()
+    monkeypatch.setattr(share, "put", lambda *_: released.wait(30))
+    with share.following("study", 1):
+        pass
+    assert "has not taken all of trial 1" in caplog.text
+    released.set()
+
+
+def test_a_study_that_is_removed(homes: tuple[Home, Home], tmp_path: Path) -> None:
+    share = Share(f"file://{tmp_path / 'share'}", homes[0])
+    (folder(homes[0], 1) / WEIGHTS).write_bytes(b"weights")
+    share.put("study", 1, [WEIGHTS])
+    share.remove_study("study")
+    share.remove_study("study")
+    assert share.files("study") == {}
