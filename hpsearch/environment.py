@@ -32,7 +32,7 @@ ALONE_VARIABLE = "HPSEARCH_ALONE"
 """Number of the trial that a worker started itself anew for, to try it alone on its device."""
 
 KNOWN_VARIABLE = "HPSEARCH_STORAGE_KNOWN"
-"""Set for workers whose machine reached the storage a moment ago: they wait for it to be back."""
+"""Set for workers of a run that has just reached the storage: they wait for it to be back."""
 
 RECORDED_VARIABLE = "HPSEARCH_RECORDED"
 """Set by a worker for itself when it starts anew: its study knows of its command already."""

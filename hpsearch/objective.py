@@ -211,14 +211,14 @@ class Objective:
 
     def _shared(self, number: int) -> AbstractContextManager[None]:
         """While a trial trains, what it leaves is put into the share, if there is one."""
-        return self.share.following(self.study.name, number) if self.share else nullcontext()
+        return self.share.following(number) if self.share else nullcontext()
 
     def _earlier(self, trial: FrozenTrial) -> list[Path]:
         """The folders that a trial may go on from; says so where nothing to go on from is there."""
         numbers = budget.earlier(trial)
         folders = [self.home.trial_run(self.study.name, number) for number in numbers]
         if self.share is not None:
-            self.share.fetch(self.study.name, numbers)
+            self.share.fetch(numbers)
         if numbers and not any((f / name).exists() for f in folders for name in CHECKPOINTS):
             _log.info(
                 "trial %d starts from its first epoch: there is no checkpoint of trial %s here",

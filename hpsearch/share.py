@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,16 @@ _log = logging.getLogger(__name__)
 
 
 class Share:
-    """The files of trials at an fsspec URL, laid out as in a home."""
+    """The files of a study's trials at an fsspec URL, laid out as in a home."""
 
-    def __init__(self, url: str, home: Home) -> None:
+    def __init__(self, url: str, home: Home, study: str, key: str) -> None:
         """Name the place; it is reached when something is put or fetched.
 
         Args:
             url: ``s3://bucket/folder``, ``file:///mnt/folder`` or any other that fsspec knows.
             home: where the files lie on this machine.
+            study: the study's name, and its folder's in the home.
+            key: its folder's name at the place, where studies of other storages are too.
 
         Raises:
             InputError: fsspec, or what it needs for that kind of URL, is not installed.
@@ -44,67 +46,75 @@ class Share:
         try:
             import fsspec  # noqa: PLC0415  # an extra
 
-            self._files, self._root = fsspec.core.url_to_fs(url)
+            scheme, found, _ = url.rpartition("::")[2].partition("://")
+            fsspec.get_filesystem_class(scheme if found else "file")
         except (ImportError, ValueError) as error:
             # Not the URL, which may hold a password.
             raise InputError(
                 f"{SHARE_VARIABLE} ({url.partition('://')[0]}://...): {error}; correct it, or"
                 " install what it needs (pip install 'hpsearch[ray]' has fsspec itself)"
             ) from None
-        self._home = home
+        self._connect = partial(fsspec.core.url_to_fs, url)
+        self._home, self._study, self._key = home, study, key
         self._put: dict[Path, int] = {}
         """Files as they were put there last, by their time of change."""
         self._failed: set[str] = set()
         """What has failed and was said: a share that is away is not said every few seconds."""
 
     @classmethod
-    def find(cls, home: Home) -> "Share | None":
-        """The share that ``HPSEARCH_SHARE`` names, if it does.
+    def find(cls, home: Home, study: str, key: str) -> "Share | None":
+        """The share that ``HPSEARCH_SHARE`` names, if it does; the arguments are those of a share.
 
         Raises:
             InputError: as for making one.
         """
         url = os.environ.get(SHARE_VARIABLE)
-        return cls(url, home) if url else None
+        return cls(url, home, study, key) if url else None
 
-    def fetch(self, study: str, numbers: Sequence[int]) -> None:
+    @cached_property
+    def _place(self) -> tuple[Any, str]:
+        """The file system, and the study's folder there. Some connect when they are made."""
+        files, root = self._connect()
+        return files, f"{root}/runs/{self._key}"
+
+    def fetch(self, numbers: Sequence[int]) -> None:
         """Get the checkpoints of the first trial that has any, unless one is here.
 
         Args:
-            study: the study's name.
             numbers: trials that one goes on for, the latest first.
         """
         for number in numbers:
-            folder = self._home.trial_run(study, number)
+            folder = self._home.trial_run(self._study, number)
             if any((folder / name).exists() for name in CHECKPOINTS):
                 return
-            if self.get(study, number, CHECKPOINTS):
+            if self.get(number, CHECKPOINTS):
                 return
 
-    def get(self, study: str, number: int, names: Sequence[str]) -> bool:
+    def get(self, number: int, names: Sequence[str]) -> bool:
         """Get those of a trial's files that are there; whether there were any."""
-        return self._try("give anything", partial(self._get, study, number, names))
+        return self._try("give anything", partial(self._get, number, names))
 
-    def _get(self, study: str, number: int, names: Sequence[str]) -> bool:
-        folder, there = self._home.trial_run(study, number), self._folder(study, number)
-        self._files.invalidate_cache()  # others put files there too
-        found = [name for name in names if self._files.exists(f"{there}/{name}")]
+    def _get(self, number: int, names: Sequence[str]) -> bool:
+        folder, there = self._home.trial_run(self._study, number), self._folder(number)
+        files, _ = self._place
+        files.invalidate_cache()  # others put files there too
+        found = [name for name in names if files.exists(f"{there}/{name}")]
         for name in found:
             folder.mkdir(parents=True, exist_ok=True)
             beside = folder / f".partial.{name}"
-            self._files.get_file(f"{there}/{name}", str(beside))
+            files.get_file(f"{there}/{name}", str(beside))
             beside.replace(folder / name)
         return bool(found)
 
     @contextmanager
-    def following(self, study: str, number: int) -> Iterator[None]:
+    def following(self, number: int) -> Iterator[None]:
         """While the block runs, put each new checkpoint of a trial there, and all at its end."""
         ended = threading.Event()
 
         def follow() -> None:
             while not ended.wait(EVERY):
-                self.put(study, number, CHECKPOINTS[:1])
-            self.put(study, number, (CHECKPOINTS[0], CURVES, WEIGHTS))
+                self.put(number, CHECKPOINTS[:1])
+            self.put(number, (CHECKPOINTS[0], CURVES, WEIGHTS))
 
         thread = threading.Thread(target=follow, name="share", daemon=True)
         thread.start()
@@ -116,34 +126,35 @@ class Share:
             if thread.is_alive():
                 _log.warning("the share has not taken all of trial %d; going on", number)
 
-    def put(self, study: str, number: int, names: Sequence[str]) -> None:
+    def put(self, number: int, names: Sequence[str]) -> None:
         """Put what has changed of a trial's files there."""
         for name in names:
-            file = self._home.trial_run(study, number) / name
+            file = self._home.trial_run(self._study, number) / name
             try:
                 changed = file.stat().st_mtime_ns
             except FileNotFoundError:
                 continue
-            there = f"{self._folder(study, number)}/{name}"
             if self._put.get(file) != changed and self._try(
-                f"keep {name}", partial(self._send, file, there)
+                f"keep {name}", partial(self._send, file, number)
             ):
                 self._put[file] = changed
 
-    def _send(self, file: Path, there: str) -> bool:
+    def _send(self, file: Path, number: int) -> bool:
         """Put a file there whole: under another name first."""
-        self._files.makedirs(there.rpartition("/")[0], exist_ok=True)
-        self._files.put_file(str(file), f"{there}.partial")
-        self._files.mv(f"{there}.partial", there)
+        (files, _), folder = self._place, self._folder(number)
+        files.makedirs(folder, exist_ok=True)
+        files.put_file(str(file), f"{folder}/{file.name}.partial")
+        files.mv(f"{folder}/{file.name}.partial", f"{folder}/{file.name}")
         return True
 
-    def files(self, study: str) -> dict[int, list[str]]:
+    def files(self) -> dict[int, list[str]]:
         """The names of the files that are there, by trial."""
         found: dict[int, list[str]] = {}
 
         def look() -> bool:
-            self._files.invalidate_cache()
-            for path in self._files.find(self._study(study)):
+            files, root = self._place
+            files.invalidate_cache()
+            for path in files.find(root):
                 folder, _, name = str(path).rpartition("/")
                 number = folder.rpartition("trial-")[2]
                 if number.isdecimal():
@@ -153,22 +164,25 @@ class Share:
         self._try("be listed", look)
         return found
 
-    def remove(self, study: str, number: int, names: Sequence[str]) -> None:
+    def remove(self, number: int, names: Sequence[str]) -> None:
         """Remove files of a trial that are there."""
         for name in names:
-            there = f"{self._folder(study, number)}/{name}"
-            self._try(f"remove {name}", partial(self._files.rm_file, there))
+            self._try(f"remove {name}", partial(self._remove, number, name))
 
-    def remove_study(self, study: str) -> None:
-        """Remove all that trials of a study have put there."""
-        remove = partial(self._files.rm, self._study(study), recursive=True)
-        self._try(f"remove {study}", remove)
+    def _remove(self, number: int, name: str) -> None:
+        self._place[0].rm_file(f"{self._folder(number)}/{name}")
 
-    def _study(self, study: str) -> str:
-        return f"{self._root}/runs/{study}"
+    def remove_all(self) -> None:
+        """Remove all that the study's trials have put there."""
 
-    def _folder(self, study: str, number: int) -> str:
-        return f"{self._study(study)}/{self._home.trial_run(study, number).name}"
+        def remove() -> None:
+            files, root = self._place
+            files.rm(root, recursive=True)
+
+        self._try(f"remove {self._study}", remove)
+
+    def _folder(self, number: int) -> str:
+        return f"{self._place[1]}/{self._home.trial_run(self._study, number).name}"
 
     def _try(self, what: str, action: Callable[[], Any]) -> bool:
         """Whether an action gave something; what goes wrong is logged, once until it works."""

@@ -1,8 +1,8 @@
 """The workers of a run before they are started: processes of this machine, or placed by Ray."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from hpsearch.cli.common import planned_workers, say
-from hpsearch.environment import KNOWN_VARIABLE
 
 if TYPE_CHECKING:
     from hpsearch.study_file import StudyFile
@@ -46,17 +45,20 @@ class Crew:
     """One line for a reader."""
     make_child: "Callable[..., Child]"
     """Makes what runs a slot's workers."""
-    environment: "Mapping[str, str]" = field(default_factory=dict)
-    """What they are told beside the storage."""
     may_thin_out: bool = False
     """Whether a GPU that runs out of memory may get a worker fewer."""
 
 
-Hire = Callable[["StudyFile", int], Crew]
-"""Told a study's file and how many trials are left, from 1; gives its workers."""
+Hire = Callable[["StudyFile", "Load", int], Crew]
+"""Told a study's file, what one worker takes, and how many trials are left, from 1; gives the
+workers.
+
+Raises:
+    InputError: workers that cannot be.
+"""
 
 
-def local_crew(gpus: "Sequence[Gpu]", load: "Load", file: "StudyFile", most: int) -> Crew:
+def local_crew(gpus: "Sequence[Gpu]", file: "StudyFile", load: "Load", most: int) -> Crew:
     """Workers that are processes of this machine; the arguments are ``planned_workers``'s."""
     from hpsearch.workers.child import LocalChild
 
@@ -65,24 +67,26 @@ def local_crew(gpus: "Sequence[Gpu]", load: "Load", file: "StudyFile", most: int
         slots=plan.slots,
         summary=f"{plan.summary} (hpsearch doctor FILE says why)",
         make_child=LocalChild,
-        environment={KNOWN_VARIABLE: "1"},
         may_thin_out=file.workers.per_gpu == file.workers.count == "auto",
     )
 
 
-def ray_crew(cluster: "Cluster", use_gpus: bool, file: "StudyFile", most: int) -> Crew:
+def ray_crew(
+    cluster: "Cluster", use_gpus: bool, file: "StudyFile", load: "Load", most: int
+) -> Crew:
     """Workers that Ray places.
 
     Args:
         cluster: where.
         use_gpus: train on GPUs, where there are any.
         file: the study.
+        load: what one worker takes.
         most: the trials that are left, from 1.
     """
     from hpsearch.workers.ray_engine import RayChild, lay_out
     from hpsearch.workers.slots import Slot
 
-    count, portion = lay_out(cluster, file, most, use_gpus=use_gpus)
+    count, portion = lay_out(cluster, file, load, most, use_gpus=use_gpus)
     workers = f"{count} worker{'s' * (count != 1)}"
     return Crew(
         slots=[Slot(index=index, gpu=None, threads=portion.threads) for index in range(count)],
@@ -96,8 +100,6 @@ def hiring(
     engine: Engine,
     address: str | None,
     gpus: str,
-    file: "StudyFile",
-    load: "Load",
     storage: str,
     *,
     force: bool,
@@ -108,21 +110,17 @@ def hiring(
         engine: ``--engine``.
         address: ``--address``.
         gpus: ``--gpus``.
-        file: the study's; workers that cannot be are refused here, before anything is written.
-        load: what one worker takes.
         storage: the storage's URL.
         force: let a cluster share SQLite.
 
     Raises:
-        InputError: such workers, Ray is not installed, or its nodes cannot reach the storage.
+        InputError: there is no such GPU, Ray is not installed, or nodes cannot reach the storage.
         UnreachableError: there is no cluster.
     """
     if engine is Engine.LOCAL:
         if address is not None:
             _refuse("--address: is of --engine ray")
-        hire = partial(local_crew, chosen_gpus(gpus), load)
-        hire(file, file.budget.trials)
-        yield hire
+        yield partial(local_crew, chosen_gpus(gpus))
         return
     try:
         from hpsearch.workers.ray_engine import connected

@@ -36,16 +36,17 @@ def delete(
         if not (yes or typer.confirm(question)):
             typer.echo("Nothing removed.")
             return
+        # Before anything is removed: they say what is wrong with HPSEARCH_SHARE.
+        shares = [Share.find(place, one.name, one.key) for one in own]
         files = attached(found.storage.get_study_system_attrs(found.study_id))
         for one in own:
             studies.delete(one)
     for file in files:
         with contextlib.suppress(OSError):
             (place.artifacts / file).unlink()
-    share = Share.find(place)
-    for one in own:
+    for share, one in zip(shares, own, strict=True):
         if share is not None:
-            share.remove_study(one.name)
+            share.remove_all()
         _remove(place.study_runs(one.name))
         _remove(place.study_logs(one.name))
     typer.echo(f"Removed study {study} ({total} trials).")

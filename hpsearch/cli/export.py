@@ -92,7 +92,7 @@ def _chosen(study: "OpenStudy", place: Home, trial: int | None, baseline: bool) 
     """The trial that is asked for, else the best one; or the baseline."""
     from hpsearch.search import trials
     from hpsearch.search.export import baseline_recipe, recipe_of
-    from hpsearch.workers.leftovers import weights_file
+    from hpsearch.workers.leftovers import kept_weights
 
     if baseline:
         cure = _cure(study.name, "--baseline")
@@ -101,7 +101,7 @@ def _chosen(study: "OpenStudy", place: Home, trial: int | None, baseline: bool) 
     return Chosen(
         recipe=recipe_of(study, found),
         what=f"trial {found.number}",
-        weights=weights_file(place, study.name, found.number),
+        weights=kept_weights(study, place, found.number),
         cure=_cure(study.name, f"--trial {found.number}"),
     )
 
@@ -116,7 +116,7 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
     from hpsearch.errors import InputError
     from hpsearch.search.confirmation import BASELINE
     from hpsearch.search.export import recipe_of
-    from hpsearch.workers.leftovers import weights_file
+    from hpsearch.workers.leftovers import kept_weights
 
     known = confirmed(study)
     if known is None:
@@ -134,7 +134,7 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
     return Chosen(
         recipe=recipe.model_copy(update={"provenance": told}),
         what=f"{what}, confirmed with {len(winner.values)} seeds (this is seed {recipe.seed})",
-        weights=weights_file(place, known.companion.name, run.number),
+        weights=kept_weights(known.companion, place, run.number),
         cure=_cure(study.name, "--confirmed"),
     )
 

@@ -38,7 +38,7 @@ def run_jobs(  # each is another option of the command line
         Exit: it was stopped before; the same command goes on.
     """
     from hpsearch.cli.crew import chosen_gpus, local_crew
-    from hpsearch.cli.supervise import supervise
+    from hpsearch.cli.supervise import impatient, supervise
     from hpsearch.search.budget import begin_run, ending
     from hpsearch.study_file import load_dataset_override
     from hpsearch.workers.lease import mend
@@ -53,9 +53,10 @@ def run_jobs(  # each is another option of the command line
     dataset, parts = opened_data(section, place, warn=False)
     file = _with_workers(companion.file, workers)
     load = study_load(file, parts, dataset.private_bytes)
-    crew = local_crew(chosen_gpus(gpus), load, file, max(1, companion.counts().waiting))
+    crew = local_crew(chosen_gpus(gpus), file, load, max(1, companion.counts().waiting))
     code = supervise(companion, crew, place, url, section.path, force=force, typed=None)
-    tidy(companion, place)
+    with impatient(companion, code):
+        tidy(companion, place)
     if code:
         say("The same command goes on from here.")
         raise typer.Exit(code)

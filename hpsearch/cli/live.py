@@ -189,6 +189,13 @@ class LiveView:
             f"{slot.device} ran out of memory: {workers} of its workers go on, with more each."
         )
 
+    def say_unplaced(self, workers: int) -> None:
+        """Tell that Ray has no place for any worker."""
+        self._say(
+            f"Ray has no place yet for any of {workers} workers (ray status says what it has): they"
+            " wait. Fewer workers, or more workers to a GPU, may fit; Ctrl-C stops."
+        )
+
     def say_away(self, is_away: bool) -> None:
         """Tell that the storage cannot be reached, and that it is back."""
         self._say(

@@ -95,10 +95,10 @@ def found_groups(study: "OpenStudy", place: Home, top: int, *, baseline: bool) -
 
 def _model(study: "OpenStudy", trial: "Trial", place: Home) -> Model:
     from hpsearch.search.export import recipe_of
-    from hpsearch.workers.leftovers import weights_file
+    from hpsearch.workers.leftovers import kept_weights
 
     recipe = recipe_of(study, trial)
-    weights = weights_file(place, study.name, trial.number)
+    weights = kept_weights(study, place, trial.number)
     return Model(seed=recipe.seed, study=study.name, recipe=recipe, trial=trial, weights=weights)
 
 

@@ -57,7 +57,7 @@ def run(
     from hpsearch.cli.beside import dashboard_beside
     from hpsearch.cli.conclusion import conclude
     from hpsearch.cli.provenance import record
-    from hpsearch.cli.supervise import supervise
+    from hpsearch.cli.supervise import impatient, supervise
     from hpsearch.data.facts import facts
     from hpsearch.search.budget import begin_run
     from hpsearch.search.copies import refuse_foreign_runs
@@ -80,44 +80,50 @@ def run(
     study_file = load(file, given)
     check_sampler(study_file, str(file))
     place = Home.find(home)
-    dataset, parts = opened_data(study_file.dataset, place)
-    load_of_one, url = (
-        study_load(study_file, parts, dataset.private_bytes),
-        place.storage_url(storage),
-    )
-    with (
-        hiring(engine, address, gpus, study_file, load_of_one, url, force=force) as hire,
-        opened_storage(place, storage, create=True, force=force) as opened,
-    ):
-        refuse_foreign_runs(opened, study_file.name, place)
-        explicit = [text.partition("=")[0].strip().removeprefix("budget.") for text in given]
-        known, own = facts(dataset, parts), written_budget(file)
-        study, is_new = open_or_create(opened, study_file, known, written=own, explicit=explicit)
-        record(study, file)
-        begin_run(study)
-        left = mend(study)
-        tidy(study, place)
-        _say_if(hint(study_file))
-        say(f"{'Started' if is_new else 'Going on with'} study {study.name}")
-        _say_if(reading_time(study.storage.get_n_trials(study.study_id)))
-        if left:
-            say(f"Trials {left} were left running by workers that are gone: they go on.")
-        _say_what_on(known, url)
-        typed = _typed(file, {"--trials": trials, "--timeout": timeout}, overrides or ())
-        if not (places := _left(study)):
-            _show_what_is_over(study, place, typed, asked=dashboard)
-            conclude(study, 0)
-        crew, at = hire(study.file, places), study_file.dataset.path
-        shown = dashboard_beside(place, storage, force=force) if dashboard else nullcontext()
-        with shown:
-            code = supervise(study, crew, place, storage, at, force=force, typed=typed)
-        tidy(study, place)  # of a last trial that no worker could tidy up after
-        conclude(study, code)
+    url = place.storage_url(storage)
+    with hiring(engine, address, gpus, url, force=force) as hire:
+        dataset, parts = opened_data(study_file.dataset, place)
+        load_of_one = study_load(study_file, parts, dataset.private_bytes)
+        # Refuses workers that cannot be before anything is written.
+        hire(study_file, load_of_one, study_file.budget.trials)
+        with opened_storage(place, storage, create=True, force=force) as opened:
+            refuse_foreign_runs(opened, study_file.name, place)
+            explicit = [text.partition("=")[0].strip().removeprefix("budget.") for text in given]
+            known, own = facts(dataset, parts), written_budget(file)
+            study, is_new = open_or_create(
+                opened, study_file, known, written=own, explicit=explicit
+            )
+            record(study, file)
+            begin_run(study)
+            left = mend(study)
+            tidy(study, place)
+            _say_if(hint(study_file))
+            _say_what_begins(study, left, is_new=is_new)
+            _say_what_on(known, url)
+            typed = _typed(file, {"--trials": trials, "--timeout": timeout}, overrides or ())
+            if not (places := _left(study)):
+                _show_what_is_over(study, place, typed, asked=dashboard)
+                conclude(study, 0)
+            crew, at = hire(study.file, load_of_one, places), study_file.dataset.path
+            shown = dashboard_beside(place, storage, force=force) if dashboard else nullcontext()
+            with shown:
+                code = supervise(study, crew, place, storage, at, force=force, typed=typed)
+            with impatient(study, code):
+                tidy(study, place)  # of a last trial that no worker could tidy up after
+                conclude(study, code)
 
 
 def _say_if(text: str | None) -> None:
     if text is not None:
         say(text)
+
+
+def _say_what_begins(study: "OpenStudy", left: Sequence[int], *, is_new: bool) -> None:
+    """Say what is begun or gone on with, and which trials workers have left behind."""
+    say(f"{'Started' if is_new else 'Going on with'} study {study.name}")
+    _say_if(reading_time(study.storage.get_n_trials(study.study_id)))
+    if left:
+        say(f"Trials {left} were left running by workers that are gone: they go on.")
 
 
 def _say_what_on(data: Mapping[str, Any], url: str) -> None:

@@ -1,8 +1,11 @@
 """What ``run``, ``confirm`` and ``evaluate`` share: their workers, until they are done."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import typer
 
 from hpsearch.cli.common import opened_storage, say
 from hpsearch.cli.crew import Crew
@@ -38,7 +41,7 @@ def supervise(
     """
     from hpsearch.cli.live import LiveView
     from hpsearch.dashboard.publish import Publisher
-    from hpsearch.environment import STORAGE_VARIABLE
+    from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE
     from hpsearch.search.study import load_study
     from hpsearch.workers.supervisor import PATIENCE, Supervisor
 
@@ -65,12 +68,13 @@ def supervise(
                 make_child=crew.make_child,
                 command=command,
                 # Not on the command line, where every user of the machine could read a password.
-                environment={STORAGE_VARIABLE: place.storage_url(url), **crew.environment},
+                environment={STORAGE_VARIABLE: place.storage_url(url), KNOWN_VARIABLE: "1"},
                 home=place,
                 on_tick=on_tick,
                 on_stop=view.say_stopping,
                 on_wait=view.say_waiting,
                 on_fewer=view.say_fewer,
+                on_unplaced=view.say_unplaced,
                 on_away=view.say_away,
                 may_thin_out=crew.may_thin_out,
             )
@@ -86,3 +90,29 @@ def warn_of_figures(wrong: str | None) -> None:
         say(
             f"warning: the dashboard's figures are not renewed ({wrong}); the next run tries again."
         )
+
+
+@contextmanager
+def impatient(study: "OpenStudy", code: int) -> Iterator[None]:
+    """After a signal nobody waits any more for a storage that is away.
+
+    Args:
+        study: what was run.
+        code: the exit code of :func:`supervise`; 0: there was no signal, and all is as always.
+
+    Raises:
+        Exit: with that code, where the block could not reach the storage.
+    """
+    from hpsearch.search.opening import STORAGE_ERRORS
+    from hpsearch.search.server import ServerStorage
+
+    if not code:
+        yield
+        return
+    if isinstance(study.storage, ServerStorage):
+        study.storage.hurried = lambda: True
+    try:
+        yield
+    except STORAGE_ERRORS:
+        say("The storage cannot be reached now; the same command goes on from here.")
+        raise typer.Exit(code) from None

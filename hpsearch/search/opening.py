@@ -3,7 +3,7 @@
 import json
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -21,6 +21,7 @@ from hpsearch.search.server import (
     connect_patiently,
     engine_options,
     is_away,
+    never,
     session_settings,
 )
 from hpsearch.search.storage import Storage
@@ -53,6 +54,7 @@ def open_storage(
     force: bool = False,
     patience: float = BUSY_TIMEOUT,
     awaited: bool = False,
+    hurried: Callable[[], bool] = never,
 ) -> Storage:
     """Open a storage, making it when there is none.
 
@@ -63,6 +65,7 @@ def open_storage(
         patience: seconds that a writer waits for another one's lock before it gives up, and any
             operation for a server that has gone away.
         awaited: wait for a server that is not there now, too: it was a moment ago.
+        hurried: asked between two attempts to reach a server; True: the next failure is the last.
 
     Raises:
         InputError: a URL that is no database URL, SQLite on a network file system, or no
@@ -73,13 +76,13 @@ def open_storage(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with readable_errors(url), _readable_opening(url):
         if parsed.get_backend_name() != "sqlite":
-            with _engine(parsed, patience if awaited else 0.0).connect():
+            with _engine(parsed, patience if awaited else 0.0, hurried).connect():
                 pass
             served = _connect(ServerStorage, parsed, engine_options(patience), create=create)
             sa.event.listen(served.engine, "connect", session_settings(patience))
             waiting = connect_patiently(patience, lambda: served.hurried())  # noqa: PLW0108  # it is set later
             sa.event.listen(served.engine, "do_connect", waiting)
-            served.patience = patience
+            served.patience, served.hurried = patience, hurried
             served.close()  # its first connections were opened without the settings
             return served
         file = _sqlite_file(parsed, create=create, force=force)
@@ -295,19 +298,20 @@ def network_filesystem(folder: Path) -> str | None:
     return kind if kind in _NETWORK_FILESYSTEMS else None
 
 
-def _engine(url: URL, patience: float = 0.0) -> sa.Engine:
+def _engine(url: URL, patience: float = 0.0, hurried: Callable[[], bool] = never) -> sa.Engine:
     """For single connections, which are closed when they are given back.
 
     Args:
         url: of the data base.
         patience: seconds to wait for a server that is away.
+        hurried: as for :func:`open_storage`.
     """
     if url.get_backend_name() == "sqlite":
         return sa.create_engine(url, poolclass=sa.NullPool)
     options = engine_options(BUSY_TIMEOUT)["connect_args"]
     engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
     sa.event.listen(engine, "connect", session_settings(None))
-    sa.event.listen(engine, "do_connect", connect_patiently(patience))
+    sa.event.listen(engine, "do_connect", connect_patiently(patience, hurried))
     return engine
 
 

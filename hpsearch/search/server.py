@@ -39,6 +39,11 @@ _BROKEN = "8s2b"
 _log = logging.getLogger(__name__)
 
 
+def never() -> bool:
+    """Nobody is in a hurry."""
+    return False
+
+
 class ServerStorage(Storage):
     """Storage on a server that may be away for a while.
 
@@ -46,7 +51,8 @@ class ServerStorage(Storage):
     server's commit and its answer, that finds done what it set out to do: attributes and reports
     are written once more with the same content, a trial that was told its result is over, and a
     trial that was claimed without our hearing of it is taken for that of a dead worker later on.
-    Only what adds a trial that is made already (enqueued, copied) is not: there would be two.
+    What adds a trial that is made already (enqueued, copied) is not waited for, as there could be
+    two of it then; Optuna itself tries that five times, within some four seconds.
 
     Attributes:
         patience: seconds for which an operation tries; 0: it fails at once.
@@ -54,7 +60,7 @@ class ServerStorage(Storage):
     """
 
     patience: float = 0.0
-    hurried: Callable[[], bool] = staticmethod(lambda: False)
+    hurried: Callable[[], bool] = staticmethod(never)
 
 
 _thread = threading.local()
@@ -77,8 +83,8 @@ def _again(operation: Callable[..., Any]) -> Callable[..., Any]:
         if getattr(_thread, "until", None) is not None:  # a part of one, done again as a whole
             return operation(storage, *args, **options)
         makes_one = operation.__name__.endswith("create_new_trial")
-        is_made = makes_one and (len(args) > 1 or options.get("template_trial") is not None)
-        seconds = 0.0 if is_made else storage.patience
+        template = args[1] if len(args) > 1 else options.get("template_trial")
+        seconds = 0.0 if makes_one and template is not None else storage.patience
         _thread.until = time.monotonic() + seconds
         try:
             attempts = _attempts(seconds, is_away, storage.hurried)
@@ -161,7 +167,7 @@ def session_settings(patience: float | None) -> Callable[[Any, object], None]:
 
 
 def connect_patiently(
-    patience: float, hurried: Callable[[], bool] = lambda: False
+    patience: float, hurried: Callable[[], bool] = never
 ) -> Callable[[Any, object, Any, Any], Any]:
     """Makes an engine's connections (its event ``do_connect``), trying until the server is there.
 

@@ -1,6 +1,7 @@
 """Opening a study: made when it is new, gone on with or joined when it is there."""
 
 import contextlib
+import hashlib
 import importlib.metadata
 import math
 import platform
@@ -55,6 +56,15 @@ class OpenStudy:
     def name(self) -> str:
         """The study's name."""
         return self.file.name
+
+    @property
+    def key(self) -> str:
+        """A name for the study's files where those of other storages are too.
+
+        It goes with the study to another storage (``hpsearch storage copy``).
+        """
+        created = str(self.optuna.user_attrs.get(CREATED_KEY))
+        return f"{self.name}-{hashlib.sha256(created.encode()).hexdigest()[:8]}"
 
     @property
     def budget(self) -> BudgetSection:

@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.search.opening import STORAGE_ERRORS, Work, exclusive
+from hpsearch.search.opening import STORAGE_ERRORS, Work, exclusive, readable_errors
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import FILE_KEY, OpenStudy, remove_unfinished
 
@@ -36,14 +36,12 @@ def transfer(study: OpenStudy, target: Storage, report: Report = lambda *_: None
         InputError: there is another study of that name already; the same one is no error.
         UnreachableError: what arrived is something else than what was sent.
     """
-    source, trials = study.storage, study.trials()
-    sent = _Attributes.of(source, study.study_id)
+    sent, trials = _read(study)
     with exclusive(target.url, Work.COPY):
         remove_unfinished(target, ARRIVING)
         if _is_there(target, study.name, sent, trials):
             return len(trials)
-        directions = source.get_study_directions(study.study_id)
-        made = target.create_new_study(directions, f".{study.name}{ARRIVING}")
+        made = target.create_new_study(study.optuna.directions, f".{study.name}{ARRIVING}")
         try:
             for key, value in sent.system.items():
                 target.set_study_system_attr(made, key, value)
@@ -53,7 +51,7 @@ def transfer(study: OpenStudy, target: Storage, report: Report = lambda *_: None
             for index, trial in enumerate(trials):
                 target.create_new_trial(made, template_trial=trial)
                 report(f"trials of {study.name}", index + 1, len(trials))
-            _check_same(study.name, _is_same(target, made, sent, trials))
+            _check_same(study.name, _is_same(target, made, *_read(study)))
             with exclusive(target.url):
                 # Somebody may have started one of that name while ours arrived.
                 _is_there(target, study.name, sent, trials)
@@ -63,6 +61,12 @@ def transfer(study: OpenStudy, target: Storage, report: Report = lambda *_: None
                 target.delete_study(made)
             raise
     return len(trials)
+
+
+def _read(study: OpenStudy) -> tuple["_Attributes", list[FrozenTrial]]:
+    """What there is to copy, as it is now."""
+    with readable_errors(study.storage.url):
+        return _Attributes.of(study.storage, study.study_id), study.trials()
 
 
 def _is_there(

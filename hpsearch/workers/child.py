@@ -16,7 +16,7 @@ from typing import BinaryIO
 from hpsearch.environment import SUPERVISOR_VARIABLE
 from hpsearch.errors import UnreachableError
 from hpsearch.home import Home
-from hpsearch.workers.identity import identity
+from hpsearch.workers.identity import identity, signature
 from hpsearch.workers.slots import Slot
 
 LINES = 12
@@ -34,8 +34,8 @@ class Child(ABC):
     worker: str | None = None
     """What trials that the process runs have as their attribute ``worker``; None: it is not known
     yet, or there is none."""
-    signature: object = None
-    """What they have as their attribute ``process``."""
+    signature: tuple[object, object] | None = None
+    """What tells the process from others; see ``hpsearch.workers.identity.signature``."""
     crashes: int = 0
     """Crashes in a row, none of whose workers ended a trial."""
     is_asked: bool = False
@@ -65,6 +65,11 @@ class Child(ABC):
     @abstractmethod
     def is_there(self) -> bool:
         """Whether a process was started whose end nobody has taken note of."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a worker is to start that has no place yet on any machine."""
+        return False
 
     @property
     @abstractmethod
@@ -148,7 +153,7 @@ class LocalChild(Child):
                     " memory here, then run the same command again"
                 ) from None
         signed = identity(self.process.pid)
-        self.worker, self.signature = signed["worker"], signed["process"]
+        self.worker, self.signature = signed["worker"], signature(signed)
 
     @property
     def is_there(self) -> bool:

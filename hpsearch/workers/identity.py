@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ def identity(pid: int | None = None) -> dict[str, Any]:
     """The attributes that say which process runs a trial.
 
     ``worker`` is "host:pid" and ``device`` what it trains on, for readers; ``process`` tells that
-    process from every other one. ``threads`` are TensorFlow's, where a number was set: sums of
-    floating-point numbers depend on it.
+    process from others with its number. ``threads`` are TensorFlow's, where a number was set: sums
+    of floating-point numbers depend on it.
 
     Args:
         pid: a process of this machine; None: this one.
@@ -32,6 +33,14 @@ def identity(pid: int | None = None) -> dict[str, Any]:
         "device": device(),
         **({"threads": int(threads)} if threads.isdecimal() else {}),
     }
+
+
+def signature(attributes: Mapping[str, Any]) -> tuple[object, object]:
+    """What tells the process that runs a trial from every other one, from the trial's attributes.
+
+    It takes both: two processes may have started in the same tick of the clock.
+    """
+    return attributes.get("worker"), attributes.get("process")
 
 
 def device() -> str:
@@ -57,11 +66,11 @@ def owner_is_gone(trial: Trial) -> bool:
     """
     if not is_signed(trial):
         return False
-    signature = trial.user_attrs["process"]
-    if signature.get("place") != _place():
+    process = trial.user_attrs["process"]
+    if process.get("place") != _place():
         return False
     pid = int(str(trial.user_attrs["worker"]).rpartition(":")[2])
-    if _started(pid) == signature["started"]:
+    if _started(pid) == process["started"]:
         return False
     try:
         os.kill(pid, 0)

@@ -19,7 +19,7 @@ from hpsearch.search import budget
 from hpsearch.search.storage import Pulse
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
-from hpsearch.workers.identity import is_signed, owner_is_gone
+from hpsearch.workers.identity import is_signed, owner_is_gone, signature
 
 BEAT = 5.0
 """Seconds between two signs of life."""
@@ -102,7 +102,7 @@ def mend(
 
         def is_gone(trial: Trial) -> bool:
             return owner_is_gone(trial) or (
-                is_signed(trial) and trial.user_attrs["process"] in dead
+                is_signed(trial) and signature(trial.user_attrs) in dead
             )
 
         reaped = budget.reap(study, pulses, is_gone, silent, blame=blame)

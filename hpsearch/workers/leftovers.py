@@ -15,10 +15,15 @@ KEEP = 5
 
 
 def weights_file(home: Home, study: str, number: int) -> Path:
-    """Where the kept weights of a trial lie, if they are kept; those of the share come here."""
-    file = home.trial_run(study, number) / WEIGHTS
-    if not file.exists() and (share := Share.find(home)) is not None:
-        share.get(study, number, (WEIGHTS, CURVES))
+    """Where the kept weights of a trial lie, if they are kept."""
+    return home.trial_run(study, number) / WEIGHTS
+
+
+def kept_weights(study: OpenStudy, home: Home, number: int) -> Path:
+    """As :func:`weights_file`; those of the share come here first, where none are."""
+    file = weights_file(home, study.name, number)
+    if not file.exists() and (share := Share.find(home, study.name, study.key)) is not None:
+        share.get(number, (WEIGHTS, CURVES))
     return file
 
 
@@ -48,8 +53,8 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None 
         return [WEIGHTS] * (number not in kept) + [*CHECKPOINTS] * (number not in needed)
 
     if share is not None:
-        for number, names in share.files(study.name).items():
-            share.remove(study.name, number, [name for name in spare(number) if name in names])
+        for number, names in share.files().items():
+            share.remove(number, [name for name in spare(number) if name in names])
     for number, folder in _folders(home.study_runs(study.name)):
         for name in spare(number):
             for file in (folder / name, folder / f".partial.{name}"):  # the latter of a kill

@@ -13,20 +13,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from hpsearch.environment import KNOWN_VARIABLE, SHARE_VARIABLE
-from hpsearch.errors import EXIT_PROGRAM, EXIT_UNREACHABLE, HpsearchError, UnreachableError
+from hpsearch.environment import SHARE_VARIABLE
+from hpsearch.errors import EXIT_PROGRAM, HpsearchError, UnreachableError
 from hpsearch.home import Home
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.child import Child, LocalChild
+from hpsearch.workers.cores import available_cores
 from hpsearch.workers.gpus import Gpu, list_gpus
-from hpsearch.workers.slots import Slot, share_of
+from hpsearch.workers.packing import Load
+from hpsearch.workers.slots import Slot, share_of, worker_memory
 
 PROMPT = 5.0
 """Seconds that a place has for an answer, such as the last lines of a log."""
@@ -83,8 +85,8 @@ class Place:
 
     def start(
         self, command: Sequence[str], environment: Mapping[str, str], home: str, study: str
-    ) -> tuple[str | None, object]:
-        """Start the worker; what its trials have as ``worker`` and ``process``."""
+    ) -> tuple[str | None, tuple[object, object] | None]:
+        """Start the worker; its :attr:`Child.worker` and :attr:`Child.signature`."""
         told = {
             key: value
             for key, value in environment.items()
@@ -132,16 +134,12 @@ class RayChild(Child):
     """Ray's promise of the exit code."""
     _words: str = ""
     _is_lost: bool = False
-    _is_known: bool = False
-    """Whether the last worker reached the storage."""
 
     def start(
         self, command: Sequence[str], environment: Mapping[str, str], home: Home, study: str
     ) -> None:
         """As :meth:`Child.start`; the worker begins when Ray has a place for it."""
         ours = {k: v for k, v in os.environ.items() if k.startswith(_TOLD)}
-        if self._is_known:
-            ours[KNOWN_VARIABLE] = "1"
         self.worker = self.signature = self._ended = None
         self._words, self._is_lost = "", False
         place = ray.remote(Place).options(**self.portion.options)
@@ -154,6 +152,11 @@ class RayChild(Child):
     def is_there(self) -> bool:
         """As :attr:`Child.is_there`; also where Ray has no place yet."""
         return self._actor is not None
+
+    @property
+    def is_waiting(self) -> bool:
+        """As :attr:`Child.is_waiting`."""
+        return self._actor is not None and self._ended is None
 
     @property
     def is_over(self) -> bool:
@@ -183,9 +186,10 @@ class RayChild(Child):
             code = cause.exit_code if isinstance(cause, HpsearchError) else EXIT_PROGRAM
             self._words = str(cause)
         except RayError as error:
-            code, self._is_lost = -signal.SIGKILL, True
-            self._words = f"the place that Ray gave it is lost: {' '.join(str(error).split())}"
-        self._is_known = not self._is_lost and code != EXIT_UNREACHABLE
+            self._is_lost = not getattr(error, "actor_init_failed", False)
+            code = -signal.SIGKILL if self._is_lost else EXIT_PROGRAM
+            what = "is lost" if self._is_lost else "cannot be used"
+            self._words = f"the place that Ray gave it {what}: {' '.join(str(error).split())}"
         if code and not self._words:
             try:
                 self._words = ray.get(actor.last_words.remote(), timeout=PROMPT)
@@ -211,7 +215,7 @@ class RayChild(Child):
 
     def withdraw(self) -> bool:
         """As :meth:`Child.withdraw`: a worker for which Ray has no place yet never begins."""
-        if self._actor is None or self.is_over or self._ended is not None:
+        if self.is_over or not self.is_waiting:
             return False
         ray.kill(self._actor)
         self._actor = self._started = None
@@ -223,37 +227,55 @@ def _is_ready(promise: Any) -> bool:
     return bool(ray.wait([promise], timeout=0)[0])
 
 
+class Node(NamedTuple):
+    """A machine of a cluster."""
+
+    cores: int
+    gpus: int
+    memory: int
+    """Bytes, as Ray reckons with them."""
+
+    @classmethod
+    def of(cls, resources: Mapping[str, float]) -> "Node":
+        """From what Ray says of its resources."""
+        return cls(*(int(resources.get(name, 0)) for name in ("CPU", "GPU", "memory")))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
     """A cluster that this process is connected to."""
 
-    nodes: tuple[tuple[int, int], ...]
-    """Cores and GPUs of each."""
+    nodes: tuple["Node", ...]
     is_ours: bool
     """Whether it was started for this run, and ends with it."""
 
     @property
     def gpus(self) -> int:
         """GPUs of all nodes."""
-        return sum(gpus for _, gpus in self.nodes)
+        return sum(node.gpus for node in self.nodes)
 
     @property
     def title(self) -> str:
         """The cluster for people."""
         count = f"{len(self.nodes)} node{'s' * (len(self.nodes) != 1)}"
         what = "Ray, started on this machine" if self.is_ours else f"Ray's {count}"
-        return f"{what} ({sum(cores for cores, _ in self.nodes)} cores, {self.gpus} GPUs)"
+        return f"{what} ({sum(node.cores for node in self.nodes)} cores, {self.gpus} GPUs)"
 
-    def room(self, threads: int, per_gpu: int) -> int:
+    def room(self, threads: int, per_gpu: int, memory: int = 0) -> int:
         """How many workers fit in.
 
         Args:
             threads: cores of each, from 1.
             per_gpu: workers on a GPU; 0: they train on the CPU.
+            memory: bytes of each on the CPU; 0: that is not looked at.
         """
         return sum(
-            min(cores // threads, gpus * per_gpu) if per_gpu else cores // threads
-            for cores, gpus in self.nodes
+            min(
+                node.cores // threads,
+                node.gpus * per_gpu if per_gpu else node.cores,
+                node.memory // memory if memory and not per_gpu else node.cores,
+            )
+            for node in self.nodes
         )
 
 
@@ -262,27 +284,30 @@ def connected(address: str | None, gpus: Callable[[], Sequence[Gpu]]) -> Iterato
     """A cluster for the block: the one at an address, one that runs here, or one of our own.
 
     Args:
-        address: Ray's address of the cluster; None: RAY_ADDRESS, else one that ``ray start`` has
-            started on this machine, else one of our own is started here, on loopback.
+        address: Ray's address of the cluster; None: RAY_ADDRESS, else one that this user's ``ray
+            start`` has started on this machine, else one of our own is started here, on loopback;
+            "local": one of our own.
         gpus: gives what one of our own may use.
 
     Raises:
         UnreachableError: there is no cluster at that address, or none can be started.
     """
-    address = address or os.environ.get("RAY_ADDRESS") or _started_here()
+    address = address or os.environ.get("RAY_ADDRESS") or None
     own: dict[str, Any] = {}
-    if address is None:
+    if address == "local" or (address is None and not _is_started_here()):
         chosen = gpus()
         if chosen:
             os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.uuid for gpu in chosen)
-        own = {
+        address, own = "local", {
+            "num_cpus": available_cores().count,
             "num_gpus": len(chosen),
             "include_dashboard": False,
             "_node_ip_address": "127.0.0.1",
-        }
+        }  # fmt: skip
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
+        # Without an address Ray finds the one that is here, and the token for it.
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise UnreachableError(
             f"--engine ray: no cluster at {address or 'this machine'}:"
@@ -293,38 +318,46 @@ def connected(address: str | None, gpus: Callable[[], Sequence[Gpu]]) -> Iterato
     try:
         alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         yield Cluster(
-            nodes=tuple((int(one.get("CPU", 0)), int(one.get("GPU", 0))) for one in alive),
+            nodes=tuple(map(Node.of, alive)),
             is_ours=bool(own),
         )
     finally:
         ray.shutdown()
 
 
-def _started_here() -> str | None:
-    """The address of the cluster that ``ray start`` has started on this machine, if it runs."""
-    file = Path(os.environ.get("RAY_TMPDIR") or "/tmp") / "ray" / "ray_current_cluster"  # noqa: S108  # where Ray keeps it
+def _is_started_here() -> bool:
+    """Whether a cluster runs that this user's ``ray start`` has started on this machine.
+
+    Others' are not joined unasked: they would be told how to reach the storage.
+    """
+    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108  # as Ray looks for it
+    file = Path(folder) / "ray" / "ray_current_cluster"
     try:
-        address = file.read_text(encoding="utf-8").strip()
-        host, _, port = address.rpartition(":")
+        if file.stat().st_uid != os.getuid():
+            return False
+        host, _, port = file.read_text(encoding="utf-8").strip().rpartition(":")
         with socket.create_connection((host, int(port)), timeout=1):
-            return address
+            return True
     except (OSError, ValueError):
-        return None
+        return False
 
 
-def lay_out(cluster: Cluster, file: StudyFile, most: int, *, use_gpus: bool) -> tuple[int, Portion]:
+def lay_out(
+    cluster: Cluster, file: StudyFile, load: Load, most: int, *, use_gpus: bool
+) -> tuple[int, Portion]:
     """How many workers a study gets on a cluster, and what each of them.
 
     Args:
         cluster: what is there now; an autoscaler may add to it.
         file: the study; ``workers.count`` may be more than there is room for now.
+        load: what one worker takes.
         most: the trials that are left, from 1.
         use_gpus: train on GPUs, where there are any.
     """
     count, per_gpu = file.workers.count, 0
     if use_gpus and cluster.gpus:
         per_gpu = 1 if file.workers.per_gpu == "auto" else file.workers.per_gpu
-    room = cluster.room(1, per_gpu)
+    room = cluster.room(1, per_gpu, worker_memory(load))
     wanted = min(max(1, room) if count == "auto" else count, most)
     threads = 1
     while cluster.room(threads + 1, per_gpu) >= wanted:

@@ -164,13 +164,18 @@ def _on_gpus(
     return Plan(slots=tuple(slots), why=tuple(why))
 
 
+def worker_memory(load: Load | None) -> int:
+    """Bytes that one worker on the CPU is reckoned with, its data among them."""
+    # While the examples are handed to TensorFlow they are there twice, and a batch on top.
+    return WORKER_MEMORY + 3 * (load.private_bytes if load else 0)
+
+
 def _on_cpu(*, cores: int, count: Count, most: int | None, load: Load | None) -> Plan:
     """Workers without a GPU."""
     if count != "auto":
         total, why = count, [f"{_count(count, 'worker')}, as asked for."]
     else:
-        # While the examples are handed to TensorFlow they are there twice, and a batch on top.
-        each = WORKER_MEMORY + 3 * (load.private_bytes if load else 0)
+        each = worker_memory(load)
         memory = free_memory()
         room = max(1, memory.free // each)
         total, why = min(cores, room), []

@@ -27,8 +27,12 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import is_running
 from hpsearch.workers.child import Child, LocalChild, how
 from hpsearch.workers.crowding import Crowding
+from hpsearch.workers.identity import signature
 from hpsearch.workers.lease import AWAY_FOR, BEAT, Observer, mend
 from hpsearch.workers.slots import Slot
+
+UNPLACED_FOR = 30.0
+"""Seconds after which it is said that no worker has got a place."""
 
 TICK = 0.5
 """Seconds between two looks at the workers."""
@@ -67,6 +71,7 @@ class Supervisor:
             or ``hpsearch stop``.
         on_wait: called once when trials of others hold all places and no worker is left here.
         on_fewer: called when a GPU gets fewer workers; told the GPU's slot and how many there are.
+        on_unplaced: called once when no worker got a place for half a minute; told how many wait.
         on_away: called when the storage cannot be reached (told True), and when it is back.
         may_thin_out: whether a GPU gets a worker fewer when one of its workers ran out of memory:
             where the number was ours to choose.
@@ -83,6 +88,7 @@ class Supervisor:
     on_wait: Callable[[], None] = lambda: None
     on_fewer: Callable[[Slot, int], None] = lambda *_: None
     may_thin_out: bool = False
+    on_unplaced: Callable[[int], None] = lambda _: None
     on_away: Callable[[bool], None] = lambda _: None
     _children: list[Child] = field(default_factory=list)
     _signals: list[int] = field(default_factory=list)
@@ -99,6 +105,8 @@ class Supervisor:
     """Signatures of workers that have ended since the last mending, on whatever machine."""
     _crowding: Crowding | None = None
     _away_since: float | None = None
+    _placed_at: float | None = None
+    """When a worker had a place last, or the first one was asked for; None: that was said."""
     _killed: bool = False
     """Whether we killed workers: their trials are not to blame."""
 
@@ -113,6 +121,7 @@ class Supervisor:
             HpsearchError: what a worker died of, with the last lines of its log.
         """
         self._children = [self.make_child(slot=slot) for slot in self.slots]
+        self._placed_at = time.monotonic()
         if self.may_thin_out:
             self._crowding = Crowding(self._children, self.on_fewer)
         self._stops_over = budget.stops_over(self.study)
@@ -183,7 +192,19 @@ class Supervisor:
                 places -= 1
             elif places < 0 and child.withdraw():
                 places += 1
+        self._notice_unplaced()
         return True
+
+    def _notice_unplaced(self) -> None:
+        """Tell once where workers wait for a place, and none has one."""
+        waiting = [child for child in self._children if child.is_waiting]
+        if self._placed_at is None:
+            return
+        if len(waiting) < sum(child.is_there for child in self._children) or not waiting:
+            self._placed_at = time.monotonic()
+        elif time.monotonic() > self._placed_at + UNPLACED_FOR:
+            self._placed_at = None
+            self.on_unplaced(len(waiting))
 
     def _withdraw(self) -> None:
         for child in self._children:
@@ -197,7 +218,9 @@ class Supervisor:
         """Trials that may start and for which no worker is on its way, or between two trials."""
         counts = self.study.counts()
         running = {t.user_attrs.get("worker") for t in self.study.trials() if is_running(t)}
-        idle = sum(c.is_there and c.worker not in running for c in self._children)
+        idle = sum(
+            c.is_there and (c.worker is None or c.worker not in running) for c in self._children
+        )
         if self.study.is_closed:
             return counts.waiting - idle
         return self.study.budget.trials - counts.counted - counts.running - idle
@@ -252,7 +275,7 @@ class Supervisor:
     def _ended_a_trial(self, child: Child) -> bool:
         """Whether a worker brought a trial to its end; the one that it died of does not count."""
         return child.signature is not None and any(
-            trial.user_attrs.get("process") == child.signature
+            signature(trial.user_attrs) == child.signature
             and budget.counts(trial)
             and trial.user_attrs.get("failure") != Failure.CRASHED
             for trial in self.study.trials()
@@ -298,6 +321,8 @@ class Supervisor:
                 self._killed = True
                 child.send(signal.SIGKILL)
                 child.wait(LEAVE_WITHIN)
+            if child.is_over and not child.is_lost:
+                self._dead.append(child.signature)
         self._mend_due |= bool(alive)
         wait = MEND_FOR if self._away_since is None else 0.0
         heard, until = len(self._signals), time.monotonic() + wait

@@ -30,7 +30,6 @@ from hpsearch.objective import CrowdedError, Objective
 from hpsearch.recipe import DatasetSection
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
-from hpsearch.search.server import ServerStorage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.share import Share
 from hpsearch.study_file import load_dataset_override
@@ -142,10 +141,10 @@ def work(
     os.environ.pop(ALONE_VARIABLE, None)
     # Of one that starts anew the storage was there a moment ago.
     known = KNOWN_VARIABLE in os.environ or RECORDED_VARIABLE in os.environ
-    storage = open_storage(url, create=False, force=force, patience=AWAY_FOR, awaited=known)
+    storage = open_storage(
+        url, create=False, force=force, patience=AWAY_FOR, awaited=known, hurried=stopper
+    )
     os.environ[KNOWN_VARIABLE] = "1"
-    if isinstance(storage, ServerStorage):
-        storage.hurried = stopper
     storage.owner = identity()
     study = load_study(storage, name)
     if budget.stop_requested(study) and carried is None:
@@ -174,7 +173,7 @@ def work(
             split=lambda other: split(dataset, other),
             stop_now=stopper,
             alive=heartbeat.alive,
-            share=Share.find(home),
+            share=Share.find(home, study.name, study.key),
         )
         _log.info("worker %s is ready on %s", storage.owner["worker"], storage.owner["device"])
         if carried is None:

@@ -12,12 +12,13 @@ import optuna
 import pytest
 import sqlalchemy as sa
 from commandline import wait_until
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 from servers import Server
 
 from hpsearch.errors import UnreachableError
 from hpsearch.home import Home
 from hpsearch.objective import Objective
+from hpsearch.search import budget
 from hpsearch.search import server as settings
 from hpsearch.search.opening import STORAGE_ERRORS, is_passing, open_storage
 from hpsearch.search.server import ServerStorage, is_away
@@ -121,6 +122,29 @@ def test_an_operation_waits_until_the_server_is_back(
         assert found == []
     thread.join(timeout=30)
     assert found == [True]
+
+
+def test_claims_wait_and_what_would_be_there_twice_does_not(
+    connect: Callable[..., ServerStorage],
+    make_file: Callable[..., StudyFile],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage = connect()
+    study, _ = open_or_create(storage, make_file(), DATASET)
+    storage.owner = identity()
+    tried: list[float] = []
+    real = settings._attempts
+
+    def attempts(seconds: float, *rest: Any) -> Any:
+        tried.append(seconds)
+        return real(seconds, *rest)
+
+    monkeypatch.setattr(settings, "_attempts", attempts)
+    assert budget.claim(study) is not None
+    assert {*tried} == {storage.patience}
+    tried.clear()
+    study.optuna.add_trial(create_trial(state=TrialState.WAITING))
+    assert {*tried} == {0.0}
 
 
 def test_signs_of_life_go_on_afterwards(

@@ -150,3 +150,15 @@ def test_one_of_that_name_that_was_started_meanwhile_is_kept(
         transfer(study, storages[1], meanwhile)
     assert optuna.get_all_study_names(storages[1]) == [study.name]
     assert load_study(storages[1], study.name).trials() == []
+
+
+def test_a_study_that_goes_on_meanwhile_is_not_kept(
+    storages: tuple[Storage, ...], study: OpenStudy
+) -> None:
+    def meanwhile(_: str, done: int, __: int) -> None:
+        if done == 2:
+            budget.claim(study)
+
+    with pytest.raises(UnreachableError, match="is not what was sent"):
+        transfer(study, storages[1], meanwhile)
+    assert optuna.get_all_study_names(storages[1]) == []

@@ -12,6 +12,11 @@ from hpsearch.home import CHECKPOINTS, CURVES, WEIGHTS, Home
 from hpsearch.share import Share
 
 NEWEST, BEFORE = CHECKPOINTS
+KEY = "study-01234567"
+
+
+def share_of(url: str, home: Home, key: str = KEY) -> Share:
+    return Share(url, home, "study", key)
 
 
 def folder(home: Home, number: int) -> Path:
@@ -31,20 +36,20 @@ def test_a_trial_goes_on_where_another_machine_left_it(
     homes: tuple[Home, Home], tmp_path: Path, kind: str
 ) -> None:
     url = f"file://{tmp_path / 'share'}" if kind == "file" else f"memory://{tmp_path.name}"
-    one, two = (Share(url, home) for home in homes)
+    one, two = (share_of(url, home) for home in homes)
     left = folder(homes[0], 7)
-    with one.following("study", 7):
+    with one.following(7):
         (left / NEWEST).write_bytes(b"checkpoint")
         (left / CURVES).write_text("epoch\n")
-    two.fetch("study", [8, 7])
+    two.fetch([8, 7])
     assert (homes[1].trial_run("study", 7) / NEWEST).read_bytes() == b"checkpoint"
     assert not (homes[1].trial_run("study", 7) / CURVES).exists()  # it writes its own
-    assert {number: sorted(names) for number, names in two.files("study").items()} == {
+    assert {number: sorted(names) for number, names in two.files().items()} == {
         7: sorted([NEWEST, CURVES])
     }
-    two.remove("study", 7, [NEWEST])
+    two.remove(7, [NEWEST])
     folder(homes[1], 7).joinpath(NEWEST).unlink()
-    two.fetch("study", [7])
+    two.fetch([7])
     assert not (homes[1].trial_run("study", 7) / NEWEST).exists()
 
 
@@ -54,9 +59,9 @@ def test_checkpoints_are_put_there_as_they_come(
     monkeypatch.setattr("hpsearch.share.EVERY", 0.01)
     from commandline import wait_until  # noqa: PLC0415  # a helper of the acceptance tests
 
-    share = Share(f"file://{tmp_path / 'share'}", homes[0])
-    there = tmp_path / "share" / "runs" / "study" / "trial-00003"
-    with share.following("study", 3):
+    share = share_of(f"file://{tmp_path / 'share'}", homes[0])
+    there = tmp_path / "share" / "runs" / KEY / "trial-00003"
+    with share.following(3):
         for content in (b"first", b"second"):
             (folder(homes[0], 3) / NEWEST).write_bytes(content)
             wait_until(lambda c=content: read(there / NEWEST) == c, "a checkpoint")
@@ -69,11 +74,11 @@ def read(file: Path) -> bytes | None:
 
 
 def test_what_is_here_is_not_fetched(homes: tuple[Home, Home], tmp_path: Path) -> None:
-    one, two = (Share(f"file://{tmp_path / 'share'}", home) for home in homes)
+    one, two = (share_of(f"file://{tmp_path / 'share'}", home) for home in homes)
     (folder(homes[0], 1) / NEWEST).write_bytes(b"theirs")
-    one.put("study", 1, CHECKPOINTS)
+    one.put(1, CHECKPOINTS)
     (folder(homes[1], 1) / BEFORE).write_bytes(b"ours")
-    two.fetch("study", [1])
+    two.fetch([1])
     assert not (folder(homes[1], 1) / NEWEST).exists()
 
 
@@ -81,23 +86,23 @@ def test_a_share_that_cannot_be_reached_is_logged(
     homes: tuple[Home, Home], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "share").write_text("a file in its place")
-    share = Share(f"file://{tmp_path / 'share'}", homes[0])
+    share = share_of(f"file://{tmp_path / 'share'}", homes[0])
     (folder(homes[0], 1) / NEWEST).write_bytes(b"checkpoint")
-    with caplog.at_level(logging.WARNING), share.following("study", 1):
+    with caplog.at_level(logging.WARNING), share.following(1):
         pass
     assert "the share could not keep checkpoint.npz" in caplog.text
-    share.fetch("study", [2])
-    assert share.files("study") == {}
+    share.fetch([2])
+    assert share.files() == {}
 
 
 def test_a_share_that_cannot_be_is_wrong_input(
     homes: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(SHARE_VARIABLE, raising=False)
-    assert Share.find(homes[0]) is None
+    assert Share.find(homes[0], "study", KEY) is None
     monkeypatch.setenv(SHARE_VARIABLE, "nonsense://there")
     with pytest.raises(InputError, match=r"HPSEARCH_SHARE \(nonsense://...\)"):
-        Share.find(homes[0])
+        Share.find(homes[0], "study", KEY)
 
 
 def test_a_share_that_hangs_does_not_hold_a_trial(
@@ -107,18 +112,41 @@ def test_a_share_that_hangs_does_not_hold_a_trial(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("hpsearch.share.GRACE", 0.05)
-    share, released = Share(f"file://{tmp_path / 'share'}", homes[0]), threading.Event()
+    share, released = share_of(f"file://{tmp_path / 'share'}", homes[0]), threading.Event()
     monkeypatch.setattr(share, "put", lambda *_: released.wait(30))
-    with share.following("study", 1):
+    with share.following(1):
         pass
     assert "has not taken all of trial 1" in caplog.text
     released.set()
 
 
+def test_studies_of_other_storages_have_their_own(homes: tuple[Home, Home], tmp_path: Path) -> None:
+    url = f"file://{tmp_path / 'share'}"
+    one, two = share_of(url, homes[0]), share_of(url, homes[1], "study-89abcdef")
+    (folder(homes[0], 1) / NEWEST).write_bytes(b"checkpoint")
+    one.put(1, [NEWEST])
+    assert two.files() == {}
+    two.fetch([1])
+    two.remove_all()
+    assert not (homes[1].trial_run("study", 1) / NEWEST).exists()
+    assert one.files() == {1: [NEWEST]}
+
+
+def test_a_file_system_that_cannot_even_be_made_is_logged(
+    homes: tuple[Home, Home], caplog: pytest.LogCaptureFixture
+) -> None:
+    # Its class connects when it is made, as those of sftp, smb and webhdfs do.
+    share = share_of("ftp://127.0.0.1:1/share", homes[0])
+    (folder(homes[0], 1) / NEWEST).write_bytes(b"checkpoint")
+    with caplog.at_level(logging.WARNING), share.following(1):
+        pass
+    assert "the share could not keep checkpoint.npz" in caplog.text
+
+
 def test_a_study_that_is_removed(homes: tuple[Home, Home], tmp_path: Path) -> None:
-    share = Share(f"file://{tmp_path / 'share'}", homes[0])
+    share = share_of(f"file://{tmp_path / 'share'}", homes[0])
     (folder(homes[0], 1) / WEIGHTS).write_bytes(b"weights")
-    share.put("study", 1, [WEIGHTS])
-    share.remove_study("study")
-    share.remove_study("study")
-    assert share.files("study") == {}
+    share.put(1, [WEIGHTS])
+    share.remove_all()
+    share.remove_all()
+    assert share.files() == {}

@@ -13,6 +13,7 @@ and .md beside the other benchmarks'.
 
 import argparse
 import json
+import logging
 import multiprocessing
 import os
 import statistics
@@ -35,6 +36,7 @@ from scale import EPOCHS, EVERY, FACTS, STUDY
 from hpsearch.search import budget
 from hpsearch.search.artifacts import OF_COMPLETE, listed
 from hpsearch.search.opening import open_storage
+from hpsearch.search.server import ServerStorage
 from hpsearch.search.study import OpenStudy, load_study, open_or_create
 from hpsearch.space import suggest_config
 from hpsearch.study_file import load
@@ -58,6 +60,13 @@ class Clock:
         self.statements: Counter[str] = Counter()
         self.errors: list[str] = []
 
+    def write(self, text: str) -> None:
+        """Take a line of a log for an error."""
+        self.errors += [text] * bool(text.strip())
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
     def time(self, kind: str, began: float) -> None:
         """Note an operation that began then and ends now."""
         self.took[kind].append(1000 * (time.perf_counter() - began))
@@ -66,9 +75,13 @@ class Clock:
 def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result: Any) -> None:
     """One worker's process."""
     seconds, every = pace
-    storage = open_storage(url, create=False)
+    storage, clock = open_storage(url, create=False), Clock()
+    if isinstance(storage, ServerStorage):
+        storage.patience = 0.0  # what a worker would do again is an error here
+    heard = logging.StreamHandler(clock)  # what the heartbeat and others say went wrong
+    logging.getLogger("hpsearch").addHandler(heard)
     storage.owner = identity()
-    study, clock = load_study(storage, name), Clock()
+    study = load_study(storage, name)
 
     def count(*_: Any) -> None:
         clock.statements["statements"] += 1
@@ -144,13 +157,18 @@ def measure(url: str, workers: int, seconds: float, every: float) -> list[Row]:
     ]
     for process in processes:
         process.start()
-    found = [json.loads(result.get()) for _ in processes]
+    found = [json.loads(result.get(timeout=seconds + 600)) for _ in processes]
     for process in processes:
         process.join()
     took = {kind: [ms for one in found for ms in one[kind]] for kind in Clock().took}
     failed, trials = sum(one["failed"] for one in found), sum(one["trials"] for one in found)
     if failed:
         print([one["errors"] for one in found if one["failed"]], file=sys.stderr)
+
+    def per_trial(kind: str) -> float:
+        """Also of the part of a trial that was cut off at the end; signs of life with it."""
+        return float(sum(one[kind] for one in found) * EPOCHS / len(took["report"]))
+
     what = f"{workers} workers" + (" without pauses" if not every else "")
     return [
         (f"{what}: a report, median", statistics.median(took["report"]), "ms"),
@@ -161,8 +179,8 @@ def measure(url: str, workers: int, seconds: float, every: float) -> list[Row]:
         (f"{what}: a claim with its configuration, median", statistics.median(took["claim"]), "ms"),
         (f"{what}: reports a second", len(took["report"]) / seconds, "1/s"),
         (f"{what}: trials an hour", 3600 * trials / seconds, ""),
-        (f"{what}: statements a report", sum(one["statements"] for one in found)
-         / len(took["report"]), ""),
+        (f"{what}: statements a trial of {EPOCHS} epochs", per_trial("statements"), ""),
+        (f"{what}: transactions a trial of {EPOCHS} epochs", per_trial("commits"), ""),
         (f"{what}: operations that failed", failed, ""),
     ]  # fmt: skip
 
@@ -186,9 +204,9 @@ def main() -> None:
         for workers in WORKERS:
             seconds = 60 * options.minutes if workers == WORKERS[-1] else SECONDS
             rows += measure(url, workers, seconds, EVERY)
-            print(*rows[-8], *rows[-1], flush=True)
+            print(*rows[-9], *rows[-1], flush=True)
         rows += measure(url, 8, SECONDS, 0.0)
-        print(*rows[-3], flush=True)
+        print(*rows[-4], flush=True)
         server.cleanup()
     print(write("search/postgres", "What one PostgreSQL carries", rows))
 

@@ -481,3 +481,17 @@ with heartbeat.alive(trial.number):
 
 def test_the_name_of_a_worker_is_for_readers() -> None:
     assert worker_name(os.getpid()) == f"{socket.gethostname()}:{os.getpid()}"
+
+
+def test_of_workers_that_are_known_to_have_ended_only_their_own_trials_end(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study(budget={"trials": 3})
+    # Of another machine, and started in the same tick of its clock.
+    process = {"place": "elsewhere", "started": 5}
+    for name in ("other:1", "other:2"):
+        study.storage.owner = {"worker": name, "process": process, "device": "CPU"}
+        assert budget.claim(study) is not None
+    assert mend(study) == []
+    assert mend(study, dead=[("other:3", process)]) == []
+    assert mend(study, dead=[("other:2", process)]) == [1]

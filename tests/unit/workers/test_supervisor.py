@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 from hpsearch.workers import lease, slots
 from hpsearch.workers import supervisor as module
+from hpsearch.workers.child import LocalChild
 from hpsearch.workers.gpus import Gpu
 from hpsearch.workers.identity import identity
 from hpsearch.workers.slots import Slot
@@ -446,6 +448,90 @@ def test_what_was_locked_at_the_end_is_mended_then(
     assert run(STUBBORN, meanwhile=interrupt_twice) == EXIT_SIGINT
     assert len(calls) == 5
     assert run.study.counts().running == 0
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+    """What a supervisor sees of a server, which may be there or not."""
+    real, state = budget.ending, {"away": False}
+
+    def ending(study: OpenStudy) -> Any:
+        if state["away"]:
+            raise OperationalError("", {}, Exception("broken"), connection_invalidated=True)
+        return real(study)
+
+    monkeypatch.setattr(module.budget, "ending", ending)
+    return state
+
+
+def test_a_server_that_is_away_for_a_while_does_not_end_the_run(
+    run: Run, server: dict[str, bool]
+) -> None:
+    told: list[bool] = []
+
+    def on_away(is_away: bool) -> None:
+        told.append(is_away)
+        if is_away:
+            threading.Timer(0.3, lambda: server.update(away=False)).start()
+
+    def leave() -> None:
+        if run.ready() and not told:
+            server["away"] = True
+        elif told == [True, False]:
+            run.spend()
+            for process in run.children():
+                process.kill()
+
+    assert run(WAIT, meanwhile=leave, on_away=on_away) == 0
+    assert told == [True, False]
+    assert len(run.seen) == 1  # its worker stayed
+
+
+def test_who_is_stopped_while_the_server_is_away_leaves(run: Run) -> None:
+    told: list[bool] = []
+
+    def look() -> None:
+        if run.ready():
+            raise OperationalError("", {}, Exception("broken"), connection_invalidated=True)
+
+    def on_away(is_away: bool) -> None:
+        told.append(is_away)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    assert run(POLITE, meanwhile=look, on_away=on_away) == EXIT_SIGINT
+    assert told == [True]
+    assert "leaves" in run.log()
+
+
+def test_a_server_that_does_not_come_back_ends_the_run(
+    run: Run, server: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AWAY_FOR", 0.1)
+    server["away"] = True
+    with pytest.raises(OperationalError):
+        run(WAIT)
+
+
+class Unplaced(LocalChild):
+    """A child whose worker no machine has a place for."""
+
+    is_waiting = property(lambda self: self.is_there)
+
+
+def test_workers_without_a_place_are_told_of_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "UNPLACED_FOR", 0.1)
+    told: list[int] = []
+    ticks = iter(range(20))
+
+    def meanwhile() -> None:
+        if told and next(ticks, None) is None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    options = {"make_child": Unplaced, "on_unplaced": told.append}
+    assert run(POLITE, workers=2, meanwhile=meanwhile, **options) == EXIT_SIGINT
+    assert told == [2]
 
 
 def test_a_gpu_that_runs_out_of_memory_gets_a_worker_fewer(run: Run) -> None:

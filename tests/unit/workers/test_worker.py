@@ -170,7 +170,7 @@ def test_a_worker_outwaits_a_long_lock(
     assert run(home) == EXIT_OK
     (storage,) = opened
     with storage.engine.connect() as connection:
-        assert connection.scalar(sa.text("PRAGMA busy_timeout")) == 1000 * worker.PATIENCE
+        assert connection.scalar(sa.text("PRAGMA busy_timeout")) == 1000 * worker.AWAY_FOR
     storage.close()
 
 
