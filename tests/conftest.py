@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from clusters import Cluster, running_cluster
 from servers import Server, running_server
 
 from hpsearch.fields import parse
@@ -44,6 +45,14 @@ def server() -> Iterator[Server]:
     """A real PostgreSQL server; who stops it starts it again."""
     with running_server() as server:
         yield server
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """A real Ray cluster of two nodes."""
+    pytest.importorskip("ray")
+    with running_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture

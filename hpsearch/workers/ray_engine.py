@@ -14,8 +14,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+# Else Ray takes 127.0.0.1 for an outer address of this machine, and a cluster that is to be on
+# loopback listens on all interfaces. It is made for Windows and macOS, and works here alike.
+os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 import ray
 from ray.exceptions import RayError, RayTaskError
@@ -31,7 +35,10 @@ from hpsearch.workers.packing import Load
 from hpsearch.workers.slots import Slot, share_of, worker_memory
 
 PROMPT = 5.0
-"""Seconds that a place has for an answer, such as the last lines of a log."""
+"""Seconds that a place has for an answer, such as the last lines of a log, or a cluster for its
+first one."""
+
+LOOPBACK = "127.0.0.1"
 
 _TOLD = ("PG", SHARE_VARIABLE)
 """How the environment variables begin of which workers get ours, where theirs have none: those that
@@ -302,8 +309,10 @@ def connected(address: str | None, gpus: Callable[[], Sequence[Gpu]]) -> Iterato
             "num_cpus": available_cores().count,
             "num_gpus": len(chosen),
             "include_dashboard": False,
-            "_node_ip_address": "127.0.0.1",
+            "_node_ip_address": LOOPBACK,
         }  # fmt: skip
+    elif address is not None:
+        _check_reachable(address)
     handler = signal.getsignal(signal.SIGTERM)
     try:
         # Without an address Ray finds the one that is here, and the token for it.
@@ -316,6 +325,11 @@ def connected(address: str | None, gpus: Callable[[], Sequence[Gpu]]) -> Iterato
     finally:
         signal.signal(signal.SIGTERM, handler)  # Ray's own would end us with another exit code
     try:
+        if own and ray.util.get_node_ip_address() != LOOPBACK:
+            raise UnreachableError(
+                "--engine ray: this version of Ray listens on all interfaces; start a cluster as"
+                " you want it (ray start) and name it with --address"
+            )
         alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         yield Cluster(
             nodes=tuple(map(Node.of, alive)),
@@ -323,6 +337,20 @@ def connected(address: str | None, gpus: Callable[[], Sequence[Gpu]]) -> Iterato
         )
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Refuse an address where nobody listens: Ray itself would try for minutes.
+
+    Raises:
+        UnreachableError: nobody does.
+    """
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        if parts.hostname is not None and parts.port is not None:
+            socket.create_connection((parts.hostname, parts.port), timeout=PROMPT).close()
+    except (OSError, ValueError) as error:
+        raise UnreachableError(f"--engine ray: no cluster at {address}: {error}") from None
 
 
 def _is_started_here() -> bool:
