@@ -90,7 +90,7 @@ def ray_crew(
     workers = f"{count} worker{'s' * (count != 1)}"
     return Crew(
         slots=[Slot(index=index, gpu=None, threads=portion.threads) for index in range(count)],
-        summary=f"{workers} on {cluster.title}: {portion.title}",
+        summary=f"{workers} on {cluster.title}: {portion.title}, each with its log on its node",
         make_child=partial(RayChild, portion=portion),
     )
 

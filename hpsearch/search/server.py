@@ -203,7 +203,10 @@ def is_away(error: BaseException) -> bool:
 def _refuses(error: BaseException) -> bool:
     """Whether a server is there but lets us not in: that does not pass by waiting."""
     # What is said before a connection is made has no SQLSTATE.
-    words = ("authentication failed", "no password supplied", "does not exist", "pg_hba.conf")
+    words = (
+        "authentication failed", "no password supplied", "does not exist", "pg_hba.conf",
+        "certificate verify failed",
+    )  # fmt: skip
     return any(word in str(error) for word in words)
 
 

@@ -14,6 +14,11 @@ _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 """Where NVIDIA's driver is reached, on Linux and in WSL."""
 
 
+_UNUSED = ("matplotlib", "sklearn")
+"""What Keras imports where it is there, for wrappers and pictures that nobody asks for here: a third
+of the time that the import takes."""
+
+
 def start_tensorflow(threads: int | None = None, gpu_memory: int | None = None) -> None:
     """Import TensorFlow (some seconds) and settle threads, memory and determinism.
 
@@ -21,10 +26,22 @@ def start_tensorflow(threads: int | None = None, gpu_memory: int | None = None) 
         threads: cores that one operation may use, from 1; None: all of the machine's.
         gpu_memory: MiB of the GPU that TensorFlow may take, from 1; None: as much as it needs.
     """
-    with _without_chatter():
+    with _without_chatter(), _without(*_UNUSED):
         from hpsearch.training import devices  # noqa: PLC0415  # this is what takes seconds
 
         devices.set_up(threads, gpu_memory=gpu_memory)
+
+
+@contextmanager
+def _without(*packages: str) -> Iterator[None]:
+    """Have packages not found while the block runs, unless they are imported already."""
+    hidden = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: it is not found
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextmanager

@@ -196,6 +196,18 @@ def test_who_has_no_patience_is_told_at_once(
     assert study.counts().counted == 0
 
 
+@pytest.mark.parametrize(
+    ("part", "cure"),
+    [({"database": "nowhere"}, "does not exist"), ({"username": "nobody"}, "does not exist")],
+)
+def test_who_is_not_let_in_is_told_at_once(postgres: str, part: dict[str, str], cure: str) -> None:
+    began = time.monotonic()
+    url = sa.engine.make_url(postgres).set(**part).render_as_string(hide_password=False)
+    with pytest.raises(UnreachableError, match=cure):
+        open_storage(url, awaited=True)
+    assert time.monotonic() - began < 10
+
+
 def test_who_is_revived_waits_for_the_server(server: Server, postgres: str) -> None:
     opened: list[OpenStudy | ServerStorage] = []
     with away(server):
