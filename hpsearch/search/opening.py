@@ -364,8 +364,8 @@ def _message(url: str, error: BaseException) -> str:
         "locked": "another program holds the file; close it and run the same command again",
         "password authentication failed": "check the user, and PGPASSWORD or ~/.pgpass",
         "no password supplied": "give it in PGPASSWORD or ~/.pgpass",
-        "no pg_hba.conf entry": "the server lets in whom its pg_hba.conf names, perhaps with TLS only"
-        " (sslmode): ask who runs it",
+        "no pg_hba.conf entry": "the server lets in whom its pg_hba.conf names, perhaps with TLS"
+        " only (sslmode): ask who runs it",
         "certificate verify failed": "check sslrootcert, and that HOST is the certificate's name",
         "No module named 'psycopg": "install it: pip install 'hpsearch[postgres]'",
     }

@@ -15,8 +15,8 @@ _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 
 
 _UNUSED = ("matplotlib", "sklearn")
-"""What Keras imports where it is there, for wrappers and pictures that nobody asks for here: a third
-of the time that the import takes."""
+"""What Keras imports where it is there, for wrappers and pictures that nobody asks for here. It is
+a third of the import's time, and 65 MB of memory."""
 
 
 def start_tensorflow(threads: int | None = None, gpu_memory: int | None = None) -> None:
