@@ -130,21 +130,18 @@ class Share:
         """Put what has changed of a trial's files there."""
         for name in names:
             file = self._home.trial_run(self._study, number) / name
-            try:
-                changed = file.stat().st_mtime_ns
-            except FileNotFoundError:
-                continue
-            if self._put.get(file) != changed and self._try(
-                f"keep {name}", partial(self._send, file, number)
-            ):
-                self._put[file] = changed
+            self._try(f"keep {name}", partial(self._send, file, number))
 
     def _send(self, file: Path, number: int) -> bool:
-        """Put a file there whole: under another name first."""
+        """Put a file there whole, under another name first, unless it has not changed."""
+        changed = file.stat().st_mtime_ns
+        if self._put.get(file) == changed:
+            return True
         (files, _), folder = self._place, self._folder(number)
         files.makedirs(folder, exist_ok=True)
         files.put_file(str(file), f"{folder}/{file.name}.partial")
         files.mv(f"{folder}/{file.name}.partial", f"{folder}/{file.name}")
+        self._put[file] = changed
         return True
 
     def files(self) -> dict[int, list[str]]:

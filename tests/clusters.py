@@ -42,6 +42,9 @@ def running_cluster() -> Iterator[Cluster]:
         text=True,
         env=os.environ | told,
     ) as process:
-        assert process.stdout
-        yield Cluster(**json.loads(process.stdout.readline()))
-        process.communicate(timeout=60)
+        try:
+            assert process.stdout
+            yield Cluster(**json.loads(process.stdout.readline()))
+            process.communicate(timeout=60)
+        finally:
+            process.kill()

@@ -69,10 +69,12 @@ class Cli:
     def end(self) -> None:
         """Leave no process behind, whatever a test did to it."""
         for process in self.started:
+            family = [process]
             with contextlib.suppress(psutil.NoSuchProcess):
-                for child in process.children(recursive=True):
-                    child.kill()
-                process.kill()
+                family += process.children(recursive=True)
+            for one in reversed(family):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
         psutil.wait_procs(self.started, timeout=10)  # a zombie would be a child of later tests
 
     def __call__(

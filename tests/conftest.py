@@ -50,7 +50,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """A real Ray cluster of two nodes."""
-    pytest.importorskip("ray")
+    pytest.importorskip("hpsearch.workers.ray_engine")  # it imports Ray, with settings
     with running_cluster() as cluster:
         yield cluster
 

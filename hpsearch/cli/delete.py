@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +13,16 @@ from hpsearch.home import Home
 
 if TYPE_CHECKING:
     from hpsearch.search.study import OpenStudy
+    from hpsearch.share import Share
 
 
 def delete(
     study: StudyArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    keep_files: Annotated[
+        bool,
+        typer.Option("--keep-files", help="Only from the storage: a copy elsewhere needs them."),
+    ] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
@@ -32,7 +38,8 @@ def delete(
         foreign = sum(_foreign_trials(one) for one in own)
         total = found.storage.get_n_trials(found.study_id)
         others = f" ({foreign} of them running by another program than hpsearch)" if foreign else ""
-        question = f"Remove study {study} with {total} trials{others} and its files?"
+        what = "but not its files" if keep_files else "and its files"
+        question = f"Remove study {study} with {total} trials{others} {what}?"
         if not (yes or typer.confirm(question)):
             typer.echo("Nothing removed.")
             return
@@ -41,7 +48,19 @@ def delete(
         files = attached(found.storage.get_study_system_attrs(found.study_id))
         for one in own:
             studies.delete(one)
-    for file in files:
+    if not keep_files:
+        _remove_files(place, own, shares, files)
+    typer.echo(f"Removed study {study} ({total} trials).")
+
+
+def _remove_files(
+    place: Home,
+    own: "Sequence[OpenStudy]",
+    shares: "Sequence[Share | None]",
+    attachments: Iterable[str],
+) -> None:
+    """Remove what studies left in the home, and in the share if there is one."""
+    for file in attachments:
         with contextlib.suppress(OSError):
             (place.artifacts / file).unlink()
     for share, one in zip(shares, own, strict=True):
@@ -49,7 +68,6 @@ def delete(
             share.remove_all()
         _remove(place.study_runs(one.name))
         _remove(place.study_logs(one.name))
-    typer.echo(f"Removed study {study} ({total} trials).")
 
 
 def _foreign_trials(study: "OpenStudy") -> int:

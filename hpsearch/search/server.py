@@ -207,7 +207,8 @@ def _refuses(error: BaseException) -> bool:
         "authentication failed", "no password supplied", "does not exist", "pg_hba.conf",
         "certificate verify failed",
     )  # fmt: skip
-    return any(word in str(error) for word in words)
+    said = str(getattr(error, "orig", None) or error)  # without the statement and its values
+    return any(word in said for word in words)
 
 
 def _attempts(

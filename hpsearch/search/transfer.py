@@ -82,7 +82,7 @@ def _is_there(
     if not _is_same(target, target.get_study_id_from_name(name), sent, trials):
         raise InputError(
             f"study {name}: another one of that name is there already; remove it there first"
-            f" (hpsearch delete {name} --storage URL)"
+            f" (hpsearch delete {name} --keep-files --storage URL)"
         )
     return True
 

@@ -36,6 +36,8 @@ class Child(ABC):
     yet, or there is none."""
     signature: tuple[object, object] | None = None
     """What tells the process from others; see ``hpsearch.workers.identity.signature``."""
+    started: float = 0.0
+    """When it was asked for last (``time.monotonic``)."""
     crashes: int = 0
     """Crashes in a row, none of whose workers ended a trial."""
     is_asked: bool = False

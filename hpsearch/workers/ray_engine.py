@@ -320,7 +320,7 @@ def connected(address: str | None, gpus: Callable[[], Sequence[Gpu]]) -> Iterato
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise UnreachableError(
             f"--engine ray: no cluster at {address or 'this machine'}:"
-            f" {' '.join(str(error).split())[:300]}"
+            f" {' '.join(str(error.__cause__ or error).split())[:300]}"
         ) from None
     finally:
         signal.signal(signal.SIGTERM, handler)  # Ray's own would end us with another exit code

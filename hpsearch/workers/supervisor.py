@@ -34,6 +34,9 @@ from hpsearch.workers.slots import Slot
 UNPLACED_FOR = 30.0
 """Seconds after which it is said that no worker has got a place."""
 
+LASTED = 120.0
+"""Seconds after whose passing a machine that is lost has been there for a while."""
+
 TICK = 0.5
 """Seconds between two looks at the workers."""
 
@@ -189,6 +192,7 @@ class Supervisor:
         for child in self._children:
             if child.may_start and places > 0:
                 child.start(self.command, self.environment, self.home, self.study.name)
+                child.started = time.monotonic()
                 places -= 1
             elif places < 0 and child.withdraw():
                 places += 1
@@ -264,7 +268,9 @@ class Supervisor:
             return
         if code in _ERRORS:
             raise _ERRORS[code](child.last_words())
-        child.crashes = 1 if self._ended_a_trial(child) else child.crashes + 1
+        # A machine that was there for a while and is lost is no fault of the worker's.
+        lasted = child.is_lost and time.monotonic() > child.started + LASTED
+        child.crashes = 1 if lasted or self._ended_a_trial(child) else child.crashes + 1
         if child.crashes >= MAX_CRASHES:
             raise ProgramError(
                 f"worker {child.slot.index} crashed {child.crashes} times in a row"
@@ -321,8 +327,10 @@ class Supervisor:
                 self._killed = True
                 child.send(signal.SIGKILL)
                 child.wait(LEAVE_WITHIN)
-            if child.is_over and not child.is_lost:
-                self._dead.append(child.signature)
+            if child.is_over:
+                child.collect()
+                if not child.is_lost:
+                    self._dead.append(child.signature)
         self._mend_due |= bool(alive)
         wait = MEND_FOR if self._away_since is None else 0.0
         heard, until = len(self._signals), time.monotonic() + wait

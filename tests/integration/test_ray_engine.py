@@ -130,7 +130,7 @@ def test_what_ends_and_what_is_lost(cluster: Cluster, home: Home) -> None:
             if child.is_over:
                 child.collect()
                 child.start(["python", "-c", WAIT], {}, home, "study")
-            return not child.is_waiting
+            return child.worker is not None
 
         wait_until(is_placed, "another place", 90)
         found = psutil.Process(int(ready_of(child).rpartition(":")[2]))

@@ -150,9 +150,9 @@ def measure(url: str, workers: int, seconds: float, every: float) -> list[Row]:
     open_or_create(storage, load(STUDY, changes), FACTS)
     storage.close()
     context = multiprocessing.get_context("spawn")
-    ready, result = context.Barrier(workers), context.Queue()
+    ready, result = context.Barrier(workers, timeout=300), context.Queue()
     processes = [
-        context.Process(target=work, args=(url, name, (seconds, every), ready, result))
+        context.Process(target=work, args=(url, name, (seconds, every), ready, result), daemon=True)
         for _ in range(workers)
     ]
     for process in processes:
