@@ -3,7 +3,7 @@
     .venv/bin/python scripts/bench/engines.py
 
 The same search (digits, random sampler with a fixed seed, so that both train the same trials,
-nothing pruned or stopped early) by two workers, by one engine after the other, three times each,
+nothing pruned or stopped early) by two workers, by one engine after the other, eight times each,
 each time in a home of its own. Each run is cut in two: its start, from the command until the first
 worker is ready (with Ray that is Ray's start too), and all that comes after it. Results:
 results/engines.csv and engines.md beside this file.
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from record import Row, write
 
-ROUNDS, TRIALS, EPOCHS, WORKERS = 3, 12, 400, 2
+ROUNDS, TRIALS, EPOCHS, WORKERS = 8, 12, 400, 2
 ENGINES = ("local", "ray")
 STUDY = f"""\
 name = "engines"
