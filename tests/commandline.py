@@ -6,12 +6,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from hpsearch.search import trials
+from hpsearch.search.opening import open_storage
+from hpsearch.search.study import OpenStudy, load_study
 
 SMALL = """\
 name = "{name}"
@@ -101,10 +105,27 @@ class Cli:
         path.write_text(SMALL.format(name=name, trials=trials, epochs=epochs))
         return path
 
-    def states(self, study: str = "small") -> dict[str, int]:
-        """The study's counts by state."""
-        shown: dict[str, int] = self.json("show", study)
-        return shown
+    def details(self, study: str = "small") -> dict[str, Any]:
+        """What ``show --json`` says of a study, but for the test split.
+
+        Read by this process, as the next: a command takes a second or more to start, and many
+        tests look at what other commands have left.
+        """
+        with self._opened(study) as found:
+            return dict(json.loads(json.dumps(trials.details(found))))
+
+    def rows(self, study: str = "small") -> list[dict[str, Any]]:
+        """What ``trials --json`` says of a study."""
+        with self._opened(study) as found:
+            return list(json.loads(json.dumps([trials.row(found, t) for t in found.trials()])))
+
+    @contextlib.contextmanager
+    def _opened(self, study: str) -> Iterator[OpenStudy]:
+        storage = open_storage(f"sqlite:///{self.database}", create=False)
+        try:
+            yield load_study(storage, study)
+        finally:
+            storage.close()
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:

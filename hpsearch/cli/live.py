@@ -140,6 +140,7 @@ class LiveView:
         self._drawn: object = None
         self._drawn_at = 0.0
         self._width = 0
+        self._over = -1  # ended trials that plain lines have told of
         self._live: Live | None = None
 
     @contextmanager
@@ -211,6 +212,18 @@ class LiveView:
                 say(text)
             else:
                 self._live.console.print(text)
+
+    def tick(self) -> None:
+        """As :meth:`update`, a few times a second; plain lines have something new only where a
+        trial has ended.
+        """
+        if self._live is None:
+            counts = self.study.counts()
+            over = counts.counted + counts.uncounted
+            if over == self._over:
+                return
+            self._over = over
+        self.update()
 
     def update(self) -> Look:
         """Look at the study, show what is new, and give what was found."""

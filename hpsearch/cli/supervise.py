@@ -58,7 +58,7 @@ def supervise(
         with LiveView(followed).shown() as view:
 
             def on_tick() -> None:
-                view.update()
+                view.tick()
                 if publisher is not None:
                     publisher.tick()
 

@@ -24,7 +24,6 @@ from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.opening import STORAGE_ERRORS, is_passing
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import is_running
 from hpsearch.workers.child import Child, LocalChild, how
 from hpsearch.workers.crowding import Crowding
 from hpsearch.workers.identity import signature
@@ -221,7 +220,8 @@ class Supervisor:
     def _free_places(self) -> int:
         """Trials that may start and for which no worker is on its way, or between two trials."""
         counts = self.study.counts()
-        running = {t.user_attrs.get("worker") for t in self.study.trials() if is_running(t)}
+        pulses = self.study.storage.pulses(self.study.study_id)
+        running = {pulse.owner.get("worker") for pulse in pulses}
         idle = sum(
             c.is_there and (c.worker is None or c.worker not in running) for c in self._children
         )

@@ -3,13 +3,12 @@
     .venv/bin/python scripts/bench/engines.py
 
 The same search (digits, random sampler with a fixed seed, so that both train the same trials,
-nothing pruned or stopped early) by two workers, by one engine after the other, eight times each,
-each time in a home of its own. Each run is cut in two: its start, from the command until the first
-worker is ready (with Ray that is Ray's start too), and all that comes after it. Results:
-results/engines.csv and engines.md beside this file.
+nothing pruned or stopped early) by two workers, by one engine after the other, four times each,
+each time in a home of its own. Each run is cut in three: its start, from the command until both
+workers are ready (with Ray that is Ray's start too), the trials, until the last one has ended, and
+the end of the processes. Results: results/engines.csv and engines.md beside this file.
 """
 
-import json
 import os
 import statistics
 import subprocess
@@ -18,10 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import optuna
+from optuna.trial import TrialState
 from record import Row, write
 
-ROUNDS, TRIALS, EPOCHS, WORKERS = 8, 12, 400, 2
-ENGINES = ("local", "ray")
+ROUNDS, TRIALS, EPOCHS, WORKERS = 4, 24, 400, 2
+ENGINES, PARTS = ("local", "ray"), ("start", "trials", "end")
 STUDY = f"""\
 name = "engines"
 [dataset]
@@ -46,62 +47,70 @@ learning_rate = {{ type = "float", low = 1e-3, high = 1e-2, log = true }}
 """
 
 
-def measure(engine: str) -> tuple[float, float, float]:
-    """Seconds of a search's start, and of all that came after it, and its best value."""
+def measure(engine: str) -> dict[str, float]:
+    """Seconds of each part of a search, and its best value."""
     with tempfile.TemporaryDirectory(prefix="hpsearch-engines-") as name:
         folder = Path(name)
         file, logs = folder / "study.toml", folder / "home" / "logs" / "engines"
         file.write_text(STUDY, encoding="utf-8")
-        command = [sys.executable, "-m", "hpsearch"]
         environment = os.environ | {"HPSEARCH_HOME": str(folder / "home")}
-        began, ready = time.perf_counter(), 0.0
+        began, ready = time.time(), 0.0
         with (folder / "run.log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603  # our own command
-                [*command, "run", str(file), "--engine", engine],
+                [sys.executable, "-m", "hpsearch", "run", str(file), "--engine", engine],
                 env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
             while process.poll() is None:
-                if not ready and any("is ready on" in f.read_text() for f in logs.glob("*.log")):
-                    ready = time.perf_counter()
+                if not ready:
+                    said = [log.read_text() for log in logs.glob("*.log")]
+                    ready = time.time() if sum("is ready on" in s for s in said) == WORKERS else 0
                 time.sleep(0.02)
-        ended = time.perf_counter()
+        ended = time.time()
         if process.returncode:
             raise SystemExit((folder / "run.log").read_text())
-        shown = subprocess.run(  # noqa: S603  # our own command
-            [*command, "show", "engines", "--json"],
-            env=environment, check=True, capture_output=True,
-        ).stdout  # fmt: skip
-        found = json.loads(shown)
-        if found["complete"] != TRIALS:
-            raise SystemExit(f"{engine}: {found['complete']} of {TRIALS} trials are complete")
-        return ready - began, ended - ready, float(found["best"])
+        study = optuna.load_study(
+            study_name="engines", storage=f"sqlite:///{folder / 'home' / 'studies.db'}"
+        )
+        done = study.get_trials(states=(TrialState.COMPLETE,))
+        if len(done) != TRIALS:
+            raise SystemExit(f"{engine}: {len(done)} of {TRIALS} trials are complete")
+        last = max(trial.datetime_complete.timestamp() for trial in done if trial.datetime_complete)
+        return {
+            "start": ready - began, "trials": last - ready, "end": ended - last,
+            "best": study.best_value,
+        }  # fmt: skip
 
 
 def main() -> None:
     """Measure, and write the table."""
-    starts: dict[str, list[float]] = {engine: [] for engine in ENGINES}
-    rests: dict[str, list[float]] = {engine: [] for engine in ENGINES}
+    took: dict[str, list[dict[str, float]]] = {engine: [] for engine in ENGINES}
     for turn in range(ROUNDS):
         for engine in ENGINES if turn % 2 == 0 else ENGINES[::-1]:
-            start, rest, best = measure(engine)
-            starts[engine].append(start)
-            rests[engine].append(rest)
-            print(f"{engine}: {start:.1f} s, then {rest:.1f} s; best {best:.4f}", flush=True)
+            took[engine].append(measure(engine))
+            print(engine, {key: round(value, 4) for key, value in took[engine][-1].items()})
+            sys.stdout.flush()
     rows: list[Row] = []
     for engine in ENGINES:
-        rows += [
-            (f"{engine}: start, median of {ROUNDS}", statistics.median(starts[engine]), "s"),
-            (f"{engine}: after the start, median", statistics.median(rests[engine]), "s"),
-            (f"{engine}: after the start, least", min(rests[engine]), "s"),
-            (f"{engine}: after the start, most", max(rests[engine]), "s"),
-        ]
-    ratios = [ray / local for local, ray in zip(rests["local"], rests["ray"], strict=True)]
+        for part in PARTS:
+            values = [one[part] for one in took[engine]]
+            rows += [
+                (f"{engine}: {part}, median of {ROUNDS}", statistics.median(values), "s"),
+                (f"{engine}: {part}, least", min(values), "s"),
+                (f"{engine}: {part}, most", max(values), "s"),
+            ]
+    ratios = [
+        ray["trials"] / local["trials"]
+        for local, ray in zip(took["local"], took["ray"], strict=True)
+    ]
+    medians = {row[0].partition(", median")[0]: row[1] for row in rows if "median" in row[0]}
     rows += [
-        ("Ray's start: how much longer", statistics.median(starts["ray"])
-         - statistics.median(starts["local"]), "s"),
-        ("after the start, ray / local, median of pairs", statistics.median(ratios), ""),
-        ("after the start, ray / local, least", min(ratios), ""),
-        ("after the start, ray / local, most", max(ratios), ""),
+        ("Ray's start: longer by", medians["ray: start"] - medians["local: start"], "s"),
+        ("Ray's end: longer by", medians["ray: end"] - medians["local: end"], "s"),
+        ("trials, ray / local, of the medians", medians["ray: trials"] / medians["local: trials"],
+         ""),
+        ("trials, ray / local, median of pairs", statistics.median(ratios), ""),
+        ("trials, ray / local, least of pairs", min(ratios), ""),
+        ("trials, ray / local, most of pairs", max(ratios), ""),
     ]  # fmt: skip
     print(write("engines", f"{TRIALS} trials by two workers: placed by Ray, or not", rows))
 

@@ -293,7 +293,7 @@ def test_a_study_that_only_fails(cli: Cli) -> None:
     assert "No trial completed" in done.stderr
     assert "hpsearch trials small" in done.stderr
     assert done.stdout == ""
-    assert [trial["failure"] for trial in cli.json("trials", "small")] == ["timeout", "timeout"]
+    assert [trial["failure"] for trial in cli.rows()] == ["timeout", "timeout"]
     for none in side_by_side(cli, ("best small", "export small -o best.toml"), code=1):
         assert "no trial completed yet" in none.stderr
     assert "2 counted of 2" in cli("show", "small").stdout
@@ -323,11 +323,11 @@ def test_a_fault_of_the_program_is_told_with_the_last_words(
     assert "ZeroDivisionError: the trainer is broken" in err
     assert str(cli.home / "logs" / "small" / "worker-") in err
     assert out == ""
-    trials = cli.json("trials", "small")
+    trials = cli.rows()
     assert {trial["failure"] for trial in trials} <= {"program_error", "interrupted", None}
     assert any(trial["failure"] == "program_error" for trial in trials)
-    assert cli.json("show", "small")["counted"] == 0
-    assert cli.json("show", "small")["running"] == 0
+    assert cli.details()["counted"] == 0
+    assert cli.details()["running"] == 0
 
 
 @pytest.mark.parametrize("line", ["ls", "show small", "trials small --json", "--help"])

@@ -14,7 +14,7 @@ def test_leaders_and_baseline_are_trained_again(cli: Cli) -> None:
     file = cli.study_file(trials=3)
     file.write_text(file.read_text() + "\n[baseline]\nlayers = 1\nunits = 4\n")
     make_study(cli, file)
-    before = cli.json("trials", "small")
+    before = cli.rows()
     found = cli.json("confirm", "small", "--top", "1", "--seeds", "2", "--workers", "2")
     names = [one["of"] for one in found["candidates"]]
     best = str(cli.json("best", "small")["number"])
@@ -28,16 +28,16 @@ def test_leaders_and_baseline_are_trained_again(cli: Cli) -> None:
         assert one["mean"] == pytest.approx(statistics.fmean(values))
         assert one["interval"][0] <= one["mean"] <= one["interval"][1]
         assert (one["searched"] is None) == (one["of"] == "baseline")
-    runs = cli.json("trials", "small.confirm")
+    runs = cli.rows("small.confirm")
     assert [run["state"] for run in runs] == ["complete"] * 4
     assert all(run["parameters"] > 100 and run["epochs"] >= 1 for run in runs)
-    assert cli.json("trials", "small") == before
+    assert cli.rows() == before
     assert [study["name"] for study in cli.json("ls")] == ["small"]
 
     again = cli("confirm", "small", "--top", "1", "--seeds", "2")
     assert ": 0 runs to do" in again.stderr
     assert "is confirmed: val_accuracy" in again.stdout
-    assert len(cli.json("trials", "small.confirm")) == 4
+    assert len(cli.rows("small.confirm")) == 4
 
     cli("report", "small", "-o", "small.html")
     page = Sections((cli.folder / "small.html").read_text())

@@ -85,7 +85,7 @@ def test_every_way_in_is_closed(cli: Cli) -> None:
     routes = {_filled(route.rule) for route in application(storage, Home(cli.home)).routes}
     storage.close()
     assert len(routes) > 25
-    before = cli.json("show", "small")
+    before = cli.details()
     with shown(cli) as (address, _):
         bearer = {"Authorization": f"Bearer {token_of(address)}"}
         for path in sorted(routes):
@@ -112,7 +112,7 @@ def test_every_way_in_is_closed(cli: Cli) -> None:
         for path in sorted(routes):
             for method in ("POST", "PUT", "DELETE", "PATCH"):
                 assert ask(address, path, method, **bearer).status == 405
-    assert cli.json("show", "small") == before
+    assert cli.details() == before
 
 
 def test_what_is_attached_goes_with_the_study(cli: Cli) -> None:

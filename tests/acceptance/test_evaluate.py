@@ -79,7 +79,7 @@ def test_the_test_split_is_shut_until_it_is_asked_for(cli: Cli) -> None:
     assert found["times_opened"] == 3
     winner, baseline = found["candidates"]
     assert baseline["of"] == "baseline"
-    runs = {run["number"]: run for run in cli.json("trials", "small.confirm")}
+    runs = {run["number"]: run for run in cli.rows("small.confirm")}
     for one in (winner, baseline):
         check_candidate(one, [run["values"][0] for run in runs.values()])
     assert winner["accuracy"]["mean"] > baseline["accuracy"]["mean"]
@@ -92,7 +92,7 @@ def test_the_test_split_is_shut_until_it_is_asked_for(cli: Cli) -> None:
     last = cli.json("show", "small")["test_openings"][-1]
     assert (last["opened_by"], last["study"]) == ("evaluate small --refit", "small")
     assert len(last["result"]["accuracy"]) == len(last["seeds"]) == 2
-    refits = [run for run in cli.json("trials", "small.confirm") if run["number"] not in runs]
+    refits = [run for run in cli.rows("small.confirm") if run["number"] not in runs]
     best = [run["best_epoch"] for run in runs.values() if run["config"] == winner["config"]]
     assert {run["epochs"] for run in refits} == {statistics.median_low(best)}
 

@@ -26,7 +26,7 @@ def fork_file(cli: Cli, name: str, trials: int, **replaced: str) -> Path:
 def test_a_search_is_forked_goes_on_and_is_reproduced(cli: Cli) -> None:
     secret = ("--storage", f"sqlite:///{cli.database}")
     cli("run", cli.study_file(trials=6, epochs=2), "--workers", "1", *secret)
-    old = cli.json("trials", "small")
+    old = cli.rows()
     file = fork_file(cli, "wide", 9, layers='{ type = "int", low = 2, high = 4 }')
     file.write_text(file.read_text().replace("epochs = 3", "epochs = 2"))
     found = cli.json("fork", "small", file)
@@ -35,7 +35,7 @@ def test_a_search_is_forked_goes_on_and_is_reproduced(cli: Cli) -> None:
     assert found["taken"]["trials"] == len(valid)
     assert found["left"] == {"outside": 6 - len(valid)}
     assert found["outside"] == {"layers": 6 - len(valid)}
-    new = cli.json("trials", "wide")
+    new = cli.rows("wide")
     keys = ("values", "config", "seed", "epochs", "state", "parameters", "seconds", "device")
     assert [[t[key] for key in keys] for t in new] == [[t[key] for key in keys] for t in valid]
     runs = cli.home / "runs"
@@ -48,7 +48,7 @@ def test_a_search_is_forked_goes_on_and_is_reproduced(cli: Cli) -> None:
 
     again = cli("run", file, "--workers", "1")
     assert "Going on with study wide" in again.stderr
-    after = cli.json("trials", "wide")
+    after = cli.rows("wide")
     assert after[: len(new)] == new
     assert len([t for t in after if t["state"] in ("complete", "pruned")]) == 9
     assert all(2 <= trial["config"]["layers"] <= 4 for trial in after)

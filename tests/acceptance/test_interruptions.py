@@ -68,10 +68,10 @@ def slow_study(cli: Cli, trials: int, epochs: int = 300) -> Path:
 def finish(cli: Cli, file: Path, trials: int) -> list[dict[str, Any]]:
     """Run the study to its end; exactly the budget must have been counted."""
     cli("run", file, "--workers", "2")
-    shown = cli.json("show", "slow")
+    shown = cli.details("slow")
     assert shown["counted"] == shown["complete"] == trials
     assert shown["running"] == shown["waiting"] == 0
-    listed: list[dict[str, Any]] = cli.json("trials", "slow")
+    listed: list[dict[str, Any]] = cli.rows("slow")
     return listed
 
 
@@ -84,7 +84,7 @@ def stopped_in_mid_trial(cli: Cli, file: Path, number: signal.Signals) -> list[d
     assert process.returncode == 128 + number, err
     assert "the same command goes on from here" in err
     assert "Traceback" not in err
-    shown = cli.json("show", "slow")
+    shown = cli.details("slow")
     assert shown["running"] == 0
     assert shown["waiting"] >= len(cut)
     return cut
@@ -116,7 +116,7 @@ def test_a_second_ctrl_c_ends_at_once(cli: Cli) -> None:
     process.communicate(timeout=30)
     assert process.returncode == 130
     assert not worker.is_running()
-    assert cli.json("show", "slow")["running"] == 0
+    assert cli.details("slow")["running"] == 0
 
 
 def test_a_killed_worker_is_replaced(cli: Cli) -> None:
@@ -127,7 +127,7 @@ def test_a_killed_worker_is_replaced(cli: Cli) -> None:
     worker.kill()
     _, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
-    trials = cli.json("trials", "slow")
+    trials = cli.rows("slow")
     assert [t["failure"] for t in trials if t["number"] == cut[0]["number"]] == ["interrupted"]
     assert sum(t["state"] == "complete" for t in trials) == 2
 
@@ -159,7 +159,7 @@ def test_everything_killed_at_once_is_mended(cli: Cli) -> None:
     for worker in workers:
         worker.kill()
     process.communicate(timeout=30)
-    assert cli.json("show", "slow")["running"] >= 1
+    assert cli.details("slow")["running"] >= 1
     finish(cli, file, 2)
 
 
@@ -187,7 +187,7 @@ def test_stop_reaches_every_worker(cli: Cli) -> None:
     wait_until(lambda: running(cli), "a running trial")
     by_hand = cli.start("worker", "slow", start_new_session=True)
     wait_until(lambda: len(running(cli) or ()) == 2, "two running trials")
-    shown = cli.json("show", "slow")["workers"]
+    shown = cli.details("slow")["workers"]
     assert {worker["pid"] for worker in shown} == {
         by_hand.pid, *(child.pid for child in psutil.Process(process.pid).children())
     }  # fmt: skip
@@ -203,12 +203,12 @@ def test_stop_reaches_every_worker(cli: Cli) -> None:
     assert "Stopping (hpsearch stop)" in err
     _, err = by_hand.communicate(timeout=60)
     assert by_hand.returncode == 0, err
-    shown = cli.json("show", "slow")
+    shown = cli.details("slow")
     assert (shown["running"], shown["stop"], shown["workers"]) == (0, "leave", [])
     assert "was stopped" in cli("worker", "slow").stderr  # it does not start again by itself
     process = cli.start("run", file, "--workers", "1")  # but whoever wants it can
     wait_until(lambda: running(cli), "a running trial")
-    assert cli.json("show", "slow")["stop"] is None
+    assert cli.details("slow")["stop"] is None
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
 
@@ -223,7 +223,7 @@ def test_stop_now_ends_who_is_stuck(cli: Cli) -> None:
     process.communicate(timeout=60)
     assert process.returncode == 143
     assert not worker.is_running()
-    assert cli.json("show", "slow")["running"] == 0
+    assert cli.details("slow")["running"] == 0
 
 
 def test_ctrl_c_is_heard_where_a_shell_ignores_it_in_the_background(cli: Cli) -> None:
@@ -238,7 +238,7 @@ def test_ctrl_c_is_heard_where_a_shell_ignores_it_in_the_background(cli: Cli) ->
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert cli.json("show", "slow")["running"] == 0
+    assert cli.details("slow")["running"] == 0
 
 
 @pytest.mark.parametrize("ignored", [False, True], ids=["closed", "nohup"])
@@ -261,7 +261,7 @@ def test_a_terminal_that_is_closed(cli: Cli, ignored: bool) -> None:
     wait_until(lambda: running(cli, name=name), "a running trial")
     os.close(reader)
     assert process.wait(100) == (0 if ignored else 143)
-    shown = cli.json("show", name)
+    shown = cli.details(name)
     assert shown["running"] == 0
     assert shown["counted"] == (2 if ignored else 0)
 
@@ -283,7 +283,7 @@ def test_as_the_first_process_of_a_container(cli: Cli) -> None:
     _, err = outside.communicate(timeout=60)
     assert outside.returncode == 143, err
     assert "the same command goes on from here" in err
-    assert cli.json("show", "slow")["running"] == 0
+    assert cli.details("slow")["running"] == 0
 
 
 def test_a_second_run_joins_the_first(cli: Cli) -> None:
@@ -292,9 +292,9 @@ def test_a_second_run_joins_the_first(cli: Cli) -> None:
     ends = [process.communicate(timeout=110) for process in both]
     assert [process.returncode for process in both] == [0, 0], ends
     assert sum("Started study small" in err for _, err in ends) == 1
-    shown = cli.json("show", "small")
+    shown = cli.details()
     assert shown["counted"] == 8
-    assert len({t["worker"] for t in cli.json("trials", "small")}) == 2
+    assert len({t["worker"] for t in cli.rows()}) == 2
 
 
 def test_a_worker_typed_by_hand(cli: Cli) -> None:
@@ -306,7 +306,7 @@ def test_a_worker_typed_by_hand(cli: Cli) -> None:
     assert "the worker's device is" in worker.stderr
     assert "trial 1 ends" in worker.stderr
     assert "leaves" in worker.stderr
-    assert cli.json("show", "small")["counted"] == 2
+    assert cli.details()["counted"] == 2
 
 
 def test_a_live_view_on_a_terminal(cli: Cli) -> None:

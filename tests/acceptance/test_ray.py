@@ -96,14 +96,14 @@ def test_trials_of_a_lost_node_go_on_elsewhere(cli: Cli, cluster: Cluster) -> No
     logs = cli("logs", "small", "-n", "500").stdout
     (after,) = re.findall(rf"trial {went_on.number} goes on after epoch (\d+)", logs)
     assert int(after) >= min(stood.values())
-    shown = cli.json("show", "small")
+    shown = cli.details()
     assert (shown["complete"], shown["running"], shown["waiting"]) == (2, 0, 0)
     assert "val_accuracy" in out
 
 
 def test_a_cluster_of_our_own_ends_with_the_run(cli: Cli) -> None:
     run = cli.start(
-        "run", long_study(cli, trials=3), "--engine", "ray", "--address", "local", "--workers", "2"
+        "run", long_study(cli, trials=2), "--engine", "ray", "--address", "local", "--workers", "2"
     )
     began = psutil.Process(run.pid)
 
@@ -123,7 +123,7 @@ def test_a_cluster_of_our_own_ends_with_the_run(cli: Cli) -> None:
     _, err = run.communicate(timeout=200)
     assert run.returncode == 0, err
     assert "2 workers on Ray, started on this machine" in err
-    assert cli.json("show", "small")["counted"] == 3
+    assert cli.details()["counted"] == 2
     psutil.wait_procs(family, timeout=20)
     assert [p for p in family if p.is_running()] == []
 
@@ -138,7 +138,7 @@ def test_ctrl_c_leaves_nothing_behind(cli: Cli) -> None:
     _, err = run.communicate(timeout=60)
     assert run.returncode == 130, err
     assert "Stopping: the workers save where their trials stand" in err
-    shown = cli.json("show", "small")
+    shown = cli.details()
     assert (shown["running"], shown["waiting"]) == (0, 1)
     psutil.wait_procs(family, timeout=20)
     assert [p for p in family if p.is_running()] == []

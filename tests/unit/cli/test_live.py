@@ -135,6 +135,36 @@ def test_each_ended_trial_is_one_line_once(
     assert len(lines) == 4
 
 
+def test_without_a_terminal_trials_are_read_only_when_one_has_ended(
+    open_study: Open,
+    finish: Finish,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study, read = open_study(), list[None]()
+    look = Looker.look
+
+    def noted(looker: Looker) -> Look:
+        read.append(None)
+        return look(looker)
+
+    monkeypatch.setattr(Looker, "look", noted)
+    with LiveView(study).shown() as view:
+        view.tick()
+        trial = start(study)
+        trial.report(0.5, 1)
+        for _ in range(3):
+            view.tick()
+        assert len(read) == 1
+        study.optuna.tell(trial, 0.5)
+        finish(study, 0.75)
+        for _ in range(3):
+            view.tick()
+        assert len(read) == 2
+    said = [line.partition(" (")[0] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["trial 0: complete 0.5000", "trial 1: complete 0.7500"]
+
+
 def test_before_the_first_complete_trial_there_is_no_best(
     open_study: Open, finish: Finish, capsys: pytest.CaptureFixture[str]
 ) -> None:
