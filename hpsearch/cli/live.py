@@ -217,13 +217,14 @@ class LiveView:
         """As :meth:`update`, a few times a second; plain lines have something new only where a
         trial has ended.
         """
-        if self._live is None:
-            counts = self.study.counts()
-            over = counts.counted + counts.uncounted
-            if over == self._over:
-                return
-            self._over = over
-        self.update()
+        if self._live is not None:
+            self.update()
+            return
+        counts = self.study.counts()
+        over = counts.counted + counts.uncounted
+        if over != self._over:
+            self.update()
+            self._over = over  # not where the storage broke meanwhile
 
     def update(self) -> Look:
         """Look at the study, show what is new, and give what was found."""

@@ -1,12 +1,13 @@
 """The storage of all studies: Optuna's, with atomic claims and a budget that is exact.
 
-The only file that touches Optuna's tables, and the only one that overrides a private method.
+This file and ``reading.py`` are the only ones that touch Optuna's tables, and this is the only one
+that overrides private methods.
 """
 
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -19,9 +20,10 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
 from hpsearch.errors import Failure, uses_place
+from hpsearch.search.reading import read_trials
 
-if not hasattr(RDBStorage, "_get_prepared_new_trial"):
-    # Without this hook new trials would start unlimited, and nobody would notice.
+if not (hasattr(RDBStorage, "_get_prepared_new_trial") and hasattr(RDBStorage, "_get_trials")):
+    # Without the first hook new trials would start unlimited, and nobody would notice.
     raise ImportError("this version of Optuna is not known to hpsearch; install the locked one")
 
 BUDGET_KEY = "budget"
@@ -149,6 +151,20 @@ class Storage(RDBStorage):
         self._sign(session, int(trial.trial_id))
         return trial
 
+    def _get_trials(
+        self,
+        study_id: int,
+        states: Container[TrialState] | None,
+        included_trial_ids: set[int],
+        trial_id_greater_than: int,
+    ) -> list[FrozenTrial]:
+        """As RDBStorage, several times as fast (``hpsearch.search.reading``)."""
+        with Session(self.engine) as session:
+            models.StudyModel.find_or_raise_by_id(study_id, session)
+            return read_trials(
+                session.connection(), study_id, states, included_trial_ids, trial_id_greater_than
+            )
+
     def fail(
         self,
         trial_id: int,
@@ -245,7 +261,7 @@ class Storage(RDBStorage):
     def pulses(self, study_id: int) -> list[Pulse]:
         """The last sign of life of every running trial of a study, by number.
 
-        One query, as every worker looks at all others every few seconds.
+        One query, as every worker looks at all others now and then.
         """
         trial, heartbeat = models.TrialModel, models.TrialHeartbeatModel
         attributes = [sa.orm.aliased(models.TrialUserAttributeModel) for _ in OWNER_KEYS]

@@ -1,5 +1,6 @@
 """Who runs a trial: the signature of a process, and whether that process is gone."""
 
+import functools
 import os
 import socket
 from collections.abc import Mapping
@@ -84,6 +85,7 @@ def owner_is_gone(attributes: Mapping[str, Any]) -> bool:
     return True  # another process has its number now, or it is a zombie
 
 
+@functools.cache  # asked of every trial that runs
 def _place() -> str:
     """The present start of this machine, and the namespace that process ids belong to in it."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

@@ -66,7 +66,7 @@ def measure(engine: str) -> dict[str, float]:
                     ready = time.time() if sum("is ready on" in s for s in said) == WORKERS else 0
                 time.sleep(0.02)
         ended = time.time()
-        if process.returncode:
+        if process.returncode or not ready:
             raise SystemExit((folder / "run.log").read_text())
         study = optuna.load_study(
             study_name="engines", storage=f"sqlite:///{folder / 'home' / 'studies.db'}"

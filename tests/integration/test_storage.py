@@ -1,5 +1,6 @@
 """What every storage must do: the conformance suite, on real SQLite and real PostgreSQL."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,11 +11,12 @@ import optuna
 import pytest
 import sqlalchemy as sa
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import TrialState
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.errors import Failure, InputError
 from hpsearch.partial import PartialConfig
-from hpsearch.search import budget, trials
+from hpsearch.search import budget, reading, trials
 from hpsearch.search.opening import STORAGE_ERRORS, is_locked, open_storage
 from hpsearch.search.storage import BUDGET_KEY, Counts, Pulse, Storage
 from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
@@ -516,3 +518,51 @@ def test_the_schema_of_an_older_optuna_is_upgraded_once(
         assert [t.state for t in load_study(storage, study.name).trials()] == [TrialState.COMPLETE]
     indices = sa.inspect(storages[0].engine).get_indexes("trials")
     assert "trials_study_id_key" in {index["name"] for index in indices}
+
+
+@pytest.mark.parametrize("most", [reading.MOST, 0])
+def test_trials_are_read_as_optuna_reads_them(
+    open_study: Callable[..., OpenStudy],
+    make_file: Callable[..., StudyFile],
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+) -> None:
+    monkeypatch.setattr(reading, "MOST", most)
+
+    def facts(trials: list[FrozenTrial]) -> list[Any]:  # NaN is not equal to itself
+        steps = [repr(sorted(trial.intermediate_values.items())) for trial in trials]
+        order = [list(trial.params) for trial in trials]
+        kept = [t.__dict__ | {"intermediate_values": None} for t in trials]
+        return [kept, steps, order]
+
+    study = open_study()
+    for value in (0.5, math.inf, -math.inf):
+        trial = study.optuna.ask()
+        trial.suggest_float("rate", 1e-5, 1.0, log=True)
+        trial.suggest_int("units", 16, 64, step=16)
+        trial.suggest_categorical("kind", ["a", None, True, 2, 0.5])
+        for step, reported in enumerate([0.25, math.nan, math.inf, -math.inf]):
+            trial.report(reported, step)
+        trial.set_user_attr("nested", {"list": [1, "two", None]})
+        trial.set_user_attr("name", "ä")
+        study.optuna.tell(trial, value)
+    budget.fail(study, study.optuna.ask().number, Failure.DIVERGED, "it is NaN")
+    study.optuna.enqueue_trial({"units": 16})
+    running = study.optuna.ask()
+    running.suggest_float("rate", 1e-5, 1.0, log=True)
+    study.optuna.enqueue_trial({"units": 32})
+    other, _ = open_or_create(study.storage, make_file(name="other"), DATASET)
+    other.optuna.ask()
+
+    ids = [study.trial_id(number) for number in range(6)]
+    for states in (None, (TrialState.COMPLETE,), (TrialState.RUNNING, TrialState.WAITING), ()):
+        for included in (set[int](), {ids[0]}, {ids[1], ids[4]}, {ids[5]}):
+            for after in (-1, ids[0], ids[3], ids[5]):
+                what = (study.study_id, states, included, after)
+                read = facts(study.storage._get_trials(*what))
+                assert read == facts(RDBStorage._get_trials(study.storage, *what))
+    found = study.storage._get_trials(study.study_id, None, set(), -1)
+    assert [trial.number for trial in found] == list(range(6))
+    assert math.isnan(found[0].intermediate_values[1])
+    with pytest.raises(KeyError):
+        study.storage._get_trials(other.study_id + 1, None, set(), -1)

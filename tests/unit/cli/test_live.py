@@ -146,6 +146,8 @@ def test_without_a_terminal_trials_are_read_only_when_one_has_ended(
 
     def noted(looker: Looker) -> Look:
         read.append(None)
+        if len(read) == 2:
+            raise ConnectionError
         return look(looker)
 
     monkeypatch.setattr(Looker, "look", noted)
@@ -158,9 +160,11 @@ def test_without_a_terminal_trials_are_read_only_when_one_has_ended(
         assert len(read) == 1
         study.optuna.tell(trial, 0.5)
         finish(study, 0.75)
+        with pytest.raises(ConnectionError):
+            view.tick()
         for _ in range(3):
             view.tick()
-        assert len(read) == 2
+        assert len(read) == 3
     said = [line.partition(" (")[0] for line in capsys.readouterr().err.splitlines()]
     assert said == ["trial 0: complete 0.5000", "trial 1: complete 0.7500"]
 
