@@ -66,7 +66,8 @@ class Publisher:
             self._collect()
         if self._job is not None or monotonic() < self._due:
             return
-        ended = sum(trial.state.is_finished() for trial in self._study.trials())
+        counts = self._study.counts()
+        ended = counts.counted + counts.uncounted
         if ended == self._ended:
             self._due = monotonic() + LOOK_EVERY
             return

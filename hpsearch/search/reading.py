@@ -8,7 +8,7 @@ seconds, and every worker reads all running trials anew several times in each of
 import functools
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Container
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,20 +16,22 @@ import sqlalchemy as sa
 from optuna.distributions import json_to_distribution
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.orm import Session
 
-_TRIALS: sa.Table = models.TrialModel.metadata.tables[models.TrialModel.__tablename__]
+_TRIALS: Any = models.TrialModel.__table__
 _PARTS: dict[str, Any] = {
-    "params": models.TrialParamModel.param_id,
-    "values": models.TrialValueModel.objective,
-    "user_attrs": models.TrialUserAttributeModel.key,
-    "system_attrs": models.TrialSystemAttributeModel.key,
-    "reports": models.TrialIntermediateValueModel.step,
+    "params": models.TrialParamModel.__table__.c.param_id,
+    "values": models.TrialValueModel.__table__.c.objective,
+    "user_attrs": models.TrialUserAttributeModel.__table__.c.key,
+    "system_attrs": models.TrialSystemAttributeModel.__table__.c.key,
+    "reports": models.TrialIntermediateValueModel.__table__.c.step,
 }
-"""The parts of a trial, and the column by which each is in order."""
+"""The column by which each part of a trial is in order, of that part's table. (Tables, as by their
+models SQLAlchemy would make objects again.)"""
 
-MOST = 10_000
-"""Keys that are named in one query; SQLite takes 32,766 values. Of more, all from the first on are
-read."""
+CHUNK = 500
+"""Trials whose parts are named in one query: SQLite before 3.32 takes 999 values, and an index is
+used for so many."""
 
 _Rows = defaultdict[int, list[Any]]
 """The rows of a table by the key of their trial."""
@@ -44,43 +46,58 @@ _reported: Callable[..., float] = (
 
 
 def read_trials(
-    connection: sa.Connection,
+    engine: sa.Engine,
     study_id: int,
     states: Container[TrialState] | None,
     included: Collection[int],
     after: int,
 ) -> list[FrozenTrial]:
-    """Trials of a study by their keys, each part of all of them by one query.
+    """Trials of a study by their keys, with all that belongs to them.
 
     Args:
-        connection: to the data base.
+        engine: connects to the data base.
         study_id: the study's key.
         states: only those in these states; None: in any.
         included: keys of trials, besides those that come later.
         after: the key after which all trials are read.
+
+    Raises:
+        KeyError: there is no such study.
     """
-    if len(included) <= MOST:
-        wanted = sa.or_(_TRIALS.c.trial_id > after, _TRIALS.c.trial_id.in_(included))
-    else:
-        wanted = _TRIALS.c.trial_id >= min(*included, after + 1)
-    wanted = sa.and_(_TRIALS.c.study_id == study_id, wanted)
-    query = sa.select(_TRIALS).where(wanted).order_by(_TRIALS.c.trial_id)
-    if states is not None:
-        query = query.where(_TRIALS.c.state.in_([state for state in TrialState if state in states]))
-    trials = connection.execute(query).all()
-    # Of any state: a trial may have got into another one since the query above.
-    parts = {name: _rows(connection, order, wanted) for name, order in _PARTS.items()}
-    return [
-        _trial(row, parts) for row in trials if row.trial_id > after or row.trial_id in included
-    ]
+    of_study = _TRIALS.c.study_id == study_id
+    with Session(engine) as session:
+        models.StudyModel.find_or_raise_by_id(study_id, session)
+        query = sa.select(_TRIALS).where(of_study)
+        trials = list(session.execute(query.where(_TRIALS.c.trial_id > after)))
+        for chunk in _chunks([key for key in included if key <= after]):
+            trials += session.execute(query.where(_TRIALS.c.trial_id.in_(chunk)))
+        trials.sort(key=lambda row: row.trial_id)
+        trials = [row for row in trials if states is None or row.state in states]
+        keys = [row.trial_id for row in trials]
+        named = None if after < 0 and states is None else keys
+        parts = {name: _rows(session, order, of_study, named) for name, order in _PARTS.items()}
+    return [_trial(row, parts) for row in trials]
 
 
-def _rows(connection: sa.Connection, order: Any, wanted: sa.ColumnElement[bool]) -> _Rows:
-    """One part of the trials that are wanted."""
-    found, table = _Rows(list), order.class_.__table__
-    query = sa.select(table).join(_TRIALS, _TRIALS.c.trial_id == table.c.trial_id).where(wanted)
-    for row in connection.execute(query.order_by(order)):
-        found[row.trial_id].append(row)
+def _chunks(keys: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The keys in parts that fit into a query."""
+    return (keys[first : first + CHUNK] for first in range(0, len(keys), CHUNK))
+
+
+def _rows(
+    session: Session, order: Any, of_study: sa.ColumnElement[bool], keys: Sequence[int] | None
+) -> _Rows:
+    """One part of some trials; keys None: of all trials of the study."""
+    found, part = _Rows(list), order.table
+    query = sa.select(part).order_by(part.c.trial_id, order)
+    queries = (
+        [query.join(_TRIALS, _TRIALS.c.trial_id == part.c.trial_id).where(of_study)]
+        if keys is None
+        else [query.where(part.c.trial_id.in_(chunk)) for chunk in _chunks(keys)]
+    )
+    for one in queries:
+        for row in session.execute(one):
+            found[row.trial_id].append(row)
     return found
 
 

@@ -68,7 +68,7 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Brief:
-    """What one query tells of every trial of a study: reading a whole trial takes some 1.5 ms."""
+    """What one query tells of every trial of a study: reading whole trials takes longer."""
 
     number: int
     state: TrialState
@@ -129,14 +129,18 @@ class Storage(RDBStorage):
         session = self.scoped_session()
         # SQLite ignores SELECT ... FOR UPDATE; writing first takes its lock before the state is
         # read. The parent works in this same thread-local session and commits both together.
-        self._lock_trial(session, trial_id)
-        if state == TrialState.RUNNING:
-            trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
-            if trial.state == TrialState.WAITING:
-                if not self._has_place(session, int(trial.study_id)):
-                    session.rollback()
-                    return False
-                self._sign(session, trial_id)
+        try:
+            self._lock_trial(session, trial_id)
+            if state == TrialState.RUNNING:
+                trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
+                if trial.state == TrialState.WAITING:
+                    if not self._has_place(session, int(trial.study_id)):
+                        session.rollback()
+                        return False
+                    self._sign(session, trial_id)
+        except BaseException:
+            session.rollback()  # or the lock would stay
+            raise
         return super().set_trial_state_values(trial_id, state, values)
 
     def _get_prepared_new_trial(
@@ -159,11 +163,7 @@ class Storage(RDBStorage):
         trial_id_greater_than: int,
     ) -> list[FrozenTrial]:
         """As RDBStorage, several times as fast (``hpsearch.search.reading``)."""
-        with Session(self.engine) as session:
-            models.StudyModel.find_or_raise_by_id(study_id, session)
-            return read_trials(
-                session.connection(), study_id, states, included_trial_ids, trial_id_greater_than
-            )
+        return read_trials(self.engine, study_id, states, included_trial_ids, trial_id_greater_than)
 
     def fail(
         self,

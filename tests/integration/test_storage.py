@@ -520,14 +520,14 @@ def test_the_schema_of_an_older_optuna_is_upgraded_once(
     assert "trials_study_id_key" in {index["name"] for index in indices}
 
 
-@pytest.mark.parametrize("most", [reading.MOST, 0])
+@pytest.mark.parametrize("chunk", [reading.CHUNK, 2])
 def test_trials_are_read_as_optuna_reads_them(
     open_study: Callable[..., OpenStudy],
     make_file: Callable[..., StudyFile],
     monkeypatch: pytest.MonkeyPatch,
-    most: int,
+    chunk: int,
 ) -> None:
-    monkeypatch.setattr(reading, "MOST", most)
+    monkeypatch.setattr(reading, "CHUNK", chunk)
 
     def facts(trials: list[FrozenTrial]) -> list[Any]:  # NaN is not equal to itself
         steps = [repr(sorted(trial.intermediate_values.items())) for trial in trials]

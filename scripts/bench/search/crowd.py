@@ -3,7 +3,7 @@
     .venv/bin/python scripts/bench/search/crowd.py
 
 More workers than this machine could run: their trials are put into the storage as running ones,
-each with its parameters and half of its thirty reports, in a study of 100 complete trials. Beside
+each with its parameters and half of its thirty reports, in a study of 1,000 complete trials. Beside
 them one worker claims some twenty trials and draws their configurations (TPE), reports and asks the
 pruner, gives signs of life, looks at those of all others, and ends its trials. Of each operation it
 says how long the worker waits, how much processor time of its own that is, and how much of the
@@ -22,7 +22,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 import optuna
 from optuna.trial import TrialState, create_trial
-from postgres import EPOCHS, SUMMARY, Server, begin, one_server
+from postgres import EPOCHS, SUMMARY, Server, claimed, fill, one_server
 from record import Row, write  # of the folder above
 from scale import FACTS, STUDY
 
@@ -37,27 +37,21 @@ from hpsearch.workers.lease import Observer, mend
 from hpsearch.workers.leftovers import tidy
 
 CROWDS = (64, 256, 1000)
-COMPLETE = 100
-TIMES = 20
-"""Of each operation."""
+COMPLETE = 1000
+TIMES, CHEAP = 20, 200
+"""Of each operation; of those that take milliseconds."""
 
 
-def fill(study: OpenStudy, running: int) -> None:
-    """Bring the study to so many running trials; first of all its complete ones."""
-    done = study.counts()
-    for number in range(done.complete, COMPLETE):
-        trial = claimed(study)
-        for epoch in range(1, EPOCHS + 1):
-            trial.report(0.5 + number % 7 / 20, epoch)
-        study.optuna.tell(trial, 0.5 + number % 7 / 20)
-    complete = study.trials()[:COMPLETE]
-    for number in range(done.running, running):
-        like = complete[number % COMPLETE]
+def crowd(study: OpenStudy, running: int) -> None:
+    """Bring the study to so many running trials, of workers of other machines."""
+    like = itertools.cycle(study.trials()[:COMPLETE])
+    for number in range(study.counts().running, running):
+        one = next(like)
         study.optuna.add_trial(
             create_trial(
                 state=TrialState.RUNNING,
-                params=like.params,
-                distributions=like.distributions,
+                params=one.params,
+                distributions=one.distributions,
                 intermediate_values=dict.fromkeys(range(1, EPOCHS // 2 + 1), 0.5),
                 user_attrs={
                     "worker": f"host-{number}:17",
@@ -68,15 +62,8 @@ def fill(study: OpenStudy, running: int) -> None:
                 },
             )
         )
-
-
-def claimed(study: OpenStudy) -> optuna.Trial:
-    """A trial with its configuration."""
-    trial = budget.claim(study)
-    if trial is None:
-        raise AssertionError("the budget has places")
-    begin(study, trial)
-    return trial
+    for pulse in study.storage.pulses(study.study_id):
+        study.storage.beat(study.trial_id(pulse.number))
 
 
 def report(trial: optuna.Trial, epoch: int) -> None:
@@ -93,32 +80,36 @@ def end(study: OpenStudy, trial: optuna.Trial) -> None:
     tidy(study, Home(Path("/dev/null/nowhere")))
 
 
-def operations(study: OpenStudy) -> dict[str, Callable[[], Any]]:
-    """What a worker does, by name; the first makes the trials for all others."""
-    epochs = itertools.count(EPOCHS - TIMES)  # where the pruner looks
+def operations(study: OpenStudy) -> dict[str, tuple[int, Callable[[], Any]]]:
+    """What a worker does, and how often, by name; the first makes the trials for all others."""
     trials: list[optuna.Trial] = []
+    where_pruned = range(EPOCHS - TIMES, EPOCHS + 1)
+    reports = ((trial, epoch) for trial in trials for epoch in where_pruned)
     observer = Observer()
+
+    def beat() -> None:
+        budget.stop_requested(study, 0)
+        study.storage.beat(study.trial_id(trials[-1].number))
+
     return {
-        "a claim, until it is trained": lambda: trials.append(claimed(study)),
-        "a report and the pruner's answer": lambda: report(trials[-1], next(epochs)),
-        "a sign of life": lambda: (
-            budget.stop_requested(study, 0), study.storage.beat(study.trial_id(trials[-1].number))
-        ),
-        "a look at all others": lambda: mend(study, observer),
-        "the end of a trial": lambda: end(study, trials.pop()),
-    }  # fmt: skip
+        "a claim, until it can train": (TIMES, lambda: trials.append(claimed(study))),
+        "a report and the pruner's answer": (CHEAP, lambda: report(*next(reports))),
+        "a sign of life": (CHEAP, beat),
+        "a look at all others": (CHEAP, lambda: mend(study, observer)),
+        "the end of a trial": (TIMES, lambda: end(study, trials.pop())),
+    }
 
 
 def measure(study: OpenStudy, server: Server, running: int) -> list[Row]:
     """Each operation beside so many running trials."""
-    fill(study, running)
+    crowd(study, running)
     server.analyze()
     rows: list[Row] = []
-    for what, operate in operations(study).items():
+    for what, (times, operate) in operations(study).items():
         operate()  # what is read once is read
         waited: list[float] = []
         own, its = time.process_time(), server.seconds()
-        while len(waited) < TIMES:
+        while len(waited) < times:
             began = time.perf_counter()
             operate()
             waited.append(1000 * (time.perf_counter() - began))
@@ -140,9 +131,10 @@ def main() -> None:
         changes = ["name=crowd", "budget.trials=1000000", "budget.plateau=100000000"]
         study, _ = open_or_create(storage, load(STUDY, changes), FACTS)
         storage.owner = identity()
+        fill(study, COMPLETE)
         for running in CROWDS:
             rows += measure(study, server, running)
-            print(*rows[-12:], sep="\n", flush=True)
+            print(*rows[-15:], sep="\n", flush=True)
         storage.close()
     print(write("search/crowd", "One more worker beside many", rows))
 

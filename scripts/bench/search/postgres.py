@@ -39,6 +39,7 @@ import sqlalchemy as sa
 
 sys.path.append(str(Path(__file__).parents[1]))
 
+from optuna.trial import create_trial
 from record import Row, write  # of the folder above
 from scale import FACTS, STUDY
 
@@ -60,6 +61,8 @@ SECONDS = 60.0
 """Of each number of workers but the largest."""
 EPOCHS, EVERY = 30, 2.0
 """Of a trial; and seconds of an epoch."""
+COMPLETE, DRAWN = 100, 20
+"""Complete trials of a study at the beginning; and those of them that are drawn."""
 SUMMARY = {
     "epochs": EPOCHS, "best_epoch": EPOCHS, "train_accuracy": 0.5, "gap": 0.0, "seconds": 1.0,
     "examples_per_second": 1e5,
@@ -134,13 +137,40 @@ def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result:
     )  # fmt: skip
 
 
-def begin(study: OpenStudy, trial: optuna.Trial) -> None:
-    """What is done of a claimed trial before it is trained."""
+def claimed(study: OpenStudy) -> optuna.Trial:
+    """A trial with its configuration, and all that is done before it is trained."""
+    budget.ending(study)
+    trial = budget.claim(study)
+    if trial is None:
+        raise AssertionError("the budget has places")
     suggest_config(study.file.space, trial)
     trial.set_user_attr("parameters", 100_000)
     frozen = study.storage.get_trial(study.trial_id(trial.number))
     trial.set_user_attr("seed", trial.number)
     same_as(study, frozen)
+    return trial
+
+
+def fill(study: OpenStudy, complete: int) -> None:
+    """Give a study so many complete trials: some that are drawn, and the rest like these."""
+    for number in range(complete):
+        value = 0.5 + number % 7 / 20
+        if number < DRAWN:
+            trial = claimed(study)
+            for epoch in range(1, EPOCHS + 1):
+                trial.report(value, epoch)
+            study.optuna.tell(trial, value)
+            continue
+        like = study.trials()[number % DRAWN]
+        study.optuna.add_trial(
+            create_trial(
+                value=value,
+                params=like.params,
+                distributions=like.distributions,
+                intermediate_values=dict.fromkeys(range(1, EPOCHS + 1), value),
+                user_attrs=SUMMARY,
+            )
+        )
 
 
 def ramp(seconds: float, every: float) -> float:
@@ -153,12 +183,8 @@ def one_trial(
 ) -> None:
     """What a worker does with the storage for one trial, or as much as its time allows."""
     began = time.perf_counter()
-    budget.ending(study)
-    trial = budget.claim(study)
-    if trial is None:
-        raise AssertionError("the budget has places")
+    trial = claimed(study)
     with heartbeat.alive(trial.number):
-        begin(study, trial)
         clock.time("claim", began)
         pace = time.perf_counter()
         for epoch in range(1, EPOCHS + 1):
@@ -248,7 +274,8 @@ def measure(url: str, server: Server, workers: int, seconds: float, every: float
     name = f"bench-{workers}-{int(1000 * every)}"
     changes = [f"name={name}", "budget.trials=1000000", "budget.plateau=100000000"]
     storage = open_storage(url)
-    open_or_create(storage, load(STUDY, changes), FACTS)
+    study, _ = open_or_create(storage, load(STUDY, changes), FACTS)
+    fill(study, COMPLETE)
     storage.close()
     context = multiprocessing.get_context("spawn")
     ready, result = context.Barrier(workers + 1, timeout=300), context.Queue()
@@ -260,7 +287,9 @@ def measure(url: str, server: Server, workers: int, seconds: float, every: float
         process.start()
     ready.wait()
     time.sleep(ramp(seconds, every))
+    psutil.cpu_percent()
     used, most = server.watch(seconds)
+    busy = psutil.cpu_percent()
     found = [json.loads(result.get(timeout=seconds + 600)) for _ in processes]
     for process in processes:
         process.join()
@@ -282,12 +311,13 @@ def measure(url: str, server: Server, workers: int, seconds: float, every: float
         (f"{what}: a report, longest", max(took["report"]), "ms"),
         (f"{what}: with the pruner's answer, 99 of 100", float(np.percentile(took["judged"], 99)),
          "ms"),
-        (f"{what}: a claim, until it is trained, median", statistics.median(took["claim"]), "ms"),
+        (f"{what}: a claim, until it can train, median", statistics.median(took["claim"]), "ms"),
         (f"{what}: reports a second", len(took["report"]) / seconds, "1/s"),
         (f"{what}: trials an hour", 3600 * trials / seconds, ""),
         (f"{what}: statements a trial of {EPOCHS} epochs", per_trial("statements"), ""),
         (f"{what}: transactions a trial of {EPOCHS} epochs", per_trial("transactions"), ""),
         (f"{what}: processor time of the server, of one core", 100 * used / seconds, "%"),
+        (f"{what}: all cores were busy", busy, "%"),
         (f"{what}: connections, at most", most, ""),
         (f"{what}: operations that failed", failed, ""),
     ]  # fmt: skip
