@@ -140,7 +140,7 @@ class LiveView:
         self._drawn: object = None
         self._drawn_at = 0.0
         self._width = 0
-        self._over = -1  # ended trials that plain lines have told of
+        self._told = -1  # ended trials of which plain lines have told
         self._live: Live | None = None
 
     @contextmanager
@@ -220,11 +220,10 @@ class LiveView:
         if self._live is not None:
             self.update()
             return
-        counts = self.study.counts()
-        over = counts.counted + counts.uncounted
-        if over != self._over:
+        ended = self.study.counts().ended
+        if ended != self._told:
             self.update()
-            self._over = over  # not where the storage broke meanwhile
+            self._told = ended  # not where the storage broke meanwhile
 
     def update(self) -> Look:
         """Look at the study, show what is new, and give what was found."""

@@ -66,8 +66,7 @@ class Publisher:
             self._collect()
         if self._job is not None or monotonic() < self._due:
             return
-        counts = self._study.counts()
-        ended = counts.counted + counts.uncounted
+        ended = self._study.counts().ended
         if ended == self._ended:
             self._due = monotonic() + LOOK_EVERY
             return

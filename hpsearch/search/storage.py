@@ -65,6 +65,11 @@ class Counts:
         """Trials that used up a place in the budget."""
         return self.complete + self.pruned + self.failed
 
+    @property
+    def ended(self) -> int:
+        """Trials that are over."""
+        return self.counted + self.uncounted
+
 
 @dataclass(frozen=True, kw_only=True)
 class Brief:
