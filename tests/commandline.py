@@ -134,5 +134,5 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> 
     while time.monotonic() < deadline:
         if result := condition():
             return result
-        time.sleep(0.05)
+        time.sleep(0.2)  # a look costs time, too, and others need the cores
     raise AssertionError(f"not within {seconds} s: {what}")
