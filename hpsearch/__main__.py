@@ -10,7 +10,6 @@ from types import FrameType
 from hpsearch.cli.app import app
 from hpsearch.errors import EXIT_PROGRAM, HpsearchError
 
-
 COLLECT_AFTER = 100_000
 """New objects after which cycles are collected. Imports make hundreds of thousands that stay, and
 Python's own 700 (https://docs.python.org/3/library/gc.html#gc.set_threshold) has it look at them

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.dataset import Dataset
+from hpsearch.data.drawn import draw_once
 from hpsearch.data.scaling import scaling
 from hpsearch.data.source import Labels
-from hpsearch.data.stratify import Rows, check_complete, draw
+from hpsearch.data.stratify import Rows, check_complete
 from hpsearch.errors import DataError, InputError
 from hpsearch.recipe import DatasetSection
 
@@ -79,7 +80,7 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
     """
     x, y = dataset.train()
     rows, validation = _validation(dataset, section, x, y)
-    train = Part(x=x, y=y, rows=_limit(section, rows, y, dataset.class_names))
+    train = Part(x=x, y=y, rows=_limit(dataset, section, rows, y))
     if section.include_validation:
         train, validation = _together(train, validation)
     multiplier, offset = scaling(section.scale, train.x, train.rows, dataset.maximum)
@@ -135,7 +136,8 @@ def _validation(
         return rows, Part(x=given[0], y=given[1], rows=np.arange(len(given[1])))
     share, names = section.validation, dataset.class_names
     try:
-        taken, left = draw(rows, y, max(1, round(share * len(y))), section.split_seed, names)
+        count = max(1, round(share * len(y)))
+        taken, left = draw_once(dataset.folder, rows, y, count, section.split_seed, names)
         check_complete(left, y, names)
     except ValueError as error:
         raise InputError(
@@ -156,12 +158,14 @@ def _together(train: Part, validation: Part) -> tuple[Part, Part]:
     return Part(x=x, y=y, rows=np.concatenate([train.rows, behind.rows])), behind
 
 
-def _limit(section: DatasetSection, rows: Rows, y: Labels, class_names: tuple[str, ...]) -> Rows:
+def _limit(dataset: Dataset, section: DatasetSection, rows: Rows, y: Labels) -> Rows:
     """At most ``limit`` of the rows."""
     if section.limit is None or section.limit >= len(rows):
         return rows
     try:
-        return draw(rows, y, section.limit, section.split_seed, class_names)[0]
+        return draw_once(
+            dataset.folder, rows, y, section.limit, section.split_seed, dataset.class_names
+        )[0]
     except ValueError as error:
         raise InputError(
             f"dataset.limit = {section.limit} of {len(rows)} training examples: {error};"
