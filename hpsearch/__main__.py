@@ -1,7 +1,6 @@
 """``hpsearch`` and ``python -m hpsearch``: runs a command, turns errors into exit codes."""
 
 import contextlib
-import gc
 import signal
 import sys
 import traceback
@@ -9,11 +8,6 @@ from types import FrameType
 
 from hpsearch.cli.app import app
 from hpsearch.errors import EXIT_PROGRAM, HpsearchError
-
-COLLECT_AFTER = 100_000
-"""New objects after which cycles are collected. Imports make hundreds of thousands that stay, and
-Python's own 700 (https://docs.python.org/3/library/gc.html#gc.set_threshold) has it look at them
-again and again: some 15 % of the time that TensorFlow takes to start."""
 
 
 def _quit(number: int, _frame: FrameType | None) -> None:
@@ -26,7 +20,6 @@ def main() -> None:
 
     Any other exception is a fault of the program: its traceback, and exit code 4.
     """
-    gc.set_threshold(COLLECT_AFTER)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _quit)
     try:

@@ -71,9 +71,9 @@ def clear(home: Home, section: DatasetSection | None = None, progress: Progress 
         if section is not None:
             wanted = f"{section.source}-{cache_key(section)}"
             folders = [folder for folder in folders if folder.name == wanted]
-        for folder in (*folders, home.datasets / _PARTIAL, home.datasets / _REPLACED):
+        for folder in (home.datasets / _REPLACED, home.datasets / _PARTIAL, *folders):
             try:
-                shutil.rmtree(folder)
+                _remove(folder)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -81,6 +81,19 @@ def clear(home: Home, section: DatasetSection | None = None, progress: Progress 
                     f"{folder}: cannot be removed: {error.strerror or error}; mend its permissions"
                 ) from None
     return len(folders)
+
+
+def _remove(folder: Path) -> None:
+    """Remove an import, out of the way of processes that open it and keep their draws in it."""
+    aside = folder.with_name(_REPLACED)
+    if folder != aside:
+        folder.rename(aside)
+    try:
+        shutil.rmtree(aside)
+    except OSError:
+        if folder != aside:
+            aside.rename(folder)
+        raise
 
 
 def _folders(home: Home) -> Sequence[Path]:

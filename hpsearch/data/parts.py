@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.drawn import draw_once
+from hpsearch.data.draws import draw_once
 from hpsearch.data.scaling import scaling
 from hpsearch.data.source import Labels
 from hpsearch.data.stratify import Rows, check_complete
@@ -67,7 +67,8 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
 
     Validation examples are drawn from the training split by ``split_seed``, stratified, or are
     the source's own; ``limit`` then thins the training part, so that it leaves validation as it
-    is. Scaling and class weights come from the training part alone.
+    is. Scaling and class weights come from the training part alone. What was drawn is kept beside
+    the arrays, for the processes that follow.
 
     Args:
         dataset: the imported data set.

@@ -57,7 +57,7 @@ def suspend_outside_a_transaction(cli: Cli, worker: psutil.Process) -> None:
     wait_until(is_suspended_and_database_free, "a worker that stands still outside a transaction")
 
 
-def slow_study(cli: Cli, trials: int, epochs: int = 300) -> Path:
+def slow_study(cli: Cli, trials: int, epochs: int = 200) -> Path:
     """A study whose trials are long enough to be cut off: many epochs, no early stopping."""
     file = cli.study_file("slow", trials=trials, epochs=epochs)
     text = file.read_text().replace("[training]\n", "[training]\nearly_stopping = false\n")
@@ -67,7 +67,7 @@ def slow_study(cli: Cli, trials: int, epochs: int = 300) -> Path:
 
 def finish(cli: Cli, file: Path, trials: int) -> list[dict[str, Any]]:
     """Run the study to its end; exactly the budget must have been counted."""
-    cli("run", file, "--workers", "2")
+    cli("run", file, "--workers", str(min(2, trials)))
     shown = cli.details("slow")
     assert shown["counted"] == shown["complete"] == trials
     assert shown["running"] == shown["waiting"] == 0
@@ -177,7 +177,7 @@ def test_a_cut_off_trial_goes_on_where_it_stood(cli: Cli) -> None:
     (after,) = re.findall(r"trial 1 goes on after epoch (\d+)", log)
     assert int(after) >= cut[0]["epochs"] >= 3
     curves = (cli.home / "runs" / "slow" / "trial-00001" / "curves.csv").read_text().splitlines()
-    assert [line.partition(",")[0] for line in curves[1:]] == [str(n) for n in range(1, 301)]
+    assert [line.partition(",")[0] for line in curves[1:]] == [str(n) for n in range(1, 201)]
     assert list(cli.home.glob("runs/slow/*/*checkpoint*")) == []  # nobody needs them any more
 
 

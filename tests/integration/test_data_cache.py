@@ -1,5 +1,6 @@
 """Importing a data set in several processes at once, and killing one of them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -96,3 +97,32 @@ def test_a_killed_import_is_made_anew(tmp_path: Path, section: DatasetSection) -
     dataset = open_dataset(section, home)
     assert dataset.train()[0].shape == (240, 8)
     assert [path for path in home.datasets.iterdir() if path.is_dir()] == [dataset.folder]
+
+
+SPLIT = """
+import json, sys
+from pathlib import Path
+from hpsearch.data.cache import open_dataset
+from hpsearch.data.facts import split_fingerprint
+from hpsearch.data.parts import split
+from hpsearch.home import Home
+from hpsearch.recipe import DatasetSection
+
+section = DatasetSection(source="digits", limit=500)
+dataset = open_dataset(section, Home(Path(sys.argv[1])))
+early = "sklearn" in sys.modules
+fingerprint = split_fingerprint(split(dataset, section))
+print(json.dumps([early, "sklearn" in sys.modules, fingerprint]))
+"""
+
+
+def test_a_split_is_drawn_once(tmp_path: Path) -> None:
+    open_dataset(DatasetSection(source="digits"), Home(tmp_path))
+    command = [sys.executable, "-c", SPLIT, str(tmp_path)]
+    first, second = (
+        json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        for _ in range(2)
+    )
+    assert first[:2] == [False, True]
+    assert second[:2] == [False, False]
+    assert first[2] == second[2]

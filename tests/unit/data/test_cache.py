@@ -275,6 +275,7 @@ def test_an_import_that_cannot_be_removed_is_named(
     folder = open_dataset(npz(), home).folder
 
     def refuse(path: Path) -> None:
+        path.stat()
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("hpsearch.data.cache.shutil.rmtree", refuse)
@@ -282,6 +283,7 @@ def test_an_import_that_cannot_be_removed_is_named(
         clear(home)
     assert str(folder) in str(caught.value)
     assert "space" not in str(caught.value)
+    assert kept(home) == [folder.name]
 
 
 def test_a_killed_import_is_cleared_away(npz: Write, home: Home) -> None:
