@@ -49,7 +49,7 @@ def _without(*packages: str) -> Iterator[None]:
 def _without_collection() -> Iterator[None]:
     """Collect no cycles while the block runs.
 
-    An import makes a million objects that stay, and Python looks at them again and again: a sixth
+    Imports make half a million objects that stay, and Python looks at them again and again: a sixth
     of the time that TensorFlow takes to start (https://docs.python.org/3/library/gc.html).
     """
     was_enabled = gc.isenabled()
