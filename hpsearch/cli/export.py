@@ -115,6 +115,7 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
     from hpsearch.cli.confirmed import confirmed
     from hpsearch.errors import InputError
     from hpsearch.search.confirmation import BASELINE
+    from hpsearch.search.confirmation import told as name_of
     from hpsearch.search.export import recipe_of
     from hpsearch.workers.leftovers import kept_weights
 
@@ -130,10 +131,13 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
     of = {} if winner.name == BASELINE else {"trial": int(winner.name)}
     told = {k: v for k, v in recipe.provenance.items() if k != "trial"} | of
     told |= {"study": study.name, "confirmed": winner.mean, "confirmed_seeds": len(winner.values)}
-    what = winner.name if winner.name == BASELINE else f"trial {winner.name}"
+    told["confirmed_as"] = known.verdict.chosen
     return Chosen(
         recipe=recipe.model_copy(update={"provenance": told}),
-        what=f"{what}, confirmed with {len(winner.values)} seeds (this is seed {recipe.seed})",
+        what=(
+            f"{name_of(winner.name)}, {known.choice}, confirmed with {len(winner.values)} seeds"
+            f" (this is seed {recipe.seed})"
+        ),
         weights=kept_weights(known.companion, place, run.number),
         cure=_cure(study.name, "--confirmed"),
     )

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,11 +36,13 @@ class Group:
     models: tuple[Model, ...]
     epochs: int | None = None
     """How long they were trained on training and validation examples; None: they were not."""
+    chosen: str | None = None
+    """How the confirmed winner was chosen: "first" or "smallest"; None: this is not it."""
 
     @property
     def name(self) -> str:
-        """How a reader is told of it: "trial 12" or "baseline"."""
-        return self.leader.of if self.leader.of == "baseline" else f"trial {self.leader.of}"
+        """How a reader is told of it: "trial 12" or "the baseline"."""
+        return self.leader.name
 
     @property
     def values(self) -> dict[int, float]:
@@ -63,15 +65,16 @@ def confirmed_groups(study: "OpenStudy", place: Home, top: int, *, baseline: boo
         say(f"warning: --top {top}, but only {len(names)} are confirmed (confirm --top {top}).")
     if baseline and BASELINE not in known.runs:
         say("warning: --baseline, but the baseline is not confirmed; hpsearch confirm does it.")
-    chosen = names[:top] + [BASELINE] * (baseline and BASELINE in known.runs)
+    wanted = names[:top] + [BASELINE] * (baseline and BASELINE in known.runs)
     groups = []
-    for name in dict.fromkeys(chosen):
+    for name in dict.fromkeys(wanted):
         runs = [known.runs[name][seed] for seed in sorted(known.runs[name])]
         config = trials.config(known.companion, runs[0])
         if config is not None:  # a run's is always whole
             leader = Leader(of=name, config=config, found=None)
             models = tuple(_model(known.companion, run, place) for run in runs)
-            groups.append(Group(leader=leader, models=models))
+            chosen = known.verdict.chosen if name == names[0] else None
+            groups.append(Group(leader=leader, models=models, chosen=chosen))
     return groups
 
 
@@ -142,7 +145,7 @@ def refits(
             f" {companion.name}"
         )
     models = tuple(_model(companion, runs[seed], place) for seed in sorted(runs))
-    return Group(leader=group.leader, models=models, epochs=epochs)
+    return replace(group, models=models, epochs=epochs)
 
 
 def check_weights(groups: Sequence[Group]) -> None:

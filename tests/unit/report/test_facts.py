@@ -254,16 +254,22 @@ def test_the_confirmed_winner_is_named(open_study: Open, finish: Finish) -> None
     winner = {
         "of": "0", "summary": "32 relu", "parameters": 1234, "mean": 0.4375,
         "interval": [0.25, 0.625], "seeds": 5, "tied": ["0", "7"], "new_split": False,
+        "chosen": "first", "first": "0", "smallest": "7",
     }  # fmt: skip
     found = known(study, winner=winner)
     text = " ".join(written(found).text.split())
     assert "Confirmed: trial 0, 0.4375 in the mean of 5 seeds (95 % interval 0.2500 to" in text
-    assert "The seeds do not tell 0, 7 apart." in text
+    assert "It is the first by its mean; the seeds cannot tell trial 7 from it." in text
+    assert "The smallest of these is trial 7: hpsearch confirm study --smallest takes it." in text
     assert "Not confirmed." not in text
+    small = winner | {"of": "7", "chosen": "smallest"}
+    text = " ".join(written(known(study, winner=small)).text.split())
+    assert "It is the smallest network that the seeds cannot tell from trial 0, the first" in text
     more = winner | {"of": "baseline", "interval": None, "new_split": True, "tied": ["baseline"]}
+    more |= {"first": "baseline", "smallest": "baseline"}
     text = " ".join(written(known(study, winner=more)).text.split())
     assert "Confirmed: the baseline, 0.4375 in the mean of 5 seeds, each with a val" in text
-    assert "apart" not in text
+    assert "cannot tell" not in text
 
 
 def test_values_of_other_examples_are_none_of_the_configuration(
