@@ -235,9 +235,9 @@ def _kind(group: Group) -> str:
 
 def _mean(values: Sequence[float]) -> dict[str, Any]:
     """Mean, standard deviation and 95 % interval over seeds."""
-    from hpsearch.confirm import mean_interval
+    from hpsearch.confirm import SHARE, mean_interval
 
-    interval = mean_interval(values)
+    interval = mean_interval(values, SHARE)
     return {
         "mean": statistics.fmean(values),
         "deviation": statistics.stdev(values) if len(values) > 1 else None,
@@ -275,14 +275,14 @@ def _print(one: Judged, metric: str) -> None:
 
 def _print_mean(one: Judged) -> None:
     """The mean over seeds, with what is uncertain about it for two reasons."""
-    from hpsearch.confirm import mean_interval
+    from hpsearch.confirm import SHARE, mean_interval
     from hpsearch.training.metrics import wilson
 
     mean, out = statistics.fmean(one.accuracies), stdout()
     examples = next(iter(one.results.values())).examples
     low, high = wilson(round(mean * examples), examples)
     out.print(f"test accuracy {mean:.4f} in the mean of {len(one.accuracies)} seeds", style="bold")
-    seeds: Interval | None = mean_interval(one.accuracies)
+    seeds: Interval | None = mean_interval(one.accuracies, SHARE)
     if seeds is not None:
         out.print(f"95 % interval by seeds (Student's t): {seeds.low:.4f} to {seeds.high:.4f}")
     out.print(f"95 % interval by {examples} examples (Wilson): {low:.4f} to {high:.4f}")

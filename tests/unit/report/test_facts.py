@@ -222,6 +222,25 @@ def test_the_baseline_and_its_values(open_study: Open, finish: Finish) -> None:
     assert f"the best is {gain:+.4f}" in written(found).text
 
 
+def test_a_baseline_whose_own_trial_was_pruned_was_trained(open_study: Open) -> None:
+    study = open_study(space={"layers": 1, "units": {"type": "int", "low": 64, "high": 65}},
+                       baseline=BASELINE, sampler={"type": "grid"})  # fmt: skip
+    for _ in range(2):
+        trial = budget.claim(study)
+        assert trial is not None
+        same = suggest_config(study.file.space, trial).units == (64,)
+        trial.report(0.5, 1)
+        state = TrialState.PRUNED if same else TrialState.COMPLETE
+        study.optuna.tell(trial, None if same else 0.5, state=state)
+    found = known(study)
+    assert found["baseline"]["values"] == []
+    (own,) = found["baseline"]["unfinished"]
+    assert own["state"] == "pruned"
+    text = written(found).text
+    assert f"has no value yet: trial {own['number']}, of the same configuration, was prun" in text
+    assert "not trained" not in text
+
+
 def test_new_seeds_of_the_best_are_told_from_its_own(open_study: Open, finish: Finish) -> None:
     study = open_study()
     finish(study, 0.5)
