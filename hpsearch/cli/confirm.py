@@ -126,7 +126,9 @@ def _say_what_comes(
     companion: "OpenStudy", chosen: "Sequence[Leader]", wanted: "Asked", new: int
 ) -> None:
     """Tell what is trained."""
-    names = ", ".join(one.name for one in chosen)
+    from hpsearch.cli.verdict import listed
+
+    names = listed([one.name for one in chosen])
     splits = " and validation splits" if wanted.kind == "split" else ""
     say(f"Confirming {names} with {len(wanted.seeds)} seeds{splits} each; new runs: {new}.")
     if (others := companion.counts().waiting - new) > 0:

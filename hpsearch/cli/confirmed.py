@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from hpsearch.search.trials import Trial
 
 
+CHOICES = {
+    "first": "the first by its mean",
+    "smallest": "the smallest that the seeds cannot tell from the first",
+}
+"""How the winner was chosen, in words for a reader."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Confirmed:
     """Configurations that were trained with new seeds, and what the seeds say of them."""
@@ -24,9 +31,7 @@ class Confirmed:
     @property
     def choice(self) -> str:
         """How the winner was chosen, in words for a reader."""
-        if self.verdict.takes_smallest:
-            return "the smallest that the seeds cannot tell from the first"
-        return "the first by its mean"
+        return CHOICES[self.verdict.chosen]
 
     def run(self, name: str) -> "Trial":
         """The run in the middle of a configuration's seeds: it stands for the mean."""

@@ -127,12 +127,15 @@ def print_classes(result: "Evaluation") -> None:
 
 def _print_confusion(result: "Evaluation", most: int = 20) -> None:
     """The confusion matrix as a table, where it fits; the HTML figure has it in any case."""
-    if len(result.classes) > most:
-        stdout().print("The confusion matrix is in confusion.html.")
-        return
+    out = stdout()
     numbers = [str(index) for index in range(len(result.classes))]
     rows: list[list[Any]] = [
         [f"{index} {scores.name}", *(str(count) for count in result.confusion[index])]
         for index, scores in enumerate(result.classes)
     ]
-    print_table(["true class (rows), predicted", *numbers], rows, title="Confusion matrix")
+    # A cell has a space on its left and two on its right.
+    width = sum(3 + max(len(row[column]) for row in rows) for column in range(len(numbers) + 1))
+    if len(numbers) > most or width > out.width:
+        out.print("The confusion matrix is in confusion.html, beside the weights.")
+        return
+    print_table(["true", *numbers], rows, title="Confusion matrix: true classes by predicted ones")

@@ -166,11 +166,11 @@ def _about_ties(study: str, verdict: "Verdict", metric: str) -> str:
     first, smallest = verdict.ranked[0], verdict.smallest
     names = [told(one.name) for one in verdict.tied[1:]]
     text = (
-        f"The seeds cannot tell {_listed(names)} from {told(first.name)}; more seeds may (--seeds)."
+        f"The seeds cannot tell {listed(names)} from {told(first.name)}; more seeds may (--seeds)."
     )
     if smallest is not first and not verdict.takes_smallest:
         text += (
-            f" The smallest that the seeds cannot tell from it is {told(smallest.name)}:"
+            f" The smallest of these networks is {told(smallest.name)}:"
             f" {smallest.parameters:,} parameters instead of {first.parameters:,},"
             f" {_points(abs(first.mean - smallest.mean), metric)} behind. To take that one:"
             f" hpsearch confirm {study} --smallest"
@@ -182,7 +182,7 @@ def _about_ties(study: str, verdict: "Verdict", metric: str) -> str:
     return text
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """Names in a sentence."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
@@ -199,33 +199,28 @@ def _remarks(
     found = [one for one in known.values() if one.found is not None]
     top = found[0]  # leaders come the best first
     again = next((one for one in verdict.ranked if one.name == top.of), None)
-    text = ""
+    lines = []
     if again is not None and top.found is not None:
         off = _too_good(top.found, again, maximize=maximize)
-        text = (
+        lines.append(
             f"The search's best value, {top.found:.4f} of {top.name}, is"
             f" {_points(abs(off), metric)} {'better' if off > 0 else 'worse'} than the mean of its"
-            " new trainings. "
+            " new trainings."
         )
     if verdict.least is not None:
-        text += (
-            "A mean that is less than"
-            f" {_points(verdict.least, metric)} behind the first, and within its interval, is a tie"
-            " (paired by seed, all contenders' spread pooled, Bonferroni). "
+        lines.append(
+            f"A tie is a mean less than {_points(verdict.least, metric)} behind the first and"
+            " within its interval (paired by seed, pooled spread, Bonferroni)."
         )
-    text += (
-        "Intervals are Student's t over the seeds, cut at the metric's bounds. The winner's mean is"
-        " the best of a few, and so still a little too good. "
-    )
-    if kind == "split":
-        return text + (
-            "The splits share most of their training examples, so that the intervals are rather too"
-            " narrow."
-        )
-    return text + (
-        "All runs share one validation split, whose luck is not in the intervals (--new-split draws"
-        " new ones)."
-    )
+    lines += [
+        "Intervals are Student's t over the seeds, cut at the metric's bounds.",
+        "The winner's mean is the best of a few, and so still a little too good.",
+        "The splits share most of their training examples, so the intervals are rather too narrow."
+        if kind == "split"
+        else "All runs share one validation split, whose luck the intervals leave out (--new-split"
+        " draws new ones).",
+    ]
+    return "\n".join(lines)
 
 
 def _too_good(found: float, again: "Candidate", *, maximize: bool) -> float:

@@ -60,7 +60,7 @@ def test_the_first_by_its_mean_wins_and_the_smallest_where_it_is_wanted(cli: Cli
     sizes = {one["of"]: one["parameters"] for one in found["candidates"]}
     assert sizes[smallest] == min(sizes[of] for of in found["tied"]) < first["parameters"]
     assert f"Trial {first['of']} is confirmed: it has the best mean" in shown.stdout
-    assert f"The smallest that the seeds cannot tell from it is trial {smallest}" in shown.stdout
+    assert f"The smallest of these networks is trial {smallest}:" in shown.stdout
     assert cli.json("show", "small")["confirmed"]["of"] == first["of"]
 
     anew = cli("confirm", "small", "--smallest")  # of those confirmed before: nothing is trained
