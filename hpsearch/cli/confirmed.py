@@ -35,10 +35,15 @@ class Confirmed:
 
     def run(self, name: str) -> "Trial":
         """The run in the middle of a configuration's seeds: it stands for the mean."""
-        from hpsearch.confirm import middle
+        return middle_run(self.companion, self.runs[name])
 
-        runs, goal = self.runs[name], self.companion.file.objective.goal
-        return runs[middle(values_of(runs), maximize=goal == "maximize")]
+
+def middle_run(study: "OpenStudy", runs: "Mapping[int, Trial]") -> "Trial":
+    """Of a configuration's complete runs by seed the one in the middle by value."""
+    from hpsearch.confirm import middle
+
+    goal = study.file.objective.goal
+    return runs[middle(values_of(runs), maximize=goal == "maximize")]
 
 
 def verdict_on(study: "OpenStudy", runs: "Runs", *, smallest: bool) -> "Verdict":
