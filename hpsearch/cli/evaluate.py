@@ -88,7 +88,7 @@ def evaluate(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Open the test split for the winner: accuracy, F1, confusion; it is recorded."""
+    """Evaluate the winner on the test split: accuracy, F1, confusion matrix; it is recorded."""
     from hpsearch.cli.jobs import run_jobs
     from hpsearch.cli.provenance import record
     from hpsearch.errors import InputError

@@ -90,8 +90,8 @@ def check_kept(recipe: "Recipe", parts: "Parts", weights: Path, value: float | N
     apart = max(APART, abs(value) / 100) if metric == "val_loss" else APART
     if not abs(value - now) <= apart:  # NaN is not near either
         raise InputError(
-            f"{weights}: gives {metric} {now:.4f}, but its training gave {value:.4f}: these weights"
-            " are of another study that had this name; train again"
+            f"{weights}: gives {metric} {now:.4f}, but its training gave {value:.4f}, so these"
+            " weights belong to another study of this name; train again"
         )
 
 

@@ -107,23 +107,23 @@ def asked_leaders(study: OpenStudy, last: "Asked") -> list[Leader]:
 
 
 def refuse_companion(study: OpenStudy) -> None:
-    """Refuse what is of a search and no companion.
+    """Refuse a confirmation study where a searched one is wanted.
 
     Raises:
-        InputError: the study is a companion.
+        InputError: the study is a confirmation study.
     """
     if study.is_closed:
         searched = study.name.removesuffix(COMPANION)
         raise InputError(
-            f"study {study.name}: holds the confirmation runs of study {searched}; name that one"
+            f"study {study.name}: is the confirmation study of {searched}; name that one"
         )
 
 
 def companion_of(study: OpenStudy) -> OpenStudy:
-    """The companion of a study; made when there is none.
+    """The confirmation study of a study; made when there is none.
 
     Raises:
-        InputError: the study is a companion itself.
+        InputError: the study is a confirmation study itself.
     """
     refuse_companion(study)
     name = study.name + COMPANION
@@ -211,8 +211,8 @@ def check_kind(study: OpenStudy, kind: Kind) -> None:
     """
     if kind is Kind.SPLIT and study.file.dataset.validation == "given":
         raise InputError(
-            f'study {study.name}: dataset.validation = "given", so there is no other split to'
-            " draw; confirm it without --new-split"
+            f'study {study.name}: dataset.validation = "given", so there is no other split to draw;'
+            " confirm the study without --new-split"
         )
 
 
@@ -292,7 +292,7 @@ def results(
 
     Args:
         study: the study.
-        companion: its companion.
+        companion: its confirmation study.
         wanted: the seeds that are looked at; None: all.
         kind: which runs.
         epochs: of refits: those that trained so long.
