@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.cli.common import duration, say, stderr, unheard
 from hpsearch.cli.watch import Look, Looker, ended_at, ended_table, notes, running_table, short
 from hpsearch.search import trials as rows
+from hpsearch.search.naming import name_of
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.workers.identity import is_signed
@@ -255,7 +256,8 @@ class LiveView:
         best = f", best {look.best.values[0]:.4f}" if look.best else ""
         counted = f"{look.counts.counted} of {look.budget.trials}"
         setting = look.setting(trial)
-        return f"trial {trial.number}: {state}{value} ({counted}{best}){setting and '  '}{setting}"
+        name = name_of(self.study, trial)
+        return f"{name}: {state}{value} ({counted}{best}){setting and '  '}{setting}"
 
     def _is_quiet(self, look: Look) -> bool:
         """Whether nobody has been busy with the study for a while, or ever since we look."""

@@ -39,7 +39,7 @@ def reproduce(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a trial again on this machine with its own seed, and compare every epoch."""
+    """Train a trial again on this machine with its own seed and compare every epoch."""
     from hpsearch.data.facts import facts
     from hpsearch.search import trials
     from hpsearch.search.export import recipe_of
@@ -88,7 +88,7 @@ def reproduce(
         print_json(values)
         return
     _print(metric, comparison, others, reproduced)
-    typer.echo(f"{', '.join(sorted(path.name for path in folder.iterdir()))} are in {folder}")
+    typer.echo(f"Wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")
 
 
 def _print(
@@ -97,23 +97,23 @@ def _print(
     """How near it came, for a reader."""
     out, then, now = stdout(), comparison.then, comparison.now
     if then is None:
-        out.print(f"trial {reproduced['trial']} reported no epoch; {metric} {now:.4f} now")
+        out.print(f"Trial {reproduced['trial']} reported no epoch; {metric} is {now:.4f} now.")
     else:
-        out.print(f"{metric} {then:.4f} then, {now:.4f} now: {_apart(metric, now - then)}")
+        out.print(f"{metric} {then:.4f} then, {now:.4f} now: {_apart(metric, now - then)}.")
     if comparison.identical:
-        out.print(f"identical in all {comparison.compared} epochs", style="bold")
+        out.print(f"All {comparison.compared} epochs are identical.", style="bold")
     elif comparison.largest == 0.0:
         out.print(
-            f"identical in the {comparison.compared} epochs that both have; then"
-            f" {comparison.epochs_then}, now {comparison.epochs_now}"
+            f"The {comparison.compared} epochs that both have are identical; there were"
+            f" {comparison.epochs_then} then and are {comparison.epochs_now} now."
         )
     elif comparison.largest is not None:
         out.print(
-            f"largest difference in an epoch: {_apart(metric, comparison.largest)}, in epoch"
-            f" {comparison.largest_at} of the {comparison.compared} that both have"
+            f"The largest difference is {_apart(metric, comparison.largest)}, in epoch"
+            f" {comparison.largest_at} of the {comparison.compared} that both have."
         )
     for line in others:
-        out.print(f"other than then: {line}")
+        out.print(f"Changed since then: {line}")
 
 
 def _apart(metric: str, difference: float) -> str:

@@ -74,6 +74,7 @@ def show(
     ] = False,
 ) -> None:
     """Show one study: budget, data, counts, best trial, workers."""
+    from hpsearch.cli.confirmed import winner_of
     from hpsearch.cli.provenance import show_provenance
     from hpsearch.config import describe
     from hpsearch.errors import InputError
@@ -92,7 +93,7 @@ def show(
         _watch(study, home, storage)
     with opened_study(study, home, storage) as found:
         opened = plain(openings(found, Home.find(home)))
-        details = rows.details(found) | {"test_openings": opened}
+        details = rows.details(found) | {"test_openings": opened, "confirmed": winner_of(found)}
         best_trial = rows.best(found) if details["complete"] else None
         config = rows.config(found, best_trial) if best_trial else None
     if as_json:
@@ -134,7 +135,22 @@ def _facts(details: dict[str, Any]) -> list[str]:
         f"trials    {', '.join(listed)}",
         f"data      {data}",
         f"test      {_opened(details['test_openings'])}",
+        *([f"confirmed {_confirmed(winner)}"] if (winner := details["confirmed"]) else []),
     ]
+
+
+def _confirmed(winner: dict[str, Any]) -> str:
+    """The confirmed winner, and how it was chosen."""
+    from hpsearch.search.confirmation import told
+
+    first, smallest = told(winner["first"]), told(winner["smallest"])
+    how = "the first by its mean"
+    if winner["chosen"] == "smallest":
+        how = f"the smallest that the seeds cannot tell from {first}"
+    elif smallest != first:
+        how += f"; the smallest that the seeds cannot tell from it: {smallest}"
+    value = f"{_number(winner['mean'])} over {winner['seeds']} seeds"
+    return f"{told(winner['of'])}, {value} ({how})"
 
 
 def _opened(openings: list[dict[str, Any]]) -> str:

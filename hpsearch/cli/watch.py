@@ -14,6 +14,7 @@ from hpsearch.errors import InputError, NoTrialError
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.budget import ending, seconds_used
+from hpsearch.search.naming import cell_of, name_of
 from hpsearch.search.opening import STORAGE_ERRORS, is_locked, is_passing
 from hpsearch.search.storage import Counts
 from hpsearch.search.study import OpenStudy
@@ -157,7 +158,7 @@ def _best(look: Look) -> list[tuple[str, str]]:
     ago = max(0.0, (datetime.now() - ended_at(look.best)).total_seconds())
     since = f"{look.since_best or 'no'} trial{'s' * (look.since_best > 1)} since"
     metric = look.study.file.objective.metric
-    value = f"{look.best.values[0]:.4f} {metric} in trial {look.best.number}"
+    value = f"{look.best.values[0]:.4f} {metric} in {name_of(look.study, look.best)}"
     return [
         (f"best: {value}, {short(ago)} ago, {since}", "bold"),
         (f"      {look.setting(look.best)}", ""),
@@ -189,7 +190,7 @@ def running_table(look: Look) -> list[tuple[str, ...]]:
             (
                 (f"{_host(trial)}:{pid}" if len(hosts) > 1 else pid) if pid else "other",
                 str(trial.user_attrs.get("device", "")).partition(" (")[0],
-                str(trial.number),
+                cell_of(look.study, trial),
                 f"{step or 0}/{epochs}",
                 "" if step is None else f"{trial.intermediate_values[step]:.4f}",
                 f"{_seconds(trial):.0f}",
@@ -212,7 +213,7 @@ def ended_table(look: Look, last: Iterable[Trial]) -> list[tuple[str, ...]]:
         state = str(trial.user_attrs.get("failure") or rows.STATES[trial.state]).replace("_", " ")
         table.append(
             (
-                str(trial.number),
+                cell_of(look.study, trial),
                 state + ", best" * (look.best is not None and look.best.number == trial.number),
                 f"{trial.values[0]:.4f}" if trial.values else "",
                 f"{_seconds(trial):.1f}",

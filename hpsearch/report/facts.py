@@ -146,20 +146,34 @@ def _baseline(
     rows: Sequence[Row],
     again: Mapping[str, Mapping[int, float]],
 ) -> dict[str, Any] | None:
-    """The configuration to compare with, and its values: of trials, and trained apart."""
+    """The configuration to compare with, and its values: of trials, and trained apart.
+
+    ``unfinished`` are trials of it without a value: pruned, failed, or not over.
+    """
     if baseline is None:
         return None
     same = flat(baseline)
+    own = [row for row in rows if row["config"] == same and not _is_replaced(row)]
     of_trials = [
         {"trial": row["number"], "seed": None, "value": row["values"][0]}
-        for row in rows
-        if row["state"] == "complete" and row["config"] == same
+        for row in own
+        if row["state"] == "complete"
+    ]
+    unfinished = [
+        {key: row[key] for key in ("number", "state", "epochs")}
+        for row in own
+        if row["state"] != "complete"
     ]
     apart = [
         {"trial": None, "seed": seed, "value": value}
         for seed, value in again.get(BASELINE, {}).items()
     ]
-    return {"config": same, "summary": describe(baseline), "values": [*of_trials, *apart]}
+    return {
+        "config": same,
+        "summary": describe(baseline),
+        "values": [*of_trials, *apart],
+        "unfinished": unfinished,
+    }
 
 
 def _space(study: OpenStudy, best: Sequence[Row]) -> list[dict[str, str]]:

@@ -89,6 +89,18 @@ def evaluate(
     )
 
 
+def cross_entropy(y_true: npt.NDArray[np.int64], logits: npt.NDArray[np.float32]) -> float:
+    """The mean cross-entropy in nats, as training tells it: of the logits, without penalties.
+
+    Args:
+        y_true: labels, shape (n,), n at least 1.
+        logits: shape (n, classes).
+    """
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    right = np.take_along_axis(shifted, y_true[:, None], axis=-1)[:, 0]
+    return float(np.mean(np.log(np.exp(shifted).sum(axis=-1)) - right))
+
+
 def wilson(right: int, examples: int) -> tuple[float, float]:
     """95 % interval of a share (Wilson, 1927), which stays within 0 ... 1 near its ends.
 

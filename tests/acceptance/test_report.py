@@ -94,7 +94,7 @@ def test_the_answer(page: Sections, rows: list[dict[str, Any]], show: dict[str, 
         f"{best['gap']:+.4f}",
     ]  # fmt: skip
     baseline = describe(parse(TrialConfig, show["study_file"]["baseline"], "baseline"))
-    assert f"({baseline}) was not trained yet" in " ".join(text.split())
+    assert f"({baseline}) has no value yet" in " ".join(text.split())
     rest = " ".join(text.split()).replace(line(best), "").replace(baseline, "")
     assert Counter(numbers(rest)) == Counter(known)
 

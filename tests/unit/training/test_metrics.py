@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, log_loss
 
-from hpsearch.training.metrics import Confusion, evaluate, wilson
+from hpsearch.training.metrics import Confusion, cross_entropy, evaluate, wilson
 
 NAMES = ("cat", "dog", "owl")
 Y_TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
@@ -59,3 +59,10 @@ def test_wilson_ends_solve_its_equation(right: int, examples: int) -> None:
     for end in wilson(right, examples):
         away = 1.959963984540054**2 * end * (1 - end) / examples
         assert (share - end) ** 2 == pytest.approx(away, abs=1e-12)
+
+
+def test_cross_entropy_is_that_of_scikit_learn_and_finite() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (10, 3)).astype(np.float32)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert cross_entropy(Y_TRUE, logits) == pytest.approx(log_loss(Y_TRUE, shares), rel=1e-5)
+    assert cross_entropy(Y_TRUE, logits * 1000) < 10_000
