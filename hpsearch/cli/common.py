@@ -88,6 +88,7 @@ def opened_storage(
     url: str | None,
     *,
     create: bool = False,
+    read_only: bool = False,
     force: bool = False,
     patience: float | None = None,
 ) -> "Iterator[Storage]":
@@ -100,7 +101,9 @@ def opened_storage(
     address = home.storage_url(url)
     with readable_errors(address):
         patience = BUSY_TIMEOUT if patience is None else patience
-        storage = open_storage(address, create=create, force=force, patience=patience)
+        storage = open_storage(
+            address, create=create, read_only=read_only, force=force, patience=patience
+        )
         try:
             yield storage
         finally:
@@ -108,11 +111,13 @@ def opened_storage(
 
 
 @contextmanager
-def opened_study(name: str, home: Path | None, url: str | None) -> "Iterator[OpenStudy]":
-    """The study ``name``, for a command that looks at it."""
+def opened_study(
+    name: str, home: Path | None, url: str | None, *, writes: bool = False
+) -> "Iterator[OpenStudy]":
+    """The study ``name``, for a command that looks at it, or ``writes`` something into it."""
     from hpsearch.search.study import load_study
 
-    with opened_storage(Home.find(home), url) as storage:
+    with opened_storage(Home.find(home), url, read_only=not writes) as storage:
         yield load_study(storage, name)
 
 

@@ -38,7 +38,7 @@ def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOpti
             f"{place.root}: no studies here yet; start one with hpsearch run FILE,"
             " or name another place with --home"
         )
-    with opened_storage(place, storage) as opened:
+    with opened_storage(place, storage, read_only=True) as opened:
         rows = []
         for name in names(opened):
             try:
@@ -173,7 +173,7 @@ def _watch(name: str, home: HomeOption, url: StorageOption) -> None:
 
     with opened_study(name, home, url) as found:  # which waits longer where it is locked
         say_reading(found)
-    with opened_storage(Home.find(home), url, patience=PATIENCE) as storage:
+    with opened_storage(Home.find(home), url, read_only=True, patience=PATIENCE) as storage:
         view = patiently(lambda: LiveView(load_study(storage, name), watching=True))
         with view.shown():
             watch_until_over(view.study, view.update)

@@ -55,7 +55,7 @@ def copy(  # each is another option of the command line
 
     place, copied = Home.find(home), {}
     with (
-        opened_storage(place, source, force=force) as old,
+        opened_storage(place, source, read_only=True, force=force) as old,
         opened_storage(place, target, create=True, force=force) as new,
         progress() as report,
     ):
