@@ -25,7 +25,7 @@ from hpsearch.home import Home
 def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOption = False) -> None:
     """List the studies."""
     from hpsearch.errors import InputError
-    from hpsearch.search.study import load_study, names
+    from hpsearch.search.study import load_study, names, no_studies
     from hpsearch.search.trials import summary
 
     place = Home.find(home)
@@ -45,6 +45,8 @@ def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOpti
                 rows.append(summary(load_study(opened, name)))
             except InputError as error:  # one that cannot be read does not hide the others
                 say(f"warning: {error}")
+        if not rows:
+            say(no_studies(opened))
     if as_json:
         print_json(rows)
         return

@@ -25,7 +25,7 @@ from hpsearch.search.server import (
     never,
     session_settings,
 )
-from hpsearch.search.sqlite import connect_to_read, is_writable
+from hpsearch.search.sqlite import LONE_COPY, connect_to_read, is_writable
 from hpsearch.search.storage import Storage
 
 BUSY_TIMEOUT = 60.0
@@ -104,10 +104,16 @@ def open_storage(
         return storage
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite storage; None of a server."""
+    parsed = _parse(url)
+    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
+
+
 def can_write(url: str) -> bool:
     """Whether this process may write a storage; of a server that is not known before it tries."""
-    parsed = _parse(url)
-    return parsed.get_backend_name() != "sqlite" or is_writable(Path(str(parsed.database)))
+    file = sqlite_file(url)
+    return file is None or is_writable(file)
 
 
 def _to_read(file: Path, patience: float) -> dict[str, Any]:
@@ -133,6 +139,7 @@ def _connect(kind: type[_Kind], url: URL, engine_kwargs: dict[str, Any], *, crea
         if not create:
             raise InputError(
                 f"{_shown(url)}: holds no studies yet; start one with hpsearch run FILE"
+                + f" ({LONE_COPY})" * (url.get_backend_name() == "sqlite")
             )
         with exclusive(text):
             return kind(text, engine_kwargs)
@@ -276,6 +283,12 @@ def has_password(url: str, where: str) -> bool:
 def hide_password(url: str) -> str:
     """The URL as it may be shown and stored: with *** for its password."""
     return _shown(_parse(url))
+
+
+def without_secrets(url: str) -> str:
+    """The URL as other programs of the database take it: without a password and a driver."""
+    parsed = _parse(url).difference_update_query(_SECRETS)
+    return parsed._replace(drivername="postgresql", password=None).render_as_string()
 
 
 def _shown(url: URL) -> str:

@@ -8,6 +8,12 @@ from urllib.parse import quote
 from hpsearch.errors import UnreachableError
 from hpsearch.files import may_write
 
+LONE_COPY = (
+    "if this database was copied while it was in use, its studies are in the file that ends in"
+    " -wal: copy with hpsearch storage backup"
+)
+"""What to think of where a database has no studies."""
+
 
 def is_writable(file: Path) -> bool:
     """Whether this process may write a database file, and make files beside it as SQLite does."""
@@ -32,13 +38,13 @@ def connect_to_read(file: Path, patience: float) -> sqlite3.Connection:
         sqlite3.Error: the file cannot be opened.
     """
     file = file.resolve()
-    address = _address(file, "mode=rw" if is_writable(file) else _mode(file))
-    connection = sqlite3.connect(address, uri=True, timeout=patience, check_same_thread=False)
+    uri = address(file, "mode=rw" if is_writable(file) else _mode(file))
+    connection = sqlite3.connect(uri, uri=True, timeout=patience, check_same_thread=False)
     connection.execute("PRAGMA query_only=ON")
     return connection
 
 
-def _address(file: Path, query: str) -> str:
+def address(file: Path, query: str) -> str:
     """SQLite's URI of a file, whatever characters are in its name."""
     return f"file:{quote(os.fsencode(file))}?{query}"
 

@@ -23,6 +23,7 @@ from hpsearch.partial import PartialConfig, params_of, smallest
 from hpsearch.search.opening import STORAGE_ERRORS, exclusive
 from hpsearch.search.pruners import make_pruner
 from hpsearch.search.samplers import check_sampler, grid_size
+from hpsearch.search.sqlite import LONE_COPY
 from hpsearch.search.start import FIRST_KEY, drawn_ahead, first_trials
 from hpsearch.search.storage import BUDGET_KEY, CLOSED_KEY, Brief, Counts, Storage
 from hpsearch.study_file import SAME_SEARCH, BudgetSection, Grid, StudyFile, differences
@@ -342,7 +343,7 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     except KeyError:
         every = optuna.get_all_study_names(storage)
         names = [one for one in every if not one.startswith(".")]
-        known = closest(name, names) if names else "there are no studies yet"
+        known = closest(name, names) if names else no_studies(storage)
         raise InputError(f"study {name}: not found; {known}") from None
     stored = study.user_attrs.get(FILE_KEY)
     if stored is None:
@@ -353,6 +354,12 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     study_id = storage.get_study_id_from_name(name)
     study.pruner = make_pruner(file, storage, study_id)
     return OpenStudy(optuna=study, storage=storage, file=file, study_id=study_id)
+
+
+def no_studies(storage: Storage) -> str:
+    """What is said of a storage without studies."""
+    hint = f" ({LONE_COPY})" if storage.engine.dialect.name == "sqlite" else ""
+    return f"there are no studies yet{hint}"
 
 
 def names(storage: Storage) -> list[str]:
