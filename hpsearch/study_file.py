@@ -1,5 +1,6 @@
 """The study file: what a user writes to describe a search, read and checked once, here."""
 
+import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -235,8 +236,25 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
         UnreachableError: the file cannot be read.
     """
     if path.suffix != ".toml":
-        raise InputError(f"{path}: is not a study file; give a file that ends in .toml")
+        raise InputError(
+            f"{path}: is not a study file; {_meant(path)}give a file that ends in .toml"
+        )
     return from_table(read_file(path), path, overrides)
+
+
+def _meant(path: Path) -> str:
+    """The study file beside a name that is none, where one is near."""
+    try:
+        there = sorted(path.parent.glob("*.toml"), key=lambda file: file.stem == path.name)
+    except OSError:
+        return ""
+    files = {file.stem.casefold(): file for file in there}  # the very name comes last, and counts
+    near = [
+        found
+        for word in (path.name, path.stem)
+        for found in difflib.get_close_matches(word.casefold(), files, n=1)
+    ]
+    return f"did you mean {files[near[0]]}? " if near else ""
 
 
 def written_budget(path: Path) -> BudgetSection:

@@ -17,6 +17,7 @@ from hpsearch.cli.common import (
     progress,
     say,
     size,
+    study_name,
     without_password,
 )
 from hpsearch.home import Home
@@ -24,6 +25,12 @@ from hpsearch.home import Home
 if TYPE_CHECKING:
     from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
+
+
+def study_names(typed: list[str] | None) -> list[str]:
+    """The names of the studies that were typed."""
+    return [study_name(text) for text in typed or ()]
+
 
 storage = typer.Typer(
     name="storage",
@@ -80,7 +87,12 @@ def copy(  # each is another option of the command line
     ],
     studies: Annotated[
         list[str] | None,
-        typer.Option("--study", metavar="NAME", help="Only this study (repeatable); else all."),
+        typer.Option(
+            "--study",
+            metavar="NAME",
+            callback=study_names,
+            help="Only this study, by its name or file (repeatable); else all.",
+        ),
     ] = None,
     home: HomeOption = None,
     force: ForceOption = False,

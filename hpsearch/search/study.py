@@ -5,6 +5,7 @@ import hashlib
 import importlib.metadata
 import math
 import platform
+import re
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ CREATED_KEY = "created"
 FORKED_KEY = "forked_from"
 """User attribute of a trial that was taken over: ``study`` and ``number``; and of a study that has
 such trials: ``study``, ``trials`` (how many), ``shift`` and ``date``."""
+
+_TRIAL = re.compile(r"trial-\d+")
+"""The folder of a trial."""
 
 UNFINISHED = ".unfinished"
 """How the name of a study ends that is being made; it begins with a dot, as no user's does."""
@@ -341,10 +345,7 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     try:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
-        every = optuna.get_all_study_names(storage)
-        names = [one for one in every if not one.startswith(".")]
-        known = closest(name, names) if names else no_studies(storage)
-        raise InputError(f"study {name}: not found; {known}") from None
+        raise InputError(f"study {name}: not found; {_known(storage, name)}") from None
     stored = study.user_attrs.get(FILE_KEY)
     if stored is None:
         raise InputError(f"study {name}: was not made by hpsearch; open it with Optuna itself")
@@ -354,6 +355,14 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     study_id = storage.get_study_id_from_name(name)
     study.pruner = make_pruner(file, storage, study_id)
     return OpenStudy(optuna=study, storage=storage, file=file, study_id=study_id)
+
+
+def _known(storage: Storage, name: str) -> str:
+    """What there is where a study of some name is not."""
+    known = [one for one in optuna.get_all_study_names(storage) if not one.startswith(".")]
+    if _TRIAL.fullmatch(name):
+        return f"that is a trial; name its study: {', '.join(sorted(known))}"
+    return closest(name, known) if known else no_studies(storage)
 
 
 def no_studies(storage: Storage) -> str:
