@@ -329,12 +329,19 @@ def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> Dataset
     for override in overrides:
         if apply_override(given, override) != "dataset.path" or not given["dataset"]["path"]:
             raise InputError(
-                f"--set {override}: a worker takes its settings from the study; only"
-                " dataset.path=PATH can be given"
+                f"--set {override}: all settings come from the study; only dataset.path=PATH can"
+                " be given"
             )
     table = study.dataset.model_dump(mode="json") | given.get("dataset", {})
     section = parse(DatasetSection, table, "--set")
     return resolve_path(section, Path.cwd(), f"study {study.name}")
+
+
+def moved(recipe: Recipe, study: StudyFile, overrides: Sequence[str]) -> Recipe:
+    """A study's recipe with its data where :func:`load_dataset_override` finds them."""
+    path = load_dataset_override(study, overrides).path
+    dataset = recipe.dataset.model_copy(update={"path": path})
+    return recipe.model_copy(update={"dataset": dataset})
 
 
 SAME_SEARCH = ("seed", "dataset", "objective", "training", "space")

@@ -59,6 +59,11 @@ def list_datasets(home: Home) -> list[Dataset]:
     return [found for folder in _folders(home) if (found := find(folder))]
 
 
+def find_dataset(home: Home, fingerprint: str) -> Dataset | None:
+    """The import of a home that has a fingerprint, wherever its source lies or lay; or None."""
+    return next((found for found in list_datasets(home) if found.fingerprint == fingerprint), None)
+
+
 def clear(home: Home, section: DatasetSection | None = None, progress: Progress = silent) -> int:
     """Remove the import of one data section, or all imports of a home; gives their number.
 

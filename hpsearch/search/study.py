@@ -138,7 +138,8 @@ def open_or_create(
     """Make the study of a study file, or go on with the one of that name.
 
     A study that goes on keeps its budget but for what was written on the command line or changed
-    in the file since: who joins a run with the file as it was does not undo ``--trials 100``.
+    in the file since: who joins a run with the file as it was does not undo ``--trials 100``. Where
+    the data lie is what was told last.
 
     Args:
         storage: where studies are kept.
@@ -163,11 +164,38 @@ def open_or_create(
         else:
             found = load_study(storage, file.name)
             _check_same(found, file, dataset)
-            place = {"path": found.file.dataset.path}  # of the machine that started the study
-            kept = own.model_copy(update={"dataset": file.dataset.model_copy(update=place)})
-            _update(found.optuna, kept, _merge(found, file.budget, own.budget, explicit))
-            found.optuna.set_user_attr(FILE_KEY, kept.model_dump(mode="json"))
+            place = file.dataset.path or found.file.dataset.path
+            _update(found.optuna, own, _merge(found, file.budget, own.budget, explicit))
+            found.optuna.set_user_attr(FILE_KEY, _at(own, place).model_dump(mode="json"))
+            for companion in companions(found):
+                _move(companion, place)
     return load_study(storage, file.name), is_new
+
+
+def move_data(study: OpenStudy, path: str | None) -> None:
+    """Have a study, its companion or the study of a companion look for their data elsewhere.
+
+    Args:
+        study: the study or its companion.
+        path: where the data are, from now on and for all commands that are not told otherwise.
+    """
+    name = study.name.removesuffix(COMPANION)
+    with exclusive(study.storage.url):
+        for one in (name, name + COMPANION):
+            if one in optuna.get_all_study_names(study.storage):
+                _move(load_study(study.storage, one), path)
+
+
+def _move(study: OpenStudy, path: str | None) -> None:
+    file = _at(study.file, path)
+    if file != study.file:
+        study.optuna.set_user_attr(FILE_KEY, file.model_dump(mode="json"))
+
+
+def _at(file: StudyFile, path: str | None) -> StudyFile:
+    """The study file with its data at another place."""
+    dataset = file.dataset.model_copy(update={"path": path})
+    return file.model_copy(update={"dataset": dataset})
 
 
 def check(file: StudyFile, dataset: Mapping[str, Any]) -> None:
