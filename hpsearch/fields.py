@@ -151,9 +151,13 @@ def show(value: object) -> str:
 
 
 def closest(word: str, known: list[str]) -> str:
-    """Advice on a misspelt word: "did you mean …?" where something is near, and what is known."""
-    near = difflib.get_close_matches(word, known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    """Advice on a misspelt word: "did you mean …?" where something is near, and what is known.
+
+    Capital and small letters are the same here.
+    """
+    near = difflib.get_close_matches(word.casefold(), {one.casefold() for one in known}, n=1)
+    meant = [one for one in known if one.casefold() in near]
+    hint = f"did you mean {' or '.join(meant)}? " if meant else ""
     return f"{hint}known: {', '.join(sorted(known))}"
 
 

@@ -10,6 +10,9 @@ from hpsearch.errors import InputError
 WEIGHTS = "best.weights.h5"
 """In the folder of a trial or a trained recipe: the weights of the epoch that counts."""
 
+INPUTS = "best.inputs.json"
+"""Beside the weights: shape, type, classes and scaling of the network's inputs."""
+
 CURVES = "curves.csv"
 """In the same folder: the epochs."""
 

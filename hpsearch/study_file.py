@@ -1,5 +1,6 @@
 """The study file: what a user writes to describe a search, read and checked once, here."""
 
+import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -235,8 +236,25 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
         UnreachableError: the file cannot be read.
     """
     if path.suffix != ".toml":
-        raise InputError(f"{path}: is not a study file; give a file that ends in .toml")
+        raise InputError(
+            f"{path}: is not a study file; {_meant(path)}give a file that ends in .toml"
+        )
     return from_table(read_file(path), path, overrides)
+
+
+def _meant(path: Path) -> str:
+    """The study file beside a name that is none, where one is near."""
+    try:
+        there = sorted(path.parent.glob("*.toml"), key=lambda file: file.stem == path.name)
+    except OSError:
+        return ""
+    files = {file.stem.casefold(): file for file in there}  # the very name comes last, and counts
+    near = [
+        found
+        for word in (path.name, path.stem)
+        for found in difflib.get_close_matches(word.casefold(), files, n=1)
+    ]
+    return f"did you mean {files[near[0]]}? " if near else ""
 
 
 def written_budget(path: Path) -> BudgetSection:
@@ -311,12 +329,19 @@ def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> Dataset
     for override in overrides:
         if apply_override(given, override) != "dataset.path" or not given["dataset"]["path"]:
             raise InputError(
-                f"--set {override}: a worker takes its settings from the study; only"
-                " dataset.path=PATH can be given"
+                f"--set {override}: all settings come from the study; only dataset.path=PATH can"
+                " be given"
             )
     table = study.dataset.model_dump(mode="json") | given.get("dataset", {})
     section = parse(DatasetSection, table, "--set")
     return resolve_path(section, Path.cwd(), f"study {study.name}")
+
+
+def moved(recipe: Recipe, study: StudyFile, overrides: Sequence[str]) -> Recipe:
+    """A study's recipe with its data where :func:`load_dataset_override` finds them."""
+    path = load_dataset_override(study, overrides).path
+    dataset = recipe.dataset.model_copy(update={"path": path})
+    return recipe.model_copy(update={"dataset": dataset})
 
 
 SAME_SEARCH = ("seed", "dataset", "objective", "training", "space")

@@ -94,7 +94,7 @@ def evaluate(
     from hpsearch.errors import InputError
     from hpsearch.search.confirmation import companion_of, refuse_companion
     from hpsearch.search.openings import openings
-    from hpsearch.search.study import load_study
+    from hpsearch.search.study import load_study, move_data
     from hpsearch.study_file import load_dataset_override
     from hpsearch.workers.by_hand import settle_device
 
@@ -117,7 +117,10 @@ def evaluate(
                 for group, epochs in zip(groups, wanted, strict=True)
             ]
         check_weights(groups)
-        dataset = _opened(found, load_dataset_override(found.file, overrides or ()), place)
+        section = load_dataset_override(found.file, overrides or ())
+        if overrides:
+            move_data(found, section.path)
+        dataset = _opened(found, section, place)
         settle_device()  # only now: the workers of refits see all GPUs
         say("TensorFlow takes some seconds to start.")
         _check_kept(dataset, groups)

@@ -8,6 +8,7 @@ import typer
 
 from hpsearch.cli.common import (
     HomeOption,
+    SetOption,
     StorageOption,
     StudyArgument,
     opened_study,
@@ -47,11 +48,13 @@ def export(
     confirmed: Annotated[
         bool, typer.Option("--confirmed", help="The confirmed winner: its run in the middle.")
     ] = False,
+    overrides: SetOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
     """Write the best trial, or another, as a recipe, a Keras script or a trained model."""
     from hpsearch.errors import InputError
+    from hpsearch.study_file import moved
 
     if (trial is not None) + baseline + confirmed > 1:
         raise InputError("--trial, --baseline and --confirmed: choose one")
@@ -60,6 +63,8 @@ def export(
     place = Home.find(home)
     with opened_study(study, home, storage) as found:
         chosen = _confirmed(found, place) if confirmed else _chosen(found, place, trial, baseline)
+        if overrides:
+            chosen = replace(chosen, recipe=moved(chosen.recipe, found.file, overrides))
         if form in ("keras", "saved_model"):
             chosen = _trained(found, place, chosen)
     what = chosen.what

@@ -45,7 +45,7 @@ def reproduce(
     from hpsearch.search.export import recipe_of
     from hpsearch.search.reproduction import compare, last_epoch, other_surroundings
     from hpsearch.search.trainings import REPRODUCED
-    from hpsearch.study_file import load_dataset_override
+    from hpsearch.study_file import moved
     from hpsearch.workers.by_hand import settle_device
     from hpsearch.workers.identity import device
     from hpsearch.workers.machine import machine
@@ -55,11 +55,8 @@ def reproduce(
     with opened_study(study, home, storage) as found:
         chosen = trials.best(found) if trial is None else trials.find(found, trial)
         last = last_epoch(chosen)
-        section = load_dataset_override(found.file, overrides or ())
-        recipe = recipe_of(found, chosen)
-        own = recipe.dataset.model_copy(update={"path": section.path})
-        recipe = recipe.model_copy(update={"dataset": own})
-        dataset, parts = opened_data(own, place, warn=False)
+        recipe = moved(recipe_of(found, chosen), found.file, overrides or ())
+        dataset, parts = opened_data(recipe.dataset, place, warn=False)
         others = other_surroundings(
             found, chosen, machine(), device=device(), data=facts(dataset, parts)
         )

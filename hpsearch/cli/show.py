@@ -25,7 +25,7 @@ from hpsearch.home import Home
 def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOption = False) -> None:
     """List the studies."""
     from hpsearch.errors import InputError
-    from hpsearch.search.study import load_study, names
+    from hpsearch.search.study import load_study, names, no_studies
     from hpsearch.search.trials import summary
 
     place = Home.find(home)
@@ -38,13 +38,15 @@ def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOpti
             f"{place.root}: no studies here yet; start one with hpsearch run FILE,"
             " or name another place with --home"
         )
-    with opened_storage(place, storage) as opened:
+    with opened_storage(place, storage, read_only=True) as opened:
         rows = []
         for name in names(opened):
             try:
                 rows.append(summary(load_study(opened, name)))
             except InputError as error:  # one that cannot be read does not hide the others
                 say(f"warning: {error}")
+        if not rows:
+            say(no_studies(opened))
     if as_json:
         print_json(rows)
         return
@@ -189,7 +191,7 @@ def _watch(name: str, home: HomeOption, url: StorageOption) -> None:
 
     with opened_study(name, home, url) as found:  # which waits longer where it is locked
         say_reading(found)
-    with opened_storage(Home.find(home), url, patience=PATIENCE) as storage:
+    with opened_storage(Home.find(home), url, read_only=True, patience=PATIENCE) as storage:
         view = patiently(lambda: LiveView(load_study(storage, name), watching=True))
         with view.shown():
             watch_until_over(view.study, view.update)

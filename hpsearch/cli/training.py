@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from hpsearch.cli.common import say
-from hpsearch.home import RESULT, TEST_RESULT, WEIGHTS
+from hpsearch.home import INPUTS, RESULT, TEST_RESULT, WEIGHTS
 
 if TYPE_CHECKING:
     from hpsearch.data.parts import Parts
@@ -27,7 +27,7 @@ def prepare(folder: Path, recipe: "Recipe") -> None:
     from hpsearch.files import write_text
     from hpsearch.recipe import dump
 
-    for stale in (WEIGHTS, RESULT, TEST_RESULT, "confusion.html"):
+    for stale in (WEIGHTS, INPUTS, RESULT, TEST_RESULT, "confusion.html"):
         (folder / stale).unlink(missing_ok=True)
     write_text(folder / "recipe.toml", dump(recipe, ".toml"))
 

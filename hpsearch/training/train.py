@@ -11,9 +11,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from hpsearch.data.inputs import write_inputs
 from hpsearch.data.parts import Parts, check_values
 from hpsearch.errors import Failure, TrialFailedError
-from hpsearch.home import WEIGHTS
+from hpsearch.home import INPUTS, WEIGHTS
 from hpsearch.recipe import Recipe
 from hpsearch.training import (
     board,
@@ -161,6 +162,7 @@ def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) 
         recorder.restore()
         rows = gap_rows(recipe, parts)
         accuracy = engine.evaluate(engine.train_rows[rows]).accuracy
+        write_inputs(run / INPUTS, parts)
         weights.save(engine.network, run / WEIGHTS)
     return _outcome(recipe, engine, recorder, train_accuracy=accuracy, seconds=guard.seconds)
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hpsearch.home import CHECKPOINTS, CURVES, WEIGHTS, Home
+from hpsearch.home import CHECKPOINTS, CURVES, INPUTS, WEIGHTS, Home
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import is_complete, is_open
@@ -23,7 +23,7 @@ def kept_weights(study: OpenStudy, home: Home, number: int) -> Path:
     """As :func:`weights_file`; those of the share come here first, where none are."""
     file = weights_file(home, study.name, number)
     if not file.exists() and (share := Share.find(home, study.name, study.key)) is not None:
-        share.get(number, (WEIGHTS, CURVES))
+        share.get(number, (WEIGHTS, INPUTS, CURVES))
     return file
 
 
@@ -50,7 +50,8 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None 
     def spare(number: int) -> list[str]:
         if number >= len(trials):
             return []  # begun after we looked
-        return [WEIGHTS] * (number not in kept) + [*CHECKPOINTS] * (number not in needed)
+        unkept = [] if number in kept else [WEIGHTS, INPUTS]
+        return unkept + [*CHECKPOINTS] * (number not in needed)
 
     if share is not None:
         for number, names in share.files().items():
