@@ -218,6 +218,7 @@ def _described(
         f" {summary.copies['test']:,} in the test split",
         "fingerprint": dataset.fingerprint,
         "imported": f"{dataset.imported}, {size(dataset.bytes_on_disk)}",
+        **({"notes": "; ".join(dataset.notes)} if dataset.notes else {}),
     }
 
 
@@ -241,6 +242,7 @@ def _as_json(view: _View, page: Path | None) -> dict[str, Any]:
         },
         "contradictions": summary.contradictions,
         "skipped": list(view.dataset.skipped),
+        "notes": list(view.dataset.notes),
         "warnings": view.warnings,
         "page": None if page is None else str(page),
     }

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
+from hpsearch.data.mistaken import HEAD, refuse
 from hpsearch.data.source import Arrays, Labels, Progress
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.fields import closest, show
@@ -88,6 +89,8 @@ def read(path: Path, progress: Progress) -> dict[str, Array]:
         with path.open("rb") as file:
             if file.read(len(_SINGLE)) == _SINGLE:
                 raise InputError(f"{path} is a single array; save all arrays with numpy.savez")
+            file.seek(0)
+            refuse(str(path), file.read(HEAD), allowed=(b"PK",))  # a zip archive
             with zipfile.ZipFile(file) as archive:
                 return _read_open(path, archive, progress)
     except FileNotFoundError:

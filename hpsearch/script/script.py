@@ -181,6 +181,8 @@ def _constants(recipe: Recipe, facts: dict[str, Any]) -> list[tuple[str, object,
     every = [
         (facts["data"], "DATA", facts["data"], "where the data are"),
         (facts["files"], "FILES", facts["files"], ""),
+        (facts.get("folders"), "FOLDERS", facts.get("folders"), "of the parts"),
+        (facts.get("litter"), "LITTER", facts.get("litter"), "what desktops leave behind"),
         (facts.get("skipped"), "SKIPPED", facts.get("skipped"), "files that are no images"),
         (facts.get("size"), "HEIGHT", facts.get("height"), "to which images are resized"),
         (facts.get("size"), "WIDTH", facts.get("width"), ""),

@@ -283,6 +283,50 @@ def test_images_without_parts_some_of_them_broken(tmp_path: Path) -> None:
     compare({"source": "image_folder", "path": str(path)} | section, tmp_path)
 
 
+def turned(folder: Path) -> None:
+    """Images as a phone stores them, upright by their orientation only, and one with bad EXIF."""
+    files = sorted(folder.rglob("*.jpg"))
+    for value, file in enumerate(files):
+        exif = Image.Exif()
+        exif[0x112] = value % 10
+        image = Image.open(file)
+        image.load()
+        lies = value % 10 in (5, 6, 7, 8)
+        image.resize((90, 120) if lies else (120, 90)).save(file, exif=exif)
+    broken = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x01" * 40
+    Image.new("RGB", (120, 90), "red").save(files[0], exif=broken)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("size", [None, [24, 32]])
+def test_images_that_lie_on_their_side(size: list[int] | None, tmp_path: Path) -> None:
+    images(tmp_path / "data", "jpg", size=(120, 90))
+    turned(tmp_path / "data")
+    section = {"validation": 0.2} | ({"image_size": size} if size else {})
+    compare({"source": "image_folder", "path": str(tmp_path / "data")} | section, tmp_path)
+
+
+def test_images_as_people_have_them(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    images(path / "Set")
+    (path / "Set" / "train").rename(path / "Set" / "seg_train")
+    (path / "Set" / "Testing" / "Affe").mkdir(parents=True)
+    (path / "Set" / "seg_train/Affe/0.png").rename(path / "Set" / "Testing/Affe/7.png")
+    (path / "Set" / "__MACOSX" / "seg_train").mkdir(parents=True)
+    (path / "Set" / "seg_train" / "Affe" / "Thumbs.db").write_bytes(b"litter")
+    (path / "Set" / "seg_train" / "@eaDir").mkdir()
+    (path / "Set" / "seg_train" / "Zebra" / "00 broken.png").write_bytes(b"no image")
+    section = {"source": "image_folder", "path": str(path), "max_unreadable": 0.1}
+    compare(section | {"validation": 0.2}, tmp_path)
+
+
+def test_classes_in_a_folder_in_a_folder(tmp_path: Path) -> None:
+    images(tmp_path / "data")
+    (tmp_path / "data" / "train").rename(tmp_path / "data" / "pictures")
+    path = str(tmp_path / "data")
+    compare({"source": "image_folder", "path": path, "validation": 0.2}, tmp_path)
+
+
 def test_images_of_many_kinds(tmp_path: Path) -> None:
     path = tmp_path / "data"
     images(path, "jpg", size=(120, 90))

@@ -111,11 +111,13 @@ READERS: list[dict[str, Any]] = [
     ),
     *(
         {
-            "kind": "image_folder", "data": Path("/data"), "parts_have_folders": some,
-            "ascii": some, "size": some, "height": 32, "width": 24, "converted": not some,
-            "mode": "RGB", "skipped": ["train/a/b.png"] * some,
+            "kind": "image_folder", "data": Path("/data"), "ascii": some, "turned": turned,
+            "folders": {"train": "Training", "test": "Testing"} if some else None,
+            "litter": ["Thumbs.db"] * some, "size": some, "height": 32, "width": 24,
+            "converted": not some, "mode": "RGB", "skipped": ["train/a/b.png"] * some,
         }
         for some in (False, True)
+        for turned in (False, True)
     ),
 ]  # fmt: skip
 
