@@ -66,6 +66,16 @@ class Look:
         return describe(config) if config else ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a study stood just after one of its trials had ended."""
+
+    counted: int
+    """Places of the budget that were used up, by this trial too where it counts."""
+    best: float | None
+    """The best value; None before any trial completed."""
+
+
 @dataclass
 class Looker:
     """Looks at one study again and again; a look costs little where there are many trials.
@@ -119,6 +129,20 @@ def _since(best: Trial, trials: Iterable[Trial]) -> int:
     equals = [ended_at(t) for t in ended if rows.is_complete(t) and t.value == best.value]
     first = min(equals, default=ended_at(best))
     return sum(ended_at(trial) > first and uses_place(trial) for trial in ended)
+
+
+def standings(look: Look) -> dict[int, Standing]:
+    """How the study stood after each of its ended trials, by number."""
+    found: dict[int, Standing] = {}
+    counted, best = 0, None
+    objective = look.study.file.objective
+    for trial in sorted((t for t in look.trials if not rows.is_open(t)), key=ended_at):
+        counted += uses_place(trial)
+        value = trial.values[0] if rows.is_complete(trial) else math.nan
+        if math.isfinite(value) and objective.better(value, best):
+            best = value
+        found[trial.number] = Standing(counted=counted, best=best)
+    return found
 
 
 def ended_at(trial: Trial) -> datetime:
