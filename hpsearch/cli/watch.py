@@ -3,14 +3,13 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from hpsearch.cli.common import duration, say
 from hpsearch.config import describe
-from hpsearch.errors import InputError, NoTrialError
+from hpsearch.errors import InputError
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.budget import ending, seconds_used
@@ -96,10 +95,7 @@ class Looker:
         trials, counts, budget = study.trials(), study.counts(), study.budget
         running = [trial for trial in trials if rows.is_running(trial)]
         pulses = study.storage.pulses(study.study_id) if running else []
-        best = None
-        if counts.complete:
-            with suppress(NoTrialError):  # of other programs' trials no value may be finite
-                best = rows.best(study)
+        best = rows.find_best(study) if counts.complete else None
         return Look(
             study=study,
             counts=counts,

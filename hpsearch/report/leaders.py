@@ -8,6 +8,7 @@ from typing import Any
 
 from hpsearch.config import is_whole
 from hpsearch.ranges import RANGES, Categorical
+from hpsearch.ranking import rank
 from hpsearch.space import Space, named_fields
 
 Row = Mapping[str, Any]
@@ -40,7 +41,7 @@ def leaders(rows: Sequence[Row], *, maximize: bool) -> list[Row]:
     """The best tenth of the complete trials, at least five where there are, the best first."""
     complete = [row for row in rows if row["state"] == "complete" and row["values"]]
     complete = [row for row in complete if is_whole(row["config"])]
-    complete.sort(key=lambda row: row["values"][0], reverse=maximize)  # stable: first of equals
+    complete.sort(key=lambda row: rank(row["values"][0], row["number"], row, maximize=maximize))
     return complete[: max(LEAST, math.ceil(len(complete) / 10))]
 
 
