@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-
 import pytest
 import typer
 from optuna.trial import FrozenTrial, TrialState
