@@ -10,9 +10,9 @@ from typing import Any
 from hpsearch.config import TrialConfig, flat, is_whole
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, parse
-from hpsearch.ranges import RANGES, Categorical
+from hpsearch.ranges import Categorical
 from hpsearch.report.leaders import LEAST, Crowded, Row, crowded, values_of
-from hpsearch.space import named_fields
+from hpsearch.space import named_fields, searched
 from hpsearch.study_file import StudyFile
 
 ENOUGH = 20
@@ -319,12 +319,13 @@ def _train_longer(table: dict[str, Any], file: StudyFile, best: Sequence[Row]) -
 
 def _try_first(table: dict[str, Any], config: TrialConfig, changes: list[str]) -> None:
     """Enqueue the best configuration, as far as the new space leaves it open."""
-    named = named_fields(parse(StudyFile, table, "the next study").space)
-    is_open = {name: isinstance(field, RANGES) for name, field in named.items()}
-    first = {key: value for key, value in flat(config).items() if is_open.get(key)}
+    space = parse(StudyFile, table, "the next study").space
+    named = named_fields(space)
+    is_open = searched(space)
+    first = {key: value for key, value in flat(config).items() if key in is_open}
     if any(key in first for key in ("units", "dropout")):
         first["layers"] = config.layers
-    if is_open["optimizer"]:
+    if "optimizer" in is_open:
         kind, settings = config.optimizer.type, config.optimizer.model_dump(mode="json")
         known = {key: settings[key] for key in settings if f"{kind}.{key}" in named}
         first["optimizer"] = {"type": kind, **known}
