@@ -351,17 +351,15 @@ SAME_VALUES = ("dataset", "objective", "training")
 """What makes values of trials comparable."""
 
 
-def differences(
-    stored: StudyFile, given: StudyFile, keys: Sequence[str] = SAME_SEARCH
-) -> list[str]:
+def differences(stored: Section, given: Section, keys: Sequence[str] = SAME_SEARCH) -> list[str]:
     """What keeps ``given`` from going on with the study ``stored``; empty where nothing does.
 
     Budget, workers, sampler, pruner, enqueued configurations and baseline may change, and so
     may the place of the data (their fingerprint is compared elsewhere).
 
     Args:
-        stored: the study as it was made.
-        given: the study file that is to go on with it.
+        stored: the study as it was made; or a recipe.
+        given: the study file that is to go on with it; or another recipe.
         keys: the sections that must be equal.
     """
     found: list[str] = []

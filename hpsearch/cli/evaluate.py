@@ -287,7 +287,7 @@ def _print(one: Judged, metric: str) -> None:
 def _print_mean(one: Judged) -> None:
     """The mean over seeds, with what is uncertain about it for two reasons."""
     from hpsearch.confirm import SHARE, mean_interval
-    from hpsearch.training.metrics import wilson
+    from hpsearch.interval import wilson
 
     mean, out = statistics.fmean(one.accuracies), stdout()
     examples = next(iter(one.results.values())).examples

@@ -63,10 +63,10 @@ def export(
     place = Home.find(home)
     with opened_study(study, home, storage) as found:
         chosen = _confirmed(found, place) if confirmed else _chosen(found, place, trial, baseline)
-        if overrides:
-            chosen = replace(chosen, recipe=moved(chosen.recipe, found.file, overrides))
         if form in ("keras", "saved_model"):
             chosen = _trained(found, place, chosen)
+        if overrides:
+            chosen = replace(chosen, recipe=moved(chosen.recipe, found.file, overrides))
     what = chosen.what
     if form == "recipe":
         write_recipe(chosen.recipe, path)

@@ -18,7 +18,7 @@ from hpsearch.cli.common import (
     say,
     stdout,
 )
-from hpsearch.cli.training import keep, prepare, train_here, values_of
+from hpsearch.cli.training import keep, prepare, say_files, train_here, values_of
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def reproduce(
             found, chosen, machine(), device=device(), data=facts(dataset, parts)
         )
     name = f"{study}-trial-{chosen.number:05d}"
-    folder = output or place.trained(name, recipe.seed)
-    prepare(folder, recipe)
+    folder = prepare(output, place, name, recipe, dataset.fingerprint)
     say(f"Training trial {chosen.number} again with its seed {recipe.seed}.")
     threads = chosen.user_attrs.get("threads")
     outcome = train_here(recipe, parts, folder, last=last, threads=threads)
@@ -80,12 +79,12 @@ def reproduce(
         "differs": others,
     }
     values = {**values_of(outcome, dataset.fingerprint), REPRODUCED: reproduced}
-    keep(folder, values)
+    keep(folder, values, outcome, f"{study}, trial {chosen.number}, reproduced")
     if as_json:
         print_json(values)
         return
     _print(metric, comparison, others, reproduced)
-    typer.echo(f"Wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")
+    say_files(folder)
 
 
 def _print(

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,11 @@ from hpsearch.cli.common import (
     stdout,
 )
 from hpsearch.home import Home
+
+if TYPE_CHECKING:
+    from hpsearch.config import TrialConfig
+    from hpsearch.search.trials import Trial
+    from hpsearch.study_file import StudyFile
 
 
 def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOption = False) -> None:
@@ -78,7 +83,6 @@ def show(
     """Show one study: budget, data, counts, best trial, workers."""
     from hpsearch.cli.confirmed import winner_of
     from hpsearch.cli.provenance import show_provenance
-    from hpsearch.config import describe
     from hpsearch.errors import InputError
     from hpsearch.search import trials as rows
     from hpsearch.search.openings import openings, plain
@@ -96,23 +100,39 @@ def show(
     with opened_study(study, home, storage) as found:
         opened = plain(openings(found, Home.find(home)))
         details = rows.details(found) | {"test_openings": opened, "confirmed": winner_of(found)}
-        best_trial = rows.best(found) if details["complete"] else None
+        best_trial = rows.find_best(found)
         config = rows.config(found, best_trial) if best_trial else None
     if as_json:
         print_json(details)
         return
+    _print_details(found.file, details, best_trial, config)
+
+
+def _print_details(
+    file: "StudyFile",
+    details: dict[str, Any],
+    best_trial: "Trial | None",
+    config: "TrialConfig | None",
+) -> None:
+    """One study for a reader."""
+    from hpsearch.config import describe
+    from hpsearch.interval import measured_words
+
     out = stdout()
-    out.print(f"{study}  {details['metric']}, {found.file.objective.goal}", style="bold")
+    out.print(f"{file.name}  {details['metric']}, {file.objective.goal}", style="bold")
     out.print("\n".join(_facts(details)))
     if best_trial and config:
         where = f"{_number(details['best'])} in trial {best_trial.number}"
         out.print(f"best      {where}: {describe(config)}")
+        examples = (details["dataset"] or {}).get("validation")
+        if on := measured_words(details["metric"], details["best"], examples):
+            out.print(f"          {on}")
     if details["over"]:
         out.print(f"over      by {details['over']}")
     if details["stop"]:
         out.print("stopped   by hpsearch stop; hpsearch run FILE goes on")
     if details["workers"]:
-        _print_workers(details["workers"], found.file.training.epochs)
+        _print_workers(details["workers"], file.training.epochs)
     else:
         out.print("workers   none")
 
@@ -304,8 +324,12 @@ def best(
 
 def print_best(row: dict[str, Any], metric: str) -> None:
     """The best trial for a reader."""
+    from hpsearch.interval import measured_words
+
     out = stdout()
     out.print(f"{metric} {_number(row['values'][0])} in trial {row['number']}", style="bold")
+    if on := measured_words(metric, row["values"][0], row["validation_examples"]):
+        out.print(on)
     facts = {"parameters": row["parameters"], "best epoch": row["best_epoch"]}
     if row["train_accuracy"] is not None:
         facts["train accuracy"] = _number(row["train_accuracy"])

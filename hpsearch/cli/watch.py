@@ -3,14 +3,13 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from hpsearch.cli.common import duration, say
 from hpsearch.config import describe
-from hpsearch.errors import InputError, NoTrialError
+from hpsearch.errors import InputError
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.budget import ending, seconds_used
@@ -67,6 +66,16 @@ class Look:
         return describe(config) if config else ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a study stood just after one of its trials had ended."""
+
+    counted: int
+    """Places of the budget that were used up, by this trial too where it counts."""
+    best: float | None
+    """The best value; None before any trial completed."""
+
+
 @dataclass
 class Looker:
     """Looks at one study again and again; a look costs little where there are many trials.
@@ -87,10 +96,7 @@ class Looker:
         trials, counts, budget = study.trials(), study.counts(), study.budget
         running = [trial for trial in trials if rows.is_running(trial)]
         pulses = study.storage.pulses(study.study_id) if running else []
-        best = None
-        if counts.complete:
-            with suppress(NoTrialError):  # of other programs' trials no value may be finite
-                best = rows.best(study)
+        best = rows.find_best(study) if counts.complete else None
         return Look(
             study=study,
             counts=counts,
@@ -120,6 +126,20 @@ def _since(best: Trial, trials: Iterable[Trial]) -> int:
     equals = [ended_at(t) for t in ended if rows.is_complete(t) and t.value == best.value]
     first = min(equals, default=ended_at(best))
     return sum(ended_at(trial) > first and uses_place(trial) for trial in ended)
+
+
+def standings(look: Look) -> dict[int, Standing]:
+    """How the study stood after each of its ended trials, by number."""
+    found: dict[int, Standing] = {}
+    counted, best = 0, None
+    objective = look.study.file.objective
+    for trial in sorted((t for t in look.trials if not rows.is_open(t)), key=ended_at):
+        counted += uses_place(trial)
+        value = trial.values[0] if rows.is_complete(trial) else math.nan
+        if math.isfinite(value) and objective.better(value, best):
+            best = value
+        found[trial.number] = Standing(counted=counted, best=best)
+    return found
 
 
 def ended_at(trial: Trial) -> datetime:

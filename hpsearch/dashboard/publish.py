@@ -13,6 +13,7 @@ from hpsearch.home import Home
 from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trainings import accuracies_on_test, trainings
+from hpsearch.space import searched
 
 EVERY = 30.0
 """Seconds between two renewals of the figures, at least."""
@@ -39,7 +40,9 @@ def publish(study: OpenStudy, home: Home, command: Sequence[str]) -> None:
         [trial.intermediate_values for trial in trials],
         accuracies_on_test(trainings(study, home)),
     )
-    figures = search_figures(known, objective.metric, objective.goal == "maximize")
+    figures = search_figures(
+        known, objective.metric, objective.goal == "maximize", searched(study.file.space)
+    )
     for name, figure in figures.items():
         save_plotly_graph_object(study.optuna, figure, graph_object_id=name)
 

@@ -9,6 +9,7 @@ from hpsearch import recipe
 from hpsearch.config import TrialConfig, describe, flat, summary
 from hpsearch.data.record import Opening
 from hpsearch.errors import Failure
+from hpsearch.interval import measured_words
 from hpsearch.ranges import words
 from hpsearch.report.following import as_toml, following
 from hpsearch.report.leaders import Row, in_words, leaders
@@ -88,7 +89,8 @@ _UNKNOWN: dict[str, Any] = {
 
 
 _LISTED = (
-    "number", "config", "parameters", "epochs", "best_epoch", "seconds", "train_accuracy", "gap",
+    "number", "config", "parameters", "epochs", "best_epoch", "val_loss", "seconds",
+    "train_accuracy", "gap",
 )  # fmt: skip
 
 
@@ -133,6 +135,10 @@ def _best(
     return {
         **{key: row[key] for key in (*_LISTED, "values")},
         "summary": summary(row["config"]),
+        **(on := trials.measurement(study, row["values"][0])),
+        "measured": measured_words(
+            study.file.objective.metric, row["values"][0], on["validation_examples"]
+        ),
         "repeats": repeats,
         "recipe": recipe.dump(own, ".toml"),
         "again": [

@@ -80,10 +80,8 @@ def leaders(study: OpenStudy, top: int) -> list[Leader]:
     """
     rows.best(study)  # says what is wrong where there is none
     maximize = study.file.objective.goal == "maximize"
-    complete = [t for t in study.trials() if rows.is_complete(t)]
-    complete.sort(key=lambda t: t.values[0], reverse=maximize)  # stable: of equals the first
     found: list[Leader] = []
-    for trial in complete:
+    for trial in rows.ranked(study.trials(), maximize=maximize):
         config = rows.config(study, trial)
         if config is not None and config not in [one.config for one in found]:
             found.append(Leader(of=str(trial.number), config=config, found=trial.values[0]))

@@ -7,7 +7,7 @@ from pathlib import Path
 from hpsearch.home import CHECKPOINTS, CURVES, INPUTS, WEIGHTS, Home
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import is_complete, is_open
+from hpsearch.search.trials import is_open, ranked
 from hpsearch.share import Share
 
 KEEP = 5
@@ -35,9 +35,7 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None 
     stays until the next time.
     """
     trials = study.trials()
-    objective = study.file.objective
-    complete = [trial for trial in trials if is_complete(trial)]
-    complete.sort(key=lambda t: t.values[0], reverse=objective.goal == "maximize")
+    complete = ranked(trials, maximize=study.file.objective.goal == "maximize")
     going_on = {trial.number for trial in trials if is_open(trial)}
     needed = {
         number

@@ -57,7 +57,7 @@ def test_trials_have_the_promised_fields(finished: Cli) -> None:
     for trial in trials:
         assert trial.keys() == {
             "number", "state", "values", "config", "parameters", "epochs", "best_epoch",
-            "seconds", "train_accuracy", "gap", "worker", "device", "seed", "failure",
+            "val_loss", "seconds", "train_accuracy", "gap", "worker", "device", "seed", "failure",
             "failure_message", "same_as",
         }  # fmt: skip
         assert trial["state"] in ("complete", "pruned")
