@@ -310,6 +310,15 @@ def apply_override(data: dict[str, Any], override: str) -> str:
     return ".".join(parts)
 
 
+def typed_keys(overrides: Sequence[str], section: str) -> set[str]:
+    """The keys of a section that ``--set`` names, one by one or as a table of them."""
+    table: dict[str, Any] = {}
+    for override in overrides:
+        apply_override(table, override)
+    typed = table.get(section)
+    return set(typed) if isinstance(typed, dict) else set()
+
+
 def _toml_value(text: str) -> Any:
     """A TOML value, or the text itself where it is none ("cifar10", "/data/images")."""
     try:
@@ -327,7 +336,10 @@ def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> Dataset
     """
     given: dict[str, Any] = {}
     for override in overrides:
-        if apply_override(given, override) != "dataset.path" or not given["dataset"]["path"]:
+        apply_override(given, override)
+        dataset = given.get("dataset")
+        is_path = isinstance(dataset, dict) and dataset.keys() == {"path"} and dataset["path"]
+        if given.keys() != {"dataset"} or not is_path:
             raise InputError(
                 f"--set {override}: all settings come from the study; only dataset.path=PATH can"
                 " be given"

@@ -62,6 +62,11 @@ def write_recipe(recipe: "Recipe", path: Path) -> None:
         alike = again.model_copy(update={"provenance": recipe.provenance}) == recipe
         if not alike or dump(again, path.suffix) != text:
             raise ProgramError(f"{path}: is read back as another recipe; please report this")
+    if recipe.dataset.path is not None and not Path(recipe.dataset.path).exists():
+        say(
+            f"warning: the data are not at {recipe.dataset.path}, as {path} says now;"
+            " --set dataset.path=PATH names another place."
+        )
 
 
 def write_script(recipe: "Recipe", home: Home, path: Path) -> None:
@@ -78,7 +83,7 @@ def write_script(recipe: "Recipe", home: Home, path: Path) -> None:
     from hpsearch.script.names import check_names
     from hpsearch.script.script import script
 
-    section = resolve_path(recipe.dataset, Path.cwd(), recipe.provenance.get("study", str(path)))
+    section = resolve_path(recipe.dataset, Path.cwd(), _whose(recipe))
     dataset, parts = opened_data(section, home, warn=False)
     if not _same_data(recipe, dataset.fingerprint):
         say("warning: the data are not those that the study was searched on: results may differ")
@@ -153,7 +158,7 @@ def _trained_on(recipe: "Recipe", weights: Path, home: Home) -> "Parts":
     if fingerprint is not None and (found := find_dataset(home, fingerprint)) is not None:
         return split(found, recipe.dataset)
     try:
-        section = resolve_path(recipe.dataset, Path.cwd(), recipe.provenance.get("study", "export"))
+        section = resolve_path(recipe.dataset, Path.cwd(), _whose(recipe))
         dataset, parts = opened_data(section, home, warn=False)
         if _same_data(recipe, dataset.fingerprint):
             return parts
@@ -168,6 +173,11 @@ def _trained_on(recipe: "Recipe", weights: Path, home: Home) -> "Parts":
         " earlier versions have none): name the place of the data with --set dataset.path=PATH, or"
         " train the recipe again (hpsearch train)"
     )
+
+
+def _whose(recipe: "Recipe") -> str:
+    """What a recipe's data section is of, for messages."""
+    return f"study {recipe.provenance.get('study', '?')}"
 
 
 def _same_data(recipe: "Recipe", fingerprint: str) -> bool:

@@ -1,6 +1,7 @@
 """``hpsearch storage``: takes studies from one storage to another; backs up a database."""
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -107,7 +108,7 @@ def copy(  # each is another option of the command line
         opened_storage(place, target, create=True, force=force) as new,
         progress() as report,
     ):
-        for study in _chosen(old, studies):
+        for study in _chosen(old, studies, source):
             copied[study.name] = transfer(study, new, report)
     if as_json:
         print_json(copied)
@@ -117,8 +118,8 @@ def copy(  # each is another option of the command line
     say("What trials left in the home (curves, weights, checkpoints) stays where it is.")
 
 
-def _chosen(storage: "Storage", names: Sequence[str] | None) -> "list[OpenStudy]":
-    """The studies and, before each, its companions.
+def _chosen(storage: "Storage", names: Sequence[str] | None, url: str) -> "list[OpenStudy]":
+    """The studies of the storage at ``url`` and, before each, its companions.
 
     Raises:
         InputError: one is not there, or is running.
@@ -135,7 +136,7 @@ def _chosen(storage: "Storage", names: Sequence[str] | None) -> "list[OpenStudy]
             if any(pulse.age is not None and pulse.age < LEASE for pulse in pulses):
                 raise InputError(
                     f"study {one.name}: trials are running; stop them first: hpsearch stop"
-                    f" {one.name} --storage FROM"
+                    f" {one.name} --storage {shlex.quote(url)}"
                 )
             chosen.append(one)
     return chosen

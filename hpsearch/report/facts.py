@@ -210,8 +210,8 @@ def _failures(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def _is_replaced(row: Row) -> bool:
     """Whether another trial stands for this one, with its time and epochs."""
-    failure = row["failure"]
-    return failure in list(Failure) and Failure(failure).is_replaced
+    failure = Failure.known(row["failure"])
+    return failure is not None and failure.is_replaced
 
 
 def _replaced(rows: Sequence[Row]) -> dict[str, int]:

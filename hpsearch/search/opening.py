@@ -38,6 +38,9 @@ STORAGE_ERRORS = (
 )
 """What is raised where a data base cannot be read or written just now."""
 
+_LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's code for a lock that was waited for too long."""
+
 _Kind = TypeVar("_Kind", bound=Storage)
 
 _NETWORK_FILESYSTEMS = {
@@ -264,9 +267,20 @@ def _parse(url: str, where: str = "--storage") -> URL:
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether a storage error says only that another program holds a lock just now."""
-    said = f"{error} {error.__cause__}"
-    return "locked" in said or "lock timeout" in said
+    """Whether a storage error says only that another program holds a lock just now.
+
+    By the database's own codes: its words hold names that users gave.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        told = getattr(found, "orig", found)  # SQLAlchemy wraps them, and Optuna these
+        code = getattr(told, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return True
+        if getattr(told, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+            return True
+        found = found.__cause__
+    return False
 
 
 def is_passing(error: BaseException) -> bool:

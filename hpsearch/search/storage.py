@@ -353,7 +353,7 @@ class Storage(RDBStorage):
                     start=start,
                     end=end,
                     value=found,
-                    failure=None if failure is None else json.loads(failure),
+                    failure=None if failure is None else str(json.loads(failure)),
                 )
                 for number, state, start, end, found, failure in session.execute(query)
             ]

@@ -359,8 +359,9 @@ def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -
     if lines := unlike(found, file, dataset, SAME_SEARCH):
         raise InputError(
             f"study {file.name} was started with something else:{lines}\n"
-            "undo the change or repeat the --set of the first run; else change the key name for a"
-            f" new study, or remove the old one with hpsearch delete {file.name}"
+            "undo the change, or repeat the --set of the first run; else change the key name, and"
+            f" begin the new study with the old one's trials (hpsearch fork {file.name} NEW.toml)"
+            f" or without them; or remove the old one (hpsearch delete {file.name})"
         )
 
 

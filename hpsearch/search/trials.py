@@ -95,6 +95,8 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
         "config": flat(resolved) if resolved else _params(trial),
     }
     row |= {key: trial.user_attrs.get(key) for key in _ATTRIBUTES}
+    if row["failure"] is not None:
+        row["failure"] = str(row["failure"])  # another program may have written anything
     if trial.state == TrialState.RUNNING and trial.intermediate_values:
         row["epochs"] = trial.last_step
     return row

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from commandline import Cli
 from made import make_study
+from optuna.trial import TrialState
 from unwritable import unwritable
 
 from hpsearch.cli.app import app
@@ -118,6 +119,26 @@ def test_a_home_that_cannot_be_written_is_read(
     assert "1 study, which you may not change" in printed["doctor"]
     for file in ("small.html", "best.toml", "best.py"):
         assert Path(file).stat().st_size
+
+
+@pytest.mark.parametrize("failure", ["of a later version", {"a": 1}])
+def test_a_failure_of_another_program_ends_no_command(
+    place: Home, run: Run, failure: object
+) -> None:
+    with a_worker(place):
+        storage = open_storage(place.storage_url())
+        study = load_study(storage, "small")
+        trial_id = study.trial_id(2)
+        storage.set_trial_user_attr(trial_id, "failure", failure)
+        storage.set_trial_state_values(trial_id, TrialState.FAIL)
+        assert study.counts().uncounted == 1
+        assert budget.claim(study) is not None
+        assert budget.ending(study) is None
+        storage.close()
+    for line in READING:
+        if "--watch" not in line:  # the study is not over
+            run(line)
+    assert str(failure) in run("trials small --csv")
 
 
 def test_doctor_closes_the_storage(place: Home, run: Run) -> None:

@@ -61,6 +61,7 @@ def test_another_search_under_the_same_name_is_refused(
     for key in keys:
         assert f"\n  {key}" in message
     assert "repeat the --set" in message
+    assert "hpsearch fork study NEW.toml" in message
     assert "hpsearch delete study" in message
     assert load_study(connect(), "study").budget.trials == 10  # nothing was written
 
