@@ -7,11 +7,13 @@ from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 
 from hpsearch.config import (
     OPTIMIZERS,
+    PER_LAYER,
     Adam,
     Optimizer,
     TrialConfig,
     count_parameters,
     per_layer,
+    with_layers,
 )
 from hpsearch.fields import Section, show
 from hpsearch.ranges import (
@@ -134,9 +136,14 @@ class Space(Section):
         BeforeValidator(_one_kind),
     ] = Adam()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _layers_of_lists(cls, data: Any) -> Any:
+        return with_layers(data)
+
     @model_validator(mode="after")
     def _lists_fit(self) -> "Space":
-        for key in ("units", "dropout"):
+        for key in PER_LAYER:
             value = getattr(self, key)
             if not isinstance(value, tuple):
                 continue

@@ -235,7 +235,7 @@ RANGES = [
     _space("units text", 'units = "64"', 'space.units = "64"', "whole number"),
     _space(
         "units list of another length",
-        "units = [1, 2, 3]",
+        "layers = 2\nunits = [1, 2, 3]",
         "[1, 2, 3]",
         "layers = 2",
         "one for each",
@@ -371,7 +371,7 @@ ENQUEUED = [
         "layers = 2",
         "one for each",
     ),
-    _section("enqueued nothing", "[[enqueue]]\nunits = []", "enqueue[0].layers = 0", "1 to 3"),
+    _section("enqueued nothing", "[[enqueue]]\nunits = []", "enqueue[0].units = []", "is empty"),
     _section(
         "against a fixed field", '[[enqueue]]\nactivation = "gelu"', '"gelu"', 'fixes it to "relu"'
     ),

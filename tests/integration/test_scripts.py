@@ -92,7 +92,10 @@ def compare(
 
 @pytest.mark.parametrize("scale", ["none", "unit", "symmetric", "standardize"])
 @pytest.mark.parametrize(
-    "section", [{}, {"validation": 0.33, "split_seed": 7}, {"limit": 500}, {"limit": 1290}],
+    "section", [
+        {}, {"validation": 0.33, "split_seed": 7}, {"limit": 500}, {"limit": 1290},
+        {"include_validation": True}, {"include_validation": True, "limit": 500},
+    ],
     ids=str,
 )  # fmt: skip
 def test_digits(section: dict[str, Any], scale: str, tmp_path: Path) -> None:
@@ -204,6 +207,7 @@ def test_a_pickle_that_asks_for_code_is_refused(tmp_path: Path) -> None:
 
 RANDOM = np.random.default_rng(3)
 PIXELS = RANDOM.integers(0, 256, (90, 6, 5, 3), np.uint8)
+VOLUMES = RANDOM.integers(0, 200, (90, 2, 3, 4, 3)) * np.array([1, 5, 25]) + 7
 VECTORS = RANDOM.normal(3, 2, (90, 7))
 LABELS = np.arange(90) % 3
 TEXTS = np.array(["cat", "dog", "ant"])
@@ -234,6 +238,23 @@ NPZ: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "y_val": TEXTS[LABELS[:9]], "x_test": PIXELS[:12] // 3, "y_test": TEXTS[LABELS[:12]],
         },
         {"validation": "given", "limit": 40},
+    ),
+    "trained on both parts": (
+        {"x_train": PIXELS, "y_train": LABELS, "x_val": PIXELS[:9] // 2, "y_val": LABELS[:9]},
+        {"validation": "given", "include_validation": True, "scale": "standardize"},
+    ),
+    "trained on both parts, limited": (
+        {"x_train": PIXELS, "y_train": LABELS, "x_val": PIXELS[:9] // 2, "y_val": LABELS[:9]},
+        {"validation": "given", "include_validation": True, "limit": 40, "scale": "standardize"},
+    ),
+    "four dimensions, standardized": (
+        {
+            "x_train": VOLUMES, "y_train": LABELS, "x_test": VOLUMES[:9], "y_test": LABELS[:9],
+        },
+        {"scale": "standardize"},
+    ),
+    "five dimensions, standardized": (
+        {"x_train": VOLUMES[:, None], "y_train": LABELS}, {"scale": "standardize"}
     ),
     "validation without a test part": (
         {"x_train": PIXELS, "y_train": LABELS, "x_val": PIXELS[:9], "y_val": LABELS[:9]},
