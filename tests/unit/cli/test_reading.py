@@ -108,10 +108,12 @@ def content(folder: Path) -> dict[str, str]:
 def test_a_home_that_cannot_be_written_is_read(
     place: Home, run: Run, others: Callable[[Home], Iterator[None]]
 ) -> None:
+    # Who watches stays as long as a trial is left.
+    lines = [line for line in READING if others is nobody or "--watch" not in line]
     with others(place):
         before = content(place.root)
         with unwritable(place.root):
-            printed = {line: run(line) for line in READING}
+            printed = {line: run(line) for line in lines}
         assert content(place.root) == before
     assert json.loads(run("show small --json"))["complete"] == 2
     assert "small" in printed["ls"]
