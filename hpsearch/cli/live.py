@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.cli.common import duration, say, stderr, unheard
+from hpsearch.cli.common import duration, say, stderr
 from hpsearch.cli.watch import Look, Looker, ended_at, ended_table, notes, running_table, short
 from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
@@ -160,8 +160,7 @@ class LiveView:
             yield self
         finally:
             self._live = None
-            with unheard():
-                live.stop()
+            live.stop()
 
     def say_stopping(self, by_signal: bool) -> None:
         """Tell that the first signal, or ``hpsearch stop``, was heard; and what comes next."""
@@ -207,11 +206,10 @@ class LiveView:
         )
 
     def _say(self, text: str) -> None:
-        with unheard():
-            if self._live is None:
-                say(text)
-            else:
-                self._live.console.print(text)
+        if self._live is None:
+            say(text)
+        else:
+            self._live.console.print(text)
 
     def tick(self) -> None:
         """As :meth:`update`, a few times a second; plain lines have something new only where a
@@ -241,12 +239,11 @@ class LiveView:
 
     def _print(self, ended: Sequence[Trial], look: Look) -> None:
         """Plain lines: each ended trial once, and once that nobody goes on with the study."""
-        with unheard():
-            for trial in ended:
-                say(self._line(trial, look))
-            if self.watching and self._is_quiet(look) and not self._said_idle:
-                say("No worker runs it now.")
-                self._said_idle = True
+        for trial in ended:
+            say(self._line(trial, look))
+        if self.watching and self._is_quiet(look) and not self._said_idle:
+            say("No worker runs it now.")
+            self._said_idle = True
 
     def _line(self, trial: Trial, look: Look) -> str:
         """One ended trial as a plain line."""
@@ -270,10 +267,9 @@ class LiveView:
         now = time.monotonic()
         if found == self._drawn and now < self._drawn_at + 1:
             return
-        with unheard():
-            if width < self._width:
-                live.console.clear()  # the last picture was folded, and where it began is lost
-            live.update(self.frame(look), refresh=True)
+        if width < self._width:
+            live.console.clear()  # the last picture was folded, and where it began is lost
+        live.update(self.frame(look), refresh=True)
         self._drawn, self._drawn_at, self._width = found, now, width
 
     def frame(self, look: Look) -> Frame:

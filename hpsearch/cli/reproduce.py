@@ -17,6 +17,7 @@ from hpsearch.cli.common import (
     print_json,
     say,
     stdout,
+    tell,
 )
 from hpsearch.cli.training import keep, prepare, train_here, values_of
 from hpsearch.home import Home
@@ -88,7 +89,7 @@ def reproduce(
         print_json(values)
         return
     _print(metric, comparison, others, reproduced)
-    typer.echo(f"{', '.join(sorted(path.name for path in folder.iterdir()))} are in {folder}")
+    tell(f"{', '.join(sorted(path.name for path in folder.iterdir()))} are in {folder}")
 
 
 def _print(

@@ -13,6 +13,7 @@ from hpsearch.cli.common import (
     print_json,
     progress,
     say,
+    tell,
     without_password,
 )
 from hpsearch.home import Home
@@ -65,7 +66,7 @@ def copy(  # each is another option of the command line
         print_json(copied)
         return
     for name, trials in copied.items():
-        typer.echo(f"Copied {name}: {trials} trials, read back and compared.")
+        tell(f"Copied {name}: {trials} trials, read back and compared.")
     say("What trials left in the home (curves, weights, checkpoints) stays where it is.")
 
 

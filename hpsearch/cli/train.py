@@ -15,6 +15,7 @@ from hpsearch.cli.common import (
     print_json,
     say,
     stdout,
+    tell,
 )
 from hpsearch.cli.training import keep, prepare, train_here, values_of
 from hpsearch.home import WEIGHTS, Home
@@ -69,7 +70,7 @@ def train(
         print_json(values)
         return
     _print(chosen, outcome, result)
-    typer.echo(f"{', '.join(sorted(path.name for path in folder.iterdir()))} are in {folder}")
+    tell(f"{', '.join(sorted(path.name for path in folder.iterdir()))} are in {folder}")
 
 
 def _read(file: Path, overrides: list[str] | tuple[str, ...]) -> "Recipe":
