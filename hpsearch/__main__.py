@@ -1,18 +1,25 @@
 """``hpsearch`` and ``python -m hpsearch``: runs a command, turns errors into exit codes."""
 
-import contextlib
-import signal
 import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # python -m looks for modules in the working folder first: a random.py of the user's must not
+    # stand in for Python's, nor a folder called hpsearch for the rest of this package.
+    del sys.path[0]
+
+# what follows imports much
+
+import os
+import signal
 import traceback
+import warnings
+from collections.abc import Callable
 from types import FrameType
 
 from hpsearch.cli.app import app
-from hpsearch.errors import EXIT_PROGRAM, HpsearchError
-
-
-def _quit(number: int, _frame: FrameType | None) -> None:
-    """End at once with the shell's code for the signal; long commands take signals themselves."""
-    raise SystemExit(128 + number)
+from hpsearch.cli.streams import standard_streams
+from hpsearch.errors import EXIT_NO_TRIAL, EXIT_PROGRAM, EXIT_UNREACHABLE, HpsearchError
+from hpsearch.text import printable
 
 
 def main() -> None:
@@ -20,18 +27,62 @@ def main() -> None:
 
     Any other exception is a fault of the program: its traceback, and exit code 4.
     """
+    _settle()
+    with standard_streams():
+        codes = _run(app), _run(sys.stdout.flush)
+    sys.exit(codes[0] or codes[1])
+
+
+def _settle() -> None:
+    """Have of this process what others inherit or set for all Python programs as we need it."""
+    if sys.getfilesystemencoding() == "ascii":  # PYTHONUTF8=0: few file names can be opened
+        utf8 = {**os.environ, "PYTHONUTF8": "1"}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], utf8)  # noqa: S606  # ourselves
+    if sys.warnoptions:  # warnings of libraries among themselves must not end a search
+        warnings.simplefilter("ignore")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _quit)
+    # Who started us may not want to hear of its children, and hold its signals back; we do.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    heard = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
+
+
+def _quit(number: int, _frame: FrameType | None) -> None:
+    """End at once with the shell's code for the signal; long commands take signals themselves."""
+    raise SystemExit(128 + number)
+
+
+def _run(action: Callable[[], object]) -> int:
+    """Run an action; its exit code, with whatever went wrong told."""
     try:
-        app()
+        action()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else EXIT_PROGRAM
     except HpsearchError as error:
-        with contextlib.suppress(OSError):  # a worker's log on a full disk: the code is told still
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the one place that may
-        sys.exit(error.exit_code)
-    except Exception:  # noqa: BLE001  # a fault of ours: who mends it needs the traceback
-        with contextlib.suppress(OSError):
-            traceback.print_exc()
-        sys.exit(EXIT_PROGRAM)
+        _tell(f"error: {error}\n")
+        return error.exit_code
+    except BrokenPipeError:  # who read the results has enough of them
+        return EXIT_NO_TRIAL
+    except Exception as error:  # noqa: BLE001  # a fault of ours: who mends it needs the traceback
+        if isinstance(error, FileNotFoundError) and _folder_is_gone():
+            _tell("error: the working folder is gone; change to one that is there\n")
+            return EXIT_UNREACHABLE
+        _tell(traceback.format_exc())
+        return EXIT_PROGRAM
+    return 0
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(printable(text))
+
+
+def _folder_is_gone() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109  # Path.cwd() is the same
+    except FileNotFoundError:
+        return True
+    return False
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
-"""The environment variables of hpsearch: those that users set, and those that workers are told by.
+"""The environment variables of hpsearch: those that users set, and those that workers are told by;
+and what other programs' variables are for the processes that hpsearch starts.
 
-Other libraries' variables (CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS ...) are set in
-``hpsearch.workers.slots``.
+Devices' and threads' (CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS ...) are set in
+``hpsearch.workers.slots``, TensorFlow's and Keras' in ``hpsearch.training``.
 """
+
+import os
+import sys
+from collections.abc import Mapping
 
 HOME_VARIABLE = "HPSEARCH_HOME"
 """The data home where ``--home`` is not given."""
@@ -36,3 +41,25 @@ KNOWN_VARIABLE = "HPSEARCH_STORAGE_KNOWN"
 
 RECORDED_VARIABLE = "HPSEARCH_RECORDED"
 """Set by a worker for itself when it starts anew: its study knows of its command already."""
+
+_NOT_FOR_CHILDREN = ("PYTHONINSPECT", "PYTHONWARNINGS")
+"""Python's variables for who tries something by hand: a child would wait for a user after its end,
+or die of a warning."""
+
+
+def python(*arguments: str) -> list[str]:
+    """The command line of a process of this Python.
+
+    Modules are not looked for in the working folder (-P): a user's file called random.py must not
+    stand in for Python's own.
+    """
+    return [sys.executable, "-P", *arguments]
+
+
+def for_child(told: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a process of this Python: ours, and what it is told besides.
+
+    What it writes is read by us, and is UTF-8.
+    """
+    ours = {key: value for key, value in os.environ.items() if key not in _NOT_FOR_CHILDREN}
+    return {**ours, "PYTHONIOENCODING": "utf-8:backslashreplace", **(told or {})}

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from hpsearch.errors import InputError
+from hpsearch.text import printable
 
 Bool = Annotated[bool, Strict()]
 Seed = Annotated[int, Strict(), Field(ge=0, lt=2**31)]
@@ -147,7 +148,7 @@ def show(value: object) -> str:
     except ValueError:  # a value that holds itself, or a number of thousands of digits
         text = "(too large to show)"
     text = text if len(text) <= 80 else text[:77] + "..."
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return printable(text)
 
 
 def closest(word: str, known: list[str]) -> str:

@@ -1,6 +1,7 @@
 """The data home: the one place that knows where hpsearch keeps its files."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,15 @@ TEST_RESULT = "test.json"
 
 CHECKPOINTS = ("checkpoint.npz", "checkpoint.previous.npz")
 """In the folder of a trial that is not over: where its training stands, the newest first."""
+
+
+def sqlite_url(file: str | Path) -> str:
+    """The URL of an SQLite file: its path, in which what would mean something else is escaped.
+
+    Optuna puts texts in place of {names}; SQLAlchemy reads a question mark as the path's end, and
+    escapes as what they stand for.
+    """
+    return "sqlite:///" + re.sub(r"[%?{}]", lambda found: f"%{ord(found[0]):02X}", str(file))
 
 
 @dataclass(frozen=True)
@@ -55,9 +65,14 @@ class Home:
         """Imported data sets, one folder each."""
         return self.root / "datasets"
 
+    @property
+    def own_storage(self) -> str:
+        """The URL of the SQLite file of this home."""
+        return sqlite_url(self.database)
+
     def storage_url(self, option: str | None = None) -> str:
         """``--storage``, else ``HPSEARCH_STORAGE``, else the SQLite file of this home."""
-        return option or os.environ.get(STORAGE_VARIABLE) or f"sqlite:///{self.database}"
+        return option or os.environ.get(STORAGE_VARIABLE) or self.own_storage
 
     @property
     def trainings(self) -> Path:

@@ -146,7 +146,8 @@ class Objective:
             budget.fail(self.study, trial.number, Failure.DATA_ERROR, str(error))
             raise
         except Exception as error:
-            budget.fail(self.study, trial.number, Failure.PROGRAM_ERROR, repr(error))
+            told = f"{type(error).__name__}: {error}"  # not repr, which writes colours as text
+            budget.fail(self.study, trial.number, Failure.PROGRAM_ERROR, told)
             raise
         return True
 

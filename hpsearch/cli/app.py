@@ -6,6 +6,7 @@ import typer
 
 from hpsearch import __version__
 from hpsearch.cli.check import check
+from hpsearch.cli.common import tell
 from hpsearch.cli.confirm import confirm
 from hpsearch.cli.dashboard import dashboard
 from hpsearch.cli.data import data
@@ -36,7 +37,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(__version__)
+        tell(__version__)
         raise typer.Exit
 
 

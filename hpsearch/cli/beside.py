@@ -2,14 +2,13 @@
 
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
 from hpsearch.cli.common import say
-from hpsearch.environment import STORAGE_VARIABLE, SUPERVISOR_VARIABLE
+from hpsearch.environment import STORAGE_VARIABLE, SUPERVISOR_VARIABLE, for_child, python
 from hpsearch.errors import UnreachableError
 from hpsearch.home import Home
 
@@ -26,7 +25,7 @@ def dashboard_beside(place: Home, url: str | None, *, force: bool) -> Iterator[N
     Raises:
         UnreachableError: its log cannot be written.
     """
-    command = [sys.executable, "-P", "-m", "hpsearch", "dashboard", "--home", str(place.root)]
+    command = python("-m", "hpsearch", "dashboard", "--home", str(place.root))
     command += ["--force"] if force else []
     try:
         place.dashboard_log.parent.mkdir(parents=True, exist_ok=True)
@@ -42,11 +41,12 @@ def dashboard_beside(place: Home, url: str | None, *, force: bool) -> Iterator[N
             stderr=log,
             # The storage not on the command line, where every user could read a password. It ends
             # when this process is gone.
-            env={
-                **os.environ,
-                STORAGE_VARIABLE: place.storage_url(url),
-                SUPERVISOR_VARIABLE: str(os.getpid()),
-            },
+            env=for_child(
+                {
+                    STORAGE_VARIABLE: place.storage_url(url),
+                    SUPERVISOR_VARIABLE: str(os.getpid()),
+                }
+            ),
             start_new_session=True,  # Ctrl-C is for the search; the dashboard ends with it
         ) as process,
     ):

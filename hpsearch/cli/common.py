@@ -1,6 +1,5 @@
 """What the commands share: options, opening a study, progress and output."""
 
-import errno
 import json
 import os
 import sys
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hpsearch.home import Home
+from hpsearch.text import printable
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from hpsearch.cli.console import Console
     from hpsearch.data.dataset import Dataset
     from hpsearch.data.parts import Parts
     from hpsearch.recipe import DatasetSection
@@ -197,49 +196,36 @@ def planned_workers(file: "StudyFile", gpus: "Sequence[Gpu]", load: "Load", tria
 
 
 def print_json(value: Any) -> None:
-    """Write a result as JSON to standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write a result as JSON to standard output: in ASCII, which every encoding has."""
+    text = json.dumps(value, indent=2, allow_nan=False)
+    sys.stdout.write(text.replace("\x7f", "\\u007f") + "\n")
+
+
+def tell(text: str = "") -> None:
+    """A line of a result, on standard output."""
+    sys.stdout.write(printable(text) + "\n")
+    sys.stdout.flush()
 
 
 def say(text: str) -> None:
     """A plain line on standard error: progress and advice, never a result."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(printable(text) + "\n")
     sys.stderr.flush()
-
-
-@contextmanager
-def unheard() -> Iterator[None]:
-    """Writing to a terminal that is closed, or to a pipe that nobody reads, is no error.
-
-    From then on what is said goes nowhere, on standard output too where it is the same terminal.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.EIO, errno.EPIPE):
-            raise
-        lost = os.fstat(2)
-        streams = [2] + [1] * os.path.samestat(lost, os.fstat(1))
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in streams:
-            os.dup2(nowhere, stream)
-        os.close(nowhere)
 
 
 def stdout() -> "Console":
     """Where results are printed for a reader."""
-    from rich.console import Console
+    from hpsearch.cli.console import Console
 
     # In a pipe nothing is cut or folded for the width of a terminal that is not there.
-    width = None if sys.stdout.isatty() else 500
-    return Console(highlight=False, markup=False, emoji=False, width=width)
+    return Console(width=None if sys.stdout.isatty() else 500)
 
 
 def stderr() -> "Console":
     """Where progress is shown."""
-    from rich.console import Console
+    from hpsearch.cli.console import Console
 
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return Console(to_stderr=True)
 
 
 def print_table(
@@ -267,7 +253,7 @@ def print_table(
         left = column in words or column == columns[0]
         table.add_column(column, justify="left" if left else "right", no_wrap=not left)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     stdout().print(table)
 
 

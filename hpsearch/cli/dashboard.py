@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import ForceOption, HomeOption, StorageOption, opened_storage, say
+from hpsearch.cli.common import ForceOption, HomeOption, StorageOption, opened_storage, say, tell
 from hpsearch.environment import SUPERVISOR_VARIABLE, TOKEN_VARIABLE
 from hpsearch.errors import InputError
 from hpsearch.home import Home
@@ -105,7 +105,7 @@ def dashboard(
                 "warning: what is shown, the token included, crosses the network unencrypted; on"
                 " another machine prefer ssh -L to this one (see the README)."
             )
-        typer.echo(served.address)
+        tell(served.address)
         say("Ctrl-C ends it.")
         if open_browser:
             _open(served.address, place.dashboard_page)

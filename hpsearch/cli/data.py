@@ -18,6 +18,7 @@ from hpsearch.cli.common import (
     say,
     size,
     stdout,
+    tell,
 )
 from hpsearch.home import Home
 
@@ -79,7 +80,7 @@ def _clear(home: Home, section: "DatasetSection | None") -> None:
 
     with progress() as report:
         removed = clear(home, section, report)
-    typer.echo(f"Removed {removed} imported data set{'' if removed == 1 else 's'}.")
+    tell(f"Removed {removed} imported data set{'' if removed == 1 else 's'}.")
 
 
 def _list(home: Home, as_json: bool) -> None:

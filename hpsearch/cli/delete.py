@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study
+from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study, tell
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def delete(
         what = "but not its files" if keep_files else "and its files"
         question = f"Remove study {study} with {total} trials{others} {what}?"
         if not (yes or typer.confirm(question)):
-            typer.echo("Nothing removed.")
+            tell("Nothing removed.")
             return
         # Before anything is removed: they say what is wrong with HPSEARCH_SHARE.
         shares = [Share.find(place, one.name, one.key) for one in own]
@@ -50,7 +50,7 @@ def delete(
             studies.delete(one)
     if not keep_files:
         _remove_files(place, own, shares, files)
-    typer.echo(f"Removed study {study} ({total} trials).")
+    tell(f"Removed study {study} ({total} trials).")
 
 
 def _remove_files(

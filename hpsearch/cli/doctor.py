@@ -173,7 +173,7 @@ def _storage(place: Home, url: str | None) -> dict[str, str]:
 
     address = place.storage_url(url)
     shown = hide_password(address)
-    if address == f"sqlite:///{place.database}" and not place.database.exists():
+    if address == place.own_storage and not place.database.exists():
         return {"url": shown, "state": "not made yet"}
     try:
         with opened_storage(place, url, read_only=True) as opened:

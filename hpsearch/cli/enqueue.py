@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study
+from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study, tell
 
 
 def enqueue(
@@ -39,13 +39,13 @@ def enqueue(
         record(found)
         over, budget = ending(found), found.budget
     if before is None:
-        typer.echo(f"{study} has this configuration already: nothing added.")
+        tell(f"{study} has this configuration already: nothing added.")
     elif over == "trials":
-        typer.echo(
+        tell(
             f"Added. The budget of {budget.trials} trials is met, so it waits for a larger one:"
             f" hpsearch run FILE --trials {budget.trials + before + 1}"
         )
     elif over:
-        typer.echo(f"Added. The study is over by its {over}, so it waits: raise budget.{over}.")
+        tell(f"Added. The study is over by its {over}, so it waits: raise budget.{over}.")
     else:
-        typer.echo(f"Added: {before} wait before it." if before else "Added: it is tried next.")
+        tell(f"Added: {before} wait before it." if before else "Added: it is tried next.")

@@ -12,6 +12,7 @@ from hpsearch.cli.common import (
     StorageOption,
     StudyArgument,
     opened_study,
+    tell,
 )
 from hpsearch.cli.forms import (
     form_of,
@@ -70,16 +71,16 @@ def export(
     what = chosen.what
     if form == "recipe":
         write_recipe(chosen.recipe, path)
-        typer.echo(f"Wrote {what} to {path}. Train it: hpsearch train {path}")
+        tell(f"Wrote {what} to {path}. Train it: hpsearch train {path}")
     elif form == "script":
         write_script(chosen.recipe, place, path)
-        typer.echo(
+        tell(
             f"Wrote {what} to {path}; it compiles and has all names that it uses."
             f" Run it: python {path}"
         )
     elif chosen.weights is not None:  # or it was refused
         told = write_model(chosen.recipe, chosen.weights, place, path, form)
-        typer.echo(f"Wrote {what} to {told}")
+        tell(f"Wrote {what} to {told}")
 
 
 @dataclass(frozen=True, kw_only=True)

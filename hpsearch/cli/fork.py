@@ -18,6 +18,7 @@ from hpsearch.cli.common import (
     print_json,
     progress,
     say,
+    tell,
 )
 from hpsearch.home import Home
 
@@ -72,7 +73,7 @@ def fork(
     if as_json:
         print_json(values)
         return
-    typer.echo("\n".join(_lines(values)))
+    tell("\n".join(_lines(values)))
     again = [str(file), *(word for text in overrides or () for word in ("--set", text))]
     _say_what_next(values, shlex.join(["hpsearch", "run", *again]))
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from hpsearch.cli.common import tell
+
 DATASETS = ("digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "npz", "image_folder")
 """All sources, as ``hpsearch.recipe`` has them: importing that takes longer than --help should."""
 
@@ -32,7 +34,7 @@ def init(
     except ValueError as error:
         raise InputError(f"{file}: its name becomes the study's, but {file.stem} {error}") from None
     write_text(file, study_text(name, dataset))
-    typer.echo(
+    tell(
         f"Wrote {file}. Look it over, then: hpsearch data {file}; hpsearch check {file};"
         f" hpsearch run {file}"
     )

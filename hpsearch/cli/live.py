@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.cli.common import duration, say, stderr, unheard
+from hpsearch.cli.common import duration, say, stderr
 from hpsearch.cli.watch import (
     Look,
     Looker,
@@ -171,8 +171,7 @@ class LiveView:
             yield self
         finally:
             self._live = None
-            with unheard():
-                live.stop()
+            live.stop()
 
     def say_stopping(self, by_signal: bool) -> None:
         """Tell that the first signal, or ``hpsearch stop``, was heard; and what comes next."""
@@ -218,11 +217,10 @@ class LiveView:
         )
 
     def _say(self, text: str) -> None:
-        with unheard():
-            if self._live is None:
-                say(text)
-            else:
-                self._live.console.print(text)
+        if self._live is None:
+            say(text)
+        else:
+            self._live.console.print(text)
 
     def tick(self) -> None:
         """As :meth:`update`, a few times a second; plain lines have something new only where a
@@ -253,12 +251,11 @@ class LiveView:
     def _print(self, ended: Sequence[Trial], look: Look) -> None:
         """Plain lines: each ended trial once, and once that nobody goes on with the study."""
         stood = standings(look) if ended else {}
-        with unheard():
-            for trial in sorted(ended, key=ended_at):
-                say(self._line(trial, look, stood[trial.number]))
-            if self.watching and self._is_quiet(look) and not self._said_idle:
-                say("No worker runs it now.")
-                self._said_idle = True
+        for trial in sorted(ended, key=ended_at):
+            say(self._line(trial, look, stood[trial.number]))
+        if self.watching and self._is_quiet(look) and not self._said_idle:
+            say("No worker runs it now.")
+            self._said_idle = True
 
     def _line(self, trial: Trial, look: Look, then: Standing) -> str:
         """One ended trial as a plain line, with how the study stood when it ended."""
@@ -283,10 +280,9 @@ class LiveView:
         now = time.monotonic()
         if found == self._drawn and now < self._drawn_at + 1:
             return
-        with unheard():
-            if width < self._width:
-                live.console.clear()  # the last picture was folded, and where it began is lost
-            live.update(self.frame(look), refresh=True)
+        if width < self._width:
+            live.console.clear()  # the last picture was folded, and where it began is lost
+        live.update(self.frame(look), refresh=True)
         self._drawn, self._drawn_at, self._width = found, now, width
 
     def frame(self, look: Look) -> Frame:

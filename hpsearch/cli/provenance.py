@@ -4,9 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from hpsearch.cli.common import print_json, print_table, size, stdout
+from hpsearch.cli.common import print_json, print_table, size, stdout, tell
 
 if TYPE_CHECKING:
     from hpsearch.search.study import OpenStudy
@@ -84,7 +82,7 @@ def show_provenance(study: "OpenStudy", *, as_json: bool) -> None:
         title="Commands",
     )
     out.print("# The study file")
-    typer.echo(facts["study_file"], nl=False)  # not folded for the terminal: to be copied
+    tell(facts["study_file"].removesuffix("\n"))  # not folded for the terminal: to be copied
 
 
 def _command(entry: dict[str, Any]) -> list[str]:

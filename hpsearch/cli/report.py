@@ -15,6 +15,7 @@ from hpsearch.cli.common import (
     progress,
     say,
     size,
+    tell,
 )
 from hpsearch.home import Home
 
@@ -71,4 +72,4 @@ def report(
     text = page(known, figures)
     write_text(file, text)
     say(f"{len(rows)} trials, {size(len(text.encode()))}; open it in a browser:")
-    typer.echo(str(file))
+    tell(str(file))

@@ -1,7 +1,7 @@
 """``hpsearch ls``, ``show``, ``trials``, ``logs`` and ``best``: what there is."""
 
 import csv
-import sys
+import io
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,8 +18,10 @@ from hpsearch.cli.common import (
     print_table,
     say,
     stdout,
+    tell,
 )
 from hpsearch.home import Home
+from hpsearch.text import plain
 
 if TYPE_CHECKING:
     from hpsearch.config import TrialConfig
@@ -34,7 +36,7 @@ def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOpti
     from hpsearch.search.trials import summary
 
     place = Home.find(home)
-    in_home = place.storage_url(storage) == f"sqlite:///{place.database}"
+    in_home = place.storage_url(storage) == place.own_storage
     if in_home and not place.database.exists():
         if as_json:
             print_json([])
@@ -186,7 +188,7 @@ def _opened(openings: list[dict[str, Any]]) -> str:
 
 def _print_workers(workers: list[dict[str, Any]], epochs: int) -> None:
     """The table of the workers that run a trial."""
-    typer.echo()
+    tell()
     print_table(
         ("worker", "device", "trial", "epoch", "last seen"),
         [
@@ -270,9 +272,11 @@ def _print_csv(listed: list[dict[str, Any]]) -> None:
                 line[f"config.{key}"] = value
         flat.append(line)
     columns = list(dict.fromkeys(key for line in flat for key in line))
-    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)
+    tell(text.getvalue().removesuffix("\n"))
 
 
 def logs(
@@ -299,9 +303,9 @@ def logs(
             " --home"
         )
     for file in files:
-        typer.echo(f"==> {file} <==")
+        tell(f"==> {file} <==")
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]:
-            typer.echo(line)
+            tell(plain(line))
 
 
 def best(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study, say
+from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study, say, tell
 
 _TICK = 0.5
 """Seconds between two looks at who is still there."""
@@ -33,7 +33,7 @@ def stop(
             if not workers:
                 break
             if stops_over(found) >= number:
-                typer.echo(f"Study {study} was asked to stop, but a run has begun since then.")
+                tell(f"Study {study} was asked to stop, but a run has begun since then.")
                 return
             # One who is gone without a word is waited for until its lease has run out.
             if len(workers) != last or time.monotonic() - said > 10:
@@ -43,4 +43,4 @@ def stop(
             time.sleep(_TICK)
         counts, trials, over = found.counts(), found.budget.trials, ending(found)
     goes_on = "" if over else f", {counts.waiting} wait to go on. hpsearch run FILE goes on"
-    typer.echo(f"Stopped study {study}: {counts.counted} of {trials} trials are done{goes_on}.")
+    tell(f"Stopped study {study}: {counts.counted} of {trials} trials are done{goes_on}.")

@@ -19,6 +19,7 @@ from hpsearch.cli.common import (
     say,
     size,
     study_name,
+    tell,
     without_password,
 )
 from hpsearch.home import Home
@@ -70,7 +71,7 @@ def backup(
     if as_json:
         print_json({"file": str(file), **dataclasses.asdict(made)})
         return
-    typer.echo(
+    tell(
         f"Backed up {made.trials} trials in {made.studies}"
         f" {'study' if made.studies == 1 else 'studies'} to {file} ({size(made.bytes)}), read back"
         " and compared."
@@ -114,7 +115,7 @@ def copy(  # each is another option of the command line
         print_json(copied)
         return
     for name, trials in copied.items():
-        typer.echo(f"Copied {name}: {trials} trials, read back and compared.")
+        tell(f"Copied {name}: {trials} trials, read back and compared.")
     say("What trials left in the home (curves, weights, checkpoints) stays where it is.")
 
 

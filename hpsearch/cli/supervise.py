@@ -1,6 +1,5 @@
 """What ``run``, ``confirm`` and ``evaluate`` share: their workers, until they are done."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -41,12 +40,11 @@ def supervise(
     """
     from hpsearch.cli.live import LiveView
     from hpsearch.dashboard.publish import Publisher
-    from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE
+    from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
     from hpsearch.search.study import load_study
     from hpsearch.workers.supervisor import PATIENCE, Supervisor
 
-    # -P: a file of the working folder called optuna.py must not stand in for the package.
-    command = [sys.executable, "-P", *WORKER, study.name]
+    command = python(*WORKER, study.name)
     command += ["--home", str(place.root)]
     command += ["--set", f"dataset.path={path}"] if path else []
     command += ["--force"] if force else []

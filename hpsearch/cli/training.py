@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hpsearch.cli.common import say
+from hpsearch.cli.common import say, tell
 from hpsearch.home import INPUTS, RESULT, TEST_RESULT, WEIGHTS, Home
 from hpsearch.search.artifacts import CURVES_FIGURE, RECIPE
 
@@ -184,4 +184,4 @@ def keep(folder: Path, values: dict[str, Any], outcome: "Outcome", title: str) -
 def say_files(folder: Path) -> None:
     """Name what a training left."""
     names = ", ".join(sorted(path.name for path in folder.iterdir()))
-    typer.echo(f"In {folder}: {names}")
+    tell(f"In {folder}: {names}")

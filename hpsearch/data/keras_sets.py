@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from hpsearch.data.sets import OfficialSet
 from hpsearch.data.source import Progress
+from hpsearch.environment import for_child, python
 from hpsearch.errors import (
     EXIT_INPUT,
     EXIT_OK,
@@ -64,10 +64,11 @@ def _run(official: OfficialSet, folder: Path, log: IO[bytes], progress: Progress
     """Run the process that downloads, show what has arrived, and give its exit code."""
     progress(f"starting Keras, which downloads {official.title}", 0, 0)
     started = time.time()
-    command = [sys.executable, "-m", "hpsearch.training.download", official.name, str(folder)]
+    command = python("-m", "hpsearch.training.download", official.name, str(folder))
     # In a session of its own, so that Ctrl-C reaches this process only, which ends that one.
     with subprocess.Popen(  # noqa: S603 - our own command
         command,
+        env=for_child({"KERAS_HOME": str(_keras_home(official, folder))}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=log,
@@ -80,6 +81,25 @@ def _run(official: OfficialSet, folder: Path, log: IO[bytes], progress: Progress
         finally:
             _end(child)
         return child.returncode
+
+
+def _keras_home(official: OfficialSet, folder: Path) -> Path:
+    """A home for Keras without the user's settings, but with what is downloaded already.
+
+    Raises:
+        UnreachableError: there is no place to download to.
+    """
+    home, kept = folder / "keras", _datasets()
+    try:
+        kept.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnreachableError(
+            f"{kept}: cannot be made: {error.strerror}; name another folder in KERAS_HOME, or give"
+            f" a copy: --set dataset.path=PATH, where PATH is {official.path_may_be}"
+        ) from None
+    home.mkdir()
+    (home / "datasets").symlink_to(kept)
+    return home
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
@@ -110,13 +130,22 @@ def _show(official: OfficialSet, started: float, progress: Progress) -> None:
 
 
 def _cached(official: OfficialSet) -> Path:
-    """Where Keras keeps the set; it takes /tmp where its own folder cannot be written."""
-    user = Path("~").expanduser()
-    default = (user if os.access(user, os.W_OK) else Path("/tmp")) / ".keras"  # noqa: S108 - Keras' choice
-    home = Path(os.environ.get("KERAS_HOME") or default).expanduser()
+    """Where Keras keeps the set."""
+    return _datasets() / official.cached
+
+
+def _datasets() -> Path:
+    """Where Keras keeps all sets; it takes /tmp where its own folder cannot be written."""
+    other = Path("/tmp/.keras")  # noqa: S108 - Keras' choice
+    try:
+        user = Path("~").expanduser()
+        default = user / ".keras" if os.access(user, os.W_OK) else other
+        home = Path(os.environ.get("KERAS_HOME") or default).expanduser()
+    except RuntimeError:  # nobody knows this user's home
+        home = other
     if home.exists() and not os.access(home, os.W_OK):
-        home = Path("/tmp/.keras")  # noqa: S108 - Keras' choice
-    return home / "datasets" / official.cached
+        home = other
+    return home.absolute() / "datasets"
 
 
 def _last_line(log: IO[bytes]) -> str:

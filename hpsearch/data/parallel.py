@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from hpsearch.data.decoding import Decoded, Form, Kind, decode_some
+from hpsearch.environment import for_child, python
 from hpsearch.errors import HpsearchError, ProgramError, UnreachableError
 
 _CHUNK_FILES = 32
@@ -105,7 +106,8 @@ def _start(children: list[subprocess.Popen[bytes]]) -> Connection:
         code = f"import sys; sys.path[:] = {sys.path}; from {__name__} import main; main()"
         children.append(
             subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-P", "-c", code, str(theirs.fileno())],
+                python("-c", code, str(theirs.fileno())),
+                env=for_child(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

@@ -17,6 +17,7 @@ from filelock import FileLock
 from sqlalchemy.engine import URL, make_url
 
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.home import sqlite_url
 from hpsearch.search.server import (
     ServerStorage,
     connect_patiently,
@@ -136,7 +137,7 @@ def _connect(kind: type[_Kind], url: URL, engine_kwargs: dict[str, Any], *, crea
     Eight processes that make the schema at the same moment crash one another, on SQLite and on
     PostgreSQL alike.
     """
-    text = url.render_as_string(hide_password=False)
+    text = _text(url)
     reads = "creator" in engine_kwargs  # a file of which nothing may be changed
     if not _has_schema(sa.create_engine(url, **engine_kwargs) if reads else _engine(url)):
         if not create:
@@ -242,7 +243,8 @@ def _parse(url: str, where: str = "--storage") -> URL:
         parsed = make_url(url)
     except (sa.exc.ArgumentError, ValueError):  # ValueError: a port that is no number
         raise wrong from None
-    if url.split("?", maxsplit=1)[0].count("@") > 1:
+    server = parsed.get_backend_name() != "sqlite"
+    if server and url.split("?", maxsplit=1)[0].count("@") > 1:
         # Where such a URL is cut is anybody's guess, and so what of it is secret.
         raise InputError(f"{where}: has more than one @; write %40 for each in user or password")
     if parsed.drivername in ("postgresql", "postgres"):
@@ -260,8 +262,7 @@ def _parse(url: str, where: str = "--storage") -> URL:
             )
         if "?" in url:  # what follows would silently be no part of the file's name
             raise InputError(
-                f"{url}: a path with a question mark cannot be written as a database URL; choose"
-                " another --home or --storage"
+                f"{where}: SQLite has no options; write %3F for a question mark in the path: {url}"
             )
     return parsed
 
@@ -308,7 +309,14 @@ def without_secrets(url: str) -> str:
 def _shown(url: URL) -> str:
     """The URL with *** for its passwords."""
     secrets = dict.fromkeys(_SECRETS & url.query.keys(), "hidden")
-    return url.update_query_dict(secrets).render_as_string(hide_password=True)
+    return _text(url.update_query_dict(secrets), hide_password=True)
+
+
+def _text(url: URL, *, hide_password: bool = False) -> str:
+    """The URL as text, from which it can be read again; paths stay readable."""
+    if url.get_backend_name() == "sqlite":
+        return sqlite_url(str(url.database))
+    return url.render_as_string(hide_password=hide_password)
 
 
 def _sqlite_file(url: URL, *, create: bool, force: bool) -> Path:

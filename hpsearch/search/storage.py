@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from hpsearch import ranking
 from hpsearch.errors import Failure, uses_place
 from hpsearch.search.reading import read_trials
+from hpsearch.text import plain
 
 if not (hasattr(RDBStorage, "_get_prepared_new_trial") and hasattr(RDBStorage, "_get_trials")):
     # Without the first hook new trials would start unlimited, and nobody would notice.
@@ -186,7 +187,8 @@ class Storage(RDBStorage):
         Args:
             trial_id: key of the trial.
             failure: its class; the user attribute ``failure``.
-            message: the user attribute ``failure_message``, cut at 500 characters.
+            message: the user attribute ``failure_message``, without terminal
+                codes, cut at 500 characters.
             successor: a waiting trial to add.
             last: of a worker that is taken for dead, its last sign of life: the trial ran until
                 then. Where there is a later one the worker lives.
@@ -212,7 +214,8 @@ class Storage(RDBStorage):
                 # Without a beat nobody knows how long it ran: hours may have passed since.
                 ended = start if last.age is None else ended - timedelta(seconds=last.age)
                 ended = max(start, ended)
-            for key, value in (("failure", failure.value), ("failure_message", message[:500])):
+            attributes = {"failure": failure.value, "failure_message": plain(message)[:500]}
+            for key, value in attributes.items():
                 session.add(_attribute(trial_id, key, value))
             trial.state = TrialState.FAIL
             trial.datetime_complete = ended

@@ -56,7 +56,6 @@ def main(name: str, folder: Path) -> int:
 def _save(name: str, folder: Path) -> None:
     import keras  # noqa: PLC0415 - takes seconds, in which signals are heard already
 
-    keras.config.set_image_data_format("channels_last")  # whatever the user's keras.json says
     train, test = getattr(keras.datasets, name).load_data()
     arrays = {"x_train": train[0], "y_train": train[1], "x_test": test[0], "y_test": test[1]}
     for key, array in arrays.items():

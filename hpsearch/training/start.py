@@ -27,7 +27,7 @@ def start_tensorflow(threads: int | None = None, gpu_memory: int | None = None) 
         threads: cores that one operation may use, from 1; None: all of the machine's.
         gpu_memory: MiB of the GPU that TensorFlow may take, from 1; None: as much as it needs.
     """
-    with _without_chatter(), _without(*_UNUSED), _without_collection():
+    with _without_chatter(), _without(*_UNUSED), _without_settings(), _without_collection():
         from hpsearch.training import devices  # noqa: PLC0415  # this is what takes seconds
 
         devices.set_up(threads, gpu_memory=gpu_memory)
@@ -43,6 +43,23 @@ def _without(*packages: str) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+@contextmanager
+def _without_settings() -> Iterator[None]:
+    """While Keras is imported in the block, keep the user's keras.json from it.
+
+    It may say channels_first, or float16, or be damaged. Where there can be no folder Keras takes
+    its own defaults, and writes none.
+    """
+    home = os.environ.get("KERAS_HOME")
+    os.environ["KERAS_HOME"] = os.devnull
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_HOME"]
+        if home is not None:
+            os.environ["KERAS_HOME"] = home
 
 
 @contextmanager

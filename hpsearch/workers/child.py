@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from hpsearch.environment import SUPERVISOR_VARIABLE
+from hpsearch.environment import SUPERVISOR_VARIABLE, for_child
 from hpsearch.errors import UnreachableError
 from hpsearch.home import Home
 from hpsearch.workers.identity import identity, signature
@@ -139,13 +139,14 @@ class LocalChild(Child):
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={
-                        **os.environ,
-                        **environment,
-                        **self.slot.environment,
-                        SUPERVISOR_VARIABLE: str(os.getpid()),
-                        "PYTHONUNBUFFERED": "1",
-                    },
+                    env=for_child(
+                        {
+                            **environment,
+                            **self.slot.environment,
+                            SUPERVISOR_VARIABLE: str(os.getpid()),
+                            "PYTHONUNBUFFERED": "1",
+                        }
+                    ),
                     # A group of its own: Ctrl-C reaches the supervisor only, which passes it on.
                     start_new_session=True,
                 )

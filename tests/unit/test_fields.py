@@ -22,6 +22,7 @@ from hpsearch.fields import (
     parse_duration,
     show,
 )
+from hpsearch.text import printable
 
 
 class Inner(Section):
@@ -182,7 +183,9 @@ def test_a_shown_value_is_short_and_prints() -> None:
 
 @given(st.text())
 def test_whatever_text_is_shown_on_one_printable_line(text: str) -> None:
-    assert show(text).isprintable()
+    shown = show(text)
+    assert shown == printable(shown)
+    assert len(shown.splitlines()) == 1
 
 
 def test_the_closest_word_is_offered_only_where_it_is_near() -> None:

@@ -35,11 +35,12 @@ def test_sizes(count: float, text: str) -> None:
     assert size(count) == text
 
 
-def test_json_is_json_and_keeps_letters(capsys: pytest.CaptureFixture[str]) -> None:
-    print_json({"größe": [1, None, "é"]})
+def test_json_is_written_in_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"größe": [1, None, "é\udcff\x7f"]})
     out = capsys.readouterr().out
-    assert json.loads(out) == {"größe": [1, None, "é"]}
-    assert "größe" in out
+    assert json.loads(out) == {"größe": [1, None, "é\udcff\x7f"]}
+    assert out.isascii()
+    assert "\x7f" not in out
     with pytest.raises(ValueError, match="JSON compliant"):
         print_json(float("nan"))
 

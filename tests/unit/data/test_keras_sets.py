@@ -27,7 +27,6 @@ import numpy as np
 cache = Path(os.environ["KERAS_HOME"]) / "datasets"
 shared = Path(os.environ["SHARED"])
 (shared / "pid").write_text(str(os.getpid()))
-config = types.SimpleNamespace(set_image_data_format=lambda order: None)
 rng = np.random.default_rng(0)
 images, labels = rng.integers(0, 256, (20, 28, 28), np.uint8), np.arange(20)[:, None] % 10
 
@@ -37,7 +36,7 @@ def wait_for(name):
 
 def download():
     '''As Keras does it: what is half downloaded is removed when it ends early.'''
-    cache.mkdir(parents=True)
+    cache.mkdir(parents=True, exist_ok=True)
     try:
         for part in range(3):
             with (cache / "mnist.npz").open("ab") as file:
@@ -67,7 +66,7 @@ def keras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     for folder in (temporary, tmp_path / "shared", tmp_path / "packages" / "keras"):
         folder.mkdir(parents=True)
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "packages"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "packages"), prepend=os.pathsep)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras-home"))
     monkeypatch.setenv("SHARED", str(tmp_path / "shared"))
 
