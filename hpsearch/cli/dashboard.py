@@ -96,7 +96,7 @@ def dashboard(
         if not may_write:
             say("You may not write where the studies are: nothing can be changed here.")
         if not is_kept:
-            say("The home takes no token of yours: this one ends with this dashboard.")
+            say("No token can be kept in this home: the one below is for this dashboard only.")
         if no_token:
             may = "see all studies" if read_only else "change and delete studies"
             say(f"warning: whoever reaches this port can {may}.")

@@ -295,6 +295,21 @@ def test_reading_does_not_make_a_storage(connect: Callable[..., Storage]) -> Non
         load_study(connect(create=False), "nothing")
 
 
+def test_who_only_reads_is_refused_to_write_by_the_database(
+    connect: Callable[..., Storage], open_study: Callable[..., OpenStudy]
+) -> None:
+    study = open_study()
+    finish(study, study.optuna.ask())
+    looking = connect(read_only=True)
+    seen = load_study(looking, "study")
+    assert trials.details(seen) == trials.details(study)
+    with pytest.raises(STORAGE_ERRORS):
+        seen.optuna.set_user_attr("key", "value")
+    with pytest.raises(STORAGE_ERRORS):
+        budget.claim(seen)
+    assert [len(one.trials()) for one in (seen, study)] == [1, 1]
+
+
 def test_every_trial_has_a_sign_of_life_from_its_first_moment(
     open_study: Callable[..., OpenStudy],
 ) -> None:
