@@ -51,7 +51,7 @@ def check(
         f" examples, {dataset.test_size} set aside for testing"
     )
     if study.budget.max_parameters is not None:
-        say("Models over budget.max_parameters are redrawn; those tried here stay below it.")
+        say("Models above budget.max_parameters are redrawn; the ones tried here stay below it.")
     if advice := hint(study):
         say(advice)
     say("Starting TensorFlow to try the models ...")
@@ -64,12 +64,12 @@ def check(
         print_json({"study": study.name, "models": rows, "time": whole and whole.plain()})
         return
     print_table(
-        ("model", "parameters", "memory", "an epoch", "configuration"),
+        ("model", "parameters", "memory", "epoch", "configuration"),
         [_cells(row, config) for row, config in zip(rows, corners.values(), strict=True)],
         words=["configuration"],
     )
     stdout().print(
-        "memory: weights and optimizer state; the data and a batch's outputs come on top"
+        "memory: weights and optimizer state, without the data and the activations of a batch"
     )
     if whole is not None:
         stdout().print(in_words(whole))
@@ -97,7 +97,7 @@ def _corners(study: "StudyFile", parts: "Parts", file: str) -> "dict[str, TrialC
     if limit is not None and least > limit:
         raise InputError(
             f"{file}: budget.max_parameters = {limit}, but the smallest model has {least};"
-            " raise it or make space.layers or space.units smaller"
+            " raise it, or lower space.layers or space.units"
         )
     return found
 
@@ -109,7 +109,7 @@ def _try(study: "StudyFile", parts: "Parts", name: str, config: "TrialConfig") -
     from hpsearch.training.probe import probe
 
     parameters = count_parameters(config, parts.inputs, parts.classes)
-    say(f"trying the {name} model: {parameters:,} parameters")
+    say(f"Trying the {name} model: {parameters:,} parameters")
     row: dict[str, Any] = {"model": name, "config": flat(config), "parameters": parameters}
     try:
         found = probe(study.recipe(config, study.seed, {}), parts)

@@ -77,18 +77,18 @@ def study_name(text: str) -> str:
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="Data home (else HPSEARCH_HOME, else ./hpsearch-data)."),
+    typer.Option("--home", help="Data home (default: HPSEARCH_HOME, else ./hpsearch-data)."),
 ]
 StorageOption = Annotated[
     str | None,
     typer.Option(
         "--storage",
         callback=without_password,
-        help="Storage URL (else HPSEARCH_STORAGE, else SQLite in the home).",
+        help="Storage URL (default: HPSEARCH_STORAGE, else SQLite in the home).",
     ),
 ]
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="Open SQLite on a network file system too.")
+    bool, typer.Option("--force", help="Allow SQLite on a network file system.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SetOption = Annotated[
@@ -96,7 +96,7 @@ SetOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the file (repeatable)."),
 ]
 WorkersOption = Annotated[
-    str | None, typer.Option("--workers", metavar="N|auto", help="Worker processes.")
+    str | None, typer.Option("--workers", metavar="N|auto", help="Number of worker processes.")
 ]
 GpusOption = Annotated[
     str, typer.Option("--gpus", metavar="all|none|0,1", help="GPUs to use: indices or UUIDs.")
@@ -295,6 +295,11 @@ def _plain_progress() -> Callable[[str, int, int], None]:
             say(f"{what}: {done} of {total}" if total else what)
 
     return report
+
+
+def plural(number: int, noun: str) -> str:
+    """A number of things for a reader: "1 trial", "3 trials"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def duration(seconds: float) -> str:

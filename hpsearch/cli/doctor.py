@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 def doctor(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Study file, to see the workers of its search."),
+        typer.Argument(
+            metavar="[FILE]", help="Study file: show the workers that its search would get."
+        ),
     ] = None,
     overrides: SetOption = None,
     home: HomeOption = None,
@@ -174,7 +176,7 @@ def _storage(place: Home, url: str | None) -> dict[str, str]:
     address = place.storage_url(url)
     shown = hide_password(address)
     if address == place.own_storage and not place.database.exists():
-        return {"url": shown, "state": "not made yet"}
+        return {"url": shown, "state": "not created yet"}
     try:
         with opened_storage(place, url, read_only=True) as opened:
             studies = names(opened)

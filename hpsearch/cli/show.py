@@ -43,7 +43,7 @@ def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOpti
             return
         raise InputError(
             f"{place.root}: no studies here yet; start one with hpsearch run FILE,"
-            " or name another place with --home"
+            " or give another place with --home"
         )
     with opened_storage(place, storage, read_only=True) as opened:
         rows = []
@@ -57,9 +57,9 @@ def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOpti
     if as_json:
         print_json(rows)
         return
-    states = {"complete": "done", "pruned": "pruned", "failed": "failed", "running": "now"}
+    states = ("complete", "pruned", "failed", "running")
     print_table(
-        ("study", "metric", "best", "budget", *states.values()),
+        ("study", "metric", "best", "budget", *states),
         [
             [row["name"], row["metric"], _number(row["best"]), str(row["trials"])]
             + [str(row[state]) for state in states]
@@ -75,7 +75,7 @@ def show(
     storage: StorageOption = None,
     as_json: JsonOption = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Follow it, as run does, until it is over.")
+        bool, typer.Option("--watch", help="Follow the study, as run does, until it has ended.")
     ] = False,
     provenance: Annotated[
         bool,
@@ -90,9 +90,9 @@ def show(
     from hpsearch.search.openings import openings, plain
 
     if watch and as_json:
-        raise InputError("--watch and --json: choose one; a view that goes on has no JSON")
+        raise InputError("--watch and --json: choose one; a live view has no JSON")
     if watch and provenance:
-        raise InputError("--watch and --provenance: choose one; provenance does not move")
+        raise InputError("--watch and --provenance: choose one; provenance does not change")
     if provenance:
         with opened_study(study, home, storage) as found:
             show_provenance(found, as_json=as_json)
@@ -119,6 +119,7 @@ def _print_details(
     """One study for a reader."""
     from hpsearch.config import describe
     from hpsearch.interval import measured_words
+    from hpsearch.search.budget import ENDED
 
     out = stdout()
     out.print(f"{file.name}  {details['metric']}, {file.objective.goal}", style="bold")
@@ -130,9 +131,9 @@ def _print_details(
         if on := measured_words(details["metric"], details["best"], examples):
             out.print(f"          {on}")
     if details["over"]:
-        out.print(f"over      by {details['over']}")
+        out.print(f"ended     {ENDED[details['over']]}")
     if details["stop"]:
-        out.print("stopped   by hpsearch stop; hpsearch run FILE goes on")
+        out.print("stopped   by hpsearch stop; to resume: hpsearch run FILE")
     if details["workers"]:
         _print_workers(details["workers"], file.training.epochs)
     else:
@@ -148,7 +149,7 @@ def _facts(details: dict[str, Any]) -> list[str]:
     states = ("complete", "pruned", "failed", "running", "waiting")
     listed = [f"{details[state]} {state}" for state in states]
     if lost := details["uncounted"]:
-        listed.append(f"{lost} not counted (cut off or redrawn)")
+        listed.append(f"{lost} not counted (interrupted or redrawn)")
     data = (
         f"{fact('source')}, {fact('train')} training and {fact('validation')} validation examples"
         f" ({fact('test')} set aside), {len(fact('class_names', []))} classes,"
@@ -180,20 +181,20 @@ def _confirmed(winner: dict[str, Any]) -> str:
 def _opened(openings: list[dict[str, Any]]) -> str:
     """How often the test split was opened, and by what at last."""
     if not openings:
-        return "split never opened"
+        return "split never accessed"
     last = openings[-1]
-    times = "once" if len(openings) == 1 else f"{len(openings)} times, last"
-    return f"split opened {times} on {last['date'][:10]} by {last['opened_by']}"
+    times = "once," if len(openings) == 1 else f"{len(openings)} times, last"
+    return f"split accessed {times} on {last['date'][:10]} by {last['opened_by']}"
 
 
 def _print_workers(workers: list[dict[str, Any]], epochs: int) -> None:
     """The table of the workers that run a trial."""
     tell()
     print_table(
-        ("worker", "device", "trial", "epoch", "last seen"),
+        ("worker", "device", "trial", "epoch", "heartbeat"),
         [
             [
-                worker["worker"] or "not of hpsearch",
+                worker["worker"] or "another program",
                 worker["device"] or "",
                 str(worker["trial"]),
                 f"{worker['epoch'] or 0}/{epochs}",
@@ -282,14 +283,14 @@ def _print_csv(listed: list[dict[str, Any]]) -> None:
 def logs(
     study: StudyArgument,
     worker: Annotated[
-        int | None, typer.Option("--worker", metavar="N", help="Only this worker's.")
+        int | None, typer.Option("--worker", metavar="N", help="Only this worker's log.")
     ] = None,
     lines: Annotated[
         int, typer.Option("-n", "--lines", min=1, help="Last lines of each log.")
     ] = 40,
     home: HomeOption = None,
 ) -> None:
-    """Print the end of the logs of a study's workers on this machine."""
+    """Print the last lines of the logs of a study's workers on this machine."""
     from hpsearch.errors import InputError
 
     place = Home.find(home)
@@ -299,8 +300,7 @@ def logs(
         files = [place.worker_log(study, worker)]
     if not files:
         raise InputError(
-            f"{folder}: holds no such log; look for the study with hpsearch ls, or name another"
-            " --home"
+            f"{folder}: has no such log; find the study with hpsearch ls, or give another --home"
         )
     for file in files:
         tell(f"==> {file} <==")
@@ -334,10 +334,11 @@ def print_best(row: dict[str, Any], metric: str) -> None:
     out.print(f"{metric} {_number(row['values'][0])} in trial {row['number']}", style="bold")
     if on := measured_words(metric, row["values"][0], row["validation_examples"]):
         out.print(on)
-    facts = {"parameters": row["parameters"], "best epoch": row["best_epoch"]}
+    facts = [] if row["parameters"] is None else [f"{row['parameters']:,} parameters"]
+    facts += [] if row["best_epoch"] is None else [f"best epoch {row['best_epoch']}"]
     if row["train_accuracy"] is not None:
-        facts["train accuracy"] = _number(row["train_accuracy"])
-    out.print(", ".join(f"{key} {value}" for key, value in facts.items()))
+        facts.append(f"training accuracy {_number(row['train_accuracy'])}")
+    out.print(", ".join(facts))
     values = [repeat["value"] for repeat in row["repeats"]]
     if len(values) > 1:
         spread = f"{_number(min(values))} to {_number(max(values))}"

@@ -174,9 +174,9 @@ def notes(look: Look) -> list[tuple[str, str]]:
 
 def _best(look: Look) -> list[tuple[str, str]]:
     if look.best is None:
-        return [("best: none complete yet", "")]
+        return [("best: no trial has completed yet", "")]
     ago = max(0.0, (datetime.now() - ended_at(look.best)).total_seconds())
-    since = f"{look.since_best or 'no'} trial{'s' * (look.since_best > 1)} since"
+    since = f"{look.since_best or 'no'} trial{'s' * (look.since_best != 1)} since"
     metric = look.study.file.objective.metric
     value = f"{look.best.values[0]:.4f} {metric} in {name_of(look.study, look.best)}"
     return [
@@ -193,7 +193,7 @@ def _left(look: Look) -> list[str]:
         left.append(f"{short(seconds)} of {short(budget.timeout)}")
     if budget.plateau:
         trials = max(0, budget.plateau - look.since_best)
-        left.append(f"{trials} of {budget.plateau} trials to find a better one")
+        left.append(f"{trials} of {budget.plateau} trials without improvement")
     return left
 
 
@@ -214,7 +214,7 @@ def running_table(look: Look) -> list[tuple[str, ...]]:
                 f"{step or 0}/{epochs}",
                 "" if step is None else f"{trial.intermediate_values[step]:.4f}",
                 f"{_seconds(trial):.0f}",
-                f"silent for {short(silent)}" if silent > SILENT else look.setting(trial),
+                f"no heartbeat for {short(silent)}" if silent > SILENT else look.setting(trial),
             )
         )
     return table
@@ -261,7 +261,7 @@ def patiently(look: Callable[[], _Found]) -> _Found:
                 raise
             if not said and not is_locked(error):
                 said = True
-                say("The storage cannot be reached; looking again until it is back.")
+                say("The storage cannot be reached; trying again until it can.")
         time.sleep(LOOK_EVERY)
 
 
@@ -297,5 +297,5 @@ def _check_there(study: OpenStudy) -> None:
         found = None
     if found != study.study_id:
         raise InputError(
-            f"study {study.name}: was deleted while it was watched; hpsearch ls lists what there is"
+            f"study {study.name}: was deleted while it was watched; hpsearch ls lists the studies"
         )

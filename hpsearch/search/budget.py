@@ -32,6 +32,14 @@ SINCE_KEY = "failures_since"
 """Study user attribute: the number of trials when the last ``run`` began."""
 
 Ending = Literal["trials", "timeout", "plateau", "failures"]
+
+ENDED: dict[Ending, str] = {
+    "trials": "all its trials are done",
+    "timeout": "its time is used up",
+    "plateau": "no trial has improved on the best for long",
+    "failures": "its last trials all failed",
+}
+"""Why a study has ended, for a reader."""
 Stop = Literal["leave", "now"]
 
 

@@ -159,7 +159,7 @@ def test_an_empty_home(cli: Cli) -> None:
     for done in each(cli, LOOKING, code=2):
         assert "hpsearch run FILE" in done.stderr
     assert cli.json("ls") == []
-    assert "not made yet" in cli("doctor").stdout
+    assert "not created yet" in cli("doctor").stdout
     assert list(cli.home.iterdir()) == []
 
 

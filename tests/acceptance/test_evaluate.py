@@ -70,7 +70,7 @@ def test_the_test_split_is_shut_until_it_is_asked_for(cli: Cli) -> None:
         cli("report", "small")
         cli("export", "small", "-o", "best.toml")
         assert cli.json("show", "small")["test_openings"] == []
-        assert "split never opened" in cli("show", "small").stdout
+        assert "split never accessed" in cli("show", "small").stdout
         assert "is damaged or gone" in cli("evaluate", "small", code=2).stderr
     opened = cli.json("show", "small")["test_openings"]
     assert [one["result"] for one in opened] == [None]  # it was tried, and gave nothing away

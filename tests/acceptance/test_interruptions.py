@@ -82,7 +82,7 @@ def stopped_in_mid_trial(cli: Cli, file: Path, number: signal.Signals) -> list[d
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number, err
-    assert "the same command goes on from here" in err
+    assert "the same command resumes" in err
     assert "Traceback" not in err
     shown = cli.details("slow")
     assert shown["running"] == 0
@@ -282,7 +282,7 @@ def test_as_the_first_process_of_a_container(cli: Cli) -> None:
     first.terminate()
     _, err = outside.communicate(timeout=60)
     assert outside.returncode == 143, err
-    assert "the same command goes on from here" in err
+    assert "the same command resumes" in err
     assert cli.details("slow")["running"] == 0
 
 

@@ -23,7 +23,7 @@ def test_the_next_steps_are_named_in_their_order(
     captured = capsys.readouterr()
     assert captured.out.startswith("val_accuracy 0.7500 in trial 0\n")
     before, _, after = captured.err.partition("Next:\n")
-    assert before == "The budget of 1 trials is met.\n"
+    assert before == "The budget of 1 trial is met.\n"
     commands = [line.split()[:2] for line in after.splitlines()]
     assert commands == [["hpsearch", one] for one in ("confirm", "evaluate", "export", "report")]
     assert all("study" in line.split() for line in after.splitlines())

@@ -226,7 +226,7 @@ def test_who_watches_is_told_once_that_nobody_goes_on(
     view = LiveView(study, watching=True)
     for _ in range(2):
         view.update()
-    assert capsys.readouterr().err == "No worker runs it now.\n"
+    assert capsys.readouterr().err == "No worker is running the study now.\n"
     budget.interrupt(study, start(study).number)
     start(study)
     view.update()
@@ -236,7 +236,7 @@ def test_who_watches_is_told_once_that_nobody_goes_on(
     assert "No worker" not in capsys.readouterr().err  # it may be between two trials
     clock[0] += 3
     view.update()
-    assert capsys.readouterr().err == "No worker runs it now.\n"
+    assert capsys.readouterr().err == "No worker is running the study now.\n"
 
 
 # The picture
@@ -249,8 +249,8 @@ def test_an_empty_study(open_study: Open, width: int) -> None:
     assert lines[0] == "study: 0 of 10 trials, 0 s in this run"
     assert lines[1].endswith("0%")
     assert lines[2].startswith("0 complete, 0 pruned, 0 failed")
-    assert lines[3] == "best: none complete yet"
-    assert lines[4] == "no trial runs just now"
+    assert lines[3] == "best: no trial has completed yet"
+    assert lines[4] == "no trial is running now"
     assert len(lines) == 5
 
 
@@ -268,7 +268,7 @@ def test_one_running_trial(open_study: Open, finish: Finish, width: int) -> None
     assert lines[1].endswith("10%")
     assert lines[2] == "1 complete, 0 pruned, 0 failed, 2 running"
     assert re.fullmatch(
-        r"best: 0.7500 val_accuracy in trial 0, \d+ s ago, no trial since", lines[3]
+        r"best: 0.7500 val_accuracy in trial 0, \d+ s ago, no trials since", lines[3]
     )
     assert re.match(r" {6}\d+", lines[4])
     head = row(lines, "worker")
@@ -318,7 +318,7 @@ def test_only_pruned_trials(open_study: Open, finish: Finish) -> None:
         finish(study, value, TrialState.PRUNED)
     lines = shown(LiveView(study))
     assert "0 complete, 2 pruned, 0 failed, 0 running" in lines
-    assert "best: none complete yet" in lines
+    assert "best: no trial has completed yet" in lines
     states = [line.split()[:3] for line in lines if " pruned  " in line]
     assert states == [["1", "pruned", "0.5000"], ["0", "pruned", "0.2500"]]
 
@@ -339,7 +339,7 @@ def test_no_value_is_finite(open_study: Open, finish: Finish) -> None:
     study = open_study()
     finish(study, float("inf"))
     lines = shown(LiveView(study))
-    assert "best: none complete yet" in lines
+    assert "best: no trial has completed yet" in lines
     assert row(lines, "0  complete")[2] == "inf"
 
 
@@ -351,7 +351,7 @@ def test_what_limits_a_study(open_study: Open, finish: Finish, clock: list[float
     view = LiveView(study)
     line = shown(view)[5]
     assert re.fullmatch(
-        r"left: 29 min 5\d s of 30 min 00 s; 2 of 4 trials to find a better one", line
+        r"left: 29 min 5\d s of 30 min 00 s; 2 of 4 trials without improvement", line
     )
     before = view.update().used
     clock[0] += 5
@@ -388,12 +388,12 @@ def test_who_gives_no_sign_of_life(
 
     monkeypatch.setattr(study.storage, "pulses", pulses)
     view = LiveView(study, watching=True)
-    assert "silent" not in "".join(shown(view))
+    assert "no heartbeat" not in "".join(shown(view))
     ages[0] = 95.0
-    assert " ".join(row(shown(view), "4711")).endswith("silent for 1 min 35 s")
+    assert " ".join(row(shown(view), "4711")).endswith("no heartbeat for 1 min 35 s")
     ages[0] = 125.0
     clock[0] += 3
-    assert "no worker runs it now" in shown(view)
+    assert "no worker is running the study now" in shown(view)
 
 
 def test_a_trial_of_another_program(open_study: Open) -> None:
@@ -401,14 +401,14 @@ def test_a_trial_of_another_program(open_study: Open) -> None:
     study.optuna.ask()
     lines = shown(LiveView(study, watching=True))
     assert row(lines, "other")[:3] == ["other", "0", "0/5"]
-    assert "no worker runs it now" not in lines
+    assert "no worker is running the study now" not in lines
 
 
 def test_the_time_of_a_study_that_is_watched_is_its_own(
     open_study: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = open_study()
-    assert shown(LiveView(study, watching=True))[0] == "study: 0 of 10 trials, not begun"
+    assert shown(LiveView(study, watching=True))[0] == "study: 0 of 10 trials, not started"
     trial = start(study)
     began = study.trials()[trial.number].datetime_start
     assert began is not None
@@ -420,7 +420,7 @@ def test_the_time_of_a_study_that_is_watched_is_its_own(
 
     monkeypatch.setattr("hpsearch.cli.live.datetime", Later)
     line = shown(LiveView(study, watching=True))[0]
-    assert line == "study: 0 of 10 trials, begun 3 h 05 min ago"
+    assert line == "study: 0 of 10 trials, started 3 h 05 min ago"
 
 
 def test_the_time_left_follows_from_the_pace_of_this_view(
