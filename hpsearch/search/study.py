@@ -25,7 +25,14 @@ from hpsearch.search.pruners import make_pruner
 from hpsearch.search.samplers import check_sampler, grid_size
 from hpsearch.search.start import FIRST_KEY, drawn_ahead, first_trials
 from hpsearch.search.storage import BUDGET_KEY, CLOSED_KEY, Brief, Counts, Storage
-from hpsearch.study_file import SAME_SEARCH, BudgetSection, Grid, StudyFile, differences
+from hpsearch.study_file import (
+    SAME_SEARCH,
+    BudgetSection,
+    Grid,
+    StudyFile,
+    as_stored,
+    differences,
+)
 
 COMPANION = ".confirm"
 """How the name of a study ends that holds the confirmation runs of another one."""
@@ -157,6 +164,7 @@ def open_or_create(
             create(storage, own, dataset, budget=file.budget)
         else:
             found = load_study(storage, file.name)
+            file, own = (as_stored(found.file, each) for each in (file, own))
             _check_same(found, file, dataset)
             place = {"path": found.file.dataset.path}  # of the machine that started the study
             kept = own.model_copy(update={"dataset": file.dataset.model_copy(update=place)})
