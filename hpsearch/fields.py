@@ -206,7 +206,8 @@ def _explain(problem: Any, model: type[BaseModel]) -> str:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return _explain_tag(key, problem["input"], context, _kinds(model, location))
     if kind in _TYPES:
-        return f"{given} {_explain_type(kind, problem['input'], key, location)}"
+        table = _example(model, location) if kind == "model_type" else ""
+        return f"{given} {_explain_type(kind, problem['input'], key, location, table)}"
     if kind in _SIZES:
         return f"{given} {_SIZES[kind]}"
     for bound, words in _BOUNDS.items():
@@ -225,15 +226,26 @@ def _explain_unknown(path: list[Any], location: tuple[Any, ...], model: type[Bas
     return closest(word, _siblings(model, location))
 
 
-def _explain_type(kind: str, given: object, key: str, location: tuple[Any, ...]) -> str:
-    """A value of the wrong type."""
+def _explain_type(
+    kind: str, given: object, key: str, location: tuple[Any, ...], example: str
+) -> str:  # fmt: skip
+    """A value of the wrong type; where a table is wanted, ``example`` is one."""
     if isinstance(given, Mapping) and "type" in given:
         return f"is a range, but only a plain value fits here; write {_TYPES[kind]}"
     if isinstance(given, Mapping) and kind == "tuple_type":
         return f"is one table, but there may be several; write [[{key}]] with two brackets"
     off = "false or " if "<on>" in location else ""
-    table = f": [{key}] or {{ ... }}" if kind == "model_type" else ""
+    table = f": [{key}] or {example}" if kind == "model_type" else ""
     return f"has the wrong type; write {off}{_TYPES[kind]}{table}"
+
+
+def _example(model: type[BaseModel], location: tuple[Any, ...]) -> str:
+    """The table at a place with its defaults; { ... } where it has to be thought about."""
+    tables = [keys for node in _nodes(model, location) if (keys := _keys(node))]
+    defaults = {key: each.get("default") for key, each in tables[0].items()} if tables else {}
+    if not defaults or any(isinstance(value, dict | None) for value in defaults.values()):
+        return "{ ... }"
+    return f"{{ {', '.join(f'{key} = {show(value)}' for key, value in defaults.items())} }}"
 
 
 def _explain_tag(key: str, given: object, context: dict[str, Any], kinds: list[str]) -> str:

@@ -29,6 +29,7 @@ from hpsearch.recipe import (
     ObjectiveSection,
     Recipe,
     TrainingSection,
+    following,
     parse_recipe,
     resolve_path,
 )
@@ -185,6 +186,11 @@ class StudyFile(Section):
     """Configurations that are tried first."""
     baseline: TrialConfig | None = None
     """A configuration to compare with; it need not lie in the space."""
+
+    @model_validator(mode="after")
+    def _stopping_follows(self) -> "StudyFile":
+        object.__setattr__(self, "training", following(self.training, self.objective))
+        return self
 
     @model_validator(mode="after")
     def _validates_on_new_examples(self) -> "StudyFile":
@@ -381,6 +387,19 @@ def differences(stored: Section, given: Section, keys: Sequence[str] = SAME_SEAR
             old, new = old.model_dump(mode="json"), new.model_dump(mode="json")
         found += _changes(key, old, new)
     return [line for line in found if not line.startswith("dataset.path")]
+
+
+def as_stored(stored: StudyFile, given: StudyFile) -> StudyFile:
+    """``given`` with what it leaves out as the study has it, where the default is another by now.
+
+    Studies made before early stopping followed the objective's metric go on as they began.
+    """
+    ours, theirs = given.training.early_stopping, stored.training.early_stopping
+    if not ours or not theirs or "monitor" in ours.model_fields_set:
+        return given
+    kept = ours.model_copy(update={"monitor": theirs.monitor})
+    training = given.training.model_copy(update={"early_stopping": kept})
+    return given.model_copy(update={"training": training})
 
 
 def _changes(key: str, old: Any, new: Any) -> list[str]:

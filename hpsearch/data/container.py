@@ -14,7 +14,7 @@ from typing import IO
 
 import psutil
 
-from hpsearch.data.litter import in_litter
+from hpsearch.data.litter import litter_in
 from hpsearch.data.mistaken import HEAD, refuse
 from hpsearch.data.signature import source_files
 from hpsearch.errors import InputError, UnreachableError
@@ -88,7 +88,7 @@ def list_tar(path: Path) -> list[str]:
     """
     with reading(str(path)), tarfile.open(path) as archive:
         names = [member.name for member in archive if member.isreg()]
-    return [name for name in names if not in_litter(name)]
+    return [name for name in names if litter_in(name) is None]
 
 
 @contextmanager
@@ -205,7 +205,7 @@ def _read_tar(path: Path, role: Role, use: Use, expected: str) -> list[str]:
                     continue
                 name = posixpath.normpath(member.name)
                 names.append(name)
-                wanted = None if in_litter(name) else role(name)
+                wanted = role(name) if litter_in(name) is None else None
                 if wanted is None:
                     continue
                 _check_wanted(path, where, member, seen.get(wanted))

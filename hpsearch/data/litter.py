@@ -18,9 +18,14 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or name.casefold() in _NAMES or name.endswith(_MARK)
 
 
-def in_litter(path: str) -> bool:
-    """Whether a path in an archive ("__MACOSX/train/._1.png") is litter or inside of it."""
-    return any(is_litter(name) for name in path.split("/") if name not in ("", ".", ".."))
+def litter_in(path: str) -> str | None:
+    """The litter that a path in an archive is or lies in ("__MACOSX" of "__MACOSX/train/._1.png").
+
+    Returns:
+        its name; None where the path is of the data.
+    """
+    names = (name for name in path.split("/") if name not in ("", ".", ".."))
+    return next(filter(is_litter, names), None)
 
 
 def listed(names: Iterable[str]) -> str:

@@ -27,7 +27,14 @@ from hpsearch.search.samplers import check_sampler, grid_size
 from hpsearch.search.sqlite import LONE_COPY
 from hpsearch.search.start import FIRST_KEY, drawn_ahead, first_trials
 from hpsearch.search.storage import BUDGET_KEY, CLOSED_KEY, Brief, Counts, Storage
-from hpsearch.study_file import SAME_SEARCH, BudgetSection, Grid, StudyFile, differences
+from hpsearch.study_file import (
+    SAME_SEARCH,
+    BudgetSection,
+    Grid,
+    StudyFile,
+    as_stored,
+    differences,
+)
 
 COMPANION = ".confirm"
 """How the name of a study ends that holds the confirmation runs of another one."""
@@ -163,6 +170,7 @@ def open_or_create(
             create(storage, own, dataset, budget=file.budget)
         else:
             found = load_study(storage, file.name)
+            file, own = (as_stored(found.file, each) for each in (file, own))
             _check_same(found, file, dataset)
             place = file.dataset.path or found.file.dataset.path
             _update(found.optuna, own, _merge(found, file.budget, own.budget, explicit))

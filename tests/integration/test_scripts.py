@@ -229,6 +229,8 @@ NPZ: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"scale": "standardize"},
     ),
     "other labels": ({"x_train": PIXELS, "y_train": LABELS * 5 - 3}, {}),
+    "labels as floats": ({"x_train": PIXELS, "y_train": LABELS.astype(np.float32)}, {}),
+    "other labels as floats": ({"x_train": PIXELS, "y_train": LABELS * 2.0 - 1}, {}),
     "texts": ({"x_train": PIXELS, "y_train": TEXTS[LABELS]}, {}),
     "named": ({"x_train": PIXELS, "y_train": TEXTS[LABELS], "class_names": TEXTS}, {}),
     "named numbers": ({"x_train": PIXELS, "y_train": LABELS + 1, "class_names": TEXTS}, {}),

@@ -125,7 +125,8 @@ def test_no_name_leaves_its_folder(name: str) -> None:
         ({"seed": -1}, "seed = -1 is out of range; write a value of at least 0"),
         ({"seed": 2**31}, "seed = 2147483648 is out of range; write a value below 2147483648"),
         ({"name": 3}, "name = 3 has the wrong type; write a text in quotes"),
-        ({"inner": 3}, "inner = 3 has the wrong type; write a table: [inner] or { ... }"),
+        ({"inner": 3},
+         "inner = 3 has the wrong type; write a table: [inner] or { size = 1, names = [] }"),
         ({"inner": {"size": 0}}, "inner.size = 0 is out of range; write a value of at least 1"),
         ({"numbre": 3},
          ("numbre: unknown key; did you mean number?"
@@ -191,3 +192,6 @@ def test_whatever_text_is_shown_on_one_printable_line(text: str) -> None:
 def test_the_closest_word_is_offered_only_where_it_is_near() -> None:
     assert closest("medain", ["median", "none"]) == "did you mean median? known: median, none"
     assert closest("xyz", ["median", "none"]) == "known: median, none"
+    assert closest("SGD", ["adam", "sgd"]).startswith("did you mean sgd? ")
+    assert closest("Relu", ["relu", "gelu", "selu"]).startswith("did you mean relu? ")
+    assert closest("x_TRAIN", ["x_train", "X_test"]).startswith("did you mean x_train? ")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpsearch.data.litter import in_litter, is_litter, listed
+from hpsearch.data.litter import is_litter, listed, litter_in
 
 
 @pytest.mark.parametrize(
@@ -14,13 +14,13 @@ from hpsearch.data.litter import in_litter, is_litter, listed
 )  # fmt: skip
 def test_litter_is_known(name: str) -> None:
     assert is_litter(name)
-    assert in_litter(f"set/{name}/data_batch_1")
+    assert litter_in(f"set/{name}/data_batch_1") == name
 
 
 @pytest.mark.parametrize("name", ["a.png", "thumbs", "MACOSX", "_train", "data_batch_1"])
 def test_data_are_none(name: str) -> None:
     assert not is_litter(name)
-    assert not in_litter(f"./set/../{name}")
+    assert litter_in(f"./set/../{name}") is None
 
 
 def test_it_is_told_in_one_line() -> None:

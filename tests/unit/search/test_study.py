@@ -39,6 +39,27 @@ def test_a_new_study_holds_what_it_was_made_of(
     assert again.study_id == study.study_id
 
 
+def test_a_study_goes_on_with_the_early_stopping_that_it_began_with(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    """It did not follow the objective's metric in earlier versions, and the file says nothing."""
+    file = make_file(objective={"metric": "val_loss"})
+    watched = {"early_stopping": {"monitor": "val_accuracy"}}
+    old = make_file(objective={"metric": "val_loss"}, training={"epochs": 5} | watched)
+    open_or_create(connect(), old, DATASET)
+    again, is_new = open_or_create(connect(), file, DATASET)
+    assert not is_new
+    for stopping in (again.file, load_study(connect(), "study").file):
+        assert stopping.training == old.training
+    written = {"early_stopping": {"monitor": "val_loss"}}
+    with pytest.raises(InputError, match=r'monitor: "val_accuracy" -> "val_loss"'):
+        open_or_create(
+            connect(),
+            make_file(objective={"metric": "val_loss"}, training={"epochs": 5} | written),
+            DATASET,
+        )
+
+
 @pytest.mark.parametrize(
     ("sections", "keys"),
     [
