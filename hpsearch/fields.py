@@ -153,11 +153,11 @@ def show(value: object) -> str:
 def closest(word: str, known: list[str]) -> str:
     """Advice on a misspelt word: "did you mean …?" where something is near, and what is known.
 
-    Upper and lower case are alike here: Relu and SGD are as near as can be.
+    Capital and small letters are the same here.
     """
-    lower = {each.casefold(): each for each in known}
-    near = difflib.get_close_matches(word.casefold(), lower, n=1)
-    hint = f"did you mean {lower[near[0]]}? " if near else ""
+    near = difflib.get_close_matches(word.casefold(), {one.casefold() for one in known}, n=1)
+    meant = [one for one in known if one.casefold() in near]
+    hint = f"did you mean {' or '.join(meant)}? " if meant else ""
     return f"{hint}known: {', '.join(sorted(known))}"
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import os
 import re
 import shutil
 import tomllib
@@ -173,6 +174,12 @@ def _reader(path: Path) -> Any:
     if path.suffix not in readers:
         raise InputError(f"{path}: unknown ending; {closest(path.suffix, list(readers))}")
     return readers[path.suffix]
+
+
+def may_write(path: Path) -> bool:
+    """Whether this process may write a file that is there, or make files in a folder."""
+    effective = os.access in os.supports_effective_ids
+    return os.access(path, os.W_OK, effective_ids=effective)
 
 
 def write_text(path: Path, text: str) -> None:

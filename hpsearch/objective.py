@@ -269,9 +269,12 @@ class Objective:
             outcome.epochs,
             outcome.seconds,
         )
+        is_last = self.study.file.objective.epoch == "last"
+        kept = outcome.epochs if is_last else outcome.best_epoch
         summary = {
             "epochs": outcome.epochs,
             "best_epoch": outcome.best_epoch,
+            "val_loss": outcome.curves[kept - 1].val_loss,
             "train_accuracy": outcome.train_accuracy,
             "gap": outcome.gap,
             "seconds": round(outcome.seconds, 3),

@@ -1,5 +1,6 @@
 """Recipe: everything that training needs and nothing about the search."""
 
+import math
 import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -111,6 +112,11 @@ class ObjectiveSection(Section):
     def goal(self) -> Literal["maximize", "minimize"]:
         """The direction in which the metric gets better."""
         return "minimize" if self.metric == "val_loss" else "maximize"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that the metric can have."""
+        return (0.0, math.inf) if self.metric == "val_loss" else (0.0, 1.0)
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether ``value`` is strictly better than ``than`` (anything is better than None)."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from hpsearch.environment import SHARE_VARIABLE
 from hpsearch.errors import InputError
-from hpsearch.home import CHECKPOINTS, CURVES, WEIGHTS, Home
+from hpsearch.home import CHECKPOINTS, CURVES, INPUTS, WEIGHTS, Home
 
 EVERY = 5.0
 """Seconds between two looks for a new checkpoint."""
@@ -114,7 +114,7 @@ class Share:
         def follow() -> None:
             while not ended.wait(EVERY):
                 self.put(number, CHECKPOINTS[:1])
-            self.put(number, (CHECKPOINTS[0], CURVES, WEIGHTS))
+            self.put(number, (CHECKPOINTS[0], CURVES, INPUTS, WEIGHTS))
 
         thread = threading.Thread(target=follow, name="share", daemon=True)
         thread.start()

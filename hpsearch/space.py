@@ -304,6 +304,11 @@ def named_fields(space: Space) -> dict[str, Any]:
     return fields
 
 
+def searched(space: Space) -> list[str]:
+    """The names of the fields that a space leaves open."""
+    return [name for name, field in named_fields(space).items() if isinstance(field, RANGES)]
+
+
 def fixed_config(space: Space) -> TrialConfig | None:
     """The only configuration of a space without ranges; None where there is a range."""
     return config_of(space, {})

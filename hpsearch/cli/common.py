@@ -52,6 +52,30 @@ def without_password(param: typer.CallbackParam, url: str | None) -> str | None:
     return url
 
 
+def study_name(text: str) -> str:
+    """The name of a study that was typed: as it is, or by the study file that has it.
+
+    Raises:
+        InputError: nothing was typed, or a file that names no study.
+    """
+    is_path = os.sep in text
+    if text.strip() and not is_path and not (text.endswith(".toml") and Path(text).exists()):
+        return text  # a name may end so, too
+    from hpsearch.errors import InputError
+    from hpsearch.files import read_file
+
+    if not text.strip():
+        raise InputError("STUDY: is empty; give the name of a study (hpsearch ls) or its file")
+    if not text.endswith(".toml"):
+        raise InputError(
+            f"{text}: is neither the name of a study (hpsearch ls) nor a study file (.toml)"
+        )
+    name = read_file(Path(text).expanduser()).get("name")
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{text}: names no study; give a study file, which has the key name")
+    return name
+
+
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="Data home (else HPSEARCH_HOME, else ./hpsearch-data)."),
@@ -78,7 +102,10 @@ WorkersOption = Annotated[
 GpusOption = Annotated[
     str, typer.Option("--gpus", metavar="all|none|0,1", help="GPUs to use: indices or UUIDs.")
 ]
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
+StudyArgument = Annotated[
+    str,
+    typer.Argument(metavar="STUDY", callback=study_name, help="Name of the study, or its file."),
+]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Study file (.toml).")]
 
 
@@ -88,6 +115,7 @@ def opened_storage(
     url: str | None,
     *,
     create: bool = False,
+    read_only: bool = False,
     force: bool = False,
     patience: float | None = None,
 ) -> "Iterator[Storage]":
@@ -100,7 +128,9 @@ def opened_storage(
     address = home.storage_url(url)
     with readable_errors(address):
         patience = BUSY_TIMEOUT if patience is None else patience
-        storage = open_storage(address, create=create, force=force, patience=patience)
+        storage = open_storage(
+            address, create=create, read_only=read_only, force=force, patience=patience
+        )
         try:
             yield storage
         finally:
@@ -108,11 +138,13 @@ def opened_storage(
 
 
 @contextmanager
-def opened_study(name: str, home: Path | None, url: str | None) -> "Iterator[OpenStudy]":
-    """The study ``name``, for a command that looks at it."""
+def opened_study(
+    name: str, home: Path | None, url: str | None, *, writes: bool = False
+) -> "Iterator[OpenStudy]":
+    """The study ``name``, for a command that looks at it, or ``writes`` something into it."""
     from hpsearch.search.study import load_study
 
-    with opened_storage(Home.find(home), url) as storage:
+    with opened_storage(Home.find(home), url, read_only=not writes) as storage:
         yield load_study(storage, name)
 
 

@@ -28,6 +28,24 @@ _ADVICE = {
 """What to do where trials fail in a row, by the class of failure."""
 
 
+_NEXT = {
+    "confirm {study}": "trains the best ones again with new seeds: was it luck?",
+    "evaluate {study}": "judges the winner on the test split, when all is decided",
+    "export {study} -o best.toml": "its recipe; or a script (best.py), a model (best.keras)",
+    "report {study}": "one page: what mattered, what to try next, figures",
+}
+"""What to do with a search that is over, in this order."""
+
+
+def _say_next(study: str) -> None:
+    """Name the commands that come after ``run``."""
+    commands = {f"hpsearch {one.format(study=study)}": what for one, what in _NEXT.items()}
+    width = max(map(len, commands))
+    say("Next:")
+    for command, what in commands.items():
+        say(f"  {command:<{width}}  {what}")
+
+
 def conclude(study: "OpenStudy", code: int) -> NoReturn:
     """Say how the study stands, and leave with the exit code.
 
@@ -69,6 +87,5 @@ def conclude(study: "OpenStudy", code: int) -> NoReturn:
         )
         raise typer.Exit(code or EXIT_NO_TRIAL)
     print_best(rows.best_row(study), study.file.objective.metric)
-    say(f"Take it with you: hpsearch export {study.name} -o best.toml")
-    say(f"Look at it: hpsearch report {study.name} -o {study.name}.html, or hpsearch dashboard")
+    _say_next(study.name)
     raise typer.Exit(code or (EXIT_PROGRAM if over == "failures" else 0))

@@ -64,19 +64,24 @@ def dashboard(
     force: ForceOption = False,
 ) -> None:
     """Show the studies in the browser: optuna-dashboard, for those who have the token."""
-    from hpsearch.dashboard.server import LOOPBACK, own_token, serving
+    from hpsearch.dashboard.server import LOOPBACK, new_token, own_token, serving
+    from hpsearch.search.opening import can_write
 
     place = Home.find(home)
+    is_kept = True
     if no_token:
         token = None
     elif token is None:
-        token = own_token(place.dashboard_token)
+        kept = own_token(place.dashboard_token)
+        token, is_kept = kept or new_token(), kept is not None
     elif not _TOKEN.fullmatch(token):
         raise InputError(
             f"--token or {TOKEN_VARIABLE}: must be at least 8 letters, digits, or - . _ ~"
         )
+    may_write = can_write(place.storage_url(storage))
+    read_only = read_only or not may_write
     with (
-        opened_storage(place, storage, force=force) as opened,
+        opened_storage(place, storage, read_only=read_only, force=force) as opened,
         serving(
             opened,
             place,
@@ -88,6 +93,10 @@ def dashboard(
         ) as served,
         _until_signal() as caught,
     ):
+        if not may_write:
+            say("You may not write where the studies are: nothing can be changed here.")
+        if not is_kept:
+            say("The home takes no token of yours: this one ends with this dashboard.")
         if no_token:
             may = "see all studies" if read_only else "change and delete studies"
             say(f"warning: whoever reaches this port can {may}.")
@@ -140,10 +149,14 @@ def _open(address: str, page: Path) -> None:
     """Open the address by way of a page for our eyes only: others can read command lines."""
     import webbrowser
 
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.unlink(missing_ok=True)
-    with os.fdopen(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f'<meta http-equiv="refresh" content="0; url={address}">\n')
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.unlink(missing_ok=True)
+        with os.fdopen(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f'<meta http-equiv="refresh" content="0; url={address}">\n')
+    except OSError as error:
+        say(f"{page}: {error.strerror}; open the address yourself.")
+        return
 
     def open_it() -> None:
         if not webbrowser.open(page.as_uri()):

@@ -140,7 +140,7 @@ def _show(section: "DatasetSection", home: Home, output: Path | None, as_json: b
     """The data of one study: facts, classes, warnings, and the page with sample images."""
     dataset, parts = opened_data(section, home, warn=False)
     view = _view(dataset, section, parts)
-    page = _write(view, output or dataset.folder / PAGE)
+    page = _write(view, output) if output else _kept(view)
     if as_json:
         print_json(_as_json(view, page))
         return
@@ -154,7 +154,19 @@ def _show(section: "DatasetSection", home: Home, output: Path | None, as_json: b
     )
     for warning in view.warnings:
         say(f"warning: {warning}.")
-    out.print(f"{'sample images' if page.suffix == '.png' else 'page'}: {page}")
+    if page is not None:
+        out.print(f"{'sample images' if page.suffix == '.png' else 'page'}: {page}")
+
+
+def _kept(view: _View) -> Path | None:
+    """The page beside the data set's arrays; None in a home that this user cannot write."""
+    from hpsearch.errors import UnreachableError
+
+    try:
+        return _write(view, view.dataset.folder / PAGE)
+    except UnreachableError as error:
+        say(f"warning: {error}; -o FILE.html puts the page elsewhere.")
+        return None
 
 
 def _view(dataset: "Dataset", section: "DatasetSection", parts: "Parts") -> _View:
@@ -210,7 +222,7 @@ def _described(
     }
 
 
-def _as_json(view: _View, page: Path) -> dict[str, Any]:
+def _as_json(view: _View, page: Path | None) -> dict[str, Any]:
     summary = view.dataset.summary
     return {
         **_facts(view.dataset),
@@ -232,7 +244,7 @@ def _as_json(view: _View, page: Path) -> dict[str, Any]:
         "skipped": list(view.dataset.skipped),
         "notes": list(view.dataset.notes),
         "warnings": view.warnings,
-        "page": str(page),
+        "page": None if page is None else str(page),
     }
 
 

@@ -32,7 +32,7 @@ def delete(
     from hpsearch.share import Share
 
     place = Home.find(home)
-    with opened_study(study, home, storage) as found:
+    with opened_study(study, home, storage, writes=True) as found:
         # Its confirmation runs first: without the study nobody would know what they are.
         own = [*studies.companions(found), found]
         foreign = sum(_foreign_trials(one) for one in own)

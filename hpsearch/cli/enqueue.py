@@ -34,7 +34,7 @@ def enqueue(
     if isinstance(data.get("config"), dict):
         data = data["config"]  # a recipe
     partial = parse(PartialConfig, data, str(config))
-    with opened_study(study, home, storage) as found:
+    with opened_study(study, home, storage, writes=True) as found:
         before = put(found, partial, str(config))
         record(found)
         over, budget = ending(found), found.budget

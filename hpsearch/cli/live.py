@@ -11,8 +11,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.cli.common import duration, say, stderr, unheard
-from hpsearch.cli.watch import Look, Looker, ended_at, ended_table, notes, running_table, short
+from hpsearch.cli.watch import (
+    Look,
+    Looker,
+    Standing,
+    ended_at,
+    ended_table,
+    notes,
+    running_table,
+    short,
+    standings,
+)
 from hpsearch.search import trials as rows
+from hpsearch.search.naming import name_of
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.workers.identity import is_signed
@@ -241,21 +252,23 @@ class LiveView:
 
     def _print(self, ended: Sequence[Trial], look: Look) -> None:
         """Plain lines: each ended trial once, and once that nobody goes on with the study."""
+        stood = standings(look) if ended else {}
         with unheard():
-            for trial in ended:
-                say(self._line(trial, look))
+            for trial in sorted(ended, key=ended_at):
+                say(self._line(trial, look, stood[trial.number]))
             if self.watching and self._is_quiet(look) and not self._said_idle:
                 say("No worker runs it now.")
                 self._said_idle = True
 
-    def _line(self, trial: Trial, look: Look) -> str:
-        """One ended trial as a plain line."""
+    def _line(self, trial: Trial, look: Look, then: Standing) -> str:
+        """One ended trial as a plain line, with how the study stood when it ended."""
         state = trial.user_attrs.get("failure") or rows.STATES[trial.state]
         value = f" {trial.values[0]:.4f}" if trial.values else ""
-        best = f", best {look.best.values[0]:.4f}" if look.best else ""
-        counted = f"{look.counts.counted} of {look.budget.trials}"
+        best = "" if then.best is None else f", best {then.best:.4f}"
+        counted = f"{then.counted} of {look.budget.trials}"
         setting = look.setting(trial)
-        return f"trial {trial.number}: {state}{value} ({counted}{best}){setting and '  '}{setting}"
+        name = name_of(self.study, trial)
+        return f"{name}: {state}{value} ({counted}{best}){setting and '  '}{setting}"
 
     def _is_quiet(self, look: Look) -> bool:
         """Whether nobody has been busy with the study for a while, or ever since we look."""
@@ -279,16 +292,16 @@ class LiveView:
     def frame(self, look: Look) -> Frame:
         """The whole view for a terminal."""
         counted, total = look.counts.counted, look.budget.trials
-        left, lines = self.seconds_left(look), notes(look)
+        left, lines = self._left(look), notes(look)
         if self._is_quiet(look):
-            left = None
+            left = ""
             idle = "no worker runs it now" if self.watching else "no trial runs just now"
             lines.append((idle, "bold"))
         return Frame(
             name=self.study.name,
             headline=f": {counted} of {total} trials{self._clock(look)}",
             share=counted / total,
-            beside=f"{100 * counted // total}%" + (f", about {short(left)} left" if left else ""),
+            beside=f"{100 * counted // total}%{left}",
             notes=lines,
             running=running_table(look),
             ended=ended_table(look, self._last),
@@ -305,13 +318,27 @@ class LiveView:
         return f", begun {short(max(0.0, (datetime.now() - begun).total_seconds()))} ago"
 
     def seconds_left(self, look: Look) -> float | None:
-        """An estimate from the pace of this view; None until three trials have ended in it.
+        """An estimate: the least of what the trials that are left and the timeout leave.
 
-        It takes the budget's number of trials for granted: pruning, a plateau or a timeout may
-        end the study sooner.
+        The trials take the pace of this view, which is known once three have ended in it; None
+        while neither is known.
         """
-        done = look.counts.counted - self._at_start
-        if done < 3:
-            return None
-        pace = (time.monotonic() - self.started) / done
-        return pace * max(0, look.budget.trials - look.counts.counted)
+        limits = []
+        if look.budget.timeout:
+            limits.append(max(0.0, look.budget.timeout - look.used))
+        if (done := self._ended_here(look)) >= 3:
+            pace = (time.monotonic() - self.started) / done
+            limits.append(pace * max(0, look.budget.trials - look.counts.counted))
+        return min(limits, default=None)
+
+    def _ended_here(self, look: Look) -> int:
+        """Counted trials that have ended in this view."""
+        return look.counts.counted - self._at_start
+
+    def _left(self, look: Look) -> str:
+        """The estimate in words; where a plateau, or the trials, may end it sooner, a limit."""
+        left = self.seconds_left(look)
+        if not left:
+            return ""
+        is_limit = look.budget.plateau or self._ended_here(look) < 3
+        return f", {'up to' if is_limit else 'about'} {short(left)} left"

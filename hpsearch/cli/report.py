@@ -41,6 +41,7 @@ def report(
     from hpsearch.search.openings import openings
     from hpsearch.search.trainings import accuracies_on_test, trainings
     from hpsearch.search.trials import row
+    from hpsearch.space import searched
 
     file = output or Path(f"{study}.html")
     if file.suffix not in (".html", ".htm"):
@@ -64,7 +65,9 @@ def report(
         accuracies_on_test(trained),
     )
     objective = found.file.objective
-    figures = search_figures(drawn, objective.metric, objective.goal == "maximize")
+    figures = search_figures(
+        drawn, objective.metric, objective.goal == "maximize", searched(found.file.space)
+    )
     text = page(known, figures)
     write_text(file, text)
     say(f"{len(rows)} trials, {size(len(text.encode()))}; open it in a browser:")

@@ -64,7 +64,7 @@ def run(
     from hpsearch.search.pruners import hint
     from hpsearch.search.samplers import check_sampler
     from hpsearch.search.study import open_or_create
-    from hpsearch.study_file import load, written_budget
+    from hpsearch.study_file import load, typed_keys, written_budget
     from hpsearch.workers.lease import mend
     from hpsearch.workers.leftovers import tidy
     from hpsearch.workers.packing import study_load
@@ -88,10 +88,9 @@ def run(
         hire(study_file, load_of_one, study_file.budget.trials)
         with opened_storage(place, storage, create=True, force=force) as opened:
             refuse_foreign_runs(opened, study_file.name, place)
-            explicit = [text.partition("=")[0].strip().removeprefix("budget.") for text in given]
             known, own = facts(dataset, parts), written_budget(file)
             study, is_new = open_or_create(
-                opened, study_file, known, written=own, explicit=explicit
+                opened, study_file, known, written=own, explicit=typed_keys(given, "budget")
             )
             record(study, file)
             begin_run(study)
@@ -173,10 +172,15 @@ def _left(study: "OpenStudy") -> int:
 def _show_what_is_over(
     study: "OpenStudy", place: Home, typed: Sequence[str], *, asked: bool
 ) -> None:
-    """Renew note and figures once more, as there may be new results on the test split."""
+    """Renew the figures once more, as there may be new results on the test split.
+
+    The note stays: it tells of the run that made the study what it is.
+    """
     from hpsearch.cli.supervise import warn_of_figures
+    from hpsearch.dashboard.note import has_note
     from hpsearch.dashboard.publish import Publisher
 
-    warn_of_figures(Publisher(study, place, typed).close())
+    command = None if has_note(study) else typed
+    warn_of_figures(Publisher(study, place, command).close())
     if asked:
         say("The study is over: hpsearch dashboard shows it.")

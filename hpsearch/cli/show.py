@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,11 +21,16 @@ from hpsearch.cli.common import (
 )
 from hpsearch.home import Home
 
+if TYPE_CHECKING:
+    from hpsearch.config import TrialConfig
+    from hpsearch.search.trials import Trial
+    from hpsearch.study_file import StudyFile
+
 
 def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOption = False) -> None:
     """List the studies."""
     from hpsearch.errors import InputError
-    from hpsearch.search.study import load_study, names
+    from hpsearch.search.study import load_study, names, no_studies
     from hpsearch.search.trials import summary
 
     place = Home.find(home)
@@ -38,13 +43,15 @@ def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOpti
             f"{place.root}: no studies here yet; start one with hpsearch run FILE,"
             " or name another place with --home"
         )
-    with opened_storage(place, storage) as opened:
+    with opened_storage(place, storage, read_only=True) as opened:
         rows = []
         for name in names(opened):
             try:
                 rows.append(summary(load_study(opened, name)))
             except InputError as error:  # one that cannot be read does not hide the others
                 say(f"warning: {error}")
+        if not rows:
+            say(no_studies(opened))
     if as_json:
         print_json(rows)
         return
@@ -74,8 +81,8 @@ def show(
     ] = False,
 ) -> None:
     """Show one study: budget, data, counts, best trial, workers."""
+    from hpsearch.cli.confirmed import winner_of
     from hpsearch.cli.provenance import show_provenance
-    from hpsearch.config import describe
     from hpsearch.errors import InputError
     from hpsearch.search import trials as rows
     from hpsearch.search.openings import openings, plain
@@ -92,24 +99,40 @@ def show(
         _watch(study, home, storage)
     with opened_study(study, home, storage) as found:
         opened = plain(openings(found, Home.find(home)))
-        details = rows.details(found) | {"test_openings": opened}
-        best_trial = rows.best(found) if details["complete"] else None
+        details = rows.details(found) | {"test_openings": opened, "confirmed": winner_of(found)}
+        best_trial = rows.find_best(found)
         config = rows.config(found, best_trial) if best_trial else None
     if as_json:
         print_json(details)
         return
+    _print_details(found.file, details, best_trial, config)
+
+
+def _print_details(
+    file: "StudyFile",
+    details: dict[str, Any],
+    best_trial: "Trial | None",
+    config: "TrialConfig | None",
+) -> None:
+    """One study for a reader."""
+    from hpsearch.config import describe
+    from hpsearch.interval import measured_words
+
     out = stdout()
-    out.print(f"{study}  {details['metric']}, {found.file.objective.goal}", style="bold")
+    out.print(f"{file.name}  {details['metric']}, {file.objective.goal}", style="bold")
     out.print("\n".join(_facts(details)))
     if best_trial and config:
         where = f"{_number(details['best'])} in trial {best_trial.number}"
         out.print(f"best      {where}: {describe(config)}")
+        examples = (details["dataset"] or {}).get("validation")
+        if on := measured_words(details["metric"], details["best"], examples):
+            out.print(f"          {on}")
     if details["over"]:
         out.print(f"over      by {details['over']}")
     if details["stop"]:
         out.print("stopped   by hpsearch stop; hpsearch run FILE goes on")
     if details["workers"]:
-        _print_workers(details["workers"], found.file.training.epochs)
+        _print_workers(details["workers"], file.training.epochs)
     else:
         out.print("workers   none")
 
@@ -134,7 +157,22 @@ def _facts(details: dict[str, Any]) -> list[str]:
         f"trials    {', '.join(listed)}",
         f"data      {data}",
         f"test      {_opened(details['test_openings'])}",
+        *([f"confirmed {_confirmed(winner)}"] if (winner := details["confirmed"]) else []),
     ]
+
+
+def _confirmed(winner: dict[str, Any]) -> str:
+    """The confirmed winner, and how it was chosen."""
+    from hpsearch.search.confirmation import told
+
+    first, smallest = told(winner["first"]), told(winner["smallest"])
+    how = "the first by its mean"
+    if winner["chosen"] == "smallest":
+        how = f"the smallest that the seeds cannot tell from {first}"
+    elif smallest != first:
+        how += f"; the smallest that the seeds cannot tell from it: {smallest}"
+    value = f"{_number(winner['mean'])} over {winner['seeds']} seeds"
+    return f"{told(winner['of'])}, {value} ({how})"
 
 
 def _opened(openings: list[dict[str, Any]]) -> str:
@@ -173,7 +211,7 @@ def _watch(name: str, home: HomeOption, url: StorageOption) -> None:
 
     with opened_study(name, home, url) as found:  # which waits longer where it is locked
         say_reading(found)
-    with opened_storage(Home.find(home), url, patience=PATIENCE) as storage:
+    with opened_storage(Home.find(home), url, read_only=True, patience=PATIENCE) as storage:
         view = patiently(lambda: LiveView(load_study(storage, name), watching=True))
         with view.shown():
             watch_until_over(view.study, view.update)
@@ -286,8 +324,12 @@ def best(
 
 def print_best(row: dict[str, Any], metric: str) -> None:
     """The best trial for a reader."""
+    from hpsearch.interval import measured_words
+
     out = stdout()
     out.print(f"{metric} {_number(row['values'][0])} in trial {row['number']}", style="bold")
+    if on := measured_words(metric, row["values"][0], row["validation_examples"]):
+        out.print(on)
     facts = {"parameters": row["parameters"], "best epoch": row["best_epoch"]}
     if row["train_accuracy"] is not None:
         facts["train accuracy"] = _number(row["train_accuracy"])

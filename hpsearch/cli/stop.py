@@ -24,7 +24,7 @@ def stop(
     from hpsearch.search.trials import live_workers
     from hpsearch.workers.lease import LEASE, Observer, mend
 
-    with opened_study(study, home, storage) as found:
+    with opened_study(study, home, storage, writes=True) as found:
         number = request_stop(found, "now" if now else "leave")
         observer, said, last = Observer(), time.monotonic(), None
         while True:

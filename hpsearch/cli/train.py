@@ -16,7 +16,7 @@ from hpsearch.cli.common import (
     say,
     stdout,
 )
-from hpsearch.cli.training import keep, prepare, train_here, values_of
+from hpsearch.cli.training import keep, prepare, say_files, train_here, values_of
 from hpsearch.home import WEIGHTS, Home
 
 if TYPE_CHECKING:
@@ -57,19 +57,18 @@ def train(
     _warn_of_other_data(chosen, dataset.fingerprint)
     if chosen.dataset.include_validation:
         say("warning: the validation examples are trained on, so their figures say little.")
-    folder = output or place.trained(recipe.stem, chosen.seed)
-    prepare(folder, chosen)
+    folder = prepare(output, place, recipe.stem, chosen, dataset.fingerprint)
     say(f"Training {recipe} with seed {chosen.seed}; TensorFlow takes some seconds to start.")
     outcome = train_here(chosen, parts, folder)
     result = _test(chosen, parts, dataset, folder, str(recipe)) if test else None
     values = values_of(outcome, dataset.fingerprint)
     values |= {"test": dataclasses.asdict(result)} if result else {}
-    keep(folder, values)
+    keep(folder, values, outcome, f"{recipe.name}, seed {chosen.seed}")
     if as_json:
         print_json(values)
         return
     _print(chosen, outcome, result)
-    typer.echo(f"{', '.join(sorted(path.name for path in folder.iterdir()))} are in {folder}")
+    say_files(folder)
 
 
 def _read(file: Path, overrides: list[str] | tuple[str, ...]) -> "Recipe":

@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from hpsearch import __version__
 from hpsearch.figures.confusion import confusion_figure
+from hpsearch.search.confirmation import told
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -139,5 +140,5 @@ def download(text: str) -> str:
 
 _FILTERS = {
     function.__name__: function
-    for function in (number, mean, signed, whole, percent, css, seconds, plain, download)
+    for function in (number, mean, signed, whole, percent, css, seconds, plain, download, told)
 }

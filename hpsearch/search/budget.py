@@ -223,9 +223,10 @@ def failures_in_a_row(study: OpenStudy, trials: Sequence[Brief]) -> list[Failure
     since = study.optuna.user_attrs.get(SINCE_KEY, 0)
     failures: list[Failure] = []
     for trial in reversed(_in_order_of_ending(trials[since:])):
-        if trial.failure is None:
+        failure = Failure.known(trial.failure)
+        if failure is None:
             break
-        failures.append(Failure(trial.failure))
+        failures.append(failure)
     return failures
 
 

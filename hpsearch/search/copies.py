@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.home import CURVES, WEIGHTS, Home
+from hpsearch.home import CURVES, INPUTS, WEIGHTS, Home
 from hpsearch.search.opening import exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import names
@@ -48,7 +48,7 @@ def copies(home: Home, study: str, new: str, numbers: Sequence[int]) -> Iterator
 
 def _copy(source: Path, target: Path, folder: Path) -> None:
     """Copy the curves and kept weights of one trial, if it has any."""
-    for name in (CURVES, WEIGHTS):
+    for name in (CURVES, INPUTS, WEIGHTS):
         if not (source / name).is_file():
             continue
         if not target.exists():

@@ -86,9 +86,9 @@ def test_the_test_split_is_shut_until_it_is_asked_for(cli: Cli) -> None:
 
     check_export(cli, winner, baseline)
     refit = cli("evaluate", "small", "--refit", "--workers", "1")
-    assert "in the mean of 2 seeds" in refit.stdout
+    assert "Mean test accuracy of 2 seeds: " in refit.stdout
     assert "Most confused" in refit.stdout
-    assert "opened 4 times so far" in refit.stderr
+    assert "has been opened 4 times so far" in refit.stderr
     last = cli.json("show", "small")["test_openings"][-1]
     assert (last["opened_by"], last["study"]) == ("evaluate small --refit", "small")
     assert len(last["result"]["accuracy"]) == len(last["seeds"]) == 2

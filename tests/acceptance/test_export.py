@@ -109,7 +109,8 @@ def test_what_cannot_be_exported_is_one_message(searched: Cli, tmp_path: Path) -
 
     assert ".py (a Keras script)" in refused("-o", tmp_path / "best.h5")
     assert "has no name" in refused("-o", ".")
-    assert "export small --baseline -o r.toml" in refused("--baseline", "-o", tmp_path / "b.keras")
+    cure = "export small --baseline -o recipe.toml; hpsearch train recipe.toml"
+    assert cure in refused("--baseline", "-o", tmp_path / "b.keras")
     (tmp_path / "mine.py").write_text("print('my own')")
     assert "no script that hpsearch wrote" in refused("-o", tmp_path / "mine.py")
     (tmp_path / "mine").mkdir()
@@ -126,7 +127,7 @@ def test_weights_that_are_not_kept(cli: Cli) -> None:
     make_study(cli)  # a made-up trainer keeps none
     refused = cli("export", "small", "--trial", "0", "-o", "best.keras", code=2).stderr
     assert "the weights of trial 0 are not in" in refused
-    assert "hpsearch export small --trial 0 -o r.toml; hpsearch train r.toml" in refused
+    assert "hpsearch export small --trial 0 -o recipe.toml; hpsearch train recipe.toml" in refused
     assert not (cli.folder / "best.keras").exists()
 
 

@@ -70,7 +70,7 @@ def test_a_search_is_forked_goes_on_and_is_reproduced(cli: Cli) -> None:
     assert result["reproduced"]["identical"], result
     assert result["reproduced"]["differs"] == []
     taken = cli("reproduce", "wide", "--trial", "0", "-o", cli.folder / "again")
-    assert f"identical in all {new[0]['epochs']} epochs" in taken.stdout
+    assert f"All {new[0]['epochs']} epochs are identical" in taken.stdout
     kept = json.loads((cli.folder / "again" / "result.json").read_text())
     assert kept["reproduced"]["compared"] == new[0]["epochs"]
     facts = cli.json("report", "wide")
@@ -87,6 +87,6 @@ def test_what_a_fork_refuses(cli: Cli) -> None:
     assert [study["name"] for study in cli.json("ls")] == ["small"]
     full = cli("fork", "small", cli.folder / "new.toml")
     assert "2 trials of small" in full.stdout
-    assert "2 trials are taken over already and budget.trials = 2; raise it" in full.stderr
+    assert "2 trials were taken over, and budget.trials = 2. To raise it: " in full.stderr
     cli("delete", "new", "--yes")
     assert not (cli.home / "runs" / "new").exists()

@@ -57,7 +57,7 @@ def test_trials_have_the_promised_fields(finished: Cli) -> None:
     for trial in trials:
         assert trial.keys() == {
             "number", "state", "values", "config", "parameters", "epochs", "best_epoch",
-            "seconds", "train_accuracy", "gap", "worker", "device", "seed", "failure",
+            "val_loss", "seconds", "train_accuracy", "gap", "worker", "device", "seed", "failure",
             "failure_message", "same_as",
         }  # fmt: skip
         assert trial["state"] in ("complete", "pruned")
@@ -172,9 +172,11 @@ def _studies(port: int) -> Any:
 def test_init_check_run(cli: Cli) -> None:
     assert "hpsearch run" in cli("init", "first.toml").stdout
     assert "already" in cli("init", "first.toml", code=2).stderr
-    models = cli.json("check", "first.toml")["models"]
+    checked = cli.json("check", "first.toml")
+    models, whole = checked["models"], checked["time"]
     assert [model["model"] for model in models] == ["smallest", "middle", "largest"]
     assert models[0]["parameters"] < models[1]["parameters"] < models[2]["parameters"]
+    assert 0 < whole["least"] <= whole["seconds"] <= whole["most"]
     cli("run", "first.toml", "--trials", "1", "--workers", "1", "--set", "training.epochs=1")
     assert cli.json("show", "first")["counted"] == 1
 

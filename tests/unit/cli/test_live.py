@@ -128,11 +128,32 @@ def test_each_ended_trial_is_one_line_once(
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
-    assert lines[0].startswith("trial 1: pruned 0.5000 (4 of 10, best 0.7500)  ")
-    assert lines[1] == "trial 2: out_of_memory (4 of 10, best 0.7500)"
+    # Each with how the study stood when it ended, not when it was told.
+    assert lines[0].startswith("trial 1: pruned 0.5000 (2 of 10, best 0.2500)  ")
+    assert lines[1] == "trial 2: out_of_memory (3 of 10, best 0.2500)"
     assert lines[2].startswith("trial 3: complete 0.7500 (4 of 10, best 0.7500)  ")
     assert lines[3].startswith("Stopping")
     assert len(lines) == 4
+
+
+def test_lines_come_in_the_order_in_which_trials_ended(
+    open_study: Open, finish: Finish, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = open_study()
+    with LiveView(study).shown() as view:
+        early = start(study)
+        finish(study, 0.5)
+        budget.interrupt(study, start(study).number)
+        study.optuna.tell(early, 0.75)
+        finish(study, float("inf"))
+        view.update()
+    lines = [line.partition("  ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        "trial 1: complete 0.5000 (1 of 10, best 0.5000)",
+        "trial 2: interrupted (1 of 10, best 0.5000)",  # whose place is free again
+        "trial 0: complete 0.7500 (2 of 10, best 0.7500)",
+        "trial 3: complete inf (3 of 10, best 0.7500)",
+    ]
 
 
 def test_without_a_terminal_trials_are_read_only_when_one_has_ended(
@@ -417,6 +438,37 @@ def test_the_time_left_follows_from_the_pace_of_this_view(
     assert "left" not in shown(view)[1]  # nobody runs it
     start(study)
     assert shown(view)[1].endswith("40%, about 1 min 00 s left")
+
+
+def test_the_time_left_is_never_more_than_the_timeout_leaves(
+    open_study: Open, finish: Finish, clock: list[float]
+) -> None:
+    study = open_study(budget={"trials": 10, "timeout": "5m"})
+    view = LiveView(study)
+    start(study)
+    assert re.search(r"0%, up to [45] min \d\d s left$", shown(view)[1])  # the pace is not known
+    for _ in range(3):
+        finish(study)
+    clock[0] += 600
+    look = view.update()
+    left = look.budget.timeout - look.used if look.budget.timeout else 0.0
+    assert view.seconds_left(look) == left < 300  # by its pace it would take 1400 s
+    bar, limits = shown(view)[1], shown(view)[5]
+    assert (
+        bar.partition(", about ")[2] == limits.removeprefix("left: ").partition(" of ")[0] + " left"
+    )
+    clock[0] = 1001  # a quick pace ends it before the timeout
+    assert shown(view)[1].endswith("30%, about 2 s left")
+
+
+def test_a_plateau_may_end_it_sooner(open_study: Open, finish: Finish, clock: list[float]) -> None:
+    study = open_study(budget={"trials": 10, "plateau": 5})
+    view = LiveView(study)
+    for _ in range(3):
+        finish(study)
+    start(study)
+    clock[0] += 30
+    assert shown(view)[1].endswith("30%, up to 1 min 10 s left")
 
 
 def test_no_colours_where_none_are_wanted(
