@@ -52,6 +52,18 @@ READ_AT_START = ("PYTHON", "LC_", "LANG", "TZ", "HOME", "XDG_C", "KERAS_HOME", "
 SET_BY_US = {"TF_CPP_MIN_LOG_LEVEL"}
 """Of these, what importing ``hpsearch.training`` sets."""
 
+QUICK = """\
+import sys
+if "worker" in sys.orig_argv:
+    import functools
+    sys.path.append({tests!r})
+    import fakes
+    from hpsearch.workers import worker
+    train = functools.partial(fakes.train, seconds={seconds})
+    worker._keras_trainer = lambda **_: train
+"""
+"""What Python runs when it starts a worker that trains without TensorFlow, as if installed so."""
+
 AT_START = dict(os.environ)
 """The variables with which this Python started."""
 
@@ -67,7 +79,9 @@ class Cli:
     folder: Path
     started: list[psutil.Process] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
-    """Environment variables of all commands that are started from now on."""
+    """Environment variables of all commands from now on."""
+    at_start: dict[str, str] = field(default_factory=dict)
+    """Those of processes only: what they say of workers is nothing to other commands."""
 
     @property
     def home(self) -> Path:
@@ -81,12 +95,29 @@ class Cli:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HPSEARCH_")}
         return kept | {"HPSEARCH_HOME": str(self.home), **self.variables}
 
+    def environment_of_a_process(self) -> dict[str, str]:
+        """The environment variables of a command that is started."""
+        return self.environment() | self.at_start
+
+    def train_quickly(self, seconds: float = 0.0) -> None:
+        """Have workers train as ``fakes.train`` does from now on, ``seconds`` in each epoch."""
+        site = self.folder / "site"
+        site.mkdir(exist_ok=True)
+        tests = str(Path(__file__).parent)
+        (site / "sitecustomize.py").write_text(QUICK.format(tests=tests, seconds=seconds))
+        path = [str(site), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.at_start["PYTHONPATH"] = os.pathsep.join(path)
+
+    def train_with_tensorflow(self) -> None:
+        """Have workers train as they do for a user, which they do unless told otherwise."""
+        del self.at_start["PYTHONPATH"]
+
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         """Start ``hpsearch ARGUMENTS`` with pipes for its output."""
         process = subprocess.Popen(
             [sys.executable, "-m", "hpsearch", *map(str, arguments)],
             cwd=self.folder,
-            env=self.environment(),
+            env=self.environment_of_a_process(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
