@@ -86,7 +86,8 @@ def test_an_outcome_from_end_to_end(rough: Recipe, blobs: Parts, tmp_path: Path)
     assert outcome.examples_per_second == pytest.approx(
         53 * outcome.epochs / sum(epoch.seconds for epoch in outcome.curves)
     )
-    assert {path.name for path in tmp_path.iterdir()} == {"curves.csv", "best.weights.h5"}
+    kept = {"curves.csv", "best.inputs.json", "best.weights.h5"}
+    assert {path.name for path in tmp_path.iterdir()} == kept
 
     # The same recipe again: the same curve. Another seed: another one.
     again = train(rough, blobs, tmp_path, NORMAL)
