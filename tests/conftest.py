@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from clusters import Cluster, running_cluster
+from commandline import Cli
 from servers import Server, running_server
 
 from hpsearch.fields import parse
@@ -40,6 +41,14 @@ def make_file() -> Callable[..., StudyFile]:
     return make
 
 
+@pytest.fixture
+def cli(tmp_path: Path) -> Iterator[Cli]:
+    """The command line in an empty folder."""
+    cli = Cli(tmp_path)
+    yield cli
+    cli.end()
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A real PostgreSQL server; who stops it starts it again."""
@@ -47,9 +56,9 @@ def server() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A real Ray cluster of two nodes."""
+    """A real Ray cluster of two nodes; a test that takes one away is the last of its file."""
     pytest.importorskip("hpsearch.workers.ray_engine")  # it imports Ray, with settings
     with running_cluster() as cluster:
         yield cluster

@@ -77,6 +77,14 @@ def make_runs(
     storage.close()
 
 
+def make_published(cli: Cli) -> None:
+    """A finished study "small", and what ``hpsearch run`` writes of it for dashboards."""
+    file, home = make_study(cli), Home(cli.home)
+    storage = open_storage(home.storage_url())
+    publish(load_study(storage, "small"), home, ["hpsearch", "run", file.name])
+    storage.close()
+
+
 def make_trials(cli: Cli, name: str, states: Sequence[str]) -> None:
     """A study with a trial in each state (complete, pruned, failed, running), published."""
     home = Home(cli.home)

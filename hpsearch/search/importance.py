@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
+from hpsearch.search.forests import PedAnovaImportanceEvaluator, get_param_importances
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.view import view
 
