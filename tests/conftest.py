@@ -1,6 +1,8 @@
 """Fixtures for all tests: small studies, storages of both kinds."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from commandline import Cli
 from servers import Server, running_server
 
 from hpsearch.fields import parse
+from hpsearch.search.opening import open_storage
 from hpsearch.study_file import StudyFile
 
 SPACE = {
@@ -64,22 +67,51 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture
-def postgres(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of an empty data base on PostgreSQL."""
-    name = f"test_{abs(hash(request.node.nodeid)):x}"
+@contextmanager
+def made_database(server: Server, name: str, template: str = "template1") -> Iterator[str]:
+    """A database on PostgreSQL for the block; its URL."""
     engine = sa.create_engine(server.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     yield sa.engine.make_url(server.url).set(database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def template(server: Server) -> Iterator[str]:
+    """The name of a database on PostgreSQL with tables and no studies, to make others from."""
+    with made_database(server, "with_tables") as url:
+        open_storage(url).close()
+        yield "with_tables"
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with tables and no studies, to copy."""
+    path = tmp_path_factory.mktemp("empty") / "studies.db"
+    open_storage(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture
+def postgres(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database without studies on PostgreSQL; with mark ``fresh`` without tables."""
+    options = {} if _is_fresh(request) else {"template": request.getfixturevalue("template")}
+    with made_database(server, f"test_{abs(hash(request.node.nodeid)):x}", **options) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty storage, of each kind in turn."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'studies.db'}"
-    return str(request.getfixturevalue("postgres"))
+    """The URL of a storage without studies, of each kind in turn; as ``postgres``."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres"))
+    if not _is_fresh(request):
+        shutil.copy(request.getfixturevalue("empty_database"), tmp_path / "studies.db")
+    return f"sqlite:///{tmp_path / 'studies.db'}"
+
+
+def _is_fresh(request: pytest.FixtureRequest) -> bool:
+    return request.node.get_closest_marker("fresh") is not None

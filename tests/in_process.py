@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO, NoReturn, TextIO
+from typing import BinaryIO, TextIO
 
 import pytest
 
@@ -73,16 +73,18 @@ def _exit_code() -> int:
     return 0
 
 
-class _Refused(importlib.abc.MetaPathFinder):
-    """Finds no module: a test whose command imports a heavy one fails, whatever it catches."""
+class _Refused(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds heavy modules, and fails the test that imports one, whatever its command catches."""
 
     def find_spec(
         self, fullname: str, path: object, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         del path, target
-        return self._refuse(fullname) if fullname in HEAVY else None
+        found = fullname in HEAVY and importlib.machinery.PathFinder.find_spec(fullname)
+        return importlib.machinery.ModuleSpec(fullname, self) if found else None
 
-    def _refuse(self, name: str) -> NoReturn:
+    def exec_module(self, module: ModuleType) -> None:
+        name = module.__name__
         pytest.fail(f"the command imports {name}: start it with cli(..., process=True)")
 
 

@@ -85,6 +85,7 @@ def finish(study: OpenStudy, trial: optuna.Trial, value: float = 0.5) -> None:
     study.optuna.tell(trial, value)
 
 
+@pytest.mark.fresh
 def test_a_fresh_storage_opened_by_many_at_once(
     connect: Callable[..., Storage], make_file: Callable[..., StudyFile]
 ) -> None:
@@ -287,6 +288,7 @@ def test_a_study_without_budget_is_not_limited(connect: Callable[..., Storage]) 
     assert storage.counts(storage.get_study_id_from_name("plain")) == Counts(complete=3)
 
 
+@pytest.mark.fresh
 def test_reading_does_not_make_a_storage(connect: Callable[..., Storage]) -> None:
     with pytest.raises(InputError, match="hpsearch run"):
         connect(create=False)
