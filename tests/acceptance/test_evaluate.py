@@ -108,7 +108,7 @@ def test_the_test_split_is_shut_until_it_is_asked_for(cli: Cli) -> None:
     cli("report", "small")
     page = Sections((cli.folder / "small.html").read_text())
     text = " ".join(page.texts["test"].split())
-    assert "They were opened 5 times so far" in text
+    assert "They were accessed 5 times so far" in text
     cells = {cell for table in page.tables["test"] for row in table for cell in row}
     for model in (*winner["models"], *baseline["models"]):
         assert f"{model['test']['accuracy']:.4f}" in cells
