@@ -47,7 +47,7 @@ def test_a_search_is_forked_goes_on_and_is_reproduced(cli: Cli) -> None:
         assert copy.read_bytes() == source.read_bytes()
 
     again = cli("run", file, "--workers", "1")
-    assert "Going on with study wide" in again.stderr
+    assert "Continuing study wide" in again.stderr
     after = cli.rows("wide")
     assert after[: len(new)] == new
     assert len([t for t in after if t["state"] in ("complete", "pruned")]) == 9
