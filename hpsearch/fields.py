@@ -221,7 +221,8 @@ def _explain_unknown(path: list[Any], location: tuple[Any, ...], model: type[Bas
     word = str(path[-1])
     if len(path) > 1 and word in model.model_fields:
         return (
-            f"{word} is no part of {_key(path[:-1])}: move it to the top, above the first [table]"
+            f"{word} does not belong to {_key(path[:-1])}: move it to the top, above the first"
+            " [table]"
         )
     return closest(word, _siblings(model, location))
 

@@ -53,7 +53,7 @@ class Home:
         try:
             return cls(chosen.expanduser().absolute())
         except RuntimeError:  # ~somebody
-            raise InputError(f"--home {chosen}: no such user; write the folder out") from None
+            raise InputError(f"--home {chosen}: no such user; write the path in full") from None
 
     @property
     def database(self) -> Path:

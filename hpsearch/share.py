@@ -124,7 +124,7 @@ class Share:
             ended.set()
             thread.join(timeout=GRACE)
             if thread.is_alive():
-                _log.warning("the share has not taken all of trial %d; going on", number)
+                _log.warning("the share has not received all files of trial %d; continuing", number)
 
     def put(self, number: int, names: Sequence[str]) -> None:
         """Put what has changed of a trial's files there."""

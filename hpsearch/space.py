@@ -92,7 +92,7 @@ class OptimizerChoice(Section):
 def _one_kind(value: Any) -> Any:
     """Say what is meant where an optimizer is neither fixed nor searched, or both."""
     if isinstance(value, str) and value in OPTIMIZERS:
-        raise ValueError(f"is no table; write {{ type = {show(value)} }}")
+        raise ValueError(f"is not a table; write {{ type = {show(value)} }}")
     if not isinstance(value, dict):
         return value
     kind = value.get("type")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.cli.common import duration
+from hpsearch.cli.common import duration, plural
 
 if TYPE_CHECKING:
     from hpsearch.study_file import StudyFile
@@ -87,8 +87,8 @@ def _most_trials(file: "StudyFile") -> int:
 
 def in_words(found: Estimate) -> str:
     """The estimate for a reader, in one sentence or two."""
-    trials = f"{found.trials} trial{'s' * (found.trials != 1)} of at most {found.epochs} epochs"
-    workers = f"{found.workers} worker{'s' * (found.workers != 1)}"
+    trials = f"{plural(found.trials, 'trial')} of at most {plural(found.epochs, 'epoch')}"
+    workers = plural(found.workers, "worker")
     span = f"{_short(found.least)} to {_short(found.most)}"
     each = f" ({span}, from the smallest to the largest model)" if found.least < found.most else ""
     shorter = "pruning and early stopping shorten it"

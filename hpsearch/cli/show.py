@@ -248,8 +248,8 @@ def trials(
                     row["failure"] or row["state"],
                     _number(row["values"][0] if row["values"] else None),
                     _text(row["epochs"]),
-                    _text(row["seconds"]),
-                    _text(row["parameters"]),
+                    "" if row["seconds"] is None else f"{row['seconds']:.1f}",
+                    "" if row["parameters"] is None else f"{row['parameters']:,}",
                     describe(config) if config else _pairs(row["config"]),
                 ]
                 for row, config in zip(listed, configs, strict=True)

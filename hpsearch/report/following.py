@@ -64,12 +64,12 @@ def following(
         changes += _train_longer(table, file, best)
     else:
         too_few = (
-            f"{complete} complete trials are too few to advise on ranges; it takes {ENOUGH}, so"
-            " that the best five are a selection"
+            f"Advice on ranges needs {ENOUGH} complete trials, so that the best five are a"
+            f" selection; there {'is' if complete == 1 else 'are'} {complete}"
         )
     if config is not None:
         _try_first(table, config, changes)
-    head = f"# What to search after {file.name}, as hpsearch report has it.\n"
+    head = f"# What to search after {file.name}, by hpsearch report.\n"
     return Following(
         changes=changes,
         text=head + _toml(table),
@@ -296,7 +296,7 @@ def _drop_choices(
         changed["choices"] = [choice for choice in changed["choices"] if choice not in gone]
         table["space"] = _set_range(table, name, changed)["space"]
         changes += [
-            f"{name}: {choice} is out: tried in {times[choice]} trials, in none of the best"
+            f"{name}: {choice} is dropped: {times[choice]} trials tried it, none of the best"
             f" {len(best)}"
             for choice in gone
         ]

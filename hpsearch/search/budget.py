@@ -80,7 +80,7 @@ def claim(study: OpenStudy) -> Trial | None:
     return trial
 
 
-def interrupt(study: OpenStudy, number: int, message: str = "cut off before its end") -> bool:
+def interrupt(study: OpenStudy, number: int, message: str = "interrupted before its end") -> bool:
     """Fail a running trial as interrupted and put a successor in the queue.
 
     Returns:
@@ -145,10 +145,10 @@ def reap(
         deaths = _deaths(trial) if blame else trial.user_attrs.get("deaths", 0)
         if deaths >= MAX_DEATHS:
             failure, successor = Failure.CRASHED, None
-            message = f"{deaths} workers died of it, and none got further than the one before"
+            message = f"{deaths} workers died running it, and none got further than the one before"
         else:
             failure, successor = Failure.INTERRUPTED, _successor(trial, deaths=deaths)
-            message = "left behind by a worker that died"
+            message = "its worker died"
         limit = math.inf if pulse.number in gone else until
         if study.storage.fail(trial_id, failure, message, successor, last=pulse, until=limit):
             reaped.append(pulse.number)

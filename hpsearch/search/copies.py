@@ -35,8 +35,8 @@ def copies(home: Home, study: str, new: str, numbers: Sequence[int]) -> Iterator
                 _copy(home.trial_run(study, number), home.trial_run(new, index), folder)
         except OSError as error:
             raise UnreachableError(
-                f"{folder}: what the trials of {study} left cannot be copied here:"
-                f" {error.strerror}; nothing was made: mend that and type the command again"
+                f"{folder}: the files of {study}'s trials cannot be copied here:"
+                f" {error.strerror}; nothing was created; fix that and run the command again"
             ) from None
         yield
     except BaseException:

@@ -226,7 +226,7 @@ def _attempts(
         nonlocal said
         if not said and (state.seconds_since_start or 0.0) + state.upcoming_sleep > NOTICE:
             said = True
-            _log.warning("the data base's server cannot be reached; trying until it is back")
+            _log.warning("the database server cannot be reached; retrying until it can")
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(retry),

@@ -172,7 +172,7 @@ def _resume(checkpointer: Checkpointer, found: Checkpoint | None) -> Position:
     if found is None:
         return BEGINNING
     start = checkpointer.resume(found)
-    _log.info("goes on in epoch %d, after %d examples", start.epoch + 1, start.examples)
+    _log.info("resumes in epoch %d, after %d examples", start.epoch + 1, start.examples)
     return start
 
 

@@ -150,7 +150,7 @@ def work(
         storage.owner = identity()
         study = load_study(storage, name)
         if budget.stop_requested(study) and carried is None:
-            _log.info("study %s was stopped (hpsearch stop); hpsearch run FILE goes on", name)
+            _log.info("study %s was stopped (hpsearch stop); hpsearch run FILE resumes it", name)
             return EXIT_OK
         section = load_dataset_override(study.file, overrides)
         dataset = open_study_data(study, section, home)
@@ -212,7 +212,7 @@ def _work(  # noqa: PLR0917  # those of work, opened
         heartbeat.end()
         heartbeat.join(timeout=BEAT)
         device.close()
-    _log.info("worker %s leaves", worker_name(os.getpid()))
+    _log.info("worker %s exits", worker_name(os.getpid()))
     return stopper.exit_code
 
 
@@ -262,7 +262,7 @@ def start_anew(why: str, study: OpenStudy, stopper: Stopper, carry: int | None =
     study.storage.close()
     if carry is not None:
         os.environ[ALONE_VARIABLE] = str(carry)
-    _log.info("worker starts anew: %s", why)
+    _log.info("worker restarts: %s", why)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # ourselves
 
 
@@ -317,7 +317,7 @@ def _check_split(study: OpenStudy, parts: Parts) -> None:
     found = split_fingerprint(parts)
     if expected not in (None, found):
         raise InputError(
-            f"study {study.name}: the data are split otherwise on this machine (fingerprint"
+            f"study {study.name}: the data are split differently on this machine (fingerprint"
             f" {found[:12]}, the study's {expected[:12]}); use the versions of NumPy and"
             f" scikit-learn that hpsearch show {study.name} --provenance names"
         )

@@ -266,7 +266,7 @@ def test_a_baseline_and_new_seeds_are_named(searched: Cli) -> None:
         (folder / "result.json").write_text(json.dumps(result))
     searched("report", "small", "-o", "again.html")
     text = " ".join(Sections((searched.folder / "again.html").read_text()).texts["answer"].split())
-    assert "Trained again with 1 other seeds: 0.8000 in the mean" in text
+    assert "Trained again with 1 other seed: 0.8000 on average" in text
     gain = f"{best['values'][0] - 0.5:+.4f}"
     assert f"0.5000. Against it the best is {gain}, trained again +0.3000." in text
 

@@ -287,7 +287,7 @@ def test_the_report_tells_of_new_seeds_and_of_the_test_split(story: Story, cli: 
     assert "Trained again with 2 other seeds" in " ".join(page.texts["answer"].split())
     page = Sections((cli.folder / "small.html").read_text())
     text = " ".join(page.texts["test"].split())
-    assert "They were opened 6 times so far" in text
+    assert "They were accessed 6 times so far" in text
     cells = {cell for table in page.tables["test"] for row in table for cell in row}
     winner, baseline = story.json["evaluate"]["candidates"]
     for model in (*winner["models"], *baseline["models"]):
@@ -406,7 +406,7 @@ def test_a_fork_takes_over_what_lies_in_its_space(story: Story, cli: Cli) -> Non
 
 def test_a_fork_goes_on(story: Story) -> None:
     new, after = story.json["taken"], story.json["wide"]
-    assert "Going on with study wide" in story.said["run wide"].stderr
+    assert "Continuing study wide" in story.said["run wide"].stderr
     assert after[: len(new)] == new
     assert len([t for t in after if t["state"] in ("complete", "pruned")]) == 5
     assert all(2 <= trial["config"]["layers"] <= 4 for trial in after)

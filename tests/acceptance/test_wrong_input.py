@@ -58,7 +58,7 @@ COMMANDS = [
     command("run small.toml --set sampler.type=grid", "small.toml: sampler.type", "another"),
     command("run small.toml --storage studies.db", "--storage", "sqlite:///FILE"),
     command("run small.toml --storage postgresql://me:secret@host:port/x", "--storage", "HOST"),
-    command("run small.toml --home ~nosuchuser/x", "--home", "write the folder out"),
+    command("run small.toml --home ~nosuchuser/x", "--home", "write the path in full"),
     command("check small.toml --set sampler.type=grid", "small.toml: sampler.type", "another"),
     command("worker nosuch", *UNKNOWN),
     command("worker small --set budget.trials=3", "--set budget.trials=3", "dataset.path=PATH"),

@@ -445,7 +445,7 @@ def test_a_model_over_the_limit_is_drawn_again_before_training(
             recipe_of(study, trial).config, 8, 3
         )
         if large:
-            assert "at most 1000" in trial.user_attrs["failure_message"]
+            assert "more than budget.max_parameters = 1000" in trial.user_attrs["failure_message"]
 
 
 def test_what_was_enqueued_is_kept_when_the_rest_was_drawn_too_large(

@@ -59,7 +59,7 @@ def test_what_could_not_be_trained_is_left_out(make_file: MakeFile) -> None:
     found = reckoned(file, small, lost, model("largest", None))
     assert found.seconds == found.least == found.most == 5 + 3 + 0.5
     assert in_words(found) == (
-        "time: about 9 s for 1 trial of at most 1 epochs with 2 workers; pruning and early"
+        "time: about 9 s for 1 trial of at most 1 epoch with 2 workers; pruning and early"
         " stopping shorten it"
     )
     assert estimate(file, [lost], workers=1, started=5.0) is None

@@ -197,7 +197,7 @@ def test_the_dashboard_of_a_home_that_cannot_be_written(place: Home) -> None:
         )  # fmt: skip
         assert b'"small"' in ask(app, "GET", "/api/studies")
         assert b"best_trial" in ask(app, "GET", "/api/studies/1")
-        assert b"may not" in ask(app, "DELETE", "/api/studies/1")
+        assert b"read-only" in ask(app, "DELETE", "/api/studies/1")
     assert content(place.root) == before
     storage.close()
 

@@ -153,7 +153,7 @@ def test_where_only_another_program_told_values(open_study: Open) -> None:
     study.optuna.add_trial(create_trial(state=TrialState.COMPLETE, value=0.9))
     found = known(study)
     assert found["best"] is None
-    assert "only its value is known" in written(found).text
+    assert "Only the value of the best trial is known" in written(found).text
 
 
 def test_what_may_be_saved_is_what_is_shown(open_study: Open, finish: Finish) -> None:
@@ -250,7 +250,7 @@ def test_new_seeds_of_the_best_are_told_from_its_own(open_study: Open, finish: F
     trained = [training(0, 0.5, seed), training(0, 0.25, 7), training(3, 0.9, 8)]
     found = known(study, trained)
     assert found["best"]["again"] == [{"seed": 7, "value": 0.25}]
-    assert "Trained again with 1 other seeds: 0.2500 in the mean" in written(found).text
+    assert "Trained again with 1 other seed: 0.2500 on average" in written(found).text
     assert "Not confirmed." in written(found).text
     more = [training(0, 0.25, seed) for seed in (7, 8, 9)]
     assert "Not confirmed." not in written(known(study, more)).text
@@ -312,7 +312,7 @@ def test_openings_of_the_test_split_are_listed(open_study: Open, finish: Finish)
     found = known(study, opened=opened)
     assert found["test_openings"][0]["result"] == result
     text = written(found).text
-    assert "They were opened 2 times so far" in " ".join(text.split())
+    assert "They were accessed 2 times so far" in " ".join(text.split())
     assert "train <b>.toml --test" in text
     assert "0.3750" in text
 
@@ -425,8 +425,10 @@ def test_what_others_stand_for_is_told_apart(open_study: Open) -> None:
     assert found["failures"] == found["machines"] == []
     assert sum(one["seconds"] for one in found["time"]) == 0
     text = written(found).text
-    assert "1 trials were cut off and went on as others" in text
-    assert "1 configurations were too large and drawn again." in text
+    assert (
+        "Not listed: 1 interrupted trial, whose time counts in the trials that resume them." in text
+    )
+    assert "Not listed: 1 configuration above budget.max_parameters" in text
 
 
 def test_repeats_of_the_best_are_told(open_study: Open, finish: Finish) -> None:

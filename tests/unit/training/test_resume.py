@@ -234,7 +234,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(  # noqa: PLR0917  # 
         outcome = train(
             recipe, blobs, tmp_path, Watch(checkpoint_every=1e6, on_resume=resumed.extend)
         )
-    assert ("is torn" in caplog.text) == (damage != "deleted")
+    assert ("is damaged" in caplog.text) == (damage != "deleted")
     assert len(resumed) == 4
     monkeypatch.undo()
     monkeypatch.setattr(engine_module, "steps_per_call", lambda *_: 2)
@@ -251,7 +251,7 @@ def test_another_training_does_not_go_on_from_it(
     resumed: list[Epoch] = []
     train(other, blobs, tmp_path, Watch(checkpoint_every=1e6, on_resume=resumed.extend))
     assert resumed == []
-    assert "is of another training" in caplog.text
+    assert "belongs to another training" in caplog.text
 
 
 def test_time_before_the_cut_counts_for_the_timeout(

@@ -215,7 +215,7 @@ def test_the_trial_of_a_killed_worker_is_tried_again(run: Run) -> None:
 
     assert run(WAIT, meanwhile=kill_once) == 0
     first, again = run.study.trials()[:2]
-    assert "left behind" in first.user_attrs["failure_message"]
+    assert "its worker died" in first.user_attrs["failure_message"]
     assert again.params == first.params
     assert run.study.counts().complete == 3
 

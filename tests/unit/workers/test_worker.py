@@ -497,7 +497,7 @@ def test_a_worker_starts_anew_after_a_number_of_trials(
     with caplog.at_level("INFO"):
         assert anew(home) == EXIT_OK
     assert study.counts().complete == 5
-    assert caplog.text.count("starts anew: after 2 trials") == 2
+    assert caplog.text.count("restarts: after 2 trials") == 2
 
 
 def test_a_worker_ends_at_a_plateau(digits: Callable[..., OpenStudy], home: Home) -> None:
