@@ -19,7 +19,7 @@ pytestmark = [needs_chromium, pytest.mark.timeout(180)]
 
 OWN_FIGURES = (
     "Search history", "Network size and accuracy", "Training time and accuracy",
-    "Generalisation gap", "Learning rate and accuracy", "Widths and dropout by layer",
+    "Generalisation gap", "Learning rate and accuracy", "Widths by layer",
     "Learning curves",
 )  # fmt: skip
 
