@@ -10,11 +10,18 @@ import pytest
 import sqlalchemy as sa
 from clusters import Cluster, running_cluster
 from commandline import Cli
+from hypothesis import settings
 from servers import Server, running_server
 
 from hpsearch.fields import parse
 from hpsearch.search.opening import open_storage
 from hpsearch.study_file import StudyFile
+
+# The same examples in every run, so that it fails for whom it should, and half of Hypothesis' usual
+# number: what is tried is often whole files, databases or figures. For more, and others:
+# scripts/test --hypothesis-profile=thorough.
+settings.register_profile("tests", derandomize=True, deadline=None, max_examples=50, database=None)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
 
 SPACE = {
     "layers": {"type": "int", "low": 1, "high": 5},

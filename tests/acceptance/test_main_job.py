@@ -4,7 +4,7 @@ from commandline import Cli
 from made import make_study
 
 
-def test_init_check_run(cli: Cli) -> None:
+def test_from_init_to_a_page(cli: Cli) -> None:
     assert "hpsearch run" in cli("init", "first.toml").stdout
     assert "already" in cli("init", "first.toml", code=2).stderr
     checked = cli.json("check", "first.toml")
@@ -14,6 +14,10 @@ def test_init_check_run(cli: Cli) -> None:
     assert 0 < whole["least"] <= whole["seconds"] <= whole["most"]
     cli("run", "first.toml", "--trials", "1", "--workers", "1", "--set", "training.epochs=1")
     assert cli.json("show", "first")["counted"] == 1
+    assert "it compiles" in cli("export", "first", "-o", "best.py").stdout
+    assert "best.toml" in cli("export", "first", "-o", "best.toml").stdout
+    cli("report", "first")
+    assert "<section" in (cli.folder / "first.html").read_text()
 
 
 def test_enqueue_is_tried_next(cli: Cli) -> None:

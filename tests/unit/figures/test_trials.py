@@ -68,7 +68,7 @@ def test_awkward_studies_have_figures(name: str, metric: str) -> None:
         assert figure.data or figure.layout.annotations
 
 
-@settings(max_examples=30)  # seven figures take their time
+@settings(max_examples=15)  # seven figures take their time
 @given(
     rows=st.lists(
         st.tuples(
