@@ -30,7 +30,7 @@ def form_of(output: str) -> Form:
     """The form that a name's ending stands for.
 
     Raises:
-        InputError: an unknown ending, or no name.
+        InputError: an unknown ending, no name, or a script with the name of a module.
     """
     from hpsearch.errors import InputError
 
@@ -39,7 +39,22 @@ def form_of(output: str) -> Form:
     ending = "" if output.endswith("/") else Path(output).suffix
     if ending not in _ENDINGS:
         raise InputError(f"cannot export to {ending!r}; {_CHOICES}")
+    if ending == ".py" and _is_module(Path(output)):
+        raise InputError(
+            f"-o {output}: is the name of a Python module, which this script and others beside it"
+            " would import in place of the real one; choose another name"
+        )
     return _ENDINGS[ending]
+
+
+def _is_module(script: Path) -> bool:
+    """Whether a script has the name of a module that is installed: it may import that one."""
+    from importlib.util import find_spec
+
+    if not script.stem.isidentifier() or script.stem == "__main__":
+        return False
+    found = find_spec(script.stem)
+    return found is not None and found.origin != str(script.absolute())
 
 
 def write_recipe(recipe: "Recipe", path: Path) -> None:
