@@ -211,7 +211,9 @@ def test_stop_reaches_every_worker(cli: Cli) -> None:
     assert re.search(rf":{by_hand.pid} .* s ago", table)
 
     stopped = cli("stop", "slow")
-    assert stopped.stdout.startswith("Stopped study slow: 0 of 3 trials are done, 2 wait to go on.")
+    assert stopped.stdout.startswith(
+        "Stopped study slow: 0 of 3 trials done, 2 waiting. To resume it:"
+    )
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143, err
     assert "Stopping (hpsearch stop)" in err
