@@ -312,7 +312,7 @@ def apply_override(data: dict[str, Any], override: str) -> str:
         data = data.setdefault(part, {})
         if not isinstance(data, dict):
             raise InputError(f"--set {override}: {part} is not a table; set {part} itself")
-    data[last] = _toml_value(text.strip())
+    data[last] = _toml_value(text)
     return ".".join(parts)
 
 
@@ -326,12 +326,16 @@ def typed_keys(overrides: Sequence[str], section: str) -> set[str]:
 
 
 def _toml_value(text: str) -> Any:
-    """A TOML value, or the text itself where it is none ("cifar10", "/data/images")."""
+    """A TOML value, or the text itself where it is none ("cifar10", "/data/images").
+
+    Spaces count (a folder's name may end in one), unless there is one behind the "=" too.
+    """
+    plain = text.strip() if text[:1].isspace() else text
     try:
         table = tomllib.loads(f"value = {text}")
     except ValueError:  # no TOML, or a number of thousands of digits
-        return text
-    return table["value"] if len(table) == 1 else text
+        return plain
+    return table["value"] if len(table) == 1 else plain
 
 
 def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> DatasetSection:

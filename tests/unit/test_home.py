@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from hpsearch.errors import InputError
-from hpsearch.home import Home
+from hpsearch.home import Home, sqlite_url
 
 
 def test_the_option_comes_before_the_environment_before_the_default(
@@ -36,6 +37,21 @@ def test_the_storage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HPSEARCH_STORAGE", "postgresql://host/db")
     assert home.storage_url() == "postgresql://host/db"
     assert home.storage_url("sqlite:///mine.db") == "sqlite:///mine.db"
+
+
+@pytest.mark.parametrize(
+    ("file", "url"),
+    [
+        ("/a b/größe/studies.db", "sqlite:////a b/größe/studies.db"),
+        ("/100%/x#y&z@w@/s.db", "sqlite:////100%25/x#y&z@w@/s.db"),
+        ("/why?/{SCHEMA_VERSION}", "sqlite:////why%3F/%7BSCHEMA_VERSION%7D"),
+        ("relative.db", "sqlite:///relative.db"),
+    ],
+)
+def test_the_url_of_a_file_can_be_read_and_means_that_file(file: str, url: str) -> None:
+    assert sqlite_url(file) == url
+    assert make_url(url).database == file
+    assert sqlite_url(str(make_url(url).database)) == url
 
 
 def test_each_thing_has_a_place_of_its_own() -> None:

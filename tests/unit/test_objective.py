@@ -366,6 +366,16 @@ def test_a_program_error_marks_the_trial_and_goes_on(
     assert study.counts().counted == study.counts().waiting == 0
 
 
+def test_what_a_trial_died_of_is_kept_without_the_codes_of_terminals(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    study = open_study()
+    with pytest.raises(ValueError, match="Exception"):
+        build(study, raising(ValueError("\x1b[1mException\x1b[0m: shapes"))).run_one()
+    (trial,) = study.trials()
+    assert trial.user_attrs["failure_message"] == "ValueError: Exception: shapes"
+
+
 def test_a_full_disk_gives_the_trial_back(
     open_study: Callable[..., OpenStudy], build: Build
 ) -> None:

@@ -106,6 +106,31 @@ def test_arrays_arrive_and_what_has_arrived_is_shown(keras: Fake, tmp_path: Path
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+def test_neither_files_of_the_working_folder_nor_settings_of_the_user_reach_keras(
+    keras: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = keras(
+        "(shared / 'settings').write_text(str((cache.parent / 'keras.json').exists()))\n"
+        f"(cache / 'mnist.npz').touch()\n{GIVE}"
+    )
+    (home := tmp_path / "keras-home").mkdir()
+    (home / "keras.json").write_text("damaged")
+    (folder := tmp_path / "mine").mkdir()
+    (folder / "random.py").write_text("raise SystemExit('the wrong one')")
+    monkeypatch.chdir(folder)
+    assert len(download(MNIST, silent)["x_train"]) == 20
+    assert (shared / "settings").read_text() == "False"
+    assert (home / "datasets" / "mnist.npz").exists()
+
+
+def test_no_place_to_download_to(keras: Fake, tmp_path: Path) -> None:
+    keras(GIVE)
+    (tmp_path / "keras-home").mkdir()
+    (tmp_path / "keras-home" / "datasets").write_text("a file")
+    with pytest.raises(UnreachableError, match=r"datasets: cannot be made: File exists.*KERAS_"):
+        download(MNIST, silent)
+
+
 def test_files_that_were_there_before_do_not_count(tmp_path: Path, keras: Fake) -> None:
     shared = keras(GIVE)
     old = tmp_path / "keras-home" / "datasets" / "mnist.npz"
@@ -236,6 +261,9 @@ def test_keras_takes_another_place_where_its_own_cannot_be_written(
     assert keras_sets._cached(MNIST) == tmp_path / ".keras" / "datasets" / "mnist.npz"
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert keras_sets._cached(MNIST) == Path("/tmp/.keras/datasets/mnist.npz")  # noqa: S108 - so it is
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 12345)  # of nobody that the system knows
+    assert keras_sets._cached(MNIST) == Path("/tmp/.keras/datasets/mnist.npz")  # noqa: S108
 
 
 def test_the_real_keras_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

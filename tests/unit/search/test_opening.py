@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.home import sqlite_url
 from hpsearch.search.opening import (
     exclusive,
     hide_password,
@@ -42,6 +43,15 @@ Mount = namedtuple("Mount", ["device", "mountpoint", "fstype", "opts"])  # as ps
 )
 def test_a_password_is_never_shown(url: str, shown: str) -> None:
     assert hide_password(url) == shown
+
+
+def test_the_path_of_an_sqlite_file_may_hold_anything(tmp_path: Path) -> None:
+    file = tmp_path / "a@b@c %41?{SCHEMA_VERSION}#\n\udcff" / "studies.db"
+    storage = open_storage(sqlite_url(file))
+    assert storage.get_all_studies() == []
+    storage.close()
+    assert file.exists()
+    assert [folder.name for folder in tmp_path.iterdir()] == [file.parent.name]
 
 
 @pytest.mark.parametrize(

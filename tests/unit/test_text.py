@@ -1,0 +1,35 @@
+"""Text from outside: what terminals obey is taken out of what is kept, and shown as what it is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpsearch.text import plain, printable
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (
+            "\x1b[1mArguments received by Dense.call():\x1b[0m",
+            "Arguments received by Dense.call():",
+        ),
+        ("\x1b[38;5;196mred\x1b[m\x1b[2K\x1b[?25l", "red"),
+        ("\x1b]0;a title\x07name", "name"),
+        ("\x1b]8;;https://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x1bc\x1b(Breset", "reset"),
+        ("größe [31m 日本", "größe [31m 日本"),
+    ],
+)
+def test_codes_of_terminals_are_taken_out(text: str, kept: str) -> None:
+    assert plain(text) == kept
+
+
+def test_what_does_not_show_is_written_as_an_escape() -> None:
+    assert printable("a\x1b[2J\r\x07\x9b\u202e\udcffb") == r"a\x1b[2J\r\x07\x9b\u202e\udcffb"
+    assert printable("größe\u00a0日本\u3000\t1\n2") == "größe\u00a0日本\u3000\t1\n2"
+
+
+@given(st.text())
+def test_escaping_is_done_once(text: str) -> None:
+    assert printable(printable(text)) == printable(text)
