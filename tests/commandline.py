@@ -46,11 +46,11 @@ WITHOUT_TENSORFLOW = (".toml", ".json", ".yaml", ".yml", ".py")
 READ_EACH_TIME = ("HPSEARCH_", "PG")
 """Beginnings of variables that are read when they are needed."""
 
-READ_AT_START = ("PYTHON", "LC_", "LANG", "TZ", "HOME", "XDG_C", "KERAS_HOME", "TF_")
-"""Beginnings of variables that are read once, by Python and libraries, which tests may change."""
+READ_AT_START = ("PYTHON", "LC_", "LANG", "TZ", "HOME", "XDG_C")
+"""Beginnings of variables that are read once, by Python and libraries, which tests may change.
 
-SET_BY_US = {"TF_CPP_MIN_LOG_LEVEL"}
-"""Of these, what importing ``hpsearch.training`` sets."""
+Those of TensorFlow and Keras are read by commands only that are started anyway.
+"""
 
 QUICK = """\
 import sys
@@ -183,7 +183,7 @@ class Cli:
             return True
         if not all(name.startswith(READ_EACH_TIME) for name in self.variables):
             return True
-        changed = {name for name, _ in os.environ.items() ^ AT_START.items()} - SET_BY_US
+        changed = {name for name, _ in os.environ.items() ^ AT_START.items()}
         if any(name.startswith(READ_AT_START) for name in changed):
             return True
         if code in (2, 3) or not words:
@@ -192,9 +192,9 @@ class Cli:
             return not any(word.endswith(WITHOUT_TENSORFLOW) for word in words)
         return words[0] in TRAINING or "--watch" in words
 
-    def json(self, *arguments: str | Path) -> Any:
+    def json(self, *arguments: str | Path, process: bool | None = None) -> Any:
         """What a command prints with ``--json``."""
-        return json.loads(self(*arguments, "--json").stdout)
+        return json.loads(self(*arguments, "--json", process=process).stdout)
 
     def study_file(self, name: str = "small", *, trials: int = 4, epochs: int = 3) -> Path:
         """A study file whose search takes seconds."""

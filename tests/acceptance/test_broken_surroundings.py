@@ -221,23 +221,23 @@ def test_a_plain_study_of_optuna_is_left_alone(made: Cli) -> None:
 def test_data_that_have_gone_or_changed_between_runs(cli: Cli) -> None:
     file = npz_study(cli)
     make_study(cli, file)
-    assert "budget of 2 trials is met" in cli("run", file).stderr
+    assert "budget of 2 trials is met" in cli("run", file, process=False).stderr
 
     npz(cli.folder / "data.npz", first=0.5)
     run = cli("run", file, code=2)
-    worker = cli("worker", "small", code=2, process=True)
+    worker = cli("worker", "small", code=2)
     assert "the data itself (fingerprint " in run.stderr
     assert "hpsearch delete small" in run.stderr
     assert "the data on this machine has fingerprint" in worker.stderr
 
     (cli.folder / "data.npz").unlink()
-    for gone in (cli("run", file, code=2), cli("worker", "small", code=2, process=True)):
+    for gone in (cli("run", file, code=2), cli("worker", "small", code=2)):
         assert "dataset.path" in gone.stderr
         assert "is not there" in gone.stderr
         assert "--set dataset.path=" in gone.stderr
 
     npz(cli.folder / "moved.npz")
-    moved = cli("run", file, "--set", "dataset.path=moved.npz")
+    moved = cli("run", file, "--set", "dataset.path=moved.npz", process=False)
     assert "budget of 2 trials is met" in moved.stderr
 
 
@@ -273,7 +273,7 @@ def test_a_study_file_that_changed_between_runs(made: Cli) -> None:
         "--set",
         "pruner.type=none",
     ]
-    assert "budget of 2 trials is met" in made("run", "small.toml", *options).stderr
+    assert "budget of 2 trials is met" in made("run", "small.toml", *options, process=False).stderr
     shown = made.json("show", "small")
     assert shown["budget"]["timeout"] == 9000
     assert shown["study_file"]["workers"]["count"] == 7

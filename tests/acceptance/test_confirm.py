@@ -33,7 +33,7 @@ def test_the_first_by_its_mean_wins_and_the_smallest_where_it_is_wanted(cli: Cli
     make_runs(cli)
     shown = cli("confirm", "small", "--seeds", "3", process=False)
     assert "new runs: 0." in shown.stderr
-    found = cli.json("confirm", "small", "--seeds", "3")
+    found = cli.json("confirm", "small", "--seeds", "3", process=False)
     first, smallest = found["candidates"][0], found["smallest"]
     assert found["winner"] == first["of"] != smallest
     assert (found["chosen"], first["behind"]) == ("first", None)
@@ -60,9 +60,12 @@ def test_the_first_by_its_mean_wins_and_the_smallest_where_it_is_wanted(cli: Cli
     assert f"Confirmed: trial {smallest}" in text
     assert f"cannot tell from trial {first['of']}, the first by its mean" in text
 
-    assert cli.json("confirm", "small", "--first")["winner"] == first["of"]
+    assert cli.json("confirm", "small", "--first", process=False)["winner"] == first["of"]
     assert len(cli.rows("small.confirm")) == 9
-    assert cli.json("confirm", "small", "--seeds", "3", "--smallest")["winner"] == smallest
+    assert (
+        cli.json("confirm", "small", "--seeds", "3", "--smallest", process=False)["winner"]
+        == smallest
+    )
 
 
 def test_what_cannot_be_is_said(cli: Cli) -> None:
