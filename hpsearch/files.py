@@ -94,6 +94,22 @@ def _reader(path: Path) -> Any:
     return readers[path.suffix]
 
 
+def utf8(path: Path) -> str:
+    """The path for TensorFlow, which knows names in UTF-8 only.
+
+    Raises:
+        InputError: it has others.
+    """
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{path}: is not UTF-8, and TensorFlow can write to no such name; choose another"
+        ) from None
+    return text
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text as :func:`write_bytes` does, in UTF-8."""
     write_bytes(path, text.encode("utf-8"))

@@ -125,10 +125,12 @@ def write_model(
         ProgramError: the model is not what was trained; nothing is left.
     """
     from hpsearch.errors import InputError
-    from hpsearch.files import made_beside
+    from hpsearch.files import made_beside, utf8
     from hpsearch.training.start import start_tensorflow
     from hpsearch.training.written import classes_file, write_classes
 
+    if form == "saved_model":  # which TensorFlow itself writes
+        utf8(path)
     dataset, parts = opened_data(recipe.dataset, home, warn=False)
     if not _same_data(recipe, dataset.fingerprint):
         raise InputError(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.errors import UnreachableError
-from hpsearch.files import made_beside
+from hpsearch.errors import InputError, UnreachableError
+from hpsearch.files import made_beside, utf8
 
 
 def fill(folder: Path, text: str) -> None:
@@ -68,3 +68,9 @@ def test_what_cannot_be_written_is_one_message(tmp_path: Path) -> None:
         made_beside(tmp_path / "file" / "a.txt"),
     ):
         pass
+
+
+def test_a_name_that_tensorflow_cannot_write_is_told() -> None:
+    assert utf8(Path("größe")) == "größe"
+    with pytest.raises(InputError, match="is not UTF-8"):
+        utf8(Path("m\udcff"))
