@@ -102,11 +102,43 @@ def per_layer(value: object, layers: int, key: str) -> tuple[Any, ...]:
     return tuple(value)
 
 
+PER_LAYER = ("units", "dropout")
+"""Fields that may be a list of one value for each layer."""
+
+
+def listed_layers(table: Mapping[str, Any]) -> tuple[str, int] | None:
+    """The first of the fields that is a list with its length, which is the number of layers.
+
+    Args:
+        table: fields by name, as a user writes them.
+
+    Raises:
+        ValueError: a list is empty, or they differ in length.
+    """
+    lists = {key: table[key] for key in PER_LAYER if isinstance(table.get(key), (list, tuple))}
+    for key, values in lists.items():
+        if not values:
+            raise ValueError(f"{key} = [] is empty; write one value for each layer")
+    if len({len(values) for values in lists.values()}) > 1:
+        told = " and ".join(f"{key} is a list of {len(values)}" for key, values in lists.items())
+        raise ValueError(f"{told}; give each of them one value for each layer")
+    return next(((key, len(values)) for key, values in lists.items()), None)
+
+
+def with_layers(table: Any) -> Any:
+    """A table of fields with the number of layers, where it only follows from a list's length."""
+    if not isinstance(table, dict) or "layers" in table:
+        return table
+    found = listed_layers(table)
+    return table if found is None else {**table, "layers": found[1]}
+
+
 class TrialConfig(Section):
     """One dense network with its training settings; nothing left to choose.
 
-    In a file ``units`` and ``dropout`` are one value for all layers or a list of one for each;
-    here they are always one for each layer.
+    In a file ``units`` and ``dropout`` are one value for all layers or a list of one for each, from
+    which the number of layers follows where it is left out; here they are always one for each
+    layer.
     """
 
     layers: Layers = 2
@@ -134,6 +166,7 @@ class TrialConfig(Section):
         for key, value in data.items():
             if isinstance(value, dict) and key in cls.model_fields and key != "optimizer":
                 raise ValueError(f"{key} = {show(value)} is a table; write a plain value")
+        data = with_layers(data)
         layers = data.get("layers", 2)
         if isinstance(layers, bool) or not isinstance(layers, int) or not 1 <= layers <= 64:
             return data  # the field itself says what is wrong

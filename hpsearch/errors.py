@@ -46,10 +46,16 @@ class Failure(StrEnum):
         """Whether another trial stands for one that failed so: it went on there, or was redrawn."""
         return self in (Failure.INTERRUPTED, Failure.TOO_LARGE)
 
+    @classmethod
+    def known(cls, value: object) -> "Failure | None":
+        """The class of that name; None where it is another program's or version's, or none."""
+        return next((failure for failure in cls if failure == value), None)
 
-def uses_place(failure: str | None) -> bool:
-    """Whether a failed trial counts; one without a class (Optuna's own) does not."""
-    return failure is not None and Failure(failure).counts
+
+def uses_place(failure: object) -> bool:
+    """Whether a failed trial counts, by its attribute; one without a class of ours does not."""
+    known = Failure.known(failure)
+    return known is not None and known.counts
 
 
 class HpsearchError(Exception):

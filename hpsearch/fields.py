@@ -152,9 +152,13 @@ def show(value: object) -> str:
 
 
 def closest(word: str, known: list[str]) -> str:
-    """Advice on a misspelt word: "did you mean …?" where something is near, and what is known."""
-    near = difflib.get_close_matches(word, known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    """Advice on a misspelt word: "did you mean …?" where something is near, and what is known.
+
+    Capital and small letters are the same here.
+    """
+    near = difflib.get_close_matches(word.casefold(), {one.casefold() for one in known}, n=1)
+    meant = [one for one in known if one.casefold() in near]
+    hint = f"did you mean {' or '.join(meant)}? " if meant else ""
     return f"{hint}known: {', '.join(sorted(known))}"
 
 
@@ -202,7 +206,8 @@ def _explain(problem: Any, model: type[BaseModel]) -> str:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return _explain_tag(key, problem["input"], context, _kinds(model, location))
     if kind in _TYPES:
-        return f"{given} {_explain_type(kind, problem['input'], key, location)}"
+        table = _example(model, location) if kind == "model_type" else ""
+        return f"{given} {_explain_type(kind, problem['input'], key, location, table)}"
     if kind in _SIZES:
         return f"{given} {_SIZES[kind]}"
     for bound, words in _BOUNDS.items():
@@ -216,20 +221,32 @@ def _explain_unknown(path: list[Any], location: tuple[Any, ...], model: type[Bas
     word = str(path[-1])
     if len(path) > 1 and word in model.model_fields:
         return (
-            f"{word} is no part of {_key(path[:-1])}: move it to the top, above the first [table]"
+            f"{word} does not belong to {_key(path[:-1])}: move it to the top, above the first"
+            " [table]"
         )
     return closest(word, _siblings(model, location))
 
 
-def _explain_type(kind: str, given: object, key: str, location: tuple[Any, ...]) -> str:
-    """A value of the wrong type."""
+def _explain_type(
+    kind: str, given: object, key: str, location: tuple[Any, ...], example: str
+) -> str:  # fmt: skip
+    """A value of the wrong type; where a table is wanted, ``example`` is one."""
     if isinstance(given, Mapping) and "type" in given:
         return f"is a range, but only a plain value fits here; write {_TYPES[kind]}"
     if isinstance(given, Mapping) and kind == "tuple_type":
         return f"is one table, but there may be several; write [[{key}]] with two brackets"
     off = "false or " if "<on>" in location else ""
-    table = f": [{key}] or {{ ... }}" if kind == "model_type" else ""
+    table = f": [{key}] or {example}" if kind == "model_type" else ""
     return f"has the wrong type; write {off}{_TYPES[kind]}{table}"
+
+
+def _example(model: type[BaseModel], location: tuple[Any, ...]) -> str:
+    """The table at a place with its defaults; { ... } where it has to be thought about."""
+    tables = [keys for node in _nodes(model, location) if (keys := _keys(node))]
+    defaults = {key: each.get("default") for key, each in tables[0].items()} if tables else {}
+    if not defaults or any(isinstance(value, dict | None) for value in defaults.values()):
+        return "{ ... }"
+    return f"{{ {', '.join(f'{key} = {show(value)}' for key, value in defaults.items())} }}"
 
 
 def _explain_tag(key: str, given: object, context: dict[str, Any], kinds: list[str]) -> str:

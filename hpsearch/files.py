@@ -3,10 +3,11 @@
 import contextlib
 import functools
 import json
+import os
 import re
 import shutil
 import tomllib
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import yaml
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.fields import closest, show
+
+_TAG = "tag:yaml.org,2002:"
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -36,32 +39,111 @@ def read_file(path: Path) -> dict[str, Any]:
     try:
         data = _reader(path)(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        deep = isinstance(error, RecursionError)
-        reason = "nested too deeply" if deep else " ".join(str(error).split())
         kind = path.suffix[1:].upper()
-        hint = " (a text needs quotes)" if "Invalid value" in reason else ""
-        raise InputError(f"{path}: is not valid {kind}: {reason}; correct it{hint}") from None
+        raise InputError(f"{path}: is not valid {kind}: {_reason(error)}") from None
     if not isinstance(data, dict):
         raise InputError(f"{path}: holds no table; write key = value lines")
     return data
 
 
+def _reason(error: Exception) -> str:
+    """Why a text does not parse, where, and the cure."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply; correct it"
+    if isinstance(error, json.JSONDecodeError):
+        return _json_reason(error)
+    if isinstance(error, yaml.MarkedYAMLError):
+        return _yaml_reason(error)
+    reason = " ".join(str(error).split())
+    hint = " (a text needs quotes)" if "Invalid value" in reason else ""
+    return f"{reason}; correct it{hint}"
+
+
+def _json_reason(error: json.JSONDecodeError) -> str:
+    """What people write in JSON that only JavaScript and Python know, or the reader's own words."""
+    before, rest = error.doc[: error.pos].rstrip(), error.doc[error.pos :].lstrip()
+    if rest.startswith(("//", "/*", "#")):
+        return (
+            f"line {error.lineno} has a comment; remove it, or write TOML or YAML, which have them"
+        )
+    if rest.startswith(","):  # where Python 3.13 sees the mistake
+        before, rest = f"{before},", rest[1:].lstrip()
+    if before.endswith(",") and rest.startswith(("}", "]")):
+        line = before.count("\n") + 1
+        return f"line {line} has a comma with nothing behind it but {rest[0]}; remove the comma"
+    return f"{' '.join(str(error).split())}; correct it"
+
+
+def _yaml_reason(error: yaml.MarkedYAMLError) -> str:
+    mark, start = error.problem_mark, error.context_mark
+    line = 0 if mark is None else mark.line + 1
+    if error.problem == "but found another document":
+        return f"line {line} begins a second document; keep one of them"
+    begun = f" that begins in line {start.line + 1}" if start and start.line + 1 < line else ""
+    context = f"{error.context}{begun}, " if error.context else ""
+    where = "" if mark is None else f" in line {line}, column {mark.column + 1}"
+    return f"{context}{error.problem}{where}; correct it"
+
+
 class _YamlReader(yaml.SafeLoader):
-    """YAML as version 1.2 reads numbers: 1e-3 is one, which PyYAML takes for a text."""
+    """YAML by the core schema of version 1.2, where PyYAML has version 1.1.
+
+    So 010 is ten, 0o10 is eight, 1e-3 is a number, and yes, 1:04, 1_28 and dates are texts.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """A table; a key that stands twice is an error, as in TOML."""
-        _once([(key.value, None) for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
+        """A table; a key that stands twice is an error, as in TOML, and so is a merge key."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if "<<" in keys:
+            raise ValueError("<< merges tables in YAML 1.1 only: write its values out")
+        _once([(key, None) for key in keys])
         return super().construct_mapping(node, deep)
 
 
 class _YamlWriter(yaml.SafeDumper):
-    """Puts quotes around a text that :class:`_YamlReader` would take for a number."""
+    """Puts quotes around a text that version 1.1 or 1.2 would take for another value."""
 
 
-_EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+")
-for _kind in (_YamlReader, _YamlWriter):
-    _kind.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
+def _yaml_value(read: Callable[[str], Any], pattern: re.Pattern[str]) -> Callable[..., Any]:
+    """What makes a value of a scalar, which an explicit tag may have given a text that is none."""
+
+    def construct(reader: _YamlReader, node: yaml.ScalarNode) -> Any:
+        text = reader.construct_scalar(node)
+        if not pattern.match(text):
+            raise ValueError(f"{show(text)} is no {node.tag.removeprefix(_TAG)}")
+        return read(text)
+
+    return construct
+
+
+def _whole(text: str) -> int:
+    bases = {"0o": 8, "0x": 16}
+    return int(text[2:], bases[text[:2]]) if text[:2] in bases else int(text)
+
+
+def _real(text: str) -> float:
+    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_YamlReader.yaml_implicit_resolvers = {}
+_YamlReader.yaml_constructors = {
+    tag: yaml.SafeLoader.yaml_constructors[tag]
+    for tag in (None, *(f"{_TAG}{name}" for name in ("str", "seq", "map")))
+}
+for _name, _pattern, _read in (
+    ("null", r"~|null|Null|NULL|", lambda _: None),
+    ("bool", r"true|True|TRUE|false|False|FALSE", lambda text: text.lower() == "true"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", _whole),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        _real,
+    ),
+):
+    _compiled = re.compile(rf"(?:{_pattern})\Z")
+    for _kind in (_YamlReader, _YamlWriter):
+        _kind.add_implicit_resolver(f"{_TAG}{_name}", _compiled, None)
+    _YamlReader.add_constructor(f"{_TAG}{_name}", _yaml_value(_read, _compiled))
 
 
 def _read_yaml(text: str) -> Any:
@@ -108,6 +190,12 @@ def utf8(path: Path) -> str:
             f"{path}: is not UTF-8, and TensorFlow can write to no such name; choose another"
         ) from None
     return text
+
+
+def may_write(path: Path) -> bool:
+    """Whether this process may write a file that is there, or make files in a folder."""
+    effective = os.access in os.supports_effective_ids
+    return os.access(path, os.W_OK, effective_ids=effective)
 
 
 def write_text(path: Path, text: str) -> None:

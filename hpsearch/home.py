@@ -11,6 +11,9 @@ from hpsearch.errors import InputError
 WEIGHTS = "best.weights.h5"
 """In the folder of a trial or a trained recipe: the weights of the epoch that counts."""
 
+INPUTS = "best.inputs.json"
+"""Beside the weights: shape, type, classes and scaling of the network's inputs."""
+
 CURVES = "curves.csv"
 """In the same folder: the epochs."""
 
@@ -50,7 +53,7 @@ class Home:
         try:
             return cls(chosen.expanduser().absolute())
         except RuntimeError:  # ~somebody
-            raise InputError(f"--home {chosen}: no such user; write the folder out") from None
+            raise InputError(f"--home {chosen}: no such user; write the path in full") from None
 
     @property
     def database(self) -> Path:
@@ -76,9 +79,15 @@ class Home:
         """What ``hpsearch train`` leaves, one folder for each recipe and seed."""
         return self.root / "trained"
 
-    def trained(self, name: str, seed: int) -> Path:
-        """Folder of a recipe that ``hpsearch train`` trained with a seed."""
-        return self.trainings / f"{name}-seed{seed}"
+    def trained(self, name: str, seed: int, number: int = 1) -> Path:
+        """Folder of a recipe that ``hpsearch train`` trained with a seed.
+
+        Args:
+            name: the recipe's.
+            seed: of its training.
+            number: from 1, where several recipes have that name.
+        """
+        return self.trainings / (f"{name}-seed{seed}" + f"-{number}" * (number > 1))
 
     def study_logs(self, study: str) -> Path:
         """Folder of a study's worker logs."""

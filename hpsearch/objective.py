@@ -105,7 +105,7 @@ class Objective:
                 if self._one(trial, taken_away):
                     return True
         raise InputError(
-            f"study {self.study.name}: {MAX_REDRAWS} configurations in a row were over"
+            f"study {self.study.name}: {MAX_REDRAWS} configurations in a row were above"
             f" budget.max_parameters = {self.study.budget.max_parameters}; raise it or narrow"
             " the space"
         )
@@ -133,7 +133,7 @@ class Objective:
             self._train(trial, taken_away)
         except UpdateFinishedTrialError:
             # Somebody took this process for dead and gave the trial to another one.
-            _log.warning("trial %d was taken away; going on with the next", trial.number)
+            _log.warning("trial %d: lease lost; continuing with the next trial", trial.number)
         except (CrowdedError, *STORAGE_ERRORS):
             # What the storage cannot take now is mended when it is back.
             raise
@@ -141,7 +141,7 @@ class Objective:
             # A full disk is not the configuration's fault.
             if budget.interrupt(self.study, trial.number, str(error)):
                 raise
-            _log.warning("trial %d was taken away; going on with the next", trial.number)
+            _log.warning("trial %d: lease lost; continuing with the next trial", trial.number)
         except DataError as error:
             budget.fail(self.study, trial.number, Failure.DATA_ERROR, str(error))
             raise
@@ -158,7 +158,7 @@ class Objective:
         limit = self.study.budget.max_parameters
         if limit is None or parameters <= limit:
             return False
-        message = f"{parameters} parameters, at most {limit}"
+        message = f"{parameters} parameters, more than budget.max_parameters = {limit}"
         budget.redraw(self.study, trial.number, message)
         return True
 
@@ -185,7 +185,7 @@ class Objective:
             return pruned
 
         def on_resume(epochs: Sequence[Epoch]) -> None:
-            _log.info("trial %d goes on after epoch %d", trial.number, epochs[-1].epoch)
+            _log.info("trial %d resumes after epoch %d", trial.number, epochs[-1].epoch)
             for epoch in epochs:
                 report(epoch)
 
@@ -202,7 +202,11 @@ class Objective:
             recipe = recipe_of(self.study, frozen)
             _log.info("trial %d starts: %s", trial.number, describe(recipe.config))
             if same is not None:
-                _log.info("trial %d is trial %d with another seed", trial.number, same)
+                _log.info(
+                    "trial %d has the configuration of trial %d, with another seed",
+                    trial.number,
+                    same,
+                )
             with self._shared(trial.number):
                 outcome = self.trainer(recipe, self._parts(recipe), run, watch)
         except TrialFailedError as error:
@@ -222,7 +226,7 @@ class Objective:
             self.share.fetch(numbers)
         if numbers and not any((f / name).exists() for f in folders for name in CHECKPOINTS):
             _log.info(
-                "trial %d starts from its first epoch: there is no checkpoint of trial %s here",
+                "trial %d starts from its first epoch: no checkpoint of trial %s is here",
                 trial.number,
                 " or ".join(map(str, numbers)),
             )
@@ -270,9 +274,12 @@ class Objective:
             outcome.epochs,
             outcome.seconds,
         )
+        is_last = self.study.file.objective.epoch == "last"
+        kept = outcome.epochs if is_last else outcome.best_epoch
         summary = {
             "epochs": outcome.epochs,
             "best_epoch": outcome.best_epoch,
+            "val_loss": outcome.curves[kept - 1].val_loss,
             "train_accuracy": outcome.train_accuracy,
             "gap": outcome.gap,
             "seconds": round(outcome.seconds, 3),

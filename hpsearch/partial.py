@@ -8,6 +8,7 @@ from pydantic import field_serializer
 from hpsearch.config import (
     L2,
     OPTIMIZERS,
+    PER_LAYER,
     Activation,
     BatchSize,
     Initializer,
@@ -15,6 +16,7 @@ from hpsearch.config import (
     LRSchedule,
     Optimizer,
     TrialConfig,
+    listed_layers,
     per_layer,
 )
 from hpsearch.fields import Bool, Section, show
@@ -54,7 +56,7 @@ def params_of(space: Space, partial: PartialConfig) -> dict[str, Any]:
     layers = _enqueued_layers(space, partial)
     if layers is not None:
         _settle(space.layers, "layers", layers, params)
-    for key in ("units", "dropout"):
+    for key in PER_LAYER:
         value = getattr(partial, key)
         if value is not None:
             count = layers or _max_layers(space)
@@ -78,7 +80,7 @@ def misfits(space: Space, config: TrialConfig) -> list[str]:
         for key, value in config
         if key != "optimizer"
         and not _settles(
-            _settle_layers if key in ("units", "dropout") else _settle,
+            _settle_layers if key in PER_LAYER else _settle,
             getattr(space, key), key, value,
         )
     ]  # fmt: skip
@@ -106,12 +108,18 @@ def _enqueued_layers(space: Space, partial: PartialConfig) -> int | None:
     """The number of layers that a partial configuration names, if only by a list's length."""
     if partial.layers is not None:
         return partial.layers
-    if isinstance(space.layers, int):
-        return space.layers
-    for value in (partial.units, partial.dropout):
-        if isinstance(value, tuple):
-            return len(value)
-    return None
+    found = listed_layers(dict(partial))
+    fixed = space.layers if isinstance(space.layers, int) else None
+    if found is None or found[1] == fixed:
+        return fixed
+    key, count = found
+    if fixed is not None:
+        raise ValueError(
+            f"{key} = {show(list(getattr(partial, key)))} is a list of {count}, but the space fixes"
+            f" layers to {fixed}; write one value for all layers, or make layers of the space a"
+            " range"
+        )
+    return count
 
 
 def _settle(

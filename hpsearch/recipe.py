@@ -1,5 +1,6 @@
 """Recipe: everything that training needs and nothing about the search."""
 
+import math
 import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -112,6 +113,11 @@ class ObjectiveSection(Section):
         """The direction in which the metric gets better."""
         return "minimize" if self.metric == "val_loss" else "maximize"
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that the metric can have."""
+        return (0.0, math.inf) if self.metric == "val_loss" else (0.0, 1.0)
+
     def better(self, value: float, than: float | None) -> bool:
         """Whether ``value`` is strictly better than ``than`` (anything is better than None)."""
         if than is None:
@@ -123,6 +129,7 @@ class EarlyStopping(Section):
     """Stop training after ``patience`` epochs in which ``monitor`` got no better."""
 
     monitor: Metric = "val_accuracy"
+    """Left out, it is the objective's metric in a recipe or study file; see :func:`following`."""
     patience: Positive = 5
 
 
@@ -156,6 +163,19 @@ class TrainingSection(Section):
     """Seconds after which a trial is given up as ``timeout``."""
 
 
+def following(training: TrainingSection, objective: ObjectiveSection) -> TrainingSection:
+    """A training section whose early stopping looks at the objective's metric, if at no other.
+
+    That it was left out can still be seen in ``model_fields_set``.
+    """
+    stopping = training.early_stopping
+    if not stopping or "monitor" in stopping.model_fields_set:
+        return training
+    values = {**stopping.model_dump(), "monitor": objective.metric}
+    told = EarlyStopping.model_construct(_fields_set=stopping.model_fields_set, **values)
+    return training.model_copy(update={"early_stopping": told})
+
+
 class Recipe(Section):
     """One training run, complete: same recipe, same machine, same curve."""
 
@@ -168,6 +188,11 @@ class Recipe(Section):
     objective: ObjectiveSection = ObjectiveSection()
     provenance: dict[str, Any] = Field(default_factory=dict)
     """Where the recipe comes from (study, trial, value, versions ...); training ignores it."""
+
+    @model_validator(mode="after")
+    def _stopping_follows(self) -> "Recipe":
+        object.__setattr__(self, "training", following(self.training, self.objective))
+        return self
 
 
 def dump(recipe: Recipe, ending: str) -> str:

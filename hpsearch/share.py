@@ -17,7 +17,7 @@ from typing import Any
 
 from hpsearch.environment import SHARE_VARIABLE
 from hpsearch.errors import InputError
-from hpsearch.home import CHECKPOINTS, CURVES, WEIGHTS, Home
+from hpsearch.home import CHECKPOINTS, CURVES, INPUTS, WEIGHTS, Home
 
 EVERY = 5.0
 """Seconds between two looks for a new checkpoint."""
@@ -114,7 +114,7 @@ class Share:
         def follow() -> None:
             while not ended.wait(EVERY):
                 self.put(number, CHECKPOINTS[:1])
-            self.put(number, (CHECKPOINTS[0], CURVES, WEIGHTS))
+            self.put(number, (CHECKPOINTS[0], CURVES, INPUTS, WEIGHTS))
 
         thread = threading.Thread(target=follow, name="share", daemon=True)
         thread.start()
@@ -124,7 +124,7 @@ class Share:
             ended.set()
             thread.join(timeout=GRACE)
             if thread.is_alive():
-                _log.warning("the share has not taken all of trial %d; going on", number)
+                _log.warning("the share has not received all files of trial %d; continuing", number)
 
     def put(self, number: int, names: Sequence[str]) -> None:
         """Put what has changed of a trial's files there."""

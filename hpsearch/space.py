@@ -7,11 +7,13 @@ from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 
 from hpsearch.config import (
     OPTIMIZERS,
+    PER_LAYER,
     Adam,
     Optimizer,
     TrialConfig,
     count_parameters,
     per_layer,
+    with_layers,
 )
 from hpsearch.fields import Section, show
 from hpsearch.ranges import (
@@ -90,7 +92,7 @@ class OptimizerChoice(Section):
 def _one_kind(value: Any) -> Any:
     """Say what is meant where an optimizer is neither fixed nor searched, or both."""
     if isinstance(value, str) and value in OPTIMIZERS:
-        raise ValueError(f"is no table; write {{ type = {show(value)} }}")
+        raise ValueError(f"is not a table; write {{ type = {show(value)} }}")
     if not isinstance(value, dict):
         return value
     kind = value.get("type")
@@ -134,9 +136,14 @@ class Space(Section):
         BeforeValidator(_one_kind),
     ] = Adam()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _layers_of_lists(cls, data: Any) -> Any:
+        return with_layers(data)
+
     @model_validator(mode="after")
     def _lists_fit(self) -> "Space":
-        for key in ("units", "dropout"):
+        for key in PER_LAYER:
             value = getattr(self, key)
             if not isinstance(value, tuple):
                 continue
@@ -295,6 +302,11 @@ def named_fields(space: Space) -> dict[str, Any]:
     for kind, table in tables.items():
         fields |= {f"{kind}.{key}": value for key, value in table if value is not None}
     return fields
+
+
+def searched(space: Space) -> list[str]:
+    """The names of the fields that a space leaves open."""
+    return [name for name, field in named_fields(space).items() if isinstance(field, RANGES)]
 
 
 def fixed_config(space: Space) -> TrialConfig | None:

@@ -1,5 +1,6 @@
 """The study file: what a user writes to describe a search, read and checked once, here."""
 
+import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from hpsearch.recipe import (
     ObjectiveSection,
     Recipe,
     TrainingSection,
+    following,
     parse_recipe,
     resolve_path,
 )
@@ -186,6 +188,11 @@ class StudyFile(Section):
     """A configuration to compare with; it need not lie in the space."""
 
     @model_validator(mode="after")
+    def _stopping_follows(self) -> "StudyFile":
+        object.__setattr__(self, "training", following(self.training, self.objective))
+        return self
+
+    @model_validator(mode="after")
     def _validates_on_new_examples(self) -> "StudyFile":
         if self.dataset.include_validation and fixed_config(self.space) is None:
             raise ValueError(
@@ -235,8 +242,25 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
         UnreachableError: the file cannot be read.
     """
     if path.suffix != ".toml":
-        raise InputError(f"{path}: is not a study file; give a file that ends in .toml")
+        raise InputError(
+            f"{path}: is not a study file; {_meant(path)}give a file that ends in .toml"
+        )
     return from_table(read_file(path), path, overrides)
+
+
+def _meant(path: Path) -> str:
+    """The study file beside a name that is none, where one is near."""
+    try:
+        there = sorted(path.parent.glob("*.toml"), key=lambda file: file.stem == path.name)
+    except OSError:
+        return ""
+    files = {file.stem.casefold(): file for file in there}  # the very name comes last, and counts
+    near = [
+        found
+        for word in (path.name, path.stem)
+        for found in difflib.get_close_matches(word.casefold(), files, n=1)
+    ]
+    return f"did you mean {files[near[0]]}? " if near else ""
 
 
 def written_budget(path: Path) -> BudgetSection:
@@ -270,7 +294,7 @@ def _apply(data: dict[str, Any], overrides: Sequence[str], path: Path) -> Path:
     A path in the file is relative to the file; one on the command line to where it is typed.
     """
     typed = {apply_override(data, override) for override in overrides}
-    return Path.cwd() if typed & {"dataset", "dataset.path"} else path.parent
+    return Path() if typed & {"dataset", "dataset.path"} else path.parent
 
 
 def apply_override(data: dict[str, Any], override: str) -> str:
@@ -290,6 +314,15 @@ def apply_override(data: dict[str, Any], override: str) -> str:
             raise InputError(f"--set {override}: {part} is not a table; set {part} itself")
     data[last] = _toml_value(text)
     return ".".join(parts)
+
+
+def typed_keys(overrides: Sequence[str], section: str) -> set[str]:
+    """The keys of a section that ``--set`` names, one by one or as a table of them."""
+    table: dict[str, Any] = {}
+    for override in overrides:
+        apply_override(table, override)
+    typed = table.get(section)
+    return set(typed) if isinstance(typed, dict) else set()
 
 
 def _toml_value(text: str) -> Any:
@@ -313,14 +346,24 @@ def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> Dataset
     """
     given: dict[str, Any] = {}
     for override in overrides:
-        if apply_override(given, override) != "dataset.path" or not given["dataset"]["path"]:
+        apply_override(given, override)
+        dataset = given.get("dataset")
+        is_path = isinstance(dataset, dict) and dataset.keys() == {"path"} and dataset["path"]
+        if given.keys() != {"dataset"} or not is_path:
             raise InputError(
-                f"--set {override}: a worker takes its settings from the study; only"
-                " dataset.path=PATH can be given"
+                f"--set {override}: all settings come from the study; only dataset.path=PATH can"
+                " be given"
             )
     table = study.dataset.model_dump(mode="json") | given.get("dataset", {})
     section = parse(DatasetSection, table, "--set")
-    return resolve_path(section, Path.cwd(), f"study {study.name}")
+    return resolve_path(section, Path(), f"study {study.name}")
+
+
+def moved(recipe: Recipe, study: StudyFile, overrides: Sequence[str]) -> Recipe:
+    """A study's recipe with its data where :func:`load_dataset_override` finds them."""
+    path = load_dataset_override(study, overrides).path
+    dataset = recipe.dataset.model_copy(update={"path": path})
+    return recipe.model_copy(update={"dataset": dataset})
 
 
 SAME_SEARCH = ("seed", "dataset", "objective", "training", "space")
@@ -330,17 +373,15 @@ SAME_VALUES = ("dataset", "objective", "training")
 """What makes values of trials comparable."""
 
 
-def differences(
-    stored: StudyFile, given: StudyFile, keys: Sequence[str] = SAME_SEARCH
-) -> list[str]:
+def differences(stored: Section, given: Section, keys: Sequence[str] = SAME_SEARCH) -> list[str]:
     """What keeps ``given`` from going on with the study ``stored``; empty where nothing does.
 
     Budget, workers, sampler, pruner, enqueued configurations and baseline may change, and so
     may the place of the data (their fingerprint is compared elsewhere).
 
     Args:
-        stored: the study as it was made.
-        given: the study file that is to go on with it.
+        stored: the study as it was made; or a recipe.
+        given: the study file that is to go on with it; or another recipe.
         keys: the sections that must be equal.
     """
     found: list[str] = []
@@ -350,6 +391,19 @@ def differences(
             old, new = old.model_dump(mode="json"), new.model_dump(mode="json")
         found += _changes(key, old, new)
     return [line for line in found if not line.startswith("dataset.path")]
+
+
+def as_stored(stored: StudyFile, given: StudyFile) -> StudyFile:
+    """``given`` with what it leaves out as the study has it, where the default is another by now.
+
+    Studies made before early stopping followed the objective's metric go on as they began.
+    """
+    ours, theirs = given.training.early_stopping, stored.training.early_stopping
+    if not ours or not theirs or "monitor" in ours.model_fields_set:
+        return given
+    kept = ours.model_copy(update={"monitor": theirs.monitor})
+    training = given.training.model_copy(update={"early_stopping": kept})
+    return given.model_copy(update={"training": training})
 
 
 def _changes(key: str, old: Any, new: Any) -> list[str]:

@@ -1,16 +1,18 @@
-"""Starts the real command line, for acceptance tests."""
+"""The command line, for acceptance tests: run in this process, or started as a user does."""
 
 import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import in_process
 import psutil
 
 from hpsearch.search import trials
@@ -35,14 +37,51 @@ sgd = {{ learning_rate = {{ type = "float", low = 1e-2, high = 1e-1, log = true 
 """
 
 
+TRAINING = {"check", "confirm", "dashboard", "evaluate", "reproduce", "run", "train", "worker"}
+"""Commands that train or start other processes; they are started where they are to succeed."""
+
+WITHOUT_TENSORFLOW = (".toml", ".json", ".yaml", ".yml", ".py")
+"""Endings of what is exported without TensorFlow."""
+
+READ_EACH_TIME = ("HPSEARCH_", "PG")
+"""Beginnings of variables that are read when they are needed."""
+
+READ_AT_START = ("PYTHON", "LC_", "LANG", "TZ", "HOME", "XDG_C", "KERAS_HOME", "TF_")
+"""Beginnings of variables that are read once, by Python and libraries, which tests may change."""
+
+SET_BY_US = {"TF_CPP_MIN_LOG_LEVEL"}
+"""Of these, what importing ``hpsearch.training`` sets."""
+
+QUICK = """\
+import sys
+if "worker" in sys.orig_argv:
+    import functools
+    sys.path.append({tests!r})
+    import fakes
+    from hpsearch.workers import worker
+    train = functools.partial(fakes.train, seconds={seconds})
+    worker._keras_trainer = lambda **_: train
+"""
+"""What Python runs when it starts a worker that trains without TensorFlow, as if installed so."""
+
+AT_START = dict(os.environ)
+"""The variables with which this Python started."""
+
+
 @dataclass(frozen=True)
 class Cli:
-    """The command line, with a home and a working folder of its own."""
+    """The command line, with a home and a working folder of its own.
+
+    Called, it runs a command to its end: in this process where that is the same, for most of the
+    time of a short command goes into the start of Python and its libraries.
+    """
 
     folder: Path
     started: list[psutil.Process] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
-    """Environment variables of all commands that are started from now on."""
+    """Environment variables of all commands from now on."""
+    at_start: dict[str, str] = field(default_factory=dict)
+    """Those of processes only: what they say of workers is nothing to other commands."""
 
     @property
     def home(self) -> Path:
@@ -56,12 +95,29 @@ class Cli:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HPSEARCH_")}
         return kept | {"HPSEARCH_HOME": str(self.home), **self.variables}
 
+    def environment_of_a_process(self) -> dict[str, str]:
+        """The environment variables of a command that is started."""
+        return self.environment() | self.at_start
+
+    def train_quickly(self, seconds: float = 0.0) -> None:
+        """Have workers train as ``fakes.train`` does from now on, ``seconds`` in each epoch."""
+        site = self.folder / "site"
+        site.mkdir(exist_ok=True)
+        tests = str(Path(__file__).parent)
+        (site / "sitecustomize.py").write_text(QUICK.format(tests=tests, seconds=seconds))
+        path = [str(site), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.at_start["PYTHONPATH"] = os.pathsep.join(path)
+
+    def train_with_tensorflow(self) -> None:
+        """Have workers train as they do for a user, which they do unless told otherwise."""
+        del self.at_start["PYTHONPATH"]
+
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         """Start ``hpsearch ARGUMENTS`` with pipes for its output."""
         process = subprocess.Popen(
             [sys.executable, "-m", "hpsearch", *map(str, arguments)],
             cwd=self.folder,
-            env=self.environment(),
+            env=self.environment_of_a_process(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -82,18 +138,59 @@ class Cli:
         psutil.wait_procs(self.started, timeout=10)  # a zombie would be a child of later tests
 
     def __call__(
-        self, *arguments: str | Path, code: int | None = 0, timeout: float = 100
+        self,
+        *arguments: str | Path,
+        code: int | None = 0,
+        timeout: float = 100,
+        process: bool | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end; its exit code must be ``code`` (None: any)."""
-        process = self.start(*arguments)
+        """Run a command to its end; its exit code must be ``code`` (None: any).
+
+        Args:
+            arguments: what is typed behind ``hpsearch``.
+            code: the exit code.
+            timeout: seconds that a process may take.
+            process: start a process (True) or run the command in this one (False); None: in this
+                one unless the command trains or something else about it needs a process.
+        """
+        words = [str(argument) for argument in arguments]
+        if process is None:
+            process = self._needs_process(words, code)
+        if process:
+            done = self._run_process(words, timeout)
+        else:
+            done = in_process.run(words, self.folder, self.environment())
+        assert "Traceback" not in done.stderr, done.stderr
+        assert code in (None, done.returncode), (
+            f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        return done
+
+    def _run_process(self, words: list[str], timeout: float) -> subprocess.CompletedProcess[str]:
+        process = self.start(*words)
         try:
             out, err = process.communicate(timeout=timeout)
         finally:
             process.kill()
-        done = subprocess.CompletedProcess(arguments, process.returncode, out, err)
-        assert "Traceback" not in err, err
-        assert code in (None, done.returncode), f"exit code {done.returncode}\n{out}\n{err}"
-        return done
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def _needs_process(self, words: list[str], code: int | None) -> bool:
+        """Whether a command trains, or would notice that it is not the process of its own.
+
+        A command that ends with exit code 2 or 3 is refused before it trains.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return True
+        if not all(name.startswith(READ_EACH_TIME) for name in self.variables):
+            return True
+        changed = {name for name, _ in os.environ.items() ^ AT_START.items()} - SET_BY_US
+        if any(name.startswith(READ_AT_START) for name in changed):
+            return True
+        if code in (2, 3) or not words:
+            return False
+        if words[0] == "export":
+            return not any(word.endswith(WITHOUT_TENSORFLOW) for word in words)
+        return words[0] in TRAINING or "--watch" in words
 
     def json(self, *arguments: str | Path) -> Any:
         """What a command prints with ``--json``."""

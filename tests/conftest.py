@@ -1,16 +1,27 @@
 """Fixtures for all tests: small studies, storages of both kinds."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from clusters import Cluster, running_cluster
+from commandline import Cli
+from hypothesis import settings
 from servers import Server, running_server
 
 from hpsearch.fields import parse
+from hpsearch.search.opening import open_storage
 from hpsearch.study_file import StudyFile
+
+# The same examples in every run, so that it fails for whom it should, and half of Hypothesis' usual
+# number: what is tried is often whole files, databases or figures. For more, and others:
+# scripts/test --hypothesis-profile=thorough.
+settings.register_profile("tests", derandomize=True, deadline=None, max_examples=50, database=None)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
 
 SPACE = {
     "layers": {"type": "int", "low": 1, "high": 5},
@@ -40,6 +51,14 @@ def make_file() -> Callable[..., StudyFile]:
     return make
 
 
+@pytest.fixture
+def cli(tmp_path: Path) -> Iterator[Cli]:
+    """The command line in an empty folder."""
+    cli = Cli(tmp_path)
+    yield cli
+    cli.end()
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A real PostgreSQL server; who stops it starts it again."""
@@ -47,30 +66,59 @@ def server() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A real Ray cluster of two nodes."""
+    """A real Ray cluster of two nodes; a test that takes one away is the last of its file."""
     pytest.importorskip("hpsearch.workers.ray_engine")  # it imports Ray, with settings
     with running_cluster() as cluster:
         yield cluster
 
 
-@pytest.fixture
-def postgres(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of an empty data base on PostgreSQL."""
-    name = f"test_{abs(hash(request.node.nodeid)):x}"
+@contextmanager
+def made_database(server: Server, name: str, template: str = "template1") -> Iterator[str]:
+    """A database on PostgreSQL for the block; its URL."""
     engine = sa.create_engine(server.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     yield sa.engine.make_url(server.url).set(database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def template(server: Server) -> Iterator[str]:
+    """The name of a database on PostgreSQL with tables and no studies, to make others from."""
+    with made_database(server, "with_tables") as url:
+        open_storage(url).close()
+        yield "with_tables"
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with tables and no studies, to copy."""
+    path = tmp_path_factory.mktemp("empty") / "studies.db"
+    open_storage(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture
+def postgres(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database without studies on PostgreSQL; with mark ``fresh`` without tables."""
+    options = {} if _is_fresh(request) else {"template": request.getfixturevalue("template")}
+    with made_database(server, f"test_{abs(hash(request.node.nodeid)):x}", **options) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty storage, of each kind in turn."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'studies.db'}"
-    return str(request.getfixturevalue("postgres"))
+    """The URL of a storage without studies, of each kind in turn; as ``postgres``."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres"))
+    if not _is_fresh(request):
+        shutil.copy(request.getfixturevalue("empty_database"), tmp_path / "studies.db")
+    return f"sqlite:///{tmp_path / 'studies.db'}"
+
+
+def _is_fresh(request: pytest.FixtureRequest) -> bool:
+    return request.node.get_closest_marker("fresh") is not None

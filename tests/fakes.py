@@ -1,11 +1,13 @@
 """A trainer without TensorFlow, and data without files, for tests of everything around training."""
 
 import math
+import sqlite3
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy.exc import OperationalError
 
 from hpsearch.data.parts import Part, Parts
 from hpsearch.errors import Failure, TrialFailedError
@@ -28,6 +30,13 @@ def parts(inputs: int = 8, classes: int = 3) -> Parts:
         class_weights=None,
         fingerprint="f" * 64,
     )
+
+
+def locked() -> OperationalError:
+    """What SQLAlchemy raises while another program holds SQLite's lock."""
+    said = sqlite3.OperationalError("database is locked")
+    said.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return OperationalError("UPDATE", {}, said)
 
 
 def score(recipe: Recipe) -> float:

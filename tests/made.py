@@ -1,24 +1,29 @@
 """A finished study in the home of a command line, made in a moment: without TensorFlow."""
 
+import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import fakes
 from commandline import Cli
 from optuna.trial import TrialState
 
+from hpsearch.config import count_parameters
 from hpsearch.dashboard.publish import publish
 from hpsearch.data.cache import open_dataset
+from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure
 from hpsearch.home import Home
 from hpsearch.objective import Objective
-from hpsearch.search import budget
+from hpsearch.recipe import Recipe
+from hpsearch.search import budget, confirmation
 from hpsearch.search.artifacts import OF_OTHERS, listed
 from hpsearch.search.opening import open_storage
-from hpsearch.search.study import open_or_create
+from hpsearch.search.study import load_study, open_or_create
 from hpsearch.space import suggest_config
 from hpsearch.study_file import load
-from hpsearch.training.outcome import Trainer
+from hpsearch.training.outcome import Outcome, Trainer, Watch
 
 FACTS = {
     "fingerprint": "f" * 64,
@@ -46,6 +51,38 @@ def make_study(cli: Cli, file: Path | None = None, trainer: Trainer = fakes.trai
         pass
     storage.close()
     return file
+
+
+def noisy(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+    """A trainer for which all configurations are alike but in size: their values are chance."""
+    outcome = fakes.train(recipe, parts, run, watch)
+    size = count_parameters(recipe.config, 64, 10)
+    chance = random.Random(f"{recipe.seed} {size}")  # noqa: S311  # the same again each time
+    return replace(outcome, value=chance.uniform(0.90, 0.94), parameters=size)
+
+
+def make_runs(
+    cli: Cli, name: str = "small", *, top: int = 3, seeds: int = 3, trainer: Trainer = noisy
+) -> None:
+    """The confirmation runs of a study, made in a moment."""
+    home = Home(cli.home)
+    storage = open_storage(f"sqlite:///{home.database}")
+    study = load_study(storage, name)
+    runs = confirmation.companion_of(study)
+    leaders, wanted = confirmation.leaders(study, top), confirmation.seeds(study, seeds)
+    confirmation.queue(runs, study, leaders, wanted)
+    objective = Objective(study=runs, parts=fakes.parts(), home=home, trainer=trainer)
+    while objective.run_one():
+        pass
+    storage.close()
+
+
+def make_published(cli: Cli) -> None:
+    """A finished study "small", and what ``hpsearch run`` writes of it for dashboards."""
+    file, home = make_study(cli), Home(cli.home)
+    storage = open_storage(home.storage_url())
+    publish(load_study(storage, "small"), home, ["hpsearch", "run", file.name])
+    storage.close()
 
 
 def make_trials(cli: Cli, name: str, states: Sequence[str]) -> None:

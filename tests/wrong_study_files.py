@@ -202,7 +202,14 @@ SECTIONS = [
     ),
     _section("no epochs", "[training]\nepochs = 0", "training.epochs = 0", "at least 1"),
     _section(
-        "early_stopping true", "[training]\nearly_stopping = true", "= true", "false or a table"
+        "early_stopping true",
+        "[training]\nearly_stopping = true",
+        "= true",
+        "write false or a table: [training.early_stopping] or { monitor = ",
+    ),
+    _section("activation in another case", '[baseline]\nactivation = "Relu"', "mean relu?"),
+    _section(
+        "optimizer in another case", '[baseline]\noptimizer = { type = "SGD" }', "did you mean sgd?"
     ),
     _section(
         "patience 0", "[training]\nearly_stopping = { patience = 0 }", "patience = 0", "at least 1"
@@ -218,7 +225,10 @@ SECTIONS = [
     ),
     _section("precision", '[training]\nprecision = "float16"', '"float16"', "mixed_float16"),
     _section(
-        "tensorboard true", "[training]\ntensorboard = true", "tensorboard = true", "false or a"
+        "tensorboard true",
+        "[training]\ntensorboard = true",
+        "training.tensorboard = true",
+        "write false or a table: [training.tensorboard] or { histograms = false }",
     ),
     _section("trial_timeout", '[training]\ntrial_timeout = "1 h"', '"1 h"', '"90s"'),
     _section(
@@ -235,7 +245,7 @@ RANGES = [
     _space("units text", 'units = "64"', 'space.units = "64"', "whole number"),
     _space(
         "units list of another length",
-        "units = [1, 2, 3]",
+        "layers = 2\nunits = [1, 2, 3]",
         "[1, 2, 3]",
         "layers = 2",
         "one for each",
@@ -371,7 +381,7 @@ ENQUEUED = [
         "layers = 2",
         "one for each",
     ),
-    _section("enqueued nothing", "[[enqueue]]\nunits = []", "enqueue[0].layers = 0", "1 to 3"),
+    _section("enqueued nothing", "[[enqueue]]\nunits = []", "enqueue[0].units = []", "is empty"),
     _section(
         "against a fixed field", '[[enqueue]]\nactivation = "gelu"', '"gelu"', 'fixes it to "relu"'
     ),

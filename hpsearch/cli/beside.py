@@ -66,4 +66,4 @@ def _say_where(process: "subprocess.Popen[bytes]", log: BinaryIO) -> None:
     elif process.wait() > 0:  # and not because the search is over
         log.seek(0)
         said = log.read().decode("utf-8", "replace").strip().splitlines()
-        say(f"warning: there is no dashboard: {said[-1] if said else 'see its log'}")
+        say(f"warning: the dashboard did not start: {said[-1] if said else 'see its log'}")

@@ -1,5 +1,6 @@
 """``hpsearch check``: validates a study file and tries its smallest, middle and largest model."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.cli.common import (
@@ -9,6 +10,7 @@ from hpsearch.cli.common import (
     SetOption,
     duration,
     opened_data,
+    planned_workers,
     print_json,
     print_table,
     say,
@@ -30,37 +32,47 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Validate a study file and train its smallest, middle and largest model for a moment."""
+    from hpsearch.cli.estimate import estimate, in_words
     from hpsearch.search.pruners import hint
     from hpsearch.search.samplers import check_sampler
     from hpsearch.study_file import load
     from hpsearch.training.start import start_tensorflow
+    from hpsearch.workers.gpus import list_gpus
+    from hpsearch.workers.packing import study_load
 
     study = load(file, overrides or ())
     check_sampler(study, str(file))
     dataset, parts = opened_data(study.dataset, Home.find(home))
+    needed = study_load(study, parts, dataset.private_bytes)
+    plan = planned_workers(study, list_gpus().gpus, needed, study.budget.trials)
     corners = _corners(study, parts, str(file))
     say(
         f"{file} is valid. Data: {len(parts.train)} training and {len(parts.validation)} validation"
         f" examples, {dataset.test_size} set aside for testing"
     )
     if study.budget.max_parameters is not None:
-        say("Models over budget.max_parameters are redrawn; those tried here stay below it.")
+        say("Models above budget.max_parameters are redrawn; the ones tried here stay below it.")
     if advice := hint(study):
         say(advice)
     say("Starting TensorFlow to try the models ...")
-    start_tensorflow()
+    began = time.monotonic()
+    start_tensorflow(plan.slots[0].threads)  # as a worker does
+    started = time.monotonic() - began
     rows = [_try(study, parts, name, config) for name, config in corners.items()]
+    whole = estimate(study, rows, workers=len(plan.slots), started=started)
     if as_json:
-        print_json({"study": study.name, "models": rows})
+        print_json({"study": study.name, "models": rows, "time": whole and whole.plain()})
         return
     print_table(
-        ("model", "parameters", "memory", "an epoch", "configuration"),
+        ("model", "parameters", "memory", "epoch", "configuration"),
         [_cells(row, config) for row, config in zip(rows, corners.values(), strict=True)],
         words=["configuration"],
     )
     stdout().print(
-        "memory: weights and optimizer state; the data and a batch's outputs come on top"
+        "memory: weights and optimizer state, without the data and the activations of a batch"
     )
+    if whole is not None:
+        stdout().print(in_words(whole))
 
 
 def _corners(study: "StudyFile", parts: "Parts", file: str) -> "dict[str, TrialConfig]":
@@ -85,7 +97,7 @@ def _corners(study: "StudyFile", parts: "Parts", file: str) -> "dict[str, TrialC
     if limit is not None and least > limit:
         raise InputError(
             f"{file}: budget.max_parameters = {limit}, but the smallest model has {least};"
-            " raise it or make space.layers or space.units smaller"
+            " raise it, or lower space.layers or space.units"
         )
     return found
 
@@ -97,15 +109,17 @@ def _try(study: "StudyFile", parts: "Parts", name: str, config: "TrialConfig") -
     from hpsearch.training.probe import probe
 
     parameters = count_parameters(config, parts.inputs, parts.classes)
-    say(f"trying the {name} model: {parameters:,} parameters")
+    say(f"Trying the {name} model: {parameters:,} parameters")
     row: dict[str, Any] = {"model": name, "config": flat(config), "parameters": parameters}
     try:
         found = probe(study.recipe(config, study.seed, {}), parts)
     except TrialFailedError as error:
-        return row | {"bytes": None, "seconds_per_epoch": None, "failure": error.failure}
+        unknown = dict.fromkeys(("bytes", "seconds_per_epoch", "seconds_to_start"))
+        return row | unknown | {"failure": error.failure}
     return row | {
         "bytes": found.bytes_weights_and_optimizer,
         "seconds_per_epoch": found.seconds_per_epoch,
+        "seconds_to_start": found.seconds_to_start,
         "failure": None,
     }
 
@@ -115,5 +129,7 @@ def _cells(row: dict[str, Any], config: "TrialConfig") -> list[str]:
 
     sizes = [row["failure"], ""]
     if row["failure"] is None:
-        sizes = [size(row["bytes"]), duration(row["seconds_per_epoch"])]
+        seconds = row["seconds_per_epoch"]
+        sizes = [size(row["bytes"])]
+        sizes.append(duration(seconds) if seconds >= 0.1 else f"{1000 * seconds:.1f} ms")
     return [row["model"], f"{row['parameters']:,}", *sizes, describe(config)]

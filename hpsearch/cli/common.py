@@ -1,6 +1,7 @@
 """What the commands share: options, opening a study, progress and output."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -50,20 +51,44 @@ def without_password(param: typer.CallbackParam, url: str | None) -> str | None:
     return url
 
 
+def study_name(text: str) -> str:
+    """The name of a study that was typed: as it is, or by the study file that has it.
+
+    Raises:
+        InputError: nothing was typed, or a file that names no study.
+    """
+    is_path = os.sep in text
+    if text.strip() and not is_path and not (text.endswith(".toml") and Path(text).exists()):
+        return text  # a name may end so, too
+    from hpsearch.errors import InputError
+    from hpsearch.files import read_file
+
+    if not text.strip():
+        raise InputError("STUDY: is empty; give the name of a study (hpsearch ls) or its file")
+    if not text.endswith(".toml"):
+        raise InputError(
+            f"{text}: is neither the name of a study (hpsearch ls) nor a study file (.toml)"
+        )
+    name = read_file(Path(text).expanduser()).get("name")
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{text}: names no study; give a study file, which has the key name")
+    return name
+
+
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="Data home (else HPSEARCH_HOME, else ./hpsearch-data)."),
+    typer.Option("--home", help="Data home (default: HPSEARCH_HOME, else ./hpsearch-data)."),
 ]
 StorageOption = Annotated[
     str | None,
     typer.Option(
         "--storage",
         callback=without_password,
-        help="Storage URL (else HPSEARCH_STORAGE, else SQLite in the home).",
+        help="Storage URL (default: HPSEARCH_STORAGE, else SQLite in the home).",
     ),
 ]
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="Open SQLite on a network file system too.")
+    bool, typer.Option("--force", help="Allow SQLite on a network file system.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SetOption = Annotated[
@@ -71,12 +96,15 @@ SetOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the file (repeatable)."),
 ]
 WorkersOption = Annotated[
-    str | None, typer.Option("--workers", metavar="N|auto", help="Worker processes.")
+    str | None, typer.Option("--workers", metavar="N|auto", help="Number of worker processes.")
 ]
 GpusOption = Annotated[
     str, typer.Option("--gpus", metavar="all|none|0,1", help="GPUs to use: indices or UUIDs.")
 ]
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
+StudyArgument = Annotated[
+    str,
+    typer.Argument(metavar="STUDY", callback=study_name, help="Name of the study, or its file."),
+]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Study file (.toml).")]
 
 
@@ -86,6 +114,7 @@ def opened_storage(
     url: str | None,
     *,
     create: bool = False,
+    read_only: bool = False,
     force: bool = False,
     patience: float | None = None,
 ) -> "Iterator[Storage]":
@@ -98,7 +127,9 @@ def opened_storage(
     address = home.storage_url(url)
     with readable_errors(address):
         patience = BUSY_TIMEOUT if patience is None else patience
-        storage = open_storage(address, create=create, force=force, patience=patience)
+        storage = open_storage(
+            address, create=create, read_only=read_only, force=force, patience=patience
+        )
         try:
             yield storage
         finally:
@@ -106,11 +137,13 @@ def opened_storage(
 
 
 @contextmanager
-def opened_study(name: str, home: Path | None, url: str | None) -> "Iterator[OpenStudy]":
-    """The study ``name``, for a command that looks at it."""
+def opened_study(
+    name: str, home: Path | None, url: str | None, *, writes: bool = False
+) -> "Iterator[OpenStudy]":
+    """The study ``name``, for a command that looks at it, or ``writes`` something into it."""
     from hpsearch.search.study import load_study
 
-    with opened_storage(Home.find(home), url) as storage:
+    with opened_storage(Home.find(home), url, read_only=not writes) as storage:
         yield load_study(storage, name)
 
 
@@ -262,6 +295,11 @@ def _plain_progress() -> Callable[[str, int, int], None]:
             say(f"{what}: {done} of {total}" if total else what)
 
     return report
+
+
+def plural(number: int, noun: str) -> str:
+    """A number of things for a reader: "1 trial", "3 trials"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def duration(seconds: float) -> str:

@@ -5,27 +5,45 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from hpsearch.cli.common import duration, say
+from hpsearch.cli.common import duration, plural, say
 
 if TYPE_CHECKING:
     from hpsearch.search.study import OpenStudy
 
 _ENDINGS = {
-    "trials": "The budget of {trials} trials is met.",
-    "timeout": "The time budget of {timeout} is used up.",
-    "plateau": "No better trial in the last {plateau}.",
-    "failures": "The last {failures} trials failed by their configurations.",
+    "trials": "The budget of {trials} is met.",
+    "timeout": "The time limit of {timeout} is reached.",
+    "plateau": "The last {plateau} brought no improvement.",
+    "failures": "The last {failures} failed because of their configurations.",
 }
 
 _ADVICE = {
-    "diverged": "the loss became NaN or infinite: lower the upper ends of the learning rates",
-    "out_of_memory": "too little memory: make units or batch_size smaller, or set"
-    " budget.max_parameters, or start fewer workers on a GPU (--workers-per-gpu)",
-    "timeout": "too slow: raise training.trial_timeout, or make the networks smaller",
-    "crashed": "their workers died, often for want of memory: start fewer workers (--workers), make"
-    " the networks smaller, and look at hpsearch logs {study}",
+    "diverged": "the loss became NaN or infinite: lower the upper bounds of the learning rates",
+    "out_of_memory": "too little memory: lower units or batch_size, set budget.max_parameters, or"
+    " start fewer workers per GPU (--workers-per-gpu)",
+    "timeout": "too slow: raise training.trial_timeout, or search smaller networks",
+    "crashed": "their workers died, often for lack of memory: start fewer workers (--workers),"
+    " search smaller networks, and see hpsearch logs {study}",
 }
 """What to do where trials fail in a row, by the class of failure."""
+
+
+_NEXT = {
+    "confirm {study}": "retrains the best with new seeds: was it luck?",
+    "evaluate {study}": "tests the winner, once all is decided",
+    "export {study} -o best.toml": "its recipe (or best.py, best.keras)",
+    "report {study}": "one page: what mattered, what to try next",
+}
+"""What to do with a search that is over, in this order."""
+
+
+def _say_next(study: str) -> None:
+    """Name the commands that come after ``run``."""
+    commands = {f"hpsearch {one.format(study=study)}": what for one, what in _NEXT.items()}
+    width = max(map(len, commands))
+    say("Next:")
+    for command, what in commands.items():
+        say(f"  {command:<{width}}  {what}")
 
 
 def conclude(study: "OpenStudy", code: int) -> NoReturn:
@@ -46,22 +64,22 @@ def conclude(study: "OpenStudy", code: int) -> NoReturn:
     if over is not None:
         say(
             _ENDINGS[over].format(
-                trials=budget.trials,
+                trials=plural(budget.trials, "trial"),
                 timeout=duration(budget.timeout or 0),
-                plateau=budget.plateau,
-                failures=len(failures),
+                plateau=plural(budget.plateau or 0, "trial"),
+                failures=plural(len(failures), "trial"),
             )
         )
     elif code:
         say(
-            f"Stopped with {counts.counted} of {budget.trials} trials done; the same command goes"
-            " on from here."
+            f"Stopped with {counts.counted} of {plural(budget.trials, 'trial')} done; the same"
+            " command resumes the study."
         )
         raise typer.Exit(code)
     if over == "failures":
         for failure, times in Counter(failures).most_common():
             say(f"{times} x {failure}: {_ADVICE[failure].format(study=study.name)}")
-        say("The same command goes on all the same.")
+        say("To continue all the same, run the same command again.")
     if not counts.complete:
         say(
             f"No trial completed ({counts.pruned} pruned, {counts.failed} failed): see"
@@ -69,6 +87,5 @@ def conclude(study: "OpenStudy", code: int) -> NoReturn:
         )
         raise typer.Exit(code or EXIT_NO_TRIAL)
     print_best(rows.best_row(study), study.file.objective.metric)
-    say(f"Take it with you: hpsearch export {study.name} -o best.toml")
-    say(f"Look at it: hpsearch report {study.name} -o {study.name}.html, or hpsearch dashboard")
+    _say_next(study.name)
     raise typer.Exit(code or (EXIT_PROGRAM if over == "failures" else 0))

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from hpsearch.search.trials import Trial
 
 
+CHOICES = {
+    "first": "the first by its mean",
+    "smallest": "the smallest that the seeds cannot tell from the first",
+}
+"""How the winner was chosen, in words for a reader."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Confirmed:
     """Configurations that were trained with new seeds, and what the seeds say of them."""
@@ -21,29 +28,47 @@ class Confirmed:
     runs: "Runs"
     verdict: "Verdict"
 
+    @property
+    def choice(self) -> str:
+        """How the winner was chosen, in words for a reader."""
+        return CHOICES[self.verdict.chosen]
+
     def run(self, name: str) -> "Trial":
         """The run in the middle of a configuration's seeds: it stands for the mean."""
-        from hpsearch.confirm import middle
-
-        runs, goal = self.runs[name], self.companion.file.objective.goal
-        return runs[middle(values_of(runs), maximize=goal == "maximize")]
+        return middle_run(self.companion, self.runs[name])
 
 
-def verdict_on(study: "OpenStudy", runs: "Runs") -> "Verdict":
-    """What some complete runs of a study's configurations come to; of one at least."""
+def middle_run(study: "OpenStudy", runs: "Mapping[int, Trial]") -> "Trial":
+    """Of a configuration's complete runs by seed the one in the middle by value."""
+    from hpsearch.confirm import middle
+
+    goal = study.file.objective.goal
+    return runs[middle(values_of(runs), maximize=goal == "maximize")]
+
+
+def verdict_on(study: "OpenStudy", runs: "Runs", *, smallest: bool) -> "Verdict":
+    """What some complete runs of a study's configurations come to; of one at least.
+
+    Args:
+        study: the study.
+        runs: see above.
+        smallest: whether the winner is the smallest of those that are tied with the first.
+    """
     from hpsearch.confirm import Candidate, judge
     from hpsearch.search.confirmation import BASELINE
 
+    objective = study.file.objective
     candidates = [
         Candidate(
             name=name,
             parameters=int(next(iter(by_seed.values())).user_attrs["parameters"]),
             values=values_of(by_seed),
+            bounds=objective.bounds,
         )
         for name, by_seed in runs.items()
     ]
-    maximize = study.file.objective.goal == "maximize"
-    return judge(candidates, maximize=maximize, baseline=BASELINE)
+    maximize = objective.goal == "maximize"
+    return judge(candidates, maximize=maximize, baseline=BASELINE, smallest=smallest)
 
 
 def values_of(runs: "Mapping[int, Trial]") -> dict[int, float]:
@@ -72,13 +97,16 @@ def confirmed(study: "OpenStudy") -> Confirmed | None:
                 f" them, or go on with hpsearch confirm {study.name}"
             )
         if runs:
-            verdict = verdict_on(study, runs)
+            verdict = verdict_on(study, runs, smallest=last is not None and last.smallest)
             return Confirmed(companion=companion, kind=kind, runs=runs, verdict=verdict)
     return None
 
 
 def winner_of(study: "OpenStudy") -> dict[str, Any] | None:
-    """The confirmed winner for the report, ready for JSON; None where there is none, or not yet."""
+    """The confirmed winner for ``show`` and the report, ready for JSON.
+
+    None where there is none, or not yet.
+    """
     from hpsearch.config import describe
     from hpsearch.errors import UnfinishedError
     from hpsearch.search import trials
@@ -89,9 +117,9 @@ def winner_of(study: "OpenStudy") -> dict[str, Any] | None:
         return None
     if known is None:
         return None
-    winner = known.verdict.winner
+    verdict = known.verdict
+    winner, interval = verdict.winner, verdict.winner.interval
     config = trials.config(known.companion, known.run(winner.name))
-    interval = winner.interval
     return {
         "of": winner.name,
         "summary": "" if config is None else describe(config),
@@ -99,6 +127,9 @@ def winner_of(study: "OpenStudy") -> dict[str, Any] | None:
         "mean": winner.mean,
         "interval": None if interval is None else [interval.low, interval.high],
         "seeds": len(winner.values),
-        "tied": [one.name for one in known.verdict.tied],
+        "chosen": verdict.chosen,
+        "first": verdict.ranked[0].name,
+        "smallest": verdict.smallest.name,
+        "tied": [one.name for one in verdict.tied],
         "new_split": known.kind == "split",
     }

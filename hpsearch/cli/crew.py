@@ -32,7 +32,9 @@ EngineOption = Annotated[
 ]
 AddressOption = Annotated[
     str | None,
-    typer.Option("--address", help="Ray's cluster (else RAY_ADDRESS, else one that is here)."),
+    typer.Option(
+        "--address", help="Ray's cluster (default: RAY_ADDRESS, else one on this machine)."
+    ),
 ]
 
 
@@ -65,7 +67,7 @@ def local_crew(gpus: "Sequence[Gpu]", file: "StudyFile", load: "Load", most: int
     plan = planned_workers(file, gpus, load, most)
     return Crew(
         slots=plan.slots,
-        summary=f"{plan.summary} (hpsearch doctor FILE says why)",
+        summary=f"{plan.summary} (hpsearch doctor FILE explains)",
         make_child=LocalChild,
         may_thin_out=file.workers.per_gpu == file.workers.count == "auto",
     )
@@ -90,7 +92,7 @@ def ray_crew(
     workers = f"{count} worker{'s' * (count != 1)}"
     return Crew(
         slots=[Slot(index=index, gpu=None, threads=portion.threads) for index in range(count)],
-        summary=f"{workers} on {cluster.title}: {portion.title}, each with its log on its node",
+        summary=f"{workers} on {cluster.title}: {portion.title}; each log is on its node",
         make_child=partial(RayChild, portion=portion),
     )
 
@@ -119,21 +121,21 @@ def hiring(
     """
     if engine is Engine.LOCAL:
         if address is not None:
-            _refuse("--address: is of --engine ray")
+            _refuse("--address: needs --engine ray")
         yield partial(local_crew, chosen_gpus(gpus))
         return
     try:
         from hpsearch.workers.ray_engine import connected
     except ModuleNotFoundError:
         _refuse("--engine ray: Ray is not installed; install it: pip install 'hpsearch[ray]'")
-    say("Looking for Ray, or starting it ...")
+    say("Connecting to Ray, or starting it ...")
     with connected(address, partial(chosen_gpus, gpus)) as cluster:
         if not cluster.is_ours and gpus not in ("all", "none"):
-            _refuse(f"--gpus {gpus}: {cluster.title} deals out its GPUs itself; write all or none")
+            _refuse(f"--gpus {gpus}: {cluster.title} assigns its GPUs itself; write all or none")
         if not cluster.is_ours and storage.startswith("sqlite") and not force:
             _refuse(
-                f"--engine ray: {cluster.title} may be other machines, which cannot share SQLite;"
-                " use PostgreSQL (--storage), or go on with --force where all are this machine"
+                f"--engine ray: {cluster.title} may be several machines, which cannot share"
+                " SQLite; use PostgreSQL (--storage), or add --force if it is this machine alone"
             )
         yield partial(ray_crew, cluster, gpus != "none")
 

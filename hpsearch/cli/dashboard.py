@@ -24,7 +24,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~-]{8,}")
 
 def dashboard(
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; 0.0.0.0: the whole network.")
+        str, typer.Option("--host", help="Address to listen on; 0.0.0.0 for the whole network.")
     ] = "127.0.0.1",
     port: Annotated[
         int | None,
@@ -32,7 +32,7 @@ def dashboard(
             "--port",
             min=0,
             max=65535,
-            help="0: any that is free. Not given: 8080, or any where that is taken.",
+            help="0 for any free port (default: 8080, or a free one if that is taken).",
         ),
     ] = None,
     token: Annotated[
@@ -42,41 +42,46 @@ def dashboard(
             metavar="T",
             envvar=TOKEN_VARIABLE,
             show_envvar=False,
-            help=f"Who shows it may enter; better in {TOKEN_VARIABLE}: others can read command"
-            " lines. Else one is made in the home.",
+            help=f"What lets a reader in; better in {TOKEN_VARIABLE}: others can read command"
+            " lines (default: one made in the home).",
         ),
     ] = None,
     no_token: Annotated[
-        bool, typer.Option("--no-token", help="Let in everybody who reaches the port.")
+        bool, typer.Option("--no-token", help="Let in everybody who can reach the port.")
     ] = False,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            "--allow-host", metavar="NAME", help="Answer to this name too, as of a proxy."
+            "--allow-host", metavar="NAME", help="Also answer to this host name, such as a proxy's."
         ),
     ] = None,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Refuse whatever would change a study.")
+        bool, typer.Option("--read-only", help="Refuse every change to a study.")
     ] = False,
     open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Show the studies in the browser: optuna-dashboard, for those who have the token."""
-    from hpsearch.dashboard.server import LOOPBACK, own_token, serving
+    """Show the studies in the browser: optuna-dashboard behind a token."""
+    from hpsearch.dashboard.server import LOOPBACK, new_token, own_token, serving
+    from hpsearch.search.opening import can_write
 
     place = Home.find(home)
+    is_kept = True
     if no_token:
         token = None
     elif token is None:
-        token = own_token(place.dashboard_token)
+        kept = own_token(place.dashboard_token)
+        token, is_kept = kept or new_token(), kept is not None
     elif not _TOKEN.fullmatch(token):
         raise InputError(
             f"--token or {TOKEN_VARIABLE}: must be at least 8 letters, digits, or - . _ ~"
         )
+    may_write = can_write(place.storage_url(storage))
+    read_only = read_only or not may_write
     with (
-        opened_storage(place, storage, force=force) as opened,
+        opened_storage(place, storage, read_only=read_only, force=force) as opened,
         serving(
             opened,
             place,
@@ -88,16 +93,20 @@ def dashboard(
         ) as served,
         _until_signal() as caught,
     ):
+        if not may_write:
+            say("You have no write access to the storage: the dashboard is read-only.")
+        if not is_kept:
+            say("The home cannot keep a token: this one is valid for this dashboard only.")
         if no_token:
             may = "see all studies" if read_only else "change and delete studies"
-            say(f"warning: whoever reaches this port can {may}.")
+            say(f"warning: everybody who can reach this port can {may}.")
         if host not in LOOPBACK:
             say(
-                "warning: what is shown, the token included, crosses the network unencrypted; on"
-                " another machine prefer ssh -L to this one (see the README)."
+                "warning: the connection is not encrypted: the network can read the token. From"
+                " another machine prefer an SSH tunnel to this one (ssh -L, see the README)."
             )
         tell(served.address)
-        say("Ctrl-C ends it.")
+        say("Ctrl-C stops it.")
         if open_browser:
             _open(served.address, place.dashboard_page)
         _end_with_search()
@@ -140,14 +149,18 @@ def _open(address: str, page: Path) -> None:
     """Open the address by way of a page for our eyes only: others can read command lines."""
     import webbrowser
 
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.unlink(missing_ok=True)
-    with os.fdopen(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f'<meta http-equiv="refresh" content="0; url={address}">\n')
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.unlink(missing_ok=True)
+        with os.fdopen(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f'<meta http-equiv="refresh" content="0; url={address}">\n')
+    except OSError as error:
+        say(f"{page}: {error.strerror}; open the address yourself.")
+        return
 
     def open_it() -> None:
         if not webbrowser.open(page.as_uri()):
-            say("No browser was found here; open the address yourself.")
+            say("No browser was found; open the address yourself.")
 
     # A browser in this terminal runs until it is closed, and asks the server meanwhile.
     threading.Thread(target=open_it, daemon=True).start()

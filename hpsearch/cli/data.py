@@ -141,7 +141,7 @@ def _show(section: "DatasetSection", home: Home, output: Path | None, as_json: b
     """The data of one study: facts, classes, warnings, and the page with sample images."""
     dataset, parts = opened_data(section, home, warn=False)
     view = _view(dataset, section, parts)
-    page = _write(view, output or dataset.folder / PAGE)
+    page = _write(view, output) if output else _kept(view)
     if as_json:
         print_json(_as_json(view, page))
         return
@@ -155,7 +155,19 @@ def _show(section: "DatasetSection", home: Home, output: Path | None, as_json: b
     )
     for warning in view.warnings:
         say(f"warning: {warning}.")
-    out.print(f"{'sample images' if page.suffix == '.png' else 'page'}: {page}")
+    if page is not None:
+        out.print(f"{'sample images' if page.suffix == '.png' else 'page'}: {page}")
+
+
+def _kept(view: _View) -> Path | None:
+    """The page beside the data set's arrays; None in a home that this user cannot write."""
+    from hpsearch.errors import UnreachableError
+
+    try:
+        return _write(view, view.dataset.folder / PAGE)
+    except UnreachableError as error:
+        say(f"warning: {error}; -o FILE.html puts the page elsewhere.")
+        return None
 
 
 def _view(dataset: "Dataset", section: "DatasetSection", parts: "Parts") -> _View:
@@ -207,10 +219,11 @@ def _described(
         f" {summary.copies['test']:,} in the test split",
         "fingerprint": dataset.fingerprint,
         "imported": f"{dataset.imported}, {size(dataset.bytes_on_disk)}",
+        **({"notes": "; ".join(dataset.notes)} if dataset.notes else {}),
     }
 
 
-def _as_json(view: _View, page: Path) -> dict[str, Any]:
+def _as_json(view: _View, page: Path | None) -> dict[str, Any]:
     summary = view.dataset.summary
     return {
         **_facts(view.dataset),
@@ -230,8 +243,9 @@ def _as_json(view: _View, page: Path) -> dict[str, Any]:
         },
         "contradictions": summary.contradictions,
         "skipped": list(view.dataset.skipped),
+        "notes": list(view.dataset.notes),
         "warnings": view.warnings,
-        "page": str(page),
+        "page": None if page is None else str(page),
     }
 
 

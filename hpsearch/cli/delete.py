@@ -21,7 +21,10 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     keep_files: Annotated[
         bool,
-        typer.Option("--keep-files", help="Only from the storage: a copy elsewhere needs them."),
+        typer.Option(
+            "--keep-files",
+            help="Delete it from the storage only: a copy elsewhere needs the files.",
+        ),
     ] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
@@ -32,12 +35,12 @@ def delete(
     from hpsearch.share import Share
 
     place = Home.find(home)
-    with opened_study(study, home, storage) as found:
+    with opened_study(study, home, storage, writes=True) as found:
         # Its confirmation runs first: without the study nobody would know what they are.
         own = [*studies.companions(found), found]
         foreign = sum(_foreign_trials(one) for one in own)
         total = found.storage.get_n_trials(found.study_id)
-        others = f" ({foreign} of them running by another program than hpsearch)" if foreign else ""
+        others = f" ({foreign} of them run by a program other than hpsearch)" if foreign else ""
         what = "but not its files" if keep_files else "and its files"
         question = f"Remove study {study} with {total} trials{others} {what}?"
         if not (yes or typer.confirm(question)):
@@ -86,7 +89,7 @@ def _foreign_trials(study: "OpenStudy") -> int:
         raise InputError(
             f"study {study.name}: {len(running)} trials are running; stop them first: hpsearch stop"
             f" {study.name}. Of a machine that is gone they count as dead {LEASE:.0f} seconds after"
-            " their last sign of life"
+            " their last heartbeat"
         )
     return sum(pulse.age is None for pulse in pulses)
 

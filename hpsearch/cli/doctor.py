@@ -15,6 +15,7 @@ from hpsearch.cli.common import (
     SetOption,
     StorageOption,
     opened_data,
+    opened_storage,
     planned_workers,
     print_json,
     size,
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 def doctor(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Study file, to see the workers of its search."),
+        typer.Argument(
+            metavar="[FILE]", help="Study file: show the workers that its search would get."
+        ),
     ] = None,
     overrides: SetOption = None,
     home: HomeOption = None,
@@ -167,18 +170,20 @@ def _runs(place: Home) -> dict[str, int]:
 def _storage(place: Home, url: str | None) -> dict[str, str]:
     """The storage's address and whether it can be opened."""
     from hpsearch.errors import HpsearchError
-    from hpsearch.search.opening import hide_password, open_storage
+    from hpsearch.search.opening import can_write, hide_password
     from hpsearch.search.study import names
 
     address = place.storage_url(url)
     shown = hide_password(address)
     if address == place.own_storage and not place.database.exists():
-        return {"url": shown, "state": "not made yet"}
+        return {"url": shown, "state": "not created yet"}
     try:
-        studies = names(open_storage(address, create=False))
+        with opened_storage(place, url, read_only=True) as opened:
+            studies = names(opened)
     except HpsearchError as error:
         return {"url": shown, "state": str(error)}
-    return {"url": shown, "state": f"{len(studies)} studies"}
+    count = f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}"
+    return {"url": shown, "state": count + ", which you may not change" * (not can_write(address))}
 
 
 def _free(folder: Path) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study, tell
+from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study, plural, tell
 
 
 def enqueue(
@@ -25,7 +25,7 @@ def enqueue(
     from hpsearch.fields import parse
     from hpsearch.files import read_file
     from hpsearch.partial import PartialConfig
-    from hpsearch.search.budget import ending
+    from hpsearch.search.budget import ENDED, ending
     from hpsearch.search.study import enqueue as put
 
     data = read_file(config)
@@ -34,18 +34,20 @@ def enqueue(
     if isinstance(data.get("config"), dict):
         data = data["config"]  # a recipe
     partial = parse(PartialConfig, data, str(config))
-    with opened_study(study, home, storage) as found:
+    with opened_study(study, home, storage, writes=True) as found:
         before = put(found, partial, str(config))
         record(found)
         over, budget = ending(found), found.budget
     if before is None:
-        tell(f"{study} has this configuration already: nothing added.")
+        tell(f"{study} already has this configuration: nothing added.")
     elif over == "trials":
         tell(
-            f"Added. The budget of {budget.trials} trials is met, so it waits for a larger one:"
-            f" hpsearch run FILE --trials {budget.trials + before + 1}"
+            f"Added, but the budget of {plural(budget.trials, 'trial')} is met. To try it: hpsearch"
+            f" run FILE --trials {budget.trials + before + 1}"
         )
     elif over:
-        tell(f"Added. The study is over by its {over}, so it waits: raise budget.{over}.")
+        cure = "hpsearch run FILE" if over == "failures" else f"raise budget.{over}"
+        tell(f"Added, but the study has ended: {ENDED[over]}. To try it: {cure}")
     else:
-        tell(f"Added: {before} wait before it." if before else "Added: it is tried next.")
+        ahead = f"{plural(before, 'other configuration')} first" if before else "it is tried next"
+        tell(f"Added: {ahead}.")

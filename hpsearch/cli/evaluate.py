@@ -23,6 +23,7 @@ from hpsearch.cli.common import (
     say,
     stdout,
 )
+from hpsearch.cli.confirmed import CHOICES
 from hpsearch.cli.models import (
     Group,
     Model,
@@ -87,13 +88,13 @@ def evaluate(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Open the test split for the winner: accuracy, F1, confusion; it is recorded."""
+    """Evaluate the winner on the test split: accuracy, F1, confusion matrix; it is recorded."""
     from hpsearch.cli.jobs import run_jobs
     from hpsearch.cli.provenance import record
     from hpsearch.errors import InputError
     from hpsearch.search.confirmation import companion_of, refuse_companion
     from hpsearch.search.openings import openings
-    from hpsearch.search.study import load_study
+    from hpsearch.search.study import load_study, move_data
     from hpsearch.study_file import load_dataset_override
     from hpsearch.workers.by_hand import settle_device
 
@@ -116,12 +117,16 @@ def evaluate(
                 for group, epochs in zip(groups, wanted, strict=True)
             ]
         check_weights(groups)
-        dataset = _opened(found, load_dataset_override(found.file, overrides or ()), place)
+        section = load_dataset_override(found.file, overrides or ())
+        if overrides:
+            move_data(found, section.path)
+        dataset = _opened(found, section, place)
         settle_device()  # only now: the workers of refits see all GPUs
         say("TensorFlow takes some seconds to start.")
         _check_kept(dataset, groups)
         before = len(openings(found, place))
-        say(f"Opening the test split of {dataset.source}; times it was opened before: {before}.")
+        known = f"opened {_times(before)}" if before else "never opened"
+        say(f"Opening the test split of {dataset.source}, which was {known} before.")
         judged = [_judge(found, dataset, group) for group in groups]
         times = len(openings(found, place))
     if as_json:
@@ -130,14 +135,14 @@ def evaluate(
     for one in judged:
         _print(one, found.file.objective.metric)
     say(
-        f"The test split of these data was opened {_times(times)} so far; hpsearch show {study}"
-        " --json lists when, by what and with which result. Choose between configurations by"
-        " validation, not by this: each choice by the test split makes its figures too good."
+        f"The test split of these data has been opened {_times(times)} so far; hpsearch show"
+        f" {study} --json lists when, by which command and with what result.\nChoose between"
+        " configurations by validation: each choice by the test split makes its figures too good."
     )
 
 
 def _times(count: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _opened(study: "OpenStudy", section: "DatasetSection", place: Home) -> "Dataset":
@@ -170,7 +175,8 @@ def _judge(study: "OpenStudy", dataset: "Dataset", group: Group) -> Judged:
     from hpsearch.data.record import Opening
     from hpsearch.search.openings import remember
 
-    say(f"Judging {group.name}, models: {len(group.models)}.")
+    count = len(group.models)
+    say(f"Evaluating {group.name}: {count} model{'s' * (count != 1)}.")
     opening = Opening(
         opened_by=f"evaluate {study.name}" + (" --refit" if group.epochs is not None else ""),
         study=study.name,
@@ -204,6 +210,7 @@ def _plain(name: str, study: "OpenStudy", judged: Sequence[Judged], times: int) 
             {
                 "of": one.group.leader.of,
                 "judged": _kind(one.group),
+                "chosen": one.group.chosen,
                 "config": flat(one.group.leader.config),
                 "refit_epochs": one.group.epochs,
                 "accuracy": _mean(one.accuracies),
@@ -235,9 +242,9 @@ def _kind(group: Group) -> str:
 
 def _mean(values: Sequence[float]) -> dict[str, Any]:
     """Mean, standard deviation and 95 % interval over seeds."""
-    from hpsearch.confirm import mean_interval
+    from hpsearch.confirm import SHARE, mean_interval
 
-    interval = mean_interval(values)
+    interval = mean_interval(values, SHARE)
     return {
         "mean": statistics.fmean(values),
         "deviation": statistics.stdev(values) if len(values) > 1 else None,
@@ -257,35 +264,41 @@ def _print(one: Judged, metric: str) -> None:
     from hpsearch.config import describe
 
     out = stdout()
-    out.print(f"{one.group.name}  {describe(one.group.leader.config)}", style="bold")
-    rows = [_row(one, model) for model in one.group.models]
-    value = "trained on all" if one.group.epochs else metric
+    name = one.group.name
+    chosen = one.group.chosen and f" ({CHOICES[one.group.chosen]})"
+    out.print(f"{name[0].upper()}{name[1:]}{chosen or ''}", style="bold")
+    out.print(describe(one.group.leader.config))
+    epochs = one.group.epochs
+    what = f"{metric} (val), accuracy" if epochs is None else f"After {epochs} epochs: accuracy"
     print_table(
-        ("seed", value, "train accuracy", "test accuracy", "95 % of examples", "macro F1", "gap"),
-        rows,
+        ("seed", *["val"] * (epochs is None), "train", "test", "95 % interval", "macro F1", "gap"),
+        [_row(one, model) for model in one.group.models],
+        title=f"{what} on training (train) and test examples",
     )
     if len(one.group.models) == 1:
         print_accuracy(one.results[one.group.models[0].seed])
     else:
         _print_mean(one)
         by = "validation" if one.group.epochs is None else "its training examples"
-        out.print(f"Seed {one.middle}, in the middle by {by}:")
+        out.print(f"Seed {one.middle} is in the middle by {by}; its classes:")
     print_classes(one.results[one.middle])
 
 
 def _print_mean(one: Judged) -> None:
     """The mean over seeds, with what is uncertain about it for two reasons."""
-    from hpsearch.confirm import mean_interval
-    from hpsearch.training.metrics import wilson
+    from hpsearch.confirm import SHARE, mean_interval
+    from hpsearch.interval import wilson
 
     mean, out = statistics.fmean(one.accuracies), stdout()
     examples = next(iter(one.results.values())).examples
     low, high = wilson(round(mean * examples), examples)
-    out.print(f"test accuracy {mean:.4f} in the mean of {len(one.accuracies)} seeds", style="bold")
-    seeds: Interval | None = mean_interval(one.accuracies)
+    out.print(f"Mean test accuracy of {len(one.accuracies)} seeds: {mean:.4f}", style="bold")
+    seeds: Interval | None = mean_interval(one.accuracies, SHARE)
     if seeds is not None:
-        out.print(f"95 % interval by seeds (Student's t): {seeds.low:.4f} to {seeds.high:.4f}")
-    out.print(f"95 % interval by {examples} examples (Wilson): {low:.4f} to {high:.4f}")
+        out.print(
+            f"95 % interval over the seeds: {seeds.low:.4f} to {seeds.high:.4f} (Student's t)"
+        )
+    out.print(f"95 % interval over the {examples} examples: {low:.4f} to {high:.4f} (Wilson)")
 
 
 def _row(one: Judged, model: Model) -> list[str]:
@@ -293,7 +306,7 @@ def _row(one: Judged, model: Model) -> list[str]:
     accuracy, gap = model.trial.user_attrs.get("train_accuracy"), _gap(model, result)
     return [
         str(model.seed),
-        f"{one.group.epochs} epochs" if one.group.epochs else f"{model.trial.values[0]:.4f}",
+        *([] if one.group.epochs else [f"{model.trial.values[0]:.4f}"]),
         "" if accuracy is None else f"{accuracy:.4f}",
         f"{result.accuracy:.4f}",
         f"{result.accuracy_low:.4f} to {result.accuracy_high:.4f}",

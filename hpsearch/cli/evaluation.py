@@ -9,7 +9,8 @@ from hpsearch.cli.common import print_table, stdout
 from hpsearch.home import TEST_RESULT
 
 APART = 0.005
-"""By how much accuracy or F1 of the same weights may differ between devices and precisions."""
+"""By how much accuracy or F1 of the same weights may differ between devices and precisions; a loss
+by as much, or by one in a hundred."""
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,22 +69,29 @@ def check_kept(recipe: "Recipe", parts: "Parts", weights: Path, value: float | N
         InputError: the file is damaged, or of another training.
     """
     from hpsearch.errors import InputError
-    from hpsearch.training.metrics import evaluate
-    from hpsearch.training.train import predict
+    from hpsearch.training.metrics import cross_entropy, evaluate
+    from hpsearch.training.train import logits
 
-    part, names = parts.validation, parts.class_names
+    part, metric = parts.validation, recipe.objective.metric
+    labels = part.y[part.rows]
     try:
-        answers = predict(recipe, parts, weights, part.x[part.rows])
+        found = logits(recipe, parts, weights, part.x[part.rows])
     except (OSError, ValueError, KeyError) as error:
         said = " ".join(str(error).split())[:200]
         raise InputError(f"{weights}: does not fit its network, or is damaged: {said}") from None
-    again = evaluate(part.y[part.rows], answers, names)
-    known = {"val_accuracy": again.accuracy, "val_f1_macro": again.f1_macro}
-    now = known.get(recipe.objective.metric)
-    if None not in (value, now) and abs(value - now) > APART:  # type: ignore[operator]
+    if value is None:
+        return
+    again = evaluate(labels, found.argmax(axis=-1), parts.class_names)
+    now = {
+        "val_accuracy": again.accuracy,
+        "val_f1_macro": again.f1_macro,
+        "val_loss": cross_entropy(labels, found),
+    }[metric]
+    apart = max(APART, abs(value) / 100) if metric == "val_loss" else APART
+    if not abs(value - now) <= apart:  # NaN is not near either
         raise InputError(
-            f"{weights}: gives {recipe.objective.metric} {now:.4f}, its training gave {value:.4f}:"
-            " these weights are of another study that had this name; train again"
+            f"{weights}: gives {metric} {now:.4f}, but its training gave {value:.4f}, so these"
+            " weights belong to another study of this name; train again"
         )
 
 
@@ -119,12 +127,15 @@ def print_classes(result: "Evaluation") -> None:
 
 def _print_confusion(result: "Evaluation", most: int = 20) -> None:
     """The confusion matrix as a table, where it fits; the HTML figure has it in any case."""
-    if len(result.classes) > most:
-        stdout().print("The confusion matrix is in confusion.html.")
-        return
+    out = stdout()
     numbers = [str(index) for index in range(len(result.classes))]
     rows: list[list[Any]] = [
         [f"{index} {scores.name}", *(str(count) for count in result.confusion[index])]
         for index, scores in enumerate(result.classes)
     ]
-    print_table(["true class (rows), predicted", *numbers], rows, title="Confusion matrix")
+    # A cell has a space on its left and two on its right.
+    width = sum(3 + max(len(row[column]) for row in rows) for column in range(len(numbers) + 1))
+    if len(numbers) > most or width > out.width:
+        out.print("The confusion matrix is in confusion.html, beside the weights.")
+        return
+    print_table(["true", *numbers], rows, title="Confusion matrix: true classes by predicted ones")

@@ -1,6 +1,6 @@
 """``hpsearch export``: writes a trial as a recipe, a Keras script or a trained model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +8,7 @@ import typer
 
 from hpsearch.cli.common import (
     HomeOption,
+    SetOption,
     StorageOption,
     StudyArgument,
     opened_study,
@@ -48,11 +49,13 @@ def export(
     confirmed: Annotated[
         bool, typer.Option("--confirmed", help="The confirmed winner: its run in the middle.")
     ] = False,
+    overrides: SetOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
     """Write the best trial, or another, as a recipe, a Keras script or a trained model."""
     from hpsearch.errors import InputError
+    from hpsearch.study_file import moved
 
     if (trial is not None) + baseline + confirmed > 1:
         raise InputError("--trial, --baseline and --confirmed: choose one")
@@ -61,6 +64,10 @@ def export(
     place = Home.find(home)
     with opened_study(study, home, storage) as found:
         chosen = _confirmed(found, place) if confirmed else _chosen(found, place, trial, baseline)
+        if form in ("keras", "saved_model"):
+            chosen = _trained(found, place, chosen)
+        if overrides:
+            chosen = replace(chosen, recipe=moved(chosen.recipe, found.file, overrides))
     what = chosen.what
     if form == "recipe":
         write_recipe(chosen.recipe, path)
@@ -71,8 +78,8 @@ def export(
             f"Wrote {what} to {path}; it compiles and has all names that it uses."
             f" Run it: python {path}"
         )
-    else:
-        told = write_model(chosen.recipe, _weights(chosen), place, path, form)
+    elif chosen.weights is not None:  # or it was refused
+        told = write_model(chosen.recipe, chosen.weights, place, path, form)
         tell(f"Wrote {what} to {told}")
 
 
@@ -84,9 +91,9 @@ class Chosen:
     what: str
     """In words."""
     weights: Path | None
-    """Where its weights lie, if they are kept; None: the study has not trained it."""
-    cure: str
-    """How to train it instead."""
+    """Where its weights lie, if they are kept; None: no run of it is known."""
+    option: str
+    """What was asked for, on the command line."""
 
 
 def _chosen(study: "OpenStudy", place: Home, trial: int | None, baseline: bool) -> Chosen:
@@ -96,14 +103,14 @@ def _chosen(study: "OpenStudy", place: Home, trial: int | None, baseline: bool) 
     from hpsearch.workers.leftovers import kept_weights
 
     if baseline:
-        cure = _cure(study.name, "--baseline")
-        return Chosen(recipe=baseline_recipe(study), what="the baseline", weights=None, cure=cure)
+        recipe = baseline_recipe(study)
+        return Chosen(recipe=recipe, what="the baseline", weights=None, option=" --baseline")
     found = trials.best(study) if trial is None else trials.find(study, trial)
     return Chosen(
         recipe=recipe_of(study, found),
         what=f"trial {found.number}",
         weights=kept_weights(study, place, found.number),
-        cure=_cure(study.name, f"--trial {found.number}"),
+        option="" if trial is None else f" --trial {trial}",
     )
 
 
@@ -116,6 +123,7 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
     from hpsearch.cli.confirmed import confirmed
     from hpsearch.errors import InputError
     from hpsearch.search.confirmation import BASELINE
+    from hpsearch.search.confirmation import told as name_of
     from hpsearch.search.export import recipe_of
     from hpsearch.workers.leftovers import kept_weights
 
@@ -131,36 +139,67 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
     of = {} if winner.name == BASELINE else {"trial": int(winner.name)}
     told = {k: v for k, v in recipe.provenance.items() if k != "trial"} | of
     told |= {"study": study.name, "confirmed": winner.mean, "confirmed_seeds": len(winner.values)}
-    what = winner.name if winner.name == BASELINE else f"trial {winner.name}"
+    told["confirmed_as"] = known.verdict.chosen
     return Chosen(
         recipe=recipe.model_copy(update={"provenance": told}),
-        what=f"{what}, confirmed with {len(winner.values)} seeds (this is seed {recipe.seed})",
+        what=(
+            f"{name_of(winner.name)}, {known.choice}, confirmed with {len(winner.values)} seeds"
+            f" (this is seed {recipe.seed})"
+        ),
         weights=kept_weights(known.companion, place, run.number),
-        cure=_cure(study.name, "--confirmed"),
+        option=" --confirmed",
     )
 
 
-def _cure(study: str, which: str) -> str:
-    return (
-        f"train it: hpsearch export {study} {which} -o r.toml; hpsearch train r.toml"
-        " (a .py export trains without hpsearch)"
-    )
-
-
-def _weights(chosen: Chosen) -> Path:
-    """The kept weights of what is exported.
+def _trained(study: "OpenStudy", place: Home, chosen: Chosen) -> Chosen:
+    """What is exported with weights that are here: its own, else those of another training of it.
 
     Raises:
-        InputError: the baseline, which is no trial, or a trial whose weights are not kept here.
+        InputError: there are none.
     """
     from hpsearch.errors import InputError
+    from hpsearch.search.trainings import retrained
 
     if chosen.weights is None:
-        raise InputError(f"{chosen.what} was not trained by the study; {chosen.cure}")
-    if not chosen.weights.exists():
-        raise InputError(
-            f"the weights of {chosen.what} are not in {chosen.weights.parent}: only those of the"
-            " best trials and of confirmation runs are kept, on the machine that trained them"
-            f" (--home). Else {chosen.cure}"
-        )
-    return chosen.weights
+        chosen = _run_of_baseline(study, place) or chosen
+    if chosen.weights is not None and chosen.weights.exists():
+        return chosen
+    for recipe, weights in retrained(study, place, chosen.recipe):
+        what = f"{chosen.what}, as hpsearch train trained it with seed {recipe.seed}"
+        return replace(chosen, recipe=recipe, weights=weights, what=what)
+    problem = f"{chosen.what} has no trained weights here"
+    if chosen.weights is not None:
+        problem = f"the weights of {chosen.what} are not in {chosen.weights.parent}"
+    raise InputError(
+        f"{problem}: kept are those of the five best trials and of all confirmation runs, on the"
+        f" machine that trained them (--home). To train it: hpsearch export {study.name}"
+        f"{chosen.option} -o recipe.toml; hpsearch train recipe.toml; then repeat this command, all"
+        " three with the same --home"
+    )
+
+
+def _run_of_baseline(study: "OpenStudy", place: Home) -> Chosen | None:
+    """A training of the baseline whose weights are here: of its confirmation runs the one in the
+    middle, or a trial of the search that has its configuration.
+    """
+    from hpsearch.cli.confirmed import middle_run
+    from hpsearch.search import trials
+    from hpsearch.search.confirmation import BASELINE, results
+    from hpsearch.search.export import recipe_of
+    from hpsearch.search.study import companions
+    from hpsearch.workers.leftovers import kept_weights
+
+    confirmed = [(one, results(study, one).get(BASELINE)) for one in companions(study)]
+    found = [
+        *((one, middle_run(one, runs), "its confirmation run in the middle")
+          for one, runs in confirmed if runs),
+        *((study, trial, f"trial {trial.number}")
+          for trial in study.trials()
+          if trials.is_complete(trial) and trials.config(study, trial) == study.file.baseline),
+    ]  # fmt: skip
+    for one, trial, which in found:
+        weights, recipe = kept_weights(one, place, trial.number), recipe_of(one, trial)
+        if weights.exists():
+            what = f"the baseline ({which}, seed {recipe.seed})"
+            return Chosen(recipe=recipe, what=what, weights=weights, option=" --baseline")
+    return None

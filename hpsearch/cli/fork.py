@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from hpsearch.search.study import OpenStudy
 
 WHY = {
-    "outside": "outside of the new space",
+    "outside": "outside the new space",
     "max_parameters": "over max_parameters",
     "running": "still running",
     "waiting": "still waiting",
-    "interrupted": "cut off (another trial went on)",
-    "too_large": "redrawn as too large",
-    "program_error": "failed by a fault of the program",
+    "interrupted": "interrupted (continued as another trial)",
+    "too_large": "too large and drawn again",
+    "program_error": "failed by a program error",
     "data_error": "failed by damaged data",
-    "unknown": "of another program, with no configuration",
+    "unknown": "from another program, without a configuration",
 }
 """Why trials are left behind, in words."""
 
@@ -51,7 +51,7 @@ def fork(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a new study with another space or budget that takes over all trials valid in it."""
+    """Make a new study with another space or budget from all trials that are valid in it."""
     from hpsearch.cli.provenance import record
     from hpsearch.data.facts import facts
     from hpsearch.search import fork as forks
@@ -101,13 +101,13 @@ def _lines(values: dict[str, Any]) -> list[str]:
     taken = values["taken"]
     states = ", ".join(f"{taken[state]} {state}" for state in ("complete", "pruned", "failed"))
     of = f"{taken['trials']} trials of {values['forked_from']}"
-    lines = [f"Made {values['study']} with {of} ({states})."]
+    lines = [f"Made study {values['study']} with {of} ({states})."]
     for reason, count in values["left"].items():
-        lines.append(f"left behind: {count} {WHY.get(reason, reason)}")
+        lines.append(f"Left out: {count} {WHY.get(reason, reason)}")
         if reason == "outside":
             lines += [f"  {field}: {number}" for field, number in values["outside"].items()]
     if values["waiting"]:
-        lines.append(f"Enqueued configurations to try first: {values['waiting']}.")
+        lines.append(f"Enqueued configurations that are tried first: {values['waiting']}.")
     return lines
 
 
@@ -116,11 +116,11 @@ def _say_what_next(values: dict[str, Any], command: str) -> None:
     over = values["over"]
     if over == "trials":
         say(
-            f"Nothing is left to do: {values['counted']} trials are taken over already and"
-            f" budget.trials = {values['trials']}; raise it: {command} --trials N"
+            f"The budget is met: {values['counted']} trials were taken over, and budget.trials ="
+            f" {values['trials']}. To raise it: {command} --trials N"
         )
     elif over:
-        say(f"The study is over by its {over} already: raise budget.{over} in its file.")
+        say(f"The study has already ended by budget.{over}; raise it in its file.")
     else:
         left = values["trials"] - values["counted"]
-        say(f"{left} of budget.trials = {values['trials']} are left: {command}")
+        say(f"Trials left of budget.trials = {values['trials']}: {left}. To go on: {command}")

@@ -7,6 +7,7 @@ from hpsearch.cli.common import opened_data, say
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
+    from hpsearch.data.parts import Parts
     from hpsearch.recipe import Recipe
 
 Form = Literal["recipe", "script", "keras", "saved_model"]
@@ -76,6 +77,11 @@ def write_recipe(recipe: "Recipe", path: Path) -> None:
         alike = again.model_copy(update={"provenance": recipe.provenance}) == recipe
         if not alike or dump(again, path.suffix) != text:
             raise ProgramError(f"{path}: is read back as another recipe; please report this")
+    if recipe.dataset.path is not None and not Path(recipe.dataset.path).exists():
+        say(
+            f"warning: the data are not at {recipe.dataset.path}, as {path} says now;"
+            " --set dataset.path=PATH names another place."
+        )
 
 
 def write_script(recipe: "Recipe", home: Home, path: Path) -> None:
@@ -88,10 +94,12 @@ def write_script(recipe: "Recipe", home: Home, path: Path) -> None:
     """
     from hpsearch.errors import ProgramError
     from hpsearch.files import made_beside
+    from hpsearch.recipe import resolve_path
     from hpsearch.script.names import check_names
     from hpsearch.script.script import script
 
-    dataset, parts = opened_data(recipe.dataset, home, warn=False)
+    section = resolve_path(recipe.dataset, Path(), _whose(recipe))
+    dataset, parts = opened_data(section, home, warn=False)
     if not _same_data(recipe, dataset.fingerprint):
         say("warning: the data are not those that the study was searched on: results may differ")
     with made_beside(path) as partial:
@@ -120,23 +128,17 @@ def write_model(
         what was written and how well it compared, for the closing line.
 
     Raises:
-        InputError: damaged weights, data that are wrong, other ones or not there.
+        InputError: damaged weights, or nothing says how inputs are scaled.
         UnreachableError: files that cannot be read or written.
         ProgramError: the model is not what was trained; nothing is left.
     """
-    from hpsearch.errors import InputError
     from hpsearch.files import made_beside, utf8
     from hpsearch.training.start import start_tensorflow
     from hpsearch.training.written import classes_file, write_classes
 
     if form == "saved_model":  # which TensorFlow itself writes
         utf8(path)
-    dataset, parts = opened_data(recipe.dataset, home, warn=False)
-    if not _same_data(recipe, dataset.fingerprint):
-        raise InputError(
-            "the data are not those that the network was trained on, so its inputs would be scaled"
-            " wrongly; bring these back, or train the recipe on the new ones (hpsearch train)"
-        )
+    parts = _trained_on(recipe, weights, home)
     say("TensorFlow takes some seconds to start.")
     start_tensorflow()
     from hpsearch.training import export as models
@@ -148,10 +150,51 @@ def write_model(
             with made_beside(beside) as names:
                 write_classes(names, parts.class_names)
     compared = min(models.COMPARED, len(parts.validation))
+    on = f"{compared:,} validation examples" if compared else f"{models.MADE_UP} made-up inputs"
+    missing = "" if compared else "; its data are not here, so it was compared on no example"
     return (
-        f"{path}, and the names of its classes to {beside}. Read back, its probabilities on"
-        f" {compared:,} validation examples differ from the network's by {largest:.1e} at most"
+        f"{path}, and the names of its classes to {beside}. Read back, its probabilities on {on}"
+        f" differ from the network's by {largest:.1e} at most{missing}"
     )
+
+
+def _trained_on(recipe: "Recipe", weights: Path, home: Home) -> "Parts":
+    """What a network was trained on; without examples, where its data are not here any more.
+
+    Raises:
+        InputError: they are not, and nobody noted how inputs are scaled.
+    """
+    from hpsearch.data.cache import find_dataset
+    from hpsearch.data.inputs import read_inputs
+    from hpsearch.data.parts import split
+    from hpsearch.errors import HpsearchError, InputError
+    from hpsearch.home import INPUTS
+    from hpsearch.recipe import resolve_path
+
+    fingerprint = recipe.provenance.get("data_fingerprint")
+    if fingerprint is not None and (found := find_dataset(home, fingerprint)) is not None:
+        return split(found, recipe.dataset)
+    try:
+        section = resolve_path(recipe.dataset, Path(), _whose(recipe))
+        dataset, parts = opened_data(section, home, warn=False)
+        if _same_data(recipe, dataset.fingerprint):
+            return parts
+        wrong = "the data are not those that the network was trained on"
+    except HpsearchError as error:
+        wrong = str(error)
+    kept = read_inputs(weights.with_name(INPUTS))
+    if kept is not None:
+        return kept
+    raise InputError(
+        f"{wrong}\nNor is {INPUTS} beside the weights, which says how inputs are scaled (trials of"
+        " earlier versions have none): name the place of the data with --set dataset.path=PATH, or"
+        " train the recipe again (hpsearch train)"
+    )
+
+
+def _whose(recipe: "Recipe") -> str:
+    """What a recipe's data section is of, for messages."""
+    return f"study {recipe.provenance.get('study', '?')}"
 
 
 def _same_data(recipe: "Recipe", fingerprint: str) -> bool:

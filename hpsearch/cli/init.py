@@ -1,5 +1,6 @@
 """``hpsearch init``: writes a commented study file."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -14,17 +15,29 @@ DATASETS = ("digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "npz", "i
 def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Study file to write (.toml).")],
     dataset: Annotated[
-        str, typer.Option("--dataset", metavar="NAME", help=f"One of: {', '.join(DATASETS)}.")
-    ] = "digits",
-) -> None:
+        str | None,
+        typer.Option(
+            "--dataset", metavar="NAME",
+            help=f"One of: {', '.join(DATASETS)}. By default what --path is, else digits.",
+        ),
+    ] = None,
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--path", metavar="PATH",
+            help="The data: an .npz file, a folder of images, or a copy of a public set.",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
     """Write a commented study file that you can run as it is, or edit."""
     from hpsearch.cli.template import study_text
     from hpsearch.errors import InputError
     from hpsearch.fields import check_name, closest
     from hpsearch.files import write_text
 
-    if dataset not in DATASETS:
-        raise InputError(f"--dataset {dataset}: unknown; {closest(dataset, list(DATASETS))}")
+    source = _source(path) if dataset is None else dataset
+    if source not in DATASETS:
+        raise InputError(f"--dataset {source}: unknown; {closest(source, list(DATASETS))}")
     if file.suffix != ".toml":
         raise InputError(f"{file}: a study file ends in .toml; choose such a name")
     if file.exists():
@@ -33,8 +46,41 @@ def init(
         name = check_name(file.stem)
     except ValueError as error:
         raise InputError(f"{file}: its name becomes the study's, but {file.stem} {error}") from None
-    write_text(file, study_text(name, dataset))
+    write_text(file, study_text(name, source, None if path is None else _below(path, file, source)))
     tell(
         f"Wrote {file}. Look it over, then: hpsearch data {file}; hpsearch check {file};"
         f" hpsearch run {file}"
     )
+
+
+def _source(path: Path | None) -> str:
+    """The source that a path is of by its looks; "digits" without a path."""
+    from hpsearch.errors import InputError
+
+    if path is None:
+        return "digits"
+    if path.is_dir():
+        return "image_folder"
+    if path.suffix == ".npz":
+        return "npz"
+    raise InputError(
+        f"--path {path}: is neither a folder nor an .npz file; say what it is with --dataset, one"
+        f" of {', '.join(DATASETS[1:])}"
+    )
+
+
+def _below(path: Path, file: Path, source: str) -> str:
+    """The path as the study file has it: relative to its folder, where a relative one was typed.
+
+    Raises:
+        InputError: there is nothing at the path, or the source has none.
+        UnreachableError: it may not be looked at.
+    """
+    from hpsearch.fields import parse
+    from hpsearch.recipe import DatasetSection, resolve_path
+
+    section = parse(DatasetSection, {"source": source, "path": str(path)}, "--path")
+    resolve_path(section, Path(), "--path")
+    if path.is_absolute() or str(path).startswith("~"):
+        return str(path)
+    return os.path.relpath(path, file.parent)

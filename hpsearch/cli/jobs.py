@@ -1,4 +1,4 @@
-"""Running what waits in the companion of a study, for ``confirm`` and ``evaluate --refit``."""
+"""Running what waits in a confirmation study, for ``confirm`` and ``evaluate --refit``."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -23,10 +23,10 @@ def run_jobs(  # each is another option of the command line
     *,
     force: bool,
 ) -> None:
-    """Run what waits in a companion, on the workers of this machine, until nothing is left.
+    """Run what waits in a confirmation study, on this machine's workers, until nothing is left.
 
     Args:
-        companion: see ``hpsearch.search.confirmation``.
+        companion: the confirmation study; see ``hpsearch.search.confirmation``.
         place: the home.
         url: ``--storage``, where it was given.
         workers: ``--workers``, where it was given.
@@ -40,11 +40,14 @@ def run_jobs(  # each is another option of the command line
     from hpsearch.cli.crew import chosen_gpus, local_crew
     from hpsearch.cli.supervise import impatient, supervise
     from hpsearch.search.budget import begin_run, ending
+    from hpsearch.search.study import move_data
     from hpsearch.study_file import load_dataset_override
     from hpsearch.workers.lease import mend
     from hpsearch.workers.leftovers import tidy
     from hpsearch.workers.packing import study_load
 
+    if overrides:
+        move_data(companion, load_dataset_override(companion.file, overrides).path)
     mend(companion)
     if ending(companion) is not None:
         return

@@ -10,9 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.cli.common import duration, say, stderr
-from hpsearch.cli.watch import Look, Looker, ended_at, ended_table, notes, running_table, short
+from hpsearch.cli.common import duration, plural, say, stderr
+from hpsearch.cli.watch import (
+    Look,
+    Looker,
+    Standing,
+    ended_at,
+    ended_table,
+    notes,
+    running_table,
+    short,
+    standings,
+)
 from hpsearch.search import trials as rows
+from hpsearch.search.naming import name_of
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.workers.identity import is_signed
@@ -164,21 +175,21 @@ class LiveView:
 
     def say_stopping(self, by_signal: bool) -> None:
         """Tell that the first signal, or ``hpsearch stop``, was heard; and what comes next."""
-        more = " Ctrl-C again ends them at once." if by_signal else ""
+        more = " Press Ctrl-C again to end them at once." if by_signal else ""
         asked = "" if by_signal else " (hpsearch stop)"
-        self._say(f"Stopping{asked}: the workers save where their trials stand, and leave.{more}")
+        self._say(f"Stopping{asked}: the workers save their trials and exit.{more}")
 
     def say_waiting(self) -> None:
         """Tell whose trials hold the last places of the budget, when no worker is left here."""
         running = [trial for trial in self.study.trials() if rows.is_running(trial)]
         listed = ", ".join(f"{t.number} ({t.user_attrs.get('worker', '?')})" for t in running)
         self._say(
-            f"Waiting for trials of workers that this run did not start: {listed}. Where one of"
-            f" them gives no sign of life for {duration(LEASE)}, its trial goes on here."
+            f"Waiting for trials of workers that this run did not start: {listed}. If a worker's"
+            f" heartbeat is missing for {duration(LEASE)}, its trial resumes here."
         )
         if foreign := [t.number for t in running if not is_signed(t.user_attrs)]:
             self._say(
-                f"Trials {foreign} are run by another program than hpsearch and hold their places"
+                f"Trials {foreign} are run by a program other than hpsearch and keep their places"
                 " until it ends them. If it is gone, end each yourself: optuna tell --storage URL"
                 f" --study-name {self.study.name} --trial-number {foreign[0]} --state fail"
             )
@@ -186,23 +197,23 @@ class LiveView:
     def say_fewer(self, slot: Slot, workers: int) -> None:
         """Tell that a GPU has fewer workers from now on."""
         self._say(
-            f"{slot.device} ran out of memory: {workers} of its workers go on, with more each."
+            f"{slot.device} ran out of memory; {plural(workers, 'worker')} from now on, each with"
+            " more of it."
         )
 
     def say_unplaced(self, workers: int) -> None:
         """Tell that Ray has no place for any worker."""
         self._say(
-            f"Ray has no place yet for any of {workers} workers (ray status says what it has): they"
-            " wait. Fewer workers, or more workers to a GPU, may fit; Ctrl-C stops."
+            f"Ray cannot place any of {plural(workers, 'worker')} yet (ray status shows its"
+            " resources). Fewer workers, or more workers per GPU, may fit; Ctrl-C stops."
         )
 
     def say_away(self, is_away: bool) -> None:
         """Tell that the storage cannot be reached, and that it is back."""
         self._say(
-            "The storage cannot be reached: the workers wait for it, for up to"
-            f" {duration(AWAY_FOR)}."
+            f"The storage cannot be reached: the workers keep trying for {duration(AWAY_FOR)}."
             if is_away
-            else "The storage is back."
+            else "The storage can be reached again."
         )
 
     def _say(self, text: str) -> None:
@@ -239,20 +250,22 @@ class LiveView:
 
     def _print(self, ended: Sequence[Trial], look: Look) -> None:
         """Plain lines: each ended trial once, and once that nobody goes on with the study."""
-        for trial in ended:
-            say(self._line(trial, look))
+        stood = standings(look) if ended else {}
+        for trial in sorted(ended, key=ended_at):
+            say(self._line(trial, look, stood[trial.number]))
         if self.watching and self._is_quiet(look) and not self._said_idle:
-            say("No worker runs it now.")
+            say("No worker is running the study now.")
             self._said_idle = True
 
-    def _line(self, trial: Trial, look: Look) -> str:
-        """One ended trial as a plain line."""
+    def _line(self, trial: Trial, look: Look, then: Standing) -> str:
+        """One ended trial as a plain line, with how the study stood when it ended."""
         state = trial.user_attrs.get("failure") or rows.STATES[trial.state]
         value = f" {trial.values[0]:.4f}" if trial.values else ""
-        best = f", best {look.best.values[0]:.4f}" if look.best else ""
-        counted = f"{look.counts.counted} of {look.budget.trials}"
+        best = "" if then.best is None else f", best {then.best:.4f}"
+        counted = f"{then.counted} of {look.budget.trials}"
         setting = look.setting(trial)
-        return f"trial {trial.number}: {state}{value} ({counted}{best}){setting and '  '}{setting}"
+        name = name_of(self.study, trial)
+        return f"{name}: {state}{value} ({counted}{best}){setting and '  '}{setting}"
 
     def _is_quiet(self, look: Look) -> bool:
         """Whether nobody has been busy with the study for a while, or ever since we look."""
@@ -275,16 +288,16 @@ class LiveView:
     def frame(self, look: Look) -> Frame:
         """The whole view for a terminal."""
         counted, total = look.counts.counted, look.budget.trials
-        left, lines = self.seconds_left(look), notes(look)
+        left, lines = self._left(look), notes(look)
         if self._is_quiet(look):
-            left = None
-            idle = "no worker runs it now" if self.watching else "no trial runs just now"
-            lines.append((idle, "bold"))
+            left = ""
+            who = "no worker is running the study" if self.watching else "no trial is running"
+            lines.append((f"{who} now", "bold"))
         return Frame(
             name=self.study.name,
             headline=f": {counted} of {total} trials{self._clock(look)}",
             share=counted / total,
-            beside=f"{100 * counted // total}%" + (f", about {short(left)} left" if left else ""),
+            beside=f"{100 * counted // total}%{left}",
             notes=lines,
             running=running_table(look),
             ended=ended_table(look, self._last),
@@ -297,17 +310,31 @@ class LiveView:
         starts = (trial.datetime_start for trial in look.trials if trial.datetime_start)
         begun = min(starts, default=None)
         if begun is None:
-            return ", not begun"
-        return f", begun {short(max(0.0, (datetime.now() - begun).total_seconds()))} ago"
+            return ", not started"
+        return f", started {short(max(0.0, (datetime.now() - begun).total_seconds()))} ago"
 
     def seconds_left(self, look: Look) -> float | None:
-        """An estimate from the pace of this view; None until three trials have ended in it.
+        """An estimate: the least of what the trials that are left and the timeout leave.
 
-        It takes the budget's number of trials for granted: pruning, a plateau or a timeout may
-        end the study sooner.
+        The trials take the pace of this view, which is known once three have ended in it; None
+        while neither is known.
         """
-        done = look.counts.counted - self._at_start
-        if done < 3:
-            return None
-        pace = (time.monotonic() - self.started) / done
-        return pace * max(0, look.budget.trials - look.counts.counted)
+        limits = []
+        if look.budget.timeout:
+            limits.append(max(0.0, look.budget.timeout - look.used))
+        if (done := self._ended_here(look)) >= 3:
+            pace = (time.monotonic() - self.started) / done
+            limits.append(pace * max(0, look.budget.trials - look.counts.counted))
+        return min(limits, default=None)
+
+    def _ended_here(self, look: Look) -> int:
+        """Counted trials that have ended in this view."""
+        return look.counts.counted - self._at_start
+
+    def _left(self, look: Look) -> str:
+        """The estimate in words; where a plateau, or the trials, may end it sooner, a limit."""
+        left = self.seconds_left(look)
+        if not left:
+            return ""
+        is_limit = look.budget.plateau or self._ended_here(look) < 3
+        return f", {'up to' if is_limit else 'about'} {short(left)} left"

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ class Model:
 
     seed: int
     study: str
-    """The study that the trial is of: a companion's run or a search's trial."""
+    """The study that the trial is of: a confirmation study or the searched one."""
     recipe: "Recipe"
     trial: "Trial"
     weights: Path
@@ -36,11 +36,13 @@ class Group:
     models: tuple[Model, ...]
     epochs: int | None = None
     """How long they were trained on training and validation examples; None: they were not."""
+    chosen: str | None = None
+    """How the confirmed winner was chosen: "first" or "smallest"; None: this is not it."""
 
     @property
     def name(self) -> str:
-        """How a reader is told of it: "trial 12" or "baseline"."""
-        return self.leader.of if self.leader.of == "baseline" else f"trial {self.leader.of}"
+        """How a reader is told of it: "trial 12" or "the baseline"."""
+        return self.leader.name
 
     @property
     def values(self) -> dict[int, float]:
@@ -60,18 +62,22 @@ def confirmed_groups(study: "OpenStudy", place: Home, top: int, *, baseline: boo
     names = [known.verdict.winner.name]
     names += [one.name for one in known.verdict.ranked if one.name not in (*names, BASELINE)]
     if top > len(names):
-        say(f"warning: --top {top}, but only {len(names)} are confirmed (confirm --top {top}).")
+        say(
+            f"warning: --top {top}: only {len(names)} configurations are confirmed; for more:"
+            f" hpsearch confirm {study.name} --top {top}"
+        )
     if baseline and BASELINE not in known.runs:
-        say("warning: --baseline, but the baseline is not confirmed; hpsearch confirm does it.")
-    chosen = names[:top] + [BASELINE] * (baseline and BASELINE in known.runs)
+        _warn_of_baseline(study)
+    wanted = names[:top] + [BASELINE] * (baseline and BASELINE in known.runs)
     groups = []
-    for name in dict.fromkeys(chosen):
+    for name in dict.fromkeys(wanted):
         runs = [known.runs[name][seed] for seed in sorted(known.runs[name])]
         config = trials.config(known.companion, runs[0])
         if config is not None:  # a run's is always whole
             leader = Leader(of=name, config=config, found=None)
             models = tuple(_model(known.companion, run, place) for run in runs)
-            groups.append(Group(leader=leader, models=models))
+            chosen = known.verdict.chosen if name == names[0] else None
+            groups.append(Group(leader=leader, models=models, chosen=chosen))
     return groups
 
 
@@ -82,15 +88,26 @@ def found_groups(study: "OpenStudy", place: Home, top: int, *, baseline: bool) -
 
     chosen = [one for one in leaders(study, top) if one.of != BASELINE]
     if baseline:
-        say("warning: --baseline, but the baseline is not confirmed; hpsearch confirm does it.")
+        _warn_of_baseline(study)
     say(
-        "warning: nothing is confirmed, so this is one training of what the search found best; for"
-        f" the mean of several seeds: hpsearch confirm {study.name}"
+        "warning: nothing is confirmed: this evaluates the search's best trial, which is one"
+        f" training. For the mean of several seeds: hpsearch confirm {study.name}"
     )
     return [
         Group(leader=one, models=(_model(study, trials.find(study, int(one.of)), place),))
         for one in chosen
     ]
+
+
+def _warn_of_baseline(study: "OpenStudy") -> None:
+    """Tell why the baseline is left out."""
+    if study.file.baseline is None:
+        say("warning: --baseline: the study has no baseline.")
+    else:
+        say(
+            "warning: --baseline: the baseline is not confirmed yet; to train it: hpsearch confirm"
+            f" {study.name}"
+        )
 
 
 def _model(study: "OpenStudy", trial: "Trial", place: Home) -> Model:
@@ -119,8 +136,8 @@ def queue_refits(study: "OpenStudy", group: Group) -> int:
     done = results(study, companion, own, Kind.REFIT, epochs).get(group.leader.of, {})
     say(
         f"Training {group.name} on training and validation examples for {epochs} epochs"
-        f" (its runs took {min(took)} to {max(took)}), with the same seeds: {len(done)} of"
-        f" {len(own)} runs are there already."
+        f" (its runs took {min(took)} to {max(took)}) with the same seeds; new runs:"
+        f" {len(own) - len(done)}."
     )
     return epochs
 
@@ -142,7 +159,7 @@ def refits(
             f" {companion.name}"
         )
     models = tuple(_model(companion, runs[seed], place) for seed in sorted(runs))
-    return Group(leader=group.leader, models=models, epochs=epochs)
+    return replace(group, models=models, epochs=epochs)
 
 
 def check_weights(groups: Sequence[Group]) -> None:
@@ -160,8 +177,8 @@ def check_weights(groups: Sequence[Group]) -> None:
         host = str(first.trial.user_attrs.get("worker", "?")).rpartition(":")[0]
         raise InputError(
             f"{first.weights}: is not there, so {len(gone)} of {len(models)} models cannot be"
-            f" judged. It was trained on host {host}: evaluate there, or with that --home. Of a"
-            " search only the five best trials keep their weights, confirmation runs all. Trained"
-            f" anew: hpsearch export {first.study} --trial {first.trial.number} -o recipe.toml,"
-            " hpsearch train recipe.toml --test"
+            f" evaluated. It was trained on host {host}: evaluate it there, or with the --home of"
+            " there. A search keeps the weights of its five best trials, a confirmation study those"
+            f" of all its runs. To train it again: hpsearch export {first.study} --trial"
+            f" {first.trial.number} -o recipe.toml; hpsearch train recipe.toml --test"
         )

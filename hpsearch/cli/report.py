@@ -24,13 +24,13 @@ def report(
     study: StudyArgument,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE.html", help="Else STUDY.html."),
+        typer.Option("-o", "--output", metavar="FILE.html", help="The page (default: STUDY.html)."),
     ] = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a page about a study: answer, what mattered, what to try next, figures, time."""
+    """Write a report, one HTML page: result, what mattered, what to try next, figures."""
     from hpsearch.cli.confirmed import winner_of
     from hpsearch.errors import InputError
     from hpsearch.figures.points import points
@@ -42,10 +42,11 @@ def report(
     from hpsearch.search.openings import openings
     from hpsearch.search.trainings import accuracies_on_test, trainings
     from hpsearch.search.trials import row
+    from hpsearch.space import searched
 
     file = output or Path(f"{study}.html")
     if file.suffix not in (".html", ".htm"):
-        raise InputError(f"-o {file}: is no page; give a name that ends in .html")
+        raise InputError(f"-o {file}: is not a page; give a name that ends in .html")
     place = Home.find(home)
     with opened_study(study, home, storage) as found, progress() as show:
         total = found.storage.get_n_trials(found.study_id)
@@ -65,7 +66,9 @@ def report(
         accuracies_on_test(trained),
     )
     objective = found.file.objective
-    figures = search_figures(drawn, objective.metric, objective.goal == "maximize")
+    figures = search_figures(
+        drawn, objective.metric, objective.goal == "maximize", searched(found.file.space)
+    )
     text = page(known, figures)
     write_text(file, text)
     say(f"{len(rows)} trials, {size(len(text.encode()))}; open it in a browser:")

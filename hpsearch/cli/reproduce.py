@@ -17,9 +17,8 @@ from hpsearch.cli.common import (
     print_json,
     say,
     stdout,
-    tell,
 )
-from hpsearch.cli.training import keep, prepare, train_here, values_of
+from hpsearch.cli.training import keep, prepare, say_files, train_here, values_of
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
@@ -40,13 +39,13 @@ def reproduce(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a trial again on this machine with its own seed, and compare every epoch."""
+    """Train a trial again on this machine with its own seed and compare every epoch."""
     from hpsearch.data.facts import facts
     from hpsearch.search import trials
     from hpsearch.search.export import recipe_of
     from hpsearch.search.reproduction import compare, last_epoch, other_surroundings
     from hpsearch.search.trainings import REPRODUCED
-    from hpsearch.study_file import load_dataset_override
+    from hpsearch.study_file import moved
     from hpsearch.workers.by_hand import settle_device
     from hpsearch.workers.identity import device
     from hpsearch.workers.machine import machine
@@ -56,17 +55,13 @@ def reproduce(
     with opened_study(study, home, storage) as found:
         chosen = trials.best(found) if trial is None else trials.find(found, trial)
         last = last_epoch(chosen)
-        section = load_dataset_override(found.file, overrides or ())
-        recipe = recipe_of(found, chosen)
-        own = recipe.dataset.model_copy(update={"path": section.path})
-        recipe = recipe.model_copy(update={"dataset": own})
-        dataset, parts = opened_data(own, place, warn=False)
+        recipe = moved(recipe_of(found, chosen), found.file, overrides or ())
+        dataset, parts = opened_data(recipe.dataset, place, warn=False)
         others = other_surroundings(
             found, chosen, machine(), device=device(), data=facts(dataset, parts)
         )
     name = f"{study}-trial-{chosen.number:05d}"
-    folder = output or place.trained(name, recipe.seed)
-    prepare(folder, recipe)
+    folder = prepare(output, place, name, recipe, dataset.fingerprint)
     say(f"Training trial {chosen.number} again with its seed {recipe.seed}.")
     threads = chosen.user_attrs.get("threads")
     outcome = train_here(recipe, parts, folder, last=last, threads=threads)
@@ -84,12 +79,12 @@ def reproduce(
         "differs": others,
     }
     values = {**values_of(outcome, dataset.fingerprint), REPRODUCED: reproduced}
-    keep(folder, values)
+    keep(folder, values, outcome, f"{study}, trial {chosen.number}, reproduced")
     if as_json:
         print_json(values)
         return
     _print(metric, comparison, others, reproduced)
-    tell(f"{', '.join(sorted(path.name for path in folder.iterdir()))} are in {folder}")
+    say_files(folder)
 
 
 def _print(
@@ -98,23 +93,23 @@ def _print(
     """How near it came, for a reader."""
     out, then, now = stdout(), comparison.then, comparison.now
     if then is None:
-        out.print(f"trial {reproduced['trial']} reported no epoch; {metric} {now:.4f} now")
+        out.print(f"Trial {reproduced['trial']} reported no epoch; {metric} is {now:.4f} now.")
     else:
-        out.print(f"{metric} {then:.4f} then, {now:.4f} now: {_apart(metric, now - then)}")
+        out.print(f"{metric} {then:.4f} then, {now:.4f} now: {_apart(metric, now - then)}.")
     if comparison.identical:
-        out.print(f"identical in all {comparison.compared} epochs", style="bold")
+        out.print(f"All {comparison.compared} epochs are identical.", style="bold")
     elif comparison.largest == 0.0:
         out.print(
-            f"identical in the {comparison.compared} epochs that both have; then"
-            f" {comparison.epochs_then}, now {comparison.epochs_now}"
+            f"The {comparison.compared} epochs that both have are identical; there were"
+            f" {comparison.epochs_then} then and are {comparison.epochs_now} now."
         )
     elif comparison.largest is not None:
         out.print(
-            f"largest difference in an epoch: {_apart(metric, comparison.largest)}, in epoch"
-            f" {comparison.largest_at} of the {comparison.compared} that both have"
+            f"The largest difference is {_apart(metric, comparison.largest)}, in epoch"
+            f" {comparison.largest_at} of the {comparison.compared} that both have."
         )
     for line in others:
-        out.print(f"other than then: {line}")
+        out.print(f"Changed since then: {line}")
 
 
 def _apart(metric: str, difference: float) -> str:

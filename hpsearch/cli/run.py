@@ -33,27 +33,30 @@ SECONDS_A_TRIAL = 0.0015
 def run(
     file: FileArgument,
     trials: Annotated[
-        int | None, typer.Option("--trials", metavar="N", help="The study's total of trials.")
+        int | None,
+        typer.Option("--trials", metavar="N", help="Total number of trials of the study."),
     ] = None,
     timeout: Annotated[
-        str | None, typer.Option("--timeout", metavar="T", help='Total time: "2h", "90s".')
+        str | None,
+        typer.Option("--timeout", metavar="T", help='Time limit of the study: "2h", "90s".'),
     ] = None,
     workers: WorkersOption = None,
     gpus: GpusOption = "all",
     workers_per_gpu: Annotated[
-        str | None, typer.Option("--workers-per-gpu", metavar="N|auto", help="Workers on a GPU.")
+        str | None, typer.Option("--workers-per-gpu", metavar="N|auto", help="Workers per GPU.")
     ] = None,
     engine: EngineOption = Engine.LOCAL,
     address: AddressOption = None,
     dashboard: Annotated[
-        bool, typer.Option("--dashboard", help="Show it in the browser too, while it runs.")
+        bool,
+        typer.Option("--dashboard", help="Also show the studies in the browser while it runs."),
     ] = False,
     overrides: SetOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Run a search: start it, go on with it, or join it where it runs already."""
+    """Run a search: start it, resume it, or join it where it is running."""
     from hpsearch.cli.beside import dashboard_beside
     from hpsearch.cli.conclusion import conclude
     from hpsearch.cli.provenance import record
@@ -64,7 +67,7 @@ def run(
     from hpsearch.search.pruners import hint
     from hpsearch.search.samplers import check_sampler
     from hpsearch.search.study import open_or_create
-    from hpsearch.study_file import load, written_budget
+    from hpsearch.study_file import load, typed_keys, written_budget
     from hpsearch.workers.lease import mend
     from hpsearch.workers.leftovers import tidy
     from hpsearch.workers.packing import study_load
@@ -88,10 +91,9 @@ def run(
         hire(study_file, load_of_one, study_file.budget.trials)
         with opened_storage(place, storage, create=True, force=force) as opened:
             refuse_foreign_runs(opened, study_file.name, place)
-            explicit = [text.partition("=")[0].strip().removeprefix("budget.") for text in given]
             known, own = facts(dataset, parts), written_budget(file)
             study, is_new = open_or_create(
-                opened, study_file, known, written=own, explicit=explicit
+                opened, study_file, known, written=own, explicit=typed_keys(given, "budget")
             )
             record(study, file)
             begin_run(study)
@@ -120,10 +122,10 @@ def _say_if(text: str | None) -> None:
 
 def _say_what_begins(study: "OpenStudy", left: Sequence[int], *, is_new: bool) -> None:
     """Say what is begun or gone on with, and which trials workers have left behind."""
-    say(f"{'Started' if is_new else 'Going on with'} study {study.name}")
+    say(f"{'Started' if is_new else 'Continuing'} study {study.name}")
     _say_if(reading_time(study.storage.get_n_trials(study.study_id)))
     if left:
-        say(f"Trials {left} were left running by workers that are gone: they go on.")
+        say(f"The workers of trials {left} are gone; these trials resume.")
 
 
 def _say_what_on(data: Mapping[str, Any], url: str) -> None:
@@ -143,8 +145,8 @@ def reading_time(trials: int) -> str | None:
     if seconds < 2:
         return None
     return (
-        f"The study has {trials:,} trials: each worker reads them once, some {seconds:.0f} s,"
-        " before its first one starts."
+        f"The study has {trials:,} trials: each worker reads them once, about {seconds:.0f} s,"
+        " before it starts its first one."
     )
 
 
@@ -173,10 +175,15 @@ def _left(study: "OpenStudy") -> int:
 def _show_what_is_over(
     study: "OpenStudy", place: Home, typed: Sequence[str], *, asked: bool
 ) -> None:
-    """Renew note and figures once more, as there may be new results on the test split."""
+    """Renew the figures once more, as there may be new results on the test split.
+
+    The note stays: it tells of the run that made the study what it is.
+    """
     from hpsearch.cli.supervise import warn_of_figures
+    from hpsearch.dashboard.note import has_note
     from hpsearch.dashboard.publish import Publisher
 
-    warn_of_figures(Publisher(study, place, typed).close())
+    command = None if has_note(study) else typed
+    warn_of_figures(Publisher(study, place, command).close())
     if asked:
-        say("The study is over: hpsearch dashboard shows it.")
+        say("The study has ended; hpsearch dashboard shows it.")

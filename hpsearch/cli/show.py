@@ -2,7 +2,7 @@
 
 import csv
 import io
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,11 +23,16 @@ from hpsearch.cli.common import (
 from hpsearch.home import Home
 from hpsearch.text import plain
 
+if TYPE_CHECKING:
+    from hpsearch.config import TrialConfig
+    from hpsearch.search.trials import Trial
+    from hpsearch.study_file import StudyFile
+
 
 def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOption = False) -> None:
     """List the studies."""
     from hpsearch.errors import InputError
-    from hpsearch.search.study import load_study, names
+    from hpsearch.search.study import load_study, names, no_studies
     from hpsearch.search.trials import summary
 
     place = Home.find(home)
@@ -38,21 +43,23 @@ def ls(home: HomeOption = None, storage: StorageOption = None, as_json: JsonOpti
             return
         raise InputError(
             f"{place.root}: no studies here yet; start one with hpsearch run FILE,"
-            " or name another place with --home"
+            " or give another place with --home"
         )
-    with opened_storage(place, storage) as opened:
+    with opened_storage(place, storage, read_only=True) as opened:
         rows = []
         for name in names(opened):
             try:
                 rows.append(summary(load_study(opened, name)))
             except InputError as error:  # one that cannot be read does not hide the others
                 say(f"warning: {error}")
+        if not rows:
+            say(no_studies(opened))
     if as_json:
         print_json(rows)
         return
-    states = {"complete": "done", "pruned": "pruned", "failed": "failed", "running": "now"}
+    states = ("complete", "pruned", "failed", "running")
     print_table(
-        ("study", "metric", "best", "budget", *states.values()),
+        ("study", "metric", "best", "budget", *states),
         [
             [row["name"], row["metric"], _number(row["best"]), str(row["trials"])]
             + [str(row[state]) for state in states]
@@ -68,7 +75,7 @@ def show(
     storage: StorageOption = None,
     as_json: JsonOption = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Follow it, as run does, until it is over.")
+        bool, typer.Option("--watch", help="Follow the study, as run does, until it has ended.")
     ] = False,
     provenance: Annotated[
         bool,
@@ -76,16 +83,16 @@ def show(
     ] = False,
 ) -> None:
     """Show one study: budget, data, counts, best trial, workers."""
+    from hpsearch.cli.confirmed import winner_of
     from hpsearch.cli.provenance import show_provenance
-    from hpsearch.config import describe
     from hpsearch.errors import InputError
     from hpsearch.search import trials as rows
     from hpsearch.search.openings import openings, plain
 
     if watch and as_json:
-        raise InputError("--watch and --json: choose one; a view that goes on has no JSON")
+        raise InputError("--watch and --json: choose one; a live view has no JSON")
     if watch and provenance:
-        raise InputError("--watch and --provenance: choose one; provenance does not move")
+        raise InputError("--watch and --provenance: choose one; provenance does not change")
     if provenance:
         with opened_study(study, home, storage) as found:
             show_provenance(found, as_json=as_json)
@@ -94,24 +101,41 @@ def show(
         _watch(study, home, storage)
     with opened_study(study, home, storage) as found:
         opened = plain(openings(found, Home.find(home)))
-        details = rows.details(found) | {"test_openings": opened}
-        best_trial = rows.best(found) if details["complete"] else None
+        details = rows.details(found) | {"test_openings": opened, "confirmed": winner_of(found)}
+        best_trial = rows.find_best(found)
         config = rows.config(found, best_trial) if best_trial else None
     if as_json:
         print_json(details)
         return
+    _print_details(found.file, details, best_trial, config)
+
+
+def _print_details(
+    file: "StudyFile",
+    details: dict[str, Any],
+    best_trial: "Trial | None",
+    config: "TrialConfig | None",
+) -> None:
+    """One study for a reader."""
+    from hpsearch.config import describe
+    from hpsearch.interval import measured_words
+    from hpsearch.search.budget import ENDED
+
     out = stdout()
-    out.print(f"{study}  {details['metric']}, {found.file.objective.goal}", style="bold")
+    out.print(f"{file.name}  {details['metric']}, {file.objective.goal}", style="bold")
     out.print("\n".join(_facts(details)))
     if best_trial and config:
         where = f"{_number(details['best'])} in trial {best_trial.number}"
         out.print(f"best      {where}: {describe(config)}")
+        examples = (details["dataset"] or {}).get("validation")
+        if on := measured_words(details["metric"], details["best"], examples):
+            out.print(f"          {on}")
     if details["over"]:
-        out.print(f"over      by {details['over']}")
+        out.print(f"ended     {ENDED[details['over']]}")
     if details["stop"]:
-        out.print("stopped   by hpsearch stop; hpsearch run FILE goes on")
+        out.print("stopped   by hpsearch stop; to resume: hpsearch run FILE")
     if details["workers"]:
-        _print_workers(details["workers"], found.file.training.epochs)
+        _print_workers(details["workers"], file.training.epochs)
     else:
         out.print("workers   none")
 
@@ -125,7 +149,7 @@ def _facts(details: dict[str, Any]) -> list[str]:
     states = ("complete", "pruned", "failed", "running", "waiting")
     listed = [f"{details[state]} {state}" for state in states]
     if lost := details["uncounted"]:
-        listed.append(f"{lost} not counted (cut off or redrawn)")
+        listed.append(f"{lost} not counted (interrupted or redrawn)")
     data = (
         f"{fact('source')}, {fact('train')} training and {fact('validation')} validation examples"
         f" ({fact('test')} set aside), {len(fact('class_names', []))} classes,"
@@ -136,26 +160,41 @@ def _facts(details: dict[str, Any]) -> list[str]:
         f"trials    {', '.join(listed)}",
         f"data      {data}",
         f"test      {_opened(details['test_openings'])}",
+        *([f"confirmed {_confirmed(winner)}"] if (winner := details["confirmed"]) else []),
     ]
+
+
+def _confirmed(winner: dict[str, Any]) -> str:
+    """The confirmed winner, and how it was chosen."""
+    from hpsearch.search.confirmation import told
+
+    first, smallest = told(winner["first"]), told(winner["smallest"])
+    how = "the first by its mean"
+    if winner["chosen"] == "smallest":
+        how = f"the smallest that the seeds cannot tell from {first}"
+    elif smallest != first:
+        how += f"; the smallest that the seeds cannot tell from it: {smallest}"
+    value = f"{_number(winner['mean'])} over {winner['seeds']} seeds"
+    return f"{told(winner['of'])}, {value} ({how})"
 
 
 def _opened(openings: list[dict[str, Any]]) -> str:
     """How often the test split was opened, and by what at last."""
     if not openings:
-        return "split never opened"
+        return "split never accessed"
     last = openings[-1]
-    times = "once" if len(openings) == 1 else f"{len(openings)} times, last"
-    return f"split opened {times} on {last['date'][:10]} by {last['opened_by']}"
+    times = "once," if len(openings) == 1 else f"{len(openings)} times, last"
+    return f"split accessed {times} on {last['date'][:10]} by {last['opened_by']}"
 
 
 def _print_workers(workers: list[dict[str, Any]], epochs: int) -> None:
     """The table of the workers that run a trial."""
     tell()
     print_table(
-        ("worker", "device", "trial", "epoch", "last seen"),
+        ("worker", "device", "trial", "epoch", "heartbeat"),
         [
             [
-                worker["worker"] or "not of hpsearch",
+                worker["worker"] or "another program",
                 worker["device"] or "",
                 str(worker["trial"]),
                 f"{worker['epoch'] or 0}/{epochs}",
@@ -175,7 +214,7 @@ def _watch(name: str, home: HomeOption, url: StorageOption) -> None:
 
     with opened_study(name, home, url) as found:  # which waits longer where it is locked
         say_reading(found)
-    with opened_storage(Home.find(home), url, patience=PATIENCE) as storage:
+    with opened_storage(Home.find(home), url, read_only=True, patience=PATIENCE) as storage:
         view = patiently(lambda: LiveView(load_study(storage, name), watching=True))
         with view.shown():
             watch_until_over(view.study, view.update)
@@ -209,8 +248,8 @@ def trials(
                     row["failure"] or row["state"],
                     _number(row["values"][0] if row["values"] else None),
                     _text(row["epochs"]),
-                    _text(row["seconds"]),
-                    _text(row["parameters"]),
+                    "" if row["seconds"] is None else f"{row['seconds']:.1f}",
+                    "" if row["parameters"] is None else f"{row['parameters']:,}",
                     describe(config) if config else _pairs(row["config"]),
                 ]
                 for row, config in zip(listed, configs, strict=True)
@@ -244,14 +283,14 @@ def _print_csv(listed: list[dict[str, Any]]) -> None:
 def logs(
     study: StudyArgument,
     worker: Annotated[
-        int | None, typer.Option("--worker", metavar="N", help="Only this worker's.")
+        int | None, typer.Option("--worker", metavar="N", help="Only this worker's log.")
     ] = None,
     lines: Annotated[
         int, typer.Option("-n", "--lines", min=1, help="Last lines of each log.")
     ] = 40,
     home: HomeOption = None,
 ) -> None:
-    """Print the end of the logs of a study's workers on this machine."""
+    """Print the last lines of the logs of a study's workers on this machine."""
     from hpsearch.errors import InputError
 
     place = Home.find(home)
@@ -261,8 +300,7 @@ def logs(
         files = [place.worker_log(study, worker)]
     if not files:
         raise InputError(
-            f"{folder}: holds no such log; look for the study with hpsearch ls, or name another"
-            " --home"
+            f"{folder}: has no such log; find the study with hpsearch ls, or give another --home"
         )
     for file in files:
         tell(f"==> {file} <==")
@@ -290,12 +328,17 @@ def best(
 
 def print_best(row: dict[str, Any], metric: str) -> None:
     """The best trial for a reader."""
+    from hpsearch.interval import measured_words
+
     out = stdout()
     out.print(f"{metric} {_number(row['values'][0])} in trial {row['number']}", style="bold")
-    facts = {"parameters": row["parameters"], "best epoch": row["best_epoch"]}
+    if on := measured_words(metric, row["values"][0], row["validation_examples"]):
+        out.print(on)
+    facts = [] if row["parameters"] is None else [f"{row['parameters']:,} parameters"]
+    facts += [] if row["best_epoch"] is None else [f"best epoch {row['best_epoch']}"]
     if row["train_accuracy"] is not None:
-        facts["train accuracy"] = _number(row["train_accuracy"])
-    out.print(", ".join(f"{key} {value}" for key, value in facts.items()))
+        facts.append(f"training accuracy {_number(row['train_accuracy'])}")
+    out.print(", ".join(facts))
     values = [repeat["value"] for repeat in row["repeats"]]
     if len(values) > 1:
         spread = f"{_number(min(values))} to {_number(max(values))}"

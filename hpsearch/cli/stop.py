@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study, say, tell
+from hpsearch.cli.common import (
+    HomeOption,
+    StorageOption,
+    StudyArgument,
+    opened_study,
+    plural,
+    say,
+    tell,
+)
 
 _TICK = 0.5
 """Seconds between two looks at who is still there."""
@@ -14,17 +22,18 @@ _TICK = 0.5
 def stop(
     study: StudyArgument,
     now: Annotated[
-        bool, typer.Option("--now", help="At once: what came after a trial's checkpoint is lost.")
+        bool,
+        typer.Option("--now", help="At once: progress since a trial's last checkpoint is lost."),
     ] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Ask all workers of a study to save where their trials stand, and leave; waits for them."""
+    """Ask all workers of a study to save their trials and exit; waits until they have."""
     from hpsearch.search.budget import ending, request_stop, stops_over
     from hpsearch.search.trials import live_workers
     from hpsearch.workers.lease import LEASE, Observer, mend
 
-    with opened_study(study, home, storage) as found:
+    with opened_study(study, home, storage, writes=True) as found:
         number = request_stop(found, "now" if now else "leave")
         observer, said, last = Observer(), time.monotonic(), None
         while True:
@@ -33,14 +42,16 @@ def stop(
             if not workers:
                 break
             if stops_over(found) >= number:
-                tell(f"Study {study} was asked to stop, but a run has begun since then.")
+                tell(f"Study {study} was asked to stop, but a new run has started since.")
                 return
             # One who is gone without a word is waited for until its lease has run out.
             if len(workers) != last or time.monotonic() - said > 10:
                 last, said = len(workers), time.monotonic()
                 listed = ", ".join(f"{w['worker']} (trial {w['trial']})" for w in workers)
-                say(f"Waiting for {listed}, for {LEASE:.0f} s where one gives no sign of life.")
+                say(f"Waiting for {listed}; {LEASE:.0f} s for one without a heartbeat.")
             time.sleep(_TICK)
         counts, trials, over = found.counts(), found.budget.trials, ending(found)
-    goes_on = "" if over else f", {counts.waiting} wait to go on. hpsearch run FILE goes on"
-    tell(f"Stopped study {study}: {counts.counted} of {trials} trials are done{goes_on}.")
+    done = f"{counts.counted} of {plural(trials, 'trial')} done"
+    waiting = f", {counts.waiting} waiting" if counts.waiting else ""
+    resume = "" if over else f"{waiting}. To resume it: hpsearch run FILE"
+    tell(f"Stopped study {study}: {done}{resume}")

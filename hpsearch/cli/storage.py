@@ -1,6 +1,9 @@
-"""``hpsearch storage copy``: takes studies from one storage to another."""
+"""``hpsearch storage``: takes studies from one storage to another; backs up a database."""
 
+import dataclasses
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,10 +12,13 @@ from hpsearch.cli.common import (
     ForceOption,
     HomeOption,
     JsonOption,
+    StorageOption,
     opened_storage,
     print_json,
     progress,
     say,
+    size,
+    study_name,
     tell,
     without_password,
 )
@@ -22,9 +28,15 @@ if TYPE_CHECKING:
     from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
 
+
+def study_names(typed: list[str] | None) -> list[str]:
+    """The names of the studies that were typed."""
+    return [study_name(text) for text in typed or ()]
+
+
 storage = typer.Typer(
     name="storage",
-    help="Move studies between SQLite and PostgreSQL.",
+    help="Back up a database; move studies between SQLite and PostgreSQL.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -33,6 +45,38 @@ storage = typer.Typer(
 @storage.callback()
 def _storage() -> None:
     pass
+
+
+@storage.command()
+def backup(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The copy; an older one gives way to it.")
+    ],
+    home: HomeOption = None,
+    storage: StorageOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy an SQLite database to a file, also while it is in use."""
+    from hpsearch.search.backup import back_up
+    from hpsearch.search.opening import sqlite_file
+
+    place = Home.find(home)
+    url = place.storage_url(storage)
+    if sqlite_file(url) is not None:
+        with opened_storage(place, storage, read_only=True, force=force):
+            pass  # it says what is wrong
+    with progress() as report:
+        made = back_up(url, file, report)
+    if as_json:
+        print_json({"file": str(file), **dataclasses.asdict(made)})
+        return
+    tell(
+        f"Backed up {made.trials} trials in {made.studies}"
+        f" {'study' if made.studies == 1 else 'studies'} to {file} ({size(made.bytes)}), read back"
+        " and compared."
+    )
+    say(f"Curves, weights and checkpoints are files in {place.runs}: copy that folder as well.")
 
 
 @storage.command()
@@ -45,7 +89,12 @@ def copy(  # each is another option of the command line
     ],
     studies: Annotated[
         list[str] | None,
-        typer.Option("--study", metavar="NAME", help="Only this study (repeatable); else all."),
+        typer.Option(
+            "--study",
+            metavar="NAME",
+            callback=study_names,
+            help="Only this study, by its name or file (repeatable); else all.",
+        ),
     ] = None,
     home: HomeOption = None,
     force: ForceOption = False,
@@ -56,11 +105,11 @@ def copy(  # each is another option of the command line
 
     place, copied = Home.find(home), {}
     with (
-        opened_storage(place, source, force=force) as old,
+        opened_storage(place, source, read_only=True, force=force) as old,
         opened_storage(place, target, create=True, force=force) as new,
         progress() as report,
     ):
-        for study in _chosen(old, studies):
+        for study in _chosen(old, studies, source):
             copied[study.name] = transfer(study, new, report)
     if as_json:
         print_json(copied)
@@ -70,8 +119,8 @@ def copy(  # each is another option of the command line
     say("What trials left in the home (curves, weights, checkpoints) stays where it is.")
 
 
-def _chosen(storage: "Storage", names: Sequence[str] | None) -> "list[OpenStudy]":
-    """The studies and, before each, its companions.
+def _chosen(storage: "Storage", names: Sequence[str] | None, url: str) -> "list[OpenStudy]":
+    """The studies of the storage at ``url`` and, before each, its companions.
 
     Raises:
         InputError: one is not there, or is running.
@@ -88,7 +137,7 @@ def _chosen(storage: "Storage", names: Sequence[str] | None) -> "list[OpenStudy]
             if any(pulse.age is not None and pulse.age < LEASE for pulse in pulses):
                 raise InputError(
                     f"study {one.name}: trials are running; stop them first: hpsearch stop"
-                    f" {one.name} --storage FROM"
+                    f" {one.name} --storage {shlex.quote(url)}"
                 )
             chosen.append(one)
     return chosen

@@ -49,7 +49,7 @@ def supervise(
     command += ["--set", f"dataset.path={path}"] if path else []
     command += ["--force"] if force else []
     say(f"{crew.summary}; logs in {place.study_logs(study.name)}")
-    say("TensorFlow takes some seconds to start. Ctrl-C stops; the same command goes on.")
+    say("TensorFlow takes a few seconds to start. Ctrl-C stops; the same command resumes.")
     with opened_storage(place, url, force=force, patience=PATIENCE) as quick:
         followed = load_study(quick, study.name)
         publisher = None if typed is None else Publisher(followed, place, typed)
@@ -86,7 +86,8 @@ def warn_of_figures(wrong: str | None) -> None:
     """Say what kept the dashboard's figures from being renewed, if anything did."""
     if wrong is not None:
         say(
-            f"warning: the dashboard's figures are not renewed ({wrong}); the next run tries again."
+            f"warning: the dashboard's figures could not be updated ({wrong}); the next run tries"
+            " again."
         )
 
 
@@ -112,5 +113,5 @@ def impatient(study: "OpenStudy", code: int) -> Iterator[None]:
     try:
         yield
     except STORAGE_ERRORS:
-        say("The storage cannot be reached now; the same command goes on from here.")
+        say("The storage cannot be reached; the same command resumes the study.")
         raise typer.Exit(code) from None

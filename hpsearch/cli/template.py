@@ -1,5 +1,7 @@
 """The text of a new study file."""
 
+import tomli_w
+
 _TEXT = """\
 # A search with hpsearch. Its data:  hpsearch data {file}
 #                         Check it:  hpsearch check {file}
@@ -12,7 +14,7 @@ seed = 0
 [dataset]
 source = "{source}"          # digits | mnist | fashion_mnist | cifar10 | cifar100 | npz | image_folder
 {path}validation = 0.1             # stratified share of the training split; the test split is never used here
-scale = "symmetric"          # none | unit [0,1] | symmetric [-1,1] | standardize
+scale = {scale:<20} # none | unit [0,1] | symmetric [-1,1] | standardize
 # limit = 20000              # use at most so many training examples
 # class_weights = "balanced" # weigh rare classes up
 
@@ -32,7 +34,7 @@ type = "median"              # median | hyperband | successive_halving | percent
 
 [training]
 epochs = {epochs}
-early_stopping = {{ monitor = "val_accuracy", patience = 5 }}    # or false
+early_stopping = {{ patience = 5 }}    # epochs without a better value of the metric; or false
 reduce_lr_on_plateau = {{ monitor = "val_loss", factor = 0.5, patience = 2 }}  # for lr_schedule "plateau"
 
 [space]
@@ -57,30 +59,45 @@ sgd = {{ learning_rate = {{ type = "float", low = 1e-2, high = 1e-1, log = true 
 # optimizer = {{ type = "adam", learning_rate = 1e-3 }}
 """  # noqa: E501  # a user reads these lines in an editor
 
-_DOWNLOADED = '# path = "{}"  # a copy that you have; else keras.datasets downloads it\n'
-_PATHS = {
-    "mnist": _DOWNLOADED.format("mnist.npz"),
-    "fashion_mnist": _DOWNLOADED.format("fashion-mnist"),
-    "cifar10": _DOWNLOADED.format("cifar-10-python.tar.gz"),
-    "cifar100": _DOWNLOADED.format("cifar-100-python.tar.gz"),
-    "npz": 'path = "data.npz"  # x_train, y_train; x_test, y_test if you have them\n',
-    "image_folder": """\
-path = "images"              # train/<class>/*.png, test/<class>/*.png
+_COPY = '# path = "{}"  # a copy that you have; else keras.datasets downloads it'
+_SAMPLE_PATHS = {
+    "mnist": _COPY.format("mnist.npz"),
+    "fashion_mnist": _COPY.format("fashion-mnist"),
+    "cifar10": _COPY.format("cifar-10-python.tar.gz"),
+    "cifar100": _COPY.format("cifar-100-python.tar.gz"),
+    "npz": 'path = "data.npz"',
+    "image_folder": 'path = "images"',
+}
+_ABOUT_PATHS = {
+    "npz": "x_train, y_train; x_test, y_test if you have them",
+    "image_folder": "train/<class>/*.png, test/<class>/*.png",
+}
+_OF_IMAGES = """\
 # image_size = [32, 32]      # height, width: resizes all; needed where sizes differ
 # image_mode = "rgb"         # or "grey": converts all; needed where both occur
 # max_unreadable = 0.01      # pass over at most this share of files that are no images
-""",
-}
+"""
 
 
-def study_text(name: str, source: str) -> str:
-    """A commented study file called ``name`` for the data set ``source``."""
+def study_text(name: str, source: str, path: str | None = None) -> str:
+    """A commented study file for a data set.
+
+    Args:
+        name: the study's.
+        source: as ``dataset.source``.
+        path: as ``dataset.path``; None: an example, where the source has a path.
+    """
     small = source == "digits"
+    given = _SAMPLE_PATHS.get(source) if path is None else tomli_w.dumps({"path": path}).strip()
+    about = f"  # {_ABOUT_PATHS[source]}" if source in _ABOUT_PATHS else ""
+    lines = "" if given is None else f"{given}{about}\n"
     return _TEXT.format(
         name=name,
         file=f"{name}.toml",
         source=source,
-        path=_PATHS.get(source, ""),
+        path=lines + (_OF_IMAGES if source == "image_folder" else ""),
+        # An npz file may hold any numbers; the other sources have images.
+        scale='"standardize"' if source == "npz" else '"symmetric"',
         trials=20 if small else 50,
         epochs=20 if small else 30,
         layers=3 if small else 5,

@@ -15,9 +15,8 @@ from hpsearch.cli.common import (
     print_json,
     say,
     stdout,
-    tell,
 )
-from hpsearch.cli.training import keep, prepare, train_here, values_of
+from hpsearch.cli.training import keep, prepare, say_files, train_here, values_of
 from hpsearch.home import WEIGHTS, Home
 
 if TYPE_CHECKING:
@@ -36,20 +35,31 @@ def train(
         ),
     ],
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, max=2**31 - 1, metavar="N", help="Another seed.")
+        int | None,
+        typer.Option(
+            "--seed", min=0, max=2**31 - 1, metavar="N", help="Seed (default: the recipe's)."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Folder for curves and weights."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Folder for curves and weights (default: one in the home).",
+        ),
     ] = None,
     test: Annotated[
-        bool, typer.Option("--test", help="Open the test split: accuracy, F1, confusion matrix.")
+        bool,
+        typer.Option(
+            "--test", help="Also evaluate on the test split: accuracy, F1, confusion matrix."
+        ),
     ] = False,
     overrides: SetOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train one recipe from its file alone."""
+    """Train one recipe; no study is needed."""
     chosen = _read(recipe, overrides or ())
     if seed is not None:
         chosen = chosen.model_copy(update={"seed": seed})
@@ -57,20 +67,19 @@ def train(
     dataset, parts = opened_data(chosen.dataset, place)
     _warn_of_other_data(chosen, dataset.fingerprint)
     if chosen.dataset.include_validation:
-        say("warning: the validation examples are trained on, so their figures say little.")
-    folder = output or place.trained(recipe.stem, chosen.seed)
-    prepare(folder, chosen)
-    say(f"Training {recipe} with seed {chosen.seed}; TensorFlow takes some seconds to start.")
+        say("warning: training includes the validation examples: validation figures mean little.")
+    folder = prepare(output, place, recipe.stem, chosen, dataset.fingerprint)
+    say(f"Training {recipe} with seed {chosen.seed}; TensorFlow takes a few seconds to start.")
     outcome = train_here(chosen, parts, folder)
     result = _test(chosen, parts, dataset, folder, str(recipe)) if test else None
     values = values_of(outcome, dataset.fingerprint)
     values |= {"test": dataclasses.asdict(result)} if result else {}
-    keep(folder, values)
+    keep(folder, values, outcome, f"{recipe.name}, seed {chosen.seed}")
     if as_json:
         print_json(values)
         return
     _print(chosen, outcome, result)
-    tell(f"{', '.join(sorted(path.name for path in folder.iterdir()))} are in {folder}")
+    say_files(folder)
 
 
 def _read(file: Path, overrides: list[str] | tuple[str, ...]) -> "Recipe":
@@ -84,7 +93,7 @@ def _read(file: Path, overrides: list[str] | tuple[str, ...]) -> "Recipe":
     if recipe is None:
         raise InputError(
             f"{file}: its space has ranges, so there is no single network to train; fix them, or"
-            f" search with hpsearch run {file} and train what hpsearch export writes"
+            f" search with hpsearch run {file} and train the recipe that hpsearch export writes"
         )
     return recipe
 
@@ -93,7 +102,7 @@ def _warn_of_other_data(recipe: "Recipe", fingerprint: str) -> None:
     expected = recipe.provenance.get("data_fingerprint")
     if expected not in (None, fingerprint):
         say(
-            f"warning: the data have fingerprint {fingerprint[:12]}, the recipe was found on"
+            f"warning: the data have fingerprint {fingerprint[:12]}, but the recipe was found on"
             f" {str(expected)[:12]}: results may differ"
         )
 
@@ -131,7 +140,7 @@ def _print(recipe: "Recipe", outcome: "Outcome", result: "Evaluation | None") ->
         f" {duration(outcome.seconds)}"
     )
     if outcome.train_accuracy is not None and outcome.gap is not None:
-        out.print(f"train accuracy {outcome.train_accuracy:.4f}, gap {outcome.gap:+.4f}")
+        out.print(f"training accuracy {outcome.train_accuracy:.4f}, gap {outcome.gap:+.4f}")
     if result is not None:
         print_accuracy(result)
         print_classes(result)

@@ -1,5 +1,8 @@
 """What ``train`` and ``reproduce`` share: one recipe trained in this process, and its folder."""
 
+import contextlib
+import dataclasses
+import itertools
 import json
 import signal
 from collections.abc import Callable
@@ -9,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hpsearch.cli.common import say
-from hpsearch.home import RESULT, TEST_RESULT, WEIGHTS
+from hpsearch.cli.common import say, tell
+from hpsearch.home import INPUTS, RESULT, TEST_RESULT, WEIGHTS, Home
+from hpsearch.search.artifacts import CURVES_FIGURE, RECIPE
 
 if TYPE_CHECKING:
     from hpsearch.data.parts import Parts
@@ -18,18 +22,66 @@ if TYPE_CHECKING:
     from hpsearch.training.outcome import Epoch, Outcome
 
 
-def prepare(folder: Path, recipe: "Recipe") -> None:
-    """Write a recipe into the folder that it is trained in, and take away what is of another one.
+def prepare(output: Path | None, home: Home, name: str, recipe: "Recipe", fingerprint: str) -> Path:
+    """Write a recipe into the folder that it is trained in; the folder.
+
+    What an earlier training of the same recipe left there goes. Another recipe's stays: the first
+    folder of the home is taken that holds no other.
+
+    Args:
+        output: the folder that was asked for; None: one in the home.
+        home: where else it is.
+        name: the recipe's.
+        recipe: what is to be trained.
+        fingerprint: its data set's.
 
     Raises:
+        InputError: ``output`` holds what another recipe came to.
         UnreachableError: the folder cannot be written.
     """
+    from hpsearch.errors import InputError
     from hpsearch.files import write_text
     from hpsearch.recipe import dump
 
-    for stale in (WEIGHTS, RESULT, TEST_RESULT, "confusion.html"):
+    if output is None:
+        folders = (home.trained(name, recipe.seed, number) for number in itertools.count(1))
+        folder = next(one for one in folders if not _unlike(one, recipe, fingerprint))
+    elif unlike := _unlike(output, recipe, fingerprint):
+        raise InputError(
+            f"-o {output}: holds a training of another recipe ({'; '.join(unlike)}); give another"
+            " folder, or remove this one"
+        )
+    else:
+        folder = output
+    for stale in (WEIGHTS, INPUTS, RESULT, TEST_RESULT, CURVES_FIGURE, "confusion.html"):
         (folder / stale).unlink(missing_ok=True)
-    write_text(folder / "recipe.toml", dump(recipe, ".toml"))
+    write_text(folder / RECIPE, dump(recipe, ".toml"))
+    return folder
+
+
+def _unlike(folder: Path, recipe: "Recipe", fingerprint: str) -> list[str]:
+    """In what the recipe that was trained in a folder differs; empty where none was, or in nothing.
+
+    Where it comes from, and where its data lie, is no difference; other data are.
+    """
+    from hpsearch.errors import HpsearchError
+    from hpsearch.fields import parse
+    from hpsearch.files import read_file
+    from hpsearch.recipe import Recipe
+    from hpsearch.study_file import differences
+
+    file = folder / RECIPE
+    if not file.exists():
+        return []
+    try:
+        there = parse(Recipe, read_file(file), str(file))
+    except HpsearchError:
+        return [f"{RECIPE} cannot be read"]
+    found = differences(there, recipe, ("seed", "config", "dataset", "training", "objective"))
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # there may be no result
+        then = json.loads((folder / RESULT).read_text(encoding="utf-8"))["fingerprint"]
+        found += ["the data itself"] * (then != fingerprint)
+    return found
 
 
 def train_here(
@@ -112,8 +164,24 @@ def values_of(outcome: "Outcome", fingerprint: str) -> dict[str, Any]:
     }
 
 
-def keep(folder: Path, values: dict[str, Any]) -> None:
-    """Write what came of a training into its folder."""
-    from hpsearch.files import write_text
+def keep(folder: Path, values: dict[str, Any], outcome: "Outcome", title: str) -> None:
+    """Write what came of a training into its folder, with a picture of its curves.
 
+    Args:
+        folder: where it was trained.
+        values: as :func:`values_of` gives them, and more.
+        outcome: what came of it.
+        title: of the picture.
+    """
+    from hpsearch.figures.curve_image import image_of_epochs
+    from hpsearch.files import write_bytes, write_text
+
+    rows = [dataclasses.asdict(epoch) for epoch in outcome.curves]
+    write_bytes(folder / CURVES_FIGURE, image_of_epochs(rows, title, outcome.best_epoch))
     write_text(folder / RESULT, json.dumps(values, indent=2) + "\n")
+
+
+def say_files(folder: Path) -> None:
+    """Name what a training left."""
+    names = ", ".join(sorted(path.name for path in folder.iterdir()))
+    tell(f"In {folder}: {names}")

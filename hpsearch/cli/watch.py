@@ -3,17 +3,17 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from hpsearch.cli.common import duration, say
 from hpsearch.config import describe
-from hpsearch.errors import InputError, NoTrialError
+from hpsearch.errors import InputError
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.budget import ending, seconds_used
+from hpsearch.search.naming import cell_of, name_of
 from hpsearch.search.opening import STORAGE_ERRORS, is_locked, is_passing
 from hpsearch.search.storage import Counts
 from hpsearch.search.study import OpenStudy
@@ -66,6 +66,16 @@ class Look:
         return describe(config) if config else ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a study stood just after one of its trials had ended."""
+
+    counted: int
+    """Places of the budget that were used up, by this trial too where it counts."""
+    best: float | None
+    """The best value; None before any trial completed."""
+
+
 @dataclass
 class Looker:
     """Looks at one study again and again; a look costs little where there are many trials.
@@ -86,10 +96,7 @@ class Looker:
         trials, counts, budget = study.trials(), study.counts(), study.budget
         running = [trial for trial in trials if rows.is_running(trial)]
         pulses = study.storage.pulses(study.study_id) if running else []
-        best = None
-        if counts.complete:
-            with suppress(NoTrialError):  # of other programs' trials no value may be finite
-                best = rows.best(study)
+        best = rows.find_best(study) if counts.complete else None
         return Look(
             study=study,
             counts=counts,
@@ -119,6 +126,20 @@ def _since(best: Trial, trials: Iterable[Trial]) -> int:
     equals = [ended_at(t) for t in ended if rows.is_complete(t) and t.value == best.value]
     first = min(equals, default=ended_at(best))
     return sum(ended_at(trial) > first and uses_place(trial) for trial in ended)
+
+
+def standings(look: Look) -> dict[int, Standing]:
+    """How the study stood after each of its ended trials, by number."""
+    found: dict[int, Standing] = {}
+    counted, best = 0, None
+    objective = look.study.file.objective
+    for trial in sorted((t for t in look.trials if not rows.is_open(t)), key=ended_at):
+        counted += uses_place(trial)
+        value = trial.values[0] if rows.is_complete(trial) else math.nan
+        if math.isfinite(value) and objective.better(value, best):
+            best = value
+        found[trial.number] = Standing(counted=counted, best=best)
+    return found
 
 
 def ended_at(trial: Trial) -> datetime:
@@ -153,11 +174,11 @@ def notes(look: Look) -> list[tuple[str, str]]:
 
 def _best(look: Look) -> list[tuple[str, str]]:
     if look.best is None:
-        return [("best: none complete yet", "")]
+        return [("best: no trial has completed yet", "")]
     ago = max(0.0, (datetime.now() - ended_at(look.best)).total_seconds())
-    since = f"{look.since_best or 'no'} trial{'s' * (look.since_best > 1)} since"
+    since = f"{look.since_best or 'no'} trial{'s' * (look.since_best != 1)} since"
     metric = look.study.file.objective.metric
-    value = f"{look.best.values[0]:.4f} {metric} in trial {look.best.number}"
+    value = f"{look.best.values[0]:.4f} {metric} in {name_of(look.study, look.best)}"
     return [
         (f"best: {value}, {short(ago)} ago, {since}", "bold"),
         (f"      {look.setting(look.best)}", ""),
@@ -172,7 +193,7 @@ def _left(look: Look) -> list[str]:
         left.append(f"{short(seconds)} of {short(budget.timeout)}")
     if budget.plateau:
         trials = max(0, budget.plateau - look.since_best)
-        left.append(f"{trials} of {budget.plateau} trials to find a better one")
+        left.append(f"{trials} of {budget.plateau} trials without improvement")
     return left
 
 
@@ -189,11 +210,11 @@ def running_table(look: Look) -> list[tuple[str, ...]]:
             (
                 (f"{_host(trial)}:{pid}" if len(hosts) > 1 else pid) if pid else "other",
                 str(trial.user_attrs.get("device", "")).partition(" (")[0],
-                str(trial.number),
+                cell_of(look.study, trial),
                 f"{step or 0}/{epochs}",
                 "" if step is None else f"{trial.intermediate_values[step]:.4f}",
                 f"{_seconds(trial):.0f}",
-                f"silent for {short(silent)}" if silent > SILENT else look.setting(trial),
+                f"no heartbeat for {short(silent)}" if silent > SILENT else look.setting(trial),
             )
         )
     return table
@@ -212,7 +233,7 @@ def ended_table(look: Look, last: Iterable[Trial]) -> list[tuple[str, ...]]:
         state = str(trial.user_attrs.get("failure") or rows.STATES[trial.state]).replace("_", " ")
         table.append(
             (
-                str(trial.number),
+                cell_of(look.study, trial),
                 state + ", best" * (look.best is not None and look.best.number == trial.number),
                 f"{trial.values[0]:.4f}" if trial.values else "",
                 f"{_seconds(trial):.1f}",
@@ -240,7 +261,7 @@ def patiently(look: Callable[[], _Found]) -> _Found:
                 raise
             if not said and not is_locked(error):
                 said = True
-                say("The storage cannot be reached; looking again until it is back.")
+                say("The storage cannot be reached; trying again until it can.")
         time.sleep(LOOK_EVERY)
 
 
@@ -276,5 +297,5 @@ def _check_there(study: OpenStudy) -> None:
         found = None
     if found != study.study_id:
         raise InputError(
-            f"study {study.name}: was deleted while it was watched; hpsearch ls lists what there is"
+            f"study {study.name}: was deleted while it was watched; hpsearch ls lists the studies"
         )

@@ -9,7 +9,7 @@ from optuna.artifacts import FileSystemArtifactStore
 from optuna.artifacts.exceptions import ArtifactNotFound
 
 from hpsearch.errors import InputError
-from hpsearch.figures.curve_image import curve_image
+from hpsearch.figures.curve_image import curve_image, image_of_epochs
 from hpsearch.home import CURVES as CURVES_FILE
 from hpsearch.home import Home
 from hpsearch.recipe import dump
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
     from hpsearch.search.trials import Trial
-
-_SHOWN = ("accuracy", "loss", "val_accuracy", "val_f1_macro", "val_loss", "learning_rate")
 
 
 class Attached(FileSystemArtifactStore):
@@ -68,17 +66,12 @@ def add_files(app: Bottle, storage: "Storage", home: Home) -> None:
 
 def _figure(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
     """The curves: all where the trial's folder is here, else what the data base knows."""
-    epochs = curves.read(home.trial_run(study.name, trial.number))
-    if epochs:
-        rows = [asdict(epoch) for epoch in epochs]
-        numbers = [epoch.epoch for epoch in epochs]
-        shown = {name: [float(row[name]) for row in rows] for name in _SHOWN}
-    else:
-        numbers = sorted(trial.intermediate_values)
-        values = [trial.intermediate_values[number] for number in numbers]
-        shown = {study.file.objective.metric: values}
-    title = f"{study.name}, trial {trial.number}"
-    return curve_image(numbers, shown, title, trial.user_attrs.get("best_epoch"))
+    title, best = f"{study.name}, trial {trial.number}", trial.user_attrs.get("best_epoch")
+    if epochs := curves.read(home.trial_run(study.name, trial.number)):
+        return image_of_epochs([asdict(epoch) for epoch in epochs], title, best)
+    numbers = sorted(trial.intermediate_values)
+    values = [trial.intermediate_values[number] for number in numbers]
+    return curve_image(numbers, {study.file.objective.metric: values}, title, best)
 
 
 def _table(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:

@@ -62,7 +62,8 @@ NO_TOKEN = Refusal(
 FOREIGN = Refusal("403 Forbidden", "Another site's page may not change anything here.")
 READ_ONLY = Refusal(
     "405 Method Not Allowed",
-    "The dashboard was started with --read-only.",
+    "This dashboard is read-only: it was started with --read-only, or by somebody without write"
+    " access to the storage.",
     (("Allow", "GET, HEAD, OPTIONS"),),
 )
 RENAMED = Refusal(

@@ -15,6 +15,11 @@ _OURS = "note"
 """Study user attribute: the note as hpsearch last wrote it; another one is a user's own."""
 
 
+def has_note(study: OpenStudy) -> bool:
+    """Whether a note of ours was written into a study, whoever changed it since then."""
+    return _OURS in study.optuna.user_attrs
+
+
 def write_note(study: OpenStudy, command: Sequence[str]) -> None:
     """Write the note, unless a user has changed it.
 

@@ -13,6 +13,7 @@ from hpsearch.home import Home
 from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trainings import accuracies_on_test, trainings
+from hpsearch.space import searched
 
 EVERY = 30.0
 """Seconds between two renewals of the figures, at least."""
@@ -24,22 +25,25 @@ SHARE = 50
 """A renewal is followed by at least so many times its own length without one: 2 % of one core."""
 
 
-def publish(study: OpenStudy, home: Home, command: Sequence[str]) -> None:
+def publish(study: OpenStudy, home: Home, command: Sequence[str] | None) -> None:
     """Write the note and all figures.
 
     Args:
         study: the study.
         home: where results on the test split are.
-        command: what was typed to run the study; nothing secret.
+        command: what was typed to run the study; nothing secret. None: the note stays as it is.
     """
-    write_note(study, command)
+    if command is not None:
+        write_note(study, command)
     objective, trials = study.file.objective, study.trials()
     known = points(
         [rows.row(study, trial) for trial in trials],
         [trial.intermediate_values for trial in trials],
         accuracies_on_test(trainings(study, home)),
     )
-    figures = search_figures(known, objective.metric, objective.goal == "maximize")
+    figures = search_figures(
+        known, objective.metric, objective.goal == "maximize", searched(study.file.space)
+    )
     for name, figure in figures.items():
         save_plotly_graph_object(study.optuna, figure, graph_object_id=name)
 
@@ -50,7 +54,7 @@ class Publisher:
     What goes wrong costs figures, never the search.
     """
 
-    def __init__(self, study: OpenStudy, home: Home, command: Sequence[str]) -> None:
+    def __init__(self, study: OpenStudy, home: Home, command: Sequence[str] | None) -> None:
         self._study, self._home, self._command = study, home, command
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
         self._job: Future[float] | None = None

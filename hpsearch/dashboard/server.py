@@ -1,6 +1,7 @@
 """The dashboard's server: optuna-dashboard over the cached storage, on threads, behind doors."""
 
 import contextlib
+import errno
 import os
 import secrets
 import socket
@@ -49,8 +50,11 @@ _EVERY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # asked for, not
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def own_token(file: Path) -> str:
+def own_token(file: Path) -> str | None:
     """The token in a file; made when there is none, for its owner's eyes only.
+
+    Returns:
+        None where this user may neither read nor make the file.
 
     Raises:
         UnreachableError: the file cannot be read or written, or others can read it.
@@ -63,16 +67,23 @@ def own_token(file: Path) -> str:
         handle, made = tempfile.mkstemp(dir=file.parent, prefix=".token-")  # 0600
         try:
             with os.fdopen(handle, "w", encoding="ascii") as opened:
-                opened.write(f"{secrets.token_urlsafe(24)}\n")
+                opened.write(f"{new_token()}\n")
             with contextlib.suppress(FileExistsError):
                 os.link(made, file)
         finally:
             Path(made).unlink()
         return _read_token(file)
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return None
         raise UnreachableError(
             f"{file}: {error.strerror}; give --token T, or HPSEARCH_TOKEN"
         ) from None
+
+
+def new_token() -> str:
+    """A token that nobody guesses."""
+    return secrets.token_urlsafe(24)
 
 
 def _read_token(file: Path) -> str:

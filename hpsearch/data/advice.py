@@ -31,6 +31,7 @@ def advise(dataset: Dataset, section: DatasetSection, parts: Parts) -> list[str]
     """
     return [
         *_skipped(dataset),
+        *_merged(dataset, section),
         *_unused(dataset, section),
         *_copies(dataset, section),
         *_drawn(dataset, section, parts),
@@ -122,22 +123,45 @@ def _classes(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterato
             yield f"no {name} examples of {_listed(none)}: how well these are told is not measured"
 
 
+def _merged(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
+    """Features of which float32 merges values: of a time stamp, for one, it leaves little."""
+    summary = dataset.summary
+    standardized = section.scale == "standardize"
+    named = [
+        f"feature {one.feature} keeps {kept:,} of {one.values:,}"
+        for one in summary.merged_named
+        if (kept := one.standardized if standardized else one.kept) < one.values
+    ]
+    if named:
+        several = f"{max(len(named), summary.merged_features):,} features lose"
+        yield (
+            f"{several if len(named) > 1 else 'a feature loses'} distinct values in float32, in"
+            f" which networks compute: {_listed(named)} (counted from 0). Subtract an offset before"
+            " you save them, for instance x - x_train.min(axis=0), and the same one from all inputs"
+            " that come later"
+        )
+
+
 def _features(dataset: Dataset) -> Iterator[str]:
     """Constant and equal features; of images these are ordinary (borders, grey as colour)."""
     summary = dataset.summary
     if len(dataset.input_shape) > 1:
         return
-    if summary.constant_features:
-        named = [str(feature) for feature in summary.constant_named]
+    merged = {one.feature for one in summary.merged_named}  # they vary, but not in float32
+    constant = [feature for feature in summary.constant_named if feature not in merged]
+    if constant:
+        count = summary.constant_features - len(summary.constant_named) + len(constant)
+        never = "features never vary" if count > 1 else "feature never varies"
         yield (
-            f"{summary.constant_features:,} features never vary in the training split (from 0:"
-            f" {_listed(named)}): they carry nothing; leave them out"
+            f"{count:,} {never} in the training split (from 0: {_listed([*map(str, constant)])}):"
+            " leave out what carries nothing"
         )
     if summary.equal_features:
         named = [f"{feature} = {first}" for feature, first in summary.equal_named]
+        copy = "features copy" if summary.equal_features > 1 else "feature copies"
         yield (
-            f"{summary.equal_features:,} features copy another one (from 0: {_listed(named)});"
-            " leave them out"
+            f"{summary.equal_features:,} {copy} another one (from 0: {_listed(named)});"
+            " leave out the copies"
         )
 
 

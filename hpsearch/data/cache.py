@@ -17,6 +17,7 @@ from hpsearch.data.loaders import files as source_files
 from hpsearch.data.loaders import load
 from hpsearch.data.source import Progress, silent
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.files import may_write
 from hpsearch.home import Home
 from hpsearch.recipe import DatasetSection
 
@@ -47,6 +48,8 @@ def open_dataset(section: DatasetSection, home: Home, progress: Progress = silen
     found = find(folder)
     if found is not None and _signature(section) in (None, found.signature):
         return found
+    if found is not None and not may_write(home.datasets) and _is_same(section, folder, progress):
+        return found
     with _lock(home, progress):
         return _current(section, folder, progress) or _import(section, folder, progress)
 
@@ -54,6 +57,11 @@ def open_dataset(section: DatasetSection, home: Home, progress: Progress = silen
 def list_datasets(home: Home) -> list[Dataset]:
     """All data sets of a home that are whole, by name."""
     return [found for folder in _folders(home) if (found := find(folder))]
+
+
+def find_dataset(home: Home, fingerprint: str) -> Dataset | None:
+    """The import of a home that has a fingerprint, wherever its source lies or lay; or None."""
+    return next((found for found in list_datasets(home) if found.fingerprint == fingerprint), None)
 
 
 def clear(home: Home, section: DatasetSection | None = None, progress: Progress = silent) -> int:
@@ -130,13 +138,19 @@ def _lock(home: Home, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
+def _is_same(section: DatasetSection, folder: Path, progress: Progress) -> bool:
+    """Whether the source's files hold what they held when they were imported to ``folder``."""
+    files, meta = source_files(section), read_meta(folder)
+    return files is None or (meta is not None and files.contents(progress) == meta.contents)
+
+
 def _current(section: DatasetSection, folder: Path, progress: Progress) -> Dataset | None:
     """The import in ``folder``, if it is still that of the source's files. Needs the lock."""
     found, meta = find(folder), read_meta(folder)
     files = source_files(section)
     if found is None or meta is None or files is None or files.signature == meta.signature:
         return found
-    if files.contents(progress) != meta.contents:
+    if not _is_same(section, folder, progress):
         return None
     with writing(folder):
         write_meta(folder, meta.model_copy(update={"signature": files.signature}))

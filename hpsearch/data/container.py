@@ -14,6 +14,8 @@ from typing import IO
 
 import psutil
 
+from hpsearch.data.litter import litter_in
+from hpsearch.data.mistaken import HEAD, refuse
 from hpsearch.data.signature import source_files
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.fields import show
@@ -24,6 +26,7 @@ Use = Callable[[str, str, IO[bytes]], None]
 """Told of each wanted file: its role, its name for messages, and its content."""
 
 _GZIP = b"\x1f\x8b"
+_PICKLE = b"\x80"
 _MOST_MEMBERS = 10_000
 """Entries of an archive; the official ones have less than ten."""
 _MOST_HEADER = 2**20
@@ -68,7 +71,7 @@ def read_files(path: Path, role: Role, use: Use, expected: str) -> list[str]:
 
 
 def list_folder(path: Path) -> list[str]:
-    """The files of a folder, three levels deep, by their paths below it; without hidden ones.
+    """The files of a folder, three levels deep, by their paths below it; without litter.
 
     Raises:
         UnreachableError: a folder that cannot be read.
@@ -77,7 +80,7 @@ def list_folder(path: Path) -> list[str]:
 
 
 def list_tar(path: Path) -> list[str]:
-    """The plain files in a tar archive, gzipped or not, by their names in it; hidden ones not.
+    """The plain files in a tar archive, gzipped or not, by their names in it; without litter.
 
     Raises:
         InputError: no archive, or a damaged one.
@@ -85,7 +88,7 @@ def list_tar(path: Path) -> list[str]:
     """
     with reading(str(path)), tarfile.open(path) as archive:
         names = [member.name for member in archive if member.isreg()]
-    return [name for name in names if not posixpath.basename(name).startswith(".")]
+    return [name for name in names if litter_in(name) is None]
 
 
 @contextmanager
@@ -155,8 +158,16 @@ def _read_folder(path: Path, role: Role, use: Use) -> list[str]:
                 raise InputError(f"{file} is no file that can be read; put the official one there")
             check_memory(str(file), status.st_size)
             with file.open("rb") as stream:
+                _refuse_mistaken(str(file), stream)
                 use(wanted, str(file), stream)
     return names
+
+
+def _refuse_mistaken(where: str, stream: IO[bytes]) -> None:
+    """Refuse what is known to be no data, by the first bytes of a stream, which is then rewound."""
+    head = stream.read(HEAD)
+    stream.seek(-len(head), 1)
+    refuse(where, head, allowed=(_GZIP, _PICKLE))
 
 
 def nearest(path: Path, names: list[str]) -> str:
@@ -184,6 +195,7 @@ def _read_tar(path: Path, role: Role, use: Use, expected: str) -> list[str]:
     names: list[str] = []
     seen: dict[str, str] = {}
     with reading(str(path)), path.open("rb") as file:
+        _refuse_mistaken(str(path), file)
         stream = _Guarded(unzipped(file))
         with _open_tar(path, stream, expected) as archive:
             for member in archive:
@@ -193,7 +205,7 @@ def _read_tar(path: Path, role: Role, use: Use, expected: str) -> list[str]:
                     continue
                 name = posixpath.normpath(member.name)
                 names.append(name)
-                wanted = None if posixpath.basename(name).startswith(".") else role(name)
+                wanted = role(name) if litter_in(name) is None else None
                 if wanted is None:
                     continue
                 _check_wanted(path, where, member, seen.get(wanted))

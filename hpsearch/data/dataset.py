@@ -52,6 +52,10 @@ class Dataset:
     """Of the source's files when they were read last; see ``hpsearch.data.signature``."""
     skipped: tuple[str, ...]
     """Files that were passed over as unreadable, with reasons."""
+    turned: int
+    """Images that an orientation tag has turned upright."""
+    notes: tuple[str, ...]
+    """How the source was understood where that is not plain; one line each."""
     summary: Summary
 
     @property
@@ -107,6 +111,8 @@ def find(folder: Path) -> Dataset | None:
         imported=meta.imported,
         signature=meta.signature,
         skipped=meta.skipped,
+        turned=meta.turned,
+        notes=meta.notes,
         summary=meta.summary,
     )
     try:

@@ -5,6 +5,7 @@ Imports little, because every process that decodes imports it anew.
 
 import os
 import stat
+import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from hpsearch.data.mistaken import HEAD, mistaken
 from hpsearch.errors import InputError, UnreachableError
 
 Pixels = npt.NDArray[np.uint8]
@@ -24,6 +26,26 @@ Mode = Literal["L", "RGB"]
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 _MODES: dict[str, Mode] = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "RGB": "RGB", "RGBA": "RGB"}
 """What an image of each of Pillow's modes is when it is taken as it is, transparency aside."""
+
+_ORIENTATION = 0x0112
+"""Number of the EXIF tag that says how an image is to be turned to stand upright."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What is done for each of its values; at 1, and at any other, nothing."""
+_ON_ITS_SIDE = 5
+"""From this value on width and height change places."""
+_BROKEN_EXIF = (
+    AssertionError, LookupError, OSError, OverflowError, SyntaxError, TypeError, ValueError,
+    struct.error,
+)  # fmt: skip
+"""What Pillow raises on metadata that are cut off or made up; the image may be sound."""
 
 # What Pillow raises on files that are cut off, changed, or meant to exhaust memory.
 _BROKEN = (
@@ -78,14 +100,28 @@ class Decoded:
     """The images that could be read, shape (readable files, *shape of one)."""
     reasons: tuple[str | None, ...]
     """For each file why it is no readable image; None where it is one."""
+    turned: int
+    """How many of the images an orientation tag has turned."""
 
 
-def decode(file: str, form: Form, kind: Kind | None) -> tuple[Kind, Pixels]:
-    """One image, brought to a form.
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One image, decoded."""
 
-    Transparent pixels are put on white, 16-bit grey values lose their lower byte, CMYK becomes
-    RGB as Pillow does it: all of these only where the form has a mode. An alpha channel that
-    hides nothing is dropped in any case. Orientation tags are not applied.
+    kind: Kind
+    pixels: Pixels
+    """Shape ``kind.shape``."""
+    turned: bool
+    """Whether an orientation tag has turned it."""
+
+
+def decode(file: str, form: Form, kind: Kind | None) -> Picture:
+    """One image, upright and brought to a form.
+
+    It is turned as its EXIF orientation says, which cameras write and viewers heed. Transparent
+    pixels are put on white, 16-bit grey values lose their lower byte, CMYK becomes RGB as Pillow
+    does it: all of these only where the form has a mode. An alpha channel that hides nothing is
+    dropped in any case.
 
     Args:
         file: its path.
@@ -106,7 +142,7 @@ def decode(file: str, form: Form, kind: Kind | None) -> tuple[Kind, Pixels]:
         ):
             return _decode(file, image, form, kind)
     except UnidentifiedImageError:
-        raise UnreadableError("unknown format") from None
+        raise UnreadableError(_other_kind(file)) from None
     except _BROKEN as error:
         # Errors of the system have a number, those that Pillow makes up have none.
         if isinstance(error, OSError) and error.errno is not None:
@@ -125,6 +161,13 @@ def _check_file(file: str) -> None:
         raise UnreadableError("empty")
 
 
+def _other_kind(file: str) -> str:
+    """What a file is that Pillow does not know."""
+    with open(file, "rb") as stream:  # noqa: PTH123 - see above
+        other = mistaken(stream.read(HEAD))
+    return f"{other.kind}, not an image that is read ({other.cure})" if other else "unknown format"
+
+
 @contextmanager
 def _strict() -> Iterator[None]:
     """Take an image so large that Pillow warns for broken; pass over warnings of odd metadata."""
@@ -134,22 +177,48 @@ def _strict() -> Iterator[None]:
         yield
 
 
-def _decode(file: str, image: Image.Image, form: Form, kind: Kind | None) -> tuple[Kind, Pixels]:
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation of an image, 1 (upright) to 8; 1 where it has none that can be read.
+
+    Args:
+        image: opened; a PNG file also loaded, whose metadata may stand behind its pixels.
+    """
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+        return int(value) if value in _TURNS else 1
+    except _BROKEN_EXIF:
+        return 1
+
+
+def _decode(file: str, image: Image.Image, form: Form, kind: Kind | None) -> Picture:
     """An image whose header was read, brought to a form."""
     if image.format in ("PNG", "WEBP") and getattr(image, "is_animated", False):
         raise UnreadableError("animated")
-    size = form.size or image.size
+    if kind is not None and form.size is None and sorted(image.size) != sorted(kind.size):
+        _refuse_kind(Kind(size=image.size, mode=kind.mode, file=file), kind)  # before it is decoded
+    if image.format == "PNG":
+        image.load()
+    value = orientation(image)
+    size = form.size or _turned(image.size, value)
     if kind is not None and size != kind.size:
         _refuse_kind(Kind(size=size, mode=kind.mode, file=file), kind)
     if form.size is not None:  # a JPEG can be decoded at half its size, a quarter, or an eighth
-        image.draft(None, (2 * form.size[0], 2 * form.size[1]))
-    plain, mode = _plain(file, image, form.mode)
+        width, height = _turned(form.size, value)
+        image.draft(None, (2 * width, 2 * height))
+    upright = image.transpose(_TURNS[value]) if value in _TURNS else image
+    plain, mode = _plain(file, upright, form.mode)
     seen = Kind(size=size, mode=mode, file=file)
     if kind is not None and mode != kind.mode:
         _refuse_kind(seen, kind)
     if plain.size != size:
         plain = plain.resize(size, Image.Resampling.BILINEAR)
-    return seen, np.asarray(plain)
+    return Picture(kind=seen, pixels=np.asarray(plain), turned=value in _TURNS)
+
+
+def _turned(size: tuple[int, int], value: int) -> tuple[int, int]:
+    """Width and height of an image once it is turned upright, or of such a one before it was."""
+    width, height = size
+    return (height, width) if value >= _ON_ITS_SIDE else (width, height)
 
 
 def _refuse_kind(seen: Kind, kind: Kind) -> NoReturn:
@@ -207,13 +276,15 @@ def decode_some(files: Sequence[str], form: Form, kind: Kind) -> Decoded:
     """
     pixels = np.empty((len(files), *kind.shape), dtype=np.uint8)
     reasons: list[str | None] = []
-    count = 0
+    count = turned = 0
     for file in files:
         try:
-            pixels[count] = decode(file, form, kind)[1]
+            picture = decode(file, form, kind)
         except UnreadableError as error:
             reasons.append(str(error))
-        else:
-            count += 1
-            reasons.append(None)
-    return Decoded(pixels=pixels[:count], reasons=tuple(reasons))
+            continue
+        pixels[count] = picture.pixels
+        count += 1
+        turned += picture.turned
+        reasons.append(None)
+    return Decoded(pixels=pixels[:count], reasons=tuple(reasons), turned=turned)

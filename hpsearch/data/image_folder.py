@@ -1,8 +1,5 @@
 """Source "image_folder": one folder of images for each class, ``train/<class>/0001.png`` ..."""
 
-import os
-import stat
-import unicodedata
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from hpsearch.data import layout
 from hpsearch.data.decoding import Form, Kind, Mode, Pixels, UnreadableError, decode
 from hpsearch.data.parallel import decode_all
 from hpsearch.data.source import Arrays, Labels, Progress, throttled
-from hpsearch.errors import InputError, UnreachableError
+from hpsearch.errors import InputError
 from hpsearch.fields import show
 from hpsearch.recipe import DatasetSection
 
-_PARTS = ("train", "val", "test")
 _MODES: dict[str, Mode] = {"rgb": "RGB", "grey": "L"}
 _MAX_UNREADABLE = 0.01
 """Share of files that may be no readable image, where the section does not say."""
@@ -28,14 +25,16 @@ _NAMED = 3
 def load(section: DatasetSection, progress: Progress) -> Arrays:
     """Read the images below ``section.path``: PNG, JPEG, BMP or WebP.
 
-    Folders are ``train/<class>/``, optional ``val/<class>/`` and ``test/<class>/``; without
-    ``train/``, the folder's own folders are the classes. Classes and files are taken in the
-    order of their names; names that begin with a dot are passed over, and so are files beside
-    the class folders. Names are compared as they are shown: an accent may be stored in two ways.
+    Folders are ``train/<class>/``, optional ``val/<class>/`` and ``test/<class>/``, or by the
+    other names that :mod:`hpsearch.data.layout` knows; without ``train/``, the folder's own folders
+    are the classes. Classes and files are taken in the order of their names; litter is passed over
+    (:mod:`hpsearch.data.litter`), and so are files beside the class folders. Names are compared as
+    they are shown: an accent may be stored in two ways.
 
-    Images are brought to ``image_size`` and ``image_mode``, or must be alike in both. Grey ones
-    give shape (n, height, width), colour ones (n, height, width, 3), type uint8. Files that are
-    no readable image are passed over and named in ``skipped``, up to ``max_unreadable``.
+    Images are turned upright (:func:`hpsearch.data.decoding.decode`), and brought to ``image_size``
+    and ``image_mode``, or must be alike in both. Grey ones give shape (n, height, width), colour
+    ones (n, height, width, 3), type uint8. Files that are no readable image are passed over and
+    named in ``skipped``, up to ``max_unreadable``.
 
     Args:
         section: the data section; its path is that of the folder.
@@ -47,13 +46,15 @@ def load(section: DatasetSection, progress: Progress) -> Arrays:
         UnreachableError: a file or folder cannot be read; a process that decodes was killed.
     """
     root = Path(str(section.path))
-    folders = _part_folders(root)
-    classes = _class_folders(folders["train"])
+    found = layout.find(root)
+    train = found.parts["train"]
+    classes = layout.class_folders(train)
     if not classes:
-        raise InputError(f"{folders['train']} has no class folders; make one for each class")
-    listed = {part: _files(folder, list(classes)) for part, folder in folders.items()}
+        flat = "images, but " if layout.holds_images(train) else ""
+        raise InputError(f"{train} has {flat}no class folders; make one for each class")
+    listed = {part: _files(f, list(classes), train) for part, f in found.parts.items()}
     files = [file for part in listed.values() for file, _ in part]
-    pixels, reasons = _read_all(root, files, section, progress)
+    pixels, reasons, turned = _read_all(root, files, section, progress)
     x: dict[str, Pixels] = {}
     y: dict[str, Labels] = {}
     read = iter(reasons)
@@ -71,84 +72,27 @@ def load(section: DatasetSection, progress: Progress) -> Arrays:
         class_names=tuple(classes),
         maximum=255.0,
         skipped=_skipped(root, files, reasons),
+        turned=turned,
+        notes=found.notes,
     )
 
 
-def _entries(folder: Path) -> list[str]:
-    """The names of what lies in a folder, in order, without those that begin with a dot."""
-    try:
-        listed = os.listdir(folder)  # noqa: PTH208 - a Path for each file takes longer
-        names = sorted(name for name in listed if not name.startswith("."))
-    except FileNotFoundError:
-        raise InputError(f"{folder}: no such folder; correct dataset.path") from None
-    except NotADirectoryError:
-        raise InputError(f"{folder} is a file; give the folder that holds train/") from None
-    except OSError as error:
-        raise UnreachableError(f"{folder}: {error.strerror}; check its permissions") from None
-    for name in names:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            raise InputError(f"{folder}: the name {show(name)} is not UTF-8; rename it") from None
-    return names
-
-
-def _folders(folder: Path) -> list[Path]:
-    """The folders in a folder. A link that leads nowhere may have been one, so it is refused."""
-    found = []
-    for name in _entries(folder):
-        path = folder / name
-        try:
-            if stat.S_ISDIR(path.stat().st_mode):
-                found.append(path)
-        except OSError as error:
-            raise UnreachableError(
-                f"{path}: {error.strerror}; check permissions, and where a link leads"
-            ) from None
-    return found
-
-
-def _part_folders(root: Path) -> dict[str, Path]:
-    """The folder of each part that there is, "train" among them."""
-    found = {path.name: path for path in _folders(root)}
-    if "train" not in found:
-        if "test" in found or "val" in found:
-            raise InputError(f"{root} has test/ or val/, but no train/; add train/<class>/")
-        return {"train": root}
-    unknown = [name for name in found if name not in _PARTS]
-    if unknown:
-        raise InputError(
-            f"{root} has a folder {show(unknown[0])} beside train/; only train/, val/ and test/"
-            " are known: rename it or move it away"
-        )
-    return {part: found[part] for part in _PARTS if part in found}
-
-
-def _class_folders(part: Path) -> dict[str, Path]:
-    """The class folders of a part by their names in Unicode's composed form (NFC)."""
-    found: dict[str, Path] = {}
-    for folder in _folders(part):
-        name = unicodedata.normalize("NFC", folder.name)
-        if name in found:
-            raise InputError(
-                f"{part} has two folders that are both shown as {show(name)} (accents can be"
-                " stored in two ways); merge them, or rename one"
-            )
-        found[name] = folder
-    return found
-
-
-def _files(part: Path, classes: Sequence[str]) -> list[tuple[str, int]]:
+def _files(part: Path, classes: Sequence[str], train: Path) -> list[tuple[str, int]]:
     """All files of a part with their labels, class by class."""
     pairs: list[tuple[str, int]] = []
-    for name, folder in _class_folders(part).items():
+    for name, folder in layout.class_folders(part).items():
         if name not in classes:
             raise InputError(
-                f"{folder}: train/ has no class {show(name)}; add training images of it,"
+                f"{folder}: {train.name}/ has no class {show(name)}; add training images of it,"
                 " or move the folder away"
             )
         label = classes.index(name)
-        pairs += [(f"{folder}/{file}", label) for file in _entries(folder)]
+        pairs += [(f"{folder}/{file}", label) for file in layout.entries(folder)]
+    if not pairs and layout.holds_images(part):
+        raise InputError(
+            f"{part} has images, but no class folders, so that nothing is known of them; sort them"
+            " into class folders, or move the folder away"
+        )
     if not pairs:
         raise InputError(f"{part} has no images; add some, or move the folder away")
     return pairs
@@ -156,8 +100,10 @@ def _files(part: Path, classes: Sequence[str]) -> list[tuple[str, int]]:
 
 def _read_all(
     root: Path, files: Sequence[str], section: DatasetSection, progress: Progress
-) -> tuple[Pixels, list[str | None]]:
-    """All readable images in one array, and for each file why it is none (None: it is one)."""
+) -> tuple[Pixels, list[str | None], int]:
+    """All readable images in one array, for each file why it is none (None: it is one), and how
+    many were turned.
+    """
     size = section.image_size and (section.image_size[1], section.image_size[0])
     form = Form(size=size, mode=section.image_mode and _MODES[section.image_mode])
     allowed = _MAX_UNREADABLE if section.max_unreadable is None else section.max_unreadable
@@ -173,16 +119,17 @@ def _read_all(
         )
     pixels = np.empty(shape, dtype=np.uint8)
     progress = throttled(progress)
-    reasons, count = [], 0
+    reasons, count, turned = [], 0, 0
     with closing(decode_all(files, form, kind)) as decoded:
         for some in decoded:
             pixels[count : count + len(some.pixels)] = some.pixels
             count += len(some.pixels)
+            turned += some.turned
             reasons += some.reasons
             progress("reading images", len(reasons), len(files))
     if len(files) - count > allowed * len(files):
         raise _too_many(root, files, reasons, allowed)
-    return pixels[:count], reasons
+    return pixels[:count], reasons, turned
 
 
 def _first_kind(files: Sequence[str], form: Form) -> tuple[Kind | None, list[str | None]]:
@@ -190,7 +137,7 @@ def _first_kind(files: Sequence[str], form: Form) -> tuple[Kind | None, list[str
     reasons: list[str | None] = []
     for file in files:
         try:
-            return decode(file, form, None)[0], reasons
+            return decode(file, form, None).kind, reasons
         except UnreadableError as error:
             reasons.append(str(error))
     return None, reasons

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Literal
 import numpy as np
 from pydantic import model_validator
 
+from hpsearch.data.litter import listed
 from hpsearch.data.signature import SourceFiles
 from hpsearch.data.source import Arrays, Progress
 from hpsearch.data.stratify import check_complete, draw
@@ -19,8 +21,11 @@ from hpsearch.errors import InputError
 from hpsearch.fields import Section
 from hpsearch.recipe import DatasetSection
 
-FORMAT: Literal[2] = 2
-"""Of the files below; a new number has every data set imported anew."""
+FORMAT: Literal[3] = 3
+"""Of the files below and of how sources are read; a new number has every data set imported anew, in
+place of the older import. 3: images are turned upright."""
+_KEYED = 2
+"""The format since when imports have the names that they have."""
 META_FILE = "meta.json"
 TEST_SHARE = 0.2
 TEST_SPLIT_SEED = 20_250_401
@@ -36,7 +41,7 @@ _USED_LATER = (
 class Meta(Section):
     """``meta.json``: what the arrays beside it are. Written last."""
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     source: str
     path: str | None
     """File or folder that the data were read from."""
@@ -57,6 +62,10 @@ class Meta(Section):
     """Hash of what was in them."""
     skipped: tuple[str, ...]
     """Files that were passed over as unreadable, with reasons."""
+    turned: int
+    """Images that an orientation tag has turned upright."""
+    notes: tuple[str, ...]
+    """How the source was understood; one line each."""
     summary: Summary
 
     @model_validator(mode="after")
@@ -86,7 +95,7 @@ def cache_key(section: DatasetSection) -> str:
     """
     path = None if section.path is None else str(Path(section.path).absolute())
     reading = section.model_dump(mode="json", exclude={"path", *_USED_LATER})
-    told = json.dumps([FORMAT, path, reading], sort_keys=True)
+    told = json.dumps([_KEYED, path, reading], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -165,10 +174,20 @@ def store(  # noqa: PLR0917 - each is another thing
         signature=files and files.signature,
         contents=files and files.contents(progress),
         skipped=arrays.skipped,
+        turned=arrays.turned,
+        notes=(*arrays.notes, *_notes(arrays, files)),
         summary=summarize(arrays, progress),
     )
     write_meta(folder, meta)
     progress("storing the data set", len(names), len(names))
+
+
+def _notes(arrays: Arrays, files: SourceFiles | None) -> Iterator[str]:
+    """What else a user may want to know of how a source was read."""
+    if arrays.turned:
+        yield f"{arrays.turned:,} images turned upright by their EXIF orientation"
+    if files and files.litter:
+        yield f"passed over: {listed(files.litter)}"
 
 
 def write_meta(folder: Path, meta: Meta) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from hpsearch.data import digits, image_folder, npz, official
+from hpsearch.data import digits, image_folder, layout, npz, official
 from hpsearch.data.sets import SETS
 from hpsearch.data.signature import SourceFiles, source_files
 from hpsearch.data.source import Arrays, Progress, check
@@ -45,6 +45,8 @@ def files(section: DatasetSection) -> SourceFiles | None:
     """
     if section.path is None:
         return None
-    return (
-        official.used_files(section) if section.source in SETS else source_files(Path(section.path))
-    )
+    if section.source in SETS:
+        return official.used_files(section)
+    if section.source == "image_folder":
+        return source_files(Path(section.path), layout.DEPTH)
+    return source_files(Path(section.path))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
+from hpsearch.data.mistaken import HEAD, refuse
 from hpsearch.data.source import Arrays, Labels, Progress
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.fields import closest, show
@@ -20,6 +21,8 @@ Array = npt.NDArray[np.generic]
 
 NAMES = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test", "class_names")
 
+_LARGEST = 2**53
+"""Whole numbers beyond this are not all floats."""
 _SINGLE = b"\x93NUMPY"
 """How the file of a single array begins."""
 _HEADERS = {
@@ -88,6 +91,8 @@ def read(path: Path, progress: Progress) -> dict[str, Array]:
         with path.open("rb") as file:
             if file.read(len(_SINGLE)) == _SINGLE:
                 raise InputError(f"{path} is a single array; save all arrays with numpy.savez")
+            file.seek(0)
+            refuse(str(path), file.read(HEAD), allowed=(b"PK",))  # a zip archive
             with zipfile.ZipFile(file) as archive:
                 return _read_open(path, archive, progress)
     except FileNotFoundError:
@@ -220,12 +225,27 @@ def _column(path: Path, name: str, y: Array) -> Array:
         raise InputError(f"{path}: {name} has no labels; add examples, or leave this part out")
     if y.dtype.kind == "b":
         return y.astype(np.uint8)
+    if y.dtype.kind == "f":
+        return _whole(path, name, y)
     if y.dtype.kind not in "uiU":
         raise InputError(
             f"{path}: {name} holds {y.dtype}; labels are whole numbers or texts:"
             ' save y.astype("int64") or y.astype(str)'
         )
     return y
+
+
+def _whole(path: Path, name: str, y: Array) -> Array:
+    """Labels that are whole numbers stored as floats."""
+    fractional = ~np.isfinite(y) | (y != np.floor(y)) | (np.abs(y) > _LARGEST)
+    if fractional.any():
+        value = y[int(np.argmax(fractional))].item()
+        raise InputError(
+            f"{path}: {name} holds {y.dtype} with values such as {value:g}, which are no classes;"
+            " to predict real values (regression) is not possible yet: give a class for each"
+            " example, as a whole number or a text"
+        )
+    return y.astype(np.int64)
 
 
 def _class_names(path: Path, names: Array) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO, Literal
@@ -14,6 +14,7 @@ from hpsearch.data import keras_sets, npz
 from hpsearch.data.cifar import Batch, cifar10_role, cifar100_role, read_batch, read_names
 from hpsearch.data.container import list_folder, list_tar, nearest, read_files, reading
 from hpsearch.data.idx import idx_role, read_idx
+from hpsearch.data.litter import listed, litter_in
 from hpsearch.data.sets import SETS, OfficialSet
 from hpsearch.data.signature import SourceFiles, source_files
 from hpsearch.data.source import Arrays, Progress
@@ -107,6 +108,7 @@ def load(section: DatasetSection, progress: Progress) -> Arrays:
     """
     official = SETS[section.source]
     names: tuple[str, ...] | None = None
+    found: list[str] = []
     where = section.path or official.title
     if section.path is None:
         parts: Parts = keras_sets.download(official, progress)
@@ -115,10 +117,13 @@ def load(section: DatasetSection, progress: Progress) -> Arrays:
         if _is_zip(path):
             parts = _read_npz(official, path, progress)
         elif official.name in _BATCHES:
-            parts, names = _read_batches(official, path, progress)
+            parts, names = _read_batches(official, path, found, progress)
         else:
-            parts = _read_idx(official, path, progress)
-    return _checked(official, where, parts, names or official.class_names)
+            parts = _read_idx(official, path, found, progress)
+    arrays = _checked(official, where, parts, names or official.class_names)
+    # Of a folder it is told by whoever lists its files.
+    litter = [name for path in found if (name := litter_in(path))]
+    return replace(arrays, notes=(f"passed over: {listed(litter)}",)) if litter else arrays
 
 
 def used_files(section: DatasetSection) -> SourceFiles:
@@ -132,7 +137,7 @@ def used_files(section: DatasetSection) -> SourceFiles:
     found = source_files(_place(official, Path(str(section.path))))
     role = _ROLES[official.name]
     used = tuple(file for file in found.files if not file[0] or role(file[0].removeprefix("/")))
-    return SourceFiles(found.root, used)
+    return SourceFiles(found.root, used, found.litter)
 
 
 def _place(official: OfficialSet, path: Path) -> Path:
@@ -183,8 +188,10 @@ def _read_npz(official: OfficialSet, path: Path, progress: Progress) -> Parts:
     return {name: arrays[name] for name in _IDX_FILES}
 
 
-def _read_idx(official: OfficialSet, path: Path, progress: Progress) -> Parts:
-    """The arrays of the four idx files."""
+def _read_idx(
+    official: OfficialSet, path: Path, found: list[str], progress: Progress
+) -> Parts:  # fmt: skip
+    """The arrays of the four idx files; the names of all files there are are put into ``found``."""
     read: Parts = {}
 
     def use(role: str, where: str, stream: IO[bytes]) -> None:
@@ -192,7 +199,7 @@ def _read_idx(official: OfficialSet, path: Path, progress: Progress) -> Parts:
         read[role] = read_idx(role, where, stream)
 
     wanted = list(_IDX_FILES.values())
-    _read_wanted(official, path, wanted, use, read)
+    found += _read_wanted(official, path, wanted, use, read)
     progress(f"reading {official.title}", len(read), len(_IDX_FILES))
     for part in ("train", "t10k"):
         images, labels = read[f"{part}-images"], read[f"{part}-labels"]
@@ -205,9 +212,11 @@ def _read_idx(official: OfficialSet, path: Path, progress: Progress) -> Parts:
 
 
 def _read_batches(
-    official: OfficialSet, path: Path, progress: Progress
+    official: OfficialSet, path: Path, found: list[str], progress: Progress
 ) -> tuple[Parts, tuple[str, ...] | None]:
-    """The arrays of all batches, and the names of the classes where they are given."""
+    """The arrays of all batches, and the names of the classes where they are given; the names of
+    all files there are are put into ``found``.
+    """
     batches: dict[str, Batch] = {}
     names: list[tuple[str, ...]] = []
     wanted = _BATCHES[official.name]
@@ -220,7 +229,7 @@ def _read_batches(
         else:
             names.append(read_names(official, where, stream))
 
-    _read_wanted(official, path, wanted, use, batches)
+    found += _read_wanted(official, path, wanted, use, batches)
     progress(f"reading {official.title}", len(batches), len(wanted))
     *train, test = (batches[role] for role in wanted)
     parts: Parts = {
@@ -238,13 +247,17 @@ def _read_wanted(
     wanted: Sequence[str],
     use: Callable[[str, str, IO[bytes]], None],
     read: Collection[str],
-) -> None:
-    """Read the files of a set, all of which must be there; ``use`` puts them into ``read``."""
+) -> list[str]:
+    """Read the files of a set, all of which must be there; ``use`` puts them into ``read``.
+
+    Returns:
+        the names of all files there are.
+    """
     found = read_files(path, _ROLES[official.name], use, official.path_may_be)
     missing = [role for role in wanted if role not in read]
     if not missing:
-        return
-    names = sorted({posixpath.basename(name) for name in found})
+        return found
+    names = sorted({posixpath.basename(name) for name in found if litter_in(name) is None})
     shown = ", ".join(show(name) for name in names[:_NAMED]) or "nothing"
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     hints = [hint for kind, hint in _OTHER_KINDS.items() if any(fnmatch(n, kind) for n in names)]

@@ -51,6 +51,19 @@ def scaling(scale: Scale, x: Inputs, rows: Rows, maximum: float | None) -> tuple
     return np.array(top / maximum, np.float32), np.array(low, np.float32)
 
 
+def pooled(dimensions: int) -> tuple[int, ...]:
+    """The axes over which values are standardized together, that of the examples among them.
+
+    Each feature of a vector, all values of a grey image, each channel (the last axis) of others.
+
+    Args:
+        dimensions: of one example.
+    """
+    if dimensions == 1:
+        return (0,)
+    return tuple(range(3 if dimensions == 2 else dimensions))
+
+
 def moments(x: Inputs, rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Mean and standard deviation (1 where values do not vary) of the given rows.
 
@@ -65,7 +78,7 @@ def moments(x: Inputs, rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray
         Two float64 arrays: shape (channels,) for images (height, width, channels), () for
         (height, width), (features,) for vectors.
     """
-    axes = {2: (0,), 3: (0, 1, 2)}.get(x.ndim, tuple(range(x.ndim - 1)))
+    axes = pooled(x.ndim - 1)
     step = max(1, _CHUNK_VALUES // int(np.prod(x.shape[1:])))
     count, mean, squares = 0, np.float64(0), np.float64(0)
     for start in range(0, len(rows), step):

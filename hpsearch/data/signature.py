@@ -6,24 +6,27 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from hpsearch.data.litter import is_litter
 from hpsearch.data.source import Progress, throttled
 from hpsearch.errors import UnreachableError
 
 _DEPTH = 3
-"""Levels of folders that are looked into: as deep as the classes of an image folder lie."""
+"""Levels of folders that are looked into where nothing else is said."""
 
 
 @dataclass(frozen=True)
 class SourceFiles:
-    """The files of a source as they are now, ordered by name; hidden ones are passed over."""
+    """The files of a source as they are now, ordered by name; litter is passed over."""
 
     root: Path
     """The file or folder."""
     files: tuple[tuple[str, int, int], ...]
     """Of each file: name below the root ("" for the root), size in bytes, time of change in ns."""
+    litter: tuple[str, ...] = field(default=(), compare=False)
+    """The names of files and folders that were passed over; see :mod:`hpsearch.data.litter`."""
 
     @property
     def signature(self) -> str:
@@ -51,14 +54,19 @@ class SourceFiles:
         return digest.hexdigest()
 
 
-def source_files(root: Path) -> SourceFiles:
-    """The files at ``root``: that file, or those of the folder, three levels deep.
+def source_files(root: Path, depth: int = _DEPTH) -> SourceFiles:
+    """The files at ``root``: that file, or those of the folder.
+
+    Args:
+        root: the file or folder.
+        depth: levels of folders that are looked into.
 
     Raises:
         UnreachableError: a folder that cannot be read.
     """
+    litter: list[str] = []
     try:
-        return SourceFiles(root, tuple(_listed(root)))
+        return SourceFiles(root, tuple(_listed(root, depth, litter)), tuple(litter))
     except OSError as error:
         raise _unreadable(Path(error.filename or root), error) from None
 
@@ -80,23 +88,26 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _listed(path: Path) -> Iterator[tuple[str, int, int]]:
+def _listed(path: Path, depth: int, litter: list[str]) -> Iterator[tuple[str, int, int]]:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return  # whoever reads the source says so
     if stat.S_ISDIR(status.st_mode):
-        yield from _below(str(path), "", _DEPTH)
+        yield from _below(str(path), "", depth, litter)
     else:
         yield "", status.st_size, status.st_mtime_ns
 
 
-def _below(folder: str, name: str, depth: int) -> Iterator[tuple[str, int, int]]:
+def _below(
+    folder: str, name: str, depth: int, litter: list[str]
+) -> Iterator[tuple[str, int, int]]:  # fmt: skip
     """Files of a folder, ``depth`` levels deep (which also ends loops of symbolic links)."""
     with os.scandir(folder) as listed:
         entries = sorted(listed, key=lambda entry: entry.name)
     for entry in entries:
-        if entry.name.startswith("."):
+        if is_litter(entry.name):
+            litter.append(entry.name)
             continue
         inner = f"{name}/{entry.name}"
         try:
@@ -106,4 +117,4 @@ def _below(folder: str, name: str, depth: int) -> Iterator[tuple[str, int, int]]
         if not stat.S_ISDIR(status.st_mode):
             yield inner, status.st_size, status.st_mtime_ns
         elif depth > 1:
-            yield from _below(entry.path, inner, depth - 1)
+            yield from _below(entry.path, inner, depth - 1, litter)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from hpsearch.data.precision import Merged, merged
 from hpsearch.errors import InputError
 from hpsearch.fields import show
 
@@ -54,6 +55,12 @@ class Arrays:
     """Largest value that whole-number inputs can have (they start at 0); None: not declared."""
     skipped: tuple[str, ...] = ()
     """Files that were passed over as unreadable: the path of each, and why."""
+    turned: int = 0
+    """Images that an orientation tag has turned upright."""
+    notes: tuple[str, ...] = ()
+    """How the source was understood, where its names are others than ours; one line each."""
+    merged: tuple[Merged, ...] = ()
+    """Features of the training inputs of which float32 merges values; set by :func:`check`."""
 
     def parts(self) -> Iterator[tuple[str, Inputs, Labels]]:
         """The parts that there are: ("train", x, y), then "val" and "test"."""
@@ -90,7 +97,9 @@ def check(arrays: Arrays, where: str) -> Arrays:
         _check_labels(f"{where}: y_{part}", y, len(arrays.class_names))
     _check_classes(where, arrays)
     boolean = arrays.x_train.dtype.kind == "b"
-    return replace(arrays, maximum=1.0 if boolean else arrays.maximum, **stored)  # type: ignore[arg-type] # mypy cannot see which fields the names in stored mean
+    told = tuple(merged(arrays.x_train))  # before long floats are cut to float32
+    maximum = 1.0 if boolean else arrays.maximum
+    return replace(arrays, maximum=maximum, merged=told, **stored)  # type: ignore[arg-type] # mypy cannot see which fields the names in stored mean
 
 
 def _check_shape(name: str, x: Inputs, y: Labels, first: Inputs) -> None:

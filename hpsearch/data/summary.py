@@ -1,22 +1,22 @@
 """Summary of a data set, made while it is imported: counts, ranges, copies that should not be."""
 
 import hashlib
-from collections.abc import Iterator
+import math
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from hpsearch.data.columns import blocks
+from hpsearch.data.precision import Merged
 from hpsearch.data.source import Arrays, Inputs, Labels, Progress, throttled
 from hpsearch.fields import Section
 
 Digests = npt.NDArray[np.void]
 PartName = Literal["train", "val", "test"]
 
-_COLUMN_BYTES = 2**26
-"""Bytes of columns that are copied out at once."""
 _NAMED = 20
-"""Constant or equal features that are named; all are counted."""
+"""Features of each kind that are named; all are counted."""
 
 
 class Summary(Section):
@@ -39,6 +39,10 @@ class Summary(Section):
     """Features that are a copy of an earlier one in all training examples, constant ones aside."""
     equal_named: tuple[tuple[int, int], ...]
     """The first of these, each with the earlier one."""
+    merged_features: int
+    """Features that have more distinct values than float32 keeps apart."""
+    merged_named: tuple[Merged, ...]
+    """The first of these."""
     copies: dict[PartName, int]
     """Training examples that occur earlier in the training split; examples of the other parts that
     occur in the training split."""
@@ -71,6 +75,8 @@ def summarize(arrays: Arrays, progress: Progress) -> Summary:
         constant_named=tuple(constant[:_NAMED]),
         equal_features=len(equal),
         equal_named=tuple(equal[:_NAMED]),
+        merged_features=len(arrays.merged),
+        merged_named=arrays.merged[:_NAMED],
         copies={"train": len(train) - len(known), **copies},
         contradictions=int(ambiguous[labels].sum()),
     )
@@ -101,23 +107,15 @@ def _features(x: Inputs, progress: Progress) -> tuple[list[int], list[tuple[int,
     constant: list[int] = []
     equal: list[tuple[int, int]] = []
     seen: dict[bytes, int] = {}
-    for feature, column, total in _columns(x):
-        if (column == column[0]).all():
-            constant.append(feature)
-        else:
-            first = seen.setdefault(hashlib.blake2b(column.data, digest_size=16).digest(), feature)
-            if first != feature:
-                equal.append((feature, first))
-        progress("looking at the features", feature + 1, total)
+    total = math.prod(x.shape[1:])
+    for start, block in blocks(x):
+        for feature, column in enumerate(block, start):
+            if (column == column[0]).all():
+                constant.append(feature)
+            else:
+                digest = hashlib.blake2b(column.data, digest_size=16).digest()
+                first = seen.setdefault(digest, feature)
+                if first != feature:
+                    equal.append((feature, first))
+            progress("looking at the features", feature + 1, total)
     return constant, equal
-
-
-def _columns(x: Inputs) -> Iterator[tuple[int, Inputs, int]]:
-    """Each feature's place, its values in all examples, and the number of features."""
-    flat = x.reshape(len(x), -1)
-    total = flat.shape[1]
-    step = max(1, _COLUMN_BYTES // (len(flat) * flat.itemsize))
-    for start in range(0, total, step):
-        block = np.ascontiguousarray(flat[:, start : start + step].T)
-        for offset, column in enumerate(block):
-            yield start + offset, column, total

@@ -32,6 +32,18 @@ _LINES = {
 """Label, colour (of Okabe and Ito's palette for the colour-blind) and style."""
 
 
+def image_of_epochs(rows: Sequence[Mapping[str, float]], title: str, best: int | None) -> bytes:
+    """The curves of a training whose epochs are known whole, as a PNG file.
+
+    Args:
+        rows: a training's epochs (``hpsearch.training.outcome.Epoch``) as plain values.
+        title: as in :func:`curve_image`.
+        best: likewise.
+    """
+    curves = {name: [row[name] for row in rows] for name in _LINES}
+    return curve_image([int(row["epoch"]) for row in rows], curves, title, best)
+
+
 def curve_image(
     epochs: Sequence[int], curves: Mapping[str, Sequence[float]], title: str, best: int | None
 ) -> bytes:

@@ -28,7 +28,8 @@ dd {{ margin: 0; overflow-wrap: anywhere; }}
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ padding: .2rem .75rem .2rem 0; border-bottom: 1px solid #e4e4e4; text-align: right;
   font-variant-numeric: tabular-nums; font-weight: normal; }}
-th:first-child {{ text-align: left; overflow-wrap: anywhere; min-width: 7rem; }}
+th:first-child {{ text-align: left; overflow-wrap: break-word; min-width: 7rem; }}
+.wide {{ overflow-x: auto; }}
 thead th {{ color: #6b6b6b; }}
 td.bar {{ width: 40%; padding-right: 0; }}
 td.bar div {{ background: #0072b2; height: .7rem; }}
@@ -39,6 +40,8 @@ img {{ max-width: 100%; height: auto; }}
 @media print {{
   tr, img {{ break-inside: avoid; }}
   body {{ margin: 0; max-width: none; }}
+  .wide {{ overflow: visible; }}
+  th:first-child {{ overflow-wrap: anywhere; }}
   td.bar div {{ print-color-adjust: exact; }}
 }}
 </style>
@@ -49,12 +52,12 @@ img {{ max-width: 100%; height: auto; }}
 {facts}
 </dl>
 <h2>Classes</h2>
-<table>
+<div class="wide"><table>
 <thead><tr><th scope="col">class</th>{heads}<td class="bar"></td></tr></thead>
 <tbody>
 {rows}
 </tbody>
-</table>
+</table></div>
 {sheet}</body>
 </html>
 """

@@ -1,7 +1,7 @@
 """The hidden layers of the trials: widths and dropout by depth, the best trials brought out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -26,19 +26,29 @@ from hpsearch.figures.style import (
 
 _LAYERS, _LEADING_LAYERS = 900, 150
 """Hidden layers, of all trials together, that are shown; and of the best trials."""
+OF_LAYERS = ("units", "dropout")
+"""Fields of the space that the figure is about, which each layer has of its own."""
+_NAMES = {"units": "widths", "dropout": "dropout"}
 _LEADERS = Look(colour=BLUE, symbol="diamond", size=8, opacity=0.8)
 
 
 # An argument that a figure has no use for is there as in all of them: noqa ARG001.
-def layers_figure(points: Sequence[Point], metric: str, maximize: bool) -> go.Figure:  # noqa: ARG001
+def layers_figure(
+    points: Sequence[Point],
+    metric: str,  # noqa: ARG001
+    maximize: bool,
+    searched: Collection[str] = OF_LAYERS,
+) -> go.Figure:
     """Width and dropout of each hidden layer: all trials faint, the best tenth, and the best.
 
     Args:
         points: the trials.
         metric: the objective's; it only decides which trials are the best.
         maximize: whether more of it is better.
+        searched: fields of the space that are not fixed; one of ``OF_LAYERS`` at least.
     """
-    title = "Widths and dropout by layer"
+    keys = [key for key in OF_LAYERS if key in searched]
+    title = f"{' and '.join(_NAMES[key] for key in keys)} by layer".capitalize()
     known = [p for p in points if p.config is not None and p.state != "waiting"]
     if not known:
         return empty(title, "No trial has started yet.")
@@ -46,8 +56,8 @@ def layers_figure(points: Sequence[Point], metric: str, maximize: bool) -> go.Fi
     drawn = shown(known, max(1, _LAYERS // deepest), maximize)
     leaders = _leaders(known, deepest, maximize)
     leader = best(known, maximize)
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
-    for row, key in enumerate(("units", "dropout"), start=1):
+    figure = make_subplots(rows=len(keys), cols=1, shared_xaxes=True, vertical_spacing=0.06)
+    for row, key in enumerate(keys, start=1):
         first = row == 1
         figure.add_trace(_cloud(drawn, key, legend=first), row=row, col=1)
         if leaders:
@@ -56,12 +66,11 @@ def layers_figure(points: Sequence[Point], metric: str, maximize: bool) -> go.Fi
             line = dots(_places([leader], key, apart=False), name="best", look=BEST, legend=first)
             line.update(mode="lines+markers", line={"color": BEST.colour, "width": 2})
             figure.add_trace(line, row=row, col=1)
-    figure.update_layout(
-        xaxis2=whole_axis("hidden layer", [1, deepest]),
-        yaxis=_width_axis(drawn),
-        yaxis2={"title": {"text": "dropout"}},
-    )
-    return styled(figure, title, subtitle=some_of(len(drawn), len(known)), height=480)
+        axis = _width_axis(drawn) if key == "units" else {"title": {"text": "dropout"}}
+        figure.update_yaxes(axis, row=row, col=1)
+    figure.update_xaxes(whole_axis("hidden layer", [1, deepest]), row=len(keys), col=1)
+    subtitle = some_of(len(drawn), len(known))
+    return styled(figure, title, subtitle=subtitle, height=440 + 40 * (len(keys) > 1))
 
 
 def _settings(point: Point, key: str) -> Sequence[float]:

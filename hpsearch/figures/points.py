@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from hpsearch.config import is_whole
+from hpsearch.ranking import Rank, rank
 
 State = Literal["complete", "pruned", "failed", "running", "waiting"]
 _T = TypeVar("_T")
@@ -23,6 +24,8 @@ class Point:
     """As ``hpsearch.config.flat`` gives it; None while something in it is not drawn."""
     parameters: int | None
     """Trainable parameters of the network."""
+    val_loss: float | None
+    """Validation loss at the epoch whose value counts."""
     seconds: float | None
     """Time of training."""
     epochs: int | None
@@ -62,6 +65,7 @@ def point(row: Mapping[str, Any], curve: Mapping[int, float], test: float | None
         value=value if row["state"] in ("complete", "pruned") else None,
         config=row["config"] if is_whole(row["config"]) else None,
         parameters=row["parameters"] if isinstance(row["parameters"], int) else None,
+        val_loss=_finite(row["val_loss"]),
         seconds=_finite(row["seconds"]),
         epochs=row["epochs"],
         train_accuracy=_finite(row["train_accuracy"]),
@@ -106,18 +110,20 @@ def marks(points: Sequence[Point], x: Reading, y: Reading = value_of) -> list[Ma
 
 
 def ranked(points: Sequence[Point], maximize: bool) -> list[Point]:
-    """The trials that have a value, the best first; of equals the first.
+    """The trials that have a value, the best first.
 
     Pruned trials follow after all complete ones: their values are those of fewer epochs.
     """
-    sign = -1 if maximize else 1
-    valued = [(point, point.value) for point in points if point.value is not None]
-    valued.sort(key=lambda each: (each[0].state != "complete", sign * each[1], each[0].number))
-    return [point for point, _ in valued]
+
+    def place(point: Point) -> tuple[bool, Rank]:
+        value = math.nan if point.value is None else point.value
+        return point.state != "complete", rank(value, point.number, vars(point), maximize=maximize)
+
+    return sorted((point for point in points if point.value is not None), key=place)
 
 
 def best(points: Sequence[Point], maximize: bool) -> Point | None:
-    """The complete trial with the best value, of equals the first; None without any."""
+    """The best complete trial; None without any."""
     first = next(iter(ranked(points, maximize)), None)
     return first if first is not None and first.state == "complete" else None
 

@@ -1,8 +1,9 @@
 """What the settings do: regularisation and learning rates."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
+from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -25,6 +26,8 @@ from hpsearch.figures.style import (
     value_axis,
 )
 
+REGULARISED_BY = ("dropout", "l2", "batch_norm")
+"""Fields of the space that the figure of gaps is about."""
 _MOST_OF_GAPS = 240
 """Trials of the figure of gaps, which shows each of them twice."""
 _LEVELS = 8
@@ -34,42 +37,73 @@ _NORMALISED = Look(colour=BLUE, symbol="circle")
 
 
 # An argument that a figure has no use for is there as in all of them: noqa ARG001.
-def gap_figure(points: Sequence[Point], metric: str, maximize: bool) -> go.Figure:  # noqa: ARG001
+def gap_figure(
+    points: Sequence[Point],
+    metric: str,  # noqa: ARG001
+    maximize: bool,
+    searched: Collection[str] = REGULARISED_BY,
+) -> go.Figure:
     """Generalisation gap against regularisation: dropout, L2 and batch normalisation.
+
+    Batch normalisation is told by the colour, and has a panel where it alone is searched.
 
     Args:
         points: the trials.
         metric: the objective's; the gap is one of accuracies whatever it is.
         maximize: whether more of it is better: which trials are shown of very many.
+        searched: fields of the space that are not fixed; one of ``REGULARISED_BY`` at least.
     """
     title = "Generalisation gap"
     known = [point for point, _, _ in marks(points, _dropout, _gap)]
     if not known:
         return empty(title, "No generalisation gap is known yet.")
+    panels = _panels(known, searched)
     drawn = shown(known, _MOST_OF_GAPS, maximize)
-    levels, name_of_levels = _levels(known)
-    figure = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.05)
+    figure = make_subplots(rows=1, cols=len(panels), shared_yaxes=True, horizontal_spacing=0.05)
     for normalised, name, look in (
         (False, "no batch norm", _PLAIN),
         (True, "batch norm", _NORMALISED),
     ):
-        some = [p for p in drawn if p.config is not None and p.config["batch_norm"] is normalised]
-        for col, x in enumerate((_dropout, _place(levels)), start=1):
+        some = [point for point in drawn if _normalised(point) is normalised]
+        for col, (x, _) in enumerate(panels, start=1):
             placed = marks(some, x, _gap)
             if placed:
                 dot = dots(placed, name=name, look=look, hover="gap %{y}", legend=col == 1)
                 figure.add_trace(dot, row=1, col=col)
-    figure.update_layout(
-        xaxis={"title": {"text": "mean dropout"}},
-        xaxis2={
-            "title": {"text": name_of_levels},
-            "tickvals": list(range(len(levels))),
-            "ticktext": [_written(level) for level in levels],
-            "range": [-0.5, len(levels) - 0.5],
-        },
-        yaxis={"title": {"text": "training − validation accuracy"}},
-    )
+    for col, (_, axis) in enumerate(panels, start=1):
+        figure.update_xaxes(axis, row=1, col=col)
+    figure.update_layout(yaxis={"title": {"text": "training − validation accuracy"}})
     return styled(figure, title, subtitle=some_of(len(drawn), len(known)))
+
+
+def _panels(
+    points: Sequence[Point], searched: Collection[str]
+) -> list[tuple[Reading, dict[str, Any]]]:
+    """What is searched of the regularisation: how it is read of a trial, and its axis."""
+    panels: list[tuple[Reading, dict[str, Any]]] = []
+    if "dropout" in searched:
+        panels.append((_dropout, {"title": {"text": "mean dropout"}}))
+    if "l2" in searched:
+        levels, name = _levels(points)
+        panels.append((_place(levels), _levels_axis(name, [_written(level) for level in levels])))
+    if not panels:
+        axis = _levels_axis("batch normalisation", ["no", "yes"])
+        panels.append((lambda point: float(_normalised(point) or 0) + aside(point), axis))
+    return panels
+
+
+def _levels_axis(title: str, names: Sequence[str]) -> dict[str, Any]:
+    """An axis of named places."""
+    return {
+        "title": {"text": title},
+        "tickvals": list(range(len(names))),
+        "ticktext": list(names),
+        "range": [-0.5, len(names) - 0.5],
+    }
+
+
+def _normalised(point: Point) -> bool | None:
+    return None if point.config is None else bool(point.config["batch_norm"])
 
 
 def _gap(point: Point) -> float | None:
@@ -138,7 +172,7 @@ def learning_rate_figure(points: Sequence[Point], metric: str, maximize: bool) -
         rows=rows,
         cols=columns,
         shared_yaxes="all",
-        horizontal_spacing=0.06,
+        horizontal_spacing=0.1,
         vertical_spacing=0.24,
     )
     axis = value_axis(metric, [value for _, _, value in known])

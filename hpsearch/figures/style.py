@@ -24,6 +24,8 @@ BLUE, ORANGE, GREEN, PURPLE, VERMILLION, GREY = (
 NOTHING = "No trial has completed yet."
 """What an empty figure says."""
 INK = "#1b1b1b"
+_BAR = 34
+"""Pixels at the top that are left to plotly's bar of tools, which would lie over a title."""
 _QUIET, _GRID = "#6b6b6b", "#e4e4e4"
 _METRICS = {
     "val_accuracy": "validation accuracy",
@@ -235,10 +237,10 @@ def styled(figure: go.Figure, title: str, *, subtitle: str = "", height: int = 4
             "y": 1,
             "yref": "container",
             "yanchor": "top",
-            "pad": {"t": 14},
+            "pad": {"t": _BAR},
         },
         font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
-        margin={"l": 56, "r": 16, "t": 64 if subtitle else 48, "b": 48},
+        margin={"l": 56, "r": 16, "t": _BAR + (50 if subtitle else 34), "b": 48},
         legend={"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top", "itemsizing": "constant"},
         hovermode="closest",
         hoverlabel={"align": "left", "bgcolor": "#ffffff"},

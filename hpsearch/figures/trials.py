@@ -1,15 +1,15 @@
 """The trials of a search as figures: over time and by cost; and all figures together."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import plotly.graph_objects as go
 
 from hpsearch.errors import Failure
 from hpsearch.figures.curves import curves_figure
-from hpsearch.figures.layers import layers_figure
+from hpsearch.figures.layers import OF_LAYERS, layers_figure
 from hpsearch.figures.parameters import parameters_figure
 from hpsearch.figures.points import Mark, Point, best, marks, shown, spread
-from hpsearch.figures.settings import gap_figure, learning_rate_figure
+from hpsearch.figures.settings import REGULARISED_BY, gap_figure, learning_rate_figure
 from hpsearch.figures.style import (
     FAILED,
     GREEN,
@@ -36,26 +36,40 @@ _SHORTEST = 1e-3
 _FRONT = Look(colour=GREEN, symbol="square", size=8, opacity=1)
 
 
-def search_figures(points: Sequence[Point], metric: str, maximize: bool) -> dict[str, go.Figure]:
+def search_figures(
+    points: Sequence[Point], metric: str, maximize: bool, searched: Collection[str] | None = None
+) -> dict[str, go.Figure]:
     """All figures of a search, in the order to be read, by an id that is valid in HTML.
+
+    Those of what is fixed are left out: they would say nothing.
 
     Args:
         points: the trials. Those for which another one stands are left out: they were too large
             and redrawn, or cut off and went on there.
         metric: the objective's, such as "val_accuracy".
         maximize: whether more of it is better.
+        searched: the fields of the space that are not fixed, by name; None: all.
     """
     points = [p for p in points if p.failure not in _REPLACED]
-    figures = {
-        "1-history": history,
-        "2-parameters": parameters_figure,
-        "3-time": time_figure,
-        "4-gap": gap_figure,
-        "5-learning-rates": learning_rate_figure,
-        "6-layers": layers_figure,
-        "7-curves": curves_figure,
-    }
-    return {key: figure(points, metric, maximize) for key, figure in figures.items()}
+    told = points, metric, maximize
+    figures = {"1-history": history(*told)}
+    if _is_searched(("layers", "units", "batch_norm"), searched):
+        figures["2-parameters"] = parameters_figure(*told)
+    figures["3-time"] = time_figure(*told)
+    if of := _is_searched(REGULARISED_BY, searched):
+        figures["4-gap"] = gap_figure(*told, of)
+    if _is_searched(("optimizer", "learning_rate"), searched):
+        figures["5-learning-rates"] = learning_rate_figure(*told)
+    if of := _is_searched(OF_LAYERS, searched):
+        figures["6-layers"] = layers_figure(*told, of)
+    figures["7-curves"] = curves_figure(*told)
+    return figures
+
+
+def _is_searched(names: Collection[str], searched: Collection[str] | None) -> list[str]:
+    """Those of some names that are searched; an optimizer's setting by its last word."""
+    known = names if searched is None else {name.rpartition(".")[2] for name in searched}
+    return [name for name in names if name in known]
 
 
 def history(points: Sequence[Point], metric: str, maximize: bool) -> go.Figure:

@@ -9,6 +9,7 @@ from hpsearch import recipe
 from hpsearch.config import TrialConfig, describe, flat, summary
 from hpsearch.data.record import Opening
 from hpsearch.errors import Failure
+from hpsearch.interval import measured_words
 from hpsearch.ranges import words
 from hpsearch.report.following import as_toml, following
 from hpsearch.report.leaders import Row, in_words, leaders
@@ -88,7 +89,8 @@ _UNKNOWN: dict[str, Any] = {
 
 
 _LISTED = (
-    "number", "config", "parameters", "epochs", "best_epoch", "seconds", "train_accuracy", "gap",
+    "number", "config", "parameters", "epochs", "best_epoch", "val_loss", "seconds",
+    "train_accuracy", "gap",
 )  # fmt: skip
 
 
@@ -133,6 +135,10 @@ def _best(
     return {
         **{key: row[key] for key in (*_LISTED, "values")},
         "summary": summary(row["config"]),
+        **(on := trials.measurement(study, row["values"][0])),
+        "measured": measured_words(
+            study.file.objective.metric, row["values"][0], on["validation_examples"]
+        ),
         "repeats": repeats,
         "recipe": recipe.dump(own, ".toml"),
         "again": [
@@ -146,20 +152,34 @@ def _baseline(
     rows: Sequence[Row],
     again: Mapping[str, Mapping[int, float]],
 ) -> dict[str, Any] | None:
-    """The configuration to compare with, and its values: of trials, and trained apart."""
+    """The configuration to compare with, and its values: of trials, and trained apart.
+
+    ``unfinished`` are trials of it without a value: pruned, failed, or not over.
+    """
     if baseline is None:
         return None
     same = flat(baseline)
+    own = [row for row in rows if row["config"] == same and not _is_replaced(row)]
     of_trials = [
         {"trial": row["number"], "seed": None, "value": row["values"][0]}
-        for row in rows
-        if row["state"] == "complete" and row["config"] == same
+        for row in own
+        if row["state"] == "complete"
+    ]
+    unfinished = [
+        {key: row[key] for key in ("number", "state", "epochs")}
+        for row in own
+        if row["state"] != "complete"
     ]
     apart = [
         {"trial": None, "seed": seed, "value": value}
         for seed, value in again.get(BASELINE, {}).items()
     ]
-    return {"config": same, "summary": describe(baseline), "values": [*of_trials, *apart]}
+    return {
+        "config": same,
+        "summary": describe(baseline),
+        "values": [*of_trials, *apart],
+        "unfinished": unfinished,
+    }
 
 
 def _space(study: OpenStudy, best: Sequence[Row]) -> list[dict[str, str]]:
@@ -190,8 +210,8 @@ def _failures(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def _is_replaced(row: Row) -> bool:
     """Whether another trial stands for this one, with its time and epochs."""
-    failure = row["failure"]
-    return failure in list(Failure) and Failure(failure).is_replaced
+    failure = Failure.known(row["failure"])
+    return failure is not None and failure.is_replaced
 
 
 def _replaced(rows: Sequence[Row]) -> dict[str, int]:

@@ -10,10 +10,14 @@ from typing import Any
 from hpsearch.config import TrialConfig, flat, is_whole
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, parse
-from hpsearch.ranges import RANGES, Categorical
-from hpsearch.report.leaders import Crowded, Row, crowded, values_of
-from hpsearch.space import named_fields
+from hpsearch.ranges import Categorical
+from hpsearch.report.leaders import LEAST, Crowded, Row, crowded, values_of
+from hpsearch.space import named_fields, searched
 from hpsearch.study_file import StudyFile
+
+ENOUGH = 20
+"""Complete trials below which no range is changed: of fewer, the best five would be more than the
+best quarter, and what they have in common may be what all trials have in common."""
 
 MANY = 8
 """Trials that must have tried a choice before it is dropped for want of success."""
@@ -31,6 +35,8 @@ class Following:
     """The next study's."""
     stuck: list[str]
     """Ends of ranges that the best trials crowd at and that cannot move, a sentence each."""
+    too_few: str
+    """Why no range is changed, where too few trials have completed; else empty."""
 
 
 def following(
@@ -40,7 +46,8 @@ def following(
 
     An end of a range that the best trials crowd at is moved outwards; choices that were tried
     often and that none of the best uses go; training is longer where the best trials were
-    still getting better; and the best configuration is tried first.
+    still getting better; and the best configuration is tried first. Of fewer than ``ENOUGH``
+    complete trials only that is done.
 
     Args:
         file: the study that was searched.
@@ -49,23 +56,45 @@ def following(
         config: the best configuration, if there is one.
     """
     table = _table(file)
-    changes, stuck = [], []
+    changes, stuck, too_few = list[str](), list[str](), ""
+    complete = sum(row["state"] == "complete" and is_whole(row["config"]) for row in rows)
+    if complete >= ENOUGH:
+        changes, stuck = _move_ends(table, file, best)
+        changes += _drop_choices(table, file, rows, best)
+        changes += _train_longer(table, file, best)
+    else:
+        too_few = (
+            f"Advice on ranges needs {ENOUGH} complete trials, so that the best five are a"
+            f" selection; there {'is' if complete == 1 else 'are'} {complete}"
+        )
+    if config is not None:
+        _try_first(table, config, changes)
+    head = f"# What to search after {file.name}, by hpsearch report.\n"
+    return Following(
+        changes=changes,
+        text=head + _toml(table),
+        name=table["name"],
+        stuck=stuck,
+        too_few=too_few,
+    )
+
+
+def _move_ends(
+    table: dict[str, Any], file: StudyFile, best: Sequence[Row]
+) -> tuple[list[str], list[str]]:
+    """Move the ends that the best trials crowd at; what moved and what cannot, in sentences."""
+    moved, stuck = [], []
     for one in crowded(file.space, best):
         at = (
-            f"{one.name}: {one.near} of {one.of} values of the best trials lie at the {one.end} end"
+            f"{one.name}: {one.near} of the best {one.of} trials lie at the {one.end} end"
             f" ({one.limit:g})"
         )
         beyond = _widen(table, one, file)
         if beyond is None:
             stuck.append(at)
         else:
-            changes.append(f"{at}; it is {beyond:g} now")
-    changes += _drop_choices(table, file, rows, best)
-    changes += _train_longer(table, file, best)
-    if config is not None:
-        _try_first(table, config, changes)
-    head = f"# What to search after {file.name}, as hpsearch report has it.\n"
-    return Following(changes=changes, text=head + _toml(table), name=table["name"], stuck=stuck)
+            moved.append(f"{at}; it is {beyond:g} now")
+    return moved, stuck
 
 
 def as_toml(file: StudyFile, name: str) -> str:
@@ -256,7 +285,7 @@ def _drop_choices(
         row for row in rows if row["state"] in ("complete", "pruned") and is_whole(row["config"])
     ]
     for name, field in named_fields(file.space).items():
-        if not isinstance(field, Categorical) or name == "optimizer" or len(best) < 5:
+        if not isinstance(field, Categorical) or name == "optimizer" or len(best) < LEAST:
             continue
         used = {value for row in best for value in values_of(row, name, field)} & set(field.choices)
         times = Counter(value for row in tried for value in set(values_of(row, name, field)))
@@ -267,7 +296,7 @@ def _drop_choices(
         changed["choices"] = [choice for choice in changed["choices"] if choice not in gone]
         table["space"] = _set_range(table, name, changed)["space"]
         changes += [
-            f"{name}: {choice} is out: tried in {times[choice]} trials, in none of the best"
+            f"{name}: {choice} is dropped: {times[choice]} trials tried it, none of the best"
             f" {len(best)}"
             for choice in gone
         ]
@@ -278,7 +307,7 @@ def _train_longer(table: dict[str, Any], file: StudyFile, best: Sequence[Row]) -
     """More epochs, where most of the best trials were at their best near the end."""
     epochs = file.training.epochs
     late = sum((row["best_epoch"] or 0) > 0.9 * epochs for row in best)
-    if len(best) < 5 or late < len(best) / 2:
+    if len(best) < LEAST or late < len(best) / 2:
         return []
     longer = {**table.get("training", {}), "epochs": 2 * epochs}
     if not _is_valid({**table, "training": longer}):
@@ -290,12 +319,13 @@ def _train_longer(table: dict[str, Any], file: StudyFile, best: Sequence[Row]) -
 
 def _try_first(table: dict[str, Any], config: TrialConfig, changes: list[str]) -> None:
     """Enqueue the best configuration, as far as the new space leaves it open."""
-    named = named_fields(parse(StudyFile, table, "the next study").space)
-    is_open = {name: isinstance(field, RANGES) for name, field in named.items()}
-    first = {key: value for key, value in flat(config).items() if is_open.get(key)}
+    space = parse(StudyFile, table, "the next study").space
+    named = named_fields(space)
+    is_open = searched(space)
+    first = {key: value for key, value in flat(config).items() if key in is_open}
     if any(key in first for key in ("units", "dropout")):
         first["layers"] = config.layers
-    if is_open["optimizer"]:
+    if "optimizer" in is_open:
         kind, settings = config.optimizer.type, config.optimizer.model_dump(mode="json")
         known = {key: settings[key] for key in settings if f"{kind}.{key}" in named}
         first["optimizer"] = {"type": kind, **known}

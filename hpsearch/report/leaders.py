@@ -2,19 +2,22 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.config import is_whole
 from hpsearch.ranges import RANGES, Categorical
+from hpsearch.ranking import rank
 from hpsearch.space import Space, named_fields
 
 Row = Mapping[str, Any]
 """A trial as ``trials --json`` prints it."""
 
 LEAST = 5
-"""Trials that are looked at as the best ones, at least."""
+"""Trials that are looked at as the best ones, at least. Half of five lie at one end of a range by
+chance in one case of a hundred (three or more of five, a tenth each), of four in one of twenty:
+too often where a space has twenty ends."""
 
 END = 0.1
 """Share of a range, on its own scale, that is taken for one of its ends."""
@@ -31,16 +34,16 @@ class Crowded:
     limit: float
     """The end itself."""
     near: int
-    """Values of the best trials near it."""
+    """The best trials near it: most of whose values are, of a field that each layer draws anew."""
     of: int
-    """Values of the best trials in all: a field that is drawn for each layer has several."""
+    """The best trials that have the field."""
 
 
 def leaders(rows: Sequence[Row], *, maximize: bool) -> list[Row]:
     """The best tenth of the complete trials, at least five where there are, the best first."""
     complete = [row for row in rows if row["state"] == "complete" and row["values"]]
     complete = [row for row in complete if is_whole(row["config"])]
-    complete.sort(key=lambda row: row["values"][0], reverse=maximize)  # stable: first of equals
+    complete.sort(key=lambda row: rank(row["values"][0], row["number"], row, maximize=maximize))
     return complete[: max(LEAST, math.ceil(len(complete) / 10))]
 
 
@@ -63,14 +66,15 @@ def values_of(row: Row, name: str, field: Any) -> list[Any]:
 
 
 def in_words(rows: Sequence[Row], name: str, field: Any) -> str:
-    """The values that some trials use of a field: a span, or each choice and how often."""
+    """The values that some trials use of a field: a span, or each choice and in how many trials."""
     values = [value for row in rows for value in values_of(row, name, field)]
     if not values:
         return "none"
     if not isinstance(field, RANGES):
         return ""
     if isinstance(field, Categorical):
-        return ", ".join(f"{_plain(v)} ({n} x)" for v, n in Counter(values).most_common())
+        times = Counter(v for row in rows for v in dict.fromkeys(values_of(row, name, field)))
+        return ", ".join(f"{_plain(v)} ({n} x)" for v, n in times.most_common())
     ordered = sorted(values)
     low, middle, high = ordered[0], ordered[len(ordered) // 2], ordered[-1]
     if low == high:
@@ -79,10 +83,11 @@ def in_words(rows: Sequence[Row], name: str, field: Any) -> str:
 
 
 def crowded(space: Space, best: Sequence[Row]) -> list[Crowded]:
-    """The ends of ranges near which at least half of the best trials' values lie.
+    """The ends of ranges near which at least half of the best trials lie.
 
     By chance a tenth would. Of numbers to choose from, two thirds must take the least or the
-    greatest of at least three.
+    greatest of at least three. Each trial has one vote, however many layers it has: those of one
+    trial are no independent witnesses.
 
     Args:
         space: what was searched.
@@ -92,31 +97,34 @@ def crowded(space: Space, best: Sequence[Row]) -> list[Crowded]:
     for name, field in named_fields(space).items():
         if not isinstance(field, RANGES):
             continue
-        values = [value for row in best for value in values_of(row, name, field)]
+        voters = [values for row in best if (values := values_of(row, name, field))]
         numbers = getattr(field, "choices", (0, 1, 2))
-        if len(values) < LEAST or len(numbers) < 3 or not _are_numbers(values):
+        if len(voters) < LEAST or len(numbers) < 3 or not all(map(_are_numbers, voters)):
             continue
-        needed = len(values) * (2 / 3 if isinstance(field, Categorical) else 1 / 2)
-        for end, limit, near in _ends(field, values):
+        needed = len(voters) * (2 / 3 if isinstance(field, Categorical) else 1 / 2)
+        for end, limit, is_near in _ends(field):
+            near = sum(2 * sum(map(is_near, values)) > len(values) for values in voters)
             if near >= needed:
-                found.append(Crowded(name=name, end=end, limit=limit, near=near, of=len(values)))
+                found.append(Crowded(name=name, end=end, limit=limit, near=near, of=len(voters)))
     return found
 
 
-def _ends(field: Any, values: Sequence[float]) -> list[tuple[str, float, int]]:
-    """Both ends of a range: name, limit, and how many of the values lie near it."""
+def _ends(field: Any) -> list[tuple[str, float, Callable[[float], bool]]]:
+    """Both ends of a range: name, limit, and what tells whether a value lies near it."""
     if isinstance(field, Categorical):
         low, high = min(field.choices), max(field.choices)
-        return [("low", low, values.count(low)), ("high", high, values.count(high))]
+        return [("low", low, low.__eq__), ("high", high, high.__eq__)]
     low, high = field.low, field.high
     if low == high:
         return []
     scale = math.log if getattr(field, "log", False) else float
-    width = scale(high) - scale(low)
-    places = [(scale(value) - scale(low)) / width for value in values]
+
+    def place(value: float) -> float:
+        return (scale(value) - scale(low)) / (scale(high) - scale(low))
+
     return [
-        ("low", low, sum(place <= END for place in places)),
-        ("high", high, sum(place >= 1 - END for place in places)),
+        ("low", low, lambda value: place(value) <= END),
+        ("high", high, lambda value: place(value) >= 1 - END),
     ]
 
 

@@ -13,6 +13,8 @@ from plotly.offline import get_plotlyjs
 
 from hpsearch import __version__
 from hpsearch.figures.confusion import confusion_figure
+from hpsearch.search.budget import ENDED, Ending
+from hpsearch.search.confirmation import told
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -132,6 +134,11 @@ def plain(value: float) -> str:
     return f"{value:g}"
 
 
+def ended(over: Ending) -> str:
+    """Why a study has ended."""
+    return ENDED[over]
+
+
 def download(text: str) -> str:
     """A text as an address to save it from."""
     return "data:application/toml;base64," + base64.b64encode(text.encode()).decode()
@@ -139,5 +146,17 @@ def download(text: str) -> str:
 
 _FILTERS = {
     function.__name__: function
-    for function in (number, mean, signed, whole, percent, css, seconds, plain, download)
+    for function in (
+        number,
+        mean,
+        signed,
+        whole,
+        percent,
+        css,
+        seconds,
+        plain,
+        ended,
+        download,
+        told,
+    )
 }

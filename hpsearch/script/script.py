@@ -10,6 +10,7 @@ from hpsearch import __version__
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.importing import TEST_SHARE, TEST_SPLIT_SEED
 from hpsearch.data.parts import Parts
+from hpsearch.data.scaling import pooled
 from hpsearch.recipe import Metric, Recipe
 from hpsearch.script.literals import assignment, literal
 from hpsearch.script.sources import reader
@@ -19,9 +20,6 @@ MARK = "Written by hpsearch"
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
-_AXES = {1: "0", 3: "(0, 1, 2)"}
-"""What is standardized together, by the dimensions of one example: a feature, a channel; else all
-values."""
 
 
 def script(recipe: Recipe, dataset: Dataset, parts: Parts) -> str:
@@ -82,7 +80,7 @@ def _split(recipe: Recipe, dataset: Dataset, parts: Parts) -> dict[str, Any]:
     """How the data are split and scaled."""
     section = recipe.dataset
     given = section.validation == "given"
-    before = len(parts.train.y) if given else len(parts.train.y) - len(parts.validation)
+    before = dataset.train_size - (0 if given else len(parts.validation))
     limit = "all"
     if section.limit is not None and section.limit < before:
         few_left = before - section.limit < parts.classes  # see hpsearch.data.stratify
@@ -98,12 +96,21 @@ def _split(recipe: Recipe, dataset: Dataset, parts: Parts) -> dict[str, Any]:
         "scale": section.scale,
         "range": bounds.get(section.scale, ""),
         "maximum": dataset.maximum,
-        "axes": _AXES.get(len(parts.input_shape), ""),
+        "axes": _axes(len(parts.input_shape)),
+        "together": section.include_validation,
         "constant": len(parts.input_shape) == 1 or bool((parts.multiplier == 1).any()),
         "balanced": section.class_weights == "balanced",
         "input_shape": parts.input_shape,
         "classes": parts.classes,
     }
+
+
+def _axes(dimensions: int) -> str:
+    """What is standardized together, as NumPy is told; "": all values."""
+    axes = pooled(dimensions)
+    if len(axes) == 1:
+        return str(axes[0])
+    return "" if len(axes) == dimensions + 1 else str(axes)
 
 
 def _training(recipe: Recipe) -> dict[str, Any]:
@@ -114,6 +121,7 @@ def _training(recipe: Recipe) -> dict[str, Any]:
     if any(config.dropout):
         dropout = "same" if len(set(config.dropout)) == 1 else "each"
     settings = config.optimizer.model_dump(exclude={"type", "learning_rate"})
+    defaults = {name: field.default for name, field in type(config.optimizer).model_fields.items()}
     return {
         "batch_norm": config.batch_norm,
         "l2": config.l2 > 0,
@@ -123,8 +131,10 @@ def _training(recipe: Recipe) -> dict[str, Any]:
         "schedule": config.lr_schedule,
         "scheduled": config.lr_schedule not in ("constant", "plateau"),
         "optimizer": _OPTIMIZERS[config.optimizer.type],
-        # Switches that are off and a momentum of 0 are what Keras does by itself.
-        "settings": [(name, literal(value)) for name, value in settings.items() if value],
+        # Switches that are off and a momentum of 0 are what Keras does by itself; a decay is not.
+        "settings": [
+            (name, literal(value)) for name, value in settings.items() if value or defaults[name]
+        ],
         "metric": recipe.objective.metric,
         "macro_f1": any(name == "MacroF1" for name, _ in callbacks),
         "cross_entropy": any("cross_entropy" in text for _, args in callbacks for text, _ in args),
@@ -181,6 +191,8 @@ def _constants(recipe: Recipe, facts: dict[str, Any]) -> list[tuple[str, object,
     every = [
         (facts["data"], "DATA", facts["data"], "where the data are"),
         (facts["files"], "FILES", facts["files"], ""),
+        (facts.get("folders"), "FOLDERS", facts.get("folders"), "of the parts"),
+        (facts.get("litter"), "LITTER", facts.get("litter"), "what desktops leave behind"),
         (facts.get("skipped"), "SKIPPED", facts.get("skipped"), "files that are no images"),
         (facts.get("size"), "HEIGHT", facts.get("height"), "to which images are resized"),
         (facts.get("size"), "WIDTH", facts.get("width"), ""),

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from hpsearch.data import official
+from hpsearch.data import layout, official
 from hpsearch.data.container import reading
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.sets import SETS
+from hpsearch.data.signature import source_files
 from hpsearch.recipe import DatasetSection
 
 _MODES = {2: "L", 3: "RGB"}
@@ -87,13 +88,18 @@ def _values(path: Path) -> str:
 def _of_images(section: DatasetSection, dataset: Dataset) -> dict[str, Any]:
     root = Path(str(section.path))
     height, width = section.image_size or (None, None)
+    found = layout.find(root)
+    folders = {part: found.below(folder) for part, folder in found.parts.items()}
+    litter = source_files(root, layout.DEPTH).litter
     return {
         "data": root,
-        "parts_have_folders": (root / "train").is_dir(),
+        "folders": None if folders == {"train": ""} else folders,
+        "litter": sorted({name for name in litter if not name.startswith(".")}),
         "ascii": all(name.isascii() for name in dataset.class_names),
         "size": section.image_size is not None,
         "height": height,
         "width": width,
+        "turned": dataset.turned > 0,
         "converted": section.image_mode is not None,
         "mode": _MODES[len(dataset.input_shape)],
         "skipped": sorted(_file(root, line) for line in dataset.skipped),

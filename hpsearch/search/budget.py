@@ -32,6 +32,14 @@ SINCE_KEY = "failures_since"
 """Study user attribute: the number of trials when the last ``run`` began."""
 
 Ending = Literal["trials", "timeout", "plateau", "failures"]
+
+ENDED: dict[Ending, str] = {
+    "trials": "all its trials are done",
+    "timeout": "its time is used up",
+    "plateau": "no trial has improved on the best for long",
+    "failures": "its last trials all failed",
+}
+"""Why a study has ended, for a reader."""
 Stop = Literal["leave", "now"]
 
 
@@ -72,7 +80,7 @@ def claim(study: OpenStudy) -> Trial | None:
     return trial
 
 
-def interrupt(study: OpenStudy, number: int, message: str = "cut off before its end") -> bool:
+def interrupt(study: OpenStudy, number: int, message: str = "interrupted before its end") -> bool:
     """Fail a running trial as interrupted and put a successor in the queue.
 
     Returns:
@@ -137,10 +145,10 @@ def reap(
         deaths = _deaths(trial) if blame else trial.user_attrs.get("deaths", 0)
         if deaths >= MAX_DEATHS:
             failure, successor = Failure.CRASHED, None
-            message = f"{deaths} workers died of it, and none got further than the one before"
+            message = f"{deaths} workers died running it, and none got further than the one before"
         else:
             failure, successor = Failure.INTERRUPTED, _successor(trial, deaths=deaths)
-            message = "left behind by a worker that died"
+            message = "its worker died"
         limit = math.inf if pulse.number in gone else until
         if study.storage.fail(trial_id, failure, message, successor, last=pulse, until=limit):
             reaped.append(pulse.number)
@@ -223,9 +231,10 @@ def failures_in_a_row(study: OpenStudy, trials: Sequence[Brief]) -> list[Failure
     since = study.optuna.user_attrs.get(SINCE_KEY, 0)
     failures: list[Failure] = []
     for trial in reversed(_in_order_of_ending(trials[since:])):
-        if trial.failure is None:
+        failure = Failure.known(trial.failure)
+        if failure is None:
             break
-        failures.append(Failure(trial.failure))
+        failures.append(failure)
     return failures
 
 

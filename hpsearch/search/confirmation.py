@@ -1,4 +1,4 @@
-"""The companion of a study: its leaders and its baseline, trained again with new seeds.
+"""The confirmation study of a study: its leaders and its baseline, trained with new seeds.
 
 Each of these runs is a trial of a study of its own, ``NAME.confirm``, in which nothing is sampled:
 what runs was put there. So the same workers claim, train, checkpoint, resume and report it.
@@ -29,7 +29,7 @@ from hpsearch.search.study import (
 from hpsearch.study_file import BudgetSection, NoPruner, Random
 
 ASKED_KEY = "confirm_asked"
-"""Study user attribute of a companion: what the last ``confirm`` was about."""
+"""Study user attribute of a confirmation study: what the last ``confirm`` was about."""
 
 BASELINE = "baseline"
 """What a run is of that is of no trial."""
@@ -57,6 +57,16 @@ class Leader:
     found: float | None
     """The value by which the search found it; None of the baseline."""
 
+    @property
+    def name(self) -> str:
+        """How a reader is told of it: "trial 12" or "the baseline"."""
+        return told(self.of)
+
+
+def told(of: str) -> str:
+    """How a reader is told of a configuration that is confirmed."""
+    return "the baseline" if of == BASELINE else f"trial {of}"
+
 
 def leaders(study: OpenStudy, top: int) -> list[Leader]:
     """The best configurations of a study, each once, and its baseline.
@@ -70,10 +80,8 @@ def leaders(study: OpenStudy, top: int) -> list[Leader]:
     """
     rows.best(study)  # says what is wrong where there is none
     maximize = study.file.objective.goal == "maximize"
-    complete = [t for t in study.trials() if rows.is_complete(t)]
-    complete.sort(key=lambda t: t.values[0], reverse=maximize)  # stable: of equals the first
     found: list[Leader] = []
-    for trial in complete:
+    for trial in rows.ranked(study.trials(), maximize=maximize):
         config = rows.config(study, trial)
         if config is not None and config not in [one.config for one in found]:
             found.append(Leader(of=str(trial.number), config=config, found=trial.values[0]))
@@ -83,24 +91,37 @@ def leaders(study: OpenStudy, top: int) -> list[Leader]:
     return found
 
 
+def asked_leaders(study: OpenStudy, last: "Asked") -> list[Leader]:
+    """What the last ``confirm`` was about, in its order; the baseline as it is now."""
+    found = []
+    for of in last.of:
+        config, value = study.file.baseline, None
+        if of != BASELINE:
+            trial = rows.find(study, int(of))
+            config, value = rows.config(study, trial), trial.values[0]
+        if config is not None:
+            found.append(Leader(of=of, config=config, found=value))
+    return found
+
+
 def refuse_companion(study: OpenStudy) -> None:
-    """Refuse what is of a search and no companion.
+    """Refuse a confirmation study where a searched one is wanted.
 
     Raises:
-        InputError: the study is a companion.
+        InputError: the study is a confirmation study.
     """
     if study.is_closed:
         searched = study.name.removesuffix(COMPANION)
         raise InputError(
-            f"study {study.name}: holds the confirmation runs of study {searched}; name that one"
+            f"study {study.name}: is the confirmation study of {searched}; name that one"
         )
 
 
 def companion_of(study: OpenStudy) -> OpenStudy:
-    """The companion of a study; made when there is none.
+    """The confirmation study of a study; made when there is none.
 
     Raises:
-        InputError: the study is a companion itself.
+        InputError: the study is a confirmation study itself.
     """
     refuse_companion(study)
     name = study.name + COMPANION
@@ -135,18 +156,21 @@ def queue(  # noqa: PLR0917  # each is another thing
     wanted: Sequence[int],
     kind: Kind = Kind.SEED,
     epochs: int | None = None,
+    *,
+    smallest: bool = False,
 ) -> int:
-    """Put the runs that are not there yet into the companion; how many.
+    """Put the runs that are not there yet into the confirmation study; how many.
 
     What a fault of the program ended is put there once more; what diverged is not.
 
     Args:
-        companion: the study's companion.
+        companion: the confirmation study.
         study: the study.
         chosen: whose runs.
         wanted: their seeds, the same for all.
         kind: what is new in them.
         epochs: of a refit: how long it trains.
+        smallest: see :attr:`Asked.smallest`.
     """
     with exclusive(study.storage.url):
         there = {
@@ -167,7 +191,12 @@ def queue(  # noqa: PLR0917  # each is another thing
         budget = companion.budget.model_copy(update={"trials": max(1, total)})
         companion.optuna.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
         if kind is not Kind.REFIT:
-            asked = {"kind": kind.value, "of": [one.of for one in chosen], "seeds": list(wanted)}
+            asked = {
+                "kind": kind.value,
+                "of": [one.of for one in chosen],
+                "seeds": list(wanted),
+                "smallest": smallest,
+            }
             companion.optuna.set_user_attr(ASKED_KEY, asked)
     return len(new)
 
@@ -180,8 +209,8 @@ def check_kind(study: OpenStudy, kind: Kind) -> None:
     """
     if kind is Kind.SPLIT and study.file.dataset.validation == "given":
         raise InputError(
-            f'study {study.name}: dataset.validation = "given", so there is no other split to'
-            " draw; confirm it without --new-split"
+            f'study {study.name}: dataset.validation = "given", so there is no other split to draw;'
+            " confirm the study without --new-split"
         )
 
 
@@ -193,6 +222,9 @@ class Asked:
     of: tuple[str, ...]
     """Whose runs."""
     seeds: tuple[int, ...]
+    smallest: bool = False
+    """Whether the winner is the smallest of those that the seeds cannot tell from the first; else
+    it is the first by its mean."""
 
 
 def asked(companion: OpenStudy) -> Asked | None:
@@ -200,7 +232,12 @@ def asked(companion: OpenStudy) -> Asked | None:
     stored = companion.optuna.user_attrs.get(ASKED_KEY)
     if stored is None:
         return None
-    return Asked(kind=Kind(stored["kind"]), of=tuple(stored["of"]), seeds=tuple(stored["seeds"]))
+    return Asked(
+        kind=Kind(stored["kind"]),
+        of=tuple(stored["of"]),
+        seeds=tuple(stored["seeds"]),
+        smallest=stored.get("smallest", False),  # an earlier version had no choice
+    )
 
 
 def _job(one: Leader, seed: int, kind: Kind, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -253,7 +290,7 @@ def results(
 
     Args:
         study: the study.
-        companion: its companion.
+        companion: its confirmation study.
         wanted: the seeds that are looked at; None: all.
         kind: which runs.
         epochs: of refits: those that trained so long.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.home import CURVES, WEIGHTS, Home
+from hpsearch.home import CURVES, INPUTS, WEIGHTS, Home
 from hpsearch.search.opening import exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import names
@@ -35,8 +35,8 @@ def copies(home: Home, study: str, new: str, numbers: Sequence[int]) -> Iterator
                 _copy(home.trial_run(study, number), home.trial_run(new, index), folder)
         except OSError as error:
             raise UnreachableError(
-                f"{folder}: what the trials of {study} left cannot be copied here:"
-                f" {error.strerror}; nothing was made: mend that and type the command again"
+                f"{folder}: the files of {study}'s trials cannot be copied here:"
+                f" {error.strerror}; nothing was created; fix that and run the command again"
             ) from None
         yield
     except BaseException:
@@ -48,7 +48,7 @@ def copies(home: Home, study: str, new: str, numbers: Sequence[int]) -> Iterator
 
 def _copy(source: Path, target: Path, folder: Path) -> None:
     """Copy the curves and kept weights of one trial, if it has any."""
-    for name in (CURVES, WEIGHTS):
+    for name in (CURVES, INPUTS, WEIGHTS):
         if not (source / name).is_file():
             continue
         if not target.exists():

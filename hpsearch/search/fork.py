@@ -34,7 +34,7 @@ from hpsearch.search.study import (
     unlike,
 )
 from hpsearch.space import Space, suggest_config
-from hpsearch.study_file import SAME_VALUES, BudgetSection, Grid, StudyFile
+from hpsearch.study_file import SAME_VALUES, BudgetSection, Grid, StudyFile, as_stored
 
 _NUMBERS = (rows.SAME_KEY, "resumes", "earlier")
 """User attributes that hold numbers of the old study's trials."""
@@ -219,6 +219,7 @@ def fork(
         UnreachableError: the trials' files cannot be copied.
     """
     refuse_taken(study.storage, file.name)
+    file = as_stored(study.file, file)
     check_comparable(study, file, dataset)
     check(file, dataset)
     refuse_foreign_runs(study.storage, file.name, home)

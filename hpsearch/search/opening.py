@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from hpsearch.search.server import (
     never,
     session_settings,
 )
+from hpsearch.search.sqlite import LONE_COPY, connect_to_read, is_writable
 from hpsearch.search.storage import Storage
 
 BUSY_TIMEOUT = 60.0
@@ -36,6 +38,9 @@ STORAGE_ERRORS = (
     sqlite3.Error,
 )
 """What is raised where a data base cannot be read or written just now."""
+
+_LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's code for a lock that was waited for too long."""
 
 _Kind = TypeVar("_Kind", bound=Storage)
 
@@ -52,6 +57,7 @@ def open_storage(
     url: str,
     *,
     create: bool = True,
+    read_only: bool = False,
     force: bool = False,
     patience: float = BUSY_TIMEOUT,
     awaited: bool = False,
@@ -62,6 +68,8 @@ def open_storage(
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://user:password@host/name``.
         create: make a missing SQLite file or schema; else a missing one is an error.
+        read_only: have the database refuse whatever would change it; nothing is made, and a
+            database that this process cannot write is read all the same.
         force: open SQLite on a network file system too.
         patience: seconds that a writer waits for another one's lock before it gives up, and any
             operation for a server that has gone away.
@@ -73,27 +81,49 @@ def open_storage(
             storage there and ``create`` is off.
         UnreachableError: no permission, a full disk, a damaged file, a server that is away.
     """
-    parsed = _parse(url)
+    parsed, create = _parse(url), create and not read_only
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with readable_errors(url), _readable_opening(url):
         if parsed.get_backend_name() != "sqlite":
             with _engine(parsed, patience if awaited else 0.0, hurried).connect():
                 pass
             served = _connect(ServerStorage, parsed, engine_options(patience), create=create)
-            sa.event.listen(served.engine, "connect", session_settings(patience))
+            settings = session_settings(patience, read_only=read_only)
+            sa.event.listen(served.engine, "connect", settings)
             waiting = connect_patiently(patience, lambda: served.hurried())  # noqa: PLW0108  # it is set later
             sa.event.listen(served.engine, "do_connect", waiting)
             served.patience, served.hurried = patience, hurried
             served.close()  # its first connections were opened without the settings
             return served
         file = _sqlite_file(parsed, create=create, force=force)
-        options = {"connect_args": {"timeout": patience}}
+        options: dict[str, Any] = {"connect_args": {"timeout": patience}}
+        if read_only:
+            options = _to_read(file, patience)
         storage = _connect(Storage, parsed, options, create=create)
         if not file.stat().st_size:
             raise UnreachableError(f"{file}: is empty; remove it and start again")
-        sa.event.listen(storage.engine, "connect", _set_synchronous)
+        if not read_only:
+            sa.event.listen(storage.engine, "connect", _set_synchronous)
         storage.close()  # its first connections were opened without the setting
         return storage
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite storage; None of a server."""
+    parsed = _parse(url)
+    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
+
+
+def can_write(url: str) -> bool:
+    """Whether this process may write a storage; of a server that is not known before it tries."""
+    file = sqlite_file(url)
+    return file is None or is_writable(file)
+
+
+def _to_read(file: Path, patience: float) -> dict[str, Any]:
+    """SQLAlchemy's options for an SQLite file of which nothing is changed."""
+    options: dict[str, Any] = {"creator": partial(connect_to_read, file, patience)}
+    return options if is_writable(file) else options | {"poolclass": sa.NullPool}
 
 
 def cached(storage: Storage) -> optuna.storages.BaseStorage:
@@ -108,43 +138,54 @@ def _connect(kind: type[_Kind], url: URL, engine_kwargs: dict[str, Any], *, crea
     PostgreSQL alike.
     """
     text = _text(url)
-    if not _has_schema(url):
+    reads = "creator" in engine_kwargs  # a file of which nothing may be changed
+    if not _has_schema(sa.create_engine(url, **engine_kwargs) if reads else _engine(url)):
         if not create:
             raise InputError(
                 f"{_shown(url)}: holds no studies yet; start one with hpsearch run FILE"
+                + f" ({LONE_COPY})" * (url.get_backend_name() == "sqlite")
             )
         with exclusive(text):
             return kind(text, engine_kwargs)
     storage = kind(text, engine_kwargs, skip_table_creation=True, skip_compatibility_check=True)
     if storage.get_current_version() != storage.get_head_version():
-        _upgrade(storage)
+        _check_upgradable(storage)
+        own = kind(text, skip_table_creation=True, skip_compatibility_check=True)
+        _upgrade(own)
     return storage
 
 
-def _upgrade(storage: Storage) -> None:
-    """Bring the schema of an older Optuna up to date, once, whoever comes first.
+def _check_upgradable(storage: Storage) -> None:
+    """Refuse a schema that is not ours and cannot become it.
 
     Raises:
-        UnreachableError: it is a newer one's.
+        UnreachableError: it is a newer Optuna's, or cannot be written.
     """
-    # With no handler at all, Alembic sets up logging as its own file says, for the whole process.
-    logging.getLogger().addHandler(logging.NullHandler())
-    with exclusive(storage.url):
-        found, wanted = storage.get_current_version(), storage.get_head_version()
-        known = found in storage.get_all_versions()
-        if known and found != wanted:
-            storage.upgrade()
-    if not known:
+    found, wanted = storage.get_current_version(), storage.get_head_version()
+    shown = f"storage {hide_password(storage.url)}: its table schema ({found}) is of"
+    if found not in storage.get_all_versions():
         storage.close()
         raise UnreachableError(
-            f"storage {hide_password(storage.url)}: its table schema ({found}) is of a newer Optuna"
-            f" than the installed one ({wanted}); install that one here"
+            f"{shown} a newer Optuna than the installed one ({wanted}); install that one here"
+        )
+    if not can_write(storage.url):
+        raise UnreachableError(
+            f"{shown} an older Optuna than the installed one ({wanted}), and cannot be brought up"
+            " to date from here; have somebody who may write there type hpsearch ls"
         )
 
 
-def _has_schema(url: URL) -> bool:
+def _upgrade(storage: Storage) -> None:
+    """Bring the schema of an older Optuna up to date, once, whoever comes first."""
+    # With no handler at all, Alembic sets up logging as its own file says, for the whole process.
+    logging.getLogger().addHandler(logging.NullHandler())
+    with closing(storage), exclusive(storage.url):
+        if storage.get_current_version() != storage.get_head_version():
+            storage.upgrade()
+
+
+def _has_schema(engine: sa.Engine) -> bool:
     """Whether Optuna's tables are there and complete (the last thing made is their revision)."""
-    engine = _engine(url)
     try:
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table("alembic_version"):
@@ -227,9 +268,20 @@ def _parse(url: str, where: str = "--storage") -> URL:
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether a storage error says only that another program holds a lock just now."""
-    said = f"{error} {error.__cause__}"
-    return "locked" in said or "lock timeout" in said
+    """Whether a storage error says only that another program holds a lock just now.
+
+    By the database's own codes: its words hold names that users gave.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        told = getattr(found, "orig", found)  # SQLAlchemy wraps them, and Optuna these
+        code = getattr(told, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return True
+        if getattr(told, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+            return True
+        found = found.__cause__
+    return False
 
 
 def is_passing(error: BaseException) -> bool:
@@ -246,6 +298,12 @@ def has_password(url: str, where: str) -> bool:
 def hide_password(url: str) -> str:
     """The URL as it may be shown and stored: with *** for its password."""
     return _shown(_parse(url))
+
+
+def without_secrets(url: str) -> str:
+    """The URL as other programs of the database take it: without a password and a driver."""
+    parsed = _parse(url).difference_update_query(_SECRETS)
+    return parsed._replace(drivername="postgresql", password=None).render_as_string()
 
 
 def _shown(url: URL) -> str:
@@ -270,7 +328,8 @@ def _sqlite_file(url: URL, *, create: bool, force: bool) -> Path:
             " or name the place with --home or --storage"
         )
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        if create:
+            file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnreachableError(
             f"{file.parent}: cannot be made: {error.strerror}; choose another with --home"

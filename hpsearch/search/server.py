@@ -140,7 +140,9 @@ def engine_options(patience: float) -> dict[str, Any]:
     }
 
 
-def session_settings(patience: float | None) -> Callable[[Any, object], None]:
+def session_settings(
+    patience: float | None, *, read_only: bool = False
+) -> Callable[[Any, object], None]:
     """Tells the server of each new connection how long it may wait.
 
     It is how long a writer waits for a lock, and how soon the server lets go of a client, with its
@@ -148,6 +150,7 @@ def session_settings(patience: float | None) -> Callable[[Any, object], None]:
 
     Args:
         patience: seconds that a writer waits for another one's lock; None: for ever.
+        read_only: have the server refuse whatever would change something.
     """
     settings = {
         "lock_timeout": f"{math.ceil(1000 * (patience or 0))}ms",
@@ -157,6 +160,8 @@ def session_settings(patience: float | None) -> Callable[[Any, object], None]:
         "tcp_user_timeout": f"{SILENCE}s",
         "idle_in_transaction_session_timeout": f"{3 * SILENCE}s",
     }
+    if read_only:
+        settings["default_transaction_read_only"] = "on"
     statement = "; ".join(f"SET {name} = '{value}'" for name, value in settings.items())
 
     def apply(connection: Any, _record: object) -> None:
@@ -221,7 +226,7 @@ def _attempts(
         nonlocal said
         if not said and (state.seconds_since_start or 0.0) + state.upcoming_sleep > NOTICE:
             said = True
-            _log.warning("the data base's server cannot be reached; trying until it is back")
+            _log.warning("the database server cannot be reached; retrying until it can")
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(retry),

@@ -19,6 +19,7 @@ from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
+from hpsearch import ranking
 from hpsearch.errors import Failure, uses_place
 from hpsearch.search.reading import read_trials
 from hpsearch.text import plain
@@ -355,13 +356,13 @@ class Storage(RDBStorage):
                     start=start,
                     end=end,
                     value=found,
-                    failure=None if failure is None else json.loads(failure),
+                    failure=None if failure is None else str(json.loads(failure)),
                 )
                 for number, state, start, end, found, failure in session.execute(query)
             ]
 
     def best_trial_id(self, study_id: int, *, maximize: bool) -> int | None:
-        """The key of the complete trial with the best value; of equals the first.
+        """The key of the best complete trial, by ``hpsearch.ranking``.
 
         (Optuna's own query leaves it to the data base which of equals that is.)
 
@@ -370,16 +371,27 @@ class Storage(RDBStorage):
             maximize: whether more is better.
         """
         trial, value = models.TrialModel, models.TrialValueModel
+        attribute = models.TrialUserAttributeModel
+        of_study = trial.study_id == study_id, trial.state == TrialState.COMPLETE
+        found = sa.func.max(value.value) if maximize else sa.func.min(value.value)
+        best = sa.select(found).join(trial, trial.trial_id == value.trial_id).where(*of_study)
+        named = sa.and_(attribute.trial_id == trial.trial_id, attribute.key.in_(ranking.DECIDES))
         query = (
-            sa.select(trial.trial_id)
+            sa.select(
+                trial.trial_id, trial.number, value.value, attribute.key, attribute.value_json
+            )
             .join(value, value.trial_id == trial.trial_id)
-            .where(trial.study_id == study_id, trial.state == TrialState.COMPLETE)
-            .where(value.value.is_not(None))
-            .order_by(value.value.desc() if maximize else value.value, trial.trial_id)
-            .limit(1)
+            .outerjoin(attribute, named)
+            .where(*of_study, value.value == best.scalar_subquery())
         )
+        equals: dict[int, tuple[float, int, dict[str, Any]]] = {}
         with Session(self.engine) as session:
-            return session.scalar(query)
+            for key, number, found, name, text in session.execute(query):
+                facts = equals.setdefault(key, (found, number, {}))[2]
+                facts |= {} if name is None else {name: json.loads(text)}
+        return min(
+            equals, key=lambda key: ranking.rank(*equals[key], maximize=maximize), default=None
+        )
 
     def first_sampled(self, study_id: int, count: int) -> list[int]:
         """The numbers of the first trials of a study that were not enqueued, in order.

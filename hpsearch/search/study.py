@@ -5,6 +5,7 @@ import hashlib
 import importlib.metadata
 import math
 import platform
+import re
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,9 +24,17 @@ from hpsearch.partial import PartialConfig, params_of, smallest
 from hpsearch.search.opening import STORAGE_ERRORS, exclusive
 from hpsearch.search.pruners import make_pruner
 from hpsearch.search.samplers import check_sampler, grid_size
+from hpsearch.search.sqlite import LONE_COPY
 from hpsearch.search.start import FIRST_KEY, drawn_ahead, first_trials
 from hpsearch.search.storage import BUDGET_KEY, CLOSED_KEY, Brief, Counts, Storage
-from hpsearch.study_file import SAME_SEARCH, BudgetSection, Grid, StudyFile, differences
+from hpsearch.study_file import (
+    SAME_SEARCH,
+    BudgetSection,
+    Grid,
+    StudyFile,
+    as_stored,
+    differences,
+)
 
 COMPANION = ".confirm"
 """How the name of a study ends that holds the confirmation runs of another one."""
@@ -38,6 +47,9 @@ CREATED_KEY = "created"
 FORKED_KEY = "forked_from"
 """User attribute of a trial that was taken over: ``study`` and ``number``; and of a study that has
 such trials: ``study``, ``trials`` (how many), ``shift`` and ``date``."""
+
+_TRIAL = re.compile(r"trial-\d+")
+"""The folder of a trial."""
 
 UNFINISHED = ".unfinished"
 """How the name of a study ends that is being made; it begins with a dot, as no user's does."""
@@ -133,7 +145,8 @@ def open_or_create(
     """Make the study of a study file, or go on with the one of that name.
 
     A study that goes on keeps its budget but for what was written on the command line or changed
-    in the file since: who joins a run with the file as it was does not undo ``--trials 100``.
+    in the file since: who joins a run with the file as it was does not undo ``--trials 100``. Where
+    the data lie is what was told last.
 
     Args:
         storage: where studies are kept.
@@ -157,12 +170,40 @@ def open_or_create(
             create(storage, own, dataset, budget=file.budget)
         else:
             found = load_study(storage, file.name)
+            file, own = (as_stored(found.file, each) for each in (file, own))
             _check_same(found, file, dataset)
-            place = {"path": found.file.dataset.path}  # of the machine that started the study
-            kept = own.model_copy(update={"dataset": file.dataset.model_copy(update=place)})
-            _update(found.optuna, kept, _merge(found, file.budget, own.budget, explicit))
-            found.optuna.set_user_attr(FILE_KEY, kept.model_dump(mode="json"))
+            place = file.dataset.path or found.file.dataset.path
+            _update(found.optuna, own, _merge(found, file.budget, own.budget, explicit))
+            found.optuna.set_user_attr(FILE_KEY, _at(own, place).model_dump(mode="json"))
+            for companion in companions(found):
+                _move(companion, place)
     return load_study(storage, file.name), is_new
+
+
+def move_data(study: OpenStudy, path: str | None) -> None:
+    """Have a study, its companion or the study of a companion look for their data elsewhere.
+
+    Args:
+        study: the study or its companion.
+        path: where the data are, from now on and for all commands that are not told otherwise.
+    """
+    name = study.name.removesuffix(COMPANION)
+    with exclusive(study.storage.url):
+        for one in (name, name + COMPANION):
+            if one in optuna.get_all_study_names(study.storage):
+                _move(load_study(study.storage, one), path)
+
+
+def _move(study: OpenStudy, path: str | None) -> None:
+    file = _at(study.file, path)
+    if file != study.file:
+        study.optuna.set_user_attr(FILE_KEY, file.model_dump(mode="json"))
+
+
+def _at(file: StudyFile, path: str | None) -> StudyFile:
+    """The study file with its data at another place."""
+    dataset = file.dataset.model_copy(update={"path": path})
+    return file.model_copy(update={"dataset": dataset})
 
 
 def check(file: StudyFile, dataset: Mapping[str, Any]) -> None:
@@ -326,8 +367,9 @@ def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -
     if lines := unlike(found, file, dataset, SAME_SEARCH):
         raise InputError(
             f"study {file.name} was started with something else:{lines}\n"
-            "undo the change or repeat the --set of the first run; else change the key name for a"
-            f" new study, or remove the old one with hpsearch delete {file.name}"
+            "undo the change, or repeat the --set of the first run; else change the key name, and"
+            f" begin the new study with the old one's trials (hpsearch fork {file.name} NEW.toml)"
+            f" or without them; or remove the old one (hpsearch delete {file.name})"
         )
 
 
@@ -340,10 +382,7 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     try:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
-        every = optuna.get_all_study_names(storage)
-        names = [one for one in every if not one.startswith(".")]
-        known = closest(name, names) if names else "there are no studies yet"
-        raise InputError(f"study {name}: not found; {known}") from None
+        raise InputError(f"study {name}: not found; {_known(storage, name)}") from None
     stored = study.user_attrs.get(FILE_KEY)
     if stored is None:
         raise InputError(f"study {name}: was not made by hpsearch; open it with Optuna itself")
@@ -353,6 +392,20 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     study_id = storage.get_study_id_from_name(name)
     study.pruner = make_pruner(file, storage, study_id)
     return OpenStudy(optuna=study, storage=storage, file=file, study_id=study_id)
+
+
+def _known(storage: Storage, name: str) -> str:
+    """What there is where a study of some name is not."""
+    known = [one for one in optuna.get_all_study_names(storage) if not one.startswith(".")]
+    if _TRIAL.fullmatch(name):
+        return f"that is a trial; name its study: {', '.join(sorted(known))}"
+    return closest(name, known) if known else no_studies(storage)
+
+
+def no_studies(storage: Storage) -> str:
+    """What is said of a storage without studies."""
+    hint = f" ({LONE_COPY})" if storage.engine.dialect.name == "sqlite" else ""
+    return f"there are no studies yet{hint}"
 
 
 def names(storage: Storage) -> list[str]:

@@ -4,12 +4,13 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import HpsearchError
 from hpsearch.fields import parse
 from hpsearch.files import read_file
-from hpsearch.home import RESULT, TEST_RESULT, Home
+from hpsearch.home import RESULT, TEST_RESULT, WEIGHTS, Home
 from hpsearch.recipe import Recipe
 from hpsearch.search.confirmation import BASELINE, Kind, is_former, kind_of
 from hpsearch.search.export import baseline_recipe, recipe_of, trial_seed
@@ -50,16 +51,38 @@ def trainings(study: OpenStudy, home: Home) -> list[Training]:
     return sorted(found, key=lambda one: (-1 if one.trial is None else one.trial, one.seed))
 
 
-def _trained(study: OpenStudy, home: Home) -> Iterator[Training]:
-    """What ``hpsearch train`` left."""
+def retrained(study: OpenStudy, home: Home, recipe: Recipe) -> list[tuple[Recipe, Path]]:
+    """What ``hpsearch train`` made of one of a study's recipes, with whatever seed: the recipes as
+    they were trained, and their weights, which are there; its own seed comes first.
+    """
+    found = [
+        (own, folder / WEIGHTS)
+        for own, folder, _ in _folders(study, home)
+        if _essence(own) == _essence(recipe) and (folder / WEIGHTS).is_file()
+    ]
+    return sorted(found, key=lambda one: (one[0].seed != recipe.seed, one[0].seed))
+
+
+def _folders(study: OpenStudy, home: Home) -> Iterator[tuple[Recipe, Path, dict[str, Any]]]:
+    """The recipes of a study that ``hpsearch train`` trained on its data, their folders, and what
+    came of them.
+    """
     fingerprint = study.data.get("fingerprint")
     for file in home.trainings.glob(f"*/{RESULT}"):
         try:
             recipe = parse(Recipe, read_file(file.parent / "recipe.toml"), str(file.parent))
             result = json.loads(file.read_text(encoding="utf-8"))
             known = (recipe.provenance["study"], result["fingerprint"])
-            if known != (study.name, fingerprint) or REPRODUCED in result:
-                continue
+            if known == (study.name, fingerprint) and REPRODUCED not in result:
+                yield recipe, file.parent, result
+        except (HpsearchError, OSError, ValueError, KeyError, TypeError):
+            continue
+
+
+def _trained(study: OpenStudy, home: Home) -> Iterator[Training]:
+    """What ``hpsearch train`` left."""
+    for recipe, _, result in _folders(study, home):
+        try:
             trial = recipe.provenance.get("trial")
             of = baseline_recipe(study) if trial is None else recipe_of(study, find(study, trial))
             values = Training(

@@ -81,7 +81,7 @@ def _is_there(
         return False
     if not _is_same(target, target.get_study_id_from_name(name), sent, trials):
         raise InputError(
-            f"study {name}: another one of that name is there already; remove it there first"
+            f"study {name}: the target has another study of that name; remove it there first"
             f" (hpsearch delete {name} --keep-files --storage URL)"
         )
     return True
@@ -120,7 +120,7 @@ def _check_same(name: str, is_same: bool) -> None:
     if not is_same:
         raise UnreachableError(
             f"study {name}: what arrived is not what was sent; nothing was kept there. If trials"
-            " ended meanwhile, stop all workers and type the command again"
+            " ended meanwhile, stop all workers and run the command again"
         )
 
 

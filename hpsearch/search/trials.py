@@ -1,6 +1,6 @@
 """Trials as plain values: the rows that commands print, and the best of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from optuna.trial import FrozenTrial, TrialState
@@ -8,6 +8,8 @@ from optuna.trial import FrozenTrial, TrialState
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, NoTrialError
 from hpsearch.fields import parse
+from hpsearch.interval import measured
+from hpsearch.ranking import rank
 from hpsearch.search.budget import ending, seconds_used, stop_requested
 from hpsearch.search.study import CREATED_KEY, DATASET_KEY, VERSIONS_KEY, OpenStudy
 from hpsearch.space import config_of
@@ -31,8 +33,8 @@ CHANGES_KEY = "recipe_changes"
 SAME_KEY = "same_as"
 """Trial user attribute: the first trial of the same configuration, which had another seed."""
 _ATTRIBUTES = (
-    "parameters", "epochs", "best_epoch", "seconds", "train_accuracy", "gap", "worker", "device",
-    "seed", "failure", "failure_message", SAME_KEY,
+    "parameters", "epochs", "best_epoch", "val_loss", "seconds", "train_accuracy", "gap", "worker",
+    "device", "seed", "failure", "failure_message", SAME_KEY,
 )  # fmt: skip
 
 
@@ -93,29 +95,45 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
         "config": flat(resolved) if resolved else _params(trial),
     }
     row |= {key: trial.user_attrs.get(key) for key in _ATTRIBUTES}
+    if row["failure"] is not None:
+        row["failure"] = str(row["failure"])  # another program may have written anything
     if trial.state == TrialState.RUNNING and trial.intermediate_values:
         row["epochs"] = trial.last_step
     return row
 
 
+def ranked(trials: Iterable[FrozenTrial], *, maximize: bool) -> list[FrozenTrial]:
+    """The complete ones of some trials, the best first."""
+    return sorted(
+        filter(is_complete, trials),
+        key=lambda t: rank(t.values[0], t.number, t.user_attrs, maximize=maximize),
+    )
+
+
 def best(study: OpenStudy) -> FrozenTrial:
-    """The complete trial with the best value; of equals the first.
+    """The best complete trial, by ``hpsearch.ranking``.
 
     Raises:
         NoTrialError: no trial has completed.
     """
-    maximize = study.file.objective.goal == "maximize"
-    if study.is_closed and (run := _best_run(study, maximize=maximize)):
-        return run
-    trial_id = study.storage.best_trial_id(study.study_id, maximize=maximize)
-    if trial_id is None:
+    trial = find_best(study)
+    if trial is None:
         counts = study.counts()
         raise NoTrialError(
             f"study {study.name}: no trial completed yet ({counts.running} running,"
             f" {counts.pruned} pruned, {counts.failed} failed); run it, or look at"
             f" hpsearch trials {study.name}"
         )
-    return study.storage.get_trial(trial_id)
+    return trial
+
+
+def find_best(study: OpenStudy) -> FrozenTrial | None:
+    """As :func:`best`; None where no trial has completed, or none with a finite value."""
+    maximize = study.file.objective.goal == "maximize"
+    if study.is_closed and (run := _best_run(study, maximize=maximize)):
+        return run
+    trial_id = study.storage.best_trial_id(study.study_id, maximize=maximize)
+    return None if trial_id is None else study.storage.get_trial(trial_id)
 
 
 def _best_run(study: OpenStudy, *, maximize: bool) -> FrozenTrial | None:
@@ -123,8 +141,8 @@ def _best_run(study: OpenStudy, *, maximize: bool) -> FrozenTrial | None:
 
     Runs with a changed recipe are measured on other examples, or on some that they trained on.
     """
-    runs = [t for t in study.trials() if is_complete(t) and CHANGES_KEY not in t.user_attrs]
-    return (max if maximize else min)(runs, key=lambda t: t.values[0], default=None)
+    runs = [trial for trial in study.trials() if CHANGES_KEY not in trial.user_attrs]
+    return next(iter(ranked(runs, maximize=maximize)), None)
 
 
 def find(study: OpenStudy, number: int) -> FrozenTrial:
@@ -145,29 +163,42 @@ def find(study: OpenStudy, number: int) -> FrozenTrial:
 def best_row(study: OpenStudy) -> dict[str, Any]:
     """The best trial as ``best --json`` prints it; raises as :func:`best`.
 
-    ``repeats`` has the number and the value of each complete trial of its configuration, itself
-    among them.
+    Also :func:`measurement`; ``repeats`` has the number and the value of each complete trial of its
+    configuration, itself among them.
     """
     trial = best(study)
     values = row(study, trial)
-    keys = ("number", "values", "config", "parameters", "best_epoch", "train_accuracy", "gap")
+    keys = (
+        "number", "values", "config", "parameters", "best_epoch", "val_loss",
+        "train_accuracy", "gap",
+    )  # fmt: skip
     first = trial.user_attrs.get(SAME_KEY, trial.number)
     repeats = study.storage.values_of(study.study_id, SAME_KEY, first)
     return {
         "study": study.name,
         **{key: values[key] for key in keys},
+        **measurement(study, trial.values[0]),
         "repeats": [{"number": number, "value": value} for number, value in repeats],
     }
+
+
+def measurement(study: OpenStudy, value: float) -> dict[str, Any]:
+    """On how many ``validation_examples`` a value of a study was measured, and by how much it may
+    be off by their number: its 95 % ``interval``, of an accuracy only. None where not known.
+    """
+    examples = study.data.get("validation")
+    interval = measured(study.file.objective.metric, value, examples)
+    return {"validation_examples": examples, "interval": interval and list(interval)}
 
 
 def summary(study: OpenStudy) -> dict[str, Any]:
     """One study as ``ls --json`` prints it: name, best, and counts by state."""
     counts = study.counts()
     metric = study.file.objective.metric
-    best_value = best(study).value if counts.complete else None
+    found = find_best(study) if counts.complete else None
     return {
         "name": study.name,
-        "best": best_value,
+        "best": None if found is None else found.values[0],
         "metric": metric,
         "trials": study.budget.trials,
         "complete": counts.complete,

@@ -102,11 +102,11 @@ def load(folders: Sequence[Path], key: str) -> Checkpoint | None:
         except FileNotFoundError:
             continue
         except _TORN as error:
-            _log.warning("%s is torn (%s); looking for the one before", file, error)
+            _log.warning("%s is damaged (%s); trying the one before", file, error)
             continue
         if found.key == key:
             return found
-        _log.warning("%s is of another training; it is not used", file)
+        _log.warning("%s belongs to another training and is not used", file)
     return None
 
 

@@ -27,6 +27,8 @@ TOLERANCE = 1e-5
 """A probability of the written model may be so far off the network's."""
 COMPARED = 1000
 """Validation examples, at most, on which the two are compared."""
+MADE_UP = 32
+"""Inputs on which they are compared where there are no examples."""
 
 
 def write_model(recipe: Recipe, parts: Parts, weights: Path, output: Path, form: Form) -> float:
@@ -43,7 +45,8 @@ def write_model(recipe: Recipe, parts: Parts, weights: Path, output: Path, form:
         form: which of the two.
 
     Returns:
-        the largest difference of a probability, on up to 1,000 validation examples.
+        the largest difference of a probability, on up to 1,000 validation examples; where the
+        parts have none, on inputs that are made up.
 
     Raises:
         InputError: weights that are damaged, or those of another network.
@@ -60,7 +63,8 @@ def write_model(recipe: Recipe, parts: Parts, weights: Path, output: Path, form:
             answer = read(output)
     except tf.errors.OpError as error:
         raise UnreachableError(f"{output}: cannot be written: {error.message}") from None
-    x = parts.validation.x[parts.validation.rows[:COMPARED]]
+    rows = parts.validation.rows[:COMPARED]
+    x = parts.validation.x[rows] if len(rows) else _made_up(parts)
     batch = evaluation_batch(network)
     largest = 0.0
     for start in range(0, len(x), batch):
@@ -74,6 +78,16 @@ def write_model(recipe: Recipe, parts: Parts, weights: Path, output: Path, form:
             f" probability, more than {TOLERANCE:g}; it was removed. Please report this"
         )
     return largest
+
+
+def _made_up(parts: Parts) -> npt.NDArray[np.generic]:
+    """Inputs that are noise when they are scaled, as they would be stored."""
+    noise = np.random.default_rng(0).standard_normal((MADE_UP, *parts.input_shape))
+    x, dtype = (noise - parts.offset) / parts.multiplier, parts.train.x.dtype
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype.name)
+        x = np.clip(np.rint(x), limits.min, limits.max)
+    return x.astype(dtype)
 
 
 def load_weights(network: keras.Model, weights: Path) -> None:

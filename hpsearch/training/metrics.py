@@ -1,6 +1,5 @@
 """Metrics of a finished model from labels and answers: plain values, scikit-learn, no Keras."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
-_Z = 1.959963984540054
-"""Half width of 95 % of a normal distribution, in standard deviations."""
+from hpsearch.interval import wilson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,19 +87,16 @@ def evaluate(
     )
 
 
-def wilson(right: int, examples: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson, 1927), which stays within 0 ... 1 near its ends.
+def cross_entropy(y_true: npt.NDArray[np.int64], logits: npt.NDArray[np.float32]) -> float:
+    """The mean cross-entropy in nats, as training tells it: of the logits, without penalties.
 
     Args:
-        right: how many of the examples, 0 ... examples.
-        examples: at least 1.
+        y_true: labels, shape (n,), n at least 1.
+        logits: shape (n, classes).
     """
-    share = right / examples
-    weight = _Z**2 / examples
-    centre = (share + weight / 2) / (1 + weight)
-    half = _Z * math.sqrt(share * (1 - share) / examples + weight / (4 * examples))
-    half /= 1 + weight
-    return max(0.0, centre - half), min(1.0, centre + half)
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    right = np.take_along_axis(shifted, y_true[:, None], axis=-1)[:, 0]
+    return float(np.mean(np.log(np.exp(shifted).sum(axis=-1)) - right))
 
 
 def _most_confused(

@@ -33,6 +33,8 @@ class Probe:
     """Of the network's variables and the optimizer's; outputs and gradients come on top."""
     seconds_per_epoch: float
     """Estimated, validation included; the first epoch of a trial takes some seconds more."""
+    seconds_to_start: float
+    """What a trial takes besides its epochs: to build the network, and to trace its training."""
 
 
 def probe(recipe: Recipe, parts: Parts) -> Probe:
@@ -55,6 +57,7 @@ def probe(recipe: Recipe, parts: Parts) -> Probe:
 def _probe(recipe: Recipe, parts: Parts) -> Probe:
     batch = recipe.config.batch_size
     parameters = count_parameters(recipe.config, parts.inputs, parts.classes)
+    began = time.perf_counter()
     short = replace(
         parts,
         train=_first(parts.train, batch * _CALLS * steps_per_call(parameters, batch)),
@@ -63,12 +66,14 @@ def _probe(recipe: Recipe, parts: Parts) -> Probe:
     engine = build_engine(recipe, short)
     timer = _Timer()
     engine.fit(epochs=_EPOCHS, callbacks=[timer])
+    to_start = time.perf_counter() - began - _EPOCHS * (timer.training + timer.validation)
     seconds = timer.training * len(parts.train) / len(short.train)
     seconds += timer.validation * len(parts.validation) / len(short.validation)
     return Probe(
         parameters=engine.parameters,
         bytes_weights_and_optimizer=engine.bytes_of_variables,
         seconds_per_epoch=seconds,
+        seconds_to_start=max(0.0, to_start),
     )
 
 

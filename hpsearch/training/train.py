@@ -11,9 +11,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from hpsearch.data.inputs import write_inputs
 from hpsearch.data.parts import Parts, check_values
 from hpsearch.errors import Failure, TrialFailedError
-from hpsearch.home import WEIGHTS
+from hpsearch.home import INPUTS, WEIGHTS
 from hpsearch.recipe import Recipe
 from hpsearch.training import (
     board,
@@ -91,10 +92,10 @@ def gap_rows(recipe: Recipe, parts: Parts) -> npt.NDArray[np.int64]:
     return seeds.order(recipe.seed, 0, len(parts.train))[: len(parts.validation)]
 
 
-def predict(
+def logits(
     recipe: Recipe, parts: Parts, kept: Path, x: npt.NDArray[np.generic]
-) -> npt.NDArray[np.int64]:
-    """What the network of a recipe answers.
+) -> npt.NDArray[np.float32]:
+    """What the network of a recipe gives for each class.
 
     Args:
         recipe: what was trained.
@@ -103,16 +104,23 @@ def predict(
         x: examples as they are stored, shape (n, *input_shape).
 
     Returns:
-        labels, shape (n,).
+        logits, shape (n, classes).
     """
     network = model.build_for(recipe, parts)
     network.load_weights(kept)
     batch = evaluation_batch(network)
-    answers = [
-        np.argmax(network(np.asarray(x[start : start + batch]), training=False), axis=-1)
+    found = [
+        np.asarray(network(np.asarray(x[start : start + batch]), training=False), np.float32)
         for start in range(0, len(x), batch)
     ]
-    return np.concatenate([np.empty(0, np.int64), *answers]).astype(np.int64)
+    return np.concatenate([np.empty((0, len(parts.class_names)), np.float32), *found])
+
+
+def predict(
+    recipe: Recipe, parts: Parts, kept: Path, x: npt.NDArray[np.generic]
+) -> npt.NDArray[np.int64]:
+    """What the network of a recipe answers: labels, shape (n,). Arguments as of :func:`logits`."""
+    return np.asarray(np.argmax(logits(recipe, parts, kept, x), axis=-1), np.int64)
 
 
 def _attempt(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome | TrialFailedError:
@@ -154,6 +162,7 @@ def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) 
         recorder.restore()
         rows = gap_rows(recipe, parts)
         accuracy = engine.evaluate(engine.train_rows[rows]).accuracy
+        write_inputs(run / INPUTS, parts)
         weights.save(engine.network, run / WEIGHTS)
     return _outcome(recipe, engine, recorder, train_accuracy=accuracy, seconds=guard.seconds)
 
@@ -163,7 +172,7 @@ def _resume(checkpointer: Checkpointer, found: Checkpoint | None) -> Position:
     if found is None:
         return BEGINNING
     start = checkpointer.resume(found)
-    _log.info("goes on in epoch %d, after %d examples", start.epoch + 1, start.examples)
+    _log.info("resumes in epoch %d, after %d examples", start.epoch + 1, start.examples)
     return start
 
 

@@ -163,7 +163,7 @@ class Heartbeat(threading.Thread):
                 failing = False
             except Exception as error:  # noqa: BLE001  # whatever the data base may say
                 if not failing:
-                    _log.warning("no sign of life could be given: %s; trying again", error)
+                    _log.warning("the heartbeat could not be written: %s; trying again", error)
                 failing = True
 
     def beat(self) -> None:
@@ -178,7 +178,7 @@ class Heartbeat(threading.Thread):
                 self._taken_away |= self._number == number
         if next(self._beats) % WATCH == 0:
             for reaped in mend(self._study, self._observer):
-                _log.info("trial %d was left by a dead worker; it goes on in a new one", reaped)
+                _log.info("trial %d: its worker is dead; a new trial resumes it", reaped)
 
     def end_now(self, by: str, code: int) -> NoReturn:
         """Give the trial back and end this process, whatever its other threads are doing.

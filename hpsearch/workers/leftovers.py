@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hpsearch.home import CHECKPOINTS, CURVES, WEIGHTS, Home
+from hpsearch.home import CHECKPOINTS, CURVES, INPUTS, WEIGHTS, Home
 from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import is_complete, is_open
+from hpsearch.search.trials import is_open, ranked
 from hpsearch.share import Share
 
 KEEP = 5
@@ -23,7 +23,7 @@ def kept_weights(study: OpenStudy, home: Home, number: int) -> Path:
     """As :func:`weights_file`; those of the share come here first, where none are."""
     file = weights_file(home, study.name, number)
     if not file.exists() and (share := Share.find(home, study.name, study.key)) is not None:
-        share.get(number, (WEIGHTS, CURVES))
+        share.get(number, (WEIGHTS, INPUTS, CURVES))
     return file
 
 
@@ -35,9 +35,7 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None 
     stays until the next time.
     """
     trials = study.trials()
-    objective = study.file.objective
-    complete = [trial for trial in trials if is_complete(trial)]
-    complete.sort(key=lambda t: t.values[0], reverse=objective.goal == "maximize")
+    complete = ranked(trials, maximize=study.file.objective.goal == "maximize")
     going_on = {trial.number for trial in trials if is_open(trial)}
     needed = {
         number
@@ -50,7 +48,8 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None 
     def spare(number: int) -> list[str]:
         if number >= len(trials):
             return []  # begun after we looked
-        return [WEIGHTS] * (number not in kept) + [*CHECKPOINTS] * (number not in needed)
+        unkept = [] if number in kept else [WEIGHTS, INPUTS]
+        return unkept + [*CHECKPOINTS] * (number not in needed)
 
     if share is not None:
         for number, names in share.files().items():

@@ -150,7 +150,7 @@ def _on_gpus(
     total = sum(room) if count == "auto" else count
     if count != "auto":
         total = min(total, sum(room)) if per_gpu != "auto" else total
-        why.append(f"{_count(count, 'worker')} at most, as asked for, dealt out evenly.")
+        why.append(f"{_count(count, 'worker')} at most, as asked for, spread evenly.")
     total = _cut(total, most, why)
     dealt = _deal(gpus, room, total)
     sharing = Counter(gpu.uuid for gpu in dealt)
@@ -208,7 +208,7 @@ def _pack(gpus: Sequence[Gpu], cores: int, load: Load | None) -> tuple[list[int]
         room.append(max(1, min(fit, fed, MAX_PER_GPU)) if gpu.memory else 1)
         reason = _why_packed(gpu, fit, fed)
         reasons.setdefault(f"{_count(room[-1], 'worker')}: {reason}", []).append(gpu.place)
-    why = [f"A worker is reckoned to need {load}."]
+    why = [f"A worker is estimated to need {load}."]
     why += [f"On GPU {', '.join(places)} {reason}." for reason, places in reasons.items()]
     return room, why
 
@@ -220,7 +220,7 @@ def _why_packed(gpu: Gpu, fit: int, fed: int) -> str:
     if fit < 1:
         return f"not even one is sure to fit in {gib(gpu.memory)}, large models may fail"
     if fit <= min(fed, MAX_PER_GPU):
-        return f"no more fit in {gib(gpu.memory)} (of which {USABLE:.0%} are dealt out)"
+        return f"no more fit in {gib(gpu.memory)} (of which {USABLE:.0%} is used)"
     if fed < MAX_PER_GPU:
         return "each worker needs a core to feed it"
     return f"{fit} would fit in {gib(gpu.memory)}, but more than {MAX_PER_GPU} only contend"
@@ -271,7 +271,7 @@ def _cut(total: int, most: int | None, why: list[str]) -> int:
     """No more workers than trials; says so."""
     if most is None or total <= most:
         return total
-    why.append(f"No more than the trials that are left: {most}.")
+    why.append(f"No more workers than trials left: {most}.")
     return max(1, most)
 
 

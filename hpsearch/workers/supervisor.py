@@ -274,7 +274,7 @@ class Supervisor:
         if child.crashes >= MAX_CRASHES:
             raise ProgramError(
                 f"worker {child.slot.index} crashed {child.crashes} times in a row"
-                f" ({how(code)}); its log ends so:\n{child.last_words()}"
+                f" ({how(code)}); its log ends with:\n{child.last_words()}"
             )
         child.back_off()
 

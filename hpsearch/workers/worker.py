@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
+from functools import partial
 from types import FrameType
 
 import psutil
@@ -141,19 +142,51 @@ def work(
     os.environ.pop(ALONE_VARIABLE, None)
     # Of one that starts anew the storage was there a moment ago.
     known = KNOWN_VARIABLE in os.environ or RECORDED_VARIABLE in os.environ
-    storage = open_storage(
+    opened = open_storage(
         url, create=False, force=force, patience=AWAY_FOR, awaited=known, hurried=stopper
     )
-    os.environ[KNOWN_VARIABLE] = "1"
-    storage.owner = identity()
-    study = load_study(storage, name)
-    if budget.stop_requested(study) and carried is None:
-        _log.info("study %s was stopped (hpsearch stop); hpsearch run FILE goes on with it", name)
-        return EXIT_OK
-    section = load_dataset_override(study.file, overrides)
-    dataset = open_study_data(study, section, home)
-    parts = split(dataset, section)
-    _check_split(study, parts)
+    with closing(opened) as storage:
+        os.environ[KNOWN_VARIABLE] = "1"
+        storage.owner = identity()
+        study = load_study(storage, name)
+        if budget.stop_requested(study) and carried is None:
+            _log.info("study %s was stopped (hpsearch stop); hpsearch run FILE resumes it", name)
+            return EXIT_OK
+        section = load_dataset_override(study.file, overrides)
+        dataset = open_study_data(study, section, home)
+        parts = split(dataset, section)
+        _check_split(study, parts)
+        make = partial(
+            Objective,
+            study=study,
+            parts=parts,
+            home=home,
+            split=lambda other: split(dataset, other),
+            stop_now=stopper,
+            share=Share.find(home, study.name, study.key),
+        )
+        return _work(study, make, home, stopper, carried, trainer)
+
+
+def _work(  # noqa: PLR0917  # those of work, opened
+    study: OpenStudy,
+    make: Callable[..., Objective],
+    home: Home,
+    stopper: Stopper,
+    carried: int | None,
+    trainer: Trainer | None,
+) -> int:
+    """Run trials, giving signs of life; the exit code.
+
+    Args:
+        study: the study.
+        make: makes the objective, given ``trainer`` and ``alive``.
+        home: whose devices are shared.
+        stopper: whether to stop.
+        carried: a running trial that is to be tried alone on the device.
+        trainer: what trains; None for Keras.
+    """
+    owner = study.storage.owner
     device = Device(home, device_key())
     heartbeat = stopper.heartbeat = Heartbeat(study)
     heartbeat.start()
@@ -165,17 +198,8 @@ def work(
                     budget.interrupt(study, carried)
                 return stopper.exit_code
             trainer = trainer or _keras_trainer(alone=carried is not None)
-        objective = Objective(
-            study=study,
-            parts=parts,
-            home=home,
-            trainer=trainer,
-            split=lambda other: split(dataset, other),
-            stop_now=stopper,
-            alive=heartbeat.alive,
-            share=Share.find(home, study.name, study.key),
-        )
-        _log.info("worker %s is ready on %s", storage.owner["worker"], storage.owner["device"])
+        objective = make(trainer=trainer, alive=heartbeat.alive)
+        _log.info("worker %s is ready on %s", owner["worker"], owner["device"])
         if carried is None:
             _run_trials(objective, device, stopper)
         else:
@@ -188,8 +212,7 @@ def work(
         heartbeat.end()
         heartbeat.join(timeout=BEAT)
         device.close()
-        storage.close()
-    _log.info("worker %s leaves", worker_name(os.getpid()))
+    _log.info("worker %s exits", worker_name(os.getpid()))
     return stopper.exit_code
 
 
@@ -239,7 +262,7 @@ def start_anew(why: str, study: OpenStudy, stopper: Stopper, carry: int | None =
     study.storage.close()
     if carry is not None:
         os.environ[ALONE_VARIABLE] = str(carry)
-    _log.info("worker starts anew: %s", why)
+    _log.info("worker restarts: %s", why)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # ourselves
 
 
@@ -294,7 +317,7 @@ def _check_split(study: OpenStudy, parts: Parts) -> None:
     found = split_fingerprint(parts)
     if expected not in (None, found):
         raise InputError(
-            f"study {study.name}: the data are split otherwise on this machine (fingerprint"
+            f"study {study.name}: the data are split differently on this machine (fingerprint"
             f" {found[:12]}, the study's {expected[:12]}); use the versions of NumPy and"
             f" scikit-learn that hpsearch show {study.name} --provenance names"
         )

@@ -130,7 +130,7 @@ def timeout(cli: Cli) -> bool:
     held &= process.returncode == 1  # no trial completed
     cli.run("--workers", "2", "--timeout", "40s")
     log = "".join(file.read_text() for file in cli.home.study_logs("proof").iterdir())
-    resumed = log.count(" goes on after epoch ")
+    resumed = log.count(" resumes after epoch ")
     print(f"resumed by the next run       {resumed}")
     return held and resumed == 2
 

@@ -9,7 +9,7 @@ import pytest
 from browser import browsing, needs_chromium, watched
 from commandline import Cli
 from dashboards import shown, token_of
-from made import make_study, make_trials
+from made import make_published, make_study, make_trials
 from playwright.sync_api import Page
 from web import ask
 
@@ -19,7 +19,7 @@ pytestmark = [needs_chromium, pytest.mark.timeout(180)]
 
 OWN_FIGURES = (
     "Search history", "Network size and accuracy", "Training time and accuracy",
-    "Generalisation gap", "Learning rate and accuracy", "Widths and dropout by layer",
+    "Generalisation gap", "Learning rate and accuracy", "Widths by layer",
     "Learning curves",
 )  # fmt: skip
 
@@ -29,8 +29,9 @@ def base(address: str) -> str:
     return address.partition("/?")[0]
 
 
-def test_the_search_is_seen(finished: Cli) -> None:
-    with shown(finished, "--read-only") as (address, _), browsing() as context:
+def test_the_search_is_seen(cli: Cli) -> None:
+    make_published(cli)
+    with shown(cli, "--read-only") as (address, _), browsing() as context:
         page, wrong = watched(context)
         page.goto(address)
         page.get_by_text("small").first.wait_for()
@@ -60,8 +61,9 @@ def _see_a_trial(page: Page) -> None:
 
 
 @needs_chromium
-def test_a_wrong_token_shows_nothing(finished: Cli) -> None:
-    with shown(finished) as (address, _), browsing() as context:
+def test_a_wrong_token_shows_nothing(cli: Cli) -> None:
+    make_study(cli)
+    with shown(cli) as (address, _), browsing() as context:
         page, _wrong = watched(context)
         answer = page.goto(f"{base(address)}/?token=wrong-wrong-wrong")
         assert answer is not None

@@ -58,7 +58,7 @@ def test_read_only_and_without_a_token(cli: Cli) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 143
         assert process.stderr is not None
-        assert "warning: whoever reaches this port" in process.stderr.read()
+        assert "warning: everybody who can reach this port" in process.stderr.read()
 
 
 def test_what_cannot_be_is_said(cli: Cli) -> None:

@@ -1,13 +1,11 @@
-"""``hpsearch data`` through the real command line, and the lock on the test split."""
+"""``hpsearch data`` through the command line."""
 
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from commandline import Cli
-from made import make_study
 from PIL import Image
 
 STUDY = """\
@@ -94,32 +92,3 @@ def test_wrong_calls(cli: Cli, line: str, says: str) -> None:
     done = cli(*line.split(), code=2)
     assert says in done.stderr
     assert done.stdout == ""
-
-
-def test_only_train_with_test_opens_the_test_arrays(cli: Cli) -> None:
-    file = make_study(cli)  # imports the digits
-    arrays = list((cli.home / "datasets").glob("digits-*/*_test.npy"))
-    assert len(arrays) == 2
-    for array in arrays:  # nobody can open these as files any more, not even root
-        array.unlink()
-        array.mkdir()
-    recipe = cli.folder / "best.toml"
-    cli("run", file, "--trials", "3", "--workers", "1")
-    cli("export", "small", "-o", recipe)
-    for line in (
-        "ls",
-        "show small",
-        "best small",
-        "trials small",
-        "doctor",
-        "data",
-        "check small.toml",
-    ):
-        cli(*line.split(), "--json")
-    assert cli.json("data", file)["test"] == 359
-    record = cli.home / "datasets" / "test_opened.jsonl"
-    assert not record.exists()
-    refused = cli("train", recipe, "--test", "--set", "training.epochs=1", code=2)
-    assert "epoch 1/1" in refused.stderr  # it was trained; only then the arrays were opened
-    assert "x_test.npy is damaged or gone" in refused.stderr
-    assert json.loads(record.read_text())["opened_by"].startswith("train ")

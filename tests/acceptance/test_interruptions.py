@@ -1,4 +1,8 @@
-"""Signals, kills and company: the budget stays exact and nothing is left running."""
+"""Signals, kills and company: the budget stays exact and nothing is left running.
+
+Workers train without TensorFlow, but where it is cut off itself: by a signal, by a kill, and where
+it goes on from its checkpoint.
+"""
 
 import os
 import pty
@@ -57,7 +61,14 @@ def suspend_outside_a_transaction(cli: Cli, worker: psutil.Process) -> None:
     wait_until(is_suspended_and_database_free, "a worker that stands still outside a transaction")
 
 
-def slow_study(cli: Cli, trials: int, epochs: int = 200) -> Path:
+@pytest.fixture
+def cli(cli: Cli) -> Cli:
+    """The command line, with workers that train without TensorFlow."""
+    cli.train_quickly(seconds=0.05)
+    return cli
+
+
+def slow_study(cli: Cli, trials: int, epochs: int = 80) -> Path:
     """A study whose trials are long enough to be cut off: many epochs, no early stopping."""
     file = cli.study_file("slow", trials=trials, epochs=epochs)
     text = file.read_text().replace("[training]\n", "[training]\nearly_stopping = false\n")
@@ -82,7 +93,7 @@ def stopped_in_mid_trial(cli: Cli, file: Path, number: signal.Signals) -> list[d
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number, err
-    assert "the same command goes on from here" in err
+    assert "the same command resumes" in err
     assert "Traceback" not in err
     shown = cli.details("slow")
     assert shown["running"] == 0
@@ -95,7 +106,8 @@ def test_a_service_manager_stops_it_in_mid_trial(cli: Cli) -> None:
 
 
 def test_stopped_in_mid_trial_and_run_again(cli: Cli) -> None:
-    file = slow_study(cli, trials=3)
+    cli.train_with_tensorflow()
+    file = slow_study(cli, trials=3, epochs=200)
     cut = stopped_in_mid_trial(cli, file, signal.SIGINT)
     trials = finish(cli, file, 3)
     interrupted = [t for t in trials if t["failure"] == "interrupted"]
@@ -120,7 +132,8 @@ def test_a_second_ctrl_c_ends_at_once(cli: Cli) -> None:
 
 
 def test_a_killed_worker_is_replaced(cli: Cli) -> None:
-    file = slow_study(cli, trials=2)
+    cli.train_with_tensorflow()
+    file = slow_study(cli, trials=2, epochs=200)
     process = cli.start("run", file, "--workers", "1")
     cut = wait_until(lambda: running(cli), "a running trial")
     (worker,) = psutil.Process(process.pid).children()
@@ -164,7 +177,8 @@ def test_everything_killed_at_once_is_mended(cli: Cli) -> None:
 
 
 def test_a_cut_off_trial_goes_on_where_it_stood(cli: Cli) -> None:
-    file = slow_study(cli, trials=1)
+    cli.train_with_tensorflow()
+    file = slow_study(cli, trials=1, epochs=200)
     process = cli.start("run", file, "--workers", "1")
     cut = wait_until(lambda: running(cli, epoch=3), "a trial in its third epoch")
     process.send_signal(signal.SIGINT)
@@ -182,7 +196,7 @@ def test_a_cut_off_trial_goes_on_where_it_stood(cli: Cli) -> None:
 
 
 def test_stop_reaches_every_worker(cli: Cli) -> None:
-    file = slow_study(cli, trials=3, epochs=9000)
+    file = slow_study(cli, trials=3, epochs=2000)
     process = cli.start("run", file, "--workers", "1")
     wait_until(lambda: running(cli), "a running trial")
     by_hand = cli.start("worker", "slow", start_new_session=True)
@@ -197,7 +211,9 @@ def test_stop_reaches_every_worker(cli: Cli) -> None:
     assert re.search(rf":{by_hand.pid} .* s ago", table)
 
     stopped = cli("stop", "slow")
-    assert stopped.stdout.startswith("Stopped study slow: 0 of 3 trials are done, 2 wait to go on.")
+    assert stopped.stdout.startswith(
+        "Stopped study slow: 0 of 3 trials done, 2 waiting. To resume it:"
+    )
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143, err
     assert "Stopping (hpsearch stop)" in err
@@ -214,7 +230,7 @@ def test_stop_reaches_every_worker(cli: Cli) -> None:
 
 
 def test_stop_now_ends_who_is_stuck(cli: Cli) -> None:
-    file = slow_study(cli, trials=1, epochs=9000)
+    file = slow_study(cli, trials=1, epochs=2000)
     process = cli.start("run", file, "--workers", "1")
     wait_until(lambda: running(cli), "a running trial")
     (worker,) = psutil.Process(process.pid).children()
@@ -227,11 +243,11 @@ def test_stop_now_ends_who_is_stuck(cli: Cli) -> None:
 
 
 def test_ctrl_c_is_heard_where_a_shell_ignores_it_in_the_background(cli: Cli) -> None:
-    file = slow_study(cli, trials=1, epochs=9000)
+    file = slow_study(cli, trials=1, epochs=2000)
     ignoring = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"]
     process = subprocess.Popen(
         [*ignoring, sys.executable, "-m", "hpsearch", "run", file],
-        cwd=cli.folder, env=cli.environment(), stderr=subprocess.PIPE, text=True,
+        cwd=cli.folder, env=cli.environment_of_a_process(), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     cli.started.append(psutil.Process(process.pid))
     wait_until(lambda: running(cli), "a running trial")
@@ -245,14 +261,14 @@ def test_ctrl_c_is_heard_where_a_shell_ignores_it_in_the_background(cli: Cli) ->
 def test_a_terminal_that_is_closed(cli: Cli, ignored: bool) -> None:
     """The run is the leader of a terminal's session, as from a window, ssh or tmux."""
     file = (
-        cli.study_file(trials=2, epochs=60) if ignored else slow_study(cli, trials=1, epochs=9000)
+        cli.study_file(trials=2, epochs=60) if ignored else slow_study(cli, trials=1, epochs=2000)
     )
 
     reader, writer = pty.openpty()
     process = subprocess.Popen(
         ["/usr/bin/setsid", "-c", *(["nohup"] if ignored else []),
          sys.executable, "-m", "hpsearch", "run", str(file), "--workers", "1"],
-        cwd=cli.folder, env=cli.environment() | {"TERM": "xterm"},
+        cwd=cli.folder, env=cli.environment_of_a_process() | {"TERM": "xterm"},
         stdin=writer, stdout=writer, stderr=writer,
     )  # fmt: skip
     cli.started.append(psutil.Process(process.pid))
@@ -271,10 +287,10 @@ def test_as_the_first_process_of_a_container(cli: Cli) -> None:
     unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
     if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this user may not make a namespace for processes")
-    command = [sys.executable, "-m", "hpsearch", "run", str(slow_study(cli, trials=1, epochs=9000))]
+    command = [sys.executable, "-m", "hpsearch", "run", str(slow_study(cli, trials=1, epochs=2000))]
     outside = subprocess.Popen(
         [*unshare, *command, "--workers", "1"],
-        cwd=cli.folder, env=cli.environment(), stderr=subprocess.PIPE, text=True,
+        cwd=cli.folder, env=cli.environment_of_a_process(), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     cli.started.append(psutil.Process(outside.pid))
     wait_until(lambda: running(cli), "a running trial")
@@ -282,7 +298,7 @@ def test_as_the_first_process_of_a_container(cli: Cli) -> None:
     first.terminate()
     _, err = outside.communicate(timeout=60)
     assert outside.returncode == 143, err
-    assert "the same command goes on from here" in err
+    assert "the same command resumes" in err
     assert cli.details("slow")["running"] == 0
 
 
@@ -314,7 +330,7 @@ def test_a_live_view_on_a_terminal(cli: Cli) -> None:
     reader, writer = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "hpsearch", "run", str(file), "--workers", "1"],
-        cwd=cli.folder, env=cli.environment() | {"TERM": "xterm", "COLUMNS": "80"},
+        cwd=cli.folder, env=cli.environment_of_a_process() | {"TERM": "xterm", "COLUMNS": "80"},
         stdout=subprocess.PIPE, stderr=writer,
     )  # fmt: skip
     os.close(writer)

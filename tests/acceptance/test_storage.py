@@ -1,4 +1,4 @@
-"""``hpsearch storage copy``: a study at another place, and what is left of the first one."""
+"""``hpsearch storage``: a study at another place, and what is left of the first one; a backup."""
 
 from commandline import Cli
 from made import make_study
@@ -29,4 +29,19 @@ def test_a_study_is_copied_and_goes_on_there(cli: Cli) -> None:
     url = "postgresql://me:s3cret@127.0.0.1:1/x"
     refused = cli("storage", "copy", here, url, code=2).stderr
     assert "TO: a password on the command line" in refused
+    assert "s3cret" not in refused
+
+
+def test_a_backup_is_a_home_of_its_own(cli: Cli) -> None:
+    make_study(cli)
+    done = cli("storage", "backup", "copy.db")
+    assert "Backed up 2 trials in 1 study to copy.db" in done.stdout
+    assert str(cli.home / "runs") in done.stderr
+    told = cli.json("storage", "backup", "copy.db")
+    assert (told["file"], told["studies"], told["trials"]) == ("copy.db", 1, 2)
+    at = ("--storage", f"sqlite:///{cli.folder}/copy.db")
+    assert cli.json("trials", "small", *at) == cli.json("trials", "small")
+    cli.variables["HPSEARCH_STORAGE"] = "postgresql://me:s3cret@127.0.0.1:1/x"
+    refused = cli("storage", "backup", "copy.db", code=2).stderr
+    assert "pg_dump" in refused
     assert "s3cret" not in refused

@@ -58,6 +58,7 @@ OTHERS = (
     "run {work}/small.toml --trials 2",
     "report small -o {work}/small.html",
     "storage copy {url} {copy}",
+    "storage backup {work}/backup.db",
     "delete small --yes",
 )
 """What is run in the worst ones, beside those."""

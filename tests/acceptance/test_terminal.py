@@ -111,17 +111,17 @@ def test_a_study_that_is_over(cli: Cli, on_terminal: Start) -> None:
     make_study(cli)
     terminal = on_terminal("show", "small", "--watch")
     assert terminal.end() == 0
-    assert "small: 2 of 2 trials, begun" in terminal.text
+    assert "small: 2 of 2 trials, started" in terminal.text
     assert width(terminal.text) <= 80
     last = CODES.sub("", terminal.text[terminal.text.rindex("\x1b[?25h") :]).replace("\r\n", "\n")
-    assert "over      by trials\n" in last
+    assert "ended     all its trials are done\n" in last
     assert last.split() == cli("show", "small").stdout.split()
 
 
 def test_ctrl_c_ends_watching(cli: Cli, on_terminal: Start) -> None:
     unfinished(cli)
     terminal = on_terminal("show", "small", "--watch")
-    terminal.wait_for("no worker runs it now")
+    terminal.wait_for("no worker is running the study now")
     os.write(terminal.reader, b"\x03")
     assert terminal.end() == 130
     assert "\x1b[?25l" in terminal.text  # it was hidden, and is shown again
@@ -133,7 +133,7 @@ def test_ctrl_c_ends_watching(cli: Cli, on_terminal: Start) -> None:
 def test_a_window_that_becomes_smaller(cli: Cli, on_terminal: Start) -> None:
     unfinished(cli)
     terminal = on_terminal("show", "small", "--watch", NO_COLOR="1")
-    terminal.wait_for("no worker runs it now")
+    terminal.wait_for("no worker is running the study now")
     before = len(terminal.text)
     resize(terminal.reader, 40, 12)
     terminal.wait_for("\x1b[2J", before)
@@ -142,13 +142,13 @@ def test_a_window_that_becomes_smaller(cli: Cli, on_terminal: Start) -> None:
     small = terminal.text[terminal.text.index("\x1b[2J") : terminal.text.rindex("\x1b[?25h")]
     assert width(small) <= 40
     assert not re.search(r"\x1b\[[0-9;]*(?:3|4|9|10)\dm", terminal.text)  # no colours
-    assert "over      by trials" in terminal.text
+    assert "ended     all its trials are done" in terminal.text
 
 
 def test_a_dumb_terminal_gets_plain_lines(cli: Cli, on_terminal: Start) -> None:
     unfinished(cli)
     terminal = on_terminal("show", "small", "--watch", TERM="dumb")
-    terminal.wait_for("No worker runs it now.")
+    terminal.wait_for("No worker is running the study now.")
     make_study(cli)
     assert terminal.end() == 0
     assert "trial 2: complete 0." in terminal.text
@@ -159,7 +159,7 @@ def test_plain_lines_without_a_terminal(cli: Cli) -> None:
     unfinished(cli)
     process = cli.start("show", "small", "--watch")
     assert process.stderr
-    assert process.stderr.readline() == "No worker runs it now.\n"
+    assert process.stderr.readline() == "No worker is running the study now.\n"
     make_study(cli)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0
@@ -180,7 +180,7 @@ def test_sigterm_ends_watching(cli: Cli) -> None:
 def test_a_study_that_is_deleted_meanwhile(cli: Cli, on_terminal: Start) -> None:
     unfinished(cli)
     terminal = on_terminal("show", "small", "--watch")
-    terminal.wait_for("no worker runs it now")
+    terminal.wait_for("no worker is running the study now")
     cli("delete", "small", "--yes")
     assert terminal.end() == 2
     assert "error: study small: was deleted while it was watched" in terminal.text

@@ -1,8 +1,5 @@
 """Whatever is written wrongly ends in one message with a cure, exit code 2, and nothing written."""
 
-import subprocess
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,49 +9,13 @@ from commandline import Cli
 from made import make_study
 from wrong_study_files import WRONG, Wrong
 
-Done = subprocess.CompletedProcess[str]
 
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[ThreadPoolExecutor]:
-    """Runs two commands at a time, while the tests wait for their own."""
-    pool = ThreadPoolExecutor(2)
-    yield pool
-    pool.shutdown(cancel_futures=True)
-
-
-# Every third of the table, in its order: some of each section. A unit test takes them all.
-CHOSEN = WRONG[::3]
-
-
-def run_wrong(wrong: Wrong, folder: Path) -> Done:
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
+def test_a_wrong_study_file(wrong: Wrong, cli: Cli) -> None:
     content = wrong.text if isinstance(wrong.text, bytes) else wrong.text.encode("utf-8")
-    (folder / wrong.file).write_bytes(content)
+    (cli.folder / wrong.file).write_bytes(content)
     options = [part for override in wrong.overrides for part in ("--set", override)]
-    return Cli(folder)("run", wrong.given or wrong.file, *options, code=None)
-
-
-@pytest.fixture(scope="module")
-def ran(
-    pool: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, tuple[Path, Future[Done]]]:
-    """Each wrong file's folder, and what ``hpsearch run`` made of it."""
-    folders = {wrong.name: tmp_path_factory.mktemp("wrong") for wrong in CHOSEN}
-    return {
-        wrong.name: (folders[wrong.name], pool.submit(run_wrong, wrong, folders[wrong.name]))
-        for wrong in CHOSEN
-    }
-
-
-def test_enough_wrong_files_are_tried() -> None:
-    assert len(CHOSEN) >= 45
-
-
-@pytest.mark.parametrize("wrong", CHOSEN, ids=lambda wrong: wrong.name)
-def test_a_wrong_study_file(wrong: Wrong, ran: dict[str, tuple[Path, Future[Done]]]) -> None:
-    folder, future = ran[wrong.name]
-    done = future.result()
-    assert done.returncode == 2, done.stderr
+    done = cli("run", wrong.given or wrong.file, *options, code=2)
     assert done.stdout == ""
     message = done.stderr
     assert message.startswith("error: ")
@@ -63,7 +24,7 @@ def test_a_wrong_study_file(wrong: Wrong, ran: dict[str, tuple[Path, Future[Done
         assert (wrong.given or wrong.file) in message
     for part in wrong.says:
         assert part in message
-    assert [path.name for path in folder.iterdir()] == [wrong.file], "something was written"
+    assert [path.name for path in cli.folder.iterdir()] == [wrong.file], "something was written"
 
 
 @dataclass(frozen=True)
@@ -97,7 +58,7 @@ COMMANDS = [
     command("run small.toml --set sampler.type=grid", "small.toml: sampler.type", "another"),
     command("run small.toml --storage studies.db", "--storage", "sqlite:///FILE"),
     command("run small.toml --storage postgresql://me:secret@host:port/x", "--storage", "HOST"),
-    command("run small.toml --home ~nosuchuser/x", "--home", "write the folder out"),
+    command("run small.toml --home ~nosuchuser/x", "--home", "write the path in full"),
     command("check small.toml --set sampler.type=grid", "small.toml: sampler.type", "another"),
     command("worker nosuch", *UNKNOWN),
     command("worker small --set budget.trials=3", "--set budget.trials=3", "dataset.path=PATH"),
@@ -149,39 +110,17 @@ def tree(folder: Path) -> dict[str, Any]:
     }
 
 
-def run_command(wrong: Command, made: Cli, folder: Path) -> tuple[Done, bool]:
-    """What the command gave, and whether its folder is as before."""
-    (folder / "small.toml").write_bytes((made.folder / "small.toml").read_bytes())
+@pytest.mark.parametrize("wrong", COMMANDS, ids=lambda wrong: wrong.line)
+def test_a_wrong_command(wrong: Command, made: Cli, cli: Cli) -> None:
+    (cli.folder / "small.toml").write_bytes((made.folder / "small.toml").read_bytes())
     for name, text in wrong.files.items():
-        (folder / name).write_text(text)
-    before = tree(folder)
-    cli = Cli(folder)
+        (cli.folder / name).write_text(text)
     cli.home.symlink_to(made.home)
-    return cli(*wrong.line.split(), code=None), tree(folder) == before
-
-
-@pytest.fixture(scope="module")
-def typed(
-    pool: ThreadPoolExecutor, made: Cli, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[int, Future[tuple[Done, bool]]]]:
-    """What each wrong command gave; none of them changed the home."""
-    before = tree(made.home)
-    futures = {
-        index: pool.submit(run_command, wrong, made, tmp_path_factory.mktemp("typed"))
-        for index, wrong in enumerate(COMMANDS)
-    }
-    yield futures
-    pool.shutdown(cancel_futures=True)
-    assert tree(made.home) == before
-
-
-@pytest.mark.parametrize("index", range(len(COMMANDS)), ids=[wrong.line for wrong in COMMANDS])
-def test_a_wrong_command(index: int, typed: dict[int, Future[tuple[Done, bool]]]) -> None:
-    done, unchanged = typed[index].result()
-    assert done.returncode == 2, done.stderr
+    before = tree(cli.folder) | tree(made.home)
+    done = cli(*wrong.line.split(), code=2)
     assert done.stdout == ""
     message = " ".join(done.stderr.replace("│", " ").split())
-    for part in COMMANDS[index].says:
+    for part in wrong.says:
         assert part in message
     assert "secret" not in message
-    assert unchanged, "something was written"
+    assert tree(cli.folder) | tree(made.home) == before, "something was written"

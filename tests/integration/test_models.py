@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from alone import run_alone
 
+from hpsearch.cli import forms
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import split
+from hpsearch.errors import InputError
 from hpsearch.home import Home
-from hpsearch.recipe import Recipe
+from hpsearch.recipe import DatasetSection, Recipe
 from hpsearch.training import devices, model
 from hpsearch.training.export import write_model
 from hpsearch.training.outcome import Watch
@@ -60,3 +64,24 @@ def test_models_answer_as_the_network_does_on_raw_images(tmp_path: Path) -> None
         assert answers.dtype == np.float32
         assert np.abs(answers - own).max() <= 1e-5
     assert np.mean(own.argmax(axis=1) == parts.train.y) >= 0.9
+
+    # With the data gone, what was kept beside the weights says how inputs are scaled.
+    nowhere = {"source": "npz", "path": str(tmp_path / "gone.npz"), "scale": "standardize"}
+    recipe = RECIPE.model_copy(
+        update={
+            "dataset": DatasetSection(**nowhere),
+            "provenance": {"study": "s", "data_fingerprint": dataset.fingerprint},
+        }
+    )
+    told = forms.write_model(
+        recipe, kept, Home(tmp_path / "new"), tmp_path / "alone.keras", "keras"
+    )
+    assert "compared on no example" in told
+    alone = keras.saving.load_model(tmp_path / "alone.keras", safe_mode=True)
+    assert np.abs(np.asarray(alone(x, training=False)) - own).max() <= 1e-5
+    # An import of these very data is found, wherever its source lies.
+    (tmp_path / "best.inputs.json").unlink()
+    told = forms.write_model(recipe, kept, Home(tmp_path / "home"), tmp_path / "b.keras", "keras")
+    assert f"on {len(parts.validation)} validation examples differ" in told
+    with pytest.raises(InputError, match=r"gone\.npz(.|\n)*best\.inputs\.json(.|\n)*--set dataset"):
+        forms.write_model(recipe, kept, Home(tmp_path / "new"), tmp_path / "c.keras", "keras")

@@ -101,6 +101,19 @@ def test_parts_of_a_gpu(home: Home) -> None:
 
 
 @pytest.mark.usefixtures("connected")
+def test_a_place_that_cannot_be_used_is_told_of(home: Home) -> None:
+    portion = engine.Portion(threads=1, per_gpu=0)
+    child = engine.RayChild(slot=Slot(index=0, gpu=None, threads=1), portion=portion)
+    home.root.mkdir(parents=True, exist_ok=True)
+    (home.root / "logs").write_text("a file in the place of a folder")
+    child.start(["python", "-c", WAIT], {}, home, "study")
+    wait_until(lambda: child.is_over, "the end")
+    assert child.collect() == 3
+    assert "cannot be written" in child.last_words()
+    assert not child.is_lost
+
+
+@pytest.mark.usefixtures("connected")
 def test_what_ends_and_what_is_lost(cluster: Cluster, home: Home) -> None:
     with started(home, 1, 1, "print('error: wrong input'); raise SystemExit(2)") as (child,):
         assert child.wait(60) or wait_until(lambda: child.is_over, "the end")
@@ -140,16 +153,3 @@ def test_what_ends_and_what_is_lost(cluster: Cluster, home: Home) -> None:
 def ready_of(child: Any) -> str:
     """What trials that a child runs would have as their worker."""
     return str(wait_until(lambda: child.worker, "a worker's name"))
-
-
-@pytest.mark.usefixtures("connected")
-def test_a_place_that_cannot_be_used_is_told_of(home: Home) -> None:
-    portion = engine.Portion(threads=1, per_gpu=0)
-    child = engine.RayChild(slot=Slot(index=0, gpu=None, threads=1), portion=portion)
-    home.root.mkdir(parents=True, exist_ok=True)
-    (home.root / "logs").write_text("a file in the place of a folder")
-    child.start(["python", "-c", WAIT], {}, home, "study")
-    wait_until(lambda: child.is_over, "the end")
-    assert child.collect() == 3
-    assert "cannot be written" in child.last_words()
-    assert not child.is_lost

@@ -92,7 +92,10 @@ def compare(
 
 @pytest.mark.parametrize("scale", ["none", "unit", "symmetric", "standardize"])
 @pytest.mark.parametrize(
-    "section", [{}, {"validation": 0.33, "split_seed": 7}, {"limit": 500}, {"limit": 1290}],
+    "section", [
+        {}, {"validation": 0.33, "split_seed": 7}, {"limit": 500}, {"limit": 1290},
+        {"include_validation": True}, {"include_validation": True, "limit": 500},
+    ],
     ids=str,
 )  # fmt: skip
 def test_digits(section: dict[str, Any], scale: str, tmp_path: Path) -> None:
@@ -204,6 +207,7 @@ def test_a_pickle_that_asks_for_code_is_refused(tmp_path: Path) -> None:
 
 RANDOM = np.random.default_rng(3)
 PIXELS = RANDOM.integers(0, 256, (90, 6, 5, 3), np.uint8)
+VOLUMES = RANDOM.integers(0, 200, (90, 2, 3, 4, 3)) * np.array([1, 5, 25]) + 7
 VECTORS = RANDOM.normal(3, 2, (90, 7))
 LABELS = np.arange(90) % 3
 TEXTS = np.array(["cat", "dog", "ant"])
@@ -225,6 +229,8 @@ NPZ: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"scale": "standardize"},
     ),
     "other labels": ({"x_train": PIXELS, "y_train": LABELS * 5 - 3}, {}),
+    "labels as floats": ({"x_train": PIXELS, "y_train": LABELS.astype(np.float32)}, {}),
+    "other labels as floats": ({"x_train": PIXELS, "y_train": LABELS * 2.0 - 1}, {}),
     "texts": ({"x_train": PIXELS, "y_train": TEXTS[LABELS]}, {}),
     "named": ({"x_train": PIXELS, "y_train": TEXTS[LABELS], "class_names": TEXTS}, {}),
     "named numbers": ({"x_train": PIXELS, "y_train": LABELS + 1, "class_names": TEXTS}, {}),
@@ -234,6 +240,23 @@ NPZ: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "y_val": TEXTS[LABELS[:9]], "x_test": PIXELS[:12] // 3, "y_test": TEXTS[LABELS[:12]],
         },
         {"validation": "given", "limit": 40},
+    ),
+    "trained on both parts": (
+        {"x_train": PIXELS, "y_train": LABELS, "x_val": PIXELS[:9] // 2, "y_val": LABELS[:9]},
+        {"validation": "given", "include_validation": True, "scale": "standardize"},
+    ),
+    "trained on both parts, limited": (
+        {"x_train": PIXELS, "y_train": LABELS, "x_val": PIXELS[:9] // 2, "y_val": LABELS[:9]},
+        {"validation": "given", "include_validation": True, "limit": 40, "scale": "standardize"},
+    ),
+    "four dimensions, standardized": (
+        {
+            "x_train": VOLUMES, "y_train": LABELS, "x_test": VOLUMES[:9], "y_test": LABELS[:9],
+        },
+        {"scale": "standardize"},
+    ),
+    "five dimensions, standardized": (
+        {"x_train": VOLUMES[:, None], "y_train": LABELS}, {"scale": "standardize"}
     ),
     "validation without a test part": (
         {"x_train": PIXELS, "y_train": LABELS, "x_val": PIXELS[:9], "y_val": LABELS[:9]},
@@ -281,6 +304,50 @@ def test_images_without_parts_some_of_them_broken(tmp_path: Path) -> None:
     (path / "Affe" / "00: broken.png").write_bytes(b"no image")
     section = {"validation": 0.2, "max_unreadable": 0.1, "scale": "standardize"}
     compare({"source": "image_folder", "path": str(path)} | section, tmp_path)
+
+
+def turned(folder: Path) -> None:
+    """Images as a phone stores them, upright by their orientation only, and one with bad EXIF."""
+    files = sorted(folder.rglob("*.jpg"))
+    for value, file in enumerate(files):
+        exif = Image.Exif()
+        exif[0x112] = value % 10
+        image = Image.open(file)
+        image.load()
+        lies = value % 10 in (5, 6, 7, 8)
+        image.resize((90, 120) if lies else (120, 90)).save(file, exif=exif)
+    broken = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x01" * 40
+    Image.new("RGB", (120, 90), "red").save(files[0], exif=broken)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("size", [None, [24, 32]])
+def test_images_that_lie_on_their_side(size: list[int] | None, tmp_path: Path) -> None:
+    images(tmp_path / "data", "jpg", size=(120, 90))
+    turned(tmp_path / "data")
+    section = {"validation": 0.2} | ({"image_size": size} if size else {})
+    compare({"source": "image_folder", "path": str(tmp_path / "data")} | section, tmp_path)
+
+
+def test_images_as_people_have_them(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    images(path / "Set")
+    (path / "Set" / "train").rename(path / "Set" / "seg_train")
+    (path / "Set" / "Testing" / "Affe").mkdir(parents=True)
+    (path / "Set" / "seg_train/Affe/0.png").rename(path / "Set" / "Testing/Affe/7.png")
+    (path / "Set" / "__MACOSX" / "seg_train").mkdir(parents=True)
+    (path / "Set" / "seg_train" / "Affe" / "Thumbs.db").write_bytes(b"litter")
+    (path / "Set" / "seg_train" / "@eaDir").mkdir()
+    (path / "Set" / "seg_train" / "Zebra" / "00 broken.png").write_bytes(b"no image")
+    section = {"source": "image_folder", "path": str(path), "max_unreadable": 0.1}
+    compare(section | {"validation": 0.2}, tmp_path)
+
+
+def test_classes_in_a_folder_in_a_folder(tmp_path: Path) -> None:
+    images(tmp_path / "data")
+    (tmp_path / "data" / "train").rename(tmp_path / "data" / "pictures")
+    path = str(tmp_path / "data")
+    compare({"source": "image_folder", "path": path, "validation": 0.2}, tmp_path)
 
 
 def test_images_of_many_kinds(tmp_path: Path) -> None:

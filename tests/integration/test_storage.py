@@ -85,6 +85,7 @@ def finish(study: OpenStudy, trial: optuna.Trial, value: float = 0.5) -> None:
     study.optuna.tell(trial, value)
 
 
+@pytest.mark.fresh
 def test_a_fresh_storage_opened_by_many_at_once(
     connect: Callable[..., Storage], make_file: Callable[..., StudyFile]
 ) -> None:
@@ -287,12 +288,28 @@ def test_a_study_without_budget_is_not_limited(connect: Callable[..., Storage]) 
     assert storage.counts(storage.get_study_id_from_name("plain")) == Counts(complete=3)
 
 
+@pytest.mark.fresh
 def test_reading_does_not_make_a_storage(connect: Callable[..., Storage]) -> None:
     with pytest.raises(InputError, match="hpsearch run"):
         connect(create=False)
     connect()
     with pytest.raises(InputError, match="study nothing: not found"):
         load_study(connect(create=False), "nothing")
+
+
+def test_who_only_reads_is_refused_to_write_by_the_database(
+    connect: Callable[..., Storage], open_study: Callable[..., OpenStudy]
+) -> None:
+    study = open_study()
+    finish(study, study.optuna.ask())
+    looking = connect(read_only=True)
+    seen = load_study(looking, "study")
+    assert trials.details(seen) == trials.details(study)
+    with pytest.raises(STORAGE_ERRORS):
+        seen.optuna.set_user_attr("key", "value")
+    with pytest.raises(STORAGE_ERRORS):
+        budget.claim(seen)
+    assert [len(one.trials()) for one in (seen, study)] == [1, 1]
 
 
 def test_every_trial_has_a_sign_of_life_from_its_first_moment(
@@ -377,6 +394,7 @@ def test_who_is_silent_while_nobody_can_write_is_not_reaped(
         assert budget.reap(other, pulses(other), lambda _: False, {0, 1}) == []
         release.join()
     engine.dispose()
+    monkeypatch.setattr(budget, "PROMPT", 30.0)  # a machine may be busy
     assert budget.reap(other, pulses(other), lambda _: False, {0, 1}) == [0, 1]
 
 

@@ -24,14 +24,6 @@ DATASET = {
 }
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file without studies."""
-    path = tmp_path_factory.mktemp("empty") / "studies.db"
-    open_storage(f"sqlite:///{path}").close()
-    return path
-
-
 @pytest.fixture
 def home(tmp_path: Path, empty_database: Path) -> Home:
     """A home with a database without studies."""

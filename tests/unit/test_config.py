@@ -56,6 +56,22 @@ def test_one_value_stands_for_every_layer() -> None:
     assert per_layer([1, 2], 2, "units") == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ("values", "units", "dropout"),
+    [
+        ({"units": [64, 64, 64]}, (64,) * 3, (0.0,) * 3),
+        ({"dropout": [0.1]}, (128,), (0.1,)),
+        ({"units": [8, 9], "dropout": [0.1, 0.2]}, (8, 9), (0.1, 0.2)),
+        ({"units": [8] * 64}, (8,) * 64, (0.0,) * 64),
+    ],
+)
+def test_the_number_of_layers_follows_from_a_list(
+    values: dict[str, object], units: tuple[int, ...], dropout: tuple[float, ...]
+) -> None:
+    found = config(**values)
+    assert (found.layers, found.units, found.dropout) == (len(units), units, dropout)
+
+
 @pytest.mark.parametrize("layers", [1, 3])
 def test_a_list_has_one_value_for_each_layer(layers: int) -> None:
     with pytest.raises(
@@ -71,6 +87,10 @@ def test_a_list_has_one_value_for_each_layer(layers: int) -> None:
         ({"layers": 65}, "layers = 65 is out of range; write a value of at most 64"),
         ({"layers": True}, "layers = true has the wrong type; write a whole number"),
         ({"layers": 2.0}, "layers = 2.0 has the wrong type; write a whole number"),
+        ({"units": []}, "units = [] is empty; write one value for each layer"),
+        ({"units": [1, 2], "dropout": [0.1]},
+         "units is a list of 2 and dropout is a list of 1; give each of them one value for each"),
+        ({"units": [1] * 65}, "layers = 65 is out of range; write a value of at most 64"),
         ({"units": [0, 1]}, "units[0] = 0 is out of range; write a value of at least 1"),
         ({"units": [1, 2.0]}, "units[1] = 2.0 has the wrong type; write a whole number"),
         ({"units": {"type": "int", "low": 1, "high": 2}},

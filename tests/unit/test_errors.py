@@ -3,7 +3,7 @@
 import pytest
 
 from hpsearch import errors
-from hpsearch.errors import Failure, TrialFailedError
+from hpsearch.errors import Failure, TrialFailedError, uses_place
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,9 @@ def test_a_failed_trial_is_no_error_for_users() -> None:
     error = TrialFailedError(Failure.DIVERGED, "NaN", epoch=3)
     assert (error.failure, error.epoch, str(error)) == (Failure.DIVERGED, 3, "NaN")
     assert not isinstance(error, errors.HpsearchError)
+
+
+@pytest.mark.parametrize("failure", ["of a later version", "", 7, ["a"], {"a": 1}, None])
+def test_a_class_of_another_program_does_not_count(failure: object) -> None:
+    assert Failure.known(failure) is None
+    assert not uses_place(failure)

@@ -125,14 +125,15 @@ def test_no_name_leaves_its_folder(name: str) -> None:
         ({"seed": -1}, "seed = -1 is out of range; write a value of at least 0"),
         ({"seed": 2**31}, "seed = 2147483648 is out of range; write a value below 2147483648"),
         ({"name": 3}, "name = 3 has the wrong type; write a text in quotes"),
-        ({"inner": 3}, "inner = 3 has the wrong type; write a table: [inner] or { ... }"),
+        ({"inner": 3},
+         "inner = 3 has the wrong type; write a table: [inner] or { size = 1, names = [] }"),
         ({"inner": {"size": 0}}, "inner.size = 0 is out of range; write a value of at least 1"),
         ({"numbre": 3},
          ("numbre: unknown key; did you mean number?"
           " known: inner, name, number, real, seed, switch, wait")),
         ({"inner": {"sice": 3}}, "inner.sice: unknown key; did you mean size? known: names, size"),
         ({"inner": {"seed": 3}},
-         ("inner.seed: unknown key; seed is no part of inner:"
+         ("inner.seed: unknown key; seed does not belong to inner:"
           " move it to the top, above the first [table]")),
         ({"inner": {"names": ["a", 3]}},
          "inner.names[1] = 3 has the wrong type; write a text in quotes"),
@@ -191,3 +192,6 @@ def test_whatever_text_is_shown_on_one_printable_line(text: str) -> None:
 def test_the_closest_word_is_offered_only_where_it_is_near() -> None:
     assert closest("medain", ["median", "none"]) == "did you mean median? known: median, none"
     assert closest("xyz", ["median", "none"]) == "known: median, none"
+    assert closest("SGD", ["adam", "sgd"]).startswith("did you mean sgd? ")
+    assert closest("Relu", ["relu", "gelu", "selu"]).startswith("did you mean relu? ")
+    assert closest("x_TRAIN", ["x_train", "X_test"]).startswith("did you mean x_train? ")

@@ -26,7 +26,7 @@ def test_the_option_comes_before_the_environment_before_the_default(
 def test_a_tilde_is_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert Home.find(Path("~/x")).root == Path("/home/me/x")
-    with pytest.raises(InputError, match=r"--home ~nobody at all.*write the folder out"):
+    with pytest.raises(InputError, match=r"--home ~nobody at all.*write the path in full"):
         Home.find(Path("~nobody at all/x"))
 
 

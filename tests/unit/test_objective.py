@@ -75,6 +75,7 @@ def test_a_trial_that_completes(
     assert row["config"] == recipe.config.model_dump(mode="json")
     assert row["parameters"] == count_parameters(recipe.config, 8, 3)
     assert (row["epochs"], row["best_epoch"], row["gap"]) == (5, 5, 0.0)
+    assert row["val_loss"] == pytest.approx(1 - trial.values[0])
     assert trial.user_attrs["seed"] == recipe.seed == recipe_of(study, trial).seed
 
 
@@ -454,7 +455,7 @@ def test_a_model_over_the_limit_is_drawn_again_before_training(
             recipe_of(study, trial).config, 8, 3
         )
         if large:
-            assert "at most 1000" in trial.user_attrs["failure_message"]
+            assert "more than budget.max_parameters = 1000" in trial.user_attrs["failure_message"]
 
 
 def test_what_was_enqueued_is_kept_when_the_rest_was_drawn_too_large(
@@ -568,3 +569,19 @@ def test_a_trial_that_failed_has_curves_where_it_has_an_epoch(
     assert first == CURVES * bool(epochs)
     assert study.trials()[0].user_attrs["epochs"] == epochs
     assert others == [[]] * (failure is Failure.INTERRUPTED)  # its successor has none yet
+
+
+@pytest.mark.parametrize("epoch", ["best", "last"])
+def test_the_loss_that_is_kept_is_of_the_epoch_whose_value_counts(
+    open_study: Callable[..., OpenStudy], build: Build, epoch: str
+) -> None:
+    study = open_study(objective={"epoch": epoch})
+
+    def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+        outcome = fakes.train(recipe, parts, run, watch)
+        return replace(outcome, best_epoch=2)
+
+    build(study, train).run_one()
+    (trial,) = study.trials()
+    counted = trial.intermediate_values[2 if epoch == "best" else 5]
+    assert trial.user_attrs["val_loss"] == pytest.approx(1 - counted)

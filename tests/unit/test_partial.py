@@ -92,7 +92,7 @@ def test_an_enqueued_configuration_fixes_what_it_names(fields: Any, params: Any)
         ({"units": [64, 32]}, "units[1] = 32 is not in the space (64 to 2048)"),
         ({"dropout": 0.25}, "dropout = 0.25 is not in the space (0.0 to 0.5 in steps of 0.1)"),
         ({"dropout": [0.1, 0.2]}, "dropout = [0.1, 0.2] differs by layer, but"),
-        ({"units": [64, 64], "dropout": [0.1]}, "dropout = [0.1] is a list of 1, but layers = 2"),
+        ({"units": [64, 64], "dropout": [0.1]}, "units is a list of 2 and dropout is a list of 1"),
         (
             {"activation": "tanh"},
             'activation = "tanh", but the space fixes it to "relu"; change it',
@@ -112,7 +112,7 @@ def test_an_enqueued_value_out_of_the_space_is_told(fields: Any, message: str) -
 
 
 def test_a_list_is_held_against_a_fixed_number_of_layers() -> None:
-    with pytest.raises(ValueError, match=r"units = \[64\] is a list of 1, but layers = 3"):
+    with pytest.raises(ValueError, match=r"\[64\] is a list of 1, but the space fixes layers to 3"):
         params_of(space(layers=3, units=64), partial(units=[64]))
     with pytest.raises(
         ValueError, match=r"units = \[64, 65\], but the space fixes it to \[64, 64\]"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import configs, datasets, metrics, objectives, study_files, trainings
 
+from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.fields import parse
 from hpsearch.files import read_file, write_text
@@ -220,3 +221,28 @@ def test_a_device_is_no_data() -> None:
     section = DatasetSection(source="npz", path="/dev/zero")
     with pytest.raises(InputError, match="is neither a file nor a folder; correct it"):
         resolve_path(section, Path(), "study.toml")
+
+
+@pytest.mark.parametrize("metric", ["val_accuracy", "val_f1_macro", "val_loss"])
+def test_early_stopping_looks_at_the_objective_where_nothing_else_is_said(metric: str) -> None:
+    """In recipes and in study files, and so in the recipes of a study."""
+    own: dict[str, Any] = {"objective": {"metric": metric}, "dataset": {"source": "digits"}}
+    for training in ({}, {"early_stopping": {"patience": 2}}):
+        study = StudyFile(name="a", space={}, training=training, **own)
+        for made in (
+            study,
+            Recipe(seed=1, config={}, training=training, **own),
+            study.recipe(TrialConfig(), 1, {}),
+            StudyFile.model_validate(study.model_dump(mode="json")),
+        ):
+            stopping = made.training.early_stopping
+            assert stopping
+            assert stopping.monitor == metric
+            assert stopping.patience == training.get("early_stopping", {}).get("patience", 5)
+    said = Recipe(
+        seed=1, config={}, training={"early_stopping": {"monitor": "val_accuracy"}}, **own
+    )
+    assert said.training.early_stopping
+    assert said.training.early_stopping.monitor == "val_accuracy"
+    off = Recipe(seed=1, config={}, training={"early_stopping": False}, **own)
+    assert off.training.early_stopping is False

@@ -116,7 +116,7 @@ def test_a_share_that_hangs_does_not_hold_a_trial(
     monkeypatch.setattr(share, "put", lambda *_: released.wait(30))
     with share.following(1):
         pass
-    assert "has not taken all of trial 1" in caplog.text
+    assert "has not received all files of trial 1" in caplog.text
     released.set()
 
 

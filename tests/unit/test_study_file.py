@@ -186,6 +186,10 @@ def test_a_worker_takes_only_the_place_of_the_data(tmp_path: Path) -> None:
     (tmp_path / "d.npz").touch()
     moved = load_dataset_override(study, [f"dataset.path={tmp_path}/d.npz"])
     assert moved.path == str(tmp_path / "d.npz")
+    in_table = load_dataset_override(study, [f'dataset={{path="{tmp_path}/d.npz"}}'])
+    assert in_table == moved
+    with pytest.raises(InputError, match=r"only dataset\.path"):
+        load_dataset_override(study, [f'dataset={{path="{tmp_path}/d.npz", scale="none"}}'])
     with pytest.raises(InputError, match=r"budget\.trials=3: .* only dataset\.path"):
         load_dataset_override(study, ["budget.trials=3"])
     with pytest.raises(InputError, match=r"study mine: dataset\.path = .*gone.* is not there"):

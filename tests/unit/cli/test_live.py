@@ -128,11 +128,32 @@ def test_each_ended_trial_is_one_line_once(
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
-    assert lines[0].startswith("trial 1: pruned 0.5000 (4 of 10, best 0.7500)  ")
-    assert lines[1] == "trial 2: out_of_memory (4 of 10, best 0.7500)"
+    # Each with how the study stood when it ended, not when it was told.
+    assert lines[0].startswith("trial 1: pruned 0.5000 (2 of 10, best 0.2500)  ")
+    assert lines[1] == "trial 2: out_of_memory (3 of 10, best 0.2500)"
     assert lines[2].startswith("trial 3: complete 0.7500 (4 of 10, best 0.7500)  ")
     assert lines[3].startswith("Stopping")
     assert len(lines) == 4
+
+
+def test_lines_come_in_the_order_in_which_trials_ended(
+    open_study: Open, finish: Finish, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = open_study()
+    with LiveView(study).shown() as view:
+        early = start(study)
+        finish(study, 0.5)
+        budget.interrupt(study, start(study).number)
+        study.optuna.tell(early, 0.75)
+        finish(study, float("inf"))
+        view.update()
+    lines = [line.partition("  ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        "trial 1: complete 0.5000 (1 of 10, best 0.5000)",
+        "trial 2: interrupted (1 of 10, best 0.5000)",  # whose place is free again
+        "trial 0: complete 0.7500 (2 of 10, best 0.7500)",
+        "trial 3: complete inf (3 of 10, best 0.7500)",
+    ]
 
 
 def test_without_a_terminal_trials_are_read_only_when_one_has_ended(
@@ -205,7 +226,7 @@ def test_who_watches_is_told_once_that_nobody_goes_on(
     view = LiveView(study, watching=True)
     for _ in range(2):
         view.update()
-    assert capsys.readouterr().err == "No worker runs it now.\n"
+    assert capsys.readouterr().err == "No worker is running the study now.\n"
     budget.interrupt(study, start(study).number)
     start(study)
     view.update()
@@ -215,7 +236,7 @@ def test_who_watches_is_told_once_that_nobody_goes_on(
     assert "No worker" not in capsys.readouterr().err  # it may be between two trials
     clock[0] += 3
     view.update()
-    assert capsys.readouterr().err == "No worker runs it now.\n"
+    assert capsys.readouterr().err == "No worker is running the study now.\n"
 
 
 # The picture
@@ -228,8 +249,8 @@ def test_an_empty_study(open_study: Open, width: int) -> None:
     assert lines[0] == "study: 0 of 10 trials, 0 s in this run"
     assert lines[1].endswith("0%")
     assert lines[2].startswith("0 complete, 0 pruned, 0 failed")
-    assert lines[3] == "best: none complete yet"
-    assert lines[4] == "no trial runs just now"
+    assert lines[3] == "best: no trial has completed yet"
+    assert lines[4] == "no trial is running now"
     assert len(lines) == 5
 
 
@@ -247,7 +268,7 @@ def test_one_running_trial(open_study: Open, finish: Finish, width: int) -> None
     assert lines[1].endswith("10%")
     assert lines[2] == "1 complete, 0 pruned, 0 failed, 2 running"
     assert re.fullmatch(
-        r"best: 0.7500 val_accuracy in trial 0, \d+ s ago, no trial since", lines[3]
+        r"best: 0.7500 val_accuracy in trial 0, \d+ s ago, no trials since", lines[3]
     )
     assert re.match(r" {6}\d+", lines[4])
     head = row(lines, "worker")
@@ -297,7 +318,7 @@ def test_only_pruned_trials(open_study: Open, finish: Finish) -> None:
         finish(study, value, TrialState.PRUNED)
     lines = shown(LiveView(study))
     assert "0 complete, 2 pruned, 0 failed, 0 running" in lines
-    assert "best: none complete yet" in lines
+    assert "best: no trial has completed yet" in lines
     states = [line.split()[:3] for line in lines if " pruned  " in line]
     assert states == [["1", "pruned", "0.5000"], ["0", "pruned", "0.2500"]]
 
@@ -318,7 +339,7 @@ def test_no_value_is_finite(open_study: Open, finish: Finish) -> None:
     study = open_study()
     finish(study, float("inf"))
     lines = shown(LiveView(study))
-    assert "best: none complete yet" in lines
+    assert "best: no trial has completed yet" in lines
     assert row(lines, "0  complete")[2] == "inf"
 
 
@@ -330,7 +351,7 @@ def test_what_limits_a_study(open_study: Open, finish: Finish, clock: list[float
     view = LiveView(study)
     line = shown(view)[5]
     assert re.fullmatch(
-        r"left: 29 min 5\d s of 30 min 00 s; 2 of 4 trials to find a better one", line
+        r"left: 29 min 5\d s of 30 min 00 s; 2 of 4 trials without improvement", line
     )
     before = view.update().used
     clock[0] += 5
@@ -367,12 +388,12 @@ def test_who_gives_no_sign_of_life(
 
     monkeypatch.setattr(study.storage, "pulses", pulses)
     view = LiveView(study, watching=True)
-    assert "silent" not in "".join(shown(view))
+    assert "no heartbeat" not in "".join(shown(view))
     ages[0] = 95.0
-    assert " ".join(row(shown(view), "4711")).endswith("silent for 1 min 35 s")
+    assert " ".join(row(shown(view), "4711")).endswith("no heartbeat for 1 min 35 s")
     ages[0] = 125.0
     clock[0] += 3
-    assert "no worker runs it now" in shown(view)
+    assert "no worker is running the study now" in shown(view)
 
 
 def test_a_trial_of_another_program(open_study: Open) -> None:
@@ -380,14 +401,14 @@ def test_a_trial_of_another_program(open_study: Open) -> None:
     study.optuna.ask()
     lines = shown(LiveView(study, watching=True))
     assert row(lines, "other")[:3] == ["other", "0", "0/5"]
-    assert "no worker runs it now" not in lines
+    assert "no worker is running the study now" not in lines
 
 
 def test_the_time_of_a_study_that_is_watched_is_its_own(
     open_study: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = open_study()
-    assert shown(LiveView(study, watching=True))[0] == "study: 0 of 10 trials, not begun"
+    assert shown(LiveView(study, watching=True))[0] == "study: 0 of 10 trials, not started"
     trial = start(study)
     began = study.trials()[trial.number].datetime_start
     assert began is not None
@@ -399,7 +420,7 @@ def test_the_time_of_a_study_that_is_watched_is_its_own(
 
     monkeypatch.setattr("hpsearch.cli.live.datetime", Later)
     line = shown(LiveView(study, watching=True))[0]
-    assert line == "study: 0 of 10 trials, begun 3 h 05 min ago"
+    assert line == "study: 0 of 10 trials, started 3 h 05 min ago"
 
 
 def test_the_time_left_follows_from_the_pace_of_this_view(
@@ -417,6 +438,37 @@ def test_the_time_left_follows_from_the_pace_of_this_view(
     assert "left" not in shown(view)[1]  # nobody runs it
     start(study)
     assert shown(view)[1].endswith("40%, about 1 min 00 s left")
+
+
+def test_the_time_left_is_never_more_than_the_timeout_leaves(
+    open_study: Open, finish: Finish, clock: list[float]
+) -> None:
+    study = open_study(budget={"trials": 10, "timeout": "5m"})
+    view = LiveView(study)
+    start(study)
+    assert re.search(r"0%, up to [45] min \d\d s left$", shown(view)[1])  # the pace is not known
+    for _ in range(3):
+        finish(study)
+    clock[0] += 600
+    look = view.update()
+    left = look.budget.timeout - look.used if look.budget.timeout else 0.0
+    assert view.seconds_left(look) == left < 300  # by its pace it would take 1400 s
+    bar, limits = shown(view)[1], shown(view)[5]
+    assert (
+        bar.partition(", about ")[2] == limits.removeprefix("left: ").partition(" of ")[0] + " left"
+    )
+    clock[0] = 1001  # a quick pace ends it before the timeout
+    assert shown(view)[1].endswith("30%, about 2 s left")
+
+
+def test_a_plateau_may_end_it_sooner(open_study: Open, finish: Finish, clock: list[float]) -> None:
+    study = open_study(budget={"trials": 10, "plateau": 5})
+    view = LiveView(study)
+    for _ in range(3):
+        finish(study)
+    start(study)
+    clock[0] += 30
+    assert shown(view)[1].endswith("30%, up to 1 min 10 s left")
 
 
 def test_no_colours_where_none_are_wanted(

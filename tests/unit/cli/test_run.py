@@ -1,8 +1,20 @@
 """What ``hpsearch run`` says before its workers start."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from commandline import Cli
+from made import make_study
+from optuna_dashboard import get_note
+from typer.testing import CliRunner
+
+from hpsearch.cli.app import app
 from hpsearch.cli.run import _typed, reading_time
+from hpsearch.dashboard.publish import publish
+from hpsearch.home import Home
+from hpsearch.search.opening import open_storage
+from hpsearch.search.study import OpenStudy, load_study
 
 
 def test_a_long_study_says_that_it_is_read_first() -> None:
@@ -18,3 +30,55 @@ def test_the_command_is_what_makes_the_same_search() -> None:
     options = {"--trials": 7, "--timeout": None}
     typed = _typed(Path("/some/where/my file.toml"), options, ["dataset.path=a b"])
     assert " ".join(typed) == ("hpsearch run 'my file.toml' --trials 7 --set 'dataset.path=a b'")
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStudy]:
+    """The study of small.toml, whose budget of two trials is met, published by its run."""
+    cli = Cli(tmp_path)
+    make_study(cli)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HPSEARCH_HOME", str(cli.home))
+    storage = open_storage(Home(cli.home).storage_url())
+    found = load_study(storage, "small")
+    publish(found, Home(cli.home), ["hpsearch", "run", "small.toml"])
+    yield found
+    storage.close()
+
+
+def again(*options: str) -> int | str | None:
+    """Run it once more; its exit code."""
+    with pytest.raises(SystemExit) as left:
+        app(["run", "small.toml", *options])
+    return left.value.code
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["budget={trials=1, plateau=7}"],
+        ["budget = { trials = 1 }", "budget.plateau=7"],
+        ["budget.trials=1", "budget . plateau = 7"],
+    ],
+)
+def test_a_table_that_is_set_counts_like_its_keys(study: OpenStudy, options: list[str]) -> None:
+    assert again(*(word for text in options for word in ("--set", text))) == 0
+    assert (study.budget.trials, study.budget.plateau) == (1, 7)
+
+
+def test_a_run_that_does_nothing_leaves_the_note(study: OpenStudy) -> None:
+    before = get_note(study.optuna)
+    assert "`hpsearch run small.toml`" in before
+    assert "2 trials" in before
+    assert again("--trials", "1") == 0
+    assert get_note(study.optuna) == before
+
+
+def test_a_run_that_does_nothing_writes_a_note_where_there_is_none(study: OpenStudy) -> None:
+    file = Path("small.toml")
+    fork = file.with_name("fork.toml")
+    fork.write_text(file.read_text().replace('"small"', '"fork"'))
+    assert CliRunner().invoke(app, ["fork", "small", "fork.toml"]).exit_code == 0
+    with pytest.raises(SystemExit):
+        app(["run", "fork.toml"])
+    assert "hpsearch run fork.toml" in get_note(load_study(study.storage, "fork").optuna)

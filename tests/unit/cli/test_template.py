@@ -1,14 +1,19 @@
 """``init``: what it writes is a study file for every source, and it destroys nothing."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 
 from hpsearch.cli.init import DATASETS, init
 from hpsearch.cli.template import study_text
+from hpsearch.data.cache import open_dataset
+from hpsearch.data.parts import split
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.home import Home
 from hpsearch.recipe import Source
 from hpsearch.space import Corner, suggest_config
 from hpsearch.study_file import StudyFile, load
@@ -87,6 +92,54 @@ def test_what_init_refuses(name: str, source: str, says: str, tmp_path: Path) ->
     assert says in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["there.toml"]
     assert (tmp_path / "there.toml").read_text() == "mine"
+
+
+def test_a_path_is_written_so_that_the_study_file_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = Path('my "data", café') / "a#b.npz"
+    data.parent.mkdir()
+    data.touch()
+    Path("studies").mkdir()
+    for file, path in (
+        ("a.toml", data), ("studies/b.toml", data), ("c.toml", data.absolute()),
+        ("studies/d.toml", data.parent),
+    ):  # fmt: skip
+        init(Path(file), None, path)
+        section = load(Path(file)).dataset
+        assert section.path == str(path.absolute())
+        assert section.source == ("npz" if path.suffix else "image_folder")
+    assert str(tmp_path) not in Path("studies/b.toml").read_text()
+    init(Path("e.toml"), "cifar10", data.parent)
+    assert load(Path("e.toml")).dataset.source == "cifar10"
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "says"),
+    [
+        (None, "gone.npz", "--path: dataset.path = "),
+        (None, "data.csv", "is neither a folder nor an .npz file; say what it is with --dataset"),
+        ("digits", "data.npz", "is built in; leave path out"),
+    ],
+)
+def test_a_path_that_does_not_fit_is_refused(
+    source: str | None, path: str, says: str, tmp_path: Path
+) -> None:
+    for name in ("data.npz", "data.csv"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=re.escape(says)):
+        init(tmp_path / "a.toml", source, tmp_path / path)
+    assert not (tmp_path / "a.toml").exists()
+
+
+def test_what_is_written_for_an_npz_file_trains_on_floats(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    np.savez(tmp_path / "data.npz", x_train=x, y_train=np.arange(60) % 2)
+    init(tmp_path / "a.toml", "npz")
+    section = load(tmp_path / "a.toml").dataset
+    parts = split(open_dataset(section, Home(tmp_path / "home")), section)
+    assert len(parts.train) == 43
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_features_that_carry_nothing(npz: Write, home: Home) -> None:
     x[:, 8] = x[:, 0]
     constant, equal = told(npz(NONE, x_train=x), home)
     assert constant.startswith("5 features never vary in the training split (from 0: 1; 2; 3 and 2")
-    assert equal.startswith("1 features copy another one (from 0: 8 = 0)")
+    assert equal.startswith("1 feature copies another one (from 0: 8 = 0)")
 
 
 def test_such_features_of_images_are_ordinary(npz: Write, home: Home) -> None:

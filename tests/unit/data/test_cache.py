@@ -389,3 +389,27 @@ def test_data_that_do_not_fit_into_memory(
             open_dataset(section, home)
     assert kept(home) == []
     assert open_dataset(section, home).train_size == 48
+
+
+def test_an_import_of_an_older_version_gives_way_to_a_new_one(images: Write, home: Home) -> None:
+    """Until format 3 images lay on their side; what they were imported as is not served."""
+    section = images()
+    dataset = open_dataset(section, home)
+    meta = json.loads((dataset.folder / "meta.json").read_text())
+    (dataset.folder / "meta.json").write_text(json.dumps(meta | {"format": 2}))
+    assert list_datasets(home) == []
+    assert imports(section, home)
+    assert open_dataset(section, home).fingerprint == dataset.fingerprint
+    assert kept(home) == [dataset.folder.name]
+
+
+def test_what_a_source_was_read_as_is_kept(images: Write, home: Home) -> None:
+    section = images()
+    root = Path(str(section.path))
+    (root / "train").rename(root / "Training")
+    (root / "__MACOSX").mkdir()
+    (root / "test" / "cat" / "Thumbs.db").touch()
+    assert open_dataset(section, home).notes == (
+        "Training/ is the training part, test/ is the test part",
+        "passed over: __MACOSX, Thumbs.db",
+    )

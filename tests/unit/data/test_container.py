@@ -106,7 +106,7 @@ BODY = b"first".ljust(512, b"\0")
 ZIPPED = gzip.compress(tar(entry("a", size=5), BODY))
 WRONG = {
     "empty": (b"", "no tar archive (empty file)"),
-    "html": (b"<html>404</html>" * 100, "no tar archive"),
+    "html": (b"<html>404</html>" * 100, "is an HTML page, not the data; download it again"),
     "gzip of text": (gzip.compress(b"text" * 1000), "no tar archive"),
     "cut-off gzip": (ZIPPED[:-30], "damaged"),
     "gzip without checksum": (ZIPPED[:-8] + bytes(8), "CRC"),

@@ -34,7 +34,7 @@ def written(folder: Path, data: bytes) -> str:
 
 def pixel(file: str, form: Form) -> list[int]:
     """The first pixel of a decoded file: one value or three."""
-    pixels = decode(file, form, None)[1]
+    pixels = decode(file, form, None).pixels
     return np.atleast_1d(pixels[0, 0]).tolist()
 
 
@@ -86,7 +86,7 @@ def test_transparency_is_refused_or_put_on_white(  # noqa: PLR0917 - each is ano
 
 def test_a_palette_whose_colours_are_all_seen_is_taken(tmp_path: Path) -> None:
     file = saved(tmp_path, Image.new("P", (4, 3), 0), transparency=b"\xff\x00")
-    assert decode(file, Form(), None)[1].shape == (3, 4, 3)
+    assert decode(file, Form(), None).pixels.shape == (3, 4, 3)
 
 
 def test_sixteen_bit_grey_is_refused_or_loses_its_lower_byte(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_sixteen_bit_grey_is_refused_or_loses_its_lower_byte(tmp_path: Path) -> 
     file = saved(tmp_path, Image.fromarray(wide))
     with pytest.raises(InputError, match=r'mode I;16; .* or set dataset\.image_mode = "grey"'):
         decode(file, Form(), None)
-    assert decode(file, GREY, None)[1].tolist() == [[0, 0, 1, 255]]
+    assert decode(file, GREY, None).pixels.tolist() == [[0, 0, 1, 255]]
     file = saved(tmp_path, Image.fromarray(wide), transparency=0)
     with pytest.raises(InputError, match=r"mode I;16; convert it to 8-bit grey or RGB$"):
         decode(file, GREY, None)
@@ -109,12 +109,13 @@ def test_cmyk_is_refused_or_converted(tmp_path: Path) -> None:
 
 def test_resizing_is_bilinear_with_antialiasing(tmp_path: Path) -> None:
     image = Image.fromarray(NOISE)
-    kind, pixels = decode(saved(tmp_path, image), Form(size=(5, 3)), None)
-    assert kind.size == (5, 3)
+    picture = decode(saved(tmp_path, image), Form(size=(5, 3)), None)
+    assert picture.kind.size == (5, 3)
+    pixels = picture.pixels
     assert pixels.tolist() == np.asarray(image.resize((5, 3), Image.Resampling.BILINEAR)).tolist()
     blocks = NOISE[:, :, 0].reshape(3, 10, 5, 8).mean(axis=(1, 3))
     assert np.abs(pixels[:, :, 0] - blocks).max() < 40, "pixels in between count as well"
-    assert decode(saved(tmp_path, image), Form(size=(80, 90)), None)[1].shape == (90, 80, 3)
+    assert decode(saved(tmp_path, image), Form(size=(80, 90)), None).pixels.shape == (90, 80, 3)
 
 
 def test_a_palette_is_resized_in_its_colours(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_a_large_jpeg_is_decoded_small_at_no_less_than_twice_the_target(
         return resize(image, *args, **options)
 
     monkeypatch.setattr(Image.Image, "resize", noting)
-    pixels = decode(file, Form(size=(80, 60)), None)[1]
+    pixels = decode(file, Form(size=(80, 60)), None).pixels
     assert sizes == [(200, 150)]
     whole = np.asarray(resize(smooth, (80, 60), Image.Resampling.BILINEAR)).astype(int)
     assert np.abs(pixels - whole).mean() < 6
@@ -153,7 +154,7 @@ def test_other_sizes_and_modes_are_refused_with_the_cure(tmp_path: Path) -> None
     file = saved(tmp_path, Image.new("L", (4, 3)))
     with pytest.raises(InputError, match=r'grey, but first\.png is 4 x 3 colour; .* = "rgb"'):
         decode(file, Form(), kind)
-    assert decode(file, RGB, kind)[0].mode == "RGB"
+    assert decode(file, RGB, kind).kind.mode == "RGB"
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
@@ -182,7 +183,14 @@ HUGE_BMP += struct.pack("<IiiHHIIiiII", 40, 60000, 60000, 1, 24, 0, 0, 0, 0, 0, 
 UNREADABLE = {
     "empty": (b"", "empty"),
     "text": (b"no image at all", "unknown format"),
-    "another format": (encoded(NOISY, "GIF"), "unknown format"),
+    "another format": (
+        encoded(NOISY, "GIF"),
+        "a GIF image, not an image that is read (convert it to PNG)",
+    ),
+    "a Git LFS pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+        "a Git LFS pointer, not an image that is read (run git lfs pull)",
+    ),
     "half a PNG": (encoded(NOISY, "PNG")[:1500], "truncated"),
     "half a JPEG": (encoded(NOISY, "JPEG")[:700], "truncated"),
     "half a BMP": (encoded(NOISY, "BMP")[:1500], "truncated"),
@@ -229,7 +237,7 @@ def test_an_image_of_another_size_is_refused_before_it_is_decoded(
 
 def test_odd_metadata_warn_of_nothing(tmp_path: Path) -> None:
     file = saved(tmp_path, NOISY, "jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x01" * 40)
-    assert decode(file, Form(), None)[1].shape == (30, 40, 3)
+    assert decode(file, Form(), None).pixels.shape == (30, 40, 3)
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
@@ -245,7 +253,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
 def test_some_images_are_decoded_without_the_unreadable_ones(tmp_path: Path) -> None:
     good = saved(tmp_path, Image.new("L", (4, 3), 7))
     decoded = decode_some(
-        [good, written(tmp_path, b""), good], Form(), decode(good, Form(), None)[0]
+        [good, written(tmp_path, b""), good], Form(), decode(good, Form(), None).kind
     )
     assert decoded.reasons == (None, "empty", None)
     assert decoded.pixels.shape == (2, 3, 4)

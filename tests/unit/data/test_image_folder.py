@@ -1,4 +1,5 @@
 import os
+import shutil
 import unicodedata
 import zlib
 from collections.abc import Callable
@@ -12,11 +13,23 @@ from PIL import Image
 
 from hpsearch.data import image_folder
 from hpsearch.data.image_folder import load
+from hpsearch.data.importing import fingerprint
 from hpsearch.data.source import check, silent
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.recipe import DatasetSection
 
 Write = Callable[..., DatasetSection]
+
+BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How an upright image is stored for each orientation."""
 
 
 def root(section: DatasetSection) -> Path:
@@ -55,6 +68,52 @@ def test_hidden_names_and_loose_files_are_passed_over(images: Write) -> None:
     (root(section) / "train" / ".cache").mkdir()
     (root(section) / "train" / "README.txt").write_text("about")
     assert len(load(section, silent).x_train) == 20
+
+
+def test_litter_is_passed_over_wherever_it_lies(images: Write) -> None:
+    section = images()
+    plain = load(section, silent)
+    for folder in (root(section), root(section) / "train", root(section) / "test" / "dog"):
+        shutil.copytree(root(section) / "train", folder / "__MACOSX")
+        (folder / "@eaDir").mkdir()
+        (folder / ".ipynb_checkpoints").mkdir()
+        for name in ("Thumbs.db", "desktop.ini", "._000.png", "000.png:Zone.Identifier"):
+            (folder / name).write_bytes(b"litter")
+    found = load(section, silent)
+    assert found.class_names == ("cat", "dog")
+    assert found.skipped == ()
+    assert fingerprint(found) == fingerprint(plain)
+
+
+@pytest.mark.parametrize(
+    ("ending", "options"), [("jpg", {"quality": 100}), ("png", {}), ("webp", {"lossless": True})]
+)
+def test_images_are_turned_as_they_are_looked_at(
+    images: Write, ending: str, options: dict[str, Any]
+) -> None:
+    section = images(("train",), size=(6, 4), ending=ending)
+    grey = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
+    upright = Image.fromarray(np.stack([grey] * 3, axis=-1))
+    files = sorted((root(section) / "train").rglob(f"*.{ending}"))
+    for index, file in enumerate(files):
+        value = index % 10  # 0 and 9 mean nothing
+        exif = Image.Exif()
+        exif[0x112] = value
+        upright.transpose(BACK[value]).save(file, exif=exif, **options) if value in BACK else (
+            upright.save(file, exif=exif, **options)
+        )
+    arrays = load(section, silent)
+    assert arrays.x_train.shape == (20, 4, 6, 3)
+    assert arrays.turned == 14
+    assert np.abs(arrays.x_train.astype(int) - np.asarray(upright)).max() <= 3
+    assert load(section.model_copy(update={"image_size": (2, 3)}), silent).x_train.shape[1:3] == (
+        2, 3,
+    )  # fmt: skip
+
+
+def test_images_without_tags_have_the_fingerprint_that_they_always_had(images: Write) -> None:
+    told = "b81d1c21031466434da20c0c856058fa"
+    assert fingerprint(load(images(("train", "val", "test")), silent))[:32] == told
 
 
 def test_palettes_and_bitmaps_are_converted(images: Write) -> None:
@@ -162,7 +221,35 @@ def _new_class(folder: Path) -> None:
 
 
 def _strange_part(folder: Path) -> None:
-    (folder / "test").rename(folder / "testing")
+    (folder / "test").rename(folder / "extra")
+
+
+def _flat_part(folder: Path) -> None:
+    for file in (folder / "test").glob("*/*"):
+        file.rename(folder / "test" / f"{file.parent.name}{file.name}")
+    for empty in ("cat", "dog"):
+        (folder / "test" / empty).rmdir()
+
+
+def _flat_train(folder: Path) -> None:
+    _flat_part(folder)
+    shutil.rmtree(folder / "train")
+    (folder / "test").rename(folder / "train")
+    (folder / "test1").mkdir()
+
+
+def _two_parts(folder: Path) -> None:
+    shutil.copytree(folder / "test", folder / "Testing")
+
+
+def _no_part_names(folder: Path) -> None:
+    (folder / "train").rename(folder / "one")
+    (folder / "test").rename(folder / "two")
+
+
+def _pointers(folder: Path) -> None:
+    for file in folder.glob("*/*/*"):
+        file.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{file.name}\n")
 
 
 def _nested(folder: Path) -> None:
@@ -194,7 +281,18 @@ DAMAGED: list[tuple[Callable[[Path], None], str]] = [
     (_no_train, "no train/"),
     (_empty_part, "no images"),
     (_new_class, 'no class "bird"'),
-    (_strange_part, '"testing"'),
+    (
+        _strange_part,
+        'has a folder "extra" beside train/; only train/, val/ and test/ (or Training,',
+    ),
+    (_flat_part, "test has images, but no class folders, so that nothing is known of them; sort"),
+    (_flat_train, "train has images, but no class folders; make one for each class"),
+    (_two_parts, 'both "Testing" and "test", which mean the same part; merge them'),
+    (_no_part_names, 'has folders of folders ("one", "two"), of which none is called train/'),
+    (
+        _pointers,
+        "train/cat/000.png: a Git LFS pointer, not an image that is read (run git lfs pull)",
+    ),
     (_nested, "is a folder"),
     (_bomb, "train/cat/000.png: Image size (3600000000 pixels) exceeds"),
     (_not_utf8, 'the name "caf\\udce9" is not UTF-8; rename it'),
@@ -269,13 +367,13 @@ def test_unreadable_files_are_passed_over_and_named(images: Write) -> None:
     section = images(("train", "val", "test"))
     whole = load(section, silent)
     (root(section) / "test" / "cat" / "004.png").write_bytes(b"")
-    (root(section) / "test" / "dog" / "Thumbs.db").write_bytes(b"thumbs")
+    (root(section) / "test" / "dog" / "notes.txt").write_bytes(b"notes")
     (root(section) / "train" / "cat" / "000.png").write_bytes(b"x")
     arrays = load(section.model_copy(update={"max_unreadable": 0.05}), silent)
     assert arrays.skipped == (
         "train/cat/000.png: unknown format",
         "test/cat/004.png: empty",
-        "test/dog/Thumbs.db: unknown format",
+        "test/dog/notes.txt: unknown format",
     )
     assert arrays.x_train.tolist() == whole.x_train[1:].tolist()
     assert arrays.y_train.tolist() == [0] * 9 + [1] * 10

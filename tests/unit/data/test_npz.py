@@ -69,7 +69,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown name": ({"x_valid": np.zeros((4, 2))}, "did you mean x_val?"),
     "x_test alone": ({"x_test": np.zeros((4, 5))}, "add the other"),
     "one-hot": ({"y_train": np.eye(3)[np.arange(60) % 3]}, "argmax"),
-    "float labels": ({"y_train": np.linspace(0, 1, 60)}, 'astype("int64")'),
+    "float labels": (
+        {"y_train": np.linspace(0, 1, 60)},
+        "holds float64 with values such as 0.0169492, which are no classes; to predict real values",
+    ),
+    "labels with gaps": ({"y_train": np.array([0.0, 1, np.nan] * 20)}, "values such as nan"),
+    "labels without end": ({"y_train": np.array([0.0, 1e300] * 30)}, "values such as 1e+300"),
     "bytes labels": ({"y_train": np.array([b"a", b"b"] * 30)}, "astype(str)"),
     "no labels": ({"y_train": np.zeros(0, int)}, "no labels"),
     "too few names": ({"class_names": ["a", "b"]}, "do not fit the 3 classes"),
@@ -263,3 +268,13 @@ def test_a_file_without_permission_is_unreachable(npz: Write, forbidden: Any) ->
         load(section, silent)
     assert caught.value.exit_code == 3
     assert "Permission denied" in str(caught.value)
+
+
+def test_whole_numbers_stored_as_floats_are_classes(npz: Write) -> None:
+    y = np.arange(60) % 3
+    for form in (np.float32, np.float64):
+        arrays = load(npz(y_train=y.astype(form), x_test=np.ones((3, 5)), y_test=y[:3]), silent)
+        assert arrays.class_names == ("0", "1", "2")
+        assert arrays.y_train.tolist() == y.tolist()
+        assert arrays.y_test is not None
+        assert arrays.y_test.tolist() == [0, 1, 2]

@@ -7,10 +7,12 @@ import official
 import pytest
 
 from hpsearch.data import keras_sets
+from hpsearch.data.cache import open_dataset
 from hpsearch.data.official import load, used_files
 from hpsearch.data.sets import CIFAR10, CIFAR100, FASHION_MNIST, MNIST, SETS
 from hpsearch.data.source import silent
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.home import Home
 from hpsearch.recipe import DatasetSection
 
 DIGITS, PICTURES = official.parts("mnist", train=20, test=10), official.parts("cifar10")
@@ -122,7 +124,7 @@ WRONG: dict[str, tuple[str, Callable[[Path], Path], tuple[str, ...]]] = {
     ),
     "one file of four": ("mnist", one("t10k-labels-idx1-ubyte.gz", b"\x1f\x8b"), ("t10k-labels",)),
     "one batch": ("cifar10", one("test_batch", BATCHES["test_batch"]), ("no tar archive",)),
-    "html": ("cifar10", one("cifar-10-python.tar.gz", b"<html>"), ("no tar archive",)),
+    "html": ("cifar10", one("cifar-10-python.tar.gz", b"<html>"), ("is an HTML page",)),
     "zip for cifar": ("cifar10", one("x.zip", b"PK\3\4"), ('source = "npz"',)),
     "zip for mnist": ("mnist", one("x.zip", b"PK\3\4"), ("x.zip is damaged",)),
     "own npz": ("mnist", npz(x_val=DIGITS["x_test"]), ("only one of x_val",)),
@@ -168,3 +170,18 @@ def test_only_the_official_files_of_a_folder_count(tmp_path: Path) -> None:
     (tmp_path / "digits" / "notes").write_text("mine")
     names = [name for name, *_ in used_files(section("mnist", tmp_path / "digits")).files]
     assert len(names) == 4
+
+
+def test_litter_in_folders_and_archives_is_passed_over_and_told(
+    tmp_path: Path, home: Home
+) -> None:  # fmt: skip
+    files = official.cifar10_files(official.parts("cifar10"))
+    litter = {f"__MACOSX/{name}": b"litter" for name in files} | {"._data_batch_1": b"litter"}
+    tar = official.write_tar(tmp_path / "c.tar.gz", files | litter, inside="c")
+    folder = official.write_folder(tmp_path / "c", files)
+    official.write_folder(folder / "__MACOSX", files)
+    told = []
+    for path in (tar, folder):
+        dataset = open_dataset(DatasetSection(source="cifar10", path=str(path)), home)
+        told.append(dataset.notes)
+    assert told == [(f"passed over: __MACOSX ({len(files)}), ._*",), ("passed over: __MACOSX",)]

@@ -29,6 +29,8 @@ def test_an_ordinary_set() -> None:
         constant_named=(),
         equal_features=0,
         equal_named=(),
+        merged_features=0,
+        merged_named=(),
         copies={"train": 0, "test": 0},
         contradictions=0,
     )
@@ -78,7 +80,7 @@ def test_columns_are_looked_at_in_pieces(monkeypatch: pytest.MonkeyPatch) -> Non
     x = np.random.default_rng(0).integers(0, 2, (30, 40)).astype(np.uint8)
     given = replace(arrays(), x_train=x, x_test=x[:9])
     whole = summarize(given, silent)
-    monkeypatch.setattr("hpsearch.data.summary._COLUMN_BYTES", 100)
+    monkeypatch.setattr("hpsearch.data.columns._BYTES", 100)
     assert summarize(given, silent) == whole
 
 

@@ -52,3 +52,13 @@ def test_of_deep_networks_fewer_are_shown() -> None:
     assert figure.layout.title.subtitle.text == "14 of 100 trials shown"
     assert figure.data[1].name == "best 5"
     assert "relu" not in figure.data[1].text[0]
+
+
+def test_what_is_fixed_has_no_panel() -> None:
+    figure = layers_figure(search(20), "val_accuracy", True, ["dropout"])
+    assert figure.layout.title.text == "Dropout by layer"
+    assert [axis.title.text for axis in figure.select_yaxes()] == ["dropout"]
+    figure = layers_figure(search(20), "val_accuracy", True, ["units"])
+    assert figure.layout.title.text == "Widths by layer"
+    both = layers_figure(search(20), "val_accuracy", True)
+    assert both.layout.title.text == "Widths and dropout by layer"

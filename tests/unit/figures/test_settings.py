@@ -35,6 +35,22 @@ def test_the_gap_is_shown_over_dropout_and_over_l2() -> None:
     assert [trace.showlegend for trace in figure.data] == [True, False, True, False]
 
 
+def test_what_is_fixed_has_no_panel() -> None:
+    points = [with_l2(0, 1e-4, dropout=[0.1, 0.3]), with_l2(1, 0.0, batch_norm=True)]
+
+    def axes(*searched: str) -> list[str]:
+        figure = gap_figure(points, "val_accuracy", True, searched)
+        return [axis.title.text for axis in figure.select_xaxes()]
+
+    assert axes("dropout", "l2", "batch_norm") == axes("l2", "dropout")
+    assert axes("dropout", "l2") == ["mean dropout", "L2 factor"]
+    assert axes("dropout", "batch_norm") == ["mean dropout"]
+    assert axes("l2") == ["L2 factor"]
+    assert axes("batch_norm") == ["batch normalisation"]
+    figure = gap_figure(points, "val_accuracy", True, ["batch_norm"])
+    assert [[round(x) for x in trace.x] for trace in figure.data] == [[0], [1]]
+
+
 def test_many_l2_factors_are_grouped_by_powers_of_ten() -> None:
     factors = [0.0, *(n * 1e-4 for n in range(1, 21)), 0.5]
     points = [with_l2(number, factor) for number, factor in enumerate(factors)]

@@ -68,7 +68,7 @@ def test_awkward_studies_have_figures(name: str, metric: str) -> None:
         assert figure.data or figure.layout.annotations
 
 
-@settings(max_examples=30)  # seven figures take their time
+@settings(max_examples=15)  # seven figures take their time
 @given(
     rows=st.lists(
         st.tuples(
@@ -222,3 +222,20 @@ def test_what_was_no_trial_of_its_configuration_is_left_out(failure: str) -> Non
     for key, figure in search_figures([*known, *untrained], "val_accuracy", maximize=True).items():
         expected = search_figures(known, "val_accuracy", maximize=True)[key]
         assert figure.to_json() == expected.to_json()
+
+
+@pytest.mark.parametrize(
+    ("searched", "left_out"),
+    [
+        (["layers", "units", "dropout", "l2", "batch_norm", "adam.learning_rate"], set()),
+        (["layers", "optimizer"], {"4-gap", "6-layers"}),
+        (["units"], {"4-gap", "5-learning-rates"}),
+        (["batch_size", "sgd.learning_rate"], {"2-parameters", "4-gap", "6-layers"}),
+        ([], {"2-parameters", "4-gap", "5-learning-rates", "6-layers"}),
+    ],
+)
+def test_figures_of_what_is_fixed_are_left_out(searched: list[str], left_out: set[str]) -> None:
+    points = search(20)
+    every = search_figures(points, "val_accuracy", True)
+    assert every.keys() - search_figures(points, "val_accuracy", True, searched).keys() == left_out
+    assert len(every) == 7

@@ -153,7 +153,7 @@ def test_where_only_another_program_told_values(open_study: Open) -> None:
     study.optuna.add_trial(create_trial(state=TrialState.COMPLETE, value=0.9))
     found = known(study)
     assert found["best"] is None
-    assert "only its value is known" in written(found).text
+    assert "Only the value of the best trial is known" in written(found).text
 
 
 def test_what_may_be_saved_is_what_is_shown(open_study: Open, finish: Finish) -> None:
@@ -186,7 +186,7 @@ def test_importances_crowded_ends_and_changes_are_told(open_study: Open) -> None
     assert found["leaders"] == 6
     assert found["importances"][0]["name"] == "l2"
     read = written(found)
-    at = "of 6 values of the best trials lie at the high end (0.1); it is 0.15 now"
+    at = "of the best 6 trials lie at the high end (0.1); it is 0.15 now"
     assert any(one.startswith("l2: ") and at in one for one in found["next"]["changes"])
     assert all(f"{change}." in read.text for change in found["next"]["changes"])
     assert {"name": "l2", "space": "0.0 to 0.1"}.items() <= found["space"][5].items()
@@ -222,6 +222,25 @@ def test_the_baseline_and_its_values(open_study: Open, finish: Finish) -> None:
     assert f"the best is {gain:+.4f}" in written(found).text
 
 
+def test_a_baseline_whose_own_trial_was_pruned_was_trained(open_study: Open) -> None:
+    study = open_study(space={"layers": 1, "units": {"type": "int", "low": 64, "high": 65}},
+                       baseline=BASELINE, sampler={"type": "grid"})  # fmt: skip
+    for _ in range(2):
+        trial = budget.claim(study)
+        assert trial is not None
+        same = suggest_config(study.file.space, trial).units == (64,)
+        trial.report(0.5, 1)
+        state = TrialState.PRUNED if same else TrialState.COMPLETE
+        study.optuna.tell(trial, None if same else 0.5, state=state)
+    found = known(study)
+    assert found["baseline"]["values"] == []
+    (own,) = found["baseline"]["unfinished"]
+    assert own["state"] == "pruned"
+    text = written(found).text
+    assert f"has no value yet: trial {own['number']}, of the same configuration, was prun" in text
+    assert "not trained" not in text
+
+
 def test_new_seeds_of_the_best_are_told_from_its_own(open_study: Open, finish: Finish) -> None:
     study = open_study()
     finish(study, 0.5)
@@ -231,7 +250,7 @@ def test_new_seeds_of_the_best_are_told_from_its_own(open_study: Open, finish: F
     trained = [training(0, 0.5, seed), training(0, 0.25, 7), training(3, 0.9, 8)]
     found = known(study, trained)
     assert found["best"]["again"] == [{"seed": 7, "value": 0.25}]
-    assert "Trained again with 1 other seeds: 0.2500 in the mean" in written(found).text
+    assert "Trained again with 1 other seed: 0.2500 on average" in written(found).text
     assert "Not confirmed." in written(found).text
     more = [training(0, 0.25, seed) for seed in (7, 8, 9)]
     assert "Not confirmed." not in written(known(study, more)).text
@@ -254,16 +273,22 @@ def test_the_confirmed_winner_is_named(open_study: Open, finish: Finish) -> None
     winner = {
         "of": "0", "summary": "32 relu", "parameters": 1234, "mean": 0.4375,
         "interval": [0.25, 0.625], "seeds": 5, "tied": ["0", "7"], "new_split": False,
+        "chosen": "first", "first": "0", "smallest": "7",
     }  # fmt: skip
     found = known(study, winner=winner)
     text = " ".join(written(found).text.split())
     assert "Confirmed: trial 0, 0.4375 in the mean of 5 seeds (95 % interval 0.2500 to" in text
-    assert "The seeds do not tell 0, 7 apart." in text
+    assert "It is the first by its mean; the seeds cannot tell trial 7 from it." in text
+    assert "The smallest of these is trial 7: hpsearch confirm study --smallest takes it." in text
     assert "Not confirmed." not in text
+    small = winner | {"of": "7", "chosen": "smallest"}
+    text = " ".join(written(known(study, winner=small)).text.split())
+    assert "It is the smallest network that the seeds cannot tell from trial 0, the first" in text
     more = winner | {"of": "baseline", "interval": None, "new_split": True, "tied": ["baseline"]}
+    more |= {"first": "baseline", "smallest": "baseline"}
     text = " ".join(written(known(study, winner=more)).text.split())
     assert "Confirmed: the baseline, 0.4375 in the mean of 5 seeds, each with a val" in text
-    assert "apart" not in text
+    assert "cannot tell" not in text
 
 
 def test_values_of_other_examples_are_none_of_the_configuration(
@@ -287,7 +312,7 @@ def test_openings_of_the_test_split_are_listed(open_study: Open, finish: Finish)
     found = known(study, opened=opened)
     assert found["test_openings"][0]["result"] == result
     text = written(found).text
-    assert "They were opened 2 times so far" in " ".join(text.split())
+    assert "They were accessed 2 times so far" in " ".join(text.split())
     assert "train <b>.toml --test" in text
     assert "0.3750" in text
 
@@ -400,8 +425,10 @@ def test_what_others_stand_for_is_told_apart(open_study: Open) -> None:
     assert found["failures"] == found["machines"] == []
     assert sum(one["seconds"] for one in found["time"]) == 0
     text = written(found).text
-    assert "1 trials were cut off and went on as others" in text
-    assert "1 configurations were too large and drawn again." in text
+    assert (
+        "Not listed: 1 interrupted trial, whose time counts in the trials that resume them." in text
+    )
+    assert "Not listed: 1 configuration above budget.max_parameters" in text
 
 
 def test_repeats_of_the_best_are_told(open_study: Open, finish: Finish) -> None:

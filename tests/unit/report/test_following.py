@@ -78,7 +78,7 @@ def test_ends_move_on_their_scale() -> None:
     }  # fmt: skip
     rows = [
         trained(0.9, layers=3, units=1024, optimizer={"type": "adam", "learning_rate": 1e-4})
-        for _ in range(6)
+        for _ in range(20)
     ]
     found, now = after(file(space=space), rows)
     assert now.space.layers.high == 4  # by half of its width
@@ -86,10 +86,27 @@ def test_ends_move_on_their_scale() -> None:
     assert now.space.optimizer.adam.learning_rate.low == pytest.approx(1e-5)
     assert len(found.changes) == 3
     assert found.changes[0] == (
-        "layers: 5 of 5 values of the best trials lie at the high end (3); it is 4 now"
+        "layers: 5 of the best 5 trials lie at the high end (3); it is 4 now"
     )
     # What was not at an end stays.
     assert now.space.units.low == 64
+
+
+def test_of_too_few_trials_only_the_best_one_is_carried_over() -> None:
+    kinds = {"type": "categorical", "choices": ["relu", "tanh"]}
+    study = file(space={"units": UNITS, "activation": kinds}, training={"epochs": 10})
+    good = trained(0.9, units=1024, best_epoch=10)
+    rows = [good] * 10 + [trained(0.1, units=1024, activation="tanh")] * 9
+    told = {"number": 0, "state": "complete", "values": [0.5], "config": {}, "best_epoch": None}
+    best = parse(TrialConfig, {"units": [1024, 1024]}, "config")
+    found, now = after(study, [*rows, told], best)
+    assert found.changes == ["the best configuration is tried first"]
+    assert found.too_few.endswith("; there are 19")
+    assert (now.space, now.training) == (study.space, study.training)
+    found, now = after(study, [*rows, good], best)
+    assert found.too_few == ""
+    assert len(found.changes) == 4
+    assert now.space.units.high > 1024
 
 
 def test_an_end_that_cannot_move_stays_and_nothing_is_claimed() -> None:
@@ -97,12 +114,12 @@ def test_an_end_that_cannot_move_stays_and_nothing_is_claimed() -> None:
         "dropout": {"type": "float", "low": 0.0, "high": 0.5},
         "optimizer": {"sgd": {"momentum": {"type": "float", "low": 0.0, "high": 0.95}}},
     }
-    rows = [trained(0.9, dropout=0.0, optimizer={"type": "sgd", "momentum": 0.94})] * 6
+    rows = [trained(0.9, dropout=0.0, optimizer={"type": "sgd", "momentum": 0.94})] * 20
     found, now = after(file(space=space), rows)
     assert found.changes == []
     assert found.stuck == [
-        "dropout: 5 of 5 values of the best trials lie at the low end (0)",
-        "sgd.momentum: 5 of 5 values of the best trials lie at the high end (0.95)",
+        "dropout: 5 of the best 5 trials lie at the low end (0)",
+        "sgd.momentum: 5 of the best 5 trials lie at the high end (0.95)",
     ]
     assert now.space == parse(Space, space, "space")
 
@@ -112,7 +129,7 @@ def test_a_number_to_choose_from_gets_a_neighbour() -> None:
         "batch_size": {"type": "categorical", "choices": [32, 64, 128]},
         "l2": {"type": "categorical", "choices": [0.0, 1e-5, 1e-4]},
     }
-    rows = [trained(0.9, batch_size=128, l2=1e-4)] * 6
+    rows = [trained(0.9, batch_size=128, l2=1e-4)] * 20
     _, now = after(file(space=space), rows)
     assert now.space.batch_size.choices == (32, 64, 128, 256)
     assert now.space.l2.choices == (0.0, 1e-5, 1e-4, 1e-3)
@@ -120,7 +137,7 @@ def test_a_number_to_choose_from_gets_a_neighbour() -> None:
 
 def test_steps_are_kept() -> None:
     space = {"dropout": {"type": "float", "low": 0.1, "high": 0.4, "step": 0.1}}
-    _, now = after(file(space=space), [trained(0.9, dropout=0.4)] * 6)
+    _, now = after(file(space=space), [trained(0.9, dropout=0.4)] * 20)
     assert (now.space.dropout.high, now.space.dropout.step) == (pytest.approx(0.6), 0.1)
 
 
@@ -136,7 +153,7 @@ def test_steps_are_kept() -> None:
 def test_ends_of_plain_ranges_move_by_half_of_the_width(
     dropout: dict[str, Any], good: float, ends: tuple[float, float]
 ) -> None:
-    found, now = after(file(space={"dropout": dropout}), [trained(0.9, dropout=good)] * 6)
+    found, now = after(file(space={"dropout": dropout}), [trained(0.9, dropout=good)] * 20)
     assert (now.space.dropout.low, now.space.dropout.high) == ends
     moved = ends != (dropout["low"], dropout["high"])
     assert [change.partition(":")[0] for change in found.changes] == ["dropout"] * moved
@@ -144,7 +161,7 @@ def test_ends_of_plain_ranges_move_by_half_of_the_width(
 
 def test_whole_steps_are_kept() -> None:
     space = {"batch_size": {"type": "int", "low": 64, "high": 256, "step": 64}}
-    _, now = after(file(space=space), [trained(0.9, batch_size=256)] * 6)
+    _, now = after(file(space=space), [trained(0.9, batch_size=256)] * 20)
     # Half of its width is a step and a half.
     assert (now.space.batch_size.high, now.space.batch_size.step) == (384, 64)
 
@@ -154,14 +171,14 @@ def test_an_end_moves_by_one_step_at_least() -> None:
         "layers": {"type": "int", "low": 1, "high": 2},
         "dropout": {"type": "float", "low": 0.1, "high": 0.2, "step": 0.1},
     }
-    _, now = after(file(space=space), [trained(0.9, layers=2, dropout=0.2)] * 6)
+    _, now = after(file(space=space), [trained(0.9, layers=2, dropout=0.2)] * 20)
     assert now.space.layers.high == 3
     assert now.space.dropout.high == pytest.approx(0.3)
 
 
 def test_a_choice_too_near_to_be_written_in_two_digits_is_not_made_up() -> None:
     space = {"dropout": {"type": "categorical", "choices": [0.991, 0.992, 0.993]}}
-    found, now = after(file(space=space), [trained(0.9, dropout=0.993)] * 6)
+    found, now = after(file(space=space), [trained(0.9, dropout=0.993)] * 20)
     assert found.changes == []
     assert now.space.dropout.choices == (0.991, 0.992, 0.993)
 
@@ -170,7 +187,7 @@ def test_of_an_optimizer_that_no_good_trial_has_nothing_is_dropped() -> None:
     choices = {"type": "categorical", "choices": [True, False]}
     space = {"optimizer": {"adam": {}, "sgd": {"nesterov": choices}}}
     bad = [trained(0.1, optimizer={"type": "sgd", "nesterov": n < 9}) for n in range(18)]
-    found, now = after(file(space=space), [trained(0.9)] * 5 + bad)
+    found, now = after(file(space=space), [trained(0.9)] * 5 + bad)  # 23 of them
     assert found.changes == []
     assert now.space.optimizer.sgd.nesterov.choices == (True, False)
 
@@ -178,7 +195,7 @@ def test_of_an_optimizer_that_no_good_trial_has_nothing_is_dropped() -> None:
 def test_a_choice_that_one_of_the_best_uses_in_one_layer_stays() -> None:
     widths = {"type": "categorical", "choices": [8, 9, 64], "per_layer": True}
     rows = [trained(0.9, units=[64, 64])] * 4 + [trained(0.9, units=[64, 8])]
-    rows += [trained(0.1, units=width) for width in (8, 9) for _ in range(8)]
+    rows += [trained(0.1, units=width) for width in (8, 9) for _ in range(8)]  # 21 of them
     found, now = after(file(space={"units": widths}), rows)
     # One goes, and one is added at the end that they crowd at.
     assert now.space.units.choices == (8, 64, 455)
@@ -188,7 +205,7 @@ def test_a_choice_that_one_of_the_best_uses_in_one_layer_stays() -> None:
 def test_trials_without_a_configuration_tried_nothing() -> None:
     kinds = {"type": "categorical", "choices": ["relu", "tanh"]}
     told = {"number": 0, "state": "pruned", "values": None, "config": {}, "best_epoch": None}
-    found, _ = after(file(space={"activation": kinds}), [trained(0.9)] * 5 + [told] * 8)
+    found, _ = after(file(space={"activation": kinds}), [trained(0.9)] * 20 + [told] * 8)
     assert found.changes == []
 
 
@@ -199,25 +216,24 @@ def test_a_choice_that_was_tried_often_and_is_never_good_goes() -> None:
     found, now = after(file(space={"activation": kinds}), rows)
     assert now.space.activation.choices == ("relu", "gelu")  # gelu was tried less often
     assert found.stuck == []
-    assert found.changes == ["activation: tanh is out: tried in 8 trials, in none of the best 5"]
+    assert found.changes == ["activation: tanh is dropped: 8 trials tried it, none of the best 5"]
 
 
 def test_training_goes_on_where_the_best_were_still_getting_better() -> None:
     study = file(space={"units": UNITS}, training={"epochs": 10})
-    late = [trained(0.9, best_epoch=10, units=256)] * 3 + [
-        trained(0.9, best_epoch=9, units=256)
-    ] * 2
-    _, now = after(study, late)
+    late = [trained(0.9, best_epoch=10, units=256)] * 3
+    early = [trained(0.9, best_epoch=9, units=256)]
+    _, now = after(study, late + early * 17)
     assert now.training.epochs == 20
-    _, now = after(study, [trained(0.9, best_epoch=9, units=256)] * 5)
+    _, now = after(study, early * 20)
     assert now.training.epochs == 10
-    _, now = after(study, late[:4])
+    _, now = after(study, late + early * 16)
     assert now.training.epochs == 10
 
 
 def test_there_is_an_end_to_longer_training() -> None:
     study = file(space={"units": UNITS}, training={"epochs": 60_000})
-    found, now = after(study, [trained(0.9, best_epoch=60_000, units=256)] * 5)
+    found, now = after(study, [trained(0.9, best_epoch=60_000, units=256)] * 20)
     assert found.changes == []
     assert now.training.epochs == 60_000
 
@@ -334,7 +350,7 @@ def test_only_what_is_said_changes_and_the_best_is_tried_first(
 ) -> None:
     study = file(space=space)
     good, bad = (suggest_config(study.space, Corner(where)) for where in places)
-    rows = [trained(0.9, best_epoch=30, **flat(good))] * 5 + [trained(0.1, **flat(bad))] * 9
+    rows = [trained(0.9, best_epoch=30, **flat(good))] * 5 + [trained(0.1, **flat(bad))] * 15
     found, now = after(study, rows, good)
     said = {change.partition(":")[0] for change in found.changes if ":" in change}
     before, behind = named_fields(study.space), named_fields(now.space)

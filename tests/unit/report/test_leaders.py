@@ -68,11 +68,21 @@ def test_an_end_counts_on_the_scale_of_its_range() -> None:
     assert crowded(space(units=LOG | {"log": False}), rows) == []
 
 
-def test_layers_count_together_and_half_is_needed() -> None:
-    wide = [row(units=[1000, 1000]), row(units=[100]), row(units=[100, 100])]
-    assert crowded(space(units=LOG), wide) == []
-    (found,) = crowded(space(units=LOG), [*wide, row(units=[990])])
+def test_a_trial_has_one_vote_however_many_layers_it_has() -> None:
+    deep = [row(units=[1000] * 5)] * 2 + [row(units=[100])] * 3
+    assert crowded(space(units=LOG), deep) == []  # ten of thirteen layers, two of five trials
+    (found,) = crowded(space(units=LOG), [*deep, row(units=[990])])
     assert (found.near, found.of) == (3, 6)
+
+
+def test_a_trial_votes_for_an_end_where_most_of_its_layers_lie() -> None:
+    mostly, half = row(units=[1000, 900, 20]), row(units=[1000, 20])
+    assert [one.end for one in crowded(space(units=LOG), [mostly] * 5)] == ["high"]
+    assert crowded(space(units=LOG), [half] * 5) == []
+
+
+def test_four_trials_say_nothing_however_deep_they_are() -> None:
+    assert crowded(space(units=LOG), [row(units=[1000] * 5)] * 4) == []
 
 
 def test_of_another_optimizer_nothing_is_said() -> None:
@@ -105,7 +115,9 @@ def test_few_values_say_nothing() -> None:
 def test_one_value_for_all_layers_is_one_value() -> None:
     rows = [row(units=[1000, 1000, 1000]) for _ in range(4)]
     assert crowded(space(units=LOG | {"per_layer": False}), rows) == []
-    assert [one.of for one in crowded(space(units=LOG), rows)] == [12]
+    assert crowded(space(units=LOG), rows) == []
+    (found,) = crowded(space(units=LOG | {"per_layer": False}), [*rows, rows[0]])
+    assert (found.near, found.of) == (5, 5)
 
 
 def test_a_range_of_one_value_has_no_ends() -> None:
@@ -132,6 +144,8 @@ def test_values_in_words() -> None:
     assert in_words(rows, "batch_norm", kinds) == "yes (1 x), no (1 x)"
     widths = space(units={"type": "categorical", "choices": [64, 512]}).units
     assert in_words([row(units=[64, 64])], "units", widths) == "64 (1 x)"
+    each = widths.model_copy(update={"per_layer": True})
+    assert in_words([row(units=[64, 64, 512])] * 2, "units", each) == "64 (2 x), 512 (2 x)"
     assert in_words(rows, "units", 64) == ""
     assert in_words(rows, "sgd.momentum", FloatRange(low=0.0, high=0.9)) == "none"
     assert in_words([row(units=[7])], "units", units) == "7"

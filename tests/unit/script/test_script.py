@@ -1,5 +1,7 @@
 """Scripts: for every source and option one that compiles, is clean, and holds nothing else."""
 
+import ast
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -31,6 +33,8 @@ class Made:
     skipped: tuple[str, ...] = ()
     class_names: tuple[str, ...] = tuple("0123456789")
     input_shape: tuple[int, ...] = (8, 8)
+    train_size: int = 1000
+    turned: int = 0
 
 
 def parts(shape: tuple[int, ...] = (8, 8)) -> Parts:
@@ -82,6 +86,7 @@ OBJECTIVES: list[dict[str, Any]] = [
 DATASETS: list[dict[str, Any]] = [
     *({"scale": name} for name in ("none", "unit", "symmetric", "standardize")),
     {"limit": 500}, {"limit": 895}, {"limit": 900}, {"class_weights": "balanced"},
+    {"include_validation": True}, {"include_validation": True, "limit": 500},
 ]  # fmt: skip
 RECIPES = [
     *(recipe(config=each) for each in CONFIGS),
@@ -111,11 +116,13 @@ READERS: list[dict[str, Any]] = [
     ),
     *(
         {
-            "kind": "image_folder", "data": Path("/data"), "parts_have_folders": some,
-            "ascii": some, "size": some, "height": 32, "width": 24, "converted": not some,
-            "mode": "RGB", "skipped": ["train/a/b.png"] * some,
+            "kind": "image_folder", "data": Path("/data"), "ascii": some, "turned": turned,
+            "folders": {"train": "Training", "test": "Testing"} if some else None,
+            "litter": ["Thumbs.db"] * some, "size": some, "height": 32, "width": 24,
+            "converted": not some, "mode": "RGB", "skipped": ["train/a/b.png"] * some,
         }
         for some in (False, True)
+        for turned in (False, True)
     ),
 ]  # fmt: skip
 
@@ -149,6 +156,7 @@ def test_every_way_to_read_gives_a_clean_script(
                     if taken and facts["kind"] not in ("npz", "image_folder"):
                         continue  # these have a test part always
                     settings = {"validation": validation, "limit": limit, "scale": "standardize"}
+                    settings |= {"include_validation": taken}
                     made = Made(test_taken=taken, input_shape=(12,))
                     text = written(recipe(dataset=settings), made)
                     assert check_names(text, "script.py") == []
@@ -191,6 +199,44 @@ def test_the_loss_without_penalty_is_looked_at() -> None:
     assert 'monitor="val_loss"' not in text
     assert 'monitor="val_loss"' in written(recipe(objective={"metric": "val_loss"}))
     assert "cross_entropy" not in written(recipe(config=config))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "written_out", "left_out"),
+    [
+        ({"type": "adamw", "weight_decay": 0.0}, ["weight_decay=0.0", "beta_1=0.9"], ["amsgrad"]),
+        ({"type": "adam", "beta_1": 0.0, "beta_2": 0.0}, ["beta_1=0.0", "beta_2=0.0"], []),
+        ({"type": "rmsprop", "rho": 0.0}, ["rho=0.0"], ["momentum", "centered"]),
+        ({"type": "sgd", "nesterov": True}, ["nesterov=True"], ["momentum="]),
+    ],
+)
+def test_settings_of_the_optimizer_are_those_of_the_recipe(
+    optimizer: dict[str, Any], written_out: list[str], left_out: list[str]
+) -> None:
+    call = written(recipe(config={"optimizer": optimizer})).partition("return keras.optimizers")[2]
+    call = call.partition("\n\n")[0]
+    assert all(f"        {setting},\n" in call for setting in written_out)
+    assert not any(setting in call for setting in left_out)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_settings_that_are_left_out_are_off_in_keras_too(kind: str) -> None:
+    """Keras' own source is looked at: to import it takes seconds."""
+    found = importlib.util.find_spec("keras")
+    assert found is not None
+    assert found.origin is not None
+    source = Path(found.origin).parent / "src" / "optimizers" / f"{kind}.py"
+    (init,) = (
+        node
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+    )
+    names = [argument.arg for argument in init.args.args[-len(init.args.defaults) :]]
+    keras = dict(zip(names, map(ast.literal_eval, init.args.defaults), strict=True))
+    ours = {name: field.default for name, field in OPTIMIZERS[kind].model_fields.items()}
+    assert {name: keras[name] for name in ours if name != "type"} == {
+        name: value for name, value in ours.items() if name != "type"
+    }
 
 
 def test_a_config_has_no_field_that_no_script_knows() -> None:

@@ -208,7 +208,7 @@ def test_only_the_running_trials_of_the_dead_are_reaped(
     assert states == [
         TrialState.COMPLETE, TrialState.RUNNING, TrialState.FAIL, TrialState.WAITING
     ]  # fmt: skip
-    assert "left behind" in study.trials()[2].user_attrs["failure_message"]
+    assert "its worker died" in study.trials()[2].user_attrs["failure_message"]
 
 
 def test_many_failures_in_a_row_end_the_study_until_it_is_run_again(

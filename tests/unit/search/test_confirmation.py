@@ -1,6 +1,7 @@
-"""The companion of a study: what is put there, and what becomes of it."""
+"""The confirmation study of a study: what is put there, and what becomes of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import fakes
@@ -13,12 +14,11 @@ from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.search import budget, trials
 from hpsearch.search.confirmation import (
-    BASELINE as OF_BASELINE,
-)
-from hpsearch.search.confirmation import (
+    ASKED_KEY,
     Asked,
     Kind,
     asked,
+    asked_leaders,
     check_kind,
     companion_of,
     kind_of,
@@ -28,6 +28,9 @@ from hpsearch.search.confirmation import (
     results,
     seeds,
     values,
+)
+from hpsearch.search.confirmation import (
+    BASELINE as OF_BASELINE,
 )
 from hpsearch.search.export import recipe_of
 from hpsearch.search.study import OpenStudy, load_study, names
@@ -166,7 +169,7 @@ def test_a_companion_is_found_and_hidden(study: OpenStudy) -> None:
     assert names(study.storage) == ["study"]
     assert load_study(study.storage, "study.confirm").is_closed
     assert not study.is_closed
-    with pytest.raises(InputError, match="holds the confirmation runs of study study"):
+    with pytest.raises(InputError, match="is the confirmation study of study; name that"):
         companion_of(companion)
     assert companion.file.space == study.file.space
     assert companion.file.pruner.type == "none"
@@ -278,6 +281,21 @@ def test_what_was_asked_for_at_last_is_known(study: OpenStudy, home: Home) -> No
     assert open_runs(companion, Kind.SPLIT, told.seeds) == 9
     finish_all(companion, home)
     assert open_runs(companion, Kind.SPLIT, told.seeds) == 0
+
+
+def test_the_choice_is_kept_and_may_change_without_new_runs(study: OpenStudy, home: Home) -> None:
+    companion, chosen = companion_of(study), leaders(study, 2)
+    queue(companion, study, chosen, seeds(study, 3))
+    first = asked(companion)
+    assert first is not None
+    assert not first.smallest
+    finish_all(companion, home)
+    assert asked_leaders(study, first) == chosen
+    assert queue(companion, study, chosen, seeds(study, 3), smallest=True) == 0
+    assert asked(companion) == replace(first, smallest=True)
+    stored = {"kind": "seed", "of": ["1"], "seeds": [5]}  # as an earlier version wrote it
+    companion.optuna.set_user_attr(ASKED_KEY, stored)
+    assert asked(companion) == Asked(kind=Kind.SEED, of=("1",), seeds=(5,), smallest=False)
 
 
 def test_the_best_run_is_none_of_other_examples(study: OpenStudy, home: Home) -> None:

@@ -385,7 +385,7 @@ def test_other_data_and_companions_are_refused(
     finish(old)
     with pytest.raises(InputError, match=r"fingerprint ffffffffffff -> 000000000000"):
         forks.fork(old, file, DATA | {"fingerprint": "0" * 64}, home)
-    with pytest.raises(InputError, match="holds the confirmation runs of"):
+    with pytest.raises(InputError, match="is the confirmation study of"):
         forks.fork(companion_of(old), file, DATA, home)
     # What may differ does not matter.
     other = {"seed": 5, "sampler": {"type": "random"}, "pruner": {"type": "none"}}

@@ -46,6 +46,20 @@ def test_what_decides_everything_matters_most(open_study: Callable[..., OpenStud
     assert importances(study) == found
 
 
+def test_a_share_lies_within_its_interval(open_study: Callable[..., OpenStudy]) -> None:
+    apart = SPACE["dropout"] | {"per_layer": True}
+    widths = {"type": "int", "low": 8, "high": 64, "per_layer": True}
+    study = open_study(
+        space=SPACE | {"layers": 3, "dropout": apart, "units": widths},
+        budget={"trials": 100}, sampler={"type": "random"}, pruner={"type": "none"},
+    )  # fmt: skip
+    search(study, 2 * LEAST, lambda _, dropout: dropout)
+    found = importances(study)
+    assert all(one.low <= one.share <= one.high for one in found)
+    assert math.fsum(one.share for one in found) == pytest.approx(1)
+    assert found[0].name == "dropout_0"
+
+
 def test_of_few_trials_nothing_is_said(open_study: Callable[..., OpenStudy]) -> None:
     study = opened(open_study)
     search(study, LEAST - 1, lambda layers, _: layers)

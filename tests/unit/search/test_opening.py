@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections import namedtuple
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -16,6 +17,7 @@ from hpsearch.home import sqlite_url
 from hpsearch.search.opening import (
     exclusive,
     hide_password,
+    is_locked,
     network_filesystem,
     open_storage,
     readable_errors,
@@ -205,6 +207,34 @@ def test_what_a_data_base_says_becomes_one_line_with_a_cure(error: Exception, sa
     assert says in message
     assert "\n" not in message
     assert "secret" not in message
+
+
+def test_a_lock_is_known_by_its_code_and_not_by_words(tmp_path: Path) -> None:
+    """A study may be called locked-doors."""
+    file = tmp_path / "studies.db"
+    with closing(sqlite3.connect(file)) as holder, closing(sqlite3.connect(file, timeout=0)) as own:
+        holder.execute("CREATE TABLE t (x)")
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError) as held:
+            own.execute("SELECT * FROM t")
+    lock = sa.exc.OperationalError("SELECT", {}, held.value)
+    wrapped = optuna.exceptions.StorageInternalError("commit")
+    wrapped.__cause__ = lock
+    waited = sa.exc.OperationalError("SELECT", {}, Refused("canceling", "55P03"))
+    for error in (held.value, lock, wrapped, waited):
+        assert is_locked(error)
+    named = {"study_name": "locked-doors", "other": "lock timeout"}
+    gone = sa.exc.OperationalError("SELECT", named, Refused("the server closed", None))
+    full = sqlite3.OperationalError("locked-doors: database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    for error in (gone, full, sa.exc.OperationalError("SELECT", named, full), KeyError("locked")):
+        assert not is_locked(error)
+
+
+class Refused(Exception):  # noqa: N818  # as psycopg's, which has its code
+    def __init__(self, said: str, sqlstate: str | None) -> None:
+        super().__init__(said)
+        self.sqlstate = sqlstate
 
 
 def test_optunas_own_error_is_told_by_its_cause() -> None:

@@ -65,12 +65,12 @@ def test_it_answers_as_optuna_does_that_reads_all_trials(
         training={"epochs": 8},
         pruner=options,
         objective={"metric": metric},
-        budget={"trials": 40},
+        budget={"trials": 24},
     )
     optunas = rule_of(study)
     chance = random.Random(1)  # noqa: S311  # to be the same again, not secret
     answers = []
-    for _ in range(40):
+    for _ in range(24):
         trial = budget.claim(study)
         assert trial is not None
         suggest_config(study.file.space, trial)

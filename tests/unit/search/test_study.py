@@ -11,8 +11,9 @@ from optuna.trial import FrozenTrial
 from hpsearch.errors import InputError
 from hpsearch.partial import PartialConfig
 from hpsearch.search import study as studies
+from hpsearch.search.confirmation import companion_of
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, load_study, names, open_or_create
+from hpsearch.search.study import OpenStudy, load_study, move_data, names, open_or_create
 from hpsearch.study_file import StudyFile
 
 Make = Callable[..., StudyFile]
@@ -38,6 +39,27 @@ def test_a_new_study_holds_what_it_was_made_of(
     assert again.study_id == study.study_id
 
 
+def test_a_study_goes_on_with_the_early_stopping_that_it_began_with(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    """It did not follow the objective's metric in earlier versions, and the file says nothing."""
+    file = make_file(objective={"metric": "val_loss"})
+    watched = {"early_stopping": {"monitor": "val_accuracy"}}
+    old = make_file(objective={"metric": "val_loss"}, training={"epochs": 5} | watched)
+    open_or_create(connect(), old, DATASET)
+    again, is_new = open_or_create(connect(), file, DATASET)
+    assert not is_new
+    for stopping in (again.file, load_study(connect(), "study").file):
+        assert stopping.training == old.training
+    written = {"early_stopping": {"monitor": "val_loss"}}
+    with pytest.raises(InputError, match=r'monitor: "val_accuracy" -> "val_loss"'):
+        open_or_create(
+            connect(),
+            make_file(objective={"metric": "val_loss"}, training={"epochs": 5} | written),
+            DATASET,
+        )
+
+
 @pytest.mark.parametrize(
     ("sections", "keys"),
     [
@@ -60,6 +82,7 @@ def test_another_search_under_the_same_name_is_refused(
     for key in keys:
         assert f"\n  {key}" in message
     assert "repeat the --set" in message
+    assert "hpsearch fork study NEW.toml" in message
     assert "hpsearch delete study" in message
     assert load_study(connect(), "study").budget.trials == 10  # nothing was written
 
@@ -211,3 +234,24 @@ def test_delete_removes_the_study_alone(
     studies.delete(load_study(connect(), "gone"))
     assert names(connect()) == ["stays"]
     assert load_study(connect(), "stays").counts().complete == 1
+
+
+def test_where_the_data_lie_is_what_was_told_last(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    def told(path: str | None) -> str | None:
+        section = {"source": "mnist"} if path is None else {"source": "mnist", "path": path}
+        return open_or_create(connect(), make_file(dataset=section), DATASET)[0].file.dataset.path
+
+    assert told("/old/mnist") == "/old/mnist"
+    companion = companion_of(load_study(connect(), "study"))
+    assert companion.file.dataset.path == "/old/mnist"
+    assert told("/new/mnist") == "/new/mnist"
+    assert told(None) == "/new/mnist"
+    study, companion = (load_study(connect(), name) for name in ("study", "study.confirm"))
+    assert companion.file.dataset.path == "/new/mnist"
+    move_data(companion, "/newest/mnist")
+    for one in (study, companion):
+        again = load_study(connect(), one.optuna.study_name)
+        assert again.file == one.file.model_copy(update={"dataset": again.file.dataset})
+        assert again.file.dataset.path == "/newest/mnist"

@@ -7,9 +7,14 @@ from datetime import datetime
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.cli.show import print_best
 from hpsearch.errors import Failure, InputError, NoTrialError
+from hpsearch.figures.points import points, ranked
+from hpsearch.interval import wilson
+from hpsearch.report.leaders import leaders as best_rows
 from hpsearch.search import budget, trials
-from hpsearch.search.study import OpenStudy
+from hpsearch.search.confirmation import leaders
+from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
 from hpsearch.space import suggest_config
 
 Finish = Callable[..., FrozenTrial]
@@ -63,6 +68,55 @@ def test_the_best_is_the_first_of_equals(
     row = trials.best_row(study)
     assert (row["study"], row["number"], row["values"]) == ("study", 1, [0.75])
     assert row.keys() >= {"config", "parameters"}
+
+
+def test_of_equals_the_one_with_the_smaller_loss_is_the_best_then_the_smaller_one(
+    open_study: Callable[..., OpenStudy], finish: Finish
+) -> None:
+    study = open_study()
+    finish(study, 0.5)
+    for loss, parameters in ((None, 10), (0.25, 30), (0.125, 30), (0.125, 20), (0.125, 20)):
+        trial = budget.claim(study)
+        assert trial is not None
+        suggest_config(study.file.space, trial)
+        facts = {"parameters": parameters, "val_loss": loss}
+        for key, value in facts.items():
+            if value is not None:
+                trial.set_user_attr(key, value)
+        study.optuna.tell(trial, 0.75)
+    assert trials.best(study).number == 4
+    every = [trial.number for trial in trials.ranked(study.trials(), maximize=True)]
+    assert every == [4, 5, 3, 2, 1, 0]
+    assert [one.of for one in leaders(study, 3)] == ["4", "5", "3"]
+    rows = [trials.row(study, trial) for trial in study.trials()]
+    assert [row["number"] for row in best_rows(rows, maximize=True)] == every[:5]
+    drawn = points(rows, [{} for _ in rows], {})
+    assert [point.number for point in ranked(drawn, True)] == every
+
+
+def test_without_a_finite_value_there_is_no_best_and_the_study_is_listed(
+    open_study: Callable[..., OpenStudy], finish: Finish
+) -> None:
+    study = open_study()
+    finish(study, float("inf"))
+    assert trials.find_best(study) is None
+    assert trials.summary(study)["best"] is None
+
+
+def test_the_best_says_on_how_many_examples_it_was_measured(
+    open_study: Callable[..., OpenStudy],
+    finish: Finish,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    study = open_study()
+    finish(study, 1.0)
+    row = trials.best_row(study)
+    assert (row["validation_examples"], row["interval"]) == (None, None)  # it was not kept
+    study.optuna.set_user_attr(DATASET_KEY, study.data | {"validation": 46})
+    row = trials.best_row(load_study(study.storage, study.name))
+    assert (row["validation_examples"], row["interval"]) == (46, list(wilson(46, 46)))
+    print_best(row, "val_accuracy")
+    assert "on 46 validation examples: 95 % interval 0.9229 to 1.0000" in capsys.readouterr().out
 
 
 def test_the_best_of_a_loss_is_the_lowest(

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, log_loss
 
-from hpsearch.training.metrics import Confusion, evaluate, wilson
+from hpsearch.training.metrics import Confusion, cross_entropy, evaluate
 
 NAMES = ("cat", "dog", "owl")
 Y_TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
@@ -45,17 +45,8 @@ def test_a_class_that_does_not_occur_counts_for_nothing() -> None:
     assert found.f1_macro == 1.0
 
 
-def test_wilson_interval() -> None:
-    # By the formula (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), worked out by hand.
-    assert wilson(8, 10) == pytest.approx((0.490162, 0.943318), abs=1e-6)
-    assert wilson(0, 20) == pytest.approx((0.0, 0.161125), abs=1e-6)
-    assert wilson(20, 20)[1] == 1.0
-
-
-@pytest.mark.parametrize(("right", "examples"), [(0, 1), (1, 1), (5000, 10000), (3, 7)])
-def test_wilson_ends_solve_its_equation(right: int, examples: int) -> None:
-    # An end e is where the share lies 1.96 deviations of e away: (p - e)² = z² e (1 - e) / n.
-    share = right / examples
-    for end in wilson(right, examples):
-        away = 1.959963984540054**2 * end * (1 - end) / examples
-        assert (share - end) ** 2 == pytest.approx(away, abs=1e-12)
+def test_cross_entropy_is_that_of_scikit_learn_and_finite() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (10, 3)).astype(np.float32)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert cross_entropy(Y_TRUE, logits) == pytest.approx(log_loss(Y_TRUE, shares), rel=1e-5)
+    assert cross_entropy(Y_TRUE, logits * 1000) < 10_000

@@ -26,6 +26,7 @@ def test_a_probe_measures_size_and_time(
     # Measured on a twentieth of the epoch; what the whole one takes is of that order.
     real = train(recipe, large, tmp_path, Watch()).curves[-1].seconds
     assert real / 5 < found.seconds_per_epoch < real * 5
+    assert 0.0 < found.seconds_to_start < 60.0  # tracing takes longer than these epochs
 
 
 def test_too_little_memory(

@@ -112,11 +112,15 @@ def test_with_each_schedule(
     assert untimed(outcome) == untimed(whole)
 
 
-@pytest.mark.parametrize("polls", [2, 3, 4, 5, 9])
+@pytest.mark.parametrize("polls", [2, 5, 9])
 def test_wherever_it_is_cut_off(
     polls: int, make_rough: MakeRecipe, blobs: Parts, tmp_path: Path
 ) -> None:
-    """Within an epoch, in its validation, at its end; 5 looks an epoch."""
+    """Within an epoch, in its validation, at its end.
+
+    An epoch has 5 looks: after 2 each time all of them are met, after 5 the same one again and
+    again, and 9 are more than an epoch.
+    """
     recipe = make_rough()
     whole = train(recipe, blobs, tmp_path / "whole", Watch())
     outcome, _ = in_parts(recipe, blobs, tmp_path, polls=polls)
@@ -234,7 +238,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(  # noqa: PLR0917  # 
         outcome = train(
             recipe, blobs, tmp_path, Watch(checkpoint_every=1e6, on_resume=resumed.extend)
         )
-    assert ("is torn" in caplog.text) == (damage != "deleted")
+    assert ("is damaged" in caplog.text) == (damage != "deleted")
     assert len(resumed) == 4
     monkeypatch.undo()
     monkeypatch.setattr(engine_module, "steps_per_call", lambda *_: 2)
@@ -251,7 +255,7 @@ def test_another_training_does_not_go_on_from_it(
     resumed: list[Epoch] = []
     train(other, blobs, tmp_path, Watch(checkpoint_every=1e6, on_resume=resumed.extend))
     assert resumed == []
-    assert "is of another training" in caplog.text
+    assert "belongs to another training" in caplog.text
 
 
 def test_time_before_the_cut_counts_for_the_timeout(

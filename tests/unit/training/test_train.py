@@ -12,10 +12,11 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorflow.python.framework.func_graph import FuncGraph
 
+from hpsearch.cli.evaluation import check_kept
 from hpsearch.config import Activation
 from hpsearch.data.parts import Parts
-from hpsearch.errors import DataError, Failure, TrialFailedError, UnreachableError
-from hpsearch.recipe import Recipe
+from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
+from hpsearch.recipe import Metric, ObjectiveSection, Recipe, TrainingSection
 from hpsearch.training import model as model_module
 from hpsearch.training import train as train_module
 from hpsearch.training.outcome import Epoch, Outcome, Watch
@@ -85,13 +86,30 @@ def test_an_outcome_from_end_to_end(rough: Recipe, blobs: Parts, tmp_path: Path)
     assert outcome.examples_per_second == pytest.approx(
         53 * outcome.epochs / sum(epoch.seconds for epoch in outcome.curves)
     )
-    assert {path.name for path in tmp_path.iterdir()} == {"curves.csv", "best.weights.h5"}
+    kept = {"curves.csv", "best.inputs.json", "best.weights.h5"}
+    assert {path.name for path in tmp_path.iterdir()} == kept
 
     # The same recipe again: the same curve. Another seed: another one.
     again = train(rough, blobs, tmp_path, NORMAL)
     assert untimed(again) == untimed(outcome)
     other = train(rough.model_copy(update={"seed": 2}), blobs, tmp_path, NORMAL)
     assert untimed(other) != untimed(outcome)
+
+
+@pytest.mark.parametrize("metric", ["val_accuracy", "val_f1_macro", "val_loss"])
+def test_kept_weights_must_give_the_value_of_their_training(
+    rough: Recipe, blobs: Parts, tmp_path: Path, metric: Metric
+) -> None:
+    """Before the test split is opened: with val_loss any weights that fit were taken."""
+    recipe = rough.model_copy(update={"objective": ObjectiveSection(metric=metric)})
+    outcome = train(recipe, blobs, tmp_path / "own", Watch())
+    check_kept(recipe, blobs, tmp_path / "own" / "best.weights.h5", outcome.value)
+    other = recipe.model_copy(update={"seed": 99, "training": TrainingSection(epochs=1)})
+    train(other, blobs, tmp_path / "other", Watch())
+    wrong = tmp_path / "other" / "best.weights.h5"
+    check_kept(recipe, blobs, wrong, None)  # a refit's value is not known
+    with pytest.raises(InputError, match=f"gives {metric} .*but its training gave"):
+        check_kept(recipe, blobs, wrong, outcome.value)
 
 
 def test_the_last_epoch_counts_where_the_objective_says_so(

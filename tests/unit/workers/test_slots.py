@@ -74,7 +74,7 @@ def test_workers_are_dealt_out_over_the_gpus(
     ("memory", "cores", "devices", "why"),
     [
         ([16], 64, [0] * 4, "On GPU 0 4 workers: 7 would fit in 16.0 GiB, but more than 4 only"),
-        ([7], 64, [0] * 3, "On GPU 0 3 workers: no more fit in 7.0 GiB (of which 95% are dealt"),
+        ([7], 64, [0] * 3, "On GPU 0 3 workers: no more fit in 7.0 GiB (of which 95% is used"),
         ([2], 64, [0], "On GPU 0 1 worker: not even one is sure to fit in 2.0 GiB"),
         ([0], 64, [0], "On GPU 0 1 worker: its memory is not known"),
         ([16], 3, [0] * 3, "On GPU 0 3 workers: each worker needs a core to feed it"),
@@ -88,7 +88,7 @@ def test_gpus_are_packed_as_far_as_memory_and_cores_go(
 ) -> None:
     plan = make_slots([gpu(i, m) for i, m in enumerate(memory)], cores=cores, load=LOAD)
     assert places(plan) == devices
-    assert plan.why[0].startswith("A worker is reckoned to need 2.0 GiB: 1.0 GiB for CUDA")
+    assert plan.why[0].startswith("A worker is estimated to need 2.0 GiB: 1.0 GiB for CUDA")
     assert any(reason.startswith(why) for reason in plan.why[1:])
 
 
@@ -125,7 +125,7 @@ def test_workers_that_share_a_gpu_get_a_part_of_its_memory() -> None:
     # Fewer trials than places: those that run share among themselves.
     plan = make_slots([gpu(0)], cores=8, per_gpu=4, most=1)
     assert [slot.memory_limit for slot in plan.slots] == [None]
-    assert "No more than the trials that are left: 1." in plan.why
+    assert "No more workers than trials left: 1." in plan.why
 
 
 def test_where_memory_is_not_known_no_limit_can_be_set() -> None:
@@ -145,7 +145,7 @@ def test_more_workers_than_a_gpu_can_hold_are_wrong_input(asked: dict[str, Any])
     ("cores", "memory", "count", "most", "threads", "why"),
     [
         (8, 64, "auto", 50, [1] * 8, "One worker for each core"),
-        (8, 64, "auto", 3, [2, 2, 2], "No more than the trials that are left: 3."),
+        (8, 64, "auto", 3, [2, 2, 2], "No more workers than trials left: 3."),
         (
             8,
             3,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import fakes
 import psutil
 import pytest
 from optuna.trial import TrialState
@@ -214,7 +215,7 @@ def test_the_trial_of_a_killed_worker_is_tried_again(run: Run) -> None:
 
     assert run(WAIT, meanwhile=kill_once) == 0
     first, again = run.study.trials()[:2]
-    assert "left behind" in first.user_attrs["failure_message"]
+    assert "its worker died" in first.user_attrs["failure_message"]
     assert again.params == first.params
     assert run.study.counts().complete == 3
 
@@ -398,7 +399,7 @@ def test_stop_now_kills_who_is_stuck(run: Run) -> None:
 
 def test_a_locked_data_base_does_not_end_the_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BEAT", 0.0)
-    locked = iter([OperationalError("", {}, Exception("database is locked"))] * 5)
+    locked = iter([fakes.locked()] * 5)
     real, mended = module.mend, list[list[int]]()
 
     def mend(*args: Any, **options: Any) -> list[int]:
@@ -434,7 +435,7 @@ def test_what_was_locked_at_the_end_is_mended_then(
         if run.seen and not run.children():
             calls.append(1)
             if len(calls) < 5:
-                raise OperationalError("", {}, Exception("database is locked"))
+                raise fakes.locked()
         return real(*args, **options)
 
     monkeypatch.setattr(module, "mend", mend)

@@ -31,6 +31,7 @@ from hpsearch.errors import (
 from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
 from hpsearch.recipe import Recipe
 from hpsearch.search import budget, trials
+from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, open_or_create
 from hpsearch.study_file import StudyFile
@@ -496,7 +497,7 @@ def test_a_worker_starts_anew_after_a_number_of_trials(
     with caplog.at_level("INFO"):
         assert anew(home) == EXIT_OK
     assert study.counts().complete == 5
-    assert caplog.text.count("starts anew: after 2 trials") == 2
+    assert caplog.text.count("restarts: after 2 trials") == 2
 
 
 def test_a_worker_ends_at_a_plateau(digits: Callable[..., OpenStudy], home: Home) -> None:
@@ -532,6 +533,35 @@ def test_a_stopped_study_takes_no_worker(digits: Callable[..., OpenStudy], home:
     budget.request_stop(study, "leave")
     assert run(home) == EXIT_OK
     assert study.trials() == []
+
+
+@pytest.mark.parametrize("why", ["stopped", "other data", "unknown"])
+def test_a_worker_that_does_not_begin_closes_the_storage(
+    digits: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    study = digits()
+    if why == "stopped":
+        budget.request_stop(study, "leave")
+    elif why == "other data":
+        study.optuna.set_user_attr("dataset", FACTS | {"fingerprint": "0" * 64})
+    else:
+        study.storage.delete_study(study.study_id)
+    opened: list[Storage] = []
+
+    def remembered(*args: Any, **options: Any) -> Storage:
+        opened.append(open_storage(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(worker, "open_storage", remembered)
+    with contextlib.suppress(InputError):
+        assert run(home) == EXIT_OK
+    assert [pool_of(storage).checkedin() for storage in opened] == [0]
+
+
+def pool_of(storage: Storage) -> sa.QueuePool:
+    """Keeps the connections of a storage."""
+    assert isinstance(storage.engine.pool, sa.QueuePool)
+    return storage.engine.pool
 
 
 def test_stop_reaches_a_worker_in_mid_trial(

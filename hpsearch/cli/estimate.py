@@ -1,0 +1,108 @@
+"""How long a whole search will take, reckoned from a moment of its models' training."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.cli.common import duration, plural
+
+if TYPE_CHECKING:
+    from hpsearch.study_file import StudyFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """The time of a whole budget, in seconds, before pruning and early stopping shorten it."""
+
+    trials: int
+    """At most."""
+    epochs: int
+    """Of each trial, at most."""
+    workers: int
+    """That ``run`` starts on this machine unless told otherwise."""
+    seconds: float
+    """If all trials were of the middle model; of the smallest that could be trained, where that
+    one could not. At most ``timeout``."""
+    least: float
+    """If all were of the smallest model."""
+    most: float
+    """If all were of the largest one that could be trained; without the timeout."""
+    timeout: float | None
+    """``budget.timeout``."""
+
+    def plain(self) -> dict[str, Any]:
+        """The estimate as JSON."""
+        return asdict(self)
+
+
+def estimate(
+    file: "StudyFile", models: Sequence[dict[str, Any]], *, workers: int, started: float
+) -> Estimate | None:
+    """Reckon the time of a study's budget; None where no model could be trained.
+
+    Workers take the trials in turns. Each trial is built and traced before its first epoch, which
+    takes as long for a small model as for a large one.
+
+    Args:
+        file: the study.
+        models: the smallest, middle and largest model, or the only one, as ``check --json`` has it.
+        workers: how many train side by side.
+        started: seconds that starting TensorFlow took, as it will take each worker.
+    """
+    known = [one for one in models if one["failure"] is None]
+    if not known:
+        return None
+    trials, epochs = _most_trials(file), file.training.epochs
+    rounds = math.ceil(trials / workers)
+    begin: float = min(one["seconds_to_start"] for one in known)  # the first also loads libraries
+
+    def total(model: dict[str, Any]) -> float:
+        seconds: float = model["seconds_per_epoch"]
+        return started + rounds * (begin + epochs * seconds)
+
+    middle = next((one for one in known if one["model"] == "middle"), known[0])
+    timeout = file.budget.timeout
+    return Estimate(
+        trials=trials,
+        epochs=epochs,
+        workers=workers,
+        seconds=round(min(total(middle), timeout or math.inf), 1),
+        least=round(min(map(total, known)), 1),
+        most=round(max(map(total, known)), 1),
+        timeout=timeout,
+    )
+
+
+def _most_trials(file: "StudyFile") -> int:
+    """The budget's trials; a grid may have fewer points."""
+    from hpsearch.search.samplers import grid_size
+    from hpsearch.study_file import Grid
+
+    most = file.budget.trials
+    if isinstance(file.sampler, Grid):
+        most = min(most, grid_size(file.space) + len(file.enqueue))
+    return most
+
+
+def in_words(found: Estimate) -> str:
+    """The estimate for a reader, in one sentence or two."""
+    trials = f"{plural(found.trials, 'trial')} of at most {plural(found.epochs, 'epoch')}"
+    workers = plural(found.workers, "worker")
+    span = f"{_short(found.least)} to {_short(found.most)}"
+    each = f" ({span}, from the smallest to the largest model)" if found.least < found.most else ""
+    shorter = "pruning and early stopping shorten it"
+    if found.timeout is not None and found.seconds >= found.timeout:
+        return (
+            f"time: {_short(found.timeout)}, the timeout; {trials} with {workers} would take"
+            f" longer{each}, though {shorter}"
+        )
+    limit = "" if found.timeout is None else f"; at most {_short(found.timeout)}, the timeout"
+    return (
+        f"time: about {_short(found.seconds)} for {trials} with {workers}{each}; {shorter}{limit}"
+    )
+
+
+def _short(seconds: float) -> str:
+    """A time span in whole seconds."""
+    return duration(math.ceil(seconds)) if seconds >= 60 else f"{math.ceil(seconds)} s"

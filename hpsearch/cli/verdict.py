@@ -1,0 +1,233 @@
+"""What a reader is told of a confirmation: the table, the winner, and what it rests on."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.cli.common import print_table, say, stdout
+
+if TYPE_CHECKING:
+    from hpsearch.confirm import Candidate, Interval, Verdict
+    from hpsearch.search.confirmation import Asked, Kind, Leader
+    from hpsearch.study_file import StudyFile
+
+WIDE = 140
+"""Columns of a terminal from which on the table shows all that is known."""
+
+
+def plain_verdict(
+    study: str, chosen: "Sequence[Leader]", verdict: "Verdict", kind: "Kind"
+) -> dict[str, Any]:
+    """The verdict as JSON."""
+    searched = {one.of: one.found for one in chosen}
+
+    def ends(interval: "Interval | None") -> list[float] | None:
+        return None if interval is None else [interval.low, interval.high]
+
+    return {
+        "study": study,
+        "new_split": kind == "split",
+        "winner": verdict.winner.name,
+        "chosen": verdict.chosen,
+        "smallest": verdict.smallest.name,
+        "tied": [one.name for one in verdict.tied],
+        "least_difference": verdict.least,
+        "candidates": [
+            {
+                "of": one.name,
+                "parameters": one.parameters,
+                "searched": searched[one.name],
+                "mean": one.mean,
+                "deviation": one.deviation,
+                "interval": ends(one.interval),
+                "behind": ends(verdict.differences.get(one.name)),
+                "values": [
+                    {"seed": seed, "value": value} for seed, value in sorted(one.values.items())
+                ],
+            }
+            for one in verdict.ranked
+        ],
+    }
+
+
+def print_verdict(
+    file: "StudyFile", chosen: "Sequence[Leader]", verdict: "Verdict", wanted: "Asked"
+) -> None:
+    """The verdict for a reader."""
+    known = {one.of: one for one in chosen}
+    out, metric = stdout(), file.objective.metric
+    maximize = file.objective.goal == "maximize"
+    if out.width >= WIDE:
+        _print_all(known, verdict, maximize=maximize)
+    else:
+        _print_short(known, verdict)
+    out.print(_about_winner(verdict, metric), style="bold")
+    if len(verdict.tied) > 1:
+        out.print(_about_ties(file.name, verdict, metric))
+    for of, one in known.items():
+        done = sum(len(again.values) for again in verdict.ranked if again.name == of)
+        if done < len(wanted.seeds):
+            out.print(
+                f"Only {done} of {len(wanted.seeds)} trainings of {one.name} have a value, so it"
+                " cannot win."
+            )
+    say(_remarks(known, verdict, wanted.kind, metric, maximize=maximize))
+
+
+def _print_all(known: "Mapping[str, Leader]", verdict: "Verdict", *, maximize: bool) -> None:
+    """The table with all that is known."""
+    from hpsearch.config import describe
+
+    def row(one: "Candidate") -> list[str]:
+        leader = known[one.name]
+        found, off = leader.found, None
+        if found is not None:
+            off = _too_good(found, one, maximize=maximize)
+        return [
+            one.name,
+            "" if found is None else f"{found:.4f}",
+            f"{one.mean:.4f}",
+            "" if off is None else f"{off:+.4f}",
+            "" if one.deviation is None else f"{one.deviation:.4f}",
+            _ends(one.interval),
+            _ends(verdict.differences.get(one.name)) + _tie(one, verdict),
+            f"{one.parameters:,}",
+            describe(leader.config),
+        ]
+
+    print_table(
+        ("trial", "search", "mean", "too good by", "deviation", "95 % interval",
+         "behind the first", "parameters", "configuration"),
+        [row(one) for one in verdict.ranked],
+        words=["configuration"],
+    )  # fmt: skip
+
+
+def _print_short(known: "Mapping[str, Leader]", verdict: "Verdict") -> None:
+    """What matters most, within 80 columns, and the configurations below."""
+    from hpsearch.config import describe
+
+    first = verdict.ranked[0]
+
+    def row(one: "Candidate") -> list[str]:
+        found = known[one.name].found
+        behind = "" if one is first else f"{abs(first.mean - one.mean):.4f}"
+        return [
+            one.name,
+            f"{one.mean:.4f}",
+            _ends(one.interval),
+            behind + _tie(one, verdict),
+            "" if found is None else f"{found:.4f}",
+            f"{one.parameters:,}",
+        ]
+
+    print_table(
+        ("trial", "mean", "95 % interval", "behind", "search", "parameters"),
+        [row(one) for one in verdict.ranked],
+    )
+    print_table(
+        ("trial", "configuration"),
+        [[one.name, describe(known[one.name].config)] for one in verdict.ranked],
+        words=["configuration"],
+    )
+
+
+def _ends(interval: "Interval | None") -> str:
+    return "" if interval is None else f"{interval.low:.4f} to {interval.high:.4f}"
+
+
+def _tie(one: "Candidate", verdict: "Verdict") -> str:
+    """Marks those that the seeds cannot tell from the first."""
+    return " (tie)" if one in verdict.tied[1:] else ""
+
+
+def _about_winner(verdict: "Verdict", metric: str) -> str:
+    """Who is confirmed, and why."""
+    from hpsearch.search.confirmation import told
+
+    winner, first = verdict.winner, verdict.ranked[0]
+    why = "has the best mean"
+    if verdict.takes_smallest and winner is not first:
+        why = f"is the smallest network that the seeds cannot tell from {told(first.name)}"
+    elif verdict.takes_smallest and len(verdict.tied) > 1:
+        why = "has the best mean and is the smallest of those tied with it"
+    elif verdict.takes_smallest:
+        why = "has the best mean, and the seeds tell all others from it"
+    name = told(winner.name)
+    return (
+        f"{name[0].upper()}{name[1:]} is confirmed: it {why} ({metric} {winner.mean:.4f},"
+        f" {len(winner.values)} seeds)."
+    )
+
+
+def _about_ties(study: str, verdict: "Verdict", metric: str) -> str:
+    """What the ties mean: for the choice, and for the gain over the baseline."""
+    from hpsearch.search.confirmation import BASELINE, told
+
+    first, smallest = verdict.ranked[0], verdict.smallest
+    names = [told(one.name) for one in verdict.tied[1:]]
+    text = (
+        f"The seeds cannot tell {listed(names)} from {told(first.name)}; more seeds may (--seeds)."
+    )
+    if smallest is not first and not verdict.takes_smallest:
+        text += (
+            f" The smallest of these networks is {told(smallest.name)}:"
+            f" {smallest.parameters:,} parameters instead of {first.parameters:,},"
+            f" {_points(abs(first.mean - smallest.mean), metric)} behind. To take that one:"
+            f" hpsearch confirm {study} --smallest"
+        )
+    elif smallest is not first:
+        text += f" To take the first by its mean: hpsearch confirm {study} --first"
+    if told(BASELINE) in names:
+        text += "\nA gain over the baseline is not shown."
+    return text
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
+def _remarks(
+    known: "Mapping[str, Leader]",
+    verdict: "Verdict",
+    kind: "Kind",
+    metric: str,
+    *,
+    maximize: bool,
+) -> str:
+    """How much too good the search's best value was, and what the intervals hold and do not."""
+    found = [one for one in known.values() if one.found is not None]
+    top = found[0]  # leaders come the best first
+    again = next((one for one in verdict.ranked if one.name == top.of), None)
+    lines = []
+    if again is not None and top.found is not None:
+        off = _too_good(top.found, again, maximize=maximize)
+        lines.append(
+            f"The search's best value, {top.found:.4f} of {top.name}, is"
+            f" {_points(abs(off), metric)} {'better' if off > 0 else 'worse'} than the mean of its"
+            " new trainings."
+        )
+    if verdict.least is not None:
+        lines.append(
+            f"A tie is a mean less than {_points(verdict.least, metric)} behind the first and"
+            " within its interval (paired by seed, pooled spread, Bonferroni)."
+        )
+    lines += [
+        "Intervals are Student's t over the seeds, cut at the metric's bounds.",
+        "The winner's mean is the best of a few, and so still a little too good.",
+        "The splits share most of their training examples, so the intervals are rather too narrow."
+        if kind == "split"
+        else "All runs share one validation split, whose luck the intervals leave out (--new-split"
+        " draws new ones).",
+    ]
+    return "\n".join(lines)
+
+
+def _too_good(found: float, again: "Candidate", *, maximize: bool) -> float:
+    """By how much the search's value is better than the mean of new trainings."""
+    return (found - again.mean) * (1 if maximize else -1)
+
+
+def _points(value: float, metric: str) -> str:
+    """A difference for a reader: points of a hundred for shares, the plain value of a loss."""
+    return f"{value:.4f}" if metric == "val_loss" else f"{100 * value:.2f} points"

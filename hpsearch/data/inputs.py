@@ -1,0 +1,65 @@
+"""What a network's inputs are: kept beside its weights, so that it can be used without its data."""
+
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from hpsearch.data.parts import Part, Parts
+from hpsearch.fields import Section
+from hpsearch.files import write_text
+
+_Factor = float | list[float] | list[list[float]] | list[list[list[float]]]
+"""A number for all features, for each channel, or for each feature."""
+
+
+class Inputs(Section):
+    """All of ``Parts`` that a trained network depends on."""
+
+    input_shape: tuple[int, ...]
+    dtype: str
+    """NumPy's name of the type that inputs are stored in."""
+    class_names: tuple[str, ...]
+    multiplier: _Factor
+    offset: _Factor
+    fingerprint: str
+
+
+def write_inputs(file: Path, parts: Parts) -> None:
+    """Write what the inputs of a network are that was trained on some data.
+
+    Raises:
+        UnreachableError: the file cannot be written.
+    """
+    told = Inputs(
+        input_shape=parts.input_shape,
+        dtype=parts.train.x.dtype.name,
+        class_names=parts.class_names,
+        multiplier=parts.multiplier.tolist(),
+        offset=parts.offset.tolist(),
+        fingerprint=parts.fingerprint,
+    )
+    write_text(file, told.model_dump_json())
+
+
+def read_inputs(file: Path) -> Parts | None:
+    """The data that :func:`write_inputs` was given, without any example; None: it is not there."""
+    try:
+        told = Inputs.model_validate_json(file.read_bytes())
+        nothing = Part(
+            x=np.empty((0, *told.input_shape), told.dtype),
+            y=np.empty(0, np.int64),
+            rows=np.empty(0, np.int64),
+        )
+        return Parts(
+            train=nothing,
+            validation=nothing,
+            input_shape=told.input_shape,
+            class_names=told.class_names,
+            multiplier=np.asarray(told.multiplier, np.float32),
+            offset=np.asarray(told.offset, np.float32),
+            class_weights=None,
+            fingerprint=told.fingerprint,
+        )
+    except (OSError, ValidationError, TypeError, ValueError):
+        return None

@@ -1,0 +1,43 @@
+"""The interval of a share: how little is known where it was measured on a few examples."""
+
+import math
+
+_Z = 1.959963984540054
+"""Half width of 95 % of a normal distribution, in standard deviations."""
+
+
+def wilson(right: int, examples: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson, 1927), which stays within 0 ... 1 near its ends.
+
+    Args:
+        right: how many of the examples, 0 ... examples.
+        examples: at least 1.
+    """
+    share = right / examples
+    weight = _Z**2 / examples
+    centre = (share + weight / 2) / (1 + weight)
+    half = _Z * math.sqrt(share * (1 - share) / examples + weight / (4 * examples))
+    half /= 1 + weight
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def measured(metric: str, value: float, examples: int | None) -> tuple[float, float] | None:
+    """The 95 % interval of a metric's value by the number of its examples.
+
+    None where none is known: of a metric that is no share of the examples (a loss, an F1), and
+    of data of unknown size.
+    """
+    if metric != "val_accuracy" or not examples or not 0 <= value <= 1:
+        return None
+    return wilson(round(value * examples), examples)
+
+
+def measured_words(metric: str, value: float, examples: int | None) -> str:
+    """On how much a value was measured, for a reader; empty where that is not known."""
+    if not examples:
+        return ""
+    text = f"on {examples:,} validation examples"
+    interval = measured(metric, value, examples)
+    if interval is None:
+        return text
+    return f"{text}: 95 % interval {interval[0]:.4f} to {interval[1]:.4f} (Wilson)"

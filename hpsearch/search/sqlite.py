@@ -1,0 +1,62 @@
+"""SQLite files: whether one may be written, and reading one without writing anything."""
+
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from hpsearch.errors import UnreachableError
+from hpsearch.files import may_write
+
+LONE_COPY = (
+    "if this database was copied while it was in use, its studies are in the file that ends in"
+    " -wal: copy with hpsearch storage backup"
+)
+"""What to think of where a database has no studies."""
+
+
+def is_writable(file: Path) -> bool:
+    """Whether this process may write a database file, and make files beside it as SQLite does."""
+    file = file.resolve()
+    return may_write(file) and may_write(file.parent)
+
+
+def connect_to_read(file: Path, patience: float) -> sqlite3.Connection:
+    """A connection that writes nothing; for a short time only, unless the file may be written.
+
+    In WAL mode SQLite reads with the help of two more files, which are there while somebody uses
+    the database. Where they are not and none can be made, nobody writes, and SQLite is told so
+    (``immutable``). A run that starts meanwhile is seen by the next connection. Where only one
+    of file and folder may be written, the two files would be ours, in the way of their owner.
+
+    Args:
+        file: the database file; it exists.
+        patience: seconds to wait for another program's lock.
+
+    Raises:
+        UnreachableError: half of the two files is there.
+        sqlite3.Error: the file cannot be opened.
+    """
+    file = file.resolve()
+    uri = address(file, "mode=rw" if is_writable(file) else _mode(file))
+    connection = sqlite3.connect(uri, uri=True, timeout=patience, check_same_thread=False)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def address(file: Path, query: str) -> str:
+    """SQLite's URI of a file, whatever characters are in its name."""
+    return f"file:{quote(os.fsencode(file))}?{query}"
+
+
+def _mode(file: Path) -> str:
+    """How a file that cannot be written is opened."""
+    log = file.with_name(f"{file.name}-wal")
+    there = {end for end in ("wal", "shm", "journal") if Path(f"{file}-{end}").exists()}
+    if there == {"wal"} and log.stat().st_size:
+        raise UnreachableError(
+            f"{file}: was in use when it was copied, or its run was killed: {log.name} is"
+            f" there, {file.name}-shm is not, and neither can be written here. Have somebody who"
+            " may write there type hpsearch ls, or copy both files to a folder of yours"
+        )
+    return "mode=ro" if there >= {"wal", "shm"} or "journal" in there else "immutable=1"

@@ -1,0 +1,41 @@
+"""The end of a run: how the study stands, and what comes next."""
+
+from collections.abc import Callable
+
+import pytest
+import typer
+from optuna.trial import FrozenTrial, TrialState
+
+from hpsearch.cli.conclusion import conclude
+from hpsearch.search.study import OpenStudy
+
+Finish = Callable[..., FrozenTrial]
+
+
+def test_the_next_steps_are_named_in_their_order(
+    open_study: Callable[..., OpenStudy], finish: Finish, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = open_study(budget={"trials": 1})
+    finish(study, 0.75)
+    with pytest.raises(typer.Exit) as caught:
+        conclude(study, 0)
+    assert caught.value.exit_code == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("val_accuracy 0.7500 in trial 0\n")
+    before, _, after = captured.err.partition("Next:\n")
+    assert before == "The budget of 1 trial is met.\n"
+    commands = [line.split()[:2] for line in after.splitlines()]
+    assert commands == [["hpsearch", one] for one in ("confirm", "evaluate", "export", "report")]
+    assert all("study" in line.split() for line in after.splitlines())
+    assert max(map(len, after.splitlines())) <= 100
+
+
+def test_where_nothing_completed_no_next_step_is_named(
+    open_study: Callable[..., OpenStudy], finish: Finish, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = open_study(budget={"trials": 1})
+    finish(study, 0.5, TrialState.PRUNED)
+    with pytest.raises(typer.Exit) as caught:
+        conclude(study, 0)
+    assert caught.value.exit_code == 1
+    assert "Next:" not in capsys.readouterr().err

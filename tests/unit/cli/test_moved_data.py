@@ -1,0 +1,98 @@
+"""A project that was moved: what a later command was given for the data's place counts."""
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commandline import Cli
+from made import make_study
+
+from hpsearch.cli.app import app
+from hpsearch.errors import InputError
+from hpsearch.home import Home
+from hpsearch.search.opening import open_storage
+from hpsearch.search.study import OpenStudy, load_study
+
+STUDY = """\
+name = "moved"
+[dataset]
+source = "npz"
+path = "d.npz"
+scale = "standardize"
+[budget]
+trials = 1
+[space]
+layers = { type = "int", low = 1, high = 2 }
+"""
+Run = Callable[[str], str]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A folder with study, data and home that was moved after the search; runs commands there."""
+    old = Cli(tmp_path / "one")
+    old.folder.mkdir()
+    random = np.random.default_rng(0)
+    np.savez(old.folder / "d.npz", x_train=random.normal(size=(90, 4)), y_train=np.arange(90) % 3)
+    file = old.folder / "moved.toml"
+    file.write_text(STUDY)
+    make_study(old, file)
+    old.folder.rename(tmp_path / "two")
+    monkeypatch.chdir(tmp_path / "two")
+    monkeypatch.setenv("HPSEARCH_HOME", str(tmp_path / "two" / "home"))
+
+    def one(line: str) -> str:
+        app(line.split(), standalone_mode=False)
+        return capsys.readouterr().out
+
+    return one
+
+
+def path_in(file: str) -> str:
+    return str(tomllib.loads(Path(file).read_text())["dataset"]["path"])
+
+
+def test_export_takes_the_place_of_the_data(run: Run, tmp_path: Path) -> None:
+    run("export moved -o old.toml")
+    assert path_in("old.toml") == str(tmp_path / "one" / "d.npz")
+    with pytest.raises(
+        InputError, match=r"study moved: .*one/d\.npz.* is not there .*--set dataset\.path="
+    ):
+        run("export moved -o s.py")
+    run("export moved --set dataset.path=d.npz -o new.toml")
+    assert path_in("new.toml") == str(tmp_path / "two" / "d.npz")
+    run("export moved --set dataset.path=d.npz -o s.py")
+    assert str(tmp_path / "two" / "d.npz") in Path("s.py").read_text()
+    with pytest.raises(InputError, match=r"only dataset\.path=PATH"):
+        run("export moved --set seed=2 -o s.py")
+    with pytest.raises(InputError, match=r"gone\.npz.* is not there"):
+        run("export moved --set dataset.path=gone.npz -o r.toml")
+    assert json.loads(run("show moved --json"))["study_file"]["dataset"]["path"].endswith(
+        "one/d.npz"
+    )
+
+
+def test_a_run_at_the_new_place_counts_from_then_on(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as left:
+        app(["run", "moved.toml"])  # the budget is met already
+    assert left.value.code == 0
+    run("export moved -o new.toml")
+    assert path_in("new.toml") == str(tmp_path / "two" / "d.npz")
+    run("export moved -o s.py")
+
+
+def test_what_confirm_is_told_counts_from_then_on(run: Run, tmp_path: Path) -> None:
+    from hpsearch.cli.jobs import run_jobs  # noqa: PLC0415
+    from hpsearch.search.confirmation import companion_of  # noqa: PLC0415
+
+    home = Home(tmp_path / "two" / "home")
+    storage = open_storage(home.storage_url())
+    study: OpenStudy = load_study(storage, "moved")
+    # Nothing waits there, so that no worker starts.
+    run_jobs(companion_of(study), home, None, None, "none", ["dataset.path=d.npz"], force=False)
+    storage.close()
+    run("export moved -o new.toml")
+    assert path_in("new.toml") == str(tmp_path / "two" / "d.npz")

@@ -1,0 +1,96 @@
+"""``hpsearch train`` without TensorFlow: the folder that it leaves."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fakes
+import pytest
+from PIL import Image
+
+from hpsearch.cli import train as command
+from hpsearch.data.parts import Parts
+from hpsearch.errors import InputError
+from hpsearch.home import Home
+from hpsearch.recipe import Recipe
+from hpsearch.training.outcome import Outcome, Watch
+
+RECIPE = """\
+format = "hpsearch-recipe/1"
+seed = 3
+[config]
+layers = {layers}
+units = [{units}]
+dropout = [0.0]
+[dataset]
+source = "digits"
+[training]
+epochs = 3
+"""
+
+Train = Callable[..., Path]
+
+
+@pytest.fixture
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Train:
+    """Trains a recipe of some width; the folder that is named at the end."""
+
+    def train_here(recipe: Recipe, parts: Parts, folder: Path, **_: Any) -> Outcome:
+        return fakes.train(recipe, parts, folder, Watch())
+
+    monkeypatch.setattr(command, "train_here", train_here)
+    file = tmp_path / "best.toml"
+
+    def one(units: int = 16, **options: Any) -> Path:
+        file.write_text(RECIPE.format(layers=1, units=units))
+        command.train(file, **{"seed": None, "test": False, "home": tmp_path / "home", **options})
+        named = capsys.readouterr().out.splitlines()[-1]
+        folder = Path(named.removeprefix("In ").partition(": ")[0])
+        assert named.partition(": ")[2] == "curves.png, recipe.toml, result.json"
+        return folder
+
+    return one
+
+
+def test_the_curves_are_left_as_a_picture(train: Train) -> None:
+    folder = train()
+    assert folder.name == "best-seed3"
+    picture = Image.open(io.BytesIO((folder / "curves.png").read_bytes()))
+    assert picture.format == "PNG"
+    assert min(picture.size) > 300
+
+
+def test_another_recipe_of_that_name_has_a_folder_of_its_own(train: Train) -> None:
+    first = train()
+    before = (first / "result.json").read_bytes()
+    other = train(overrides=["dataset.split_seed=7"])
+    assert other.name == "best-seed3-2"
+    assert train(units=32).name == "best-seed3-3"
+    assert train(seed=4).name == "best-seed4"
+    assert (first / "result.json").read_bytes() == before
+    # The same once more takes the place of what it left before.
+    assert train(overrides=["dataset.split_seed=7"]) == other
+    assert train() == first
+
+
+def test_other_data_are_another_result(train: Train) -> None:
+    folder = train()
+    result = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps(result | {"fingerprint": "other"}))
+    assert train().name == "best-seed3-2"
+
+
+def test_a_folder_with_another_recipe_is_refused_and_stays(train: Train, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    assert train(output=output) == train(output=output) == output
+    kept = {path: path.read_bytes() for path in output.iterdir()}
+    with pytest.raises(InputError, match=r"dataset\.split_seed: 0 -> 7\); give another folder"):
+        train(output=output, overrides=["dataset.split_seed=7"])
+    (output / "recipe.toml").write_text("damaged")
+    with pytest.raises(InputError, match=r"recipe\.toml cannot be read"):
+        train(output=output)
+    del kept[output / "recipe.toml"]
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    assert Home(tmp_path / "home").trainings.exists() is False

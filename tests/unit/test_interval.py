@@ -1,0 +1,44 @@
+"""The interval of a share."""
+
+import pytest
+
+from hpsearch.interval import measured, measured_words, wilson
+
+
+def test_wilson_interval() -> None:
+    # By the formula (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), worked out by hand.
+    assert wilson(8, 10) == pytest.approx((0.490162, 0.943318), abs=1e-6)
+    assert wilson(0, 20) == pytest.approx((0.0, 0.161125), abs=1e-6)
+    assert wilson(20, 20)[1] == 1.0
+
+
+@pytest.mark.parametrize(("right", "examples"), [(0, 1), (1, 1), (5000, 10000), (3, 7)])
+def test_wilson_ends_solve_its_equation(right: int, examples: int) -> None:
+    # An end e is where the share lies 1.96 deviations of e away: (p - e)² = z² e (1 - e) / n.
+    share = right / examples
+    for end in wilson(right, examples):
+        away = 1.959963984540054**2 * end * (1 - end) / examples
+        assert (share - end) ** 2 == pytest.approx(away, abs=1e-12)
+
+
+def test_what_a_few_examples_say_of_an_accuracy() -> None:
+    assert measured("val_accuracy", 1.0, 46) == wilson(46, 46)
+    assert measured_words("val_accuracy", 1.0, 46) == (
+        "on 46 validation examples: 95 % interval 0.9229 to 1.0000 (Wilson)"
+    )
+
+
+@pytest.mark.parametrize("metric", ["val_loss", "val_f1_macro"])
+def test_what_is_no_share_of_examples_has_no_such_interval(metric: str) -> None:
+    assert measured(metric, 0.5, 4600) is None
+    assert measured_words(metric, 0.5, 4600) == "on 4,600 validation examples"
+
+
+@pytest.mark.parametrize("examples", [None, 0])
+def test_of_data_of_unknown_size_nothing_is_said(examples: int | None) -> None:
+    assert measured("val_accuracy", 0.5, examples) is None
+    assert measured_words("val_accuracy", 0.5, examples) == ""
+
+
+def test_a_value_of_another_program_that_is_no_share() -> None:
+    assert measured("val_accuracy", 97.5, 46) is None
