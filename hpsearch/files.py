@@ -176,6 +176,22 @@ def _reader(path: Path) -> Any:
     return readers[path.suffix]
 
 
+def utf8(path: Path) -> str:
+    """The path for TensorFlow, which knows names in UTF-8 only.
+
+    Raises:
+        InputError: it has others.
+    """
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{path}: is not UTF-8, and TensorFlow can write to no such name; choose another"
+        ) from None
+    return text
+
+
 def may_write(path: Path) -> bool:
     """Whether this process may write a file that is there, or make files in a folder."""
     effective = os.access in os.supports_effective_ids

@@ -294,7 +294,7 @@ def _apply(data: dict[str, Any], overrides: Sequence[str], path: Path) -> Path:
     A path in the file is relative to the file; one on the command line to where it is typed.
     """
     typed = {apply_override(data, override) for override in overrides}
-    return Path.cwd() if typed & {"dataset", "dataset.path"} else path.parent
+    return Path() if typed & {"dataset", "dataset.path"} else path.parent
 
 
 def apply_override(data: dict[str, Any], override: str) -> str:
@@ -356,7 +356,7 @@ def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> Dataset
             )
     table = study.dataset.model_dump(mode="json") | given.get("dataset", {})
     section = parse(DatasetSection, table, "--set")
-    return resolve_path(section, Path.cwd(), f"study {study.name}")
+    return resolve_path(section, Path(), f"study {study.name}")
 
 
 def moved(recipe: Recipe, study: StudyFile, overrides: Sequence[str]) -> Recipe:

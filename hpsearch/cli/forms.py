@@ -98,7 +98,7 @@ def write_script(recipe: "Recipe", home: Home, path: Path) -> None:
     from hpsearch.script.names import check_names
     from hpsearch.script.script import script
 
-    section = resolve_path(recipe.dataset, Path.cwd(), _whose(recipe))
+    section = resolve_path(recipe.dataset, Path(), _whose(recipe))
     dataset, parts = opened_data(section, home, warn=False)
     if not _same_data(recipe, dataset.fingerprint):
         say("warning: the data are not those that the study was searched on: results may differ")
@@ -132,10 +132,12 @@ def write_model(
         UnreachableError: files that cannot be read or written.
         ProgramError: the model is not what was trained; nothing is left.
     """
-    from hpsearch.files import made_beside
+    from hpsearch.files import made_beside, utf8
     from hpsearch.training.start import start_tensorflow
     from hpsearch.training.written import classes_file, write_classes
 
+    if form == "saved_model":  # which TensorFlow itself writes
+        utf8(path)
     parts = _trained_on(recipe, weights, home)
     say("TensorFlow takes some seconds to start.")
     start_tensorflow()
@@ -173,7 +175,7 @@ def _trained_on(recipe: "Recipe", weights: Path, home: Home) -> "Parts":
     if fingerprint is not None and (found := find_dataset(home, fingerprint)) is not None:
         return split(found, recipe.dataset)
     try:
-        section = resolve_path(recipe.dataset, Path.cwd(), _whose(recipe))
+        section = resolve_path(recipe.dataset, Path(), _whose(recipe))
         dataset, parts = opened_data(section, home, warn=False)
         if _same_data(recipe, dataset.fingerprint):
             return parts

@@ -80,7 +80,7 @@ def _below(path: Path, file: Path, source: str) -> str:
     from hpsearch.recipe import DatasetSection, resolve_path
 
     section = parse(DatasetSection, {"source": source, "path": str(path)}, "--path")
-    resolve_path(section, Path.cwd(), "--path")
+    resolve_path(section, Path(), "--path")
     if path.is_absolute() or str(path).startswith("~"):
         return str(path)
     return os.path.relpath(path, file.parent)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from hpsearch.config import TrialConfig, flat
+from hpsearch.files import utf8
 from hpsearch.recipe import TensorBoard
 
 FOLDER = "tensorboard"
@@ -20,7 +21,7 @@ def callback(section: TensorBoard, run: Path) -> keras.callbacks.TensorBoard:
     the files.
     """
     return keras.callbacks.TensorBoard(
-        log_dir=str(run / FOLDER),
+        log_dir=utf8(run / FOLDER),
         histogram_freq=1 if section.histograms else 0,
         write_graph=False,
     )
@@ -28,7 +29,7 @@ def callback(section: TensorBoard, run: Path) -> keras.callbacks.TensorBoard:
 
 def write_hyperparameters(config: TrialConfig, run: Path) -> None:
     """Write the configuration for TensorBoard's HParams tab."""
-    writer = tf.summary.create_file_writer(str(run / FOLDER / "train"))
+    writer = tf.summary.create_file_writer(utf8(run / FOLDER / "train"))
     with writer.as_default():
         hparams.hparams(_columns(config), trial_id=run.name)
     writer.close()

@@ -4,10 +4,12 @@ Surroundings that only a real start shows are at the end.
 """
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commandline import Cli
 from made import make_study
@@ -17,6 +19,15 @@ from hpsearch.home import sqlite_url
 
 ODD = "größe 日本 %20#?{SCHEMA_VERSION}[red]'\"\\ \udcff\x1b[31m\nline"
 """A folder's name with whatever may mean something to somebody."""
+
+WORST = {
+    "nothing": Surroundings(
+        closed=(0, 1, 2), has_folder=False, is_known=False, warnings_are_errors=True,
+        variables={"HOME": None, "USER": None, "LOGNAME": None},
+    ),
+    "a poor terminal": Surroundings(encoding="ascii", variables={"COLUMNS": "1", "TERM": None}),
+}  # fmt: skip
+"""What all commands are run in."""
 
 LOOKING = (
     "ls --json",
@@ -47,24 +58,23 @@ OTHERS = (
     "run {work}/small.toml --trials 2",
     "report small -o {work}/small.html",
     "storage copy {url} {copy}",
+    "storage backup {work}/backup.db",
     "delete small --yes",
 )
-"""What is run in the worst ones; what trains is at the end of this file."""
+"""What is run in the worst ones, beside those."""
 
 WRONG = ("show nosuch", "nosuch")
 
 UNKNOWN = {"HOME": None, "USER": None, "LOGNAME": None}
-WORST = {
+SURROUNDINGS = {
     "ascii": Surroundings(encoding="ascii"),
-    "no streams": Surroundings(closed=(0, 1, 2)),
-    "no working folder": Surroundings(has_folder=False),
-    "a user without name and home": Surroundings(is_known=False, variables=UNKNOWN),
-}
-SURROUNDINGS = WORST | {
     "latin-1": Surroundings(encoding="latin-1"),
     "no input": Surroundings(closed=(0,)),
     "no output": Surroundings(closed=(1,)),
     "no messages": Surroundings(closed=(2,)),
+    "no streams": Surroundings(closed=(0, 1, 2)),
+    "no working folder": Surroundings(has_folder=False),
+    "a user without name and home": Surroundings(is_known=False, variables=UNKNOWN),
     "messages to a full disk": Surroundings(full=(2,)),
     "settings that ask for much": Surroundings(
         umask=0,
@@ -189,3 +199,26 @@ def test_a_folder_that_is_gone_is_named_where_it_is_needed(start: Starter, base:
         ended = run(start, line, base, Surroundings(has_folder=False))
         assert ended.code == 3
         assert ended.err == "error: the working folder is gone; change to one that is there\n"
+
+
+# --------------------------------------------------------------------- what only a real start shows
+
+
+def test_files_of_the_working_folder_stand_in_for_no_module(cli: Cli) -> None:
+    for name in ("random", "numpy", "typer", "sqlalchemy"):
+        (cli.folder / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    process = cli.start("ls", "--json")
+    assert process.communicate(timeout=60) == ("[]\n", "")
+    assert process.returncode == 0
+
+
+def test_a_locale_without_letters_and_names_with_them(cli: Cli) -> None:
+    y = np.arange(60) % 3
+    np.savez(cli.folder / "größe.npz", x_train=y[:, None].astype("uint8"), y_train=y)
+    text = cli.study_file().read_text().replace('"digits"', '"npz"\npath = "größe.npz"')
+    (cli.folder / "größe.toml").write_text(text, encoding="utf-8")
+    cli.variables.update(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    process = cli.start("data", "größe.toml", "--json")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert json.loads(out)["path"] == str(cli.folder / "größe.npz")

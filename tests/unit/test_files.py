@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.files import dump, made_beside, read_file
+from hpsearch.files import dump, made_beside, read_file, utf8
 
 
 def fill(folder: Path, text: str) -> None:
@@ -71,6 +71,12 @@ def test_what_cannot_be_written_is_one_message(tmp_path: Path) -> None:
         made_beside(tmp_path / "file" / "a.txt"),
     ):
         pass
+
+
+def test_a_name_that_tensorflow_cannot_write_is_told() -> None:
+    assert utf8(Path("größe")) == "größe"
+    with pytest.raises(InputError, match="is not UTF-8"):
+        utf8(Path("m\udcff"))
 
 
 def read(text: str, tmp_path: Path, ending: str = ".yaml") -> Any:

@@ -1,0 +1,57 @@
+"""The program's own process: what others have left of signals, and what becomes of exit codes."""
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from hpsearch.__main__ import main
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in NUMBERS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
+    """The exit code of a command."""
+    monkeypatch.setattr(sys, "argv", ["hpsearch", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return end.value.code
+
+
+def test_children_and_signals_are_heard_of_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # then no child has an exit code
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
+    assert ended(monkeypatch, "--version") == 0
+    assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
+    assert not {signal.SIGTERM, signal.SIGCHLD} & signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_warnings_that_a_user_made_errors_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "warnoptions", ["error"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ended(monkeypatch, "--version") == 0
+        warnings.warn("of a library", DeprecationWarning, stacklevel=1)
+
+
+def test_names_in_errors_do_nothing_to_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: os.PathLike[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, "show", "a\x1b[2Jb", "--home", str(tmp_path)) == 2
+    assert ended(monkeypatch, "train", "a\x1b[2J\x9b.toml") == 2
+    told = capsys.readouterr().err
+    assert r"a\x1b[2J\x9b.toml: no such file" in told
+    assert not {"\x1b", "\x9b"} & set(told)
