@@ -9,6 +9,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 
 # what follows imports much
 
+import logging
 import os
 import signal
 import traceback
@@ -50,6 +51,9 @@ def _settle() -> None:
 
 def _quit(number: int, _frame: FrameType | None) -> None:
     """End at once with the shell's code for the signal; long commands take signals themselves."""
+    # What is cut off may be a library, and what it says of that (SQLAlchemy of a query: with a
+    # traceback) is nothing to who typed Ctrl-C.
+    logging.disable()
     raise SystemExit(128 + number)
 
 

@@ -122,9 +122,11 @@ def _set_variables(wanted: Mapping[str, str]) -> None:
 def _signals() -> Iterator[None]:
     numbers = signal.valid_signals()
     before = {number: signal.getsignal(number) for number in numbers}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in before.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
@@ -187,11 +189,13 @@ def _loggers(before: TextIO) -> Iterator[None]:
     """
     saved = [(o, o.level, o.propagate, o.disabled, o.handlers[:]) for o in _known_loggers()]
     streams = {handler: handler.stream for handler in _printing()}
+    disabled_below = logging.root.manager.disable
     try:
         for handler in streams:
             handler.stream = sys.stderr
         yield
     finally:
+        logging.disable(disabled_below)
         for one, level, propagate, disabled, handlers in saved:
             one.setLevel(level)
             one.propagate, one.disabled, one.handlers[:] = propagate, disabled, handlers

@@ -7,6 +7,7 @@ it goes on from its checkpoint.
 import os
 import pty
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -61,9 +62,18 @@ def suspend_outside_a_transaction(cli: Cli, worker: psutil.Process) -> None:
     wait_until(is_suspended_and_database_free, "a worker that stands still outside a transaction")
 
 
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the digits are imported and split, which takes scikit-learn and seconds."""
+    cli = Cli(tmp_path_factory.mktemp("digits"))
+    cli("data", cli.study_file())
+    return cli.home / "datasets"
+
+
 @pytest.fixture
-def cli(cli: Cli) -> Cli:
-    """The command line, with workers that train without TensorFlow."""
+def cli(cli: Cli, digits: Path) -> Cli:
+    """The command line, with data and with workers that train without TensorFlow."""
+    shutil.copytree(digits, cli.home / "datasets")
     cli.train_quickly(seconds=0.05)
     return cli
 
@@ -107,9 +117,9 @@ def test_a_service_manager_stops_it_in_mid_trial(cli: Cli) -> None:
 
 def test_stopped_in_mid_trial_and_run_again(cli: Cli) -> None:
     cli.train_with_tensorflow()
-    file = slow_study(cli, trials=3, epochs=200)
+    file = slow_study(cli, trials=2, epochs=120)
     cut = stopped_in_mid_trial(cli, file, signal.SIGINT)
-    trials = finish(cli, file, 3)
+    trials = finish(cli, file, 2)
     interrupted = [t for t in trials if t["failure"] == "interrupted"]
     assert {t["number"] for t in cut} <= {t["number"] for t in interrupted}
     done = [t["config"] for t in trials if t["state"] == "complete"]
@@ -133,7 +143,7 @@ def test_a_second_ctrl_c_ends_at_once(cli: Cli) -> None:
 
 def test_a_killed_worker_is_replaced(cli: Cli) -> None:
     cli.train_with_tensorflow()
-    file = slow_study(cli, trials=2, epochs=200)
+    file = slow_study(cli, trials=2, epochs=120)
     process = cli.start("run", file, "--workers", "1")
     cut = wait_until(lambda: running(cli), "a running trial")
     (worker,) = psutil.Process(process.pid).children()
@@ -188,7 +198,7 @@ def test_a_cut_off_trial_goes_on_where_it_stood(cli: Cli) -> None:
 
     finish(cli, file, 1)
     log = cli("logs", "slow", "-n", "200").stdout
-    (after,) = re.findall(r"trial 1 goes on after epoch (\d+)", log)
+    (after,) = re.findall(r"trial 1 resumes after epoch (\d+)", log)
     assert int(after) >= cut[0]["epochs"] >= 3
     curves = (cli.home / "runs" / "slow" / "trial-00001" / "curves.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in curves[1:]] == [str(n) for n in range(1, 201)]
@@ -303,7 +313,7 @@ def test_as_the_first_process_of_a_container(cli: Cli) -> None:
 
 
 def test_a_second_run_joins_the_first(cli: Cli) -> None:
-    file = cli.study_file(trials=8, epochs=60)
+    file = cli.study_file(trials=8, epochs=30)
     both = [cli.start("run", file, "--workers", "1") for _ in range(2)]
     ends = [process.communicate(timeout=110) for process in both]
     assert [process.returncode for process in both] == [0, 0], ends
@@ -321,7 +331,7 @@ def test_a_worker_typed_by_hand(cli: Cli) -> None:
     worker = cli("worker", "small")
     assert "the worker's device is" in worker.stderr
     assert "trial 1 ends" in worker.stderr
-    assert "leaves" in worker.stderr
+    assert "exits" in worker.stderr
     assert cli.details()["counted"] == 2
 
 

@@ -24,7 +24,7 @@ from commandline import Cli, wait_until
 from pages import Sections
 from story import Story, tell
 
-pytestmark = pytest.mark.timeout(480)  # the first test waits for the whole story
+pytestmark = pytest.mark.timeout(1500)  # the first test waits for the whole story
 
 LIGHT_COMMANDS = """
 import contextlib, sys

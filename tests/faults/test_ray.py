@@ -49,7 +49,7 @@ def test_trials_of_a_lost_node_go_on_elsewhere(cli: Cli, cluster: Cluster) -> No
     assert [t.state for t in found].count(TrialState.COMPLETE) == 2
     (went_on,) = (t for t in found if t.user_attrs.get("earlier", [None])[0] == lost)
     logs = cli("logs", "small", "-n", "500").stdout
-    (after,) = re.findall(rf"trial {went_on.number} goes on after epoch (\d+)", logs)
+    (after,) = re.findall(rf"trial {went_on.number} resumes after epoch (\d+)", logs)
     assert int(after) >= min(stood.values())
     shown = cli.details()
     assert (shown["complete"], shown["running"], shown["waiting"]) == (2, 0, 0)

@@ -1,5 +1,6 @@
 """The program's own process: what others have left of signals, and what becomes of exit codes."""
 
+import logging
 import os
 import signal
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hpsearch import __main__ as program
 from hpsearch.__main__ import main
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
@@ -21,6 +23,7 @@ def _restored() -> Iterator[None]:
     for number, handler in handlers.items():
         signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    logging.disable(logging.NOTSET)
 
 
 def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
@@ -55,3 +58,19 @@ def test_names_in_errors_do_nothing_to_a_terminal(
     told = capsys.readouterr().err
     assert r"a\x1b[2J\x9b.toml: no such file" in told
     assert not {"\x1b", "\x9b"} & set(told)
+
+
+def test_libraries_say_nothing_of_what_a_signal_cuts_off(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    library = logging.getLogger("sqlalchemy.pool.impl")
+    handler = logging.StreamHandler()
+    library.addHandler(handler)
+    try:
+        with pytest.raises(SystemExit) as end:
+            program._quit(signal.SIGTERM, None)
+        library.error("Error closing cursor", exc_info=ValueError("cut off"))
+    finally:
+        library.removeHandler(handler)
+    assert end.value.code == 143
+    assert capsys.readouterr().err == ""
