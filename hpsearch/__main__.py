@@ -36,7 +36,8 @@ def main() -> None:
 
 def _settle() -> None:
     """Have of this process what others inherit or set for all Python programs as we need it."""
-    if sys.getfilesystemencoding() == "ascii":  # PYTHONUTF8=0: few file names can be opened
+    is_asked = os.environ.get("PYTHONUTF8") == "1"  # then it would not help to ask again
+    if sys.getfilesystemencoding() == "ascii" and not is_asked:  # few file names can be opened
         utf8 = {**os.environ, "PYTHONUTF8": "1"}
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], utf8)  # noqa: S606  # ourselves
     if sys.warnoptions:  # warnings of libraries among themselves must not end a search
