@@ -69,7 +69,11 @@ def study_name(text: str) -> str:
         raise InputError(
             f"{text}: is neither the name of a study (hpsearch ls) nor a study file (.toml)"
         )
-    name = read_file(Path(text).expanduser()).get("name")
+    try:
+        file = Path(text).expanduser()
+    except RuntimeError:  # ~somebody
+        raise InputError(f"{text}: no such user; write the path in full") from None
+    name = read_file(file).get("name")
     if not isinstance(name, str) or not name:
         raise InputError(f"{text}: names no study; give a study file, which has the key name")
     return name

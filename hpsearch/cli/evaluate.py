@@ -118,9 +118,9 @@ def evaluate(
             ]
         check_weights(groups)
         section = load_dataset_override(found.file, overrides or ())
-        if overrides:
-            move_data(found, section.path)
         dataset = _opened(found, section, place)
+        if overrides:  # only now: other data are refused
+            move_data(found, section.path)
         settle_device()  # only now: the workers of refits see all GPUs
         say("TensorFlow takes some seconds to start.")
         _check_kept(dataset, groups)

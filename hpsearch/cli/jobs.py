@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from hpsearch.cli.common import opened_data, say
+from hpsearch.cli.common import opened_data, progress, say
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
@@ -45,9 +45,13 @@ def run_jobs(  # each is another option of the command line
     from hpsearch.workers.lease import mend
     from hpsearch.workers.leftovers import tidy
     from hpsearch.workers.packing import study_load
+    from hpsearch.workers.worker import open_study_data
 
     if overrides:
-        move_data(companion, load_dataset_override(companion.file, overrides).path)
+        moved = load_dataset_override(companion.file, overrides)
+        with progress() as report:
+            open_study_data(companion, moved, place, report)  # refuses other data
+        move_data(companion, moved.path)
     mend(companion)
     if ending(companion) is not None:
         return

@@ -96,3 +96,18 @@ def test_what_confirm_is_told_counts_from_then_on(run: Run, tmp_path: Path) -> N
     storage.close()
     run("export moved -o new.toml")
     assert path_in("new.toml") == str(tmp_path / "two" / "d.npz")
+
+
+def test_other_data_are_refused_before_their_place_counts(run: Run, tmp_path: Path) -> None:
+    from hpsearch.cli.jobs import run_jobs  # noqa: PLC0415
+    from hpsearch.search.confirmation import companion_of  # noqa: PLC0415
+
+    np.savez(tmp_path / "two" / "other.npz", x_train=np.eye(90, 4), y_train=np.arange(90) % 3)
+    home = Home(tmp_path / "two" / "home")
+    storage = open_storage(home.storage_url())
+    companion = companion_of(load_study(storage, "moved"))
+    with pytest.raises(InputError, match="fingerprint"):
+        run_jobs(companion, home, None, None, "none", ["dataset.path=other.npz"], force=False)
+    storage.close()
+    run("export moved -o new.toml")
+    assert path_in("new.toml") == str(tmp_path / "one" / "d.npz")

@@ -71,6 +71,7 @@ def test_a_study_file_stands_for_its_study(folder: Path, typed: str) -> None:
         ("best trial-00000", "that is a trial; name its study: Mine, mine"),
         ("show ''", "STUDY: is empty"),
         ("logs ''", "STUDY: is empty"),
+        ("show ~nosuchuser/s.toml", "no such user"),
         ("run mine", "mine: is not a study file; did you mean mine.toml?"),
         ("run ./mine", "did you mean mine.toml?"),
         ("run Recipe.tml", "did you mean recipe.toml?"),
