@@ -9,6 +9,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 
 # what follows imports much
 
+import errno
 import logging
 import os
 import signal
@@ -21,6 +22,12 @@ from hpsearch.cli.app import app
 from hpsearch.cli.streams import standard_streams
 from hpsearch.errors import EXIT_NO_TRIAL, EXIT_PROGRAM, EXIT_UNREACHABLE, HpsearchError
 from hpsearch.text import printable
+
+_REFUSED = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO,
+    errno.ENAMETOOLONG, errno.ELOOP,
+}  # fmt: skip
+"""What the system says of a user's files that no part of the program foresaw."""
 
 
 def main() -> None:
@@ -72,6 +79,9 @@ def _run(action: Callable[[], object]) -> int:
     except Exception as error:  # noqa: BLE001  # a fault of ours: who mends it needs the traceback
         if isinstance(error, FileNotFoundError) and _folder_is_gone():
             _tell("error: the working folder is gone; change to one that is there\n")
+            return EXIT_UNREACHABLE
+        if isinstance(error, OSError) and error.filename and error.errno in _REFUSED:
+            _tell(f"error: {error.filename}: {error.strerror}; check it and its permissions\n")
             return EXIT_UNREACHABLE
         _tell(traceback.format_exc())
         return EXIT_PROGRAM

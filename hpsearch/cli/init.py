@@ -59,7 +59,7 @@ def _source(path: Path | None) -> str:
 
     if path is None:
         return "digits"
-    if path.is_dir():
+    if Path(os.path.expanduser(path)).is_dir():  # noqa: PTH111  # leaves a ~somebody as it is
         return "image_folder"
     if path.suffix == ".npz":
         return "npz"

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from hpsearch.training.outcome import Epoch, Outcome
 
 
+_LEFT = (WEIGHTS, INPUTS, RESULT, TEST_RESULT, CURVES_FIGURE, "confusion.html")
+"""What a training leaves beside its recipe."""
+
+
 def prepare(output: Path | None, home: Home, name: str, recipe: "Recipe", fingerprint: str) -> Path:
     """Write a recipe into the folder that it is trained in; the folder.
 
@@ -36,10 +40,10 @@ def prepare(output: Path | None, home: Home, name: str, recipe: "Recipe", finger
         fingerprint: its data set's.
 
     Raises:
-        InputError: ``output`` holds what another recipe came to.
+        InputError: ``output`` holds what another recipe came to, or files of other programs.
         UnreachableError: the folder cannot be written.
     """
-    from hpsearch.errors import InputError
+    from hpsearch.errors import InputError, UnreachableError
     from hpsearch.files import write_text
     from hpsearch.recipe import dump
 
@@ -48,13 +52,22 @@ def prepare(output: Path | None, home: Home, name: str, recipe: "Recipe", finger
         folder = next(one for one in folders if not _unlike(one, recipe, fingerprint))
     elif unlike := _unlike(output, recipe, fingerprint):
         raise InputError(
-            f"-o {output}: holds a training of another recipe ({'; '.join(unlike)}); give another"
-            " folder, or remove this one"
+            f"-o {output}: holds another recipe ({'; '.join(unlike)}), which would be written over;"
+            " give another folder"
         )
     else:
         folder = output
-    for stale in (WEIGHTS, INPUTS, RESULT, TEST_RESULT, CURVES_FIGURE, "confusion.html"):
-        (folder / stale).unlink(missing_ok=True)
+    stale = [path for name in _LEFT if (path := folder / name).exists()]
+    if stale and not (folder / RECIPE).exists():
+        raise InputError(
+            f"-o {folder}: has a {stale[0].name} that is of no training, which would be written"
+            " over; give another folder"
+        )
+    try:
+        for path in stale:
+            path.unlink()
+    except OSError as error:
+        raise UnreachableError(f"{folder}: cannot be written: {error.strerror}") from None
     write_text(folder / RECIPE, dump(recipe, ".toml"))
     return folder
 

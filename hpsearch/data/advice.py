@@ -133,7 +133,8 @@ def _merged(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
         if (kept := one.standardized if standardized else one.kept) < one.values
     ]
     if named:
-        several = f"{max(len(named), summary.merged_features):,} features lose"
+        unnamed = summary.merged_features - len(summary.merged_named)
+        several = f"{len(named) + unnamed:,} features lose"
         yield (
             f"{several if len(named) > 1 else 'a feature loses'} distinct values in float32, in"
             f" which networks compute: {_listed(named)} (counted from 0). Subtract an offset before"

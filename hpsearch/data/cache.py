@@ -6,7 +6,7 @@ The test split is set aside before anything else, in files that only ``open_test
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -61,7 +61,12 @@ def list_datasets(home: Home) -> list[Dataset]:
 
 def find_dataset(home: Home, fingerprint: str) -> Dataset | None:
     """The import of a home that has a fingerprint, wherever its source lies or lay; or None."""
-    return next((found for found in list_datasets(home) if found.fingerprint == fingerprint), None)
+    for folder in _folders(home):
+        with suppress(UnreachableError):  # another one may be the one
+            found = find(folder)
+            if found is not None and found.fingerprint == fingerprint:
+                return found
+    return None
 
 
 def clear(home: Home, section: DatasetSection | None = None, progress: Progress = silent) -> int:

@@ -2,6 +2,7 @@
 
 import shlex
 import sqlite3
+import stat
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.files import made_beside
 from hpsearch.search.opening import BUSY_TIMEOUT, readable_errors, sqlite_file, without_secrets
-from hpsearch.search.sqlite import address, connect_to_read
+from hpsearch.search.sqlite import address, connect_to_read, is_writable
 
 Report = Callable[[str, int, int], None]
 
@@ -47,6 +48,7 @@ def back_up(url: str, file: Path, report: Report = lambda *_: None) -> Backup:
     if source is None:
         raise InputError(_for_postgresql(url, file))
     _check_target(file, source)
+    before = _state(source)
     with readable_errors(url), closing(connect_to_read(source, BUSY_TIMEOUT)) as reader:
         reader.isolation_level = None
         reader.execute("BEGIN")
@@ -55,13 +57,23 @@ def back_up(url: str, file: Path, report: Report = lambda *_: None) -> Backup:
             try:
                 _write(reader, partial, report)
             except sqlite3.Error as error:
+                if not _is_of_target(error):
+                    raise
                 raise UnreachableError(f"{file}: cannot be written: {error}") from None
             _check_copy(partial, wanted)
+            partial.chmod(stat.S_IMODE(source.stat().st_mode))
+            # Without a log it may have been read as a file that nobody writes.
+            if before[1] is None and _state(source) != before and not is_writable(source):
+                raise UnreachableError(
+                    f"{source}: was written while it was copied, by a run that began meanwhile;"
+                    " type the same command again"
+                )
     return Backup(studies=wanted["studies"], trials=wanted["trials"], bytes=file.stat().st_size)
 
 
 def _write(reader: sqlite3.Connection, file: Path, report: Report) -> None:
     """Copy all pages of a database to a new file."""
+    file.touch(mode=0o600)
     with closing(sqlite3.connect(file)) as writer:
         writer.execute("PRAGMA journal_mode=OFF")  # which would be a file beside it
         reader.backup(
@@ -71,14 +83,34 @@ def _write(reader: sqlite3.Connection, file: Path, report: Report) -> None:
         )
 
 
+def _is_of_target(error: sqlite3.Error) -> bool:
+    """Whether an error while pages are copied is of the file that they go to."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    kinds = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+    return code & 0xFF in kinds or code == sqlite3.SQLITE_IOERR_WRITE
+
+
+def _state(file: Path) -> list[tuple[int, int] | None]:
+    """What tells that somebody has written a database: sizes and times of it and of its log."""
+    found: list[tuple[int, int] | None] = []
+    for path in (file, file.with_name(f"{file.name}-wal")):
+        try:
+            told = path.stat()
+        except FileNotFoundError:
+            found.append(None)
+        else:
+            found.append((told.st_size, told.st_mtime_ns))
+    return found
+
+
 def _for_postgresql(url: str, file: Path) -> str:
     """How to back up a server's database."""
     shown = shlex.quote(without_secrets(url))
     name = shlex.quote(str(file))
     return (
         f"the storage is PostgreSQL, which is backed up by its own means: pg_dump --format=custom"
-        f" --file={name} {shown}; restored by: pg_restore --dbname={shown} {name}. Give its"
-        " password in PGPASSWORD or ~/.pgpass"
+        f" --file={name} {shown}; restored into an empty database by: pg_restore --dbname={shown}"
+        f" {name}. Give its password in PGPASSWORD or ~/.pgpass"
     )
 
 

@@ -29,6 +29,7 @@ from hpsearch.search.start import FIRST_KEY, drawn_ahead, first_trials
 from hpsearch.search.storage import BUDGET_KEY, CLOSED_KEY, Brief, Counts, Storage
 from hpsearch.study_file import (
     SAME_SEARCH,
+    SAME_VALUES,
     BudgetSection,
     Grid,
     StudyFile,
@@ -365,11 +366,17 @@ def unlike(
 def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:
     """Refuse to go on with a study that would compare unlike with unlike."""
     if lines := unlike(found, file, dataset, SAME_SEARCH):
+        may_fork = not unlike(found, file, dataset, SAME_VALUES) and not isinstance(
+            file.sampler, Grid
+        )
+        fork = (
+            f", and begin the new study with the old one's trials (hpsearch fork {file.name}"
+            " NEW.toml) or without them"
+        )
         raise InputError(
             f"study {file.name} was started with something else:{lines}\n"
-            "undo the change, or repeat the --set of the first run; else change the key name, and"
-            f" begin the new study with the old one's trials (hpsearch fork {file.name} NEW.toml)"
-            f" or without them; or remove the old one (hpsearch delete {file.name})"
+            "undo the change, or repeat the --set of the first run; else change the key name"
+            f"{fork * may_fork}; or remove the old one (hpsearch delete {file.name})"
         )
 
 

@@ -6,8 +6,10 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from unwritable import closed
 
 from hpsearch import __main__ as program
 from hpsearch.__main__ import main
@@ -74,3 +76,14 @@ def test_libraries_say_nothing_of_what_a_signal_cuts_off(
         library.removeHandler(handler)
     assert end.value.code == 143
     assert capsys.readouterr().err == ""
+
+
+def test_what_the_system_refuses_is_a_message(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "closed" / "home").mkdir(parents=True)
+    with closed(tmp_path / "closed"):
+        assert ended(monkeypatch, "ls", "--home", str(tmp_path / "closed" / "home")) == 3
+    told = capsys.readouterr().err
+    assert "Permission denied; check it and its permissions" in told
+    assert "Traceback" not in told

@@ -111,6 +111,9 @@ def test_a_path_is_written_so_that_the_study_file_finds_it(
         assert section.path == str(path.absolute())
         assert section.source == ("npz" if path.suffix else "image_folder")
     assert str(tmp_path) not in Path("studies/b.toml").read_text()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    init(Path("f.toml"), None, Path("~") / data.parent)  # as typed behind --path=
+    assert load(Path("f.toml")).dataset.path == str(data.parent.absolute())
     init(Path("e.toml"), "cifar10", data.parent)
     assert load(Path("e.toml")).dataset.source == "cifar10"
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from hpsearch.cli import train as command
 from hpsearch.data.parts import Parts
-from hpsearch.errors import InputError
+from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
 from hpsearch.training.outcome import Outcome, Watch
@@ -86,7 +86,9 @@ def test_a_folder_with_another_recipe_is_refused_and_stays(train: Train, tmp_pat
     output = tmp_path / "out"
     assert train(output=output) == train(output=output) == output
     kept = {path: path.read_bytes() for path in output.iterdir()}
-    with pytest.raises(InputError, match=r"dataset\.split_seed: 0 -> 7\); give another folder"):
+    with pytest.raises(
+        InputError, match=r"dataset\.split_seed: 0 -> 7\), which would be .*another folder"
+    ):
         train(output=output, overrides=["dataset.split_seed=7"])
     (output / "recipe.toml").write_text("damaged")
     with pytest.raises(InputError, match=r"recipe\.toml cannot be read"):
@@ -94,3 +96,21 @@ def test_a_folder_with_another_recipe_is_refused_and_stays(train: Train, tmp_pat
     del kept[output / "recipe.toml"]
     assert all(path.read_bytes() == content for path, content in kept.items())
     assert Home(tmp_path / "home").trainings.exists() is False
+
+
+def test_files_of_others_stay(train: Train, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "result.json").write_text("mine")
+    with pytest.raises(InputError, match=r"has a result\.json that is of no training"):
+        train(output=output)
+    assert [path.read_text() for path in output.iterdir()] == ["mine"]
+
+
+def test_a_file_in_place_of_a_folder(train: Train, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(
+        UnreachableError, match=r"out.*cannot be written: (Not a directory|File exists)"
+    ):
+        train(output=tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"

@@ -1,5 +1,6 @@
 """Backing up a database that is in use: copied while workers write, restored, gone on with."""
 
+import os
 import shutil
 import sqlite3
 import threading
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import fakes
 import pytest
@@ -15,6 +17,7 @@ from unwritable import unwritable
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
 from hpsearch.objective import Objective
+from hpsearch.search import backup
 from hpsearch.search.backup import back_up
 from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Storage
@@ -170,9 +173,55 @@ def test_who_may_only_read_backs_up_elsewhere(
     with unwritable(home.root):
         assert back_up(home.storage_url(), tmp_path / "backup.db").studies == 1
         with pytest.raises(
-            UnreachableError, match=r"home/backup\.db: cannot be written: unable to open"
+            UnreachableError, match=r"home/backup\.db: cannot be written: Permission denied"
         ):
             back_up(home.storage_url(), home.root / "backup.db")
+
+
+def test_a_backup_is_as_secret_as_the_database(
+    worker: Callable[[], Objective], home: Home, tmp_path: Path
+) -> None:
+    worker().study.storage.close()
+    home.database.chmod(0o600)
+    back_up(home.storage_url(), tmp_path / "backup.db")
+    assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_database_that_is_damaged_where_it_is_copied_is_what_is_told(
+    worker: Callable[[], Objective],
+    home: Home,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker().study.storage.close()
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(backup, "_write", fails)
+    with pytest.raises(UnreachableError, match=r"studies\.db.*malformed"):
+        back_up(home.storage_url(), tmp_path / "backup.db")
+
+
+def test_a_run_that_begins_while_a_file_is_read_spoils_the_backup(
+    worker: Callable[[], Objective],
+    home: Home,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker().study.storage.close()
+    write = backup._write
+
+    def meanwhile(*arguments: Any) -> None:
+        write(*arguments)
+        os.utime(home.database, (1, 1))  # its owner's process
+
+    monkeypatch.setattr(backup, "_write", meanwhile)
+    with unwritable(home.root), pytest.raises(UnreachableError, match="was written while"):
+        back_up(home.storage_url(), tmp_path / "backup.db")
+    assert not list(tmp_path.glob("*backup.db*"))
 
 
 def test_postgresql_is_told_its_own_command(tmp_path: Path) -> None:
