@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -151,13 +151,18 @@ def show(value: object) -> str:
     return printable(text)
 
 
+def nearest(word: str, known: Collection[str]) -> list[str]:
+    """Those of some words that are nearest to a misspelt one, whatever their case; often none."""
+    near = difflib.get_close_matches(word.casefold(), {one.casefold() for one in known}, n=1)
+    return [one for one in known if one.casefold() in near]
+
+
 def closest(word: str, known: list[str]) -> str:
     """Advice on a misspelt word: "did you mean …?" where something is near, and what is known.
 
     Capital and small letters are the same here.
     """
-    near = difflib.get_close_matches(word.casefold(), {one.casefold() for one in known}, n=1)
-    meant = [one for one in known if one.casefold() in near]
+    meant = nearest(word, known)
     hint = f"did you mean {' or '.join(meant)}? " if meant else ""
     return f"{hint}known: {', '.join(sorted(known))}"
 

@@ -23,6 +23,9 @@ RESULT = "result.json"
 TEST_RESULT = "test.json"
 """In the folder of a trial or a trained recipe: what its weights achieve on the test split."""
 
+CONFUSION = "confusion.html"
+"""Beside it: the confusion matrix as a figure."""
+
 CHECKPOINTS = ("checkpoint.npz", "checkpoint.previous.npz")
 """In the folder of a trial that is not over: where its training stands, the newest first."""
 

@@ -2,6 +2,8 @@
 
 import math
 
+from hpsearch.text import plural
+
 _Z = 1.959963984540054
 """Half width of 95 % of a normal distribution, in standard deviations."""
 
@@ -36,7 +38,7 @@ def measured_words(metric: str, value: float, examples: int | None) -> str:
     """On how much a value was measured, for a reader; empty where that is not known."""
     if not examples:
         return ""
-    text = f"on {examples:,} validation examples"
+    text = f"on {plural(examples, 'validation example')}"
     interval = measured(metric, value, examples)
     if interval is None:
         return text

@@ -1,6 +1,5 @@
 """The study file: what a user writes to describe a search, read and checked once, here."""
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from hpsearch.fields import (
     Section,
     Seed,
     StudyName,
+    nearest,
     parse,
     show,
 )
@@ -148,6 +148,7 @@ Sampler = Annotated[
     | Annotated[Random, Tag("<random>")]
     | Annotated[Grid, Tag("<grid>")],
     BY_TYPE,
+    nearest,
 ]
 Pruner = Annotated[
     Annotated[Median, Tag("<median>")]
@@ -156,6 +157,7 @@ Pruner = Annotated[
     | Annotated[Percentile, Tag("<percentile>")]
     | Annotated[NoPruner, Tag("<none>")],
     BY_TYPE,
+    nearest,
 ]
 AutoCount = Annotated[
     Annotated[Literal["auto"], Tag("<text>")] | Annotated[Positive, Tag("<number>")], BY_SPELLING
@@ -251,15 +253,11 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
 def _meant(path: Path) -> str:
     """The study file beside a name that is none, where one is near."""
     try:
-        there = sorted(path.parent.glob("*.toml"), key=lambda file: file.stem == path.name)
+        files = {file.stem: file for file in sorted(path.parent.glob("*.toml"))}
     except OSError:
         return ""
-    files = {file.stem.casefold(): file for file in there}  # the very name comes last, and counts
-    near = [
-        found
-        for word in (path.name, path.stem)
-        for found in difflib.get_close_matches(word.casefold(), files, n=1)
-    ]
+    exact = [word for word in (path.name, path.stem) if word in files]
+    near = exact or [one for word in (path.name, path.stem) for one in nearest(word, files)]
     return f"did you mean {files[near[0]]}? " if near else ""
 
 

@@ -1,4 +1,4 @@
-"""Text from outside, as it may be kept and shown: names, paths, and what libraries say."""
+"""Text as it is shown: what comes from outside without what it would do; numbers of things."""
 
 import re
 import unicodedata
@@ -30,3 +30,10 @@ def printable(text: str) -> str:
 def _is_shown(character: str) -> bool:
     spaces = character in "\n\t" or unicodedata.category(character) == "Zs"
     return character.isprintable() or spaces
+
+
+def plural(number: int, noun: str) -> str:
+    """A number of things for a reader: "1 trial", "3 trials", "2 studies"."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun[:-1]}ies" if noun.endswith("y") else f"{number:,} {noun}s"

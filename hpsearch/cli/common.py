@@ -301,11 +301,6 @@ def _plain_progress() -> Callable[[str, int, int], None]:
     return report
 
 
-def plural(number: int, noun: str) -> str:
-    """A number of things for a reader: "1 trial", "3 trials"."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
 def duration(seconds: float) -> str:
     """A time span for a reader: "8.4 s", "3 min 05 s", "2 h 07 min"."""
     if seconds < 60:

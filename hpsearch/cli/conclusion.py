@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from hpsearch.cli.common import duration, plural, say
+from hpsearch.cli.common import duration, say
+from hpsearch.text import plural
 
 if TYPE_CHECKING:
     from hpsearch.search.study import OpenStudy

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from hpsearch.cli.common import planned_workers, say
+from hpsearch.text import plural
 
 if TYPE_CHECKING:
     from hpsearch.study_file import StudyFile
@@ -89,7 +90,7 @@ def ray_crew(
     from hpsearch.workers.slots import Slot
 
     count, portion = lay_out(cluster, file, load, most, use_gpus=use_gpus)
-    workers = f"{count} worker{'s' * (count != 1)}"
+    workers = plural(count, "worker")
     return Crew(
         slots=[Slot(index=index, gpu=None, threads=portion.threads) for index in range(count)],
         summary=f"{workers} on {cluster.title}: {portion.title}; each log is on its node",

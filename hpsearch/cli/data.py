@@ -21,6 +21,7 @@ from hpsearch.cli.common import (
     tell,
 )
 from hpsearch.home import Home
+from hpsearch.text import plural
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -80,7 +81,7 @@ def _clear(home: Home, section: "DatasetSection | None") -> None:
 
     with progress() as report:
         removed = clear(home, section, report)
-    tell(f"Removed {removed} imported data set{'' if removed == 1 else 's'}.")
+    tell(f"Removed {plural(removed, 'imported data set')}.")
 
 
 def _list(home: Home, as_json: bool) -> None:

@@ -22,6 +22,7 @@ from hpsearch.cli.common import (
     stdout,
 )
 from hpsearch.home import WEIGHTS, Home
+from hpsearch.text import plural
 
 if TYPE_CHECKING:
     from hpsearch.workers.cores import Cores
@@ -129,7 +130,7 @@ def _print(facts: dict[str, Any], listing: "Listing", plan: "Plan") -> None:
     ]
     notes = [*listing.notes, *(f"warning: {warning}" for warning in listing.warnings)]
     runs, data = facts["runs"], f"{len(facts['datasets'])} imported"
-    studies = "1 study" if runs["studies"] == 1 else f"{runs['studies']} studies"
+    studies = plural(runs["studies"], "study")
     kinds = f"weights {size(runs['weights_bytes'])}, checkpoints {size(runs['checkpoint_bytes'])}"
     rows = {
         "versions": [", ".join(f"{k} {v}" for k, v in facts["versions"].items())],
@@ -182,7 +183,7 @@ def _storage(place: Home, url: str | None) -> dict[str, str]:
             studies = names(opened)
     except HpsearchError as error:
         return {"url": shown, "state": str(error)}
-    count = f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}"
+    count = plural(len(studies), "study")
     return {"url": shown, "state": count + ", which you may not change" * (not can_write(address))}
 
 

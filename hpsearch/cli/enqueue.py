@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study, plural, tell
+from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study, tell
+from hpsearch.text import plural
 
 
 def enqueue(

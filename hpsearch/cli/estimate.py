@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.cli.common import duration, plural
+from hpsearch.cli.common import duration
+from hpsearch.text import plural
 
 if TYPE_CHECKING:
     from hpsearch.study_file import StudyFile

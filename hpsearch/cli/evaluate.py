@@ -34,6 +34,7 @@ from hpsearch.cli.models import (
     refits,
 )
 from hpsearch.home import Home
+from hpsearch.text import plural
 
 if TYPE_CHECKING:
     from hpsearch.confirm import Interval
@@ -176,7 +177,7 @@ def _judge(study: "OpenStudy", dataset: "Dataset", group: Group) -> Judged:
     from hpsearch.search.openings import remember
 
     count = len(group.models)
-    say(f"Evaluating {group.name}: {count} model{'s' * (count != 1)}.")
+    say(f"Evaluating {group.name}: {plural(count, 'model')}.")
     opening = Opening(
         opened_by=f"evaluate {study.name}" + (" --refit" if group.epochs is not None else ""),
         study=study.name,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.cli.common import print_table, stdout
-from hpsearch.home import TEST_RESULT
+from hpsearch.home import CONFUSION, TEST_RESULT
 
 APART = 0.005
 """By how much accuracy or F1 of the same weights may differ between devices and precisions; a loss
@@ -47,7 +47,7 @@ def judge_weights(
     told = dataclasses.asdict(result) | {"seed": recipe.seed, "value": value}
     write_text(weights.parent / TEST_RESULT, json.dumps(told, indent=2) + "\n")
     write_confusion(
-        weights.parent / "confusion.html",
+        weights.parent / CONFUSION,
         result.confusion,
         parts.class_names,
         f"Test accuracy {result.accuracy:.2%}, macro F1 {result.f1_macro:.4f}",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.cli.common import duration, plural, say, stderr
+from hpsearch.cli.common import duration, say, stderr
 from hpsearch.cli.watch import (
     Look,
     Looker,
@@ -26,6 +26,7 @@ from hpsearch.search import trials as rows
 from hpsearch.search.naming import name_of
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
+from hpsearch.text import plural
 from hpsearch.workers.identity import is_signed
 from hpsearch.workers.lease import AWAY_FOR, LEASE
 from hpsearch.workers.slots import Slot

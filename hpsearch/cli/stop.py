@@ -10,10 +10,10 @@ from hpsearch.cli.common import (
     StorageOption,
     StudyArgument,
     opened_study,
-    plural,
     say,
     tell,
 )
+from hpsearch.text import plural
 
 _TICK = 0.5
 """Seconds between two looks at who is still there."""

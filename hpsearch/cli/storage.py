@@ -23,6 +23,7 @@ from hpsearch.cli.common import (
     without_password,
 )
 from hpsearch.home import Home
+from hpsearch.text import plural
 
 if TYPE_CHECKING:
     from hpsearch.search.storage import Storage
@@ -72,9 +73,8 @@ def backup(
         print_json({"file": str(file), **dataclasses.asdict(made)})
         return
     tell(
-        f"Backed up {made.trials} trials in {made.studies}"
-        f" {'study' if made.studies == 1 else 'studies'} to {file} ({size(made.bytes)}), read back"
-        " and compared."
+        f"Backed up {plural(made.trials, 'trial')} in {plural(made.studies, 'study')} to {file}"
+        f" ({size(made.bytes)}), read back and compared."
     )
     say(f"Curves, weights and checkpoints are files in {place.runs}: copy that folder as well.")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from hpsearch.cli.common import say, tell
-from hpsearch.home import INPUTS, RESULT, TEST_RESULT, WEIGHTS, Home
+from hpsearch.home import CONFUSION, INPUTS, RESULT, TEST_RESULT, WEIGHTS, Home
 from hpsearch.search.artifacts import CURVES_FIGURE, RECIPE
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hpsearch.training.outcome import Epoch, Outcome
 
 
-_LEFT = (WEIGHTS, INPUTS, RESULT, TEST_RESULT, CURVES_FIGURE, "confusion.html")
+_LEFT = (WEIGHTS, INPUTS, RESULT, TEST_RESULT, CURVES_FIGURE, CONFUSION)
 """What a training leaves beside its recipe."""
 
 

@@ -404,7 +404,7 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
 def _known(storage: Storage, name: str) -> str:
     """What there is where a study of some name is not."""
     known = [one for one in optuna.get_all_study_names(storage) if not one.startswith(".")]
-    if _TRIAL.fullmatch(name):
+    if known and _TRIAL.fullmatch(name):
         return f"that is a trial; name its study: {', '.join(sorted(known))}"
     return closest(name, known) if known else no_studies(storage)
 

@@ -12,6 +12,7 @@ from hpsearch.fields import parse
 from hpsearch.files import read_file
 from hpsearch.home import RESULT, TEST_RESULT, WEIGHTS, Home
 from hpsearch.recipe import Recipe
+from hpsearch.search.artifacts import RECIPE
 from hpsearch.search.confirmation import BASELINE, Kind, is_former, kind_of
 from hpsearch.search.export import baseline_recipe, recipe_of, trial_seed
 from hpsearch.search.study import OpenStudy, companions
@@ -70,7 +71,7 @@ def _folders(study: OpenStudy, home: Home) -> Iterator[tuple[Recipe, Path, dict[
     fingerprint = study.data.get("fingerprint")
     for file in home.trainings.glob(f"*/{RESULT}"):
         try:
-            recipe = parse(Recipe, read_file(file.parent / "recipe.toml"), str(file.parent))
+            recipe = parse(Recipe, read_file(file.parent / RECIPE), str(file.parent))
             result = json.loads(file.read_text(encoding="utf-8"))
             known = (recipe.provenance["study"], result["fingerprint"])
             if known == (study.name, fingerprint) and REPRODUCED not in result:

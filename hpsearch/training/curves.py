@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from hpsearch.errors import UnreachableError
-from hpsearch.home import CURVES, TEST_RESULT
+from hpsearch.home import CONFUSION, CURVES, TEST_RESULT
 from hpsearch.training.outcome import Epoch
 
 _FIELDS = [field.name for field in fields(Epoch)]
@@ -24,7 +24,7 @@ def start(run: Path, earlier: Sequence[Epoch] = ()) -> None:
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
-        for stale in (TEST_RESULT, "confusion.html"):  # of other weights
+        for stale in (TEST_RESULT, CONFUSION):  # of other weights
             (run / stale).unlink(missing_ok=True)
     except OSError as error:
         raise UnreachableError(f"{run}: cannot be made: {error.strerror}") from None

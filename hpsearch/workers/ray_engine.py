@@ -28,6 +28,7 @@ from hpsearch.environment import SHARE_VARIABLE
 from hpsearch.errors import EXIT_PROGRAM, HpsearchError, UnreachableError
 from hpsearch.home import Home
 from hpsearch.study_file import StudyFile
+from hpsearch.text import plural
 from hpsearch.workers.child import Child, LocalChild
 from hpsearch.workers.cores import available_cores
 from hpsearch.workers.gpus import Gpu, list_gpus
@@ -57,7 +58,7 @@ class Portion:
     @property
     def title(self) -> str:
         """For people: "1 thread each", "1 GPU and 4 threads each"."""
-        threads = f"{self.threads} thread{'s' * (self.threads != 1)}"
+        threads = plural(self.threads, "thread")
         if not self.per_gpu:
             return f"{threads} each"
         gpu = "1 GPU" if self.per_gpu == 1 else f"1/{self.per_gpu} of a GPU"
@@ -264,7 +265,7 @@ class Cluster:
     @property
     def title(self) -> str:
         """The cluster for people."""
-        count = f"{len(self.nodes)} node{'s' * (len(self.nodes) != 1)}"
+        count = plural(len(self.nodes), "node")
         what = "Ray, started on this machine" if self.is_ours else f"Ray's {count}"
         return f"{what} ({sum(node.cores for node in self.nodes)} cores, {self.gpus} GPUs)"
 

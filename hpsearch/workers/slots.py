@@ -8,6 +8,7 @@ from typing import Literal
 
 from hpsearch.environment import DEVICE_VARIABLE, GPU_MEMORY_VARIABLE, THREADS_VARIABLE
 from hpsearch.errors import InputError
+from hpsearch.text import plural
 from hpsearch.workers.gpus import Gpu
 from hpsearch.workers.memory import free_memory
 from hpsearch.workers.packing import (
@@ -90,8 +91,8 @@ class Plan:
         """One line: "3 workers: 2 on GPU 0 (T4), 1 on GPU 1 (T4); 2 threads each"."""
         on = Counter(slot.device for slot in self.slots)
         devices = ", ".join(f"{number} on {device}" for device, number in on.items())
-        threads = _count(self.slots[0].threads, "thread")
-        text = f"{_count(len(self.slots), 'worker')}: {devices}; {threads} each"
+        threads = plural(self.slots[0].threads, "thread")
+        text = f"{plural(len(self.slots), 'worker')}: {devices}; {threads} each"
         limits = sorted({slot.memory_limit for slot in self.slots if slot.memory_limit is not None})
         if limits:
             text += f"; at most {' or '.join(f'{limit:,}' for limit in limits)} MiB of a shared GPU"
@@ -150,7 +151,7 @@ def _on_gpus(
     total = sum(room) if count == "auto" else count
     if count != "auto":
         total = min(total, sum(room)) if per_gpu != "auto" else total
-        why.append(f"{_count(count, 'worker')} at most, as asked for, spread evenly.")
+        why.append(f"{plural(count, 'worker')} at most, as asked for, spread evenly.")
     total = _cut(total, most, why)
     dealt = _deal(gpus, room, total)
     sharing = Counter(gpu.uuid for gpu in dealt)
@@ -173,14 +174,14 @@ def worker_memory(load: Load | None) -> int:
 def _on_cpu(*, cores: int, count: Count, most: int | None, load: Load | None) -> Plan:
     """Workers without a GPU."""
     if count != "auto":
-        total, why = count, [f"{_count(count, 'worker')}, as asked for."]
+        total, why = count, [f"{plural(count, 'worker')}, as asked for."]
     else:
         each = worker_memory(load)
         memory = free_memory()
         room = max(1, memory.free // each)
         total, why = min(cores, room), []
         if room < cores:
-            fits = _count(room, "worker")
+            fits = plural(room, "worker")
             free = f"{gib(memory.free)} ({memory.why})"
             why.append(f"Memory is free for {fits}: {free}, {gib(each)} for each.")
         else:
@@ -207,7 +208,7 @@ def _pack(gpus: Sequence[Gpu], cores: int, load: Load | None) -> tuple[list[int]
         fit = most_that_fit(gpu.memory, load.gpu_bytes)
         room.append(max(1, min(fit, fed, MAX_PER_GPU)) if gpu.memory else 1)
         reason = _why_packed(gpu, fit, fed)
-        reasons.setdefault(f"{_count(room[-1], 'worker')}: {reason}", []).append(gpu.place)
+        reasons.setdefault(f"{plural(room[-1], 'worker')}: {reason}", []).append(gpu.place)
     why = [f"A worker is estimated to need {load}."]
     why += [f"On GPU {', '.join(places)} {reason}." for reason, places in reasons.items()]
     return room, why
@@ -278,14 +279,9 @@ def _cut(total: int, most: int | None, why: list[str]) -> int:
 def _share_cores(workers: int, cores: int, why: list[str]) -> int:
     """Threads of each worker; says how the cores are shared."""
     threads = max(1, cores // workers)
-    there, all_workers = _count(cores, "core"), _count(workers, "worker")
+    there, all_workers = plural(cores, "core"), plural(workers, "worker")
     if workers > cores:
         why.append(f"{all_workers} share {there}: one thread each, taking turns.")
     else:
-        why.append(f"{there} for {all_workers}: {_count(threads, 'thread')} each.")
+        why.append(f"{there} for {all_workers}: {plural(threads, 'thread')} each.")
     return threads
-
-
-def _count(number: int, noun: str) -> str:
-    """A number of things for a reader: "1 worker", "2 workers"."""
-    return f"{number} {noun}{'s' * (number != 1)}"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.text import plain, printable
+from hpsearch.text import plain, plural, printable
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,9 @@ def test_what_does_not_show_is_written_as_an_escape() -> None:
 @given(st.text())
 def test_escaping_is_done_once(text: str) -> None:
     assert printable(printable(text)) == printable(text)
+
+
+def test_numbers_of_things() -> None:
+    told = [plural(number, noun) for number, noun in ((1, "study"), (2, "study"), (0, "trial"))]
+    assert told == ["1 study", "2 studies", "0 trials"]
+    assert plural(1200, "trial") == "1,200 trials"
