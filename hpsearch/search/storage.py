@@ -11,7 +11,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
@@ -121,6 +121,14 @@ class Storage(RDBStorage):
     """
 
     owner: Mapping[str, Any] = MappingProxyType({})
+
+    _head_version: ClassVar[str | None] = None
+
+    def get_head_version(self) -> str:
+        """As RDBStorage, but found out once: for it Alembic runs all of Optuna's own scripts."""
+        if Storage._head_version is None:
+            Storage._head_version = super().get_head_version()
+        return Storage._head_version
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
