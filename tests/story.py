@@ -60,12 +60,15 @@ import json, sys
 import keras, numpy as np
 import tensorflow as tf
 x = np.load("x.npy")
-model = keras.saving.load_model("best.keras")
-serve = tf.saved_model.load("best").signatures["serving_default"]
+model = keras.saving.load_model("confirmed.keras")
+serve = tf.saved_model.load("confirmed").signatures["serving_default"]
 np.save("keras.npy", model.predict(x, verbose=0))
 np.save("served.npy", next(iter(serve(inputs=tf.constant(x)).values())))
 """
 """A program of somebody who was sent the models and has no hpsearch."""
+
+FORKED_TRIALS = 5
+"""The budget of the fork."""
 
 Done = subprocess.CompletedProcess[str]
 
@@ -101,7 +104,7 @@ def shut(cli: Cli) -> Iterator[None]:
 
 
 def tell(folder: Path) -> Story:
-    """Type all commands; takes one start of Python for each that trains, and 17 of TensorFlow."""
+    """Type all commands; takes one start of Python for each that trains, and 12 of TensorFlow."""
     (folder / "alone").mkdir()
     story = Story(Cli(folder), Cli(folder / "alone"))
     (folder / "small.toml").write_text(STUDY)
@@ -118,7 +121,6 @@ def tell(folder: Path) -> Story:
 
 def _search(story: Story) -> None:
     cli, said, json = story.cli, story.said, story.json
-    json["check"] = cli.json("check", "small.toml")
     said["run"] = cli(
         "run", "small.toml", "--workers", "2", "--storage", f"sqlite:///{cli.database}"
     )
@@ -126,16 +128,16 @@ def _search(story: Story) -> None:
     for line in READING:
         json[line] = cli.json(*line.split())
     said["show"] = cli("show", "small")
-    json["confirm"] = cli.json("confirm", "small", "--top", "1", "--seeds", "2", "--workers", "2")
+    json["confirm"] = cli.json("confirm", "small", "--top", "1", "--seeds", "2", "--workers", "1")
     json["runs"] = cli.rows("small.confirm")
     json["trials after"], json["ls after"] = cli.rows(), cli.json("ls")
 
 
 def _export(story: Story) -> None:
     cli, said = story.cli, story.said
-    for ending in (".toml", ".json", ".yaml", ".py", ".keras", ""):
+    for ending in (".toml", ".json", ".yaml", ".py"):
         file = story.alone.folder / f"best{ending}"
-        said[f"export {ending}".strip()] = cli("export", "small", "-o", file)
+        said[f"export {ending}"] = cli("export", "small", "-o", file)
     shutil.copy(story.alone.folder / "best.toml", cli.folder)
     cli("report", "small", "-o", "shut.html")
     story.json["shut"] = cli.json("show", "small")
@@ -146,9 +148,6 @@ def _refuse_to_open(story: Story) -> None:
     """The test arrays cannot be read, and that they were tried is written down."""
     cli, said = story.cli, story.said
     assert not (cli.home / "datasets" / "test_opened.jsonl").exists()
-    said["train refused"] = cli(
-        "train", "best.toml", "--test", "--set", "training.epochs=1", code=2, process=True
-    )
     said["evaluate refused"] = cli("evaluate", "small", code=2, process=True)
     story.json["refused"] = cli.json("show", "small")
 
@@ -159,8 +158,9 @@ def _evaluate(story: Story) -> None:
     said["refit"] = cli("evaluate", "small", "--refit", "--workers", "1")
     json["refit"] = cli.json("show", "small")
     json["runs and refits"] = cli.rows("small.confirm")
-    said["export --confirmed"] = cli("export", "small", "--confirmed", "-o", "confirmed.keras")
-    cli("export", "small", "--confirmed", "-o", "confirmed.json")
+    for ending in (".json", ".keras", ""):
+        file = story.alone.folder / f"confirmed{ending}"
+        said[f"confirmed {ending}".strip()] = cli("export", "small", "--confirmed", "-o", file)
 
 
 def _train(story: Story) -> None:
@@ -181,7 +181,9 @@ def _train(story: Story) -> None:
 
 def _fork(story: Story) -> None:
     cli, said, json = story.cli, story.said, story.json
-    text = STUDY.replace('name = "small"', 'name = "wide"').replace("trials = 4", "trials = 5")
+    text = STUDY.replace('name = "small"', 'name = "wide"').replace(
+        "trials = 4", f"trials = {FORKED_TRIALS}"
+    )
     one_or_two = 'layers = { type = "int", low = 1, high = 2 }'
     text = text.replace(one_or_two, 'layers = { type = "int", low = 2, high = 4 }')
     first = text.index("[[enqueue]]")
@@ -189,7 +191,7 @@ def _fork(story: Story) -> None:
     (cli.folder / "wide.toml").write_text(text)
     json["fork"] = cli.json("fork", "small", "wide.toml")
     json["taken"] = cli.rows("wide")
+    cli.train_quickly()  # how its own trials are trained is no part of the story
     said["run wide"] = cli("run", "wide.toml", "--workers", "1")
     json["wide"] = cli.rows("wide")
-    json["reproduce"] = cli.json("reproduce", "wide")
     said["reproduce"] = cli("reproduce", "wide", "--trial", "0", "-o", cli.folder / "again")
