@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from hpsearch.cli import train as command
+from hpsearch.cli.common import say
 from hpsearch.data.parts import Parts
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
@@ -38,6 +39,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Train
     """Trains a recipe of some width; the folder that is named at the end."""
 
     def train_here(recipe: Recipe, parts: Parts, folder: Path, **_: Any) -> Outcome:
+        say("it is trained")
         return fakes.train(recipe, parts, folder, Watch())
 
     monkeypatch.setattr(command, "train_here", train_here)
@@ -114,3 +116,20 @@ def test_a_file_in_place_of_a_folder(train: Train, tmp_path: Path) -> None:
     ):
         train(output=tmp_path / "out")
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_the_test_split_is_opened_once_all_is_trained(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That it was tried is written down, whatever came of it."""
+    datasets = Home(tmp_path / "home").datasets
+    train()  # imports the data
+    (examples,) = datasets.glob("*/x_test.npy")
+    examples.unlink()
+    output = tmp_path / "out"
+    with pytest.raises(InputError, match=r"x_test\.npy is damaged or gone"):
+        train(output=output, test=True)
+    assert "it is trained" in capsys.readouterr().err
+    (opening,) = map(json.loads, (datasets / "test_opened.jsonl").read_text().splitlines())
+    assert opening["opened_by"].startswith("train ")
+    assert "result" not in opening
