@@ -14,6 +14,7 @@ from typing import Any
 
 import in_process
 import psutil
+from surroundings import Starter, Surroundings
 
 from hpsearch.search import trials
 from hpsearch.search.opening import open_storage
@@ -37,8 +38,11 @@ sgd = {{ learning_rate = {{ type = "float", low = 1e-2, high = 1e-1, log = true 
 """
 
 
-TRAINING = {"check", "confirm", "dashboard", "evaluate", "reproduce", "run", "train", "worker"}
-"""Commands that train or start other processes; they are started where they are to succeed."""
+TRAINING = {"check", "confirm", "evaluate", "reproduce", "run", "train"}
+"""Commands that train or start other processes where they succeed, and then end."""
+
+LASTING = {"dashboard", "worker"}
+"""Commands that are started as a user does, where they succeed: what they are is a process."""
 
 WITHOUT_TENSORFLOW = (".toml", ".json", ".yaml", ".yml", ".py")
 """Endings of what is exported without TensorFlow."""
@@ -72,8 +76,9 @@ AT_START = dict(os.environ)
 class Cli:
     """The command line, with a home and a working folder of its own.
 
-    Called, it runs a command to its end: in this process where that is the same, for most of the
-    time of a short command goes into the start of Python and its libraries.
+    Called, it runs a command to its end. Most of the time of a short command goes into the start of
+    Python and its libraries, so that it runs in this process where that is the same, or in one that
+    is forked from one with everything imported.
     """
 
     folder: Path
@@ -150,14 +155,20 @@ class Cli:
             arguments: what is typed behind ``hpsearch``.
             code: the exit code.
             timeout: seconds that a process may take.
-            process: start a process (True) or run the command in this one (False); None: in this
-                one unless the command trains or something else about it needs a process.
+            process: start a process as a user does (True) or run the command in this one (False);
+                None: in this one, or in a forked one where the command trains, unless something
+                about it needs a process.
         """
         words = [str(argument) for argument in arguments]
         if process is None:
-            process = self._needs_process(words, code)
+            process = self._needs_start(words, code)
+            trains = not process and self._trains(words, code)
+        else:
+            trains = False
         if process:
             done = self._run_process(words, timeout)
+        elif trains:
+            done = self._run_forked(words)
         else:
             done = in_process.run(words, self.folder, self.environment())
         assert "Traceback" not in done.stderr, done.stderr
@@ -174,11 +185,14 @@ class Cli:
             process.kill()
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
-    def _needs_process(self, words: list[str], code: int | None) -> bool:
-        """Whether a command trains, or would notice that it is not the process of its own.
+    def _run_forked(self, words: list[str]) -> subprocess.CompletedProcess[str]:
+        environment = self.environment_of_a_process()
+        variables = dict.fromkeys(os.environ.keys() | AT_START.keys()) | environment
+        ended = starter()(words, self.folder, Surroundings(variables=variables))
+        return subprocess.CompletedProcess(words, ended.code, ended.out, ended.err)
 
-        A command that ends with exit code 2 or 3 is refused before it trains.
-        """
+    def _needs_start(self, words: list[str], code: int | None) -> bool:
+        """Whether a command would notice that it is not in a process that was started for it."""
         if threading.current_thread() is not threading.main_thread():
             return True
         if not all(name.startswith(READ_EACH_TIME) for name in self.variables):
@@ -188,9 +202,15 @@ class Cli:
             return True
         if code in (2, 3) or not words:
             return False
+        return words[0] in LASTING or "--watch" in words
+
+    def _trains(self, words: list[str], code: int | None) -> bool:
+        """Whether a command trains; one that ends with exit code 2 or 3 is refused before that."""
+        if code in (2, 3) or not words:
+            return False
         if words[0] == "export":
             return not any(word.endswith(WITHOUT_TENSORFLOW) for word in words)
-        return words[0] in TRAINING or "--watch" in words
+        return words[0] in TRAINING
 
     def json(self, *arguments: str | Path, process: bool | None = None) -> Any:
         """What a command prints with ``--json``."""
@@ -223,6 +243,22 @@ class Cli:
             yield load_study(storage, study)
         finally:
             storage.close()
+
+
+def starter() -> Starter:
+    """What forks commands that train, made when it is needed."""
+    if not _starters or _starters[-1].has_ended():
+        _starters.append(Starter(AT_START, Path("/"), trains=True))
+    return _starters[-1]
+
+
+def end_starters() -> None:
+    """End what forks."""
+    while _starters:
+        _starters.pop().end()
+
+
+_starters: list[Starter] = []
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from clusters import Cluster, running_cluster
-from commandline import Cli
+from commandline import Cli, end_starters
 from hypothesis import settings
 from servers import Server, running_server
 
@@ -65,6 +65,13 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
     cli = Cli(tmp_path)
     yield cli
     cli.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _starters() -> Iterator[None]:
+    """Whoever forks commands ends with the tests."""
+    yield
+    end_starters()
 
 
 @pytest.fixture(scope="session")

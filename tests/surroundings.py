@@ -7,8 +7,10 @@ what it imports was imported before, which is most of the time of a short comman
 import contextlib
 import dataclasses
 import gc
+import importlib
 import json
 import os
+import pkgutil
 import pwd
 import subprocess
 import sys
@@ -19,7 +21,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+import hpsearch
 from hpsearch.__main__ import main
+from hpsearch.search.opening import open_storage
+from hpsearch.training import start
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,7 +60,12 @@ class Starter:
     """Starts commands; see the module."""
 
     def __init__(
-        self, environment: Mapping[str, str], folder: Path, known: Sequence[Sequence[str]]
+        self,
+        environment: Mapping[str, str],
+        folder: Path,
+        known: Sequence[Sequence[str]] = (),
+        *,
+        trains: bool = False,
     ) -> None:
         """Start the process that forks.
 
@@ -64,9 +74,11 @@ class Starter:
             folder: the working folder of ``known``.
             known: arguments of commands that it runs itself first, so that what they import is
                 imported and what they compile is compiled.
+            trains: whether it imports what training needs, TensorFlow too. It trains nothing
+                itself: TensorFlow's threads would not be there after a fork.
         """
         self._process = subprocess.Popen(
-            [sys.executable, "-P", __file__, json.dumps(known)],
+            [sys.executable, "-P", __file__, json.dumps({"known": known, "trains": trains})],
             cwd=folder,
             env=environment,
             stdin=subprocess.PIPE,
@@ -80,9 +92,17 @@ class Starter:
         assert pipe_in is not None
         assert pipe_out is not None
         asked = [list(arguments), str(folder), dataclasses.asdict(where)]
-        pipe_in.write(json.dumps(asked) + "\n")
-        pipe_in.flush()
-        return Ended(**json.loads(pipe_out.readline()))
+        try:
+            pipe_in.write(json.dumps(asked) + "\n")
+            pipe_in.flush()
+            return Ended(**json.loads(pipe_out.readline()))
+        except BaseException:  # it took too long: what is answered now is for nobody
+            self._process.kill()
+            raise
+
+    def has_ended(self) -> bool:
+        """Whether no command can be started any more."""
+        return self._process.poll() is not None
 
     def end(self) -> None:
         """End the process that forks."""
@@ -91,10 +111,12 @@ class Starter:
             self._process.stdin.close()
 
 
-def _serve() -> None:
+def _serve(known: Sequence[list[str]], *, trains: bool) -> None:
     """Run what is asked for, one line each, until there is no more."""
-    for known in json.loads(sys.argv[1]):
-        _run_known(known)
+    for arguments in known:
+        _run_known(arguments)
+    if trains:
+        _import_what_trains()
     gc.freeze()  # what is there is shared by the children, until they would look for garbage in it
     for line in sys.stdin:
         arguments, folder, where = json.loads(line)
@@ -110,6 +132,16 @@ def _serve() -> None:
         told = {"code": code, "out": texts[0], "err": texts[1]}
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
+
+
+def _import_what_trains() -> None:
+    for module in pkgutil.walk_packages(hpsearch.__path__, "hpsearch."):
+        if "training" not in module.name and "ray" not in module.name:
+            importlib.import_module(module.name)
+    with tempfile.TemporaryDirectory() as folder:  # what a storage imports when it is opened
+        open_storage(f"sqlite:///{folder}/studies.db").close()
+    with start.imported_quietly():
+        importlib.import_module("hpsearch.training.train")
 
 
 def _run_known(arguments: list[str]) -> None:
@@ -181,4 +213,4 @@ def _open_streams(where: Surroundings, files: Sequence[IO[bytes]]) -> None:
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(**json.loads(sys.argv[1]))

@@ -27,10 +27,17 @@ def start_tensorflow(threads: int | None = None, gpu_memory: int | None = None) 
         threads: cores that one operation may use, from 1; None: all of the machine's.
         gpu_memory: MiB of the GPU that TensorFlow may take, from 1; None: as much as it needs.
     """
-    with _without_chatter(), _without(*_UNUSED), _without_settings(), _without_collection():
+    with imported_quietly():
         from hpsearch.training import devices  # noqa: PLC0415  # this is what takes seconds
 
         devices.set_up(threads, gpu_memory=gpu_memory)
+
+
+@contextmanager
+def imported_quietly() -> Iterator[None]:
+    """Have TensorFlow imported in the block as training needs it, and quicker than by itself."""
+    with _without_chatter(), _without(*_UNUSED), _without_settings(), _without_collection():
+        yield
 
 
 @contextmanager

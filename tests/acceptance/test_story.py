@@ -189,6 +189,7 @@ def test_the_test_split_is_shut_until_it_is_asked_for(story: Story) -> None:
     assert story.json["data small.toml"]["test"] == 359  # it is known how many there are
     assert story.json["shut"]["test_openings"] == []
     assert "split never accessed" in story.said["show shut"].stdout
+    assert story.said["evaluate refused"].returncode == 2
     assert "is damaged or gone" in story.said["evaluate refused"].stderr
     (opened,) = story.json["refused"]["test_openings"]
     assert opened["result"] is None  # it was tried, and nothing given away
