@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -10,11 +11,12 @@ from sklearn.metrics import f1_score
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Part, Parts
+from hpsearch.training import devices, fused, model, seeds
 from hpsearch.training import engine as engine_module
-from hpsearch.training import fused, model, seeds
 from hpsearch.training.engine import Engine, Position, steps_per_call
 from hpsearch.training.resident import Resident
 from hpsearch.training.schedules import cosine
+from hpsearch.workers import packing
 
 MakeEngine = Callable[..., Engine]
 STILL = keras.optimizers.SGD
@@ -301,6 +303,17 @@ def test_wide_networks_are_evaluated_in_smaller_batches() -> None:
 
     assert batch(8) == 1024
     assert batch(40_000) == 256
+
+
+@pytest.mark.parametrize("widest", [1, 2, 2047, 2048, 2049, 3072, 65536, 2**24, 2**30])
+def test_the_evaluation_batch_is_reckoned_with(
+    monkeypatch: pytest.MonkeyPatch, widest: int
+) -> None:
+    monkeypatch.setattr(devices, "on_gpu", lambda: True)
+    layers = [SimpleNamespace(output=np.broadcast_to(0, (1, width))) for width in (1, widest)]
+    assert engine_module.evaluation_batch(
+        SimpleNamespace(layers=layers)
+    ) == packing.evaluation_batch(widest)
 
 
 def test_penalties_are_those_of_keras() -> None:
