@@ -27,16 +27,16 @@ def start_tensorflow(threads: int | None = None, gpu_memory: int | None = None) 
         threads: cores that one operation may use, from 1; None: all of the machine's.
         gpu_memory: MiB of the GPU that TensorFlow may take, from 1; None: as much as it needs.
     """
-    with _without_chatter(), _without(*_UNUSED), _without_settings(), _without_collection():
+    with _without_chatter(), without_unused(), _without_settings(), _without_collection():
         from hpsearch.training import devices  # noqa: PLC0415  # this is what takes seconds
 
         devices.set_up(threads, gpu_memory=gpu_memory)
 
 
 @contextmanager
-def _without(*packages: str) -> Iterator[None]:
-    """Have packages not found while the block runs, unless they are imported already."""
-    hidden = [name for name in packages if name not in sys.modules]
+def without_unused() -> Iterator[None]:
+    """While Keras is imported in the block, keep it from what nobody asks for here."""
+    hidden = [name for name in _UNUSED if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: it is not found
     try:
         yield
