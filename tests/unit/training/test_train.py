@@ -20,8 +20,9 @@ from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, Un
 from hpsearch.recipe import Metric, ObjectiveSection, Recipe
 from hpsearch.training import model as model_module
 from hpsearch.training import train as train_module
+from hpsearch.training.metrics import cross_entropy
 from hpsearch.training.outcome import Epoch, Outcome, Watch
-from hpsearch.training.train import gap_rows, predict, train
+from hpsearch.training.train import gap_rows, logits, predict, train
 
 MakeRecipe = Callable[..., Recipe]
 NORMAL = Watch()
@@ -112,6 +113,10 @@ def test_early_stopping_ends_training_some_epochs_after_the_best(rough: Trained)
 
 def test_the_weights_of_the_best_epoch_are_kept(rough: Trained, blobs: Parts) -> None:
     outcome, best = rough.outcome, rough.outcome.curves[rough.outcome.best_epoch - 1]
+    part = blobs.validation
+    found = logits(rough.recipe, blobs, rough.run / "best.weights.h5", part.x[part.rows])
+    assert cross_entropy(part.y[part.rows], found) == pytest.approx(best.val_loss, rel=1e-4)
+    assert best.val_loss != pytest.approx(outcome.curves[-1].val_loss, rel=1e-3)
     assert accuracy(rough.recipe, blobs, rough.run, "validation") == best.val_accuracy
     rows = blobs.train.rows[gap_rows(rough.recipe, blobs)]
     sample = replace(blobs, train=replace(blobs.train, rows=rows))
