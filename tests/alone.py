@@ -1,8 +1,9 @@
-"""Runs code as in an environment that has tensorflow, scikit-learn and pillow, and no hpsearch."""
+"""Runs code as in an environment that has a few packages, and no hpsearch."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 HAS = ("tensorflow", "scikit-learn", "pillow")
+"""What scripts need."""
 RUNNER = """
 import sys
 
@@ -32,10 +34,10 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def hidden_modules() -> set[str]:
-    """Top-level modules of all installed packages that those three do not need."""
+def hidden_modules(has: Sequence[str] = HAS) -> set[str]:
+    """Top-level modules of all installed packages that some packages do not need."""
     needed: set[str] = set()
-    left = [*HAS]
+    left = [*has]
     while left:
         name = canonicalize_name(left.pop())
         if name not in needed:
@@ -59,9 +61,15 @@ def _requirements(name: str) -> list[str]:
     return [each.name for each in wanted if each.marker is None or each.marker.evaluate()]
 
 
-def run_alone(script: Path, *arguments: str, folder: Path, timeout: float = 110) -> str:
+def run_alone(
+    script: Path,
+    *arguments: str,
+    folder: Path,
+    has: Sequence[str] = HAS,
+    timeout: float = 110,
+) -> str:
     """What a script prints; ``-I`` keeps the working folder and PYTHONPATH out of its path."""
-    hidden = ",".join(sorted(hidden_modules()))
+    hidden = ",".join(sorted(hidden_modules(has)))
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("HPSEARCH_", "PYTHON"))}
     done = subprocess.run(
         [sys.executable, "-I", "-c", RUNNER, hidden, str(script), *arguments],

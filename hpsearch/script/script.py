@@ -1,10 +1,11 @@
 """A recipe as a plain Keras script: reads the same data, makes the same split, trains alike."""
 
 import textwrap
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from hpsearch import __version__
 from hpsearch.data.dataset import Dataset
@@ -36,6 +37,19 @@ def script(recipe: Recipe, dataset: Dataset, parts: Parts) -> str:
         InputError: files of the data that are damaged.
         UnreachableError: files of the data that cannot be read.
     """
+    facts = reader(recipe.dataset, dataset) | _split(recipe, dataset, parts) | _training(recipe)
+    constants = [line for constant in _constants(recipe, facts) for line in assignment(*constant)]
+    return _template().render(
+        facts,
+        docstring=_docstring(recipe),
+        has_path=facts["data"] is not None,
+        constants=constants,
+    )
+
+
+@cache
+def _template() -> Template:
+    """What every script is made from; to compile it takes longer than all the rest."""
     # Nothing is escaped: this is no HTML, and all values pass through ``literal``.
     environment = Environment(  # noqa: S701
         loader=FileSystemLoader(_TEMPLATES, encoding="utf-8"),
@@ -44,14 +58,7 @@ def script(recipe: Recipe, dataset: Dataset, parts: Parts) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    facts = reader(recipe.dataset, dataset) | _split(recipe, dataset, parts) | _training(recipe)
-    constants = [line for constant in _constants(recipe, facts) for line in assignment(*constant)]
-    return environment.get_template("script.jinja").render(
-        facts,
-        docstring=_docstring(recipe),
-        has_path=facts["data"] is not None,
-        constants=constants,
-    )
+    return environment.get_template("script.jinja")
 
 
 def _docstring(recipe: Recipe) -> str:

@@ -20,6 +20,7 @@ from types import FrameType
 import numpy as np
 
 from hpsearch.errors import EXIT_INPUT, EXIT_OK, EXIT_SIGTERM, EXIT_UNREACHABLE
+from hpsearch.training.start import without_unused
 
 _TIMEOUT = 30.0
 """Seconds without a byte, after which a connection is given up."""
@@ -54,7 +55,8 @@ def main(name: str, folder: Path) -> int:
 
 
 def _save(name: str, folder: Path) -> None:
-    import keras  # noqa: PLC0415 - takes seconds, in which signals are heard already
+    with without_unused():
+        import keras  # noqa: PLC0415 - takes seconds, in which signals are heard already
 
     train, test = getattr(keras.datasets, name).load_data()
     arrays = {"x_train": train[0], "y_train": train[1], "x_test": test[0], "y_test": test[1]}

@@ -36,14 +36,14 @@ def start_tensorflow(threads: int | None = None, gpu_memory: int | None = None) 
 @contextmanager
 def imported_quietly() -> Iterator[None]:
     """Have TensorFlow imported in the block as training needs it, and quicker than by itself."""
-    with _without_chatter(), _without(*_UNUSED), _without_settings(), _without_collection():
+    with _without_chatter(), without_unused(), _without_settings(), _without_collection():
         yield
 
 
 @contextmanager
-def _without(*packages: str) -> Iterator[None]:
-    """Have packages not found while the block runs, unless they are imported already."""
-    hidden = [name for name in packages if name not in sys.modules]
+def without_unused() -> Iterator[None]:
+    """While Keras is imported in the block, keep it from what nobody asks for here."""
+    hidden = [name for name in _UNUSED if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: it is not found
     try:
         yield

@@ -1,6 +1,8 @@
-"""Real training on digits, in this process and in two others."""
+"""Real training on digits, in this process and in another."""
 
+import dataclasses
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from hpsearch.data.parts import Part, Parts
 from hpsearch.recipe import Recipe
 from hpsearch.training import devices
 from hpsearch.training.metrics import evaluate
-from hpsearch.training.outcome import Watch
+from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.probe import probe
 from hpsearch.training.train import predict, train
 
@@ -37,6 +39,7 @@ RECIPE = Recipe(
 )
 
 
+@pytest.fixture(scope="module")
 def digits() -> Parts:
     data = load_digits()
     y = data.target.astype(np.int64)
@@ -54,48 +57,53 @@ def digits() -> Parts:
     )
 
 
-def test_digits_are_learnt_and_the_kept_weights_say_so(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def trained(digits: Parts, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
+    """What comes of training here, and its folder."""
     devices.set_up()
-    parts = digits()
-    outcome = train(RECIPE, parts, tmp_path, Watch())
+    run = tmp_path_factory.mktemp("run")
+    return train(RECIPE, digits, run, Watch()), run
+
+
+def test_digits_are_learnt_and_the_kept_weights_say_so(
+    digits: Parts, trained: tuple[Outcome, Path]
+) -> None:
+    outcome, run = trained
     assert outcome.value == outcome.curves[outcome.best_epoch - 1].val_accuracy >= 0.95
     assert outcome.stopped == "epochs"
     assert outcome.train_accuracy is not None
     assert outcome.train_accuracy >= 0.97
-    rows = parts.validation.rows
-    answers = predict(RECIPE, parts, tmp_path / "best.weights.h5", parts.validation.x[rows])
-    found = evaluate(parts.validation.y[rows], answers, parts.class_names)
+    rows = digits.validation.rows
+    answers = predict(RECIPE, digits, run / "best.weights.h5", digits.validation.x[rows])
+    found = evaluate(digits.validation.y[rows], answers, digits.class_names)
     best = outcome.curves[outcome.best_epoch - 1]
     assert found.accuracy == best.val_accuracy
     assert found.f1_macro == pytest.approx(best.val_f1_macro)
-    measured = probe(RECIPE, parts)
+    measured = probe(RECIPE, digits)
     assert measured.parameters == outcome.parameters == 64 * 128 + 256 + 128 * 64 + 128 + 650
 
 
-ALONE = """
-import sys, json, dataclasses, pathlib, tempfile
-sys.path.insert(0, sys.argv[1])
-from test_training import RECIPE, digits, devices, train, Watch
-devices.set_up(threads=1)
-import tensorflow as tf
-threads = tf.config.threading.get_intra_op_parallelism_threads()
-recipe = RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"epochs": 2})})
-with tempfile.TemporaryDirectory() as folder:
-    outcome = train(recipe, digits(), pathlib.Path(folder), Watch())
-print(json.dumps([threads, [dataclasses.asdict(epoch) for epoch in outcome.curves]]))
+ANOTHER = """
+import dataclasses, json, pathlib, pickle, sys
+from hpsearch.training.start import start_tensorflow
+start_tensorflow()
+from hpsearch.training.outcome import Watch
+from hpsearch.training.train import train
+folder = pathlib.Path(sys.argv[1])
+recipe, parts = pickle.loads((folder / "given").read_bytes())
+outcome = train(recipe, parts, folder / "run", Watch())
+print(json.dumps([dataclasses.asdict(epoch) for epoch in outcome.curves]))
 """
 
 
-def test_two_processes_draw_the_same_curve() -> None:
-    command = [sys.executable, "-c", ALONE, str(Path(__file__).parent)]
-    children = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    answers = [child.communicate(timeout=100) for child in children]
-    assert [child.returncode for child in children] == [0, 0], answers
-    (threads, first), (_, second) = (json.loads(out) for out, _ in answers)
-    assert threads == 1
-    assert len(first) == 2
-    for a, b in zip(first, second, strict=True):
-        assert a | {"seconds": 0} == b | {"seconds": 0}
+def test_another_process_draws_the_same_curve(
+    digits: Parts, trained: tuple[Outcome, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "given").write_bytes(pickle.dumps((RECIPE, digits)))
+    command = [sys.executable, "-c", ANOTHER, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    drawn = json.loads(done.stdout)
+    assert len(drawn) == 6
+    for theirs, ours in zip(drawn, trained[0].curves, strict=True):
+        assert theirs | {"seconds": 0} == dataclasses.asdict(ours) | {"seconds": 0}

@@ -48,13 +48,14 @@ def test_no_wrong_bit_is_believed(tmp_path: Path, saved: Checkpoint, bit: int) -
     file = tmp_path / NEWEST
     whole = file.read_bytes()
     unused = 0
-    for index in range(len(whole)):
-        changed = bytearray(whole)
-        changed[index] ^= 1 << bit
-        file.write_bytes(changed)
-        found = load([tmp_path], "key")
-        unused += found is None
-        assert found is None or is_same(found, saved), index  # times and the like do not matter
+    with file.open("r+b") as opened:
+        for index, byte in enumerate(whole):
+            os.pwrite(opened.fileno(), bytes([byte ^ 1 << bit]), index)
+            found = load([tmp_path], "key")
+            os.pwrite(opened.fileno(), bytes([byte]), index)
+            unused += found is None
+            assert found is None or is_same(found, saved), index  # times and the like do not matter
+    assert file.read_bytes() == whole
     assert unused > len(whole) / 2
 
 
@@ -67,14 +68,23 @@ def test_no_end_that_is_missing_is_overlooked(tmp_path: Path, saved: Checkpoint)
         assert load([tmp_path], "key") is None
 
 
-def test_behind_a_torn_one_stands_the_one_before(tmp_path: Path, saved: Checkpoint) -> None:
+@pytest.mark.parametrize("damage", ["torn", "empty", "text", "deleted"])
+def test_behind_a_damaged_one_stands_the_one_before(
+    tmp_path: Path, saved: Checkpoint, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
     before = Checkpoint(key="key", values={"seconds": 1.0}, arrays=saved.arrays)
     save(tmp_path, before)
     save(tmp_path, saved)
-    (tmp_path / NEWEST).write_bytes((tmp_path / NEWEST).read_bytes()[:-30])
+    newest = tmp_path / NEWEST
+    contents = {"torn": newest.read_bytes()[:-30], "empty": b"", "text": b"no archive at all"}
+    if damage == "deleted":
+        newest.unlink()
+    else:
+        newest.write_bytes(contents[damage])
     found = load([tmp_path], "key")
     assert found is not None
     assert is_same(found, before)
+    assert ("is damaged" in caplog.text) == (damage != "deleted")
 
 
 def write(run: Path, number: int) -> None:

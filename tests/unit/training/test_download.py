@@ -1,9 +1,12 @@
 """The command is tried with the process that starts it in tests/unit/data/test_keras_sets.py."""
 
+import gzip
+import http.client
 import signal
 import socket
 import sys
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,6 +56,54 @@ def test_arrays_are_saved(tmp_path: Path) -> None:
 def test_no_place_for_the_arrays(tmp_path: Path, capsys: Any) -> None:
     assert download.main("mnist", tmp_path / "none") == 3
     assert capsys.readouterr().err.strip().startswith("[Errno 2] No such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (Exception("URL fetch failure on\n https://x"), 3, "URL fetch failure on https://x"),
+        (TimeoutError("timed out"), 3, "timed out"),
+        (OSError(28, "No space"), 3, "[Errno 28] No space"),
+        (http.client.IncompleteRead(b""), 3, "IncompleteRead(0 bytes read)"),
+        (ValueError("Incomplete or corrupted file detected."), 3, "Incomplete or corrupted file"),
+        (gzip.BadGzipFile("Not a gzipped file"), 2, "Not a gzipped file"),
+        (zlib.error("incorrect header check"), 2, "incorrect header check"),
+        (EOFError(), 2, "EOFError"),
+        (ValueError("cannot reshape"), 2, "cannot reshape"),
+    ],
+    ids=repr,
+)
+def test_what_keras_raises_is_an_exit_code_and_a_line(  # noqa: PLR0917  # fixtures
+    error: Exception,
+    code: int,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+) -> None:
+    def load_data() -> None:
+        raise error
+
+    fake = SimpleNamespace(datasets=SimpleNamespace(mnist=SimpleNamespace(load_data=load_data)))
+    monkeypatch.setitem(sys.modules, "keras", fake)  # type: ignore[arg-type]
+    assert download.main("mnist", tmp_path) == code
+    said = capsys.readouterr().err
+    assert said.startswith(f"\n{says}")
+    assert said.count("\n") == 2
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("No module named 'x'"), NameError("x")])
+def test_a_keras_that_cannot_be_used_is_not_excused(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python ends with exit code 1, and the error's name and text are its last line."""
+
+    def save(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(download, "_save", save)
+    with pytest.raises(type(error)):
+        download.main("mnist", tmp_path)
 
 
 def test_a_signal_ends_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -10,11 +11,12 @@ from sklearn.metrics import f1_score
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Part, Parts
+from hpsearch.training import devices, fused, model, seeds
 from hpsearch.training import engine as engine_module
-from hpsearch.training import fused, model, seeds
 from hpsearch.training.engine import Engine, Position, steps_per_call
 from hpsearch.training.resident import Resident
 from hpsearch.training.schedules import cosine
+from hpsearch.workers import packing
 
 MakeEngine = Callable[..., Engine]
 STILL = keras.optimizers.SGD
@@ -210,30 +212,32 @@ def test_dropout_and_statistics_move_in_training_only(make_engine: MakeEngine) -
 
 
 @pytest.mark.parametrize(
-    "config",
+    ("kind", "config"),
     [
-        {"dropout": 0.3, "batch_norm": True, "l2": 1e-2, "activation": "silu"},
-        {"layers": 3, "units": 7, "dropout": 0.2, "activation": "gelu"},
+        (
+            fused.FusedAdamW,
+            {"dropout": 0.3, "batch_norm": True, "l2": 1e-2, "activation": "silu"},
+        ),
+        (fused.FusedSGD, {"layers": 2, "units": 7, "dropout": 0.2, "activation": "gelu"}),
     ],
 )
-@pytest.mark.parametrize("kind", [fused.FusedAdamW, fused.FusedSGD])
 def test_training_is_that_of_keras_to_the_last_bit(
     make_engine: MakeEngine,
     blobs: Parts,
-    config: dict[str, Any],
     kind: type[keras.optimizers.Optimizer],
+    config: dict[str, Any],
 ) -> None:
     """The same network by ``keras.Model.fit``, given the examples in the epoch's order."""
     weights = np.float32([0.5, 1.0, 3.0])
     parts = replace(blobs, class_weights=weights)
-    engine = make_engine(kind(cosine(0.05, 21)), parts, **config)
+    engine = make_engine(kind(cosine(0.05, 14)), parts, **config)
     theirs = make_engine(keras.optimizers.SGD(), parts, **config).network
     theirs.compile(
-        optimizer=kind(cosine(0.05, 21)),
+        optimizer=kind(cosine(0.05, 14)),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     x, y = (values[parts.train.rows] for values in (parts.train.x, parts.train.y))
-    for epoch in range(3):
+    for epoch in range(2):
         fit(engine, epochs=epoch + 1, first_epoch=epoch)
         order = seeds.order(1, epoch, len(y))
         theirs.fit(
@@ -244,7 +248,7 @@ def test_training_is_that_of_keras_to_the_last_bit(
             class_weight=dict(enumerate(weights.tolist())),
             verbose=0,
         )
-    assert int(engine.optimizer.iterations) == int(theirs.optimizer.iterations) == 3 * 7
+    assert int(engine.optimizer.iterations) == int(theirs.optimizer.iterations) == 2 * 7
     for a, b in zip(engine.network.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -258,22 +262,18 @@ def test_a_trial_resumed_at_an_epoch_is_the_same_trial(
             keras.optimizers.Adam(rate), dropout=0.3, batch_norm=True, l2=1e-3, units=16
         )
 
-    whole = make()
-    expected = fit(whole, epochs=3)
-
-    begun = make()
-    assert fit(begun, epochs=1) == expected[:1]
+    whole, logs = make(), Logs()
+    kept: list[dict[str, Any]] = []
+    keeps = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: kept.append(whole.get_variables())
+    )
+    whole.fit(epochs=3, callbacks=[logs, keeps])
 
     # How many steps one call makes must not be seen either.
     monkeypatch.setattr(engine_module, "steps_per_call", lambda *_: 2)
     resumed = make()
-    for source, target in (
-        (begun.network, resumed.network),
-        (begun.optimizer, resumed.optimizer),
-    ):
-        for old, new in zip(source.variables, target.variables, strict=True):
-            new.assign(old.value)
-    assert fit(resumed, epochs=3, first_epoch=1) == expected[1:]
+    resumed.set_variables(kept[0])
+    assert fit(resumed, epochs=3, first_epoch=1) == logs.epochs[1:]
     for a, b in zip(resumed.network.get_weights(), whole.network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -303,6 +303,17 @@ def test_wide_networks_are_evaluated_in_smaller_batches() -> None:
 
     assert batch(8) == 1024
     assert batch(40_000) == 256
+
+
+@pytest.mark.parametrize("widest", [1, 2, 2047, 2048, 2049, 3072, 65536, 2**24, 2**30])
+def test_the_evaluation_batch_is_reckoned_with(
+    monkeypatch: pytest.MonkeyPatch, widest: int
+) -> None:
+    monkeypatch.setattr(devices, "on_gpu", lambda: True)
+    layers = [SimpleNamespace(output=np.broadcast_to(0, (1, width))) for width in (1, widest)]
+    assert engine_module.evaluation_batch(
+        SimpleNamespace(layers=layers)
+    ) == packing.evaluation_batch(widest)
 
 
 def test_penalties_are_those_of_keras() -> None:

@@ -13,6 +13,7 @@ from hpsearch.training import devices
 from hpsearch.training.outcome import Watch
 from hpsearch.training.resident import Resident
 from hpsearch.training.train import train
+from hpsearch.workers.packing import example_bytes
 
 
 def parts_of(x: np.ndarray, x_val: np.ndarray | None = None) -> Parts:
@@ -145,3 +146,12 @@ def test_a_gpu_gets_words(keep, monkeypatch: pytest.MonkeyPatch) -> None:
     resident = Resident(parts_of(keep(x)))
     assert [tensor.dtype for tensor in resident._inputs] == [tf.int64]
     np.testing.assert_array_equal(examples(resident, resident.validation)[0], x[[0, 3]])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "int16"])
+def test_a_gpu_is_reckoned_with_what_it_gets(monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
+    monkeypatch.setattr(devices, "on_gpu", lambda: True)
+    resident = Resident(parts_of(np.zeros((6, 13), dtype)))
+    tensors = [*resident._inputs, resident._labels]
+    taken = sum(int(np.prod(tensor.shape)) * tensor.dtype.size for tensor in tensors)
+    assert taken == 5 * example_bytes(13, are_bytes=dtype == "uint8")

@@ -21,6 +21,7 @@ told = {
     "early": early,
     "f1_score": f1_score([0, 1], [0, 1]),
     "tensorflow": "tensorflow" in sys.modules,
+    "threads": sys.modules["tensorflow"].config.threading.get_intra_op_parallelism_threads(),
     "collects": gc.isenabled(),
     "keras": [
         keras.config.floatx(), keras.config.image_data_format(), keras.config.epsilon(),
@@ -66,6 +67,10 @@ def test_what_nobody_asks_for_is_left_out_and_can_be_imported_later(told: dict[s
     assert told["f1_score"] == 1.0
     assert told["tensorflow"]
     assert told["collects"]
+
+
+def test_threads_are_as_many_as_asked_for(told: dict[str, Any]) -> None:
+    assert told["threads"] == 1
 
 
 def test_settings_of_a_user_do_not_reach_a_training(told: dict[str, Any]) -> None:

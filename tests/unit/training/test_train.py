@@ -1,7 +1,8 @@
 import csv
 import gc
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,14 +14,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from hpsearch.cli.evaluation import check_kept
-from hpsearch.config import Activation
+from hpsearch.config import OPTIMIZERS, Activation
 from hpsearch.data.parts import Parts
 from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
-from hpsearch.recipe import Metric, ObjectiveSection, Recipe, TrainingSection
+from hpsearch.recipe import Metric, ObjectiveSection, Recipe
 from hpsearch.training import model as model_module
 from hpsearch.training import train as train_module
+from hpsearch.training.metrics import cross_entropy
 from hpsearch.training.outcome import Epoch, Outcome, Watch
-from hpsearch.training.train import gap_rows, predict, train
+from hpsearch.training.train import gap_rows, logits, predict, train
 
 MakeRecipe = Callable[..., Recipe]
 NORMAL = Watch()
@@ -42,86 +44,129 @@ def accuracy(recipe: Recipe, parts: Parts, run: Path, which: str) -> float:
     return float(np.mean(answers == part.y[part.rows]))
 
 
-@pytest.fixture
-def rough(make_recipe: MakeRecipe) -> Recipe:
-    """Steps so large that epochs get better and worse; everything random is on."""
-    return make_recipe(
-        config={
-            "layers": 2,
-            "units": [12, 6],
-            "batch_norm": True,
-            "dropout": 0.3,
-            "l2": 1e-3,
-            "batch_size": 8,
-            "optimizer": {"type": "adam", "learning_rate": 0.2},
-        },
-        training={"epochs": 12, "early_stopping": {"monitor": "val_loss", "patience": 3}},
-        objective={"metric": "val_loss"},
-    )
+@dataclass(frozen=True)
+class Trained:
+    """A training that several tests look at, and change nothing of."""
+
+    recipe: Recipe
+    outcome: Outcome
+    run: Path
 
 
-def test_an_outcome_from_end_to_end(rough: Recipe, blobs: Parts, tmp_path: Path) -> None:
-    outcome = train(rough, blobs, tmp_path, NORMAL)
+Train = Callable[..., Trained]
+
+
+@pytest.fixture(scope="module")
+def train_rough(
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path_factory: pytest.TempPathFactory
+) -> Train:
+    """Trains in steps so large that epochs get better and worse; everything random is on."""
+
+    def one(seed: int = 1, epoch: str = "best", epochs: int = 12) -> Trained:
+        recipe = make_recipe(
+            seed,
+            config={
+                "layers": 2,
+                "units": [12, 6],
+                "batch_norm": True,
+                "dropout": 0.3,
+                "l2": 1e-3,
+                "batch_size": 8,
+                "optimizer": {"type": "adam", "learning_rate": 0.2},
+            },
+            training={"epochs": epochs, "early_stopping": {"monitor": "val_loss", "patience": 3}},
+            objective={"metric": "val_loss", "epoch": epoch},
+        )
+        run = tmp_path_factory.mktemp("run")
+        return Trained(recipe, train(recipe, blobs, run, NORMAL), run)
+
+    return one
+
+
+@pytest.fixture(scope="module")
+def rough(train_rough: Train) -> Trained:
+    """A training of which the best epoch counts."""
+    return train_rough()
+
+
+@pytest.fixture(scope="module")
+def rough_last(train_rough: Train) -> Trained:
+    """The same, but the last epoch counts."""
+    return train_rough(epoch="last")
+
+
+@pytest.fixture(scope="module")
+def other(train_rough: Train) -> Trained:
+    """One epoch with another seed."""
+    return train_rough(seed=2, epochs=1)
+
+
+def test_early_stopping_ends_training_some_epochs_after_the_best(rough: Trained) -> None:
+    outcome = rough.outcome
     losses = [epoch.val_loss for epoch in outcome.curves]
     best = int(np.argmin(losses))
-
-    # Early stopping: three epochs after the best one.
     assert outcome.stopped == "early_stopping"
     assert outcome.epochs == len(losses) == best + 1 + 3 < 12
     assert outcome.best_epoch == best + 1
     assert outcome.value == losses[best]
 
-    # The weights that were kept are the best epoch's, not the last one's.
-    assert accuracy(rough, blobs, tmp_path, "validation") == outcome.curves[best].val_accuracy
-    rows = blobs.train.rows[gap_rows(rough, blobs)]
-    sample = replace(blobs, train=replace(blobs.train, rows=rows))
-    assert accuracy(rough, sample, tmp_path, "train") == outcome.train_accuracy
-    assert outcome.gap == outcome.train_accuracy - outcome.curves[best].val_accuracy
 
-    # The file holds the curves, and everything in them is what it says.
-    assert [int(row["epoch"]) for row in rows_of(tmp_path)] == list(range(1, outcome.epochs + 1))
-    assert [float(row["val_loss"]) for row in rows_of(tmp_path)] == losses
+def test_the_weights_of_the_best_epoch_are_kept(rough: Trained, blobs: Parts) -> None:
+    outcome, best = rough.outcome, rough.outcome.curves[rough.outcome.best_epoch - 1]
+    part = blobs.validation
+    found = logits(rough.recipe, blobs, rough.run / "best.weights.h5", part.x[part.rows])
+    assert cross_entropy(part.y[part.rows], found) == pytest.approx(best.val_loss, rel=1e-4)
+    assert best.val_loss != pytest.approx(outcome.curves[-1].val_loss, rel=1e-3)
+    assert accuracy(rough.recipe, blobs, rough.run, "validation") == best.val_accuracy
+    rows = blobs.train.rows[gap_rows(rough.recipe, blobs)]
+    sample = replace(blobs, train=replace(blobs.train, rows=rows))
+    assert accuracy(rough.recipe, sample, rough.run, "train") == outcome.train_accuracy
+    assert outcome.train_accuracy is not None
+    assert outcome.gap == outcome.train_accuracy - best.val_accuracy
+
+
+def test_an_outcome_is_what_it_says(rough: Trained) -> None:
+    outcome = rough.outcome
+    rows = rows_of(rough.run)
+    assert [int(row["epoch"]) for row in rows] == list(range(1, outcome.epochs + 1))
+    assert [float(row["val_loss"]) for row in rows] == [e.val_loss for e in outcome.curves]
     assert outcome.parameters == 5 * 12 + 24 + 12 * 6 + 12 + 6 * 3 + 3
     assert 0 < sum(epoch.seconds for epoch in outcome.curves) < outcome.seconds
     assert outcome.examples_per_second == pytest.approx(
         53 * outcome.epochs / sum(epoch.seconds for epoch in outcome.curves)
     )
     kept = {"curves.csv", "best.inputs.json", "best.weights.h5"}
-    assert {path.name for path in tmp_path.iterdir()} == kept
+    assert {path.name for path in rough.run.iterdir()} == kept
 
-    # The same recipe again: the same curve. Another seed: another one.
-    again = train(rough, blobs, tmp_path, NORMAL)
-    assert untimed(again) == untimed(outcome)
-    other = train(rough.model_copy(update={"seed": 2}), blobs, tmp_path, NORMAL)
-    assert untimed(other) != untimed(outcome)
+
+def test_the_seed_makes_the_curve(rough: Trained, rough_last: Trained, other: Trained) -> None:
+    """Which epoch counts does not change any."""
+    assert untimed(rough_last.outcome) == untimed(rough.outcome)
+    assert untimed(other.outcome) != untimed(rough.outcome)[:1]
+
+
+def test_the_last_epoch_counts_where_the_objective_says_so(
+    rough_last: Trained, blobs: Parts
+) -> None:
+    outcome = rough_last.outcome
+    last = outcome.curves[-1]
+    assert outcome.best_epoch < outcome.epochs
+    assert outcome.value == last.val_loss
+    assert accuracy(rough_last.recipe, blobs, rough_last.run, "validation") == last.val_accuracy
 
 
 @pytest.mark.parametrize("metric", ["val_accuracy", "val_f1_macro", "val_loss"])
 def test_kept_weights_must_give_the_value_of_their_training(
-    rough: Recipe, blobs: Parts, tmp_path: Path, metric: Metric
+    rough: Trained, other: Trained, blobs: Parts, metric: Metric
 ) -> None:
     """Before the test split is opened: with val_loss any weights that fit were taken."""
-    recipe = rough.model_copy(update={"objective": ObjectiveSection(metric=metric)})
-    outcome = train(recipe, blobs, tmp_path / "own", Watch())
-    check_kept(recipe, blobs, tmp_path / "own" / "best.weights.h5", outcome.value)
-    other = recipe.model_copy(update={"seed": 99, "training": TrainingSection(epochs=1)})
-    train(other, blobs, tmp_path / "other", Watch())
-    wrong = tmp_path / "other" / "best.weights.h5"
+    recipe = rough.recipe.model_copy(update={"objective": ObjectiveSection(metric=metric)})
+    value = getattr(rough.outcome.curves[rough.outcome.best_epoch - 1], metric)
+    check_kept(recipe, blobs, rough.run / "best.weights.h5", value)
+    wrong = other.run / "best.weights.h5"
     check_kept(recipe, blobs, wrong, None)  # a refit's value is not known
     with pytest.raises(InputError, match=f"gives {metric} .*but its training gave"):
-        check_kept(recipe, blobs, wrong, outcome.value)
-
-
-def test_the_last_epoch_counts_where_the_objective_says_so(
-    rough: Recipe, blobs: Parts, tmp_path: Path
-) -> None:
-    objective = rough.objective.model_copy(update={"epoch": "last"})
-    recipe = rough.model_copy(update={"objective": objective})
-    outcome = train(recipe, blobs, tmp_path, NORMAL)
-    last = outcome.curves[-1]
-    assert outcome.best_epoch < outcome.epochs
-    assert outcome.value == last.val_loss
-    assert accuracy(recipe, blobs, tmp_path, "validation") == last.val_accuracy
+        check_kept(recipe, blobs, wrong, value)
 
 
 def test_a_watch_ends_training_after_an_epoch(
@@ -335,20 +380,21 @@ def test_mixed_precision_learns(
 
 
 @pytest.mark.parametrize(
-    ("activation", "optimizer"),
-    [
-        *((activation, "adam") for activation in get_args(Activation)),
-        *(("relu", optimizer) for optimizer in ("adamw", "sgd", "rmsprop")),
-    ],
+    ("activation", "optimizer"), [*zip_longest(get_args(Activation), OPTIMIZERS)]
 )
 def test_nothing_of_a_trial_is_kept(
-    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path, activation: str, optimizer: str
+    make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path, activation: str, optimizer: str | None
 ) -> None:
-    """TensorFlow and Keras keep the graphs of some functions, and with them the weights."""
-    everything = {"batch_norm": True, "dropout": 0.3, "l2": 1e-3, "lr_schedule": "warmup_cosine"}
-    config = {"activation": activation, "optimizer": {"type": optimizer}, **everything}
+    """TensorFlow and Keras keep the graphs of some functions, and with them the weights.
+
+    Each optimizer has an activation of its own, and all the rest with it.
+    """
+    config: dict[str, Any] = {"activation": activation}
+    if optimizer is not None:
+        config |= {"batch_norm": True, "dropout": 0.3, "l2": 1e-3, "lr_schedule": "warmup_cosine"}
+        config |= {"optimizer": {"type": optimizer}}
     before = graphs_and_models()
-    train(make_recipe(config=config), blobs, tmp_path, NORMAL)
+    train(make_recipe(config=config, training={"epochs": 1}), blobs, tmp_path, NORMAL)
     assert not graphs_and_models().keys() - before.keys()
 
 

@@ -1,4 +1,7 @@
-"""What a worker is reckoned to take, against sums done by hand and against what is built."""
+"""What a worker is reckoned to take, against sums done by hand.
+
+What is built is compared with it in ``tests/unit/training``, where TensorFlow is imported anyway.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +15,6 @@ from hpsearch.config import SGD, Adam, AdamW, RMSprop, TrialConfig
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.packing import (
     CONTEXT,
-    evaluation_batch,
     example_bytes,
     gib,
     memory_limit,
@@ -37,23 +39,6 @@ def test_examples_are_kept_as_they_are_on_the_device() -> None:
     assert example_bytes(10, are_bytes=False) == 40 + 8
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "int16"])
-def test_examples_take_what_the_resident_copy_takes(
-    monkeypatch: pytest.MonkeyPatch, dtype: str
-) -> None:
-    from hpsearch.training import devices  # noqa: PLC0415  # TensorFlow, for this test only
-    from hpsearch.training.resident import Resident  # noqa: PLC0415
-
-    parts = fakes.parts(inputs=13)
-    x = parts.train.x.astype(dtype)
-    train, validation = replace(parts.train, x=x), replace(parts.validation, x=x)
-    monkeypatch.setattr(devices, "on_gpu", lambda: True)
-    resident = Resident(replace(parts, train=train, validation=validation))
-    tensors = [*resident._inputs, resident._labels]
-    taken = sum(int(np.prod(tensor.shape)) * tensor.dtype.size for tensor in tensors)
-    assert taken == 30 * example_bytes(13, are_bytes=dtype == "uint8")
-
-
 @pytest.mark.parametrize(
     ("optimizer", "slots"),
     [
@@ -69,32 +54,6 @@ def test_examples_take_what_the_resident_copy_takes(
 def test_optimizers_keep_numbers_beside_the_weights(optimizer: Any, slots: int) -> None:
     assert optimizer_slots(optimizer) == slots
     assert model_bytes(1000, optimizer) == 1000 * (3 + slots) * 4
-
-
-@pytest.mark.parametrize(
-    "optimizer",
-    [Adam(), Adam(amsgrad=True), AdamW(), RMSprop(momentum=0.9, centered=True)],
-)
-def test_optimizers_really_keep_so_many(optimizer: Any) -> None:
-    import keras  # noqa: PLC0415  # TensorFlow, for this test only
-
-    from hpsearch.training.optimizers import build  # noqa: PLC0415
-
-    built = build(optimizer, 1e-3)
-    built.build([keras.Variable(np.zeros(1000, np.float32))])
-    kept = sum(int(np.prod(v.shape)) for v in built.variables)
-    assert kept // 1000 == optimizer_slots(optimizer)
-
-
-@pytest.mark.parametrize("widest", [1, 2, 2047, 2048, 2049, 3072, 65536, 2**24, 2**30])
-def test_the_evaluation_batch_is_the_engines(monkeypatch: pytest.MonkeyPatch, widest: int) -> None:
-    from types import SimpleNamespace  # noqa: PLC0415
-
-    from hpsearch.training import devices, engine  # noqa: PLC0415  # TensorFlow
-
-    monkeypatch.setattr(devices, "on_gpu", lambda: True)
-    layers = [SimpleNamespace(output=np.broadcast_to(0, (1, width))) for width in (1, widest)]
-    assert evaluation_batch(widest) == engine.evaluation_batch(SimpleNamespace(layers=layers))
 
 
 def test_outputs_grow_with_layers_and_batch() -> None:
