@@ -56,6 +56,20 @@ def fail(study: OpenStudy, message: str) -> None:
     budget.fail(study, trial.number, Failure.DIVERGED, message)
 
 
+@pytest.fixture
+def study(
+    open_study: Open, finish: Finish, build_once: Callable[[Callable[[], OpenStudy]], OpenStudy]
+) -> OpenStudy:
+    """A study with one complete trial."""
+
+    def make() -> OpenStudy:
+        opened = open_study()
+        finish(opened, 0.5)
+        return opened
+
+    return build_once(make)
+
+
 class Reader(HTMLParser):
     """The tags of a page with their attributes, and its texts."""
 
@@ -162,9 +176,7 @@ def test_where_only_another_program_told_values(open_study: Open) -> None:
     assert "Only the value of the best trial is known" in written(found).text
 
 
-def test_what_may_be_saved_is_what_is_shown(open_study: Open, finish: Finish) -> None:
-    study = open_study()
-    finish(study, 0.5)
+def test_what_may_be_saved_is_what_is_shown(study: OpenStudy) -> None:
     found = known(study)
     saved = {
         str(attrs["download"]): base64.b64decode(str(attrs["href"]).partition("base64,")[2])
@@ -249,9 +261,7 @@ def test_a_baseline_whose_own_trial_was_pruned_was_trained(open_study: Open) -> 
     assert "not trained" not in text
 
 
-def test_new_seeds_of_the_best_are_told_from_its_own(open_study: Open, finish: Finish) -> None:
-    study = open_study()
-    finish(study, 0.5)
+def test_new_seeds_of_the_best_are_told_from_its_own(study: OpenStudy) -> None:
     own = trials.row(study, study.trials()[0])
     assert own["number"] == 0
     seed = int(known(study)["best"]["recipe"].partition("seed = ")[2].split()[0])
@@ -275,9 +285,7 @@ def test_confirmation_runs_count_with_trainings(open_study: Open, finish: Finish
     assert [one["value"] for one in found["baseline"]["values"]] == [0.125]
 
 
-def test_the_confirmed_winner_is_named(open_study: Open, finish: Finish) -> None:
-    study = open_study()
-    finish(study, 0.5)
+def test_the_confirmed_winner_is_named(study: OpenStudy) -> None:
     winner = {
         "of": "0", "summary": "32 relu", "parameters": 1234, "mean": 0.4375,
         "interval": [0.25, 0.625], "seeds": 5, "tied": ["0", "7"], "new_split": False,
@@ -299,18 +307,12 @@ def test_the_confirmed_winner_is_named(open_study: Open, finish: Finish) -> None
     assert "cannot tell" not in text
 
 
-def test_values_of_other_examples_are_none_of_the_configuration(
-    open_study: Open, finish: Finish
-) -> None:
-    study = open_study()
-    finish(study, 0.5)
+def test_values_of_other_examples_are_none_of_the_configuration(study: OpenStudy) -> None:
     others = [replace(training(0, 0.9), kind=kind) for kind in (Kind.REFIT, Kind.SPLIT)]
     assert known(study, others)["best"]["again"] == []
 
 
-def test_openings_of_the_test_split_are_listed(open_study: Open, finish: Finish) -> None:
-    study = open_study()
-    finish(study, 0.5)
+def test_openings_of_the_test_split_are_listed(study: OpenStudy) -> None:
     assert "On the test split" not in written(known(study)).text
     result = {"accuracy": [0.5, 0.25], "f1_macro": [0.5, 0.25]}
     opened = [
@@ -343,9 +345,7 @@ def test_where_the_time_went(open_study: Open) -> None:
     ]
 
 
-def test_shares_of_no_time_are_nought(open_study: Open, finish: Finish) -> None:
-    study = open_study()
-    finish(study, 0.5)
+def test_shares_of_no_time_are_nought(study: OpenStudy) -> None:
     assert [one["share"] for one in known(study)["time"]] == [0.0, 0.0, 0.0]
 
 
@@ -403,9 +403,7 @@ def test_failures_by_class_with_what_the_first_said(open_study: Open) -> None:
     )
 
 
-def test_results_on_the_test_split(open_study: Open, finish: Finish) -> None:
-    study = open_study()
-    finish(study, 0.5)
+def test_results_on_the_test_split(study: OpenStudy) -> None:
     scores = {"precision": 0.5, "recall": 0.25, "f1": 0.375, "support": 4}
     result = {
         "accuracy": 0.625, "accuracy_low": 0.5, "accuracy_high": 0.75, "f1_macro": 0.375,

@@ -129,7 +129,8 @@ class Run:
 @pytest.fixture
 def run(open_study: Callable[..., OpenStudy], home: Home, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(module, "TICK", 0.02)
-    return Run(open_study(budget={"trials": 3}, space={}), home)
+    space = {"units": {"type": "int", "low": 64, "high": 128}}  # soon drawn
+    return Run(open_study(budget={"trials": 3}, space=space), home)
 
 
 @pytest.mark.parametrize(
