@@ -1,6 +1,8 @@
 """A finished study in the home of a command line, made in a moment: without TensorFlow."""
 
+import functools
 import random
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +43,9 @@ def make_study(cli: Cli, file: Path | None = None, trainer: Trainer = fakes.trai
     """Search to the end of a study file's budget; gives the file (small.toml if none is given)."""
     file = file or cli.study_file(trials=2)
     section, home = load(file), Home(cli.home)
+    if not home.database.exists():
+        home.root.mkdir(parents=True, exist_ok=True)
+        home.database.write_bytes(_tables())
     dataset = open_dataset(section.dataset, home)
     facts = FACTS | {"fingerprint": dataset.fingerprint}
     storage = open_storage(f"sqlite:///{home.database}")
@@ -51,6 +56,15 @@ def make_study(cli: Cli, file: Path | None = None, trainer: Trainer = fakes.trai
         pass
     storage.close()
     return file
+
+
+@functools.cache
+def _tables() -> bytes:
+    """A database without studies: making its tables takes longer than the study of a test."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "studies.db"
+        open_storage(f"sqlite:///{path}").close()
+        return path.read_bytes()
 
 
 def noisy(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:

@@ -222,15 +222,20 @@ def styled(figure: go.Figure, title: str, *, subtitle: str = "", height: int = 4
         subtitle: likewise; may be empty.
         height: pixels; the width is that of the page.
     """
-    head = {"text": subtitle, "font": {"size": 12, "color": _QUIET}}
-    figure.layout.template = {}  # an update would keep plotly's
-    figure.update_layout(
-        autosize=True,
-        showlegend=True,  # of a single trace also
-        height=height,
-        title={
+    axis = {"gridcolor": _GRID, "linecolor": _QUIET, "zeroline": False, "automargin": True}
+    across = axis | {"showline": True, "ticks": "outside", "tickcolor": _QUIET}
+    layout: dict[str, Any] = {"xaxis": {}, "yaxis": {}} | figure.layout.to_plotly_json()
+    for name, own in layout.items():
+        if name.startswith(("xaxis", "yaxis")):
+            layout[name] = own | (across if name.startswith("x") else axis)
+    layout |= {
+        "template": {},  # in place of plotly's
+        "autosize": True,
+        "showlegend": True,  # of a single trace also
+        "height": height,
+        "title": {
             "text": title,
-            "subtitle": head,
+            "subtitle": {"text": subtitle, "font": {"size": 12, "color": _QUIET}},
             "font": {"size": 16},
             "x": 0,
             "xref": "paper",
@@ -239,24 +244,24 @@ def styled(figure: go.Figure, title: str, *, subtitle: str = "", height: int = 4
             "yanchor": "top",
             "pad": {"t": _BAR},
         },
-        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
-        margin={"l": 56, "r": 16, "t": _BAR + (50 if subtitle else 34), "b": 48},
-        legend={"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top", "itemsizing": "constant"},
-        hovermode="closest",
-        hoverlabel={"align": "left", "bgcolor": "#ffffff"},
-    )
-    axis = {"gridcolor": _GRID, "linecolor": _QUIET, "zeroline": False, "automargin": True}
-    figure.update_xaxes(**axis, showline=True, ticks="outside", tickcolor=_QUIET)
-    figure.update_yaxes(**axis)
+        "font": {"family": "system-ui, sans-serif", "size": 12, "color": INK},
+        "margin": {"l": 56, "r": 16, "t": _BAR + (50 if subtitle else 34), "b": 48},
+        "legend": {
+            "orientation": "h", "x": 0, "y": -0.2, "yanchor": "top", "itemsizing": "constant",
+        },
+        "hovermode": "closest",
+        "hoverlabel": {"align": "left", "bgcolor": "#ffffff"},
+    }  # fmt: skip
+    figure.layout = layout  # at once: each update by plotly takes a hundredth of a second
     return figure
 
 
 def empty(title: str, reason: str) -> go.Figure:
     """A figure without data that says why: "No trial has completed yet."."""
-    figure = go.Figure()
-    figure.add_annotation(
-        text=reason, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False,
-        font={"size": 14, "color": _QUIET},
-    )  # fmt: skip
-    styled(figure, title, height=220)
-    return figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    note: dict[str, Any] = {
+        "text": reason, "x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False,
+        "font": {"size": 14, "color": _QUIET},
+    }  # fmt: skip
+    hidden = {"visible": False}
+    figure = go.Figure(layout={"annotations": [note], "xaxis": hidden, "yaxis": hidden})
+    return styled(figure, title, height=220)

@@ -1,13 +1,14 @@
 """The report as one HTML page that needs no network and no other file."""
 
 import base64
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -29,11 +30,8 @@ def page(facts: Mapping[str, Any], figures: Mapping[str, "go.Figure"]) -> str:
         facts: what :func:`hpsearch.report.facts.facts` gives.
         figures: by name, in their order.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= _FILTERS
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     shown = [_embedded(figure, f"figure-{name}") for name, figure in figures.items()]
-    text = template.render(
+    text = _template().render(
         facts,
         figures=shown,
         tested=_tested(facts["trainings"]),
@@ -43,6 +41,14 @@ def page(facts: Mapping[str, Any], figures: Mapping[str, "go.Figure"]) -> str:
     # Not through the template: it is no text of ours, and large.
     library = f"<script>{get_plotlyjs()}</script>\n</head>"
     return text.replace("</head>", library, 1)
+
+
+@functools.cache
+def _template() -> Template:
+    """What the facts are put into; to translate it takes a tenth of a second."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters |= _FILTERS
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
 
 
 def _embedded(figure: "go.Figure", name: str) -> Markup:

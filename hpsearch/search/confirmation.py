@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.config import TrialConfig, flat
@@ -127,7 +126,7 @@ def companion_of(study: OpenStudy) -> OpenStudy:
     name = study.name + COMPANION
     storage = study.storage
     with exclusive(storage.url):
-        if name not in optuna.get_all_study_names(storage):
+        if name not in storage.study_names():
             _create(storage, study, name)
     return load_study(storage, name)
 

@@ -267,7 +267,7 @@ def refuse_taken(storage: Storage, name: str) -> None:
     Raises:
         InputError: it is.
     """
-    if name in optuna.get_all_study_names(storage):
+    if name in storage.study_names():
         raise InputError(
             f"study {name}: is there already; give the fork another name, or remove that study"
             f" with hpsearch delete {name}"

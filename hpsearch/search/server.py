@@ -102,7 +102,7 @@ _OPERATIONS = (
     "get_study_name_from_id", "get_study_system_attrs", "get_study_user_attrs", "get_trial",
     "get_trial_id_from_study_id_trial_number", "get_trial_number_from_id", "get_trial_param",
     "get_trial_params", "get_trial_system_attrs", "get_trial_user_attrs", "pulses", "values_at",
-    "values_of",
+    "study_names", "values_of",
     # Writing; not what makes and removes studies, which a user sees and does again.
     "annotate", "beat", "create_new_trial", "fail", "set_study_system_attr",
     "set_study_user_attr", "set_trial_intermediate_value", "set_trial_param",

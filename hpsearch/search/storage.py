@@ -4,6 +4,7 @@ This file and ``reading.py`` are the only ones that touch Optuna's tables, and t
 that overrides private methods.
 """
 
+import copy
 import json
 import math
 import time
@@ -163,11 +164,39 @@ class Storage(RDBStorage):
     ) -> Any:
         """As RDBStorage, within its transaction, but a new running trial needs a place."""
         if template_trial is not None:
-            return super()._get_prepared_new_trial(study_id, template_trial, session)
+            return self._copied(study_id, template_trial, session)
         if not self._has_place(session, study_id) or _is_closed(session, study_id):
             raise BudgetSpentError
         trial = super()._get_prepared_new_trial(study_id, template_trial, session)
         self._sign(session, int(trial.trial_id))
+        return trial
+
+    def _copied(self, study_id: int, template: FrozenTrial, session: Session) -> Any:
+        """As RDBStorage, but what the trial reported and its attributes are added at once.
+
+        By itself it looks the trial up again for each of them, of which there may be hundreds.
+        """
+        bare = copy.copy(template)
+        bare.user_attrs, bare.system_attrs, bare.intermediate_values = {}, {}, {}
+        trial = super()._get_prepared_new_trial(study_id, bare, session)
+        trial_id, report = int(trial.trial_id), models.TrialIntermediateValueModel
+        for key, value in template.user_attrs.items():
+            session.add(_attribute(trial_id, key, value))
+        for key, value in template.system_attrs.items():
+            text = json.dumps(value)
+            session.add(
+                models.TrialSystemAttributeModel(trial_id=trial_id, key=key, value_json=text)
+            )
+        for step, value in template.intermediate_values.items():
+            stored, kind = report.intermediate_value_to_stored_repr(value)
+            session.add(
+                report(
+                    trial_id=trial_id,
+                    step=step,
+                    intermediate_value=stored,
+                    intermediate_value_type=kind,
+                )
+            )
         return trial
 
     def _get_trials(
@@ -461,6 +490,12 @@ class Storage(RDBStorage):
             .order_by(trial.trial_id.desc())
             .limit(newest)
         )
+        with Session(self.engine) as session:
+            return list(session.scalars(query))
+
+    def study_names(self) -> list[str]:
+        """The names of all studies, the oldest first; no more of them is read."""
+        query = sa.select(models.StudyModel.study_name).order_by(models.StudyModel.study_id)
         with Session(self.engine) as session:
             return list(session.scalars(query))
 

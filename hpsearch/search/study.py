@@ -1,6 +1,7 @@
 """Opening a study: made when it is new, gone on with or joined when it is there."""
 
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import math
@@ -166,7 +167,7 @@ def open_or_create(
     check(file, dataset)  # before anything is written
     own = file.model_copy(update={"budget": written or file.budget})
     with exclusive(storage.url):
-        is_new = file.name not in optuna.get_all_study_names(storage)
+        is_new = file.name not in storage.study_names()
         if is_new:
             create(storage, own, dataset, budget=file.budget)
         else:
@@ -191,7 +192,7 @@ def move_data(study: OpenStudy, path: str | None) -> None:
     name = study.name.removesuffix(COMPANION)
     with exclusive(study.storage.url):
         for one in (name, name + COMPANION):
-            if one in optuna.get_all_study_names(study.storage):
+            if one in study.storage.study_names():
                 _move(load_study(study.storage, one), path)
 
 
@@ -253,11 +254,9 @@ def create(
         started, there = file.model_copy(update={"budget": budget}), fill(study)
         if first := first_trials(started, lambda config: size_of(config, dataset), there):
             known[FIRST_KEY] = first
-        for key, value in known.items():
-            study.set_user_attr(key, value)
         _update(study, file, budget)
         study_id = storage.get_study_id_from_name(making)
-        storage.publish(study_id, file.name, {FILE_KEY: file.model_dump(mode="json")})
+        storage.publish(study_id, file.name, known | {FILE_KEY: file.model_dump(mode="json")})
     except BaseException:
         with contextlib.suppress(*STORAGE_ERRORS):  # the next one that is made removes it
             optuna.delete_study(study_name=making, storage=storage)
@@ -273,7 +272,7 @@ def remove_unfinished(storage: Storage, ending: str = UNFINISHED) -> None:
         storage: where to look.
         ending: of the names of what was being made.
     """
-    for name in optuna.get_all_study_names(storage):
+    for name in storage.study_names():
         if name.startswith(".") and name.endswith(ending):
             optuna.delete_study(study_name=name, storage=storage)
 
@@ -403,7 +402,7 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
 
 def _known(storage: Storage, name: str) -> str:
     """What there is where a study of some name is not."""
-    known = [one for one in optuna.get_all_study_names(storage) if not one.startswith(".")]
+    known = [one for one in storage.study_names() if not one.startswith(".")]
     if known and _TRIAL.fullmatch(name):
         return f"that is a trial; name its study: {', '.join(sorted(known))}"
     return closest(name, known) if known else no_studies(storage)
@@ -456,7 +455,7 @@ def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:
 def companions(study: OpenStudy) -> list[OpenStudy]:
     """The study of a study's confirmation runs, if there is one."""
     name = study.name + COMPANION
-    there = name in optuna.get_all_study_names(study.storage)
+    there = name in study.storage.study_names()
     return [load_study(study.storage, name)] if there else []
 
 
@@ -468,5 +467,11 @@ def delete(study: OpenStudy) -> None:
 def versions() -> dict[str, str]:
     """Versions of what a result depends on, read without importing any of it."""
     names = ("keras", "numpy", "optuna", "scikit-learn", "tensorflow")
-    found = {name: importlib.metadata.version(name) for name in names}
+    found = {name: _version(name) for name in names}
     return {"hpsearch": __version__, "python": platform.python_version(), **found}
+
+
+@functools.cache
+def _version(name: str) -> str:
+    """The version of an installed package; looking for it takes a few milliseconds."""
+    return importlib.metadata.version(name)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import optuna
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError, UnreachableError
@@ -77,7 +76,7 @@ def _is_there(
     Raises:
         InputError: another one of its name is.
     """
-    if name not in optuna.get_all_study_names(target):
+    if name not in target.study_names():
         return False
     if not _is_same(target, target.get_study_id_from_name(name), sent, trials):
         raise InputError(

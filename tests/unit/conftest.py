@@ -12,7 +12,7 @@ from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, open_or_create
+from hpsearch.search.study import OpenStudy, load_study, open_or_create
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
@@ -58,6 +58,34 @@ def open_study(
         return study
 
     return open_one
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where homes are kept that were built once for the tests of a file."""
+    return tmp_path_factory.mktemp("built")
+
+
+@pytest.fixture
+def build_once(
+    built: Path, home: Home, connect: Callable[[], Storage]
+) -> Callable[[Callable[[], OpenStudy]], OpenStudy]:
+    """Fills the home by a function, once for all tests of a file: others get a copy of it.
+
+    What comes back is the study that the function gives, opened anew.
+    """
+
+    def build(make: Callable[[], OpenStudy]) -> OpenStudy:
+        kept = built / make.__qualname__
+        if not kept.exists():
+            study = make()
+            study.storage.close()  # so that all of it is in the file
+            shutil.copytree(home.root, kept / "home")
+            (kept / "name").write_text(study.name)
+        shutil.copytree(kept / "home", home.root, dirs_exist_ok=True)
+        return load_study(connect(), (kept / "name").read_text())
+
+    return build
 
 
 @pytest.fixture

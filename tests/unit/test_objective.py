@@ -511,6 +511,7 @@ def test_a_whole_search_reproduces_with_one_worker(
             seed=seed,
             sampler={"type": "tpe", "n_startup_trials": 4},
             pruner={"type": "median", "n_startup_trials": 2},
+            budget={"trials": 7},
         )
         found.append(search(study, build(study)))
     kept = ("number", "state", "values", "config")
@@ -549,9 +550,16 @@ def test_what_a_trial_has_to_be_looked_at(
     assert files(study) == [[*CURVES, "recipe.toml"], CURVES]
 
 
-@pytest.mark.parametrize("epochs", [0, 1])
 @pytest.mark.parametrize(
-    "failure", [Failure.DIVERGED, Failure.INTERRUPTED, Failure.OUT_OF_MEMORY, Failure.TIMEOUT]
+    ("failure", "epochs"),
+    [
+        (Failure.DIVERGED, 0),
+        (Failure.INTERRUPTED, 0),
+        (Failure.DIVERGED, 1),
+        (Failure.INTERRUPTED, 1),
+        (Failure.OUT_OF_MEMORY, 1),
+        (Failure.TIMEOUT, 1),
+    ],
 )
 def test_a_trial_that_failed_has_curves_where_it_has_an_epoch(
     open_study: Callable[..., OpenStudy], build: Build, failure: Failure, epochs: int

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -31,17 +32,38 @@ layers = { type = "int", low = 1, high = 2 }
 Run = Callable[[str], str]
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """A folder with study, data and home that was moved after the search; runs commands there."""
-    old = Cli(tmp_path / "one")
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with study, data and home that was moved after the search: copied only.
+
+    Before, it was the folder "one" beside it.
+    """
+    base = tmp_path_factory.mktemp("moved")
+    old = Cli(base / "one")
     old.folder.mkdir()
     random = np.random.default_rng(0)
     np.savez(old.folder / "d.npz", x_train=random.normal(size=(90, 4)), y_train=np.arange(90) % 3)
     file = old.folder / "moved.toml"
     file.write_text(STUDY)
     make_study(old, file)
-    old.folder.rename(tmp_path / "two")
+    return old.folder.rename(base / "two")
+
+
+@pytest.fixture
+def place(moved: Path) -> str:
+    """Where the data were."""
+    return str(moved.with_name("one") / "d.npz")
+
+
+@pytest.fixture
+def run(
+    moved: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs commands in a copy of the folder."""
+    shutil.copytree(moved, tmp_path / "two")
     monkeypatch.chdir(tmp_path / "two")
     monkeypatch.setenv("HPSEARCH_HOME", str(tmp_path / "two" / "home"))
 
@@ -56,14 +78,14 @@ def path_in(file: str) -> str:
     return str(tomllib.loads(Path(file).read_text())["dataset"]["path"])
 
 
-def test_export_takes_the_place_of_the_data(run: Run, tmp_path: Path) -> None:
+def test_export_takes_the_place_of_the_data(run: Run, tmp_path: Path, place: str) -> None:
     run("export moved -o old.toml")
-    assert path_in("old.toml") == str(tmp_path / "one" / "d.npz")
+    assert path_in("old.toml") == place
     with pytest.raises(
         InputError, match=r"study moved: .* is not there .*--set dataset\.path="
     ) as caught:
         run("export moved -o s.py")
-    assert str(tmp_path / "one" / "d.npz") in str(caught.value)
+    assert place in str(caught.value)
     run("export moved --set dataset.path=d.npz -o new.toml")
     assert path_in("new.toml") == str(tmp_path / "two" / "d.npz")
     run("export moved --set dataset.path=d.npz -o s.py")
@@ -103,7 +125,9 @@ def test_what_confirm_is_told_counts_from_then_on(run: Run, tmp_path: Path) -> N
     assert path_in("new.toml") == str(tmp_path / "two" / "d.npz")
 
 
-def test_other_data_are_refused_before_their_place_counts(run: Run, tmp_path: Path) -> None:
+def test_other_data_are_refused_before_their_place_counts(
+    run: Run, tmp_path: Path, place: str
+) -> None:
     from hpsearch.cli.jobs import run_jobs  # noqa: PLC0415
     from hpsearch.search.confirmation import companion_of  # noqa: PLC0415
 
@@ -115,4 +139,4 @@ def test_other_data_are_refused_before_their_place_counts(run: Run, tmp_path: Pa
         run_jobs(companion, home, None, None, "none", ["dataset.path=other.npz"], force=False)
     storage.close()
     run("export moved -o new.toml")
-    assert path_in("new.toml") == str(tmp_path / "one" / "d.npz")
+    assert path_in("new.toml") == place

@@ -1,5 +1,6 @@
 """What ``hpsearch run`` says before its workers start."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,17 +33,26 @@ def test_the_command_is_what_makes_the_same_search() -> None:
     assert " ".join(typed) == ("hpsearch run 'my file.toml' --trials 7 --set 'dataset.path=a b'")
 
 
-@pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStudy]:
-    """The study of small.toml, whose budget of two trials is met, published by its run."""
-    cli = Cli(tmp_path)
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """The study of small.toml, whose budget of two trials is met, published: copied only."""
+    cli = Cli(tmp_path_factory.mktemp("searched"))
     make_study(cli)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HPSEARCH_HOME", str(cli.home))
     storage = open_storage(Home(cli.home).storage_url())
-    found = load_study(storage, "small")
-    publish(found, Home(cli.home), ["hpsearch", "run", "small.toml"])
-    yield found
+    publish(load_study(storage, "small"), Home(cli.home), ["hpsearch", "run", "small.toml"])
+    storage.close()
+    return cli
+
+
+@pytest.fixture
+def study(searched: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStudy]:
+    """A copy of it, in the working folder."""
+    shutil.copytree(searched.folder, tmp_path, dirs_exist_ok=True)
+    home = Home(tmp_path / searched.home.relative_to(searched.folder))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HPSEARCH_HOME", str(home.root))
+    storage = open_storage(home.storage_url())
+    yield load_study(storage, "small")
     storage.close()
 
 

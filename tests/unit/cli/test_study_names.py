@@ -27,11 +27,12 @@ def folder(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     open_study: Callable[..., OpenStudy],
+    build_once: Callable[[Callable[[], OpenStudy]], OpenStudy],
 ) -> Path:
     """A folder with two study files, whose studies are there."""
+    build_once(lambda: [open_study(name=name) for name in ("Mine", "mine")][-1])
     for name in ("Mine", "mine"):
         (tmp_path / f"{name}.toml").write_text(f'name = "{name}"\n{STUDY}')
-        open_study(name=name)
     (tmp_path / "recipe.toml").write_text('format = "hpsearch-recipe/1"\n')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HPSEARCH_HOME", str(home.root))

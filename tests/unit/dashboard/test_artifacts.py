@@ -31,7 +31,11 @@ Get = Callable[[str], tuple[int, bytes]]
 
 
 @pytest.fixture
-def study(open_study: Callable[..., OpenStudy], home: Home) -> OpenStudy:
+def study(
+    open_study: Callable[..., OpenStudy],
+    home: Home,
+    build_once: Callable[[Callable[[], OpenStudy]], OpenStudy],
+) -> OpenStudy:
     """A study with one complete trial, whose folder has curves, and one that failed."""
 
     def train(recipe: Recipe, parts: Any, run: Any, watch: Watch) -> Outcome:
@@ -44,11 +48,14 @@ def study(open_study: Callable[..., OpenStudy], home: Home) -> OpenStudy:
         curves.start(run, outcome.curves)
         return outcome
 
-    opened = open_study(pruner={"type": "none"}, enqueue=[{"layers": 2}])
-    job = Objective(study=opened, parts=fakes.parts(), home=home, trainer=train)
-    for _ in range(3):
-        job.run_one()
-    return opened
+    def make() -> OpenStudy:
+        opened = open_study(pruner={"type": "none"}, enqueue=[{"layers": 2}])
+        job = Objective(study=opened, parts=fakes.parts(), home=home, trainer=train)
+        for _ in range(3):
+            job.run_one()
+        return opened
+
+    return build_once(make)
 
 
 EPOCHS = [

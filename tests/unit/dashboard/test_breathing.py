@@ -6,18 +6,21 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpsearch.dashboard import breathing
 
+TEXTS = st.text('ab\\"\n€🐈', max_size=4)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=6,
 )
 
 
-@given(value=st.dictionaries(st.text(), VALUES))
+@settings(max_examples=25)  # drawing them is what takes time; only the outer two levels differ
+@given(value=st.dictionaries(TEXTS, VALUES, max_size=4))
 def test_pieces_make_the_same_json(value: dict[str, Any]) -> None:
     assert breathing.dumps(value) == json.dumps(value)
 

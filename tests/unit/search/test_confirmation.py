@@ -37,16 +37,21 @@ from hpsearch.search.study import OpenStudy, load_study, names
 
 Open = Callable[..., OpenStudy]
 Finish = Callable[..., FrozenTrial]
+Once = Callable[[Callable[[], OpenStudy]], OpenStudy]
 BASELINE = {"layers": 1, "units": 7, "optimizer": {"type": "rmsprop", "learning_rate": 0.02}}
 
 
 @pytest.fixture
-def study(open_study: Open, finish: Finish) -> OpenStudy:
+def study(open_study: Open, finish: Finish, build_once: Once) -> OpenStudy:
     """A study with a baseline outside of its space and four complete trials."""
-    opened = open_study(baseline=BASELINE)
-    for value in (0.25, 0.75, 0.5, 0.625):
-        finish(opened, value)
-    return opened
+
+    def make() -> OpenStudy:
+        opened = open_study(baseline=BASELINE)
+        for value in (0.25, 0.75, 0.5, 0.625):
+            finish(opened, value)
+        return opened
+
+    return build_once(make)
 
 
 def run(companion: OpenStudy, home: Home, trainer: Any = fakes.train) -> Objective:

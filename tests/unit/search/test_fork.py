@@ -2,13 +2,13 @@
 
 import errno
 import itertools
+import multiprocessing
 import os
 import shutil
 import signal
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.config import TrialConfig
 from hpsearch.errors import Failure, InputError, UnreachableError
+from hpsearch.fields import parse
 from hpsearch.home import CURVES, WEIGHTS, Home
 from hpsearch.objective import Objective
 from hpsearch.search import budget, trials
@@ -70,12 +71,18 @@ def whole(low: int, high: int, **more: Any) -> dict[str, Any]:
     return {"type": "int", "low": low, "high": high, **more}
 
 
-@pytest.fixture
-def every(open_study: Open) -> OpenStudy:
-    """A study in which every configuration of a finite space completed, each with its value."""
-    study = open_study(
-        space=finite(whole(1, 3), choices(*WIDTHS)), budget={"trials": 50}, sampler={"type": "grid"}
-    )
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    """A database with the study ``every``, to copy."""
+    path = tmp_path_factory.mktemp("every") / "studies.db"
+    shutil.copy(empty_database, path)
+    table = {
+        "name": "study", "dataset": {"source": "digits"}, "training": {"epochs": 5},
+        "space": finite(whole(1, 3), choices(*WIDTHS)), "budget": {"trials": 50},
+        "sampler": {"type": "grid"},
+    }  # fmt: skip
+    storage = open_storage(f"sqlite:///{path}")
+    study, _ = open_or_create(storage, parse(StudyFile, table, "study.toml"), DATA)
     for index, (layers, width, rate) in enumerate(itertools.product(LAYERS, WIDTHS, RATES)):
         asked = optuna.trial.FixedTrial(
             {"layers": layers, "units": width, "optimizer": "adam", "adam.learning_rate": rate}
@@ -90,7 +97,15 @@ def every(open_study: Open) -> OpenStudy:
                 user_attrs={"epochs": 1},
             )
         )
-    return study
+    storage.close()
+    return path
+
+
+@pytest.fixture
+def every(filled: Path, home: Home, connect: Callable[[], Storage]) -> OpenStudy:
+    """A study in which every configuration of a finite space completed, each with its value."""
+    shutil.copy(filled, home.database)
+    return load_study(connect(), "study")
 
 
 def searched(study: OpenStudy, home: Home) -> None:
@@ -126,14 +141,13 @@ def configs(study: OpenStudy) -> list[TrialConfig | None]:
 def test_exactly_what_lies_in_the_new_space_is_taken(  # noqa: PLR0917  # fixtures
     every: OpenStudy,
     make_file: Make,
-    home: Home,
     space: dict[str, Any],
     layers: tuple[int, ...],
     widths: tuple[int, ...],
     rates: tuple[float, ...],
 ) -> None:
     file = make_file(name="new", space=space, budget={"trials": 60})
-    new, plan = forks.fork(every, file, DATA, home)
+    plan = forks.plan(every, file)
     wanted = set(itertools.product(layers, widths, rates))
 
     def key(config: TrialConfig | None) -> tuple[int, int, float]:
@@ -141,23 +155,48 @@ def test_exactly_what_lies_in_the_new_space_is_taken(  # noqa: PLR0917  # fixtur
         return config.layers, config.units[0], config.optimizer.learning_rate
 
     old = configs(every)
-    assert {key(config) for config in configs(new)} == wanted
-    assert len(new.trials()) == len(wanted) == len(plan.taken)
+    new = replace(every, file=file)
+    taken = [trials.config(new, one.trial) for one in plan.taken]
+    assert {key(config) for config in taken} == wanted
+    assert len(taken) == len(wanted)
     assert len(plan.left.get("outside", ())) == len(old) - len(wanted)
     assert not plan.left.keys() - {"outside"}
     for number in plan.left.get("outside", ()):
         assert key(old[number]) not in wanted or wanted == set()
-    for one, trial in zip(plan.taken, new.trials(), strict=True):
+    for one, config in zip(plan.taken, taken, strict=True):
+        assert config == old[one.number]
+        for name, distribution in one.trial.distributions.items():
+            assert distribution._contains(distribution.to_internal_repr(one.trial.params[name]))
+        asked = optuna.trial.FixedTrial(one.trial.params)
+        suggest_config(file.space, asked)
+        # Optuna's samplers take it as their own.
+        assert asked.distributions == one.trial.distributions
+
+
+@pytest.mark.parametrize(
+    ("space", "taken"),
+    [
+        (finite(whole(1, 3), whole(20, 64, per_layer=True)), 12),
+        (finite(2, choices(*WIDTHS)), 6),
+        (finite(whole(4, 5), choices(*WIDTHS)), 0),
+    ],
+)
+def test_what_is_taken_becomes_the_new_studys_own(
+    every: OpenStudy, make_file: Make, home: Home, space: dict[str, Any], taken: int
+) -> None:
+    file = make_file(name="new", space=space, budget={"trials": 60})
+    new, plan = forks.fork(every, file, DATA, home)
+    found = new.trials()
+    assert len(found) == len(plan.taken) == taken
+    assert plan.left == forks.plan(every, file).left
+    for one, trial in zip(plan.taken, found, strict=True):
         before = every.trials()[one.number]
-        assert trials.config(new, trial) == old[one.number]
+        assert trials.config(new, trial) == trials.config(every, before)
+        assert trial.params == one.trial.params
+        assert trial.distributions == one.trial.distributions
         assert trial.values == before.values
         assert trial.intermediate_values == before.intermediate_values
         assert trial.user_attrs[FORKED_KEY] == {"study": "study", "number": one.number}
-        for name, distribution in trial.distributions.items():
-            assert distribution._contains(distribution.to_internal_repr(trial.params[name]))
-        asked = optuna.trial.FixedTrial(trial.params)
-        suggest_config(new.file.space, asked)
-        assert asked.distributions == trial.distributions  # Optuna's samplers take it as their own
     again, is_new = open_or_create(new.storage, file, DATA)
     assert not is_new
     assert again.study_id == new.study_id
@@ -245,13 +284,13 @@ def test_numbers_of_the_old_study_are_mapped_or_dropped(
 def test_the_next_suggestion_uses_what_is_taken(
     open_study: Open, make_file: Make, home: Home
 ) -> None:
-    old = open_study(sampler={"type": "random"}, pruner={"type": "none"}, budget={"trials": 25})
+    old = open_study(sampler={"type": "random"}, pruner={"type": "none"}, budget={"trials": 14})
     searched(old, home)
     wide = SPACE | {"layers": {"type": "int", "low": 1, "high": 8}}
 
     def next_scores(study: OpenStudy) -> list[float]:
         found = []
-        for _ in range(8):
+        for _ in range(6):
             trial = budget.claim(study)
             assert trial is not None
             config = suggest_config(study.file.space, trial)
@@ -261,7 +300,7 @@ def test_the_next_suggestion_uses_what_is_taken(
 
     sections = {"space": wide, "budget": {"trials": 60}}
     new, plan = forks.fork(old, make_file(name="new", **sections), DATA, home)
-    assert len(plan.taken) == 25
+    assert len(plan.taken) == 14
     assert new.first_trials == []  # nothing is drawn at random any more
     random = make_file(name="random", sampler={"type": "random"}, **sections)
     at_random = forks.fork(old, random, DATA, home)[0]
@@ -451,35 +490,23 @@ def test_a_fork_that_fails_leaves_nothing(
     assert len(forks.fork(every, file, DATA, home)[1].taken) == 18
 
 
-KILLED = """
-import itertools, os, signal, shutil, sys
-from pathlib import Path
-import optuna
-from hpsearch.home import Home
-from hpsearch.search import fork as forks
-from hpsearch.search.opening import open_storage
-from hpsearch.search.storage import Storage
-from hpsearch.search.study import load_study
-from hpsearch.study_file import StudyFile
+def die(where: str, home: Home, file: StudyFile) -> None:
+    """Fork a study, and be killed on the way; in a process of its own."""
+    calls, copy, add = itertools.count(), shutil.copy2, optuna.Study.add_trial
 
-home, where, text, data = Home(Path(sys.argv[1])), sys.argv[2], sys.argv[3], eval(sys.argv[4])
-calls, copy, add = itertools.count(), shutil.copy2, optuna.Study.add_trial
+    def kill(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
-def die(*args):
-    os.kill(os.getpid(), signal.SIGKILL)
+    def then(what: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: kill() if next(calls) == 5 else what(*args)
 
-def then(what):
-    return lambda *args: die() if next(calls) == 5 else what(*args)
-
-if where == "copy":
-    shutil.copy2 = then(copy)
-elif where == "add":
-    optuna.Study.add_trial = then(add)
-else:
-    Storage.publish = die
-study = load_study(open_storage(home.storage_url()), "study")
-forks.fork(study, StudyFile.model_validate_json(text), data, home)
-"""
+    if where == "copy":
+        shutil.copy2 = then(copy)
+    elif where == "add":
+        optuna.Study.add_trial = then(add)  # type: ignore[method-assign]
+    else:
+        Storage.publish = kill  # type: ignore[assignment]
+    forks.fork(load_study(open_storage(home.storage_url()), "study"), file, DATA, home)
 
 
 @pytest.mark.parametrize("where", ["copy", "add", "publish"])
@@ -488,14 +515,12 @@ def test_a_fork_that_is_killed_is_in_nobodys_way(
 ) -> None:
     left_files(home, every)
     file = make_file(name="new", space=finite(whole(1, 3), choices(*WIDTHS)))
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, home.root, where, file.model_dump_json(), repr(DATA)],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    every.storage.close()  # no connection goes along
+    # Forked: one that starts Python anew would import for a second.
+    process = multiprocessing.get_context("fork").Process(target=die, args=(where, home, file))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     storage = connect()
     assert names(storage) == ["study"]
     with pytest.raises(InputError, match=r"study nwe: not found; known: study$"):

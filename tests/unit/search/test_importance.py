@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable
 
+import optuna
 import pytest
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.search import budget, importance
 from hpsearch.search.importance import LEAST, importances
@@ -19,12 +20,19 @@ SPACE = {
 
 
 def search(study: OpenStudy, trials: int, value: Callable[[int, float], float]) -> None:
-    """Trials whose values follow from layers and dropout."""
+    """Add random trials whose values follow from layers and dropout."""
+    seed = len(study.trials())
+    drawing = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))  # in memory
     for _ in range(trials):
-        trial = budget.claim(study)
-        assert trial is not None
+        trial = drawing.ask()
         config = suggest_config(study.file.space, trial)
-        study.optuna.tell(trial, value(config.layers, config.dropout[0]))
+        study.optuna.add_trial(
+            create_trial(
+                value=value(config.layers, config.dropout[0]),
+                params=trial.params,
+                distributions=trial.distributions,
+            )
+        )
 
 
 def opened(open_study: Callable[..., OpenStudy]) -> OpenStudy:
@@ -35,7 +43,7 @@ def opened(open_study: Callable[..., OpenStudy]) -> OpenStudy:
 
 def test_what_decides_everything_matters_most(open_study: Callable[..., OpenStudy]) -> None:
     study = opened(open_study)
-    search(study, 60, lambda _, dropout: dropout)
+    search(study, 40, lambda _, dropout: dropout)
     found = importances(study)
     assert found[0].name == "dropout"
     assert {one.name for one in found} == {"layers", "l2", "dropout"}
@@ -79,12 +87,10 @@ def test_of_equal_values_nothing_is_said(open_study: Callable[..., OpenStudy]) -
     assert importances(study) == []
 
 
-def test_parameters_that_only_some_trials_have(
-    open_study: Callable[..., OpenStudy], finish: Callable[..., FrozenTrial]
-) -> None:
+def test_parameters_that_only_some_trials_have(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study(budget={"trials": 100}, sampler={"type": "random"})
-    for number in range(20):
-        finish(study, 0.5 if number else 0.6)  # all but one are equal
+    values = iter([0.6] + [0.5] * 19)  # all but one are equal
+    search(study, 20, lambda *_: next(values))
     found = importances(study)
     assert {"optimizer", "adam.learning_rate", "sgd.learning_rate", "units_4"} <= {
         one.name for one in found
@@ -98,12 +104,12 @@ def test_the_newest_trials_are_looked_at(
     open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = opened(open_study)
-    search(study, 20, lambda layers, _: layers)
-    search(study, 40, lambda _, dropout: dropout)
-    monkeypatch.setattr(importance, "MOST", 40)
+    search(study, 10, lambda layers, _: layers)
+    search(study, 20, lambda _, dropout: dropout)
+    monkeypatch.setattr(importance, "MOST", 20)
     monkeypatch.setattr(importance, "RESAMPLES", 4)
     other = opened(lambda **sections: open_study(name="other", **sections))
-    for trial in study.trials()[20:]:
+    for trial in study.trials()[10:]:
         other.optuna.add_trial(trial)
     assert importances(study) == importances(other) != []
 

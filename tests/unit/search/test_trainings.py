@@ -18,12 +18,20 @@ Put = Callable[..., Path]
 
 
 @pytest.fixture
-def study(open_study: Callable[..., OpenStudy], finish: Callable[..., FrozenTrial]) -> OpenStudy:
+def study(
+    open_study: Callable[..., OpenStudy],
+    finish: Callable[..., FrozenTrial],
+    build_once: Callable[[Callable[[], OpenStudy]], OpenStudy],
+) -> OpenStudy:
     """A study with a baseline and two complete trials."""
-    opened = open_study(dataset={"source": "mnist"}, baseline={"layers": 1, "units": 16})
-    for _ in range(2):
-        finish(opened)
-    return opened
+
+    def make() -> OpenStudy:
+        opened = open_study(dataset={"source": "mnist"}, baseline={"layers": 1, "units": 16})
+        for _ in range(2):
+            finish(opened)
+        return opened
+
+    return build_once(make)
 
 
 @pytest.fixture

@@ -9,13 +9,12 @@ from typing import Any
 
 import psutil
 import pytest
+from optuna.trial import create_trial
 from simulated_gpus import GIB, Device, instance, simulate, split
 
 from hpsearch.errors import InputError
 from hpsearch.home import Home
-from hpsearch.search import budget
 from hpsearch.search.study import OpenStudy
-from hpsearch.space import suggest_config
 from hpsearch.workers import slots
 from hpsearch.workers import supervisor as supervisor_module
 from hpsearch.workers.gpus import Gpu, choose_gpus, list_gpus
@@ -216,6 +215,7 @@ def test_a_plan_is_one_line_for_readers() -> None:
 
 WHOLE = [Device(f"GPU-{i}", "NVIDIA T4", 16 * GIB) for i in range(8)]
 SPLIT = [split("GPU-m", instance("MIG-a"), instance("MIG-b")), WHOLE[1]]
+OURS = ("CUDA_", "HPSEARCH_")
 TELLS = """
 import json, os, time
 print(json.dumps({k: v for k, v in os.environ.items() if k.startswith(("CUDA_", "HPSEARCH_"))}))
@@ -240,9 +240,7 @@ while True: time.sleep(0.01)
         (SPLIT, "MIG-a,1", "all", 1, {"MIG-a": 1, "GPU-1": 1}),
     ],
 )
-def test_real_children_see_their_own_device(
-    open_study: Callable[..., OpenStudy],
-    home: Home,
+def test_each_worker_is_told_its_own_device(
     monkeypatch: pytest.MonkeyPatch,
     *,
     machine: list[Device],
@@ -251,19 +249,49 @@ def test_real_children_see_their_own_device(
     per_gpu: Any,
     told: dict[str, int],
 ) -> None:
+    plan = planned(monkeypatch, machine, outer, option, per_gpu)
+    seen = [slot.environment for slot in plan.slots]
+    assert Counter(worker["CUDA_VISIBLE_DEVICES"] for worker in seen) == told
+    for worker, slot in zip(seen, plan.slots, strict=True):
+        assert worker["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+        assert worker["HPSEARCH_DEVICE"] == slot.device
+        shared = told[worker["CUDA_VISIBLE_DEVICES"]] > 1 and slot.gpu is not None
+        assert worker.get("HPSEARCH_GPU_MEMORY") == (str(slot.memory_limit) if shared else None)
+        assert worker["HPSEARCH_THREADS"] == str(max(1, 2 // len(seen)))
+
+
+@pytest.mark.parametrize(
+    ("machine", "outer", "per_gpu"), [(SPLIT, "MIG-a,1", 2), (SPLIT, None, 1), (WHOLE, "-1", 1)]
+)
+def test_real_children_see_what_they_are_told(  # noqa: PLR0917  # fixtures
+    open_study: Callable[..., OpenStudy],
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    machine: list[Device],
+    outer: str | None,
+    per_gpu: int,
+) -> None:
+    plan = planned(monkeypatch, machine, outer, "all", per_gpu)
+    study = open_study(budget={"trials": len(plan.slots)})
+    for child, slot in zip(run(study, home, plan, monkeypatch), plan.slots, strict=True):
+        wanted = {k: v for k, v in slot.environment.items() if k.startswith(OURS)}
+        assert {key: child[key] for key in wanted} == wanted
+        assert ("HPSEARCH_GPU_MEMORY" in child) == (per_gpu == 2)
+
+
+def planned(
+    monkeypatch: pytest.MonkeyPatch,
+    machine: list[Device],
+    outer: str | None,
+    option: str,
+    per_gpu: Any,
+) -> Plan:
+    """The workers of a machine of two cores that is simulated."""
     simulate(monkeypatch, machine)
     if outer is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", outer)
     chosen = choose_gpus(option, list_gpus().gpus)
-    plan = make_slots(chosen, cores=2, per_gpu=per_gpu, most=20, load=LOAD)
-    seen = run(open_study(budget={"trials": 20}), home, plan, monkeypatch)
-    assert Counter(child["CUDA_VISIBLE_DEVICES"] for child in seen) == told
-    for child, slot in zip(seen, plan.slots, strict=True):
-        assert child["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
-        assert child["HPSEARCH_DEVICE"] == slot.device
-        shared = told[child["CUDA_VISIBLE_DEVICES"]] > 1 and slot.gpu is not None
-        assert child.get("HPSEARCH_GPU_MEMORY") == (str(slot.memory_limit) if shared else None)
-        assert child["HPSEARCH_THREADS"] == str(max(1, 2 // len(seen)))
+    return make_slots(chosen, cores=2, per_gpu=per_gpu, most=20, load=LOAD)
 
 
 def run(
@@ -275,9 +303,8 @@ def run(
 
     def end_when_all_have_told() -> None:
         if all(log.exists() and "ready" in log.read_text() for log in logs):
-            while (trial := budget.claim(study)) is not None:
-                suggest_config(study.file.space, trial)
-                study.optuna.tell(trial, 0.5)
+            for _ in plan.slots:
+                study.optuna.add_trial(create_trial(value=0.5))
             for process in psutil.Process().children():
                 process.kill()
 
