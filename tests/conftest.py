@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 import sqlalchemy as sa
 from clusters import Cluster, running_cluster
@@ -29,6 +30,7 @@ def pytest_collection_finish() -> None:
     """Keep what is imported out of the collections of garbage: a tenth of the tests' time."""
     gc.collect()
     gc.freeze()
+    forked.prepare()
 
 
 SPACE = {

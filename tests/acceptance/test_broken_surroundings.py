@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import forked
 import numpy as np
 import optuna
 import pytest
@@ -314,7 +315,7 @@ def test_a_fault_of_the_program_is_told_with_the_last_words(
     (cli.folder / "site").mkdir()
     (cli.folder / "site" / "sitecustomize.py").write_text(BROKEN)  # as if it were installed so
     monkeypatch.setenv("PYTHONPATH", str(cli.folder / "site"), prepend=os.pathsep)
-    process = cli.start("run", cli.study_file(), "--workers", "2")
+    process = forked.start(cli, "run", cli.study_file(), "--workers", "2")
     out, err = process.communicate(timeout=100)
     assert process.returncode == 4, err
     assert "ZeroDivisionError: the trainer is broken" in err
@@ -331,10 +332,7 @@ def test_a_fault_of_the_program_is_told_with_the_last_words(
 def test_a_reader_that_goes_away(made: Cli, line: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    with subprocess.Popen(
-        [sys.executable, "-m", "hpsearch", *line.split()],
-        cwd=made.folder, env=made.environment(), stdout=writer, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    with forked.start(made, *line.split(), stdout=writer) as process:
         os.close(writer)
         _, err = process.communicate(timeout=60)
     assert err == ""
