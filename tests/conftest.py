@@ -84,6 +84,15 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser for all tests of a file."""
+    from browser import running_chromium  # noqa: PLC0415  # few tests need playwright
+
+    with running_chromium() as browser:
+        yield browser
+
+
 @contextmanager
 def made_database(server: Server, name: str, template: str = "template1") -> Iterator[str]:
     """A database on PostgreSQL for the block; its URL."""

@@ -14,6 +14,7 @@ from commandline import Cli
 from made import make_study
 from optuna.importance import get_param_importances
 from pages import Sections, numbers
+from playwright.sync_api import Browser
 
 from hpsearch.config import TrialConfig, describe
 from hpsearch.data.parts import Parts
@@ -231,8 +232,8 @@ _UNDER_BARS = """() => [...document.querySelectorAll(".figures .js-plotly-plot")
 
 @needs_chromium
 @pytest.mark.parametrize("width", [1280, 420])
-def test_it_is_read_in_a_browser(searched: Cli, width: int) -> None:
-    with browsing(width) as context:
+def test_it_is_read_in_a_browser(searched: Cli, chromium: Browser, width: int) -> None:
+    with browsing(chromium, width) as context:
         page, wrong = watched(context)
         page.goto((searched.folder / "report.html").as_uri())
         page.wait_for_function("document.querySelectorAll('.main-svg').length >= 14")
