@@ -80,6 +80,17 @@ def start(cli: Cli, *arguments: str | Path, **options: Any) -> Forked:
     return process
 
 
+def run(
+    cli: Cli, *arguments: str | Path, code: int = 0, timeout: float = 100
+) -> subprocess.CompletedProcess[str]:
+    """As ``cli(*arguments, code=code, timeout=timeout, process=True)``."""
+    process = start(cli, *arguments)
+    out, err = process.communicate(timeout=timeout)  # who is late is ended with the test
+    assert "Traceback" not in err, err
+    assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
 def prepare() -> None:
     """Make the process that forks, of this one: before tests run in it, import or change much."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
