@@ -13,10 +13,9 @@ from typing import Any
 import optuna
 import pytest
 import sqlalchemy as sa
-from conftest import made_database
+from conftest import clear, made_database
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
-from optuna.storages._rdb.models import BaseModel
 from optuna.trial import FrozenTrial, TrialState
 from servers import Server
 
@@ -66,16 +65,7 @@ class Shared:
 
     def clear(self) -> None:
         """Leave the database as a new one, and the storages as just opened."""
-        tables = [t for t in BaseModel.metadata.sorted_tables if t.name != "version_info"]
-        engine = sa.create_engine(self.url, poolclass=sa.NullPool)
-        with engine.begin() as connection:
-            if engine.dialect.name == "sqlite":
-                for table in reversed(tables):
-                    connection.execute(table.delete())
-            else:
-                names = ", ".join(table.name for table in tables)
-                connection.execute(sa.text("SET lock_timeout = '10s'"))
-                connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY"))
+        clear(self.url)
         for storage in self.storages:
             storage.owner = Storage.owner
 
