@@ -6,7 +6,6 @@ What faults do to them is tried by hand: scripts/faults/ray.
 import contextlib
 from typing import Any
 
-import forked
 import psutil
 import pytest
 from commandline import Cli, wait_until
@@ -19,9 +18,9 @@ pytestmark = pytest.mark.timeout(300)
 
 def test_a_cluster_of_our_own_ends_with_the_run(cli: Cli) -> None:
     cli.train_quickly(seconds=0.01)  # Ray's placing is looked at
-    file = long_study(cli, trials=2)
-    line = ("run", file, "--engine", "ray", "--address", "local", "--workers", "2")
-    run = forked.start(cli, *line)
+    run = cli.start(
+        "run", long_study(cli, trials=2), "--engine", "ray", "--address", "local", "--workers", "2"
+    )
     began = psutil.Process(run.pid)
 
     def listening() -> list[Any]:
