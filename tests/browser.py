@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 
@@ -14,9 +14,8 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not in
 
 
 @contextmanager
-def browsing(width: int = 1400, height: int = 1000) -> Iterator[BrowserContext]:
-    """A browser; at the end every address that it asked for must have been of this machine."""
-    asked: list[str] = []
+def running_chromium() -> Iterator[Browser]:
+    """A browser, which takes a second to start."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=CHROMIUM,
@@ -25,10 +24,21 @@ def browsing(width: int = 1400, height: int = 1000) -> Iterator[BrowserContext]:
                 "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
             ],
         )
-        context = browser.new_context(viewport={"width": width, "height": height})
-        context.on("request", lambda request: asked.append(request.url))
-        yield context
+        yield browser
         browser.close()
+
+
+@contextmanager
+def browsing(chromium: Browser, width: int = 1400, height: int = 1000) -> Iterator[BrowserContext]:
+    """What a user has who just installed the browser: no cookies, no pages, nothing kept.
+
+    At the end every address that it asked for must have been of this machine.
+    """
+    asked: list[str] = []
+    context = chromium.new_context(viewport={"width": width, "height": height})
+    context.on("request", lambda request: asked.append(request.url))
+    yield context
+    context.close()
     assert [url for url in asked if not _is_here(url)] == []
 
 

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 import sqlalchemy as sa
 from clusters import Cluster, running_cluster
 from commandline import Cli, end_starters
 from hypothesis import settings
+from optuna.storages._rdb.models import BaseModel
 from servers import Server, running_server
 
 from hpsearch.fields import parse
@@ -29,6 +31,7 @@ def pytest_collection_finish() -> None:
     """Keep what is imported out of the collections of garbage: a tenth of the tests' time."""
     gc.collect()
     gc.freeze()
+    forked.prepare()
 
 
 SPACE = {
@@ -89,6 +92,15 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser for all tests of a file."""
+    from browser import running_chromium  # noqa: PLC0415  # few tests need playwright
+
+    with running_chromium() as browser:
+        yield browser
+
+
 @contextmanager
 def made_database(server: Server, name: str, template: str = "template1") -> Iterator[str]:
     """A database on PostgreSQL for the block; its URL."""
@@ -99,6 +111,20 @@ def made_database(server: Server, name: str, template: str = "template1") -> Ite
     with engine.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+def clear(url: str) -> None:
+    """Leave a database as a new one that has tables and no studies."""
+    tables = [table for table in BaseModel.metadata.sorted_tables if table.name != "version_info"]
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            for table in reversed(tables):
+                connection.execute(table.delete())
+        else:
+            names = ", ".join(table.name for table in tables)
+            connection.execute(sa.text("SET lock_timeout = '10s'"))
+            connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY"))
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,18 @@
-"""Starts the real ``hpsearch dashboard``."""
+"""Starts ``hpsearch dashboard`` in a process of its own."""
 
 import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import forked
 from commandline import Cli
 
 
 @contextmanager
 def shown(cli: Cli, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Starts the command on a free port; yields the address that it prints."""
-    process = cli.start("dashboard", "--port", "0", *options)
+    process = forked.start(cli, "dashboard", "--port", "0", *options)
     try:
         assert process.stdout is not None
         yield process.stdout.readline().strip(), process

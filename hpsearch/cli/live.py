@@ -255,8 +255,8 @@ class LiveView:
         for trial in sorted(ended, key=ended_at):
             say(self._line(trial, look, stood[trial.number]))
         if self.watching and self._is_quiet(look) and not self._said_idle:
+            self._said_idle = True  # first: a signal may come before the next line
             say("No worker is running the study now.")
-            self._said_idle = True
 
     def _line(self, trial: Trial, look: Look, then: Standing) -> str:
         """One ended trial as a plain line, with how the study stood when it ended."""

@@ -4,10 +4,10 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import forked
 import numpy as np
 import optuna
 import pytest
@@ -283,38 +283,44 @@ def test_a_study_file_that_changed_between_runs(made: Cli) -> None:
 # ---------------------------------------------------------------------- trials and pipes
 
 
+BROKEN = """\
+import sys
+if "worker" in sys.orig_argv:
+    from hpsearch.errors import Failure, TrialFailedError
+    from hpsearch.workers import worker
+
+    def train(recipe, parts, run, watch):
+        raise {error}
+
+    worker._keras_trainer = lambda **_: train
+"""
+
+
+def break_training(cli: Cli, error: str) -> None:
+    """Have workers train so that nothing comes of it but an error, as if installed so."""
+    (cli.folder / "site").mkdir()
+    (cli.folder / "site" / "sitecustomize.py").write_text(BROKEN.format(error=error))
+    path = [str(cli.folder / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    cli.at_start["PYTHONPATH"] = os.pathsep.join(path)
+
+
 def test_a_study_that_only_fails(cli: Cli) -> None:
-    file = cli.study_file(trials=2)
-    options = ["--workers", "1", "--set", "training.trial_timeout=0.001"]
-    done = cli("run", file, *options, code=1)
-    assert "No trial completed" in done.stderr
-    assert "hpsearch trials small" in done.stderr
-    assert done.stdout == ""
+    break_training(cli, "TrialFailedError(Failure.TIMEOUT, 'not done in time')")
+    process = forked.start(cli, "run", cli.study_file(trials=2), "--workers", "1")
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 1, err
+    assert "No trial completed" in err
+    assert "hpsearch trials small" in err
+    assert out == ""
     assert [trial["failure"] for trial in cli.rows()] == ["timeout", "timeout"]
     for none in each(cli, ("best small", "export small -o best.toml"), code=1):
         assert "no trial completed yet" in none.stderr
     assert "2 counted of 2" in cli("show", "small").stdout
 
 
-BROKEN = """\
-import sys
-if "worker" in sys.orig_argv:
-    from hpsearch.workers import worker
-
-    def train(recipe, parts, run, watch):
-        raise ZeroDivisionError("the trainer is broken")
-
-    worker._keras_trainer = lambda **_: train
-"""
-
-
-def test_a_fault_of_the_program_is_told_with_the_last_words(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (cli.folder / "site").mkdir()
-    (cli.folder / "site" / "sitecustomize.py").write_text(BROKEN)  # as if it were installed so
-    monkeypatch.setenv("PYTHONPATH", str(cli.folder / "site"), prepend=os.pathsep)
-    process = cli.start("run", cli.study_file(), "--workers", "2")
+def test_a_fault_of_the_program_is_told_with_the_last_words(cli: Cli) -> None:
+    break_training(cli, "ZeroDivisionError('the trainer is broken')")
+    process = forked.start(cli, "run", cli.study_file(), "--workers", "2")
     out, err = process.communicate(timeout=100)
     assert process.returncode == 4, err
     assert "ZeroDivisionError: the trainer is broken" in err
@@ -331,23 +337,21 @@ def test_a_fault_of_the_program_is_told_with_the_last_words(
 def test_a_reader_that_goes_away(made: Cli, line: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    with subprocess.Popen(
-        [sys.executable, "-m", "hpsearch", *line.split()],
-        cwd=made.folder, env=made.environment(), stdout=writer, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    with forked.start(made, *line.split(), stdout=writer) as process:
         os.close(writer)
         _, err = process.communicate(timeout=60)
     assert err == ""
 
 
 def test_the_first_lines_of_a_long_list(made: Cli) -> None:
-    line = f"{sys.executable} -m hpsearch trials small | head -n 2"
-    done = subprocess.run(
-        ["/bin/sh", "-c", line], cwd=made.folder, env=made.environment(), capture_output=True,
-        text=True, timeout=60, check=True,
-    )  # fmt: skip
-    assert done.stdout.split()[:2] == ["trial", "state"]
-    assert done.stderr == ""
+    with subprocess.Popen(
+        ["/usr/bin/head", "-n", "2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as head:
+        process = forked.start(made, "trials", "small", stdout=head.stdin)
+        lines, _ = head.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
+    assert lines.split()[:2] == ["trial", "state"]
+    assert err == ""
 
 
 def test_the_runs_of_a_study_in_another_storage_are_not_written_over(cli: Cli) -> None:
@@ -363,9 +367,6 @@ def test_the_runs_of_a_study_in_another_storage_are_not_written_over(cli: Cli) -
 def test_an_error_that_cannot_be_written_is_told_by_the_exit_code(cli: Cli) -> None:
     """A worker's log lies on the disk that is full."""
     with Path("/dev/full").open("w") as full:
-        process = subprocess.run(
-            [sys.executable, "-m", "hpsearch", "worker", "nothing"],
-            cwd=cli.folder, env=cli.environment() | {"PYTHONUNBUFFERED": "1"}, stderr=full,
-            check=False, timeout=60,
-        )  # fmt: skip
+        process = forked.start(cli, "worker", "nothing", stderr=full)
+        process.communicate(timeout=60)
     assert process.returncode == 2

@@ -6,6 +6,7 @@ TensorFlow.
 
 import json
 
+import forked
 from commandline import Cli
 from made import make_runs, make_study, noisy
 from pages import Sections
@@ -16,7 +17,7 @@ def test_what_is_confirmed_is_not_trained_again_and_goes_with_its_study(cli: Cli
     file = cli.study_file(trials=3)
     file.write_text(file.read_text() + "\n[baseline]\nlayers = 1\nunits = 4\n")
     make_study(cli, file)
-    cli("confirm", "small", "--top", "1", "--seeds", "2", "--workers", "1")
+    forked.run(cli, "confirm", "small", "--top", "1", "--seeds", "2", "--workers", "1")
     runs = cli.rows("small.confirm")
     assert [run["state"] for run in runs] == ["complete"] * 4
     again = cli("confirm", "small", "--top", "1", "--seeds", "2", process=False)

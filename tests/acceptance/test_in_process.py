@@ -1,4 +1,7 @@
-"""A command run in the tests' process gives what one of its own gives, and leaves no trace."""
+"""A command run in the tests' process, or by a fork, gives what one that is started gives.
+
+The first one leaves no trace.
+"""
 
 import logging
 import os
@@ -8,6 +11,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from commandline import Cli
 from made import make_study
@@ -25,22 +29,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     ("line", "code"),
     [
         ("--help", 0),
-        ("trials --help", 0),
-        ("--version", 0),
         ("show small", 0),
-        ("trials small --csv", 0),
         ("best small --json", 0),
         ("rnu small.toml", 2),
-        ("best nosuch", 2),
         ("run small.toml --trials 0", 2),
-        ("ls --storage nonsense", 2),
         ("ls --home /dev/null", 2),
     ],
 )
 def test_it_gives_what_a_process_gives(made: Cli, line: str, code: int) -> None:
-    here = made(*line.split(), code=code, process=False)
-    there = made(*line.split(), code=code, process=True)
-    assert (here.stdout, here.stderr) == (there.stdout, there.stderr)
+    started = made(*line.split(), code=code, process=True)
+    for done in (
+        made(*line.split(), code=code, process=False),
+        forked.run(made, *line.split(), code=code),
+    ):
+        assert (done.stdout, done.stderr) == (started.stdout, started.stderr)
 
 
 def surroundings() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import fakes
+import forked
 import optuna
 import pytest
 from browser import browsing, needs_chromium, watched
@@ -14,6 +15,7 @@ from commandline import Cli
 from made import make_study
 from optuna.importance import get_param_importances
 from pages import Sections, numbers
+from playwright.sync_api import Browser
 
 from hpsearch.config import TrialConfig, describe
 from hpsearch.data.parts import Parts
@@ -45,7 +47,7 @@ def moody(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     """A folder with a study of 40 trials, some pruned and some failed, and its report."""
     cli = Cli(tmp_path_factory.mktemp("searched"))
-    file = cli.study_file(trials=40, epochs=10)
+    file = cli.study_file(trials=40, epochs=6)
     lenient = '[pruner]\ntype = "median"\nn_startup_trials = 15\n'
     file.write_text(file.read_text() + BASELINE + lenient)
     make_study(cli, file, moody)
@@ -199,7 +201,9 @@ def test_what_to_try_next_runs(searched: Cli, page: Sections) -> None:
     assert load(file).name == after["name"] == "small-2"
     for change in after["changes"]:
         assert change in page.texts["next"]
-    searched("check", "next.toml") if after["changes"] else None
+    searched.train_quickly()
+    forked.run(searched, "run", "next.toml", "--trials", "1", "--workers", "1")
+    assert [row["state"] for row in searched.rows("small-2")] == ["complete"]
 
 
 def test_all_figures_are_there(searched: Cli) -> None:
@@ -231,8 +235,8 @@ _UNDER_BARS = """() => [...document.querySelectorAll(".figures .js-plotly-plot")
 
 @needs_chromium
 @pytest.mark.parametrize("width", [1280, 420])
-def test_it_is_read_in_a_browser(searched: Cli, width: int) -> None:
-    with browsing(width) as context:
+def test_it_is_read_in_a_browser(searched: Cli, chromium: Browser, width: int) -> None:
+    with browsing(chromium, width) as context:
         page, wrong = watched(context)
         page.goto((searched.folder / "report.html").as_uri())
         page.wait_for_function("document.querySelectorAll('.main-svg').length >= 14")

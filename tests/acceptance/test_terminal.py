@@ -7,13 +7,11 @@ import re
 import select
 import signal
 import struct
-import subprocess
-import sys
 import termios
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import psutil
+import forked
 import pytest
 from commandline import Cli, wait_until
 from made import make_study
@@ -30,7 +28,7 @@ class Terminal:
     """A pseudo-terminal with a command in it."""
 
     reader: int
-    process: subprocess.Popen[bytes]
+    process: forked.Forked
     text: str = ""
 
     def read(self) -> str:
@@ -80,13 +78,11 @@ def on_terminal(cli: Cli) -> Iterator[Start]:
         reader, writer = pty.openpty()
         readers.append(reader)
         resize(writer, 80, 24)
-        process = subprocess.Popen(
-            ["/usr/bin/setsid", "-c", sys.executable, "-m", "hpsearch", *arguments],
-            cwd=cli.folder, env=environment | {"TERM": "xterm-256color"} | variables,
-            stdin=writer, stdout=writer, stderr=writer,
+        process = forked.start(
+            cli, *arguments, env=environment | {"TERM": "xterm-256color"} | variables,
+            stdin=writer, stdout=writer, stderr=writer, start_new_session=True,
         )  # fmt: skip
         os.close(writer)
-        cli.started.append(psutil.Process(process.pid))
         return Terminal(reader, process)
 
     yield start
@@ -157,7 +153,7 @@ def test_a_dumb_terminal_gets_plain_lines(cli: Cli, on_terminal: Start) -> None:
 
 def test_plain_lines_without_a_terminal(cli: Cli) -> None:
     unfinished(cli)
-    process = cli.start("show", "small", "--watch")
+    process = forked.start(cli, "show", "small", "--watch")
     assert process.stderr
     assert process.stderr.readline() == "No worker is running the study now.\n"
     make_study(cli)
@@ -169,9 +165,9 @@ def test_plain_lines_without_a_terminal(cli: Cli) -> None:
 
 def test_sigterm_ends_watching(cli: Cli) -> None:
     unfinished(cli)
-    process = cli.start("show", "small", "--watch")
+    process = forked.start(cli, "show", "small", "--watch")
     assert process.stderr
-    process.stderr.readline()
+    assert process.stderr.readline() == "No worker is running the study now.\n"
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (143, "", "")

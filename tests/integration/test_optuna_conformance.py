@@ -3,8 +3,8 @@
 import pickle
 from collections.abc import Iterator
 
-import optuna
 import pytest
+from conftest import clear
 from optuna.study import StudyDirection
 from optuna.testing.pytest_storages import StorageTestCase
 
@@ -31,8 +31,8 @@ class TestStorage(StorageTestCase):
     def storage(self, opened: Storage) -> Iterator[Storage]:
         """The storage without studies."""
         yield opened
-        for study in optuna.get_all_study_summaries(opened):
-            optuna.delete_study(study_name=study.study_name, storage=opened)
+        opened.close()
+        clear(opened.url)
 
     def test_pickle_storage(self, storage: Storage) -> None:
         # Optuna's own does not close the copy, and an open connection is a warning.

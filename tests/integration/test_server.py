@@ -66,7 +66,7 @@ def test_a_search_goes_on_over_restarts(
     tmp_path: Path,
     mode: str,
 ) -> None:
-    file = make_file(budget={"trials": 60}, training={"epochs": 10})
+    file = make_file(budget={"trials": 20}, training={"epochs": 5})
     study, _ = open_or_create(connect(), file, DATASET)
     errors: list[BaseException] = []
 
@@ -83,12 +83,12 @@ def test_a_search_goes_on_over_restarts(
             errors.append(error)
 
     def quick(*args: Any) -> Any:
-        return fakes.train(*args, seconds=0.02)
+        return fakes.train(*args, seconds=0.05)
 
-    threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(4)]
+    threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(3)]
     for thread in threads:
         thread.start()
-    for counted in (8, 20, 32):
+    for counted in (4, 10):
         wait_until(lambda counted=counted: study.counts().counted >= counted, f"{counted} trials")
         with away(server, mode):
             time.sleep(0.5)  # long enough that each of them is in the middle of something
@@ -101,10 +101,10 @@ def test_a_search_goes_on_over_restarts(
         t for t in study.trials() if t.state == TrialState.RUNNING and not t.intermediate_values
     ]
     assert counts.running == len(unheard) <= 2
-    assert counts.counted + counts.running == 60
+    assert counts.counted + counts.running == 20
     for trial in study.trials():
         if trial.state == TrialState.COMPLETE:
-            assert sorted(trial.intermediate_values) == [*range(1, 11)]
+            assert sorted(trial.intermediate_values) == [*range(1, 6)]
 
 
 def test_an_operation_waits_until_the_server_is_back(

@@ -1,18 +1,23 @@
 """What every storage must do: the conformance suite, on real SQLite and real PostgreSQL."""
 
 import math
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 import sqlalchemy as sa
+from conftest import clear, made_database
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+from servers import Server
 
 from hpsearch.errors import Failure, InputError
 from hpsearch.partial import PartialConfig
@@ -48,9 +53,68 @@ def at_once(count: int, task: Callable[[int], Any]) -> list[Any]:
     return results
 
 
+@dataclass
+class Shared:
+    """One database for all tests, and what they have opened of it, for each to use again.
+
+    Of an engine that is new SQLAlchemy compiles each statement, which takes longer than most tests.
+    """
+
+    url: str
+    storages: list[Storage] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """Leave the database as a new one, and the storages as just opened."""
+        clear(self.url)
+        for storage in self.storages:
+            storage.owner = Storage.owner
+
+
+@pytest.fixture(scope="module")
+def sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """The shared database on SQLite."""
+    file = tmp_path_factory.mktemp("shared") / "studies.db"
+    shutil.copy(empty_database, file)
+    return Shared(f"sqlite:///{file}")
+
+
+@pytest.fixture(scope="module")
+def postgresql(server: Server, template: str) -> Iterator[Shared]:
+    """The shared database on PostgreSQL."""
+    with made_database(server, "shared", template) as url:
+        yield Shared(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest) -> Iterator[Shared]:
+    """The shared database of each kind in turn, without studies."""
+    found: Shared = request.getfixturevalue(request.param)
+    yield found
+    found.clear()
+
+
 @pytest.fixture
-def connect(url: str) -> Iterator[Callable[..., Storage]]:
-    """Opens the storage, each time anew, as another process would."""
+def connect(shared: Shared) -> Iterator[Callable[..., Storage]]:
+    """Opens the storage, each time another one, as another process would."""
+    left, opened = iter(shared.storages[:]), list[Storage]()
+
+    def open_one(**options: Any) -> Storage:
+        storage = None if options else next(left, None)
+        if storage is None:
+            storage = open_storage(shared.url, **options)
+            if not options:
+                shared.storages.append(storage)
+        opened.append(storage)
+        return storage
+
+    yield open_one
+    for storage in opened:
+        storage.close()
+
+
+@pytest.fixture
+def connect_anew(url: str) -> Iterator[Callable[..., Storage]]:
+    """Opens a storage of the test's own."""
     opened: list[Storage] = []
 
     def open_one(**options: Any) -> Storage:
@@ -87,38 +151,38 @@ def finish(study: OpenStudy, trial: optuna.Trial, value: float = 0.5) -> None:
 
 @pytest.mark.fresh
 def test_a_fresh_storage_opened_by_many_at_once(
-    connect: Callable[..., Storage], make_file: Callable[..., StudyFile]
+    connect_anew: Callable[..., Storage], make_file: Callable[..., StudyFile]
 ) -> None:
-    opened = at_once(8, lambda _: open_or_create(connect(), make_file(), DATASET))
+    opened = at_once(8, lambda _: open_or_create(connect_anew(), make_file(), DATASET))
     assert sum(is_new for _, is_new in opened) == 1
     assert len({study.study_id for study, _ in opened}) == 1
 
 
 def test_each_waiting_trial_is_claimed_once(open_study: Callable[..., OpenStudy]) -> None:
-    study = open_study(budget={"trials": 60})
-    for number in range(60):
+    study = open_study(budget={"trials": 24})
+    for number in range(24):
         study.optuna.enqueue_trial({"layers": 1, "number": number})
 
     def claim_all(_: int) -> list[int]:
-        mine = open_study(budget={"trials": 60})
+        mine = open_study(budget={"trials": 24})
         return [t.number for t in iter(lambda: budget.claim(mine), None)]
 
-    numbers = [number for claimed in at_once(6, claim_all) for number in claimed]
-    assert sorted(numbers) == list(range(60))
+    numbers = [number for claimed in at_once(4, claim_all) for number in claimed]
+    assert sorted(numbers) == list(range(24))
 
 
 def test_the_budget_is_exact(open_study: Callable[..., OpenStudy]) -> None:
     def work(_: int) -> int:
-        mine, done = open_study(budget={"trials": 20}), 0
+        mine, done = open_study(budget={"trials": 8}), 0
         while (trial := budget.claim(mine)) is not None:
-            finish(mine, trial)
+            mine.optuna.tell(trial, 0.5)
             done += 1
         return done
 
-    assert sum(at_once(6, work)) == 20
-    assert open_study(budget={"trials": 20}).counts() == Counts(complete=20)
-    assert budget.claim(open_study(budget={"trials": 20})) is None
-    assert budget.claim(open_study(budget={"trials": 21})) is not None
+    assert sum(at_once(4, work)) == 8
+    assert open_study(budget={"trials": 8}).counts() == Counts(complete=8)
+    assert budget.claim(open_study(budget={"trials": 8})) is None
+    assert budget.claim(open_study(budget={"trials": 9})) is not None
 
 
 def test_the_first_trials_are_shared_out_once(open_study: Callable[..., OpenStudy]) -> None:
@@ -162,10 +226,10 @@ def test_queries_see_what_optuna_wrote(open_study: Callable[..., OpenStudy]) -> 
 
 
 def test_the_last_place_is_taken_once(open_study: Callable[..., OpenStudy]) -> None:
-    studies = [open_study(budget={"trials": 1}) for _ in range(6)]
-    for total in range(1, 13):
+    studies = [open_study(budget={"trials": 1}) for _ in range(4)]
+    for total in range(1, 9):
         studies[0].optuna.set_user_attr(BUDGET_KEY, {"trials": total})
-        claimed = at_once(6, lambda index: budget.claim(studies[index]))
+        claimed = at_once(4, lambda index: budget.claim(studies[index]))
         assert sum(trial is not None for trial in claimed) == 1
 
 
@@ -267,12 +331,12 @@ def test_enqueued_configurations_come_first(open_study: Callable[..., OpenStudy]
     assert configs[1].layers == 2
 
 
-def test_optuna_alone_opens_the_study(url: str, open_study: Callable[..., OpenStudy]) -> None:
+def test_optuna_alone_opens_the_study(shared: Shared, open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     trial = budget.claim(study)
     assert trial is not None
     finish(study, trial, 0.6)
-    storage = optuna.storages.RDBStorage(url)
+    storage = optuna.storages.RDBStorage(shared.url)
     plain = optuna.load_study(study_name="study", storage=storage)
     assert plain.best_value == 0.6
     assert plain.metric_names == ["val_accuracy"]
@@ -289,12 +353,12 @@ def test_a_study_without_budget_is_not_limited(connect: Callable[..., Storage]) 
 
 
 @pytest.mark.fresh
-def test_reading_does_not_make_a_storage(connect: Callable[..., Storage]) -> None:
+def test_reading_does_not_make_a_storage(connect_anew: Callable[..., Storage]) -> None:
     with pytest.raises(InputError, match="hpsearch run"):
-        connect(create=False)
-    connect()
+        connect_anew(create=False)
+    connect_anew()
     with pytest.raises(InputError, match="study nothing: not found"):
-        load_study(connect(create=False), "nothing")
+        load_study(connect_anew(create=False), "nothing")
 
 
 def test_who_only_reads_is_refused_to_write_by_the_database(
@@ -416,15 +480,15 @@ def test_a_dead_trial_is_reaped_once_and_goes_on_once(open_study: Callable[..., 
 def test_successors_made_at_once_have_numbers_of_their_own(
     open_study: Callable[..., OpenStudy],
 ) -> None:
-    studies = [open_study(budget={"trials": 6}) for _ in range(6)]
+    studies = [open_study(budget={"trials": 4}) for _ in range(4)]
     for study in studies:
         trial = budget.claim(study)
         assert trial is not None
         suggest_config(study.file.space, trial)
-    assert all(at_once(6, lambda index: budget.interrupt(studies[index], index)))
+    assert all(at_once(4, lambda index: budget.interrupt(studies[index], index)))
     storage, study_id = studies[0].storage, studies[0].study_id
     numbers = [trial.number for trial in storage.get_all_trials(study_id)]
-    assert sorted(numbers) == list(range(12))
+    assert sorted(numbers) == list(range(8))
 
 
 def test_an_owner_that_wakes_up_cannot_write_any_more(open_study: Callable[..., OpenStudy]) -> None:
@@ -517,9 +581,9 @@ def test_what_is_told_in_brief_is_what_the_trials_say(
 
 
 def test_the_schema_of_an_older_optuna_is_upgraded_once(
-    connect: Callable[..., Storage], open_study: Callable[..., OpenStudy]
+    connect_anew: Callable[..., Storage], make_file: Callable[..., StudyFile]
 ) -> None:
-    study = open_study()
+    study, _ = open_or_create(connect_anew(), make_file(), DATASET)
     finish(study, study.optuna.ask())
     with study.storage.engine.begin() as connection:
         # As Optuna 3.1 would have left it: the last upgrade adds an index of this name.
@@ -530,7 +594,7 @@ def test_the_schema_of_an_older_optuna_is_upgraded_once(
             index["name"] for index in sa.inspect(connection).get_indexes("trials")
         }
     study.storage.close()
-    storages = at_once(4, lambda _: connect())
+    storages = at_once(4, lambda _: connect_anew())
     for storage in storages:
         assert storage.get_current_version() == storage.get_head_version()
         assert [t.state for t in load_study(storage, study.name).trials()] == [TrialState.COMPLETE]
@@ -538,15 +602,11 @@ def test_the_schema_of_an_older_optuna_is_upgraded_once(
     assert "trials_study_id_key" in {index["name"] for index in indices}
 
 
-@pytest.mark.parametrize("chunk", [reading.CHUNK, 2])
 def test_trials_are_read_as_optuna_reads_them(
     open_study: Callable[..., OpenStudy],
     make_file: Callable[..., StudyFile],
     monkeypatch: pytest.MonkeyPatch,
-    chunk: int,
 ) -> None:
-    monkeypatch.setattr(reading, "CHUNK", chunk)
-
     def facts(trials: list[FrozenTrial]) -> list[Any]:  # NaN is not equal to itself
         steps = [repr(sorted(trial.intermediate_values.items())) for trial in trials]
         order = [list(trial.params) for trial in trials]
@@ -577,8 +637,10 @@ def test_trials_are_read_as_optuna_reads_them(
         for included in (set[int](), {ids[0]}, {ids[1], ids[4]}, {ids[5]}):
             for after in (-1, ids[0], ids[3], ids[5]):
                 what = (study.study_id, states, included, after)
-                read = facts(study.storage._get_trials(*what))
-                assert read == facts(RDBStorage._get_trials(study.storage, *what))
+                wanted = facts(RDBStorage._get_trials(study.storage, *what))
+                for chunk in (500, 2):
+                    monkeypatch.setattr(reading, "CHUNK", chunk)
+                    assert facts(study.storage._get_trials(*what)) == wanted
     found = study.storage._get_trials(study.study_id, None, set(), -1)
     assert [trial.number for trial in found] == list(range(6))
     assert math.isnan(found[0].intermediate_values[1])
