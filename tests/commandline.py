@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import forked
 import in_process
 import psutil
-from surroundings import Starter, Surroundings
 
 from hpsearch.search import trials
 from hpsearch.search.opening import open_storage
@@ -168,7 +168,7 @@ class Cli:
         if process:
             done = self._run_process(words, timeout)
         elif trains:
-            done = self._run_forked(words)
+            return forked.run(self, *words, code=code, timeout=timeout, trains=True)
         else:
             done = in_process.run(words, self.folder, self.environment())
         assert "Traceback" not in done.stderr, done.stderr
@@ -184,12 +184,6 @@ class Cli:
         finally:
             process.kill()
         return subprocess.CompletedProcess(words, process.returncode, out, err)
-
-    def _run_forked(self, words: list[str]) -> subprocess.CompletedProcess[str]:
-        environment = self.environment_of_a_process()
-        variables = dict.fromkeys(os.environ.keys() | AT_START.keys()) | environment
-        ended = starter()(words, self.folder, Surroundings(variables=variables))
-        return subprocess.CompletedProcess(words, ended.code, ended.out, ended.err)
 
     def _needs_start(self, words: list[str], code: int | None) -> bool:
         """Whether a command would notice that it is not in a process that was started for it."""
@@ -243,22 +237,6 @@ class Cli:
             yield load_study(storage, study)
         finally:
             storage.close()
-
-
-def starter() -> Starter:
-    """What forks commands that train, made when it is needed."""
-    if not _starters or _starters[-1].has_ended():
-        _starters.append(Starter(AT_START, Path("/"), trains=True))
-    return _starters[-1]
-
-
-def end_starters() -> None:
-    """End what forks."""
-    while _starters:
-        _starters.pop().end()
-
-
-_starters: list[Starter] = []
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:

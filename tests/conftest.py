@@ -11,7 +11,7 @@ import forked
 import pytest
 import sqlalchemy as sa
 from clusters import Cluster, running_cluster
-from commandline import Cli, end_starters
+from commandline import Cli
 from hypothesis import settings
 from optuna.storages._rdb.models import BaseModel
 from servers import Server, running_server
@@ -31,7 +31,6 @@ def pytest_collection_finish() -> None:
     """Keep what is imported out of the collections of garbage: a tenth of the tests' time."""
     gc.collect()
     gc.freeze()
-    forked.prepare()
 
 
 SPACE = {
@@ -71,10 +70,10 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _starters() -> Iterator[None]:
-    """Whoever forks commands ends with the tests."""
+def _forker() -> Iterator[None]:
+    """What forks commands ends with the tests."""
     yield
-    end_starters()
+    forked.end()
 
 
 @pytest.fixture(scope="session")

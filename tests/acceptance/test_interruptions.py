@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import forked
 import psutil
 import pytest
 from commandline import Cli, wait_until
@@ -142,7 +143,7 @@ def test_stopped_in_mid_trial_and_run_again(cli: Cli) -> None:
 
 
 def test_a_second_ctrl_c_ends_at_once(cli: Cli) -> None:
-    process = cli.start("run", slow_study(cli, trials=2), "--workers", "1")
+    process = forked.start(cli, "run", slow_study(cli, trials=2), "--workers", "1")
     wait_until(lambda: running(cli), "a running trial")
     (worker,) = psutil.Process(process.pid).children()
     worker.suspend()  # it cannot leave in good order
@@ -159,7 +160,7 @@ def test_a_second_ctrl_c_ends_at_once(cli: Cli) -> None:
 def test_a_killed_worker_is_replaced(cli: Cli) -> None:
     cli.train_with_tensorflow()
     file = slow_study(cli, trials=1, epochs=120)
-    process = cli.start("run", file, "--workers", "1")
+    process = forked.start(cli, "run", file, "--workers", "1")
     cut = wait_until(lambda: running(cli), "a running trial")
     (worker,) = psutil.Process(process.pid).children()
     worker.kill()
@@ -172,7 +173,7 @@ def test_a_killed_worker_is_replaced(cli: Cli) -> None:
 
 def test_a_killed_run_takes_workers_and_dashboard_along_and_is_mended(cli: Cli) -> None:
     file = slow_study(cli, trials=1)
-    process = cli.start("run", file, "--workers", "1", "--dashboard")
+    process = forked.start(cli, "run", file, "--workers", "1", "--dashboard")
     wait_until(lambda: running(cli), "a running trial")
     assert process.stderr
     line = next(line for line in process.stderr if line.startswith("dashboard "))
@@ -190,7 +191,7 @@ def test_a_killed_run_takes_workers_and_dashboard_along_and_is_mended(cli: Cli) 
 
 def test_everything_killed_at_once_is_mended(cli: Cli) -> None:
     file = slow_study(cli, trials=2)
-    process = cli.start("run", file, "--workers", "2")
+    process = forked.start(cli, "run", file, "--workers", "2")
     wait_until(lambda: running(cli), "a running trial")
     workers = psutil.Process(process.pid).children()
     process.kill()
@@ -203,9 +204,9 @@ def test_everything_killed_at_once_is_mended(cli: Cli) -> None:
 
 def test_stop_reaches_every_worker(cli: Cli) -> None:
     file = slow_study(cli, trials=3, epochs=2000)
-    process = cli.start("run", file, "--workers", "1")
+    process = forked.start(cli, "run", file, "--workers", "1")
     wait_until(lambda: running(cli), "a running trial")
-    by_hand = cli.start("worker", "slow", start_new_session=True)
+    by_hand = forked.start(cli, "worker", "slow", start_new_session=True)
     wait_until(lambda: len(running(cli) or ()) == 2, "two running trials")
     shown = cli.details("slow")["workers"]
     assert {worker["pid"] for worker in shown} == {
@@ -228,7 +229,7 @@ def test_stop_reaches_every_worker(cli: Cli) -> None:
     shown = cli.details("slow")
     assert (shown["running"], shown["stop"], shown["workers"]) == (0, "leave", [])
     assert "was stopped" in cli("worker", "slow").stderr  # it does not start again by itself
-    process = cli.start("run", file, "--workers", "1")  # but whoever wants it can
+    process = forked.start(cli, "run", file, "--workers", "1")  # but whoever wants it can
     wait_until(lambda: running(cli), "a running trial")
     assert cli.details("slow")["stop"] is None
     process.send_signal(signal.SIGTERM)
@@ -237,7 +238,7 @@ def test_stop_reaches_every_worker(cli: Cli) -> None:
 
 def test_stop_now_ends_who_is_stuck(cli: Cli) -> None:
     file = slow_study(cli, trials=1, epochs=2000)
-    process = cli.start("run", file, "--workers", "1")
+    process = forked.start(cli, "run", file, "--workers", "1")
     wait_until(lambda: running(cli), "a running trial")
     (worker,) = psutil.Process(process.pid).children()
     suspend_outside_a_transaction(cli, worker)
@@ -310,7 +311,7 @@ def test_as_the_first_process_of_a_container(cli: Cli) -> None:
 
 def test_a_second_run_joins_the_first(cli: Cli) -> None:
     file = cli.study_file(trials=6, epochs=10)
-    both = [cli.start("run", file, "--workers", "1") for _ in range(2)]
+    both = [forked.start(cli, "run", file, "--workers", "1") for _ in range(2)]
     ends = [process.communicate(timeout=110) for process in both]
     assert [process.returncode for process in both] == [0, 0], ends
     assert sum("Started study small" in err for _, err in ends) == 1

@@ -6,14 +6,16 @@ Surroundings that only a real start shows are at the end.
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterator
+import subprocess
+import tempfile
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 from commandline import Cli
 from made import make_study
-from surroundings import Ended, Starter, Surroundings
+from surroundings import Surroundings
 
 from hpsearch.home import sqlite_url
 
@@ -112,15 +114,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_base(tmp_path_factory.mktemp("surroundings") / "größe 日本")
 
 
-@pytest.fixture(scope="module")
-def start(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
-    """Starts commands, of which it has run each once."""
-    folder = tmp_path_factory.mktemp("known") / "known"
-    shutil.copytree(base, folder)
-    known = [words(line, folder) for line in (*LOOKING, *OTHERS)]
-    starter = Starter(Cli(folder).environment(), folder, known)
-    yield starter
-    starter.end()
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ended:
+    """What became of a command."""
+
+    code: int
+    out: str
+    err: str
 
 
 def words(line: str, folder: Path) -> list[str]:
@@ -133,26 +133,33 @@ def words(line: str, folder: Path) -> list[str]:
     return [word.format(**places) for word in line.split()]
 
 
-def run(start: Starter, line: str, folder: Path, where: Surroundings) -> Ended:
+def run(line: str, folder: Path, where: Surroundings) -> Ended:
     """Run a command on the home in a folder; it must say what is wrong in words."""
-    home = {"HPSEARCH_HOME": str(folder / "home")}
-    here = dataclasses.replace(where, variables={**where.variables, **home})
-    ended = start(words(line, folder), folder, here)
-    assert "Traceback" not in ended.err, f"{line}\n{ended.err}"
-    return ended
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = forked.Forked(
+            words(line, folder), where, cwd=folder, env=where.among(Cli(folder).environment()),
+            stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+        )  # fmt: skip
+        code = process.wait(timeout=60)
+        texts = []
+        for stream in (out, err):
+            stream.seek(0)
+            texts.append(stream.read().decode(where.encoding, "replace"))
+    assert "Traceback" not in texts[1], f"{line}\n{texts[1]}"
+    return Ended(code=code, out=texts[0], err=texts[1])
 
 
 @pytest.fixture(scope="module")
-def usual(start: Starter, base: Path) -> dict[str, Ended]:
+def usual(base: Path) -> dict[str, Ended]:
     """What becomes of commands that look where all is as usual."""
-    return {line: run(start, line, base, Surroundings()) for line in LOOKING}
+    return {line: run(line, base, Surroundings()) for line in LOOKING}
 
 
 @pytest.mark.parametrize("name", SURROUNDINGS)
-def test_commands_that_look(start: Starter, base: Path, usual: dict[str, Ended], name: str) -> None:
+def test_commands_that_look(base: Path, usual: dict[str, Ended], name: str) -> None:
     where = SURROUNDINGS[name]
     for line in LOOKING:
-        ended = run(start, line, base, where)
+        ended = run(line, base, where)
         assert ended.code == 0, f"{line}\n{ended.err}"
         if 1 in where.closed:
             assert ended.out == ""
@@ -161,17 +168,17 @@ def test_commands_that_look(start: Starter, base: Path, usual: dict[str, Ended],
         else:
             assert ended.out
     for line in WRONG:
-        ended = run(start, line, base, where)
+        ended = run(line, base, where)
         assert ended.code == 2
         assert bool(ended.err) == (2 not in where.closed and 2 not in where.full)
 
 
 @pytest.mark.parametrize("name", WORST)
-def test_all_other_commands(start: Starter, base: Path, tmp_path: Path, name: str) -> None:
+def test_all_other_commands(base: Path, tmp_path: Path, name: str) -> None:
     folder = tmp_path / ODD
     shutil.copytree(base, folder)
     for line in OTHERS:
-        ended = run(start, line, folder, WORST[name])
+        ended = run(line, folder, WORST[name])
         assert ended.code == 0, f"{line}\n{ended.err}"
         assert "\x1b" not in ended.out + ended.err
     assert [path.name for path in tmp_path.iterdir()] == [ODD]
@@ -179,24 +186,24 @@ def test_all_other_commands(start: Starter, base: Path, tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("line", ["best small", "trials small --csv", "show small --json", "-h"])
-def test_results_to_a_full_disk(start: Starter, base: Path, line: str) -> None:
-    ended = run(start, line, base, Surroundings(full=(1,)))
+def test_results_to_a_full_disk(base: Path, line: str) -> None:
+    ended = run(line, base, Surroundings(full=(1,)))
     assert ended.code == 3
     assert ended.err == "error: cannot write the output: No space left on device\n"
 
 
-def test_names_that_mean_something_to_somebody(start: Starter, base: Path, tmp_path: Path) -> None:
+def test_names_that_mean_something_to_somebody(base: Path, tmp_path: Path) -> None:
     folder = tmp_path / ODD
     shutil.copytree(base, folder)
     for line in LOOKING:
-        ended = run(start, line, folder, Surroundings())
+        ended = run(line, folder, Surroundings())
         assert ended.code == 0, f"{line}\n{ended.err}"
         assert "\x1b" not in ended.out + ended.err
 
 
-def test_a_folder_that_is_gone_is_named_where_it_is_needed(start: Starter, base: Path) -> None:
+def test_a_folder_that_is_gone_is_named_where_it_is_needed(base: Path) -> None:
     for line in ("ls --home home", "show small --home home"):
-        ended = run(start, line, base, Surroundings(has_folder=False))
+        ended = run(line, base, Surroundings(has_folder=False))
         assert ended.code == 3
         assert ended.err == "error: the working folder is gone; change to one that is there\n"
 
