@@ -122,7 +122,7 @@ def opened_storage(
     force: bool = False,
     patience: float | None = None,
 ) -> "Iterator[Storage]":
-    """The storage; whatever a data base says within the block becomes one message.
+    """The storage; whatever a database says within the block becomes one message.
 
     The options are those of ``hpsearch.search.opening.open_storage``, with its defaults.
     """

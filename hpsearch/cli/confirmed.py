@@ -94,7 +94,7 @@ def confirmed(study: "OpenStudy") -> Confirmed | None:
         if last is not None and (left := open_runs(companion, kind, last.seeds)):
             raise UnfinishedError(
                 f"study {study.name}: {left} of its confirmation runs are not done yet; wait for"
-                f" them, or go on with hpsearch confirm {study.name}"
+                f" them, or resume them with hpsearch confirm {study.name}"
             )
         if runs:
             verdict = verdict_on(study, runs, smallest=last is not None and last.smallest)

@@ -1,4 +1,4 @@
-"""Opening a storage so that many processes may share it; what a data base says, in words."""
+"""Opening a storage so that many processes may share it; what a database says, in words."""
 
 import json
 import logging
@@ -37,7 +37,7 @@ STORAGE_ERRORS = (
     sa.exc.SQLAlchemyError,
     sqlite3.Error,
 )
-"""What is raised where a data base cannot be read or written just now."""
+"""What is raised where a database cannot be read or written just now."""
 
 _LOCK_NOT_AVAILABLE = "55P03"
 """PostgreSQL's code for a lock that was waited for too long."""
@@ -217,7 +217,7 @@ def exclusive(url: str, work: Work = Work.SET_UP) -> Iterator[None]:
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
-        # Kept beside the data base: removing a lock file would let two processes hold it.
+        # Kept beside the database: removing a lock file would let two processes hold it.
         with _readable_opening(url):
             kind = "" if work is Work.SET_UP else f".{work.name.lower()}"
             lock = FileLock(f"{parsed.database}{kind}.lock").acquire()
@@ -320,7 +320,7 @@ def _text(url: URL, *, hide_password: bool = False) -> str:
 
 
 def _sqlite_file(url: URL, *, create: bool, force: bool) -> Path:
-    """The data base file, its folder made, in WAL mode; refused on a network file system."""
+    """The database file, its folder made, in WAL mode; refused on a network file system."""
     file = Path(str(url.database)).absolute()
     if not create and not file.exists():
         raise InputError(
@@ -369,7 +369,7 @@ def _engine(url: URL, patience: float = 0.0, hurried: Callable[[], bool] = never
     """For single connections, which are closed when they are given back.
 
     Args:
-        url: of the data base.
+        url: of the database.
         patience: seconds to wait for a server that is away.
         hurried: as for :func:`open_storage`.
     """
@@ -389,7 +389,7 @@ def _set_synchronous(connection: Any, _record: object) -> None:
 
 @contextmanager
 def readable_errors(url: str) -> Iterator[None]:
-    """Turn what a data base says into one message for the user.
+    """Turn what a database says into one message for the user.
 
     Raises:
         UnreachableError: in place of SQLAlchemy's, sqlite3's and Optuna's storage errors.
@@ -406,7 +406,7 @@ def readable_errors(url: str) -> Iterator[None]:
 def _readable_opening(url: str) -> Iterator[None]:
     """As readable_errors, for what else may happen while a storage is opened.
 
-    Later on a missing file or module has nothing to do with the data base.
+    Later on a missing file or module has nothing to do with the database.
     """
     try:
         yield
@@ -418,8 +418,8 @@ def _message(url: str, error: BaseException) -> str:
     """One line about a storage that failed, with the cure that fits."""
     reason = " ".join(str(getattr(error, "orig", None) or error).split())
     cures = {
-        "not a database": "the file is damaged or no data base; restore or remove it",
-        "Expecting value": "the data base is damaged; restore it from a copy",
+        "not a database": "the file is damaged or no database; restore or remove it",
+        "Expecting value": "the database is damaged; restore it from a copy",
         "malformed": "the file is damaged; restore it from a copy",
         "Read-only": "check the permissions of the file and its folder",
         "disk I/O": "check that the disk works and has free space, then run the same command again",

@@ -1,4 +1,4 @@
-"""Moving studies from one storage to another, with everything that the data base holds of them."""
+"""Moving studies from one storage to another, with everything that the database holds of them."""
 
 import contextlib
 import json

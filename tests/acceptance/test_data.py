@@ -60,7 +60,7 @@ def test_data_are_shown_listed_and_cleared(cli: Cli) -> None:
     assert str(cli.folder / "data") in cli("data").stdout
     assert "Removed 1 imported" in cli("data", "--clear", file).stdout
     assert "Removed 0 imported" in cli("data", "--clear").stdout
-    assert "Nothing is imported" in cli("data").stdout
+    assert "No data are imported" in cli("data").stdout
     assert cli.json("data") == []
 
 
@@ -73,7 +73,7 @@ def test_data_of_vectors_have_a_page_without_pictures(cli: Cli) -> None:
     assert (told["test_split"], told["test"], told["input_shape"]) == ("taken", 12, [5])
     assert "data:image/png" not in (cli.folder / "page.html").read_text()
     refused = cli("data", file, "-o", "page.png", code=2)
-    assert "no images; use .html" in refused.stderr
+    assert "not images; use .html" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_data_of_vectors_have_a_page_without_pictures(cli: Cli) -> None:
         ("data gone.toml", "gone.toml: no such file"),
         ("data -o page.html", "hpsearch data FILE"),
         ("data --set seed=1", "hpsearch data FILE"),
-        ("data --clear --json", "leave -o and --json out"),
+        ("data --clear --json", "leave out -o and --json"),
         ("data small.toml -o page.pdf", ".html or .png"),
         ("data small.toml --set dataset.path=x", "built in"),
     ],

@@ -25,7 +25,7 @@ def test_what_cannot_be_exported_is_one_message(cli: Cli, tmp_path: Path) -> Non
     assert "no model that hpsearch wrote" in refused("-o", tmp_path / "mine")
     (tmp_path / "mine.classes.json").write_text("{}")
     assert "names of classes" in refused("-o", tmp_path / "mine.keras")
-    assert "is no recipe" in cli(
+    assert "is not a recipe" in cli(
         "export", "small", "-o", cli.folder / "small.toml", code=2
     ).stderr  # fmt: skip
 

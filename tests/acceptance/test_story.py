@@ -233,7 +233,7 @@ def test_the_winner_is_trained_on_validation_as_well(story: Story) -> None:
     refit, runs = story.said["refit"], story.json["runs"]
     assert "Mean test accuracy of 2 seeds: " in refit.stdout
     assert "Most confused" in refit.stdout
-    assert "has been opened 5 times so far" in refit.stderr
+    assert "has been accessed 5 times so far" in refit.stderr
     last = story.json["refit"]["test_openings"][-1]
     assert (last["opened_by"], last["study"]) == ("evaluate small --refit", "small")
     assert len(last["result"]["accuracy"]) == len(last["seeds"]) == 2

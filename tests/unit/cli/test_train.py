@@ -102,7 +102,7 @@ def test_files_of_others_stay(train: Train, tmp_path: Path) -> None:
     output = tmp_path / "out"
     output.mkdir()
     (output / "result.json").write_text("mine")
-    with pytest.raises(InputError, match=r"has a result\.json that is of no training"):
+    with pytest.raises(InputError, match=r"has a result\.json that no training wrote"):
         train(output=output)
     assert [path.read_text() for path in output.iterdir()] == ["mine"]
 
