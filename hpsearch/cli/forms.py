@@ -155,7 +155,7 @@ def write_model(
     on = f"{compared:,} validation examples" if compared else f"{models.MADE_UP} made-up inputs"
     missing = "" if compared else "; the data are not here, so it was compared on no real example"
     return (
-        f"{path}, and the names of its classes to {beside}. On {on}, its probabilities differ from"
+        f"{path}, and the names of its classes to {beside}. Its probabilities on {on} differ from"
         f" the network's by at most {largest:.1e}{missing}"
     )
 

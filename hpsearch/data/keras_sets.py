@@ -94,8 +94,8 @@ def _keras_home(official: OfficialSet, folder: Path) -> Path:
         kept.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnreachableError(
-            f"{kept}: cannot be made: {error.strerror}; name another folder in KERAS_HOME, or give"
-            f" a copy: --set dataset.path=PATH, where PATH is {official.path_may_be}"
+            f"{kept}: cannot be created: {error.strerror}; name another folder in KERAS_HOME, or"
+            f" give a copy: --set dataset.path=PATH, where PATH is {official.path_may_be}"
         ) from None
     home.mkdir()
     (home / "datasets").symlink_to(kept)

@@ -121,8 +121,8 @@ def best(study: OpenStudy) -> FrozenTrial:
         counts = study.counts()
         raise NoTrialError(
             f"study {study.name}: no trial completed yet ({counts.running} running,"
-            f" {counts.pruned} pruned, {counts.failed} failed); run it, or look at"
-            f" hpsearch trials {study.name}"
+            f" {counts.pruned} pruned, {counts.failed} failed); run it, or see hpsearch trials"
+            f" {study.name}"
         )
     return trial
 

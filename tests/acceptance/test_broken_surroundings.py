@@ -233,7 +233,7 @@ def test_data_that_have_gone_or_changed_between_runs(cli: Cli) -> None:
     (cli.folder / "data.npz").unlink()
     for gone in (cli("run", file, code=2), cli("worker", "small", code=2)):
         assert "dataset.path" in gone.stderr
-        assert "is not there" in gone.stderr
+        assert "does not exist" in gone.stderr
         assert "--set dataset.path=" in gone.stderr
 
     npz(cli.folder / "moved.npz")

@@ -79,7 +79,7 @@ def test_data_of_vectors_have_a_page_without_pictures(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("data gone.toml", "gone.toml: no such file"),
+        ("data gone.toml", "gone.toml: file not found"),
         ("data -o page.html", "hpsearch data FILE"),
         ("data --set seed=1", "hpsearch data FILE"),
         ("data --clear --json", "leave out -o and --json"),

@@ -15,4 +15,4 @@ def test_what_cannot_be_evaluated_is_said(cli: Cli) -> None:
     assert "best.weights.h5: does not exist" in refused
     assert cli.json("show", "small")["test_openings"] == []  # refused before it was opened
     cli("confirm", "small", "--top", "1", "--seeds", "2", "--workers", "0", code=2)
-    assert "name that one" in cli("evaluate", "small.confirm", code=2).stderr
+    assert "give small instead" in cli("evaluate", "small.confirm", code=2).stderr

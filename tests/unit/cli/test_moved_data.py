@@ -60,7 +60,7 @@ def test_export_takes_the_place_of_the_data(run: Run, tmp_path: Path) -> None:
     run("export moved -o old.toml")
     assert path_in("old.toml") == str(tmp_path / "one" / "d.npz")
     with pytest.raises(
-        InputError, match=r"study moved: .* is not there .*--set dataset\.path="
+        InputError, match=r"study moved: .* does not exist .*--set dataset\.path="
     ) as caught:
         run("export moved -o s.py")
     assert str(tmp_path / "one" / "d.npz") in str(caught.value)
@@ -73,7 +73,7 @@ def test_export_takes_the_place_of_the_data(run: Run, tmp_path: Path) -> None:
     ]
     with pytest.raises(InputError, match=r"only dataset\.path=PATH"):
         run("export moved --set seed=2 -o s.py")
-    with pytest.raises(InputError, match=r"gone\.npz.* is not there"):
+    with pytest.raises(InputError, match=r"gone\.npz.* does not exist"):
         run("export moved --set dataset.path=gone.npz -o r.toml")
     assert json.loads(run("show moved --json"))["study_file"]["dataset"]["path"].endswith(
         "one/d.npz"

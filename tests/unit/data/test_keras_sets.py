@@ -127,7 +127,7 @@ def test_no_place_to_download_to(keras: Fake, tmp_path: Path) -> None:
     keras(GIVE)
     (tmp_path / "keras-home").mkdir()
     (tmp_path / "keras-home" / "datasets").write_text("a file")
-    with pytest.raises(UnreachableError, match=r"datasets: cannot be made: File exists.*KERAS_"):
+    with pytest.raises(UnreachableError, match=r"datasets: cannot be created: File exists.*KERAS_"):
         download(MNIST, silent)
 
 
