@@ -229,7 +229,7 @@ IMAGES = [
     Damaged("cut-off-pictures", "image_folder", _changed(_cut), ("of 20", "max_unreadable")),
     Damaged("picture-bombs", "image_folder", _changed(_png_bomb), ("bomb0.png", "max_unreadable")),
     Damaged("pipes", "image_folder", _changed(_pipes), ("pipe0.png", "max_unreadable")),
-    Damaged("loop", "image_folder", _loop, ("train", "where a link leads"), code=3),
+    Damaged("loop", "image_folder", _loop, ("train", "for a link, its target"), code=3),
     Damaged("loop-of-classes", "image_folder", _changed(_loop_below), ("loop",)),
     Damaged("empty-class", "image_folder", _changed(lambda t: (t / "ant").mkdir()), ('"ant"',)),
     Damaged("unknown-test-class", "image_folder", _changed(_test_class), ("cow",)),

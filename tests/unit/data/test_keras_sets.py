@@ -170,7 +170,7 @@ FAILURES: dict[str, tuple[str, type[HpsearchError], str]] = {
     "wrong cache": ("images.reshape(11, -1)", InputError, "damaged: cannot reshape"),
     "no Keras": ("import no_such_module", ProgramError, "ModuleNotFoundError: No module named"),
     "a changed Keras": ("keras.nothing", ProgramError, "NameError"),
-    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", UnreachableError, "ended by signal 9"),
+    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", UnreachableError, "killed by signal 9"),
 }
 
 
