@@ -99,8 +99,19 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the file (repeatable)."),
 ]
+DataPathOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="dataset.path=PATH", help="Where the data are, if elsewhere than before."
+    ),
+]
 WorkersOption = Annotated[
-    str | None, typer.Option("--workers", metavar="N|auto", help="Number of worker processes.")
+    str | None,
+    typer.Option(
+        "--workers",
+        metavar="N|auto",
+        help="Number of worker processes (default: workers.count of the study).",
+    ),
 ]
 GpusOption = Annotated[
     str, typer.Option("--gpus", metavar="all|none|0,1", help="GPUs to use: indices or UUIDs.")

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.common import (
+    DataPathOption,
     ForceOption,
     GpusOption,
     HomeOption,
     JsonOption,
-    SetOption,
     StorageOption,
     StudyArgument,
     WorkersOption,
@@ -57,7 +57,7 @@ def confirm(
     ] = None,
     workers: WorkersOption = None,
     gpus: GpusOption = "all",
-    overrides: SetOption = None,
+    overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,

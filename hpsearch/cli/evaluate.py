@@ -1,4 +1,4 @@
-"""``hpsearch evaluate``: opens the test split for a study's winner, and records that it did."""
+"""``hpsearch evaluate``: accesses the test split for a study's winner, and records that it did."""
 
 import dataclasses
 import statistics
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hpsearch.cli.common import (
+    DataPathOption,
     ForceOption,
     GpusOption,
     HomeOption,
     JsonOption,
-    SetOption,
     StorageOption,
     StudyArgument,
     WorkersOption,
@@ -87,7 +87,7 @@ def evaluate(
     ] = False,
     workers: WorkersOption = None,
     gpus: GpusOption = "all",
-    overrides: SetOption = None,
+    overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.common import (
+    DataPathOption,
     HomeOption,
-    SetOption,
     StorageOption,
     StudyArgument,
     opened_study,
@@ -50,7 +50,7 @@ def export(
     confirmed: Annotated[
         bool, typer.Option("--confirmed", help="Export the confirmed winner: its median run.")
     ] = False,
-    overrides: SetOption = None,
+    overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:

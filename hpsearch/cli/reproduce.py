@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hpsearch.cli.common import (
+    DataPathOption,
     HomeOption,
     JsonOption,
-    SetOption,
     StorageOption,
     StudyArgument,
     opened_data,
@@ -42,7 +42,7 @@ def reproduce(
             " in the home).",
         ),
     ] = None,
-    overrides: SetOption = None,
+    overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     as_json: JsonOption = False,

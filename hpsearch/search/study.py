@@ -1,4 +1,4 @@
-"""Opening a study: made when it is new, gone on with or joined when it is there."""
+"""Opening a study: made when it is new, resumed or joined when it exists."""
 
 import contextlib
 import hashlib

@@ -1,7 +1,7 @@
-"""Leases: a worker's signs of life while it runs a trial, and telling that they have ended.
+"""Leases: a worker's heartbeats while it runs a trial, and telling that they have ended.
 
 Clocks of different machines are never compared: who watches reckons by its own clock how long a
-sign of life has not changed. Optuna's own heartbeat ends with the first error of the database,
+heartbeat has not changed. Optuna's own heartbeat ends with the first error of the database,
 misses workers that die before their first beat, and is only looked at when a trial starts.
 """
 

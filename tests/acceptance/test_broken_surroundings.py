@@ -354,7 +354,7 @@ def test_the_runs_of_a_study_in_another_storage_are_not_written_over(cli: Cli) -
     file = make_study(cli)
     before = sorted((cli.home / "runs").rglob("*"))
     refused = cli("run", file, "--storage", f"sqlite:///{cli.folder}/other.db", code=2)
-    assert "holds runs of another study small" in refused.stderr
+    assert "holds runs of another study named small" in refused.stderr
     assert sorted((cli.home / "runs").rglob("*")) == before
     enqueued = cli("enqueue", "small", file, code=2)
     assert "is a study file" in enqueued.stderr

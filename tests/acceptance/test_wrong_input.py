@@ -66,7 +66,7 @@ COMMANDS = [
     command("enqueue small new.toml", "new.toml", "TOML", "correct", new_toml="layers = "),
     command("enqueue small new.toml", "new.toml", "did you mean layers?", new_toml="layer = 1"),
     command("enqueue small new.toml", "new.toml: layers = 9", "1 to 2", new_toml="layers = 9"),
-    command("enqueue small new.toml", "sets no field", "add some", new_toml=""),
+    command("enqueue small new.toml", "sets no field", "add at least one", new_toml=""),
     command("enqueue small gone.toml", "gone.toml", "check the name"),
     command("show nosuch", *UNKNOWN),
     command("trials nosuch --json", *UNKNOWN),

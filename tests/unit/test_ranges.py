@@ -60,7 +60,7 @@ def test_a_step_of_reals_meets_the_end_as_it_is_written() -> None:
     [
         ({"low": 3, "high": 2}, "low = 3 is above high = 2; swap them"),
         ({"low": 1, "high": 2, "step": 0}, "step = 0 is out of range; write a value of at least 1"),
-        ({"low": 1, "high": 8, "step": 2, "log": True}, "step = 2 and log = true exclude each other; leave one"),
+        ({"low": 1, "high": 8, "step": 2, "log": True}, "step = 2 and log = true exclude"),
         ({"low": 1, "high": 2, "log": 1}, "log = 1 has the wrong type; write true or false"),
         ({"low": 1.0, "high": 2}, "low = 1.0 has the wrong type; write a whole number"),
         ({"low": 0, "high": 2}, "low = 0 is out of range"),
