@@ -130,7 +130,7 @@ def evaluate(
         if overrides:  # only now: other data are refused
             move_data(found, section.path)
         settle_device()  # only now: the workers of refits see all GPUs
-        say("TensorFlow takes some seconds to start.")
+        say("TensorFlow takes a few seconds to start.")
         _check_kept(dataset, groups)
         before = len(openings(found, place))
         known = f"been accessed {_times(before)}" if before else "never been accessed"

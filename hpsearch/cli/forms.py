@@ -141,7 +141,7 @@ def write_model(
     if form == "saved_model":  # which TensorFlow itself writes
         utf8(path)
     parts = _trained_on(recipe, weights, home)
-    say("TensorFlow takes some seconds to start.")
+    say("TensorFlow takes a few seconds to start.")
     start_tensorflow()
     from hpsearch.training import export as models
 

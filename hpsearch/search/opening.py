@@ -101,7 +101,7 @@ def open_storage(
             options = _to_read(file, patience)
         storage = _connect(Storage, parsed, options, create=create)
         if not file.stat().st_size:
-            raise UnreachableError(f"{file}: is empty; remove it and start again")
+            raise UnreachableError(f"{file}: is empty; remove it and run the command again")
         if not read_only:
             sa.event.listen(storage.engine, "connect", _set_synchronous)
         storage.close()  # its first connections were opened without the setting

@@ -228,7 +228,7 @@ def test_data_that_have_gone_or_changed_between_runs(cli: Cli) -> None:
     worker = cli("worker", "small", code=2)
     assert "the data itself (fingerprint " in run.stderr
     assert "hpsearch delete small" in run.stderr
-    assert "the data on this machine has fingerprint" in worker.stderr
+    assert "the data on this machine have fingerprint" in worker.stderr
 
     (cli.folder / "data.npz").unlink()
     for gone in (cli("run", file, code=2), cli("worker", "small", code=2)):

@@ -346,7 +346,7 @@ def test_models_open_where_hpsearch_is_not(story: Story) -> None:
     folder = story.alone.folder
     for name in ("export .keras", "export"):
         assert "differ from the network's by" in story.said[name].stdout
-        assert "TensorFlow takes some seconds" in story.said[name].stderr
+        assert "TensorFlow takes a few seconds" in story.said[name].stderr
     for classes in (folder / "best.classes.json", folder / "best/assets.extra/classes.json"):
         assert json.loads(classes.read_text()) == list("0123456789")
     assert sorted(path.name for path in folder.glob("best*")) == [

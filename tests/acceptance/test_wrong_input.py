@@ -85,7 +85,7 @@ COMMANDS = [
     command("train best.json", "best.json", "config", "missing", best_json='{"seed": 1}'),
     command("train small.toml --seed -1", "--seed", "equal to 0"),
     command("train small.toml --seed 2147483648", "--seed", "equal to 2147483647"),
-    command("init small.toml", "small.toml", "is there already", "another name"),
+    command("init small.toml", "small.toml", "already exists", "another name"),
     command("init new.toml --dataset cifar", "--dataset cifar", "known: cifar10"),
     command("delete nosuch --yes", *UNKNOWN),
     command("ls --home elsewhere", "no studies here yet", "--home"),

@@ -82,7 +82,7 @@ def test_what_the_template_writes_out_are_the_defaults() -> None:
         ("-mine.toml", "digits", "is not a valid study name"),
         ("größe.toml", "digits", "is not a valid study name"),
         ("mine.confirm.toml", "digits", "does not end in .confirm"),
-        ("there.toml", "digits", "is there already; remove it or choose another"),
+        ("there.toml", "digits", "already exists; remove it or choose another"),
     ],
 )
 def test_what_init_refuses(name: str, source: str, says: str, tmp_path: Path) -> None:
