@@ -39,7 +39,7 @@ def test_data_are_shown_listed_and_cleared(cli: Cli) -> None:
     for part in ("4 x 6 x 3 uint8", "0 to 255", "dög", "47 of 52", "fingerprint"):
         assert part in shown.stdout
     assert "warning: 1 of 6 test examples also occur in the training split" in shown.stderr
-    assert "warning: imbalanced: 36 training examples" in shown.stderr
+    assert "warning: imbalanced classes: 36 training examples" in shown.stderr
     page = Path(shown.stdout.split("page: ")[1].strip())
     assert "data:image/png;base64," in page.read_text()
 
