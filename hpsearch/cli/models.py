@@ -63,8 +63,8 @@ def confirmed_groups(study: "OpenStudy", place: Home, top: int, *, baseline: boo
     names += [one.name for one in known.verdict.ranked if one.name not in (*names, BASELINE)]
     if top > len(names):
         say(
-            f"warning: --top {top}: only {len(names)} configurations are confirmed; to confirm"
-            f" more: hpsearch confirm {study.name} --top {top}"
+            f"warning: --top {top}: confirmed configurations: {len(names)}; to confirm more:"
+            f" hpsearch confirm {study.name} --top {top}"
         )
     if baseline and BASELINE not in known.runs:
         _warn_of_baseline(study)
