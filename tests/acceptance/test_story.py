@@ -197,7 +197,7 @@ def test_the_test_split_is_shut_until_it_is_asked_for(story: Story) -> None:
     assert "split never accessed" in story.said["show shut"].stdout
     refused = story.said["train refused"].stderr
     assert "epoch 1/1" in refused  # it was trained; only then the arrays were opened
-    assert "x_test.npy is damaged or gone" in refused
+    assert "x_test.npy is damaged or missing" in refused
     assert "is damaged or missing" in story.said["evaluate refused"].stderr
     opened = story.json["refused"]["test_openings"]
     assert [one["result"] for one in opened] == [None, None]  # tried, and nothing given away
