@@ -78,10 +78,12 @@ def _run(action: Callable[[], object]) -> int:
         return EXIT_NO_TRIAL
     except Exception as error:  # noqa: BLE001  # a fault of ours: who mends it needs the traceback
         if isinstance(error, FileNotFoundError) and _folder_is_gone():
-            _tell("error: the working folder is gone; change to one that is there\n")
+            _tell("error: the working folder no longer exists; change to one that does\n")
             return EXIT_UNREACHABLE
         if isinstance(error, OSError) and error.filename and error.errno in _REFUSED:
-            _tell(f"error: {error.filename}: {error.strerror}; check it and its permissions\n")
+            _tell(
+                f"error: {error.filename}: {error.strerror}; check the file and its permissions\n"
+            )
             return EXIT_UNREACHABLE
         _tell(traceback.format_exc())
         return EXIT_PROGRAM

@@ -118,10 +118,10 @@ def listed_layers(table: Mapping[str, Any]) -> tuple[str, int] | None:
     lists = {key: table[key] for key in PER_LAYER if isinstance(table.get(key), (list, tuple))}
     for key, values in lists.items():
         if not values:
-            raise ValueError(f"{key} = [] is empty; write one value for each layer")
+            raise ValueError(f"{key} = [] is empty; write at least one value, one for each layer")
     if len({len(values) for values in lists.values()}) > 1:
         told = " and ".join(f"{key} is a list of {len(values)}" for key, values in lists.items())
-        raise ValueError(f"{told}; give each of them one value for each layer")
+        raise ValueError(f"{told}; give each list one value for each layer")
     return next(((key, len(values)) for key, values in lists.items()), None)
 
 

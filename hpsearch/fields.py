@@ -34,11 +34,13 @@ def check_name(name: str) -> str:
     """Return a study name that is safe as a file name, else raise ValueError."""
     if not _NAME.fullmatch(name):
         raise ValueError(
-            "is not a study name; use 1 to 100 letters, digits, '.', '_' or '-',"
-            " a letter or digit first"
+            "is not a valid study name; use 1 to 100 letters, digits, '.', '_' or '-', starting"
+            " with a letter or digit"
         )
     if name.endswith(".confirm"):
-        raise ValueError("is the name of a confirmation study; choose one without .confirm")
+        raise ValueError(
+            "is the name of a confirmation study; choose one that does not end in .confirm"
+        )
     return name
 
 
@@ -181,7 +183,7 @@ _SIZES = {
     "too_short": "is empty; write at least one entry",
     "string_too_short": "is empty; write a text",
     "string_unicode": "is not valid Unicode; write a text without lone surrogates",
-    "recursion_loop": "holds itself; write it out",
+    "recursion_loop": "contains itself; write it out",
 }
 _BOUNDS = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
 
@@ -226,7 +228,7 @@ def _explain_unknown(path: list[Any], location: tuple[Any, ...], model: type[Bas
     word = str(path[-1])
     if len(path) > 1 and word in model.model_fields:
         return (
-            f"{word} does not belong to {_key(path[:-1])}: move it to the top, above the first"
+            f"{word} does not belong in {_key(path[:-1])}; move it to the top, above the first"
             " [table]"
         )
     return closest(word, _siblings(model, location))
@@ -239,7 +241,7 @@ def _explain_type(
     if isinstance(given, Mapping) and "type" in given:
         return f"is a range, but only a plain value fits here; write {_TYPES[kind]}"
     if isinstance(given, Mapping) and kind == "tuple_type":
-        return f"is one table, but there may be several; write [[{key}]] with two brackets"
+        return f"is a single table, not a list of tables; write [[{key}]] with two brackets"
     off = "false or " if "<on>" in location else ""
     table = f": [{key}] or {example}" if kind == "model_type" else ""
     return f"has the wrong type; write {off}{_TYPES[kind]}{table}"
@@ -267,7 +269,7 @@ def _explain_tag(key: str, given: object, context: dict[str, Any], kinds: list[s
     kind = "categorical" if "categorical" in kinds and isinstance(given, list) else kinds[0]
     rest = f"choices = {show(given)}" if kind == "categorical" else "..."
     example = f"{{ type = {show(kind)}, {rest} }}"
-    return f"{key} = {show(given)} has the wrong type; write {plain}a table: {example}"
+    return f"{key} = {show(given)} has the wrong type; write {plain}a table such as {example}"
 
 
 def _key(path: list[Any]) -> str:

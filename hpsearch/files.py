@@ -30,7 +30,7 @@ def read_file(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")  # some editors put a byte order mark first
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise InputError(f"{path}: no such file; check the name") from None
+        raise InputError(f"{path}: file not found; check the name") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
@@ -42,7 +42,7 @@ def read_file(path: Path) -> dict[str, Any]:
         kind = path.suffix[1:].upper()
         raise InputError(f"{path}: is not valid {kind}: {_reason(error)}") from None
     if not isinstance(data, dict):
-        raise InputError(f"{path}: holds no table; write key = value lines")
+        raise InputError(f"{path}: holds no settings; write key = value lines")
     return data
 
 
@@ -64,13 +64,14 @@ def _json_reason(error: json.JSONDecodeError) -> str:
     before, rest = error.doc[: error.pos].rstrip(), error.doc[error.pos :].lstrip()
     if rest.startswith(("//", "/*", "#")):
         return (
-            f"line {error.lineno} has a comment; remove it, or write TOML or YAML, which have them"
+            f"line {error.lineno} has a comment; remove it, or use TOML or YAML, which allow"
+            " comments"
         )
     if rest.startswith(","):  # where Python 3.13 sees the mistake
         before, rest = f"{before},", rest[1:].lstrip()
     if before.endswith(",") and rest.startswith(("}", "]")):
         line = before.count("\n") + 1
-        return f"line {line} has a comma with nothing behind it but {rest[0]}; remove the comma"
+        return f"line {line} has a comma right before {rest[0]}; remove the comma"
     return f"{' '.join(str(error).split())}; correct it"
 
 
@@ -92,10 +93,10 @@ class _YamlReader(yaml.SafeLoader):
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """A table; a key that stands twice is an error, as in TOML, and so is a merge key."""
+        """A table; a key that appears twice is an error, as in TOML, and so is a merge key."""
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         if "<<" in keys:
-            raise ValueError("<< merges tables in YAML 1.1 only: write its values out")
+            raise ValueError("<< merges tables in YAML 1.1 only; write the values out")
         _once([(key, None) for key in keys])
         return super().construct_mapping(node, deep)
 
@@ -110,7 +111,7 @@ def _yaml_value(read: Callable[[str], Any], pattern: re.Pattern[str]) -> Callabl
     def construct(reader: _YamlReader, node: yaml.ScalarNode) -> Any:
         text = reader.construct_scalar(node)
         if not pattern.match(text):
-            raise ValueError(f"{show(text)} is no {node.tag.removeprefix(_TAG)}")
+            raise ValueError(f"{show(text)} is not a valid {node.tag.removeprefix(_TAG)}")
         return read(text)
 
     return construct
@@ -154,12 +155,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The table of some keys and values.
 
     Raises:
-        ValueError: a key stands twice.
+        ValueError: a key appears twice.
     """
     table: dict[str, Any] = {}
     for key, value in pairs:
         if key in table:
-            raise ValueError(f"{show(key)} stands twice")
+            raise ValueError(f"{show(key)} appears twice")
         table[key] = value
     return table
 
@@ -187,7 +188,7 @@ def utf8(path: Path) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise InputError(
-            f"{path}: is not UTF-8, and TensorFlow can write to no such name; choose another"
+            f"{path}: is not UTF-8, and TensorFlow cannot write to such a name; choose another one"
         ) from None
     return text
 
@@ -286,7 +287,7 @@ def dump(data: dict[str, Any], ending: str) -> str:
         return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     if ending in (".yaml", ".yml"):
         return yaml.dump(data, Dumper=_YamlWriter, sort_keys=False, allow_unicode=True)
-    raise InputError(f"cannot export to {ending!r}; use a name ending in .toml, .json or .yaml")
+    raise InputError(f"cannot export to {ending!r}; use a name that ends in .toml, .json or .yaml")
 
 
 def _without_none(value: Any) -> Any:

@@ -41,7 +41,7 @@ def sqlite_url(file: str | Path) -> str:
 
 @dataclass(frozen=True)
 class Home:
-    """The folder that holds the data base, data sets, logs and runs of all studies."""
+    """The folder that holds the database, data sets, logs and runs of all studies."""
 
     root: Path
 

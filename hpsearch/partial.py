@@ -115,9 +115,9 @@ def _enqueued_layers(space: Space, partial: PartialConfig) -> int | None:
     key, count = found
     if fixed is not None:
         raise ValueError(
-            f"{key} = {show(list(getattr(partial, key)))} is a list of {count}, but the space fixes"
-            f" layers to {fixed}; write one value for all layers, or make layers of the space a"
-            " range"
+            f"{key} = {show(list(getattr(partial, key)))} is a list of {count}, but the space"
+            f" fixes layers to {fixed}; write one value for all layers, or make layers a range in"
+            " the space"
         )
     return count
 
@@ -143,7 +143,8 @@ def _settle(
         params[name] = value
     elif field != value:
         raise ValueError(
-            f"{given}, but the space fixes it to {show(field)}; change it or make the space a range"
+            f"{given}, but the space fixes it to {show(field)}; change it, or make it a range in"
+            " the space"
         )
 
 
@@ -156,8 +157,8 @@ def _settle_layers(field: Any, name: str, values: tuple[Any, ...], params: dict[
         _settle(field, name, values, params)
     elif len(set(values)) > 1:
         raise ValueError(
-            f"{name} = {show(list(values))} differs by layer, but the space has one {name} for"
-            " all layers; write one value, or set per_layer = true in the space"
+            f"{name} = {show(list(values))} differs between layers, but the space has one {name}"
+            " for all layers; write one value, or set per_layer = true in the space"
         )
     else:
         _settle(field, name, values[0], params)

@@ -60,11 +60,13 @@ class _Numeric(Section, Generic[N]):
         if low > high:
             raise ValueError(f"low = {low} is above high = {high}; swap them or widen the range")
         if self.log and low <= 0:
-            raise ValueError(f"low = {low} with log = true; a logarithmic range starts above 0")
+            raise ValueError(f"low = {low} with log = true; a logarithmic range must start above 0")
         if step is None:
             return self
         if self.log and step != type(self).model_fields["step"].default:
-            raise ValueError(f"step = {step} with log = true; leave one of them out")
+            raise ValueError(
+                f"step = {step} and log = true exclude each other; leave one of them out"
+            )
         # Decimal numbers as they are written: 0.5 is five steps of 0.1, though not in binary.
         first, last, width = (Decimal(str(number)) for number in (low, high, step))
         if first + (last - first) // width * width != last:
@@ -124,7 +126,7 @@ class Categorical(Section, Generic[T]):
     def _distinct(self) -> "Categorical[T]":
         twice = [c for i, c in enumerate(self.choices) if c in self.choices[:i]]
         if twice:
-            raise ValueError(f"choices names {show(twice[0])} twice; list each value once")
+            raise ValueError(f"choices has {show(twice[0])} twice; list each value once")
         return self
 
     def draw(self, suggest: Suggest, name: str) -> Any:

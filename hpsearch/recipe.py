@@ -86,7 +86,7 @@ class DatasetSection(Section):
     def _of_images(self) -> "DatasetSection":
         for key in _OF_IMAGES:
             if self.source != "image_folder" and getattr(self, key) is not None:
-                raise ValueError(f'{key} is for source = "image_folder" only; leave it out')
+                raise ValueError(f'{key} applies to source = "image_folder" only; leave it out')
         return self
 
 
@@ -231,23 +231,23 @@ def resolve_path(dataset: DatasetSection, folder: Path, where: str) -> DatasetSe
     if dataset.path is None:
         return dataset
     given = f"{where}: dataset.path = {show(dataset.path)}"
-    cure = "correct it, or give it with --set dataset.path=..."
+    cure = "correct it, or use --set dataset.path=..."
     try:
         path = (folder / Path(dataset.path).expanduser()).absolute()
         mode = path.stat().st_mode
         absolute = str(path.resolve())
         absolute.encode()
     except PermissionError:
-        raise UnreachableError(f"{given} may not be read; check its permissions") from None
+        raise UnreachableError(f"{given} cannot be read; check its permissions") from None
     except FileNotFoundError as error:
-        raise InputError(f"{given} is not there (looked for {error.filename}); {cure}") from None
+        raise InputError(f"{given} does not exist (looked for {error.filename}); {cure}") from None
     except UnicodeEncodeError:
         raise InputError(
-            f"{given}: its folder's name is not UTF-8 and could not be written down; rename it"
+            f"{given}: the name of its folder is not UTF-8 and cannot be stored; rename it"
         ) from None
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~ of an unknown user
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{given} is not there ({reason}); {cure}") from None
+        raise InputError(f"{given} does not exist ({reason}); {cure}") from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a pipe or device has no end
         raise InputError(f"{given} is neither a file nor a folder; {cure}")
     return dataset.model_copy(update={"path": absolute})

@@ -52,7 +52,7 @@ class Share:
             # Not the URL, which may hold a password.
             raise InputError(
                 f"{SHARE_VARIABLE} ({url.partition('://')[0]}://...): {error}; correct it, or"
-                " install what it needs (pip install 'hpsearch[ray]' has fsspec itself)"
+                " install what it needs (pip install 'hpsearch[ray]' installs fsspec itself)"
             ) from None
         self._connect = partial(fsspec.core.url_to_fs, url)
         self._home, self._study, self._key = home, study, key

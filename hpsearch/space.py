@@ -81,7 +81,7 @@ class OptimizerChoice(Section):
     @model_validator(mode="after")
     def _not_empty(self) -> "OptimizerChoice":
         if not self.tables():
-            raise ValueError("names no optimizer; add one of adam, adamw, sgd, rmsprop")
+            raise ValueError("has no optimizer; add at least one of adam, adamw, sgd, rmsprop")
         return self
 
     def tables(self) -> dict[str, AdamSpace | AdamWSpace | SGDSpace | RMSpropSpace]:
@@ -149,7 +149,7 @@ class Space(Section):
                 continue
             if not isinstance(self.layers, int):
                 raise ValueError(
-                    f"{key} is a list but layers is a range; fix layers, or write"
+                    f"{key} is a list, but layers is a range; fix layers, or write"
                     f" {key} as one value or a range with per_layer = true"
                 )
             per_layer(value, self.layers, key)

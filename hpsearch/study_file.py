@@ -198,8 +198,9 @@ class StudyFile(Section):
     def _validates_on_new_examples(self) -> "StudyFile":
         if self.dataset.include_validation and fixed_config(self.space) is None:
             raise ValueError(
-                "dataset.include_validation = true: a search is judged on examples that are not"
-                " trained on; leave it out (hpsearch evaluate --refit trains the winner so)"
+                "dataset.include_validation = true: a search needs validation examples that it"
+                " does not train on; leave it out (hpsearch evaluate --refit trains the"
+                " winner on them)"
             )
         return self
 
@@ -309,7 +310,7 @@ def apply_override(data: dict[str, Any], override: str) -> str:
     for part in tables:
         data = data.setdefault(part, {})
         if not isinstance(data, dict):
-            raise InputError(f"--set {override}: {part} is not a table; set {part} itself")
+            raise InputError(f"--set {override}: {part} is not a table; set {part} as a whole")
     data[last] = _toml_value(text)
     return ".".join(parts)
 
@@ -350,7 +351,7 @@ def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> Dataset
         if given.keys() != {"dataset"} or not is_path:
             raise InputError(
                 f"--set {override}: all settings come from the study; only dataset.path=PATH can"
-                " be given"
+                " be set"
             )
     table = study.dataset.model_dump(mode="json") | given.get("dataset", {})
     section = parse(DatasetSection, table, "--set")

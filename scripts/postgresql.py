@@ -12,7 +12,7 @@ def running_postgresql() -> Iterator[tuple[str, int]]:
     """A server with its own settings, on a socket in a folder of its own.
 
     Yields:
-        The URL of its data base, and the number of its first process.
+        The URL of its database, and the number of its first process.
     """
     with tempfile.TemporaryDirectory(prefix="hpsearch-postgres-") as name:
         folder = Path(name)

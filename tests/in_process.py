@@ -224,7 +224,7 @@ def _open_files() -> set[str]:
 
 
 def _everything_is_closed(before: set[str]) -> None:
-    """Fail where the command has left a file, a data base or a connection open."""
+    """Fail where the command has left a file, a database or a connection open."""
     until = time.monotonic() + _MOST_SECONDS
     while left := {file for file in _open_files() - before if not file.startswith(_PASSING)}:
         if time.monotonic() > until:

@@ -20,7 +20,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The URL of its first data base."""
+        """The URL of its first database."""
         return str(self.made.get_uri(driver="psycopg"))
 
     def stop(self, mode: str = "fast") -> None:

@@ -85,7 +85,7 @@ FILES = [
 NAMES = [
     _name("name leaves the folder", '"../x"', 'name = "../x"', "letters"),
     _name("name with a slash", '"a/b"', 'name = "a/b"', "letters"),
-    _name("hidden name", '".mine"', 'name = ".mine"', "letter or digit first"),
+    _name("hidden name", '".mine"', 'name = ".mine"', "starting with a letter or digit"),
     _name("empty name", '""', 'name = ""', "1 to 100"),
     _name("name too long", '"' + "x" * 101 + '"', "name = ", "1 to 100"),
     _name("name with an umlaut", '"größe"', 'name = "größe"', "letters"),
@@ -113,11 +113,17 @@ DATASETS = [
     _dataset("folder without path", 'source = "image_folder"', "dataset", "add path"),
     _dataset("digits with path", 'source = "digits"\npath = "x"', "digits", "leave path out"),
     _dataset("empty path", 'source = "npz"\npath = ""', 'dataset.path = ""', "write a text"),
-    _dataset("path missing", 'source = "npz"\npath = "no.npz"', '"no.npz"', "not there", "--set"),
-    _dataset("path below a file", 'source = "npz"\npath = "study.toml/x"', "not there", "correct"),
-    _dataset("path of nobody", 'source = "npz"\npath = "~no body/x"', '"~no body/x"', "not there"),
-    _dataset("path with a null", 'source = "npz"\npath = "a\\u0000"', "a\\u0000", "not there"),
-    _dataset("path too long", f'source = "npz"\npath = "{"x" * 5000}"', "xxx...", "not there"),
+    _dataset(
+        "path missing", 'source = "npz"\npath = "no.npz"', '"no.npz"', "does not exist", "--set"
+    ),
+    _dataset(
+        "path below a file", 'source = "npz"\npath = "study.toml/x"', "does not exist", "correct"
+    ),
+    _dataset(
+        "path of nobody", 'source = "npz"\npath = "~no body/x"', '"~no body/x"', "does not exist"
+    ),
+    _dataset("path with a null", 'source = "npz"\npath = "a\\u0000"', "a\\u0000", "does not exist"),
+    _dataset("path too long", f'source = "npz"\npath = "{"x" * 5000}"', "xxx...", "does not exist"),
     _dataset("path is a number", 'source = "npz"\npath = 3', "dataset.path = 3", "quotes"),
     _dataset("no validation", 'source = "digits"\nvalidation = 0', "validation = 0", "above 0"),
     _dataset(
@@ -146,7 +152,7 @@ DATASETS = [
     _dataset(
         "image size of digits",
         'source = "digits"\nimage_size = [8, 8]',
-        "image_size is for",
+        "image_size applies to",
         'source = "image_folder"',
         "leave it out",
     ),
@@ -344,7 +350,7 @@ OPTIMIZERS = [
     _space("optimizer is a text", 'optimizer = "adam"', '"adam"', '{ type = "adam" }'),
     _space("optimizer type", 'optimizer = { type = "adm" }', 'type = "adm"', "adam?"),
     _space("optimizer no type", "optimizer = { learning_rate = 0.1 }", "space.optimizer", "type"),
-    _space("no optimizer", "optimizer = {}", "space.optimizer", "add one of adam"),
+    _space("no optimizer", "optimizer = {}", "space.optimizer", "add at least one of adam"),
     _space("lr", 'optimizer = { type = "sgd", lr = 0.1 }', "space.optimizer.lr", "learning_rate"),
     _space(
         "a range in a fixed optimizer",
@@ -448,7 +454,7 @@ OVERRIDES = [
     Wrong(
         name="set a missing path",
         overrides=("dataset.source=npz", "dataset.path=no.npz"),
-        says=('dataset.path = "no.npz"', "not there", "correct"),
+        says=('dataset.path = "no.npz"', "does not exist", "correct"),
     ),
 ]
 

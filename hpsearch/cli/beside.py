@@ -50,7 +50,7 @@ def dashboard_beside(place: Home, url: str | None, *, force: bool) -> Iterator[N
             start_new_session=True,  # Ctrl-C is for the search; the dashboard ends with it
         ) as process,
     ):
-        # It takes some seconds to start, and longer where the data base is locked.
+        # It takes some seconds to start, and longer where the database is locked.
         threading.Thread(target=_say_where, args=(process, log), daemon=True).start()
         try:
             yield

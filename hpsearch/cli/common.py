@@ -99,8 +99,19 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the file (repeatable)."),
 ]
+DataPathOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="dataset.path=PATH", help="Where the data are, if elsewhere than before."
+    ),
+]
 WorkersOption = Annotated[
-    str | None, typer.Option("--workers", metavar="N|auto", help="Number of worker processes.")
+    str | None,
+    typer.Option(
+        "--workers",
+        metavar="N|auto",
+        help="Number of worker processes (default: workers.count of the study).",
+    ),
 ]
 GpusOption = Annotated[
     str, typer.Option("--gpus", metavar="all|none|0,1", help="GPUs to use: indices or UUIDs.")
@@ -122,7 +133,7 @@ def opened_storage(
     force: bool = False,
     patience: float | None = None,
 ) -> "Iterator[Storage]":
-    """The storage; whatever a data base says within the block becomes one message.
+    """The storage; whatever a database says within the block becomes one message.
 
     The options are those of ``hpsearch.search.opening.open_storage``, with its defaults.
     """

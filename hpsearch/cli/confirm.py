@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.common import (
+    DataPathOption,
     ForceOption,
     GpusOption,
     HomeOption,
     JsonOption,
-    SetOption,
     StorageOption,
     StudyArgument,
     WorkersOption,
@@ -33,32 +33,37 @@ def confirm(
     study: StudyArgument,
     top: Annotated[
         int | None,
-        typer.Option("--top", min=1, metavar="K", help=f"The best K configurations (else {TOP})."),
+        typer.Option(
+            "--top", min=1, metavar="K", help=f"Confirm the best K configurations (default: {TOP})."
+        ),
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option("--seeds", min=2, metavar="N", help=f"New seeds for each (else {SEEDS})."),
+        typer.Option(
+            "--seeds", min=2, metavar="N", help=f"Use N new seeds for each (default: {SEEDS})."
+        ),
     ] = None,
     new_split: Annotated[
-        bool, typer.Option("--new-split", help="A new validation split for each seed as well.")
+        bool, typer.Option("--new-split", help="Also draw a new validation split for each seed.")
     ] = False,
     smallest: Annotated[
         bool | None,
         typer.Option(
             "--smallest/--first",
-            help="The winner: the smallest network that the seeds cannot tell from the first, or"
-            " the first by its mean (else). On its own it chooses among those confirmed last.",
+            help="Choose the smallest network that the seeds cannot tell from the first, or the"
+            " first by its mean (default: --first). Given alone, the option chooses among the"
+            " configurations of the last confirm.",
         ),
     ] = None,
     workers: WorkersOption = None,
     gpus: GpusOption = "all",
-    overrides: SetOption = None,
+    overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the leaders and the baseline again with new seeds: means, intervals, the winner."""
+    """Retrain the leaders and the baseline with new seeds: means, intervals, the winner."""
     from hpsearch.cli.jobs import run_jobs
     from hpsearch.cli.provenance import record
     from hpsearch.cli.verdict import plain_verdict, print_verdict
@@ -132,7 +137,7 @@ def _say_what_comes(
     splits = " and validation splits" if wanted.kind == "split" else ""
     say(f"Confirming {names} with {len(wanted.seeds)} seeds{splits} each; new runs: {new}.")
     if (others := companion.counts().waiting - new) > 0:
-        say(f"Runs that an earlier command queued and that are done as well: {others}.")
+        say(f"Runs queued by an earlier command, which are trained as well: {others}.")
 
 
 def _judge(
@@ -151,6 +156,6 @@ def _judge(
     runs = {one.of: found[one.of] for one in chosen if one.of in found}
     if not runs:
         raise NoTrialError(
-            f"study {companion.name}: no run completed; see hpsearch trials {companion.name}"
+            f"study {companion.name}: no run completed; hpsearch trials {companion.name} shows why"
         )
     return verdict_on(study, runs, smallest=wanted.smallest)

@@ -93,8 +93,8 @@ def confirmed(study: "OpenStudy") -> Confirmed | None:
         runs = {of: one for of, one in found.items() if last is None or of in last.of}
         if last is not None and (left := open_runs(companion, kind, last.seeds)):
             raise UnfinishedError(
-                f"study {study.name}: {left} of its confirmation runs are not done yet; wait for"
-                f" them, or go on with hpsearch confirm {study.name}"
+                f"study {study.name}: confirmation runs still to be done: {left}; wait for them, or"
+                f" resume them with hpsearch confirm {study.name}"
             )
         if runs:
             verdict = verdict_on(study, runs, smallest=last is not None and last.smallest)

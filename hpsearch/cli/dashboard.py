@@ -32,7 +32,8 @@ def dashboard(
             "--port",
             min=0,
             max=65535,
-            help="0 for any free port (default: 8080, or a free one if that is taken).",
+            help="Port to listen on; 0 for any free one (default: 8080, or a free one if it is"
+            " taken).",
         ),
     ] = None,
     token: Annotated[
@@ -42,23 +43,30 @@ def dashboard(
             metavar="T",
             envvar=TOKEN_VARIABLE,
             show_envvar=False,
-            help=f"What lets a reader in; better in {TOKEN_VARIABLE}: others can read command"
-            " lines (default: one made in the home).",
+            help=f"Access token. Better set {TOKEN_VARIABLE}: other users can read command lines"
+            " (default: a token kept in the home).",
         ),
     ] = None,
     no_token: Annotated[
-        bool, typer.Option("--no-token", help="Let in everybody who can reach the port.")
+        bool,
+        typer.Option(
+            "--no-token", help="Ask for no token: let in everybody who can reach the port."
+        ),
     ] = False,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            "--allow-host", metavar="NAME", help="Also answer to this host name, such as a proxy's."
+            "--allow-host",
+            metavar="NAME",
+            help="Also answer to this host name, such as a proxy's (repeatable).",
         ),
     ] = None,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Refuse every change to a study.")
+        bool, typer.Option("--read-only", help="Refuse all changes to studies.")
     ] = False,
-    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open the dashboard in a browser.")
+    ] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
@@ -76,7 +84,7 @@ def dashboard(
         token, is_kept = kept or new_token(), kept is not None
     elif not _TOKEN.fullmatch(token):
         raise InputError(
-            f"--token or {TOKEN_VARIABLE}: must be at least 8 letters, digits, or - . _ ~"
+            f"--token or {TOKEN_VARIABLE}: must be at least 8 letters, digits or - . _ ~"
         )
     may_write = can_write(place.storage_url(storage))
     read_only = read_only or not may_write
@@ -96,14 +104,14 @@ def dashboard(
         if not may_write:
             say("You have no write access to the storage: the dashboard is read-only.")
         if not is_kept:
-            say("The home cannot keep a token: this one is valid for this dashboard only.")
+            say("The home cannot store a token, so this one is valid for this dashboard only.")
         if no_token:
             may = "see all studies" if read_only else "change and delete studies"
             say(f"warning: everybody who can reach this port can {may}.")
         if host not in LOOPBACK:
             say(
-                "warning: the connection is not encrypted: the network can read the token. From"
-                " another machine prefer an SSH tunnel to this one (ssh -L, see the README)."
+                "warning: the connection is not encrypted, so others on the network can read the"
+                " token. From another machine, prefer an SSH tunnel (ssh -L, see the README)."
             )
         tell(served.address)
         say("Ctrl-C stops it.")
@@ -155,12 +163,12 @@ def _open(address: str, page: Path) -> None:
         with os.fdopen(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(f'<meta http-equiv="refresh" content="0; url={address}">\n')
     except OSError as error:
-        say(f"{page}: {error.strerror}; open the address yourself.")
+        say(f"{page}: {error.strerror}; open the address by hand.")
         return
 
     def open_it() -> None:
         if not webbrowser.open(page.as_uri()):
-            say("No browser was found; open the address yourself.")
+            say("No browser was found; open the address by hand.")
 
     # A browser in this terminal runs until it is closed, and asks the server meanwhile.
     threading.Thread(target=open_it, daemon=True).start()

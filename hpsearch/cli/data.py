@@ -40,33 +40,35 @@ _SAMPLES = 10
 def data(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Study file or recipe; none: all imported data."),
+        typer.Argument(metavar="[FILE]", help="Study file or recipe (default: list all imported"
+                                              " data)."),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "-o", "--output", metavar="FILE",
-            help="Where the page (.html) or only the sample images (.png) go.",
+            help="File for the page (.html), or for the sample images alone (.png).",
         ),
     ] = None,
     clear: Annotated[
-        bool, typer.Option("--clear", help="Remove the import of FILE's data, or all imports.")
+        bool, typer.Option("--clear", help="Remove the imported data of FILE, or all imported"
+                                           " data.")
     ] = False,
     overrides: SetOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Look at data before training on them: classes, splits, sample images, what is suspicious."""
+    """Inspect data before training: classes, splits, sample images, problems."""
     from hpsearch.errors import InputError
     from hpsearch.study_file import load_either
 
     place = Home.find(home)
     if file is None and (output is not None or overrides):
-        raise InputError("-o and --set belong to a study file; add it: hpsearch data FILE")
+        raise InputError("-o and --set need a study file; name it: hpsearch data FILE")
     if clear and (output is not None or as_json):
-        raise InputError("--clear only removes; leave -o and --json out")
+        raise InputError("--clear only removes data; leave out -o and --json")
     if output is not None and output.suffix not in (".html", ".png"):
-        raise InputError(f"-o {output}: unknown ending; use a name ending in .html or .png")
+        raise InputError(f"-o {output}: unknown ending; use a name that ends in .html or .png")
     section = None if file is None else load_either(file, overrides or ()).dataset
     if clear:
         _clear(place, section)
@@ -102,7 +104,7 @@ def _list(home: Home, as_json: bool) -> None:
             words=["from", "imported"],
         )  # fmt: skip
     else:
-        stdout().print(f"Nothing is imported in {home.datasets}.")
+        stdout().print(f"No data are imported in {home.datasets}.")
 
 
 def _facts(dataset: "Dataset") -> dict[str, Any]:
@@ -167,7 +169,7 @@ def _kept(view: _View) -> Path | None:
     try:
         return _write(view, view.dataset.folder / PAGE)
     except UnreachableError as error:
-        say(f"warning: {error}; -o FILE.html puts the page elsewhere.")
+        say(f"warning: {error}; -o FILE.html writes the page elsewhere.")
         return None
 
 
@@ -202,9 +204,9 @@ def _described(
     """What the data are, by label, for a reader."""
     summary = dataset.summary
     top = f" (at most {dataset.maximum:g})" if dataset.maximum is not None else ""
-    own = "the source's own"
-    drawn = own if section.validation == "given" else "drawn from the training split"
-    test = "a fifth of the source, taken by a fixed seed" if dataset.test_taken else own
+    own = "given by the source"
+    drawn = own if section.validation == "given" else "taken from the training split"
+    test = "a fifth of the source, chosen with a fixed seed" if dataset.test_taken else own
     return {
         "data": f"{dataset.source}{f', {dataset.path}' if dataset.path else ''}",
         "example": f"{' x '.join(map(str, dataset.input_shape))} {dataset.dtype}",
@@ -266,7 +268,7 @@ def _write(view: _View, file: Path) -> Path:
     if file.suffix == ".png":
         if sheet is None:
             shape = " x ".join(map(str, view.dataset.input_shape))
-            raise InputError(f"-o {file}: examples of shape {shape} are no images; use .html")
+            raise InputError(f"-o {file}: examples of shape {shape} are not images; use .html")
         write_bytes(file, png(sheet))
     else:
         page = data_page(

@@ -35,7 +35,7 @@ def doctor(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]", help="Study file: show the workers that its search would get."
+            metavar="[FILE]", help="Study file: show the workers that its search would start."
         ),
     ] = None,
     overrides: SetOption = None,
@@ -43,7 +43,7 @@ def doctor(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what hpsearch finds on this machine and how it would use it."""
+    """Show devices, memory, versions, storage and data, and the workers that run would start."""
     from hpsearch.data.cache import list_datasets
     from hpsearch.search.study import versions
     from hpsearch.workers.cores import available_cores

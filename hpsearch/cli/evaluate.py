@@ -1,4 +1,4 @@
-"""``hpsearch evaluate``: opens the test split for a study's winner, and records that it did."""
+"""``hpsearch evaluate``: accesses the test split for a study's winner, and records that it did."""
 
 import dataclasses
 import statistics
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hpsearch.cli.common import (
+    DataPathOption,
     ForceOption,
     GpusOption,
     HomeOption,
     JsonOption,
-    SetOption,
     StorageOption,
     StudyArgument,
     WorkersOption,
@@ -69,27 +69,31 @@ class Judged:
 def evaluate(
     study: StudyArgument,
     top: Annotated[
-        int, typer.Option("--top", min=1, metavar="K", help="The best K configurations.")
+        int, typer.Option("--top", min=1, metavar="K", help="Evaluate the best K configurations.")
     ] = 1,
     baseline: Annotated[
-        bool, typer.Option("--baseline", help="The study's baseline as well, once confirmed.")
+        bool,
+        typer.Option(
+            "--baseline", help="Also evaluate the study's baseline, once it is confirmed."
+        ),
     ] = False,
     refit: Annotated[
         bool,
         typer.Option(
             "--refit",
-            help="Train on training and validation examples first, as long as the confirmed runs.",
+            help="Retrain on training and validation examples first, for as many epochs as the"
+            " confirmed runs.",
         ),
     ] = False,
     workers: WorkersOption = None,
     gpus: GpusOption = "all",
-    overrides: SetOption = None,
+    overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Evaluate the winner on the test split: accuracy, F1, confusion matrix; it is recorded."""
+    """Evaluate the winner on the test split and record it: accuracy, F1, confusion matrix."""
     from hpsearch.cli.jobs import run_jobs
     from hpsearch.cli.provenance import record
     from hpsearch.errors import InputError
@@ -100,7 +104,10 @@ def evaluate(
     from hpsearch.workers.by_hand import settle_device
 
     if not refit and (workers is not None or gpus != "all"):
-        raise InputError("--workers and --gpus are for the trainings of --refit; leave them out")
+        raise InputError(
+            "--workers and --gpus apply to the trainings of --refit only; add --refit"
+            " or leave them out"
+        )
     place = Home.find(home)
     with opened_storage(place, storage, force=force) as opened:
         found = load_study(opened, study)
@@ -123,11 +130,11 @@ def evaluate(
         if overrides:  # only now: other data are refused
             move_data(found, section.path)
         settle_device()  # only now: the workers of refits see all GPUs
-        say("TensorFlow takes some seconds to start.")
+        say("TensorFlow takes a few seconds to start.")
         _check_kept(dataset, groups)
         before = len(openings(found, place))
-        known = f"opened {_times(before)}" if before else "never opened"
-        say(f"Opening the test split of {dataset.source}, which was {known} before.")
+        known = f"been accessed {_times(before)}" if before else "never been accessed"
+        say(f"Accessing the test split of {dataset.source}, which has {known} before.")
         judged = [_judge(found, dataset, group) for group in groups]
         times = len(openings(found, place))
     if as_json:
@@ -136,9 +143,9 @@ def evaluate(
     for one in judged:
         _print(one, found.file.objective.metric)
     say(
-        f"The test split of these data has been opened {_times(times)} so far; hpsearch show"
-        f" {study} --json lists when, by which command and with what result.\nChoose between"
-        " configurations by validation: each choice by the test split makes its figures too good."
+        f"The test split of these data has been accessed {_times(times)} so far; hpsearch show"
+        f" {study} --json lists dates, commands and results.\nChoose between configurations by"
+        " validation: every choice by the test split makes its results look too good."
     )
 
 
@@ -281,7 +288,7 @@ def _print(one: Judged, metric: str) -> None:
     else:
         _print_mean(one)
         by = "validation" if one.group.epochs is None else "its training examples"
-        out.print(f"Seed {one.middle} is in the middle by {by}; its classes:")
+        out.print(f"Seed {one.middle} is the median by {by}; its classes:")
     print_classes(one.results[one.middle])
 
 

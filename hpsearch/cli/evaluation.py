@@ -78,7 +78,7 @@ def check_kept(recipe: "Recipe", parts: "Parts", weights: Path, value: float | N
         found = logits(recipe, parts, weights, part.x[part.rows])
     except (OSError, ValueError, KeyError) as error:
         said = " ".join(str(error).split())[:200]
-        raise InputError(f"{weights}: does not fit its network, or is damaged: {said}") from None
+        raise InputError(f"{weights}: is damaged or does not fit its network: {said}") from None
     if value is None:
         return
     again = evaluate(labels, found.argmax(axis=-1), parts.class_names)

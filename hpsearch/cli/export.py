@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.common import (
+    DataPathOption,
     HomeOption,
-    SetOption,
     StorageOption,
     StudyArgument,
     opened_study,
@@ -36,20 +36,21 @@ def export(
             "-o",
             "--output",
             metavar="FILE",
-            help="Recipe: .toml, .json or .yaml. Keras script: .py. Trained model: .keras, or a"
-            " folder (no ending, or / at the end) for a SavedModel.",
+            help="File to write. Recipe: .toml, .json or .yaml. Keras script: .py. Trained model:"
+            " .keras, or a SavedModel folder (no ending, or / at the end).",
         ),
     ],
     trial: Annotated[
-        int | None, typer.Option("--trial", metavar="N", help="Its number (else the best).")
+        int | None,
+        typer.Option("--trial", metavar="N", help="Number of the trial (default: the best one)."),
     ] = None,
     baseline: Annotated[
-        bool, typer.Option("--baseline", help="The study's baseline, as its trials are trained.")
+        bool, typer.Option("--baseline", help="Export the study's baseline instead of a trial.")
     ] = False,
     confirmed: Annotated[
-        bool, typer.Option("--confirmed", help="The confirmed winner: its run in the middle.")
+        bool, typer.Option("--confirmed", help="Export the confirmed winner: its median run.")
     ] = False,
-    overrides: SetOption = None,
+    overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
@@ -58,7 +59,7 @@ def export(
     from hpsearch.study_file import moved
 
     if (trial is not None) + baseline + confirmed > 1:
-        raise InputError("--trial, --baseline and --confirmed: choose one")
+        raise InputError("--trial, --baseline and --confirmed exclude each other; give only one")
     path, form = Path(output), form_of(output)
     refuse_to_replace(path, form)
     place = Home.find(home)
@@ -75,8 +76,8 @@ def export(
     elif form == "script":
         write_script(chosen.recipe, place, path)
         tell(
-            f"Wrote {what} to {path}; it compiles and has all names that it uses."
-            f" Run it: python {path}"
+            f"Wrote {what} to {path}; it compiles and defines all names that it uses. Run it:"
+            f" python {path}"
         )
     elif chosen.weights is not None:  # or it was refused
         told = write_model(chosen.recipe, chosen.weights, place, path, form)
@@ -130,8 +131,8 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
     known = confirmed(study)
     if known is None:
         raise InputError(
-            f"study {study.name}: nothing is confirmed yet; confirm it with hpsearch confirm"
-            f" {study.name}, or export the search's best without --confirmed"
+            f"study {study.name}: nothing is confirmed yet; run hpsearch confirm"
+            f" {study.name} first, or export the search's best trial without --confirmed"
         )
     winner = known.verdict.winner
     run = known.run(winner.name)
@@ -171,10 +172,10 @@ def _trained(study: "OpenStudy", place: Home, chosen: Chosen) -> Chosen:
     if chosen.weights is not None:
         problem = f"the weights of {chosen.what} are not in {chosen.weights.parent}"
     raise InputError(
-        f"{problem}: kept are those of the five best trials and of all confirmation runs, on the"
-        f" machine that trained them (--home). To train it: hpsearch export {study.name}"
-        f"{chosen.option} -o recipe.toml; hpsearch train recipe.toml; then repeat this command, all"
-        " three with the same --home"
+        f"{problem}. Weights are kept for the five best trials and all confirmation runs, on the"
+        " machine that trained them (--home). To train it: hpsearch export"
+        f" {study.name}{chosen.option} -o recipe.toml; hpsearch train recipe.toml; then repeat"
+        " this command, all three with the same --home"
     )
 
 
@@ -191,7 +192,7 @@ def _run_of_baseline(study: "OpenStudy", place: Home) -> Chosen | None:
 
     confirmed = [(one, results(study, one).get(BASELINE)) for one in companions(study)]
     found = [
-        *((one, middle_run(one, runs), "its confirmation run in the middle")
+        *((one, middle_run(one, runs), "its median confirmation run")
           for one, runs in confirmed if runs),
         *((study, trial, f"trial {trial.number}")
           for trial in study.trials()

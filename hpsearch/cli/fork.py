@@ -123,4 +123,4 @@ def _say_what_next(values: dict[str, Any], command: str) -> None:
         say(f"The study has already ended by budget.{over}; raise it in its file.")
     else:
         left = values["trials"] - values["counted"]
-        say(f"Trials left of budget.trials = {values['trials']}: {left}. To go on: {command}")
+        say(f"Trials left of budget.trials = {values['trials']}: {left}. To continue: {command}")

@@ -21,8 +21,8 @@ _ENDINGS: dict[str, Form] = {
     "": "saved_model",
 }
 _CHOICES = (
-    "use a name ending in .toml, .json or .yaml (a recipe), .py (a Keras script) or .keras (the"
-    " trained model), or one without an ending (a SavedModel folder)"
+    "use a name that ends in .toml, .json or .yaml (a recipe), .py (a Keras script) or .keras (the"
+    " trained model), or a name without an ending (a SavedModel folder)"
 )
 
 
@@ -41,8 +41,8 @@ def form_of(output: str) -> Form:
         raise InputError(f"cannot export to {ending!r}; {_CHOICES}")
     if ending == ".py" and _is_module(Path(output)):
         raise InputError(
-            f"-o {output}: is the name of a Python module, which this script and others beside it"
-            " would import in place of the real one; choose another name"
+            f"-o {output}: has the name of a Python module, and this script and others beside it"
+            " would import it instead of the real one; choose another name"
         )
     return _ENDINGS[ending]
 
@@ -76,11 +76,11 @@ def write_recipe(recipe: "Recipe", path: Path) -> None:
         # Provenance is compared as text: what is None in it is not written.
         alike = again.model_copy(update={"provenance": recipe.provenance}) == recipe
         if not alike or dump(again, path.suffix) != text:
-            raise ProgramError(f"{path}: is read back as another recipe; please report this")
+            raise ProgramError(f"{path}: reads back as another recipe; please report this")
     if recipe.dataset.path is not None and not Path(recipe.dataset.path).exists():
         say(
-            f"warning: the data are not at {recipe.dataset.path}, as {path} says now;"
-            " --set dataset.path=PATH names another place."
+            f"warning: {path} says that the data are at {recipe.dataset.path}, but they are not"
+            " there; --set dataset.path=PATH names another place."
         )
 
 
@@ -101,11 +101,13 @@ def write_script(recipe: "Recipe", home: Home, path: Path) -> None:
     section = resolve_path(recipe.dataset, Path(), _whose(recipe))
     dataset, parts = opened_data(section, home, warn=False)
     if not _same_data(recipe, dataset.fingerprint):
-        say("warning: the data are not those that the study was searched on: results may differ")
+        say("warning: the data are not the ones that the study used; results may differ")
     with made_beside(path) as partial:
         partial.write_text(script(recipe, dataset, parts), encoding="utf-8")
         if unknown := check_names(partial.read_text(encoding="utf-8"), str(path)):
-            raise ProgramError(f"{path}: uses {', '.join(unknown)}, unknown; please report this")
+            raise ProgramError(
+                f"{path}: uses unknown names ({', '.join(unknown)}); please report this"
+            )
 
 
 def write_model(
@@ -139,7 +141,7 @@ def write_model(
     if form == "saved_model":  # which TensorFlow itself writes
         utf8(path)
     parts = _trained_on(recipe, weights, home)
-    say("TensorFlow takes some seconds to start.")
+    say("TensorFlow takes a few seconds to start.")
     start_tensorflow()
     from hpsearch.training import export as models
 
@@ -151,10 +153,10 @@ def write_model(
                 write_classes(names, parts.class_names)
     compared = min(models.COMPARED, len(parts.validation))
     on = f"{compared:,} validation examples" if compared else f"{models.MADE_UP} made-up inputs"
-    missing = "" if compared else "; its data are not here, so it was compared on no example"
+    missing = "" if compared else "; the data are not here, so it was compared on no real example"
     return (
-        f"{path}, and the names of its classes to {beside}. Read back, its probabilities on {on}"
-        f" differ from the network's by {largest:.1e} at most{missing}"
+        f"{path}, and the names of its classes to {beside}. Its probabilities on {on} differ from"
+        f" the network's by at most {largest:.1e}{missing}"
     )
 
 
@@ -179,15 +181,15 @@ def _trained_on(recipe: "Recipe", weights: Path, home: Home) -> "Parts":
         dataset, parts = opened_data(section, home, warn=False)
         if _same_data(recipe, dataset.fingerprint):
             return parts
-        wrong = "the data are not those that the network was trained on"
+        wrong = "the data are not the ones that the network was trained on"
     except HpsearchError as error:
         wrong = str(error)
     kept = read_inputs(weights.with_name(INPUTS))
     if kept is not None:
         return kept
     raise InputError(
-        f"{wrong}\nNor is {INPUTS} beside the weights, which says how inputs are scaled (trials of"
-        " earlier versions have none): name the place of the data with --set dataset.path=PATH, or"
+        f"{wrong}\n{INPUTS}, which says how inputs are scaled, is not beside the weights either"
+        " (trials of earlier versions have none): give the data with --set dataset.path=PATH, or"
         " train the recipe again (hpsearch train)"
     )
 
@@ -209,15 +211,14 @@ def refuse_to_replace(path: Path, form: Form) -> None:
     if _is_there(path) and not _is_ours(path, form):
         kind = {"recipe": "recipe", "script": "script that hpsearch wrote"}
         raise InputError(
-            f"{path}: is there already and is no {kind.get(form, 'model that hpsearch wrote')};"
+            f"{path}: already exists and is not a {kind.get(form, 'model that hpsearch wrote')};"
             " choose another name"
         )
     if form == "keras":
         beside = classes_file(path, form)
         if _is_there(beside) and not is_classes(beside):
             raise InputError(
-                f"{beside}: is there already and does not hold the names of classes; choose"
-                " another name"
+                f"{beside}: already exists and does not hold class names; choose another name"
             )
 
 

@@ -41,7 +41,7 @@ def init(
     if file.suffix != ".toml":
         raise InputError(f"{file}: a study file ends in .toml; choose such a name")
     if file.exists():
-        raise InputError(f"{file}: is there already; remove it or choose another name")
+        raise InputError(f"{file}: already exists; remove it or choose another name")
     try:
         name = check_name(file.stem)
     except ValueError as error:

@@ -65,7 +65,7 @@ def run_jobs(  # each is another option of the command line
     with impatient(companion, code):
         tidy(companion, place)
     if code:
-        say("The same command goes on from here.")
+        say("The same command resumes from here.")
         raise typer.Exit(code)
 
 

@@ -63,7 +63,7 @@ def confirmed_groups(study: "OpenStudy", place: Home, top: int, *, baseline: boo
     names += [one.name for one in known.verdict.ranked if one.name not in (*names, BASELINE)]
     if top > len(names):
         say(
-            f"warning: --top {top}: only {len(names)} configurations are confirmed; for more:"
+            f"warning: --top {top}: confirmed configurations: {len(names)}; to confirm more:"
             f" hpsearch confirm {study.name} --top {top}"
         )
     if baseline and BASELINE not in known.runs:
@@ -90,7 +90,7 @@ def found_groups(study: "OpenStudy", place: Home, top: int, *, baseline: bool) -
     if baseline:
         _warn_of_baseline(study)
     say(
-        "warning: nothing is confirmed: this evaluates the search's best trial, which is one"
+        "warning: nothing is confirmed, so this evaluates the search's best trial, a single"
         f" training. For the mean of several seeds: hpsearch confirm {study.name}"
     )
     return [
@@ -135,8 +135,8 @@ def queue_refits(study: "OpenStudy", group: Group) -> int:
     queue(companion, study, [group.leader], own, Kind.REFIT, epochs)
     done = results(study, companion, own, Kind.REFIT, epochs).get(group.leader.of, {})
     say(
-        f"Training {group.name} on training and validation examples for {epochs} epochs"
-        f" (its runs took {min(took)} to {max(took)}) with the same seeds; new runs:"
+        f"Training {group.name} on training and validation examples for {epochs} epochs (its runs"
+        f" took {min(took)} to {max(took)}), with the same seeds; new runs:"
         f" {len(own) - len(done)}."
     )
     return epochs
@@ -155,8 +155,8 @@ def refits(
         say(f"warning: only {len(runs)} of {len(own)} trainings of {group.name} have a value.")
     if not runs:
         raise NoTrialError(
-            f"study {study.name}: no training of {group.name} completed; see hpsearch trials"
-            f" {companion.name}"
+            f"study {study.name}: no training of {group.name} completed; hpsearch trials"
+            f" {companion.name} shows why"
         )
     models = tuple(_model(companion, runs[seed], place) for seed in sorted(runs))
     return replace(group, models=models, epochs=epochs)
@@ -176,9 +176,9 @@ def check_weights(groups: Sequence[Group]) -> None:
         first = gone[0]
         host = str(first.trial.user_attrs.get("worker", "?")).rpartition(":")[0]
         raise InputError(
-            f"{first.weights}: is not there, so {len(gone)} of {len(models)} models cannot be"
-            f" evaluated. It was trained on host {host}: evaluate it there, or with the --home of"
-            " there. A search keeps the weights of its five best trials, a confirmation study those"
-            f" of all its runs. To train it again: hpsearch export {first.study} --trial"
+            f"{first.weights}: does not exist, so {len(gone)} of {len(models)} models cannot be"
+            f" evaluated. It was trained on host {host}: evaluate it there, or with that machine's"
+            " --home. A search keeps the weights of its five best trials, a confirmation study"
+            f" those of all its runs. To train it again: hpsearch export {first.study} --trial"
             f" {first.trial.number} -o recipe.toml; hpsearch train recipe.toml --test"
         )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hpsearch.cli.common import (
+    DataPathOption,
     HomeOption,
     JsonOption,
-    SetOption,
     StorageOption,
     StudyArgument,
     opened_data,
@@ -28,18 +28,26 @@ if TYPE_CHECKING:
 def reproduce(
     study: StudyArgument,
     trial: Annotated[
-        int | None, typer.Option("--trial", metavar="N", help="Its number (else the best).")
+        int | None,
+        typer.Option("--trial", metavar="N", help="Number of the trial (default: the best one)."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Folder for curves and weights."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Folder for curves, weights and results"
+            " (default: trained/STUDY-trial-N-seedN"
+            " in the home).",
+        ),
     ] = None,
-    overrides: SetOption = None,
+    overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a trial again on this machine with its own seed and compare every epoch."""
+    """Retrain a trial on this machine with its own seed and compare every epoch."""
     from hpsearch.data.facts import facts
     from hpsearch.search import trials
     from hpsearch.search.export import recipe_of
@@ -62,7 +70,7 @@ def reproduce(
         )
     name = f"{study}-trial-{chosen.number:05d}"
     folder = prepare(output, place, name, recipe, dataset.fingerprint)
-    say(f"Training trial {chosen.number} again with its seed {recipe.seed}.")
+    say(f"Training trial {chosen.number} again with its own seed, {recipe.seed}.")
     threads = chosen.user_attrs.get("threads")
     outcome = train_here(recipe, parts, folder, last=last, threads=threads)
     metric = recipe.objective.metric
@@ -100,8 +108,8 @@ def _print(
         out.print(f"All {comparison.compared} epochs are identical.", style="bold")
     elif comparison.largest == 0.0:
         out.print(
-            f"The {comparison.compared} epochs that both have are identical; there were"
-            f" {comparison.epochs_then} then and are {comparison.epochs_now} now."
+            f"The {comparison.compared} epochs that both have are identical; then there were"
+            f" {comparison.epochs_then} epochs, now there are {comparison.epochs_now}."
         )
     elif comparison.largest is not None:
         out.print(

@@ -34,16 +34,29 @@ def run(
     file: FileArgument,
     trials: Annotated[
         int | None,
-        typer.Option("--trials", metavar="N", help="Total number of trials of the study."),
+        typer.Option(
+            "--trials",
+            metavar="N",
+            help="Total number of trials of the study (default: budget.trials).",
+        ),
     ] = None,
     timeout: Annotated[
         str | None,
-        typer.Option("--timeout", metavar="T", help='Time limit of the study: "2h", "90s".'),
+        typer.Option(
+            "--timeout",
+            metavar="T",
+            help='Time limit of the study, such as "2h" or "90s" (default: budget.timeout).',
+        ),
     ] = None,
     workers: WorkersOption = None,
     gpus: GpusOption = "all",
     workers_per_gpu: Annotated[
-        str | None, typer.Option("--workers-per-gpu", metavar="N|auto", help="Workers per GPU.")
+        str | None,
+        typer.Option(
+            "--workers-per-gpu",
+            metavar="N|auto",
+            help="Workers per GPU (default: workers.per_gpu).",
+        ),
     ] = None,
     engine: EngineOption = Engine.LOCAL,
     address: AddressOption = None,

@@ -8,7 +8,7 @@ _TEXT = """\
 #                         Run it:    hpsearch run {file}
 # A plain value is fixed; a table with a type is a range to search.
 
-name = "{name}"              # the study's name: runs with the same name go on with it
+name = "{name}"              # the study's name: runs with the same name resume it
 seed = 0
 
 [dataset]

@@ -37,7 +37,11 @@ def train(
     seed: Annotated[
         int | None,
         typer.Option(
-            "--seed", min=0, max=2**31 - 1, metavar="N", help="Seed (default: the recipe's)."
+            "--seed",
+            min=0,
+            max=2**31 - 1,
+            metavar="N",
+            help="Seed of the training (default: the recipe's).",
         ),
     ] = None,
     output: Annotated[
@@ -46,7 +50,8 @@ def train(
             "-o",
             "--output",
             metavar="DIR",
-            help="Folder for curves and weights (default: one in the home).",
+            help="Folder for curves, weights and results (default: trained/NAME-seedN in the"
+            " home).",
         ),
     ] = None,
     test: Annotated[
@@ -59,7 +64,7 @@ def train(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train one recipe; no study is needed."""
+    """Train a recipe. No study is needed."""
     chosen = _read(recipe, overrides or ())
     if seed is not None:
         chosen = chosen.model_copy(update={"seed": seed})
@@ -67,7 +72,10 @@ def train(
     dataset, parts = opened_data(chosen.dataset, place)
     _warn_of_other_data(chosen, dataset.fingerprint)
     if chosen.dataset.include_validation:
-        say("warning: training includes the validation examples: validation figures mean little.")
+        say(
+            "warning: the training includes the validation examples, so validation results mean"
+            " little."
+        )
     folder = prepare(output, place, recipe.stem, chosen, dataset.fingerprint)
     say(f"Training {recipe} with seed {chosen.seed}; TensorFlow takes a few seconds to start.")
     outcome = train_here(chosen, parts, folder)
@@ -102,8 +110,8 @@ def _warn_of_other_data(recipe: "Recipe", fingerprint: str) -> None:
     expected = recipe.provenance.get("data_fingerprint")
     if expected not in (None, fingerprint):
         say(
-            f"warning: the data have fingerprint {fingerprint[:12]}, but the recipe was found on"
-            f" {str(expected)[:12]}: results may differ"
+            f"warning: the data have the fingerprint {fingerprint[:12]}, but the recipe was found"
+            f" on data with {str(expected)[:12]}; results may differ"
         )
 
 

@@ -52,16 +52,16 @@ def prepare(output: Path | None, home: Home, name: str, recipe: "Recipe", finger
         folder = next(one for one in folders if not _unlike(one, recipe, fingerprint))
     elif unlike := _unlike(output, recipe, fingerprint):
         raise InputError(
-            f"-o {output}: holds another recipe ({'; '.join(unlike)}), which would be written over;"
-            " give another folder"
+            f"-o {output}: holds another recipe ({'; '.join(unlike)}), which would be overwritten;"
+            " choose another folder"
         )
     else:
         folder = output
     stale = [path for name in _LEFT if (path := folder / name).exists()]
     if stale and not (folder / RECIPE).exists():
         raise InputError(
-            f"-o {folder}: has a {stale[0].name} that is of no training, which would be written"
-            " over; give another folder"
+            f"-o {folder}: has a {stale[0].name} that no training wrote and that would be"
+            " overwritten; choose another folder"
         )
     try:
         for path in stale:

@@ -67,8 +67,8 @@ def print_verdict(
         done = sum(len(again.values) for again in verdict.ranked if again.name == of)
         if done < len(wanted.seeds):
             out.print(
-                f"Only {done} of {len(wanted.seeds)} trainings of {one.name} have a value, so it"
-                " cannot win."
+                f"Only {done} of {len(wanted.seeds)} runs of {one.name} have a value, so it cannot"
+                " win."
             )
     say(_remarks(known, verdict, wanted.kind, metric, maximize=maximize))
 
@@ -151,7 +151,7 @@ def _about_winner(verdict: "Verdict", metric: str) -> str:
     elif verdict.takes_smallest and len(verdict.tied) > 1:
         why = "has the best mean and is the smallest of those tied with it"
     elif verdict.takes_smallest:
-        why = "has the best mean, and the seeds tell all others from it"
+        why = "has the best mean, and the seeds tell it from all others"
     name = told(winner.name)
     return (
         f"{name[0].upper()}{name[1:]} is confirmed: it {why} ({metric} {winner.mean:.4f},"
@@ -166,19 +166,20 @@ def _about_ties(study: str, verdict: "Verdict", metric: str) -> str:
     first, smallest = verdict.ranked[0], verdict.smallest
     names = [told(one.name) for one in verdict.tied[1:]]
     text = (
-        f"The seeds cannot tell {listed(names)} from {told(first.name)}; more seeds may (--seeds)."
+        f"The seeds cannot tell {listed(names)} from {told(first.name)}; more seeds might"
+        " (--seeds)."
     )
     if smallest is not first and not verdict.takes_smallest:
         text += (
-            f" The smallest of these networks is {told(smallest.name)}:"
-            f" {smallest.parameters:,} parameters instead of {first.parameters:,},"
-            f" {_points(abs(first.mean - smallest.mean), metric)} behind. To take that one:"
-            f" hpsearch confirm {study} --smallest"
+            f" The smallest of these networks is {told(smallest.name)}: {smallest.parameters:,}"
+            f" parameters instead of {first.parameters:,},"
+            f" {_points(abs(first.mean - smallest.mean), metric)} behind. To choose it: hpsearch"
+            f" confirm {study} --smallest"
         )
     elif smallest is not first:
-        text += f" To take the first by its mean: hpsearch confirm {study} --first"
+        text += f" To choose the first by its mean: hpsearch confirm {study} --first"
     if told(BASELINE) in names:
-        text += "\nA gain over the baseline is not shown."
+        text += "\nThis does not show a gain over the baseline."
     return text
 
 
@@ -205,20 +206,21 @@ def _remarks(
         lines.append(
             f"The search's best value, {top.found:.4f} of {top.name}, is"
             f" {_points(abs(off), metric)} {'better' if off > 0 else 'worse'} than the mean of its"
-            " new trainings."
+            " new runs."
         )
     if verdict.least is not None:
         lines.append(
-            f"A tie is a mean less than {_points(verdict.least, metric)} behind the first and"
+            f"A tie has a mean less than {_points(verdict.least, metric)} behind the first and"
             " within its interval (paired by seed, pooled spread, Bonferroni)."
         )
     lines += [
         "Intervals are Student's t over the seeds, cut at the metric's bounds.",
         "The winner's mean is the best of a few, and so still a little too good.",
-        "The splits share most of their training examples, so the intervals are rather too narrow."
+        "The splits share most of their training examples, so the intervals are somewhat too"
+        " narrow."
         if kind == "split"
-        else "All runs share one validation split, whose luck the intervals leave out (--new-split"
-        " draws new ones).",
+        else "All runs share one validation split; the intervals leave its luck out (--new-split"
+        " draws new splits).",
     ]
     return "\n".join(lines)
 

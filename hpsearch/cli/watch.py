@@ -25,7 +25,7 @@ LOOK_EVERY = 0.5
 """Seconds between two looks."""
 
 PATIENCE = 2.0
-"""Seconds that a look waits for another program's lock on the data base; the next tries again."""
+"""Seconds that a look waits for another program's lock on the database; the next tries again."""
 
 READ_EVERY = 10.0
 """Seconds between two readings of the time used, for which all trials are read."""
@@ -251,7 +251,7 @@ def say_reading(study: OpenStudy) -> None:
 
 
 def patiently(look: Callable[[], _Found]) -> _Found:
-    """What a look finds; tried again while the data base is locked, or its server away."""
+    """What a look finds; tried again while the database is locked, or its server away."""
     said = False
     while True:
         try:

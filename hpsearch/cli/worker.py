@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import typer
 
 from hpsearch.cli.common import (
+    DataPathOption,
     ForceOption,
     HomeOption,
-    SetOption,
     StorageOption,
     StudyArgument,
     opened_storage,
@@ -19,7 +19,7 @@ from hpsearch.home import Home
 
 def worker(
     study: StudyArgument,
-    overrides: SetOption = None,
+    overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,

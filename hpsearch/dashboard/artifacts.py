@@ -65,7 +65,7 @@ def add_files(app: Bottle, storage: "Storage", home: Home) -> None:
 
 
 def _figure(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
-    """The curves: all where the trial's folder is here, else what the data base knows."""
+    """The curves: all where the trial's folder is here, else what the database knows."""
     title, best = f"{study.name}, trial {trial.number}", trial.user_attrs.get("best_epoch")
     if epochs := curves.read(home.trial_run(study.name, trial.number)):
         return image_of_epochs([asdict(epoch) for epoch in epochs], title, best)

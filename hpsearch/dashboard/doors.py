@@ -68,8 +68,8 @@ READ_ONLY = Refusal(
 )
 RENAMED = Refusal(
     "403 Forbidden",
-    "A study keeps its name: its workers and its folders know it by that. For another name change"
-    " the key name of its file and run that.",
+    "A study keeps its name: its workers and folders rely on it. For another name, change the key"
+    " name in its file and run that file.",
 )
 NOT_FOUND = Refusal("404 Not Found", "There is nothing here.")
 

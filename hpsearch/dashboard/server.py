@@ -88,10 +88,10 @@ def new_token() -> str:
 
 def _read_token(file: Path) -> str:
     if file.stat().st_mode & 0o077:
-        raise UnreachableError(f"{file}: others may read it; remove it, and a new one is made")
+        raise UnreachableError(f"{file}: others can read it; remove it, and a new token is made")
     token = file.read_text(encoding="ascii").strip()
     if not token:
-        raise UnreachableError(f"{file}: is empty; remove it, and a new one is made")
+        raise UnreachableError(f"{file}: is empty; remove it, and a new token is made")
     return token
 
 

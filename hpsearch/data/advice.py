@@ -56,8 +56,8 @@ def _listed(items: Sequence[str]) -> str:
 def _skipped(dataset: Dataset) -> Iterator[str]:
     if dataset.skipped:
         yield (
-            f"{len(dataset.skipped):,} files could not be read as images and were passed over:"
-            f" {_listed(dataset.skipped)}. Mend or remove them"
+            f"{len(dataset.skipped):,} files could not be read as images and were skipped:"
+            f" {_listed(dataset.skipped)}. Fix or remove them"
         )
 
 
@@ -70,8 +70,9 @@ def _unused(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
     size = sum(dataset.summary.counts.get("val", ()))
     if size and section.validation != "given":
         yield (
-            f"the source's own validation part of {size:,} examples is not used: validation is"
-            ' drawn from the training split. To use it set dataset.validation = "given"'
+            f"the source's own validation part of {size:,} examples is not used: validation"
+            " examples are taken from the training split. To use it, set"
+            ' dataset.validation = "given"'
         )
 
 
@@ -81,13 +82,13 @@ def _copies(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
         copies, size = summary.copies.get(part, 0), sum(summary.counts.get(part, ()))
         if copies:
             yield (
-                f"{copies:,} of {size:,} {name} examples occur in the training split too (exact"
-                f" copies): {name} accuracy will flatter; remove them from one of the two"
+                f"{copies:,} of {size:,} {name} examples also occur in the training split (exact"
+                f" copies): {name} accuracy will look too good; remove them from one of the two"
             )
     if summary.contradictions:
         yield (
             f"{summary.contradictions:,} training examples have an exact copy with another label:"
-            " no network can learn both; mend the labels or remove them"
+            " no network can learn both; fix the labels or remove the examples"
         )
 
 
@@ -98,8 +99,9 @@ def _drawn(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterator[
     copies = validation_copies(parts)
     if copies:
         yield (
-            f"{copies:,} of {len(parts.validation):,} validation examples occur in the training"
-            " part too (exact copies): validation accuracy will flatter; remove the copies"
+            f"{copies:,} of {len(parts.validation):,} validation examples also occur in the"
+            " training part (exact copies): validation accuracy will look too good; remove the"
+            " copies"
         )
 
 
@@ -109,18 +111,18 @@ def _classes(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterato
     least, most = int(counts.argmin()), int(counts.argmax())
     if counts[most] >= IMBALANCE * counts[least] and section.class_weights == "none":
         yield (
-            f"imbalanced: {counts[most]:,} training examples of class {show(names[most])},"
+            f"imbalanced classes: {counts[most]:,} training examples of class {show(names[most])},"
             f" {counts[least]:,} of {show(names[least])}. Consider dataset.class_weights ="
             ' "balanced" and objective.metric = "val_f1_macro"'
         )
     few = [f"{show(names[i])} ({counts[i]})" for i in np.flatnonzero(counts < _FEW)]
     if few:
-        yield f"fewer than {_FEW} training examples of {_listed(few)}: hardly to be learned"
+        yield f"fewer than {_FEW} training examples of {_listed(few)}: too few to learn from"
     for part, name in _judged(section):
         given = dataset.summary.counts.get(part, ())
         none = [show(names[i]) for i, count in enumerate(given) if count == 0]
         if none:
-            yield f"no {name} examples of {_listed(none)}: how well these are told is not measured"
+            yield f"no {name} examples of {_listed(none)}: accuracy on these is not measured"
 
 
 def _merged(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
@@ -137,9 +139,9 @@ def _merged(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
         several = f"{len(named) + unnamed:,} features lose"
         yield (
             f"{several if len(named) > 1 else 'a feature loses'} distinct values in float32, in"
-            f" which networks compute: {_listed(named)} (counted from 0). Subtract an offset before"
-            " you save them, for instance x - x_train.min(axis=0), and the same one from all inputs"
-            " that come later"
+            f" which networks compute: {_listed(named)} (counted from 0). Subtract an offset"
+            " before you save them, for instance x - x_train.min(axis=0), and the same offset from"
+            " all later inputs"
         )
 
 
@@ -155,7 +157,7 @@ def _features(dataset: Dataset) -> Iterator[str]:
         never = "features never vary" if count > 1 else "feature never varies"
         yield (
             f"{count:,} {never} in the training split (from 0: {_listed([*map(str, constant)])}):"
-            " leave out what carries nothing"
+            " leave them out, as they carry no information"
         )
     if summary.equal_features:
         named = [f"{feature} = {first}" for feature, first in summary.equal_named]
@@ -176,6 +178,6 @@ def _range(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
     largest = max(abs(summary.low), abs(summary.high))
     if section.scale == "none" and largest > _LARGE:
         yield (
-            f"inputs reach {largest:g} and are not scaled: networks train badly on such;"
+            f"inputs reach {largest:g} and are not scaled: networks train badly on such inputs;"
             ' consider dataset.scale = "standardize"'
         )

@@ -91,7 +91,7 @@ def clear(home: Home, section: DatasetSection | None = None, progress: Progress 
                 continue
             except OSError as error:
                 raise UnreachableError(
-                    f"{folder}: cannot be removed: {error.strerror or error}; mend its permissions"
+                    f"{folder}: cannot be removed: {error.strerror or error}; fix its permissions"
                 ) from None
     return len(folders)
 
@@ -177,14 +177,14 @@ def _import(section: DatasetSection, folder: Path, progress: Progress) -> Datase
             partial.mkdir()
             store(arrays, partial, section, test_split, files, progress)
         if source_files(section) != files:
-            raise InputError(f"{section.path} was changed while it was read; start again")
+            raise InputError(f"{section.path} was changed while it was read; run the command again")
         with writing(folder):
             if folder.exists():
                 folder.rename(replaced)
             partial.rename(folder)
     except MemoryError as error:
         raise InputError(
-            f"{where}: does not fit into memory ({error}); free some, or use fewer examples"
+            f"{where}: does not fit into memory ({error}); free some memory, or use fewer examples"
         ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)

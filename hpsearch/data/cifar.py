@@ -63,7 +63,7 @@ def read_batch(official: OfficialSet, where: str, stream: IO[bytes]) -> Batch:
             raise _unofficial(where, f"it has no {name}")
     x = table["data"]
     if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.shape[1:] != (_PIXELS,):
-        raise _unofficial(where, f"its data are no rows of {_PIXELS} bytes")
+        raise _unofficial(where, f"its data are not rows of {_PIXELS} bytes")
     y = _labels(where, table[key])
     if len(y) != len(x):
         raise _unofficial(where, f"it has {len(x)} images, but {len(y)} labels")
@@ -89,11 +89,13 @@ def read_names(official: OfficialSet, where: str, stream: IO[bytes]) -> tuple[st
     if not isinstance(names, list) or not all(isinstance(name, bytes | str) for name in names):
         raise _unofficial(where, f"it has no {key}")
     if len(names) != len(official.class_names):
-        raise _unofficial(where, f"{len(names)} names for {len(official.class_names)} classes")
+        raise _unofficial(
+            where, f"it has {len(names)} names for {len(official.class_names)} classes"
+        )
     try:
         return tuple(name if isinstance(name, str) else name.decode() for name in names)
     except UnicodeDecodeError:
-        raise _unofficial(where, f"its {key} are no texts") from None
+        raise _unofficial(where, f"its {key} are not texts") from None
 
 
 def _labels(where: str, labels: Any) -> Labels:
@@ -102,11 +104,11 @@ def _labels(where: str, labels: Any) -> Labels:
         try:
             return np.array(labels, dtype=np.int64)
         except OverflowError:
-            raise _unofficial(where, "its labels are beyond all classes") from None
+            raise _unofficial(where, "its labels are out of range") from None
     if isinstance(labels, np.ndarray) and labels.ndim == 1:
         return labels.astype(np.int64)
-    raise _unofficial(where, "its labels are no list of whole numbers")
+    raise _unofficial(where, "its labels are not a list of whole numbers")
 
 
 def _unofficial(where: str, reason: str) -> InputError:
-    return InputError(f"{where} is not the official file ({reason}); get it again")
+    return InputError(f"{where} is not the official file ({reason}); download it again")

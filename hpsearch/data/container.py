@@ -103,12 +103,12 @@ def reading(where: str) -> Iterator[None]:
     except _BROKEN as error:
         raise _damaged(where, error) from None
     except MemoryError:
-        raise InputError(f"{where} does not fit into memory; free some") from None
+        raise InputError(f"{where} does not fit into memory; free some memory") from None
     except OSError as error:
         if error.errno == errno.EINVAL:  # a place that the file's own header made up
             raise _damaged(where, error) from None
         raise UnreachableError(
-            f"{where}: {error.strerror or error}; check its permissions, and where a link leads"
+            f"{where}: {error.strerror or error}; check its permissions and, for a link, its target"
         ) from None
 
 
@@ -134,14 +134,14 @@ def check_memory(where: str, size: int) -> None:
     free = psutil.virtual_memory().available
     if size > free:
         raise InputError(
-            f"{where} declares {size / 1e9:.1f} GB, of which the memory has {free / 1e9:.1f} free;"
-            " it is damaged, or too large for this machine"
+            f"{where} declares {size / 1e9:.1f} GB, but only {free / 1e9:.1f} GB of memory are"
+            " free; it is damaged or too large for this machine"
         )
 
 
 def _damaged(where: str, error: Exception) -> InputError:
     reason = " ".join(str(error).split()) or type(error).__name__
-    return InputError(f"{where} is damaged or of another kind ({reason}); get it again")
+    return InputError(f"{where} is damaged or of another kind ({reason}); download it again")
 
 
 def _read_folder(path: Path, role: Role, use: Use) -> list[str]:
@@ -155,7 +155,9 @@ def _read_folder(path: Path, role: Role, use: Use) -> list[str]:
         with reading(str(file)):
             status = file.stat()
             if not stat.S_ISREG(status.st_mode):
-                raise InputError(f"{file} is no file that can be read; put the official one there")
+                raise InputError(
+                    f"{file} is not a file that can be read; put the official one there"
+                )
             check_memory(str(file), status.st_size)
             with file.open("rb") as stream:
                 _refuse_mistaken(str(file), stream)
@@ -185,8 +187,7 @@ def nearest(path: Path, names: list[str]) -> str:
     for other in rest:
         if other.count("/") == first.count("/") and posixpath.dirname(other) != folder:
             raise InputError(
-                f"{path} has both {show(first)} and {show(other)}; give the folder of the one"
-                " that you mean"
+                f"{path} has both {show(first)} and {show(other)}; give the folder of the right one"
             )
     return first
 
@@ -224,23 +225,25 @@ def _open_tar(path: Path, stream: "_Guarded", expected: str) -> tarfile.TarFile:
     try:
         return tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload,no-any-return] # the stream has all that it calls
     except tarfile.TarError as error:
-        raise InputError(f"{path} is no tar archive ({error}); give {expected}") from None
+        raise InputError(f"{path} is not a tar archive ({error}); give {expected}") from None
 
 
 def _check_member(path: Path, where: str, member: tarfile.TarInfo, count: int) -> None:
     """Refuse what would have tarfile run in circles or fill the memory."""
     if member.size < 0 or count > _MOST_MEMBERS:
-        raise InputError(f"{path} is not the official archive; get it again")
+        raise InputError(f"{path} is not the official archive; download it again")
     check_memory(where, member.size)
 
 
 def _check_wanted(path: Path, where: str, member: tarfile.TarInfo, before: str | None) -> None:
     """Refuse a wanted entry that is no plain file, or not the first of its role."""
     if not member.isreg() or member.issparse():
-        raise InputError(f"{where} is a link or no plain file; get the official archive again")
+        raise InputError(
+            f"{where} is a link or not a plain file; download the official archive again"
+        )
     if before is not None:
         raise InputError(
-            f"{path} has both {show(before)} and {show(member.name)}; get the official archive"
+            f"{path} has both {show(before)} and {show(member.name)}; download the official archive"
         )
 
 

@@ -182,7 +182,7 @@ def record_result(dataset: Dataset, opening: Opening, result: Mapping[str, Any])
 
 def _changed(dataset: Dataset) -> InputError:
     return InputError(
-        f"{dataset.path or dataset.source}: the data were changed meanwhile; start again"
+        f"{dataset.path or dataset.source}: the data were changed meanwhile; run the command again"
     )
 
 
@@ -222,7 +222,7 @@ def _array(file: Path) -> Inputs:
 
 def _damaged(path: Path) -> InputError:
     return InputError(
-        f"{path} is damaged or gone; remove its folder in datasets/, and it is imported anew"
+        f"{path} is damaged or missing; remove its folder in datasets/, and it is imported again"
     )
 
 
@@ -249,6 +249,6 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UnreachableError(
-            f"{folder}: data sets cannot be stored: {error.strerror or error}; free space or mend"
-            " its permissions, or choose another place with --home"
+            f"{folder}: data sets cannot be stored: {error.strerror or error}; free space, fix its"
+            " permissions, or choose another place with --home"
         ) from None

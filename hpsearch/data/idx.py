@@ -45,7 +45,8 @@ def read_idx(role: str, where: str, stream: IO[bytes]) -> Bytes:
         if magic != bytes([0, 0, 8, dimensions]):
             raise InputError(
                 f"{where} begins with {magic.hex(' ') or 'nothing'}, an idx file of"
-                f" {role.partition('-')[2]} with 00 00 08 {dimensions:02x}; get the official file"
+                f" {role.partition('-')[2]} with 00 00 08 {dimensions:02x}; download the official"
+                " file"
             )
         sizes = content.read(4 * dimensions)
         if len(sizes) < 4 * dimensions:
@@ -55,7 +56,7 @@ def read_idx(role: str, where: str, stream: IO[bytes]) -> Bytes:
         check_memory(where, count)
         values = content.read(count)
         if len(values) < count:
-            raise EOFError(f"it declares the shape {shape}, and holds {len(values)} bytes")
+            raise EOFError(f"it declares the shape {shape}, but holds {len(values)} bytes")
         if content.read(1):  # at the end of which gzip compares its checksum
-            raise ValueError(f"it declares the shape {shape}, and holds more")
+            raise ValueError(f"it declares the shape {shape}, but holds more")
     return np.frombuffer(values, np.uint8).reshape(shape)

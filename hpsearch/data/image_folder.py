@@ -83,15 +83,15 @@ def _files(part: Path, classes: Sequence[str], train: Path) -> list[tuple[str, i
     for name, folder in layout.class_folders(part).items():
         if name not in classes:
             raise InputError(
-                f"{folder}: {train.name}/ has no class {show(name)}; add training images of it,"
-                " or move the folder away"
+                f"{folder}: {train.name}/ has no class {show(name)}; add training images of this"
+                " class, or move the folder away"
             )
         label = classes.index(name)
         pairs += [(f"{folder}/{file}", label) for file in layout.entries(folder)]
     if not pairs and layout.holds_images(part):
         raise InputError(
-            f"{part} has images, but no class folders, so that nothing is known of them; sort them"
-            " into class folders, or move the folder away"
+            f"{part} has images but no class folders, so their classes are unknown; sort them into"
+            " class folders, or move the folder away"
         )
     if not pairs:
         raise InputError(f"{part} has no images; add some, or move the folder away")
@@ -114,8 +114,8 @@ def _read_all(
     need, free = int(np.prod(shape, dtype=np.int64)), psutil.virtual_memory().available
     if need > free:
         raise InputError(
-            f"{root}: {len(files)} images of {kind} need {need / 1e9:.1f} GB of memory, of which"
-            f" {free / 1e9:.1f} are free; set a smaller dataset.image_size, or use fewer images"
+            f"{root}: {len(files)} images of {kind} need {need / 1e9:.1f} GB of memory, but only"
+            f" {free / 1e9:.1f} GB are free; set a smaller dataset.image_size, or use fewer images"
         )
     pixels = np.empty(shape, dtype=np.uint8)
     progress = throttled(progress)
@@ -162,8 +162,8 @@ def _too_many(
     skipped = _skipped(root, files, reasons)
     more = f" and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
     return InputError(
-        f"{root}: {len(skipped)} of {len(files)} files ({len(skipped) / len(files):.2%}) are no"
+        f"{root}: {len(skipped)} of {len(files)} files ({len(skipped) / len(files):.2%}) are not"
         f" readable PNG, JPEG, BMP or WebP images, but dataset.max_unreadable = {allowed} allows"
-        f" {allowed:.2%}: {', '.join(skipped[:_NAMED])}{more}; mend or remove them, or raise"
+        f" {allowed:.2%}: {', '.join(skipped[:_NAMED])}{more}; fix or remove them, or raise"
         " dataset.max_unreadable"
     )

@@ -114,7 +114,7 @@ def hold_out(arrays: Arrays, where: str) -> Arrays:
         check_complete(test, y, names)
     except ValueError as error:
         raise InputError(
-            f"{where}: no test part is given, and {TEST_SHARE:.0%} of the training examples cannot"
+            f"{where}: there is no test part, and {TEST_SHARE:.0%} of the training examples cannot"
             f" be set aside as one: {error}; add examples, or give a test part"
         ) from None
     return replace(arrays, x_train=x[train], y_train=y[train], x_test=x[test], y_test=y[test])

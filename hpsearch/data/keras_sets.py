@@ -56,7 +56,7 @@ def download(official: OfficialSet, progress: Progress) -> dict[str, npt.NDArray
     except OSError as error:
         raise UnreachableError(
             f"the download of {official.title} cannot be kept in {tempfile.gettempdir()}:"
-            f" {error.strerror or error}; free space, or name another folder in TMPDIR"
+            f" {error.strerror or error}; free space, or set TMPDIR to another folder"
         ) from None
 
 
@@ -94,8 +94,8 @@ def _keras_home(official: OfficialSet, folder: Path) -> Path:
         kept.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnreachableError(
-            f"{kept}: cannot be made: {error.strerror}; name another folder in KERAS_HOME, or give"
-            f" a copy: --set dataset.path=PATH, where PATH is {official.path_may_be}"
+            f"{kept}: cannot be created: {error.strerror}; set KERAS_HOME to another folder, or"
+            f" give a copy: --set dataset.path=PATH, where PATH is {official.path_may_be}"
         ) from None
     home.mkdir()
     (home / "datasets").symlink_to(kept)
@@ -152,7 +152,7 @@ def _last_line(log: IO[bytes]) -> str:
     """The last line that the process wrote: its own message, or the end of a traceback."""
     log.seek(0)
     lines = log.read().decode("utf-8", "replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it gave no reason")
 
 
 def _failed(official: OfficialSet, code: int, reason: str) -> HpsearchError:
@@ -170,8 +170,8 @@ def _failed(official: OfficialSet, code: int, reason: str) -> HpsearchError:
         )
     if code < 0:
         return UnreachableError(
-            f"the download of {official.title} was ended by signal {-code}; free memory and start"
-            f" again, or give a copy: {copy}"
+            f"the download of {official.title} was killed by signal {-code}; free memory and run"
+            f" the command again, or give a copy: {copy}"
         )
     return ProgramError(
         f"Keras could not be started: {reason}; try python -c 'import keras', or give a copy of"

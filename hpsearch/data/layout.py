@@ -96,7 +96,7 @@ def find(root: Path) -> Layout:
     if inside and all(map(_holds_folders, inside)):
         names = ", ".join(show(each.name) for each in inside[:3])
         raise InputError(
-            f"{folder} has folders of folders ({names}), of which none is called train/; name them"
+            f"{folder} has folders of folders ({names}), but none is called train/; name them"
             f" {_KNOWN}, or give the one that holds the classes"
         )
     return Layout(root=root, parts={"train": folder})
@@ -180,8 +180,8 @@ def class_folders(part: Path) -> dict[str, Path]:
         name = unicodedata.normalize("NFC", folder.name)
         if name in found:
             raise InputError(
-                f"{part} has two folders that are both shown as {show(name)} (accents can be"
-                " stored in two ways); merge them, or rename one"
+                f"{part} has two folders that both read {show(name)} (accents can be stored in two"
+                " ways); merge them, or rename one"
             )
         found[name] = folder
     return found
@@ -239,7 +239,9 @@ def _reading(folder: Path) -> Iterator[None]:
 
 
 def _unreadable(path: Path, error: OSError) -> UnreachableError:
-    return UnreachableError(f"{path}: {error.strerror}; check permissions, and where a link leads")
+    return UnreachableError(
+        f"{path}: {error.strerror}; check its permissions and, for a link, its target"
+    )
 
 
 def _no_folder(file: Path) -> InputError:

@@ -106,7 +106,9 @@ def read(path: Path, progress: Progress) -> dict[str, Array]:
             raise _damaged(path, error) from None
         raise UnreachableError(f"{path}: {error.strerror}; check that it can be read") from None
     except MemoryError as error:
-        raise InputError(f"{path} does not fit into memory ({error}); save less") from None
+        raise InputError(
+            f"{path} does not fit into memory ({error}); save fewer examples"
+        ) from None
     except _BROKEN as error:
         raise _damaged(path, error) from None
 
@@ -114,15 +116,17 @@ def read(path: Path, progress: Progress) -> dict[str, Array]:
 def _read_open(path: Path, archive: zipfile.ZipFile, progress: Progress) -> dict[str, Array]:
     members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     if len(members) < len(archive.infolist()):
-        raise InputError(f"{path} has two arrays of one name; save it again with numpy.savez")
+        raise InputError(
+            f"{path} has two arrays with the same name; save it again with numpy.savez"
+        )
     _check_names(path, list(members))
     need = sum(_declared(path, name, archive, info) for name, info in members.items())
     free = psutil.virtual_memory().available
     if need > free:
         largest = max(members, key=lambda name: members[name].file_size)
         raise InputError(
-            f"{path} declares {need / 1e9:.1f} GB ({largest} the most), of which the memory has"
-            f" {free / 1e9:.1f} free; save less, or in a smaller type"
+            f"{path} declares {need / 1e9:.1f} GB ({largest} the most), but only"
+            f" {free / 1e9:.1f} GB of memory are free; save fewer examples, or use a smaller type"
         )
     arrays: dict[str, Array] = {}
     for done, (name, info) in enumerate(members.items()):
@@ -130,7 +134,7 @@ def _read_open(path: Path, archive: zipfile.ZipFile, progress: Progress) -> dict
         with archive.open(info) as stream:
             arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
             if stream.read(1):  # at the end of which zipfile compares the checksum
-                raise ValueError(f"{name} goes on after its end")
+                raise ValueError(f"{name} has data after its end")
     progress(f"reading {path.name}", len(arrays), len(arrays))
     return arrays
 
@@ -164,7 +168,7 @@ def _declared(path: Path, name: str, archive: zipfile.ZipFile, info: zipfile.Zip
 def _damaged(path: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())
     if "pickle" in reason:  # NumPy's words, which advise to load it unsafely
-        reason = "neither arrays of numbers nor of texts"
+        reason = "neither arrays of numbers nor arrays of texts"
     return InputError(
         f"{path} is damaged or not from numpy.savez ({reason}); save it again, without pickled"
         " objects"
@@ -241,8 +245,8 @@ def _whole(path: Path, name: str, y: Array) -> Array:
     if fractional.any():
         value = y[int(np.argmax(fractional))].item()
         raise InputError(
-            f"{path}: {name} holds {y.dtype} with values such as {value:g}, which are no classes;"
-            " to predict real values (regression) is not possible yet: give a class for each"
+            f"{path}: {name} holds {y.dtype} with values such as {value:g}, which are not"
+            " classes; hpsearch cannot predict real values (regression) yet: give a class for each"
             " example, as a whole number or a text"
         )
     return y.astype(np.int64)
@@ -259,13 +263,15 @@ def _class_names(path: Path, names: Array) -> tuple[str, ...]:
 def _positions(path: Path, name: str, y: Array, values: Array) -> Labels:
     """The place of each label among the sorted classes."""
     if (y.dtype.kind == "U") != (values.dtype.kind == "U"):
-        raise InputError(f"{path}: {name} and y_train mix texts and numbers; save both alike")
+        raise InputError(
+            f"{path}: {name} and y_train mix texts and numbers; save both as the same type"
+        )
     places: Labels = np.searchsorted(values, y).clip(max=len(values) - 1).astype(np.int64)
     wrong = values[places] != y
     if wrong.any():
         label = y[int(np.argmax(wrong))]
         raise InputError(
-            f"{path}: {name} has the label {show(label.item())}, which y_train has not;"
-            " add training examples of it, or remove it"
+            f"{path}: {name} has the label {show(label.item())}, which y_train does not have; add"
+            " training examples of it, or remove it"
         )
     return places

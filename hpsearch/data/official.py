@@ -49,8 +49,8 @@ _ARCHIVES = {
 }
 """What a folder without the official files themselves may hold instead; the first that is there."""
 _OTHER_KINDS = {
-    "*.bin": "the binary version is not read: get the python version",
-    "*.mat": "the MATLAB version is not read: get the python version",
+    "*.bin": "the binary version is not supported: download the python version",
+    "*.mat": "the MATLAB version is not supported: download the python version",
     "*-ubyte*": 'these are idx files: source = "mnist" or "fashion_mnist"',
     "*_batch*": 'these are files of CIFAR-10: source = "cifar10"',
     "*.png": 'images as files are read with source = "image_folder"',
@@ -154,7 +154,7 @@ def _place(official: OfficialSet, path: Path) -> Path:
             found = [name for name in found if name != "mnist.npz"]  # which is another set
         if len(found) > 1:
             raise InputError(
-                f"{path} has both {show(found[0])} and {show(found[1])}; give the one that you mean"
+                f"{path} has both {show(found[0])} and {show(found[1])}; give the right one"
             )
         if found:
             return path / found[0]
@@ -173,7 +173,7 @@ def _read_npz(official: OfficialSet, path: Path, progress: Progress) -> Parts:
     """The arrays of an .npz file as Keras has it."""
     if official.name in _BATCHES:
         raise InputError(
-            f"{path} is a .zip or .npz file, and {official.title} is read from others; give"
+            f"{path} is a .zip or .npz file, and {official.title} is read from other files; give"
             f' {official.path_may_be}, or arrays of your own with source = "npz"'
         )
     arrays = npz.read(path, progress)
@@ -182,8 +182,8 @@ def _read_npz(official: OfficialSet, path: Path, progress: Progress) -> Parts:
             raise InputError(f"{path} has no {name}; give {official.path_may_be}")
         if arrays[name].dtype.kind not in "ui":
             raise InputError(
-                f"{path}: {name} holds {arrays[name].dtype}, and {official.title} whole numbers;"
-                ' for other arrays there is source = "npz"'
+                f"{path}: {name} holds {arrays[name].dtype}, but {official.title} has whole"
+                ' numbers; for other arrays use source = "npz"'
             )
     return {name: arrays[name] for name in _IDX_FILES}
 
@@ -206,7 +206,7 @@ def _read_idx(
         if len(images) != len(labels):
             raise InputError(
                 f"{path}: {part}-images has {len(images)} images, but {part}-labels {len(labels)}"
-                " labels; get the official files"
+                " labels; download the official files"
             )
     return {name: read[role] for name, role in _IDX_FILES.items()}
 
@@ -279,14 +279,14 @@ def _checked(
         images, labels = parts[f"x_{part}"], parts[f"y_{part}"]
         if images.dtype != np.uint8 or images.shape[1:] != official.shape:
             raise InputError(
-                f"{where}: x_{part} holds {images.dtype} of shape {images.shape}, and images of"
-                f" {official.title} are uint8 of {' x '.join(map(str, official.shape))};"
-                " get the official files"
+                f"{where}: x_{part} holds {images.dtype} of shape {images.shape}, but images of"
+                f" {official.title} are uint8 of {' x '.join(map(str, official.shape))}; download"
+                " the official files"
             )
         if labels.shape not in ((len(images),), (len(images), 1)):
             raise InputError(
                 f"{where}: the {part} part has {len(images)} images, but labels of shape"
-                f" {labels.shape}; get the official files"
+                f" {labels.shape}; download the official files"
             )
         y[part] = labels.reshape(-1).astype(np.int64)
         _check_range(official, f"{where}: y_{part}", y[part])
@@ -304,6 +304,6 @@ def _check_range(official: OfficialSet, where: str, y: npt.NDArray[np.int64]) ->
     """Refuse labels that the set has not."""
     if len(y) and not 0 <= y.min() <= y.max() < len(official.class_names):
         raise InputError(
-            f"{where} has labels from {y.min()} to {y.max()}, and those of {official.title} go"
-            f" from 0 to {len(official.class_names) - 1}; get the official files"
+            f"{where} has labels from {y.min()} to {y.max()}, but those of {official.title} go"
+            f" from 0 to {len(official.class_names) - 1}; download the official files"
         )

@@ -86,8 +86,8 @@ def _started(
         yield [_replies(end, child) for end, child in zip(ends, children, strict=True)]
     except OSError as error:
         raise UnreachableError(
-            f"processes that decode images cannot be started ({error.strerror});"
-            " free memory and start again"
+            f"processes that decode images cannot be started ({error.strerror}); free memory and"
+            " run the command again"
         ) from None
     finally:
         for child in children:
@@ -126,8 +126,8 @@ def _replies(end: Connection, child: subprocess.Popen[bytes]) -> Iterator[Decode
             if child.wait() >= 0:
                 raise ProgramError("decoding images ended unexpectedly; see above") from None
             raise UnreachableError(
-                "a process that decodes images was killed, perhaps for want of memory;"
-                " free memory and start again"
+                "a process that decodes images was killed, perhaps for lack of memory; free memory"
+                " and run the command again"
             ) from None
         if isinstance(reply, HpsearchError):
             raise reply

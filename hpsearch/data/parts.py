@@ -116,8 +116,8 @@ def check_values(parts: Parts) -> None:
             if wrong.any():
                 raise DataError(
                     f"the data on this machine are damaged: row {rows[np.argmax(wrong)]} of the"
-                    f" {name} examples has NaN, infinity or a label that is no class; import them"
-                    " again: hpsearch data FILE --clear"
+                    f" {name} examples has NaN, infinity or a label that is not a class; to import"
+                    " them again: hpsearch data FILE --clear"
                 )
 
 
@@ -143,7 +143,7 @@ def _validation(
     except ValueError as error:
         raise InputError(
             f"dataset.validation = {share} of {len(y)} training examples: {error}; choose a share"
-            ' nearer to 0.5, add examples, or use validation = "given"'
+            ' closer to 0.5, add examples, or use validation = "given"'
         ) from None
     return left, Part(x=x, y=y, rows=taken)
 

@@ -1,6 +1,6 @@
-"""The record of a home: when a test split was opened, by what, for which recipe, with what result.
+"""The record of a home: what accessed a test split, when, for which recipe and with what result.
 
-One line of JSON for each opening, written before the split is opened, and one more with the result
+One line of JSON for each access, written before the split is opened, and one more with the result
 when there is one. Lines are added and never changed, and the file outlives data sets and studies.
 """
 

@@ -43,8 +43,8 @@ def scaling(scale: Scale, x: Inputs, rows: Rows, maximum: float | None) -> tuple
     if maximum is None:
         raise InputError(
             f'dataset.scale = "{scale}" needs inputs with a known largest value, which'
-            f' {x.dtype} inputs have not; set dataset.scale = "standardize", or "none" where'
-            " they are scaled already"
+            f' {x.dtype} inputs do not have; set dataset.scale = "standardize", or "none" if'
+            " they are already scaled"
         )
     top = 1.0 if scale == "unit" else 2.0
     low = 0.0 if scale == "unit" else -1.0

@@ -105,7 +105,7 @@ def check(arrays: Arrays, where: str) -> Arrays:
 def _check_shape(name: str, x: Inputs, y: Labels, first: Inputs) -> None:
     if x.ndim < 2 or 0 in x.shape[1:]:
         raise InputError(
-            f"{name} has shape {x.shape}; write one example a row: (examples, features) or"
+            f"{name} has shape {x.shape}; write one example per row: (examples, features) or"
             " (examples, height, width, channels)"
         )
     if len(x) == 0:
@@ -117,8 +117,8 @@ def _check_shape(name: str, x: Inputs, y: Labels, first: Inputs) -> None:
         )
     if x.shape[1:] != first.shape[1:]:
         raise InputError(
-            f"{name} has examples of shape {x.shape[1:]}, but x_train of {first.shape[1:]};"
-            " bring them to one shape"
+            f"{name} has examples of shape {x.shape[1:]}, but x_train of {first.shape[1:]}; give"
+            " all examples the same shape"
         )
 
 
@@ -140,7 +140,7 @@ def _stored(name: str, x: Inputs) -> Inputs:
     if not finite.all():
         raise InputError(
             f"{name}: row {int(np.argmin(finite))} (from 0) has NaN, infinity or a value beyond"
-            " float32; fill in or remove such rows"
+            " float32; fix or remove such rows"
         )
     return x
 
@@ -158,7 +158,9 @@ def _check_labels(name: str, y: Labels, classes: int) -> None:
 def _check_classes(where: str, arrays: Arrays) -> None:
     names = arrays.class_names
     if len(names) < 2:
-        raise InputError(f"{where} has {len(names)} class; there must be at least two to tell")
+        raise InputError(
+            f"{where} has {len(names)} class; there must be at least two to tell apart"
+        )
     often, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise InputError(f"{where}: two classes are called {show(often)}; rename one")
@@ -167,7 +169,7 @@ def _check_classes(where: str, arrays: Arrays) -> None:
             name.encode()
         except UnicodeEncodeError:
             raise InputError(
-                f"{where}: the class name {name!a} is no text that can be written; rename it"
+                f"{where}: the class name {name!a} is not a text that can be written; rename it"
             ) from None
     counts = np.bincount(arrays.y_train, minlength=len(names))
     if not counts.all():

@@ -34,7 +34,9 @@ def draw(
 
     left = len(rows) - count
     if count < len(class_names) or left < 1:
-        raise ValueError(f"{count} of {len(rows)} examples do not hold {len(class_names)} classes")
+        raise ValueError(
+            f"{count} of {len(rows)} examples cannot contain all {len(class_names)} classes"
+        )
     sizes = np.bincount(y[rows], minlength=len(class_names))
     if sizes.min() < 2:
         name = class_names[int(np.argmin(sizes))]
@@ -59,4 +61,4 @@ def check_complete(rows: Rows, y: Labels, class_names: Sequence[str]) -> None:
     sizes = np.bincount(y[rows], minlength=len(class_names))
     if not sizes.all():
         name = class_names[int(np.argmin(sizes))]
-        raise ValueError(f"class {show(name)} would be left without an example")
+        raise ValueError(f"class {show(name)} would have no example left")

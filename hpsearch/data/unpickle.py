@@ -55,18 +55,20 @@ def read_pickle(content: bytes, where: str) -> dict[str, Any]:
     try:
         table = _Unpickler(stream, encoding="bytes").load()
         if not isinstance(table, dict):
-            raise pickle.UnpicklingError(f"it holds no table but {type(table).__name__}")
+            raise pickle.UnpicklingError(f"it holds no table, but {type(table).__name__}")
         if stream.read(1):
-            raise pickle.UnpicklingError("it goes on after its end")
+            raise pickle.UnpicklingError("it has data after its end")
     except _ForbiddenError as error:
         raise InputError(
             f"{where} is not the official file: its pickle asks for {error}, which was not run;"
-            " get it from where you trust it"
+            " download it from a source you trust"
         ) from None
     except _BROKEN as error:
         told = isinstance(error, pickle.UnpicklingError)
         reason = " ".join(str(error).split()) if told else "damaged, or of another kind"
-        raise InputError(f"{where} is not the official file ({reason}); get it again") from None
+        raise InputError(
+            f"{where} is not the official file ({reason}); download it again"
+        ) from None
     return {
         name: value.values if isinstance(value, _Array) else value for name, value in table.items()
     }
@@ -81,7 +83,7 @@ class _Table(dict[str, Any]):
         if isinstance(name, bytes):
             name = name.decode("latin1")
         if not isinstance(name, str):
-            raise pickle.UnpicklingError("a name that is no text")
+            raise pickle.UnpicklingError("a name that is not a text")
         super().__setitem__(name, value)
 
 
@@ -122,7 +124,7 @@ class _Array:
     def fill(self, content: object, dtype: object, shape: object, order: object) -> None:
         """Take the values from bytes that must fit shape and type."""
         if not isinstance(dtype, _Dtype) or not isinstance(content, bytes) or order not in "CF":  # type: ignore[operator] # raises TypeError, which is caught
-            raise pickle.UnpicklingError("an array that is not made of bytes")
+            raise pickle.UnpicklingError("an array not made of bytes")
         if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
             raise pickle.UnpicklingError("an array without a shape")
         kind = np.dtype(dtype.order + dtype.code)

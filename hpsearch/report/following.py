@@ -64,7 +64,7 @@ def following(
         changes += _train_longer(table, file, best)
     else:
         too_few = (
-            f"Advice on ranges needs {ENOUGH} complete trials, so that the best five are a"
+            f"Advice on ranges needs {ENOUGH} complete trials, so that the best five are a real"
             f" selection; there {'is' if complete == 1 else 'are'} {complete}"
         )
     if config is not None:
@@ -93,7 +93,7 @@ def _move_ends(
         if beyond is None:
             stuck.append(at)
         else:
-            moved.append(f"{at}; it is {beyond:g} now")
+            moved.append(f"{at}; it is now {beyond:g}")
     return moved, stuck
 
 
@@ -296,8 +296,8 @@ def _drop_choices(
         changed["choices"] = [choice for choice in changed["choices"] if choice not in gone]
         table["space"] = _set_range(table, name, changed)["space"]
         changes += [
-            f"{name}: {choice} is dropped: {times[choice]} trials tried it, none of the best"
-            f" {len(best)}"
+            f"{name}: {choice} is dropped: {times[choice]} trials tried it, but none of the best"
+            f" {len(best)} did"
             for choice in gone
         ]
     return changes
@@ -314,7 +314,7 @@ def _train_longer(table: dict[str, Any], file: StudyFile, best: Sequence[Row]) -
         return []
     table["training"] = longer
     at = f"{late} of the {len(best)} best trials were at their best in the last tenth of {epochs}"
-    return [f"training.epochs: {at} epochs; it is {2 * epochs} now"]
+    return [f"training.epochs: {at} epochs; it is now {2 * epochs}"]
 
 
 def _try_first(table: dict[str, Any], config: TrialConfig, changes: list[str]) -> None:

@@ -66,11 +66,11 @@ def _docstring(recipe: Recipe) -> str:
     source = recipe.provenance
     trial, value = source.get("trial"), source.get("value")
     who = "the baseline" if trial is None else f"trial {trial}"
-    found = "" if value is None else f", {recipe.objective.metric} {value:.6g} there"
+    found = "" if value is None else f"({recipe.objective.metric} {value:.6g})"
     study = f" from study {source['study']}, {who}{found}" if "study" in source else ""
     needs = (
-        "Needs tensorflow, scikit-learn and pillow, and no hpsearch. With --test it reads the test"
-        " split too, once the network is trained."
+        "Needs tensorflow, scikit-learn and pillow, but not hpsearch. With --test it also reads"
+        " the test split, after the network is trained."
     )
     paragraphs = [
         f"{MARK} {__version__}{study}.",
@@ -80,7 +80,7 @@ def _docstring(recipe: Recipe) -> str:
     # A study's name may be as long as a line, and is not broken.
     folding = textwrap.TextWrapper(98, break_long_words=False, break_on_hyphens=False)
     folded = [folding.fill(text) for text in paragraphs]
-    return "\n\n".join(["Trains one Keras network and prints how good it is.", *folded])
+    return "\n\n".join(["Trains one Keras network and prints its validation results.", *folded])
 
 
 def _split(recipe: Recipe, dataset: Dataset, parts: Parts) -> dict[str, Any]:
@@ -196,34 +196,44 @@ def _constants(recipe: Recipe, facts: dict[str, Any]) -> list[tuple[str, object,
     lowering = training.reduce_lr_on_plateau
     plateau, stopping = config.lr_schedule == "plateau", training.early_stopping
     every = [
-        (facts["data"], "DATA", facts["data"], "where the data are"),
+        (facts["data"], "DATA", facts["data"], "path of the data"),
         (facts["files"], "FILES", facts["files"], ""),
-        (facts.get("folders"), "FOLDERS", facts.get("folders"), "of the parts"),
-        (facts.get("litter"), "LITTER", facts.get("litter"), "what desktops leave behind"),
-        (facts.get("skipped"), "SKIPPED", facts.get("skipped"), "files that are no images"),
-        (facts.get("size"), "HEIGHT", facts.get("height"), "to which images are resized"),
+        (facts.get("folders"), "FOLDERS", facts.get("folders"), "folder of each part"),
+        (facts.get("litter"), "LITTER", facts.get("litter"), "files that desktops leave behind"),
+        (facts.get("skipped"), "SKIPPED", facts.get("skipped"), "files that are not images"),
+        (facts.get("size"), "HEIGHT", facts.get("height"), "images are resized to HEIGHT x WIDTH"),
         (facts.get("size"), "WIDTH", facts.get("width"), ""),
-        (True, "INPUT_SHAPE", facts["input_shape"], "of one example"),
+        (True, "INPUT_SHAPE", facts["input_shape"], "shape of one example"),
         (True, "CLASSES", facts["classes"], ""),
-        (facts["test_taken"], "TEST_SHARE", TEST_SHARE, "of all examples, set aside for the end"),
+        (facts["test_taken"], "TEST_SHARE", TEST_SHARE, "share of all examples that is set aside"),
         (facts["test_taken"], "TEST_SEED", TEST_SPLIT_SEED, ""),
         (not facts["given"], "VALIDATION", share, "share of the training split"),
-        (drawn, "SPLIT_SEED", section.split_seed, "which examples are drawn"),
-        (facts["limit"] != "all", "LIMIT", section.limit, "training examples"),
-        (section.scale in ("unit", "symmetric"), "MAXIMUM", _whole(maximum), "of the inputs"),
-        (True, "SEED", recipe.seed, "of weights and shuffling"),
-        (True, "UNITS", list(config.units), "of each hidden layer"),
+        (drawn, "SPLIT_SEED", section.split_seed, "seed of the validation split"),
+        (facts["limit"] != "all", "LIMIT", section.limit, "training examples that are used"),
+        (
+            section.scale in ("unit", "symmetric"),
+            "MAXIMUM",
+            _whole(maximum),
+            "largest value of the inputs",
+        ),
+        (True, "SEED", recipe.seed, "seed of weights and shuffling"),
+        (True, "UNITS", list(config.units), "width of each hidden layer"),
         (True, "ACTIVATION", config.activation, ""),
         (True, "INITIALIZER", config.initializer, ""),
-        (facts["dropout"] == "same", "DROPOUT", dropout[0], "share of a layer's outputs"),
+        (facts["dropout"] == "same", "DROPOUT", dropout[0], "share of each layer's outputs"),
         (facts["dropout"] == "each", "DROPOUT", dropout, "share of each layer's outputs"),
         (facts["l2"], "L2", config.l2, "penalty on squared weights"),
         (True, "LEARNING_RATE", config.optimizer.learning_rate, ""),
         (True, "BATCH_SIZE", config.batch_size, ""),
         (True, "EPOCHS", training.epochs, "at most" if stopping else ""),
-        (stopping, "PATIENCE", stopping and stopping.patience, "epochs without a better one"),
-        (plateau, "FACTOR", lowering.factor, "by which the rate is lowered on a plateau"),
-        (plateau, "PLATEAU", lowering.patience, "epochs without a better one that are a plateau"),
+        (stopping, "PATIENCE", stopping and stopping.patience, "epochs without improvement"),
+        (plateau, "FACTOR", lowering.factor, "factor of the learning rate on a plateau"),
+        (
+            plateau,
+            "PLATEAU",
+            lowering.patience,
+            "epochs without improvement that count as a plateau",
+        ),
     ]
     return [(name, value, comment) for needed, name, value, comment in every if needed]
 

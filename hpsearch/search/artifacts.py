@@ -1,7 +1,7 @@
 """What a trial leaves to be looked at, named as optuna-dashboard lists artifacts.
 
 A trial only lists what there is; the dashboard makes each file when it is asked for, from the
-trial's folder and the data base. So they cost a trial nothing, and no disk.
+trial's folder and the database. So they cost a trial nothing, and no disk.
 """
 
 import json

@@ -66,7 +66,7 @@ def back_up(url: str, file: Path, report: Report = lambda *_: None) -> Backup:
             if before[1] is None and _state(source) != before and not is_writable(source):
                 raise UnreachableError(
                     f"{source}: was written while it was copied, by a run that began meanwhile;"
-                    " type the same command again"
+                    " run the same command again"
                 )
     return Backup(studies=wanted["studies"], trials=wanted["trials"], bytes=file.stat().st_size)
 
@@ -124,8 +124,8 @@ def _check_target(file: Path, source: Path) -> None:
         beside = file.with_name(f"{file.name}{ending}")
         if beside.exists():
             raise InputError(
-                f"{file}: is in use, as {beside.name} is there; choose another name, or remove both"
-                " where nobody needs them any more"
+                f"{file}: is in use, as {beside.name} exists; choose another name, or remove both"
+                " if nobody needs them any more"
             )
     if not file.exists() and not file.is_symlink():
         return
@@ -133,7 +133,7 @@ def _check_target(file: Path, source: Path) -> None:
         raise InputError(f"{file}: is the database itself; choose another name")
     if not _is_ours(file):
         raise InputError(
-            f"{file}: is there already and holds no studies of hpsearch; choose another name"
+            f"{file}: already exists and holds no hpsearch studies; choose another name"
         )
 
 
@@ -175,4 +175,4 @@ def _check_copy(file: Path, wanted: dict[str, int]) -> None:
         if said != "ok":
             raise UnreachableError(f"the copy is damaged ({said}), and so may the database be")
         if _rows(copied) != wanted:
-            raise UnreachableError("the copy has not as many rows as the database; try again")
+            raise UnreachableError("the copy does not have as many rows as the database; try again")

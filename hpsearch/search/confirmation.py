@@ -112,7 +112,7 @@ def refuse_companion(study: OpenStudy) -> None:
     if study.is_closed:
         searched = study.name.removesuffix(COMPANION)
         raise InputError(
-            f"study {study.name}: is the confirmation study of {searched}; name that one"
+            f"study {study.name}: is the confirmation study of {searched}; give {searched} instead"
         )
 
 
@@ -208,7 +208,7 @@ def check_kind(study: OpenStudy, kind: Kind) -> None:
     """
     if kind is Kind.SPLIT and study.file.dataset.validation == "given":
         raise InputError(
-            f'study {study.name}: dataset.validation = "given", so there is no other split to draw;'
+            f'study {study.name}: dataset.validation = "given", so no other split can be drawn;'
             " confirm the study without --new-split"
         )
 

@@ -35,8 +35,8 @@ def copies(home: Home, study: str, new: str, numbers: Sequence[int]) -> Iterator
                 _copy(home.trial_run(study, number), home.trial_run(new, index), folder)
         except OSError as error:
             raise UnreachableError(
-                f"{folder}: the files of {study}'s trials cannot be copied here:"
-                f" {error.strerror}; nothing was created; fix that and run the command again"
+                f"{folder}: the files of {study}'s trials cannot be copied here: {error.strerror};"
+                " nothing was created; fix this and run the command again"
             ) from None
         yield
     except BaseException:
@@ -77,6 +77,6 @@ def refuse_foreign_runs(storage: Storage, name: str, home: Home) -> None:
             shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         raise InputError(
-            f"{folder}: holds runs of another study {name}, which this storage does not know;"
+            f"{folder}: holds runs of another study named {name}, which is not in this storage;"
             " choose another name or --home, or remove the folder"
         )

@@ -35,7 +35,7 @@ def recipe_of(study: OpenStudy, trial: FrozenTrial) -> Recipe:
     if config is None:
         raise InputError(
             f"study {study.name}: trial {trial.number} has no configuration yet; choose another"
-            f" (hpsearch trials {study.name})"
+            f" trial (hpsearch trials {study.name})"
         )
     recipe = study.file.recipe(config, trial_seed(study, trial), _provenance(study, trial))
     changes = trial.user_attrs.get(trials.CHANGES_KEY) or {}
@@ -56,7 +56,7 @@ def baseline_recipe(study: OpenStudy) -> Recipe:
     """
     if study.file.baseline is None:
         raise InputError(
-            f"study {study.name}: has no baseline; add a table [baseline] to its file and run it"
+            f"study {study.name}: has no baseline; add a [baseline] table to its file and run it"
         )
     seed = derive_seed(study.file.seed, "baseline", 0)
     return study.file.recipe(study.file.baseline, seed, _provenance(study, None))

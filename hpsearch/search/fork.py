@@ -85,14 +85,14 @@ def check_comparable(study: OpenStudy, file: StudyFile, dataset: Mapping[str, An
     refuse_companion(study)
     if isinstance(file.sampler, Grid):
         raise InputError(
-            f'study {file.name}: sampler.type = "grid" would walk over the points again that are'
-            " taken over; choose another sampler for a fork"
+            f'study {file.name}: sampler.type = "grid" would try the points again that are taken'
+            " over; choose another sampler for a fork"
         )
     if lines := unlike(study, file, dataset, SAME_VALUES):
         raise InputError(
-            f"study {file.name}: values of {study.name} cannot be compared with it:{lines}\n"
-            "undo the change (--set of the first run included), or start a study without trials:"
-            " hpsearch run FILE"
+            f"study {file.name}: its values could not be compared with those of"
+            f" {study.name}:{lines}\nundo the change (or repeat the --set of the first run), or"
+            " start a study without old trials: hpsearch run FILE"
         )
 
 
@@ -269,6 +269,6 @@ def refuse_taken(storage: Storage, name: str) -> None:
     """
     if name in storage.study_names():
         raise InputError(
-            f"study {name}: is there already; give the fork another name, or remove that study"
-            f" with hpsearch delete {name}"
+            f"study {name}: already exists; give the fork another name, or remove that study with"
+            f" hpsearch delete {name}"
         )

@@ -1,4 +1,4 @@
-"""Opening a storage so that many processes may share it; what a data base says, in words."""
+"""Opening a storage so that many processes may share it; what a database says, in words."""
 
 import json
 import logging
@@ -37,7 +37,7 @@ STORAGE_ERRORS = (
     sa.exc.SQLAlchemyError,
     sqlite3.Error,
 )
-"""What is raised where a data base cannot be read or written just now."""
+"""What is raised where a database cannot be read or written just now."""
 
 _LOCK_NOT_AVAILABLE = "55P03"
 """PostgreSQL's code for a lock that was waited for too long."""
@@ -101,7 +101,7 @@ def open_storage(
             options = _to_read(file, patience)
         storage = _connect(Storage, parsed, options, create=create)
         if not file.stat().st_size:
-            raise UnreachableError(f"{file}: is empty; remove it and start again")
+            raise UnreachableError(f"{file}: is empty; remove it and run the command again")
         if not read_only:
             sa.event.listen(storage.engine, "connect", _set_synchronous)
         storage.close()  # its first connections were opened without the setting
@@ -162,16 +162,17 @@ def _check_upgradable(storage: Storage) -> None:
         UnreachableError: it is a newer Optuna's, or cannot be written.
     """
     found, wanted = storage.get_current_version(), storage.get_head_version()
-    shown = f"storage {hide_password(storage.url)}: its table schema ({found}) is of"
+    shown = f"storage {hide_password(storage.url)}: its tables (schema {found}) were made by"
     if found not in storage.get_all_versions():
         storage.close()
         raise UnreachableError(
-            f"{shown} a newer Optuna than the installed one ({wanted}); install that one here"
+            f"{shown} a newer Optuna than the installed one (schema {wanted}); install that Optuna"
+            " here"
         )
     if not can_write(storage.url):
         raise UnreachableError(
-            f"{shown} an older Optuna than the installed one ({wanted}), and cannot be brought up"
-            " to date from here; have somebody who may write there type hpsearch ls"
+            f"{shown} an older Optuna than the installed one (schema {wanted}) and cannot be"
+            " upgraded without write access; ask somebody with write access to run hpsearch ls"
         )
 
 
@@ -217,7 +218,7 @@ def exclusive(url: str, work: Work = Work.SET_UP) -> Iterator[None]:
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
-        # Kept beside the data base: removing a lock file would let two processes hold it.
+        # Kept beside the database: removing a lock file would let two processes hold it.
         with _readable_opening(url):
             kind = "" if work is Work.SET_UP else f".{work.name.lower()}"
             lock = FileLock(f"{parsed.database}{kind}.lock").acquire()
@@ -258,7 +259,7 @@ def _parse(url: str, where: str = "--storage") -> URL:
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise InputError(
-                f"{where}: SQLite in memory cannot be shared by workers; write sqlite:///FILE"
+                f"{where}: workers cannot share an SQLite database in memory; write sqlite:///FILE"
             )
         if "?" in url:  # what follows would silently be no part of the file's name
             raise InputError(
@@ -320,25 +321,25 @@ def _text(url: URL, *, hide_password: bool = False) -> str:
 
 
 def _sqlite_file(url: URL, *, create: bool, force: bool) -> Path:
-    """The data base file, its folder made, in WAL mode; refused on a network file system."""
+    """The database file, its folder made, in WAL mode; refused on a network file system."""
     file = Path(str(url.database)).absolute()
     if not create and not file.exists():
         raise InputError(
-            f"{file}: no study has been started here; start one with hpsearch run FILE,"
-            " or name the place with --home or --storage"
+            f"{file}: no study has been started here; start one with hpsearch run FILE, or give"
+            " the right place with --home or --storage"
         )
     try:
         if create:
             file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnreachableError(
-            f"{file.parent}: cannot be made: {error.strerror}; choose another with --home"
+            f"{file.parent}: cannot be created: {error.strerror}; choose another folder with --home"
         ) from None
     filesystem = network_filesystem(file.parent)
     if filesystem is not None and not force:
         raise InputError(
             f"{file}: is on a network file system ({filesystem}), where SQLite loses data;"
-            " choose a local --home, use PostgreSQL (--storage), or go on with --force"
+            " choose a local --home, use PostgreSQL (--storage), or continue with --force"
         )
     if create:
         # The mode is kept in the file; it can only be set while nobody else is writing.
@@ -369,7 +370,7 @@ def _engine(url: URL, patience: float = 0.0, hurried: Callable[[], bool] = never
     """For single connections, which are closed when they are given back.
 
     Args:
-        url: of the data base.
+        url: of the database.
         patience: seconds to wait for a server that is away.
         hurried: as for :func:`open_storage`.
     """
@@ -389,7 +390,7 @@ def _set_synchronous(connection: Any, _record: object) -> None:
 
 @contextmanager
 def readable_errors(url: str) -> Iterator[None]:
-    """Turn what a data base says into one message for the user.
+    """Turn what a database says into one message for the user.
 
     Raises:
         UnreachableError: in place of SQLAlchemy's, sqlite3's and Optuna's storage errors.
@@ -406,7 +407,7 @@ def readable_errors(url: str) -> Iterator[None]:
 def _readable_opening(url: str) -> Iterator[None]:
     """As readable_errors, for what else may happen while a storage is opened.
 
-    Later on a missing file or module has nothing to do with the data base.
+    Later on a missing file or module has nothing to do with the database.
     """
     try:
         yield
@@ -418,8 +419,8 @@ def _message(url: str, error: BaseException) -> str:
     """One line about a storage that failed, with the cure that fits."""
     reason = " ".join(str(getattr(error, "orig", None) or error).split())
     cures = {
-        "not a database": "the file is damaged or no data base; restore or remove it",
-        "Expecting value": "the data base is damaged; restore it from a copy",
+        "not a database": "the file is damaged or not a database; restore or remove it",
+        "Expecting value": "the database is damaged; restore it from a copy",
         "malformed": "the file is damaged; restore it from a copy",
         "Read-only": "check the permissions of the file and its folder",
         "disk I/O": "check that the disk works and has free space, then run the same command again",
@@ -429,15 +430,16 @@ def _message(url: str, error: BaseException) -> str:
         "is full": "free some space and run the same command again",
         "No space": "free some space and run the same command again",
         "locked": "another program holds the file; close it and run the same command again",
-        "password authentication failed": "check the user, and PGPASSWORD or ~/.pgpass",
-        "no password supplied": "give it in PGPASSWORD or ~/.pgpass",
-        "no pg_hba.conf entry": "the server lets in whom its pg_hba.conf names, perhaps with TLS"
-        " only (sslmode): ask who runs it",
-        "certificate verify failed": "check sslrootcert, and that HOST is the certificate's name",
-        "No module named 'psycopg": "install it: pip install 'hpsearch[postgres]'",
+        "password authentication failed": "check the user and password (PGPASSWORD or ~/.pgpass)",
+        "no password supplied": "give the password in PGPASSWORD or ~/.pgpass",
+        "no pg_hba.conf entry": "the server admits only the clients in its pg_hba.conf, perhaps"
+        " only with TLS (sslmode); ask its administrator",
+        "certificate verify failed": "check sslrootcert, and that the certificate was issued for"
+        " HOST",
+        "No module named 'psycopg": "install it with pip install 'hpsearch[postgres]'",
     }
     cure = next(
         (text for word, text in cures.items() if word in reason),
-        "check that it is there and reachable, then run the same command again",
+        "check that it exists and is reachable, then run the same command again",
     )
     return f"storage {hide_password(url)}: {reason}; {cure}"

@@ -1,4 +1,4 @@
-"""The openings of the test split that a study knows of, on this machine and on others."""
+"""The accesses to the test split that a study knows of, on this machine and on others."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace

@@ -55,7 +55,7 @@ def read_trials(
     """Trials of a study by their keys, with all that belongs to them.
 
     Args:
-        engine: connects to the data base.
+        engine: connects to the database.
         study_id: the study's key.
         states: only those in these states; None: in any.
         included: keys of trials, besides those that come later.
@@ -129,5 +129,5 @@ def _trial(row: Any, parts: dict[str, _Rows]) -> FrozenTrial:
 
 
 def _local(moment: datetime | None) -> datetime | None:
-    """A time of the data base, in UTC, as Optuna gives it: local and without a time zone."""
+    """A time of the database, in UTC, as Optuna gives it: local and without a time zone."""
     return None if moment is None else moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)

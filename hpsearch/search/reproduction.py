@@ -46,7 +46,7 @@ def last_epoch(trial: FrozenTrial) -> int | None:
     """
     if is_open(trial):
         raise InputError(
-            f"trial {trial.number} is not over; choose one that is, or wait for its end"
+            f"trial {trial.number} has not ended; choose another trial, or wait until it has"
         )
     cut_off = trial.state == TrialState.PRUNED or (
         trial.state == TrialState.FAIL and trial.user_attrs.get("failure") in _CUT_OFF

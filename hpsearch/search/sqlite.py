@@ -9,8 +9,8 @@ from hpsearch.errors import UnreachableError
 from hpsearch.files import may_write
 
 LONE_COPY = (
-    "if this database was copied while it was in use, its studies are in the file that ends in"
-    " -wal: copy with hpsearch storage backup"
+    "if this database was copied while in use, its studies are in the file that ends in -wal; copy"
+    " it with hpsearch storage backup instead"
 )
 """What to think of where a database has no studies."""
 
@@ -55,8 +55,8 @@ def _mode(file: Path) -> str:
     there = {end for end in ("wal", "shm", "journal") if Path(f"{file}-{end}").exists()}
     if there == {"wal"} and log.stat().st_size:
         raise UnreachableError(
-            f"{file}: was in use when it was copied, or its run was killed: {log.name} is"
-            f" there, {file.name}-shm is not, and neither can be written here. Have somebody who"
-            " may write there type hpsearch ls, or copy both files to a folder of yours"
+            f"{file}: was copied while in use, or its run was killed: {log.name} exists,"
+            f" {file.name}-shm does not, and you have no write access. Ask somebody with write"
+            " access to run hpsearch ls, or copy both files to a folder of your own"
         )
     return "mode=ro" if there >= {"wal", "shm"} or "journal" in there else "immutable=1"

@@ -101,10 +101,10 @@ class Pulse:
     number: int
     """The trial's."""
     beat: datetime | None
-    """When it came, by the data base's clock in UTC; None where no worker of hpsearch runs the
+    """When it came, by the database's clock in UTC; None where no worker of hpsearch runs the
     trial, or one of an older version."""
     age: float | None
-    """Seconds since then, by the data base's clock; None where there is no beat."""
+    """Seconds since then, by the database's clock; None where there is no beat."""
     owner: Mapping[str, Any] = field(default_factory=dict)
     """Who runs the trial: its user attributes of ``OWNER_KEYS``, as far as it has them."""
 
@@ -347,7 +347,7 @@ class Storage(RDBStorage):
         return models.TrialHeartbeatModel(trial_id=trial_id, heartbeat=self._now())
 
     def _now(self) -> sa.ColumnElement[datetime]:
-        """The data base's clock, in UTC, to the millisecond."""
+        """The database's clock, in UTC, to the millisecond."""
         if self.engine.dialect.name == "sqlite":
             text = sa.func.strftime("%Y-%m-%d %H:%M:%f", "now")
             return sa.type_coerce(text, sa.DateTime)
@@ -401,7 +401,7 @@ class Storage(RDBStorage):
     def best_trial_id(self, study_id: int, *, maximize: bool) -> int | None:
         """The key of the best complete trial, by ``hpsearch.ranking``.
 
-        (Optuna's own query leaves it to the data base which of equals that is.)
+        (Optuna's own query leaves it to the database which of equals that is.)
 
         Args:
             study_id: the study's key.
@@ -474,7 +474,7 @@ class Storage(RDBStorage):
     def values_at(self, study_id: int, step: int, newest: int) -> list[float | None]:
         """What complete trials of a study reported at a step; None where one reported nothing.
 
-        Infinities and NaN, which the data base has no numbers for, are None too.
+        Infinities and NaN, which the database has no numbers for, are None too.
 
         Args:
             study_id: the study's key.

@@ -1,4 +1,4 @@
-"""Opening a study: made when it is new, gone on with or joined when it is there."""
+"""Opening a study: made when it is new, resumed or joined when it exists."""
 
 import contextlib
 import functools
@@ -369,11 +369,11 @@ def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -
             file.sampler, Grid
         )
         fork = (
-            f", and begin the new study with the old one's trials (hpsearch fork {file.name}"
-            " NEW.toml) or without them"
+            f", and start the new study with the old trials (hpsearch fork {file.name} NEW.toml)"
+            " or without them"
         )
         raise InputError(
-            f"study {file.name} was started with something else:{lines}\n"
+            f"study {file.name} was started with other settings:{lines}\n"
             "undo the change, or repeat the --set of the first run; else change the key name"
             f"{fork * may_fork}; or remove the old one (hpsearch delete {file.name})"
         )
@@ -404,7 +404,7 @@ def _known(storage: Storage, name: str) -> str:
     """What there is where a study of some name is not."""
     known = [one for one in storage.study_names() if not one.startswith(".")]
     if known and _TRIAL.fullmatch(name):
-        return f"that is a trial; name its study: {', '.join(sorted(known))}"
+        return f"this is a trial; give its study instead: {', '.join(sorted(known))}"
     return closest(name, known) if known else no_studies(storage)
 
 
@@ -441,7 +441,7 @@ def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:
     except ValueError as error:
         raise InputError(f"{where}: {error}") from None
     if not params:
-        raise InputError(f"{where}: names no value that the space leaves open; add some")
+        raise InputError(f"{where}: sets no field that the space searches; add at least one")
     file = study.file.model_copy(update={"budget": study.budget})
     _check_size(file, partial, study.optuna.user_attrs[DATASET_KEY], where)
     with exclusive(study.storage.url):

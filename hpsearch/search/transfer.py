@@ -1,4 +1,4 @@
-"""Moving studies from one storage to another, with everything that the data base holds of them."""
+"""Moving studies from one storage to another, with everything that the database holds of them."""
 
 import contextlib
 import json
@@ -80,8 +80,8 @@ def _is_there(
         return False
     if not _is_same(target, target.get_study_id_from_name(name), sent, trials):
         raise InputError(
-            f"study {name}: the target has another study of that name; remove it there first"
-            f" (hpsearch delete {name} --keep-files --storage URL)"
+            f"study {name}: the target already has another study with this name; remove that one"
+            f" first (hpsearch delete {name} --keep-files --storage URL)"
         )
     return True
 
@@ -118,8 +118,8 @@ def _check_same(name: str, is_same: bool) -> None:
     """Refuse what arrived otherwise than it was sent."""
     if not is_same:
         raise UnreachableError(
-            f"study {name}: what arrived is not what was sent; nothing was kept there. If trials"
-            " ended meanwhile, stop all workers and run the command again"
+            f"study {name}: the copy differs from the original and was removed. If trials ended"
+            " meanwhile, stop all workers and run the command again"
         )
 
 

@@ -121,8 +121,8 @@ def best(study: OpenStudy) -> FrozenTrial:
         counts = study.counts()
         raise NoTrialError(
             f"study {study.name}: no trial completed yet ({counts.running} running,"
-            f" {counts.pruned} pruned, {counts.failed} failed); run it, or look at"
-            f" hpsearch trials {study.name}"
+            f" {counts.pruned} pruned, {counts.failed} failed); run it, or see hpsearch trials"
+            f" {study.name}"
         )
     return trial
 
@@ -216,7 +216,7 @@ def live_workers(study: OpenStudy) -> list[dict[str, Any]]:
 
     Each with ``worker`` ("host:pid"), ``host``, ``pid``, ``device``, ``trial``, ``epoch`` (the last
     that is done, or None), ``last_seen`` (a time in UTC) and ``silent`` (seconds since then by the
-    data base's clock). Of trials that other programs run by Optuna only the trial is known.
+    database's clock). Of trials that other programs run by Optuna only the trial is known.
     """
     found = []
     for pulse in study.storage.pulses(study.study_id):

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a cut-off trial needs to go on, in a file that proves to be whole.
+"""Checkpoints: all that a cut-off trial needs to resume, in a file that proves to be whole.
 
 A file replaces the one before it at once, and that one stays as the last but one: where the newest
 is torn, by a power cut or a bad disk, training falls back to it. Every array carries a checksum.

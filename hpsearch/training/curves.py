@@ -27,7 +27,7 @@ def start(run: Path, earlier: Sequence[Epoch] = ()) -> None:
         for stale in (TEST_RESULT, CONFUSION):  # of other weights
             (run / stale).unlink(missing_ok=True)
     except OSError as error:
-        raise UnreachableError(f"{run}: cannot be made: {error.strerror}") from None
+        raise UnreachableError(f"{run}: cannot be created: {error.strerror}") from None
     _write(run / CURVES, "w", [_FIELDS, *(_row(epoch) for epoch in earlier)])
 
 

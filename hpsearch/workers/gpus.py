@@ -104,8 +104,8 @@ def choose_gpus(option: str, gpus: Sequence[Gpu]) -> list[Gpu]:
         if len(meant) != 1:
             known = ", ".join(f"{gpu.place} ({gpu.name}, {gpu.uuid})" for gpu in gpus) or "none"
             outer = os.environ.get("CUDA_VISIBLE_DEVICES")
-            limit = "" if outer is None else f" that CUDA_VISIBLE_DEVICES={outer} lets be seen"
-            wrong = "fits several GPUs; write more of it" if meant else "no such GPU"
+            limit = "" if outer is None else f", within CUDA_VISIBLE_DEVICES={outer}"
+            wrong = "matches several GPUs; write more of it" if meant else "no such GPU"
             raise InputError(f"--gpus {name}: {wrong}; this machine has{limit}: {known}")
         chosen += meant[0]
     return list(dict.fromkeys(chosen))
@@ -123,7 +123,7 @@ def _read_all(warnings: list[str]) -> list[Gpu]:
         try:
             found += _read(index, warnings)
         except pynvml.NVMLError as error:
-            warnings.append(f"GPU {index} is left out: the driver says {str(error)!r} of it")
+            warnings.append(f"GPU {index} is left out: the driver reports {str(error)!r}")
     return found
 
 
@@ -152,7 +152,7 @@ def _read(index: int, warnings: list[str]) -> list[Gpu]:
         except pynvml.NVMLError_NotFound:
             continue  # no instance in this place
         except pynvml.NVMLError as error:
-            text = f"GPU {index}:{place} is left out: the driver says {str(error)!r} of it"
+            text = f"GPU {index}:{place} is left out: the driver reports {str(error)!r}"
             warnings.append(text)
             continue
         found.append(gpu)

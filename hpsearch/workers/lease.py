@@ -1,7 +1,7 @@
-"""Leases: a worker's signs of life while it runs a trial, and telling that they have ended.
+"""Leases: a worker's heartbeats while it runs a trial, and telling that they have ended.
 
 Clocks of different machines are never compared: who watches reckons by its own clock how long a
-sign of life has not changed. Optuna's own heartbeat ends with the first error of the data base,
+heartbeat has not changed. Optuna's own heartbeat ends with the first error of the database,
 misses workers that die before their first beat, and is only looked at when a trial starts.
 """
 
@@ -32,7 +32,7 @@ LEASE = 120.0
 """Seconds without a sign of life after which a worker counts as dead, wherever it is."""
 
 AWAY_FOR = 300.0
-"""Seconds that workers, and who supervises them, wait for a data base that is locked or away: a
+"""Seconds that workers, and who supervises them, wait for a database that is locked or away: a
 trial that took minutes is not to be lost to a backup, or to a server that restarts."""
 
 GIVE_BACK_FOR = 5.0
@@ -63,7 +63,7 @@ class Observer:
         """
         now = time.monotonic()
         if now - self._looked > self._lease / 2:
-            # We ourselves were suspended, or the data base was locked, perhaps for them too.
+            # We ourselves were suspended, or the database was locked, perhaps for them too.
             self.forget()
         self._looked = now
         before, self._seen = self._seen, {}
@@ -117,7 +117,7 @@ def mend(
 class Heartbeat(threading.Thread):
     """A worker's thread: gives signs of life, watches others, and hears what ``stop`` asks for.
 
-    Errors of the data base do not end it: it tries again with the next beat.
+    Errors of the database do not end it: it tries again with the next beat.
 
     Attributes:
         stop: what the study's workers are asked for, as last read.
@@ -161,7 +161,7 @@ class Heartbeat(threading.Thread):
             try:
                 self.beat()
                 failing = False
-            except Exception as error:  # noqa: BLE001  # whatever the data base may say
+            except Exception as error:  # noqa: BLE001  # whatever the database may say
                 if not failing:
                     _log.warning("the heartbeat could not be written: %s; trying again", error)
                 failing = True
@@ -188,7 +188,7 @@ class Heartbeat(threading.Thread):
             code: the exit code.
         """
         _log.info("ends at once: %s", by)
-        # A data base that is locked must not keep it; who comes next mends what is left.
+        # A database that is locked must not keep it; who comes next mends what is left.
         threading.Timer(GIVE_BACK_FOR, os._exit, (code,)).start()
         try:
             if self._number is not None:

@@ -30,7 +30,7 @@ def free_memory() -> Memory:
     free, limit = min(rooms, default=(machine, 0))
     if free < machine:
         return Memory(free=free, why=f"the control group's limit is {gib(limit)}")
-    return Memory(free=machine, why="all that the machine has free; no limit is nearer")
+    return Memory(free=machine, why="all of the machine's free memory; no lower limit applies")
 
 
 def _room(group: Path) -> tuple[int, int] | None:

@@ -43,7 +43,7 @@ MAX_CRASHES = 5
 """Crashes of one slot in a row, none of which ended a trial, before the run is given up."""
 
 PATIENCE = 2.0
-"""Seconds that the supervisor waits for another program's lock on the data base: it must go on
+"""Seconds that the supervisor waits for another program's lock on the database: it must go on
 hearing signals. What it could not do it does with a later look."""
 
 ASK_EVERY = 5.0
@@ -53,7 +53,7 @@ LEAVE_WITHIN = 10.0
 """Seconds that workers have for leaving in good order when the run ends by an error."""
 
 MEND_FOR = 100.0
-"""Seconds that are given to the last mending, when the workers have left and the data base is
+"""Seconds that are given to the last mending, when the workers have left and the database is
 locked; a signal ends it sooner."""
 
 

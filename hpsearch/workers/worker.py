@@ -300,8 +300,8 @@ def open_study_data(
     expected = study.data.get("fingerprint")
     if dataset.fingerprint != expected:
         raise InputError(
-            f"study {study.name}: the data on this machine has fingerprint"
-            f" {dataset.fingerprint[:12]}, the study's has {str(expected)[:12]}; use the same"
+            f"study {study.name}: the data on this machine have fingerprint"
+            f" {dataset.fingerprint[:12]}, those of the study {str(expected)[:12]}; use the same"
             " data (--set dataset.path=...) or start another study"
         )
     return dataset

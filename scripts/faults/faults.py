@@ -2,7 +2,7 @@
 
 Run by hand, as it takes too long for the tests: ``scripts/faults/faults.py --help``. Afterwards
 the budget is met exactly, nothing runs, nothing that was told is lost or was told by two owners,
-every resumed trial came to the weights of an undisturbed one, and the data base is whole.
+every resumed trial came to the weights of an undisturbed one, and the database is whole.
 """
 
 import argparse
@@ -44,7 +44,7 @@ PATIENCE = 150.0
 PLENTY = 100_000
 """A budget that no fault run meets."""
 LOCK = 90.0
-"""Seconds for which another program holds the data base's lock."""
+"""Seconds for which another program holds the database's lock."""
 DISK = 256
 """MiB of the small disk that is filled."""
 NAME = "faults"
@@ -97,7 +97,7 @@ class Run:
 
     @contextlib.contextmanager
     def study(self) -> Iterator[OpenStudy]:
-        """The study as the data base has it now."""
+        """The study as the database has it now."""
         storage = open_storage(self.url, create=False)
         try:
             yield load_study(storage, NAME)
@@ -239,7 +239,7 @@ def suspend(run: Run) -> None:
     began = time.monotonic()
     try:
         if number in run.running():  # it had not just ended
-            # Stopped in the middle of a transaction, it holds the data base's lock: nobody can
+            # Stopped in the middle of a transaction, it holds the database's lock: nobody can
             # reap its trial, and the fault is that of a lock.
             wait_for(is_over, f"trial {number} of a suspended worker is reaped")
             return
@@ -332,7 +332,7 @@ def is_locked(run: Run) -> bool:
 
 
 def lock(run: Run) -> None:
-    """Another program holds the data base's lock: everybody waits, and nobody is taken for dead."""
+    """Another program holds the database's lock: everybody waits, and nobody is taken for dead."""
     run.victim()
     process = run.alive()
     connection = begin_writing(run, timeout=60)
@@ -383,7 +383,7 @@ def plan(number: int, locks: int, chance: random.Random, *, small_disk: bool) ->
     """Which faults come, in which order."""
     kinds = [kind for kind in FAULTS if small_disk or kind != "disk full"]
     weights = [FAULTS[kind][1] for kind in kinds]
-    faults = chance.choices(kinds, weights, k=number - locks) + ["data base locked"] * locks
+    faults = chance.choices(kinds, weights, k=number - locks) + ["database locked"] * locks
     chance.shuffle(faults)
     return faults
 
@@ -468,7 +468,7 @@ def hold(run: Run, faults: list[str]) -> int:
     began = time.monotonic()
     for index, kind in enumerate(faults, 1):
         say(f"{index:4d} of {len(faults)}  {time.monotonic() - began:6.0f} s  {kind}")
-        (lock if kind == "data base locked" else FAULTS[kind][0])(run)
+        (lock if kind == "database locked" else FAULTS[kind][0])(run)
     terminate(run)
     if run.process is not None:
         run.note_end(run.process.wait())

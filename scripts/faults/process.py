@@ -167,7 +167,7 @@ def keep(file: Path, weights: bytes) -> None:
 
 
 def write_journal(file: Path) -> None:
-    """Have the storage write down who ended which trial, after the data base has taken it."""
+    """Have the storage write down who ended which trial, after the database has taken it."""
     journal = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for kind in (ServerStorage, Storage):
         journal_of(kind, journal)

@@ -1,4 +1,4 @@
-"""Homes, disks, data bases and data that are gone, full, damaged or not what they were."""
+"""Homes, disks, databases and data that are gone, full, damaged or not what they were."""
 
 import os
 import shutil
@@ -119,7 +119,7 @@ def test_a_home_that_is_read_only(made: Cli, mount: Callable[[str], Path]) -> No
         assert "small" in shown.stdout or "trial" in shown.stdout
 
 
-# ---------------------------------------------------------------------- the data base
+# ---------------------------------------------------------------------- the database
 
 
 WRITING = ("run small.toml", "worker small", "delete small --yes")
@@ -133,7 +133,7 @@ WRITING = ("run small.toml", "worker small", "delete small --yes")
 def test_a_damaged_data_base(made: Cli, damage: str, lines: tuple[str, ...]) -> None:
     whole = made.database.read_bytes()
     if damage == "garbage":
-        made.database.write_bytes(b"no data base at all" * 1000)
+        made.database.write_bytes(b"no database at all" * 1000)
     elif damage == "truncated":
         made.database.write_bytes(whole[: len(whole) // 2])
     else:
@@ -228,12 +228,12 @@ def test_data_that_have_gone_or_changed_between_runs(cli: Cli) -> None:
     worker = cli("worker", "small", code=2)
     assert "the data itself (fingerprint " in run.stderr
     assert "hpsearch delete small" in run.stderr
-    assert "the data on this machine has fingerprint" in worker.stderr
+    assert "the data on this machine have fingerprint" in worker.stderr
 
     (cli.folder / "data.npz").unlink()
     for gone in (cli("run", file, code=2), cli("worker", "small", code=2)):
         assert "dataset.path" in gone.stderr
-        assert "is not there" in gone.stderr
+        assert "does not exist" in gone.stderr
         assert "--set dataset.path=" in gone.stderr
 
     npz(cli.folder / "moved.npz")
@@ -358,7 +358,7 @@ def test_the_runs_of_a_study_in_another_storage_are_not_written_over(cli: Cli) -
     file = make_study(cli)
     before = sorted((cli.home / "runs").rglob("*"))
     refused = cli("run", file, "--storage", f"sqlite:///{cli.folder}/other.db", code=2)
-    assert "holds runs of another study small" in refused.stderr
+    assert "holds runs of another study named small" in refused.stderr
     assert sorted((cli.home / "runs").rglob("*")) == before
     enqueued = cli("enqueue", "small", file, code=2)
     assert "is a study file" in enqueued.stderr

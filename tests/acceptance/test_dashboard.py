@@ -69,7 +69,7 @@ def test_what_cannot_be_is_said(cli: Cli) -> None:
         taken = str(urlsplit(address).port)
         assert f"--port {taken}: " in cli("dashboard", "--port", taken, code=2).stderr
     (cli.home / "dashboard.token").chmod(0o644)
-    assert "others may read it" in cli("dashboard", code=3).stderr
+    assert "others can read it" in cli("dashboard", code=3).stderr
 
 
 def _filled(rule: str) -> str:

@@ -38,8 +38,8 @@ def test_data_are_shown_listed_and_cleared(cli: Cli) -> None:
     shown = cli("data", file)
     for part in ("4 x 6 x 3 uint8", "0 to 255", "dög", "47 of 52", "fingerprint"):
         assert part in shown.stdout
-    assert "warning: 1 of 6 test examples occur in the training split too" in shown.stderr
-    assert "warning: imbalanced: 36 training examples" in shown.stderr
+    assert "warning: 1 of 6 test examples also occur in the training split" in shown.stderr
+    assert "warning: imbalanced classes: 36 training examples" in shown.stderr
     page = Path(shown.stdout.split("page: ")[1].strip())
     assert "data:image/png;base64," in page.read_text()
 
@@ -60,7 +60,7 @@ def test_data_are_shown_listed_and_cleared(cli: Cli) -> None:
     assert str(cli.folder / "data") in cli("data").stdout
     assert "Removed 1 imported" in cli("data", "--clear", file).stdout
     assert "Removed 0 imported" in cli("data", "--clear").stdout
-    assert "Nothing is imported" in cli("data").stdout
+    assert "No data are imported" in cli("data").stdout
     assert cli.json("data") == []
 
 
@@ -73,16 +73,16 @@ def test_data_of_vectors_have_a_page_without_pictures(cli: Cli) -> None:
     assert (told["test_split"], told["test"], told["input_shape"]) == ("taken", 12, [5])
     assert "data:image/png" not in (cli.folder / "page.html").read_text()
     refused = cli("data", file, "-o", "page.png", code=2)
-    assert "no images; use .html" in refused.stderr
+    assert "not images; use .html" in refused.stderr
 
 
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("data gone.toml", "gone.toml: no such file"),
+        ("data gone.toml", "gone.toml: file not found"),
         ("data -o page.html", "hpsearch data FILE"),
         ("data --set seed=1", "hpsearch data FILE"),
-        ("data --clear --json", "leave -o and --json out"),
+        ("data --clear --json", "leave out -o and --json"),
         ("data small.toml -o page.pdf", ".html or .png"),
         ("data small.toml --set dataset.path=x", "built in"),
     ],

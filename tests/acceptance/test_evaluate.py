@@ -12,7 +12,7 @@ def test_what_cannot_be_evaluated_is_said(cli: Cli) -> None:
     ).stderr  # fmt: skip
     refused = cli("evaluate", "small", code=2).stderr
     assert "nothing is confirmed" in refused
-    assert "best.weights.h5: is not there" in refused
+    assert "best.weights.h5: does not exist" in refused
     assert cli.json("show", "small")["test_openings"] == []  # refused before it was opened
     cli("confirm", "small", "--top", "1", "--seeds", "2", "--workers", "0", code=2)
-    assert "name that one" in cli("evaluate", "small.confirm", code=2).stderr
+    assert "give small instead" in cli("evaluate", "small.confirm", code=2).stderr

@@ -19,13 +19,13 @@ def test_what_cannot_be_exported_is_one_message(cli: Cli, tmp_path: Path) -> Non
     cure = "export small --baseline -o recipe.toml; hpsearch train recipe.toml"
     assert cure in refused("--baseline", "-o", tmp_path / "b.keras")
     (tmp_path / "mine.py").write_text("print('my own')")
-    assert "no script that hpsearch wrote" in refused("-o", tmp_path / "mine.py")
+    assert "not a script that hpsearch wrote" in refused("-o", tmp_path / "mine.py")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("")
-    assert "no model that hpsearch wrote" in refused("-o", tmp_path / "mine")
+    assert "not a model that hpsearch wrote" in refused("-o", tmp_path / "mine")
     (tmp_path / "mine.classes.json").write_text("{}")
-    assert "names of classes" in refused("-o", tmp_path / "mine.keras")
-    assert "is no recipe" in cli(
+    assert "class names" in refused("-o", tmp_path / "mine.keras")
+    assert "is not a recipe" in cli(
         "export", "small", "-o", cli.folder / "small.toml", code=2
     ).stderr  # fmt: skip
 

@@ -20,7 +20,7 @@ def fork_file(cli: Cli, name: str, trials: int, **replaced: str) -> Path:
 
 def test_what_a_fork_refuses(cli: Cli) -> None:
     file = make_study(cli)
-    assert "study small: is there already" in cli("fork", "small", file, code=2).stderr
+    assert "study small: already exists" in cli("fork", "small", file, code=2).stderr
     assert "not found" in cli("fork", "smal", fork_file(cli, "new", 2), code=2).stderr
     other = cli("fork", "small", cli.folder / "new.toml", "--set", "training.epochs=9", code=2)
     assert "training.epochs: 3 -> 9" in other.stderr

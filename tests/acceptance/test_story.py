@@ -190,7 +190,7 @@ def test_the_test_split_is_shut_until_it_is_asked_for(story: Story) -> None:
     assert story.json["shut"]["test_openings"] == []
     assert "split never accessed" in story.said["show shut"].stdout
     assert story.said["evaluate refused"].returncode == 2
-    assert "is damaged or gone" in story.said["evaluate refused"].stderr
+    assert "is damaged or missing" in story.said["evaluate refused"].stderr
     (opened,) = story.json["refused"]["test_openings"]
     assert opened["result"] is None  # it was tried, and nothing given away
     assert opened["opened_by"] == "evaluate small"
@@ -225,7 +225,7 @@ def test_the_winner_is_trained_on_validation_as_well(story: Story) -> None:
     refit, runs = story.said["refit"], story.json["runs"]
     assert "Mean test accuracy of 2 seeds: " in refit.stdout
     assert "Most confused" in refit.stdout
-    assert "has been opened 4 times so far" in refit.stderr
+    assert "has been accessed 4 times so far" in refit.stderr
     last = story.json["refit"]["test_openings"][-1]
     assert (last["opened_by"], last["study"]) == ("evaluate small --refit", "small")
     assert len(last["result"]["accuracy"]) == len(last["seeds"]) == 2
@@ -338,7 +338,7 @@ def test_the_script_trains_alike_where_hpsearch_is_not(story: Story) -> None:
 def test_models_open_where_hpsearch_is_not(story: Story) -> None:
     folder = story.alone.folder
     for name in ("confirmed .keras", "confirmed"):
-        assert "TensorFlow takes some seconds" in story.said[name].stderr
+        assert "TensorFlow takes a few seconds" in story.said[name].stderr
     for classes in (
         folder / "confirmed.classes.json", folder / "confirmed/assets.extra/classes.json"
     ):  # fmt: skip

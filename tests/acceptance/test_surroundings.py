@@ -205,7 +205,7 @@ def test_a_folder_that_is_gone_is_named_where_it_is_needed(base: Path) -> None:
     for line in ("ls --home home", "show small --home home"):
         ended = run(line, base, Surroundings(has_folder=False))
         assert ended.code == 3
-        assert ended.err == "error: the working folder is gone; change to one that is there\n"
+        assert ended.err == "error: the working folder no longer exists; change to one that does\n"
 
 
 # --------------------------------------------------------------------- what only a real start shows

@@ -76,7 +76,7 @@ def test_models_answer_as_the_network_does_on_raw_images(tmp_path: Path) -> None
     told = forms.write_model(
         recipe, kept, Home(tmp_path / "new"), tmp_path / "alone.keras", "keras"
     )
-    assert "compared on no example" in told
+    assert "compared on no real example" in told
     alone = keras.saving.load_model(tmp_path / "alone.keras", safe_mode=True)
     assert np.abs(np.asarray(alone(x, training=False)) - own).max() <= 1e-5
     # An import of these very data is found, wherever its source lies.

@@ -190,7 +190,7 @@ def test_who_has_no_patience_is_told_at_once(
             study.counts()
         assert is_away(caught.value)
         assert is_passing(caught.value)
-        with pytest.raises(UnreachableError, match="check that it is there and reachable"):
+        with pytest.raises(UnreachableError, match="check that it exists and is reachable"):
             open_storage(postgres)
         assert time.monotonic() - began < 10
     assert study.counts().counted == 0

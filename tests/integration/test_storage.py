@@ -396,7 +396,7 @@ def test_a_beat_is_told_whether_the_trial_still_runs(open_study: Callable[..., O
     trial = budget.claim(study)
     assert trial is not None
     (before,) = study.storage.pulses(study.study_id)
-    time.sleep(0.01)  # the clock of the data base ticks in milliseconds
+    time.sleep(0.01)  # the clock of the database ticks in milliseconds
     assert study.storage.beat(study.trial_id(0))
     (after,) = open_study().storage.pulses(study.study_id)
     assert after.beat is not None
@@ -433,7 +433,7 @@ def test_a_trial_whose_worker_gives_a_sign_of_life_is_not_reaped(
     assert budget.claim(study) is not None
 
     before = pulses(study)
-    time.sleep(0.01)  # the clock of the data base ticks in milliseconds
+    time.sleep(0.01)  # the clock of the database ticks in milliseconds
     assert study.storage.beat(study.trial_id(0))
     assert budget.reap(study, before, lambda _: False, {0}) == []
     assert budget.reap(study, before, lambda _: True) == []

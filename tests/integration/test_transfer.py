@@ -98,7 +98,7 @@ def test_there_and_back(storages: tuple[Storage, Storage, Storage], study: OpenS
 def test_what_is_there_is_not_written_over(storages: tuple[Storage, ...], study: OpenStudy) -> None:
     assert transfer(study, storages[1]) == transfer(study, storages[1])  # the same one
     study.optuna.set_user_attr("new", "another")
-    with pytest.raises(InputError, match="has another study of that name"):
+    with pytest.raises(InputError, match="already has another study with this name"):
         transfer(study, storages[1])
     assert optuna.get_all_study_names(storages[1]) == [study.name]
 
@@ -116,7 +116,7 @@ def test_what_arrives_otherwise_is_not_kept(
     monkeypatch.setattr(
         type(storages[target]), "get_all_trials", lambda *_, **__: [*whole[:-1], other]
     )
-    with pytest.raises(UnreachableError, match="is not what was sent"):
+    with pytest.raises(UnreachableError, match="the copy differs from the original"):
         transfer(study, storages[target])
     assert optuna.get_all_study_names(storages[target]) == []
 
@@ -146,7 +146,7 @@ def test_one_of_that_name_that_was_started_meanwhile_is_kept(
         if done == 1:
             open_or_create(storages[1], make_file(), DATASET)
 
-    with pytest.raises(InputError, match="has another study of that name"):
+    with pytest.raises(InputError, match="already has another study with this name"):
         transfer(study, storages[1], meanwhile)
     assert optuna.get_all_study_names(storages[1]) == [study.name]
     assert load_study(storages[1], study.name).trials() == []
@@ -159,6 +159,6 @@ def test_a_study_that_goes_on_meanwhile_is_not_kept(
         if done == 2:
             budget.claim(study)
 
-    with pytest.raises(UnreachableError, match="is not what was sent"):
+    with pytest.raises(UnreachableError, match="the copy differs from the original"):
         transfer(study, storages[1], meanwhile)
     assert optuna.get_all_study_names(storages[1]) == []

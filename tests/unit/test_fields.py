@@ -133,7 +133,7 @@ def test_no_name_leaves_its_folder(name: str) -> None:
           " known: inner, name, number, real, seed, switch, wait")),
         ({"inner": {"sice": 3}}, "inner.sice: unknown key; did you mean size? known: names, size"),
         ({"inner": {"seed": 3}},
-         ("inner.seed: unknown key; seed does not belong to inner:"
+         ("inner.seed: unknown key; seed does not belong in inner;"
           " move it to the top, above the first [table]")),
         ({"inner": {"names": ["a", 3]}},
          "inner.names[1] = 3 has the wrong type; write a text in quotes"),

@@ -114,9 +114,9 @@ def test_yaml_is_read_by_the_core_schema_of_version_1_2(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a: &x {b: 1}\nc:\n  <<: *x", "YAML: << merges tables in YAML 1.1 only: write its values"),
-        ("a: !!int 1_0", 'YAML: "1_0" is no int; correct it'),
-        ("a: !!bool yes", 'YAML: "yes" is no bool'),
+        ("a: &x {b: 1}\nc:\n  <<: *x", "YAML: << merges tables in YAML 1.1 only; write the values"),
+        ("a: !!int 1_0", 'YAML: "1_0" is not a valid int; correct it'),
+        ("a: !!bool yes", 'YAML: "yes" is not a valid bool'),
         ("a: !!timestamp 2024-01-31", "YAML: could not determine a constructor for the tag"),
         ("a: 1\n---\nb: 2", "YAML: line 2 begins a second document; keep one of them"),
         ("a: {b: 1 # one}\nc: 2", "YAML: while parsing a flow mapping that begins in line 1, exp"),
@@ -129,11 +129,11 @@ def test_yaml_beyond_it_is_refused_with_the_line(text: str, says: str, tmp_path:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('{\n  // mine\n  "a": 1}', "line 2 has a comment; remove it, or write TOML or YAML"),
+        ('{\n  // mine\n  "a": 1}', "line 2 has a comment; remove it, or use TOML or YAML"),
         ('{"a": 1, # mine\n "b": 2}', "line 1 has a comment"),
         ('{"a": 1 /* mine */}', "line 1 has a comment"),
-        ('{"a": 1,\n}', "line 1 has a comma with nothing behind it but }; remove the comma"),
-        ('{"a":\n[1,\n\n]}', "line 2 has a comma with nothing behind it but ]"),
+        ('{"a": 1,\n}', "line 1 has a comma right before }; remove the comma"),
+        ('{"a":\n[1,\n\n]}', "line 2 has a comma right before ]"),
         ("{'a': 1}", "Expecting property name enclosed in double quotes: line 1 column 2"),
     ],
 )

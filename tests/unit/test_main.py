@@ -58,7 +58,7 @@ def test_names_in_errors_do_nothing_to_a_terminal(
     assert ended(monkeypatch, "show", "a\x1b[2Jb", "--home", str(tmp_path)) == 2
     assert ended(monkeypatch, "train", "a\x1b[2J\x9b.toml") == 2
     told = capsys.readouterr().err
-    assert r"a\x1b[2J\x9b.toml: no such file" in told
+    assert r"a\x1b[2J\x9b.toml: file not found" in told
     assert not {"\x1b", "\x9b"} & set(told)
 
 
@@ -85,5 +85,5 @@ def test_what_the_system_refuses_is_a_message(
     with closed(tmp_path / "closed"):
         assert ended(monkeypatch, "ls", "--home", str(tmp_path / "closed" / "home")) == 3
     told = capsys.readouterr().err
-    assert "Permission denied; check it and its permissions" in told
+    assert "Permission denied; check the file and its permissions" in told
     assert "Traceback" not in told

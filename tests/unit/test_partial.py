@@ -91,7 +91,7 @@ def test_an_enqueued_configuration_fixes_what_it_names(fields: Any, params: Any)
         ({"layers": 4}, "layers = 4 is not in the space (1 to 3); change it or widen the range"),
         ({"units": [64, 32]}, "units[1] = 32 is not in the space (64 to 2048)"),
         ({"dropout": 0.25}, "dropout = 0.25 is not in the space (0.0 to 0.5 in steps of 0.1)"),
-        ({"dropout": [0.1, 0.2]}, "dropout = [0.1, 0.2] differs by layer, but"),
+        ({"dropout": [0.1, 0.2]}, "dropout = [0.1, 0.2] differs between layers, but"),
         ({"units": [64, 64], "dropout": [0.1]}, "units is a list of 2 and dropout is a list of 1"),
         (
             {"activation": "tanh"},

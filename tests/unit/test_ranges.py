@@ -60,7 +60,7 @@ def test_a_step_of_reals_meets_the_end_as_it_is_written() -> None:
     [
         ({"low": 3, "high": 2}, "low = 3 is above high = 2; swap them"),
         ({"low": 1, "high": 2, "step": 0}, "step = 0 is out of range; write a value of at least 1"),
-        ({"low": 1, "high": 8, "step": 2, "log": True}, "step = 2 with log = true; leave one"),
+        ({"low": 1, "high": 8, "step": 2, "log": True}, "step = 2 and log = true exclude"),
         ({"low": 1, "high": 2, "log": 1}, "log = 1 has the wrong type; write true or false"),
         ({"low": 1.0, "high": 2}, "low = 1.0 has the wrong type; write a whole number"),
         ({"low": 0, "high": 2}, "low = 0 is out of range"),
@@ -75,16 +75,16 @@ def test_a_wrong_range_of_whole_numbers_is_told(values: dict[str, object], messa
 
 
 def test_a_logarithmic_range_of_reals_takes_no_step_and_starts_above_0() -> None:
-    with pytest.raises(InputError, match=r"step = 1\.0 with log = true"):
+    with pytest.raises(InputError, match=r"step = 1\.0 and log = true"):
         reals(low=1, high=3, step=1.0, log=True)
-    with pytest.raises(InputError, match=r"low = 0\.0 with log = true; .* starts above 0"):
+    with pytest.raises(InputError, match=r"low = 0\.0 with log = true; .* must start above 0"):
         parse(FloatRange[Dropout], {"low": 0, "high": 0.5, "log": True}, "here")
 
 
 def test_choices_are_there_and_differ() -> None:
     with pytest.raises(InputError, match=r"choices = .* is empty; write at least one entry"):
         parse(Categorical[Bool], {"choices": []}, "here")
-    with pytest.raises(InputError, match=r"choices names 0\.1 twice; list each value once"):
+    with pytest.raises(InputError, match=r"choices has 0\.1 twice; list each value once"):
         parse(Categorical[Dropout], {"choices": [0.1, 0.2, 0.1]}, "here")
     with pytest.raises(InputError, match=r"choices\[0\] = 1 has the wrong type; write true or"):
         parse(Categorical[Bool], {"choices": [1, True]}, "here")

@@ -95,17 +95,17 @@ def test_yaml_reads_a_number_however_it_is_written(number: str, tmp_path: Path) 
     [
         (".toml", "seed = x", "is not valid TOML: Invalid value (at line 1"),
         (".json", "{'seed': 1}", "is not valid JSON: Expecting property name"),
-        (".json", '{"seed": 1, "seed": 2}', 'is not valid JSON: "seed" stands twice'),
+        (".json", '{"seed": 1, "seed": 2}', 'is not valid JSON: "seed" appears twice'),
         (".json", "[" * 100_000, "is not valid JSON: nested too deeply"),
-        (".json", "[]", "holds no table; write key = value lines"),
+        (".json", "[]", "holds no settings; write key = value lines"),
         (".json", "", "is not valid JSON: Expecting value"),
-        (".yaml", "", "holds no table"),
+        (".yaml", "", "holds no settings"),
         (".yaml", "seed: [1", "is not valid YAML: while parsing a flow sequence"),
-        (".yaml", "seed: 1\nseed: 2", 'is not valid YAML: "seed" stands twice'),
-        (".yaml", "config: {layers: 1, layers: 2}", 'is not valid YAML: "layers" stands twice'),
+        (".yaml", "seed: 1\nseed: 2", 'is not valid YAML: "seed" appears twice'),
+        (".yaml", "config: {layers: 1, layers: 2}", 'is not valid YAML: "layers" appears twice'),
         (".yaml", "? [a]\n: 1", "is not valid YAML: while constructing a mapping"),
         (".yaml", "seed: !!python/object/apply:os.getcwd []", "is not valid YAML: could not"),
-        (".yaml", "&a [*a]", "holds no table"),
+        (".yaml", "&a [*a]", "holds no settings"),
         (".yaml", "seed: &a [*a]", "seed = (too large to show) has the wrong type"),
         (".ini", "seed = 1", "unknown ending; known: .json, .toml, .yaml, .yml"),
     ],
@@ -129,13 +129,13 @@ def test_a_file_that_does_not_parse_is_told(
         ({"dataset": {"source": "digits", "path": "x"}}, 'dataset: source = "digits" is built in'),
         (
             {"dataset": {"source": "digits", "image_size": [8, 8]}},
-            'dataset: image_size is for source = "image_folder" only; leave it out',
+            'dataset: image_size applies to source = "image_folder" only; leave it out',
         ),
         (
             {"dataset": {"source": "npz", "path": "x", "image_mode": "rgb"}},
-            "dataset: image_mode is",
+            "dataset: image_mode applies to",
         ),
-        ({"dataset": {"source": "mnist", "max_unreadable": 0.0}}, "dataset: max_unreadable is"),
+        ({"dataset": {"source": "mnist", "max_unreadable": 0.0}}, "dataset: max_unreadable"),
         ({"objective": {"metric": "val_loss", "direction": "maximize"}}, "objective: direction = "),
         ({"training": {"epochs": True}}, "training.epochs = true has the wrong type"),
         ({"seed": "a\ud800"}, 'seed = "a\\ud800" has the wrong type'),
@@ -160,7 +160,7 @@ def test_yaml_keys_that_are_no_texts_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_export_endings_are_three() -> None:
-    with pytest.raises(InputError, match=r"'\.pkl'; use a name ending in \.toml, \.json or \.yaml"):
+    with pytest.raises(InputError, match=r"'\.pkl'; use a name that ends in \.toml, \.json or"):
         dump(parse(Recipe, SMALL, "here"), ".pkl")
 
 

@@ -132,7 +132,7 @@ def test_lists_in_a_space_need_a_fixed_number_of_layers() -> None:
     assert fixed_config(space(units=[7, 8, 9])) == TrialConfig(layers=3, units=(7, 8, 9))
     with pytest.raises(InputError, match="units is a list of 1 and dropout is a list of 3"):
         space(units=[7], dropout=[0.1, 0.2, 0.3])
-    with pytest.raises(InputError, match="units is a list but layers is a range"):
+    with pytest.raises(InputError, match="units is a list, but layers is a range"):
         space(layers={"type": "int", "low": 1, "high": 2}, units=[8, 9])
 
 

@@ -156,7 +156,7 @@ def test_a_folder_that_may_not_be_looked_into_is_unreachable(
     table = study.model_dump(mode="json")
     table["dataset"] |= {"source": "npz", "path": str(tmp_path)}
     monkeypatch.setattr(Path, "stat", refuse)
-    with pytest.raises(UnreachableError, match=r"dataset\.path = .* may not be read"):
+    with pytest.raises(UnreachableError, match=r"dataset\.path = .* cannot be read"):
         from_table(table, Path("study.toml"))
 
 
@@ -192,7 +192,7 @@ def test_a_worker_takes_only_the_place_of_the_data(tmp_path: Path) -> None:
         load_dataset_override(study, [f'dataset={{path="{tmp_path}/d.npz", scale="none"}}'])
     with pytest.raises(InputError, match=r"budget\.trials=3: .* only dataset\.path"):
         load_dataset_override(study, ["budget.trials=3"])
-    with pytest.raises(InputError, match=r"study mine: dataset\.path = .*gone.* is not there"):
+    with pytest.raises(InputError, match=r"study mine: dataset\.path = .*gone.* does not exist"):
         load_dataset_override(study, [f"dataset.path={tmp_path}/gone"])
 
 

@@ -141,7 +141,7 @@ def best_reported(database: Path) -> float | None:
         with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
             query = "SELECT MAX(intermediate_value) FROM trial_intermediate_values"
             (best,) = opened.execute(query).fetchone()
-    except sqlite3.OperationalError:  # the data base, or its tables, are not there yet
+    except sqlite3.OperationalError:  # the database, or its tables, are not there yet
         return None
     return None if best is None else float(best)
 

@@ -76,8 +76,8 @@ def test_gpus_are_shown_with_what_is_wrong(home: Home, capsys: pytest.CaptureFix
     shown = capsys.readouterr().out
     assert "gpus      0: NVIDIA T4, 16.0 GiB, GPU-0\n" in shown
     assert "1:0: NVIDIA A100-SXM4-40GB MIG 3g.20gb, 20.0 GiB, MIG-a\n" in shown
-    assert "warning: GPU 1:1 is left out: the driver says 'Insufficient Permissions'" in shown
-    assert "warning: GPU 2 is left out: the driver says 'GPU is lost'" in shown
+    assert "warning: GPU 1:1 is left out: the driver reports 'Insufficient Permissions'" in shown
+    assert "warning: GPU 2 is left out: the driver reports 'GPU is lost'" in shown
     assert "cores     16: all of them\n" in shown
     assert "memory    3.0 GiB free: the control group's limit is 4.0 GiB\n" in shown
     assert "workers   run would start 2 workers: 1 on GPU 0 (T4), 1 on GPU 1:0 (A100" in shown
@@ -151,7 +151,7 @@ def test_run_refuses_impossible_workers_before_anything_is_written(
     with pytest.raises(InputError, match=r"16 workers on GPU 0 \(T4\): its 16.0 GiB leave nothing"):
         run(study_file(per_gpu="16"), home=place.root, gpus="0", overrides=["budget.trials=50"])
     assert not place.database.exists()
-    assert "warning: GPU 2 is left out: the driver says 'GPU is lost'" in capsys.readouterr().err
+    assert "warning: GPU 2 is left out: the driver reports 'GPU is lost'" in capsys.readouterr().err
 
 
 def test_no_trial_is_left_of_a_study_that_is_over(

@@ -85,7 +85,7 @@ def test_a_baseline_is_its_confirmation_run_in_the_middle(study: OpenStudy, home
     weights = kept(home, runs, middle)
     found = baseline(study, home)
     assert found.weights == weights
-    assert "the baseline (its confirmation run in the middle, seed" in found.what
+    assert "the baseline (its median confirmation run, seed" in found.what
     assert found.recipe.config == study.file.baseline
 
 

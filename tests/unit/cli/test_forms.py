@@ -10,7 +10,7 @@ from hpsearch.errors import InputError
 
 @pytest.mark.parametrize("name", ["keras", "numpy", "random", "absl", "sys", "hpsearch"])
 def test_a_script_is_not_called_as_a_module_is(name: str) -> None:
-    with pytest.raises(InputError, match=f"{name}.py: is the name of a Python module"):
+    with pytest.raises(InputError, match=f"{name}.py: has the name of a Python module"):
         form_of(f"somewhere/{name}.py")
     assert form_of(f"{name}.toml") == "recipe"
     assert form_of(f"{name}/") == "saved_model"

@@ -82,7 +82,7 @@ def test_export_takes_the_place_of_the_data(run: Run, tmp_path: Path, place: str
     run("export moved -o old.toml")
     assert path_in("old.toml") == place
     with pytest.raises(
-        InputError, match=r"study moved: .* is not there .*--set dataset\.path="
+        InputError, match=r"study moved: .* does not exist .*--set dataset\.path="
     ) as caught:
         run("export moved -o s.py")
     assert place in str(caught.value)
@@ -95,7 +95,7 @@ def test_export_takes_the_place_of_the_data(run: Run, tmp_path: Path, place: str
     ]
     with pytest.raises(InputError, match=r"only dataset\.path=PATH"):
         run("export moved --set seed=2 -o s.py")
-    with pytest.raises(InputError, match=r"gone\.npz.* is not there"):
+    with pytest.raises(InputError, match=r"gone\.npz.* does not exist"):
         run("export moved --set dataset.path=gone.npz -o r.toml")
     assert json.loads(run("show moved --json"))["study_file"]["dataset"]["path"].endswith(
         "one/d.npz"

@@ -66,10 +66,10 @@ def test_a_study_file_stands_for_its_study(folder: Path, typed: str) -> None:
         ("show MINE", "study MINE: not found; did you mean Mine or mine?"),
         ("show min", "study min: not found; did you mean Mine or mine?"),
         ("show other.toml", "study other.toml: not found"),
-        ("show ./other.toml", "other.toml: no such file"),
+        ("show ./other.toml", "other.toml: file not found"),
         ("show ./mine", "./mine: is neither the name of a study"),
         ("best recipe.toml", "recipe.toml: names no study"),
-        ("best trial-00000", "that is a trial; name its study: Mine, mine"),
+        ("best trial-00000", "this is a trial; give its study instead: Mine, mine"),
         ("show ''", "STUDY: is empty"),
         ("logs ''", "STUDY: is empty"),
         ("show ~nosuchuser/s.toml", "no such user"),
@@ -77,7 +77,7 @@ def test_a_study_file_stands_for_its_study(folder: Path, typed: str) -> None:
         ("run ./mine", "did you mean mine.toml?"),
         ("run Recipe.tml", "did you mean recipe.toml?"),
         ("run nothing", "nothing: is not a study file; give"),
-        ("storage copy sqlite:///a.db sqlite:///b.db --study ./none.toml", "no such file"),
+        ("storage copy sqlite:///a.db sqlite:///b.db --study ./none.toml", "file not found"),
     ],
 )
 def test_what_is_no_study_is_told_with_what_there_is(line: str, says: str) -> None:

@@ -79,10 +79,10 @@ def test_what_the_template_writes_out_are_the_defaults() -> None:
         ("mine.yaml", "digits", "ends in .toml"),
         ("mine", "digits", "ends in .toml"),
         (".toml", "digits", "ends in .toml"),
-        ("-mine.toml", "digits", "is not a study name"),
-        ("größe.toml", "digits", "is not a study name"),
-        ("mine.confirm.toml", "digits", "without .confirm"),
-        ("there.toml", "digits", "is there already; remove it or choose another"),
+        ("-mine.toml", "digits", "is not a valid study name"),
+        ("größe.toml", "digits", "is not a valid study name"),
+        ("mine.confirm.toml", "digits", "does not end in .confirm"),
+        ("there.toml", "digits", "already exists; remove it or choose another"),
     ],
 )
 def test_what_init_refuses(name: str, source: str, says: str, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_files_of_others_stay(train: Train, tmp_path: Path) -> None:
     output = tmp_path / "out"
     output.mkdir()
     (output / "result.json").write_text("mine")
-    with pytest.raises(InputError, match=r"has a result\.json that is of no training"):
+    with pytest.raises(InputError, match=r"has a result\.json that no training wrote"):
         train(output=output)
     assert [path.read_text() for path in output.iterdir()] == ["mine"]
 
@@ -131,7 +131,7 @@ def test_the_test_split_is_opened_once_all_is_trained(
     (examples,) = datasets.glob("*/x_test.npy")
     examples.unlink()
     output = tmp_path / "out"
-    with pytest.raises(InputError, match=r"x_test\.npy is damaged or gone"):
+    with pytest.raises(InputError, match=r"x_test\.npy is damaged or missing"):
         train(output=output, test=True)
     assert "it is trained" in capsys.readouterr().err
     (opening,) = map(json.loads, (datasets / "test_opened.jsonl").read_text().splitlines())

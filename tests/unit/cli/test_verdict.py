@@ -93,8 +93,8 @@ def test_a_gain_that_is_not_shown_and_a_training_that_diverged(
     plain = show(make_file(), given=given)
     assert plain["tied"] == ["1", BASELINE]
     out = capsys.readouterr().out
-    assert "A gain over the baseline is not shown." in out
-    assert "Only 1 of 5 trainings of trial 2 have a value, so it cannot win." in out
+    assert "This does not show a gain over the baseline." in out
+    assert "Only 1 of 5 runs of trial 2 have a value, so it cannot win." in out
 
 
 def test_the_interval_of_a_loss_is_never_below_0(

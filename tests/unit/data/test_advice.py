@@ -39,8 +39,8 @@ def test_copies_between_the_parts(npz: Write, home: Home) -> None:
         x_val=np.concatenate([x[:5], x[5:35] + 1]), y_val=y[:35],
     )  # fmt: skip
     first, second = told(section, home)
-    assert first.startswith("60 of 60 test examples occur in the training split too")
-    assert second.startswith("5 of 35 validation examples occur in the training split too")
+    assert first.startswith("60 of 60 test examples also occur in the training split")
+    assert second.startswith("5 of 35 validation examples also occur in the training split")
 
 
 def test_a_validation_part_that_is_not_used_is_told_and_not_judged(npz: Write, home: Home) -> None:
@@ -59,7 +59,7 @@ def test_copies_within_the_training_split(npz: Write, home: Home) -> None:
     copies = validation_copies(parts)
     assert 0 < copies <= len(parts.validation) == 12
     (only,) = told(section, home)
-    assert only.startswith(f"{copies} of 12 validation examples occur in the training part too")
+    assert only.startswith(f"{copies} of 12 validation examples also occur in the training part")
 
 
 def test_copies_with_another_label(npz: Write, home: Home) -> None:
@@ -74,8 +74,8 @@ def test_imbalance(npz: Write, home: Home) -> None:
     found = told(npz(NONE, x_train=vectors(), y_train=y), home)
     (only,) = found
     assert only == (
-        'imbalanced: 57 training examples of class "0", 11 of "2". Consider dataset.class_weights'
-        ' = "balanced" and objective.metric = "val_f1_macro"'
+        'imbalanced classes: 57 training examples of class "0", 11 of "2". Consider'
+        ' dataset.class_weights = "balanced" and objective.metric = "val_f1_macro"'
     )
     assert (
         told(npz({**NONE, "class_weights": "balanced"}, x_train=vectors(), y_train=y), home) == []
@@ -89,7 +89,7 @@ def test_classes_with_few_or_no_examples(npz: Write, home: Home) -> None:
         class_names=["a", "b", "c"],
     )  # fmt: skip
     few, none = told(section, home)
-    assert few.startswith('fewer than 10 training examples of "a" (4); "b" (4); "c" (4): hardly')
+    assert few.startswith('fewer than 10 training examples of "a" (4); "b" (4); "c" (4): too few')
     assert none.startswith('no test examples of "c"')
 
 
@@ -130,6 +130,6 @@ def test_files_that_were_passed_over(images: Write, home: Home) -> None:
     for index in range(4):
         (folder / f"bad{index}.png").write_bytes(b"")
     found = told(section, home)
-    assert found[0].startswith("4 files could not be read as images and were passed over: ")
+    assert found[0].startswith("4 files could not be read as images and were skipped: ")
     assert "bad0.png" in found[0]
     assert "and 1 more" in found[0]

@@ -94,7 +94,7 @@ def test_changed_files_are_imported_anew(npz: Write, home: Home) -> None:
     assert x.shape == (48, 5)
     assert np.isfinite(x).all()  # whoever has it open keeps it
     assert kept(home) == [after.folder.name]
-    with pytest.raises(InputError, match="changed meanwhile; start again"):
+    with pytest.raises(InputError, match="changed meanwhile; run the command again"):
         open_test(before, Opening(opened_by="a test"))
 
 
@@ -170,7 +170,7 @@ def test_arrays_that_are_not_what_was_imported_are_not_judged_by(
     array = np.load(dataset.folder / f"{part}.npy")
     array.flat[0] = 1 if array.flat[0] != 1 else 2
     np.save(dataset.folder / f"{part}.npy", array)
-    with pytest.raises(InputError, match="is damaged or gone; remove its folder"):
+    with pytest.raises(InputError, match="is damaged or missing; remove its folder"):
         open_test(dataset, Opening(opened_by="a test"))
 
 

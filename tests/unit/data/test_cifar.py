@@ -79,17 +79,17 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no data": ({"labels": [1, 2, 3]}, "it has no data"),
     "no labels": ({"data": ROWS}, "it has no labels"),
     "coarse labels": ({"data": ROWS, "coarse_labels": [1, 2, 3]}, "it has no labels"),
-    "text for data": ({"data": "x", "labels": [1]}, "no rows of 3072 bytes"),
-    "other rows": ({"data": ROWS[:, :9], "labels": [1, 2, 3]}, "no rows of 3072 bytes"),
-    "one row": ({"data": ROWS[0], "labels": [1]}, "no rows of 3072 bytes"),
-    "other numbers": ({"data": ROWS.astype("i4"), "labels": [1, 2, 3]}, "no rows of 3072 bytes"),
-    "lists for data": ({"data": ROWS.tolist(), "labels": [1, 2, 3]}, "no rows of 3072 bytes"),
+    "text for data": ({"data": "x", "labels": [1]}, "not rows of 3072 bytes"),
+    "other rows": ({"data": ROWS[:, :9], "labels": [1, 2, 3]}, "not rows of 3072 bytes"),
+    "one row": ({"data": ROWS[0], "labels": [1]}, "not rows of 3072 bytes"),
+    "other numbers": ({"data": ROWS.astype("i4"), "labels": [1, 2, 3]}, "not rows of 3072 bytes"),
+    "lists for data": ({"data": ROWS.tolist(), "labels": [1, 2, 3]}, "not rows of 3072 bytes"),
     "too few labels": ({"data": ROWS, "labels": [1, 2]}, "3 images, but 2 labels"),
-    "texts for labels": ({"data": ROWS, "labels": ["a", "b", "c"]}, "no list of whole numbers"),
-    "truths for labels": ({"data": ROWS, "labels": [True] * 3}, "no list of whole numbers"),
-    "endless labels": ({"data": ROWS, "labels": [2**70] * 3}, "beyond all classes"),
-    "labels in rows": ({"data": ROWS, "labels": np.ones((3, 1), int)}, "no list of whole"),
-    "lists for labels": ({"data": ROWS, "labels": [[1], [2], [3]]}, "no list of whole numbers"),
+    "texts for labels": ({"data": ROWS, "labels": ["a", "b", "c"]}, "not a list of whole numbers"),
+    "truths for labels": ({"data": ROWS, "labels": [True] * 3}, "not a list of whole numbers"),
+    "endless labels": ({"data": ROWS, "labels": [2**70] * 3}, "out of range"),
+    "labels in rows": ({"data": ROWS, "labels": np.ones((3, 1), int)}, "not a list of whole"),
+    "lists for labels": ({"data": ROWS, "labels": [[1], [2], [3]]}, "not a list of whole numbers"),
 }
 
 
@@ -108,7 +108,7 @@ def test_wrong_batches_are_refused(name: str) -> None:
         ({"label_names": [1] * 10}, "it has no label_names"),
         ({"label_names": "abcdefghij"}, "it has no label_names"),
         ({"fine_label_names": ["a"] * 10}, "it has no label_names"),
-        ({"label_names": [b"\xff"] * 10}, "no texts"),
+        ({"label_names": [b"\xff"] * 10}, "not texts"),
     ],
 )
 def test_wrong_names_are_refused(table: dict[str, Any], says: str) -> None:

@@ -112,6 +112,6 @@ def test_where_nothing_can_be_kept(
 
 
 def test_what_cannot_be_drawn_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="do not hold 3 classes"):
+    with pytest.raises(ValueError, match="cannot contain all 3 classes"):
         both(tmp_path, count=2)
     assert list(tmp_path.iterdir()) == []

@@ -265,11 +265,11 @@ def _bomb(folder: Path) -> None:
 
 
 DAMAGED: list[tuple[Callable[[Path], None], str]] = [
-    (_cut_off, "1 of 40 files (2.50%) are no readable PNG, JPEG, BMP or WebP images"),
-    (_garbage, "allows 1.00%: train/dog/003.png: unknown format; mend or remove them, or raise"),
-    (_empty_file, ": test/dog/003.png: empty; mend"),
+    (_cut_off, "1 of 40 files (2.50%) are not readable PNG, JPEG, BMP or WebP images"),
+    (_garbage, "allows 1.00%: train/dog/003.png: unknown format; fix or remove them, or raise"),
+    (_empty_file, ": test/dog/003.png: empty; fix"),
     (_all_garbage, "40 of 40 files (100.00%)"),
-    (_all_garbage, ": unknown format, train/cat/002.png: unknown format and 37 more; mend"),
+    (_all_garbage, ": unknown format, train/cat/002.png: unknown format and 37 more; fix"),
     (_other_size, "009.png is 5 x 3, but"),
     (_other_size, "set dataset.image_size = [3, 4] to resize all"),
     (_other_mode, "009.png is 4 x 3 grey, but"),
@@ -285,10 +285,10 @@ DAMAGED: list[tuple[Callable[[Path], None], str]] = [
         _strange_part,
         'has a folder "extra" beside train/; only train/, val/ and test/ (or Training,',
     ),
-    (_flat_part, "test has images, but no class folders, so that nothing is known of them; sort"),
+    (_flat_part, "test has images but no class folders, so their classes are unknown; sort"),
     (_flat_train, "train has images, but no class folders; make one for each class"),
     (_two_parts, 'both "Testing" and "test", which mean the same part; merge them'),
-    (_no_part_names, 'has folders of folders ("one", "two"), of which none is called train/'),
+    (_no_part_names, 'has folders of folders ("one", "two"), but none is called train/'),
     (
         _pointers,
         "train/cat/000.png: a Git LFS pointer, not an image that is read (run git lfs pull)",
@@ -297,7 +297,7 @@ DAMAGED: list[tuple[Callable[[Path], None], str]] = [
     (_bomb, "train/cat/000.png: Image size (3600000000 pixels) exceeds"),
     (_not_utf8, 'the name "caf\\udce9" is not UTF-8; rename it'),
     (_file_not_utf8, 'the name "caf\\udce9.png" is not UTF-8; rename it'),
-    (_shown_alike, 'two folders that are both shown as "café"'),
+    (_shown_alike, 'two folders that both read "café"'),
     (_empty_class, 'class "bird" has no training example'),
     (_loop_of_folders, "train/loop/test is a folder; put images directly below their class"),
 ]
@@ -345,7 +345,7 @@ def test_a_class_that_is_a_link_to_nowhere_is_not_left_out(images: Write, target
     section = images()
     (root(section) / "train" / "dog").rename(root(section) / "train" / "bird")
     (root(section) / "train" / "dog").symlink_to(target)
-    with pytest.raises(UnreachableError, match=r"train/dog: .*check permissions, and where a link"):
+    with pytest.raises(UnreachableError, match=r"train/dog: .*check its permissions and, for"):
         load(section, silent)
 
 

@@ -47,7 +47,7 @@ RARE = replace(arrays(), y_train=np.array([0] * 30 + [1] * 29 + [2]))
 
 @pytest.mark.parametrize("given", [arrays(1), arrays(2), RARE])
 def test_too_few_examples_for_a_test_part(given: Arrays) -> None:
-    with pytest.raises(InputError, match=r"my\.npz: no test part is given") as caught:
+    with pytest.raises(InputError, match=r"my\.npz: there is no test part") as caught:
         hold_out(given, "my.npz")
     assert "give a test part" in str(caught.value)
 

@@ -127,7 +127,7 @@ def test_no_place_to_download_to(keras: Fake, tmp_path: Path) -> None:
     keras(GIVE)
     (tmp_path / "keras-home").mkdir()
     (tmp_path / "keras-home" / "datasets").write_text("a file")
-    with pytest.raises(UnreachableError, match=r"datasets: cannot be made: File exists.*KERAS_"):
+    with pytest.raises(UnreachableError, match=r"datasets: cannot be created: File exists.*KERAS_"):
         download(MNIST, silent)
 
 
@@ -155,7 +155,7 @@ FAILURES: dict[str, tuple[str, type[HpsearchError], str]] = {
         "copy of Fashion-MNIST is damaged: Not a gzipped file (b'no'); remove",
     ),
     "a changed Keras": ("keras.nothing", ProgramError, "NameError"),
-    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", UnreachableError, "ended by signal 9"),
+    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", UnreachableError, "killed by signal 9"),
 }
 """One of each way to end; ``tests/unit/training/test_download.py`` has what else Keras raises."""
 

@@ -77,8 +77,8 @@ def test_classes_may_have_the_names_of_parts(names: tuple[str, ...], tmp_path: P
         (("train", "Train"), (), 'has both "Train" and "train", which mean the same part'),
         (("train", "extra"), (), 'has a folder "extra" beside train/'),
         (("Training",), ("extra",), 'has a folder "extra" beside Training/'),
-        (("a", "b"), (), 'has folders of folders ("a", "b"), of which none is called train/'),
-        (("a/b/c/d",), (), "of which none is called train/"),
+        (("a", "b"), (), 'has folders of folders ("a", "b"), but none is called train/'),
+        (("a/b/c/d",), (), "but none is called train/"),
     ],
 )
 def test_what_is_not_understood_is_named(

@@ -71,7 +71,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "one-hot": ({"y_train": np.eye(3)[np.arange(60) % 3]}, "argmax"),
     "float labels": (
         {"y_train": np.linspace(0, 1, 60)},
-        "holds float64 with values such as 0.0169492, which are no classes; to predict real values",
+        "holds float64 with values such as 0.0169492, which are not classes; hpsearch cannot",
     ),
     "labels with gaps": ({"y_train": np.array([0.0, 1, np.nan] * 20)}, "values such as nan"),
     "labels without end": ({"y_train": np.array([0.0, 1e300] * 30)}, "values such as 1e+300"),
@@ -252,7 +252,7 @@ def test_what_needs_more_than_the_free_memory_is_never_read(
     monkeypatch.setattr(module, "psutil", free)
     monkeypatch.setattr(np.lib.format, "read_array", None)
     with pytest.raises(
-        InputError, match=r"declares 0\.0 GB \(x_train the most\), of which .* free"
+        InputError, match=r"declares 0\.0 GB \(x_train the most\), but only .* free"
     ):
         load(section, silent)
 

@@ -123,7 +123,7 @@ WRONG: dict[str, tuple[str, Callable[[Path], Path], tuple[str, ...]]] = {
         ("has no t10k-labels-idx1-ubyte;",),
     ),
     "one file of four": ("mnist", one("t10k-labels-idx1-ubyte.gz", b"\x1f\x8b"), ("t10k-labels",)),
-    "one batch": ("cifar10", one("test_batch", BATCHES["test_batch"]), ("no tar archive",)),
+    "one batch": ("cifar10", one("test_batch", BATCHES["test_batch"]), ("not a tar archive",)),
     "html": ("cifar10", one("cifar-10-python.tar.gz", b"<html>"), ("is an HTML page",)),
     "zip for cifar": ("cifar10", one("x.zip", b"PK\3\4"), ('source = "npz"',)),
     "zip for mnist": ("mnist", one("x.zip", b"PK\3\4"), ("x.zip is damaged",)),

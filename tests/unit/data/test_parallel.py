@@ -106,7 +106,7 @@ def test_a_killed_process_is_told(images: Write) -> None:
         for child in children():
             child.kill()
 
-    with pytest.raises(UnreachableError, match="was killed, perhaps for want of memory; free"):
+    with pytest.raises(UnreachableError, match="was killed, perhaps for lack of memory; free"):
         load(images(count=20, size=LARGE), after_first(kill))
     assert children() == []
 

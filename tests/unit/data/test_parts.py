@@ -116,13 +116,13 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "share takes a class whole": (
         {"validation": 0.9},
         {"y_train": [0] * 50 + [1] * 7 + [2] * 3, "x_test": np.ones((1, 5)), "y_test": [0]},
-        'class "2" would be left without an example',
+        'class "2" would have no example left',
     ),
     "limit below classes": ({"limit": 2}, {}, "dataset.limit = 2 of 43"),
     "rare class": (
         {},
         {"y_train": [0] * 50 + [1] * 7 + [2] * 3, "x_test": np.ones((1, 5)), "y_test": [0]},
-        'class "2" would be left without an example',
+        'class "2" would have no example left',
     ),
     "limit misses a class": (
         {"limit": 4, "validation": 0.3},

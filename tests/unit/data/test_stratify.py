@@ -51,10 +51,10 @@ def test_fewer_rows_than_classes_may_be_left(count: int) -> None:
 @pytest.mark.parametrize(
     ("y", "count", "says"),
     [
-        ([0, 1, 2, 0, 1, 2], 2, "2 of 6 examples do not hold 3 classes"),
+        ([0, 1, 2, 0, 1, 2], 2, "2 of 6 examples cannot contain all 3 classes"),
         ([0, 1, 2, 0, 1, 2], 6, "6 of 6"),
         ([0, 0, 0, 0, 1, 2, 2], 4, '"b" has too few examples \\(1\\)'),
-        ([0] * 96 + [1, 1, 2, 2], 3, "left without an example"),
+        ([0] * 96 + [1, 1, 2, 2], 3, "have no example"),
     ],
 )
 def test_draws_that_miss_a_class_are_refused(y: list[int], count: int, says: str) -> None:

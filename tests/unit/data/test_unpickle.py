@@ -166,5 +166,5 @@ def test_a_pickle_cannot_change_what_the_next_one_gets() -> None:
 
 def test_names_that_would_take_ages_to_hash_are_refused() -> None:
     doubled = b")" + b"".join(b"q%ch%c\x86" % (level, level) for level in range(100))
-    with pytest.raises(InputError, match="a name that is no text"):
+    with pytest.raises(InputError, match="a name that is not a text"):
         read_pickle(b"\x80\x02}" + doubled + b"K\1s.", "here")

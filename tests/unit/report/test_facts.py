@@ -206,7 +206,7 @@ def test_importances_crowded_ends_and_changes_are_told(open_study: Open) -> None
     assert found["leaders"] == 5
     assert found["importances"][0]["name"] == "l2"
     read = written(found)
-    at = "of the best 5 trials lie at the high end (0.1); it is 0.15 now"
+    at = "of the best 5 trials lie at the high end (0.1); it is now 0.15"
     assert any(one.startswith("l2: ") and at in one for one in found["next"]["changes"])
     assert all(f"{change}." in read.text for change in found["next"]["changes"])
     assert {"name": "l2", "space": "0.0 to 0.1"}.items() <= found["space"][5].items()

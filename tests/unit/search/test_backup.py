@@ -133,10 +133,10 @@ def test_only_a_backup_gives_way(
         connection.commit()
     folder.mkdir()
     for taken in (text, other, folder):
-        with pytest.raises(InputError, match="holds no studies of hpsearch"):
+        with pytest.raises(InputError, match="holds no hpsearch studies"):
             back_up(url, taken)
     assert text.read_text() == "my notes"
-    with pytest.raises(InputError, match=r"is in use, as studies\.db-wal is there"):
+    with pytest.raises(InputError, match=r"is in use, as studies\.db-wal exists"):
         back_up(url, home.database)
     lone = tmp_path / "lone.db"
     lone.with_name("lone.db-wal").touch()

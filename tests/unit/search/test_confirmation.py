@@ -174,7 +174,7 @@ def test_a_companion_is_found_and_hidden(study: OpenStudy) -> None:
     assert names(study.storage) == ["study"]
     assert load_study(study.storage, "study.confirm").is_closed
     assert not study.is_closed
-    with pytest.raises(InputError, match="is the confirmation study of study; name that"):
+    with pytest.raises(InputError, match="is the confirmation study of study; give study instead"):
         companion_of(companion)
     assert companion.file.space == study.file.space
     assert companion.file.pruner.type == "none"

@@ -400,7 +400,7 @@ def test_a_budget_that_is_met_is_said(every: OpenStudy, make_file: Make, home: H
         ({"training": {"epochs": 6}}, "training.epochs: 5 -> 6"),
         ({"objective": {"metric": "val_loss"}}, 'objective.metric: "val_accuracy" -> "val_loss"'),
         ({"dataset": {"source": "digits", "split_seed": 1}}, "dataset.split_seed: 0 -> 1"),
-        ({"name": "study"}, "study study: is there already"),
+        ({"name": "study"}, "study study: already exists"),
         ({"sampler": {"type": "grid"}, "space": {"layers": SPACE["layers"]}}, "choose another sam"),
         ({"enqueue": [{"units": 2048}], "budget": {"max_parameters": 9}}, "make it smaller"),
     ],
@@ -541,7 +541,7 @@ def test_runs_of_another_storage_are_not_written_over(
     every: OpenStudy, make_file: Make, home: Home, tmp_path: Path
 ) -> None:
     home.trial_run("new", 0).mkdir(parents=True)
-    with pytest.raises(InputError, match="holds runs of another study new"):
+    with pytest.raises(InputError, match="holds runs of another study named new"):
         forks.fork(every, make_file(name="new"), DATA, home)
     assert home.trial_run("new", 0).exists()
     other = open_storage(f"sqlite:///{tmp_path / 'other.db'}")

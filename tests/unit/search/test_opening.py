@@ -170,7 +170,7 @@ def test_an_empty_file_becomes_a_storage_but_is_none_to_look_at(tmp_path: Path) 
 @pytest.mark.parametrize("place", ["file/studies.db", "file/below/studies.db"])
 def test_a_folder_that_cannot_be_made(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("a file")
-    with pytest.raises(UnreachableError, match=r"cannot be made: .*--home"):
+    with pytest.raises(UnreachableError, match=r"cannot be created: .*--home"):
         open_storage(f"sqlite:///{tmp_path / place}")
 
 
@@ -181,7 +181,7 @@ def test_a_schema_of_a_newer_optuna_is_said(empty_database: Path, tmp_path: Path
     connection.execute("UPDATE alembic_version SET version_num = 'v99.0.0.a'")
     connection.commit()
     connection.close()
-    with pytest.raises(UnreachableError, match="table schema"):
+    with pytest.raises(UnreachableError, match="made by a newer Optuna"):
         open_storage(f"sqlite:///{file}")
 
 

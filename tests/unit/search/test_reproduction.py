@@ -68,7 +68,7 @@ def test_a_trial_that_was_cut_is_trained_as_far(
 
 
 def test_a_trial_that_is_not_over_is_refused() -> None:
-    with pytest.raises(InputError, match="is not over; choose one that is"):
+    with pytest.raises(InputError, match="has not ended; choose another trial"):
         last_epoch(trial(TrialState.RUNNING))
 
 

@@ -222,7 +222,7 @@ def test_enqueue_says_what_is_wrong(open_study: Callable[..., OpenStudy]) -> Non
     study = open_study()
     with pytest.raises(InputError, match=r"mine.toml: layers = 9 is not in the space \(1 to 5\)"):
         studies.enqueue(study, PartialConfig(layers=9), "mine.toml")
-    with pytest.raises(InputError, match=r"mine\.toml: names no value"):
+    with pytest.raises(InputError, match=r"mine\.toml: sets no field"):
         studies.enqueue(study, PartialConfig(), "mine.toml")
     assert study.trials() == []
 

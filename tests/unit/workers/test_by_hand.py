@@ -101,7 +101,7 @@ def test_what_is_wrong_with_a_gpu_is_logged(
 ) -> None:
     simulate(monkeypatch, [Refusal(pynvml.NVML_ERROR_GPU_IS_LOST), TWO[1]])
     settle_device()
-    assert "GPU 0 is left out: the driver says 'GPU is lost' of it" in caplog.text
+    assert "GPU 0 is left out: the driver reports 'GPU is lost'" in caplog.text
     assert device_key() == "gpu-GPU-1"
 
 

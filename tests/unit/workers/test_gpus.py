@@ -69,7 +69,7 @@ def test_an_instance_that_is_forbidden_leaves_the_others(monkeypatch: pytest.Mon
     found = list_gpus()
     assert [one.place for one in found.gpus] == ["0:1"]
     (warning,) = found.warnings
-    assert warning.startswith("GPU 0:0 is left out: the driver says 'Insufficient Permissions'")
+    assert warning.startswith("GPU 0:0 is left out: the driver reports 'Insufficient Permissions'")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_lost_gpu_leaves_the_others(monkeypatch: pytest.MonkeyPatch, broken: A
     simulate(monkeypatch, [THREE[0], broken, THREE[2]])
     found = list_gpus()
     assert found.gpus == (gpu(0), gpu(2))
-    assert found.warnings == ("GPU 1 is left out: the driver says 'GPU is lost' of it",)
+    assert found.warnings == ("GPU 1 is left out: the driver reports 'GPU is lost'",)
 
 
 def test_memory_that_is_shared_with_the_machine_is_not_known(
@@ -265,7 +265,7 @@ def test_a_gpu_that_is_not_there_is_wrong_input(
 
 @pytest.mark.parametrize("option", ["GPU-", "GPU-aaaa"])
 def test_a_beginning_of_several_uuids_is_wrong_input(option: str) -> None:
-    with pytest.raises(InputError, match=f"--gpus {option}: fits several GPUs; write more of it"):
+    with pytest.raises(InputError, match=f"--gpus {option}: matches several GPUs; write more of"):
         choose_gpus(option, [gpu(0), gpu(1)])
 
 

@@ -166,7 +166,7 @@ def test_who_gives_a_sign_of_life_in_the_last_moment_keeps_its_trial(
 
     class WakesUp(Observer):
         def look(self, pulses: Sequence[Pulse]) -> set[int]:
-            time.sleep(0.01)  # the clock of the data base ticks in milliseconds
+            time.sleep(0.01)  # the clock of the database ticks in milliseconds
             assert study.storage.beat(study.trial_id(number))
             return {number}
 

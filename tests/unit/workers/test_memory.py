@@ -100,7 +100,7 @@ def test_the_least_room_above_the_process_counts(system: Path) -> None:
 
 
 def test_what_limits_it_is_said(system: Path) -> None:
-    assert free_memory().why == "all that the machine has free; no limit is nearer"
+    assert free_memory().why == "all of the machine's free memory; no lower limit applies"
     version_2(system, 4 * GIB, GIB)
     assert free_memory().why == "the control group's limit is 4.0 GiB"
 
