@@ -105,7 +105,9 @@ def _print(
     else:
         out.print(f"{metric} {then:.4f} then, {now:.4f} now: {_apart(metric, now - then)}.")
     if comparison.identical:
-        out.print(f"All {comparison.compared} epochs are identical.", style="bold")
+        number = comparison.compared
+        what = "The only epoch is" if number == 1 else f"All {number} epochs are"
+        out.print(f"{what} identical.", style="bold")
     elif comparison.largest == 0.0:
         out.print(
             f"The {comparison.compared} epochs that both have are identical; then there were"

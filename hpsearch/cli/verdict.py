@@ -63,13 +63,12 @@ def print_verdict(
     out.print(_about_winner(verdict, metric), style="bold")
     if len(verdict.tied) > 1:
         out.print(_about_ties(file.name, verdict, metric))
+    done = dict.fromkeys(known, 0) | {one.name: len(one.values) for one in verdict.ranked}
     for of, one in known.items():
-        done = sum(len(again.values) for again in verdict.ranked if again.name == of)
-        if done < len(wanted.seeds):
-            out.print(
-                f"Only {done} of {len(wanted.seeds)} runs of {one.name} have a value, so it cannot"
-                " win."
-            )
+        if done[of] < len(wanted.seeds):
+            has = "has a value" if done[of] == 1 else "have a value"
+            loses = ", so it cannot win" if done[of] < max(done.values()) else ""
+            out.print(f"Only {done[of]} of {len(wanted.seeds)} runs of {one.name} {has}{loses}.")
     say(_remarks(known, verdict, wanted.kind, metric, maximize=maximize))
 
 

@@ -94,7 +94,7 @@ def test_a_gain_that_is_not_shown_and_a_training_that_diverged(
     assert plain["tied"] == ["1", BASELINE]
     out = capsys.readouterr().out
     assert "This does not show a gain over the baseline." in out
-    assert "Only 1 of 5 runs of trial 2 have a value, so it cannot win." in out
+    assert "Only 1 of 5 runs of trial 2 has a value, so it cannot win." in out
 
 
 def test_the_interval_of_a_loss_is_never_below_0(
@@ -107,3 +107,14 @@ def test_the_interval_of_a_loss_is_never_below_0(
     assert candidates[0]["of"] == "1"
     assert candidates[0]["interval"][0] == 0.0
     assert "0.0000 to 0." in capsys.readouterr().out
+
+
+def test_fewer_values_lose_only_against_more(
+    make_file: MakeFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where a training of each diverged, all stand alike."""
+    given = [("1", 1000, [0.6, 0.61, 0.6, 0.62]), ("2", 500, [0.5, 0.51, 0.52, 0.5])]
+    show(make_file(), given=given)
+    out = capsys.readouterr().out
+    assert "Only 4 of 5 runs of trial 1 have a value." in out
+    assert "Only 4 of 5 runs of trial 2 have a value." in out
