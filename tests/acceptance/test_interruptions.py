@@ -98,10 +98,10 @@ def finish(cli: Cli, file: Path, trials: int) -> list[dict[str, Any]]:
 
 
 def stopped_in_mid_trial(
-    cli: Cli, file: Path, number: signal.Signals, epoch: int = 1
+    cli: Cli, file: Path, number: signal.Signals, *, epoch: int = 1, workers: int = 2
 ) -> list[dict[str, Any]]:
     """Run the study and send a signal to the run; the trials that were cut off wait to go on."""
-    process = cli.start("run", file, "--workers", "2")
+    process = cli.start("run", file, "--workers", str(workers))
     cut: list[dict[str, Any]] = wait_until(lambda: running(cli, epoch), f"a trial in epoch {epoch}")
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
@@ -121,12 +121,12 @@ def test_a_service_manager_stops_it_in_mid_trial(cli: Cli) -> None:
 def test_stopped_in_mid_trial_and_run_again(cli: Cli) -> None:
     """What was cut off goes on where it stood."""
     cli.train_with_tensorflow()
-    file = slow_study(cli, trials=2, epochs=120)
-    cut = stopped_in_mid_trial(cli, file, signal.SIGINT, epoch=3)
+    file = slow_study(cli, trials=1, epochs=120)
+    cut = stopped_in_mid_trial(cli, file, signal.SIGINT, epoch=3, workers=1)
     checkpoints = {path.parent.name for path in cli.home.glob("runs/slow/*/checkpoint.npz")}
     assert {f"trial-{trial['number']:05d}" for trial in cut} <= checkpoints
 
-    trials = finish(cli, file, 2)
+    trials = finish(cli, file, 1)
     interrupted = [t for t in trials if t["failure"] == "interrupted"]
     assert {t["number"] for t in cut} <= {t["number"] for t in interrupted}
     done = {t["number"]: t["config"] for t in trials if t["state"] == "complete"}
@@ -158,8 +158,7 @@ def test_a_second_ctrl_c_ends_at_once(cli: Cli) -> None:
 
 
 def test_a_killed_worker_is_replaced(cli: Cli) -> None:
-    cli.train_with_tensorflow()
-    file = slow_study(cli, trials=1, epochs=120)
+    file = slow_study(cli, trials=1)
     process = forked.start(cli, "run", file, "--workers", "1")
     cut = wait_until(lambda: running(cli), "a running trial")
     (worker,) = psutil.Process(process.pid).children()

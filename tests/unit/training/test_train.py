@@ -310,7 +310,7 @@ def test_a_run_folder_that_cannot_be_written(
     make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UnreachableError, match="cannot be made"):
+    with pytest.raises(UnreachableError, match="cannot be created"):
         train(make_recipe(), blobs, tmp_path / "file" / "run", NORMAL)
 
 
