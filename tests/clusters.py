@@ -35,6 +35,7 @@ def running_cluster() -> Iterator[Cluster]:
     """A cluster for the block, in processes of its own."""
     # Where the nodes are told 127.0.0.1, they listen there and nowhere else.
     told = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    told["RAY_prestart_worker_first_driver"] = "0"  # as many idle processes as there are cores
     with subprocess.Popen(
         [sys.executable, "-c", CLUSTER],
         stdin=subprocess.PIPE,

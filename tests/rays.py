@@ -21,10 +21,10 @@ count = 2
 """
 
 
-def long_study(cli: Cli, trials: int) -> Path:
+def long_study(cli: Cli, trials: int, epochs: int = EPOCHS) -> Path:
     """A study file whose trials take seconds, and end by themselves only."""
-    file = cli.study_file(trials=trials, epochs=EPOCHS)
-    file.write_text(file.read_text().replace(f"{EPOCHS}\n", f"{EPOCHS}\n{LONG}"))
+    file = cli.study_file(trials=trials, epochs=epochs)
+    file.write_text(file.read_text().replace(f"{epochs}\n", f"{epochs}\n{LONG}"))
     return file
 
 

@@ -56,7 +56,8 @@ READING = ("ls", "show small", "best small", "trials small", "doctor", "data", "
 """Commands that say what there is, with --json."""
 
 OPEN = """
-import json, sys
+import runpy
+runpy.run_path("best.py", run_name="__main__")
 import keras, numpy as np
 import tensorflow as tf
 x = np.load("x.npy")
@@ -65,7 +66,7 @@ serve = tf.saved_model.load("confirmed").signatures["serving_default"]
 np.save("keras.npy", model.predict(x, verbose=0))
 np.save("served.npy", next(iter(serve(inputs=tf.constant(x)).values())))
 """
-"""A program of somebody who was sent the models and has no hpsearch."""
+"""A program of somebody who was sent script and models and has no hpsearch."""
 
 FORKED_TRIALS = 5
 """The budget of the fork."""
@@ -85,8 +86,6 @@ class Story:
     """What the commands said, by short names."""
     json: dict[str, Any] = field(default_factory=dict)
     """What they printed with --json, likewise; and looks at the study between them."""
-    script: str = ""
-    """What the exported script printed."""
 
 
 @contextmanager
@@ -171,13 +170,11 @@ def _train(story: Story) -> None:
     json["train"] = cli.json("show", "small")
     cli("report", "small", "-o", "small.html")
     json["alone"] = alone.json("train", "best.toml", "--test", "-o", "out")
-    said["script"] = subprocess.CompletedProcess(
-        "best.py", 0, run_alone(alone.folder / "best.py", "--test", folder=alone.folder), ""
-    )
     (dataset,) = (cli.home / "datasets").glob("digits-*")
     shutil.copy(dataset / "x_train.npy", alone.folder / "x.npy")
     (alone.folder / "open.py").write_text(OPEN)
-    run_alone(alone.folder / "open.py", folder=alone.folder)
+    out = run_alone(alone.folder / "open.py", "--test", folder=alone.folder)
+    said["script"] = subprocess.CompletedProcess("best.py", 0, out, "")
 
 
 def _fork(story: Story) -> None:

@@ -17,10 +17,9 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def test_a_cluster_of_our_own_ends_with_the_run(cli: Cli) -> None:
-    cli.train_quickly(seconds=0.01)  # Ray's placing is looked at
-    run = cli.start(
-        "run", long_study(cli, trials=2), "--engine", "ray", "--address", "local", "--workers", "2"
-    )
+    cli.train_quickly(seconds=0.1)  # Ray's placing is looked at
+    file = long_study(cli, trials=2, epochs=50)
+    run = cli.start("run", file, "--engine", "ray", "--address", "local", "--workers", "2")
     began = psutil.Process(run.pid)
 
     def listening() -> list[Any]:
