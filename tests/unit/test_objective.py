@@ -27,6 +27,8 @@ from hpsearch.search.export import recipe_of
 from hpsearch.search.study import OpenStudy
 from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch
 
+pytestmark = pytest.mark.slow
+
 Build = Callable[..., Objective]
 
 

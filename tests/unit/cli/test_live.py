@@ -25,6 +25,8 @@ from hpsearch.search.study import OpenStudy, delete, load_study, open_or_create
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
+pytestmark = pytest.mark.slow
+
 Finish = Callable[..., FrozenTrial]
 Open = Callable[..., OpenStudy]
 

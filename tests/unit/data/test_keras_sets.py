@@ -19,6 +19,8 @@ from hpsearch.data.sets import FASHION_MNIST, MNIST
 from hpsearch.data.source import silent
 from hpsearch.errors import HpsearchError, InputError, ProgramError, UnreachableError
 
+pytestmark = pytest.mark.slow
+
 KERAS = """
 import os, signal, time, types
 from pathlib import Path

@@ -17,6 +17,8 @@ from hpsearch.data.source import Arrays, Progress, silent
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.recipe import DatasetSection
 
+pytestmark = pytest.mark.slow
+
 Write = Callable[..., DatasetSection]
 
 

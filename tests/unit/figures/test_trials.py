@@ -17,6 +17,8 @@ from hpsearch.config import TrialConfig, flat
 from hpsearch.figures.points import Point
 from hpsearch.figures.trials import history, pareto, search_figures, time_figure
 
+pytestmark = pytest.mark.slow
+
 STATES = ("complete", "pruned", "failed", "running", "waiting")
 AWKWARD: dict[str, Sequence[Point]] = {
     "none": [],

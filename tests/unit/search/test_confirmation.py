@@ -35,6 +35,8 @@ from hpsearch.search.confirmation import (
 from hpsearch.search.export import recipe_of
 from hpsearch.search.study import OpenStudy, load_study, names
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., OpenStudy]
 Finish = Callable[..., FrozenTrial]
 Once = Callable[[Callable[[], OpenStudy]], OpenStudy]

@@ -40,6 +40,8 @@ from hpsearch.search.study import (
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
+pytestmark = pytest.mark.slow
+
 DATA = {
     "fingerprint": "f" * 64,
     "source": "digits",

@@ -12,6 +12,8 @@ from hpsearch.search.importance import LEAST, importances
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 
+pytestmark = pytest.mark.slow
+
 SPACE = {
     "layers": {"type": "int", "low": 1, "high": 4},
     "l2": {"type": "float", "low": 1e-6, "high": 1e-2, "log": True},

@@ -26,6 +26,8 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
+pytestmark = pytest.mark.slow
+
 FINITE = {
     "layers": {"type": "int", "low": 1, "high": 3},
     "dropout": {"type": "float", "low": 0.0, "high": 0.1, "step": 0.1},

@@ -29,6 +29,8 @@ from hpsearch.workers import lease
 from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.lease import Heartbeat, Observer, mend
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 2**22 + 1  # above the largest pid
 NOON = datetime(2026, 5, 1, 12)
 

@@ -42,6 +42,8 @@ from hpsearch.workers.identity import identity
 from hpsearch.workers.slots import Slot
 from hpsearch.workers.supervisor import MAX_CRASHES, Supervisor
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parents[2]
 WAIT = "print('ready', flush=True)\nimport time\nwhile True: time.sleep(0.01)"
 POLITE = (

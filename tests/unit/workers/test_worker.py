@@ -44,6 +44,8 @@ from hpsearch.workers.worker import (
     work,
 )
 
+pytestmark = pytest.mark.slow
+
 FACTS = {"input_shape": [8, 8, 1], "class_names": list("0123456789")}
 """Of the digits, but for their fingerprint."""
 
