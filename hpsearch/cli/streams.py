@@ -6,7 +6,7 @@ import io
 import os
 import select
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from hpsearch.errors import UnreachableError
@@ -70,51 +70,61 @@ def _usable(
     )
 
 
-class _Results(io.FileIO):
-    """Standard output."""
+class _Stream(io.FileIO):
+    """A standard stream that writes all it is given, however much is taken at once, and once.
+
+    A signal's handler may raise while Python code writes. The buffer above keeps the bytes then, as
+    it does not learn that they were written, and hands them over again when it is flushed.
+    """
+
+    _cut_off = b""
 
     def write(self, data: "ReadableBuffer") -> int:
-        """Write all.
-
-        Raises:
-            UnreachableError: it cannot be written; what comes later goes nowhere.
-            BrokenPipeError: nobody reads it any more.
-        """
+        """Write all but what an interrupted write has begun with."""
+        whole = memoryview(data).cast("B")
         try:
-            return _write(self.fileno(), super().write, data)
-        except BrokenPipeError:
-            _turn_off(self.fileno())
-            raise
+            known = len(self._cut_off) if whole[: len(self._cut_off)] == self._cut_off else 0
+            self._cut_off = b""
+            left = whole[known:]
+            while left:
+                count = super().write(left)
+                if count is None:  # set to be non-blocking by another process, and full just now
+                    select.select([], [self.fileno()], [])
+                left = left[count or 0 :]
+            return len(whole)
         except OSError as error:
-            _turn_off(self.fileno())
-            raise UnreachableError(f"cannot write the output: {error.strerror}") from None
+            self._fail(error)
+            return len(whole)
+        except BaseException:  # of a signal's handler
+            self._cut_off = bytes(whole)
+            raise
+
+    def _fail(self, error: OSError) -> None:
+        """Deal with a stream that cannot be written; what comes later goes nowhere."""
+        raise NotImplementedError
 
 
-class _Messages(io.FileIO):
+class _Results(_Stream):
+    """Standard output.
+
+    ``write`` raises UnreachableError where it cannot be written, BrokenPipeError where nobody reads
+    it any more.
+    """
+
+    def _fail(self, error: OSError) -> None:
+        _turn_off(self.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise error
+        raise UnreachableError(f"cannot write the output: {error.strerror}") from None
+
+
+class _Messages(_Stream):
     """Standard error: nobody can be told that it cannot be written."""
 
-    def write(self, data: "ReadableBuffer") -> int:
-        """Write all, as far as that can be done."""
-        try:
-            _write(self.fileno(), super().write, data)
-        except OSError as error:
-            if error.errno in (errno.EIO, errno.EPIPE):  # its terminal or reader is gone for ever
-                both = os.path.samestat(os.fstat(1), os.fstat(2))
-                _turn_off(2, *[1] * both)
-        return memoryview(data).nbytes
-
-
-def _write(
-    number: int, write: "Callable[[ReadableBuffer], int | None]", data: "ReadableBuffer"
-) -> int:
-    """Write all of some bytes, however much is taken at once; gives their number."""
-    left = memoryview(data).cast("B")
-    while left:
-        count = write(left)
-        if count is None:  # set to be non-blocking by another process, and full just now
-            select.select([], [number], [])
-        left = left[count or 0 :]
-    return memoryview(data).nbytes
+    def _fail(self, error: OSError) -> None:
+        if error.errno in (errno.EIO, errno.EPIPE):  # its terminal or reader is gone for ever
+            both = os.path.samestat(os.fstat(1), os.fstat(2))
+            _turn_off(2, *[1] * both)
 
 
 def _turn_off(*numbers: int) -> None:

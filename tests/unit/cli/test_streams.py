@@ -1,9 +1,12 @@
 """Standard streams that cannot be used as they are."""
 
+import contextlib
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -139,3 +142,35 @@ def test_an_output_that_can_only_be_read(stream: Callable[..., None]) -> None:
         sys.stdout.write("x")
         with pytest.raises(UnreachableError, match=os.strerror(errno.EBADF)):
             sys.stdout.flush()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_write_that_a_signal_cuts_off_is_not_tried_again(
+    stream: Callable[..., None], number: int
+) -> None:
+    """Nobody reads a full pipe: who is asked to end would hang at the last flush."""
+    reader, writer = os.pipe()
+    stream(number, os.dup(writer))
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+
+    def leave(*_: object) -> None:
+        raise SystemExit(143)
+
+    before = signal.signal(signal.SIGUSR1, leave)
+    ask = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1))
+    try:
+        with standard_streams():
+            opened = (sys.stdout, sys.stderr)[number - 1]
+            opened.write("line\n")
+            ask.start()
+            with pytest.raises(SystemExit):
+                opened.flush()
+    finally:
+        ask.join()
+        signal.signal(signal.SIGUSR1, before)
+        os.close(reader)
+        os.close(writer)
