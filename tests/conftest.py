@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import forked
+import made
 import pytest
 import sqlalchemy as sa
 from clusters import Cluster, running_cluster
@@ -139,7 +140,7 @@ def template(server: Server) -> Iterator[str]:
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with tables and no studies, to copy."""
     path = tmp_path_factory.mktemp("empty") / "studies.db"
-    open_storage(f"sqlite:///{path}").close()
+    path.write_bytes(made.empty_database())
     return path
 
 

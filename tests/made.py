@@ -72,7 +72,7 @@ def _search(cli: Cli, file: Path, trainer: Trainer) -> None:
     section, home = load(file), Home(cli.home)
     if not home.database.exists():
         home.root.mkdir(parents=True, exist_ok=True)
-        home.database.write_bytes(_tables())
+        home.database.write_bytes(empty_database())
     dataset = open_dataset(section.dataset, home)
     facts = FACTS | {"fingerprint": dataset.fingerprint}
     storage = open_storage(f"sqlite:///{home.database}")
@@ -85,8 +85,8 @@ def _search(cli: Cli, file: Path, trainer: Trainer) -> None:
 
 
 @functools.cache
-def _tables() -> bytes:
-    """A database without studies: making its tables takes longer than the study of a test."""
+def empty_database() -> bytes:
+    """An SQLite file with tables and no studies: making them takes longer than most tests."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "studies.db"
         open_storage(f"sqlite:///{path}").close()

@@ -42,6 +42,13 @@ def worker(
     return make
 
 
+@pytest.fixture
+def idle(worker: Callable[[], Objective], home: Home) -> Home:
+    """A home with a study that nobody has open."""
+    worker().study.storage.close()
+    return home
+
+
 @contextmanager
 def searching(workers: list[Objective]) -> Iterator[None]:
     """While the block runs, workers claim trials and end them; it begins after their first ones."""
@@ -155,45 +162,34 @@ def test_the_database_itself_is_no_backup(empty_database: Path, tmp_path: Path) 
             back_up(f"sqlite:///{tmp_path / 'studies.db'}", tmp_path / name)
 
 
-def test_a_damaged_database_gives_no_backup(
-    worker: Callable[[], Objective], home: Home, tmp_path: Path
-) -> None:
-    worker().study.storage.close()
-    whole = home.database.read_bytes()
-    home.database.write_bytes(whole[:8192] + b"\xa5" * (len(whole) - 8192))
+def test_a_damaged_database_gives_no_backup(idle: Home, tmp_path: Path) -> None:
+    whole = idle.database.read_bytes()
+    idle.database.write_bytes(whole[:8192] + b"\xa5" * (len(whole) - 8192))
     with pytest.raises(UnreachableError, match="damaged"):
-        back_up(home.storage_url(), tmp_path / "backup.db")
+        back_up(idle.storage_url(), tmp_path / "backup.db")
     assert not list(tmp_path.glob("*backup.db*"))
 
 
-def test_who_may_only_read_backs_up_elsewhere(
-    worker: Callable[[], Objective], home: Home, tmp_path: Path
-) -> None:
-    worker().study.storage.close()
-    with unwritable(home.root):
-        assert back_up(home.storage_url(), tmp_path / "backup.db").studies == 1
+def test_who_may_only_read_backs_up_elsewhere(idle: Home, tmp_path: Path) -> None:
+    with unwritable(idle.root):
+        assert back_up(idle.storage_url(), tmp_path / "backup.db").studies == 1
         with pytest.raises(
             UnreachableError, match=r"home/backup\.db: cannot be written: Permission denied"
         ):
-            back_up(home.storage_url(), home.root / "backup.db")
+            back_up(idle.storage_url(), idle.root / "backup.db")
 
 
-def test_a_backup_is_as_secret_as_the_database(
-    worker: Callable[[], Objective], home: Home, tmp_path: Path
-) -> None:
-    worker().study.storage.close()
-    home.database.chmod(0o600)
-    back_up(home.storage_url(), tmp_path / "backup.db")
+def test_a_backup_is_as_secret_as_the_database(idle: Home, tmp_path: Path) -> None:
+    idle.database.chmod(0o600)
+    back_up(idle.storage_url(), tmp_path / "backup.db")
     assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_database_that_is_damaged_where_it_is_copied_is_what_is_told(
-    worker: Callable[[], Objective],
-    home: Home,
+    idle: Home,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    worker().study.storage.close()
     error = sqlite3.DatabaseError("database disk image is malformed")
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
@@ -202,25 +198,23 @@ def test_a_database_that_is_damaged_where_it_is_copied_is_what_is_told(
 
     monkeypatch.setattr(backup, "_write", fails)
     with pytest.raises(UnreachableError, match=r"studies\.db.*malformed"):
-        back_up(home.storage_url(), tmp_path / "backup.db")
+        back_up(idle.storage_url(), tmp_path / "backup.db")
 
 
 def test_a_run_that_begins_while_a_file_is_read_spoils_the_backup(
-    worker: Callable[[], Objective],
-    home: Home,
+    idle: Home,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    worker().study.storage.close()
     write = backup._write
 
     def meanwhile(*arguments: Any) -> None:
         write(*arguments)
-        os.utime(home.database, (1, 1))  # its owner's process
+        os.utime(idle.database, (1, 1))  # its owner's process
 
     monkeypatch.setattr(backup, "_write", meanwhile)
-    with unwritable(home.root), pytest.raises(UnreachableError, match="was written while"):
-        back_up(home.storage_url(), tmp_path / "backup.db")
+    with unwritable(idle.root), pytest.raises(UnreachableError, match="was written while"):
+        back_up(idle.storage_url(), tmp_path / "backup.db")
     assert not list(tmp_path.glob("*backup.db*"))
 
 
