@@ -192,4 +192,5 @@ def _fork(story: Story) -> None:
     cli.train_quickly()  # how its own trials are trained is no part of the story
     said["run wide"] = cli("run", "wide.toml", "--workers", "1")
     json["wide"] = cli.rows("wide")
+    json["reproduce"] = cli.json("reproduce", "wide")
     said["reproduce"] = cli("reproduce", "wide", "--trial", "0", "-o", cli.folder / "again")

@@ -30,7 +30,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     [
         ("--help", 0),
         ("show small", 0),
+        ("best small --json", 0),
+        ("rnu small.toml", 2),
         ("run small.toml --trials 0", 2),
+        ("ls --home /dev/null", 2),
     ],
 )
 def test_it_gives_what_a_process_gives(made: Cli, line: str, code: int) -> None:

@@ -10,6 +10,7 @@ def test_from_init_to_a_page(cli: Cli) -> None:
     checked = cli.json("check", "first.toml")
     models, whole = checked["models"], checked["time"]
     assert [model["model"] for model in models] == ["smallest", "middle", "largest"]
+    assert all(model["failure"] is None and model["seconds_per_epoch"] > 0 for model in models)
     assert models[0]["parameters"] < models[1]["parameters"] < models[2]["parameters"]
     assert 0 < whole["least"] <= whole["seconds"] <= whole["most"]
     cli("run", "first.toml", "--trials", "1", "--workers", "1", "--set", "training.epochs=1")

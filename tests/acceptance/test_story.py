@@ -429,6 +429,10 @@ def test_provenance_goes_back_to_the_study_that_was_forked(cli: Cli) -> None:
 
 
 def test_trials_are_reproduced_to_the_last_digit(story: Story, cli: Cli) -> None:
+    result = story.json["reproduce"]["reproduced"]
+    assert result["trial"] == cli.json("best", "wide")["number"]
+    assert result["identical"], result
+    assert result["differs"] == []
     epochs = story.json["taken"][0]["epochs"]
     assert f"All {epochs} epochs are identical" in story.said["reproduce"].stdout
     kept = json.loads((cli.folder / "again" / "result.json").read_text())["reproduced"]
