@@ -17,6 +17,7 @@ import inspect
 import json
 import os
 import pkgutil
+import runpy
 import signal
 import socket
 import subprocess
@@ -27,7 +28,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import psutil
 from surroundings import Surroundings
@@ -41,8 +42,20 @@ HEAVY = ("hpsearch.training", "hpsearch.workers.ray_engine")
 _MOST = 1 << 18
 """Bytes that the words and the variables of a process may have."""
 
+_SET_NAME = 15
+"""The option of prctl by which a process gets a name."""
+
 _SET_CHILD_SUBREAPER = 36
 """The option of prctl by which a process becomes the parent of its descendants' orphans."""
+
+NAME = "forks"
+"""The name of a command's child that forks what the command starts."""
+
+STARTING = {"confirm", "evaluate", "run"}
+"""Commands that start others."""
+
+_EXECUTE_CHILD = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
+"""How Popen tells itself what to start."""
 
 _AT_START = dict(os.environ)
 """The variables with which this Python started."""
@@ -75,21 +88,45 @@ class Forked(subprocess.Popen[str]):
         super().__init__([sys.executable, "-m", "hpsearch", *arguments], text=True, **options)
 
     def _execute_child(self, *args: Any, **options: Any) -> None:
-        known = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
-        given = known.bind(self, *args, **options).arguments
-        asked = {
-            "words": given["args"],
-            "folder": str(given["cwd"]),
-            "variables": dict(given["env"]),
-            "has_session": given["start_new_session"],
-            **self._more,
-        }
-        ends = (given["p2cread"], given["c2pwrite"], given["errwrite"])
-        streams = [number if end == -1 else end for number, end in enumerate(ends)]
-        self.pid = _asked(json.dumps(asked).encode(), streams)
-        self._child_created = True
-        pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
-        self._close_pipe_fds(*(given[name] for name in pipes))  # type: ignore[attr-defined]
+        _execute(self, _connection(), self._more, args, options)
+
+
+class _StartedByForked(subprocess.Popen[Any]):
+    """What a forked command starts: ``hpsearch`` is forked as well."""
+
+    forker: ClassVar[socket.socket]
+
+    def _execute_child(self, *args: Any, **options: Any) -> None:
+        words = args[0]
+        if words[:4] == [sys.executable, "-P", "-m", "hpsearch"]:
+            more = {"where": dataclasses.asdict(Surroundings()), "trains": False}
+            _execute(self, self.forker, more, args, options)
+        else:
+            super()._execute_child(*args, **options)  # type: ignore[misc]
+
+
+def _execute(
+    process: "subprocess.Popen[Any]",
+    forker: socket.socket,
+    more: dict[str, Any],
+    args: Sequence[Any],
+    options: dict[str, Any],
+) -> None:
+    """As Popen's ``_execute_child(*args, **options)``, by a process that forks."""
+    given = _EXECUTE_CHILD.bind(process, *args, **options).arguments
+    asked = {
+        "words": [str(word) for word in given["args"]],
+        "folder": str(given["cwd"] or Path.cwd()),
+        "variables": dict(given["env"]),
+        "has_session": given["start_new_session"],
+        **more,
+    }
+    ends = (given["p2cread"], given["c2pwrite"], given["errwrite"])
+    streams = [number if end == -1 else end for number, end in enumerate(ends)]
+    process.pid = _asked(forker, json.dumps(asked).encode(), streams)
+    process._child_created = True  # type: ignore[attr-defined]
+    pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
+    process._close_pipe_fds(*(given[name] for name in pipes))  # type: ignore[attr-defined]
 
 
 def start(cli: "Cli", *arguments: str | Path, **options: Any) -> Forked:
@@ -118,6 +155,11 @@ def run(
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
+def children(process: "subprocess.Popen[Any]") -> list[psutil.Process]:
+    """What a forked command has started."""
+    return [child for child in psutil.Process(process.pid).children() if child.name() != NAME]
+
+
 def end() -> None:
     """End the process that forks."""
     while _forker:
@@ -139,9 +181,8 @@ def _connection() -> socket.socket:
     return _forker[0][1]
 
 
-def _asked(message: bytes, streams: Sequence[int]) -> int:
+def _asked(forker: socket.socket, message: bytes, streams: Sequence[int]) -> int:
     """Have a process forked; its pid."""
-    forker = _connection()
     control = ctypes.CDLL(None, use_errno=True).prctl
     assert control(_SET_CHILD_SUBREAPER, 1) == 0
     try:
@@ -155,7 +196,6 @@ def _asked(message: bytes, streams: Sequence[int]) -> int:
 
 def _serve(asking: socket.socket) -> None:
     """Fork what is asked for, until nobody can ask any more."""
-    _import_ahead()
     while True:
         message, streams, _, _ = socket.recv_fds(asking, _MOST, 3)
         if not message:
@@ -165,10 +205,13 @@ def _serve(asking: socket.socket) -> None:
             _import_what_trains()
         between = os.fork()
         if not between:
+            me = os.getpid()
             if pid := os.fork():
                 asking.send(str(pid).encode())
-                os._exit(0)  # the child is an orphan now, and comes to the tests' process
+                os._exit(0)  # the child is an orphan now, and comes to who asked
             asking.close()
+            while os.getppid() == me:
+                time.sleep(0.001)
             _be(streams=streams, **asked)
         for stream in streams:
             os.close(stream)
@@ -202,11 +245,45 @@ def _import_ahead() -> None:
 
 @functools.cache
 def _import_what_trains() -> None:
+    """Import what those need who train, judge and draw."""
     from hpsearch.training import start as training  # noqa: PLC0415  # see above
 
     with training.imported_quietly():
         importlib.import_module("hpsearch.training.train")
+    for name in ("hpsearch.training.metrics", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+        importlib.import_module(name)
     gc.freeze()
+
+
+def _fork_what_is_started(streams: Sequence[int]) -> None:
+    """Have what this process starts from now on forked by a child of it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if not os.fork():
+        try:
+            ours.close()
+            for stream in streams:
+                os.close(stream)
+            os.setsid()  # no signals from a terminal
+            _call_this_process(NAME)
+            _serve(theirs)
+        finally:
+            os._exit(0)
+    theirs.close()
+    _StartedByForked.forker = ours
+    subprocess.Popen = _StartedByForked  # type: ignore[misc]
+
+
+def _call_this_process(name: str) -> None:
+    """Give it a name, which its children inherit; up to 15 bytes."""
+    ctypes.CDLL(None).prctl(_SET_NAME, name.encode())
+
+
+def _customize(variables: dict[str, str]) -> None:
+    """Run the ``sitecustomize.py`` that Python would have found at its start."""
+    for folder in variables.get("PYTHONPATH", "").split(os.pathsep):
+        if folder and (file := Path(folder) / "sitecustomize.py").exists():
+            runpy.run_path(str(file))
+            return
 
 
 def _be(
@@ -222,7 +299,11 @@ def _be(
     from hpsearch import __main__ as program  # noqa: PLC0415  # see above
 
     code = 70  # of a fault in this function
+    typed = words[words.index("hpsearch") + 1 :]
+    _call_this_process("python")
     try:
+        if STARTING & {*typed[:1]}:
+            _fork_what_is_started(streams)
         if has_session:
             os.setsid()
             if os.isatty(streams[0]):
@@ -235,8 +316,9 @@ def _be(
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         Surroundings(**where).settle(streams)
-        sys.orig_argv, sys.argv = words, [str(program.__file__), *words[3:]]
+        sys.orig_argv, sys.argv = words, [str(program.__file__), *typed]
         sys.modules["__main__"] = program
+        _customize(variables)
         program.main()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 0
@@ -250,4 +332,5 @@ def _be(
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as connection:
+        _import_ahead()
         _serve(connection)

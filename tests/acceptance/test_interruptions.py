@@ -98,10 +98,9 @@ def finish(cli: Cli, file: Path, trials: int) -> list[dict[str, Any]]:
 
 
 def stopped_in_mid_trial(
-    cli: Cli, file: Path, number: signal.Signals, *, epoch: int = 1, workers: int = 2
+    cli: Cli, process: "subprocess.Popen[str]", number: signal.Signals, *, epoch: int = 1
 ) -> list[dict[str, Any]]:
-    """Run the study and send a signal to the run; the trials that were cut off wait to go on."""
-    process = cli.start("run", file, "--workers", str(workers))
+    """Send a signal to the run of a study; the trials that were cut off wait to go on."""
     cut: list[dict[str, Any]] = wait_until(lambda: running(cli, epoch), f"a trial in epoch {epoch}")
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
@@ -115,14 +114,16 @@ def stopped_in_mid_trial(
 
 
 def test_a_service_manager_stops_it_in_mid_trial(cli: Cli) -> None:
-    stopped_in_mid_trial(cli, slow_study(cli, trials=2), signal.SIGTERM)
+    run = cli.start("run", slow_study(cli, trials=2), "--workers", "2")
+    stopped_in_mid_trial(cli, run, signal.SIGTERM)
 
 
 def test_stopped_in_mid_trial_and_run_again(cli: Cli) -> None:
     """What was cut off goes on where it stood."""
     cli.train_with_tensorflow()
     file = slow_study(cli, trials=1, epochs=120)
-    cut = stopped_in_mid_trial(cli, file, signal.SIGINT, epoch=3, workers=1)
+    run = forked.start(cli, "run", file, "--workers", "1", trains=True)
+    cut = stopped_in_mid_trial(cli, run, signal.SIGINT, epoch=3)
     checkpoints = {path.parent.name for path in cli.home.glob("runs/slow/*/checkpoint.npz")}
     assert {f"trial-{trial['number']:05d}" for trial in cut} <= checkpoints
 
@@ -145,7 +146,7 @@ def test_stopped_in_mid_trial_and_run_again(cli: Cli) -> None:
 def test_a_second_ctrl_c_ends_at_once(cli: Cli) -> None:
     process = forked.start(cli, "run", slow_study(cli, trials=2), "--workers", "1")
     wait_until(lambda: running(cli), "a running trial")
-    (worker,) = psutil.Process(process.pid).children()
+    (worker,) = forked.children(process)
     worker.suspend()  # it cannot leave in good order
     process.send_signal(signal.SIGINT)
     assert process.stderr
@@ -161,7 +162,7 @@ def test_a_killed_worker_is_replaced(cli: Cli) -> None:
     file = slow_study(cli, trials=1)
     process = forked.start(cli, "run", file, "--workers", "1")
     cut = wait_until(lambda: running(cli), "a running trial")
-    (worker,) = psutil.Process(process.pid).children()
+    (worker,) = forked.children(process)
     worker.kill()
     _, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
@@ -179,7 +180,7 @@ def test_a_killed_run_takes_workers_and_dashboard_along_and_is_mended(cli: Cli) 
     address = line.split()[1]
     bearer = {"Authorization": f"Bearer {token_of(address)}"}
     assert ask(address, "/api/studies", **bearer).status == 200
-    children = psutil.Process(process.pid).children()
+    children = forked.children(process)
     assert len(children) == 2
     process.kill()
     process.communicate(timeout=30)
@@ -192,7 +193,7 @@ def test_everything_killed_at_once_is_mended(cli: Cli) -> None:
     file = slow_study(cli, trials=2)
     process = forked.start(cli, "run", file, "--workers", "2")
     wait_until(lambda: running(cli), "a running trial")
-    workers = psutil.Process(process.pid).children()
+    workers = forked.children(process)
     process.kill()
     for worker in workers:
         worker.kill()
@@ -209,7 +210,7 @@ def test_stop_reaches_every_worker(cli: Cli) -> None:
     wait_until(lambda: len(running(cli) or ()) == 2, "two running trials")
     shown = cli.details("slow")["workers"]
     assert {worker["pid"] for worker in shown} == {
-        by_hand.pid, *(child.pid for child in psutil.Process(process.pid).children())
+        by_hand.pid, *(child.pid for child in forked.children(process))
     }  # fmt: skip
     assert all(worker["device"] for worker in shown)
     assert all(0 <= worker["silent"] < 60 for worker in shown)
@@ -239,7 +240,7 @@ def test_stop_now_ends_who_is_stuck(cli: Cli) -> None:
     file = slow_study(cli, trials=1, epochs=2000)
     process = forked.start(cli, "run", file, "--workers", "1")
     wait_until(lambda: running(cli), "a running trial")
-    (worker,) = psutil.Process(process.pid).children()
+    (worker,) = forked.children(process)
     suspend_outside_a_transaction(cli, worker)
     cli("stop", "slow", "--now")
     process.communicate(timeout=60)
@@ -334,11 +335,8 @@ def test_a_worker_typed_by_hand(cli: Cli) -> None:
 def test_a_live_view_on_a_terminal(cli: Cli) -> None:
     file = cli.study_file(trials=2, epochs=2)
     reader, writer = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hpsearch", "run", str(file), "--workers", "1"],
-        cwd=cli.folder, env=cli.environment_of_a_process() | {"TERM": "xterm", "COLUMNS": "80"},
-        stdout=subprocess.PIPE, stderr=writer,
-    )  # fmt: skip
+    variables = cli.environment_of_a_process() | {"TERM": "xterm", "COLUMNS": "80"}
+    process = forked.start(cli, "run", file, "--workers", "1", env=variables, stderr=writer)
     os.close(writer)
     shown = b""
     while True:
@@ -352,4 +350,4 @@ def test_a_live_view_on_a_terminal(cli: Cli) -> None:
     assert b"of 2 trials" in shown
     assert b"best: 0." in shown
     assert b"Traceback" not in shown
-    assert out.startswith(b"val_accuracy 0.")
+    assert out.startswith("val_accuracy 0.")
