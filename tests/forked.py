@@ -250,7 +250,11 @@ def _import_what_trains() -> None:
 
     with training.imported_quietly():
         importlib.import_module("hpsearch.training.train")
-    for name in ("hpsearch.training.metrics", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+    for name in (
+        "hpsearch.training.metrics",
+        "matplotlib.figure",
+        "matplotlib.backends.backend_agg",
+    ):
         importlib.import_module(name)
     gc.freeze()
 
