@@ -114,7 +114,7 @@ def stopped_in_mid_trial(
 
 
 def test_a_service_manager_stops_it_in_mid_trial(cli: Cli) -> None:
-    run = cli.start("run", slow_study(cli, trials=2), "--workers", "2")
+    run = cli.start("run", slow_study(cli, trials=2), "--workers", "1")
     stopped_in_mid_trial(cli, run, signal.SIGTERM)
 
 
@@ -272,13 +272,16 @@ def test_a_terminal_that_is_closed(cli: Cli, ignored: bool) -> None:
     )
 
     reader, writer = pty.openpty()
-    process = subprocess.Popen(
-        ["/usr/bin/setsid", "-c", *(["nohup"] if ignored else []),
-         sys.executable, "-m", "hpsearch", "run", str(file), "--workers", "1"],
-        cwd=cli.folder, env=cli.environment_of_a_process() | {"TERM": "xterm"},
-        stdin=writer, stdout=writer, stderr=writer,
-    )  # fmt: skip
-    cli.started.append(psutil.Process(process.pid))
+    command = ["run", str(file), "--workers", "1"]
+    variables = cli.environment_of_a_process() | {"TERM": "xterm"}
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), writer)
+    process: subprocess.Popen[Any]
+    if ignored:
+        nohup = ["/usr/bin/setsid", "-c", "nohup", sys.executable, "-m", "hpsearch"]
+        process = subprocess.Popen([*nohup, *command], cwd=cli.folder, env=variables, **streams)
+        cli.started.append(psutil.Process(process.pid))
+    else:
+        process = forked.start(cli, *command, env=variables, start_new_session=True, **streams)
     os.close(writer)
     name = "small" if ignored else "slow"
     wait_until(lambda: running(cli, name=name), "a running trial")
