@@ -103,7 +103,7 @@ def shut(cli: Cli) -> Iterator[None]:
 
 
 def tell(folder: Path) -> Story:
-    """Type all commands; the search is started as a user does it."""
+    """Type all commands."""
     (folder / "alone").mkdir()
     story = Story(Cli(folder), Cli(folder / "alone"))
     (folder / "small.toml").write_text(STUDY)
@@ -121,9 +121,8 @@ def tell(folder: Path) -> Story:
 def _search(story: Story) -> None:
     cli, said, json = story.cli, story.said, story.json
     said["run"] = cli(
-        "run", "small.toml", "--workers", "2", "--storage", f"sqlite:///{cli.database}",
-        process=True,
-    )  # fmt: skip
+        "run", "small.toml", "--workers", "2", "--storage", f"sqlite:///{cli.database}"
+    )
     said["run again"] = cli("run", "small.toml", "--workers", "2")
     for line in READING:
         json[line] = cli.json(*line.split())

@@ -13,7 +13,8 @@ def test_from_init_to_a_page(cli: Cli) -> None:
     assert all(model["failure"] is None and model["seconds_per_epoch"] > 0 for model in models)
     assert models[0]["parameters"] < models[1]["parameters"] < models[2]["parameters"]
     assert 0 < whole["least"] <= whole["seconds"] <= whole["most"]
-    cli("run", "first.toml", "--trials", "1", "--workers", "1", "--set", "training.epochs=1")
+    words = ("first.toml", "--trials", "1", "--workers", "1", "--set", "training.epochs=1")
+    cli("run", *words, process=True)  # as a user does, with nothing imported ahead
     assert cli.json("show", "first")["counted"] == 1
     assert "it compiles" in cli("export", "first", "-o", "best.py").stdout
     assert "best.toml" in cli("export", "first", "-o", "best.toml").stdout
