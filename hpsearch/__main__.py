@@ -29,6 +29,9 @@ _REFUSED = {
 }  # fmt: skip
 """What the system says of a user's files that no part of the program foresaw."""
 
+_heard: list[int] = []
+"""The signals that have asked this command to end."""
+
 
 def main() -> None:
     """Run one command; every expected error is one message on stderr and its exit code.
@@ -49,6 +52,7 @@ def _settle() -> None:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], utf8)  # noqa: S606  # ourselves
     if sys.warnoptions:  # warnings of libraries among themselves must not end a search
         warnings.simplefilter("ignore")
+    _heard.clear()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _quit)
     # Who started us may not want to hear of its children, and hold its signals back; we do.
@@ -62,6 +66,7 @@ def _quit(number: int, _frame: FrameType | None) -> None:
     # What is cut off may be a library, and what it says of that (SQLAlchemy of a query: with a
     # traceback) is nothing to who typed Ctrl-C.
     logging.disable()
+    _heard.append(number)
     raise SystemExit(128 + number)
 
 
@@ -71,23 +76,28 @@ def _run(action: Callable[[], object]) -> int:
         action()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0 if end.code is None else EXIT_PROGRAM
-    except HpsearchError as error:
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is told
+        if _heard:  # TensorFlow's C++ makes errors of its own of what a signal raises in it
+            return 128 + _heard[0]
+        return _told(error)
+    return 0
+
+
+def _told(error: Exception) -> int:
+    """Tell what went wrong; its exit code."""
+    if isinstance(error, HpsearchError):
         _tell(f"error: {error}\n")
         return error.exit_code
-    except BrokenPipeError:  # who read the results has enough of them
+    if isinstance(error, BrokenPipeError):  # who read the results has enough of them
         return EXIT_NO_TRIAL
-    except Exception as error:  # noqa: BLE001  # a fault of ours: who mends it needs the traceback
-        if isinstance(error, FileNotFoundError) and _folder_is_gone():
-            _tell("error: the working folder no longer exists; change to one that does\n")
-            return EXIT_UNREACHABLE
-        if isinstance(error, OSError) and error.filename and error.errno in _REFUSED:
-            _tell(
-                f"error: {error.filename}: {error.strerror}; check the file and its permissions\n"
-            )
-            return EXIT_UNREACHABLE
-        _tell(traceback.format_exc())
-        return EXIT_PROGRAM
-    return 0
+    if isinstance(error, FileNotFoundError) and _folder_is_gone():
+        _tell("error: the working folder no longer exists; change to one that does\n")
+        return EXIT_UNREACHABLE
+    if isinstance(error, OSError) and error.filename and error.errno in _REFUSED:
+        _tell(f"error: {error.filename}: {error.strerror}; check the file and its permissions\n")
+        return EXIT_UNREACHABLE
+    _tell("".join(traceback.format_exception(error)))  # a fault of ours: who mends it needs it
+    return EXIT_PROGRAM
 
 
 def _tell(text: str) -> None:

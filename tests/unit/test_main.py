@@ -78,6 +78,22 @@ def test_libraries_say_nothing_of_what_a_signal_cuts_off(
     assert capsys.readouterr().err == ""
 
 
+def test_what_a_library_makes_of_a_signal_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TensorFlow's C++ code drops what is raised in it, and raises an error of its own."""
+
+    def cut_off() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except SystemExit:
+            raise SystemError("bad argument to internal function") from None
+
+    monkeypatch.setattr(program, "app", cut_off)
+    assert ended(monkeypatch) == 143
+    assert capsys.readouterr().err == ""
+
+
 def test_what_the_system_refuses_is_a_message(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
