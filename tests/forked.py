@@ -49,7 +49,7 @@ _SET_CHILD_SUBREAPER = 36
 """The option of prctl by which a process becomes the parent of its descendants' orphans."""
 
 NAME = "forks"
-"""The name of a command's child that forks what the command starts."""
+"""The name of processes that fork others: the tests' one, and a command's for what it starts."""
 
 STARTING = {"confirm", "evaluate", "run"}
 """Commands that start others."""
@@ -155,9 +155,10 @@ def run(
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def children(process: "subprocess.Popen[Any]") -> list[psutil.Process]:
-    """What a forked command has started."""
-    return [child for child in psutil.Process(process.pid).children() if child.name() != NAME]
+def children(process: "subprocess.Popen[Any] | None" = None) -> list[psutil.Process]:
+    """What a command, or the tests' process itself, has started, but for what forks here."""
+    parent = psutil.Process(process.pid if process else None)
+    return [child for child in parent.children() if child.name() != NAME]
 
 
 def end() -> None:
@@ -336,5 +337,6 @@ def _be(
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as connection:
+        _call_this_process(NAME)
         _import_ahead()
         _serve(connection)

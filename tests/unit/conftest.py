@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import forked
 import optuna
 import pytest
 
@@ -23,12 +22,6 @@ DATASET = {
     "input_shape": [8],
     "class_names": ["0", "1", "2"],
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_forker() -> None:
-    """Unit tests look at the children of this process, and find only their own."""
-    forked.end()
 
 
 @pytest.fixture

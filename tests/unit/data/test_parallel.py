@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import forked
 import psutil
 import pytest
 
@@ -26,7 +27,7 @@ def children() -> list[psutil.Process]:
     """The processes that decode for this one, those that have ended but for the waiting too."""
     return [
         child
-        for child in psutil.Process().children()
+        for child in forked.children()
         if child.status() == psutil.STATUS_ZOMBIE or parallel.__name__ in "".join(child.cmdline())
     ]
 

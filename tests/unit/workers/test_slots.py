@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import psutil
+import forked
 import pytest
 from optuna.trial import create_trial
 from simulated_gpus import GIB, Device, instance, simulate, split
@@ -305,7 +305,7 @@ def run(
         if all(log.exists() and "ready" in log.read_text() for log in logs):
             for _ in plan.slots:
                 study.optuna.add_trial(create_trial(value=0.5))
-            for process in psutil.Process().children():
+            for process in forked.children():
                 process.kill()
 
     supervisor = Supervisor(

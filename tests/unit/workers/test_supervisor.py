@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import fakes
+import forked
 import psutil
 import pytest
 from optuna.trial import TrialState
@@ -103,7 +104,7 @@ class Run:
 
     @staticmethod
     def children() -> list[psutil.Process]:
-        return psutil.Process().children()
+        return forked.children()
 
     def log(self, slot: int = 0) -> str:
         return self.home.worker_log(self.study.name, slot).read_text()
