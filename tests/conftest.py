@@ -29,7 +29,7 @@ settings.register_profile("thorough", deadline=None, max_examples=1000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files whose tests wait for processes between those that compute.
+    """Put the files whose tests wait for processes between those that compute, training first.
 
     Three run side by side: so both cores have something to do all the time.
     """
