@@ -14,7 +14,7 @@ from hpsearch.training import devices
 
 @pytest.fixture(scope="session", autouse=True)
 def _devices() -> None:
-    devices.set_up(1)  # networks are so small that a second thread only waits
+    devices.set_up()
 
 
 @pytest.fixture(scope="session")
