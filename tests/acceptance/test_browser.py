@@ -24,6 +24,10 @@ OWN_FIGURES = (
 )  # fmt: skip
 
 
+FOLLOW = "to => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate')) }"
+"""What a link of the dashboard does: its scripts, which take seconds to load, stay."""
+
+
 def base(address: str) -> str:
     """The address without its token."""
     return address.partition("/?")[0]
@@ -37,11 +41,11 @@ def test_the_search_is_seen(cli: Cli, chromium: Browser) -> None:
         page.get_by_text("small").first.wait_for()
         assert page.url.startswith(f"{base(address)}/dashboard")
         assert "token" not in page.url  # nobody reads it over a shoulder
-        page.goto(f"{base(address)}/dashboard/studies/1")
+        page.evaluate(FOLLOW, "/dashboard/studies/1")
         for title in OWN_FIGURES:
             page.locator(".gtitle", has_text=title).wait_for()
         page.get_by_text("Best Trial").wait_for()
-        page.goto(f"{base(address)}/dashboard/studies/1/note")
+        page.evaluate(FOLLOW, "/dashboard/studies/1/note")
         page.get_by_text("hpsearch run small.toml").wait_for()
         page.get_by_text("adam.learning_rate").wait_for()
         page.goto(f"{base(address)}/dashboard/studies/1/trials?numbers=0")
@@ -90,16 +94,19 @@ def test_studies_without_much_in_them(cli: Cli, chromium: Browser) -> None:
         page.goto(address)
         page.get_by_text("running").first.wait_for()
         for key, (name, states) in enumerate(AWKWARD.items(), start=1):
-            at = f"{base(address)}/dashboard/studies/{key}"
-            page.goto(at)
+            at = f"/dashboard/studies/{key}"
+            page.evaluate(FOLLOW, at)
+            page.get_by_text(f"{name} (id={key})").wait_for()
             for title in OWN_FIGURES:
                 page.locator(".gtitle", has_text=title).wait_for()
             if states:
-                page.goto(f"{at}/trials?numbers=0")
+                page.evaluate(FOLLOW, f"{at}/trials?numbers=0")
                 page.get_by_role("heading", name="Trial 0 ").wait_for()
             else:
-                page.goto(f"{at}/note")
+                page.evaluate(FOLLOW, f"{at}/note")
                 page.get_by_text(f"hpsearch run {name}.toml").wait_for()
+            page.evaluate(FOLLOW, "/dashboard")
+            page.get_by_text("pruned").first.wait_for()
         assert wrong == []
         # One after the other: Chromium has another process for pages of another place.
         page, wrong = watched(context)
@@ -150,7 +157,7 @@ def test_html_in_an_artifact_is_saved_and_never_obeyed(
             assert refused.headers["content-type"] != "text/html"
         page.wait_for_timeout(500)  # for what a script that ran may have sent
         assert page.title() != "owned"
-        page.goto(f"{base(address)}/dashboard/studies/1")
+        page.evaluate(FOLLOW, "/dashboard/studies/1")
         page.get_by_text("evil.html").first.wait_for()
     assert ask(address, "/api/studies/1", **bearer).status == 200
 
@@ -173,7 +180,7 @@ def test_html_in_a_note_is_never_obeyed(attacked: tuple[str, str], chromium: Bro
     with browsing(chromium) as context:
         page, _ = watched(context)
         page.goto(address)
-        page.goto(f"{base(address)}/dashboard/studies/1/note")
+        page.evaluate(FOLLOW, "/dashboard/studies/1/note")
         page.get_by_text("harmless words").first.wait_for()
         page.wait_for_load_state("networkidle")
         assert page.title() != "owned"
