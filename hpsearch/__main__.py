@@ -15,7 +15,8 @@ import os
 import signal
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from hpsearch.cli.app import app
@@ -32,6 +33,9 @@ _REFUSED = {
 _heard: list[int] = []
 """The signals that have asked this command to end."""
 
+_SOON = 0.01
+"""Seconds after which a signal that was dropped is heard again."""
+
 
 def main() -> None:
     """Run one command; every expected error is one message on stderr and its exit code.
@@ -39,7 +43,7 @@ def main() -> None:
     Any other exception is a fault of the program: its traceback, and exit code 4.
     """
     _settle()
-    with standard_streams():
+    with standard_streams(), _dropped_signals_are_heard():
         codes = _run(app), _run(sys.stdout.flush)
     sys.exit(codes[0] or codes[1])
 
@@ -68,6 +72,25 @@ def _quit(number: int, _frame: FrameType | None) -> None:
     logging.disable()
     _heard.append(number)
     raise SystemExit(128 + number)
+
+
+@contextmanager
+def _dropped_signals_are_heard() -> Iterator[None]:
+    """Have a signal heard again that came where Python drops what is raised: in a destructor."""
+    usual = sys.unraisablehook
+
+    def hear_again(dropped: "sys.UnraisableHookArgs") -> None:
+        if not (_heard and isinstance(dropped.exc_value, SystemExit)):
+            usual(dropped)
+            return
+        signal.signal(signal.SIGALRM, lambda *_: _quit(_heard[0], None))
+        signal.setitimer(signal.ITIMER_REAL, _SOON)  # not now: this is in the destructor still
+
+    sys.unraisablehook = hear_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = usual
 
 
 def _run(action: Callable[[], object]) -> int:

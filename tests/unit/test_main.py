@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from unwritable import closed
 from hpsearch import __main__ as program
 from hpsearch.__main__ import main
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+NUMBERS = (signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +92,26 @@ def test_what_a_library_makes_of_a_signal_is_not_told(
 
     monkeypatch.setattr(program, "app", cut_off)
     assert ended(monkeypatch) == 143
+    assert capsys.readouterr().err == ""
+
+
+def test_a_signal_within_a_destructor_ends_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python drops what is raised there; it would go on as if there had been no signal."""
+
+    class Ends:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def wait() -> None:
+        Ends()
+        time.sleep(30)
+
+    monkeypatch.setattr(program, "app", wait)
+    began = time.monotonic()
+    assert ended(monkeypatch) == 143
+    assert time.monotonic() < began + 20
     assert capsys.readouterr().err == ""
 
 
