@@ -114,7 +114,7 @@ def stopped_in_mid_trial(
 
 
 def test_a_service_manager_stops_it_in_mid_trial(cli: Cli) -> None:
-    run = cli.start("run", slow_study(cli, trials=2), "--workers", "1")
+    run = cli.start("run", slow_study(cli, trials=2), "--workers", "2")
     stopped_in_mid_trial(cli, run, signal.SIGTERM)
 
 
