@@ -1,20 +1,23 @@
 """Starts ``hpsearch`` in a moment: a process that has imported it forks one for each command.
 
-What is started is a child of the tests' process, with streams, variables, folder, session and
-signals of its own. What Python and libraries read of the variables when they are imported they have
-read before: whoever needs that starts a process as usual.
+That process is a fork of the tests' one, made before the first test. What is started is a child of
+the tests' process, with streams, variables, folder, session and signals of its own. What Python and
+libraries read of the variables when they are imported they have read before: whoever needs that
+starts a process as usual.
 """
 
 import atexit
 import contextlib
 import ctypes
 import dataclasses
+import faulthandler
 import fcntl
 import functools
 import gc
 import importlib
 import inspect
 import json
+import logging
 import os
 import pkgutil
 import runpy
@@ -26,7 +29,8 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
     from commandline import Cli
 
 HEAVY = ("hpsearch.training", "hpsearch.workers.ray_engine")
-"""What is not imported ahead: it imports TensorFlow, or Ray."""
+"""What is imported ahead only where tests have done so: it imports TensorFlow, or Ray."""
 
 _MOST = 1 << 18
 """Bytes that the words and the variables of a process may have."""
@@ -57,11 +61,8 @@ STARTING = {"confirm", "evaluate", "run"}
 _EXECUTE_CHILD = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
 """How Popen tells itself what to start."""
 
-_AT_START = dict(os.environ)
-"""The variables with which this Python started."""
-
-_forker: "list[tuple[subprocess.Popen[bytes], socket.socket]]" = []
-"""The process that forks and the connection to it, once there is one."""
+_forker: list[tuple[int, socket.socket]] = []
+"""The pid of the process that forks and the connection to it, once there is one."""
 
 
 class Forked(subprocess.Popen[str]):
@@ -88,7 +89,7 @@ class Forked(subprocess.Popen[str]):
         super().__init__([sys.executable, "-m", "hpsearch", *arguments], text=True, **options)
 
     def _execute_child(self, *args: Any, **options: Any) -> None:
-        _execute(self, _connection(), self._more, args, options)
+        _execute(self, _forker[0][1], self._more, args, options)
 
 
 class _StartedByForked(subprocess.Popen[Any]):
@@ -161,25 +162,63 @@ def children(process: "subprocess.Popen[Any] | None" = None) -> list[psutil.Proc
     return [child for child in parent.children() if child.name() != NAME]
 
 
+def prepare() -> None:
+    """Fork the process that forks: before a test has TensorFlow start threads."""
+    _forker.append(_fork_one_that_forks(_leave_the_tests))
+
+
 def end() -> None:
     """End the process that forks."""
     while _forker:
-        process, connection = _forker.pop()
+        pid, connection = _forker.pop()
         connection.close()
-        process.wait(timeout=60)
+        os.waitpid(pid, 0)
 
 
-def _connection() -> socket.socket:
-    if not _forker:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        process = subprocess.Popen(
-            [sys.executable, __file__, str(theirs.fileno())],
-            pass_fds=[theirs.fileno()], env=_AT_START, cwd="/", stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+def _fork_one_that_forks(prepare: Callable[[], None]) -> tuple[int, socket.socket]:
+    """A child that forks what it is asked for; its pid, and the connection to it.
+
+    Args:
+        prepare: what it does at its start.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if pid := os.fork():
         theirs.close()
-        _forker.append((process, ours))
-    return _forker[0][1]
+        return pid, ours
+    try:
+        kept = {"0", "1", "2", str(theirs.fileno())}
+        for name in {entry.name for entry in Path("/proc/self/fd").iterdir()} - kept:
+            with contextlib.suppress(OSError):  # of the listing itself
+                os.close(int(name))
+        os.setsid()  # no signals from a terminal
+        _call_this_process(NAME)
+        prepare()
+        _serve(theirs)
+    finally:
+        os._exit(0)
+
+
+def _leave_the_tests() -> None:
+    """Be as Python is at its start, where pytest has settings of its own."""
+    os.chdir("/")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1):
+        os.dup2(nothing, number)
+    os.close(nothing)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    sys.excepthook, sys.unraisablehook = sys.__excepthook__, sys.__unraisablehook__
+    threading.excepthook = threading.__excepthook__
+    faulthandler.disable()
+    logging.root.handlers.clear()
+    # https://docs.python.org/3/library/warnings.html#default-warning-filter
+    warnings.showwarning = warnings._showwarning_orig  # type: ignore[attr-defined]
+    warnings.resetwarnings()
+    for category in (
+        DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning,
+    ):  # fmt: skip
+        warnings.simplefilter("ignore", category)
+    warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
 
 
 def _asked(forker: socket.socket, message: bytes, streams: Sequence[int]) -> int:
@@ -201,6 +240,7 @@ def _serve(asking: socket.socket) -> None:
         message, streams, _, _ = socket.recv_fds(asking, _MOST, 3)
         if not message:
             return
+        _import_ahead()
         asked = json.loads(message)
         if asked.pop("trains"):
             _import_what_trains()
@@ -220,6 +260,7 @@ def _serve(asking: socket.socket) -> None:
         asking.send(b"orphaned")
 
 
+@functools.cache
 def _import_ahead() -> None:
     """Import what commands import when they run, and build it."""
     import hpsearch  # noqa: PLC0415  # only in the process that forks
@@ -229,8 +270,6 @@ def _import_ahead() -> None:
     for found in pkgutil.walk_packages(hpsearch.__path__, "hpsearch."):
         if not found.name.startswith(HEAVY):
             importlib.import_module(found.name)
-    heavy = {"tensorflow", "keras", "ray"} & sys.modules.keys()
-    assert not heavy, heavy
     with tempfile.TemporaryDirectory() as folder:
         opening.open_storage(f"sqlite:///{folder}/studies.db").close()
         for line in ("--help", f"ls --home {folder}"):
@@ -260,21 +299,9 @@ def _import_what_trains() -> None:
     gc.freeze()
 
 
-def _fork_what_is_started(streams: Sequence[int]) -> None:
+def _fork_what_is_started() -> None:
     """Have what this process starts from now on forked by a child of it."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if not os.fork():
-        try:
-            ours.close()
-            for stream in streams:
-                os.close(stream)
-            os.setsid()  # no signals from a terminal
-            _call_this_process(NAME)
-            _serve(theirs)
-        finally:
-            os._exit(0)
-    theirs.close()
-    _StartedByForked.forker = ours
+    _, _StartedByForked.forker = _fork_one_that_forks(lambda: None)
     subprocess.Popen = _StartedByForked  # type: ignore[misc]
 
 
@@ -308,7 +335,7 @@ def _be(
     _call_this_process("python")
     try:
         if STARTING & {*typed[:1]}:
-            _fork_what_is_started(streams)
+            _fork_what_is_started()
         if has_session:
             os.setsid()
             if os.isatty(streams[0]):
@@ -333,10 +360,3 @@ def _be(
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()
         os._exit(code)
-
-
-if __name__ == "__main__":
-    with socket.socket(fileno=int(sys.argv[1])) as connection:
-        _call_this_process(NAME)
-        _import_ahead()
-        _serve(connection)
