@@ -12,7 +12,9 @@ CLUSTER = """
 import json, sys
 from ray.cluster_utils import Cluster
 options = {"num_cpus": 2, "num_gpus": 2, "node_ip_address": "127.0.0.1"}
-cluster = Cluster(initialize_head=True, head_node_args=options)
+options["include_log_monitor"] = False  # nobody reads logs or pages of this cluster
+head = options | {"include_dashboard": False, "no_monitor": True}
+cluster = Cluster(initialize_head=True, head_node_args=head)
 other = cluster.add_node(**options)
 raylet = other.all_processes["raylet"][0].process.pid
 print(json.dumps({"address": cluster.address, "raylet": raylet}), flush=True)
