@@ -30,7 +30,7 @@ def test_trials_of_a_lost_node_go_on_elsewhere(cli: Cli, cluster: Cluster) -> No
     run.send_signal(signal.SIGINT)  # so that they have checkpoints
     _, err = run.communicate(timeout=60)
     assert run.returncode == 130, err
-    assert "2 workers on Ray's 2 nodes (4 cores, 4 GPUs): 1 GPU and 2 threads each," in err
+    assert "2 workers on Ray's 2 nodes (4 cores, 4 GPUs): 1 GPU and 2 threads each;" in err
     stood = {t.number: max(t.intermediate_values) for t in trials(cli) if t.intermediate_values}
 
     run = cli.start(*words)
@@ -65,7 +65,7 @@ def test_ctrl_c_leaves_nothing_behind(cli: Cli) -> None:
     os.killpg(run.pid, signal.SIGINT)  # what a terminal does: Ray's own processes hear it too
     _, err = run.communicate(timeout=60)
     assert run.returncode == 130, err
-    assert "Stopping: the workers save where their trials stand" in err
+    assert "Stopping: the workers save their trials and exit" in err
     shown = cli.details()
     assert (shown["running"], shown["waiting"]) == (0, 1)
     psutil.wait_procs(family, timeout=20)
