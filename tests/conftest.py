@@ -2,6 +2,7 @@
 
 import gc
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,11 @@ from hpsearch.study_file import StudyFile
 # scripts/test --hypothesis-profile=thorough.
 settings.register_profile("tests", derandomize=True, deadline=None, max_examples=50, database=None)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
+
+
+# As from a terminal, also where nohup or a shell's background has started the tests.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
