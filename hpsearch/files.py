@@ -83,7 +83,12 @@ def _yaml_reason(error: yaml.MarkedYAMLError) -> str:
     begun = f" that begins in line {start.line + 1}" if start and start.line + 1 < line else ""
     context = f"{error.context}{begun}, " if error.context else ""
     where = "" if mark is None else f" in line {line}, column {mark.column + 1}"
-    return f"{context}{error.problem}{where}; correct it"
+    found = f"{context}{error.problem}{where}"
+    return f"{found}; {'write the value out' if isinstance(error, _AliasError) else 'correct it'}"
+
+
+class _AliasError(yaml.MarkedYAMLError):
+    """A document has an alias."""
 
 
 class _YamlReader(yaml.SafeLoader):
@@ -91,6 +96,16 @@ class _YamlReader(yaml.SafeLoader):
 
     So 010 is ten, 0o10 is eight, 1e-3 is a number, and yes, 1:04, 1_28 and dates are texts.
     """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """A part of the document; aliases are refused.
+
+        A few of them, nested, stand for a document of any size, and one may hold itself.
+        """
+        if self.check_event(yaml.AliasEvent):
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+            raise _AliasError(problem="has an alias (*name)", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """A table; a key that appears twice is an error, as in TOML, and so is a merge key."""

@@ -111,10 +111,17 @@ def test_yaml_is_read_by_the_core_schema_of_version_1_2(
     assert (found, type(found)) == (value, type(value))
 
 
+BOMB = "a0: &a0 [x, x]\n" + "\n".join(f"a{n + 1}: &a{n + 1} [*a{n}, *a{n}]" for n in range(60))
+"""A short document with more values than there are atoms."""
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a: &x {b: 1}\nc:\n  <<: *x", "YAML: << merges tables in YAML 1.1 only; write the values"),
+        ("a:\n  <<: {b: 1}", "YAML: << merges tables in YAML 1.1 only; write the values"),
+        ("a: &x {b: 1}\nc: *x", "YAML: has an alias (*name) in line 2, column 4; write the"),
+        ("a: &x [*x]", "YAML: has an alias (*name) in line 1, column 8; write the value out"),
+        (BOMB, "YAML: has an alias (*name) in line 2"),
         ("a: !!int 1_0", 'YAML: "1_0" is not a valid int; correct it'),
         ("a: !!bool yes", 'YAML: "yes" is not a valid bool'),
         ("a: !!timestamp 2024-01-31", "YAML: could not determine a constructor for the tag"),
