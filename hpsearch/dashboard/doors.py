@@ -38,6 +38,17 @@ _OWN = re.compile(r"/?|/(dashboard|api|static|csv)(/.*)?|/(favicon\.ico|incompat
 
 _RENAME = re.compile(r"/api/studies/\d+/rename/*")
 
+_CHANGES = re.compile(
+    r"DELETE /api/studies/\d+/?"
+    r"|PUT /api/studies/\d+(/\d+)?/note/?"
+    r"|POST /api/artifacts/\d+(/\d+)?/?"
+    r"|DELETE /api/artifacts/\d+(/\d+)?/[0-9a-fA-F-]+/?"
+)
+"""What may be changed: studies removed, notes written, files attached and removed. Whatever else
+optuna-dashboard can do is for studies of another kind."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -70,6 +81,11 @@ RENAMED = Refusal(
     "403 Forbidden",
     "A study keeps its name: its workers and folders rely on it. For another name, change the key"
     " name in its file and run that file.",
+)
+NO_CHANGE = Refusal(
+    "403 Forbidden",
+    "The dashboard changes notes and attached files, and removes studies; the rest is done by"
+    " hpsearch's commands (run makes a study, enqueue a trial).",
 )
 NOT_FOUND = Refusal("404 Not Found", "There is nothing here.")
 
@@ -114,16 +130,16 @@ class Doors:
             return UNKNOWN_HOST
         if not self._shows_token(environ):
             return NO_TOKEN
-        path = _path(environ)
-        if environ["REQUEST_METHOD"] not in READING:
+        path, method = _path(environ), environ["REQUEST_METHOD"]
+        if method not in READING:
             if self._is_foreign(environ, host):
                 return FOREIGN
             if self.read_only:
                 return READ_ONLY
-            if path is not None and _RENAME.fullmatch(path):
-                return RENAMED
-        if path is None or "\0" in path or ".." in path.replace("\\", "/").split("/"):
+        if path is None or _CONTROL.search(path) or ".." in path.replace("\\", "/").split("/"):
             return NOT_FOUND
+        if method not in READING and not _CHANGES.fullmatch(f"{method} {path}"):
+            return RENAMED if _RENAME.fullmatch(path) else NO_CHANGE
         return None
 
     def _shows_token(self, environ: dict[str, Any]) -> bool:

@@ -105,7 +105,10 @@ def test_its_own_names_are_not(host: str) -> None:
     assert ask(HTTP_HOST=host, **BEARER).entered
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+CHANGES = {"POST": "/api/artifacts/1", "PUT": "/api/studies/1/note", "DELETE": "/api/studies/1"}
+
+
+@pytest.mark.parametrize("method", CHANGES)
 @pytest.mark.parametrize(
     ("given", "enters"),
     [
@@ -122,7 +125,7 @@ def test_pages_from_elsewhere_change_nothing(
     method: str, given: dict[str, str], enters: bool
 ) -> None:
     for doors in ({}, {"token": None}):
-        answer = ask("/api/studies/1", method, doors, **(BEARER | given))
+        answer = ask(CHANGES[method], method, doors, **(BEARER | given))
         assert answer.entered is enters
         assert enters or answer.status.startswith("403")
 
@@ -205,6 +208,38 @@ def test_a_study_keeps_its_name(path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "enters"),
+    [
+        ("DELETE /api/studies/12", True), ("PUT /api/studies/1/note", True),
+        ("PUT /api/studies/1/2/note", True), ("POST /api/artifacts/1", True),
+        ("POST /api/artifacts/1/2", True), ("DELETE /api/artifacts/1/2/0a-f", True),
+        ("DELETE /api/artifacts/1/0a-f/", True),
+        ("POST /api/studies", False), ("POST /api/studies/1/preference", False),
+        ("PUT /api/studies/1/preference_feedback_component", False),
+        ("POST /api/trials/1/tell", False), ("POST /api/trials/1/user-attrs", False),
+        ("POST /api/studies/1/2/skip", False), ("POST /api/llm/trial_filter_query", False),
+        ("PATCH /api/studies/1", False), ("DELETE /api/studies", False),
+        ("PUT /dashboard", False), ("DELETE /api/artifacts/1/..", False),
+    ],
+)  # fmt: skip
+def test_only_so_much_may_be_changed(line: str, enters: bool) -> None:
+    method, _, path = line.partition(" ")
+    answer = ask(path, method, **BEARER)
+    assert answer.entered is enters
+    assert enters or answer.status.startswith(("403", "404"))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize(
+    "path", ["/api/studies/1/rename\n", "/api/studies/1\n", "/api/studies\x00", "/a\x7f", "/a\x1bb"]
+)
+def test_control_characters_lead_nowhere(path: str, method: str) -> None:
+    answer = ask(path, method, **BEARER)
+    assert answer.status.startswith("404")
+    assert not answer.entered
+
+
+@pytest.mark.parametrize(
     ("origin", "enters"),
     [
         ("https://proxy.org", True), ("http://proxy.org:8443", True),
@@ -213,7 +248,8 @@ def test_a_study_keeps_its_name(path: str) -> None:
     ],
 )  # fmt: skip
 def test_pages_of_a_proxy_are_its_own(origin: str, enters: bool) -> None:
-    assert ask("/api/studies", "POST", HTTP_ORIGIN=origin, **BEARER).entered is enters
+    answer = ask("/api/studies/1/note", "PUT", HTTP_ORIGIN=origin, **BEARER)
+    assert answer.entered is enters
 
 
 @pytest.mark.parametrize("path", ["//elsewhere.org", "/\\elsewhere.org", "/\\/elsewhere.org"])
