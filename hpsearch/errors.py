@@ -70,6 +70,10 @@ class InputError(HpsearchError):
     exit_code = EXIT_INPUT
 
 
+class UnknownStudyError(InputError):
+    """The storage has no study of that name (2)."""
+
+
 class UnfinishedError(InputError):
     """Something that was asked for is not done yet, so that nothing can be built on it (2)."""
 
@@ -78,6 +82,10 @@ class UnreachableError(HpsearchError):
     """Storage or data that cannot be reached, read or written (exit code 3)."""
 
     exit_code = EXIT_UNREACHABLE
+
+
+class StudyGoneError(UnreachableError):
+    """A study that a process works on is no longer there (exit code 3)."""
 
 
 class NoTrialError(HpsearchError):

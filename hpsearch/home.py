@@ -94,7 +94,7 @@ class Home:
 
     def study_logs(self, study: str) -> Path:
         """Folder of a study's worker logs."""
-        return self.root / "logs" / study
+        return _below(self.root / "logs", study)
 
     def worker_log(self, study: str, slot: int) -> Path:
         """Log of the worker in slot ``slot`` (from 0) of this machine."""
@@ -132,8 +132,20 @@ class Home:
 
     def study_runs(self, study: str) -> Path:
         """Folder of a study's trials."""
-        return self.runs / study
+        return _below(self.runs, study)
 
     def trial_run(self, study: str, number: int) -> Path:
         """Folder of one trial: curves, best weights, TensorBoard logs."""
         return self.study_runs(study) / f"trial-{number:05d}"
+
+
+def _below(folder: Path, study: str) -> Path:
+    """The folder of a study in another one; all that is written or removed of a study is in such.
+
+    Raises:
+        InputError: the name would lead elsewhere. (No study that hpsearch makes has such a name,
+            but what stands in a database anybody may have written.)
+    """
+    if study in ("", ".", "..") or {"/", "\\", "\0"} & {*study}:
+        raise InputError(f"study {study!r}: is no name for a study, and for no folder")
+    return folder / study

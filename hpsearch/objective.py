@@ -288,6 +288,9 @@ class Objective:
         files = listed(OF_OTHERS if pruned else OF_COMPLETE)
         self.study.storage.annotate(self.study.trial_id(trial.number), summary, files)
         if pruned:
-            self.study.optuna.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+            # By itself Optuna gives it the value of its last epoch, which need not be the one that
+            # counts.
+            trial_id = self.study.trial_id(trial.number)
+            self.study.storage.set_trial_state_values(trial_id, TrialState.PRUNED, [outcome.value])
         else:
             self.study.optuna.tell(trial, outcome.value, skip_if_finished=True)

@@ -148,6 +148,7 @@ def clear(url: str) -> None:
         if engine.dialect.name == "sqlite":
             for table in reversed(tables):
                 connection.execute(table.delete())
+            connection.execute(sa.text("DELETE FROM sqlite_sequence"))
         else:
             names = ", ".join(table.name for table in tables)
             connection.execute(sa.text("SET lock_timeout = '10s'"))

@@ -26,80 +26,107 @@ def delete(
             help="Delete it from the storage only: a copy elsewhere needs the files.",
         ),
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also where a run or a worker is busy with it.")
+    ] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
     """Remove a study: its trials, runs and logs. Data sets and exported files stay."""
+    from hpsearch.errors import UnknownStudyError
     from hpsearch.search import study as studies
     from hpsearch.search.artifacts import attached
     from hpsearch.share import Share
+    from hpsearch.workers.lease import mend
+    from hpsearch.workers.presence import is_busy, refuse_if_busy
 
     place = Home.find(home)
-    with opened_study(study, home, storage, writes=True) as found:
-        # Its confirmation runs first: without the study nobody would know what they are.
-        own = [*studies.companions(found), found]
-        foreign = sum(_foreign_trials(one) for one in own)
-        total = found.storage.get_n_trials(found.study_id)
-        others = f" ({foreign} of them run by a program other than hpsearch)" if foreign else ""
-        what = "but not its files" if keep_files else "and its files"
-        question = f"Remove study {study} with {total} trials{others} {what}?"
-        if not (yes or typer.confirm(question)):
-            tell("Nothing removed.")
-            return
-        # Before anything is removed: they say what is wrong with HPSEARCH_SHARE.
-        shares = [Share.find(place, one.name, one.key) for one in own]
-        files = attached(found.storage.get_study_system_attrs(found.study_id))
-        for one in own:
-            studies.delete(one)
+    try:
+        with opened_study(study, home, storage, writes=True) as found:
+            # Its confirmation runs first: without the study nobody would know what they are.
+            own = [*studies.companions(found), found]
+            for one in own:
+                mend(one)
+                if not force:
+                    refuse_if_busy(one)
+            foreign = sum(_foreign_trials(one) for one in own)
+            total = found.storage.get_n_trials(found.study_id)
+            others = f" ({foreign} of them run by a program other than hpsearch)" if foreign else ""
+            what = "but not its files" if keep_files else "and its files"
+            question = f"Remove study {study} with {total} trials{others} {what}?"
+            if not (yes or typer.confirm(question)):
+                tell("Nothing removed.")
+                return
+            # Before anything is removed: they say what is wrong with HPSEARCH_SHARE.
+            shares = [Share.find(place, one.name, one.key) for one in own]
+            files = attached(found.storage.get_study_system_attrs(found.study_id))
+            for one in own:
+                studies.delete(one, None if force else is_busy)
+    except UnknownStudyError:
+        if keep_files or not (left := _left_behind(place, study)):
+            raise
+        _remove_left(study, left, yes=yes)
+        return
     if not keep_files:
-        _remove_files(place, own, shares, files)
+        _remove_files(place, study, shares, files)
     tell(f"Removed study {study} ({total} trials).")
 
 
+def _left_behind(place: Home, study: str) -> list[Path]:
+    """The folders of a study that the storage does not know, as where a removal was killed."""
+    from hpsearch.fields import check_name
+    from hpsearch.search.study import COMPANION
+
+    try:
+        check_name(study)
+    except ValueError:
+        return []
+    folders = [
+        folder
+        for name in (study, study + COMPANION)
+        for folder in (place.study_runs(name), place.study_logs(name))
+    ]
+    return [folder for folder in folders if folder.is_symlink() or folder.exists()]
+
+
+def _remove_left(study: str, left: Sequence[Path], *, yes: bool) -> None:
+    """Remove folders of a study that is not there."""
+    listed = ", ".join(map(str, left))
+    tell(f"The storage has no study {study}, but files of one are here: {listed}")
+    if not (yes or typer.confirm("Remove them? (A study of that name elsewhere needs them.)")):
+        tell("Nothing removed.")
+        return
+    for folder in left:
+        _remove(folder)
+    tell(f"Removed the files of study {study}.")
+
+
 def _remove_files(
-    place: Home,
-    own: "Sequence[OpenStudy]",
-    shares: "Sequence[Share | None]",
-    attachments: Iterable[str],
+    place: Home, study: str, shares: "Sequence[Share | None]", attachments: Iterable[str]
 ) -> None:
-    """Remove what studies left in the home, and in the share if there is one."""
+    """Remove what a study left in the home, and in the share if there is one."""
     for file in attachments:
         with contextlib.suppress(OSError):
             (place.artifacts / file).unlink()
-    for share, one in zip(shares, own, strict=True):
-        if share is not None:
-            share.remove_all()
-        _remove(place.study_runs(one.name))
-        _remove(place.study_logs(one.name))
+    for share in filter(None, shares):
+        share.remove_all()
+    for folder in _left_behind(place, study):
+        _remove(folder)
 
 
 def _foreign_trials(study: "OpenStudy") -> int:
-    """How many trials other programs run.
-
-    Raises:
-        InputError: trials of hpsearch are running.
-    """
-    from hpsearch.errors import InputError
-    from hpsearch.workers.lease import LEASE, mend
-
-    mend(study)
-    pulses = study.storage.pulses(study.study_id)
-    running = [pulse for pulse in pulses if pulse.age is not None and pulse.age < LEASE]
-    if running:
-        raise InputError(
-            f"study {study.name}: {len(running)} trials are running; stop them first: hpsearch stop"
-            f" {study.name}. Of a machine that is gone they count as dead {LEASE:.0f} seconds after"
-            " their last heartbeat"
-        )
-    return sum(pulse.age is None for pulse in pulses)
+    """How many trials other programs run."""
+    return sum(pulse.age is None for pulse in study.storage.pulses(study.study_id))
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder with all that is in it."""
+    """Remove a folder with all that is in it; of a link, only the link."""
     from hpsearch.errors import UnreachableError
 
     try:
-        if folder.exists():
+        if folder.is_symlink():
+            folder.unlink()
+        elif folder.exists():
             shutil.rmtree(folder)
     except OSError as error:
         raise UnreachableError(

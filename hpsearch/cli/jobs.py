@@ -45,6 +45,7 @@ def run_jobs(  # each is another option of the command line
     from hpsearch.workers.lease import mend
     from hpsearch.workers.leftovers import tidy
     from hpsearch.workers.packing import study_load
+    from hpsearch.workers.presence import present
     from hpsearch.workers.worker import open_study_data
 
     if overrides:
@@ -55,15 +56,16 @@ def run_jobs(  # each is another option of the command line
     mend(companion)
     if ending(companion) is not None:
         return
-    begin_run(companion)
-    section = load_dataset_override(companion.file, overrides)
-    dataset, parts = opened_data(section, place, warn=False)
-    file = _with_workers(companion.file, workers)
-    load = study_load(file, parts, dataset.private_bytes)
-    crew = local_crew(chosen_gpus(gpus), file, load, max(1, companion.counts().waiting))
-    code = supervise(companion, crew, place, url, section.path, force=force, typed=None)
-    with impatient(companion, code):
-        tidy(companion, place)
+    with present(companion):
+        begin_run(companion)
+        section = load_dataset_override(companion.file, overrides)
+        dataset, parts = opened_data(section, place, warn=False)
+        file = _with_workers(companion.file, workers)
+        load = study_load(file, parts, dataset.private_bytes)
+        crew = local_crew(chosen_gpus(gpus), file, load, max(1, companion.counts().waiting))
+        code = supervise(companion, crew, place, url, section.path, force=force, typed=None)
+        with impatient(companion, code):
+            tidy(companion, place)
     if code:
         say("The same command resumes from here.")
         raise typer.Exit(code)

@@ -24,11 +24,12 @@ from hpsearch.cli.watch import (
 )
 from hpsearch.search import trials as rows
 from hpsearch.search.naming import name_of
+from hpsearch.search.storage import LEASE
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.text import plural
 from hpsearch.workers.identity import is_signed
-from hpsearch.workers.lease import AWAY_FOR, LEASE
+from hpsearch.workers.lease import AWAY_FOR
 from hpsearch.workers.slots import Slot
 
 if TYPE_CHECKING:

@@ -31,14 +31,14 @@ def provenance(study: "OpenStudy") -> dict[str, Any]:
     """Where a study's results come from, as ``show --provenance --json`` prints it."""
     from hpsearch.report.following import as_toml
     from hpsearch.search.history import history
-    from hpsearch.search.study import CREATED_KEY, DATASET_KEY, FORKED_KEY, VERSIONS_KEY
+    from hpsearch.search.study import DATASET_KEY, FORKED_KEY, VERSIONS_KEY
 
     attrs, file = study.optuna.user_attrs, study.file
     dataset = attrs.get(DATASET_KEY) or {}
     budget = {"budget": study.budget}  # which run may have changed
     return {
         "name": study.name,
-        "created": attrs.get(CREATED_KEY),
+        "created": study.made,
         "forked_from": attrs.get(FORKED_KEY),
         "data_fingerprint": dataset.get("fingerprint"),
         "split_fingerprint": dataset.get("split_fingerprint"),

@@ -84,6 +84,7 @@ def run(
     from hpsearch.workers.lease import mend
     from hpsearch.workers.leftovers import tidy
     from hpsearch.workers.packing import study_load
+    from hpsearch.workers.presence import present
 
     options = {
         "budget.trials": trials,
@@ -108,24 +109,27 @@ def run(
             study, is_new = open_or_create(
                 opened, study_file, known, written=own, explicit=typed_keys(given, "budget")
             )
-            record(study, file)
-            begin_run(study)
-            left = mend(study)
-            tidy(study, place)
-            _say_if(hint(study_file))
-            _say_what_begins(study, left, is_new=is_new)
-            _say_what_on(known, url)
-            typed = _typed(file, {"--trials": trials, "--timeout": timeout}, overrides or ())
-            if not (places := _left(study)):
-                _show_what_is_over(study, place, typed, asked=dashboard)
-                conclude(study, 0)
-            crew, at = hire(study.file, load_of_one, places), study_file.dataset.path
-            shown = dashboard_beside(place, storage, force=force) if dashboard else nullcontext()
-            with shown:
-                code = supervise(study, crew, place, storage, at, force=force, typed=typed)
-            with impatient(study, code):
-                tidy(study, place)  # of a last trial that no worker could tidy up after
-                conclude(study, code)
+            with present(study):
+                record(study, file)
+                begin_run(study)
+                left = mend(study)
+                tidy(study, place)
+                _say_if(hint(study_file))
+                _say_what_begins(study, left, is_new=is_new)
+                _say_what_on(known, url)
+                typed = _typed(file, {"--trials": trials, "--timeout": timeout}, overrides or ())
+                if not (places := _left(study)):
+                    _show_what_is_over(study, place, typed, asked=dashboard)
+                    conclude(study, 0)
+                crew, at = hire(study.file, load_of_one, places), study_file.dataset.path
+                shown = (
+                    dashboard_beside(place, storage, force=force) if dashboard else nullcontext()
+                )
+                with shown:
+                    code = supervise(study, crew, place, storage, at, force=force, typed=typed)
+                with impatient(study, code):
+                    tidy(study, place)  # of a last trial that no worker could tidy up after
+                    conclude(study, code)
 
 
 def _say_if(text: str | None) -> None:

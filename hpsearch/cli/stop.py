@@ -30,8 +30,9 @@ def stop(
 ) -> None:
     """Ask all workers of a study to save their trials and exit; waits until they have."""
     from hpsearch.search.budget import ending, request_stop, stops_over
+    from hpsearch.search.storage import LEASE
     from hpsearch.search.trials import live_workers
-    from hpsearch.workers.lease import LEASE, Observer, mend
+    from hpsearch.workers.lease import Observer, mend
 
     with opened_study(study, home, storage, writes=True) as found:
         number = request_stop(found, "now" if now else "leave")

@@ -127,7 +127,7 @@ def _chosen(storage: "Storage", names: Sequence[str] | None, url: str) -> "list[
     """
     from hpsearch.errors import InputError
     from hpsearch.search import study as studies
-    from hpsearch.workers.lease import LEASE
+    from hpsearch.search.storage import LEASE
 
     chosen = []
     for name in names or studies.names(storage):

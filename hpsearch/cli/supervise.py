@@ -1,7 +1,7 @@
 """What ``run``, ``confirm`` and ``evaluate`` share: their workers, until they are done."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -30,7 +30,7 @@ def supervise(
     """Run the workers and show the search; returns an exit code.
 
     Args:
-        study: what is run.
+        study: what is run; the caller is present at it (``hpsearch.workers.presence``).
         crew: the workers.
         place: the home.
         url: ``--storage``, where it was given.
@@ -42,6 +42,7 @@ def supervise(
     from hpsearch.dashboard.publish import Publisher
     from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
     from hpsearch.search.study import load_study
+    from hpsearch.workers.presence import Presence
     from hpsearch.workers.supervisor import PATIENCE, Supervisor
 
     command = python(*WORKER, study.name)
@@ -53,9 +54,12 @@ def supervise(
     with opened_storage(place, url, force=force, patience=PATIENCE) as quick:
         followed = load_study(quick, study.name)
         publisher = None if typed is None else Publisher(followed, place, typed)
+        presence = Presence(followed)
         with LiveView(followed).shown() as view:
 
             def on_tick() -> None:
+                if presence.renew():
+                    quick.checkpoint()
                 view.tick()
                 if publisher is not None:
                     publisher.tick()
@@ -77,9 +81,40 @@ def supervise(
                 may_thin_out=crew.may_thin_out,
             )
             code = supervisor.run()
+        if not code:
+            _check_kept(followed)
         if publisher is not None:
             warn_of_figures(publisher.close())
         return code
+
+
+def _check_kept(study: "OpenStudy") -> None:
+    """Read how the study stands as another process would: trials that it does not find are lost.
+
+    Args:
+        study: the study; its trials were read while they ended.
+
+    Raises:
+        UnreachableError: the database is not the one that was written.
+    """
+    from hpsearch.errors import InputError, UnreachableError
+    from hpsearch.search import budget
+    from hpsearch.search.opening import hide_password, open_storage
+    from hpsearch.search.study import load_study
+
+    known, url = sum(map(budget.counts, study.trials())), study.storage.url
+    try:
+        with closing(open_storage(url, create=False, read_only=True, force=True)) as fresh:
+            found = load_study(fresh, study.name)
+            is_kept = found.created == study.created and found.counts().counted >= known
+    except InputError:
+        is_kept = False
+    if not is_kept:
+        raise UnreachableError(
+            f"storage {hide_password(url)}: does not hold the {known} trials of study {study.name}"
+            " that have ended; another database was put in its place. Restore it from a backup,"
+            " and run the same command again"
+        )
 
 
 def warn_of_figures(wrong: str | None) -> None:

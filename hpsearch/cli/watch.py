@@ -9,17 +9,15 @@ from typing import TypeVar
 
 from hpsearch.cli.common import duration, say
 from hpsearch.config import describe
-from hpsearch.errors import InputError
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.budget import ending, seconds_used
 from hpsearch.search.naming import cell_of, name_of
 from hpsearch.search.opening import STORAGE_ERRORS, is_locked, is_passing
-from hpsearch.search.storage import Counts
+from hpsearch.search.storage import LEASE, Counts
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.study_file import BudgetSection
-from hpsearch.workers.lease import LEASE
 
 LOOK_EVERY = 0.5
 """Seconds between two looks."""
@@ -273,29 +271,8 @@ def watch_until_over(study: OpenStudy, look: Callable[[], Look]) -> None:
         look: looks at it, and shows what it finds.
 
     Raises:
-        InputError: it was deleted meanwhile.
+        StudyGoneError: it was deleted meanwhile.
     """
-
-    def is_over() -> bool:
-        try:
-            found = look()
-        except KeyError:
-            _check_there(study)
-            raise
-        _check_there(study)  # another study may have its key by now
-        return found.is_idle and ending(study) is not None
-
-    while not patiently(is_over):
+    study.stay()
+    while not patiently(lambda: look().is_idle and ending(study) is not None):
         time.sleep(LOOK_EVERY)
-
-
-def _check_there(study: OpenStudy) -> None:
-    """Refuse to go on with a study that is not there any more."""
-    try:
-        found = study.storage.get_study_id_from_name(study.name)
-    except KeyError:
-        found = None
-    if found != study.study_id:
-        raise InputError(
-            f"study {study.name}: was deleted while it was watched; hpsearch ls lists the studies"
-        )

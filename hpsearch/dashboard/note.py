@@ -7,7 +7,7 @@ from typing import Any
 from optuna_dashboard import get_note, save_note
 
 from hpsearch.ranges import words
-from hpsearch.search.study import CREATED_KEY, DATASET_KEY, OpenStudy
+from hpsearch.search.study import DATASET_KEY, OpenStudy
 from hpsearch.space import named_fields
 from hpsearch.study_file import BudgetSection, StudyFile
 
@@ -50,7 +50,7 @@ Dense networks on **{file.dataset.source}**: {objective.goal} `{objective.metric
 - budget: {budget_words(study.budget)}
 - training: at most {training.epochs} epochs, {file.sampler.type} sampler, {file.pruner.type} pruner
 - command: {_code(" ".join(command))}
-- started {attrs.get(CREATED_KEY)}; the study's seed is {file.seed}
+- started {study.made}; the study's seed is {file.seed}
 
 | parameter | space |
 |---|---|

@@ -22,6 +22,7 @@ from bottle import Bottle, JSONPlugin
 from hpsearch.dashboard.artifacts import Attached, add_files
 from hpsearch.dashboard.breathing import collecting_seldom, dumps
 from hpsearch.dashboard.doors import Doors
+from hpsearch.dashboard.removal import refuse_busy
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
 from hpsearch.search.opening import cached
@@ -130,6 +131,7 @@ def application(storage: "Storage", home: Home) -> Bottle:
     app.uninstall(JSONPlugin)
     app.install(JSONPlugin(json_dumps=lambda answer: dumps(_in_order(answer))))
     add_files(app, storage, home)
+    refuse_busy(app, storage)
     return app
 
 

@@ -9,10 +9,12 @@ from typing import Any, Literal
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from hpsearch.errors import Failure, uses_place
+from hpsearch.partial import smallest
+from hpsearch.search.asked import ASKED_KEY, FIXED_KEY, asked, fixed
 from hpsearch.search.opening import exclusive
 from hpsearch.search.samplers import make_sampler
 from hpsearch.search.storage import STOP_KEY, Brief, BudgetSpentError, Pulse
-from hpsearch.search.study import OpenStudy
+from hpsearch.search.study import OpenStudy, size_of
 
 MAX_DEATHS = 3
 """Workers that may die of a trial, one after the other and none getting further than the one
@@ -88,19 +90,23 @@ def interrupt(study: OpenStudy, number: int, message: str = "interrupted before 
     """
     trial_id = study.trial_id(number)
     trial = study.storage.get_trial(trial_id)
-    successor = _successor(trial, deaths=trial.user_attrs.get("deaths", 0))
+    successor = _successor(study, trial, deaths=trial.user_attrs.get("deaths", 0))
     return study.storage.fail(trial_id, Failure.INTERRUPTED, message, successor)
 
 
 def redraw(study: OpenStudy, number: int, message: str) -> bool:
-    """Fail a trial as too large; what was enqueued of it is drawn again, the rest anew.
+    """Fail a trial as too large; what was asked for of it is tried again, the rest drawn anew.
+
+    What is too large by itself has no successor.
 
     Returns:
         False where the trial had ended meanwhile: then nothing was done.
     """
-    trial_id = study.trial_id(number)
-    asked = study.storage.get_trial(trial_id).system_attrs.get("fixed_params")
-    successor = _waiting({"fixed_params": asked}, {}) if asked else None
+    trial_id, limit = study.trial_id(number), study.budget.max_parameters
+    wanted = asked(study.storage.get_trial(trial_id))
+    least = size_of(smallest(study.file.space, wanted), study.data)
+    again = wanted and (limit is None or least <= limit)
+    successor = _waiting({FIXED_KEY: wanted}, {}) if again else None
     return study.storage.fail(trial_id, Failure.TOO_LARGE, message, successor)
 
 
@@ -147,7 +153,7 @@ def reap(
             failure, successor = Failure.CRASHED, None
             message = f"{deaths} workers died running it, and none got further than the one before"
         else:
-            failure, successor = Failure.INTERRUPTED, _successor(trial, deaths=deaths)
+            failure, successor = Failure.INTERRUPTED, _successor(study, trial, deaths=deaths)
             message = "its worker died"
         limit = math.inf if pulse.number in gone else until
         if study.storage.fail(trial_id, failure, message, successor, last=pulse, until=limit):
@@ -161,15 +167,16 @@ def _deaths(trial: FrozenTrial) -> int:
     return 1 if got_further else int(trial.user_attrs.get("deaths", 0)) + 1
 
 
-def _successor(trial: FrozenTrial, *, deaths: int) -> FrozenTrial | None:
+def _successor(study: OpenStudy, trial: FrozenTrial, *, deaths: int) -> FrozenTrial | None:
     """The waiting trial that goes on for an interrupted one.
 
     It has the same parameters and seed, and knows where to look for checkpoints; it is a new
-    trial, so that an owner that was only suspended cannot write into it. What was enqueued is kept
-    too where it had not been drawn yet. A sampled trial cut off before it had parameters needs
-    none: the next one takes its place.
+    trial, so that an owner that was only suspended cannot write into it. What was enqueued, or
+    drawn ahead for it, is kept too where it had not come to it yet. Another trial that was cut off
+    before it had parameters needs none: the next one takes its place.
     """
-    params = trial.system_attrs.get("fixed_params", {}) | trial.params
+    given = None if study.is_closed else study.given(trial.number)
+    params = (given or {}) | fixed(trial) | trial.params
     job = {key: trial.user_attrs[key] for key in JOB_KEYS if key in trial.user_attrs}
     if not (params or job):
         return None
@@ -184,7 +191,7 @@ def _successor(trial: FrozenTrial, *, deaths: int) -> FrozenTrial | None:
         attrs["deaths"] = deaths
     if reached := max(trial.last_step or 0, trial.user_attrs.get("reached", 0)):
         attrs["reached"] = reached
-    return _waiting({"fixed_params": params}, attrs)
+    return _waiting({FIXED_KEY: params, ASKED_KEY: asked(trial)}, attrs)
 
 
 def origin(trial: FrozenTrial) -> int:

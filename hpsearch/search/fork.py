@@ -15,6 +15,7 @@ from hpsearch.fields import parse
 from hpsearch.home import Home
 from hpsearch.partial import PartialConfig, misfits, params_of
 from hpsearch.search import trials as rows
+from hpsearch.search.asked import FIXED_KEY, asked
 from hpsearch.search.budget import SINCE_KEY
 from hpsearch.search.confirmation import refuse_companion
 from hpsearch.search.copies import copies, refuse_foreign_runs
@@ -163,7 +164,7 @@ def _rewritten(
     user |= {**attrs, FORKED_KEY: {"study": study.name, "number": trial.number}}
     system = {k: v for k, v in trial.system_attrs.items() if k.startswith("artifacts:")}
     # As what was enqueued: no sampler counts it among the trials that it drew itself.
-    system["fixed_params"] = _asked(trial, fixed.params)
+    system[FIXED_KEY] = _asked(trial, fixed.params)
     new = create_trial(
         state=trial.state,
         values=trial.values,
@@ -187,8 +188,8 @@ def _asked(trial: FrozenTrial, params: Mapping[str, Any]) -> dict[str, Any]:
 
     A configuration that is enqueued in both studies, and named alike, is not run again.
     """
-    asked: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
-    return {key: value for key, value in params.items() if key in asked} or dict(params)
+    wanted = asked(trial)
+    return {key: value for key, value in params.items() if key in wanted} or dict(params)
 
 
 def fork(

@@ -26,7 +26,7 @@ from hpsearch.search.server import (
     never,
     session_settings,
 )
-from hpsearch.search.sqlite import LONE_COPY, connect_to_read, is_writable
+from hpsearch.search.sqlite import LONE_COPY, OpenedFile, connect_to_read, is_writable
 from hpsearch.search.storage import Storage
 
 BUSY_TIMEOUT = 60.0
@@ -105,6 +105,7 @@ def open_storage(
         if not read_only:
             sa.event.listen(storage.engine, "connect", _set_synchronous)
         storage.close()  # its first connections were opened without the setting
+        storage.opened = OpenedFile(file)
         return storage
 
 

@@ -5,7 +5,7 @@ import importlib.util
 import math
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
 from hpsearch.ranges import RANGES
+from hpsearch.search.asked import FIXED_KEY, fixed
 from hpsearch.search.view import newest_and_best
 from hpsearch.space import Corner, OptimizerChoice, Space, suggest_config
 from hpsearch.study_file import GP, QMC, TPE, Grid, Random, StudyFile
@@ -57,7 +58,8 @@ def make_sampler(
     Args:
         file: the study.
         number: the trial's number.
-        given: the trial's parameters where they were drawn ahead (see ``start.py``).
+        given: the trial's parameters where they follow from the trials before it: drawn ahead (see
+            ``start.py``), or a point of the grid.
 
     Raises:
         InputError: a grid over a space that is infinite or conditional, or ``gp`` without torch.
@@ -92,9 +94,8 @@ def make_sampler(
                         'sampler.type = "grid": cannot leave out points by'
                         " budget.max_parameters; take that out and make the space smaller"
                     )
-                # All workers walk over one grid in one order, so its seed is the study's alone.
-                order = derive_seed(file.seed, "grid")
-                return _Grid(grid_values(file.space), seed=order, rest=RandomSampler(seed=seed))
+                grid_values(file.space)
+                return RandomSampler(seed=seed)  # of what was enqueued in part; others have a point
 
 
 def check_sampler(file: StudyFile, where: str) -> None:
@@ -176,43 +177,58 @@ class _Remembers(BaseSampler):
         )
 
 
-class _Grid(BaseSampler):
-    """Every point of a grid once, in a random order.
+def grid_point(file: StudyFile, before: Sequence[FrozenTrial], number: int) -> dict[str, Any]:
+    """The point of the grid that a trial tries: the first one, in a random order, that is left.
 
-    A trial's point follows from the trials before it, which nobody can change any more, so that
-    workers never take the same one. (Optuna's GridSampler lets them, once trials are enqueued; it
-    also ends the study itself, and refuses trials that are enqueued in part.)
+    It follows from the trials before it, of which nobody can change any more which point they try,
+    so that workers never take the same one. (Optuna's GridSampler lets them, once trials are
+    enqueued; it also ends the study itself, and refuses trials that are enqueued in part.)
+
+    Args:
+        file: the study.
+        before: all trials before it.
+        number: the trial's number.
     """
+    values = grid_values(file.space)
+    sizes = [len(found) for found in values.values()]
+    # All workers walk over one grid in one order, so its seed is the study's alone.
+    order = np.random.default_rng(derive_seed(file.seed, "grid")).permutation(math.prod(sizes))
+    walk, taken = iter(order), set[int]()
 
-    def __init__(self, values: dict[str, list[Any]], *, seed: int, rest: BaseSampler) -> None:
-        self._names = list(values)
-        self._values = values
-        self._sizes = [len(values[name]) for name in self._names]
-        self._order = np.random.default_rng(seed).permutation(math.prod(self._sizes))
-        self._rest = rest
-
-    def infer_relative_search_space(self, *_: Any) -> dict[str, Any]:
-        """Nothing: every parameter is chosen by itself."""
-        return {}
-
-    def sample_relative(self, *_: Any) -> dict[str, Any]:
-        """Nothing, as above."""
-        return {}
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any
-    ) -> Any:
-        """The trial's point; a random value where the trial was enqueued without one."""
-        if "fixed_params" in trial.system_attrs:
-            return self._rest.sample_independent(study, trial, param_name, param_distribution)
-        # From the storage: the study itself hides some trials where Hyperband prunes.
-        trials = study._storage.get_all_trials(study._study_id, deepcopy=False)  # noqa: SLF001
-        before = sum(
-            other.number < trial.number and "fixed_params" not in other.system_attrs
-            for other in trials
+    def first_left() -> int:
+        return int(
+            next((point for point in walk if point not in taken), order[number % len(order)])
         )
-        point = np.unravel_index(self._order[before % len(self._order)], self._sizes)
-        return self._values[param_name][int(point[self._names.index(param_name)])]
+
+    for trial in before:
+        if FIXED_KEY in trial.system_attrs:  # what it draws beside that nobody knows at first
+            point = _point(values, sizes, fixed(trial))
+        elif (point := _point(values, sizes, trial.params)) is None:
+            point = first_left()  # it has not got all of its parameters yet, or never
+        taken |= set() if point is None else {point}
+    found = np.unravel_index(first_left(), sizes) if sizes else ()
+    return {name: values[name][int(index)] for name, index in zip(values, found, strict=True)}
+
+
+def _point(
+    values: Mapping[str, list[Any]], sizes: Sequence[int], params: Mapping[str, Any]
+) -> int | None:
+    """Which point of a grid some parameters are; None where they are none, or not all."""
+    found = []
+    for name, choices in values.items():
+        known = params.get(name)
+        index = next((i for i, one in enumerate(choices) if _is_same(one, known)), None)
+        if index is None:
+            return None
+        found.append(index)
+    return int(np.ravel_multi_index(found, sizes)) if found else 0
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values of a parameter are the same, but for the last bit of a sum."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(one == other)
 
 
 def grid_values(space: Space) -> dict[str, list[Any]]:
@@ -254,9 +270,14 @@ def grid_values(space: Space) -> dict[str, list[Any]]:
     return collect.values
 
 
-def grid_size(space: Space) -> int:
-    """The number of points of a grid; raises as :func:`grid_values`."""
-    return math.prod(len(values) for values in grid_values(space).values())
+def grid_size(space: Space, enqueued: Sequence[Mapping[str, Any]] = ()) -> int:
+    """The number of points of a grid, and of what was enqueued that is none of them.
+
+    Raises as :func:`grid_values`.
+    """
+    values = grid_values(space)
+    sizes = [len(found) for found in values.values()]
+    return math.prod(sizes) + sum(_point(values, sizes, one) is None for one in enqueued)
 
 
 def _key(name: str) -> str:

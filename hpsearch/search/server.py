@@ -101,10 +101,10 @@ _OPERATIONS = (
     "get_best_trial", "get_n_trials", "get_study_directions", "get_study_id_from_name",
     "get_study_name_from_id", "get_study_system_attrs", "get_study_user_attrs", "get_trial",
     "get_trial_id_from_study_id_trial_number", "get_trial_number_from_id", "get_trial_param",
-    "get_trial_params", "get_trial_system_attrs", "get_trial_user_attrs", "pulses", "values_at",
-    "study_names", "values_of",
+    "get_trial_params", "get_trial_system_attrs", "get_trial_user_attrs", "present", "pulses",
+    "study_names", "values_at", "values_of",
     # Writing; not what makes and removes studies, which a user sees and does again.
-    "annotate", "beat", "create_new_trial", "fail", "set_study_system_attr",
+    "annotate", "arrive", "beat", "create_new_trial", "fail", "leave", "set_study_system_attr",
     "set_study_user_attr", "set_trial_intermediate_value", "set_trial_param",
     "set_trial_state_values", "set_trial_system_attr", "set_trial_user_attr",
     # What Optuna's cache calls in place of these.

@@ -15,6 +15,42 @@ LONE_COPY = (
 """What to think of where a database has no studies."""
 
 
+class OpenedFile:
+    """A database file, as it is while a process has it open."""
+
+    def __init__(self, file: Path) -> None:
+        """Note which file that is.
+
+        Args:
+            file: the path; the file exists.
+        """
+        self._path, self._identity = file, _identity(file)
+
+    def check(self) -> None:
+        """Refuse to go on where another file is in its place: what is written would be lost.
+
+        Raises:
+            UnreachableError: another one, or none.
+        """
+        found = _identity(self._path)
+        if found != self._identity:
+            what = "is gone" if found is None else "was replaced by another file"
+            raise UnreachableError(
+                f"{self._path}: {what} while it was in use; what was written since then is not in"
+                " it. Stop all that uses it (hpsearch stop), put the right file there, and run the"
+                " same command again"
+            )
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from every other one of the machine; None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def is_writable(file: Path) -> bool:
     """Whether this process may write a database file, and make files beside it as SQLite does."""
     file = file.resolve()

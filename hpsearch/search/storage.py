@@ -8,26 +8,37 @@ import copy
 import json
 import math
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
 from hpsearch import ranking
-from hpsearch.errors import Failure, uses_place
+from hpsearch.errors import Failure, InputError, StudyGoneError, uses_place
 from hpsearch.search.reading import read_trials
+from hpsearch.search.sqlite import OpenedFile
 from hpsearch.text import plain
 
 if not (hasattr(RDBStorage, "_get_prepared_new_trial") and hasattr(RDBStorage, "_get_trials")):
     # Without the first hook new trials would start unlimited, and nobody would notice.
     raise ImportError("this version of Optuna is not known to hpsearch; install the locked one")
+
+for _model in (models.StudyModel, models.TrialModel):
+    # In databases that are made from now on: else SQLite gives the key of the newest study or trial
+    # again when that is deleted (https://sqlite.org/autoinc.html).
+    _model.__table__.dialect_options["sqlite"]["autoincrement"] = True
+
+CREATED_KEY = "created"
+"""Study user attribute: when it was made. With the key it tells a study from every other one."""
 
 BUDGET_KEY = "budget"
 """Study user attribute: the budget section as a table; ``trials`` is what claims look at."""
@@ -41,9 +52,22 @@ STOP_KEY = "stop_request"
 starts."""
 
 
+PRESENT_PREFIX = "hpsearch:present:"
+"""How the names of study system attributes begin that are signs of busy processes."""
+
+LEASE = 120.0
+"""Seconds without a sign of life after which a worker counts as dead, wherever it is."""
+
 OWNER_KEYS = ("worker", "process")
 """Trial user attributes that tell the process that runs a trial from every other one
 (``hpsearch.workers.identity``)."""
+
+
+_NOBODY: Mapping[str, Any] = MappingProxyType({})
+
+
+class LeaseLostError(UpdateFinishedTrialError):
+    """A trial is not this worker's any more: it was given to another one, or it is gone."""
 
 
 class BudgetSpentError(Exception):
@@ -109,6 +133,33 @@ class Pulse:
     """Who runs the trial: its user attributes of ``OWNER_KEYS``, as far as it has them."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Presence:
+    """A process that is busy with a study, whether or not it runs a trial just now."""
+
+    owner: Mapping[str, Any]
+    """Who it is: what ``OWNER_KEYS`` say."""
+    age: float
+    """Seconds since its last sign of life, by the database's clock."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it may be alive, wherever it is."""
+        return self.age < LEASE
+
+
+class StudyBusyError(InputError):
+    """A study cannot be removed, as processes are busy with it."""
+
+    def __init__(self, name: str, busy: Iterable[Presence]) -> None:
+        who = ", ".join(sorted({str(one.owner.get("worker")) for one in busy}))
+        super().__init__(
+            f"study {name}: {who} works on it; stop it first: hpsearch stop {name}. Of a machine"
+            f" that is gone, workers count as dead {LEASE:.0f} seconds after their last sign of"
+            " life (hpsearch delete --force does not wait for that)"
+        )
+
+
 class Storage(RDBStorage):
     """Optuna's storage with atomic claims, an exact budget, and a pulse for what runs.
 
@@ -116,12 +167,90 @@ class Storage(RDBStorage):
     both the budget is counted in the transaction that starts it, behind a write lock, so that no
     number of workers can exceed it. Studies without the attribute ``budget`` are not limited.
 
+    A worker that was suspended for long may find its trial given to another one, and its study
+    deleted, with another one under the same key. So whatever it writes into a trial is written only
+    where the trial is signed by it, and no trial of another study than the expected one starts.
+
     Attributes:
+        opened: the database file, where it is one.
         owner: user attributes that every trial started through this object gets, in the same
-            transaction, together with its first heartbeat.
+            transaction, together with its first heartbeat; empty: it is no worker's, and writes
+            into any trial.
     """
 
-    owner: Mapping[str, Any] = MappingProxyType({})
+    owner: Mapping[str, Any] = _NOBODY
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """As RDBStorage."""
+        self._expected: dict[int, tuple[str, str]] = {}
+        """By a study's key: the name of the one that it must be, and when that was made."""
+        self.opened: OpenedFile | None = None
+        super().__init__(*args, **options)
+
+    def expect(self, study_id: int, name: str, created: str) -> None:
+        """From now on find, and start trials of, this study only under this key.
+
+        Args:
+            study_id: the study's key.
+            name: its name.
+            created: its user attribute ``CREATED_KEY``; "None" where it has none.
+        """
+        self._expected[study_id] = (name, created)
+
+    def _check_same(self, study_id: int, attributes: Mapping[str, Any] | None) -> None:
+        """Refuse a study that is not the one that is expected under its key.
+
+        Args:
+            study_id: the study's key.
+            attributes: its user attributes; None where there is no such study.
+
+        Raises:
+            StudyGoneError: it is another one, or none.
+            UnreachableError: the database file was replaced by another one.
+        """
+        if study_id not in self._expected:
+            return
+        if self.opened is not None:
+            self.opened.check()
+        name, created = self._expected[study_id]
+        if attributes is None or str(attributes.get(CREATED_KEY)) != created:
+            raise StudyGoneError(
+                f"study {name}: was deleted meanwhile, with its trials; hpsearch ls lists the"
+                " studies that are there"
+            )
+
+    @contextmanager
+    def _finding(self, study_id: int) -> Iterator[None]:
+        """Where a study is not found that is expected, say so."""
+        try:
+            yield
+        except KeyError:
+            self._check_same(study_id, None)
+            raise
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        """As RDBStorage, but of no other study than the one that is expected."""
+        with self._finding(study_id):
+            found = super().get_study_user_attrs(study_id)
+        self._check_same(study_id, found)
+        return found
+
+    def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:
+        """As RDBStorage, but where the study is gone, that is said."""
+        try:
+            return super().get_trial_id_from_study_id_trial_number(study_id, trial_number)
+        except KeyError:
+            self.get_study_user_attrs(study_id)
+            raise
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """As RDBStorage, but of a worker's trial that is gone it is said that it is not ours."""
+        try:
+            return super().get_trial(trial_id)
+        except KeyError:
+            if self.owner:
+                raise LeaseLostError(f"trial {trial_id}: is gone") from None
+            raise
 
     _head_version: ClassVar[str | None] = None
 
@@ -140,14 +269,16 @@ class Storage(RDBStorage):
             False for a claim (``state`` RUNNING) that lost, or for which no place is left.
 
         Raises:
-            UpdateFinishedTrialError: the trial is over.
+            UpdateFinishedTrialError: the trial is over, or not ours (LeaseLostError).
         """
         session = self.scoped_session()
         # SQLite ignores SELECT ... FOR UPDATE; writing first takes its lock before the state is
         # read. The parent works in this same thread-local session and commits both together.
         try:
-            self._lock_trial(session, trial_id)
-            if state == TrialState.RUNNING:
+            if state != TrialState.RUNNING:
+                self._lock_own(session, trial_id)
+            else:
+                self._lock_trial(session, trial_id)
                 trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
                 if trial.state == TrialState.WAITING:
                     if not self._has_place(session, int(trial.study_id)):
@@ -207,7 +338,9 @@ class Storage(RDBStorage):
         trial_id_greater_than: int,
     ) -> list[FrozenTrial]:
         """As RDBStorage, several times as fast (``hpsearch.search.reading``)."""
-        return read_trials(self.engine, study_id, states, included_trial_ids, trial_id_greater_than)
+        after = trial_id_greater_than
+        with self._finding(study_id):
+            return read_trials(self.engine, study_id, states, included_trial_ids, after)
 
     def fail(
         self,
@@ -233,12 +366,12 @@ class Storage(RDBStorage):
                 so long to write does not know any more whether the worker is dead.
 
         Returns:
-            False where the trial is no longer running, its worker lives, or it is too late: then
-            nothing was done.
+            False where the trial is no longer running, or is another worker's by now, its worker
+            lives, or it is too late: then nothing was done.
         """
         with Session(self.engine) as session, session.begin():
-            self._lock_trial(session, trial_id)
-            if time.monotonic() > until:
+            signed = self.owner if last is None else last.owner
+            if not self._lock_trial(session, trial_id, signed) or time.monotonic() > until:
                 return False
             trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
             if trial.state != TrialState.RUNNING:
@@ -274,26 +407,29 @@ class Storage(RDBStorage):
             system: system attributes.
 
         Raises:
-            UpdateFinishedTrialError: the trial is over.
+            UpdateFinishedTrialError: the trial is over, or not ours (LeaseLostError).
         """
         kinds = (
             (models.TrialUserAttributeModel, user),
             (models.TrialSystemAttributeModel, system or {}),
         )
+        write = super()._set_trial_attr_without_commit
         with Session(self.engine) as session, session.begin():
-            self._lock_trial(session, trial_id)
+            self._lock_own(session, trial_id)
             for model, values in kinds:
                 for key, value in values.items():
-                    self._set_trial_attr_without_commit(session, model, trial_id, key, value)
+                    write(session, model, trial_id, key, value)
 
     def beat(self, trial_id: int) -> bool:
         """Give a sign of life for a running trial.
 
         Returns:
-            False where it is no longer running: it was taken away, or somebody ended it.
+            False where it is no longer running, or not ours: it was taken away, or somebody ended
+            it.
         """
         with Session(self.engine) as session, session.begin():
-            self._lock_trial(session, trial_id)
+            if not self._lock_trial(session, trial_id, self.owner):
+                return False
             state = sa.select(models.TrialModel.state).where(models.TrialModel.trial_id == trial_id)
             if session.scalar(state) != TrialState.RUNNING:
                 return False
@@ -309,6 +445,12 @@ class Storage(RDBStorage):
 
         One query, as every worker looks at all others now and then.
         """
+        with Session(self.engine) as session:
+            if study_id in self._expected:
+                self._check_same(study_id, _study_attributes(session, study_id, (CREATED_KEY,)))
+            return self._pulses(session, study_id)
+
+    def _pulses(self, session: Session, study_id: int) -> list[Pulse]:
         trial, heartbeat = models.TrialModel, models.TrialHeartbeatModel
         attributes = [sa.orm.aliased(models.TrialUserAttributeModel) for _ in OWNER_KEYS]
         query = (
@@ -321,20 +463,106 @@ class Storage(RDBStorage):
         )
         for one, key in zip(attributes, OWNER_KEYS, strict=True):
             query = query.outerjoin(one, sa.and_(one.trial_id == trial.trial_id, one.key == key))
+        return [
+            Pulse(
+                number=number,
+                beat=beat,
+                age=None if beat is None else (now - beat).total_seconds(),
+                owner={
+                    key: json.loads(text)
+                    for key, text in zip(OWNER_KEYS, owner, strict=True)
+                    if text is not None
+                },
+            )
+            for number, beat, now, *owner in session.execute(query)
+        ]
+
+    def arrive(self, study_id: int, owner: Mapping[str, Any]) -> None:
+        """Leave a sign that a process is busy with a study, or renew it.
+
+        Args:
+            study_id: the study's key.
+            owner: who that is: what ``OWNER_KEYS`` say.
+
+        Raises:
+            StudyGoneError: the study was deleted meanwhile.
+        """
+        model, key = models.StudySystemAttributeModel, f"{PRESENT_PREFIX}{owner['worker']}"
+        with Session(self.engine) as session, session.begin():
+            there = self._lock_study(session, study_id)
+            known = _study_attributes(session, study_id, (CREATED_KEY,))
+            self._check_same(study_id, known if there else None)
+            beat = session.execute(sa.select(self._now())).scalar_one()
+            sign = {name: owner[name] for name in OWNER_KEYS} | {"beat": beat.isoformat()}
+            found = session.scalar(
+                sa.select(model).where(model.study_id == study_id, model.key == key)
+            )
+            if found is None:
+                session.add(model(study_id=study_id, key=key, value_json=json.dumps(sign)))
+            else:
+                found.value_json = json.dumps(sign)
+
+    def leave(self, study_id: int, owner: Mapping[str, Any]) -> None:
+        """Take the sign away that :meth:`arrive` left."""
+        model, key = models.StudySystemAttributeModel, f"{PRESENT_PREFIX}{owner['worker']}"
+        with Session(self.engine) as session, session.begin():
+            found = session.scalar(
+                sa.select(model).where(model.study_id == study_id, model.key == key)
+            )
+            if found is not None and json.loads(found.value_json)["process"] == owner["process"]:
+                session.delete(found)
+
+    def present(self, study_id: int) -> list[Presence]:
+        """Who has left a sign of being busy with a study, or runs one of its trials."""
         with Session(self.engine) as session:
-            return [
-                Pulse(
-                    number=number,
-                    beat=beat,
-                    age=None if beat is None else (now - beat).total_seconds(),
-                    owner={
-                        key: json.loads(text)
-                        for key, text in zip(OWNER_KEYS, owner, strict=True)
-                        if text is not None
-                    },
-                )
-                for number, beat, now, *owner in session.execute(query)
-            ]
+            return self._present(session, study_id)
+
+    def _present(self, session: Session, study_id: int) -> list[Presence]:
+        model = models.StudySystemAttributeModel
+        signs = session.execute(
+            sa.select(model.value_json, self._now()).where(
+                model.study_id == study_id, model.key.startswith(PRESENT_PREFIX)
+            )
+        )
+        found = []
+        for text, now in signs:
+            sign = json.loads(text)
+            age = (now - datetime.fromisoformat(sign.pop("beat"))).total_seconds()
+            found.append(Presence(owner=sign, age=age))
+        return found + [
+            Presence(owner=pulse.owner, age=pulse.age)
+            for pulse in self._pulses(session, study_id)
+            if pulse.age is not None
+        ]
+
+    def remove_study(self, study_id: int, is_busy: Callable[[Presence], bool] | None) -> None:
+        """Remove a study with all that belongs to it, where nobody is busy with it.
+
+        Who looks for the study in a transaction afterwards finds that it is gone.
+
+        Args:
+            study_id: the study's key.
+            is_busy: whether who has left a sign of life is to be taken for alive; None: nobody.
+
+        Raises:
+            StudyBusyError: somebody is.
+            KeyError: there is no such study.
+        """
+        with Session(self.engine) as session, session.begin():
+            self._lock_study(session, study_id)
+            study = models.StudyModel.find_or_raise_by_id(study_id, session)
+            busy = [] if is_busy is None else [*filter(is_busy, self._present(session, study_id))]
+            if busy:
+                raise StudyBusyError(str(study.study_name), busy)
+            session.delete(study)
+
+    def delete_study(self, study_id: int) -> None:
+        """As RDBStorage, but not of a study that somebody is busy with.
+
+        Raises:
+            StudyBusyError: somebody has given a sign of life during the last ``LEASE`` seconds.
+        """
+        self.remove_study(study_id, lambda presence: presence.is_fresh)
 
     def _sign(self, session: Session, trial_id: int) -> None:
         """Write whose trial it is into the transaction that starts it: no trial runs unsigned."""
@@ -352,6 +580,15 @@ class Storage(RDBStorage):
             text = sa.func.strftime("%Y-%m-%d %H:%M:%f", "now")
             return sa.type_coerce(text, sa.DateTime)
         return sa.func.timezone("utc", sa.func.clock_timestamp(), type_=sa.DateTime)
+
+    def checkpoint(self) -> None:
+        """Have SQLite write into its file what is in the log beside it, as far as nobody waits.
+
+        Else all of a small study may be in the log, which a copy of the file leaves behind.
+        """
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Give the connections back; the object is free of them until it is used again."""
@@ -518,32 +755,86 @@ class Storage(RDBStorage):
     def _has_place(self, session: Session, study_id: int) -> bool:
         """Whether one more trial may start; the study is locked until the transaction ends."""
         self._lock_study(session, study_id)
-        stop = _study_attribute(session, study_id, STOP_KEY)
+        known = _study_attributes(session, study_id, (CREATED_KEY, STOP_KEY, BUDGET_KEY))
+        self._check_same(study_id, known)
+        stop, limit = known.get(STOP_KEY), known.get(BUDGET_KEY)
         if stop is not None and not stop["over"]:
             return False
-        limit = _study_attribute(session, study_id, BUDGET_KEY)
         if limit is None:
             return True
         counts = _count(session, study_id)
         return counts.counted + counts.running < int(limit["trials"])
 
-    @staticmethod
-    def _lock_trial(session: Session, trial_id: int) -> None:
-        """Hold the write lock of SQLite, the trial's row lock elsewhere."""
-        session.execute(
-            sa.update(models.TrialModel)
-            .where(models.TrialModel.trial_id == trial_id)
-            .values(number=models.TrialModel.number)
-        )
+    def _set_trial_param_without_commit(
+        self, session: Session, trial_id: int, *args: Any, **options: Any
+    ) -> None:
+        """As RDBStorage, but only into a trial of ours."""
+        self._lock_own(session, trial_id)
+        super()._set_trial_param_without_commit(session, trial_id, *args, **options)
+
+    def _set_trial_attr_without_commit(
+        self, session: Session, model_cls: Any, trial_id: int, *args: Any, **options: Any
+    ) -> None:
+        """As RDBStorage, but only into a trial of ours."""
+        self._lock_own(session, trial_id)
+        super()._set_trial_attr_without_commit(session, model_cls, trial_id, *args, **options)
+
+    def _set_trial_intermediate_value_without_commit(
+        self, session: Session, trial_id: int, *args: Any, **options: Any
+    ) -> None:
+        """As RDBStorage, but only into a trial of ours."""
+        self._lock_own(session, trial_id)
+        super()._set_trial_intermediate_value_without_commit(session, trial_id, *args, **options)
+
+    def _lock_own(self, session: Session, trial_id: int) -> None:
+        """Lock a trial of this worker's; where this is no worker's storage, any.
+
+        Raises:
+            LeaseLostError: it is another one's, or gone.
+        """
+        if not self._lock_trial(session, trial_id, self.owner) and self.owner:
+            raise LeaseLostError(f"trial {trial_id}: is not this worker's")
 
     @staticmethod
-    def _lock_study(session: Session, study_id: int) -> None:
-        """Hold the write lock of SQLite, the study's row lock elsewhere."""
-        session.execute(
+    def _lock_trial(session: Session, trial_id: int, owner: Mapping[str, Any] = _NOBODY) -> bool:
+        """Hold the write lock of SQLite, the trial's row lock elsewhere.
+
+        Args:
+            session: in whose transaction it is held.
+            trial_id: key of the trial.
+            owner: attributes of ``OWNER_KEYS`` that the trial must have, as far as there are any.
+
+        Returns:
+            Whether there is such a trial.
+        """
+        attribute = models.TrialUserAttributeModel
+        signed = [
+            sa.exists().where(
+                attribute.trial_id == trial_id,
+                attribute.key == key,
+                attribute.value_json == json.dumps(owner[key]),
+            )
+            for key in OWNER_KEYS
+            if key in owner
+        ]
+        found: Any = session.execute(
+            sa.update(models.TrialModel)
+            .where(models.TrialModel.trial_id == trial_id, *signed)
+            .values(number=models.TrialModel.number)
+            .execution_options(synchronize_session=False)
+        )
+        return bool(found.rowcount)
+
+    @staticmethod
+    def _lock_study(session: Session, study_id: int) -> bool:
+        """Hold the write lock of SQLite, the study's row lock elsewhere; whether it is there."""
+        found: Any = session.execute(
             sa.update(models.StudyModel)
             .where(models.StudyModel.study_id == study_id)
             .values(study_name=models.StudyModel.study_name)
+            .execution_options(synchronize_session=False)
         )
+        return bool(found.rowcount)
 
 
 def _last_beat(session: Session, trial_id: int) -> datetime | None:
@@ -558,22 +849,20 @@ def _attribute(trial_id: int, key: str, value: Any) -> models.TrialUserAttribute
     return models.TrialUserAttributeModel(trial_id=trial_id, key=key, value_json=json.dumps(value))
 
 
-def _study_attribute(session: Session, study_id: int, key: str) -> dict[str, Any] | None:
-    """A user attribute of a study that is a table; None where it has none of that name."""
+def _study_attributes(session: Session, study_id: int, keys: Sequence[str]) -> dict[str, Any]:
+    """User attributes of a study, as far as it has them."""
     attribute = models.StudyUserAttributeModel
-    text = session.scalar(
-        sa.select(attribute.value_json).where(attribute.study_id == study_id, attribute.key == key)
+    rows = session.execute(
+        sa.select(attribute.key, attribute.value_json).where(
+            attribute.study_id == study_id, attribute.key.in_(keys)
+        )
     )
-    return None if text is None else dict(json.loads(text))
+    return {key: json.loads(text) for key, text in rows}
 
 
 def _is_closed(session: Session, study_id: int) -> bool:
     """Whether a study has only trials that were put into it."""
-    attribute = models.StudyUserAttributeModel
-    query = sa.select(attribute.value_json).where(
-        attribute.study_id == study_id, attribute.key == CLOSED_KEY
-    )
-    return session.scalar(query) == "true"
+    return bool(_study_attributes(session, study_id, (CLOSED_KEY,)).get(CLOSED_KEY))
 
 
 def _count(session: Session, study_id: int) -> Counts:

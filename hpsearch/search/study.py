@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import importlib.metadata
+import json
 import math
 import platform
 import re
@@ -19,15 +20,24 @@ from optuna.trial import FrozenTrial
 
 from hpsearch import __version__
 from hpsearch.config import TrialConfig, count_parameters
-from hpsearch.errors import Failure, InputError
+from hpsearch.errors import Failure, InputError, UnknownStudyError
 from hpsearch.fields import closest, parse
 from hpsearch.partial import PartialConfig, params_of, smallest
+from hpsearch.search.asked import FIXED_KEY, fixed
 from hpsearch.search.opening import STORAGE_ERRORS, exclusive
 from hpsearch.search.pruners import make_pruner
-from hpsearch.search.samplers import check_sampler, grid_size
+from hpsearch.search.samplers import check_sampler, grid_point, grid_size
 from hpsearch.search.sqlite import LONE_COPY
 from hpsearch.search.start import FIRST_KEY, drawn_ahead, first_trials
-from hpsearch.search.storage import BUDGET_KEY, CLOSED_KEY, Brief, Counts, Storage
+from hpsearch.search.storage import (
+    BUDGET_KEY,
+    CLOSED_KEY,
+    CREATED_KEY,
+    Brief,
+    Counts,
+    Presence,
+    Storage,
+)
 from hpsearch.study_file import (
     SAME_SEARCH,
     SAME_VALUES,
@@ -44,7 +54,6 @@ COMPANION = ".confirm"
 FILE_KEY = "study_file"
 DATASET_KEY = "dataset"
 VERSIONS_KEY = "versions"
-CREATED_KEY = "created"
 
 FORKED_KEY = "forked_from"
 """User attribute of a trial that was taken over: ``study`` and ``number``; and of a study that has
@@ -65,6 +74,8 @@ class OpenStudy:
     storage: Storage
     file: StudyFile
     study_id: int
+    created: str
+    """When it was made, in UTC, as ISO 8601; of one from before that was written down, "None"."""
 
     @property
     def name(self) -> str:
@@ -77,8 +88,12 @@ class OpenStudy:
 
         It goes with the study to another storage (``hpsearch storage copy``).
         """
-        created = str(self.optuna.user_attrs.get(CREATED_KEY))
-        return f"{self.name}-{hashlib.sha256(created.encode()).hexdigest()[:8]}"
+        return f"{self.name}-{hashlib.sha256(self.created.encode()).hexdigest()[:8]}"
+
+    @property
+    def made(self) -> str | None:
+        """When it was made, to the second; None where that was not written down yet."""
+        return None if self.created == "None" else re.sub(r"\.\d+", "", self.created)
 
     @property
     def budget(self) -> BudgetSection:
@@ -110,11 +125,16 @@ class OpenStudy:
         return list(self.optuna.user_attrs.get(FIRST_KEY, ()))[: drawn_ahead(self.file)]
 
     def given(self, number: int) -> dict[str, Any] | None:
-        """The parameters that were drawn ahead for a trial; None where a sampler draws them.
+        """The parameters that follow from the trials before a trial; None where a sampler draws.
 
-        Which they are follows from the trials before it, which nobody can change any more, so
-        that workers never take the same. What was enqueued has none.
+        They were drawn ahead, or are a point of the grid. Nobody can change any more what they
+        follow from, so that workers never take the same, and whoever goes on for a trial that was
+        cut off while it got them knows them. What was enqueued has none.
         """
+        if isinstance(self.file.sampler, Grid):
+            before = self.trials()[: number + 1]
+            own = before.pop()
+            return None if FIXED_KEY in own.system_attrs else grid_point(self.file, before, number)
         first = self.first_trials
         numbers = self.storage.first_sampled(self.study_id, len(first))
         return dict(zip(numbers, first, strict=False)).get(number)
@@ -134,6 +154,14 @@ class OpenStudy:
     def trial_id(self, number: int) -> int:
         """The storage's key of trial ``number``."""
         return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
+
+    def stay(self) -> None:
+        """Have its storage refuse from now on whatever study has its key after it.
+
+        It is for processes that go on for long: the study may be deleted meanwhile, and SQLite
+        gives its key to the next one that is made.
+        """
+        self.storage.expect(self.study_id, self.name, self.created)
 
 
 def open_or_create(
@@ -246,7 +274,7 @@ def create(
     known = {
         DATASET_KEY: dict(dataset),
         VERSIONS_KEY: versions(),
-        CREATED_KEY: datetime.now(UTC).isoformat(timespec="seconds"),
+        CREATED_KEY: datetime.now(UTC).isoformat(timespec="microseconds"),
         **(attrs or {}),
     }
     try:
@@ -299,27 +327,39 @@ def _merge(
 
 def _update(study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None:
     """Write down the budget, and enqueue what is new in ``[[enqueue]]``."""
+    wanted = [params_of(file.space, partial) for partial in file.enqueue]
     if isinstance(file.sampler, Grid):
-        most = grid_size(file.space) + len(file.enqueue)
+        most = grid_size(file.space, wanted)
         budget = budget.model_copy(update={"trials": min(budget.trials, most)})
     study.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
-    for partial in file.enqueue:
-        params = params_of(file.space, partial)
-        if params and not _is_there(study, params):
+    known = _known_params(study) if wanted else set()
+    for params in filter(None, wanted):
+        if _as_key(params) not in known:
             study.enqueue_trial(params)
+            known.add(_as_key(params))
 
 
-def _is_there(study: optuna.Study, params: Mapping[str, Any]) -> bool:
-    """Whether a configuration waits, runs or ended; one that the program failed is lost.
+def _known_params(study: optuna.Study) -> set[str]:
+    """What waits, runs or ended of configurations, as asked for and whole.
 
-    One that was interrupted has a successor, with more parameters than were asked for.
+    One that the program failed is lost. One that was interrupted has a successor, with more
+    parameters than were asked for.
     """
-    for trial in study.get_trials(deepcopy=False):
-        if trial.user_attrs.get("failure") == Failure.PROGRAM_ERROR:
-            continue
-        if params in (trial.system_attrs.get("fixed_params"), trial.params):
-            return True
-    return False
+    return {
+        _as_key(params)
+        for trial in study.get_trials(deepcopy=False)
+        if trial.user_attrs.get("failure") != Failure.PROGRAM_ERROR
+        for params in (fixed(trial), trial.params)
+    }
+
+
+def _as_key(params: Mapping[str, Any]) -> str:
+    """Parameters to be compared: 1 and 1.0 are the same, True is another."""
+    plain = {
+        name: float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        for name, value in params.items()
+    }
+    return json.dumps(plain, sort_keys=True)
 
 
 def _check_size(
@@ -383,21 +423,29 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     """The study ``name`` of a storage.
 
     Raises:
-        InputError: there is none, or it was not made by hpsearch.
+        UnknownStudyError: there is none.
+        InputError: it was not made by hpsearch, or is named otherwise in its study file.
     """
     try:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
-        raise InputError(f"study {name}: not found; {_known(storage, name)}") from None
-    stored = study.user_attrs.get(FILE_KEY)
+        raise UnknownStudyError(f"study {name}: not found; {_known(storage, name)}") from None
+    attrs = study.user_attrs
+    stored = attrs.get(FILE_KEY)
     if stored is None:
         raise InputError(f"study {name}: was not made by hpsearch; open it with Optuna itself")
+    if stored.get("name") != name:
+        raise InputError(
+            f"study {name}: its study file is that of {stored.get('name')!r}; another program has"
+            " changed one of the names, by which runs and logs are found"
+        )
     # The name of a companion is none that a user may give.
     file = parse(StudyFile, stored | {"name": name.removesuffix(COMPANION)}, f"study {name}")
-    file = file.model_copy(update={"name": stored["name"]})
-    study_id = storage.get_study_id_from_name(name)
+    file = file.model_copy(update={"name": name})
+    study_id = study._study_id  # noqa: SLF001  # another study may have the name by now
     study.pruner = make_pruner(file, storage, study_id)
-    return OpenStudy(optuna=study, storage=storage, file=file, study_id=study_id)
+    created = str(attrs.get(CREATED_KEY))
+    return OpenStudy(optuna=study, storage=storage, file=file, study_id=study_id, created=created)
 
 
 def _known(storage: Storage, name: str) -> str:
@@ -445,7 +493,7 @@ def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:
     file = study.file.model_copy(update={"budget": study.budget})
     _check_size(file, partial, study.optuna.user_attrs[DATASET_KEY], where)
     with exclusive(study.storage.url):
-        if _is_there(study.optuna, params):
+        if _as_key(params) in _known_params(study.optuna):
             return None
         waiting = study.counts().waiting
         study.optuna.enqueue_trial(params)
@@ -459,9 +507,17 @@ def companions(study: OpenStudy) -> list[OpenStudy]:
     return [load_study(study.storage, name)] if there else []
 
 
-def delete(study: OpenStudy) -> None:
-    """Remove a study with all its trials from the storage (its files are removed elsewhere)."""
-    optuna.delete_study(study_name=study.name, storage=study.storage)
+def delete(study: OpenStudy, is_busy: Callable[[Presence], bool] | None) -> None:
+    """Remove a study with all its trials from the storage (its files are removed elsewhere).
+
+    Args:
+        study: the study.
+        is_busy: whether who has left a sign of life is to be taken for alive; None: nobody.
+
+    Raises:
+        StudyBusyError: somebody is busy with it.
+    """
+    study.storage.remove_study(study.study_id, is_busy)
 
 
 def versions() -> dict[str, str]:

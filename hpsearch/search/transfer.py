@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.search.opening import STORAGE_ERRORS, Work, exclusive, readable_errors
-from hpsearch.search.storage import Storage
+from hpsearch.search.storage import PRESENT_PREFIX, Storage
 from hpsearch.search.study import FILE_KEY, OpenStudy, remove_unfinished
 
 Report = Callable[[str, int, int], None]
@@ -95,8 +95,10 @@ class _Attributes:
 
     @classmethod
     def of(cls, storage: Storage, study_id: int) -> "_Attributes":
-        """Read them."""
-        return cls(storage.get_study_user_attrs(study_id), storage.get_study_system_attrs(study_id))
+        """Read them, but for who is busy with the study just now."""
+        system = storage.get_study_system_attrs(study_id)
+        system = {k: v for k, v in system.items() if not k.startswith(PRESENT_PREFIX)}
+        return cls(storage.get_study_user_attrs(study_id), system)
 
     def plain(self) -> str:
         """For comparing; NaN is equal to itself. The study file comes with the study's name."""

@@ -10,8 +10,9 @@ from hpsearch.errors import InputError, NoTrialError
 from hpsearch.fields import parse
 from hpsearch.interval import measured
 from hpsearch.ranking import rank
+from hpsearch.search.asked import fixed
 from hpsearch.search.budget import ending, seconds_used, stop_requested
-from hpsearch.search.study import CREATED_KEY, DATASET_KEY, VERSIONS_KEY, OpenStudy
+from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy
 from hpsearch.space import config_of
 
 Trial: TypeAlias = FrozenTrial
@@ -62,8 +63,7 @@ def config(study: OpenStudy, trial: FrozenTrial) -> TrialConfig | None:
 
 def _params(trial: FrozenTrial) -> dict[str, Any]:
     """What is known of a trial's parameters: drawn, or asked for while it waits."""
-    asked: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
-    return trial.params or asked
+    return trial.params or fixed(trial)
 
 
 def same_as(study: OpenStudy, trial: FrozenTrial) -> int | None:
@@ -249,6 +249,6 @@ def details(study: OpenStudy) -> dict[str, Any]:
         "seconds": round(seconds_used(study.briefs()), 3),
         "stop": stop_requested(study),
         "workers": live_workers(study),
-        "provenance": {"created": attrs.get(CREATED_KEY), "versions": attrs.get(VERSIONS_KEY)},
+        "provenance": {"created": study.made, "versions": attrs.get(VERSIONS_KEY)},
         "study_file": study.file.model_dump(mode="json"),
     }

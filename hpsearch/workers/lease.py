@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import NoReturn
 
-from hpsearch.errors import EXIT_SIGTERM
+from hpsearch.errors import EXIT_SIGTERM, StudyGoneError
 from hpsearch.search import budget
-from hpsearch.search.storage import Pulse
+from hpsearch.search.storage import LEASE, Pulse
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers.identity import is_signed, owner_is_gone, signature
 
@@ -27,9 +27,6 @@ BEAT = 5.0
 WATCH = 4
 """Beats from one look of a worker at the other ones to the next: all look at all, and hundreds of
 them would keep a server busy. (Who started a worker sees its end at once.)"""
-
-LEASE = 120.0
-"""Seconds without a sign of life after which a worker counts as dead, wherever it is."""
 
 AWAY_FOR = 300.0
 """Seconds that workers, and who supervises them, wait for a database that is locked or away: a
@@ -123,11 +120,16 @@ class Heartbeat(threading.Thread):
         stop: what the study's workers are asked for, as last read.
     """
 
-    def __init__(self, study: OpenStudy) -> None:
-        """Make the thread; it does not hold its process back at the end."""
+    def __init__(self, study: OpenStudy, renew: Callable[[], object] = lambda: None) -> None:
+        """Make the thread; it does not hold its process back at the end.
+
+        Args:
+            study: the study.
+            renew: called now and then (``hpsearch.workers.presence.Presence.renew``).
+        """
         super().__init__(name="heartbeat", daemon=True)
         self.stop: budget.Stop | None = None
-        self._study = study
+        self._study, self._renew = study, renew
         self._stops_over = budget.stops_over(study)
         self._observer, self._beats = Observer(), itertools.count()
         self._ended = threading.Event()
@@ -168,7 +170,11 @@ class Heartbeat(threading.Thread):
 
     def beat(self) -> None:
         """One beat: a sign of life, what ``stop`` asks for, and now and then those who are dead."""
-        self.stop = budget.stop_requested(self._study, self._stops_over)
+        try:
+            self.stop = budget.stop_requested(self._study, self._stops_over)
+        except StudyGoneError:
+            self._taken_away = True
+            raise
         if self.stop == "now":
             self.end_now("hpsearch stop --now", EXIT_SIGTERM)
         number = self._number
@@ -177,6 +183,7 @@ class Heartbeat(threading.Thread):
                 # The worker may have ended the trial in the meantime, and begun another.
                 self._taken_away |= self._number == number
         if next(self._beats) % WATCH == 0:
+            self._renew()
             for reaped in mend(self._study, self._observer):
                 _log.info("trial %d: its worker is dead; a new trial resumes it", reaped)
 

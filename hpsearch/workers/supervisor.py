@@ -18,6 +18,7 @@ from hpsearch.errors import (
     HpsearchError,
     InputError,
     ProgramError,
+    StudyGoneError,
     UnreachableError,
 )
 from hpsearch.home import Home
@@ -250,6 +251,8 @@ class Supervisor:
             mend(self.study, self._observer, dead=self._dead, blame=not self._killed)
             self._mend_due = False
             self._dead.clear()
+        except StudyGoneError:
+            self._mend_due = False  # its trials are gone with it
         except STORAGE_ERRORS as error:
             # Where it does not pass, waiting mends nothing; the next run does.
             self._mend_due = self._mend_due and is_passing(error)

@@ -39,6 +39,7 @@ from hpsearch.training.start import start_tensorflow
 from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.lease import AWAY_FOR, BEAT, Heartbeat
 from hpsearch.workers.leftovers import tidy
+from hpsearch.workers.presence import present
 from hpsearch.workers.sharing import Device, device_key
 from hpsearch.workers.slots import WORKER_MEMORY
 
@@ -152,20 +153,22 @@ def work(
         if budget.stop_requested(study) and carried is None:
             _log.info("study %s was stopped (hpsearch stop); hpsearch run FILE resumes it", name)
             return EXIT_OK
-        section = load_dataset_override(study.file, overrides)
-        dataset = open_study_data(study, section, home)
-        parts = split(dataset, section)
-        _check_split(study, parts)
-        make = partial(
-            Objective,
-            study=study,
-            parts=parts,
-            home=home,
-            split=lambda other: split(dataset, other),
-            stop_now=stopper,
-            share=Share.find(home, study.name, study.key),
-        )
-        return _work(study, make, home, stopper, carried, trainer)
+        with present(study) as presence:
+            section = load_dataset_override(study.file, overrides)
+            dataset = open_study_data(study, section, home)
+            parts = split(dataset, section)
+            _check_split(study, parts)
+            make = partial(
+                Objective,
+                study=study,
+                parts=parts,
+                home=home,
+                split=lambda other: split(dataset, other),
+                stop_now=stopper,
+                share=Share.find(home, study.name, study.key),
+            )
+            heartbeat = Heartbeat(study, presence.renew)
+            return _work(study, make, home, stopper, heartbeat, carried, trainer)
 
 
 def _work(  # noqa: PLR0917  # those of work, opened
@@ -173,6 +176,7 @@ def _work(  # noqa: PLR0917  # those of work, opened
     make: Callable[..., Objective],
     home: Home,
     stopper: Stopper,
+    heartbeat: Heartbeat,
     carried: int | None,
     trainer: Trainer | None,
 ) -> int:
@@ -183,12 +187,13 @@ def _work(  # noqa: PLR0917  # those of work, opened
         make: makes the objective, given ``trainer`` and ``alive``.
         home: whose devices are shared.
         stopper: whether to stop.
+        heartbeat: gives the signs of life.
         carried: a running trial that is to be tried alone on the device.
         trainer: what trains; None for Keras.
     """
     owner = study.storage.owner
     device = Device(home, device_key())
-    heartbeat = stopper.heartbeat = Heartbeat(study)
+    stopper.heartbeat = heartbeat
     heartbeat.start()
     try:
         # A trial that is carried lives on while its process waits for the device, and starts up.

@@ -14,6 +14,8 @@ from web import ask
 from hpsearch.dashboard.server import application
 from hpsearch.home import Home
 from hpsearch.search.opening import open_storage
+from hpsearch.search.study import load_study
+from hpsearch.workers.presence import present
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -96,10 +98,12 @@ def test_every_way_in_is_closed(cli: Cli) -> None:
                 if method in ("POST", "PUT", "DELETE", "PATCH"):
                     foreign = {"Origin": "http://evil.org"} | bearer
                     assert ask(address, path, method, **foreign).status == 403
-        assert (
-            ask(address, "/api/studies/1/rename", "POST", {"study_name": "x"}, **bearer).status
-            == 403
-        )
+        for path, status in (
+            ("/api/studies/1/rename", 403),
+            ("/api/studies/1/rename%0a", 404),
+            ("/api/studies", 403),
+        ):
+            assert ask(address, path, "POST", {"study_name": "x"}, **bearer).status == status
         for path in (
             "/static/../index.html",
             "/%ffartifacts/1/0a",
@@ -124,6 +128,21 @@ def test_what_is_attached_goes_with_the_study(cli: Cli) -> None:
         assert len(list((cli.home / "artifacts").iterdir())) == 1
     cli("delete", "small", "--yes")
     assert list((cli.home / "artifacts").iterdir()) == []
+
+
+def test_a_study_that_is_run_stays_with_all_that_is_attached(cli: Cli) -> None:
+    make_study(cli)
+    storage = open_storage(f"sqlite:///{cli.database}")
+    with shown(cli) as (address, _), present(load_study(storage, "small")):
+        bearer = {"Authorization": f"Bearer {token_of(address)}"}
+        body = {"file": "data:text/plain;base64,aGVsbG8=", "filename": "a.txt"}
+        assert ask(address, "/api/artifacts/1", "POST", body, **bearer).status == 201
+        refused = ask(address, "/api/studies/1", "DELETE", {}, **bearer)
+        assert refused.status == 409
+        assert "hpsearch stop small" in json.loads(refused.body)["reason"]
+        assert len(list((cli.home / "artifacts").iterdir())) == 1
+    storage.close()
+    assert cli.details()["name"] == "small"
 
 
 def test_a_deleted_study_takes_what_is_attached_with_it(cli: Cli) -> None:

@@ -249,6 +249,29 @@ def test_stop_now_ends_who_is_stuck(cli: Cli) -> None:
     assert cli.details("slow")["running"] == 0
 
 
+def test_a_study_is_not_deleted_under_its_run_but_where_that_is_wanted(cli: Cli) -> None:
+    process = forked.start(cli, "run", slow_study(cli, trials=1, epochs=2000), "--workers", "1")
+    wait_until(lambda: cli.database.exists() and running(cli), "a running trial")
+    refused = cli("delete", "slow", "--yes", code=2).stderr
+    assert "works on it; stop it first: hpsearch stop slow" in refused
+    cli("delete", "slow", "--yes", "--force")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3, err
+    assert err.count("study slow: was deleted meanwhile") == 1
+    assert "Traceback" not in err
+
+
+def test_a_database_that_is_replaced_under_a_run(cli: Cli) -> None:
+    process = forked.start(cli, "run", slow_study(cli, trials=1, epochs=2000), "--workers", "1")
+    wait_until(lambda: running(cli), "a running trial")
+    cli("storage", "backup", cli.folder / "backup.db")
+    (cli.folder / "backup.db").replace(cli.database)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3, err
+    assert "studies.db: was replaced by another file while it was in use" in err
+    assert "Traceback" not in err
+
+
 def test_ctrl_c_is_heard_where_a_shell_ignores_it_in_the_background(cli: Cli) -> None:
     file = slow_study(cli, trials=1, epochs=2000)
     ignoring = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"]

@@ -178,8 +178,8 @@ def test_a_study_that_is_deleted_meanwhile(cli: Cli, on_terminal: Start) -> None
     terminal = on_terminal("show", "small", "--watch")
     terminal.wait_for("no worker is running the study now")
     cli("delete", "small", "--yes")
-    assert terminal.end() == 2
-    assert "error: study small: was deleted while it was watched" in terminal.text
+    assert terminal.end() == 3
+    assert "error: study small: was deleted meanwhile" in terminal.text
 
 
 def test_watch_has_no_json(cli: Cli) -> None:

@@ -12,6 +12,7 @@ import optuna
 import pytest
 from optuna.artifacts import get_all_artifact_meta
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import OperationalError
 
@@ -24,7 +25,9 @@ from hpsearch.objective import CrowdedError, Objective
 from hpsearch.recipe import Recipe
 from hpsearch.search import budget, trials
 from hpsearch.search.export import recipe_of
+from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
+from hpsearch.space import suggest_config
 from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch
 
 pytestmark = pytest.mark.slow
@@ -420,13 +423,13 @@ def test_a_trial_that_is_taken_away_while_it_is_told_is_dropped(
     pruned: bool,
 ) -> None:
     study, other = open_study(), open_study()
-    tell = optuna.Study.tell
+    annotate = Storage.annotate
 
-    def tell_late(*args: Any, **options: Any) -> FrozenTrial:
+    def annotate_and_lose(*args: Any) -> None:
+        annotate(*args)
         budget.interrupt(other, 0)
-        return tell(*args, **options)
 
-    monkeypatch.setattr(optuna.Study, "tell", tell_late)
+    monkeypatch.setattr(Storage, "annotate", annotate_and_lose)
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda _: pruned)
     assert build(study).run_one()
     first, successor = study.trials()
@@ -478,6 +481,62 @@ def test_what_was_enqueued_is_kept_when_the_rest_was_drawn_too_large(
     assert {trial.params["batch_size"] for trial in study.trials()} == {77}
     assert len(study.trials()) > 1
     assert study.counts().complete == 1
+
+
+@pytest.mark.parametrize("enqueued", [None, {"batch_size": 77}, {"units": 1024}])
+def test_a_lower_limit_ends_what_waits_and_is_too_large_now(
+    open_study: Callable[..., OpenStudy], build: Build, enqueued: dict[str, Any] | None
+) -> None:
+    """It was interrupted, and goes on with what was drawn for it: that may be drawn again."""
+    space = {
+        "units": {"type": "categorical", "choices": [8, 1024]},
+        "batch_size": {"type": "int", "low": 1, "high": 512},
+    }
+    chosen: dict[str, Any] = {"space": space, "sampler": {"type": "random"}, "seed": 4}
+    if enqueued:
+        chosen["enqueue"] = [enqueued]
+    study = open_study(**chosen, budget={"trials": 2})
+    cut = budget.claim(study)
+    assert cut is not None
+    suggest_config(study.file.space, cut)
+    assert cut.params["units"] == 1024  # as with this seed, or enqueued
+    assert budget.interrupt(study, cut.number)
+
+    study = open_study(**chosen | {"enqueue": []}, budget={"trials": 2, "max_parameters": 1000})
+    job = build(study)
+    while job.run_one():
+        pass
+    ended = [trial for trial in study.trials() if trial.state == TrialState.COMPLETE]
+    assert {trial.params["units"] for trial in ended} == {8}
+    assert study.counts().counted == 2
+    successors = [t for t in study.trials() if t.params.get("batch_size") == 77]
+    assert any(t.state == TrialState.COMPLETE for t in successors) == (
+        enqueued == {"batch_size": 77}
+    )
+
+
+@pytest.mark.parametrize("epoch", ["best", "last"])
+def test_a_pruned_trial_has_the_value_of_the_epoch_that_counts(
+    open_study: Callable[..., OpenStudy], build: Build, epoch: str
+) -> None:
+    study = open_study(objective={"epoch": epoch})
+    study.optuna.pruner = AlwaysPrunes()
+
+    def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+        return replace(fakes.train(recipe, parts, run, watch), value=0.123)
+
+    assert build(study, train).run_one()
+    (trial,) = study.trials()
+    assert trial.state == TrialState.PRUNED
+    assert list(trial.intermediate_values) == [1]
+    assert trial.value == 0.123
+
+
+class AlwaysPrunes(BasePruner):
+    """Ends every trial after any epoch."""
+
+    def prune(self, *_: Any) -> bool:
+        return True
 
 
 def test_a_space_of_models_over_the_limit_is_given_up(

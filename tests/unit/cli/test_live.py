@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.cells import cell_len
 from rich.console import Console
 
 from hpsearch.cli.live import LAST, LiveView
 from hpsearch.cli.watch import Look, Looker, patiently, watch_until_over
-from hpsearch.errors import Failure, InputError
+from hpsearch.errors import Failure, StudyGoneError
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Pulse
@@ -627,8 +628,8 @@ def test_a_study_that_is_deleted_meanwhile(
 ) -> None:
     study, same = open_study(), open_study()
     view = LiveView(study, watching=True)
-    monkeypatch.setattr(time, "sleep", lambda _seconds: delete(same))
-    with pytest.raises(InputError, match="study study: was deleted while it was watched"):
+    monkeypatch.setattr(time, "sleep", lambda _seconds: delete(same, None))
+    with pytest.raises(StudyGoneError, match="study study: was deleted meanwhile"):
         watch_until_over(study, view.update)
 
 
@@ -639,11 +640,13 @@ def test_another_study_in_the_place_of_one_that_was_deleted(
     view = LiveView(study, watching=True)
 
     def replace(_seconds: float) -> None:
-        delete(open_study())
-        open_study(name="other")
+        delete(open_study(), None)
+        with study.storage.engine.begin() as connection:  # as in a database of an older version
+            connection.execute(sa.text("DELETE FROM sqlite_sequence"))
+        assert open_study(name="other").study_id == study.study_id
 
     monkeypatch.setattr(time, "sleep", replace)
-    with pytest.raises(InputError, match="was deleted"):
+    with pytest.raises(StudyGoneError, match="was deleted"):
         watch_until_over(study, view.update)
 
 

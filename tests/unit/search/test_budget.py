@@ -156,10 +156,28 @@ def test_what_was_enqueued_survives_a_cut_before_it_was_drawn(
     assert suggest_config(study.file.space, again).units == (100, 100, 100)
 
 
-def test_nothing_takes_the_place_of_a_trial_that_was_never_drawn(
+def test_what_was_drawn_ahead_survives_a_cut_before_it_was_taken(
     open_study: Callable[..., OpenStudy],
 ) -> None:
     study = open_study()
+    for _ in range(2):
+        cut = budget.claim(study)
+        assert cut is not None
+        assert budget.interrupt(study, cut.number)
+    again = budget.claim(study)
+    assert again is not None
+    suggest_config(study.file.space, again)
+    assert again.params == study.first_trials[0]
+    following = budget.claim(study)
+    assert following is not None
+    suggest_config(study.file.space, following)
+    assert following.params == study.first_trials[1]
+
+
+def test_nothing_takes_the_place_of_a_trial_that_was_never_drawn(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study(sampler={"type": "random"})
     cut = budget.claim(study)
     assert cut is not None
     assert budget.interrupt(study, cut.number)

@@ -1,8 +1,10 @@
 """Samplers: reproducible searches, workers that never meet, and grids."""
 
+import contextlib
 import importlib.util
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
@@ -11,6 +13,7 @@ import optuna
 import pytest
 from conftest import SPACE
 from optuna.pruners import _filter_study
+from optuna.trial import Trial
 
 from hpsearch.errors import Failure, InputError
 from hpsearch.search import budget, samplers, trials
@@ -194,31 +197,64 @@ def test_a_grid_is_run_once_beside_what_is_enqueued(open_study: Callable[..., Op
         "enqueue": [{"layers": 2}, {"layers": 3, "dropout": 0.1, "activation": "tanh"}],
     }
     workers = [open_study(**chosen) for _ in range(2)]
-    assert workers[0].budget.trials == 14
+    assert workers[0].budget.trials == 13  # one of what is enqueued is a point
     while (trial := budget.claim(workers[0])) is not None:
         workers.reverse()
         suggest_config(workers[0].file.space, trial)
         workers[0].optuna.tell(trial, 0.5)
     listed = workers[0].trials()
     assert [listed[0].params["layers"], listed[1].params["dropout"]] == [2, 0.1]
-    sampled = [tuple(sorted(t.params.items())) for t in listed[2:]]
+    tried = [tuple(sorted(t.params.items())) for t in listed[1:]]
     values = grid_values(workers[0].file.space)
     names = sorted(values)
     every = itertools.product(*(values[name] for name in names))
-    assert sorted(sampled) == sorted(tuple(zip(names, point, strict=True)) for point in every)
+    assert sorted(tried) == sorted(tuple(zip(names, point, strict=True)) for point in every)
 
 
+@dataclass
+class Killed:
+    """A trial whose process is killed when it has drawn so many parameters."""
+
+    trial: Trial
+    left: int
+
+    def __getattr__(self, name: str) -> Any:
+        if not self.left:
+            raise InterruptedError
+        self.left -= 1
+        return getattr(self.trial, name)
+
+
+@pytest.mark.parametrize("drawn", [0, 1, 2, 3])
 def test_a_point_of_the_grid_that_was_cut_off_comes_again(
-    open_study: Callable[..., OpenStudy],
+    open_study: Callable[..., OpenStudy], drawn: int
 ) -> None:
+    """However many of its parameters its trial had."""
     study = open_study(**sections({"type": "grid"}))
+    (first,) = draw(study, 1)
     cut = budget.claim(study)
     assert cut is not None
-    suggest_config(study.file.space, cut)
-    budget.interrupt(study, cut.number)
-    points = [tuple(sorted(params.items())) for params in draw(study, 12)]
-    assert points[0] == tuple(sorted(cut.params.items()))
-    assert len(set(points)) == 12
+    point = study.given(cut.number)
+    assert point is not None
+    assert point != first
+    with contextlib.suppress(InterruptedError):
+        suggest_config(study.file.space, Killed(cut, drawn))
+    assert len(cut.params) == drawn
+    assert budget.interrupt(study, cut.number)
+    points = draw(study, 11)
+    assert points[0] == point
+    assert len({str(sorted(params.items())) for params in [first, *points]}) == 12
+
+
+def test_a_point_that_is_enqueued_later_is_tried_once(open_study: Callable[..., OpenStudy]) -> None:
+    order = draw(open_study(name="alike", **sections({"type": "grid"})), 12)
+    study = open_study(**sections({"type": "grid"}))
+    points = draw(study, 3)
+    assert points == order[:3]
+    study.optuna.enqueue_trial(order[7])
+    points += draw(study, 9)
+    assert points[3] == order[7]
+    assert sorted(map(str, points)) == sorted(map(str, order))
 
 
 @pytest.mark.parametrize(

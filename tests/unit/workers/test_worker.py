@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,17 +27,20 @@ from hpsearch.errors import (
     EXIT_SIGTERM,
     Failure,
     InputError,
+    StudyGoneError,
     TrialFailedError,
+    UnreachableError,
 )
 from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
 from hpsearch.recipe import Recipe
 from hpsearch.search import budget, trials
 from hpsearch.search.opening import open_storage
-from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, open_or_create
+from hpsearch.search.storage import OWNER_KEYS, Storage
+from hpsearch.search.study import OpenStudy, delete, load_study, open_or_create
 from hpsearch.study_file import StudyFile
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.workers import lease, worker
+from hpsearch.workers.identity import identity
 from hpsearch.workers.sharing import Device, device_key
 from hpsearch.workers.slots import WORKER_MEMORY
 from hpsearch.workers.worker import (
@@ -627,3 +631,76 @@ def test_a_failure_of_one_trial_does_not_end_the_worker(
     assert run(home, trainer=train) == EXIT_OK
     counts = study.counts()
     assert (counts.failed, counts.complete) == (1, 1)
+
+
+def test_a_study_that_is_deleted_under_a_worker(
+    digits: Callable[..., OpenStudy], home: Home, connect: Callable[[], Storage]
+) -> None:
+    digits(budget={"trials": 2})
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        delete(load_study(connect(), "study"), None)
+        return fakes.train(recipe, parts, folder, watch)
+
+    with pytest.raises(StudyGoneError, match="study study: was deleted meanwhile"):
+        run(home, trainer=train)
+
+
+def test_another_study_in_the_place_of_one_that_was_deleted(
+    digits: Callable[..., OpenStudy], home: Home, connect: Callable[[], Storage]
+) -> None:
+    """As a worker that was suspended finds it in a database of an older version."""
+    key, others = digits(budget={"trials": 2}).study_id, []
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        storage = connect()
+        delete(load_study(storage, "study"), None)
+        with storage.engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM sqlite_sequence")
+        other = digits(budget={"trials": 2})
+        assert other.study_id == key
+        other.storage.owner = identity() | {"worker": "other:1"}
+        assert budget.claim(other) is not None
+        others.append((other, other.trials()))
+        return fakes.train(recipe, parts, folder, watch)
+
+    with pytest.raises(StudyGoneError, match="study study: was deleted meanwhile"):
+        run(home, trainer=train)
+    ((other, trials_before),) = others
+    assert other.trials() == trials_before
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_database_file_that_is_replaced(
+    digits: Callable[..., OpenStudy], home: Home, moved: bool
+) -> None:
+    study = digits(budget={"trials": 2})
+    study.storage.checkpoint()
+    backup = home.root / "backup.db"
+    shutil.copy(home.database, backup)
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        (backup.replace if moved else home.database.rename)(
+            home.database if moved else home.root / "away.db"
+        )
+        return fakes.train(recipe, parts, folder, watch)
+
+    words = "was replaced by another file" if moved else "is gone"
+    with pytest.raises(UnreachableError, match=rf"studies.db: {words} while it was in use"):
+        run(home, trainer=train)
+
+
+def test_a_worker_is_present_from_its_start_to_its_end(
+    digits: Callable[..., OpenStudy], home: Home
+) -> None:
+    study = digits(budget={"trials": 1})
+    seen = []
+
+    def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
+        seen.extend(study.storage.present(study.study_id))
+        return fakes.train(recipe, parts, folder, watch)
+
+    assert run(home, trainer=train) == EXIT_OK
+    own = {key: value for key, value in identity().items() if key in OWNER_KEYS}
+    assert [one.owner for one in seen] == [own, own]  # its sign, and its trial
+    assert study.storage.present(study.study_id) == []

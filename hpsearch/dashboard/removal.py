@@ -1,0 +1,37 @@
+"""Studies that somebody is busy with are not removed in the dashboard."""
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from bottle import Bottle, HTTPResponse, request
+
+from hpsearch.search.storage import StudyBusyError
+
+if TYPE_CHECKING:
+    from hpsearch.search.storage import Storage
+
+_STUDY = re.compile(r"/api/studies/(\d+)/*")
+
+
+def refuse_busy(app: Bottle, storage: "Storage") -> None:
+    """Have the dashboard refuse to remove a study that a run or a worker is busy with.
+
+    The storage refuses it, too, but not before optuna-dashboard has removed what is attached.
+
+    Args:
+        app: optuna-dashboard's application.
+        storage: the studies.
+    """
+
+    @app.hook("before_request")  # type: ignore[untyped-decorator]
+    def look() -> None:
+        asked = _STUDY.fullmatch(request.path)
+        if request.method != "DELETE" or asked is None:
+            return
+        study_id = int(asked[1])
+        busy = [one for one in storage.present(study_id) if one.is_fresh]
+        if busy:
+            name = storage.get_study_name_from_id(study_id)
+            reason = json.dumps({"reason": str(StudyBusyError(name, busy))})
+            raise HTTPResponse(reason, 409, {"Content-Type": "application/json"})

@@ -1,0 +1,71 @@
+"""Signs that a process is busy with a study, so that nobody removes the study meanwhile.
+
+A running trial is such a sign as well. This one is there from the start of a run or a worker, which
+take seconds before their first trial, to its end.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from hpsearch.search.opening import STORAGE_ERRORS
+from hpsearch.search.storage import LEASE, StudyBusyError
+from hpsearch.search.storage import Presence as Sign
+from hpsearch.search.study import OpenStudy
+from hpsearch.workers.identity import identity, owner_is_gone
+
+RENEW_EVERY = LEASE / 4
+"""Seconds from one sign of life to the next."""
+
+
+class Presence:
+    """The presence of this process at a study, which must stay the one that it is."""
+
+    def __init__(self, study: OpenStudy) -> None:
+        study.stay()
+        self._study, self._owner = study, identity()
+        self._renewed_at = -RENEW_EVERY
+
+    def renew(self) -> bool:
+        """Give a sign of life, where the last one is a while ago; whether that was so.
+
+        Raises:
+            StudyGoneError: the study was deleted.
+        """
+        now = time.monotonic()
+        if now - self._renewed_at < RENEW_EVERY:
+            return False
+        self._study.storage.arrive(self._study.study_id, self._owner)
+        self._renewed_at = now
+        return True
+
+    def end(self) -> None:
+        """Take the sign away; what the storage cannot do now, time does."""
+        with suppress(*STORAGE_ERRORS):
+            self._study.storage.leave(self._study.study_id, self._owner)
+
+
+@contextmanager
+def present(study: OpenStudy) -> Iterator[Presence]:
+    """Be present at a study while the block runs."""
+    presence = Presence(study)
+    presence.renew()
+    try:
+        yield presence
+    finally:
+        presence.end()
+
+
+def is_busy(sign: Sign) -> bool:
+    """Whether who has left a sign of life is to be taken for alive."""
+    return sign.is_fresh and not owner_is_gone(sign.owner)
+
+
+def refuse_if_busy(study: OpenStudy) -> None:
+    """Refuse to remove a study that a run or a worker is busy with.
+
+    Raises:
+        StudyBusyError: one is.
+    """
+    if busy := [*filter(is_busy, study.storage.present(study.study_id))]:
+        raise StudyBusyError(study.name, busy)

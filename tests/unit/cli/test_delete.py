@@ -1,0 +1,151 @@
+"""Removing studies: nothing that is in use, nothing outside the home, and all that is left."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from hpsearch.cli.app import app
+from hpsearch.errors import InputError, UnknownStudyError
+from hpsearch.home import Home
+from hpsearch.search.storage import StudyBusyError
+from hpsearch.search.study import COMPANION, FILE_KEY, OpenStudy
+from hpsearch.workers import presence
+from hpsearch.workers.identity import identity, worker_name
+from hpsearch.workers.presence import present
+
+NOBODY = 2**22 + 1  # above the largest pid
+
+
+@pytest.fixture
+def study(
+    home: Home, monkeypatch: pytest.MonkeyPatch, open_study: Callable[..., OpenStudy]
+) -> OpenStudy:
+    monkeypatch.setenv("HPSEARCH_HOME", str(home.root))
+    return open_study(name="mine")
+
+
+def delete(*words: str) -> Result:
+    return CliRunner().invoke(app, ["delete", *words, "--yes"], catch_exceptions=False)
+
+
+@pytest.fixture
+def files(home: Home) -> Iterator[list[Path]]:
+    """What the study and its confirmation study have left."""
+    folders = [
+        folder
+        for name in ("mine", "mine" + COMPANION)
+        for folder in (home.study_runs(name), home.study_logs(name))
+    ]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    yield folders
+    assert home.root.exists()
+
+
+def test_all_of_a_study_is_removed(study: OpenStudy, files: list[Path]) -> None:
+    assert delete("mine").stdout == "Removed study mine (0 trials).\n"
+    assert study.storage.study_names() == []
+    assert not any(folder.exists() for folder in files)
+
+
+def test_a_name_inside_a_study_file_leads_nowhere(
+    study: OpenStudy, home: Home, files: list[Path]
+) -> None:
+    precious = home.root.parent / "precious"
+    precious.mkdir()
+    stored = study.file.model_dump(mode="json") | {"name": "../../precious"}
+    study.optuna.set_user_attr(FILE_KEY, stored)
+    with pytest.raises(InputError, match=r"its study file is that of '../../precious'"):
+        delete("mine")
+    assert precious.exists()
+    assert all(folder.exists() for folder in files)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/etc", "a\\b", "a\0b"])
+def test_no_folder_of_a_study_lies_elsewhere(home: Home, name: str) -> None:
+    for folder in (home.study_runs, home.study_logs):
+        with pytest.raises(InputError, match="is no name for a study"):
+            folder(name)
+
+
+def test_a_link_is_removed_and_what_it_leads_to_stays(study: OpenStudy, home: Home) -> None:
+    elsewhere = home.root.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").touch()
+    home.runs.mkdir()
+    home.study_runs("mine").symlink_to(elsewhere)
+    delete("mine")
+    assert not home.study_runs("mine").is_symlink()
+    assert (elsewhere / "file").exists()
+    assert study.storage.study_names() == []
+
+
+def test_files_that_a_killed_removal_has_left(study: OpenStudy, files: list[Path]) -> None:
+    delete("mine", "--keep-files")
+    assert study.storage.study_names() == []
+    with pytest.raises(UnknownStudyError):
+        delete("mine", "--keep-files")
+    done = delete("mine")
+    assert "no study mine" in done.stdout
+    assert "Removed the files of study mine." in done.stdout
+    assert not any(folder.exists() for folder in files)
+    with pytest.raises(UnknownStudyError, match="study mine: not found"):
+        delete("mine")
+    with pytest.raises(UnknownStudyError, match="not found"):
+        delete("..")
+
+
+def test_files_of_an_unknown_study_stay_where_nobody_says_yes(
+    study: OpenStudy, files: list[Path]
+) -> None:
+    delete("mine", "--keep-files")
+    asked = CliRunner().invoke(app, ["delete", study.name], input="n\n")
+    assert "Nothing removed." in asked.stdout
+    assert all(folder.exists() for folder in files)
+
+
+def test_a_study_that_is_run_is_not_removed(study: OpenStudy, files: list[Path]) -> None:
+    """Also before its first trial, and when it is removed in the same moment."""
+    with present(study):
+        with pytest.raises(StudyBusyError, match="works on it; stop it first: hpsearch stop mine"):
+            delete("mine")
+        with pytest.raises(StudyBusyError):
+            study.storage.remove_study(study.study_id, presence.is_busy)
+        with pytest.raises(StudyBusyError):
+            study.storage.delete_study(study.study_id)  # as the dashboard does
+        assert all(folder.exists() for folder in files)
+    delete("mine")
+    assert study.storage.study_names() == []
+
+
+def test_whoever_wants_it_removes_what_is_run(study: OpenStudy) -> None:
+    with present(study):
+        delete("mine", "--force")
+    assert study.storage.study_names() == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "removed"),
+    [
+        ({"worker": worker_name(NOBODY)}, True),
+        ({"worker": "faraway:17", "process": {"place": "elsewhere", "started": 1}}, False),
+    ],
+)
+def test_a_sign_of_who_is_gone_does_not_count(
+    study: OpenStudy, owner: dict[str, object], removed: bool
+) -> None:
+    study.storage.arrive(study.study_id, identity() | owner)
+    if not removed:
+        with pytest.raises(StudyBusyError):
+            delete("mine")
+        with study.storage.engine.begin() as connection:  # as if it were two minutes ago
+            connection.exec_driver_sql(
+                "UPDATE study_system_attributes"
+                """ SET value_json = replace(value_json, '"beat": "2', '"beat": "1')"""
+            )
+    delete("mine")
+    assert study.storage.study_names() == []
