@@ -5,6 +5,7 @@ that overrides private methods.
 """
 
 import copy
+import functools
 import json
 import math
 import time
@@ -807,22 +808,9 @@ class Storage(RDBStorage):
         Returns:
             Whether there is such a trial.
         """
-        attribute = models.TrialUserAttributeModel
-        signed = [
-            sa.exists().where(
-                attribute.trial_id == trial_id,
-                attribute.key == key,
-                attribute.value_json == json.dumps(owner[key]),
-            )
-            for key in OWNER_KEYS
-            if key in owner
-        ]
-        found: Any = session.execute(
-            sa.update(models.TrialModel)
-            .where(models.TrialModel.trial_id == trial_id, *signed)
-            .values(number=models.TrialModel.number)
-            .execution_options(synchronize_session=False)
-        )
+        keys = tuple(key for key in OWNER_KEYS if key in owner)
+        values = {key: json.dumps(owner[key]) for key in keys}
+        found = session.connection().execute(_lock(keys), {"key": trial_id, **values})
         return bool(found.rowcount)
 
     @staticmethod
@@ -835,6 +823,26 @@ class Storage(RDBStorage):
             .execution_options(synchronize_session=False)
         )
         return bool(found.rowcount)
+
+
+@functools.cache  # building it anew takes longer than the database does
+def _lock(keys: tuple[str, ...]) -> sa.Update:
+    """Locks the trial ``key``, if its user attributes ``keys`` have the values of these names."""
+    trial = models.TrialModel.__table__
+    attribute = models.TrialUserAttributeModel.__table__
+    signed = (
+        sa.exists().where(
+            attribute.c.trial_id == trial.c.trial_id,
+            attribute.c.key == name,
+            attribute.c.value_json == sa.bindparam(name),
+        )
+        for name in keys
+    )
+    return (
+        sa.update(trial)
+        .where(trial.c.trial_id == sa.bindparam("key"), *signed)
+        .values(number=trial.c.number)
+    )
 
 
 def _last_beat(session: Session, trial_id: int) -> datetime | None:

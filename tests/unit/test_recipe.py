@@ -105,8 +105,8 @@ def test_yaml_reads_a_number_however_it_is_written(number: str, tmp_path: Path) 
         (".yaml", "config: {layers: 1, layers: 2}", 'is not valid YAML: "layers" appears twice'),
         (".yaml", "? [a]\n: 1", "is not valid YAML: while constructing a mapping"),
         (".yaml", "seed: !!python/object/apply:os.getcwd []", "is not valid YAML: could not"),
-        (".yaml", "&a [*a]", "holds no settings"),
-        (".yaml", "seed: &a [*a]", "seed = (too large to show) has the wrong type"),
+        (".yaml", "&a [*a]", "is not valid YAML: has an alias (*name) in line 1, column 5"),
+        (".yaml", "seed: [[[[[[[[1]]]]]]]]", "seed = [[[[[[[[1]]]]]]]] has the wrong type"),
         (".ini", "seed = 1", "unknown ending; known: .json, .toml, .yaml, .yml"),
     ],
 )
