@@ -46,6 +46,7 @@ def delete(
             # Its confirmation runs first: without the study nobody would know what they are.
             own = [*studies.companions(found), found]
             for one in own:
+                one.stay()
                 mend(one)
                 if not force:
                     refuse_if_busy(one)
@@ -60,12 +61,11 @@ def delete(
             # Before anything is removed: they say what is wrong with HPSEARCH_SHARE.
             shares = [Share.find(place, one.name, one.key) for one in own]
             files = attached(found.storage.get_study_system_attrs(found.study_id))
-            for one in own:
-                studies.delete(one, None if force else is_busy)
+            studies.delete(own, None if force else is_busy)
     except UnknownStudyError:
         if keep_files or not (left := _left_behind(place, study)):
             raise
-        _remove_left(study, left, yes=yes)
+        _remove_left(study, left, force=force)
         return
     if not keep_files:
         _remove_files(place, study, shares, files)
@@ -89,11 +89,12 @@ def _left_behind(place: Home, study: str) -> list[Path]:
     return [folder for folder in folders if folder.is_symlink() or folder.exists()]
 
 
-def _remove_left(study: str, left: Sequence[Path], *, yes: bool) -> None:
-    """Remove folders of a study that is not there."""
+def _remove_left(study: str, left: Sequence[Path], *, force: bool) -> None:
+    """Remove folders of a study that is not there; they may be those of one in another storage."""
     listed = ", ".join(map(str, left))
     tell(f"The storage has no study {study}, but files of one are here: {listed}")
-    if not (yes or typer.confirm("Remove them? (A study of that name elsewhere needs them.)")):
+    question = "Remove them? (A study of that name in another storage needs them; --force: yes)"
+    if not (force or typer.confirm(question)):
         tell("Nothing removed.")
         return
     for folder in left:

@@ -32,6 +32,7 @@ def stop(
     from hpsearch.search.budget import ending, request_stop, stops_over
     from hpsearch.search.storage import LEASE
     from hpsearch.search.trials import live_workers
+    from hpsearch.workers.identity import owner_is_gone
     from hpsearch.workers.lease import Observer, mend
 
     with opened_study(study, home, storage, writes=True) as found:
@@ -39,7 +40,14 @@ def stop(
         observer, said, last = Observer(), time.monotonic(), None
         while True:
             mend(found, observer)
-            workers = [worker for worker in live_workers(found) if worker["worker"]]
+            running = [worker for worker in live_workers(found) if worker["worker"]]
+            workers = [f"{one['worker']} (trial {one['trial']})" for one in running]
+            named = {one["worker"] for one in running}
+            signs = [one.owner for one in found.storage.present(found.study_id) if one.is_fresh]
+            # Runs, and workers between two trials; who is gone has left its sign behind.
+            workers += sorted(
+                {str(owner["worker"]) for owner in signs if not owner_is_gone(owner)} - named
+            )
             if not workers:
                 break
             if stops_over(found) >= number:
@@ -48,8 +56,7 @@ def stop(
             # One who is gone without a word is waited for until its lease has run out.
             if len(workers) != last or time.monotonic() - said > 10:
                 last, said = len(workers), time.monotonic()
-                listed = ", ".join(f"{w['worker']} (trial {w['trial']})" for w in workers)
-                say(f"Waiting for {listed}; {LEASE:.0f} s for one without a heartbeat.")
+                say(f"Waiting for {', '.join(workers)}; {LEASE:.0f} s for one without a heartbeat.")
             time.sleep(_TICK)
         counts, trials, over = found.counts(), found.budget.trials, ending(found)
     done = f"{counts.counted} of {plural(trials, 'trial')} done"

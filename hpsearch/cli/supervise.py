@@ -1,7 +1,7 @@
 """What ``run``, ``confirm`` and ``evaluate`` share: their workers, until they are done."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -41,6 +41,7 @@ def supervise(
     from hpsearch.cli.live import LiveView
     from hpsearch.dashboard.publish import Publisher
     from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
+    from hpsearch.search.opening import STORAGE_ERRORS
     from hpsearch.search.study import load_study
     from hpsearch.workers.presence import Presence
     from hpsearch.workers.supervisor import PATIENCE, Supervisor
@@ -58,9 +59,10 @@ def supervise(
         with LiveView(followed).shown() as view:
 
             def on_tick() -> None:
-                if presence.renew():
-                    quick.checkpoint()
                 view.tick()
+                with suppress(*STORAGE_ERRORS):  # there is time: it is tried again
+                    if presence.renew():
+                        quick.checkpoint()
                 if publisher is not None:
                     publisher.tick()
 
@@ -97,16 +99,20 @@ def _check_kept(study: "OpenStudy") -> None:
     Raises:
         UnreachableError: the database is not the one that was written.
     """
-    from hpsearch.errors import InputError, UnreachableError
+    from hpsearch.errors import InputError, UnknownStudyError, UnreachableError
     from hpsearch.search import budget
     from hpsearch.search.opening import hide_password, open_storage
     from hpsearch.search.study import load_study
 
     known, url = sum(map(budget.counts, study.trials())), study.storage.url
     try:
-        with closing(open_storage(url, create=False, read_only=True, force=True)) as fresh:
+        opened = open_storage(url, create=False, read_only=True, force=True, awaited=True)
+        with closing(opened) as fresh:
             found = load_study(fresh, study.name)
             is_kept = found.created == study.created and found.counts().counted >= known
+    except UnknownStudyError:
+        _ = study.budget  # says that it was deleted, where it was
+        is_kept = False
     except InputError:
         is_kept = False
     if not is_kept:

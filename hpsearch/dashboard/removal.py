@@ -2,11 +2,13 @@
 
 import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bottle import Bottle, HTTPResponse, request
 
 from hpsearch.search.storage import StudyBusyError
+from hpsearch.search.study import COMPANION
 
 if TYPE_CHECKING:
     from hpsearch.search.storage import Storage
@@ -29,9 +31,15 @@ def refuse_busy(app: Bottle, storage: "Storage") -> None:
         asked = _STUDY.fullmatch(request.path)
         if request.method != "DELETE" or asked is None:
             return
-        study_id = int(asked[1])
-        busy = [one for one in storage.present(study_id) if one.is_fresh]
-        if busy:
-            name = storage.get_study_name_from_id(study_id)
-            reason = json.dumps({"reason": str(StudyBusyError(name, busy))})
-            raise HTTPResponse(reason, 409, {"Content-Type": "application/json"})
+        with suppress(KeyError):  # optuna-dashboard says so
+            name = storage.get_study_name_from_id(int(asked[1]))
+            for one in {name, name + COMPANION} & {*storage.study_names()}:
+                _refuse(storage, one)
+
+
+def _refuse(storage: "Storage", name: str) -> None:
+    """Answer with the reason, where somebody is busy with a study."""
+    key = storage.get_study_id_from_name(name)
+    if busy := [one for one in storage.present(key) if one.is_fresh]:
+        reason = json.dumps({"reason": str(StudyBusyError(name, busy))})
+        raise HTTPResponse(reason, 409, {"Content-Type": "application/json"})

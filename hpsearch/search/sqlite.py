@@ -32,7 +32,10 @@ class OpenedFile:
         Raises:
             UnreachableError: another one, or none.
         """
-        found = _identity(self._path)
+        try:
+            found = _identity(self._path)
+        except OSError:
+            return  # nobody knows; what is done with the file will say so
         if found != self._identity:
             what = "is gone" if found is None else "was replaced by another file"
             raise UnreachableError(
@@ -46,7 +49,7 @@ def _identity(file: Path) -> tuple[int, int] | None:
     """What tells a file from every other one of the machine; None where there is none."""
     try:
         found = file.stat()
-    except OSError:
+    except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
 

@@ -6,6 +6,7 @@ that overrides private methods.
 
 import copy
 import functools
+import hashlib
 import json
 import math
 import time
@@ -58,6 +59,8 @@ PRESENT_PREFIX = "hpsearch:present:"
 
 LEASE = 120.0
 """Seconds without a sign of life after which a worker counts as dead, wherever it is."""
+
+_OLD = timedelta(seconds=LEASE)
 
 OWNER_KEYS = ("worker", "process")
 """Trial user attributes that tell the process that runs a trial from every other one
@@ -155,7 +158,7 @@ class StudyBusyError(InputError):
     def __init__(self, name: str, busy: Iterable[Presence]) -> None:
         who = ", ".join(sorted({str(one.owner.get("worker")) for one in busy}))
         super().__init__(
-            f"study {name}: {who} works on it; stop it first: hpsearch stop {name}. Of a machine"
+            f"study {name}: is in use by {who}; stop that first: hpsearch stop {name}. Of a machine"
             f" that is gone, workers count as dead {LEASE:.0f} seconds after their last sign of"
             " life (hpsearch delete --force does not wait for that)"
         )
@@ -279,7 +282,7 @@ class Storage(RDBStorage):
             if state != TrialState.RUNNING:
                 self._lock_own(session, trial_id)
             else:
-                self._lock_trial(session, trial_id)
+                self._lock_there(session, trial_id)
                 trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
                 if trial.state == TrialState.WAITING:
                     if not self._has_place(session, int(trial.study_id)):
@@ -290,6 +293,13 @@ class Storage(RDBStorage):
             session.rollback()  # or the lock would stay
             raise
         return super().set_trial_state_values(trial_id, state, values)
+
+    def _create_new_trial(
+        self, study_id: int, template_trial: FrozenTrial | None = None
+    ) -> FrozenTrial:
+        """As RDBStorage, but where the study is gone, that is said."""
+        with self._finding(study_id):
+            return super()._create_new_trial(study_id, template_trial)
 
     def _get_prepared_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None, session: Session
@@ -446,9 +456,9 @@ class Storage(RDBStorage):
 
         One query, as every worker looks at all others now and then.
         """
+        if study_id in self._expected:
+            self.get_study_user_attrs(study_id)
         with Session(self.engine) as session:
-            if study_id in self._expected:
-                self._check_same(study_id, _study_attributes(session, study_id, (CREATED_KEY,)))
             return self._pulses(session, study_id)
 
     def _pulses(self, session: Session, study_id: int) -> list[Pulse]:
@@ -488,7 +498,7 @@ class Storage(RDBStorage):
         Raises:
             StudyGoneError: the study was deleted meanwhile.
         """
-        model, key = models.StudySystemAttributeModel, f"{PRESENT_PREFIX}{owner['worker']}"
+        model, key = models.StudySystemAttributeModel, _sign_key(owner)
         with Session(self.engine) as session, session.begin():
             there = self._lock_study(session, study_id)
             known = _study_attributes(session, study_id, (CREATED_KEY,))
@@ -498,20 +508,32 @@ class Storage(RDBStorage):
             found = session.scalar(
                 sa.select(model).where(model.study_id == study_id, model.key == key)
             )
-            if found is None:
-                session.add(model(study_id=study_id, key=key, value_json=json.dumps(sign)))
-            else:
+            if found is not None:
                 found.value_json = json.dumps(sign)
+                return
+            session.add(model(study_id=study_id, key=key, value_json=json.dumps(sign)))
+            for old in session.scalars(self._signs(study_id)):  # of who was killed
+                if (beat - datetime.fromisoformat(json.loads(old.value_json)["beat"])) > _OLD:
+                    session.delete(old)
+
+    @staticmethod
+    def _signs(study_id: int) -> Any:
+        """The query for who has left a sign."""
+        model = models.StudySystemAttributeModel
+        return sa.select(model).where(
+            model.study_id == study_id, model.key.startswith(PRESENT_PREFIX)
+        )
 
     def leave(self, study_id: int, owner: Mapping[str, Any]) -> None:
-        """Take the sign away that :meth:`arrive` left."""
-        model, key = models.StudySystemAttributeModel, f"{PRESENT_PREFIX}{owner['worker']}"
+        """Take the sign away that :meth:`arrive` left; a lock is waited for a moment only."""
+        model = models.StudySystemAttributeModel
         with Session(self.engine) as session, session.begin():
-            found = session.scalar(
-                sa.select(model).where(model.study_id == study_id, model.key == key)
+            is_file = self.engine.dialect.name == "sqlite"
+            brief = "PRAGMA busy_timeout = 2000" if is_file else "SET LOCAL lock_timeout = '2s'"
+            session.execute(sa.text(brief))
+            session.execute(
+                sa.delete(model).where(model.study_id == study_id, model.key == _sign_key(owner))
             )
-            if found is not None and json.loads(found.value_json)["process"] == owner["process"]:
-                session.delete(found)
 
     def present(self, study_id: int) -> list[Presence]:
         """Who has left a sign of being busy with a study, or runs one of its trials."""
@@ -519,15 +541,9 @@ class Storage(RDBStorage):
             return self._present(session, study_id)
 
     def _present(self, session: Session, study_id: int) -> list[Presence]:
-        model = models.StudySystemAttributeModel
-        signs = session.execute(
-            sa.select(model.value_json, self._now()).where(
-                model.study_id == study_id, model.key.startswith(PRESENT_PREFIX)
-            )
-        )
-        found = []
-        for text, now in signs:
-            sign = json.loads(text)
+        now, found = session.execute(sa.select(self._now())).scalar_one(), []
+        for one in session.scalars(self._signs(study_id)):
+            sign = json.loads(one.value_json)
             age = (now - datetime.fromisoformat(sign.pop("beat"))).total_seconds()
             found.append(Presence(owner=sign, age=age))
         return found + [
@@ -536,26 +552,33 @@ class Storage(RDBStorage):
             if pulse.age is not None
         ]
 
-    def remove_study(self, study_id: int, is_busy: Callable[[Presence], bool] | None) -> None:
-        """Remove a study with all that belongs to it, where nobody is busy with it.
+    def remove_studies(
+        self, study_ids: Sequence[int], is_busy: Callable[[Presence], bool] | None
+    ) -> None:
+        """Remove studies with all that belongs to them, where nobody is busy with any of them.
 
-        Who looks for the study in a transaction afterwards finds that it is gone.
+        Who looks for one in a transaction afterwards finds that it is gone.
 
         Args:
-            study_id: the study's key.
+            study_ids: their keys.
             is_busy: whether who has left a sign of life is to be taken for alive; None: nobody.
 
         Raises:
-            StudyBusyError: somebody is.
-            KeyError: there is no such study.
+            StudyBusyError: somebody is; then nothing was removed.
+            StudyGoneError: one is not there, or not the one that is expected; likewise.
+            KeyError: one is not there of which nothing is expected; likewise.
         """
         with Session(self.engine) as session, session.begin():
-            self._lock_study(session, study_id)
-            study = models.StudyModel.find_or_raise_by_id(study_id, session)
-            busy = [] if is_busy is None else [*filter(is_busy, self._present(session, study_id))]
-            if busy:
-                raise StudyBusyError(str(study.study_name), busy)
-            session.delete(study)
+            for study_id in study_ids:
+                there = self._lock_study(session, study_id)
+                known = _study_attributes(session, study_id, (CREATED_KEY,))
+                self._check_same(study_id, known if there else None)
+                study = models.StudyModel.find_or_raise_by_id(study_id, session)
+                busy = [*filter(is_busy, self._present(session, study_id))] if is_busy else []
+                if busy:
+                    raise StudyBusyError(str(study.study_name), busy)
+            for statement in _removal():
+                session.connection().execute(statement, [{"key": one} for one in study_ids])
 
     def delete_study(self, study_id: int) -> None:
         """As RDBStorage, but not of a study that somebody is busy with.
@@ -563,7 +586,7 @@ class Storage(RDBStorage):
         Raises:
             StudyBusyError: somebody has given a sign of life during the last ``LEASE`` seconds.
         """
-        self.remove_study(study_id, lambda presence: presence.is_fresh)
+        self.remove_studies([study_id], lambda presence: presence.is_fresh)
 
     def _sign(self, session: Session, trial_id: int) -> None:
         """Write whose trial it is into the transaction that starts it: no trial runs unsigned."""
@@ -755,9 +778,9 @@ class Storage(RDBStorage):
 
     def _has_place(self, session: Session, study_id: int) -> bool:
         """Whether one more trial may start; the study is locked until the transaction ends."""
-        self._lock_study(session, study_id)
+        there = self._lock_study(session, study_id)
         known = _study_attributes(session, study_id, (CREATED_KEY, STOP_KEY, BUDGET_KEY))
-        self._check_same(study_id, known)
+        self._check_same(study_id, known if there else None)
         stop, limit = known.get(STOP_KEY), known.get(BUDGET_KEY)
         if stop is not None and not stop["over"]:
             return False
@@ -786,6 +809,11 @@ class Storage(RDBStorage):
         """As RDBStorage, but only into a trial of ours."""
         self._lock_own(session, trial_id)
         super()._set_trial_intermediate_value_without_commit(session, trial_id, *args, **options)
+
+    def _lock_there(self, session: Session, trial_id: int) -> None:
+        """Lock a trial; raises LeaseLostError where a worker does not find it any more."""
+        if not self._lock_trial(session, trial_id) and self.owner:
+            raise LeaseLostError(f"trial {trial_id}: is gone")
 
     def _lock_own(self, session: Session, trial_id: int) -> None:
         """Lock a trial of this worker's; where this is no worker's storage, any.
@@ -842,6 +870,31 @@ def _lock(keys: tuple[str, ...]) -> sa.Update:
         sa.update(trial)
         .where(trial.c.trial_id == sa.bindparam("key"), *signed)
         .values(number=trial.c.number)
+    )
+
+
+def _sign_key(owner: Mapping[str, Any]) -> str:
+    """The name of a process' sign; containers may share names and numbers of processes."""
+    process = hashlib.sha256(json.dumps(owner["process"], sort_keys=True).encode()).hexdigest()
+    return f"{PRESENT_PREFIX}{owner['worker']}:{process[:8]}"
+
+
+@functools.cache
+def _removal() -> tuple[sa.Delete, ...]:
+    """Remove the study ``key``: what refers to something before that itself.
+
+    By the rows of whole tables: Optuna reads each trial of the study first, for minutes where there
+    are many, and meanwhile nobody else may write.
+    """
+    key: sa.BindParameter[int] = sa.bindparam("key")
+    trials = models.TrialModel.__table__
+    own = sa.select(trials.c.trial_id).where(trials.c.study_id == key)
+    tables = models.BaseModel.metadata.sorted_tables
+    parts = [one for one in tables if "trial_id" in one.c and one is not trials]
+    rest = [one for one in reversed(tables) if "study_id" in one.c]
+    return (
+        *(sa.delete(one).where(one.c.trial_id.in_(own)) for one in parts),
+        *(sa.delete(one).where(one.c.study_id == key) for one in rest),
     )
 
 

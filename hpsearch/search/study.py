@@ -330,6 +330,9 @@ def _update(study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None
     wanted = [params_of(file.space, partial) for partial in file.enqueue]
     if isinstance(file.sampler, Grid):
         most = grid_size(file.space, wanted)
+        if (stored := study.user_attrs.get(BUDGET_KEY)) is not None:
+            # An older version tried points twice that were enqueued, and counted them so.
+            most = max(most, min(stored["trials"], grid_size(file.space) + len(wanted)))
         budget = budget.model_copy(update={"trials": min(budget.trials, most)})
     study.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
     known = _known_params(study) if wanted else set()
@@ -342,13 +345,14 @@ def _update(study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None
 def _known_params(study: optuna.Study) -> set[str]:
     """What waits, runs or ended of configurations, as asked for and whole.
 
-    One that the program failed is lost. One that was interrupted has a successor, with more
-    parameters than were asked for.
+    One that the program failed is lost, and one that was too large may be so no more. One that was
+    interrupted has a successor, with more parameters than were asked for.
     """
+    lost = (Failure.PROGRAM_ERROR, Failure.TOO_LARGE)
     return {
         _as_key(params)
         for trial in study.get_trials(deepcopy=False)
-        if trial.user_attrs.get("failure") != Failure.PROGRAM_ERROR
+        if trial.user_attrs.get("failure") not in lost
         for params in (fixed(trial), trial.params)
     }
 
@@ -507,17 +511,20 @@ def companions(study: OpenStudy) -> list[OpenStudy]:
     return [load_study(study.storage, name)] if there else []
 
 
-def delete(study: OpenStudy, is_busy: Callable[[Presence], bool] | None) -> None:
-    """Remove a study with all its trials from the storage (its files are removed elsewhere).
+def delete(studies: Sequence[OpenStudy], is_busy: Callable[[Presence], bool] | None) -> None:
+    """Remove studies of a storage with all their trials; their files are removed elsewhere.
 
     Args:
-        study: the study.
+        studies: the studies; all or none is removed.
         is_busy: whether who has left a sign of life is to be taken for alive; None: nobody.
 
     Raises:
-        StudyBusyError: somebody is busy with it.
+        StudyBusyError: somebody is busy with one.
+        StudyGoneError: one was removed meanwhile.
     """
-    study.storage.remove_study(study.study_id, is_busy)
+    for study in studies:
+        study.stay()
+    studies[0].storage.remove_studies([study.study_id for study in studies], is_busy)
 
 
 def versions() -> dict[str, str]:

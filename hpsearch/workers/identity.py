@@ -85,6 +85,16 @@ def owner_is_gone(attributes: Mapping[str, Any]) -> bool:
     return True  # another process has its number now, or it is a zombie
 
 
+def is_here(attributes: Mapping[str, Any]) -> bool:
+    """Whether the process that runs a trial is one of this machine, and is there.
+
+    Args:
+        attributes: the trial's.
+    """
+    is_ours = is_signed(attributes) and attributes["process"].get("place") == _place()
+    return is_ours and not owner_is_gone(attributes)
+
+
 @functools.cache  # asked of every trial that runs
 def _place() -> str:
     """The present start of this machine, and the namespace that process ids belong to in it."""

@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import NoReturn
 
-from hpsearch.errors import EXIT_SIGTERM, StudyGoneError
+from hpsearch.errors import EXIT_SIGTERM, UnreachableError
 from hpsearch.search import budget
 from hpsearch.search.storage import LEASE, Pulse
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers.identity import is_signed, owner_is_gone, signature
+from hpsearch.workers.presence import Presence
 
 BEAT = 5.0
 """Seconds between two signs of life."""
@@ -120,16 +121,16 @@ class Heartbeat(threading.Thread):
         stop: what the study's workers are asked for, as last read.
     """
 
-    def __init__(self, study: OpenStudy, renew: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, study: OpenStudy, presence: Presence | None = None) -> None:
         """Make the thread; it does not hold its process back at the end.
 
         Args:
             study: the study.
-            renew: called now and then (``hpsearch.workers.presence.Presence.renew``).
+            presence: of this process at the study, which is kept up.
         """
         super().__init__(name="heartbeat", daemon=True)
         self.stop: budget.Stop | None = None
-        self._study, self._renew = study, renew
+        self._study, self._presence = study, presence
         self._stops_over = budget.stops_over(study)
         self._observer, self._beats = Observer(), itertools.count()
         self._ended = threading.Event()
@@ -172,7 +173,7 @@ class Heartbeat(threading.Thread):
         """One beat: a sign of life, what ``stop`` asks for, and now and then those who are dead."""
         try:
             self.stop = budget.stop_requested(self._study, self._stops_over)
-        except StudyGoneError:
+        except UnreachableError:  # the study, or its database, is not there any more
             self._taken_away = True
             raise
         if self.stop == "now":
@@ -183,7 +184,8 @@ class Heartbeat(threading.Thread):
                 # The worker may have ended the trial in the meantime, and begun another.
                 self._taken_away |= self._number == number
         if next(self._beats) % WATCH == 0:
-            self._renew()
+            if self._presence is not None:
+                self._presence.renew()
             for reaped in mend(self._study, self._observer):
                 _log.info("trial %d: its worker is dead; a new trial resumes it", reaped)
 
@@ -200,5 +202,7 @@ class Heartbeat(threading.Thread):
         try:
             if self._number is not None:
                 budget.interrupt(self._study, self._number, f"ended by {by}")
+            if self._presence is not None:
+                self._presence.end()
         finally:
             os._exit(code)

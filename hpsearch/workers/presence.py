@@ -12,10 +12,14 @@ from hpsearch.search.opening import STORAGE_ERRORS
 from hpsearch.search.storage import LEASE, StudyBusyError
 from hpsearch.search.storage import Presence as Sign
 from hpsearch.search.study import OpenStudy
-from hpsearch.workers.identity import identity, owner_is_gone
+from hpsearch.workers.identity import identity, is_here, owner_is_gone
 
 RENEW_EVERY = LEASE / 4
 """Seconds from one sign of life to the next."""
+
+
+AGAIN_AFTER = 5.0
+"""Seconds until the next attempt, where the storage could not take one."""
 
 
 class Presence:
@@ -35,6 +39,7 @@ class Presence:
         now = time.monotonic()
         if now - self._renewed_at < RENEW_EVERY:
             return False
+        self._renewed_at = now - RENEW_EVERY + AGAIN_AFTER
         self._study.storage.arrive(self._study.study_id, self._owner)
         self._renewed_at = now
         return True
@@ -52,13 +57,20 @@ def present(study: OpenStudy) -> Iterator[Presence]:
     presence.renew()
     try:
         yield presence
-    finally:
+    except STORAGE_ERRORS:
+        raise  # nobody waits for it once more
+    except BaseException:
         presence.end()
+        raise
+    presence.end()
 
 
 def is_busy(sign: Sign) -> bool:
-    """Whether who has left a sign of life is to be taken for alive."""
-    return sign.is_fresh and not owner_is_gone(sign.owner)
+    """Whether who has left a sign of life is to be taken for alive.
+
+    Of a process of this machine that is known, whatever it may be waiting for.
+    """
+    return is_here(sign.owner) or (sign.is_fresh and not owner_is_gone(sign.owner))
 
 
 def refuse_if_busy(study: OpenStudy) -> None:

@@ -18,7 +18,6 @@ from hpsearch.errors import (
     HpsearchError,
     InputError,
     ProgramError,
-    StudyGoneError,
     UnreachableError,
 )
 from hpsearch.home import Home
@@ -139,9 +138,11 @@ class Supervisor:
             while self._look():
                 time.sleep(TICK)
         finally:
-            self._end_all()
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            try:
+                self._end_all()
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
         return self._exit_code()
 
     def _look(self) -> bool:
@@ -251,8 +252,8 @@ class Supervisor:
             mend(self.study, self._observer, dead=self._dead, blame=not self._killed)
             self._mend_due = False
             self._dead.clear()
-        except StudyGoneError:
-            self._mend_due = False  # its trials are gone with it
+        except UnreachableError:
+            self._mend_due = False  # the study, or its database, is not there any more
         except STORAGE_ERRORS as error:
             # Where it does not pass, waiting mends nothing; the next run does.
             self._mend_due = self._mend_due and is_passing(error)

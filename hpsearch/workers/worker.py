@@ -167,7 +167,7 @@ def work(
                 stop_now=stopper,
                 share=Share.find(home, study.name, study.key),
             )
-            heartbeat = Heartbeat(study, presence.renew)
+            heartbeat = Heartbeat(study, presence)
             return _work(study, make, home, stopper, heartbeat, carried, trainer)
 
 

@@ -253,7 +253,7 @@ def test_a_study_is_not_deleted_under_its_run_but_where_that_is_wanted(cli: Cli)
     process = forked.start(cli, "run", slow_study(cli, trials=1, epochs=2000), "--workers", "1")
     wait_until(lambda: cli.database.exists() and running(cli), "a running trial")
     refused = cli("delete", "slow", "--yes", code=2).stderr
-    assert "works on it; stop it first: hpsearch stop slow" in refused
+    assert "stop that first: hpsearch stop slow" in refused
     cli("delete", "slow", "--yes", "--force")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3, err

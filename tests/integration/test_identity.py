@@ -77,7 +77,7 @@ class Meanwhile:
         self.claim(study)
 
     def remove(self) -> None:
-        delete(load_study(self.storage, "study"), None)
+        delete([load_study(self.storage, "study")], None)
 
     def replace(self) -> None:
         """Remove the study, and make another one of that name with the same keys."""

@@ -89,7 +89,10 @@ def test_files_that_a_killed_removal_has_left(study: OpenStudy, files: list[Path
     assert study.storage.study_names() == []
     with pytest.raises(UnknownStudyError):
         delete("mine", "--keep-files")
-    done = delete("mine")
+    kept = CliRunner().invoke(app, ["delete", "mine", "--yes"])  # they may be another storage's
+    assert kept.exit_code == 1
+    assert all(folder.exists() for folder in files)
+    done = delete("mine", "--force")
     assert "no study mine" in done.stdout
     assert "Removed the files of study mine." in done.stdout
     assert not any(folder.exists() for folder in files)
@@ -111,10 +114,10 @@ def test_files_of_an_unknown_study_stay_where_nobody_says_yes(
 def test_a_study_that_is_run_is_not_removed(study: OpenStudy, files: list[Path]) -> None:
     """Also before its first trial, and when it is removed in the same moment."""
     with present(study):
-        with pytest.raises(StudyBusyError, match="works on it; stop it first: hpsearch stop mine"):
+        with pytest.raises(StudyBusyError, match="stop that first: hpsearch stop mine"):
             delete("mine")
         with pytest.raises(StudyBusyError):
-            study.storage.remove_study(study.study_id, presence.is_busy)
+            study.storage.remove_studies([study.study_id], presence.is_busy)
         with pytest.raises(StudyBusyError):
             study.storage.delete_study(study.study_id)  # as the dashboard does
         assert all(folder.exists() for folder in files)

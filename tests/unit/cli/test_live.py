@@ -628,7 +628,7 @@ def test_a_study_that_is_deleted_meanwhile(
 ) -> None:
     study, same = open_study(), open_study()
     view = LiveView(study, watching=True)
-    monkeypatch.setattr(time, "sleep", lambda _seconds: delete(same, None))
+    monkeypatch.setattr(time, "sleep", lambda _seconds: delete([same], None))
     with pytest.raises(StudyGoneError, match="study study: was deleted meanwhile"):
         watch_until_over(study, view.update)
 
@@ -640,7 +640,7 @@ def test_another_study_in_the_place_of_one_that_was_deleted(
     view = LiveView(study, watching=True)
 
     def replace(_seconds: float) -> None:
-        delete(open_study(), None)
+        delete([open_study()], None)
         with study.storage.engine.begin() as connection:  # as in a database of an older version
             connection.execute(sa.text("DELETE FROM sqlite_sequence"))
         assert open_study(name="other").study_id == study.study_id

@@ -233,7 +233,7 @@ def test_delete_removes_the_study_alone(
     for name in ("gone", "stays"):
         study, _ = open_or_create(connect(), make_file(name=name), DATASET)
         finish(study)
-    studies.delete(load_study(connect(), "gone"), None)
+    studies.delete([load_study(connect(), "gone")], None)
     assert names(connect()) == ["stays"]
     assert load_study(connect(), "stays").counts().complete == 1
 

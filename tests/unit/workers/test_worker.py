@@ -639,7 +639,7 @@ def test_a_study_that_is_deleted_under_a_worker(
     digits(budget={"trials": 2})
 
     def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
-        delete(load_study(connect(), "study"), None)
+        delete([load_study(connect(), "study")], None)
         return fakes.train(recipe, parts, folder, watch)
 
     with pytest.raises(StudyGoneError, match="study study: was deleted meanwhile"):
@@ -654,7 +654,7 @@ def test_another_study_in_the_place_of_one_that_was_deleted(
 
     def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
         storage = connect()
-        delete(load_study(storage, "study"), None)
+        delete([load_study(storage, "study")], None)
         with storage.engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM sqlite_sequence")
         other = digits(budget={"trials": 2})
