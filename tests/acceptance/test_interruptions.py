@@ -261,6 +261,15 @@ def test_a_study_is_not_deleted_under_its_run_but_where_that_is_wanted(cli: Cli)
     assert "Traceback" not in err
 
 
+def test_a_study_is_deleted_as_soon_as_it_is_stopped(cli: Cli) -> None:
+    process = forked.start(cli, "run", slow_study(cli, trials=1, epochs=2000), "--workers", "1")
+    wait_until(lambda: running(cli), "a running trial")
+    cli("stop", "slow")
+    cli("delete", "slow", "--yes")
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+
+
 def test_a_database_that_is_replaced_under_a_run(cli: Cli) -> None:
     process = forked.start(cli, "run", slow_study(cli, trials=1, epochs=2000), "--workers", "1")
     wait_until(lambda: running(cli), "a running trial")

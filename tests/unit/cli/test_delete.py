@@ -2,14 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from click.testing import Result
+from optuna.storages._rdb.models import BaseModel
 from typer.testing import CliRunner
 
 from hpsearch.cli.app import app
-from hpsearch.errors import InputError, UnknownStudyError
+from hpsearch.errors import InputError, StudyGoneError, UnknownStudyError
 from hpsearch.home import Home
+from hpsearch.search import study as studies
+from hpsearch.search.confirmation import companion_of
 from hpsearch.search.storage import StudyBusyError
 from hpsearch.search.study import COMPANION, FILE_KEY, OpenStudy
 from hpsearch.workers import presence
@@ -123,6 +128,57 @@ def test_a_study_that_is_run_is_not_removed(study: OpenStudy, files: list[Path])
         assert all(folder.exists() for folder in files)
     delete("mine")
     assert study.storage.study_names() == []
+
+
+def test_confirmation_runs_stay_where_their_study_is_in_use(study: OpenStudy) -> None:
+    """Also where somebody begins in the last moment: all or nothing is removed."""
+    runs = companion_of(study)
+    names = study.storage.study_names()
+    with present(study), pytest.raises(StudyBusyError):
+        studies.delete([runs, study], presence.is_busy)
+    assert study.storage.study_names() == names
+    with present(runs), pytest.raises(StudyBusyError):
+        delete("mine")
+    assert study.storage.study_names() == names
+    delete("mine")
+    assert study.storage.study_names() == []
+
+
+def test_another_study_that_has_its_key_meanwhile_stays(
+    study: OpenStudy, open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else removes it, in a database of an older version, while it is asked."""
+
+    def answer(_question: str) -> bool:
+        studies.delete([study], None)
+        with study.storage.engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM sqlite_sequence")
+        assert open_study(name="other").study_id == study.study_id
+        return True
+
+    monkeypatch.setattr("typer.confirm", answer)
+    with pytest.raises(StudyGoneError, match="study mine: was deleted meanwhile"):
+        CliRunner().invoke(app, ["delete", "mine"], catch_exceptions=False)
+    assert study.storage.study_names() == ["other"]
+
+
+def test_all_of_a_study_goes_and_nothing_of_another(
+    study: OpenStudy, open_study: Callable[..., OpenStudy], finish: Callable[..., Any]
+) -> None:
+    other = open_study(name="other")
+    for one in (study, other):
+        finish(one)
+    before = other.trials()
+    delete("mine")
+    assert other.trials() == before
+    with study.storage.engine.connect() as connection:
+        counted = {
+            table.name: connection.scalar(sa.select(sa.func.count()).select_from(table))
+            for table in BaseModel.metadata.sorted_tables
+        }
+    assert counted["studies"] == counted["trials"] == counted["study_directions"] == 1
+    assert counted["trial_params"] == len(before[0].params)
+    assert counted["trial_intermediate_values"] == counted["trial_values"] == 1
 
 
 def test_whoever_wants_it_removes_what_is_run(study: OpenStudy) -> None:

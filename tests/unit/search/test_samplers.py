@@ -211,6 +211,18 @@ def test_a_grid_is_run_once_beside_what_is_enqueued(open_study: Callable[..., Op
     assert sorted(tried) == sorted(tuple(zip(names, point, strict=True)) for point in every)
 
 
+def test_a_grid_of_an_older_version_keeps_the_budget_that_it_had(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    """It tried points twice that were enqueued."""
+    whole = {"layers": 3, "dropout": 0.1, "activation": "tanh"}
+    chosen = sections({"type": "grid"}) | {"budget": {"trials": 100}, "enqueue": [whole]}
+    study = open_study(**chosen)
+    assert study.budget.trials == 12
+    study.optuna.set_user_attr("budget", study.budget.model_dump(mode="json") | {"trials": 13})
+    assert open_study(**chosen | {"budget": {"trials": 101}}).budget.trials == 13
+
+
 @dataclass
 class Killed:
     """A trial whose process is killed when it has drawn so many parameters."""
