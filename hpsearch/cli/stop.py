@@ -32,8 +32,8 @@ def stop(
     from hpsearch.search.budget import ending, request_stop, stops_over
     from hpsearch.search.storage import LEASE
     from hpsearch.search.trials import live_workers
-    from hpsearch.workers.identity import owner_is_gone
     from hpsearch.workers.lease import Observer, mend
+    from hpsearch.workers.presence import is_heard_of
 
     with opened_study(study, home, storage, writes=True) as found:
         number = request_stop(found, "now" if now else "leave")
@@ -43,11 +43,9 @@ def stop(
             running = [worker for worker in live_workers(found) if worker["worker"]]
             workers = [f"{one['worker']} (trial {one['trial']})" for one in running]
             named = {one["worker"] for one in running}
-            signs = [one.owner for one in found.storage.present(found.study_id) if one.is_fresh]
-            # Runs, and workers between two trials; who is gone has left its sign behind.
-            workers += sorted(
-                {str(owner["worker"]) for owner in signs if not owner_is_gone(owner)} - named
-            )
+            # Runs, and workers between two trials.
+            signs = filter(is_heard_of, found.storage.present(found.study_id))
+            workers += sorted({str(one.owner["worker"]) for one in signs} - named)
             if not workers:
                 break
             if stops_over(found) >= number:

@@ -17,7 +17,6 @@ from hpsearch.workers.identity import identity, is_here, owner_is_gone
 RENEW_EVERY = LEASE / 4
 """Seconds from one sign of life to the next."""
 
-
 AGAIN_AFTER = 5.0
 """Seconds until the next attempt, where the storage could not take one."""
 
@@ -70,7 +69,12 @@ def is_busy(sign: Sign) -> bool:
 
     Of a process of this machine that is known, whatever it may be waiting for.
     """
-    return is_here(sign.owner) or (sign.is_fresh and not owner_is_gone(sign.owner))
+    return is_here(sign.owner) or is_heard_of(sign)
+
+
+def is_heard_of(sign: Sign) -> bool:
+    """As :func:`is_busy`, but who is silent for the length of the lease counts as dead anywhere."""
+    return sign.is_fresh and not owner_is_gone(sign.owner)
 
 
 def refuse_if_busy(study: OpenStudy) -> None:
