@@ -147,5 +147,5 @@ def _below(folder: Path, study: str) -> Path:
             but what stands in a database anybody may have written.)
     """
     if study in ("", ".", "..") or {"/", "\\", "\0"} & {*study}:
-        raise InputError(f"study {study!r}: is no name for a study, and for no folder")
+        raise InputError(f"study {study!r}: is no name for a study; rename it where it was made")
     return folder / study

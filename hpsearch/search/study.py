@@ -441,7 +441,7 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     if stored.get("name") != name:
         raise InputError(
             f"study {name}: its study file is that of {stored.get('name')!r}; another program has"
-            " changed one of the names, by which runs and logs are found"
+            " changed one of the names, by which runs and logs are found; change it back there"
         )
     # The name of a companion is none that a user may give.
     file = parse(StudyFile, stored | {"name": name.removesuffix(COMPANION)}, f"study {name}")
