@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import optuna
 import pytest
 from conftest import clear
 from optuna.exceptions import UpdateFinishedTrialError
@@ -178,4 +177,3 @@ def test_keys_are_not_given_again(meanwhile: Meanwhile) -> None:
     second.optuna.ask()
     assert second.study_id > keys[0]
     assert second.trial_id(0) > keys[1]
-    optuna.create_study(storage=meanwhile.storage)  # Optuna's own, too
