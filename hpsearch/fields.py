@@ -149,8 +149,12 @@ def show(value: object) -> str:
         text = str(value)
     except ValueError:  # a value that holds itself, or a number of thousands of digits
         text = "(too large to show)"
-    text = text if len(text) <= 80 else text[:77] + "..."
-    return printable(text)
+    return shortened(text)
+
+
+def shortened(text: str) -> str:
+    """A text in one message: cut at 80 characters, what does not print is escaped."""
+    return printable(text if len(text) <= 80 else text[:77] + "...")
 
 
 def nearest(word: str, known: Collection[str]) -> list[str]:

@@ -56,12 +56,13 @@ def verdict_on(study: "OpenStudy", runs: "Runs", *, smallest: bool) -> "Verdict"
     """
     from hpsearch.confirm import Candidate, judge
     from hpsearch.search.confirmation import BASELINE
+    from hpsearch.search.trials import parameters
 
     objective = study.file.objective
     candidates = [
         Candidate(
             name=name,
-            parameters=int(next(iter(by_seed.values())).user_attrs["parameters"]),
+            parameters=parameters(study, next(iter(by_seed.values()))),
             values=values_of(by_seed),
             bounds=objective.bounds,
         )

@@ -242,10 +242,10 @@ def _plain(name: str, study: "OpenStudy", judged: Sequence[Judged], times: int) 
 
 def _kind(group: Group) -> str:
     """What the models are: "search", "seed", "split" or "refit"."""
-    from hpsearch.search.confirmation import kind_of
+    from hpsearch.search.confirmation import is_run, kind_of
 
     trial = group.models[0].trial
-    return str(kind_of(trial.user_attrs)) if "of" in trial.user_attrs else "search"
+    return str(kind_of(trial.user_attrs)) if is_run(trial) else "search"
 
 
 def _mean(values: Sequence[float]) -> dict[str, Any]:

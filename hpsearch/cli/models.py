@@ -125,10 +125,16 @@ def queue_refits(study: "OpenStudy", group: Group) -> int:
     That is the middle of what its runs took to their best epoch: fixed before the test split is
     opened, and from validation alone.
     """
+    from hpsearch.errors import InputError
     from hpsearch.search.confirmation import Kind, companion_of, queue, results
 
     key = "best_epoch" if study.file.objective.epoch == "best" else "epochs"
-    took = [int(model.trial.user_attrs[key]) for model in group.models]
+    took = [int(m.trial.user_attrs[key]) for m in group.models if key in m.trial.user_attrs]
+    if not took:
+        raise InputError(
+            f"study {study.name}: another program has changed how many epochs the runs of"
+            f" {group.name} took; run it again: hpsearch confirm {study.name}"
+        )
     epochs = statistics.median_low(took)
     own = [model.seed for model in group.models]
     companion = companion_of(study)

@@ -174,7 +174,7 @@ def queue(  # noqa: PLR0917  # each is another thing
     with exclusive(study.storage.url):
         there = {
             _identity(t.user_attrs)
-            for t in companion.trials()
+            for t in runs(companion)
             if not t.state.is_finished() or _has_result(t)
         }
         jobs = [
@@ -295,15 +295,30 @@ def results(
         epochs: of refits: those that trained so long.
     """
     found: Runs = {}
-    for trial in companion.trials():
+    for trial in runs(companion):
         attrs = trial.user_attrs
         if not rows.is_complete(trial) or kind_of(attrs) is not kind or is_former(study, attrs):
             continue
-        if epochs is not None and attrs[rows.CHANGES_KEY]["training"]["epochs"] != epochs:
+        if epochs is not None and epochs != _epochs(attrs):
             continue
         if wanted is None or attrs["seed"] in wanted:
             found.setdefault(str(attrs["of"]), {})[int(attrs["seed"])] = trial
     return found
+
+
+def is_run(trial: FrozenTrial) -> bool:
+    """Whether a trial is a confirmation run, with all that makes it one."""
+    return {rows.CONFIG_KEY, "of", "seed"} <= trial.user_attrs.keys()
+
+
+def runs(companion: OpenStudy) -> list[FrozenTrial]:
+    """The runs of a confirmation study; what another program has put there is none."""
+    return [*filter(is_run, companion.trials())]
+
+
+def _epochs(attributes: Mapping[str, Any]) -> Any:
+    """How long a refit trains."""
+    return attributes.get(rows.CHANGES_KEY, {}).get("training", {}).get("epochs")
 
 
 def is_former(study: OpenStudy, attributes: Mapping[str, Any]) -> bool:
@@ -320,7 +335,7 @@ def open_runs(companion: OpenStudy, kind: Kind, wanted: Sequence[int]) -> int:
         rows.is_open(trial)
         and kind_of(trial.user_attrs) is kind
         and trial.user_attrs["seed"] in wanted
-        for trial in companion.trials()
+        for trial in runs(companion)
     )
 
 

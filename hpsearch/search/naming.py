@@ -2,7 +2,7 @@
 
 from optuna.trial import FrozenTrial
 
-from hpsearch.search.confirmation import Kind, asked, kind_of, told
+from hpsearch.search.confirmation import Kind, asked, is_run, kind_of, told
 from hpsearch.search.study import OpenStudy
 
 
@@ -14,7 +14,7 @@ def name_of(study: OpenStudy, trial: FrozenTrial) -> str:
         trial: the trial.
     """
     attrs = trial.user_attrs
-    if "of" not in attrs:
+    if not is_run(trial):
         return f"trial {trial.number}"
     last = asked(study)
     seed, wanted = attrs["seed"], () if last is None else last.seeds

@@ -6,7 +6,6 @@ seconds, and every worker reads all running trials anew several times in each of
 """
 
 import functools
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,6 +16,8 @@ from optuna.distributions import json_to_distribution
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
+
+from hpsearch.search.attributes import TRIAL, TRIAL_SYSTEM, Kinds, typed
 
 _TRIALS: Any = models.TrialModel.__table__
 _PARTS: dict[str, Any] = {
@@ -51,6 +52,8 @@ def read_trials(
     states: Container[TrialState] | None,
     included: Collection[int],
     after: int,
+    *,
+    as_written: bool = False,
 ) -> list[FrozenTrial]:
     """Trials of a study by their keys, with all that belongs to them.
 
@@ -60,6 +63,8 @@ def read_trials(
         states: only those in these states; None: in any.
         included: keys of trials, besides those that come later.
         after: the key after which all trials are read.
+        as_written: with all attributes that can be read; else without those of hpsearch's that hold
+            something else than it writes.
 
     Raises:
         KeyError: there is no such study.
@@ -74,9 +79,24 @@ def read_trials(
         trials.sort(key=lambda row: row.trial_id)
         trials = [row for row in trials if states is None or row.state in states]
         keys = [row.trial_id for row in trials]
-        named = None if after < 0 and states is None else keys
-        parts = {name: _rows(session, order, of_study, named) for name, order in _PARTS.items()}
-    return [_trial(row, parts) for row in trials]
+        which = of_study if after < 0 and states is None else keys
+        parts = {name: _rows(session, order, which) for name, order in _PARTS.items()}
+    kinds = ({}, {}) if as_written else (TRIAL, TRIAL_SYSTEM)
+    return [_trial(row, parts, *kinds) for row in trials]
+
+
+def read_trial(engine: sa.Engine, trial_id: int) -> FrozenTrial:
+    """A trial by its key, with all that belongs to it.
+
+    Raises:
+        KeyError: there is none.
+    """
+    with Session(engine) as session:
+        row = session.execute(sa.select(_TRIALS).where(_TRIALS.c.trial_id == trial_id)).first()
+        if row is None:
+            raise KeyError(trial_id)
+        parts = {name: _rows(session, order, [trial_id]) for name, order in _PARTS.items()}
+    return _trial(row, parts, TRIAL, TRIAL_SYSTEM)
 
 
 def _chunks(keys: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -84,16 +104,14 @@ def _chunks(keys: Sequence[int]) -> Iterator[Sequence[int]]:
     return (keys[first : first + CHUNK] for first in range(0, len(keys), CHUNK))
 
 
-def _rows(
-    session: Session, order: Any, of_study: sa.ColumnElement[bool], keys: Sequence[int] | None
-) -> _Rows:
-    """One part of some trials; keys None: of all trials of the study."""
+def _rows(session: Session, order: Any, which: Sequence[int] | sa.ColumnElement[bool]) -> _Rows:
+    """One part of some trials: of those with these keys, or of which this is true."""
     found, part = _Rows(list), order.table
     query = sa.select(part).order_by(part.c.trial_id, order)
     queries = (
-        [query.join(_TRIALS, _TRIALS.c.trial_id == part.c.trial_id).where(of_study)]
-        if keys is None
-        else [query.where(part.c.trial_id.in_(chunk)) for chunk in _chunks(keys)]
+        [query.where(part.c.trial_id.in_(chunk)) for chunk in _chunks(which)]
+        if isinstance(which, Sequence)
+        else [query.join(_TRIALS, _TRIALS.c.trial_id == part.c.trial_id).where(which)]
     )
     for one in queries:
         for row in session.execute(one):
@@ -101,8 +119,8 @@ def _rows(
     return found
 
 
-def _trial(row: Any, parts: dict[str, _Rows]) -> FrozenTrial:
-    """A trial as Optuna has it."""
+def _trial(row: Any, parts: dict[str, _Rows], user: Kinds, system: Kinds) -> FrozenTrial:
+    """A trial as Optuna has it; with the kinds of its attributes that have one."""
     own = {name: rows[row.trial_id] for name, rows in parts.items()}
     distributions = {p.param_name: _distribution(p.distribution_json) for p in own["params"]}
     values = [_value(v.value, v.value_type) for v in own["values"]]
@@ -118,8 +136,8 @@ def _trial(row: Any, parts: dict[str, _Rows]) -> FrozenTrial:
             for p in own["params"]
         },
         distributions=distributions,
-        user_attrs={a.key: json.loads(a.value_json) for a in own["user_attrs"]},
-        system_attrs={a.key: json.loads(a.value_json) for a in own["system_attrs"]},
+        user_attrs=typed(((a.key, a.value_json) for a in own["user_attrs"]), user),
+        system_attrs=typed(((a.key, a.value_json) for a in own["system_attrs"]), system),
         intermediate_values={
             r.step: _reported(r.intermediate_value, r.intermediate_value_type)
             for r in own["reports"]

@@ -26,7 +26,8 @@ from sqlalchemy.orm import Session
 
 from hpsearch import ranking
 from hpsearch.errors import Failure, InputError, StudyGoneError, uses_place
-from hpsearch.search.reading import read_trials
+from hpsearch.search.attributes import STUDY, TRIAL, Sign, typed
+from hpsearch.search.reading import read_trial, read_trials
 from hpsearch.search.sqlite import OpenedFile
 from hpsearch.text import plain
 
@@ -38,6 +39,9 @@ for _model in (models.StudyModel, models.TrialModel):
     # In databases that are made from now on: else SQLite gives the key of the newest study or trial
     # again when that is deleted (https://sqlite.org/autoinc.html).
     _model.__table__.dialect_options["sqlite"]["autoincrement"] = True
+
+FILE_KEY = "study_file"
+"""Study user attribute: the study file; studies of other programs have none."""
 
 CREATED_KEY = "created"
 """Study user attribute: when it was made. With the key it tells a study from every other one."""
@@ -152,6 +156,17 @@ class Presence:
         return self.age < LEASE
 
 
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """All that a database holds of a study, but for who is busy with it just now."""
+
+    user: Mapping[str, Any]
+    """User attributes."""
+    system: Mapping[str, Any]
+    """System attributes."""
+    trials: Sequence[FrozenTrial]
+
+
 class StudyBusyError(InputError):
     """A study cannot be removed, as processes are busy with it."""
 
@@ -233,11 +248,53 @@ class Storage(RDBStorage):
             raise
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
-        """As RDBStorage, but of no other study than the one that is expected."""
-        with self._finding(study_id):
-            found = super().get_study_user_attrs(study_id)
+        """As RDBStorage, but of no other study than the one that is expected.
+
+        What holds something else than hpsearch writes is left out, but of other programs' studies.
+        """
+        texts = self.study_texts(study_id)
+        found = typed(texts, STUDY if FILE_KEY in dict(texts) else {})
         self._check_same(study_id, found)
         return found
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """As RDBStorage, but what is no JSON is left out."""
+        return typed(self._texts(models.StudySystemAttributeModel, study_id), {})
+
+    def study_texts(self, study_id: int) -> list[tuple[str, str]]:
+        """The user attributes of a study as they are stored: names and texts.
+
+        Raises:
+            StudyGoneError: there is no such study, and one is expected.
+            KeyError: there is none.
+        """
+        return self._texts(models.StudyUserAttributeModel, study_id)
+
+    def _texts(self, model: Any, study_id: int) -> list[tuple[str, str]]:
+        query = sa.select(model.key, model.value_json).where(model.study_id == study_id)
+        with self._finding(study_id), Session(self.engine) as session:
+            models.StudyModel.find_or_raise_by_id(study_id, session)
+            return [(key, text) for key, text in session.execute(query.order_by(model.key))]
+
+    def read_whole(self, study_id: int) -> "Whole":
+        """All that the database holds of a study, whoever wrote it."""
+        system = self.get_study_system_attrs(study_id)
+        return Whole(
+            user=typed(self.study_texts(study_id), {}),
+            system={k: v for k, v in system.items() if not k.startswith(PRESENT_PREFIX)},
+            trials=read_trials(self.engine, study_id, None, (), -1, as_written=True),
+        )
+
+    def ours(self) -> list[str]:
+        """The names of the studies that have a study file, in order."""
+        study, attribute = models.StudyModel, models.StudyUserAttributeModel
+        query = (
+            sa.select(study.study_name)
+            .join(attribute, attribute.study_id == study.study_id)
+            .where(attribute.key == FILE_KEY)
+        )
+        with Session(self.engine) as session:
+            return sorted(session.scalars(query))
 
     def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:
         """As RDBStorage, but where the study is gone, that is said."""
@@ -250,7 +307,7 @@ class Storage(RDBStorage):
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """As RDBStorage, but of a worker's trial that is gone it is said that it is not ours."""
         try:
-            return super().get_trial(trial_id)
+            return read_trial(self.engine, trial_id)
         except KeyError:
             if self.owner:
                 raise LeaseLostError(f"trial {trial_id}: is gone") from None
@@ -479,11 +536,10 @@ class Storage(RDBStorage):
                 number=number,
                 beat=beat,
                 age=None if beat is None else (now - beat).total_seconds(),
-                owner={
-                    key: json.loads(text)
-                    for key, text in zip(OWNER_KEYS, owner, strict=True)
-                    if text is not None
-                },
+                owner=typed(
+                    ((key, text) for key, text in zip(OWNER_KEYS, owner, strict=True) if text),
+                    TRIAL,
+                ),
             )
             for number, beat, now, *owner in session.execute(query)
         ]
@@ -501,19 +557,20 @@ class Storage(RDBStorage):
         model, key = models.StudySystemAttributeModel, _sign_key(owner)
         with Session(self.engine) as session, session.begin():
             there = self._lock_study(session, study_id)
-            known = _study_attributes(session, study_id, (CREATED_KEY,))
-            self._check_same(study_id, known if there else None)
+            found = _study_attributes(session, study_id, (CREATED_KEY,))
+            self._check_same(study_id, found if there else None)
             beat = session.execute(sa.select(self._now())).scalar_one()
             sign = {name: owner[name] for name in OWNER_KEYS} | {"beat": beat.isoformat()}
-            found = session.scalar(
+            own = session.scalar(
                 sa.select(model).where(model.study_id == study_id, model.key == key)
             )
-            if found is not None:
-                found.value_json = json.dumps(sign)
+            if own is not None:
+                own.value_json = json.dumps(sign)
                 return
             session.add(model(study_id=study_id, key=key, value_json=json.dumps(sign)))
             for old in session.scalars(self._signs(study_id)):  # of who was killed
-                if (beat - datetime.fromisoformat(json.loads(old.value_json)["beat"])) > _OLD:
+                known = _sign_of(old.value_json)
+                if known is None or beat - known.beat > _OLD:
                     session.delete(old)
 
     @staticmethod
@@ -543,9 +600,9 @@ class Storage(RDBStorage):
     def _present(self, session: Session, study_id: int) -> list[Presence]:
         now, found = session.execute(sa.select(self._now())).scalar_one(), []
         for one in session.scalars(self._signs(study_id)):
-            sign = json.loads(one.value_json)
-            age = (now - datetime.fromisoformat(sign.pop("beat"))).total_seconds()
-            found.append(Presence(owner=sign, age=age))
+            if (sign := _sign_of(one.value_json)) is not None:
+                age = (now - sign.beat).total_seconds()
+                found.append(Presence(owner=sign.model_dump(include={*OWNER_KEYS}), age=age))
         return found + [
             Presence(owner=pulse.owner, age=pulse.age)
             for pulse in self._pulses(session, study_id)
@@ -654,7 +711,7 @@ class Storage(RDBStorage):
                     start=start,
                     end=end,
                     value=found,
-                    failure=None if failure is None else str(json.loads(failure)),
+                    failure=_failure(failure),
                 )
                 for number, state, start, end, found, failure in session.execute(query)
             ]
@@ -686,7 +743,7 @@ class Storage(RDBStorage):
         with Session(self.engine) as session:
             for key, number, found, name, text in session.execute(query):
                 facts = equals.setdefault(key, (found, number, {}))[2]
-                facts |= {} if name is None else {name: json.loads(text)}
+                facts |= typed([(name, text)] if name else [], TRIAL)
         return min(
             equals, key=lambda key: ranking.rank(*equals[key], maximize=maximize), default=None
         )
@@ -873,6 +930,14 @@ def _lock(keys: tuple[str, ...]) -> sa.Update:
     )
 
 
+def _sign_of(text: str) -> Sign | None:
+    """A stored sign of presence; None where another program wrote something else there."""
+    try:
+        return Sign.model_validate_json(text)
+    except ValueError:
+        return None
+
+
 def _sign_key(owner: Mapping[str, Any]) -> str:
     """The name of a process' sign; containers may share names and numbers of processes."""
     process = hashlib.sha256(json.dumps(owner["process"], sort_keys=True).encode()).hexdigest()
@@ -918,12 +983,18 @@ def _study_attributes(session: Session, study_id: int, keys: Sequence[str]) -> d
             attribute.study_id == study_id, attribute.key.in_(keys)
         )
     )
-    return {key: json.loads(text) for key, text in rows}
+    return typed(((key, text) for key, text in rows), STUDY)
 
 
 def _is_closed(session: Session, study_id: int) -> bool:
     """Whether a study has only trials that were put into it."""
     return bool(_study_attributes(session, study_id, (CLOSED_KEY,)).get(CLOSED_KEY))
+
+
+def _failure(text: str | None) -> str | None:
+    """A stored class of failure."""
+    rows = [] if text is None else [("failure", text)]
+    return typed(rows, TRIAL).get("failure")
 
 
 def _count(session: Session, study_id: int) -> Counts:
@@ -945,7 +1016,6 @@ def _count(session: Session, study_id: int) -> Counts:
     }
     counts = dict.fromkeys([*names.values(), "failed", "uncounted"], 0)
     for state, failure, number in rows:
-        found = None if failure is None else json.loads(failure)
-        name = names.get(state) or ("failed" if uses_place(found) else "uncounted")
+        name = names.get(state) or ("failed" if uses_place(_failure(failure)) else "uncounted")
         counts[name] += number
     return Counts(**counts)

@@ -21,9 +21,10 @@ from optuna.trial import FrozenTrial
 from hpsearch import __version__
 from hpsearch.config import TrialConfig, count_parameters
 from hpsearch.errors import Failure, InputError, UnknownStudyError
-from hpsearch.fields import closest, parse
+from hpsearch.fields import closest, parse, shortened
 from hpsearch.partial import PartialConfig, params_of, smallest
 from hpsearch.search.asked import FIXED_KEY, fixed
+from hpsearch.search.attributes import STUDY, odd, typed
 from hpsearch.search.opening import STORAGE_ERRORS, exclusive
 from hpsearch.search.pruners import make_pruner
 from hpsearch.search.samplers import check_sampler, grid_point, grid_size
@@ -33,6 +34,7 @@ from hpsearch.search.storage import (
     BUDGET_KEY,
     CLOSED_KEY,
     CREATED_KEY,
+    FILE_KEY,
     Brief,
     Counts,
     Presence,
@@ -51,7 +53,6 @@ from hpsearch.study_file import (
 COMPANION = ".confirm"
 """How the name of a study ends that holds the confirmation runs of another one."""
 
-FILE_KEY = "study_file"
 DATASET_KEY = "dataset"
 VERSIONS_KEY = "versions"
 
@@ -434,10 +435,9 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
         raise UnknownStudyError(f"study {name}: not found; {_known(storage, name)}") from None
-    attrs = study.user_attrs
-    stored = attrs.get(FILE_KEY)
-    if stored is None:
-        raise InputError(f"study {name}: was not made by hpsearch; open it with Optuna itself")
+    study_id = study._study_id  # noqa: SLF001  # another study may have the name by now
+    attrs = _attributes(storage, study_id, name)
+    stored = attrs[FILE_KEY]
     if stored.get("name") != name:
         raise InputError(
             f"study {name}: its study file is that of {stored.get('name')!r}; another program has"
@@ -446,10 +446,30 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     # The name of a companion is none that a user may give.
     file = parse(StudyFile, stored | {"name": name.removesuffix(COMPANION)}, f"study {name}")
     file = file.model_copy(update={"name": name})
-    study_id = study._study_id  # noqa: SLF001  # another study may have the name by now
     study.pruner = make_pruner(file, storage, study_id)
     created = str(attrs.get(CREATED_KEY))
     return OpenStudy(optuna=study, storage=storage, file=file, study_id=study_id, created=created)
+
+
+def _attributes(storage: Storage, study_id: int, name: str) -> dict[str, Any]:
+    """A study's user attributes.
+
+    Raises:
+        InputError: some are not what hpsearch writes, or are missing.
+    """
+    texts = storage.study_texts(study_id)
+    found, wrong = typed(texts, STUDY), odd(texts, STUDY)
+    if FILE_KEY not in found | wrong:
+        raise InputError(f"study {name}: was not made by hpsearch; open it with Optuna itself")
+    if DATASET_KEY not in found | wrong:
+        wrong = {**wrong, DATASET_KEY: "null"}
+    if wrong:
+        listed = ", ".join(f"{key} = {shortened(text)}" for key, text in wrong.items())
+        raise InputError(
+            f"study {name}: cannot be read, as another program or a newer hpsearch has changed its"
+            f" attributes ({listed}); undo that there, or remove the study (hpsearch delete {name})"
+        )
+    return found
 
 
 def _known(storage: Storage, name: str) -> str:
@@ -468,9 +488,7 @@ def no_studies(storage: Storage) -> str:
 
 def names(storage: Storage) -> list[str]:
     """The names of all studies that hpsearch made but companions, in order."""
-    # Not Optuna's summaries, which read every trial.
-    ours = (one.study_name for one in storage.get_all_studies() if FILE_KEY in one.user_attrs)
-    return sorted(name for name in ours if not name.endswith(COMPANION))
+    return [name for name in storage.ours() if not name.endswith(COMPANION)]
 
 
 def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:

@@ -3,16 +3,15 @@
 import contextlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.search.opening import STORAGE_ERRORS, Work, exclusive, readable_errors
-from hpsearch.search.storage import PRESENT_PREFIX, Storage
-from hpsearch.search.study import FILE_KEY, OpenStudy, remove_unfinished
+from hpsearch.search.storage import FILE_KEY, Storage, Whole
+from hpsearch.search.study import OpenStudy, remove_unfinished
 
 Report = Callable[[str, int, int], None]
 
@@ -35,10 +34,11 @@ def transfer(study: OpenStudy, target: Storage, report: Report = lambda *_: None
         InputError: there is another study of that name already; the same one is no error.
         UnreachableError: what arrived is something else than what was sent.
     """
-    sent, trials = _read(study)
+    sent = _read(study)
+    trials = sent.trials
     with exclusive(target.url, Work.COPY):
         remove_unfinished(target, ARRIVING)
-        if _is_there(target, study.name, sent, trials):
+        if _is_there(target, study.name, sent):
             return len(trials)
         made = target.create_new_study(study.optuna.directions, f".{study.name}{ARRIVING}")
         try:
@@ -50,10 +50,10 @@ def transfer(study: OpenStudy, target: Storage, report: Report = lambda *_: None
             for index, trial in enumerate(trials):
                 target.create_new_trial(made, template_trial=trial)
                 report(f"trials of {study.name}", index + 1, len(trials))
-            _check_same(study.name, _is_same(target, made, *_read(study)))
+            _check_same(study.name, _is_same(target, made, _read(study)))
             with exclusive(target.url):
                 # Somebody may have started one of that name while ours arrived.
-                _is_there(target, study.name, sent, trials)
+                _is_there(target, study.name, sent)
                 target.publish(made, study.name, {FILE_KEY: sent.user[FILE_KEY]})
         except BaseException:
             with contextlib.suppress(*STORAGE_ERRORS):  # the next one that comes removes it
@@ -62,15 +62,13 @@ def transfer(study: OpenStudy, target: Storage, report: Report = lambda *_: None
     return len(trials)
 
 
-def _read(study: OpenStudy) -> tuple["_Attributes", list[FrozenTrial]]:
+def _read(study: OpenStudy) -> Whole:
     """What there is to copy, as it is now."""
     with readable_errors(study.storage.url):
-        return _Attributes.of(study.storage, study.study_id), study.trials()
+        return study.storage.read_whole(study.study_id)
 
 
-def _is_there(
-    target: Storage, name: str, sent: "_Attributes", trials: Sequence[FrozenTrial]
-) -> bool:
+def _is_there(target: Storage, name: str, sent: Whole) -> bool:
     """Whether the study is there already.
 
     Raises:
@@ -78,7 +76,7 @@ def _is_there(
     """
     if name not in target.study_names():
         return False
-    if not _is_same(target, target.get_study_id_from_name(name), sent, trials):
+    if not _is_same(target, target.get_study_id_from_name(name), sent):
         raise InputError(
             f"study {name}: the target already has another study with this name; remove that one"
             f" first (hpsearch delete {name} --keep-files --storage URL)"
@@ -86,34 +84,18 @@ def _is_there(
     return True
 
 
-@dataclass(frozen=True)
-class _Attributes:
-    """The attributes of a study."""
-
-    user: dict[str, Any]
-    system: dict[str, Any]
-
-    @classmethod
-    def of(cls, storage: Storage, study_id: int) -> "_Attributes":
-        """Read them, but for who is busy with the study just now."""
-        system = storage.get_study_system_attrs(study_id)
-        system = {k: v for k, v in system.items() if not k.startswith(PRESENT_PREFIX)}
-        return cls(storage.get_study_user_attrs(study_id), system)
-
-    def plain(self) -> str:
-        """For comparing; NaN is equal to itself. The study file comes with the study's name."""
-        user = {key: value for key, value in self.user.items() if key != FILE_KEY}
-        return json.dumps([user, self.system], sort_keys=True)
-
-
-def _is_same(
-    target: Storage, study_id: int, sent: _Attributes, trials: Sequence[FrozenTrial]
-) -> bool:
+def _is_same(target: Storage, study_id: int, sent: Whole) -> bool:
     """Whether a study has just these attributes and trials."""
-    arrived = target.get_all_trials(study_id, deepcopy=False)
-    return _Attributes.of(target, study_id).plain() == sent.plain() and [*map(_plain, arrived)] == [
-        *map(_plain, trials)
+    arrived = target.read_whole(study_id)
+    return _attributes(arrived) == _attributes(sent) and [*map(_plain, arrived.trials)] == [
+        *map(_plain, sent.trials)
     ]
+
+
+def _attributes(whole: Whole) -> str:
+    """A study's, for comparing; NaN is equal to itself. The study file comes with its name."""
+    user = {key: value for key, value in whole.user.items() if key != FILE_KEY}
+    return json.dumps([user, whole.system], sort_keys=True)
 
 
 def _check_same(name: str, is_same: bool) -> None:

@@ -12,7 +12,7 @@ from hpsearch.interval import measured
 from hpsearch.ranking import rank
 from hpsearch.search.asked import fixed
 from hpsearch.search.budget import ending, seconds_used, stop_requested
-from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy
+from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy, size_of
 from hpsearch.space import config_of
 
 Trial: TypeAlias = FrozenTrial
@@ -61,6 +61,15 @@ def config(study: OpenStudy, trial: FrozenTrial) -> TrialConfig | None:
     return config_of(study.file.space, _params(trial))
 
 
+def parameters(study: OpenStudy, trial: FrozenTrial) -> int:
+    """The trainable parameters of a trial that has a configuration."""
+    known = trial.user_attrs.get("parameters")
+    if known is not None:
+        return int(known)
+    found = config(study, trial)
+    return 0 if found is None else size_of(found, study.data)
+
+
 def _params(trial: FrozenTrial) -> dict[str, Any]:
     """What is known of a trial's parameters: drawn, or asked for while it waits."""
     return trial.params or fixed(trial)
@@ -95,8 +104,6 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
         "config": flat(resolved) if resolved else _params(trial),
     }
     row |= {key: trial.user_attrs.get(key) for key in _ATTRIBUTES}
-    if row["failure"] is not None:
-        row["failure"] = str(row["failure"])  # another program may have written anything
     if trial.state == TrialState.RUNNING and trial.intermediate_values:
         row["epochs"] = trial.last_step
     return row

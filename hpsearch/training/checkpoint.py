@@ -13,7 +13,7 @@ import logging
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,12 +86,16 @@ def save(run: Path, checkpoint: Checkpoint) -> None:
         raise UnreachableError(f"{newest}: cannot be written: {error.strerror or error}") from None
 
 
-def load(folders: Sequence[Path], key: str) -> Checkpoint | None:
+def load(
+    folders: Sequence[Path], key: str, check: Callable[[Checkpoint], object] = lambda _: None
+) -> Checkpoint | None:
     """The first checkpoint that is whole and of the same training.
 
     Args:
         folders: where to look, in this order; in each the newest first.
         key: the training's, from :func:`key_of`.
+        check: raises ValueError where nothing can go on from a checkpoint of that key, which
+            counts as torn.
 
     Returns:
         None where there is none; what is torn or of another training is logged.
@@ -99,14 +103,16 @@ def load(folders: Sequence[Path], key: str) -> Checkpoint | None:
     for file in (folder / name for folder in folders for name in CHECKPOINTS):
         try:
             found = _read(file)
+            if found.key != key:
+                _log.warning("%s belongs to another training and is not used", file)
+                continue
+            check(found)
         except FileNotFoundError:
             continue
         except _TORN as error:
-            _log.warning("%s is damaged (%s); trying the one before", file, error)
+            _log.warning("%s is damaged (%s); trying the one before", file, _brief(error))
             continue
-        if found.key == key:
-            return found
-        _log.warning("%s belongs to another training and is not used", file)
+        return found
     return None
 
 
@@ -115,6 +121,11 @@ _TORN = (
     struct.error, zlib.error, zipfile.BadZipFile,
 )  # fmt: skip
 """What reading a torn file may raise; a test changes every bit of one."""
+
+
+def _brief(error: Exception) -> str:
+    """What was wrong, in one line."""
+    return " ".join(str(error).split())[:200]
 
 
 def _read(file: Path) -> Checkpoint:

@@ -68,6 +68,7 @@ class Engine:
         network: from ``hpsearch.training.model``.
         optimizer: its variables exist from the start.
         train_rows: the rows of the training part, for :meth:`evaluate`.
+        batch_size: examples of a step.
         steps_per_epoch: optimizer steps; the last one takes the examples that are left over.
         position: how far :meth:`fit` has come, from one call of a callback to the next.
     """
@@ -88,7 +89,7 @@ class Engine:
         self.position = BEGINNING
         self.steps_per_epoch = math.ceil(len(resident.train) / batch_size)
         self._resident = resident
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._seed = seed
         self._class_weights = None if class_weights is None else tf.constant(class_weights)
         self._rows_per_call = batch_size * steps_per_call(network.count_params(), batch_size)
@@ -122,13 +123,24 @@ class Engine:
         """Take on what :meth:`get_variables` gave; other entries are not looked at.
 
         Raises:
-            ValueError: of another network or optimizer: one is missing or has another shape.
+            ValueError: as :meth:`check_variables`; then nothing was taken on.
         """
-        for name, variable in self._variables().items():
-            if name not in values or values[name].shape != tuple(variable.shape):
-                raise ValueError(f"{name} is missing or has another shape")
+        self.check_variables(values)
         for name, variable in self._variables().items():
             variable.assign(values[name])
+
+    def check_variables(self, values: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Refuse values that are not those of this network and optimizer.
+
+        Raises:
+            ValueError: one is missing, or has another shape or type.
+        """
+        for name, variable in self._variables().items():
+            found = values.get(name)
+            if found is None or (found.shape, found.dtype.name) != (
+                tuple(variable.shape), variable.dtype
+            ):  # fmt: skip
+                raise ValueError(f"{name} is missing, or has another shape or type")
 
     def _variables(self) -> dict[str, keras.Variable]:
         """All that training changes, but the state of dropout, which follows from the position."""
@@ -187,7 +199,7 @@ class Engine:
         """Train what is left of the epoch, many steps in a call; the means over its examples."""
         at = self.position
         order = self.train_rows[seeds.order(self._seed, at.epoch, len(self.train_rows))]
-        steps = at.epoch * self.steps_per_epoch + math.ceil(at.examples / self._batch_size)
+        steps = at.epoch * self.steps_per_epoch + math.ceil(at.examples / self.batch_size)
         for layer in self.network.layers:
             if isinstance(layer, keras.layers.Dropout):
                 # A pair (seed, count); the layer counts one up at every step.
@@ -239,7 +251,7 @@ class Engine:
         examples = tf.size(rows)
 
         def step(start: tf.Tensor, loss: tf.Tensor, right: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            end = start + self._batch_size
+            end = start + self.batch_size
             batch_loss, batch_right = self._step(rows[start : tf.minimum(end, examples)])
             return end, loss + batch_loss, right + batch_right
 

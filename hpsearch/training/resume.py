@@ -1,28 +1,55 @@
 """Resuming: writes where a trial stands while it trains, and takes a new process to that place."""
 
+import json
 import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import keras
+from pydantic import Field, TypeAdapter
 
 from hpsearch.errors import Failure, UnreachableError
 from hpsearch.training import checkpoint
 from hpsearch.training.callbacks import Guard, Logs, Recorder
 from hpsearch.training.checkpoint import Checkpoint
 from hpsearch.training.engine import Engine, Position
+from hpsearch.training.outcome import Epoch
 
 COST = 20
 """After a checkpoint training goes on for at least so many times as long as writing it took, so
 that checkpoints of large networks on slow disks take no more than 5 % of the time."""
 
-_COUNTERS = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
+_Counter = Literal["wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter"]
 """What Keras' EarlyStopping and ReduceLROnPlateau keep from epoch to epoch."""
 
 _log = logging.getLogger(__name__)
+
+_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recorded:
+    """What a checkpoint has of the recorder."""
+
+    epochs: list[Epoch]
+    best: int | None
+    epoch_seconds: _Seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class _State:
+    """What a checkpoint has beside arrays."""
+
+    position: Position
+    seconds: _Seconds
+    recorder: _Recorded
+    counts: list[dict[_Counter, float | int | None]]
+
+
+_STATE = TypeAdapter(_State)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,33 +85,52 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
         self._key = key
         self._every = every
         self._due = time.monotonic() + every
-        self._found: Checkpoint | None = None
+        self._counts: list[dict[_Counter, float | int | None]] | None = None
+        """What Keras' callbacks had counted where training goes on."""
         self._ended = False
         """Whether the interruption has its checkpoint: callbacks are called some more times."""
 
+    def check(self, found: Checkpoint) -> None:
+        """Refuse a checkpoint that is no state of this training, whoever wrote it.
+
+        Raises:
+            ValueError: what is wrong with it.
+        """
+        engine, network = self._training.engine, self._training.engine.network
+        state = _state(found)
+        engine.check_variables(found.arrays)
+        kept = [found.arrays[f"best.{i}"].shape for i in range(_kept(found))]
+        if kept and kept != [tuple(weight.shape) for weight in network.weights]:
+            raise ValueError("the kept weights are of another network")
+        rows = [epoch.epoch for epoch in state.recorder.epochs]
+        if rows != [*range(1, state.position.epoch + 1)]:
+            raise ValueError("its epochs are not those before its position")
+        if state.recorder.best not in (None, *rows):
+            raise ValueError("its best epoch is none of its epochs")
+        examples, whole = state.position.examples, len(engine.train_rows)
+        if not 0 <= examples <= whole or (examples % engine.batch_size and examples != whole):
+            raise ValueError("its position is between two steps")
+        if len(state.counts) != len(self._training.counting):
+            raise ValueError("its counts are of other callbacks")
+
     def resume(self, found: Checkpoint) -> Position:
-        """Take the state of a checkpoint on.
+        """Take the state of a checkpoint on that was checked.
 
         Returns:
             where to go on: what ``Engine.fit`` begins with.
-
-        Raises:
-            ValueError: it is of another network or optimizer.
         """
-        training, values = self._training, found.values
+        training, state = self._training, _state(found)
         training.engine.set_variables(found.arrays)
-        training.recorder.set_state(values["recorder"], found.arrays)
-        training.guard.already(values["seconds"])
-        self._found = found
-        return Position(**values["position"])
+        training.recorder.set_state(asdict(state.recorder), found.arrays)
+        training.guard.already(state.seconds)
+        self._counts = state.counts
+        return state.position
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Give Keras' callbacks their counts back, which they have just set to nothing."""
-        if self._found is None:
+        if self._counts is None:
             return
-        for callback, counts in zip(
-            self._training.counting, self._found.values["counts"], strict=True
-        ):
+        for callback, counts in zip(self._training.counting, self._counts, strict=True):
             for name, value in counts.items():
                 setattr(callback, name, value)
 
@@ -130,8 +176,24 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
         self._due = now + max(self._every, COST * (now - began))
 
 
+def _state(found: Checkpoint) -> _State:
+    """What a checkpoint has beside arrays.
+
+    Raises:
+        ValueError: it has something else.
+    """
+    return _STATE.validate_json(json.dumps(found.values), strict=True)
+
+
+def _kept(found: Checkpoint) -> int:
+    """How many arrays of kept weights a checkpoint has."""
+    return sum(name.startswith("best.") for name in found.arrays)
+
+
 def _counts(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    found = {name: getattr(callback, name) for name in _COUNTERS if hasattr(callback, name)}
+    found = {
+        name: getattr(callback, name) for name in get_args(_Counter) if hasattr(callback, name)
+    }
     return {name: value if value is None else _plain(value) for name, value in found.items()}
 
 

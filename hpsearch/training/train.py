@@ -150,7 +150,8 @@ def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) 
     start, last = BEGINNING, []
     if math.isfinite(watch.checkpoint_every):
         last = [checkpointer]
-        start = _resume(checkpointer, checkpoint.load([run, *watch.earlier], key))
+        found = checkpoint.load([run, *watch.earlier], key, checkpointer.check)
+        start = _resume(checkpointer, found)
     if recorder.epochs:
         watch.on_resume(tuple(recorder.epochs))
     with _board(recipe, run) as writers:

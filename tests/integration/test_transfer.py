@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,9 @@ def test_what_arrives_otherwise_is_not_kept(
     other = create_trial(state=TrialState.COMPLETE, value=0.25)
     other.number, other.datetime_start = whole[-1].number, datetime(2026, 1, 2)
     monkeypatch.setattr(
-        type(storages[target]), "get_all_trials", lambda *_, **__: [*whole[:-1], other]
+        storages[target],
+        "read_whole",
+        lambda *_: replace(study.storage.read_whole(study.study_id), trials=[*whole[:-1], other]),
     )
     with pytest.raises(UnreachableError, match="the copy differs from the original"):
         transfer(study, storages[target])

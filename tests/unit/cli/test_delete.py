@@ -15,8 +15,8 @@ from hpsearch.errors import InputError, StudyGoneError, UnknownStudyError
 from hpsearch.home import Home
 from hpsearch.search import study as studies
 from hpsearch.search.confirmation import companion_of
-from hpsearch.search.storage import StudyBusyError
-from hpsearch.search.study import COMPANION, FILE_KEY, OpenStudy
+from hpsearch.search.storage import FILE_KEY, StudyBusyError
+from hpsearch.search.study import COMPANION, OpenStudy
 from hpsearch.workers import presence
 from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.presence import present

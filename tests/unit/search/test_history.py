@@ -3,6 +3,7 @@
 import shlex
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,14 @@ from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study
 
 Open = Callable[..., OpenStudy]
+GIT = {"commit": "c", "changed": False}
 SECRET = "s3cr%21t"  # noqa: S105  # of nobody
+
+
+def machine(host: str) -> dict[str, Any]:
+    """A machine as commands note it."""
+    facts = {"os": "Linux", "cpu": "a", "cores": 2, "memory": 1, "gpus": [], "versions": {}}
+    return {"host": host, **facts}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +42,7 @@ SECRET = "s3cr%21t"  # noqa: S105  # of nobody
 )
 def test_secrets_are_not_kept(open_study: Open, typed: str, shown: str) -> None:
     study = open_study()
-    record(study, typed.split(), {})
+    record(study, typed.split(), machine("one"))
     command = history(study)["commands"][0]["command"]
     assert SECRET not in str(study.optuna.user_attrs)
     assert shown in command
@@ -52,16 +60,15 @@ def test_all_else_is_kept_as_it_was_typed(typed: str) -> None:
 
 def test_a_study_on_two_machines_shows_both(open_study: Open) -> None:
     study = open_study()
-    record(study, ["run", "a"], {"host": "one"}, git={"commit": "c"})
-    record(study, ["worker", "a"], {"host": "two"}, git=None)
-    record(study, ["run", "a"], {"host": "one"})
+    record(study, ["run", "a"], machine("one"), git=GIT)
+    record(study, ["worker", "a"], machine("two"), git=None)
+    record(study, ["run", "a"], machine("one"))
     found = history(study)
     first, second, third = found["commands"]
     assert first["machine"] == third["machine"] != second["machine"]
-    assert [found["machines"][one["machine"]] for one in (first, second)] == [
-        {"host": "one"}, {"host": "two"}
-    ]  # fmt: skip
-    assert first["git"] == {"commit": "c"}
+    there = [found["machines"][one["machine"]] for one in (first, second)]
+    assert there == [machine("one"), machine("two")]
+    assert first["git"] == GIT
     assert "git" not in second
     assert first["date"].endswith("+00:00")
 
@@ -71,10 +78,10 @@ def test_the_first_and_the_last_are_kept(open_study: Open, monkeypatch: pytest.M
     monkeypatch.setattr(module, "LAST", 3)
     study = open_study()
     for number in range(9):
-        record(study, ["run", str(number), "x" * 1000], {"host": number})
+        record(study, ["run", str(number), "x" * 1000], machine(str(number)))
     attrs = study.optuna.user_attrs
     assert [one["command"].split()[2] for one in attrs[COMMANDS_KEY]] == ["0", "1", "6", "7", "8"]
-    assert sorted(one["host"] for one in attrs[MACHINES_KEY].values()) == [0, 1, 6, 7, 8]
+    assert sorted(one["host"] for one in attrs[MACHINES_KEY].values()) == [*"01678"]
     assert all(len(one["command"]) == module.MOST for one in attrs[COMMANDS_KEY])
 
 
@@ -84,7 +91,7 @@ def test_two_at_once_lose_nothing(open_study: Open, connect: Callable[[], Storag
 
     def often(one: OpenStudy, name: str) -> None:
         for _ in range(8):
-            record(one, ["run", name], {})
+            record(one, ["run", name], machine("one"))
 
     threads = [
         threading.Thread(target=often, args=pair) for pair in zip(studies, "ab", strict=True)
@@ -99,9 +106,9 @@ def test_two_at_once_lose_nothing(open_study: Open, connect: Callable[[], Storag
 
 def test_a_fork_begins_with_the_history_of_its_trials(open_study: Open) -> None:
     old, new, third = (open_study(name=name) for name in ("old", "new", "third"))
-    record(old, ["run", "old"], {"host": "one"})
+    record(old, ["run", "old"], machine("one"))
     inherit(new, old)
-    record(new, ["fork", "old"], {"host": "two"})
+    record(new, ["fork", "old"], machine("two"))
     inherit(third, new)
     found = history(third)
     assert [one["study"] for one in found["commands"]] == ["old", "new"]

@@ -75,6 +75,7 @@ def test_a_trial_that_is_not_over_is_refused() -> None:
 def test_what_is_other_here_is_named(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     here = {"host": "box", "cpu": "fast", "os": "Linux", "versions": {"keras": "3"}}
+    here |= {"cores": 2, "memory": 1, "gpus": []}
     record(study, ["run"], here | {"host": "other"})
     record(study, ["run"], here | {"versions": {"keras": "2"}})
     owned = trial(user_attrs={"worker": "box:1", "device": "CPU"})

@@ -11,7 +11,8 @@ from hpsearch.partial import PartialConfig
 from hpsearch.search import budget, start
 from hpsearch.search.samplers import _Given, make_sampler
 from hpsearch.search.start import MOST, cheapest_first, cost
-from hpsearch.search.study import FILE_KEY, OpenStudy, enqueue, load_study
+from hpsearch.search.storage import FILE_KEY
+from hpsearch.search.study import OpenStudy, enqueue, load_study
 from hpsearch.space import Replay, Space, suggest_config
 from hpsearch.study_file import StudyFile
 

@@ -17,6 +17,7 @@ from hpsearch.home import CHECKPOINTS
 from hpsearch.recipe import Recipe
 from hpsearch.training import checkpoint, resume
 from hpsearch.training import engine as engine_module
+from hpsearch.training.checkpoint import Checkpoint
 from hpsearch.training.outcome import Epoch, Outcome, Watch
 from hpsearch.training.train import build_engine, train
 
@@ -299,6 +300,70 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(  # noqa: PLR0917  # 
     assert "resumes in epoch 3, after 48 examples" in caplog.text
     assert len(resumed) == 2
     assert untimed(outcome) == whole(recipe)[0]
+
+
+def other_contents(good: Checkpoint) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """What is changed of the values and the arrays of a checkpoint, so that it is none."""
+    position, recorder = good.values["position"], good.values["recorder"]
+    rows = recorder["epochs"]
+    for wrong in (
+        {"epoch": 1}, {"epoch": "2"}, {"examples": 7}, {"examples": -8}, {"examples": 10**6},
+        {"loss": None},
+    ):  # fmt: skip
+        yield {"position": position | wrong}, {}
+    for wrong in (
+        {"best": 9}, {"best": 0}, {"best": "1"}, {"epochs": rows[::-1]}, {"epochs": rows[:1]},
+        {"epochs": [{}, {}]}, {"epochs": None}, {"epoch_seconds": -1.0}, {"epoch_seconds": "1"},
+    ):  # fmt: skip
+        yield {"recorder": recorder | wrong}, {}
+    for name in ("position", "recorder", "seconds", "counts"):
+        yield {name: None}, {}
+    yield {"seconds": float("nan")}, {}
+    yield {"counts": []}, {}
+    yield {"counts": [{"wait": "long"} for _ in good.values["counts"]]}, {}
+    for name in ("network.0", "optimizer.0", "best.0"):
+        array = good.arrays[name]
+        yield {}, {name: array[..., None]}
+    yield {}, {"network.0": good.arrays["network.0"].astype(np.float64)}
+    yield {}, {"network.0": np.array(["a"])}
+    yield {}, {"best.99": good.arrays["best.0"]}
+
+
+def test_what_is_no_state_of_this_training_counts_as_torn(  # noqa: PLR0917  # fixtures
+    make_rough: MakeRecipe,
+    whole: Whole,
+    blobs: Parts,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Checkpoints with the right key and other contents, each with a good one before it."""
+    recipe = make_rough("adam", "plateau")
+    cut_off(recipe, blobs, tmp_path, interrupted_after(13))
+    key = checkpoint.key_of(recipe, blobs)
+    good = checkpoint.load([tmp_path], key)
+    assert good is not None
+    wrong = [
+        replace(good, values={**good.values, **values}, arrays={**good.arrays, **arrays})
+        for values, arrays in other_contents(good)
+    ]
+    check = resume.Checkpointer.check
+    refused = 0
+
+    def check_all(checkpointer: resume.Checkpointer, found: Checkpoint) -> None:
+        nonlocal refused
+        for other in wrong:
+            with pytest.raises(ValueError, match=r"^\S"):
+                check(checkpointer, other)
+            refused += 1
+        check(checkpointer, found)
+
+    monkeypatch.setattr(resume.Checkpointer, "check", check_all)
+    checkpoint.save(tmp_path, wrong[0])
+    outcome = untimed(train(recipe, blobs, tmp_path, Watch(checkpoint_every=1e6)))
+    assert refused == 2 * len(wrong)
+    assert "is damaged" in caplog.text
+    assert outcome == whole(recipe)[0]
 
 
 def test_another_training_does_not_go_on_from_it(

@@ -789,7 +789,7 @@ def test_two_real_workers_share_the_budget_exactly(
     monkeypatch.setattr(module, "TICK", 0.1)
     study = open_study(budget={"trials": 6})
     dataset = open_dataset(study.file.dataset, home)
-    study.optuna.set_user_attr("dataset", {"fingerprint": dataset.fingerprint})
+    study.optuna.set_user_attr("dataset", study.data | {"fingerprint": dataset.fingerprint})
     code = f"""
         import functools, sys
         sys.path.insert(0, {str(TESTS)!r})
