@@ -183,8 +183,8 @@ def queue(  # noqa: PLR0917  # each is another thing
             for one in chosen
         ]
         new = [job for job in jobs if _identity(job) not in there]
-        for job in new:
-            companion.optuna.add_trial(create_trial(state=TrialState.WAITING, user_attrs=job))
+        waiting = [create_trial(state=TrialState.WAITING, user_attrs=job) for job in new]
+        companion.storage.add_waiting(companion.study_id, waiting)
         counts = companion.counts()
         total = counts.counted + counts.waiting + counts.running
         budget = companion.budget.model_copy(update={"trials": max(1, total)})

@@ -398,6 +398,28 @@ class Storage(RDBStorage):
             )
         return trial
 
+    def add_waiting(self, study_id: int, trials: Sequence[FrozenTrial]) -> None:
+        """Add trials that wait, in their order and in one transaction: all or none.
+
+        Args:
+            study_id: the study's key.
+            trials: what they have: user and system attributes.
+        """
+        trial, number = models.TrialModel, models.TrialModel.number
+        with Session(self.engine) as session, session.begin():
+            self._lock_study(session, study_id)
+            query = sa.select(sa.func.coalesce(sa.func.max(number), -1))
+            first = session.execute(query.where(trial.study_id == study_id)).scalar_one() + 1
+            for index, one in enumerate(trials):
+                made = trial(study_id=study_id, number=first + index, state=TrialState.WAITING)
+                session.add(made)
+                for model, attrs in (
+                    (models.TrialUserAttributeModel, one.user_attrs),
+                    (models.TrialSystemAttributeModel, one.system_attrs),
+                ):
+                    for key, value in attrs.items():
+                        session.add(model(trial=made, key=key, value_json=json.dumps(value)))
+
     def _get_trials(
         self,
         study_id: int,

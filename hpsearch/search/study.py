@@ -16,7 +16,7 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch import __version__
 from hpsearch.config import TrialConfig, count_parameters
@@ -204,7 +204,8 @@ def open_or_create(
             file, own = (as_stored(found.file, each) for each in (file, own))
             _check_same(found, file, dataset)
             place = file.dataset.path or found.file.dataset.path
-            _update(found.optuna, own, _merge(found, file.budget, own.budget, explicit))
+            budget = _merge(found, file.budget, own.budget, explicit)
+            _update(storage, found.optuna, own, budget)
             found.optuna.set_user_attr(FILE_KEY, _at(own, place).model_dump(mode="json"))
             for companion in companions(found):
                 _move(companion, place)
@@ -283,7 +284,7 @@ def create(
         started, there = file.model_copy(update={"budget": budget}), fill(study)
         if first := first_trials(started, lambda config: size_of(config, dataset), there):
             known[FIRST_KEY] = first
-        _update(study, file, budget)
+        _update(storage, study, file, budget)
         study_id = storage.get_study_id_from_name(making)
         storage.publish(study_id, file.name, known | {FILE_KEY: file.model_dump(mode="json")})
     except BaseException:
@@ -326,7 +327,7 @@ def _merge(
     return found.budget.model_copy(update=changed)
 
 
-def _update(study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None:
+def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None:
     """Write down the budget, and enqueue what is new in ``[[enqueue]]``."""
     wanted = [params_of(file.space, partial) for partial in file.enqueue]
     if isinstance(file.sampler, Grid):
@@ -337,10 +338,14 @@ def _update(study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None
         budget = budget.model_copy(update={"trials": min(budget.trials, most)})
     study.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
     known = _known_params(study) if wanted else set()
-    for params in filter(None, wanted):
-        if _as_key(params) not in known:
-            study.enqueue_trial(params)
-            known.add(_as_key(params))
+    new = {_as_key(params): params for params in filter(None, wanted)}
+    waiting = [
+        create_trial(state=TrialState.WAITING, system_attrs={FIXED_KEY: params})
+        for key, params in new.items()
+        if key not in known
+    ]
+    if waiting:
+        storage.add_waiting(storage.get_study_id_from_name(study.study_name), waiting)
 
 
 def _known_params(study: optuna.Study) -> set[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import optuna
 import pytest
+import sqlalchemy as sa
 from conftest import SPACE
 from optuna.trial import FrozenTrial
 
@@ -163,6 +164,28 @@ def test_a_budget_that_changed_in_the_file_is_taken(
     open_or_create(connect(), make_file(budget={"trials": 50}), DATASET)
     study, _ = open_or_create(connect(), make_file(budget={"trials": 70, "plateau": 9}), DATASET)
     assert (study.budget.trials, study.budget.plateau) == (70, 9)
+
+
+def test_many_enqueued_configurations_take_one_transaction(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    """Thousands of them took minutes, and as long again at each ``run``."""
+    storage, commits = connect(), []
+    sa.event.listen(storage.engine, "commit", commits.append)
+
+    def commits_for(count: int) -> int:
+        commits.clear()
+        entries = [{"layers": 1, "units": 64 + index} for index in range(count)]
+        for _ in range(2):
+            study, _ = open_or_create(
+                storage, make_file(name=f"a{count}", enqueue=entries), DATASET
+            )
+        waiting = [trial.system_attrs["fixed_params"]["units_0"] for trial in study.trials()]
+        assert waiting == [64 + index for index in range(count)]
+        assert [trial.number for trial in study.trials()] == [*range(count)]
+        return len(commits)
+
+    assert commits_for(40) == commits_for(2)
 
 
 def test_an_enqueued_configuration_that_is_too_large_is_refused(
