@@ -190,8 +190,8 @@ def run(cli: Cli, words: Sequence[str]) -> str:
         return f"{type(error).__name__}: {error}"
     if done.returncode not in (0, 1, 2, 3):
         return f"exit code {done.returncode}\n{done.stderr[-3000:]}"
-    if words[0] == "ls" and "other" not in done.stdout:
-        return f"the other study is not listed\n{done.stdout}{done.stderr}"
+    if words[0] == "ls" and not ("other" in done.stdout and "small" in done.stdout + done.stderr):
+        return f"a study is not named\n{done.stdout}{done.stderr}"
     return ""
 
 

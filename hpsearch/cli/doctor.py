@@ -170,9 +170,9 @@ def _runs(place: Home) -> dict[str, int]:
 
 def _storage(place: Home, url: str | None) -> dict[str, str]:
     """The storage's address and whether it can be opened."""
-    from hpsearch.errors import HpsearchError
+    from hpsearch.errors import HpsearchError, InputError
     from hpsearch.search.opening import can_write, hide_password
-    from hpsearch.search.study import names
+    from hpsearch.search.study import load_study, names
 
     address = place.storage_url(url)
     shown = hide_password(address)
@@ -180,11 +180,18 @@ def _storage(place: Home, url: str | None) -> dict[str, str]:
         return {"url": shown, "state": "not created yet"}
     try:
         with opened_storage(place, url, read_only=True) as opened:
-            studies = names(opened)
+            studies, unread = names(opened), []
+            for name in studies:
+                try:
+                    load_study(opened, name)
+                except InputError:
+                    unread.append(name)
     except HpsearchError as error:
         return {"url": shown, "state": str(error)}
-    count = plural(len(studies), "study")
-    return {"url": shown, "state": count + ", which you may not change" * (not can_write(address))}
+    state = plural(len(studies), "study") + ", which you may not change" * (not can_write(address))
+    if unread:
+        state += f"; cannot be read, see hpsearch ls: {', '.join(unread)}"
+    return {"url": shown, "state": state}
 
 
 def _free(folder: Path) -> int:

@@ -36,7 +36,7 @@ def test_every_attribute_that_is_written_is_known(tmp_path: Path, whole: bytes) 
 def test_no_command_ends_in_a_traceback(cli: Cli, whole: bytes) -> None:
     """A few contents; odd_attributes.py, started by hand, has 200 of each attribute."""
     chance = random.Random(0)  # noqa: S311  # to be the same again
-    listing = (("ls",),)
+    listing = (("ls",), ("doctor", "--json"))
     for case in odd_attributes.cases(odd_attributes.places(cli.database), (3, 30, 40), chance):
         of_trials = len(case) > 1
         commands = (*odd_attributes.READING, *odd_attributes.WRITING) if of_trials else listing
