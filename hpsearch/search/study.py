@@ -351,14 +351,21 @@ def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: Budg
 def _known_params(study: optuna.Study) -> set[str]:
     """What waits, runs or ended of configurations, as asked for and whole.
 
-    One that the program failed is lost, and one that was too large may be so no more. One that was
-    interrupted has a successor, with more parameters than were asked for.
+    One that the program failed is lost, and one that was too large may be so no more, with all that
+    it went on for. One that was interrupted has a successor, with more parameters than were asked
+    for.
     """
-    lost = (Failure.PROGRAM_ERROR, Failure.TOO_LARGE)
+    trials = study.get_trials(deepcopy=False)
+    lost = {
+        number
+        for trial in trials
+        if trial.user_attrs.get("failure") in (Failure.PROGRAM_ERROR, Failure.TOO_LARGE)
+        for number in (trial.number, *trial.user_attrs.get("earlier", ()))
+    }
     return {
         _as_key(params)
-        for trial in study.get_trials(deepcopy=False)
-        if trial.user_attrs.get("failure") not in lost
+        for trial in trials
+        if trial.number not in lost
         for params in (fixed(trial), trial.params)
     }
 

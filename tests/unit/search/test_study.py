@@ -9,12 +9,14 @@ import sqlalchemy as sa
 from conftest import SPACE
 from optuna.trial import FrozenTrial
 
-from hpsearch.errors import InputError
+from hpsearch.errors import Failure, InputError
 from hpsearch.partial import PartialConfig
+from hpsearch.search import budget
 from hpsearch.search import study as studies
 from hpsearch.search.confirmation import companion_of
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study, move_data, names, open_or_create
+from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
 Make = Callable[..., StudyFile]
@@ -239,6 +241,22 @@ def test_a_study_of_a_later_version_is_said_to_be_one(
     study.optuna.set_user_attr("study_file", stored | {"novelty": 1})
     with pytest.raises(InputError, match="study study: novelty: unknown key"):
         load_study(connect(), "study")
+
+
+def test_what_was_too_large_may_be_enqueued_again(open_study: Callable[..., OpenStudy]) -> None:
+    """Also where it was interrupted first, so that another trial went on for it."""
+    study = open_study()
+    config = PartialConfig(layers=1, units=64)
+    assert studies.enqueue(study, config, "mine.toml") == 0
+    first = budget.claim(study)
+    assert first is not None
+    suggest_config(study.file.space, first)
+    budget.interrupt(study, first.number)
+    assert studies.enqueue(study, config, "mine.toml") is None  # it waits
+    second = budget.claim(study)
+    assert second is not None
+    budget.fail(study, second.number, Failure.TOO_LARGE, "over the limit that was lowered")
+    assert studies.enqueue(study, config, "mine.toml") == 0
 
 
 def test_enqueue_says_what_is_wrong(open_study: Callable[..., OpenStudy]) -> None:
