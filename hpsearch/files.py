@@ -9,7 +9,7 @@ import shutil
 import tomllib
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import tomli_w
 import yaml
@@ -225,15 +225,64 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         UnreachableError: no permission, a full disk and the like; nothing is left behind.
     """
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
+        with written_whole(path) as file:
+            file.write(content)
     except OSError as error:
-        with contextlib.suppress(OSError):  # it may never have been made
-            partial.unlink()
         raise UnreachableError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A new file that the block writes; it is at ``path`` in the end, or not at all.
+
+    A link at ``path`` gives way; what it leads to stays.
+
+    Args:
+        path: in a folder that exists.
+
+    Raises:
+        OSError: no permission, a full disk and the like; nothing is left behind.
+    """
+    partial = path.with_name(f".partial.{path.name}")
+    file = new_file(partial)
+    try:
+        with file:
+            yield file
+        partial.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def new_file(path: Path) -> BinaryIO:
+    """A new, empty file to write and read.
+
+    What has its name gives way: of a link only the link, whose target may be anybody's.
+
+    Raises:
+        OSError: no permission, a folder of that name, and the like.
+    """
+    path.unlink(missing_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o666), "w+b")
+
+
+def continued_file(path: Path) -> BinaryIO:
+    """A file to append to, made when there is none; a link of its name gives way to a new one.
+
+    Raises:
+        OSError: as :func:`new_file`.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.fdopen(os.open(path, flags, 0o666), "ab")
+    except OSError:
+        if not path.is_symlink():
+            raise
+        return new_file(path)
 
 
 @contextlib.contextmanager
@@ -252,7 +301,7 @@ def made_beside(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".partial.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(partial)  # of one that was killed
+        remove(partial)  # of one that was killed
         yield partial
         _rename(partial, path)
     except OSError as error:
@@ -260,7 +309,7 @@ def made_beside(path: Path) -> Iterator[Path]:
         raise UnreachableError(f"{path}: cannot be written: {reason}") from None
     finally:
         with contextlib.suppress(OSError):
-            _remove(partial)
+            remove(partial)
 
 
 def _rename(partial: Path, path: Path) -> None:
@@ -269,18 +318,18 @@ def _rename(partial: Path, path: Path) -> None:
         partial.replace(path)
         return
     replaced = path.with_name(f".replaced.{path.name}")
-    _remove(replaced)
+    remove(replaced)
     path.rename(replaced)
     try:
         partial.rename(path)
     except BaseException:
         replaced.rename(path)
         raise
-    _remove(replaced)
+    remove(replaced)
 
 
-def _remove(path: Path) -> None:
-    """Remove a file or folder, if it is there."""
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there; of a link only the link."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -10,13 +10,14 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from hpsearch.environment import SHARE_VARIABLE
 from hpsearch.errors import InputError
+from hpsearch.files import new_file
 from hpsearch.home import CHECKPOINTS, CURVES, INPUTS, WEIGHTS, Home
 
 EVERY = 5.0
@@ -102,6 +103,7 @@ class Share:
         for name in found:
             folder.mkdir(parents=True, exist_ok=True)
             beside = folder / f".partial.{name}"
+            new_file(beside).close()  # it would be written to where a link of that name leads
             files.get_file(f"{there}/{name}", str(beside))
             beside.replace(folder / name)
         return bool(found)
@@ -139,8 +141,11 @@ class Share:
             return True
         (files, _), folder = self._place, self._folder(number)
         files.makedirs(folder, exist_ok=True)
-        files.put_file(str(file), f"{folder}/{file.name}.partial")
-        files.mv(f"{folder}/{file.name}.partial", f"{folder}/{file.name}")
+        partial = f"{folder}/{file.name}.partial"
+        with suppress(FileNotFoundError):  # likewise
+            files.rm_file(partial)
+        files.put_file(str(file), partial)
+        files.mv(partial, f"{folder}/{file.name}")
         self._put[file] = changed
         return True
 

@@ -17,7 +17,7 @@ from hpsearch.data.loaders import files as source_files
 from hpsearch.data.loaders import load
 from hpsearch.data.source import Progress, silent
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.files import may_write
+from hpsearch.files import may_write, remove
 from hpsearch.home import Home
 from hpsearch.recipe import DatasetSection
 
@@ -166,7 +166,8 @@ def _import(section: DatasetSection, folder: Path, progress: Progress) -> Datase
     """Read the source and store it in ``folder``, whole or not at all. Needs the lock."""
     partial, replaced = folder.with_name(_PARTIAL), folder.with_name(_REPLACED)
     for left in (partial, replaced):  # by an import that was killed
-        shutil.rmtree(left, ignore_errors=True)
+        with suppress(OSError):  # making it anew says what is wrong
+            remove(left)
     files, where = source_files(section), section.path or section.source
     try:
         arrays = load(section, progress)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from hpsearch.data.source import Labels
 from hpsearch.data.stratify import Rows, draw
+from hpsearch.files import new_file
 
 FORMAT = 1
 """Of the draws and their files; a new number has everything drawn anew."""
@@ -81,7 +82,8 @@ def _write(file: Path, is_taken: npt.NDArray[np.bool_]) -> None:
     file.parent.mkdir(exist_ok=True)
     partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        partial.write_bytes(_with_checksum(file, np.packbits(is_taken).tobytes()))
+        with new_file(partial) as opened:
+            opened.write(_with_checksum(file, np.packbits(is_taken).tobytes()))
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from hpsearch.data.stratify import check_complete, draw
 from hpsearch.data.summary import Summary, summarize
 from hpsearch.errors import InputError
 from hpsearch.fields import Section
+from hpsearch.files import written_whole
 from hpsearch.recipe import DatasetSection
 
 FORMAT: Literal[3] = 3
@@ -196,6 +197,5 @@ def write_meta(folder: Path, meta: Meta) -> None:
     Raises:
         OSError: a full disk, no permission and the like.
     """
-    partial = folder / f".{META_FILE}"
-    partial.write_text(meta.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    partial.replace(folder / META_FILE)
+    with written_whole(folder / META_FILE) as file:
+        file.write((meta.model_dump_json(indent=2) + "\n").encode())

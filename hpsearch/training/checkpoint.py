@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from hpsearch.data.parts import Parts
 from hpsearch.errors import UnreachableError
+from hpsearch.files import written_whole
 from hpsearch.home import CHECKPOINTS
 from hpsearch.recipe import Recipe
 
@@ -71,18 +72,16 @@ def save(run: Path, checkpoint: Checkpoint) -> None:
             are there still.
     """
     newest, previous = (run / name for name in CHECKPOINTS)
-    partial = run / f".partial.{newest.name}"
     state = json.dumps(
         {"key": checkpoint.key, "values": checkpoint.values, "arrays": sorted(checkpoint.arrays)}
     )
     try:
-        np.savez(partial, allow_pickle=False, **{_STATE: np.array(state)}, **checkpoint.arrays)
-        with contextlib.suppress(FileNotFoundError):
-            newest.replace(previous)
-        partial.replace(newest)
+        with written_whole(newest) as file:
+            np.savez(file, allow_pickle=False, **{_STATE: np.array(state)}, **checkpoint.arrays)
+            file.flush()  # the one before stays where the disk is full
+            with contextlib.suppress(FileNotFoundError):
+                newest.replace(previous)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise UnreachableError(f"{newest}: cannot be written: {error.strerror or error}") from None
 
 

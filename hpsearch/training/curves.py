@@ -1,11 +1,14 @@
 """Curves: a trial's epochs as rows of ``run/curves.csv``, written while it trains."""
 
 import csv
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import BinaryIO
 
 from hpsearch.errors import UnreachableError
+from hpsearch.files import continued_file, new_file
 from hpsearch.home import CONFUSION, CURVES, TEST_RESULT
 from hpsearch.training.outcome import Epoch
 
@@ -28,7 +31,7 @@ def start(run: Path, earlier: Sequence[Epoch] = ()) -> None:
             (run / stale).unlink(missing_ok=True)
     except OSError as error:
         raise UnreachableError(f"{run}: cannot be created: {error.strerror}") from None
-    _write(run / CURVES, "w", [_FIELDS, *(_row(epoch) for epoch in earlier)])
+    _write(run / CURVES, new_file, [_FIELDS, *(_row(epoch) for epoch in earlier)])
 
 
 def append(run: Path, epoch: Epoch) -> None:
@@ -37,7 +40,7 @@ def append(run: Path, epoch: Epoch) -> None:
     Raises:
         UnreachableError: the file cannot be written.
     """
-    _write(run / CURVES, "a", [_row(epoch)])
+    _write(run / CURVES, continued_file, [_row(epoch)])
 
 
 def read(run: Path) -> list[Epoch]:
@@ -65,9 +68,11 @@ def _row(epoch: Epoch) -> list[object]:
     return [values[name] for name in _FIELDS]
 
 
-def _write(path: Path, mode: str, rows: Sequence[Sequence[object]]) -> None:
+def _write(
+    path: Path, opened: Callable[[Path], BinaryIO], rows: Sequence[Sequence[object]]
+) -> None:
     try:
-        with path.open(mode, encoding="utf-8", newline="") as file:
+        with io.TextIOWrapper(opened(path), encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
     except OSError as error:
         raise UnreachableError(f"{path}: cannot be written: {error.strerror}") from None

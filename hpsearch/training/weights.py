@@ -1,10 +1,12 @@
 """Weights: a network's weights as a file that is there whole or not at all."""
 
+import contextlib
 from pathlib import Path
 
 import keras
 
 from hpsearch.errors import UnreachableError
+from hpsearch.files import new_file
 from hpsearch.training import quiet
 
 
@@ -20,9 +22,11 @@ def save(network: keras.Model, path: Path) -> None:
     """
     partial = path.with_name(f".partial.{path.name}")
     try:
+        new_file(partial).close()  # HDF5 would write to where a link of that name leads
         with quiet.keras_copies():
             network.save_weights(partial)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise UnreachableError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from hpsearch.environment import SUPERVISOR_VARIABLE, for_child
 from hpsearch.errors import UnreachableError
+from hpsearch.files import continued_file
 from hpsearch.home import Home
 from hpsearch.workers.identity import identity, signature
 from hpsearch.workers.slots import Slot
@@ -213,7 +214,7 @@ class LocalChild(Child):
             self.log = home.worker_log(study, index)
             try:
                 self.log.parent.mkdir(parents=True, exist_ok=True)
-                log = self.log.open("ab")
+                log = continued_file(self.log)
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 log.close()

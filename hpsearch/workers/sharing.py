@@ -82,7 +82,8 @@ def _open(path: Path) -> int:
     """A lock file; it is never removed, or two processes could each hold a lock of that name."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.open(path, flags, 0o644)
     except OSError as error:
         raise UnreachableError(
             f"{path}: cannot be written: {error.strerror}; check permissions and space"

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.files import dump, made_beside, read_file, utf8
+from hpsearch.files import continued_file, dump, made_beside, read_file, utf8, write_text
 
 
 def fill(folder: Path, text: str) -> None:
@@ -71,6 +71,44 @@ def test_what_cannot_be_written_is_one_message(tmp_path: Path) -> None:
         made_beside(tmp_path / "file" / "a.txt"),
     ):
         pass
+
+
+@pytest.mark.parametrize("name", ["a.txt", ".partial.a.txt", ".a.txt.partial"])
+def test_what_a_link_leads_to_is_not_written(tmp_path: Path, name: str) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("all that I have")
+    for target in (precious, tmp_path / "nothing"):
+        (tmp_path / name).symlink_to(target)
+        write_text(tmp_path / "a.txt", "new")
+        with made_beside(tmp_path / "a.txt") as partial:
+            partial.write_text("newer")
+        assert (tmp_path / "a.txt").read_text() == "newer"
+        assert not (tmp_path / "a.txt").is_symlink()
+        (tmp_path / name).unlink(missing_ok=True)
+    assert precious.read_text() == "all that I have"
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_file_is_continued_but_not_where_a_link_leads(tmp_path: Path) -> None:
+    file, precious = tmp_path / "log", tmp_path / "precious"
+    for text in (b"one", b"two"):
+        with continued_file(file) as opened:
+            opened.write(text)
+    assert file.read_text() == "onetwo"
+    precious.write_text("all that I have")
+    file.unlink()
+    file.symlink_to(precious)
+    with continued_file(file) as opened:
+        opened.write(b"three")
+    assert (file.read_text(), precious.read_text()) == ("three", "all that I have")
+    with pytest.raises(IsADirectoryError):
+        continued_file(tmp_path)
+
+
+def test_new_files_have_the_mode_of_all_others(tmp_path: Path) -> None:
+    write_text(tmp_path / "one", "")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "one").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_a_name_that_tensorflow_cannot_write_is_told() -> None:

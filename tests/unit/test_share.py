@@ -150,3 +150,20 @@ def test_a_study_that_is_removed(homes: tuple[Home, Home], tmp_path: Path) -> No
     share.remove_all()
     share.remove_all()
     assert share.files() == {}
+
+
+def test_what_a_link_leads_to_is_not_written(homes: tuple[Home, Home], tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("all that I have")
+    one, two = (share_of(f"file://{tmp_path / 'share'}", home) for home in homes)
+    there = tmp_path / "share" / "runs" / KEY / "trial-00001"
+    there.mkdir(parents=True)
+    (folder(homes[0], 1) / NEWEST).write_bytes(b"checkpoint")
+    (there / f"{NEWEST}.partial").symlink_to(precious)
+    one.put(1, [NEWEST])
+    (folder(homes[1], 1) / f".partial.{NEWEST}").symlink_to(precious)
+    two.fetch([1])
+    for place in (there, folder(homes[1], 1)):
+        assert (place / NEWEST).read_bytes() == b"checkpoint"
+        assert not (place / NEWEST).is_symlink()
+    assert precious.read_text() == "all that I have"

@@ -286,6 +286,17 @@ def test_an_import_that_cannot_be_removed_is_named(
     assert kept(home) == [folder.name]
 
 
+def test_a_link_in_the_place_of_an_import_is_not_followed(npz: Write, home: Home) -> None:
+    precious = home.root / "precious"
+    precious.mkdir(parents=True)
+    (precious / "x_train.npy").write_bytes(b"all that I have")
+    home.datasets.mkdir()
+    (home.datasets / ".partial").symlink_to(precious)
+    dataset = open_dataset(npz(), home)
+    assert kept(home) == [dataset.folder.name]
+    assert (precious / "x_train.npy").read_bytes() == b"all that I have"
+
+
 def test_a_killed_import_is_cleared_away(npz: Write, home: Home) -> None:
     (home.datasets / ".partial").mkdir(parents=True)
     (home.datasets / ".partial" / "x_train.npy").write_bytes(b"half")

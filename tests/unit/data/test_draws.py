@@ -1,6 +1,7 @@
 """What was drawn before is what would be drawn now, whatever became of its file."""
 
 import importlib.metadata
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -115,3 +116,15 @@ def test_what_cannot_be_drawn_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot contain all 3 classes"):
         both(tmp_path, count=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_link_leads_to_is_not_written(tmp_path: Path) -> None:
+    check(tmp_path)
+    (file,) = files(tmp_path)
+    file.unlink()
+    precious = tmp_path / "precious"
+    precious.write_text("all that I have")
+    file.with_name(f".{file.name}.{os.getpid()}").symlink_to(precious)
+    check(tmp_path)
+    assert files(tmp_path) == [file]
+    assert precious.read_text() == "all that I have"

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -118,9 +118,9 @@ def test_a_checkpoint_that_is_cut_short_takes_none_away(
     write(tmp_path, 2)
     whole = np.savez
 
-    def cut_short(file: Path, **arrays: Any) -> None:
+    def cut_short(file: BinaryIO, **arrays: Any) -> None:
         whole(file, **arrays)
-        os.truncate(file, 1000)
+        file.truncate(1000)
         raise end
 
     with monkeypatch.context() as patch:
@@ -134,3 +134,14 @@ def test_a_checkpoint_that_is_cut_short_takes_none_away(
     write(tmp_path, 4)
     assert numbers(tmp_path) == [4, 2]
     assert {path.name for path in tmp_path.iterdir()} == set(CHECKPOINTS)
+
+
+def test_what_a_link_leads_to_is_not_written(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("all that I have")
+    for name in (f".partial.{NEWEST}", NEWEST):
+        (tmp_path / name).symlink_to(precious)
+    write(tmp_path, 1)
+    write(tmp_path, 2)
+    assert numbers(tmp_path) == [2, 1]
+    assert precious.read_text() == "all that I have"

@@ -102,3 +102,13 @@ def test_what_is_no_number_is_read_too(tmp_path: Path) -> None:
 def test_without_a_file_there_are_no_epochs(tmp_path: Path) -> None:
     assert curves.read(tmp_path) == []
     assert curves.read(tmp_path / "nowhere") == []
+
+
+def test_what_a_link_leads_to_is_not_written(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("all that I have")
+    (tmp_path / CURVES).symlink_to(precious)
+    curves.start(tmp_path, [row(1)])
+    curves.append(tmp_path, row(2))
+    assert curves.read(tmp_path) == [row(1), row(2)]
+    assert precious.read_text() == "all that I have"

@@ -29,3 +29,13 @@ def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path: Pa
     with pytest.raises(UnreachableError, match=r"best\.weights\.h5: cannot be written: Is a dir"):
         weights.save(network(1), tmp_path / WEIGHTS)
     assert [path.name for path in tmp_path.iterdir()] == [WEIGHTS]
+
+
+def test_what_a_link_leads_to_is_not_written(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("all that I have")
+    for name in (f".partial.{WEIGHTS}", WEIGHTS):
+        (tmp_path / name).symlink_to(precious)
+    weights.save(network(1), tmp_path / WEIGHTS)
+    network(3).load_weights(tmp_path / WEIGHTS)
+    assert precious.read_text() == "all that I have"
