@@ -10,6 +10,7 @@ from typing import BinaryIO
 from hpsearch.cli.common import say
 from hpsearch.environment import STORAGE_VARIABLE, SUPERVISOR_VARIABLE, for_child, python
 from hpsearch.errors import UnreachableError
+from hpsearch.files import new_file
 from hpsearch.home import Home
 
 
@@ -29,7 +30,7 @@ def dashboard_beside(place: Home, url: str | None, *, force: bool) -> Iterator[N
     command += ["--force"] if force else []
     try:
         place.dashboard_log.parent.mkdir(parents=True, exist_ok=True)
-        log = place.dashboard_log.open("w+b")
+        log = new_file(place.dashboard_log)
     except OSError as error:
         raise UnreachableError(f"{place.dashboard_log}: {error.strerror}") from None
     with (

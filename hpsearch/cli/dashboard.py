@@ -104,7 +104,10 @@ def dashboard(
         if not may_write:
             say("You have no write access to the storage: the dashboard is read-only.")
         if not is_kept:
-            say("The home cannot store a token, so this one is valid for this dashboard only.")
+            say(
+                "The home cannot store a token of yours, so this one is valid for this dashboard"
+                " only."
+            )
         if no_token:
             may = "see all studies" if read_only else "change and delete studies"
             say(f"warning: everybody who can reach this port can {may}.")

@@ -3,8 +3,10 @@
 import contextlib
 import errno
 import os
+import re
 import secrets
 import socket
+import stat
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
@@ -48,6 +50,9 @@ PORT = 8080
 _EVERY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # asked for, not chosen here
 """All of a machine's addresses, and the one of them that leads there from the machine itself."""
 
+_TOKEN, _LONGEST = re.compile(rb"[!-~]+"), 1000
+"""What a token consists of, and the bytes of its file that are read."""
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -55,13 +60,15 @@ def own_token(file: Path) -> str | None:
     """The token in a file; made when there is none, for its owner's eyes only.
 
     Returns:
-        None where this user may neither read nor make the file.
+        None where this user may neither read nor make the file, or it is another user's, who knows
+        what is in it.
 
     Raises:
-        UnreachableError: the file cannot be read or written, or others can read it.
+        UnreachableError: the file cannot be read or written, others can read it, it is a link, or
+            it holds no token.
     """
     try:
-        if file.exists():
+        with contextlib.suppress(FileNotFoundError):
             return _read_token(file)
         file.parent.mkdir(parents=True, exist_ok=True)
         # Made elsewhere and put there whole: another dashboard may be starting just now.
@@ -87,13 +94,40 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-def _read_token(file: Path) -> str:
-    if file.stat().st_mode & 0o077:
-        raise UnreachableError(f"{file}: others can read it; remove it, and a new token is made")
-    token = file.read_text(encoding="ascii").strip()
+def _read_token(file: Path) -> str | None:
+    """The token in a file of this user's; None: another user's.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+        UnreachableError: what is there is no token that only this user knows.
+    """
+    try:
+        # Not a link's target; and nobody waits for the other end of a pipe.
+        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.ELOOP or not file.is_symlink():
+            raise
+        raise _no_token(file, "is a link, and what it leads to may be known to others") from None
+    try:
+        about = os.fstat(opened)
+        if about.st_uid != os.geteuid():
+            return None
+        if not stat.S_ISREG(about.st_mode):
+            raise _no_token(file, "is not a file")
+        if about.st_mode & 0o077:
+            raise _no_token(file, "others can read it")
+        token = os.read(opened, _LONGEST).strip()
+    finally:
+        os.close(opened)
     if not token:
-        raise UnreachableError(f"{file}: is empty; remove it, and a new token is made")
-    return token
+        raise _no_token(file, "is empty")
+    if not _TOKEN.fullmatch(token):
+        raise _no_token(file, "does not hold a token (one word of letters, digits and signs)")
+    return token.decode("ascii")
+
+
+def _no_token(file: Path, why: str) -> UnreachableError:
+    return UnreachableError(f"{file}: {why}; remove it, and a new token is made")
 
 
 def names(host: str, allowed: Iterable[str]) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """The server's token, and the names that it answers to."""
 
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,40 @@ def test_a_file_that_does_not_do(tmp_path: Path, text: str, mode: int) -> None:
     file.chmod(mode)
     with pytest.raises(UnreachableError, match="remove it"):
         own_token(file)
+
+
+def test_what_a_link_leads_to_is_no_token(tmp_path: Path) -> None:
+    file, secret = tmp_path / "token", tmp_path / "key"
+    secret.write_text("the-key-to-all-that-I-have")
+    secret.chmod(0o600)
+    for target in (secret, tmp_path / "nothing", file):
+        file.symlink_to(target)
+        with pytest.raises(UnreachableError, match=r"token: is a link.*; remove it, and a new"):
+            own_token(file)
+        file.unlink()
+    assert len(own_token(file) or "") == 32
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["key", "token"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "picture", "two words"])
+def test_what_holds_no_token_is_told(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "token"
+    if kind == "pipe":
+        os.mkfifo(file, 0o600)
+    elif kind == "folder":
+        file.mkdir(0o700)
+    else:
+        file.write_bytes(b"\x89PNG\xff\n" if kind == "picture" else b"two words")
+        file.chmod(0o600)
+    with pytest.raises(UnreachableError, match="remove it, and a new token is made"):
+        own_token(file)
+
+
+def test_another_users_token_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "token"
+    assert own_token(file)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert own_token(file) is None
 
 
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
