@@ -214,19 +214,25 @@ def may_write(path: Path) -> bool:
     return os.access(path, os.W_OK, effective_ids=effective)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, makes_folder: bool = True) -> None:
     """Write a text as :func:`write_bytes` does, in UTF-8."""
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8"), makes_folder=makes_folder)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, making its folder when there is none.
+def write_bytes(path: Path, content: bytes, *, makes_folder: bool = True) -> None:
+    """Write a file whole or not at all.
+
+    Args:
+        path: where to.
+        content: what it holds.
+        makes_folder: make its folder when there is none.
 
     Raises:
         UnreachableError: no permission, a full disk and the like; nothing is left behind.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if makes_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as file:
             file.write(content)
     except OSError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpsearch.environment import HOME_VARIABLE, STORAGE_VARIABLE
-from hpsearch.errors import InputError
+from hpsearch.errors import InputError, UnreachableError
 
 WEIGHTS = "best.weights.h5"
 """In the folder of a trial or a trained recipe: the weights of the epoch that counts."""
@@ -57,6 +57,37 @@ class Home:
             return cls(chosen.expanduser().absolute())
         except RuntimeError:  # ~somebody
             raise InputError(f"--home {chosen}: no such user; write the path in full") from None
+
+    def check(self) -> None:
+        """Refuse to go on where the home is gone: a new one would be made in its place.
+
+        Raises:
+            UnreachableError: it was moved or removed.
+        """
+        try:
+            self.root.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise UnreachableError(
+                f"{self.root}: is gone while it was in use; put it back, or name its new place"
+                " (--home), and run the same command again"
+            ) from None
+
+    def make(self, folder: Path) -> None:
+        """Make a folder in the home, which is there: a home that was moved is not made anew.
+
+        Args:
+            folder: below the root.
+
+        Raises:
+            UnreachableError: no permission, a full disk, a home that is gone.
+        """
+        try:
+            for part in reversed([folder, *folder.parents]):
+                if part != self.root and part.is_relative_to(self.root):
+                    part.mkdir(exist_ok=True)
+        except OSError as error:
+            self.check()
+            raise UnreachableError(f"{folder}: cannot be created: {error.strerror}") from None
 
     @property
     def database(self) -> Path:

@@ -207,6 +207,7 @@ class Objective:
                     trial.number,
                     same,
                 )
+            self.home.make(run)
             with self._shared(trial.number):
                 outcome = self.trainer(recipe, self._parts(recipe), run, watch)
         except TrialFailedError as error:

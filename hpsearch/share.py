@@ -101,7 +101,7 @@ class Share:
         files.invalidate_cache()  # others put files there too
         found = [name for name in names if files.exists(f"{there}/{name}")]
         for name in found:
-            folder.mkdir(parents=True, exist_ok=True)
+            self._home.make(folder)
             beside = folder / f".partial.{name}"
             new_file(beside).close()  # it would be written to where a link of that name leads
             files.get_file(f"{there}/{name}", str(beside))

@@ -39,7 +39,7 @@ def write_inputs(file: Path, parts: Parts) -> None:
         offset=parts.offset.tolist(),
         fingerprint=parts.fingerprint,
     )
-    write_text(file, told.model_dump_json())
+    write_text(file, told.model_dump_json(), makes_folder=False)
 
 
 def read_inputs(file: Path) -> Parts | None:

@@ -19,14 +19,14 @@ def start(run: Path, earlier: Sequence[Epoch] = ()) -> None:
     """Begin the file anew with a header and the epochs of a trial that is resumed.
 
     Args:
-        run: the trial's folder, made when there is none.
+        run: the trial's folder, made when there is none; the one above it is there.
         earlier: epochs that are trained already.
 
     Raises:
         UnreachableError: the folder or the file cannot be written.
     """
     try:
-        run.mkdir(parents=True, exist_ok=True)
+        run.mkdir(exist_ok=True)
         for stale in (TEST_RESULT, CONFUSION):  # of other weights
             (run / stale).unlink(missing_ok=True)
     except OSError as error:

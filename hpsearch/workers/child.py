@@ -192,7 +192,10 @@ class LocalChild(Child):
 
     def last_words(self) -> str:
         """As :meth:`Child.last_words`."""
-        whole = self.log.read_bytes()
+        try:
+            whole = self.log.read_bytes()
+        except OSError as reason:
+            return f"its log cannot be read: {self.log}: {reason.strerror}"
         found = list(_LAST_WORDS.finditer(whole, self.log_start))
         start = found[-1].start() if found else len(whole)
         line = whole[:start].count(b"\n") + bool(found)
@@ -213,7 +216,7 @@ class LocalChild(Child):
         for index in itertools.count(self.slot.index):
             self.log = home.worker_log(study, index)
             try:
-                self.log.parent.mkdir(parents=True, exist_ok=True)
+                home.make(self.log.parent)
                 log = continued_file(self.log)
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -101,7 +101,9 @@ class Place:
             if key not in os.environ or not key.startswith(_TOLD)
         }
         # The interpreter of this machine may be at another place than that of the run.
-        self._child.start([sys.executable, *command], told, Home(Path(home)), study)
+        place = Home(Path(home))
+        place.root.mkdir(parents=True, exist_ok=True)
+        self._child.start([sys.executable, *command], told, place, study)
         return self._child.worker, self._child.signature
 
     def wait(self) -> int:

@@ -151,6 +151,7 @@ class Supervisor:
         Returns:
             False when done.
         """
+        self.home.check()
         try:
             goes_on = self._step()
             self.on_tick()

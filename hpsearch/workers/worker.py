@@ -142,7 +142,8 @@ def work(
     carried = _number(ALONE_VARIABLE, least=0)
     os.environ.pop(ALONE_VARIABLE, None)
     # Of one that starts anew the storage was there a moment ago.
-    known = KNOWN_VARIABLE in os.environ or RECORDED_VARIABLE in os.environ
+    before = frozenset(os.environ)
+    known = bool({KNOWN_VARIABLE, RECORDED_VARIABLE} & before)
     opened = open_storage(
         url, create=False, force=force, patience=AWAY_FOR, awaited=known, hurried=stopper
     )
@@ -154,6 +155,8 @@ def work(
             _log.info("study %s was stopped (hpsearch stop); hpsearch run FILE resumes it", name)
             return EXIT_OK
         with present(study) as presence:
+            if KNOWN_VARIABLE in before:  # it was there then
+                home.check()
             section = load_dataset_override(study.file, overrides)
             dataset = open_study_data(study, section, home)
             parts = split(dataset, section)

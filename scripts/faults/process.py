@@ -70,7 +70,7 @@ class Settings:
 
         A resumed trial must come to the weights that it would have come to without a fault.
         """
-        run.mkdir(parents=True, exist_ok=True)
+        run.mkdir(exist_ok=True)
         key = checkpoint.key_of(recipe, parts)
         found = checkpoint.load([run, *watch.earlier], key)
         epochs = [] if found is None else [Epoch(**row) for row in found.values["epochs"]]

@@ -11,7 +11,7 @@ import forked
 import numpy as np
 import optuna
 import pytest
-from commandline import Cli
+from commandline import Cli, wait_until
 from made import make_study
 
 PASSWORD = "s3cr%40t"  # noqa: S105  # of nobody
@@ -117,6 +117,29 @@ def test_a_home_that_is_read_only(made: Cli, mount: Callable[[str], Path]) -> No
     assert "check the permissions" in done.stderr
     for shown in each(made, LOOKING, "--home", home, code=0):
         assert "small" in shown.stdout or "trial" in shown.stdout
+
+
+def test_a_home_that_is_moved_under_a_run_is_not_made_anew(cli: Cli) -> None:
+    """The database is elsewhere: of that no process would notice anything."""
+    cli.train_quickly(0.02)
+    url = f"sqlite:///{cli.folder / 'studies.db'}"
+    process = forked.start(
+        cli, "run", cli.study_file(trials=100), "--workers", "2", "--storage", url
+    )
+    wait_until((cli.home / "runs" / "small" / "trial-00001").exists, "a second trial")
+    moved = cli.home.rename(cli.folder / "moved")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 3, err
+    assert err.splitlines()[-1].startswith("error: ")
+    assert "home: is gone while it was in use; put it back" in err
+    assert "Traceback" not in err + out
+    assert not cli.home.exists()
+    left = cli.json("show", "small", "--home", moved, "--storage", url)
+    assert (left["failed"], left["running"]) == (0, 0)
+    logs = sorted((moved / "logs" / "small").glob("worker-*.log"))
+    assert len(logs) == 2
+    for log in logs:
+        assert "Traceback" not in log.read_text()
 
 
 # ---------------------------------------------------------------------- the database

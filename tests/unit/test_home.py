@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from hpsearch.errors import InputError
+from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home, sqlite_url
 
 
@@ -65,3 +65,17 @@ def test_each_thing_has_a_place_of_its_own() -> None:
     }  # fmt: skip
     assert len(places) == 8
     assert all(place.is_relative_to(home.root) for place in places)
+
+
+def test_folders_are_made_in_a_home_that_is_there_only(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with pytest.raises(UnreachableError, match="home: is gone while it was in use"):
+        home.make(home.trial_run("s", 1))
+    assert not home.root.exists()
+    home.root.mkdir()
+    for _ in range(2):
+        home.make(home.trial_run("s", 1))
+    assert home.trial_run("s", 1).is_dir()
+    home.study_logs("s").parent.touch()
+    with pytest.raises(UnreachableError, match=r"logs/s: cannot be created: Not a dir|File exists"):
+        home.make(home.study_logs("s"))

@@ -28,7 +28,10 @@ def folder(home: Home, number: int) -> Path:
 @pytest.fixture
 def homes(tmp_path: Path) -> tuple[Home, Home]:
     """Of two machines."""
-    return Home(tmp_path / "one"), Home(tmp_path / "two")
+    found = Home(tmp_path / "one"), Home(tmp_path / "two")
+    for home in found:
+        home.root.mkdir()
+    return found
 
 
 @pytest.mark.parametrize("kind", ["file", "memory"])

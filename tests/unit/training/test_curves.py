@@ -33,7 +33,7 @@ def read(run: Path) -> list[Epoch]:
 
 
 def test_rows_read_back_as_they_were(tmp_path: Path) -> None:
-    run = tmp_path / "runs" / "trial-00001"
+    run = tmp_path / "trial-00001"
     curves.start(run)
     curves.append(run, row(1))
     curves.append(run, row(2))
