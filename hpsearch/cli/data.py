@@ -59,6 +59,7 @@ def data(
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Inspect data before training: classes, splits, sample images, problems."""
+    from hpsearch.cli.forms import refuse_to_replace
     from hpsearch.errors import InputError
     from hpsearch.study_file import load_either
 
@@ -69,6 +70,8 @@ def data(
         raise InputError("--clear only removes data; leave out -o and --json")
     if output is not None and output.suffix not in (".html", ".png"):
         raise InputError(f"-o {output}: unknown ending; use a name that ends in .html or .png")
+    if output is not None:
+        refuse_to_replace(output, "samples" if output.suffix == ".png" else "data")
     section = None if file is None else load_either(file, overrides or ()).dataset
     if clear:
         _clear(place, section)

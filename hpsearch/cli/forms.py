@@ -1,5 +1,6 @@
-"""The forms that ``export`` writes: recipes, Keras scripts, trained models; each read back."""
+"""The forms that ``export`` writes, each read back; what commands write over, and what not."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +21,23 @@ _ENDINGS: dict[str, Form] = {
     ".keras": "keras",
     "": "saved_model",
 }
+Page = Literal["report", "data", "samples"]
+"""What other commands write: two kinds of pages, and a picture."""
+
+_MARKS: "dict[Form | Page, Sequence[tuple[bytes, ...]]]" = {
+    "report": [
+        (b'<meta name="generator" content="hpsearch report">',),
+        (b": report</title>", b"color-scheme: light; --ink: #1b1b1b"),
+    ],
+    "data": [
+        (b'<meta name="generator" content="hpsearch data">',),
+        (b"<title>Data: ", b"color: #1b1b1b; background: #fff"),
+    ],
+    "samples": [(b"tEXtSoftware\0hpsearch data",)],
+}
+"""What is near the beginning of such a file: all of one of these; a second one is of earlier
+versions."""
+
 _CHOICES = (
     "use a name that ends in .toml, .json or .yaml (a recipe), .py (a Keras script) or .keras (the"
     " trained model), or a name without an ending (a SavedModel folder)"
@@ -203,34 +221,48 @@ def _same_data(recipe: "Recipe", fingerprint: str) -> bool:
     return recipe.provenance.get("data_fingerprint") in (None, fingerprint)
 
 
-def refuse_to_replace(path: Path, form: Form) -> None:
-    """What export wrote in this form may be written over; anything else may not."""
+_KINDS: "dict[Form | Page, str]" = {
+    "recipe": "recipe",
+    "script": "script that hpsearch wrote",
+    "keras": "model that hpsearch wrote",
+    "saved_model": "model that hpsearch wrote",
+    "report": "report that hpsearch wrote",
+    "data": "page that hpsearch data wrote",
+    "samples": "picture that hpsearch data wrote",
+}
+
+
+def refuse_to_replace(path: Path, form: "Form | Page") -> None:
+    """What hpsearch wrote in this form may be written over; anything else may not.
+
+    Raises:
+        InputError: there is something else.
+    """
     from hpsearch.errors import InputError
     from hpsearch.training.written import classes_file, is_classes
 
-    if _is_there(path) and not _is_ours(path, form):
-        kind = {"recipe": "recipe", "script": "script that hpsearch wrote"}
+    if is_there(path) and not _is_ours(path, form):
         raise InputError(
-            f"{path}: already exists and is not a {kind.get(form, 'model that hpsearch wrote')};"
-            " choose another name"
+            f"{path}: already exists and is not a {_KINDS[form]}; choose another name, or remove it"
         )
     if form == "keras":
         beside = classes_file(path, form)
-        if _is_there(beside) and not is_classes(beside):
+        if is_there(beside) and not is_classes(beside):
             raise InputError(
                 f"{beside}: already exists and does not hold class names; choose another name"
             )
 
 
-def _is_there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
+    """Whether a name is taken, and be it by a link that leads nowhere."""
     try:
         return path.is_symlink() or path.exists()
     except OSError:  # a folder that may not be looked into: writing will say so
         return False
 
 
-def _is_ours(path: Path, form: Form) -> bool:
-    """Whether export wrote what is at a path, in this form; an empty folder is as good."""
+def _is_ours(path: Path, form: "Form | Page") -> bool:
+    """Whether hpsearch wrote what is at a path, in this form; an empty folder is as good."""
     from hpsearch.errors import HpsearchError
     from hpsearch.files import read_file
     from hpsearch.script.script import MARK
@@ -240,9 +272,17 @@ def _is_ours(path: Path, form: Form) -> bool:
         if form == "recipe":
             return str(read_file(path).get("format", "")).startswith("hpsearch-recipe/")
         if form == "script":
-            with path.open("rb") as file:
-                return MARK.encode() in file.read(500)
-        empty = form == "saved_model" and path.is_dir() and not any(path.iterdir())
-        return empty or is_model(path, form)
+            return MARK.encode() in _beginning(path)
+        if form == "keras" or form == "saved_model":  # noqa: PLR1714  # mypy knows no other way
+            empty = form == "saved_model" and path.is_dir() and not any(path.iterdir())
+            return empty or is_model(path, form)
+        begins = _beginning(path)
+        return any(all(part in begins for part in parts) for parts in _MARKS[form])
     except (HpsearchError, OSError):
         return False
+
+
+def _beginning(path: Path) -> bytes:
+    """The first bytes of a file."""
+    with path.open("rb") as file:
+        return file.read(2000)

@@ -30,6 +30,7 @@ def init(
     ] = None,
 ) -> None:  # fmt: skip
     """Write a commented study file that you can run as it is, or edit."""
+    from hpsearch.cli.forms import is_there
     from hpsearch.cli.template import study_text
     from hpsearch.errors import InputError
     from hpsearch.fields import check_name, closest
@@ -40,7 +41,7 @@ def init(
         raise InputError(f"--dataset {source}: unknown; {closest(source, list(DATASETS))}")
     if file.suffix != ".toml":
         raise InputError(f"{file}: a study file ends in .toml; choose such a name")
-    if file.exists():
+    if is_there(file):
         raise InputError(f"{file}: already exists; remove it or choose another name")
     try:
         name = check_name(file.stem)

@@ -32,6 +32,7 @@ def report(
 ) -> None:
     """Write a report, one HTML page: result, what mattered, what to try next, figures."""
     from hpsearch.cli.confirmed import winner_of
+    from hpsearch.cli.forms import refuse_to_replace
     from hpsearch.errors import InputError
     from hpsearch.figures.points import points
     from hpsearch.figures.trials import search_figures
@@ -47,6 +48,8 @@ def report(
     file = output or Path(f"{study}.html")
     if file.suffix not in (".html", ".htm"):
         raise InputError(f"-o {file}: is not a page; give a name that ends in .html")
+    if not as_json:
+        refuse_to_replace(file, "report")
     place = Home.find(home)
     with opened_study(study, home, storage) as found, progress() as show:
         total = found.storage.get_n_trials(found.study_id)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from hpsearch.cli.common import say, tell
-from hpsearch.home import CONFUSION, INPUTS, RESULT, TEST_RESULT, WEIGHTS, Home
+from hpsearch.cli.forms import is_there
+from hpsearch.home import CONFUSION, CURVES, INPUTS, RESULT, TEST_RESULT, WEIGHTS, Home
 from hpsearch.search.artifacts import CURVES_FIGURE, RECIPE
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from hpsearch.training.outcome import Epoch, Outcome
 
 
-_LEFT = (WEIGHTS, INPUTS, RESULT, TEST_RESULT, CURVES_FIGURE, CONFUSION)
+_LEFT = (CURVES, WEIGHTS, INPUTS, RESULT, TEST_RESULT, CURVES_FIGURE, CONFUSION)
 """What a training leaves beside its recipe."""
 
 
@@ -57,7 +58,7 @@ def prepare(output: Path | None, home: Home, name: str, recipe: "Recipe", finger
         )
     else:
         folder = output
-    stale = [path for name in _LEFT if (path := folder / name).exists()]
+    stale = [path for name in _LEFT if is_there(path := folder / name)]
     if stale and not (folder / RECIPE).exists():
         raise InputError(
             f"-o {folder}: has a {stale[0].name} that no training wrote and that would be"

@@ -104,11 +104,12 @@ def test_a_folder_with_another_recipe_is_refused_and_stays(train: Train, tmp_pat
     assert Home(tmp_path / "home").trainings.exists() is False
 
 
-def test_files_of_others_stay(train: Train, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["result.json", "curves.csv", "best.weights.h5"])
+def test_files_of_others_stay(train: Train, tmp_path: Path, name: str) -> None:
     output = tmp_path / "out"
     output.mkdir()
-    (output / "result.json").write_text("mine")
-    with pytest.raises(InputError, match=r"has a result\.json that no training wrote"):
+    (output / name).write_text("mine")
+    with pytest.raises(InputError, match=f"has a {name} that no training wrote"):
         train(output=output)
     assert [path.read_text() for path in output.iterdir()] == ["mine"]
 
