@@ -57,6 +57,7 @@ def study_name(text: str) -> str:
     Raises:
         InputError: nothing was typed, or a file that names no study.
     """
+    _check_text(text)
     is_path = os.sep in text
     if text.strip() and not is_path and not (text.endswith(".toml") and Path(text).exists()):
         return text  # a name may end so, too
@@ -77,6 +78,23 @@ def study_name(text: str) -> str:
     if not isinstance(name, str) or not name:
         raise InputError(f"{text}: names no study; give a study file, which has the key name")
     return name
+
+
+def any_study_name(text: str) -> str:
+    """As :func:`study_name`, but a name may be a path: other programs give studies such names."""
+    _check_text(text)
+    is_file = text.endswith(".toml") and Path(text).exists()
+    return study_name(text) if is_file or os.sep not in text else text
+
+
+def _check_text(text: str) -> None:
+    """Refuse what no database can look for."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        from hpsearch.errors import InputError
+
+        raise InputError(f"STUDY: {text} is not UTF-8, as names of studies are") from None
 
 
 HomeOption = Annotated[
@@ -119,6 +137,12 @@ GpusOption = Annotated[
 StudyArgument = Annotated[
     str,
     typer.Argument(metavar="STUDY", callback=study_name, help="Name of the study, or its file."),
+]
+AnyStudyArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY", callback=any_study_name, help="Name of the study, or its file."
+    ),
 ]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Study file (.toml).")]
 

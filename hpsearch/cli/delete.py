@@ -1,23 +1,28 @@
 """``hpsearch delete``: removes a study and its files."""
 
-import contextlib
-import shutil
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hpsearch.cli.common import HomeOption, StorageOption, StudyArgument, opened_study, tell
+from hpsearch.cli.common import (
+    AnyStudyArgument,
+    HomeOption,
+    StorageOption,
+    opened_storage,
+    say,
+    tell,
+)
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
+    from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
-    from hpsearch.share import Share
+    from hpsearch.workers.belongings import Belongings
 
 
 def delete(
-    study: StudyArgument,
+    study: AnyStudyArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     keep_files: Annotated[
         bool,
@@ -33,103 +38,105 @@ def delete(
     storage: StorageOption = None,
 ) -> None:
     """Remove a study: its trials, runs and logs. Data sets and exported files stay."""
-    from hpsearch.errors import UnknownStudyError
+    from hpsearch.errors import InputError, UnknownStudyError
+    from hpsearch.search.study import COMPANION, is_own, load_study
+    from hpsearch.workers.belongings import left_behind
+
+    place = Home.find(home)
+    with opened_storage(place, storage) as opened:
+        try:
+            found = load_study(opened, study)
+        except UnknownStudyError:
+            runs = study + COMPANION
+            if is_own(opened, runs):
+                say(f"The storage has no study {study}, but its confirmation runs, {runs}.")
+                found = load_study(opened, runs)
+            elif not keep_files and (left := left_behind(place, study)):
+                _remove_left(place, study, left, force=force)
+                return
+            else:
+                raise
+        except InputError as error:
+            if not is_own(opened, study):
+                raise
+            _remove_rows(opened, study, str(error), yes=yes, force=force)
+            return
+        _remove(found, place, yes=yes, keep_files=keep_files, force=force)
+
+
+def _remove(found: "OpenStudy", place: Home, *, yes: bool, keep_files: bool, force: bool) -> None:
+    """Remove a study with its confirmation study and, unless they are kept, their files."""
     from hpsearch.search import study as studies
-    from hpsearch.search.artifacts import attached
-    from hpsearch.share import Share
+    from hpsearch.workers.belongings import noted, of_studies
     from hpsearch.workers.lease import mend
     from hpsearch.workers.presence import is_busy, refuse_if_busy
 
-    place = Home.find(home)
-    try:
-        with opened_study(study, home, storage, writes=True) as found:
-            # Its confirmation runs first: without the study nobody would know what they are.
-            own = [*studies.companions(found), found]
-            for one in own:
-                one.stay()
-                mend(one)
-                if not force:
-                    refuse_if_busy(one)
-            foreign = sum(_foreign_trials(one) for one in own)
-            total = found.storage.get_n_trials(found.study_id)
-            others = f" ({foreign} of them run by a program other than hpsearch)" if foreign else ""
-            what = "but not its files" if keep_files else "and its files"
-            question = f"Remove study {study} with {total} trials{others} {what}?"
-            if not (yes or typer.confirm(question)):
-                tell("Nothing removed.")
-                return
-            # Before anything is removed: they say what is wrong with HPSEARCH_SHARE.
-            shares = [Share.find(place, one.name, one.key) for one in own]
-            files = attached(found.storage.get_study_system_attrs(found.study_id))
-            studies.delete(own, None if force else is_busy)
-    except UnknownStudyError:
-        if keep_files or not (left := _left_behind(place, study)):
-            raise
-        _remove_left(study, left, force=force)
+    # Its confirmation runs first: without the study nobody would know what they are.
+    own = [*_companions(found), found]
+    for one in own:
+        one.stay()
+        mend(one)
+        if not force:
+            refuse_if_busy(one)
+    total = found.storage.get_n_trials(found.study_id)
+    foreign = sum(_foreign_trials(one) for one in own)
+    others = f" ({foreign} of them run by a program other than hpsearch)" if foreign else ""
+    what = "but not its files" if keep_files else "and its files"
+    if not _may(f"Remove study {found.name} with {total} trials{others} {what}?", yes=yes):
         return
+    # Before anything is removed: it says what is wrong with HPSEARCH_SHARE.
+    belongings = of_studies(place, own)
+    with nullcontext() if keep_files else noted(place, belongings):
+        studies.delete(own, None if force else is_busy)
     if not keep_files:
-        _remove_files(place, study, shares, files)
-    tell(f"Removed study {study} ({total} trials).")
+        belongings.remove(place)
+    tell(f"Removed study {found.name} ({total} trials).")
 
 
-def _left_behind(place: Home, study: str) -> list[Path]:
-    """The folders of a study that the storage does not know, as where a removal was killed."""
-    from hpsearch.fields import check_name
-    from hpsearch.search.study import COMPANION
+def _companions(study: "OpenStudy") -> "list[OpenStudy]":
+    """The study of its confirmation runs; one of that name that is none stays, and is named."""
+    from hpsearch.errors import InputError
+    from hpsearch.search.study import companions
 
     try:
-        check_name(study)
-    except ValueError:
+        return companions(study)
+    except InputError as error:
+        say(f"warning: {error}")
         return []
-    folders = [
-        folder
-        for name in (study, study + COMPANION)
-        for folder in (place.study_runs(name), place.study_logs(name))
-    ]
-    return [folder for folder in folders if folder.is_symlink() or folder.exists()]
 
 
-def _remove_left(study: str, left: Sequence[Path], *, force: bool) -> None:
-    """Remove folders of a study that is not there; they may be those of one in another storage."""
-    listed = ", ".join(map(str, left))
-    tell(f"The storage has no study {study}, but files of one are here: {listed}")
-    question = "Remove them? (A study of that name in another storage needs them; --force: yes)"
-    if not (force or typer.confirm(question)):
-        tell("Nothing removed.")
+def _remove_rows(storage: "Storage", name: str, why: str, *, yes: bool, force: bool) -> None:
+    """Remove what the storage has of a study whose files cannot be told."""
+    from hpsearch.search.study import delete_rows
+    from hpsearch.workers.presence import is_busy
+
+    say(why)
+    if not _may(f"Remove study {name} from the storage, but not its files?", yes=yes):
         return
-    for folder in left:
-        _remove(folder)
+    total, own = delete_rows(storage, name, None if force else is_busy)
+    tell(f"Removed study {name} ({total} trials) from the storage.")
+    if own is not None and own not in storage.study_names():
+        say(f"Files that it may have left are removed by: hpsearch delete {own}")
+
+
+def _remove_left(place: Home, study: str, left: "Belongings", *, force: bool) -> None:
+    """Remove what is left of a study that is not there; it may be one's in another storage."""
+    tell(f"The storage has no study {study}, but files of one are here: {left.listed(place)}")
+    question = "Remove them? (A study of that name in another storage needs them; --force: yes)"
+    if not _may(question, yes=force):
+        return
+    left.remove(place)
     tell(f"Removed the files of study {study}.")
 
 
-def _remove_files(
-    place: Home, study: str, shares: "Sequence[Share | None]", attachments: Iterable[str]
-) -> None:
-    """Remove what a study left in the home, and in the share if there is one."""
-    for file in attachments:
-        with contextlib.suppress(OSError):
-            (place.artifacts / file).unlink()
-    for share in filter(None, shares):
-        share.remove_all()
-    for folder in _left_behind(place, study):
-        _remove(folder)
+def _may(question: str, *, yes: bool) -> bool:
+    """Whether it may be done, by an option or by who is asked; says so where not."""
+    may = yes or typer.confirm(question)
+    if not may:
+        tell("Nothing removed.")
+    return may
 
 
 def _foreign_trials(study: "OpenStudy") -> int:
     """How many trials other programs run."""
     return sum(pulse.age is None for pulse in study.storage.pulses(study.study_id))
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder with all that is in it; of a link, only the link."""
-    from hpsearch.errors import UnreachableError
-
-    try:
-        if folder.is_symlink():
-            folder.unlink()
-        elif folder.exists():
-            shutil.rmtree(folder)
-    except OSError as error:
-        raise UnreachableError(
-            f"{folder}: cannot be removed: {error.strerror}; remove it by hand"
-        ) from None

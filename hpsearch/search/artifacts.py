@@ -38,11 +38,16 @@ def listed(names: Sequence[str]) -> dict[str, str]:
 
 
 def attached(attrs: Mapping[str, Any]) -> list[str]:
-    """The identifiers of what users attached to a study, from its system attributes.
+    """The identifiers of what users attached to a study or trials, from their system attributes.
 
     Only such as Optuna makes: anybody may have written there, and each becomes a file's name.
     """
     values = (value for key, value in attrs.items() if key.startswith("artifacts:"))
     found = (json.loads(value) for value in values)
     named = (str(one.get("artifact_id")) for one in found if isinstance(one, dict))
-    return [name for name in named if _MADE_BY_OPTUNA.fullmatch(name)]
+    return [*filter(is_attachment, named)]
+
+
+def is_attachment(name: str) -> bool:
+    """Whether a name is an identifier as Optuna makes them."""
+    return _MADE_BY_OPTUNA.fullmatch(name) is not None

@@ -78,5 +78,5 @@ def refuse_foreign_runs(storage: Storage, name: str, home: Home) -> None:
     if folder.exists():
         raise InputError(
             f"{folder}: holds runs of another study named {name}, which is not in this storage;"
-            " choose another name or --home, or remove the folder"
+            f" choose another name or --home, or remove them (hpsearch delete {name})"
         )

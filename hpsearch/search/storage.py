@@ -839,6 +839,23 @@ class Storage(RDBStorage):
         with Session(self.engine) as session:
             return list(session.scalars(query))
 
+    def artifacts(self, study_id: int) -> dict[str, str]:
+        """What a study and its trials list as artifacts: system attributes, as Optuna has them."""
+        own, trial = models.StudySystemAttributeModel, models.TrialModel
+        of_trials, listed = models.TrialSystemAttributeModel, "artifacts:"
+        queries = (
+            sa.select(own.key, own.value_json).where(
+                own.study_id == study_id, own.key.startswith(listed)
+            ),
+            sa.select(of_trials.key, of_trials.value_json)
+            .join(trial, trial.trial_id == of_trials.trial_id)
+            .where(trial.study_id == study_id, of_trials.key.startswith(listed)),
+        )
+        with Session(self.engine) as session:
+            return {
+                key: json.loads(text) for query in queries for key, text in session.execute(query)
+            }
+
     def publish(self, study_id: int, name: str, user: Mapping[str, Any]) -> None:
         """Give a study its last user attributes and its name in one transaction.
 

@@ -8,6 +8,7 @@ import json
 import math
 import platform
 import re
+import shlex
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hpsearch import __version__
 from hpsearch.config import TrialConfig, count_parameters
 from hpsearch.errors import Failure, InputError, UnknownStudyError
-from hpsearch.fields import closest, parse, shortened
+from hpsearch.fields import check_name, closest, parse, shortened
 from hpsearch.partial import PartialConfig, params_of, smallest
 from hpsearch.search.asked import FIXED_KEY, fixed
 from hpsearch.search.attributes import STUDY, odd, typed
@@ -65,6 +66,10 @@ _TRIAL = re.compile(r"trial-\d+")
 
 UNFINISHED = ".unfinished"
 """How the name of a study ends that is being made; it begins with a dot, as no user's does."""
+
+
+class MisnamedError(InputError):
+    """A study that another program has given another name, in the storage or in its study file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -441,7 +446,8 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
 
     Raises:
         UnknownStudyError: there is none.
-        InputError: it was not made by hpsearch, or is named otherwise in its study file.
+        MisnamedError: it is named otherwise in its study file.
+        InputError: it was not made by hpsearch, or its study file cannot be read.
     """
     try:
         study = optuna.load_study(study_name=name, storage=storage)
@@ -451,9 +457,10 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     attrs = _attributes(storage, study_id, name)
     stored = attrs[FILE_KEY]
     if stored.get("name") != name:
-        raise InputError(
+        raise MisnamedError(
             f"study {name}: its study file is that of {stored.get('name')!r}; another program has"
-            " changed one of the names, by which runs and logs are found; change it back there"
+            " changed one of the names, by which runs and logs are found; change it back there, or"
+            f" remove the study: hpsearch delete {shlex.quote(name)}"
         )
     # The name of a companion is none that a user may give.
     file = parse(StudyFile, stored | {"name": name.removesuffix(COMPANION)}, f"study {name}")
@@ -472,7 +479,9 @@ def _attributes(storage: Storage, study_id: int, name: str) -> dict[str, Any]:
     texts = storage.study_texts(study_id)
     found, wrong = typed(texts, STUDY), odd(texts, STUDY)
     if FILE_KEY not in found | wrong:
-        raise InputError(f"study {name}: was not made by hpsearch; open it with Optuna itself")
+        raise InputError(
+            f"study {name}: was not made by hpsearch; open or remove it with Optuna itself"
+        )
     if DATASET_KEY not in found | wrong:
         wrong = {**wrong, DATASET_KEY: "null"}
     if wrong:
@@ -555,6 +564,43 @@ def delete(studies: Sequence[OpenStudy], is_busy: Callable[[Presence], bool] | N
     for study in studies:
         study.stay()
     studies[0].storage.remove_studies([study.study_id for study in studies], is_busy)
+
+
+def delete_rows(
+    storage: Storage, name: str, is_busy: Callable[[Presence], bool] | None
+) -> tuple[int, str | None]:
+    """Remove a study that hpsearch made, of which nothing else may be readable; no files.
+
+    Args:
+        storage: where it is.
+        name: its name there, whatever its study file says.
+        is_busy: as in :func:`delete`.
+
+    Returns:
+        How many trials it had, and the name in its study file if that is one for files.
+
+    Raises:
+        StudyBusyError: somebody is busy with it.
+    """
+    study_id = storage.get_study_id_from_name(name)
+    attrs = storage.get_study_user_attrs(study_id)
+    total, stored = storage.get_n_trials(study_id), attrs[FILE_KEY]
+    storage.expect(study_id, name, str(attrs.get(CREATED_KEY)))
+    storage.remove_studies([study_id], is_busy)
+    own = stored.get("name") if isinstance(stored, dict) else None
+    try:
+        return total, check_name(str(own))
+    except ValueError:
+        return total, None
+
+
+def is_own(storage: Storage, name: str) -> bool:
+    """Whether there is a study of that name that hpsearch made."""
+    try:
+        study_id = storage.get_study_id_from_name(name)
+    except KeyError:
+        return False
+    return FILE_KEY in storage.get_study_user_attrs(study_id)
 
 
 def versions() -> dict[str, str]:

@@ -1,9 +1,12 @@
 """Removing studies: nothing that is in use, nothing outside the home, and all that is left."""
 
+import json
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
@@ -18,6 +21,7 @@ from hpsearch.search.confirmation import companion_of
 from hpsearch.search.storage import FILE_KEY, StudyBusyError
 from hpsearch.search.study import COMPANION, OpenStudy
 from hpsearch.workers import presence
+from hpsearch.workers.belongings import NOTE, Belongings, left_behind, noted, of_studies
 from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.presence import present
 
@@ -64,8 +68,11 @@ def test_a_name_inside_a_study_file_leads_nowhere(
     precious.mkdir()
     stored = study.file.model_dump(mode="json") | {"name": "../../precious"}
     study.optuna.set_user_attr(FILE_KEY, stored)
-    with pytest.raises(InputError, match=r"its study file is that of '../../precious'"):
-        delete("mine")
+    done = delete("mine")
+    assert "its study file is that of '../../precious'" in done.stderr
+    assert "hpsearch delete mine" in done.stderr
+    assert done.stdout == "Removed study mine (0 trials) from the storage.\n"
+    assert study.storage.study_names() == []
     assert precious.exists()
     assert all(folder.exists() for folder in files)
 
@@ -114,6 +121,143 @@ def test_files_of_an_unknown_study_stay_where_nobody_says_yes(
     asked = CliRunner().invoke(app, ["delete", study.name], input="n\n")
     assert "Nothing removed." in asked.stdout
     assert all(folder.exists() for folder in files)
+
+
+def rename(study: OpenStudy, name: str) -> None:
+    """As another program does."""
+    with study.storage.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE studies SET study_name = :name"), {"name": name})
+
+
+@pytest.mark.parametrize("name", ["yours", "a/b", "/etc", "..", ".mine", "a\x1b[31m", "é\u202e"])
+def test_a_study_that_another_program_has_renamed_can_be_removed(
+    study: OpenStudy, files: list[Path], name: str
+) -> None:
+    rename(study, name)
+    with present(study), pytest.raises(InputError):
+        delete(name)
+    done = delete(name)
+    assert done.stdout.endswith("(0 trials) from the storage.\n")
+    assert done.stdout.isprintable() or done.stdout.count("\n") == 1
+    assert "removed by: hpsearch delete mine" in done.stderr
+    assert study.storage.study_names() == []
+    assert all(folder.exists() for folder in files)
+    delete("mine", "--force")
+    assert not any(folder.exists() for folder in files)
+
+
+def test_studies_of_other_programs_are_left_to_them(study: OpenStudy) -> None:
+    for name in (".plain", "plain/7", "plain.confirm"):
+        optuna.create_study(study_name=name, storage=study.storage)
+        with pytest.raises(InputError, match="not made by hpsearch; open or remove it with Optuna"):
+            delete(name)
+    with pytest.raises(UnknownStudyError):
+        delete("plain")
+    assert study.storage.study_names() == ["mine", ".plain", "plain/7", "plain.confirm"]
+
+
+@pytest.mark.parametrize("typed", ["mine", "mine" + COMPANION])
+def test_confirmation_runs_whose_study_is_gone_can_be_removed(
+    study: OpenStudy, files: list[Path], typed: str
+) -> None:
+    companion_of(study)
+    studies.delete([study], None)
+    done = delete(typed)
+    assert done.stdout == "Removed study mine.confirm (0 trials).\n"
+    assert study.storage.study_names() == []
+    assert [folder.exists() for folder in files] == [True, True, False, False]
+
+
+def test_confirmation_runs_are_removed_alone(study: OpenStudy, files: list[Path]) -> None:
+    companion_of(study)
+    delete("mine" + COMPANION)
+    assert study.storage.study_names() == ["mine"]
+    assert [folder.exists() for folder in files] == [True, True, False, False]
+
+
+def test_a_name_that_no_study_can_have() -> None:
+    with pytest.raises(InputError, match="is not UTF-8"):
+        delete("\udcff")
+
+
+def attach(study: OpenStudy, home: Home) -> list[Path]:
+    """Attach a file to a study and to a trial of it."""
+    storage, trial = study.storage, study.storage.create_new_trial(study.study_id)
+    names = [str(uuid.uuid4()) for _ in range(2)]
+    for name in names:
+        key, value = f"artifacts:{name}", json.dumps({"artifact_id": name})
+        if name == names[0]:
+            storage.set_study_system_attr(study.study_id, key, value)
+        else:
+            storage.set_trial_system_attr(trial, key, value)
+    home.artifacts.mkdir(exist_ok=True)
+    files = [home.artifacts / name for name in names]
+    for file in files:
+        file.touch()
+    return files
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_all_that_is_elsewhere_is_removed_also_after_a_kill(
+    study: OpenStudy,
+    open_study: Callable[..., OpenStudy],
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    killed: bool,
+) -> None:
+    """A kill between the database and the files; nothing of another study goes."""
+    other = open_study(name="other")
+    share = home.root.parent / "share" / "runs"
+    monkeypatch.setenv("HPSEARCH_SHARE", f"file://{share.parent}")
+    own, others = ([*attach(one, home), share / one.key] for one in (study, other))
+    for folder in (own[-1], others[-1], share / "mine-01234567"):
+        folder.mkdir(parents=True)
+    if killed:
+        with monkeypatch.context() as patch:
+            patch.setattr(Belongings, "remove", kill)
+            with pytest.raises(KilledError):
+                delete("mine")
+        assert study.storage.study_names() == ["other"]
+        asked = CliRunner().invoke(app, ["delete", "mine"], input="n\n")
+        assert all(str(one) in asked.stdout for one in own[:-1])
+        assert study.key in asked.stdout
+        assert all(one.exists() for one in own)
+        assert "Removed the files of study mine." in delete("mine", "--force").stdout
+    else:
+        delete("mine")
+    assert not any(one.exists() for one in own)
+    assert all(one.exists() for one in (*others, share / "mine-01234567"))
+    assert not home.study_runs("mine").exists()
+
+
+class KilledError(Exception):
+    pass
+
+
+def kill(*_: object) -> None:
+    raise KilledError
+
+
+def test_a_removal_that_is_refused_leaves_no_note(study: OpenStudy, home: Home) -> None:
+    attach(study, home)
+    what = of_studies(home, [study])
+    with present(study), pytest.raises(StudyBusyError), noted(home, what):  # noqa: PT012  # what the block sees
+        assert (home.study_runs("mine") / NOTE).exists()
+        studies.delete([study], presence.is_busy)
+    assert not home.study_runs("mine").exists()
+
+
+def test_a_note_takes_nothing_of_others(home: Home) -> None:
+    home.study_runs("mine").mkdir(parents=True)
+    note = {
+        "keys": [["other", "other-01234567"], ["mine", "../x"], ["mine", "mine-01234567"]],
+        "attachments": ["../studies.db", "studies.db", "0" * 36],
+    }
+    (home.study_runs("mine") / NOTE).write_text(json.dumps(note))
+    left = left_behind(home, "mine")
+    assert left is not None
+    assert left.keys == [("mine", "mine-01234567")]
+    assert left.attachments == ["0" * 36]
 
 
 def test_a_study_that_is_run_is_not_removed(study: OpenStudy, files: list[Path]) -> None:
