@@ -42,7 +42,20 @@ TABLES = {
 """The tables of attributes, each with the key of what they are of."""
 
 MORE: dict[str, dict[str, Any]] = {
-    "study_user_attributes": {"test_opened": [], "forked_from": {}, "stop_request": {}},
+    "study_user_attributes": {
+        "commands": [{"command": "hpsearch run", "date": "2026-01-01", "machine": "a"}],
+        "failures_since": 0,
+        "forked_from": {"study": "old", "trials": 1, "shift": 1, "date": "2026-01-01"},
+        "machines": {
+            "a": {
+                "host": "box", "os": "Linux", "cpu": "fast", "cores": 2, "memory": 1, "gpus": [],
+                "versions": {"keras": "3"},
+            }
+        },
+        "note": "",
+        "stop_request": {"number": 1, "how": "leave", "over": True},
+        "test_opened": [{"date": "2026-01-01", "opened_by": "evaluate", "key": "a"}],
+    },
     "study_system_attributes": {"hpsearch:present:a:1": {}},
     "trial_user_attributes": {
         "alone": True, "config": {}, "deaths": 1, "earlier": [0], "failure": "diverged",

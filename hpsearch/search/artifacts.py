@@ -43,9 +43,15 @@ def attached(attrs: Mapping[str, Any]) -> list[str]:
     Only such as Optuna makes: anybody may have written there, and each becomes a file's name.
     """
     values = (value for key, value in attrs.items() if key.startswith("artifacts:"))
-    found = (json.loads(value) for value in values)
-    named = (str(one.get("artifact_id")) for one in found if isinstance(one, dict))
-    return [*filter(is_attachment, named)]
+    return [name for name in map(_identifier, values) if is_attachment(name)]
+
+
+def _identifier(value: Any) -> str:
+    """What a listed file is called in the store; nothing where it is not listed as Optuna does."""
+    try:
+        return str(json.loads(value)["artifact_id"])
+    except (TypeError, ValueError, LookupError, RecursionError):
+        return ""
 
 
 def is_attachment(name: str) -> bool:

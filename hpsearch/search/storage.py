@@ -839,7 +839,7 @@ class Storage(RDBStorage):
         with Session(self.engine) as session:
             return list(session.scalars(query))
 
-    def artifacts(self, study_id: int) -> dict[str, str]:
+    def artifacts(self, study_id: int) -> dict[str, Any]:
         """What a study and its trials list as artifacts: system attributes, as Optuna has them."""
         own, trial = models.StudySystemAttributeModel, models.TrialModel
         of_trials, listed = models.TrialSystemAttributeModel, "artifacts:"
@@ -852,9 +852,8 @@ class Storage(RDBStorage):
             .where(trial.study_id == study_id, of_trials.key.startswith(listed)),
         )
         with Session(self.engine) as session:
-            return {
-                key: json.loads(text) for query in queries for key, text in session.execute(query)
-            }
+            rows = ((k, text) for query in queries for k, text in session.execute(query))
+            return typed(rows, {})
 
     def publish(self, study_id: int, name: str, user: Mapping[str, Any]) -> None:
         """Give a study its last user attributes and its name in one transaction.

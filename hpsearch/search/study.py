@@ -584,23 +584,18 @@ def delete_rows(
     """
     study_id = storage.get_study_id_from_name(name)
     attrs = storage.get_study_user_attrs(study_id)
-    total, stored = storage.get_n_trials(study_id), attrs[FILE_KEY]
+    total, stored = storage.get_n_trials(study_id), attrs.get(FILE_KEY, {})
     storage.expect(study_id, name, str(attrs.get(CREATED_KEY)))
     storage.remove_studies([study_id], is_busy)
-    own = stored.get("name") if isinstance(stored, dict) else None
     try:
-        return total, check_name(str(own))
+        return total, check_name(str(stored.get("name")))
     except ValueError:
         return total, None
 
 
 def is_own(storage: Storage, name: str) -> bool:
     """Whether there is a study of that name that hpsearch made."""
-    try:
-        study_id = storage.get_study_id_from_name(name)
-    except KeyError:
-        return False
-    return FILE_KEY in storage.get_study_user_attrs(study_id)
+    return name in storage.ours()
 
 
 def versions() -> dict[str, str]:

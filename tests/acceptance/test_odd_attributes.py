@@ -5,16 +5,26 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import odd_attributes
 import pytest
 from commandline import Cli
+from odd_attributes import (
+    READING,
+    TABLES,
+    WRITING,
+    Content,
+    Places,
+    attack,
+    cases,
+    places,
+    prepare,
+)  # fmt: skip
 
 from hpsearch.search.attributes import STUDY, TRIAL, TRIAL_SYSTEM
 
 
 @pytest.fixture(scope="module")
 def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    return odd_attributes.prepare(tmp_path_factory.mktemp("odd"))
+    return prepare(tmp_path_factory.mktemp("odd"))
 
 
 @pytest.fixture(scope="module")
@@ -22,22 +32,48 @@ def whole(cli: Cli) -> bytes:
     return cli.database.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def found(cli: Cli, whole: bytes) -> Places:
+    assert whole
+    return places(cli.database)
+
+
 def test_every_attribute_that_is_written_is_known(tmp_path: Path, whole: bytes) -> None:
     (tmp_path / "copy.db").write_bytes(whole)
     of_others = ("artifacts:", "dashboard:", "study:", "completed_rung_")
     with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
-        for table in odd_attributes.TABLES:
+        for table in TABLES:
             query = f"SELECT DISTINCT key FROM {table}"  # noqa: S608  # its own
             found = {key for (key,) in connection.execute(query)}
             known = {*(STUDY if table.startswith("study") else TRIAL | TRIAL_SYSTEM)}
             assert {key for key in found if not key.startswith(of_others)} <= known, table
 
 
-def test_no_command_ends_in_a_traceback(cli: Cli, whole: bytes) -> None:
-    """A few contents; odd_attributes.py, started by hand, has 200 of each attribute."""
-    chance = random.Random(0)  # noqa: S311  # to be the same again
-    listing = (("ls",), ("doctor", "--json"))
-    for case in odd_attributes.cases(odd_attributes.places(cli.database), (3, 30, 40), chance):
-        of_trials = len(case) > 1
-        commands = (*odd_attributes.READING, *odd_attributes.WRITING) if of_trials else listing
-        assert odd_attributes.attack(cli, whole, case, commands) == {}, case
+@pytest.mark.parametrize("number", [3, 40])
+def test_what_a_trial_has_ends_no_command_in_a_traceback(
+    cli: Cli, whole: bytes, found: Places, number: int
+) -> None:
+    """Two contents; odd_attributes.py, started by hand, has 200 of each attribute."""
+    *_, of_trials = cases(found, [number], random.Random(0))  # noqa: S311
+    assert len(of_trials) > len(TRIAL)
+    assert attack(cli, whole, of_trials, (*READING, *WRITING)) == {}
+
+
+def test_a_study_that_cannot_be_read_is_named_and_removed(
+    cli: Cli, whole: bytes, found: Places
+) -> None:
+    of_studies = [case for case in cases(found, [30], random.Random(0)) if len(case) == 1]  # noqa: S311
+    assert len(of_studies) > len(STUDY)
+    for case in of_studies:
+        assert attack(cli, whole, case, [("ls",)]) == {}, case
+    budget = next(at[0] for (_, key), at in found.items() if key == "budget")
+    odd = Content("study_user_attributes", budget[0], "budget", '{"trials": "many"}')
+    assert attack(cli, whole, [odd], [("show", "other")]) == {}
+    state = cli.json("doctor")["storage"]["state"]
+    name = state.rpartition(": ")[2]
+    assert state == f"2 studies; cannot be read, see hpsearch ls: {name}"
+    said = cli("show", name, code=2).stderr
+    assert 'changed its attributes (budget = {"trials": "many"})' in said
+    assert f"hpsearch delete {name}" in said
+    cli("delete", name, "--yes")
+    assert [row["name"] for row in cli.json("ls")] == ["other"]
