@@ -55,7 +55,6 @@ def fork(
     from hpsearch.cli.provenance import record
     from hpsearch.data.facts import facts
     from hpsearch.search import fork as forks
-    from hpsearch.search.history import inherit
     from hpsearch.search.study import load_study
     from hpsearch.study_file import load, written_budget
 
@@ -67,7 +66,6 @@ def fork(
         with progress() as report:
             known, own = facts(dataset, parts), written_budget(file)
             made, plan = forks.fork(old, new, known, place, written=own, report=report)
-        inherit(made, old)
         record(made, file)
         values = _plain(study, made, plan)
     if as_json:

@@ -40,7 +40,7 @@ def copies(home: Home, study: str, new: str, numbers: Sequence[int]) -> Iterator
             ) from None
         yield
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        _clear(folder)
         raise
     with contextlib.suppress(OSError):  # of a study that is there nobody asks for it
         (folder / UNFINISHED).unlink()
@@ -59,10 +59,20 @@ def _copy(source: Path, target: Path, folder: Path) -> None:
             shutil.copy2(source / name, target / name)
 
 
+def _clear(folder: Path) -> None:
+    """Remove a folder of copies; its mark comes last, as this may be killed as well."""
+    if folder.exists():
+        for path in folder.iterdir():
+            if path.name != UNFINISHED:
+                shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def refuse_foreign_runs(storage: Storage, name: str, home: Home) -> None:
     """A new study must not write over the runs of one of that name in another storage.
 
-    Copies of a fork that was killed are removed.
+    Copies of a fork that was killed are removed; where it was killed when the study was there,
+    they are the study's.
 
     Raises:
         InputError: there are such runs.
@@ -71,10 +81,15 @@ def refuse_foreign_runs(storage: Storage, name: str, home: Home) -> None:
     if not folder.exists():
         return
     with exclusive(storage.url):  # no other process is making the study
+        mark = folder / UNFINISHED
         if name in names(storage):
+            with contextlib.suppress(OSError):
+                mark.unlink()
             return
-        if (folder / UNFINISHED).exists():
-            shutil.rmtree(folder, ignore_errors=True)
+        if mark.exists():
+            _clear(folder)
+        with contextlib.suppress(OSError):  # an empty one holds no runs
+            folder.rmdir()
     if folder.exists():
         raise InputError(
             f"{folder}: holds runs of another study named {name}, which is not in this storage;"

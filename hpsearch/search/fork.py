@@ -20,6 +20,7 @@ from hpsearch.search.budget import SINCE_KEY
 from hpsearch.search.confirmation import refuse_companion
 from hpsearch.search.copies import copies, refuse_foreign_runs
 from hpsearch.search.export import trial_seed
+from hpsearch.search.history import inherited
 from hpsearch.search.opening import exclusive
 from hpsearch.search.openings import OPENINGS_KEY
 from hpsearch.search.pruners import rungs
@@ -234,7 +235,7 @@ def fork(
         return sum(one.trial.state != TrialState.FAIL for one in found.taken)
 
     opened = study.optuna.user_attrs.get(OPENINGS_KEY)
-    attrs: dict[str, Any] = {OPENINGS_KEY: opened} if opened else {}
+    attrs: dict[str, Any] = inherited(study) | ({OPENINGS_KEY: opened} if opened else {})
     attrs |= {
         SINCE_KEY: len(found.taken),
         FORKED_KEY: {

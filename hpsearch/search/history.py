@@ -89,25 +89,31 @@ def record(
         _write(study, [*before["commands"], entry], {**before["machines"], key: dict(machine)})
 
 
-def inherit(study: OpenStudy, old: OpenStudy) -> None:
-    """Begin a study's history with that of another one, whose trials it took over."""
+def inherited(old: OpenStudy) -> dict[str, Any]:
+    """The attributes with which the history of a study begins that takes a study's trials over."""
     before = history(old)
     commands = [{"study": old.name, **entry} for entry in before["commands"]]
-    with exclusive(study.storage.url):
-        _write(study, commands, before["machines"])
+    return _kept(commands, before["machines"]) if commands else {}
 
 
 def _write(
     study: OpenStudy, commands: Sequence[Mapping[str, Any]], machines: Mapping[str, Any]
 ) -> None:
-    """Keep the first and the last of the commands, and the machines that these ran on."""
+    for key, value in _kept(commands, machines).items():
+        study.optuna.set_user_attr(key, value)
+
+
+def _kept(commands: Sequence[Mapping[str, Any]], machines: Mapping[str, Any]) -> dict[str, Any]:
+    """The first and the last of the commands, and the machines that these ran on, as attributes.
+
+    The machines come first: each that is named is known.
+    """
     kept = list(commands)
     if len(kept) > FIRST + LAST:
         kept = [*kept[:FIRST], *kept[-LAST:]]
     named = {entry["machine"] for entry in kept}
     known = {key: machine for key, machine in machines.items() if key in named}
-    study.optuna.set_user_attr(MACHINES_KEY, known)  # first: each machine that is named is known
-    study.optuna.set_user_attr(COMMANDS_KEY, kept)
+    return {MACHINES_KEY: known, COMMANDS_KEY: kept}
 
 
 def history(study: OpenStudy) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from hpsearch.search import budget, trials
 from hpsearch.search import fork as forks
 from hpsearch.search.confirmation import companion_of
 from hpsearch.search.copies import UNFINISHED, refuse_foreign_runs
+from hpsearch.search.history import history, record
 from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import (
@@ -506,8 +507,10 @@ def die(where: str, home: Home, file: StudyFile) -> None:
         shutil.copy2 = then(copy)
     elif where == "add":
         optuna.Study.add_trial = then(add)  # type: ignore[method-assign]
-    else:
+    elif where == "publish":
         Storage.publish = kill  # type: ignore[assignment]
+    else:
+        Path.unlink = kill  # type: ignore[assignment,method-assign]
     forks.fork(load_study(open_storage(home.storage_url()), "study"), file, DATA, home)
 
 
@@ -537,6 +540,55 @@ def test_a_fork_that_is_killed_is_in_nobodys_way(
     assert len(plan.taken) == len(new.trials()) == 18
     assert sorted(optuna.get_all_study_names(storage)) == ["new", "study"]
     assert not (home.study_runs("new") / UNFINISHED).exists()
+
+
+def test_an_empty_folder_is_in_nobodys_way(every: OpenStudy, home: Home) -> None:
+    home.study_runs("new").mkdir(parents=True)  # by a fork that was killed before it copied
+    refuse_foreign_runs(every.storage, "new", home)
+    assert not home.study_runs("new").exists()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_copies_that_were_removed_in_part_are_known_as_such(
+    every: OpenStudy, home: Home, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    runs, calls, rmdir = home.study_runs("new"), itertools.count(1), os.rmdir
+    for index in range(3):
+        home.trial_run("new", index).mkdir(parents=True)
+    (runs / UNFINISHED).touch()
+
+    def stop(*args: Any, **options: Any) -> None:
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        rmdir(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rmdir", stop)
+        with pytest.raises(KeyboardInterrupt):
+            refuse_foreign_runs(every.storage, "new", home)
+    refuse_foreign_runs(every.storage, "new", home)
+    assert not runs.exists()
+
+
+def test_a_fork_that_is_killed_at_its_end_keeps_its_files(
+    every: OpenStudy, make_file: Make, home: Home, connect: Callable[[], Storage]
+) -> None:
+    left_files(home, every)
+    record(every, ["run", "study.toml"], {"host": "here"})
+    file = make_file(name="new", space=finite(whole(1, 3), choices(*WIDTHS)))
+    every.storage.close()  # no connection goes along
+    process = multiprocessing.get_context("fork").Process(target=die, args=("end", home, file))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    storage = connect()
+    new = load_study(storage, "new")
+    assert [one["study"] for one in history(new)["commands"]] == ["study"]
+    refuse_foreign_runs(storage, "new", home)  # as the run that goes on
+    storage.delete_study(new.study_id)  # as delete --keep-files: a copy of it needs them
+    with pytest.raises(InputError, match="holds runs of another study named new"):
+        refuse_foreign_runs(storage, "new", home)
+    assert (home.trial_run("new", 17) / CURVES).exists()
 
 
 def test_runs_of_another_storage_are_not_written_over(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hpsearch.search import history as module
-from hpsearch.search.history import COMMANDS_KEY, MACHINES_KEY, history, inherit, masked, record
+from hpsearch.search.history import COMMANDS_KEY, MACHINES_KEY, history, inherited, masked, record
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study
 
@@ -105,11 +105,12 @@ def test_two_at_once_lose_nothing(open_study: Open, connect: Callable[[], Storag
 
 
 def test_a_fork_begins_with_the_history_of_its_trials(open_study: Open) -> None:
-    old, new, third = (open_study(name=name) for name in ("old", "new", "third"))
+    old, new = (open_study(name=name) for name in ("old", "new"))
+    assert inherited(old) == {}
     record(old, ["run", "old"], machine("one"))
-    inherit(new, old)
+    for key, value in inherited(old).items():
+        new.optuna.set_user_attr(key, value)
     record(new, ["fork", "old"], machine("two"))
-    inherit(third, new)
-    found = history(third)
-    assert [one["study"] for one in found["commands"]] == ["old", "new"]
-    assert len(found["machines"]) == 2
+    found = inherited(new)
+    assert [one["study"] for one in found[COMMANDS_KEY]] == ["old", "new"]
+    assert len(found[MACHINES_KEY]) == 2
