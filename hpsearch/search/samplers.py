@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
 from hpsearch.ranges import RANGES
-from hpsearch.search.asked import FIXED_KEY, fixed
+from hpsearch.search.asked import FIXED_KEY, asked
 from hpsearch.search.view import newest_and_best
 from hpsearch.space import Corner, OptimizerChoice, Space, suggest_config
 from hpsearch.study_file import GP, QMC, TPE, Grid, Random, StudyFile
@@ -201,8 +201,10 @@ def grid_point(file: StudyFile, before: Sequence[FrozenTrial], number: int) -> d
         )
 
     for trial in before:
-        if FIXED_KEY in trial.system_attrs:  # what it draws beside that nobody knows at first
-            point = _point(values, sizes, fixed(trial))
+        if FIXED_KEY in trial.system_attrs:
+            # What it draws beside that nobody knows at first; so it is no point of it later on, in
+            # a trial that goes on for it, either.
+            point = _point(values, sizes, asked(trial))
         elif (point := _point(values, sizes, trial.params)) is None:
             point = first_left()  # it has not got all of its parameters yet, or never
         taken |= set() if point is None else {point}

@@ -258,6 +258,19 @@ def test_a_point_of_the_grid_that_was_cut_off_comes_again(
     assert len({str(sorted(params.items())) for params in [first, *points]}) == 12
 
 
+def test_what_is_asked_for_in_part_takes_no_point_of_the_grid_where_it_was_cut_off(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study(**sections({"type": "grid"}), enqueue=[{"layers": 2}])
+    cut = budget.claim(study)
+    assert cut is not None
+    suggest_config(study.file.space, cut)
+    assert budget.interrupt(study, cut.number)
+    drawn, *points = draw(study, 13)
+    assert drawn == cut.params
+    assert len({str(sorted(params.items())) for params in points}) == 12
+
+
 def test_a_point_that_is_enqueued_later_is_tried_once(open_study: Callable[..., OpenStudy]) -> None:
     order = draw(open_study(name="alike", **sections({"type": "grid"})), 12)
     study = open_study(**sections({"type": "grid"}))
