@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from clusters import Cluster, running_cluster
 from commandline import Cli
 from hypothesis import settings
-from optuna.storages._rdb.models import BaseModel
 from servers import Server, running_server
 
 from hpsearch.fields import parse
@@ -138,21 +137,6 @@ def made_database(server: Server, name: str, template: str = "template1") -> Ite
     with engine.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
-
-
-def clear(url: str) -> None:
-    """Leave a database as a new one that has tables and no studies."""
-    tables = [table for table in BaseModel.metadata.sorted_tables if table.name != "version_info"]
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            for table in reversed(tables):
-                connection.execute(table.delete())
-            connection.execute(sa.text("DELETE FROM sqlite_sequence"))
-        else:
-            names = ", ".join(table.name for table in tables)
-            connection.execute(sa.text("SET lock_timeout = '10s'"))
-            connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY"))
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,9 @@ def open_storage(
         if not read_only:
             sa.event.listen(storage.engine, "connect", _set_synchronous)
         storage.close()  # its first connections were opened without the setting
-        storage.opened = OpenedFile(file)
+        storage.opened = opened = OpenedFile(file)
+        # The log beside another file may be that of ours, and would be written into it.
+        sa.event.listen(storage.engine, "do_connect", lambda *_: opened.check())
         return storage
 
 

@@ -919,8 +919,9 @@ class Storage(RDBStorage):
         if not self._lock_trial(session, trial_id, self.owner) and self.owner:
             raise LeaseLostError(f"trial {trial_id}: is not this worker's")
 
-    @staticmethod
-    def _lock_trial(session: Session, trial_id: int, owner: Mapping[str, Any] = _NOBODY) -> bool:
+    def _lock_trial(
+        self, session: Session, trial_id: int, owner: Mapping[str, Any] = _NOBODY
+    ) -> bool:
         """Hold the write lock of SQLite, the trial's row lock elsewhere.
 
         Args:
@@ -930,7 +931,12 @@ class Storage(RDBStorage):
 
         Returns:
             Whether there is such a trial.
+
+        Raises:
+            UnreachableError: the database file was replaced by another one.
         """
+        if self.opened is not None:
+            self.opened.check()
         keys = tuple(key for key in OWNER_KEYS if key in owner)
         values = {key: json.dumps(owner[key]) for key in keys}
         found = session.connection().execute(_lock(keys), {"key": trial_id, **values})

@@ -1,87 +1,24 @@
 """A worker that was away for long writes nothing into what is no longer its own."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from conftest import clear
+from databases import clear
+from meanwhile import SEEMING, WRITES, Meanwhile, there
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial, TrialState
 
-from hpsearch.errors import Failure, StudyGoneError
+from hpsearch.errors import StudyGoneError, UnreachableError
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
-from hpsearch.search.storage import LeaseLostError, Storage
-from hpsearch.search.study import OpenStudy, delete, load_study, open_or_create
+from hpsearch.search.storage import LeaseLostError
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.lease import mend
 
-DATASET = {"fingerprint": "f" * 64, "input_shape": [8], "class_names": ["0", "1", "2"]}
-
 NOBODY = 2**22 + 1
 """The pid of no process: more than there may be."""
-
-WRITES: dict[str, Callable[[OpenStudy, Trial], Any]] = {
-    "report": lambda _, trial: trial.report(0.9, 1),
-    "parameter": lambda _, trial: trial.suggest_float("x", 0.0, 1.0),
-    "user attribute": lambda _, trial: trial.set_user_attr("who", "late"),
-    "system attribute": lambda study, trial: study.storage.set_trial_system_attr(
-        trial._trial_id, "who", "late"
-    ),
-    "attributes": lambda study, trial: study.storage.annotate(trial._trial_id, {"who": "late"}),
-    "value": lambda study, trial: study.storage.set_trial_state_values(
-        trial._trial_id, TrialState.COMPLETE, [0.9]
-    ),
-    "tell": lambda study, trial: study.optuna.tell(trial, 0.9, skip_if_finished=True),
-    "pruned": lambda study, trial: study.optuna.tell(
-        trial, state=TrialState.PRUNED, skip_if_finished=True
-    ),
-    "beat": lambda study, trial: study.storage.beat(trial._trial_id),
-    "failure": lambda study, trial: budget.fail(study, trial.number, Failure.DIVERGED, "NaN"),
-    "interruption": lambda study, trial: budget.interrupt(study, trial.number),
-    "redrawing": lambda study, trial: budget.redraw(study, trial.number, "too large"),
-    "failure by key": lambda study, trial: study.storage.fail(
-        trial._trial_id, Failure.DIVERGED, "NaN"
-    ),
-}
-"""All that a worker writes about a trial that it runs."""
-
-
-@dataclass
-class Meanwhile:
-    """What others do to the storage while a worker is suspended."""
-
-    url: str
-    file: StudyFile
-    storage: Storage
-
-    def make(self) -> OpenStudy:
-        study, _ = open_or_create(self.storage, self.file, DATASET)
-        return study
-
-    def claim(self, study: OpenStudy) -> None:
-        """Another worker starts a trial."""
-        self.storage.owner = identity()
-        trial = budget.claim(study)
-        assert trial is not None
-        trial.report(0.1, 1)
-        self.storage.owner = Storage.owner
-
-    def take(self) -> None:
-        """Take the trial away, and go on with it."""
-        study = load_study(self.storage, "study")
-        assert mend(study) == [0]
-        self.claim(study)
-
-    def remove(self) -> None:
-        delete([load_study(self.storage, "study")], None)
-
-    def replace(self) -> None:
-        """Remove the study, and make another one of that name with the same keys."""
-        clear(self.url)
-        self.claim(self.make())
 
 
 @pytest.fixture
@@ -103,16 +40,6 @@ def suspended(meanwhile: Meanwhile) -> Iterator[OpenStudy]:
     storage.close()
 
 
-def there(meanwhile: Meanwhile) -> list[Any]:
-    """All that others have in the storage."""
-    found: list[Any] = []
-    for name in meanwhile.storage.study_names():
-        study = load_study(meanwhile.storage, name)
-        found += study.trials()
-        found += [(p.number, p.beat, p.owner) for p in meanwhile.storage.pulses(study.study_id)]
-    return found
-
-
 @pytest.mark.parametrize("happened", [Meanwhile.take, Meanwhile.remove, Meanwhile.replace])
 def test_nothing_is_written_into_what_is_not_ours(
     suspended: OpenStudy, meanwhile: Meanwhile, happened: Callable[[Meanwhile], None]
@@ -130,8 +57,30 @@ def test_nothing_is_written_into_what_is_not_ours(
             done = write(suspended, trial)
         except (UpdateFinishedTrialError, StudyGoneError):
             done = None
-        assert not done or what in ("tell", "pruned"), what
+        assert not done or what in SEEMING, what
         assert there(meanwhile) == before, what
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("is_new", [False, True], ids=["held", "new"])
+def test_nothing_is_written_into_another_file(
+    suspended: OpenStudy, meanwhile: Meanwhile, is_new: bool
+) -> None:
+    """Neither by a connection that was open before nor by a new one."""
+    trial = budget.claim(suspended)
+    assert trial is not None
+    meanwhile.move()
+    before = meanwhile.path.read_bytes()
+    for write in WRITES.values():
+        if is_new:
+            suspended.storage.close()
+        with pytest.raises(UnreachableError, match=r"studies.db: was replaced by another file"):
+            write(suspended, trial)
+    for ask in (budget.claim, budget.ending, budget.stop_requested, mend):
+        with pytest.raises(UnreachableError, match=r"studies.db: was replaced by another file"):
+            ask(suspended)
+    suspended.storage.close()
+    assert meanwhile.path.read_bytes() == before
 
 
 @pytest.mark.parametrize("happened", [Meanwhile.remove, Meanwhile.replace])

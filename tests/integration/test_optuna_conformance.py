@@ -4,7 +4,7 @@ import pickle
 from collections.abc import Iterator
 
 import pytest
-from conftest import clear
+from databases import clear
 from optuna.study import StudyDirection
 from optuna.testing.pytest_storages import StorageTestCase
 

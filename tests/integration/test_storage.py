@@ -13,7 +13,8 @@ from typing import Any
 import optuna
 import pytest
 import sqlalchemy as sa
-from conftest import clear, made_database
+from conftest import made_database
+from databases import clear
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
