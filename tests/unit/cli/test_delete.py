@@ -129,7 +129,7 @@ def rename(study: OpenStudy, name: str) -> None:
         connection.execute(sa.text("UPDATE studies SET study_name = :name"), {"name": name})
 
 
-@pytest.mark.parametrize("name", ["yours", "a/b", "/etc", "..", ".mine", "a\x1b[31m", "é\u202e"])
+@pytest.mark.parametrize("name", ["yours", "/etc", "..", "a\x1b[31m"])
 def test_a_study_that_another_program_has_renamed_can_be_removed(
     study: OpenStudy, files: list[Path], name: str
 ) -> None:

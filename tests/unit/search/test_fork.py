@@ -574,7 +574,8 @@ def test_a_fork_that_is_killed_at_its_end_keeps_its_files(
     every: OpenStudy, make_file: Make, home: Home, connect: Callable[[], Storage]
 ) -> None:
     left_files(home, every)
-    record(every, ["run", "study.toml"], {"host": "here"})
+    machine = {"os": "Linux", "cpu": "a", "cores": 2, "memory": 1, "gpus": [], "versions": {}}
+    record(every, ["run", "study.toml"], {"host": "here", **machine})
     file = make_file(name="new", space=finite(whole(1, 3), choices(*WIDTHS)))
     every.storage.close()  # no connection goes along
     process = multiprocessing.get_context("fork").Process(target=die, args=("end", home, file))
