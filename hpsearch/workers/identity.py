@@ -1,6 +1,7 @@
 """Who runs a trial: the signature of a process, and whether that process is gone."""
 
 import functools
+import logging
 import os
 import socket
 from collections.abc import Mapping
@@ -8,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.environment import DEVICE_VARIABLE, THREADS_VARIABLE
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Tells each start of a machine from every other one, of whichever machine."""
+
+_log = logging.getLogger(__name__)
 
 
 def worker_name(pid: int) -> str:
@@ -62,15 +68,16 @@ def owner_is_gone(attributes: Mapping[str, Any]) -> bool:
     """Whether the process that runs a trial was one of this machine and is no longer there.
 
     Of other machines, and of containers whose processes cannot be seen from here, nothing is
-    known: their trials are left alone.
+    known: their trials are left alone. Where this machine cannot be told from others, no process
+    is known to be one of it.
 
     Args:
         attributes: the trial's.
     """
     if not is_signed(attributes):
         return False
-    process = attributes["process"]
-    if process.get("place") != _place():
+    process, place = attributes["process"], _place()
+    if place is None or process.get("place") != place:
         return False
     pid = int(str(attributes["worker"]).rpartition(":")[2])
     if _started(pid) == process["started"]:
@@ -91,15 +98,30 @@ def is_here(attributes: Mapping[str, Any]) -> bool:
     Args:
         attributes: the trial's.
     """
-    is_ours = is_signed(attributes) and attributes["process"].get("place") == _place()
-    return is_ours and not owner_is_gone(attributes)
+    place = _place()
+    is_ours = is_signed(attributes) and attributes["process"].get("place") == place
+    return is_ours and place is not None and not owner_is_gone(attributes)
 
 
 @functools.cache  # asked of every trial that runs
-def _place() -> str:
-    """The present start of this machine, and the namespace that process ids belong to in it."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+def _place() -> str | None:
+    """The present start of this machine, and the namespace that process ids belong to in it.
+
+    None where the system does not tell, which is said once: leases decide then who is dead.
+    """
+    try:
+        boot = BOOT_ID.read_text(encoding="ascii").strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        _log.warning(
+            "%s cannot be read (%s): this machine cannot be told from others, so that"
+            " trials of workers that die here resume, and their studies can be deleted, only some"
+            " minutes later; make /proc readable here",
+            BOOT_ID,
+            why,
+        )
+        return None
 
 
 def _started(pid: int) -> int | None:

@@ -6,12 +6,24 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
+from hpsearch.search import budget
+from hpsearch.search.study import OpenStudy
 from hpsearch.workers import identity as module
-from hpsearch.workers.identity import identity, owner_is_gone, worker_name
+from hpsearch.workers.identity import (
+    identity,
+    is_here,
+    is_signed,
+    owner_is_gone,
+    signature,
+    worker_name,
+)
+from hpsearch.workers.lease import mend
 
 NOBODY = 2**22 + 1  # above the largest pid
 
@@ -75,3 +87,37 @@ def test_the_threads_are_kept_where_a_number_was_set(monkeypatch: pytest.MonkeyP
     assert "threads" not in identity()
     monkeypatch.setenv("HPSEARCH_THREADS", "2")
     assert identity()["threads"] == 2
+
+
+@pytest.fixture
+def no_boot_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A system that does not tell its start."""
+    monkeypatch.setattr(module, "BOOT_ID", tmp_path / "nothing")
+    module._place.cache_clear()
+    yield
+    module._place.cache_clear()
+
+
+@pytest.mark.usefixtures("no_boot_id")
+def test_without_a_boot_id_nothing_is_known_of_any_process(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    me, dead = identity(), identity(NOBODY)
+    assert is_signed(me)
+    assert signature(me) != signature(dead)
+    for one in (me, dead, identity(os.getppid())):
+        assert not owner_is_gone(one)
+        assert not is_here(one)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "nothing cannot be read (No such file or directory)" in caplog.text
+    json.dumps(me)
+
+
+@pytest.mark.usefixtures("no_boot_id")
+def test_without_a_boot_id_leases_decide(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    study.storage.owner = identity(NOBODY)
+    budget.claim(study)
+    assert mend(study) == []
+    number = [pulse.number for pulse in study.storage.pulses(study.study_id)]
+    assert mend(study, dead=[signature(study.storage.owner)]) == number == [0]
