@@ -8,6 +8,7 @@ that, never the trial.
 
 import logging
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.environment import SHARE_VARIABLE
-from hpsearch.errors import InputError
+from hpsearch.errors import InputError, UnreachableError
 from hpsearch.files import new_file
 from hpsearch.home import CHECKPOINTS, CURVES, INPUTS, WEIGHTS, Home
 
@@ -25,6 +26,9 @@ EVERY = 5.0
 
 GRACE = 30.0
 """Seconds that a trial that is over waits for its last files to be put there."""
+
+ANSWER = 10.0
+"""Seconds within which the place has to answer whether it can be written."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +59,10 @@ class Share:
                 f"{SHARE_VARIABLE} ({url.partition('://')[0]}://...): {error}; correct it, or"
                 " install what it needs (pip install 'hpsearch[ray]' installs fsspec itself)"
             ) from None
+        home.study_runs(key)  # refuses a name that would lead elsewhere
         self._connect = partial(fsspec.core.url_to_fs, url)
+        is_here = not found or scheme in ("file", "local")
+        self._shown = url if is_here else f"{scheme}://..."  # which may hold a password
         self._home, self._study, self._key = home, study, key
         self._put: dict[Path, int] = {}
         """Files as they were put there last, by their time of change."""
@@ -74,9 +81,45 @@ class Share:
 
     @cached_property
     def _place(self) -> tuple[Any, str]:
-        """The file system, and the study's folder there. Some connect when they are made."""
+        """The file system, and the study's folder there. Some connect when they are made.
+
+        A folder of this machine is not made: where one is not mounted, another would stand there.
+        """
+        from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415  # an extra
+
         files, root = self._connect()
+        if isinstance(files, LocalFileSystem) and not files.isdir(root):
+            raise UnreachableError(f"{root} is not a folder of this machine")
         return files, f"{root}/runs/{self._key}"
+
+    def problem(self) -> str | None:
+        """What is wrong with the place, and the cure; None: files can be put there.
+
+        That is tried, for ``ANSWER`` seconds at most.
+        """
+        said: list[str | None] = []
+        thread = threading.Thread(target=lambda: said.append(self._tried()), daemon=True)
+        thread.start()
+        thread.join(timeout=ANSWER)
+        why = said[0] if said else f"it does not answer within {ANSWER:.0f} seconds"
+        if why is None:
+            return None
+        return (
+            f"{SHARE_VARIABLE} ({self._shown}): nothing can be written there: {why}; make or mount"
+            " it, correct the variable, or unset it"
+        )
+
+    def _tried(self) -> str | None:
+        """Put a file there and remove it; what went wrong."""
+        try:
+            files, folder = self._place
+            root = folder.removesuffix(f"/runs/{self._key}")
+            file = f"{root}/.hpsearch-{secrets.token_hex(8)}"
+            files.pipe_file(file, b"")
+            files.rm_file(file)
+        except Exception as error:  # noqa: BLE001  # whatever a service may say
+            return str(getattr(error, "strerror", None) or error or type(error).__name__)
+        return None
 
     def fetch(self, numbers: Sequence[int]) -> None:
         """Get the checkpoints of the first trial that has any, unless one is here.

@@ -86,6 +86,8 @@ def _remove(found: "OpenStudy", place: Home, *, yes: bool, keep_files: bool, for
         return
     # Before anything is removed: it says what is wrong with HPSEARCH_SHARE.
     belongings = of_studies(place, own)
+    if not keep_files:
+        belongings.check(place)
     with nullcontext() if keep_files else noted(place, belongings):
         studies.delete(own, None if force else is_busy)
     if not keep_files:
@@ -125,6 +127,7 @@ def _remove_left(place: Home, study: str, left: "Belongings", *, force: bool) ->
     question = "Remove them? (A study of that name in another storage needs them; --force: yes)"
     if not _may(question, yes=force):
         return
+    left.check(place)
     left.remove(place)
     tell(f"Removed the files of study {study}.")
 

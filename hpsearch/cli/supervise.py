@@ -52,6 +52,7 @@ def supervise(
     command += ["--force"] if force else []
     say(f"{crew.summary}; logs in {place.study_logs(study.name)}")
     say("TensorFlow takes a few seconds to start. Ctrl-C stops; the same command resumes.")
+    _warn_of_share(study, place)
     with opened_storage(place, url, force=force, patience=PATIENCE) as quick:
         followed = load_study(quick, study.name)
         publisher = None if typed is None else Publisher(followed, place, typed)
@@ -88,6 +89,15 @@ def supervise(
         if publisher is not None:
             warn_of_figures(publisher.close())
         return code
+
+
+def _warn_of_share(study: "OpenStudy", place: Home) -> None:
+    """Say what is wrong with HPSEARCH_SHARE, if anything is: the search goes on without it."""
+    from hpsearch.share import Share
+
+    share = Share.find(place, study.name, study.key)
+    if share is not None and (why := share.problem()) is not None:
+        say(f"warning: {why}. Until then trials resume only where they were begun.")
 
 
 def _check_kept(study: "OpenStudy") -> None:

@@ -48,6 +48,16 @@ class Belongings:
         """
         return [share for name, key in self.keys if (share := Share.find(home, name, key))]
 
+    def check(self, home: Home) -> None:
+        """Refuse to remove what cannot be reached: nobody would know of it any more.
+
+        Raises:
+            UnreachableError: the share cannot be written.
+        """
+        for share in self.shares(home)[:1]:  # all are at one place
+            if (why := share.problem()) is not None:
+                raise UnreachableError(f"{why} (what the study has there stays then)")
+
     def listed(self, home: Home) -> str:
         """Where all of it is, for a reader."""
         found = [*map(str, self.folders(home))]

@@ -29,6 +29,7 @@ def folder(home: Home, number: int) -> Path:
 def homes(tmp_path: Path) -> tuple[Home, Home]:
     """Of two machines."""
     found = Home(tmp_path / "one"), Home(tmp_path / "two")
+    (tmp_path / "share").mkdir()
     for home in found:
         home.root.mkdir()
     return found
@@ -88,6 +89,7 @@ def test_what_is_here_is_not_fetched(homes: tuple[Home, Home], tmp_path: Path) -
 def test_a_share_that_cannot_be_reached_is_logged(
     homes: tuple[Home, Home], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    (tmp_path / "share").rmdir()
     (tmp_path / "share").write_text("a file in its place")
     share = share_of(f"file://{tmp_path / 'share'}", homes[0])
     (folder(homes[0], 1) / NEWEST).write_bytes(b"checkpoint")
@@ -170,3 +172,45 @@ def test_what_a_link_leads_to_is_not_written(homes: tuple[Home, Home], tmp_path:
         assert (place / NEWEST).read_bytes() == b"checkpoint"
         assert not (place / NEWEST).is_symlink()
     assert precious.read_text() == "all that I have"
+
+
+@pytest.mark.parametrize("kind", ["not there", "a file", "cannot be written", "silent"])
+def test_what_is_wrong_with_a_share_is_told_with_the_cure(
+    homes: tuple[Home, Home], tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, released = tmp_path / "share", threading.Event()
+    share = share_of(f"file://{place}", homes[0])
+    assert share.problem() is None
+    assert list(place.iterdir()) == []
+    if kind in ("not there", "a file"):
+        share = share_of(f"file://{place}", homes[0])
+        place.rmdir()
+        if kind == "a file":
+            place.touch()
+    elif kind == "silent":
+        monkeypatch.setattr("hpsearch.share.ANSWER", 0.05)
+        monkeypatch.setattr(share, "_tried", lambda: released.wait(30))
+    else:
+        files, _ = share._place
+        refuse = PermissionError(13, "Permission denied")
+        monkeypatch.setattr(files, "pipe_file", lambda *_: (_ for _ in ()).throw(refuse))
+    why = share.problem()
+    released.set()
+    assert why is not None
+    assert why.startswith(f"HPSEARCH_SHARE (file://{place}): nothing can be written there: ")
+    assert why.endswith("make or mount it, correct the variable, or unset it")
+    share.put(1, [WEIGHTS])
+    assert place.exists() is (kind != "not there")
+
+
+def test_no_password_of_a_share_is_told(homes: tuple[Home, Home]) -> None:
+    why = share_of("ftp://me:secret@127.0.0.1:1/share", homes[0]).problem()
+    assert why is not None
+    assert "HPSEARCH_SHARE (ftp://...): nothing can be written there" in why
+    assert "secret" not in why
+
+
+@pytest.mark.parametrize("key", ["", ".", "..", "../x", "a/b", "/etc", "a\0b"])
+def test_no_folder_of_a_study_lies_elsewhere(homes: tuple[Home, Home], key: str) -> None:
+    with pytest.raises(InputError, match="is no name for a study"):
+        share_of("memory://x", homes[0], key)

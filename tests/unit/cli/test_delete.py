@@ -14,7 +14,7 @@ from optuna.storages._rdb.models import BaseModel
 from typer.testing import CliRunner
 
 from hpsearch.cli.app import app
-from hpsearch.errors import InputError, StudyGoneError, UnknownStudyError
+from hpsearch.errors import InputError, StudyGoneError, UnknownStudyError, UnreachableError
 from hpsearch.home import Home
 from hpsearch.search import study as studies
 from hpsearch.search.confirmation import companion_of
@@ -245,6 +245,18 @@ def test_a_removal_that_is_refused_leaves_no_note(study: OpenStudy, home: Home) 
         assert (home.study_runs("mine") / NOTE).exists()
         studies.delete([study], presence.is_busy)
     assert not home.study_runs("mine").exists()
+
+
+def test_a_study_stays_while_its_share_is_away(
+    study: OpenStudy, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HPSEARCH_SHARE", f"file://{home.root.parent / 'share'}")
+    with pytest.raises(UnreachableError, match=r"HPSEARCH_SHARE \(file:///.*unset it"):
+        delete("mine")
+    assert study.storage.study_names() == ["mine"]
+    assert not (home.root.parent / "share").exists()
+    delete("mine", "--keep-files")
+    assert study.storage.study_names() == []
 
 
 def test_a_note_takes_nothing_of_others(home: Home) -> None:
