@@ -1,5 +1,6 @@
 """The home: which folder it is, and where things lie in it."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from sqlalchemy.engine import make_url
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home, sqlite_url
+from hpsearch.share import Share
 
 
 def test_the_option_comes_before_the_environment_before_the_default(
@@ -79,3 +81,34 @@ def test_folders_are_made_in_a_home_that_is_there_only(tmp_path: Path) -> None:
     home.study_logs("s").parent.touch()
     with pytest.raises(UnreachableError, match=r"logs/s: cannot be created: Not a dir|File exists"):
         home.make(home.study_logs("s"))
+
+
+def names(count: int) -> list[str]:
+    """Texts that anybody may have put into a database as the name of a study."""
+    chance = random.Random(7)  # noqa: S311  # the same again each time
+    parts = [
+        "..", ".", "/", "\\", "\0", "\n", "\x1b", "~", "a", "é", "\u202e", "\U0001f600", " ",
+        "-", "%2e", "$HOME", "*", "studies.db", "CON", "\udcff",
+    ]  # fmt: skip
+    made = ("".join(chance.choices(parts, k=chance.randint(0, 4))) for _ in range(count))
+    return ["..", "../a", "a/..", "/", *made]
+
+
+def test_whatever_a_study_is_called_its_places_are_below_the_home(tmp_path: Path) -> None:
+    home, share = Home(tmp_path / "home"), tmp_path / "share"
+    for folder in (home.runs, home.root / "logs", share):
+        folder.mkdir(parents=True)
+    refused = 0
+    for name in names(400):
+        try:
+            places = [home.study_runs(name), home.study_logs(name), home.trial_run(name, 3)]
+            places += [home.worker_log(name, 0)]
+            place = Share(f"file://{share}", home, name, f"{name}-01234567")._place[1]
+        except InputError:
+            refused += 1
+            continue
+        for found in places:
+            assert found.resolve().is_relative_to(home.root / found.relative_to(home.root).parts[0])
+            assert len(found.relative_to(home.root).parts) in (2, 3)
+        assert Path(place).resolve().parent == share / "runs"
+    assert 100 < refused < 400
