@@ -22,6 +22,7 @@ from hpsearch.search.server import (
     ServerStorage,
     connect_patiently,
     engine_options,
+    give_up_what_only_reads,
     is_away,
     never,
     session_settings,
@@ -92,7 +93,9 @@ def open_storage(
             sa.event.listen(served.engine, "connect", settings)
             waiting = connect_patiently(patience, lambda: served.hurried())  # noqa: PLW0108  # it is set later
             sa.event.listen(served.engine, "do_connect", waiting)
-            served.patience, served.hurried = patience, hurried
+            if not read_only:
+                sa.event.listen(served.engine, "handle_error", give_up_what_only_reads)
+            served.patience, served.hurried, served.read_only = patience, hurried, read_only
             served.close()  # its first connections were opened without the settings
             return served
         file = _sqlite_file(parsed, create=create, force=force)
@@ -439,6 +442,14 @@ def _message(url: str, error: BaseException) -> str:
         " only with TLS (sslmode); ask its administrator",
         "certificate verify failed": "check sslrootcert, and that the certificate was issued for"
         " HOST",
+        "read-only transaction": "the server is a standby, or set to read only; give the address of"
+        " the primary server, or run the same command again later",
+        "statement timeout": "the server ends statements that take so long; raise its"
+        " statement_timeout for this user",
+        "too many c": "the server has no connection left; end programs that use it, or raise its"
+        " max_connections",
+        "connection slots": "the server has no connection left; end programs that use it, or raise"
+        " its max_connections",
         "No module named 'psycopg": "install it with pip install 'hpsearch[postgres]'",
     }
     cure = next(

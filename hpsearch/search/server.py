@@ -1,8 +1,8 @@
 """PostgreSQL: the settings of connections, and what is done while the server is away.
 
-A server that restarts, or a link that is cut, costs a search time and nothing else: connections
-are made again with growing pauses, and an operation whose connection broke in the middle is done
-again.
+A server that restarts, fails over or refuses for a while, or a link that is cut, costs a search
+time and nothing else: connections are made again with growing pauses, and an operation that was
+broken off in the middle is done again.
 """
 
 import functools
@@ -36,6 +36,34 @@ packets, short enough that a cut link holds nobody's lock for long."""
 _BROKEN = "8s2b"
 """SQLAlchemy's code for an operation in a transaction whose connection broke before."""
 
+READ_ONLY = "25006"
+"""The SQLSTATE of a server, or of a session, that only reads."""
+
+AWAY = {
+    "08000": "has lost the connection",
+    "08001": "cannot be reached from the proxy in front of it",
+    "08003": "has ended the connection",
+    "08004": "takes no connection now",
+    "08006": "has broken the connection off",
+    "08007": "has lost the connection during a commit",
+    "08P01": "is not reached by the proxy in front of it",
+    READ_ONLY: "is read-only, as during a failover",
+    "25P03": "has ended a connection whose transaction was idle for too long",
+    "40001": "has undone a transaction in favour of another one",
+    "40P01": "has undone one of two transactions that waited for each other",
+    "53300": "has no connection left",
+    "57014": "has cancelled a statement, as after its statement_timeout",
+    "57P01": "shuts down",
+    "57P02": "restarts after a crash",
+    "57P03": "starts up, or shuts down",
+    "57P05": "has ended an idle connection",
+}
+"""What a server refuses for a while only, by its SQLSTATE: it is waited for. What is refused for
+good (28xxx: who is not let in; 3D000: there is no such database) is not among them."""
+
+_UNDONE = (READ_ONLY, "40001", "40P01", "57014")
+"""Those of them that are the server's answer to a transaction of which nothing was done."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -47,20 +75,24 @@ def never() -> bool:
 class ServerStorage(Storage):
     """Storage on a server that may be away for a while.
 
-    An operation whose connection breaks is done again as a whole. Where it broke between the
+    An operation that is broken off (``AWAY``) is done again as a whole. Where it broke between the
     server's commit and its answer, that finds done what it set out to do: attributes and reports
     are written once more with the same content, a trial that was told its result is over, and a
     trial that was claimed without our hearing of it is taken for that of a dead worker later on.
-    What adds a trial that is made already (enqueued, copied) is not waited for, as there could be
-    two of it then; Optuna itself tries that five times, within some four seconds.
+    What adds a trial that is made already (enqueued, copied), and what makes or removes a study, is
+    done again only where the server said that nothing of it was done, as it could be there twice
+    else; Optuna itself tries to add a trial five times, within some four seconds.
 
     Attributes:
         patience: seconds for which an operation tries; 0: it fails at once.
         hurried: asked between two attempts; True: the next failure is the last.
+        read_only: whether we told the server to refuse what would change something: that it does
+            so is no reason to wait.
     """
 
     patience: float = 0.0
     hurried: Callable[[], bool] = staticmethod(never)
+    read_only: bool = False
 
 
 _thread = threading.local()
@@ -68,8 +100,15 @@ _thread = threading.local()
 one tries."""
 
 
-def _again(operation: Callable[..., Any]) -> Callable[..., Any]:
-    """The operation, done again where its connection breaks."""
+def _again(
+    operation: Callable[..., Any], is_harmless: Callable[[BaseException], bool]
+) -> Callable[..., Any]:
+    """The operation, done again where it is broken off.
+
+    Args:
+        operation: one of the storage's.
+        is_harmless: whether it may be done again after an error.
+    """
 
     def once(storage: ServerStorage, *args: Any, **options: Any) -> Any:
         try:
@@ -84,10 +123,15 @@ def _again(operation: Callable[..., Any]) -> Callable[..., Any]:
             return operation(storage, *args, **options)
         makes_one = operation.__name__.endswith("create_new_trial")
         template = args[1] if len(args) > 1 else options.get("template_trial")
-        seconds = 0.0 if makes_one and template is not None else storage.patience
-        _thread.until = time.monotonic() + seconds
+        may_repeat = was_undone if makes_one and template is not None else is_harmless
+
+        def retry(error: BaseException) -> bool:
+            ours = storage.read_only and _sqlstate(error) == READ_ONLY
+            return may_repeat(error) and not ours
+
+        _thread.until = time.monotonic() + storage.patience
         try:
-            attempts = _attempts(seconds, is_away, storage.hurried)
+            attempts = _attempts(storage.patience, retry, storage.hurried)
             return attempts(once, storage, *args, **options)
         finally:
             _thread.until = None
@@ -103,7 +147,7 @@ _OPERATIONS = (
     "get_trial_id_from_study_id_trial_number", "get_trial_number_from_id", "get_trial_param",
     "get_trial_params", "get_trial_system_attrs", "get_trial_user_attrs", "present", "pulses",
     "study_names", "values_at", "values_of",
-    # Writing; not what makes and removes studies, which a user sees and does again.
+    # Writing.
     "annotate", "arrive", "beat", "create_new_trial", "fail", "set_study_system_attr",
     "set_study_user_attr", "set_trial_intermediate_value", "set_trial_param",
     "set_trial_state_values", "set_trial_system_attr", "set_trial_user_attr",
@@ -111,8 +155,8 @@ _OPERATIONS = (
     "_create_new_trial", "_get_trials", "_set_trial_param",
 )  # fmt: skip
 
-for _name in _OPERATIONS:
-    setattr(ServerStorage, _name, _again(getattr(Storage, _name)))
+_NOT_TWICE = ("create_new_study", "publish", "remove_studies")
+"""What makes and removes studies: where it is not known what was done, a user sees that."""
 
 
 def engine_options(patience: float) -> dict[str, Any]:
@@ -192,17 +236,50 @@ def connect_patiently(
     return connect
 
 
+def give_up_what_only_reads(context: sa.engine.ExceptionContext) -> None:
+    """Has an engine make new connections (its event ``handle_error``) where one can only read.
+
+    The server that writes may be another one by now, and sessions keep what they began with.
+    """
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
+
+
 def is_away(error: BaseException) -> bool:
-    """Whether a storage error says that a server cannot be reached, or broke off just now."""
-    found: BaseException | None = error
-    while found is not None and not isinstance(found, sa.exc.SQLAlchemyError):
-        found = found.__cause__  # Optuna wraps them
+    """Whether a storage error says that a server cannot be reached, or refuses just now."""
+    found = _of_database(error)
     if isinstance(found, sa.exc.PendingRollbackError):
         return found.code == _BROKEN  # Optuna goes on with a connection that broke
     if not isinstance(found, sa.exc.DBAPIError) or isinstance(found.orig, sqlite3.Error):
         return False
+    if _sqlstate(found) in AWAY:
+        return True
     unreached = isinstance(found, sa.exc.OperationalError) and found.statement is None
     return (found.connection_invalidated or unreached) and not _refuses(found)
+
+
+def was_undone(error: BaseException) -> bool:
+    """Whether a server says that it has done nothing of a transaction, and may do it later."""
+    return _sqlstate(error) in _UNDONE
+
+
+def _of_database(error: BaseException) -> BaseException | None:
+    """SQLAlchemy's error, which Optuna wraps; None where it is another one."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, sa.exc.SQLAlchemyError):
+        found = found.__cause__
+    return found
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    """The server's code; None where nothing of the kind is known: before a connection is made."""
+    state: str | None = getattr(getattr(_of_database(error), "orig", None), "sqlstate", None)
+    return state
+
+
+for _names, _check in ((_OPERATIONS, is_away), (_NOT_TWICE, was_undone)):
+    for _name in _names:
+        setattr(ServerStorage, _name, _again(getattr(Storage, _name), _check))
 
 
 def _refuses(error: BaseException) -> bool:
@@ -226,7 +303,9 @@ def _attempts(
         nonlocal said
         if not said and (state.seconds_since_start or 0.0) + state.upcoming_sleep > NOTICE:
             said = True
-            _log.warning("the database server cannot be reached; retrying until it can")
+            error = state.outcome.exception() if state.outcome else None
+            why = AWAY.get(_sqlstate(error) or "") if error else None
+            _log.warning("the database server %s; trying again", why or "cannot be reached")
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(retry),

@@ -15,7 +15,7 @@ from commandline import wait_until
 from optuna.trial import TrialState, create_trial
 from servers import Server
 
-from hpsearch.errors import UnreachableError
+from hpsearch.errors import Failure, UnreachableError
 from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.search import budget
@@ -124,7 +124,13 @@ def test_an_operation_waits_until_the_server_is_back(
     assert found == [True]
 
 
-def test_claims_wait_and_what_would_be_there_twice_does_not(
+class Told(Exception):  # noqa: N818  # as psycopg's, which has its code
+    def __init__(self, sqlstate: str | None) -> None:
+        super().__init__("told")
+        self.sqlstate = sqlstate
+
+
+def test_what_would_be_there_twice_is_added_once_more_only_where_nothing_was_done(
     connect: Callable[..., ServerStorage],
     make_file: Callable[..., StudyFile],
     monkeypatch: pytest.MonkeyPatch,
@@ -132,19 +138,152 @@ def test_claims_wait_and_what_would_be_there_twice_does_not(
     storage = connect()
     study, _ = open_or_create(storage, make_file(), DATASET)
     storage.owner = identity()
-    tried: list[float] = []
+    broken = sa.exc.OperationalError("COMMIT", {}, Told(None), connection_invalidated=True)
+    undone = [sa.exc.DBAPIError("COMMIT", {}, Told(code)) for code in settings._UNDONE]
+    asked: list[tuple[float, list[bool]]] = []
     real = settings._attempts
 
-    def attempts(seconds: float, *rest: Any) -> Any:
-        tried.append(seconds)
-        return real(seconds, *rest)
+    def attempts(seconds: float, retry: Any, hurried: Any) -> Any:
+        asked.append((seconds, [retry(broken), *map(retry, undone)]))
+        return real(seconds, retry, hurried)
 
     monkeypatch.setattr(settings, "_attempts", attempts)
     assert budget.claim(study) is not None
-    assert {*tried} == {storage.patience}
-    tried.clear()
+    assert all(one == (storage.patience, [True] * 5) for one in asked)
+    asked.clear()
     study.optuna.add_trial(create_trial(state=TrialState.WAITING))
-    assert {*tried} == {0.0}
+    assert asked == [(storage.patience, [False, True, True, True, True])]
+    asked.clear()
+    study.storage.remove_studies([study.study_id], None)
+    assert asked == [(storage.patience, [False, True, True, True, True])]
+
+
+def test_codes_of_what_passes_are_known_and_others_are_not() -> None:
+    codes = {"25006", "40001", "40P01", "53300", "57014", "57P01", "57P02", "57P03", "08006"}
+    assert codes <= settings.AWAY.keys()
+    for code in (*settings.AWAY, "28000", "28P01", "3D000", "23505", "55P03", "42P01", "53100"):
+        error = sa.exc.DBAPIError("SELECT 1", {}, Told(code))
+        wrapped = optuna.exceptions.StorageInternalError("commit")
+        wrapped.__cause__ = error
+        assert is_away(error) == is_away(wrapped) == (code in settings.AWAY)
+
+
+@contextmanager
+def set_for_database(url: str, setting: str, value: str) -> Iterator[None]:
+    """A setting of a database for new connections, for the block; the others are ended."""
+    name = sa.engine.make_url(url).database
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"ALTER DATABASE {name} SET {setting} = '{value}'"))
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+        connection.execute(sa.text(f"{end} AND pid <> pg_backend_pid()"), {"name": name})
+        try:
+            yield
+        finally:
+            connection.execute(sa.text(f"ALTER DATABASE {name} RESET {setting}"))
+
+
+def test_a_failover_to_a_server_that_only_reads_is_waited_for(
+    postgres: str,
+    connect: Callable[..., ServerStorage],
+    make_file: Callable[..., StudyFile],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(settings, "NOTICE", 0.3)
+    monkeypatch.setattr("optuna.storages._rdb.storage.random.random", lambda: 0.02)
+    storage = connect()
+    study, _ = open_or_create(storage, make_file(), DATASET)
+    storage.owner = identity()
+    trial = study.optuna.ask()
+    done: list[Any] = []
+    work: list[Callable[[], Any]] = [
+        lambda: trial.report(0.5, 1),
+        lambda: storage.beat(trial._trial_id),
+        lambda: study.optuna.enqueue_trial({"layers": 2}),
+        lambda: budget.claim(load_study(connect(), study.name)),
+    ]
+    with set_for_database(postgres, "default_transaction_read_only", "on"):
+        threads = [
+            threading.Thread(target=lambda one=one: done.append(one()), daemon=True) for one in work
+        ]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: "is read-only, as during a failover" in caplog.text, "a line of it")
+        looking = connect(read_only=True)
+        assert load_study(looking, study.name).counts().running == 1
+        began = time.monotonic()
+        with pytest.raises(STORAGE_ERRORS):  # what we asked for ourselves is not waited for
+            looking.set_study_user_attr(study.study_id, "key", "value")
+        assert time.monotonic() - began < 5
+        assert done == []
+    for thread in threads:
+        thread.join(timeout=30)
+    assert len(done) == len(work)
+    counts = study.counts()
+    assert (counts.running, counts.waiting) in ((2, 0), (2, 1))  # who was first: claim or enqueue
+    assert study.trials()[0].intermediate_values == {1: 0.5}
+
+
+def test_what_takes_longer_than_the_server_allows_is_tried_again(
+    postgres: str, connect: Callable[..., ServerStorage], make_file: Callable[..., StudyFile]
+) -> None:
+    storage = connect()
+    study, _ = open_or_create(storage, make_file(), DATASET)
+    storage.owner = identity()
+    trial = study.optuna.ask()
+    found: list[bool] = []
+    with (
+        set_for_database(postgres, "statement_timeout", "200ms"),
+        storage.engine.connect() as other,
+    ):
+        other.execute(sa.text("LOCK TABLE trials IN ACCESS EXCLUSIVE MODE"))
+        thread = threading.Thread(target=lambda: found.append(storage.beat(trial._trial_id)))
+        thread.start()
+        thread.join(timeout=0.6)
+        assert thread.is_alive()
+        other.rollback()
+        thread.join(timeout=30)
+    assert found == [True]
+
+
+@pytest.mark.parametrize("victim", ["worker", "remover"])
+def test_a_study_is_removed_while_a_trial_of_it_ends(
+    connect: Callable[..., ServerStorage], make_file: Callable[..., StudyFile], victim: str
+) -> None:
+    """One locks the trial and then the study, the other the study and then its trials."""
+    worker, remover = storages = connect(), connect()
+    worker.owner = identity()
+    study, _ = open_or_create(worker, make_file(), DATASET)
+    trial_id = study.trial_id(study.optuna.ask().number)
+    for storage, name in zip(storages, ("worker", "remover"), strict=True):
+        waits = "100ms" if name == victim else "20s"  # who notices first gives way
+        with storage.engine.connect() as connection:
+            connection.execute(sa.text(f"SET deadlock_timeout = '{waits}'"))
+            connection.commit()
+    has_trial, has_study = threading.Event(), threading.Event()
+    lock_study = worker._lock_study
+
+    def lock_late(session: Any, study_id: int) -> bool:
+        has_trial.set()
+        assert has_study.wait(20)
+        return lock_study(session, study_id)
+
+    def look(_: Any) -> bool:
+        assert has_trial.wait(20)
+        has_study.set()
+        return False
+
+    worker._lock_study = lock_late  # type: ignore[method-assign]
+    successor, ended = create_trial(state=TrialState.WAITING), []
+    thread = threading.Thread(
+        target=lambda: ended.append(worker.fail(trial_id, Failure.INTERRUPTED, "", successor))
+    )
+    thread.start()
+    remover.remove_studies([study.study_id], look)
+    thread.join(timeout=30)
+    assert ended == [victim == "remover"]  # what is gone cannot end
+    assert remover.study_names() == []
 
 
 def test_signs_of_life_go_on_afterwards(
