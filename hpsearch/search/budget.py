@@ -11,7 +11,6 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from hpsearch.errors import Failure, uses_place
 from hpsearch.partial import smallest
 from hpsearch.search.asked import ASKED_KEY, FIXED_KEY, asked, fixed
-from hpsearch.search.opening import exclusive
 from hpsearch.search.samplers import make_sampler
 from hpsearch.search.storage import STOP_KEY, Brief, BudgetSpentError, Pulse
 from hpsearch.search.study import OpenStudy, size_of
@@ -248,9 +247,7 @@ def failures_in_a_row(study: OpenStudy, trials: Sequence[Brief]) -> list[Failure
 def begin_run(study: OpenStudy) -> None:
     """Note that a ``run`` begins: what ``stop`` asked for is over, failures count anew."""
     study.optuna.set_user_attr(SINCE_KEY, study.storage.get_n_trials(study.study_id))
-    with exclusive(study.storage.url):
-        if stop := study.optuna.user_attrs.get(STOP_KEY):
-            study.optuna.set_user_attr(STOP_KEY, stop | {"over": True})
+    study.storage.revise(study.study_id, STOP_KEY, lambda stop: stop and stop | {"over": True})
 
 
 def request_stop(study: OpenStudy, how: Stop) -> int:
@@ -259,11 +256,12 @@ def request_stop(study: OpenStudy, how: Stop) -> int:
     Returns:
         The number of the request, from 1.
     """
-    with exclusive(study.storage.url):
-        before = study.optuna.user_attrs.get(STOP_KEY)
+
+    def ask(before: Any) -> dict[str, Any]:
         number = before["number"] + 1 if before else 1
-        study.optuna.set_user_attr(STOP_KEY, {"number": number, "how": how, "over": False})
-    return number
+        return {"number": number, "how": how, "over": False}
+
+    return int(study.storage.revise(study.study_id, STOP_KEY, ask)["number"])
 
 
 def stops_over(study: OpenStudy) -> int:

@@ -2,9 +2,10 @@
 
 import json
 import logging
+import math
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import Any, TypeVar
 import optuna
 import psutil
 import sqlalchemy as sa
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from sqlalchemy.engine import URL, make_url
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import sqlite_url
+from hpsearch.search.holding import holder_of_file, holder_on_server, sign, wait_for
 from hpsearch.search.server import (
     ServerStorage,
     connect_patiently,
@@ -217,28 +219,76 @@ class Work(IntEnum):
 
 
 @contextmanager
-def exclusive(url: str, work: Work = Work.SET_UP) -> Iterator[None]:
+def exclusive(
+    url: str, work: Work = Work.SET_UP, *, patience: float | None = None
+) -> Iterator[None]:
     """Hold off other processes on any machine that are about to do the same kind of work.
 
     Claims and reports do not come here; their transactions are enough.
+
+    Args:
+        url: the storage's.
+        work: what is done.
+        patience: seconds to wait for who is at it; None: ``BUSY_TIMEOUT``, or where that may take
+            minutes by itself, for ever.
+
+    Raises:
+        UnreachableError: another process is at it for longer; it is named.
     """
+    if patience is None:
+        patience = BUSY_TIMEOUT if work is Work.SET_UP else math.inf
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
-        # Kept beside the database: removing a lock file would let two processes hold it.
-        with _readable_opening(url):
-            kind = "" if work is Work.SET_UP else f".{work.name.lower()}"
-            lock = FileLock(f"{parsed.database}{kind}.lock").acquire()
-        with lock:
+        kind = "" if work is Work.SET_UP else f".{work.name.lower()}"
+        with ExitStack() as held:
+            with _readable_opening(url):
+                held.enter_context(_locked(Path(f"{parsed.database}{kind}.lock"), patience))
             yield
         return
     engine = _engine(parsed).execution_options(isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
-            # Freed when the connection ends.
-            connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": int(work)})
+            sign(connection)
+            # Freed when the connection ends. Not waited for by the server: it may end a statement
+            # that takes long.
+            taken = sa.text("SELECT pg_try_advisory_lock(:key)"), {"key": int(work)}
+            wait_for(
+                lambda: bool(connection.scalar(*taken)),
+                lambda: holder_on_server(connection, int(work)),
+                f"storage {_shown(parsed)}",
+                patience,
+            )
             yield
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _locked(file: Path, patience: float) -> Iterator[None]:
+    """Hold a lock file, which is kept: removing it would let two processes hold it.
+
+    Args:
+        file: the lock file.
+        patience: seconds to wait for who has it.
+
+    Raises:
+        UnreachableError: another process has it for longer.
+        OSError: the file cannot be made.
+    """
+    lock = FileLock(file)
+
+    def take() -> bool:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        return True
+
+    wait_for(take, lambda: holder_of_file(file), str(file), patience)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _parse(url: str, where: str = "--storage") -> URL:
@@ -350,7 +400,7 @@ def _sqlite_file(url: URL, *, create: bool, force: bool) -> Path:
     if create:
         # The mode is kept in the file; it can only be set while nobody else is writing.
         with (
-            FileLock(f"{file}.lock"),
+            _locked(Path(f"{file}.lock"), BUSY_TIMEOUT),
             closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT)) as connection,
         ):
             if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":

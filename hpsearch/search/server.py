@@ -148,7 +148,7 @@ _OPERATIONS = (
     "get_trial_params", "get_trial_system_attrs", "get_trial_user_attrs", "present", "pulses",
     "study_names", "values_at", "values_of",
     # Writing.
-    "annotate", "arrive", "beat", "create_new_trial", "fail", "set_study_system_attr",
+    "annotate", "arrive", "beat", "create_new_trial", "fail", "revise", "set_study_system_attr",
     "set_study_user_attr", "set_trial_intermediate_value", "set_trial_param",
     "set_trial_state_values", "set_trial_system_attr", "set_trial_user_attr",
     # What Optuna's cache calls in place of these.

@@ -566,6 +566,31 @@ class Storage(RDBStorage):
             for number, beat, now, *owner in session.execute(query)
         ]
 
+    def revise(self, study_id: int, key: str, change: Callable[[Any], Any]) -> Any:
+        """Change a user attribute of a study by what it was, which nobody else does meanwhile.
+
+        Args:
+            study_id: the study's key.
+            key: the attribute's.
+            change: told the value, None where there is none; gives the new one, or None, for which
+                nothing is written.
+
+        Returns:
+            The new value.
+        """
+        model = models.StudyUserAttributeModel
+        with Session(self.engine) as session, session.begin():
+            there = self._lock_study(session, study_id)
+            known = _study_attributes(session, study_id, (CREATED_KEY, key))
+            self._check_same(study_id, known if there else None)
+            value = change(known.get(key))
+            if value is not None and key in known:
+                row = sa.select(model).where(model.study_id == study_id, model.key == key)
+                session.scalars(row).one().value_json = json.dumps(value)
+            elif value is not None:
+                session.add(model(study_id=study_id, key=key, value_json=json.dumps(value)))
+        return value
+
     def arrive(self, study_id: int, owner: Mapping[str, Any]) -> None:
         """Leave a sign that a process is busy with a study, or renew it.
 

@@ -1,7 +1,11 @@
 """What every storage must do: the conformance suite, on real SQLite and real PostgreSQL."""
 
 import math
+import multiprocessing
+import os
 import shutil
+import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 import pytest
 import sqlalchemy as sa
+from commandline import wait_until
 from conftest import made_database
 from databases import clear
 from optuna.exceptions import UpdateFinishedTrialError
@@ -20,10 +26,11 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from servers import Server
 
-from hpsearch.errors import Failure, InputError
+from hpsearch.errors import Failure, InputError, UnreachableError
+from hpsearch.fields import parse
 from hpsearch.partial import PartialConfig
 from hpsearch.search import budget, reading, trials
-from hpsearch.search.opening import STORAGE_ERRORS, is_locked, open_storage
+from hpsearch.search.opening import STORAGE_ERRORS, exclusive, is_locked, open_storage
 from hpsearch.search.storage import BUDGET_KEY, Counts, Pulse, Storage
 from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
 from hpsearch.space import suggest_config
@@ -527,6 +534,53 @@ def test_a_stop_reaches_others_and_ends_with_the_next_run(
     assert budget.request_stop(study, "now") == 2
     assert budget.stop_requested(other, budget.stops_over(other)) == "now"
     assert budget.claim(other) is None
+
+
+def hold(url: str, ready: Any) -> None:
+    """Hold off who sets something up, and be suspended; in a process of its own."""
+    with exclusive(url):
+        ready.set()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def test_whom_a_command_waits_for_is_named_and_stop_waits_for_nobody(
+    open_study: Callable[..., OpenStudy],
+    shared: Shared,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("hpsearch.search.opening.BUSY_TIMEOUT", 0.3)
+    monkeypatch.setattr("hpsearch.search.holding.NOTICE", 0.1)
+    study = open_study()
+    study.storage.close()  # no connection goes along
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
+    holder = context.Process(target=hold, args=(shared.url, ready))
+    holder.start()
+    try:
+        assert ready.wait(30)
+        pid = holder.pid
+        assert pid is not None
+        wait_until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, "a stop")
+        named = rf"process {pid} on {socket.gethostname()} .* has held the lock for 0 s; .*kill"
+        for waits in (
+            lambda: open_study(name="another"),
+            lambda: enqueue(study, parse(PartialConfig, {"layers": 2}, "x"), "x"),
+        ):
+            caplog.clear()
+            with pytest.raises(UnreachableError, match=named) as caught:
+                waits()
+            assert f"waiting for process {pid} on" in caplog.text
+            if shared.url.startswith("sqlite"):  # what runs on another machine may be in any state
+                assert "; suspended)" in str(caught.value)
+                assert f"kill -CONT {pid}" in str(caught.value)
+        assert budget.request_stop(study, "leave") == 1
+        assert budget.stop_requested(study) == "leave"
+    finally:
+        os.kill(holder.pid or 0, signal.SIGKILL)
+        holder.join()
+    budget.begin_run(study)
+    assert open_study(name="another").name == "another"
 
 
 def test_who_waits_for_a_lock_gives_up_after_its_patience(
