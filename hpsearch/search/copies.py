@@ -2,22 +2,26 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import CURVES, INPUTS, WEIGHTS, Home
-from hpsearch.search.opening import exclusive
+from hpsearch.search.opening import Work, exclusive
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import names
+from hpsearch.search.study import FORKING, names
 
 UNFINISHED = ".unfinished"
-"""A file in the folder of a study's runs while they are being copied there."""
+"""A file in the folder of a study's runs until the study is there that they were copied for."""
 
 
 @contextlib.contextmanager
-def copies(home: Home, study: str, new: str, numbers: Sequence[int]) -> Iterator[None]:
+def copies(
+    home: Home, study: str, new: str, numbers: Sequence[int]
+) -> Iterator[Callable[[], None]]:
     """Copy what trials left in the home for another study; it goes again where the block fails.
+
+    Call it where :func:`hpsearch.search.opening.exclusive` holds off other copies.
 
     Args:
         home: the home.
@@ -25,25 +29,47 @@ def copies(home: Home, study: str, new: str, numbers: Sequence[int]) -> Iterator
         new: the study that takes them over.
         numbers: their numbers; in the new study each has its place here.
 
+    Yields:
+        What gives the copies their place. Call it where nobody else makes the study.
+
     Raises:
         UnreachableError: they cannot be copied.
+        InputError: runs of another study are there by now.
     """
-    folder = home.study_runs(new)
+    folder, hidden, is_in_place = home.study_runs(new), home.study_runs(f".{new}{FORKING}"), False
+
+    def put_in_place() -> None:
+        nonlocal is_in_place
+        if folder.exists():
+            raise _foreign(folder, new)
+        if hidden.exists():
+            hidden.rename(folder)
+        is_in_place = True
+
+    shutil.rmtree(hidden, ignore_errors=True)  # of one that was killed
     try:
-        try:
+        with _copying(study, folder):
             for index, number in enumerate(numbers):
-                _copy(home.trial_run(study, number), home.trial_run(new, index), folder)
-        except OSError as error:
-            raise UnreachableError(
-                f"{folder}: the files of {study}'s trials cannot be copied here: {error.strerror};"
-                " nothing was created; fix this and run the command again"
-            ) from None
-        yield
+                run = hidden / home.trial_run(new, index).name
+                _copy(home.trial_run(study, number), run, hidden)
+        yield put_in_place
     except BaseException:
-        _clear(folder)
+        _clear(folder if is_in_place else hidden)
         raise
     with contextlib.suppress(OSError):  # of a study that is there nobody asks for it
         (folder / UNFINISHED).unlink()
+
+
+@contextlib.contextmanager
+def _copying(study: str, folder: Path) -> Iterator[None]:
+    """Say of files that cannot be copied what that means."""
+    try:
+        yield
+    except OSError as error:
+        raise UnreachableError(
+            f"{folder}: the files of {study}'s trials cannot be copied here: {error.strerror};"
+            " nothing was created; fix this and run the command again"
+        ) from None
 
 
 def _copy(source: Path, target: Path, folder: Path) -> None:
@@ -77,7 +103,13 @@ def refuse_foreign_runs(storage: Storage, name: str, home: Home) -> None:
     Raises:
         InputError: there are such runs.
     """
-    folder = home.study_runs(name)
+    folder, hidden = home.study_runs(name), home.study_runs(f".{name}{FORKING}")
+    if hidden.exists():
+        with (
+            contextlib.suppress(UnreachableError),  # such a fork is at work
+            exclusive(storage.url, Work.COPY, patience=0),
+        ):
+            shutil.rmtree(hidden, ignore_errors=True)
     if not folder.exists():
         return
     with exclusive(storage.url):  # no other process is making the study
@@ -91,7 +123,11 @@ def refuse_foreign_runs(storage: Storage, name: str, home: Home) -> None:
         with contextlib.suppress(OSError):  # an empty one holds no runs
             folder.rmdir()
     if folder.exists():
-        raise InputError(
-            f"{folder}: holds runs of another study named {name}, which is not in this storage;"
-            f" choose another name or --home, or remove them (hpsearch delete {name})"
-        )
+        raise _foreign(folder, name)
+
+
+def _foreign(folder: Path, name: str) -> InputError:
+    return InputError(
+        f"{folder}: holds runs of another study named {name}, which is not in this storage;"
+        f" choose another name or --home, or remove them (hpsearch delete {name})"
+    )

@@ -1,7 +1,8 @@
 """Forks: a new study with another space or budget that begins with the trials of an old one."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,13 +22,14 @@ from hpsearch.search.confirmation import refuse_companion
 from hpsearch.search.copies import copies, refuse_foreign_runs
 from hpsearch.search.export import trial_seed
 from hpsearch.search.history import inherited
-from hpsearch.search.opening import exclusive
+from hpsearch.search.opening import Work, exclusive
 from hpsearch.search.openings import OPENINGS_KEY
 from hpsearch.search.pruners import rungs
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import (
     DATASET_KEY,
     FORKED_KEY,
+    FORKING,
     OpenStudy,
     check,
     create,
@@ -247,10 +249,30 @@ def fork(
     }
     numbers = [one.number for one in found.taken]
     own = file.model_copy(update={"budget": written or file.budget})
-    with exclusive(study.storage.url):
+    url = study.storage.url
+    with (
+        exclusive(url, Work.COPY),
+        copies(home, study.name, file.name, numbers) as put_in_place,
+    ):
+
+        @contextmanager
+        def publishing() -> Iterator[None]:
+            with exclusive(url):  # briefly: others make their studies meanwhile
+                refuse_taken(study.storage, file.name)
+                put_in_place()
+                yield
+
         refuse_taken(study.storage, file.name)
-        with copies(home, study.name, file.name, numbers):
-            create(study.storage, own, dataset, budget=file.budget, attrs=attrs, fill=fill)
+        create(
+            study.storage,
+            own,
+            dataset,
+            budget=file.budget,
+            attrs=attrs,
+            fill=fill,
+            ending=FORKING,
+            publishing=publishing,
+        )
     return load_study(study.storage, file.name), found
 
 

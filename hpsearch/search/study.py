@@ -21,12 +21,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch import __version__
 from hpsearch.config import TrialConfig, count_parameters
-from hpsearch.errors import Failure, InputError, UnknownStudyError
+from hpsearch.errors import Failure, InputError, UnknownStudyError, UnreachableError
 from hpsearch.fields import check_name, closest, parse, shortened
 from hpsearch.partial import PartialConfig, params_of, smallest
 from hpsearch.search.asked import FIXED_KEY, fixed
 from hpsearch.search.attributes import STUDY, odd, typed
-from hpsearch.search.opening import STORAGE_ERRORS, exclusive
+from hpsearch.search.opening import STORAGE_ERRORS, Work, exclusive
 from hpsearch.search.pruners import make_pruner
 from hpsearch.search.samplers import check_sampler, grid_point, grid_size
 from hpsearch.search.sqlite import LONE_COPY
@@ -66,6 +66,9 @@ _TRIAL = re.compile(r"trial-\d+")
 
 UNFINISHED = ".unfinished"
 """How the name of a study ends that is being made; it begins with a dot, as no user's does."""
+
+FORKING = ".forking"
+"""How it ends while trials of another study are taken over (``Work.COPY``), which takes longer."""
 
 
 class MisnamedError(InputError):
@@ -262,10 +265,13 @@ def create(
     budget: BudgetSection,
     attrs: Mapping[str, Any] | None = None,
     fill: Callable[[optuna.Study], int] = lambda _: 0,
+    ending: str = UNFINISHED,
+    publishing: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> None:
     """Make a study, whole or not at all: it has its name when all else is there.
 
-    Call it where :func:`hpsearch.search.opening.exclusive` holds off other processes.
+    Call it where :func:`hpsearch.search.opening.exclusive` holds off other processes from names of
+    this ending, and in the end, or by ``publishing``, from making studies.
 
     Args:
         storage: where studies are kept.
@@ -274,9 +280,13 @@ def create(
         budget: the budget that it begins with.
         attrs: more user attributes.
         fill: puts trials into the study; gives how many of them samplers learn from.
+        ending: of its name while it is made.
+        publishing: holds while the study gets its name.
     """
-    remove_unfinished(storage)
-    making = f".{file.name}{UNFINISHED}"
+    remove_unfinished(storage, ending)
+    if ending != FORKING:
+        _remove_dead_forks(storage)
+    making = f".{file.name}{ending}"
     study = optuna.create_study(study_name=making, storage=storage, direction=file.objective.goal)
     known = {
         DATASET_KEY: dict(dataset),
@@ -291,7 +301,8 @@ def create(
             known[FIRST_KEY] = first
         _update(storage, study, file, budget)
         study_id = storage.get_study_id_from_name(making)
-        storage.publish(study_id, file.name, known | {FILE_KEY: file.model_dump(mode="json")})
+        with publishing():
+            storage.publish(study_id, file.name, known | {FILE_KEY: file.model_dump(mode="json")})
     except BaseException:
         with contextlib.suppress(*STORAGE_ERRORS):  # the next one that is made removes it
             optuna.delete_study(study_name=making, storage=storage)
@@ -310,6 +321,16 @@ def remove_unfinished(storage: Storage, ending: str = UNFINISHED) -> None:
     for name in storage.study_names():
         if name.startswith(".") and name.endswith(ending):
             optuna.delete_study(study_name=name, storage=storage)
+
+
+def _remove_dead_forks(storage: Storage) -> None:
+    """Remove what forks left that were killed, where none is at work."""
+    if any(name.startswith(".") and name.endswith(FORKING) for name in storage.study_names()):
+        with (
+            contextlib.suppress(UnreachableError),
+            exclusive(storage.url, Work.COPY, patience=0),
+        ):
+            remove_unfinished(storage, FORKING)
 
 
 def name_metric(study: optuna.Study, file: StudyFile) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import statistics
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -493,6 +494,69 @@ def test_a_fork_that_fails_leaves_nothing(
     assert len(forks.fork(every, file, DATA, home)[1].taken) == 18
 
 
+def test_others_set_up_studies_while_trials_are_taken_over(
+    every: OpenStudy, make_file: Make, home: Home, connect: Callable[[], Storage]
+) -> None:
+    left_files(home, every)
+    file = make_file(name="new", space=finite(whole(1, 3), choices(*WIDTHS)))
+    there: list[list[str]] = []
+
+    def meanwhile(_: str, done: int, __: int) -> None:
+        if done == 3:
+            storage = connect()
+            refuse_foreign_runs(storage, "new", home)  # as run does
+            open_or_create(storage, make_file(name="another"), DATA)
+            there.append(names(storage))
+
+    new, _ = forks.fork(every, file, DATA, home, report=meanwhile)
+    assert there == [["another", "study"]]
+    assert len(new.trials()) == 18
+    assert (home.trial_run("new", 17) / WEIGHTS).read_text() == f"{WEIGHTS} of 17"
+    assert sorted(path.name for path in home.runs.iterdir()) == ["new", "study"]
+
+
+def test_one_of_the_forks_name_that_is_started_meanwhile_is_kept(
+    every: OpenStudy, make_file: Make, home: Home, connect: Callable[[], Storage]
+) -> None:
+    left_files(home, every)
+    file = make_file(name="new", space=finite(whole(1, 3), choices(*WIDTHS)))
+
+    def meanwhile(_: str, done: int, __: int) -> None:
+        if done == 3:
+            open_or_create(connect(), make_file(name="new"), DATA)
+            home.trial_run("new", 0).mkdir(parents=True)
+
+    with pytest.raises(InputError, match="study new: already exists"):
+        forks.fork(every, file, DATA, home, report=meanwhile)
+    assert sorted(optuna.get_all_study_names(every.storage)) == ["new", "study"]
+    assert load_study(every.storage, "new").trials() == []
+    assert [path.name for path in home.study_runs("new").iterdir()] == ["trial-00000"]
+    assert sorted(path.name for path in home.runs.iterdir()) == ["new", "study"]
+
+
+def test_two_forks_at_once_both_come_to_their_end(
+    every: OpenStudy, make_file: Make, home: Home, connect: Callable[[], Storage]
+) -> None:
+    space = finite(whole(1, 3), choices(*WIDTHS))
+    forked: list[int] = []
+
+    def second() -> None:
+        study = load_study(connect(), "study")
+        forked.append(len(forks.fork(study, make_file(name="b", space=space), DATA, home)[1].taken))
+
+    thread = threading.Thread(target=second)
+
+    def meanwhile(_: str, done: int, __: int) -> None:
+        if done == 3:
+            thread.start()
+            thread.join(0.2)
+
+    first, _ = forks.fork(every, make_file(name="a", space=space), DATA, home, report=meanwhile)
+    thread.join(30)
+    assert forked == [len(first.trials())] == [18]
+    assert sorted(optuna.get_all_study_names(every.storage)) == ["a", "b", "study"]
+
+
 def die(where: str, home: Home, file: StudyFile) -> None:
     """Fork a study, and be killed on the way; in a process of its own."""
     calls, copy, add = itertools.count(), shutil.copy2, optuna.Study.add_trial
@@ -535,6 +599,7 @@ def test_a_fork_that_is_killed_is_in_nobodys_way(
         assert not home.study_runs("new").exists()
         assert open_or_create(storage, file, DATA)[1]
         assert optuna.get_all_study_names(storage) == ["study", "new"]
+        assert not home.study_runs(".new.forking").exists()
         return
     new, plan = forks.fork(load_study(storage, "study"), file, DATA, home)
     assert len(plan.taken) == len(new.trials()) == 18
