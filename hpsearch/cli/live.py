@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.cli.common import duration, say, stderr
@@ -24,6 +24,7 @@ from hpsearch.cli.watch import (
 )
 from hpsearch.search import trials as rows
 from hpsearch.search.naming import name_of
+from hpsearch.search.reading import utc
 from hpsearch.search.storage import LEASE
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
@@ -309,11 +310,11 @@ class LiveView:
         """How long it has taken: of our own run, or since the study's first trial began."""
         if not self.watching:
             return f", {short(time.monotonic() - self.started)} in this run"
-        starts = (trial.datetime_start for trial in look.trials if trial.datetime_start)
+        starts = (utc(trial.datetime_start) for trial in look.trials if trial.datetime_start)
         begun = min(starts, default=None)
         if begun is None:
             return ", not started"
-        return f", started {short(max(0.0, (datetime.now() - begun).total_seconds()))} ago"
+        return f", started {short(max(0.0, (datetime.now(UTC) - begun).total_seconds()))} ago"
 
     def seconds_left(self, look: Look) -> float | None:
         """An estimate: the least of what the trials that are left and the timeout leave.

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from hpsearch.cli.common import duration, say
@@ -14,6 +14,7 @@ from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.budget import ending, seconds_used
 from hpsearch.search.naming import cell_of, name_of
 from hpsearch.search.opening import STORAGE_ERRORS, is_locked, is_passing
+from hpsearch.search.reading import utc
 from hpsearch.search.storage import LEASE, Counts
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
@@ -141,14 +142,14 @@ def standings(look: Look) -> dict[int, Standing]:
 
 
 def ended_at(trial: Trial) -> datetime:
-    """When a trial ended, in local time; one that has not: now."""
-    return trial.datetime_complete or datetime.now()
+    """When a trial ended, in UTC; one that has not: now."""
+    return utc(trial.datetime_complete or datetime.now(UTC))
 
 
 def _seconds(trial: Trial) -> float:
     """How long a trial ran, or has been running."""
     end = ended_at(trial)
-    return max(0.0, (end - (trial.datetime_start or end)).total_seconds())
+    return max(0.0, (end - utc(trial.datetime_start or end)).total_seconds())
 
 
 def short(seconds: float) -> str:
@@ -173,7 +174,7 @@ def notes(look: Look) -> list[tuple[str, str]]:
 def _best(look: Look) -> list[tuple[str, str]]:
     if look.best is None:
         return [("best: no trial has completed yet", "")]
-    ago = max(0.0, (datetime.now() - ended_at(look.best)).total_seconds())
+    ago = max(0.0, (datetime.now(UTC) - ended_at(look.best)).total_seconds())
     since = f"{look.since_best or 'no'} trial{'s' * (look.since_best != 1)} since"
     metric = look.study.file.objective.metric
     value = f"{look.best.values[0]:.4f} {metric} in {name_of(look.study, look.best)}"

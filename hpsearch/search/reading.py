@@ -129,8 +129,8 @@ def _trial(row: Any, parts: dict[str, _Rows], user: Kinds, system: Kinds) -> Fro
         state=row.state,
         value=None,
         values=values or None,
-        datetime_start=_local(row.datetime_start),
-        datetime_complete=_local(row.datetime_complete),
+        datetime_start=local(row.datetime_start),
+        datetime_complete=local(row.datetime_complete),
         params={
             p.param_name: distributions[p.param_name].to_external_repr(p.param_value)
             for p in own["params"]
@@ -146,6 +146,18 @@ def _trial(row: Any, parts: dict[str, _Rows], user: Kinds, system: Kinds) -> Fro
     )
 
 
-def _local(moment: datetime | None) -> datetime | None:
-    """A time of the database, in UTC, as Optuna gives it: local and without a time zone."""
-    return None if moment is None else moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+def local(moment: datetime | None) -> datetime | None:
+    """A time of the database, in UTC, as Optuna gives it: local and without a time zone.
+
+    Of an hour that the clock shows twice, as summer time ends, ``fold`` says which one is meant:
+    Optuna itself takes both for the first one.
+    """
+    if moment is None:
+        return None
+    shown = moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+    return shown if utc(shown) == moment.replace(tzinfo=UTC) else shown.replace(fold=1)
+
+
+def utc(moment: datetime) -> datetime:
+    """A trial's time in UTC: local ones are neither compared nor subtracted (see :func:`local`)."""
+    return moment.astimezone(UTC)

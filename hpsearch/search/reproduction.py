@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.errors import Failure, InputError
 from hpsearch.search.history import history
+from hpsearch.search.reading import utc
 from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy
 from hpsearch.search.trials import is_open
 
@@ -84,7 +84,7 @@ def _machine_of(study: OpenStudy, trial: FrozenTrial, host: str) -> Mapping[str,
     known = history(study)
     there = [(one["date"], known["machines"].get(one["machine"], {})) for one in known["commands"]]
     there = [(date, machine) for date, machine in there if machine.get("host") == host]
-    began = trial.datetime_start and trial.datetime_start.astimezone(UTC).isoformat()
+    began = trial.datetime_start and utc(trial.datetime_start).isoformat()
     before = [machine for date, machine in there if began is None or date <= began]
     machine: Mapping[str, Any] = (before or [machine for _, machine in there] or [{}])[-1]
     return machine

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from hpsearch import ranking
 from hpsearch.errors import Failure, InputError, StudyGoneError, uses_place
 from hpsearch.search.attributes import STUDY, TRIAL, Sign, typed
-from hpsearch.search.reading import read_trial, read_trials
+from hpsearch.search.reading import local, read_trial, read_trials
 from hpsearch.search.sqlite import OpenedFile
 from hpsearch.text import plain
 
@@ -420,6 +420,13 @@ class Storage(RDBStorage):
                     for key, value in attrs.items():
                         session.add(model(trial=made, key=key, value_json=json.dumps(value)))
 
+    def _build_frozen_trial_from_trial_model(self, trial: Any) -> FrozenTrial:
+        """As RDBStorage, but with times that can be told apart as the clock is put back."""
+        found = super()._build_frozen_trial_from_trial_model(trial)
+        found.datetime_start = local(trial._datetime_start_utc)  # noqa: SLF001  # see briefs
+        found.datetime_complete = local(trial._datetime_complete_utc)  # noqa: SLF001  # see above
+        return found
+
     def _get_trials(
         self,
         study_id: int,
@@ -466,11 +473,11 @@ class Storage(RDBStorage):
             trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
             if trial.state != TrialState.RUNNING:
                 return False
-            ended = datetime.now()
+            ended = datetime.now(UTC).replace(tzinfo=None)
             if last is not None:
                 if _last_beat(session, trial_id) != last.beat:
                     return False
-                start = trial.datetime_start or ended
+                start: Any = trial._datetime_start_utc or ended  # noqa: SLF001  # Optuna's own is local
                 # Without a beat nobody knows how long it ran: hours may have passed since.
                 ended = start if last.age is None else ended - timedelta(seconds=last.age)
                 ended = max(start, ended)
@@ -478,7 +485,7 @@ class Storage(RDBStorage):
             for key, value in attributes.items():
                 session.add(_attribute(trial_id, key, value))
             trial.state = TrialState.FAIL
-            trial.datetime_complete = ended
+            trial._datetime_complete_utc = ended  # noqa: SLF001  # see above
             session.flush()
             if successor is not None:
                 study_id = int(trial.study_id)

@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.search.opening import STORAGE_ERRORS, Work, exclusive, readable_errors
+from hpsearch.search.reading import utc
 from hpsearch.search.storage import FILE_KEY, Storage, Whole
 from hpsearch.search.study import OpenStudy, remove_unfinished
 
@@ -113,7 +114,7 @@ def _plain(trial: FrozenTrial) -> Mapping[str, Any]:
         "number": trial.number,
         "state": trial.state,
         "values": trial.values,
-        "dates": (trial.datetime_start, trial.datetime_complete),
+        "dates": [one and utc(one) for one in (trial.datetime_start, trial.datetime_complete)],
         "params": trial.params,
         "distributions": trial.distributions,
         "attributes": json.dumps([trial.user_attrs, trial.system_attrs], sort_keys=True),

@@ -21,6 +21,7 @@ from hpsearch.cli.watch import Look, Looker, patiently, watch_until_over
 from hpsearch.errors import Failure, StudyGoneError
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
+from hpsearch.search.reading import utc
 from hpsearch.search.storage import Pulse
 from hpsearch.search.study import OpenStudy, delete, load_study, open_or_create
 from hpsearch.space import suggest_config
@@ -419,7 +420,7 @@ def test_the_time_of_a_study_that_is_watched_is_its_own(
     class Later(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> datetime:  # noqa: ARG003  # as datetime's
-            return began + timedelta(hours=3, minutes=5)
+            return utc(began) + timedelta(hours=3, minutes=5)
 
     monkeypatch.setattr("hpsearch.cli.live.datetime", Later)
     line = shown(LiveView(study, watching=True))[0]
