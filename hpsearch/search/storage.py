@@ -591,11 +591,12 @@ class Storage(RDBStorage):
             known = _study_attributes(session, study_id, (CREATED_KEY, key))
             self._check_same(study_id, known if there else None)
             value = change(known.get(key))
-            if value is not None and key in known:
-                row = sa.select(model).where(model.study_id == study_id, model.key == key)
-                session.scalars(row).one().value_json = json.dumps(value)
-            elif value is not None:
-                session.add(model(study_id=study_id, key=key, value_json=json.dumps(value)))
+            if value is None:
+                return None
+            of_key = sa.select(model).where(model.study_id == study_id, model.key == key)
+            row = session.scalar(of_key) or model(study_id=study_id, key=key)
+            row.value_json = json.dumps(value)
+            session.add(row)
         return value
 
     def arrive(self, study_id: int, owner: Mapping[str, Any]) -> None:
