@@ -40,10 +40,21 @@ def _budget(value: Table) -> Table:
     return value
 
 
+def _mark(value: list[Any]) -> list[Any]:
+    boot, seconds = value
+    if not isinstance(boot, str) or not isinstance(seconds, float):
+        raise ValueError("is no moment of a machine")
+    return value
+
+
 class Shape(BaseModel):
     """Base of the tables that hpsearch writes; a newer version may have more keys in them."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+Moment = Annotated[list[str | Number], AfterValidator(_mark)]
+"""A moment of a machine (``hpsearch.search.clock``)."""
 
 
 class Process(Shape):
@@ -179,6 +190,8 @@ class TrialAttributes(Shape):
     failure: str
     failure_message: str
     failure_epoch: Count
+    clock_start: Moment
+    clock_end: Moment
     alone: bool
     same_as: Count
     resumes: Count

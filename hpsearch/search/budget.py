@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from hpsearch.errors import Failure, uses_place
 from hpsearch.partial import smallest
 from hpsearch.search.asked import ASKED_KEY, FIXED_KEY, asked, fixed
+from hpsearch.search.clock import Mark, mark
 from hpsearch.search.samplers import make_sampler
 from hpsearch.search.storage import STOP_KEY, Brief, BudgetSpentError, Pulse
 from hpsearch.search.study import OpenStudy, size_of
@@ -288,13 +289,53 @@ def _in_order_of_ending(trials: Sequence[Brief]) -> list[Brief]:
     return sorted((t for t in trials if t.counts), key=lambda t: t.end or datetime.max)
 
 
-def seconds_used(trials: Sequence[Brief], now: datetime | None = None) -> float:
-    """Seconds in which at least one trial was running: the length of the union of their times."""
+def seconds_used(
+    trials: Sequence[Brief], now: datetime | None = None, here: Mark | None = None
+) -> float:
+    """Seconds in which at least one trial was running: the length of the union of their times.
+
+    Args:
+        trials: the trials.
+        now: the time of day, in UTC without a time zone; None: the present one.
+        here: the same by this machine's clock.
+    """
     now = now or datetime.now(UTC).replace(tzinfo=None)
-    spans = sorted((t.start, t.end or now) for t in trials if t.start)
     total, reached = timedelta(), datetime.min
-    for start, end in spans:
-        if end > reached:
-            total += end - max(start, reached)
-            reached = end
+    for start, end in sorted(_spans(trials, now, here or mark())):
+        total += max(end - max(start, reached), timedelta())
+        reached = max(end, reached)
     return total.total_seconds()
+
+
+def _spans(
+    trials: Sequence[Brief], now: datetime, here: Mark
+) -> Iterator[tuple[datetime, datetime]]:
+    """When trials started and ended, or now.
+
+    The time of day may be set back or forward while trials run. So of each start of a machine only
+    the first trial's date counts; from there on all is reckoned by the machine's own clock, as far
+    as that was noted.
+    """
+    first: dict[str, tuple[float, datetime]] = {}
+    for trial in trials:
+        if trial.start and (began := trial.clock_start):
+            known = (began.seconds, trial.start)
+            first[began.boot] = min(known, first.get(began.boot, known))
+
+    def date(moment: Mark) -> datetime:
+        seconds, day = first[moment.boot]
+        return day + timedelta(seconds=moment.seconds - seconds)
+
+    now = date(here) if here.boot in first else now
+    for trial in trials:
+        if trial.start is None:
+            continue
+        if (began := trial.clock_start) is None:
+            yield trial.start, trial.end or now
+            continue
+        start = date(began)
+        ended = trial.clock_end if trial.end else here
+        if ended and ended.boot == began.boot:
+            yield start, date(ended)
+        else:  # as long as the dates say
+            yield start, start + (trial.end - trial.start) if trial.end else now

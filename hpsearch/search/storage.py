@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from hpsearch import ranking
 from hpsearch.errors import Failure, InputError, StudyGoneError, uses_place
 from hpsearch.search.attributes import STUDY, TRIAL, Sign, typed
+from hpsearch.search.clock import Mark, mark
 from hpsearch.search.reading import local, read_trial, read_trials
 from hpsearch.search.sqlite import OpenedFile
 from hpsearch.text import plain
@@ -70,8 +71,22 @@ OWNER_KEYS = ("worker", "process")
 """Trial user attributes that tell the process that runs a trial from every other one
 (``hpsearch.workers.identity``)."""
 
+STARTED_KEY, ENDED_KEY = "clock_start", "clock_end"
+"""Trial user attributes: when it started and ended by the clock of its worker's machine
+(``hpsearch.search.clock``), which is not set back or forward as the dates are."""
+
 
 _NOBODY: Mapping[str, Any] = MappingProxyType({})
+
+
+_ATTRIBUTES = sa.insert(models.TrialUserAttributeModel.__table__)
+"""Adds user attributes of trials; as objects they take several times as long."""
+
+_CLOCK_END = sa.text(
+    "INSERT INTO trial_user_attributes (trial_id, key, value_json)"
+    " SELECT trial_id, :key, :clock FROM trials WHERE trial_id = :trial AND state = 'RUNNING'"
+)
+"""Writes when a trial ended, unless it is over already."""
 
 
 class LeaseLostError(UpdateFinishedTrialError):
@@ -117,6 +132,11 @@ class Brief:
     end: datetime | None
     value: float | None
     failure: str | None
+    clock_start: Mark | None = None
+    """When it started by its machine's clock; None where no worker of hpsearch ran it, or one of an
+    older version."""
+    clock_end: Mark | None = None
+    """When it ended, where that is known."""
 
     @property
     def counts(self) -> bool:
@@ -136,7 +156,8 @@ class Pulse:
     """When it came, by the database's clock in UTC; None where no worker of hpsearch runs the
     trial, or one of an older version."""
     age: float | None
-    """Seconds since then, by the database's clock; None where there is no beat."""
+    """Seconds between then and now, by the database's clock; None where there is no beat. One that
+    lies ahead, as that clock was set back since, is as old as it is far: who lives beats again."""
     owner: Mapping[str, Any] = field(default_factory=dict)
     """Who runs the trial: its user attributes of ``OWNER_KEYS``, as far as it has them."""
 
@@ -148,7 +169,7 @@ class Presence:
     owner: Mapping[str, Any]
     """Who it is: what ``OWNER_KEYS`` say."""
     age: float
-    """Seconds since its last sign of life, by the database's clock."""
+    """Seconds since its last sign of life, as :attr:`Pulse.age`."""
 
     @property
     def is_fresh(self) -> bool:
@@ -338,6 +359,9 @@ class Storage(RDBStorage):
         try:
             if state != TrialState.RUNNING:
                 self._lock_own(session, trial_id)
+                if self.owner and state.is_finished():
+                    told = {"trial": trial_id, "key": ENDED_KEY, "clock": json.dumps(mark())}
+                    session.connection().execute(_CLOCK_END, told)
             else:
                 self._lock_there(session, trial_id)
                 trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
@@ -481,7 +505,12 @@ class Storage(RDBStorage):
                 # Without a beat nobody knows how long it ran: hours may have passed since.
                 ended = start if last.age is None else ended - timedelta(seconds=last.age)
                 ended = max(start, ended)
-            attributes = {"failure": failure.value, "failure_message": plain(message)[:500]}
+            attributes: dict[str, Any] = {
+                "failure": failure.value,
+                "failure_message": plain(message)[:500],
+            }
+            if last is None or last.age is not None:
+                attributes[ENDED_KEY] = mark(last.age or 0.0 if last else 0.0)
             for key, value in attributes.items():
                 session.add(_attribute(trial_id, key, value))
             trial.state = TrialState.FAIL
@@ -564,7 +593,7 @@ class Storage(RDBStorage):
             Pulse(
                 number=number,
                 beat=beat,
-                age=None if beat is None else (now - beat).total_seconds(),
+                age=None if beat is None else abs(now - beat).total_seconds(),
                 owner=typed(
                     ((key, text) for key, text in zip(OWNER_KEYS, owner, strict=True) if text),
                     TRIAL,
@@ -625,7 +654,7 @@ class Storage(RDBStorage):
             session.add(model(study_id=study_id, key=key, value_json=json.dumps(sign)))
             for old in session.scalars(self._signs(study_id)):  # of who was killed
                 known = _sign_of(old.value_json)
-                if known is None or beat - known.beat > _OLD:
+                if known is None or abs(beat - known.beat) > _OLD:
                     session.delete(old)
 
     @staticmethod
@@ -656,7 +685,7 @@ class Storage(RDBStorage):
         now, found = session.execute(sa.select(self._now())).scalar_one(), []
         for one in session.scalars(self._signs(study_id)):
             if (sign := _sign_of(one.value_json)) is not None:
-                age = (now - sign.beat).total_seconds()
+                age = abs(now - sign.beat).total_seconds()
                 found.append(Presence(owner=sign.model_dump(include={*OWNER_KEYS}), age=age))
         return found + [
             Presence(owner=pulse.owner, age=pulse.age)
@@ -702,10 +731,14 @@ class Storage(RDBStorage):
 
     def _sign(self, session: Session, trial_id: int) -> None:
         """Write whose trial it is into the transaction that starts it: no trial runs unsigned."""
-        for key, value in self.owner.items():
-            session.add(_attribute(trial_id, key, value))
-        if self.owner:
-            session.add(self._first_beat(trial_id))
+        if not self.owner:
+            return
+        rows = [
+            {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
+            for key, value in (*self.owner.items(), (STARTED_KEY, mark()))
+        ]
+        session.connection().execute(_ATTRIBUTES, rows)
+        session.add(self._first_beat(trial_id))
 
     def _first_beat(self, trial_id: int) -> models.TrialHeartbeatModel:
         return models.TrialHeartbeatModel(trial_id=trial_id, heartbeat=self._now())
@@ -740,36 +773,32 @@ class Storage(RDBStorage):
         """All trials of a study in brief, by number."""
         trial, value = models.TrialModel, models.TrialValueModel
         attribute = models.TrialUserAttributeModel
+        named = attribute.key.in_(("failure", STARTED_KEY, ENDED_KEY))
         columns: list[Any] = [
             trial.number,
             trial.state,
             trial._datetime_start_utc,  # noqa: SLF001  # the property is no column
             trial._datetime_complete_utc,  # noqa: SLF001  # see above
             value.value,
+            attribute.key,
             attribute.value_json,
         ]
         query = (
             sa.select(*columns)
             .outerjoin(value, value.trial_id == trial.trial_id)
-            .outerjoin(
-                attribute,
-                sa.and_(attribute.trial_id == trial.trial_id, attribute.key == "failure"),
-            )
+            .outerjoin(attribute, sa.and_(attribute.trial_id == trial.trial_id, named))
             .where(trial.study_id == study_id)
             .order_by(trial.number)
         )
+        found: dict[int, dict[str, Any]] = {}
         with Session(self.engine) as session:
-            return [
-                Brief(
-                    number=number,
-                    state=state,
-                    start=start,
-                    end=end,
-                    value=found,
-                    failure=_failure(failure),
-                )
-                for number, state, start, end, found, failure in session.execute(query)
-            ]
+            for number, state, start, end, reached, key, text in session.execute(query):
+                facts = {"number": number, "state": state, "start": start, "end": end}
+                brief = found.setdefault(number, facts | {"value": reached, "failure": None})
+                brief |= typed([(key, text)] if key else [], TRIAL)
+        for brief in found.values():
+            brief |= {key: Mark(*brief[key]) for key in (STARTED_KEY, ENDED_KEY) if key in brief}
+        return [Brief(**facts) for facts in found.values()]
 
     def best_trial_id(self, study_id: int, *, maximize: bool) -> int | None:
         """The key of the best complete trial, by ``hpsearch.ranking``.

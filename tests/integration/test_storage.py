@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from conftest import made_database
 from databases import clear
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
+from optuna.storages._rdb.models import TrialModel
 from optuna.trial import FrozenTrial, TrialState
 from servers import Server
 
@@ -30,8 +31,9 @@ from hpsearch.errors import Failure, InputError, UnreachableError
 from hpsearch.fields import parse
 from hpsearch.partial import PartialConfig
 from hpsearch.search import budget, reading, trials
+from hpsearch.search.clock import mark
 from hpsearch.search.opening import STORAGE_ERRORS, exclusive, is_locked, open_storage
-from hpsearch.search.storage import BUDGET_KEY, Counts, Pulse, Storage
+from hpsearch.search.storage import BUDGET_KEY, STARTED_KEY, Counts, Pulse, Storage
 from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
@@ -312,7 +314,9 @@ def test_trials_are_signed_by_their_owner_when_they_start(
     for _ in range(2):
         trial = budget.claim(study)
         assert trial is not None
-        assert study.trials()[trial.number].user_attrs == identity()
+        signed = study.trials()[trial.number].user_attrs
+        assert signed.pop(STARTED_KEY) == [mark().boot, pytest.approx(mark().seconds, abs=60)]
+        assert signed == identity()
 
 
 def test_a_finished_trial_cannot_be_ended_again(open_study: Callable[..., OpenStudy]) -> None:
@@ -534,6 +538,64 @@ def test_a_stop_reaches_others_and_ends_with_the_next_run(
     assert budget.request_stop(study, "now") == 2
     assert budget.stop_requested(other, budget.stops_over(other)) == "now"
     assert budget.claim(other) is None
+
+
+def test_the_time_of_trials_is_that_of_their_machines_clock(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    """The time of day is set forward by a day while trials run, and back."""
+    study = open_study(budget={"trials": 20, "timeout": "1h"})
+    study.storage.owner = identity()
+    ends: list[Callable[[optuna.Trial], Any]] = [
+        lambda trial: study.optuna.tell(trial, 0.5),
+        lambda trial: study.optuna.tell(trial, state=TrialState.PRUNED),
+        lambda trial: budget.interrupt(study, trial.number),
+        lambda _: budget.reap(study, study.storage.pulses(study.study_id), lambda _: True),
+        lambda _: None,  # it runs on
+    ]
+    began = time.monotonic()
+    for end in ends:
+        trial = budget.claim(study)
+        assert trial is not None
+        end(trial)
+    with study.storage.engine.begin() as connection:
+        for number in range(5):
+            day = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=(-1) ** number)
+            there = TrialModel.__table__.c.number == number
+            connection.execute(
+                sa.update(TrialModel.__table__).where(there).values(datetime_start=day)
+            )
+    briefs = study.briefs()
+    assert all(brief.clock_start for brief in briefs)
+    assert [brief.clock_end is None for brief in briefs] == [False] * 4 + [True]
+    assert budget.seconds_used(briefs) <= time.monotonic() - began + 0.01
+    assert budget.ending(study) is None
+    with pytest.raises(UpdateFinishedTrialError):
+        study.storage.set_trial_state_values(study.trial_id(0), TrialState.COMPLETE, [0.1])
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_whose_sign_of_life_is_of_another_time_lives_only_if_it_gives_another_one(
+    open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """The clock of the database is set back or forward."""
+    study = open_study()
+    dead, alive = ({"worker": f"far:{pid}", "process": {"place": "far"}} for pid in (1, 2))
+    for owner in (dead, alive):
+        study.storage.owner = owner
+        assert budget.claim(study) is not None
+        study.storage.arrive(study.study_id, owner)
+    set_to = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=hours)
+    monkeypatch.setattr(Storage, "_now", lambda _: sa.literal(set_to, sa.DateTime))
+    assert study.storage.beat(study.trial_id(1))
+    study.storage.arrive(study.study_id, alive)
+    ages = {pulse.number: pulse.age for pulse in study.storage.pulses(study.study_id)}
+    assert ages[0] == pytest.approx(3600, abs=60)
+    assert ages[1] == 0
+    fresh = [one.owner for one in study.storage.present(study.study_id) if one.is_fresh]
+    assert fresh == [alive, alive]  # its sign, and its trial's
+    study.storage.arrive(study.study_id, identity())  # clears up
+    assert dead not in [one.owner for one in study.storage.present(study.study_id)][:2]
 
 
 def hold(url: str, ready: Any) -> None:

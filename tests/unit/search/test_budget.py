@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.errors import Failure
 from hpsearch.search import budget
+from hpsearch.search.clock import Mark
 from hpsearch.search.storage import Brief, Pulse
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
@@ -49,6 +50,44 @@ def test_time_counts_once_however_many_trials_run(
 ) -> None:
     trials = [at(*span) for span in spans]
     assert budget.seconds_used(trials, NOON + timedelta(hours=1)) == minutes * 60
+
+
+def clocked(start: int, end: int | None, began: int, ended: int | None, boot: str = "a") -> Brief:
+    """As :func:`at`, with minutes of a machine's clock."""
+    return replace(
+        at(start, end),
+        clock_start=Mark(boot, began * 60.0),
+        clock_end=None if ended is None else Mark(boot, ended * 60.0),
+    )
+
+
+DAY = 24 * 60
+HOUR_TWICE = [clocked(10 * (n % 6), 10 * (n % 6) + 10, 10 * n, 10 * n + 10) for n in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("trials", "minutes"),
+    [
+        ([clocked(0, 10, 50, 60)], 10),
+        ([clocked(0, DAY + 10, 50, 60)], 10),  # forward by a day
+        ([clocked(0, -50, 50, 60)], 10),  # back by an hour
+        (HOUR_TWICE, 120),  # back by an hour between two trials
+        (HOUR_TWICE[::-1], 120),
+        ([clocked(0, 70, 0, 10), clocked(65, 75, 5, 15)], 15),  # of two that run side by side
+        ([clocked(0, None, 600, None)], 400),  # it runs here since before a jump
+        ([clocked(DAY, None, 990, None)], 10),
+        ([clocked(0, 10, 0, 10), clocked(5, 15, 7000, 7010, "b")], 15),  # two machines
+        ([clocked(0, 10, 0, 10), clocked(5, None, 7000, None, "b")], 1000),
+        ([clocked(0, 10, 50, None)], 10),  # its end is not known by that clock
+        ([at(0, 10), clocked(20, DAY, 50, 60)], 20),  # one of an older version
+        ([clocked(0, 10, 50, 40)], 0),
+    ],
+)
+def test_a_clock_that_is_set_changes_no_time_that_was_used(
+    trials: list[Brief], minutes: int
+) -> None:
+    now, here = NOON + timedelta(minutes=1000), Mark("a", 1000 * 60.0)
+    assert budget.seconds_used(trials, now, here) == minutes * 60
 
 
 def ended(state: TrialState, value: float | None = None, failure: str | None = None) -> FrozenTrial:
