@@ -58,7 +58,8 @@ MORE: dict[str, dict[str, Any]] = {
     },
     "study_system_attributes": {"hpsearch:present:a:1": {}},
     "trial_user_attributes": {
-        "alone": True, "config": {}, "deaths": 1, "earlier": [0], "failure": "diverged",
+        "alone": True, "clock_end": ["a", 1.0], "clock_start": ["a", 1.0],
+        "config": {}, "deaths": 1, "earlier": [0], "failure": "diverged",
         "failure_epoch": 1, "failure_message": "", "forked_from": {}, "kind": "refit", "of": "0",
         "process": {}, "reached": 1, "recipe_changes": {}, "resumes": 0, "same_as": 0, "threads": 1,
     },

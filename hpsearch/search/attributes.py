@@ -60,8 +60,8 @@ Moment = Annotated[list[str | Number], AfterValidator(_mark)]
 class Process(Shape):
     """What tells a process from others of its number (``hpsearch.workers.identity``)."""
 
-    place: str
-    started: Count
+    place: str | None
+    started: Count | None
 
 
 class Facts(Shape):

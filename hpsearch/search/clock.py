@@ -1,9 +1,13 @@
 """A clock of this machine that goes on evenly, whatever the time of day is set to."""
 
 import functools
+import secrets
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Tells each start of a machine from every other one, of whichever machine."""
 
 
 class Mark(NamedTuple):
@@ -22,7 +26,13 @@ def mark(ago: float = 0.0) -> Mark:
 
 @functools.cache
 def _boot() -> str:
-    """The present start of this machine, and the namespace that its clock belongs to."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    """The present start of this machine, and the namespace that its clock belongs to.
+
+    Where the system does not tell, marks can be compared with those of this process only.
+    """
+    try:
+        boot = BOOT_ID.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return secrets.token_hex(8)
     space = Path("/proc/self/ns/time")  # since Linux 5.6
     return f"{boot[:13]}/{space.readlink()}" if space.is_symlink() else boot[:13]

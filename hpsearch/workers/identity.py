@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.environment import DEVICE_VARIABLE, THREADS_VARIABLE
-
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-"""Tells each start of a machine from every other one, of whichever machine."""
+from hpsearch.search import clock
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +108,7 @@ def _place() -> str | None:
     None where the system does not tell, which is said once: leases decide then who is dead.
     """
     try:
-        boot = BOOT_ID.read_text(encoding="ascii").strip()
+        boot = clock.BOOT_ID.read_text(encoding="ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
@@ -118,7 +116,7 @@ def _place() -> str | None:
             "%s cannot be read (%s): this machine cannot be told from others, so that"
             " trials of workers that die here resume, and their studies can be deleted, only some"
             " minutes later; make /proc readable here",
-            BOOT_ID,
+            clock.BOOT_ID,
             why,
         )
         return None

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hpsearch.search import budget
+from hpsearch.search import budget, clock
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers import identity as module
 from hpsearch.workers.identity import (
@@ -92,7 +92,7 @@ def test_the_threads_are_kept_where_a_number_was_set(monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def no_boot_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A system that does not tell its start."""
-    monkeypatch.setattr(module, "BOOT_ID", tmp_path / "nothing")
+    monkeypatch.setattr(clock, "BOOT_ID", tmp_path / "nothing")
     module._place.cache_clear()
     yield
     module._place.cache_clear()
