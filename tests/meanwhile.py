@@ -4,9 +4,9 @@ Tests try it with a storage that was opened before; ``scripts/faults/writes.py``
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,11 @@ class Meanwhile:
     url: str
     file: StudyFile
     storage: Storage
+    dataset: Mapping[str, Any] = field(default_factory=lambda: DATASET)
+    """The facts of the study's data."""
 
     def make(self) -> OpenStudy:
-        study, _ = open_or_create(self.storage, self.file, DATASET)
+        study, _ = open_or_create(self.storage, self.file, self.dataset)
         return study
 
     def claim(self, study: OpenStudy) -> None:
