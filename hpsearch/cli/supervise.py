@@ -11,7 +11,9 @@ from hpsearch.cli.crew import Crew
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
+    from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
+    from hpsearch.workers.presence import Presence
 
 WORKER: tuple[str, ...] = ("-m", "hpsearch", "worker")
 """What Python is told to start a worker; the fault run puts one without TensorFlow here."""
@@ -41,7 +43,6 @@ def supervise(
     from hpsearch.cli.live import LiveView
     from hpsearch.dashboard.publish import Publisher
     from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
-    from hpsearch.search.opening import STORAGE_ERRORS
     from hpsearch.search.study import load_study
     from hpsearch.workers.presence import Presence
     from hpsearch.workers.supervisor import PATIENCE, Supervisor
@@ -61,9 +62,7 @@ def supervise(
 
             def on_tick() -> None:
                 view.tick()
-                with suppress(*STORAGE_ERRORS):  # there is time: it is tried again
-                    if presence.renew():
-                        quick.checkpoint()
+                look_after(quick, presence)
                 if publisher is not None:
                     publisher.tick()
 
@@ -98,6 +97,20 @@ def _warn_of_share(study: "OpenStudy", place: Home) -> None:
     share = Share.find(place, study.name, study.key)
     if share is not None and (why := share.problem()) is not None:
         say(f"warning: {why}. Until then trials resume only where they were begun.")
+
+
+def look_after(storage: "Storage", presence: "Presence") -> None:
+    """Every half a minute give a sign of life, and have the log written into the database's file.
+
+    Args:
+        storage: the study's; one that does not wait.
+        presence: of this process.
+    """
+    from hpsearch.search.opening import STORAGE_ERRORS
+
+    with suppress(*STORAGE_ERRORS):  # there is time: it is tried again
+        if presence.renew():
+            storage.checkpoint()
 
 
 def _check_kept(study: "OpenStudy") -> None:
