@@ -99,8 +99,9 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
         engine, network = self._training.engine, self._training.engine.network
         state = _state(found)
         engine.check_variables(found.arrays)
-        kept = [found.arrays[f"best.{i}"].shape for i in range(_kept(found))]
-        if kept and kept != [tuple(weight.shape) for weight in network.weights]:
+        kept = {name: a.shape for name, a in found.arrays.items() if name.startswith("best.")}
+        own = {f"best.{i}": tuple(weight.shape) for i, weight in enumerate(network.weights)}
+        if kept and kept != own:
             raise ValueError("the kept weights are of another network")
         rows = [epoch.epoch for epoch in state.recorder.epochs]
         if rows != [*range(1, state.position.epoch + 1)]:
@@ -183,11 +184,6 @@ def _state(found: Checkpoint) -> _State:
         ValueError: it has something else.
     """
     return _STATE.validate_json(json.dumps(found.values), strict=True)
-
-
-def _kept(found: Checkpoint) -> int:
-    """How many arrays of kept weights a checkpoint has."""
-    return sum(name.startswith("best.") for name in found.arrays)
 
 
 def _counts(callback: keras.callbacks.Callback) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def test_a_place_that_cannot_be_used_is_told_of(home: Home) -> None:
     child.start(["python", "-c", WAIT], {}, home, "study")
     wait_until(lambda: child.is_over, "the end")
     assert child.collect() == 3
-    assert "cannot be written" in child.last_words()
+    assert "cannot be created" in child.last_words()
     assert not child.is_lost
 
 

@@ -75,6 +75,7 @@ def test_a_search_goes_on_over_restarts(
         storage.owner = identity() | {"worker": f"made-up:{index}"}
         mine = load_study(storage, study.name)
         home = Home(tmp_path / str(index))
+        home.root.mkdir()
         objective = Objective(study=mine, parts=fakes.parts(), home=home, trainer=quick)
         try:
             while objective.run_one():

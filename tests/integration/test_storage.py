@@ -580,7 +580,9 @@ def test_whose_sign_of_life_is_of_another_time_lives_only_if_it_gives_another_on
 ) -> None:
     """The clock of the database is set back or forward."""
     study = open_study()
-    dead, alive = ({"worker": f"far:{pid}", "process": {"place": "far"}} for pid in (1, 2))
+    dead, alive = (
+        {"worker": f"far:{pid}", "process": {"place": "far", "started": 1}} for pid in (1, 2)
+    )
     for owner in (dead, alive):
         study.storage.owner = owner
         assert budget.claim(study) is not None
