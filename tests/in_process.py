@@ -1,6 +1,7 @@
 """Runs a command as ``python -m hpsearch`` does, but in this process, and leaves this as it was."""
 
 import contextlib
+import functools
 import gc
 import importlib.abc
 import importlib.machinery
@@ -17,8 +18,12 @@ from types import ModuleType
 from typing import BinaryIO, TextIO
 
 import pytest
+import typer.main
 
 from hpsearch import __main__ as program
+
+# By itself Typer builds all commands anew for each one that is run: most of what a short one takes.
+typer.main.get_command = functools.cache(typer.main.get_command)
 
 HEAVY = ("tensorflow", "keras", "ray")
 """What no command may import here: it would slow down, and hold the memory of, all other tests."""

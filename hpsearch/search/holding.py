@@ -114,7 +114,7 @@ def _command(words: list[str]) -> str:
     found = [index for index, word in enumerate(words) if Path(word).name == "hpsearch"]
     if found:
         words = ["hpsearch", *words[found[0] + 1 :]]
-    text = printable(shlex.join(words))
+    text = printable(" ".join(shlex.join(words).split()))
     return text if len(text) <= _MOST else text[: _MOST - 3] + "..."
 
 
