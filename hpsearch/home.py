@@ -71,6 +71,8 @@ class Home:
                 f"{self.root}: is gone while it was in use; put it back, or name its new place"
                 " (--home), and run the same command again"
             ) from None
+        except OSError:
+            return  # nobody knows, as while a network's home is away; what is done there says so
 
     def make(self, folder: Path) -> None:
         """Make a folder in the home, which is there: a home that was moved is not made anew.

@@ -7,10 +7,9 @@ not there where a trial has it; a study that has it is not opened (``hpsearch.se
 import contextlib
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NaiveDatetime, TypeAdapter
 
 from hpsearch.config import TrialConfig
 from hpsearch.study_file import BudgetSection
@@ -137,7 +136,7 @@ class Sign(Shape):
 
     worker: str
     process: Process
-    beat: datetime
+    beat: NaiveDatetime
 
 
 class Origin(Shape):
@@ -229,8 +228,6 @@ def _adapters(table: type[Shape]) -> dict[str, TypeAdapter[Any]]:
 STUDY: Kinds = _adapters(StudyAttributes)
 TRIAL: Kinds = _adapters(TrialAttributes)
 TRIAL_SYSTEM: Kinds = _adapters(TrialSystemAttributes) | {"hpsearch:asked": TypeAdapter(Params)}
-SIGN = TypeAdapter(Sign)
-"""Of what begins with ``hpsearch.search.storage.PRESENT_PREFIX``."""
 
 
 def parse(text: str, kind: TypeAdapter[Any] | None = None) -> Any:

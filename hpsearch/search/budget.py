@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from statistics import median_low
 from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
@@ -312,21 +313,20 @@ def _spans(
 ) -> Iterator[tuple[datetime, datetime]]:
     """When trials started and ended, or now.
 
-    The time of day may be set back or forward while trials run. So of each start of a machine only
-    the first trial's date counts; from there on all is reckoned by the machine's own clock, as far
-    as that was noted.
+    The time of day may be set back or forward while trials run. So each start of a machine has one
+    date, by most of its trials; from there on all is reckoned by the machine's own clock, as far as
+    that was noted.
     """
-    first: dict[str, tuple[float, datetime]] = {}
+    boots: dict[str, list[datetime]] = {}
     for trial in trials:
         if trial.start and (began := trial.clock_start):
-            known = (began.seconds, trial.start)
-            first[began.boot] = min(known, first.get(began.boot, known))
+            boots.setdefault(began.boot, []).append(trial.start - timedelta(seconds=began.seconds))
+    begun = {boot: median_low(dates) for boot, dates in boots.items()}
 
     def date(moment: Mark) -> datetime:
-        seconds, day = first[moment.boot]
-        return day + timedelta(seconds=moment.seconds - seconds)
+        return begun[moment.boot] + timedelta(seconds=moment.seconds)
 
-    now = date(here) if here.boot in first else now
+    now = date(here) if here.boot in begun else now
     for trial in trials:
         if trial.start is None:
             continue

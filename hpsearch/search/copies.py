@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import CURVES, INPUTS, WEIGHTS, Home
-from hpsearch.search.opening import Work, exclusive
+from hpsearch.search.opening import STORAGE_ERRORS, Work, exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import FORKING, names
 
@@ -17,13 +17,14 @@ UNFINISHED = ".unfinished"
 
 @contextlib.contextmanager
 def copies(
-    home: Home, study: str, new: str, numbers: Sequence[int]
+    storage: Storage, home: Home, study: str, new: str, numbers: Sequence[int]
 ) -> Iterator[Callable[[], None]]:
-    """Copy what trials left in the home for another study; it goes again where the block fails.
+    """Copy what trials left in the home for another study; it goes again where that is not made.
 
     Call it where :func:`hpsearch.search.opening.exclusive` holds off other copies.
 
     Args:
+        storage: where the studies are.
         home: the home.
         study: whose trials they are.
         new: the study that takes them over.
@@ -43,7 +44,8 @@ def copies(
         if folder.exists():
             raise _foreign(folder, new)
         if hidden.exists():
-            hidden.rename(folder)
+            with _copying(study, folder):
+                hidden.rename(folder)
         is_in_place = True
 
     shutil.rmtree(hidden, ignore_errors=True)  # of one that was killed
@@ -54,7 +56,10 @@ def copies(
                 _copy(home.trial_run(study, number), run, hidden)
         yield put_in_place
     except BaseException:
-        _clear(folder if is_in_place else hidden)
+        # Made or not, where nobody can say: the copies keep their mark, and the next command knows.
+        with contextlib.suppress(*STORAGE_ERRORS):
+            if not (is_in_place and new in storage.study_names()):
+                _clear(folder if is_in_place else hidden)
         raise
     with contextlib.suppress(OSError):  # of a study that is there nobody asks for it
         (folder / UNFINISHED).unlink()

@@ -27,7 +27,6 @@ from hpsearch.search.openings import OPENINGS_KEY
 from hpsearch.search.pruners import rungs
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import (
-    DATASET_KEY,
     FORKED_KEY,
     FORKING,
     OpenStudy,
@@ -111,8 +110,10 @@ def plan(study: OpenStudy, file: StudyFile) -> Plan:
     left: dict[str, list[int]] = {}
     outside: Counter[str] = Counter()
     first: dict[frozenset[tuple[str, Any]], int] = {}
+    data = study.data
     for trial in study.trials():
-        config, parameters = _resolved(study, trial)
+        config = rows.config(study, trial)
+        parameters = 0 if config is None else size_of(config, data)
         reason = _not_finished(trial) or ("unknown" if config is None else None)
         if reason is None and config is not None:
             wrong = misfits(file.space, config)
@@ -134,13 +135,6 @@ def plan(study: OpenStudy, file: StudyFile) -> Plan:
         taken.append(Taken(number=trial.number, trial=new))
     by_reason = {reason: tuple(numbers) for reason, numbers in left.items()}
     return Plan(taken=tuple(taken), left=by_reason, outside=dict(outside.most_common()))
-
-
-def _resolved(study: OpenStudy, trial: FrozenTrial) -> tuple[TrialConfig | None, int]:
-    """A trial's configuration and its size, where all of it is known."""
-    config = rows.config(study, trial)
-    dataset = study.optuna.user_attrs[DATASET_KEY]
-    return config, 0 if config is None else size_of(config, dataset)
 
 
 def _not_finished(trial: FrozenTrial) -> str | None:
@@ -252,7 +246,7 @@ def fork(
     url = study.storage.url
     with (
         exclusive(url, Work.COPY),
-        copies(home, study.name, file.name, numbers) as put_in_place,
+        copies(study.storage, home, study.name, file.name, numbers) as put_in_place,
     ):
 
         @contextmanager

@@ -1,5 +1,6 @@
 """Waiting for what only one process at a time may do, and telling which one is at it."""
 
+import itertools
 import logging
 import os
 import shlex
@@ -86,13 +87,15 @@ def _refusal(found: Holder | None, what: str, waited: float) -> str:
 def holder_of_file(file: Path) -> Holder | None:
     """The process of this machine that holds a file's lock; None where that cannot be seen."""
     try:
-        number = str(file.stat().st_ino)
+        about = file.stat()
         lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
+    device = about.st_dev
+    own = f"{os.major(device):02x}:{os.minor(device):02x}:{about.st_ino}"
     for line in lines:
         kind, _, _, pid, place = line.split()[1:6]
-        if kind == "FLOCK" and place.rpartition(":")[2] == number and int(pid) > 0:
+        if kind == "FLOCK" and place == own and int(pid) > 0:
             return _here(int(pid))
     return None
 
@@ -110,10 +113,14 @@ def _here(pid: int) -> Holder:
 
 
 def _command(words: list[str]) -> str:
-    """A command line for a reader: what was typed, without Python's own words."""
+    """A command line for a reader: what was typed, without Python's own words and options.
+
+    Others may see it, and options may hold what is secret.
+    """
     found = [index for index, word in enumerate(words) if Path(word).name == "hpsearch"]
     if found:
         words = ["hpsearch", *words[found[0] + 1 :]]
+    words = [*itertools.takewhile(lambda word: not word.startswith("-"), words)]
     text = printable(" ".join(shlex.join(words).split()))
     return text if len(text) <= _MOST else text[: _MOST - 3] + "..."
 

@@ -141,12 +141,14 @@ def _again(
 
 _OPERATIONS = (
     # Reading.
-    "best_trial_id", "briefs", "counts", "first_sampled", "get_all_studies", "get_all_trials",
-    "get_best_trial", "get_n_trials", "get_study_directions", "get_study_id_from_name",
+    "artifacts", "best_trial_id", "briefs", "counts", "first_sampled", "get_all_studies",
+    "get_all_trials", "get_best_trial", "get_n_trials", "get_study_directions",
+    "get_study_id_from_name",
     "get_study_name_from_id", "get_study_system_attrs", "get_study_user_attrs", "get_trial",
     "get_trial_id_from_study_id_trial_number", "get_trial_number_from_id", "get_trial_param",
-    "get_trial_params", "get_trial_system_attrs", "get_trial_user_attrs", "present", "pulses",
-    "study_names", "values_at", "values_of",
+    "get_trial_params", "get_trial_system_attrs", "get_trial_user_attrs", "ours", "present",
+    "pulses",
+    "read_whole", "study_names", "study_texts", "values_at", "values_of",
     # Writing.
     "annotate", "arrive", "beat", "create_new_trial", "fail", "revise", "set_study_system_attr",
     "set_study_user_attr", "set_trial_intermediate_value", "set_trial_param",
@@ -155,7 +157,7 @@ _OPERATIONS = (
     "_create_new_trial", "_get_trials", "_set_trial_param",
 )  # fmt: skip
 
-_NOT_TWICE = ("create_new_study", "publish", "remove_studies")
+_NOT_TWICE = ("add_waiting", "create_new_study", "publish", "remove_studies")
 """What makes and removes studies: where it is not known what was done, a user sees that."""
 
 

@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
 from hpsearch import ranking
-from hpsearch.errors import Failure, InputError, StudyGoneError, uses_place
+from hpsearch.errors import Failure, InputError, StudyGoneError, UnreachableError, uses_place
 from hpsearch.search.attributes import STUDY, TRIAL, Sign, typed
 from hpsearch.search.clock import Mark, mark
 from hpsearch.search.reading import local, read_trial, read_trials
@@ -668,13 +668,21 @@ class Storage(RDBStorage):
     def leave(self, study_id: int, owner: Mapping[str, Any]) -> None:
         """Take the sign away that :meth:`arrive` left; a lock is waited for a moment only."""
         model = models.StudySystemAttributeModel
-        with Session(self.engine) as session, session.begin():
-            is_file = self.engine.dialect.name == "sqlite"
-            brief = "PRAGMA busy_timeout = 2000" if is_file else "SET LOCAL lock_timeout = '2s'"
-            session.execute(sa.text(brief))
-            session.execute(
-                sa.delete(model).where(model.study_id == study_id, model.key == _sign_key(owner))
-            )
+        is_file = self.engine.dialect.name == "sqlite"
+        statement = sa.delete(model).where(
+            model.study_id == study_id, model.key == _sign_key(owner)
+        )
+        with self.engine.begin() as connection:
+            if not is_file:
+                connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+                connection.execute(statement)
+                return
+            usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+            connection.exec_driver_sql("PRAGMA busy_timeout = 2000")
+            try:
+                connection.execute(statement)
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual}")
 
     def present(self, study_id: int) -> list[Presence]:
         """Who has left a sign of being busy with a study, or runs one of its trials."""
@@ -936,7 +944,8 @@ class Storage(RDBStorage):
     def _has_place(self, session: Session, study_id: int) -> bool:
         """Whether one more trial may start; the study is locked until the transaction ends."""
         there = self._lock_study(session, study_id)
-        known = _study_attributes(session, study_id, (CREATED_KEY, STOP_KEY, BUDGET_KEY))
+        keys = (CREATED_KEY, STOP_KEY, BUDGET_KEY)
+        known = _study_attributes(session, study_id, keys, strict=True)
         self._check_same(study_id, known if there else None)
         stop, limit = known.get(STOP_KEY), known.get(BUDGET_KEY)
         if stop is not None and not stop["over"]:
@@ -1081,20 +1090,34 @@ def _attribute(trial_id: int, key: str, value: Any) -> models.TrialUserAttribute
     return models.TrialUserAttributeModel(trial_id=trial_id, key=key, value_json=json.dumps(value))
 
 
-def _study_attributes(session: Session, study_id: int, keys: Sequence[str]) -> dict[str, Any]:
-    """User attributes of a study, as far as it has them."""
+def _study_attributes(
+    session: Session, study_id: int, keys: Sequence[str], *, strict: bool = False
+) -> dict[str, Any]:
+    """User attributes of a study, as far as it has them.
+
+    Raises:
+        UnreachableError: ``strict``, and one holds something else than hpsearch writes: without it
+            the study would have no limit, say.
+    """
     attribute = models.StudyUserAttributeModel
     rows = session.execute(
         sa.select(attribute.key, attribute.value_json).where(
             attribute.study_id == study_id, attribute.key.in_(keys)
         )
     )
-    return typed(((key, text) for key, text in rows), STUDY)
+    texts: dict[str, str] = {key: text for key, text in rows}  # noqa: C416  # rows are no pairs
+    found = typed(texts.items(), STUDY)
+    if strict and (wrong := texts.keys() - found.keys()):
+        raise UnreachableError(
+            f"study {study_id} of the storage: another program or a newer hpsearch has changed"
+            f" {', '.join(sorted(wrong))}; no trial starts until that is undone (hpsearch ls)"
+        )
+    return found
 
 
 def _is_closed(session: Session, study_id: int) -> bool:
     """Whether a study has only trials that were put into it."""
-    return bool(_study_attributes(session, study_id, (CLOSED_KEY,)).get(CLOSED_KEY))
+    return bool(_study_attributes(session, study_id, (CLOSED_KEY,), strict=True).get(CLOSED_KEY))
 
 
 def _failure(text: str | None) -> str | None:

@@ -304,7 +304,8 @@ def create(
         with publishing():
             storage.publish(study_id, file.name, known | {FILE_KEY: file.model_dump(mode="json")})
     except BaseException:
-        with contextlib.suppress(*STORAGE_ERRORS):  # the next one that is made removes it
+        # It may have its name, and only the answer was lost. Else who makes the next removes it.
+        with contextlib.suppress(KeyError, *STORAGE_ERRORS):
             optuna.delete_study(study_name=making, storage=storage)
         raise
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hpsearch.errors import UnreachableError
+from hpsearch.errors import InputError, UnreachableError
 from hpsearch.fields import check_name
 from hpsearch.files import write_text
 from hpsearch.home import Home
@@ -105,7 +105,8 @@ def of_studies(home: Home, studies: Sequence[OpenStudy]) -> Belongings:
 def noted(home: Home, what: Belongings) -> Iterator[None]:
     """While the block has the storage forget a study, and after it, what it has can be found.
 
-    The note is in one of the folders, and goes with it. Where the block raises, it is taken back.
+    The note is in one of the folders, and goes with it. Where the removal is refused, it is taken
+    back.
     """
     note = home.study_runs(what.names[-1]) / NOTE
     is_all = not what.attachments and not what.shares(home)
@@ -116,7 +117,7 @@ def noted(home: Home, what: Belongings) -> Iterator[None]:
         write_text(note, json.dumps(asdict(what)))
     try:
         yield
-    except BaseException:
+    except InputError:  # nothing was removed; of all else nobody knows
         with contextlib.suppress(OSError):
             note.unlink()
             note.parent.rmdir()  # unless more is in it

@@ -22,6 +22,7 @@ from hpsearch.search import budget
 from hpsearch.search import server as settings
 from hpsearch.search.opening import STORAGE_ERRORS, is_passing, open_storage
 from hpsearch.search.server import ServerStorage, is_away
+from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study, open_or_create
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity
@@ -56,6 +57,14 @@ def away(server: Server, mode: str = "immediate") -> Iterator[None]:
         yield
     finally:
         server.start()
+
+
+def test_whatever_is_done_with_a_server_is_patient_or_has_a_reason() -> None:
+    at_once = {
+        "as_server", "checkpoint", "close", "delete_study", "expect", "get_head_version", "leave",
+    }  # fmt: skip
+    own = {name for name, made in vars(Storage).items() if callable(made) and name[0] != "_"}
+    assert own - {*settings._OPERATIONS, *settings._NOT_TWICE} <= at_once
 
 
 @pytest.mark.parametrize("mode", ["immediate", "fast"])

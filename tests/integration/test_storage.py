@@ -33,7 +33,14 @@ from hpsearch.partial import PartialConfig
 from hpsearch.search import budget, reading, trials
 from hpsearch.search.clock import mark
 from hpsearch.search.opening import STORAGE_ERRORS, exclusive, is_locked, open_storage
-from hpsearch.search.storage import BUDGET_KEY, STARTED_KEY, Counts, Pulse, Storage
+from hpsearch.search.storage import (
+    BUDGET_KEY,
+    PRESENT_PREFIX,
+    STARTED_KEY,
+    Counts,
+    Pulse,
+    Storage,
+)  # fmt: skip
 from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
@@ -572,6 +579,42 @@ def test_the_time_of_trials_is_that_of_their_machines_clock(
     assert budget.ending(study) is None
     with pytest.raises(UpdateFinishedTrialError):
         study.storage.set_trial_state_values(study.trial_id(0), TrialState.COMPLETE, [0.1])
+
+
+def test_who_leaves_is_in_a_hurry_only_then(open_study: Callable[..., OpenStudy]) -> None:
+    storage, owner = open_study().storage, identity()
+    study_id = storage.get_study_id_from_name("study")
+    is_file = storage.engine.dialect.name == "sqlite"
+    query = "PRAGMA busy_timeout" if is_file else "SHOW lock_timeout"
+    with storage.engine.connect() as connection:
+        before = connection.exec_driver_sql(query).scalar_one()
+    storage.arrive(study_id, owner)
+    storage.leave(study_id, owner)
+    assert storage.present(study_id) == []
+    with storage.engine.connect() as connection:
+        assert connection.exec_driver_sql(query).scalar_one() == before
+
+
+def test_no_trial_starts_where_the_limit_cannot_be_read(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    """A newer hpsearch may have written it, beside workers of this one."""
+    study = open_study(budget={"trials": 1})
+    study.optuna.set_user_attr(BUDGET_KEY, {"trials": 1, "later": 2})
+    with pytest.raises(UnreachableError, match="has changed budget; no trial starts until"):
+        budget.claim(study)
+    assert study.counts().running == 0
+
+
+def test_a_sign_of_another_program_is_none(open_study: Callable[..., OpenStudy]) -> None:
+    study, storage = open_study(), open_study().storage
+    for beat in ("2026-01-01T00:00:00Z", "soon", 5, None):
+        sign = identity() | {"beat": beat}
+        storage.set_study_system_attr(study.study_id, f"{PRESENT_PREFIX}a:1", sign)
+        assert storage.present(study.study_id) == []
+        storage.arrive(study.study_id, identity())
+        storage.leave(study.study_id, identity())
+        assert storage.get_study_system_attrs(study.study_id).keys() == {"study:metric_names"}
 
 
 @pytest.mark.parametrize("hours", [-1, 1])

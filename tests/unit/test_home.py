@@ -1,5 +1,6 @@
 """The home: which folder it is, and where things lie in it."""
 
+import errno
 import random
 from pathlib import Path
 
@@ -92,6 +93,16 @@ def names(count: int) -> list[str]:
     ]  # fmt: skip
     made = ("".join(chance.choices(parts, k=chance.randint(0, 4))) for _ in range(count))
     return ["..", "../a", "a/..", "/", *made]
+
+
+def test_a_home_that_cannot_be_asked_for_a_moment_is_not_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(*_: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(Path, "stat", stale)
+    Home(tmp_path).check()
 
 
 def test_whatever_a_study_is_called_its_places_are_below_the_home(tmp_path: Path) -> None:

@@ -78,6 +78,15 @@ HOUR_TWICE = [clocked(10 * (n % 6), 10 * (n % 6) + 10, 10 * n, 10 * n + 10) for 
         ([clocked(DAY, None, 990, None)], 10),
         ([clocked(0, 10, 0, 10), clocked(5, 15, 7000, 7010, "b")], 15),  # two machines
         ([clocked(0, 10, 0, 10), clocked(5, None, 7000, None, "b")], 1000),
+        (  # beside another machine, after a trial on a wrong date
+            [
+                clocked(-9000, -8990, 0, 10),
+                clocked(20, 30, 20, 30),
+                clocked(40, 50, 40, 50),
+                clocked(40, 50, 7040, 7050, "b"),
+            ],
+            30,
+        ),
         ([clocked(0, 10, 50, None)], 10),  # its end is not known by that clock
         ([at(0, 10), clocked(20, DAY, 50, 60)], 20),  # one of an older version
         ([clocked(0, 10, 50, 40)], 0),

@@ -15,6 +15,7 @@ from typing import Any
 
 import optuna
 import pytest
+import sqlalchemy as sa
 from conftest import SPACE
 from fakes import parts, score, train
 from optuna.trial import FrozenTrial, TrialState
@@ -654,6 +655,25 @@ def test_a_fork_that_is_killed_at_its_end_keeps_its_files(
     storage.delete_study(new.study_id)  # as delete --keep-files: a copy of it needs them
     with pytest.raises(InputError, match="holds runs of another study named new"):
         refuse_foreign_runs(storage, "new", home)
+    assert (home.trial_run("new", 17) / CURVES).exists()
+
+
+def test_a_fork_whose_making_was_not_answered_keeps_its_files(
+    every: OpenStudy, make_file: Make, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link to the server breaks between the commit and its answer."""
+    left_files(home, every)
+    publish = Storage.publish
+
+    def unheard(*args: Any) -> None:
+        publish(*args)
+        raise sa.exc.OperationalError("COMMIT", {}, Exception("the link broke"))
+
+    monkeypatch.setattr(Storage, "publish", unheard)
+    file = make_file(name="new", space=finite(whole(1, 3), choices(*WIDTHS)))
+    with pytest.raises(sa.exc.OperationalError):
+        forks.fork(every, file, DATA, home)
+    assert load_study(every.storage, "new").counts().complete > 0
     assert (home.trial_run("new", 17) / CURVES).exists()
 
 
