@@ -246,7 +246,7 @@ def main() -> int:
     options = parser.parse_args()
     faults: Counter[str] = Counter()
     told: dict[str, str] = {}
-    commands, tried = (*READING, *WRITING), 0
+    tried = 0
     with tempfile.TemporaryDirectory(prefix="hpsearch-attributes-") as name:
         cli = prepare(Path(name))
         whole = cli.database.read_bytes()
@@ -255,15 +255,20 @@ def main() -> int:
         numbers = range(options.first, options.first + options.contents)
         for case in cases(found, numbers, chance):
             tried += len(case)
-            for words, said in attack(cli, whole, case, commands).items():
+            more = WRITING if len(case) > 1 else ()
+            for words, said in attack(cli, whole, case, (*READING, *more)).items():
                 where = case[0].key if len(case) == 1 else "trials"
                 faults[f"{where}: {words}"] += 1
                 told.setdefault(f"{where}: {words}", f"{case[0].text[:200]}\n{said}")
+                print(f"{where}: {words}: {case}\n{said}", file=sys.stderr, flush=True)
             if tried % 1000 < len(case):
                 print(f"{tried} contents, {faults.total()} faults", file=sys.stderr, flush=True)
     for place in [*told][: options.show]:
         print(f"--- {place} ({faults[place]} times) with {told[place]}")
-    print(f"{len(found)} attributes, {tried} contents, {len(commands)} commands each")
+    print(
+        f"{len(found)} attributes, {tried} contents, {len(READING)} commands that read each;"
+        f" those of trials together, with {len(WRITING)} more"
+    )
     print(f"{faults.total()} ended in a traceback or hid another study")
     return 1 if faults else 0
 
