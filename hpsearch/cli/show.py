@@ -345,6 +345,9 @@ def print_best(row: dict[str, Any], metric: str) -> None:
         mean = _number(sum(values) / len(values))
         out.print(f"{len(values)} trials of this configuration: mean {mean} ({spread})")
     config = dict(row["config"])
+    if "optimizer" not in config:  # another program has changed it
+        out.print("  its configuration is not known")
+        return
     optimizer = config.pop("optimizer")
     for key, value in config.items():
         text = ", ".join(_text(item) for item in value) if isinstance(value, list) else _text(value)
