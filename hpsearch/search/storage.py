@@ -428,10 +428,15 @@ class Storage(RDBStorage):
         Args:
             study_id: the study's key.
             trials: what they have: user and system attributes.
+
+        Raises:
+            StudyGoneError: there is no such study, and one is expected.
+            KeyError: there is none.
         """
         trial, number = models.TrialModel, models.TrialModel.number
-        with Session(self.engine) as session, session.begin():
-            self._lock_study(session, study_id)
+        with self._finding(study_id), Session(self.engine) as session, session.begin():
+            if not self._lock_study(session, study_id):
+                raise KeyError(study_id)
             query = sa.select(sa.func.coalesce(sa.func.max(number), -1))
             first = session.execute(query.where(trial.study_id == study_id)).scalar_one() + 1
             for index, one in enumerate(trials):

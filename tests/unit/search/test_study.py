@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from conftest import SPACE
 from optuna.trial import FrozenTrial
 
-from hpsearch.errors import Failure, InputError
+from hpsearch.errors import Failure, InputError, StudyGoneError
 from hpsearch.partial import PartialConfig
 from hpsearch.search import budget
 from hpsearch.search import study as studies
@@ -188,6 +188,15 @@ def test_many_enqueued_configurations_take_one_transaction(
         return len(commits)
 
     assert commits_for(40) == commits_for(2)
+
+
+def test_nothing_is_queued_into_a_study_that_is_gone(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study()
+    studies.delete([study], None)
+    waiting = optuna.trial.create_trial(state=optuna.trial.TrialState.WAITING)
+    with pytest.raises(StudyGoneError):
+        study.storage.add_waiting(study.study_id, [waiting])
+    assert study.storage.counts(study.study_id).waiting == 0
 
 
 def test_an_enqueued_configuration_that_is_too_large_is_refused(
