@@ -328,6 +328,7 @@ def best(
 
 def print_best(row: dict[str, Any], metric: str) -> None:
     """The best trial for a reader."""
+    from hpsearch.config import is_whole
     from hpsearch.interval import measured_words
 
     out = stdout()
@@ -345,8 +346,8 @@ def print_best(row: dict[str, Any], metric: str) -> None:
         mean = _number(sum(values) / len(values))
         out.print(f"{len(values)} trials of this configuration: mean {mean} ({spread})")
     config = dict(row["config"])
-    if "optimizer" not in config:  # another program has changed it
-        out.print("  its configuration is not known")
+    if not is_whole(config):  # another program has changed it
+        out.print("  its configuration is not known; another trial's: hpsearch trials STUDY")
         return
     optimizer = config.pop("optimizer")
     for key, value in config.items():
