@@ -6,6 +6,7 @@ not there where a trial has it; a study that has it is not opened (``hpsearch.se
 
 import contextlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -230,6 +231,17 @@ TRIAL: Kinds = _adapters(TrialAttributes)
 TRIAL_SYSTEM: Kinds = _adapters(TrialSystemAttributes) | {"hpsearch:asked": TypeAdapter(Params)}
 
 
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is not finite")
+    return value
+
+
+_OURS = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+"""hpsearch writes no NaN and no infinity: JSON does not know them, though Python reads them."""
+
+
 def parse(text: str, kind: TypeAdapter[Any] | None = None) -> Any:
     """A stored text as a value.
 
@@ -241,7 +253,7 @@ def parse(text: str, kind: TypeAdapter[Any] | None = None) -> Any:
         ValueError: it is something else.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text) if kind is None else _OURS.decode(text)
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
     if kind is not None:
