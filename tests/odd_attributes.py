@@ -24,7 +24,8 @@ from commandline import Cli
 from made import make_runs, make_study
 
 ODD: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 10**30, -(10**400), 1.5, -0.0, 1e308, float("nan"), float("inf"),
+    None, True, False, 0, 1, -1, 2**31 - 1, 2**53 - 1, 10**30, -(10**400),
+    1.5, -0.0, 1e12, 3e9, 1e100, -1e100, 1e308, float("nan"), float("inf"),
     "", "a text", "0", "\x00\x1b[31m", "\ud800", "x" * 5000, [], [1], [None], ["a", 1], {},
     {"a": 1}, {"": None}, [[]], [{}], {"type": "none"},
 )  # fmt: skip

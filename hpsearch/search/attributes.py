@@ -17,8 +17,9 @@ from hpsearch.study_file import BudgetSection
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 """Whole, and small enough for every program that reads JSON."""
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Span = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(ge=-1e100, le=1e100, allow_inf_nan=False)]
+"""Real, and small enough for sums and squares of many: 32 bits hold up to 3e38."""
+Span = Annotated[float, Field(ge=0, lt=2**40, allow_inf_nan=False)]
 """Seconds, or a rate."""
 Table = dict[str, Any]
 Scalar = bool | int | Number | str | None
@@ -28,6 +29,9 @@ Kind = Literal["seed", "split", "refit"]
 """A kind of confirmation run."""
 Whose = Annotated[str, Field(pattern=r"^(\d{1,15}|baseline)$")]
 """Whose configuration a confirmation run has: a trial's number, or the baseline."""
+
+
+_CENTURY = 100 * 366 * 24 * 3600.0
 
 
 def _config(value: Table) -> Table:
@@ -42,7 +46,8 @@ def _budget(value: Table) -> Table:
 
 def _mark(value: list[Any]) -> list[Any]:
     boot, seconds = value
-    if not isinstance(boot, str) or not isinstance(seconds, float):
+    is_moment = isinstance(boot, str) and isinstance(seconds, float)
+    if not is_moment or abs(seconds) > _CENTURY:
         raise ValueError("is no moment of a machine")
     return value
 

@@ -24,6 +24,38 @@ def test_numbers_that_json_does_not_know_are_not_ours(number: str) -> None:
     assert typed([("gap", number)], TRIAL) == {}
 
 
-@pytest.mark.parametrize("value", [0.1, 1e-300, -2.5e10, 1.7976931348623157e308, 0.1 + 0.2])
+@pytest.mark.parametrize("value", [0.1, 1e-300, -2.5e10, 1.2345678901234567e99, 0.1 + 0.2])
 def test_numbers_come_back_to_the_last_bit(value: Any) -> None:
     assert parse(json.dumps(value), TRIAL["gap"]) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("clock_start", ["a boot", 1e308]),
+        ("clock_end", ["a boot", -1e308]),
+        ("clock_end", ["a boot", 4e9]),
+        ("clock_end", ["a boot", "1"]),
+        ("seconds", 1e308),
+        ("seconds", -1.0),
+        ("val_loss", 1e308),
+        ("gap", -1e308),
+    ],
+)
+def test_numbers_that_no_trial_has_are_not_ours(name: str, value: Any) -> None:
+    assert typed([(name, json.dumps(value))], TRIAL) == {}
+    assert odd([(name, json.dumps(value))], TRIAL) == {name: json.dumps(value)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("clock_start", ["a boot", -30.0]),
+        ("clock_end", ["a boot", 3e9]),
+        ("seconds", 1e9),
+        ("val_loss", 3.4e38),
+        ("gap", -1.0),
+    ],
+)
+def test_numbers_that_a_trial_may_have_are_ours(name: str, value: Any) -> None:
+    assert typed([(name, json.dumps(value))], TRIAL) == {name: value}
