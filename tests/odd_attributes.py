@@ -75,18 +75,22 @@ READING: tuple[Words, ...] = (
     ("show", "small"), ("show", "small", "--json"), ("show", "small", "--provenance"),
     ("show", "small", "--provenance", "--json"), ("show", "small.confirm"),
     ("trials", "small"), ("trials", "small", "--json"), ("trials", "small", "--csv"),
+    ("show", "small.confirm", "--json"), ("trials", "small.confirm", "--csv"),
     ("trials", "small.confirm", "--json"), ("trials", "small.confirm"),
     ("best", "small"), ("best", "small", "--json"), ("best", "small.confirm"),
-    ("report", "small", "-o", "report.html", "--force"),
-    ("export", "small", "-o", "out.toml", "--force"),
-    ("export", "small", "-o", "out.py", "--force"),
-    ("storage", "backup", "kept.db", "--force"),
+    ("report", "small", "-o", "made.html"), ("report", "small.confirm", "-o", "made.html"),
+    ("export", "small", "-o", "made.toml"), ("export", "small", "-o", "made-one.py"),
+    ("export", "small", "--baseline", "-o", "made.toml"),
+    ("export", "small.confirm", "-o", "made.json"),
+    ("export", "small.confirm", "--trial", "1", "-o", "made.yaml"),
+    ("storage", "backup", "made.db"),
 )  # fmt: skip
 """Commands that change nothing in the database; all on the same one."""
 
 WRITING: tuple[Words, ...] = (
     ("enqueue", "small", "recipe.toml"), ("fork", "small", "new.toml"), ("stop", "small"),
-    ("storage", "copy", "sqlite:///copy.db"), ("delete", "small", "--yes"),
+    ("storage", "copy", "sqlite:///home/studies.db", "sqlite:///made.db"),
+    ("delete", "small", "--yes"),
 )  # fmt: skip
 """Commands that change it, each on a copy of its own."""
 
@@ -195,15 +199,21 @@ def prepare(folder: Path) -> Cli:
     return cli
 
 
-def run(cli: Cli, words: Sequence[str]) -> str:
-    """Run a command; what is wrong with how it ended, or nothing."""
+def run(cli: Cli, words: Sequence[str], codes: Sequence[int] = (0, 1, 2, 3)) -> str:
+    """Run a command; what is wrong with how it ended, or nothing.
+
+    Args:
+        cli: the command line.
+        words: the command.
+        codes: the exit codes that it may end with.
+    """
     try:
         done = cli(*words, code=None, process=False)
     except AssertionError as error:
         return str(error)[-3000:]
     except Exception as error:  # whatever it is, the command let it through
         return f"{type(error).__name__}: {error}"
-    if done.returncode not in (0, 1, 2, 3):
+    if done.returncode not in codes:
         return f"exit code {done.returncode}\n{done.stderr[-3000:]}"
     if words[0] == "ls" and not ("other" in done.stdout and "small" in done.stdout + done.stderr):
         return f"a study is not named\n{done.stdout}{done.stderr}"
@@ -211,7 +221,11 @@ def run(cli: Cli, words: Sequence[str]) -> str:
 
 
 def attack(
-    cli: Cli, whole: bytes, case: Sequence[Content], which: Sequence[Words]
+    cli: Cli,
+    whole: bytes,
+    case: Sequence[Content],
+    which: Sequence[Words],
+    codes: Sequence[int] = (0, 1, 2, 3),
 ) -> dict[str, str]:
     """Write a case into the database and run commands; those that ended badly, and how.
 
@@ -220,18 +234,21 @@ def attack(
         whole: the database as it was.
         case: what is written into it.
         which: the commands.
+        codes: the exit codes that they may end with.
     """
     wrong = {}
     for words in which:
+        for file in cli.folder.glob("made*"):
+            file.unlink()
         if words == which[0] or words in WRITING:
             shutil.rmtree(cli.home / "runs", ignore_errors=True)
-            for file in (*cli.home.glob("studies.db*"), *cli.folder.glob("*.db")):
+            for file in cli.home.glob("studies.db*"):
                 file.unlink()
             cli.database.write_bytes(whole)
             with contextlib.closing(sqlite3.connect(cli.database)) as connection, connection:
                 for one in case:
                     one.write(connection)
-        if said := run(cli, words):
+        if said := run(cli, words, codes):
             wrong[" ".join(words)] = said
     return wrong
 
@@ -252,6 +269,8 @@ def main() -> int:
         cli = prepare(Path(name))
         whole = cli.database.read_bytes()
         found = {k: at for k, at in places(cli.database).items() if options.only in k[1]}
+        if wrong := attack(cli, whole, [], (*READING, *WRITING), codes=[0]):
+            parser.exit(1, f"without odd contents: {wrong}\n")
         chance = random.Random(options.seed)  # noqa: S311  # to be the same again
         numbers = range(options.first, options.first + options.contents)
         for case in cases(found, numbers, chance):

@@ -16,6 +16,16 @@ RECORD_FILE = "test_opened.jsonl"
 """Beside the data sets."""
 
 
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(
+        ("opened_by", "study", "of", "date", "key", "source", "path", "fingerprint"), str
+    ),
+    **dict.fromkeys(("recipe", "result"), dict),
+    "seeds": list,
+}
+"""The fields of an opening, as JSON has them."""
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
@@ -102,13 +112,17 @@ def read_openings(folder: Path) -> list[Opening]:
 
 
 def from_plain(line: Mapping[str, Any]) -> Opening | None:
-    """An opening from a plain object; None where it is none. Unknown keys are passed over."""
-    known = {key: line[key] for key in Opening.__dataclass_fields__ if key in line}
-    if not isinstance(line.get("opened_by"), str) or not isinstance(line.get("date"), str):
+    """An opening from a plain object; None where it is none.
+
+    Keys that are unknown, or have other contents than those that are written, are passed over: it
+    was opened all the same.
+    """
+    known = {key: line[key] for key, kind in _KINDS.items() if isinstance(line.get(key), kind)}
+    if not {"opened_by", "date"} <= known.keys():
         return None
-    if not isinstance(known.get("seeds", []), (list, tuple)):
-        return None
-    return Opening(**known | {"seeds": tuple(known.get("seeds", ()))})
+    seeds = known.pop("seeds", [])
+    whole = all(isinstance(seed, int) for seed in seeds)
+    return Opening(**known, seeds=tuple(seeds) if whole else ())
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:

@@ -34,8 +34,9 @@ def whole(cli: Cli) -> bytes:
 
 @pytest.fixture(scope="module")
 def found(cli: Cli, whole: bytes) -> Places:
-    assert whole
-    return places(cli.database)
+    copy = cli.folder / "whole.db"
+    copy.write_bytes(whole)
+    return places(copy)
 
 
 def test_every_attribute_that_is_written_is_known(tmp_path: Path, whole: bytes) -> None:
@@ -47,6 +48,10 @@ def test_every_attribute_that_is_written_is_known(tmp_path: Path, whole: bytes) 
             found = {key for (key,) in connection.execute(query)}
             known = {*(STUDY if table.startswith("study") else TRIAL | TRIAL_SYSTEM)}
             assert {key for key in found if not key.startswith(of_others)} <= known, table
+
+
+def test_without_odd_contents_every_command_does_its_work(cli: Cli, whole: bytes) -> None:
+    assert attack(cli, whole, [], (*READING, *WRITING), codes=[0]) == {}
 
 
 @pytest.mark.parametrize("number", [3, 40])

@@ -51,10 +51,24 @@ def test_what_is_no_opening_is_passed_over(tmp_path: Path) -> None:
     write_opening(tmp_path, one)
     with (tmp_path / RECORD_FILE).open("ab") as record:
         record.write(b'{"key": "x", "result": {}}\n[1]\n{}\n\xff\n{"date": 1, "opened_by": "b"}\n')
-        record.write(b'{"date": "d", "opened_by": "b", "seeds": 3}\n{"date": "2026-')
+        record.write(b'{"date": "d", "seeds": [3]}\n{"date": "2026-')
     assert read_openings(tmp_path) == [one]
 
 
 @pytest.mark.parametrize("line", [{}, {"opened_by": "a"}, {"date": "d", "opened_by": 3}])
 def test_a_plain_object_may_be_none(line: dict[str, object]) -> None:
     assert from_plain(line) is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"key": {"a": 1}}, {"seeds": 3}, {"seeds": ["a", 1]}, {"result": 1}, {"recipe": "a"},
+        {"fingerprint": None}, {"of": []}, {"of another program": []},
+    ],
+)  # fmt: skip
+def test_an_opening_with_odd_contents_counts(odd: dict[str, object]) -> None:
+    found = from_plain({"date": "2026-01-01", "opened_by": "evaluate", **odd})
+    assert found is not None
+    assert (found.opened_by, found.seeds, found.of) == ("evaluate", (), None)
+    assert isinstance(found.key, str)

@@ -40,9 +40,11 @@ def test_numbers_come_back_to_the_last_bit(value: Any) -> None:
         ("seconds", -1.0),
         ("val_loss", 1e308),
         ("gap", -1e308),
+        ("recipe_changes", {"of another program": {}}),
+        ("recipe_changes", {"seed": {}}),
     ],
 )
-def test_numbers_that_no_trial_has_are_not_ours(name: str, value: Any) -> None:
+def test_what_no_trial_has_is_not_ours(name: str, value: Any) -> None:
     assert typed([(name, json.dumps(value))], TRIAL) == {}
     assert odd([(name, json.dumps(value))], TRIAL) == {name: json.dumps(value)}
 
@@ -55,7 +57,8 @@ def test_numbers_that_no_trial_has_are_not_ours(name: str, value: Any) -> None:
         ("seconds", 1e9),
         ("val_loss", 3.4e38),
         ("gap", -1.0),
+        ("recipe_changes", {"dataset": {"split_seed": 1}, "training": {"epochs": 2}}),
     ],
 )
-def test_numbers_that_a_trial_may_have_are_ours(name: str, value: Any) -> None:
+def test_what_a_trial_may_have_is_ours(name: str, value: Any) -> None:
     assert typed([(name, json.dumps(value))], TRIAL) == {name: value}
