@@ -210,7 +210,7 @@ class TrialAttributes(Shape):
     config: Annotated[Table, AfterValidator(_config)]
     of: Whose
     kind: Kind
-    recipe_changes: dict[Literal["dataset", "training"], Table]
+    recipe_changes: dict[Literal["dataset", "training", "objective"], Table]
     forked_from: Origin
 
 

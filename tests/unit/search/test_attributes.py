@@ -1,11 +1,13 @@
 """The attributes of studies and trials: what counts as written by hpsearch."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from hpsearch.search.attributes import STUDY, TRIAL, odd, parse, typed
+from hpsearch.search.confirmation import Kind, _changes
+from hpsearch.search.study import OpenStudy
 
 FORK = {"study": "old", "trials": 1, "shift": 1, "date": "2026-01-01"}
 
@@ -57,7 +59,8 @@ def test_what_no_trial_has_is_not_ours(name: str, value: Any) -> None:
         ("seconds", 1e9),
         ("val_loss", 3.4e38),
         ("gap", -1.0),
-        ("recipe_changes", {"dataset": {"split_seed": 1}, "training": {"epochs": 2}}),
+        ("recipe_changes", {"dataset": {"split_seed": 1}}),
+        ("recipe_changes", _changes(cast("OpenStudy", None), Kind.REFIT, 0, 3)),
     ],
 )
 def test_what_a_trial_may_have_is_ours(name: str, value: Any) -> None:
