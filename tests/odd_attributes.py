@@ -253,6 +253,11 @@ def attack(
     return wrong
 
 
+def _ascii(text: str) -> str:
+    """What every terminal can show."""
+    return text.encode("ascii", "backslashreplace").decode()
+
+
 def main() -> int:
     """Run as the command line says; 0 if no command ended in a traceback."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -280,11 +285,11 @@ def main() -> int:
                 where = case[0].key if len(case) == 1 else "trials"
                 faults[f"{where}: {words}"] += 1
                 told.setdefault(f"{where}: {words}", f"{case[0].text[:200]}\n{said}")
-                print(f"{where}: {words}: {case}\n{said}", file=sys.stderr, flush=True)
+                print(_ascii(f"{where}: {words}: {case}\n{said}"), file=sys.stderr, flush=True)
             if tried % 1000 < len(case):
                 print(f"{tried} contents, {faults.total()} faults", file=sys.stderr, flush=True)
     for place in [*told][: options.show]:
-        print(f"--- {place} ({faults[place]} times) with {told[place]}")
+        print(_ascii(f"--- {place} ({faults[place]} times) with {told[place]}"))
     print(
         f"{len(found)} attributes, {tried} contents, {len(READING)} commands that read each;"
         f" those of trials together, with {len(WRITING)} more"

@@ -36,7 +36,7 @@ def report(
     from hpsearch.errors import InputError
     from hpsearch.figures.points import points
     from hpsearch.figures.trials import search_figures
-    from hpsearch.files import write_text
+    from hpsearch.files import write_bytes
     from hpsearch.report.facts import facts
     from hpsearch.report.page import page
     from hpsearch.search.confirmation import values
@@ -73,6 +73,7 @@ def report(
         drawn, objective.metric, objective.goal == "maximize", searched(found.file.space)
     )
     text = page(known, figures)
-    write_text(file, text)
+    # Names of files and hosts may be no text.
+    write_bytes(file, text.encode("utf-8", "backslashreplace"))
     say(f"{len(rows)} trials, {size(len(text.encode()))}; open it in a browser:")
     tell(str(file))

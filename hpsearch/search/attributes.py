@@ -21,13 +21,22 @@ Number = Annotated[float, Field(ge=-1e100, le=1e100, allow_inf_nan=False)]
 """Real, and small enough for sums and squares of many: 32 bits hold up to 3e38."""
 Span = Annotated[float, Field(ge=0, lt=2**40, allow_inf_nan=False)]
 """Seconds, or a rate."""
+
+
+def _text(value: str) -> str:
+    value.encode()  # a lone surrogate is a ValueError
+    return value
+
+
+Text = Annotated[str, AfterValidator(_text)]
+"""A text that every file takes. Names of files and hosts may be none."""
 Table = dict[str, Any]
-Scalar = bool | int | Number | str | None
-Params = dict[str, Scalar]
+Scalar = bool | int | Number | Text | None
+Params = dict[Text, Scalar]
 """Values of parameters, by name."""
 Kind = Literal["seed", "split", "refit"]
 """A kind of confirmation run."""
-Whose = Annotated[str, Field(pattern=r"^(\d{1,15}|baseline)$")]
+Whose = Annotated[Text, Field(pattern=r"^(\d{1,15}|baseline)$")]
 """Whose configuration a confirmation run has: a trial's number, or the baseline."""
 
 
@@ -58,28 +67,28 @@ class Shape(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
-Moment = Annotated[list[str | Number], AfterValidator(_mark)]
+Moment = Annotated[list[Text | Number], AfterValidator(_mark)]
 """A moment of a machine (``hpsearch.search.clock``)."""
 
 
 class Process(Shape):
     """What tells a process from others of its number (``hpsearch.workers.identity``)."""
 
-    place: str | None
+    place: Text | None
     started: Count | None
 
 
 class Facts(Shape):
     """What a study knows of its data."""
 
-    fingerprint: str
+    fingerprint: Text
     input_shape: Annotated[list[Annotated[int, Field(ge=1, lt=2**31)]], Field(min_length=1)]
-    class_names: Annotated[list[str], Field(min_length=1)]
-    source: str | None = None
+    class_names: Annotated[list[Text], Field(min_length=1)]
+    source: Text | None = None
     train: Count | None = None
     validation: Count | None = None
     test: Count | None = None
-    split_fingerprint: str | None = None
+    split_fingerprint: Text | None = None
 
 
 class Stop(Shape):
@@ -93,10 +102,10 @@ class Stop(Shape):
 class Fork(Shape):
     """What a study was forked from."""
 
-    study: str
+    study: Text
     trials: Count
     shift: Count
-    date: str
+    date: Text
 
 
 class Asked(Shape):
@@ -111,7 +120,7 @@ class Asked(Shape):
 class Git(Shape):
     """The state of the folder of a study file."""
 
-    commit: str
+    commit: Text
     changed: bool
 
 
@@ -119,10 +128,10 @@ class Command(Shape):
     """A command that touched a study."""
 
     command: str
-    date: str
-    machine: str
+    date: Text
+    machine: Text
     git: Git | None = None
-    study: str = ""
+    study: Text = ""
 
 
 class Machine(Shape):
@@ -134,7 +143,7 @@ class Machine(Shape):
     cores: Count
     memory: Count
     gpus: list[str]
-    versions: dict[str, str]
+    versions: dict[Text, Text]
 
 
 class Sign(Shape):
@@ -148,7 +157,7 @@ class Sign(Shape):
 class Origin(Shape):
     """The trial of another study that one was taken over from."""
 
-    study: str
+    study: Text
     number: Count
 
 
@@ -157,8 +166,8 @@ class StudyAttributes(Shape):
 
     study_file: Table
     dataset: Facts
-    versions: dict[str, str]
-    created: str
+    versions: dict[Text, Text]
+    created: Text
     budget: Annotated[Table, AfterValidator(_budget)]
     closed: bool
     stop_request: Stop
@@ -167,7 +176,7 @@ class StudyAttributes(Shape):
     failures_since: Count
     confirm_asked: Asked
     commands: list[Command]
-    machines: dict[str, Machine]
+    machines: dict[Text, Machine]
     test_opened: list[Table]
     note: str
 
@@ -178,7 +187,7 @@ class TrialAttributes(Shape):
     worker: Annotated[str, Field(pattern=r":\d{1,9}$")]
     """Who ran it, as "host:pid"."""
     process: Process
-    device: str
+    device: Text
     threads: Annotated[int, Field(ge=1, lt=2**16)]
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     parameters: Count
@@ -192,7 +201,7 @@ class TrialAttributes(Shape):
     """The training accuracy, less that of validation."""
     seconds: Span
     examples_per_second: Span
-    failure: str
+    failure: Text
     failure_message: str
     failure_epoch: Count
     clock_start: Moment

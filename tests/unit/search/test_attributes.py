@@ -5,10 +5,12 @@ from typing import Any, cast
 
 import pytest
 
+from hpsearch.config import TrialConfig, flat
 from hpsearch.search.attributes import STUDY, TRIAL, odd, parse, typed
 from hpsearch.search.confirmation import Kind, _changes
 from hpsearch.search.study import OpenStudy
 
+FLAT = flat(TrialConfig())
 FORK = {"study": "old", "trials": 1, "shift": 1, "date": "2026-01-01"}
 
 
@@ -42,6 +44,9 @@ def test_numbers_come_back_to_the_last_bit(value: Any) -> None:
         ("seconds", -1.0),
         ("val_loss", 1e308),
         ("gap", -1e308),
+        ("device", "\ud800"),
+        ("failure", "CPU \udcff"),
+        ("config", FLAT | {"\udfff": 1}),
         ("recipe_changes", {"of another program": {}}),
         ("recipe_changes", {"seed": {}}),
     ],
@@ -56,6 +61,9 @@ def test_what_no_trial_has_is_not_ours(name: str, value: Any) -> None:
     [
         ("clock_start", ["a boot", -30.0]),
         ("clock_end", ["a boot", 3e9]),
+        ("device", "\U0001f600 é"),
+        ("failure_message", "no such file: \udcff"),  # names of files may be no text
+        ("config", FLAT),
         ("seconds", 1e9),
         ("val_loss", 3.4e38),
         ("gap", -1.0),
