@@ -72,8 +72,8 @@ def report(
     figures = search_figures(
         drawn, objective.metric, objective.goal == "maximize", searched(found.file.space)
     )
-    text = page(known, figures)
     # Names of files and hosts may be no text.
-    write_bytes(file, text.encode("utf-8", "backslashreplace"))
-    say(f"{len(rows)} trials, {size(len(text.encode()))}; open it in a browser:")
+    content = page(known, figures).encode("utf-8", "backslashreplace")
+    write_bytes(file, content)
+    say(f"{len(rows)} trials, {size(len(content))}; open it in a browser:")
     tell(str(file))

@@ -54,6 +54,31 @@ def test_without_odd_contents_every_command_does_its_work(cli: Cli, whole: bytes
     assert attack(cli, whole, [], (*READING, *WRITING), codes=[0]) == {}
 
 
+def test_a_failure_with_a_name_that_is_no_text_is_told_everywhere(
+    cli: Cli, whole: bytes, found: Places
+) -> None:
+    """As hpsearch writes it where a file of the user has such a name."""
+    assert found  # the copy is made
+    with closing(sqlite3.connect(cli.folder / "whole.db")) as copy:
+        query = "SELECT trial_id FROM trials JOIN studies USING (study_id) WHERE study_name = ?"
+        (trial,) = copy.execute(query, ("small",)).fetchone()
+    failure = [
+        Content("trial_user_attributes", trial, "failure", '"diverged"'),
+        Content("trial_user_attributes", trial, "failure_message", r'"no file \udcff.png"'),
+    ]
+
+    class Failed(Content):
+        """Ends the trial as failed, too."""
+
+        def write(self, connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE trials SET state = 'FAIL' WHERE trial_id = ?", (self.row,))
+
+    case = [*failure, Failed("trials", trial, "", "")]
+    assert attack(cli, whole, case, READING, codes=[0]) == {}
+    attack(cli, whole, case, [("report", "small", "-o", "made.html")])
+    assert r"no file \udcff.png" in (cli.folder / "made.html").read_text()
+
+
 @pytest.mark.parametrize("number", [3, 40])
 def test_what_a_trial_has_ends_no_command_in_a_traceback(
     cli: Cli, whole: bytes, found: Places, number: int
