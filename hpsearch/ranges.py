@@ -4,23 +4,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
-from pydantic import Field, Strict, Tag, model_validator
+from pydantic import Field, Strict, model_validator
 
-from hpsearch.config import (
-    L2,
-    Activation,
-    BatchSize,
-    Decay,
-    Dropout,
-    Epsilon,
-    Initializer,
-    Layers,
-    LearningRate,
-    LRSchedule,
-    Units,
-    WeightDecay,
-)
-from hpsearch.fields import BY_TYPE, Bool, Positive, Section, show
+from hpsearch.fields import Bool, Positive, Section, show
 
 T = TypeVar("T")
 N = TypeVar("N", bound=float)
@@ -180,90 +166,3 @@ def words(field: Any) -> str:
     text = extent(field)
     text += ", logarithmic" if getattr(field, "log", False) else ""
     return text + (", for each layer" if getattr(field, "per_layer", False) else "")
-
-
-# A field of the space is a plain value or a table. The tags keep an error message to the member
-# that was meant. (A generic alias would be shorter, but typing does not fill in T inside a model.)
-LayersField = Annotated[
-    Annotated[Layers, Tag("<value>")]
-    | Annotated[IntRange[Layers], Tag("<int>")]
-    | Annotated[Categorical[Layers], Tag("<categorical>")],
-    BY_TYPE,
-]
-UnitsField = Annotated[
-    Annotated[Units, Tag("<value>")]
-    | Annotated[tuple[Units, ...], Tag("<list>")]
-    | Annotated[LayerInts[Units], Tag("<int>")]
-    | Annotated[LayerChoices[Units], Tag("<categorical>")],
-    BY_TYPE,
-]
-ActivationField = Annotated[
-    Annotated[Activation, Tag("<value>")]
-    | Annotated[Categorical[Activation], Tag("<categorical>")],
-    BY_TYPE,
-]
-BoolField = Annotated[
-    Annotated[Bool, Tag("<value>")] | Annotated[Categorical[Bool], Tag("<categorical>")],
-    BY_TYPE,
-]
-DropoutField = Annotated[
-    Annotated[Dropout, Tag("<value>")]
-    | Annotated[tuple[Dropout, ...], Tag("<list>")]
-    | Annotated[LayerFloats[Dropout], Tag("<float>")]
-    | Annotated[LayerChoices[Dropout], Tag("<categorical>")],
-    BY_TYPE,
-]
-L2Field = Annotated[
-    Annotated[L2, Tag("<value>")]
-    | Annotated[FloatRange[L2], Tag("<float>")]
-    | Annotated[Categorical[L2], Tag("<categorical>")],
-    BY_TYPE,
-]
-InitializerField = Annotated[
-    Annotated[Initializer, Tag("<value>")]
-    | Annotated[Categorical[Initializer], Tag("<categorical>")],
-    BY_TYPE,
-]
-BatchSizeField = Annotated[
-    Annotated[BatchSize, Tag("<value>")]
-    | Annotated[IntRange[BatchSize], Tag("<int>")]
-    | Annotated[Categorical[BatchSize], Tag("<categorical>")],
-    BY_TYPE,
-]
-LRScheduleField = Annotated[
-    Annotated[LRSchedule, Tag("<value>")]
-    | Annotated[Categorical[LRSchedule], Tag("<categorical>")],
-    BY_TYPE,
-]
-LearningRateField = Annotated[
-    Annotated[LearningRate, Tag("<value>")]
-    | Annotated[FloatRange[LearningRate], Tag("<float>")]
-    | Annotated[Categorical[LearningRate], Tag("<categorical>")],
-    BY_TYPE,
-]
-DecayField = Annotated[
-    Annotated[Decay, Tag("<value>")]
-    | Annotated[FloatRange[Decay], Tag("<float>")]
-    | Annotated[Categorical[Decay], Tag("<categorical>")],
-    BY_TYPE,
-]
-EpsilonField = Annotated[
-    Annotated[Epsilon, Tag("<value>")]
-    | Annotated[FloatRange[Epsilon], Tag("<float>")]
-    | Annotated[Categorical[Epsilon], Tag("<categorical>")],
-    BY_TYPE,
-]
-WeightDecayField = Annotated[
-    Annotated[WeightDecay, Tag("<value>")]
-    | Annotated[FloatRange[WeightDecay], Tag("<float>")]
-    | Annotated[Categorical[WeightDecay], Tag("<categorical>")],
-    BY_TYPE,
-]
-UnitsValue = Annotated[
-    Annotated[Units, Tag("<value>")] | Annotated[tuple[Units, ...], Tag("<list>")],
-    BY_TYPE,
-]
-DropoutValue = Annotated[
-    Annotated[Dropout, Tag("<value>")] | Annotated[tuple[Dropout, ...], Tag("<list>")],
-    BY_TYPE,
-]

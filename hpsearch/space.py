@@ -1,205 +1,31 @@
 """The search space: a TrialConfig some of whose fields are ranges; suggest_config draws from it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, Discriminator, Tag, model_validator
-
-from hpsearch.config import (
-    OPTIMIZERS,
-    PER_LAYER,
-    Adam,
-    Optimizer,
-    TrialConfig,
-    count_parameters,
-    per_layer,
-    with_layers,
-)
-from hpsearch.fields import Section, show
-from hpsearch.ranges import (
-    RANGES,
-    ActivationField,
-    BatchSizeField,
-    BoolField,
-    Categorical,
-    DecayField,
-    DropoutField,
-    EpsilonField,
-    InitializerField,
-    L2Field,
-    LayersField,
-    LearningRateField,
-    LRScheduleField,
-    Suggest,
-    UnitsField,
-    WeightDecayField,
-)
+from hpsearch.config import TrialConfig, count_parameters
+from hpsearch.derived import partial_of, space_of
+from hpsearch.ranges import RANGES, Suggest
+from hpsearch.walks import named_fields, suggest
 
 
-class AdamSpace(Section):
-    """Settings of Adam, each a value, a range, or left out (Keras' default)."""
-
-    learning_rate: LearningRateField | None = None
-    beta_1: DecayField | None = None
-    beta_2: DecayField | None = None
-    epsilon: EpsilonField | None = None
-    amsgrad: BoolField | None = None
-
-
-class AdamWSpace(AdamSpace):
-    """Settings of AdamW."""
-
-    weight_decay: WeightDecayField | None = None
-
-
-class SGDSpace(Section):
-    """Settings of SGD."""
-
-    learning_rate: LearningRateField | None = None
-    momentum: DecayField | None = None
-    nesterov: BoolField | None = None
-
-
-class RMSpropSpace(Section):
-    """Settings of RMSprop."""
-
-    learning_rate: LearningRateField | None = None
-    rho: DecayField | None = None
-    momentum: DecayField | None = None
-    epsilon: EpsilonField | None = None
-    centered: BoolField | None = None
-
-
-class OptimizerChoice(Section):
-    """One table for each optimizer that the search may choose."""
-
-    adam: AdamSpace | None = None
-    adamw: AdamWSpace | None = None
-    sgd: SGDSpace | None = None
-    rmsprop: RMSpropSpace | None = None
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> "OptimizerChoice":
-        if not self.tables():
-            raise ValueError("has no optimizer; add at least one of adam, adamw, sgd, rmsprop")
-        return self
-
-    def tables(self) -> dict[str, AdamSpace | AdamWSpace | SGDSpace | RMSpropSpace]:
-        """The optimizers that may be chosen, by type."""
-        return {name: getattr(self, name) for name in OPTIMIZERS if getattr(self, name) is not None}
-
-
-def _one_kind(value: Any) -> Any:
-    """Say what is meant where an optimizer is neither fixed nor searched, or both."""
-    if isinstance(value, str) and value in OPTIMIZERS:
-        raise ValueError(f"is not a table; write {{ type = {show(value)} }}")
-    if not isinstance(value, dict):
-        return value
-    kind = value.get("type")
-    kind = kind if isinstance(kind, str) else None
-    if "type" not in value and set(value) & {"learning_rate", "momentum", "weight_decay"}:
-        raise ValueError(
-            'has no type; write { type = "adam", ... } for one fixed optimizer,'
-            " or adam = { ... } to search its settings"
-        )
-    for key, setting in value.items():
-        known = kind in OPTIMIZERS and key in {*OPTIMIZERS, *OPTIMIZERS[kind].model_fields}
-        if known and isinstance(setting, dict):
-            raise ValueError(
-                f"type = {show(kind)} fixes the optimizer, but {key} = {show(setting)} does not;"
-                f" to search its settings write {kind} = {{ ... }} without a type"
-            )
-    return value
-
-
-def _optimizer_tag(value: Any) -> str:
-    """A table with a type is one fixed optimizer; without, a table of tables."""
-    fixed = "type" in value if isinstance(value, dict) else hasattr(value, "type")
-    return "<fixed>" if fixed else "<choice>"
-
-
-class Space(Section):
+class Space(space_of(TrialConfig)):  # type: ignore[misc]  # a class that is made
     """``[space]``: the fields of a TrialConfig, each a plain value or a range."""
 
-    layers: LayersField = 2
-    units: UnitsField = 128
-    activation: ActivationField = "relu"
-    batch_norm: BoolField = False
-    dropout: DropoutField = 0.0
-    l2: L2Field = 0.0
-    initializer: InitializerField = "glorot_uniform"
-    batch_size: BatchSizeField = 32
-    lr_schedule: LRScheduleField = "constant"
-    optimizer: Annotated[
-        Annotated[Optimizer, Tag("<fixed>")] | Annotated[OptimizerChoice, Tag("<choice>")],
-        Discriminator(_optimizer_tag),
-        BeforeValidator(_one_kind),
-    ] = Adam()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _layers_of_lists(cls, data: Any) -> Any:
-        return with_layers(data)
-
-    @model_validator(mode="after")
-    def _lists_fit(self) -> "Space":
-        for key in PER_LAYER:
-            value = getattr(self, key)
-            if not isinstance(value, tuple):
-                continue
-            if not isinstance(self.layers, int):
-                raise ValueError(
-                    f"{key} is a list, but layers is a range; fix layers, or write"
-                    f" {key} as one value or a range with per_layer = true"
-                )
-            per_layer(value, self.layers, key)
-        return self
+class PartialConfig(partial_of(TrialConfig)):  # type: ignore[misc]  # a class that is made
+    """``[[enqueue]]``: some fields of a configuration; those left out are sampled."""
 
 
-def suggest_config(space: Space, suggest: Suggest) -> TrialConfig:
+def suggest_config(space: Space, ask: Suggest) -> TrialConfig:
     """One configuration of the space.
-
-    The names asked for are ``layers``, ``units`` or ``units_0`` ..., ``dropout`` or
-    ``dropout_0`` ..., the other fields' names, ``optimizer`` and ``adam.learning_rate`` ...
 
     Args:
         space: the space.
-        suggest: what chooses the values; only ranges are asked for.
+        ask: what chooses the values; only ranges are asked for.
     """
-
-    def draw(field: Any, name: str) -> Any:
-        return field.draw(suggest, name) if isinstance(field, RANGES) else field
-
-    def draw_layers(field: Any, name: str) -> tuple[Any, ...]:
-        if getattr(field, "per_layer", False):
-            return tuple(draw(field, f"{name}_{layer}") for layer in range(layers))
-        return per_layer(draw(field, name), layers, name)
-
-    layers = draw(space.layers, "layers")
-    return TrialConfig(
-        layers=layers,
-        units=draw_layers(space.units, "units"),
-        activation=draw(space.activation, "activation"),
-        batch_norm=draw(space.batch_norm, "batch_norm"),
-        dropout=draw_layers(space.dropout, "dropout"),
-        l2=draw(space.l2, "l2"),
-        initializer=draw(space.initializer, "initializer"),
-        batch_size=draw(space.batch_size, "batch_size"),
-        lr_schedule=draw(space.lr_schedule, "lr_schedule"),
-        optimizer=_suggest_optimizer(space.optimizer, suggest, draw),
-    )
-
-
-def _suggest_optimizer(choice: Any, suggest: Suggest, draw: Any) -> Any:
-    """The optimizer of one configuration: its type first, then the settings that it has."""
-    if not isinstance(choice, OptimizerChoice):
-        return choice
-    tables = choice.tables()
-    kind = suggest.suggest_categorical("optimizer", tuple(tables))
-    settings = {
-        key: draw(value, f"{kind}.{key}") for key, value in tables[kind] if value is not None
-    }
-    return OPTIMIZERS[kind](**settings)
+    config: TrialConfig = suggest(space, ask)
+    return config
 
 
 class Replay:
@@ -289,21 +115,6 @@ def config_of(space: Space, params: Mapping[str, Any]) -> TrialConfig | None:
         return None
 
 
-def named_fields(space: Space) -> dict[str, Any]:
-    """Every field of a space by name, plain value or range; settings as ``adam.learning_rate``.
-
-    ``optimizer`` stands for the one that is fixed, or for the choice between several.
-    """
-    fields = {key: value for key, value in space if key != "optimizer"}
-    if not isinstance(space.optimizer, OptimizerChoice):
-        return {**fields, "optimizer": space.optimizer}
-    tables = space.optimizer.tables()
-    fields["optimizer"] = Categorical(choices=tuple(tables))
-    for kind, table in tables.items():
-        fields |= {f"{kind}.{key}": value for key, value in table if value is not None}
-    return fields
-
-
 def searched(space: Space) -> list[str]:
     """The names of the fields that a space leaves open."""
     return [name for name, field in named_fields(space).items() if isinstance(field, RANGES)]
@@ -312,3 +123,32 @@ def searched(space: Space) -> list[str]:
 def fixed_config(space: Space) -> TrialConfig | None:
     """The only configuration of a space without ranges; None where there is a range."""
     return config_of(space, {})
+
+
+def smallest(space: Space, params: Mapping[str, Any]) -> TrialConfig:
+    """The smallest configuration of the space that has the given parameters."""
+    return suggest_config(space, _Given(params))
+
+
+class _Given(Corner):
+    """Answers with given values, and with the low end of every other range."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        super().__init__(0.0)
+        self.params = params
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """The given value or the low end."""
+        return int(self.params.get(name, low))
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """The given value or the low end."""
+        return float(self.params.get(name, low))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """The given value or the first (of numbers the smallest) choice."""
+        return self.params.get(name, super().suggest_categorical(name, choices))

@@ -23,7 +23,6 @@ from hpsearch.fields import (
     show,
 )
 from hpsearch.files import read_file
-from hpsearch.partial import PartialConfig, params_of
 from hpsearch.recipe import (
     DatasetSection,
     ObjectiveSection,
@@ -33,7 +32,8 @@ from hpsearch.recipe import (
     parse_recipe,
     resolve_path,
 )
-from hpsearch.space import Space, fixed_config
+from hpsearch.space import PartialConfig, Space, fixed_config
+from hpsearch.walks import settle
 
 Count = Annotated[int, Strict(), Field(ge=0)]
 
@@ -208,7 +208,7 @@ class StudyFile(Section):
     def _enqueued_in_space(self) -> "StudyFile":
         for index, partial in enumerate(self.enqueue):
             try:
-                params_of(self.space, partial)
+                settle(self.space, partial)
             except ValueError as error:
                 raise ValueError(f"enqueue[{index}].{error}") from None
         return self

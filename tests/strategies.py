@@ -5,15 +5,11 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from hpsearch.config import (
-    OPTIMIZERS,
-    Activation,
-    Initializer,
-    LRSchedule,
-    TrialConfig,
-)
+from hpsearch.config import Activation, Initializer, LRSchedule, TrialConfig
+from hpsearch.derived import Choice
+from hpsearch.optimizers import OPTIMIZERS
 from hpsearch.ranges import RANGES
-from hpsearch.space import OptimizerChoice, Space
+from hpsearch.space import Space
 
 ACTIVATIONS = get_args(Activation)
 INITIALIZERS = get_args(Initializer)
@@ -213,7 +209,7 @@ def within(chosen: Space, config: TrialConfig) -> bool:
 
 
 def _holds(field: Any, value: Any) -> bool:
-    if isinstance(field, OptimizerChoice):
+    if isinstance(field, Choice):
         table = field.tables().get(value.type)
         return table is not None and all(
             wanted is None or _holds(wanted, getattr(value, key)) for key, wanted in table

@@ -25,9 +25,9 @@ def enqueue(
     from hpsearch.errors import InputError
     from hpsearch.fields import parse
     from hpsearch.files import read_file
-    from hpsearch.partial import PartialConfig
     from hpsearch.search.budget import ENDED, ending
     from hpsearch.search.study import enqueue as put
+    from hpsearch.space import PartialConfig
 
     data = read_file(config)
     if "space" in data:

@@ -8,8 +8,8 @@ from optuna_dashboard import get_note, save_note
 
 from hpsearch.ranges import words
 from hpsearch.search.study import DATASET_KEY, OpenStudy
-from hpsearch.space import named_fields
 from hpsearch.study_file import BudgetSection, StudyFile
+from hpsearch.walks import named_fields
 
 _OURS = "note"
 """Study user attribute: the note as hpsearch last wrote it; another one is a user's own."""

@@ -21,8 +21,8 @@ from hpsearch.search.openings import plain
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trainings import Training
 from hpsearch.search.trials import Trial
-from hpsearch.space import named_fields
 from hpsearch.study_file import Grid
+from hpsearch.walks import places
 
 TOP = 10
 """Best trials that are listed."""
@@ -185,8 +185,8 @@ def _baseline(
 def _space(study: OpenStudy, best: Sequence[Row]) -> list[dict[str, str]]:
     """Each field of the space: what was searched, and what the best trials use."""
     return [
-        {"name": name, "space": words(field), "best": in_words(best, name, field)}
-        for name, field in named_fields(study.file.space).items()
+        {"name": place.name, "space": words(place.field), "best": in_words(best, place)}
+        for place in places(study.file.space)
     ]
 
 

@@ -1,5 +1,6 @@
 """The study to try next: the same one with ranges moved to where the best trials were."""
 
+import copy
 import json
 import math
 from collections import Counter
@@ -7,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.config import TrialConfig, flat, is_whole
+from hpsearch.config import TrialConfig, is_whole
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, parse
 from hpsearch.ranges import Categorical
-from hpsearch.report.leaders import LEAST, Crowded, Row, crowded, values_of
-from hpsearch.space import named_fields, searched
+from hpsearch.report.leaders import LEAST, Crowded, Row, crowded
 from hpsearch.study_file import StudyFile
+from hpsearch.walks import Place, opened, places
 
 ENOUGH = 20
 """Complete trials below which no range is changed: of fewer, the best five would be more than the
@@ -128,11 +129,19 @@ def _sections(key: str, value: Any) -> list[tuple[str, dict[str, Any]]]:
         return [(f"[{key}]", one) for one in value]
     if not isinstance(value, dict):
         return []
-    optimizer = value.get("optimizer", {})
-    if key != "space" or "optimizer" not in value or "type" in optimizer:
-        return [(key, value)]
-    rest = {name: field for name, field in value.items() if name != "optimizer"}
-    return [(key, rest), *((f"space.optimizer.{kind}", optimizer[kind]) for kind in optimizer)]
+    # A table without a type is a choice in [space]: one table for each kind.
+    choices = {
+        name: field
+        for name, field in value.items()
+        if key == "space" and isinstance(field, dict) and "type" not in field
+    }
+    rest = {name: field for name, field in value.items() if name not in choices}
+    tables = [
+        (f"{key}.{name}.{kind}", table)
+        for name, choice in choices.items()
+        for kind, table in choice.items()
+    ]
+    return [(key, rest), *tables]
 
 
 def _is_plain(value: Any) -> bool:
@@ -198,24 +207,11 @@ def _compact(value: Any) -> Any:
     return {k: _compact(value[k]) for k in keys if k not in plain or value[k] != plain[k]}
 
 
-def _range_of(table: dict[str, Any], name: str) -> dict[str, Any]:
-    """The table of a range in a study file's table."""
-    kind, _, setting = name.partition(".")
-    found = table["space"]["optimizer"][kind][setting] if setting else table["space"][name]
-    return dict(found)
-
-
-def _set_range(table: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
-    """A copy of a study file's table with another range."""
-    kind, _, setting = name.partition(".")
-    space = dict(table["space"])
-    if setting:
-        optimizers = dict(space["optimizer"])
-        optimizers[kind] = {**optimizers[kind], setting: value}
-        space["optimizer"] = optimizers
-    else:
-        space[name] = value
-    return {**table, "space": space}
+def _with_range(table: dict[str, Any], place: Place, **changes: Any) -> dict[str, Any]:
+    """A copy of a study file's table with another range at a place of its space."""
+    changed = copy.deepcopy(table)
+    place.within(changed["space"]).update(changes)
+    return changed
 
 
 def _is_valid(table: dict[str, Any]) -> bool:
@@ -228,16 +224,15 @@ def _is_valid(table: dict[str, Any]) -> bool:
 
 def _widen(table: dict[str, Any], one: Crowded, file: StudyFile) -> float | None:
     """Move one end of a range outwards; to where, or None where it cannot be."""
-    field = named_fields(file.space)[one.name]
-    changed = _range_of(table, one.name)
+    place = next(place for place in places(file.space) if place.name == one.name)
+    field = place.field
     if isinstance(field, Categorical):
         ordered = sorted(field.choices)
         beyond = _beyond(ordered[1], ordered[0]) if one.end == "low" else _beyond(*ordered[-2:])
-        changed["choices"] = [*field.choices, beyond]
+        widened = _with_range(table, place, choices=[*field.choices, beyond])
     else:
         beyond = _moved(field, one.end)
-        changed[one.end] = beyond
-    widened = _set_range(table, one.name, changed)
+        widened = _with_range(table, place, **{one.end: beyond})
     # Two digits may be too few for a narrow range: what they name then lies within it.
     outwards = beyond < one.limit if one.end == "low" else beyond > one.limit
     if not outwards or not _is_valid(widened):
@@ -284,17 +279,19 @@ def _drop_choices(
     tried = [
         row for row in rows if row["state"] in ("complete", "pruned") and is_whole(row["config"])
     ]
-    for name, field in named_fields(file.space).items():
-        if not isinstance(field, Categorical) or name == "optimizer" or len(best) < LEAST:
+    for place in places(file.space):
+        name, field = place.name, place.field
+        is_choice = isinstance(field, Categorical) and place.trait.members is None
+        if not is_choice or len(best) < LEAST:
             continue
-        used = {value for row in best for value in values_of(row, name, field)} & set(field.choices)
-        times = Counter(value for row in tried for value in set(values_of(row, name, field)))
+        used = {value for row in best for value in place.values(row["config"])}
+        used &= set(field.choices)
+        times = Counter(value for row in tried for value in set(place.values(row["config"])))
         gone = [c for c in field.choices if times[c] >= MANY and c not in used]
         if not used or not gone:  # not used: where all of the best have another optimizer
             continue
-        changed = _range_of(table, name)
-        changed["choices"] = [choice for choice in changed["choices"] if choice not in gone]
-        table["space"] = _set_range(table, name, changed)["space"]
+        kept = [choice for choice in place.within(table["space"])["choices"] if choice not in gone]
+        table["space"] = _with_range(table, place, choices=kept)["space"]
         changes += [
             f"{name}: {choice} is dropped: {times[choice]} trials tried it, but none of the best"
             f" {len(best)} did"
@@ -320,15 +317,7 @@ def _train_longer(table: dict[str, Any], file: StudyFile, best: Sequence[Row]) -
 def _try_first(table: dict[str, Any], config: TrialConfig, changes: list[str]) -> None:
     """Enqueue the best configuration, as far as the new space leaves it open."""
     space = parse(StudyFile, table, "the next study").space
-    named = named_fields(space)
-    is_open = searched(space)
-    first = {key: value for key, value in flat(config).items() if key in is_open}
-    if any(key in first for key in ("units", "dropout")):
-        first["layers"] = config.layers
-    if "optimizer" in is_open:
-        kind, settings = config.optimizer.type, config.optimizer.model_dump(mode="json")
-        known = {key: settings[key] for key in settings if f"{kind}.{key}" in named}
-        first["optimizer"] = {"type": kind, **known}
+    first = opened(space, config)
     tried = {**table, "enqueue": [first]}
     if first and _is_valid(tried):
         table["enqueue"] = [first]

@@ -9,7 +9,8 @@ from typing import Any
 from hpsearch.config import is_whole
 from hpsearch.ranges import RANGES, Categorical
 from hpsearch.ranking import rank
-from hpsearch.space import Space, named_fields
+from hpsearch.space import Space
+from hpsearch.walks import Place, places
 
 Row = Mapping[str, Any]
 """A trial as ``trials --json`` prints it."""
@@ -47,33 +48,16 @@ def leaders(rows: Sequence[Row], *, maximize: bool) -> list[Row]:
     return complete[: max(LEAST, math.ceil(len(complete) / 10))]
 
 
-def values_of(row: Row, name: str, field: Any) -> list[Any]:
-    """The values that a trial drew of a field; none of another optimizer's.
-
-    One, or one for each layer where each draws its own.
-    """
-    config = row["config"]
-    if name == "optimizer":
-        return [config["optimizer"]["type"]]
-    kind, _, setting = name.partition(".")
-    if setting:
-        optimizer = config["optimizer"]
-        return [optimizer[setting]] if optimizer["type"] == kind else []
-    value = config[name]
-    if not isinstance(value, (list, tuple)):
-        return [value]
-    return list(value if getattr(field, "per_layer", False) else value[:1])
-
-
-def in_words(rows: Sequence[Row], name: str, field: Any) -> str:
+def in_words(rows: Sequence[Row], place: Place) -> str:
     """The values that some trials use of a field: a span, or each choice and in how many trials."""
-    values = [value for row in rows for value in values_of(row, name, field)]
+    each = [place.values(row["config"]) for row in rows]
+    values = [value for one in each for value in one]
     if not values:
         return "none"
-    if not isinstance(field, RANGES):
+    if not isinstance(place.field, RANGES):
         return ""
-    if isinstance(field, Categorical):
-        times = Counter(v for row in rows for v in dict.fromkeys(values_of(row, name, field)))
+    if isinstance(place.field, Categorical):
+        times = Counter(value for one in each for value in dict.fromkeys(one))
         return ", ".join(f"{_plain(v)} ({n} x)" for v, n in times.most_common())
     ordered = sorted(values)
     low, middle, high = ordered[0], ordered[len(ordered) // 2], ordered[-1]
@@ -94,10 +78,11 @@ def crowded(space: Space, best: Sequence[Row]) -> list[Crowded]:
         best: the best trials.
     """
     found = []
-    for name, field in named_fields(space).items():
+    for place in places(space):
+        field = place.field
         if not isinstance(field, RANGES):
             continue
-        voters = [values for row in best if (values := values_of(row, name, field))]
+        voters = [values for row in best if (values := place.values(row["config"]))]
         numbers = getattr(field, "choices", (0, 1, 2))
         if len(voters) < LEAST or len(numbers) < 3 or not all(map(_are_numbers, voters)):
             continue
@@ -105,7 +90,9 @@ def crowded(space: Space, best: Sequence[Row]) -> list[Crowded]:
         for end, limit, is_near in _ends(field):
             near = sum(2 * sum(map(is_near, values)) > len(values) for values in voters)
             if near >= needed:
-                found.append(Crowded(name=name, end=end, limit=limit, near=near, of=len(voters)))
+                found.append(
+                    Crowded(name=place.name, end=end, limit=limit, near=near, of=len(voters))
+                )
     return found
 
 

@@ -20,7 +20,6 @@ MARK = "Written by hpsearch"
 """How one of the first lines of every script begins."""
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
 
 
 def script(recipe: Recipe, dataset: Dataset, parts: Parts) -> str:
@@ -137,7 +136,7 @@ def _training(recipe: Recipe) -> dict[str, Any]:
         "mixed": training.precision != "float32",
         "schedule": config.lr_schedule,
         "scheduled": config.lr_schedule not in ("constant", "plateau"),
-        "optimizer": _OPTIMIZERS[config.optimizer.type],
+        "optimizer": config.optimizer.keras,
         # Switches that are off and a momentum of 0 are what Keras does by itself; a decay is not.
         "settings": [
             (name, literal(value)) for name, value in settings.items() if value or defaults[name]

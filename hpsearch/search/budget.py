@@ -10,12 +10,12 @@ from typing import Any, Literal
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from hpsearch.errors import Failure, uses_place
-from hpsearch.partial import smallest
 from hpsearch.search.asked import ASKED_KEY, FIXED_KEY, asked, fixed
 from hpsearch.search.clock import Mark, mark
 from hpsearch.search.samplers import make_sampler
 from hpsearch.search.storage import STOP_KEY, Brief, BudgetSpentError, Pulse
 from hpsearch.search.study import OpenStudy, size_of
+from hpsearch.space import smallest
 
 MAX_DEATHS = 3
 """Workers that may die of a trial, one after the other and none getting further than the one

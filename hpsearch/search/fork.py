@@ -14,7 +14,6 @@ from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, uses_place
 from hpsearch.fields import parse
 from hpsearch.home import Home
-from hpsearch.partial import PartialConfig, misfits, params_of
 from hpsearch.search import trials as rows
 from hpsearch.search.asked import FIXED_KEY, asked
 from hpsearch.search.budget import SINCE_KEY
@@ -36,8 +35,9 @@ from hpsearch.search.study import (
     size_of,
     unlike,
 )
-from hpsearch.space import Space, suggest_config
+from hpsearch.space import PartialConfig, Space, suggest_config
 from hpsearch.study_file import SAME_VALUES, BudgetSection, Grid, StudyFile, as_stored
+from hpsearch.walks import misfits, settle
 
 _NUMBERS = (rows.SAME_KEY, "resumes", "earlier")
 """User attributes that hold numbers of the old study's trials."""
@@ -177,7 +177,7 @@ def _rewritten(
 
 def params_in(space: Space, config: TrialConfig) -> dict[str, Any]:
     """The parameters of a configuration that lies in a space, as Optuna names them."""
-    return params_of(space, parse(PartialConfig, flat(config), "configuration"))
+    return settle(space, parse(PartialConfig, flat(config), "configuration"))
 
 
 def _asked(trial: FrozenTrial, params: Mapping[str, Any]) -> dict[str, Any]:

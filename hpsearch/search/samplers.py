@@ -3,7 +3,6 @@
 import hashlib
 import importlib.util
 import math
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,8 +23,9 @@ from hpsearch.errors import InputError
 from hpsearch.ranges import RANGES
 from hpsearch.search.asked import FIXED_KEY, asked
 from hpsearch.search.view import newest_and_best
-from hpsearch.space import Corner, OptimizerChoice, Space, suggest_config
+from hpsearch.space import Corner, Space, suggest_config
 from hpsearch.study_file import GP, QMC, TPE, Grid, Random, StudyFile
+from hpsearch.walks import is_per_layer, place_of, places
 
 MAX_GRID = 1_000_000
 """Points of the largest grid that is laid out."""
@@ -240,27 +240,25 @@ def grid_values(space: Space) -> dict[str, list[Any]]:
         InputError: a range without end (a real range without step), parameters that some
             configurations lack, or more than MAX_GRID points.
     """
-    collect = _Collect()
+    collect = _Collect(space)
     suggest_config(space, collect)
-    for key in ("units", "dropout"):
-        if getattr(getattr(space, key), "per_layer", False) and not isinstance(space.layers, int):
+    named = places(space)
+    by_keys = {place.keys: place.field for place in named}
+    for place in named:
+        by, key = place.trait.by, ".".join(place.keys)
+        if by and is_per_layer(place.field) and not isinstance(getattr(space, by), int):
             raise InputError(
-                f'sampler.type = "grid": space.{key} has per_layer = true while layers is a'
+                f'sampler.type = "grid": space.{key} has per_layer = true while {by} is a'
                 " range, so that not every point has the same parameters; set per_layer = false,"
-                " fix layers, or use another sampler"
+                f" fix {by}, or use another sampler"
             )
-    if isinstance(space.optimizer, OptimizerChoice):
-        tables = space.optimizer.tables()
-        ranged = [
-            f"{name}.{key}"
-            for name, table in tables.items()
-            for key, value in table
-            if isinstance(value, RANGES)
-        ]
-        if len(tables) > 1 and ranged:
+    for place in named:
+        chosen, key = place.keys[0], ".".join(place.keys)
+        several = len(place.keys) > 1 and len(by_keys[(chosen,)].choices) > 1
+        if several and isinstance(place.field, RANGES):
             raise InputError(
-                f'sampler.type = "grid": space.optimizer.{ranged[0]} belongs to one of several'
-                " optimizers, so that not every point has it; fix it, keep one optimizer, or use"
+                f'sampler.type = "grid": space.{key} belongs to one of several'
+                f" {chosen}s, so that not every point has it; fix it, keep one {chosen}, or use"
                 " another sampler"
             )
     size = math.prod(len(values) for values in collect.values.values())
@@ -282,16 +280,12 @@ def grid_size(space: Space, enqueued: Sequence[Mapping[str, Any]] = ()) -> int:
     return math.prod(sizes) + sum(_point(values, sizes, one) is None for one in enqueued)
 
 
-def _key(name: str) -> str:
-    """Where the study file has the range of a parameter: "dropout_0" is in ``space.dropout``."""
-    return f"space.optimizer.{name}" if "." in name else f"space.{re.sub(r'_[0-9]+$', '', name)}"
-
-
 class _Collect(Corner):
-    """Takes the low end of every range, and notes all values of each."""
+    """Takes the low end of every range of a space, and notes all values of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, space: Space) -> None:
         super().__init__(0.0)
+        self._space = space
         self.values: dict[str, list[Any]] = {}
 
     def suggest_int(
@@ -306,8 +300,10 @@ class _Collect(Corner):
     ) -> float:
         """The low end."""
         if step is None and low < high:
+            place = place_of(self._space, name)
+            key = ".".join(("space", *place.keys)) if place else name
             raise InputError(
-                f'sampler.type = "grid": {_key(name)} is a real range without step; give it a'
+                f'sampler.type = "grid": {key} is a real range without step; give it a'
                 " step or choices, or use another sampler"
             )
         count = 1 if step is None else int((high - low) / step + 1e-9) + 1

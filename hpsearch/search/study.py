@@ -23,7 +23,6 @@ from hpsearch import __version__
 from hpsearch.config import TrialConfig, count_parameters
 from hpsearch.errors import Failure, InputError, UnknownStudyError, UnreachableError
 from hpsearch.fields import check_name, closest, parse, shortened
-from hpsearch.partial import PartialConfig, params_of, smallest
 from hpsearch.search.asked import FIXED_KEY, fixed
 from hpsearch.search.attributes import STUDY, odd, typed
 from hpsearch.search.opening import STORAGE_ERRORS, Work, exclusive
@@ -41,6 +40,7 @@ from hpsearch.search.storage import (
     Presence,
     Storage,
 )
+from hpsearch.space import PartialConfig, smallest
 from hpsearch.study_file import (
     SAME_SEARCH,
     SAME_VALUES,
@@ -50,6 +50,7 @@ from hpsearch.study_file import (
     as_stored,
     differences,
 )
+from hpsearch.walks import settle
 
 COMPANION = ".confirm"
 """How the name of a study ends that holds the confirmation runs of another one."""
@@ -356,7 +357,7 @@ def _merge(
 
 def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None:
     """Write down the budget, and enqueue what is new in ``[[enqueue]]``."""
-    wanted = [params_of(file.space, partial) for partial in file.enqueue]
+    wanted = [settle(file.space, partial) for partial in file.enqueue]
     if isinstance(file.sampler, Grid):
         most = grid_size(file.space, wanted)
         if (stored := study.user_attrs.get(BUDGET_KEY)) is not None:
@@ -413,7 +414,7 @@ def _check_size(
     limit = file.budget.max_parameters
     if limit is None:
         return
-    config = smallest(file.space, params_of(file.space, partial))
+    config = smallest(file.space, settle(file.space, partial))
     parameters = size_of(config, dataset)
     if parameters > limit:
         raise InputError(
@@ -550,7 +551,7 @@ def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:
             enqueue.
     """
     try:
-        params = params_of(study.file.space, partial)
+        params = settle(study.file.space, partial)
     except ValueError as error:
         raise InputError(f"{where}: {error}") from None
     if not params:

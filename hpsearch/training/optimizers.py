@@ -2,19 +2,20 @@
 
 import keras
 
-from hpsearch.config import SGD, Adam, AdamW, RMSprop
+from hpsearch.optimizers import Optimizer
 from hpsearch.training.fused import FusedAdam, FusedAdamW, FusedRMSprop, FusedSGD
 
-_CLASSES = {
-    "adam": FusedAdam,
-    "adamw": FusedAdamW,
-    "sgd": FusedSGD,
-    "rmsprop": FusedRMSprop,
+_FUSED: dict[str, type[keras.optimizers.Optimizer]] = {
+    "Adam": FusedAdam,
+    "AdamW": FusedAdamW,
+    "RMSprop": FusedRMSprop,
+    "SGD": FusedSGD,
 }
+"""Those of Keras' optimizers that there is a faster one of."""
 
 
 def build(
-    config: Adam | AdamW | SGD | RMSprop,
+    config: Optimizer,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
     precision: str = "float32",
 ) -> keras.optimizers.Optimizer:
@@ -30,7 +31,8 @@ def build(
     """
     # The fields have the names of Keras' arguments.
     settings = config.model_dump(exclude={"type", "learning_rate"})
-    optimizer = _CLASSES[config.type](learning_rate=learning_rate, **settings)
+    made = _FUSED.get(config.keras) or getattr(keras.optimizers, config.keras)
+    optimizer: keras.optimizers.Optimizer = made(learning_rate=learning_rate, **settings)
     if precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer

@@ -5,8 +5,9 @@ Plain arithmetic, in bytes unless another unit is named. Nothing here was measur
 
 from dataclasses import dataclass
 
-from hpsearch.config import SGD, Adam, AdamW, Optimizer, RMSprop, TrialConfig, count_parameters
+from hpsearch.config import TrialConfig, count_parameters
 from hpsearch.data.parts import Parts
+from hpsearch.optimizers import Optimizer
 from hpsearch.space import config_at
 from hpsearch.study_file import StudyFile
 
@@ -22,6 +23,8 @@ MAX_PER_GPU = 4
 of a GPU idle between its kernels, which a few neighbours fill; more only wait for each other."""
 
 _FLOAT, _WORD, _MIB, _GIB = 4, 8, 2**20, 2**30
+LEAST_SLOTS = 2
+"""Adam's, which is the usual one, and may be drawn where the space has another one as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,31 +93,15 @@ def example_bytes(inputs: int, *, are_bytes: bool) -> int:
     return features + _WORD
 
 
-def optimizer_slots(optimizer: Optimizer) -> int:
-    """Numbers that an optimizer keeps for each parameter, but 2 at least: Adam's.
-
-    Another optimizer of the same space may be drawn, and Adam is the usual one.
-    """
-    own: int
-    match optimizer:
-        case Adam() | AdamW():
-            own = 2 + optimizer.amsgrad
-        case SGD():
-            own = int(optimizer.momentum > 0)
-        case RMSprop():
-            own = 1 + (optimizer.momentum > 0) + optimizer.centered
-    return max(2, own)
-
-
 def model_bytes(parameters: int, optimizer: Optimizer) -> int:
     """Bytes of a model in training: weights, gradient, optimizer state, and the best weights.
 
     Args:
         parameters: trainable parameters, each of which is a float32.
-        optimizer: see :func:`optimizer_slots`.
+        optimizer: taken to keep :data:`LEAST_SLOTS` at least.
     """
     weights, gradient, best = 1, 1, 1
-    return parameters * (weights + gradient + optimizer_slots(optimizer) + best) * _FLOAT
+    return parameters * (weights + gradient + max(LEAST_SLOTS, optimizer.slots) + best) * _FLOAT
 
 
 def evaluation_batch(widest: int) -> int:

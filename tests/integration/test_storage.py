@@ -29,7 +29,6 @@ from servers import Server
 
 from hpsearch.errors import Failure, InputError, UnreachableError
 from hpsearch.fields import parse
-from hpsearch.partial import PartialConfig
 from hpsearch.search import budget, reading, trials
 from hpsearch.search.clock import mark
 from hpsearch.search.opening import STORAGE_ERRORS, exclusive, is_locked, open_storage
@@ -42,7 +41,7 @@ from hpsearch.search.storage import (
     Storage,
 )  # fmt: skip
 from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
-from hpsearch.space import suggest_config
+from hpsearch.space import PartialConfig, suggest_config
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity
 

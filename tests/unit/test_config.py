@@ -9,18 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import configs
 
-from hpsearch.config import (
-    OPTIMIZERS,
-    SGD,
-    Adam,
-    TrialConfig,
-    count_parameters,
-    describe,
-    flat,
-    per_layer,
-)
+from hpsearch.config import TrialConfig, count_parameters, describe, flat
 from hpsearch.errors import InputError
 from hpsearch.fields import parse
+from hpsearch.optimizers import OPTIMIZERS, SGD, Adam
+from hpsearch.searchable import per_layer
 
 
 def config(**values: object) -> TrialConfig:
@@ -171,3 +164,9 @@ def test_the_description_says_what_is_switched_on() -> None:
 def test_a_deep_network_is_described_in_one_short_line() -> None:
     text = describe(TrialConfig(layers=64))
     assert text == "128-128-128-128-128-128-… (64 layers) relu adam 1.0e-03 constant b32"
+
+
+def test_what_is_given_is_left_as_it_was() -> None:
+    given: dict[str, object] = {"units": [8, 9]}
+    assert config(**given) == TrialConfig.model_validate(given) == TrialConfig(units=(8, 9))
+    assert given == {"units": [8, 9]}

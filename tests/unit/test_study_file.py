@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wrong_study_files import GOOD, HEAD, SEARCH, WRONG, Wrong
 
-from hpsearch.config import Adam, TrialConfig
+from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.optimizers import Adam
 from hpsearch.recipe import Recipe, dump
 from hpsearch.study_file import (
     StudyFile,

@@ -11,18 +11,11 @@ from hypothesis import strategies as st
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.fields import parse
-from hpsearch.partial import params_of
 from hpsearch.report.following import as_toml, following
 from hpsearch.report.leaders import leaders
-from hpsearch.space import (
-    Corner,
-    Space,
-    config_of,
-    fixed_config,
-    named_fields,
-    suggest_config,
-)
+from hpsearch.space import Corner, Space, config_of, fixed_config, suggest_config
 from hpsearch.study_file import StudyFile, from_table, load
+from hpsearch.walks import named_fields, settle
 
 RATE = {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}
 UNITS = {"type": "int", "low": 64, "high": 1024, "log": True, "per_layer": True}
@@ -361,7 +354,7 @@ def test_only_what_is_said_changes_and_the_best_is_tried_first(
     assert now.training.epochs == 60
     other = {key: getattr(now, key) for key in ("name", "space", "training", "enqueue")}
     assert now == study.model_copy(update=other)
-    first = [config_of(now.space, params_of(now.space, partial)) for partial in now.enqueue]
+    first = [config_of(now.space, settle(now.space, partial)) for partial in now.enqueue]
     assert first == ([good] if fixed_config(study.space) is None else [])
     assert ("the best configuration is tried first" in found.changes) == bool(first)
     assert strategies.within(now.space, good)

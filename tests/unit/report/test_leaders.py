@@ -6,9 +6,9 @@ import pytest
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.fields import parse
-from hpsearch.ranges import Categorical, FloatRange
-from hpsearch.report.leaders import crowded, in_words, leaders, values_of
+from hpsearch.report.leaders import crowded, in_words, leaders
 from hpsearch.space import Space
+from hpsearch.walks import Place, places
 
 
 def row(number: int = 0, value: float = 0.5, state: str = "complete", **config: Any) -> Any:
@@ -39,16 +39,9 @@ def test_what_another_program_told_does_not_lead(config: dict[str, Any]) -> None
     assert [r["number"] for r in leaders([told, row(1, 0.5)], maximize=True)] == [1]
 
 
-def test_values_of_a_field() -> None:
-    one = row(units=[64, 32], dropout=[0.5, 0.5], batch_norm=True)
-    assert values_of(one, "units", space(units=LOG).units) == [64, 32]
-    drop = FloatRange(low=0.0, high=0.9)
-    assert values_of(one, "dropout", drop) == [0.5]  # drawn once for all layers
-    kinds = Categorical(choices=(True, False))
-    assert values_of(one, "batch_norm", kinds) == [True]
-    assert values_of(one, "optimizer", Categorical(choices=("adam", "sgd"))) == ["adam"]
-    assert values_of(one, "adam.learning_rate", drop) == [1e-3]
-    assert values_of(one, "sgd.learning_rate", drop) == []
+def place(name: str, **fields: Any) -> Place:
+    """A field of the space that has these fields."""
+    return {one.name: one for one in places(space(**fields))}[name]
 
 
 LOG = {"type": "int", "low": 10, "high": 1000, "log": True, "per_layer": True}
@@ -137,15 +130,18 @@ def test_half_of_the_values_at_each_end() -> None:
 
 def test_values_in_words() -> None:
     rows = [row(units=[64, 512], batch_norm=True), row(units=[128], batch_norm=False)]
-    units = space(units=LOG).units
-    kinds = space(batch_norm={"type": "categorical", "choices": [True, False]}).batch_norm
-    assert in_words(rows, "units", units) == "64 to 512, middle 128"
-    assert in_words(rows[:1], "batch_norm", kinds) == "yes (1 x)"
-    assert in_words(rows, "batch_norm", kinds) == "yes (1 x), no (1 x)"
-    widths = space(units={"type": "categorical", "choices": [64, 512]}).units
-    assert in_words([row(units=[64, 64])], "units", widths) == "64 (1 x)"
-    each = widths.model_copy(update={"per_layer": True})
-    assert in_words([row(units=[64, 64, 512])] * 2, "units", each) == "64 (2 x), 512 (2 x)"
-    assert in_words(rows, "units", 64) == ""
-    assert in_words(rows, "sgd.momentum", FloatRange(low=0.0, high=0.9)) == "none"
-    assert in_words([row(units=[7])], "units", units) == "7"
+    units = place("units", units=LOG)
+    kinds = place("batch_norm", batch_norm={"type": "categorical", "choices": [True, False]})
+    assert in_words(rows, units) == "64 to 512, middle 128"
+    assert in_words(rows[:1], kinds) == "yes (1 x)"
+    assert in_words(rows, kinds) == "yes (1 x), no (1 x)"
+    widths = {"type": "categorical", "choices": [64, 512]}
+    assert in_words([row(units=[64, 64])], place("units", units=widths)) == "64 (1 x)"
+    each = place("units", units=widths | {"per_layer": True})
+    assert in_words([row(units=[64, 64, 512])] * 2, each) == "64 (2 x), 512 (2 x)"
+    assert in_words(rows, place("units", units=64)) == ""
+    momentum = {"type": "float", "low": 0.0, "high": 0.9}
+    assert in_words(rows, place("sgd.momentum", optimizer={"sgd": {"momentum": momentum}})) == (
+        "none"
+    )
+    assert in_words([row(units=[7])], units) == "7"

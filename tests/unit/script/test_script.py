@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.config import OPTIMIZERS, TrialConfig
+from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Part, Parts
 from hpsearch.data.sets import SETS
+from hpsearch.optimizers import OPTIMIZERS
 from hpsearch.recipe import Recipe
 from hpsearch.script import script as module
 from hpsearch.script.names import check_names

@@ -7,13 +7,12 @@ import pytest
 from conftest import SPACE
 
 from hpsearch.config import TrialConfig, count_parameters
-from hpsearch.partial import PartialConfig
 from hpsearch.search import budget, start
 from hpsearch.search.samplers import _Given, make_sampler
 from hpsearch.search.start import MOST, cheapest_first, cost
 from hpsearch.search.storage import FILE_KEY
 from hpsearch.search.study import OpenStudy, enqueue, load_study
-from hpsearch.space import Replay, Space, suggest_config
+from hpsearch.space import PartialConfig, Replay, Space, suggest_config
 from hpsearch.study_file import StudyFile
 
 LIMIT = 300_000

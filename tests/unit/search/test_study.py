@@ -10,13 +10,12 @@ from conftest import SPACE
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import Failure, InputError, StudyGoneError
-from hpsearch.partial import PartialConfig
 from hpsearch.search import budget
 from hpsearch.search import study as studies
 from hpsearch.search.confirmation import companion_of
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study, move_data, names, open_or_create
-from hpsearch.space import suggest_config
+from hpsearch.space import PartialConfig, suggest_config
 from hpsearch.study_file import StudyFile
 
 Make = Callable[..., StudyFile]

@@ -4,7 +4,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.metadata import parse_session_start_info_plugin_data
 
-from hpsearch.config import SGD, TrialConfig
+from hpsearch.config import TrialConfig
+from hpsearch.optimizers import SGD
 from hpsearch.recipe import TensorBoard
 from hpsearch.training import board
 

@@ -2,9 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from hpsearch.config import OPTIMIZERS, SGD, Adam, AdamW, RMSprop
+from hpsearch.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
 from hpsearch.training import optimizers
-from hpsearch.workers.packing import optimizer_slots
 
 ODD = [
     Adam(learning_rate=0.01, beta_1=0.8, beta_2=0.98, epsilon=1e-5, amsgrad=True),
@@ -49,10 +48,18 @@ def test_only_float16_scales_the_loss() -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [Adam(), Adam(amsgrad=True), AdamW(), RMSprop(momentum=0.9, centered=True)],
+    [
+        Adam(),
+        Adam(amsgrad=True),
+        AdamW(),
+        SGD(),
+        SGD(momentum=0.9),
+        RMSprop(),
+        RMSprop(momentum=0.9, centered=True),
+    ],
 )
-def test_as_many_numbers_are_kept_as_are_reckoned_with(config: Adam | AdamW | RMSprop) -> None:
+def test_as_many_numbers_are_kept_as_are_reckoned_with(config: Optimizer) -> None:
     optimizer = optimizers.build(config, 1e-3)
     optimizer.build([keras.Variable(np.zeros(1000, np.float32))])
     kept = sum(int(np.prod(v.shape)) for v in optimizer.variables)
-    assert kept // 1000 == optimizer_slots(config)
+    assert kept // 1000 == config.slots

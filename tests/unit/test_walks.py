@@ -1,4 +1,4 @@
-"""Enqueued configurations: held against the space, and as parameters."""
+"""Walks: what is enqueued is held against the space, and as parameters; places and what is open."""
 
 from typing import Any
 
@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from strategies import WIDE, configs, spaces, within
 
 from hpsearch.config import TrialConfig, flat
+from hpsearch.derived import Choice
 from hpsearch.fields import parse
-from hpsearch.partial import PartialConfig, misfits, params_of
-from hpsearch.space import OptimizerChoice, Space, config_of, suggest_config
+from hpsearch.space import PartialConfig, Space, config_of, suggest_config
+from hpsearch.walks import misfits, opened, place_of, places, settle
 
 
 def space(**fields: object) -> Space:
@@ -33,16 +34,16 @@ def test_what_is_enqueued_from_the_space_comes_back(table: Any, seed: int, data:
     chosen = space(**table)
     config, params = sample(chosen, seed)
     written = flat(config)
-    if isinstance(chosen.optimizer, OptimizerChoice):
+    if isinstance(chosen.optimizer, Choice):
         wanted = data.draw(st.sets(st.sampled_from(sorted(written["optimizer"]))))
         kept = {"type", *wanted}
         written["optimizer"] = {k: v for k, v in written["optimizer"].items() if k in kept}
     keys = data.draw(st.sets(st.sampled_from(sorted(written))))
     some = PartialConfig.model_validate({key: written[key] for key in keys})
-    fixed = params_of(chosen, some)
+    fixed = settle(chosen, some)
     assert fixed.items() <= params.items()
     assert PartialConfig.model_validate(some.model_dump(mode="json")) == some
-    assert params_of(chosen, PartialConfig.model_validate(some.model_dump(mode="json"))) == fixed
+    assert settle(chosen, PartialConfig.model_validate(some.model_dump(mode="json"))) == fixed
     if keys == set(written):
         assert config_of(chosen, params | fixed) == config
 
@@ -51,7 +52,7 @@ def test_what_is_enqueued_from_the_space_comes_back(table: Any, seed: int, data:
 def test_a_whole_configuration_enqueued_is_all_parameters(table: Any, seed: int) -> None:
     chosen = space(**table)
     config, params = sample(chosen, seed)
-    assert params_of(chosen, PartialConfig.model_validate(flat(config))) == params
+    assert settle(chosen, PartialConfig.model_validate(flat(config))) == params
 
 
 @given(spaces(), configs(most_layers=4))
@@ -59,10 +60,10 @@ def test_what_is_not_in_the_space_is_refused_in_words(table: Any, config: TrialC
     chosen = space(**table)
     whole = PartialConfig.model_validate(flat(config))
     if within(chosen, config):
-        assert config_of(chosen, params_of(chosen, whole)) == config
+        assert config_of(chosen, settle(chosen, whole)) == config
         return
     with pytest.raises(ValueError, match=r"; |, but "):
-        params_of(chosen, whole)
+        settle(chosen, whole)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_what_is_not_in_the_space_is_refused_in_words(table: Any, config: TrialC
     ],
 )  # fmt: skip
 def test_an_enqueued_configuration_fixes_what_it_names(fields: Any, params: Any) -> None:
-    assert params_of(space(**WIDE), partial(**fields)) == params
+    assert settle(space(**WIDE), partial(**fields)) == params
 
 
 @pytest.mark.parametrize(
@@ -107,30 +108,30 @@ def test_an_enqueued_configuration_fixes_what_it_names(fields: Any, params: Any)
 )
 def test_an_enqueued_value_out_of_the_space_is_told(fields: Any, message: str) -> None:
     with pytest.raises(ValueError, match=r"; ") as caught:
-        params_of(space(**WIDE), partial(**fields))
+        settle(space(**WIDE), partial(**fields))
     assert message in str(caught.value)
 
 
 def test_a_list_is_held_against_a_fixed_number_of_layers() -> None:
     with pytest.raises(ValueError, match=r"\[64\] is a list of 1, but the space fixes layers to 3"):
-        params_of(space(layers=3, units=64), partial(units=[64]))
+        settle(space(layers=3, units=64), partial(units=[64]))
     with pytest.raises(
         ValueError, match=r"units = \[64, 65\], but the space fixes it to \[64, 64\]"
     ):
-        params_of(space(units=[64, 64]), partial(units=[64, 65]))
+        settle(space(units=[64, 64]), partial(units=[64, 65]))
 
 
 def test_an_enqueued_optimizer_is_held_against_a_fixed_one() -> None:
     fixed = space(optimizer={"type": "adam", "learning_rate": 0.01})
-    assert params_of(fixed, partial(optimizer={"type": "adam"})) == {}
+    assert settle(fixed, partial(optimizer={"type": "adam"})) == {}
     with pytest.raises(
         ValueError, match=r'optimizer\.type = "sgd", but the space fixes it to "adam"'
     ):
-        params_of(fixed, partial(optimizer={"type": "sgd", "momentum": 0.5}))
+        settle(fixed, partial(optimizer={"type": "sgd", "momentum": 0.5}))
     with pytest.raises(
         ValueError, match=r"optimizer\.learning_rate = 0\.1, but the space fixes it"
     ):
-        params_of(fixed, partial(optimizer={"type": "adam", "learning_rate": 0.1}))
+        settle(fixed, partial(optimizer={"type": "adam", "learning_rate": 0.1}))
 
 
 @given(spaces(), spaces(), st.integers(0, 2**31))
@@ -143,9 +144,9 @@ def test_a_configuration_fits_a_space_or_the_fields_are_named(
         whole = partial(**flat(config))
         if wrong:
             with pytest.raises(ValueError, match="="):
-                params_of(chosen, whole)
+                settle(chosen, whole)
         else:
-            assert config_of(chosen, params_of(chosen, whole)) == config
+            assert config_of(chosen, settle(chosen, whole)) == config
     assert misfits(space(**table), config) == []
 
 
@@ -172,3 +173,55 @@ def test_the_fields_that_do_not_fit_are_named(changed: Any, fields: list[str]) -
     two = {"layers": 2, "units": [64, 128]}
     config = TrialConfig.model_validate(two)
     assert misfits(space(**two | changed), config) == fields
+
+
+FLAT = flat(TrialConfig.model_validate({"units": [64, 32], "dropout": 0.5, "batch_norm": True}))
+EACH = {"type": "int", "low": 10, "high": 1000, "per_layer": True}
+SHARE = {"type": "float", "low": 0.0, "high": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "keys", "values"),
+    [
+        ({"units": EACH}, "units", ("units",), [64, 32]),
+        ({"dropout": SHARE}, "dropout", ("dropout",), [0.5]),  # drawn once for all layers
+        ({"batch_norm": True}, "batch_norm", ("batch_norm",), [True]),
+        ({"optimizer": {"adam": {}, "sgd": {}}}, "optimizer", ("optimizer",), ["adam"]),
+        ({"optimizer": {"type": "sgd"}}, "optimizer", ("optimizer",), ["adam"]),
+        ({"optimizer": {"adam": {"beta_1": SHARE}}}, "adam.beta_1",
+         ("optimizer", "adam", "beta_1"), [0.9]),
+        ({"optimizer": {"sgd": {"momentum": SHARE}}}, "sgd.momentum",
+         ("optimizer", "sgd", "momentum"), []),
+    ],
+)  # fmt: skip
+def test_places_know_where_they_are_and_what_a_configuration_has_there(
+    fields: Any, name: str, keys: Any, values: Any
+) -> None:
+    chosen = space(**fields)
+    place = next(one for one in places(chosen) if one.name == name)
+    assert (place.keys, place.values(FLAT)) == (keys, values)
+    written = fields
+    for key in keys:
+        written = written[key]
+    assert place.within(fields) is written
+
+
+@pytest.mark.parametrize(
+    ("parameter", "name"),
+    [
+        ("layers", "layers"), ("units_0", "units"), ("units_12", "units"), ("dropout", "dropout"),
+        ("optimizer", "optimizer"), ("adam.beta_1", "adam.beta_1"), ("adam.beta_2", None),
+        ("nothing_1", None),
+    ],
+)  # fmt: skip
+def test_the_field_of_a_parameter(parameter: str, name: str | None) -> None:
+    found = place_of(space(**WIDE), parameter)
+    assert (found and found.name) == name
+
+
+@given(spaces(), st.integers(0, 2**31))
+def test_what_a_space_leaves_open_is_enqueued_as_it_is(table: Any, seed: int) -> None:
+    chosen = space(**table)
+    config, params = sample(chosen, seed)
+    assert settle(chosen, partial(**opened(chosen, config))) == params
+    assert opened(space(**opened(chosen, config)), config) == {}

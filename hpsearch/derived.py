@@ -1,0 +1,197 @@
+"""What a file may write in place of a configuration: a space of it, or a part of it.
+
+Both are made from the configuration's own fields (``hpsearch.searchable``). In a space each field
+is a plain value or a range, and a section is a fixed one or a table of tables, one for each kind
+that the search may choose, with settings of its own. In a part any field may be left out.
+"""
+
+import operator
+from collections.abc import Mapping
+from functools import cache, reduce
+from typing import Annotated, Any, ClassVar, get_args, get_origin
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    PlainSerializer,
+    Tag,
+    create_model,
+    model_validator,
+)
+
+from hpsearch.fields import BY_TYPE, Section, show
+from hpsearch.ranges import (
+    Categorical,
+    FloatRange,
+    IntRange,
+    LayerChoices,
+    LayerFloats,
+    LayerInts,
+)
+from hpsearch.searchable import Trait, counts, per_layer, traits, with_counts
+
+
+class OpenSection(Section):
+    """A section whose fields are plain values or ranges; None: left out, the default."""
+
+    of: ClassVar[type[Section]]
+    """The section whose fields these are."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _counts_of_lists(cls, data: Any) -> Any:
+        return with_counts(cls.of, data)
+
+    @model_validator(mode="after")
+    def _lists_fit(self) -> "OpenSection":
+        for by, repeated in counts(self.of).items():
+            count = getattr(self, by)
+            for key in repeated:
+                value = getattr(self, key)
+                if not isinstance(value, tuple):
+                    continue
+                if not isinstance(count, int):
+                    raise ValueError(
+                        f"{key} is a list, but {by} is a range; fix {by}, or write"
+                        f" {key} as one value or a range with per_layer = true"
+                    )
+                per_layer(value, count, key, by)
+        return self
+
+
+class Choice(Section):
+    """One table for each kind of a section that the search may choose."""
+
+    of: ClassVar[Trait]
+    """The field whose kinds these are."""
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "Choice":
+        if not self.tables():
+            known = ", ".join(type(self).model_fields)
+            raise ValueError(f"has no {self.of.name}; add at least one of {known}")
+        return self
+
+    def tables(self) -> dict[str, Any]:
+        """The kinds that may be chosen, each with its settings."""
+        return {kind: table for kind, table in self if table is not None}
+
+
+@cache
+def space_of(model: type[Section]) -> type[OpenSection]:
+    """``[space]`` of a configuration: what is left out is fixed to its default."""
+    return _open(model, {t.name: (_open_field(t), t.default) for t in traits(model)})
+
+
+@cache
+def _settings_of(model: type[Section]) -> type[OpenSection]:
+    """A table of a :class:`Choice`: None stands for what is left out, as it is not drawn."""
+    return _open(model, {t.name: (_open_field(t) | None, None) for t in traits(model)})
+
+
+def _open(model: type[Section], fields: Mapping[str, Any]) -> type[OpenSection]:
+    doc = f"{model.__name__}, each field a plain value or a range."
+    made = create_model(f"{model.__name__}Space", __base__=OpenSection, __doc__=doc, **fields)
+    made.of = model
+    return made
+
+
+def _open_field(trait: Trait) -> Any:
+    """The type of a field that is a plain value or a range, or fixed or a choice.
+
+    The tags keep an error message to the member that was meant.
+    """
+    if trait.members is not None:
+        return _section_field(trait, trait.members)
+    ranges: dict[type, Any] = {int: IntRange, float: FloatRange}
+    choices: Any = Categorical
+    if trait.by is not None:
+        ranges, choices = {int: LayerInts, float: LayerFloats}, LayerChoices
+    members = _values(trait)
+    plain = _plain(trait.value)
+    if plain in ranges:
+        members.append(Annotated[ranges[plain][trait.value], Tag(f"<{plain.__name__}>")])
+    members.append(Annotated[choices[trait.value], Tag("<categorical>")])
+    return Annotated[reduce(operator.or_, members), BY_TYPE]
+
+
+def _section_field(trait: Trait, members: Mapping[str, type[Section]]) -> Any:
+    tables: dict[str, Any] = {
+        kind: (_settings_of(one) | None, None) for kind, one in members.items()
+    }
+    doc = f"One table for each {trait.name} that the search may choose."
+    name = f"{trait.name.title()}Choice"
+    choice = create_model(name, __base__=Choice, __doc__=doc, **tables)
+    choice.of = trait
+    return Annotated[
+        Annotated[trait.value, Tag("<fixed>")] | Annotated[choice, Tag("<choice>")],
+        Discriminator(_fixed_or_choice),
+        BeforeValidator(lambda value: _one_kind(value, trait.name, members)),
+    ]
+
+
+def _fixed_or_choice(value: Any) -> str:
+    """A table with a type is one fixed section; without, a table of tables."""
+    fixed = "type" in value if isinstance(value, dict) else hasattr(value, "type")
+    return "<fixed>" if fixed else "<choice>"
+
+
+def _one_kind(value: Any, name: str, members: Mapping[str, type[Section]]) -> Any:
+    """Say what is meant where a section is neither fixed nor searched, or both."""
+    if isinstance(value, str) and value in members:
+        raise ValueError(f"is not a table; write {{ type = {show(value)} }}")
+    if not isinstance(value, dict):
+        return value
+    if "type" not in value:
+        settings = {key for one in members.values() for key in one.model_fields}
+        if set(value) & settings - members.keys():
+            example = next(iter(members))
+            raise ValueError(
+                f"has no type; write {{ type = {show(example)}, ... }} for one fixed {name},"
+                f" or {example} = {{ ... }} to search its settings"
+            )
+        return value
+    kind = value["type"]
+    if not isinstance(kind, str) or kind not in members:
+        return value
+    for key, setting in value.items():
+        known = key in members or key in members[kind].model_fields
+        if known and isinstance(setting, dict):
+            raise ValueError(
+                f"type = {show(kind)} fixes the {name}, but {key} = {show(setting)} does not;"
+                f" to search its settings write {kind} = {{ ... }} without a type"
+            )
+    return value
+
+
+@cache
+def partial_of(model: type[Section]) -> type[Section]:
+    """``[[enqueue]]`` of a configuration: any of its fields."""
+    fields: dict[str, Any] = {}
+    for trait in traits(model):
+        kind = trait.value
+        if trait.members is not None:
+            kind = Annotated[kind, PlainSerializer(_as_written)]
+        elif trait.by is not None:
+            kind = Annotated[reduce(operator.or_, _values(trait)), BY_TYPE]
+        fields[trait.name] = (kind | None, None)
+    doc = f"Some fields of {model.__name__}; those left out are sampled."
+    return create_model(f"Partial{model.__name__}", __base__=Section, __doc__=doc, **fields)
+
+
+def _as_written(section: Any) -> Any:
+    """Only the settings that were written down: those left out stay open."""
+    return {"type": section.type, **section.model_dump(exclude_unset=True)}
+
+
+def _values(trait: Trait) -> list[Any]:
+    """One value, and of a repeated field a list of them."""
+    kinds = {"<value>": trait.value}
+    if trait.by is not None:
+        kinds["<list>"] = tuple[trait.value, ...]  # type: ignore[name-defined]  # as it runs
+    return [Annotated[kind, Tag(tag)] for tag, kind in kinds.items()]
+
+
+def _plain(kind: Any) -> Any:
+    """A type without its bounds."""
+    return _plain(get_args(kind)[0]) if get_origin(kind) is Annotated else kind

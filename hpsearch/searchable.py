@@ -1,0 +1,209 @@
+"""What the fields of a configuration say of themselves, from which all else is derived.
+
+A hyperparameter is one pydantic field. Its place in ``[space]``, ``[[enqueue]]`` and
+``[baseline]``, its name in Optuna, its range and its identity follow from the field's type and
+two marks: :class:`Repeated` and :class:`OneOf` (``hpsearch.derived``, ``hpsearch.walks``).
+"""
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, reduce
+from typing import Annotated, Any, get_args
+
+from pydantic import GetCoreSchemaHandler, Tag, TypeAdapter, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema
+
+from hpsearch.fields import BY_TYPE, Section, show
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Marks a tuple that has one value for each of what another field counts.
+
+    In a file one value stands for all of them, and the count follows from a list's length.
+    """
+
+    by: str
+    """The field that counts."""
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Marks a section of one of several kinds, which its ``type`` tells apart."""
+
+    members: tuple[type[Section], ...]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """The schema of a union that is told apart by ``type``."""
+        tagged = [Annotated[one, Tag(f"<{kind_of(one)}>")] for one in self.members]
+        return handler.generate_schema(Annotated[reduce(operator.or_, tagged), BY_TYPE])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trait:
+    """One field of a configuration, as the walks see it."""
+
+    name: str
+    value: Any
+    """The type of one value, with its bounds."""
+    default: Any
+    """The default of one value."""
+    by: str | None = None
+    """The field that counts the values, of a :class:`Repeated` one."""
+    members: Mapping[str, type[Section]] | None = None
+    """The sections that it may be, by their ``type``, of a :class:`OneOf`."""
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """What checks one value."""
+        return TypeAdapter(self.value)
+
+    def allows(self, value: Any) -> bool:
+        """Whether the field may have a value."""
+        try:
+            self.adapter.validate_python(value)
+        except ValidationError:
+            return False
+        return True
+
+
+def kind_of(section: type[Section]) -> str:
+    """The ``type`` by which a file names a section."""
+    kind: str = section.model_fields["type"].default
+    return kind
+
+
+def traits(model: type[Section]) -> tuple[Trait, ...]:
+    """The fields of a configuration or of one of its sections, but for ``type``."""
+    return _traits(model)
+
+
+@cache
+def _traits(model: type[Section]) -> tuple[Trait, ...]:
+    return tuple(
+        _trait(name, field) for name, field in model.model_fields.items() if name != "type"
+    )
+
+
+def _trait(name: str, field: FieldInfo) -> Trait:
+    marks = [mark for mark in field.metadata if isinstance(mark, Repeated | OneOf)]
+    rest = tuple(mark for mark in field.metadata if mark not in marks)
+    match marks:
+        case [Repeated(by)]:
+            value = get_args(field.annotation)[0]
+            return Trait(name=name, value=value, default=field.default[0], by=by)
+        case [OneOf(members) as mark]:
+            known = {kind_of(one): one for one in members}
+            value = Annotated[(field.annotation, mark)]
+            return Trait(name=name, value=value, default=field.default, members=known)
+    value = Annotated[(field.annotation, *rest)] if rest else field.annotation
+    return Trait(name=name, value=value, default=field.default)
+
+
+def counts(model: type[Section]) -> dict[str, tuple[str, ...]]:
+    """The fields that count others, each with those that it counts."""
+    found: dict[str, tuple[str, ...]] = {}
+    for trait in traits(model):
+        if trait.by is not None:
+            found[trait.by] = (*found.get(trait.by, ()), trait.name)
+    return found
+
+
+def per_layer(value: object, layers: int, key: str, by: str = "layers") -> tuple[Any, ...]:
+    """One value for all layers, or a list of ``layers`` values, as a tuple of ``layers`` values.
+
+    Args:
+        value: what a file has.
+        layers: how many values there are to be.
+        key: the field, for the message.
+        by: the field that counts, for the message.
+
+    Raises:
+        ValueError: a list of another length.
+    """
+    if not isinstance(value, (list, tuple)):
+        return (value,) * layers
+    if len(value) != layers:
+        raise ValueError(
+            f"{key} = {show(list(value))} is a list of {len(value)}, but {by} = {layers};"
+            " write one value for all layers, or one for each"
+        )
+    return tuple(value)
+
+
+def listed(repeated: Sequence[str], table: Mapping[str, Any]) -> tuple[str, int] | None:
+    """The first of some fields that is a list, with its length, which is the count.
+
+    Args:
+        repeated: the fields that one count belongs to.
+        table: fields by name, as a user writes them.
+
+    Raises:
+        ValueError: a list is empty, or they differ in length.
+    """
+    lists = {key: table[key] for key in repeated if isinstance(table.get(key), (list, tuple))}
+    for key, values in lists.items():
+        if not values:
+            raise ValueError(f"{key} = [] is empty; write at least one value, one for each layer")
+    if len({len(values) for values in lists.values()}) > 1:
+        told = " and ".join(f"{key} is a list of {len(values)}" for key, values in lists.items())
+        raise ValueError(f"{told}; give each list one value for each layer")
+    return next(((key, len(values)) for key, values in lists.items()), None)
+
+
+def with_counts(model: type[Section], table: Any) -> Any:
+    """A table of fields with the counts that only follow from a list's length."""
+    if not isinstance(table, dict):
+        return table
+    for by, repeated in counts(model).items():
+        if by not in table and (found := listed(repeated, table)):
+            table = {**table, by: found[1]}
+    return table
+
+
+class Searchable(Section):
+    """A section with repeated fields, which a file may write as one value for all."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread(cls, data: Any) -> Any:
+        """Write each repeated field as one value for each of what is counted."""
+        if not isinstance(data, dict):
+            return data
+        known = {trait.name: trait for trait in traits(cls)}
+        for key, value in data.items():
+            if isinstance(value, dict) and key in known and known[key].members is None:
+                raise ValueError(f"{key} = {show(value)} is a table; write a plain value")
+        data = with_counts(cls, data)
+        for by, repeated in counts(cls).items():
+            count = data.get(by, known[by].default)
+            if not known[by].allows(count):
+                return data  # the field itself says what is wrong
+            spread = {key: data.get(key, known[key].default) for key in repeated}
+            spread = {key: per_layer(value, count, key, by) for key, value in spread.items()}
+            data = {**data, **spread}
+        return data
+
+
+def identity(config: Section) -> dict[str, Any]:
+    """What makes a configuration another one: its settings that differ from the defaults.
+
+    JSON-ready. A field that a later version adds leaves the identity of older configurations as it
+    is, as long as its default does what was done without it.
+    """
+    found: dict[str, Any] = {}
+    for trait in traits(type(config)):
+        value, default = getattr(config, trait.name), trait.default
+        if trait.by is not None:
+            if any(one != default for one in value):
+                found[trait.name] = list(value)
+        elif trait.members is not None:
+            if value != default:
+                found[trait.name] = {"type": value.type, **identity(value)}
+        elif value != default:
+            found[trait.name] = value
+    return found

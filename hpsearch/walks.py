@@ -1,0 +1,332 @@
+"""Walks over a configuration's fields and a space of it: drawing, naming, settling, comparing.
+
+A parameter has the name of its field ("batch_size"), with the layer's number where each layer draws
+its own ("units_0"), and of the kind's setting where the search chooses ("adam.learning_rate").
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.derived import Choice, OpenSection
+from hpsearch.fields import Section, show
+from hpsearch.ranges import RANGES, Categorical, Suggest, extent
+from hpsearch.searchable import Trait, counts, listed, per_layer, traits
+
+Params = dict[str, Any]
+"""Values of parameters, by name."""
+
+
+def is_per_layer(field: Any) -> bool:
+    """Whether a field of a space is a range from which each layer draws its own value."""
+    return bool(getattr(field, "per_layer", False))
+
+
+# --- what there is ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One field of a space."""
+
+    name: str
+    """Of its parameter, without a layer's number."""
+    keys: tuple[str, ...]
+    """Where the study file has it, below ``[space]``."""
+    field: Any
+    """A plain value, a fixed section, or a range; the kinds of a choice are a range, too."""
+    trait: Trait
+
+    def within(self, table: Mapping[str, Any]) -> Any:
+        """What a table of the whole space has here."""
+        for key in self.keys:
+            table = table[key]
+        return table
+
+    def values(self, config: Mapping[str, Any]) -> list[Any]:
+        """What a configuration, as :func:`hpsearch.config.flat` gives it, has here.
+
+        One value, or one for each layer where each draws its own; none of another kind's setting.
+        """
+        *sections, last = self.keys
+        for section, kind in zip(sections[::2], sections[1::2], strict=True):
+            config = config[section]
+            if config["type"] != kind:
+                return []
+        value = config[last]
+        if self.trait.members is not None:
+            return [value["type"]]
+        if self.trait.by is None:
+            return [value]
+        return list(value if is_per_layer(self.field) else value[:1])
+
+
+def places(space: OpenSection) -> list[Place]:
+    """Every field of a space, the settings of a choice's kinds after all others.
+
+    A setting that a kind leaves to its default is none of them.
+    """
+    found: list[Place] = []
+    later: list[Place] = []
+    for trait in traits(space.of):
+        name, field = trait.name, getattr(space, trait.name)
+        if isinstance(field, Choice):
+            tables = field.tables()
+            later += [
+                Place(
+                    name=f"{kind}.{one.name}",
+                    keys=(name, kind, *one.keys),
+                    field=one.field,
+                    trait=one.trait,
+                )
+                for kind, table in tables.items()
+                for one in places(table)
+            ]
+            field = Categorical(choices=tuple(tables))
+        if field is not None:
+            found.append(Place(name=name, keys=(name,), field=field, trait=trait))
+    return found + later
+
+
+def place_of(space: OpenSection, parameter: str) -> Place | None:
+    """The field that a parameter is drawn from; None where the space has none."""
+    stem, _, number = parameter.rpartition("_")
+    field = stem if number.isdecimal() else parameter
+    by_name = {place.name: place for place in places(space)}
+    return by_name.get(parameter) or by_name.get(field)
+
+
+def named_fields(space: OpenSection) -> dict[str, Any]:
+    """Every field of a space by its parameter's name, plain value or range; see :func:`places`."""
+    return {place.name: place.field for place in places(space)}
+
+
+# --- drawing ---------------------------------------------------------------------------------
+
+
+def suggest(space: OpenSection, ask: Suggest, prefix: str = "") -> Any:
+    """One configuration of a space.
+
+    Args:
+        space: of whatever section.
+        ask: what chooses the values; only ranges are asked for.
+        prefix: what stands before the parameters' names.
+    """
+    found: Params = {}
+    for trait in traits(space.of):  # what counts others is declared before them
+        field, name = getattr(space, trait.name), prefix + trait.name
+        if field is None:
+            continue
+        if isinstance(field, Choice):
+            tables = field.tables()
+            kind = ask.suggest_categorical(name, tuple(tables))
+            found[trait.name] = suggest(tables[kind], ask, f"{kind}.")
+        elif trait.by is not None:
+            found[trait.name] = _draw_layers(field, ask, name, found[trait.by], trait.by)
+        else:
+            found[trait.name] = _draw(field, ask, name)
+    return space.of(**found)
+
+
+def _draw(field: Any, ask: Suggest, name: str) -> Any:
+    return field.draw(ask, name) if isinstance(field, RANGES) else field
+
+
+def _draw_layers(field: Any, ask: Suggest, name: str, count: int, by: str) -> tuple[Any, ...]:
+    if is_per_layer(field):
+        return tuple(_draw(field, ask, f"{name}_{layer}") for layer in range(count))
+    return per_layer(_draw(field, ask, name), count, name, by)
+
+
+# --- settling: what a file fixes -------------------------------------------------------------
+
+
+def settle(space: OpenSection, wanted: Section) -> Params:
+    """The parameters that a configuration, or a part of one, fixes.
+
+    Args:
+        space: of the configuration.
+        wanted: what is left out is None.
+
+    Raises:
+        ValueError: a value that the space cannot yield, with the field and the cure.
+    """
+    params: Params = {}
+    sizes = _sizes(space, wanted)
+    for trait in sorted(traits(space.of), key=lambda trait: _turn(trait, sizes)):
+        name, field = trait.name, getattr(space, trait.name)
+        value = sizes.get(name, getattr(wanted, name))
+        if value is None:
+            continue
+        if trait.by is not None:
+            count = sizes[trait.by] or _most(getattr(space, trait.by))
+            _settle_layers(field, name, per_layer(value, count, name, trait.by), trait.by, params)
+        elif trait.members is not None:
+            _settle_section(field, name, value, params)
+        else:
+            _settle(field, name, value, params)
+    return params
+
+
+def _sizes(space: OpenSection, wanted: Section) -> dict[str, int | None]:
+    """The counts that a configuration names, if only by a list's length."""
+    found: dict[str, int | None] = {}
+    for by, repeated in counts(space.of).items():
+        found[by] = getattr(wanted, by)
+        if found[by] is not None:
+            continue
+        field = getattr(space, by)
+        fixed = field if isinstance(field, int) else None
+        of_list = listed(repeated, dict(wanted))
+        if of_list is not None and fixed is not None and of_list[1] != fixed:
+            key, length = of_list
+            raise ValueError(
+                f"{key} = {show(list(getattr(wanted, key)))} is a list of {length}, but the space"
+                f" fixes {by} to {fixed}; write one value for all layers, or make {by} a range in"
+                " the space"
+            )
+        found[by] = of_list[1] if of_list else fixed
+    return found
+
+
+def _turn(trait: Trait, sizes: Mapping[str, Any]) -> int:
+    """When a field is settled: counts, what they count, plain ones, sections."""
+    if trait.name in sizes:
+        return 0
+    if trait.by is not None:
+        return 1
+    return 2 if trait.members is None else 3
+
+
+def _most(count: Any) -> int:
+    """The largest value of a field that counts."""
+    if isinstance(count, Categorical):
+        return int(max(count.choices))
+    return int(getattr(count, "high", count))
+
+
+def _settle(field: Any, name: str, value: Any, params: Params, key: str | None = None) -> None:
+    """Record ``value`` for a range as ``name``; hold it against a fixed value.
+
+    Args:
+        field: the field of the space.
+        name: of the parameter.
+        value: what is wanted.
+        params: takes the value.
+        key: where the value was written, for the message; None: at ``name``.
+    """
+    given = f"{key or name} = {show(value)}"
+    if isinstance(field, RANGES):
+        if not field.contains(value):
+            raise ValueError(
+                f"{given} is not in the space ({extent(field)}); change it or widen the range"
+            )
+        params[name] = value
+    elif field != value:
+        raise ValueError(
+            f"{given}, but the space fixes it to {show(field)}; change it, or make it a range in"
+            " the space"
+        )
+
+
+def _settle_layers(
+    field: Any, name: str, values: tuple[Any, ...], by: str, params: Params
+) -> None:  # fmt: skip
+    """Record one value for each layer, or the one that all layers share."""
+    if is_per_layer(field):
+        for layer, value in enumerate(values):
+            _settle(field, f"{name}_{layer}", value, params, f"{name}[{layer}]")
+    elif isinstance(field, tuple):
+        _settle(field, name, values, params)
+    elif len(set(values)) > 1:
+        raise ValueError(
+            f"{name} = {show(list(values))} differs between {by}, but the space has one {name}"
+            f" for all {by}; write one value, or set per_layer = true in the space"
+        )
+    else:
+        _settle(field, name, values[0], params)
+
+
+def _settle_section(field: Any, name: str, wanted: Any, params: Params) -> None:
+    """Record a section's kind and those of its settings that were written down."""
+    written = sorted(wanted.model_fields_set - {"type"})
+    if not isinstance(field, Choice):
+        for key in ("type", *written):
+            _settle(getattr(field, key, None), f"{name}.{key}", getattr(wanted, key), params)
+        return
+    tables = field.tables()
+    if wanted.type not in tables:
+        raise ValueError(
+            f"{name}.type = {show(wanted.type)} is not in the space (one of"
+            f" {', '.join(tables)}); choose one of them or add a table for it"
+        )
+    params[name] = wanted.type
+    defaults = {trait.name: trait.default for trait in traits(type(wanted))}
+    for key in written:
+        setting = getattr(tables[wanted.type], key)
+        setting = defaults[key] if setting is None else setting
+        value = getattr(wanted, key)
+        _settle(setting, f"{wanted.type}.{key}", value, params, f"{name}.{key}")
+
+
+# --- comparing -------------------------------------------------------------------------------
+
+
+def misfits(space: OpenSection, config: Section) -> list[str]:
+    """The fields of a configuration that a space cannot yield: "units", "optimizer.learning_rate".
+
+    None: the configuration lies in the space, and :func:`settle` gives its parameters.
+    """
+    found: list[str] = []
+    sections: list[str] = []
+    for trait in traits(space.of):
+        field, value = getattr(space, trait.name), getattr(config, trait.name)
+        if trait.members is not None:
+            sections += _misfits_of_section(field, trait.name, value)
+        elif trait.by is not None:
+            if not _settles(_settle_layers, field, trait.name, value, trait.by):
+                found.append(trait.name)
+        elif not _settles(_settle, field, trait.name, value):
+            found.append(trait.name)
+    return found + sections
+
+
+def _misfits_of_section(field: Any, name: str, value: Any) -> list[str]:
+    kind = type(value)
+    if not _settles(_settle_section, field, name, kind()):
+        return [name]
+    return [
+        f"{name}.{trait.name}"
+        for trait in traits(kind)
+        if not _settles(
+            _settle_section, field, name, kind(**{trait.name: getattr(value, trait.name)})
+        )
+    ]
+
+
+def _settles(settling: Any, *values: Any) -> bool:
+    """Whether values can be recorded by one of the functions above."""
+    try:
+        settling(*values, {})
+    except ValueError:
+        return False
+    return True
+
+
+def opened(space: OpenSection, config: Section) -> dict[str, Any]:
+    """What of a configuration a space leaves open, as ``[[enqueue]]`` has it; {}: nothing."""
+    whole, found = config.model_dump(mode="json"), dict[str, Any]()
+    for trait in traits(space.of):
+        field = getattr(space, trait.name)
+        if isinstance(field, Choice):
+            section = whole[trait.name]
+            table = field.tables().get(section["type"])
+            named = {one.name for one in places(table)} if table is not None else set()
+            found[trait.name] = {
+                key: value for key, value in section.items() if key == "type" or key in named
+            }
+        elif isinstance(field, RANGES):
+            found[trait.name] = whole[trait.name]
+            if trait.by is not None:
+                found[trait.by] = whole[trait.by]
+    return found

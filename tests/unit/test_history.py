@@ -1,0 +1,87 @@
+"""Spaces, enqueued parts and names as commit b6310ff had them: studies of before go on.
+
+``tests/history/spaces.json`` was written by that commit for random spaces: what is stored of each,
+what Optuna is asked for and in which order, the configuration that comes of some answers, what
+parts of configurations fix or how they are refused, and the fields that do not fit.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpsearch.config import TrialConfig, flat
+from hpsearch.errors import InputError
+from hpsearch.fields import parse
+from hpsearch.space import PartialConfig, Replay, Space, suggest_config
+from hpsearch.walks import misfits, settle
+
+CASES = json.loads((Path(__file__).parents[1] / "history" / "spaces.json").read_text())
+VALID = [case for case in CASES if "error" not in case]
+
+
+class Noted(Replay):
+    """Answers as it was answered then, and notes what it is asked for."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params)
+        self.asked: list[list[Any]] = []
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        self.asked.append([name, "int", low, high, step, log])
+        return super().suggest_int(name, low, high, step=step, log=log)
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        self.asked.append([name, "float", low, high, step, log])
+        return super().suggest_float(name, low, high, step=step, log=log)
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        self.asked.append([name, "cat", list(choices)])
+        return super().suggest_categorical(name, choices)
+
+
+def test_there_are_cases() -> None:
+    assert len(VALID) > 30
+    assert len(CASES) > len(VALID) + 3
+
+
+@pytest.mark.parametrize("case", VALID)
+def test_optuna_is_asked_as_before(case: Any) -> None:
+    space = parse(Space, case["space"], "f")
+    assert space.model_dump(mode="json") == case["stored"]
+    assert parse(Space, case["stored"], "f") == space
+    noted = Noted(case["drawn"])
+    assert flat(suggest_config(space, noted)) == case["config"]
+    assert noted.asked == case["asked"]
+
+
+@pytest.mark.parametrize("case", VALID)
+def test_parts_fix_what_they_fixed_before(case: Any) -> None:
+    space = parse(Space, case["space"], "f")
+    for part, came in case["enqueued"]:
+        try:
+            found: Any = {"params": settle(space, parse(PartialConfig, part, "e"))}
+        except (InputError, ValueError) as error:
+            found = {"error": str(error)}
+        assert found == came
+        assert [*found.get("params", ())] == [*came.get("params", ())]
+
+
+@pytest.mark.parametrize("case", VALID)
+def test_the_same_fields_do_not_fit(case: Any) -> None:
+    space = parse(Space, case["space"], "f")
+    for config, wrong in case["misfits"]:
+        assert sorted(misfits(space, parse(TrialConfig, config, "c"))) == sorted(wrong)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "error" in case])
+def test_spaces_are_refused_in_the_same_words(case: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(Space, case["space"], "f")
+    assert str(caught.value) == case["error"]
