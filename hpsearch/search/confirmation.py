@@ -25,6 +25,7 @@ from hpsearch.search.study import (
     create,
     load_study,
 )
+from hpsearch.searchable import identity
 from hpsearch.study_file import BudgetSection, NoPruner, Random
 
 ASKED_KEY = "confirm_asked"
@@ -247,7 +248,8 @@ def _job(one: Leader, seed: int, kind: Kind, changes: Mapping[str, Any]) -> dict
 
 def _identity(job: Mapping[str, Any]) -> tuple[str, int, str]:
     """What tells a run from all others; a baseline may be another one by now."""
-    what = [kind_of(job), job.get(rows.CHANGES_KEY), job[rows.CONFIG_KEY]]
+    config = TrialConfig.model_validate(job[rows.CONFIG_KEY])
+    what = [kind_of(job), job.get(rows.CHANGES_KEY), identity(config)]
     return job["of"], job["seed"], json.dumps(what, sort_keys=True)
 
 
@@ -326,7 +328,7 @@ def is_former(study: OpenStudy, attributes: Mapping[str, Any]) -> bool:
     if attributes["of"] != BASELINE:
         return False
     now = study.file.baseline
-    return now is None or attributes[rows.CONFIG_KEY] != flat(now)
+    return now is None or TrialConfig.model_validate(attributes[rows.CONFIG_KEY]) != now
 
 
 def open_runs(companion: OpenStudy, kind: Kind, wanted: Sequence[int]) -> int:

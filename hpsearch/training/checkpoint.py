@@ -38,6 +38,25 @@ _STATE = "state"
 _log = logging.getLogger(__name__)
 
 
+_FIRST: dict[str, frozenset[str]] = {
+    "config": frozenset({
+        "layers", "units", "activation", "batch_norm", "dropout", "l2", "initializer",
+        "batch_size", "lr_schedule", "optimizer",
+    }),
+    "dataset": frozenset({
+        "source", "validation", "split_seed", "scale", "limit", "class_weights", "image_size",
+        "image_mode", "max_unreadable",
+    }),
+    "training": frozenset({
+        "epochs", "early_stopping", "reduce_lr_on_plateau", "precision", "tensorboard",
+        "trial_timeout",
+    }),
+    "objective": frozenset({"metric", "direction", "epoch"}),
+}  # fmt: skip
+"""What a recipe of 0.1.0 says. What came later counts where it differs from its default, so that
+checkpoints of before are known again."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """Where a training stands."""
@@ -53,8 +72,11 @@ class Checkpoint:
 def key_of(recipe: Recipe, parts: Parts) -> str:
     """A digest of all that a training's course depends on: recipe, data, and what trains."""
     said = recipe.model_dump(mode="json", exclude={"provenance": True, "dataset": {"path"}})
-    if not recipe.dataset.include_validation:
-        del said["dataset"]["include_validation"]  # which earlier checkpoints do not know
+    for section, known in _FIRST.items():
+        changed = getattr(recipe, section).model_dump(mode="json", exclude_defaults=True)
+        said[section] = {
+            key: value for key, value in said[section].items() if key in known or key in changed
+        }
     versions = [importlib.metadata.version(name) for name in ("keras", "tensorflow")]
     text = json.dumps([_FORMAT, versions, parts.fingerprint, said], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,8 +8,9 @@ import fakes
 import pytest
 from optuna.trial import FrozenTrial
 
-from hpsearch.config import TrialConfig
+from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import Failure, InputError, NoTrialError, TrialFailedError
+from hpsearch.fields import parse
 from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.search import budget, trials
@@ -17,10 +18,12 @@ from hpsearch.search.confirmation import (
     ASKED_KEY,
     Asked,
     Kind,
+    _identity,
     asked,
     asked_leaders,
     check_kind,
     companion_of,
+    is_former,
     kind_of,
     leaders,
     open_runs,
@@ -313,3 +316,16 @@ def test_the_best_run_is_none_of_other_examples(study: OpenStudy, home: Home) ->
     queue(companion, study, leaders(study, 1)[1:], seeds(study, 1))  # the baseline, which is worse
     finish_all(companion, home)
     assert trials.best(companion).user_attrs["of"] == OF_BASELINE
+
+
+@pytest.mark.parametrize("of", [OF_BASELINE, "3"])
+def test_a_field_that_was_not_there_then_makes_no_other_run(study: OpenStudy, of: str) -> None:
+    """Runs of 0.1.0 lack the fields that came later, and are not queued again."""
+    config = parse(TrialConfig, BASELINE, "baseline")
+    now = {"config": flat(config), "of": of, "seed": 1}
+    then = now | {"config": {k: v for k, v in flat(config).items() if k != "batch_norm"}}
+    assert _identity(then) == _identity(now)
+    assert not is_former(study, then)
+    other = now | {"config": flat(config) | {"batch_norm": True}}
+    assert _identity(other) != _identity(now)
+    assert is_former(study, other) == (of == OF_BASELINE)

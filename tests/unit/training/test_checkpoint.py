@@ -1,15 +1,22 @@
 """Checkpoints as files: whole or not used, whatever bit of one is wrong."""
 
+import hashlib
+import importlib.metadata
+import json
 import os
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import SimpleNamespace
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pytest
 
+from hpsearch.data.parts import Parts
 from hpsearch.errors import UnreachableError
+from hpsearch.fields import parse
 from hpsearch.home import CHECKPOINTS
-from hpsearch.training.checkpoint import Checkpoint, _read, load, save
+from hpsearch.recipe import Recipe
+from hpsearch.training.checkpoint import Checkpoint, _read, key_of, load, save
 
 NEWEST, PREVIOUS = CHECKPOINTS
 
@@ -145,3 +152,28 @@ def test_what_a_link_leads_to_is_not_written(tmp_path: Path) -> None:
     write(tmp_path, 2)
     assert numbers(tmp_path) == [2, 1]
     assert precious.read_text() == "all that I have"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"config": {"layers": 3, "units": [1, 2, 3], "optimizer": {"type": "sgd"}}},
+        {"dataset": {"source": "npz", "path": "/there/a.npz", "include_validation": True}},
+        {"training": {"epochs": 7, "early_stopping": False, "tensorboard": {}}},
+        {"objective": {"metric": "val_loss"}, "provenance": {"study": "a"}},
+    ],
+)
+def test_checkpoints_of_0_1_0_are_known_again(changes: dict[str, Any]) -> None:
+    recipe = parse(
+        Recipe, {"seed": 3, "config": {}, "dataset": {"source": "digits"}} | changes, "here"
+    )
+    said = recipe.model_dump(mode="json", exclude={"provenance": True, "dataset": {"path"}})
+    if not recipe.dataset.include_validation:
+        del said["dataset"]["include_validation"]
+    versions = [importlib.metadata.version(name) for name in ("keras", "tensorflow")]
+    text = json.dumps(["hpsearch-checkpoint/2", versions, "f", said], sort_keys=True)  # as 0.1.0 did
+    parts = cast("Parts", SimpleNamespace(fingerprint="f"))
+    assert key_of(recipe, parts) == hashlib.sha256(text.encode()).hexdigest()
+    other = recipe.model_copy(update={"seed": 4})
+    assert key_of(other, parts) != key_of(recipe, parts)
