@@ -172,7 +172,8 @@ def test_checkpoints_of_0_1_0_are_known_again(changes: dict[str, Any]) -> None:
     if not recipe.dataset.include_validation:
         del said["dataset"]["include_validation"]
     versions = [importlib.metadata.version(name) for name in ("keras", "tensorflow")]
-    text = json.dumps(["hpsearch-checkpoint/2", versions, "f", said], sort_keys=True)  # as 0.1.0 did
+    # As 0.1.0 did.
+    text = json.dumps(["hpsearch-checkpoint/2", versions, "f", said], sort_keys=True)
     parts = cast("Parts", SimpleNamespace(fingerprint="f"))
     assert key_of(recipe, parts) == hashlib.sha256(text.encode()).hexdigest()
     other = recipe.model_copy(update={"seed": 4})
