@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit  # scipy.stats takes a second more to import
 
+from hpsearch.ranking import gain, worst_first
+from hpsearch.tasks.metric import Metric
+
 CONFIDENCE = 0.95
 
 Bounds = tuple[float, float]
@@ -117,14 +120,13 @@ def _cut(mean: float, reach: float, bounds: Bounds) -> Interval:
     return Interval(low=max(mean - reach, bounds[0]), high=min(mean + reach, bounds[1]))
 
 
-def difference(best: Candidate, other: Candidate, *, maximize: bool) -> Interval | None:
+def difference(best: Candidate, other: Candidate, metric: Metric) -> Interval | None:
     """How much better one is than another, over the seeds that both have (paired t interval).
 
     None where they share fewer than two seeds.
     """
-    sign = 1.0 if maximize else -1.0
     shared = sorted(best.values.keys() & other.values.keys())
-    gaps = [sign * (best.values[seed] - other.values[seed]) for seed in shared]
+    gaps = [gain(metric, best.values[seed], other.values[seed]) for seed in shared]
     return mean_interval(gaps, _span(best.bounds))
 
 
@@ -178,8 +180,8 @@ def least_difference(contenders: Sequence[Candidate]) -> float | None:
 
 def judge(
     candidates: Sequence[Candidate],
+    metric: Metric,
     *,
-    maximize: bool,
     baseline: str | None = None,
     smallest: bool = False,
 ) -> Verdict:
@@ -196,19 +198,20 @@ def judge(
 
     Args:
         candidates: at least one, each with at least one value.
-        maximize: whether more is better.
+        metric: what their values are of.
         baseline: the name of a candidate that is there to be compared with: it wins where its mean
             is the best, never by a tie. It is held against the first in a pair of their own.
         smallest: whether the smallest of the tied ones is the winner; else it is the first.
     """
-    sign, most = -1.0 if maximize else 1.0, max(len(one.values) for one in candidates)
+    most = max(len(one.values) for one in candidates)
     ranked = sorted(
-        candidates, key=lambda one: (len(one.values) < most, sign * one.mean, one.parameters)
+        candidates,
+        key=lambda one: (len(one.values) < most, -worst_first(metric, one.mean), one.parameters),
     )
     first, others = ranked[0], ranked[1:]
     rivals = [one for one in others if len(one.values) == most and one.name != baseline]
     least = least_difference([first, *rivals])
-    differences = {one.name: difference(first, one, maximize=maximize) for one in others}
+    differences = {one.name: difference(first, one, metric) for one in others}
     tied = [first]
     for one in others:
         gap = abs(first.mean - one.mean)
@@ -230,15 +233,14 @@ def judge(
     )
 
 
-def middle(values: Mapping[int, float], *, maximize: bool) -> int:
+def middle(values: Mapping[int, float], metric: Metric) -> int:
     """The seed in the middle of some seeds by value: a run that is as good as most, not the best.
 
     Of an even number it is the worse one of the two; of equal values the smaller seed.
 
     Args:
         values: by seed; at least one.
-        maximize: whether more is better.
+        metric: what the values are of.
     """
-    sign = 1.0 if maximize else -1.0
-    ordered = sorted(values, key=lambda seed: (sign * values[seed], seed))
+    ordered = sorted(values, key=lambda seed: (worst_first(metric, values[seed]), seed))
     return ordered[(len(ordered) - 1) // 2]

@@ -2,6 +2,7 @@
 
 import math
 
+from hpsearch.tasks.metric import Metric
 from hpsearch.text import plural
 
 _Z = 1.959963984540054
@@ -23,18 +24,18 @@ def wilson(right: int, examples: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def measured(metric: str, value: float, examples: int | None) -> tuple[float, float] | None:
+def measured(metric: Metric, value: float, examples: int | None) -> tuple[float, float] | None:
     """The 95 % interval of a metric's value by the number of its examples.
 
     None where none is known: of a metric that is no share of the examples (a loss, an F1), and
     of data of unknown size.
     """
-    if metric != "val_accuracy" or not examples or not 0 <= value <= 1:
+    if not metric.of_examples or not examples or not 0 <= value <= 1:
         return None
     return wilson(round(value * examples), examples)
 
 
-def measured_words(metric: str, value: float, examples: int | None) -> str:
+def measured_words(metric: Metric, value: float, examples: int | None) -> str:
     """On how much a value was measured, for a reader; empty where that is not known."""
     if not examples:
         return ""

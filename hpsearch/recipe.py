@@ -1,9 +1,8 @@
 """Recipe: everything that training needs and nothing about the search."""
 
-import math
 import stat
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, Strict, Tag, model_validator
 
@@ -21,9 +20,14 @@ from hpsearch.fields import (
     parse,
     show,
 )
+from hpsearch.tasks.classification import METRICS
+from hpsearch.tasks.metric import Direction, Metric
 
 Source = Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "npz", "image_folder"]
-Metric = Literal["val_accuracy", "val_f1_macro", "val_loss"]
+if TYPE_CHECKING:
+    MetricName: TypeAlias = str
+else:
+    MetricName = Literal[*METRICS]
 FORMAT: Literal["hpsearch-recipe/1"] = "hpsearch-recipe/1"
 
 
@@ -93,42 +97,31 @@ class DatasetSection(Section):
 class ObjectiveSection(Section):
     """``[objective]``: the value that a trial is judged by."""
 
-    metric: Metric = "val_accuracy"
-    direction: Literal["maximize", "minimize"] | None = None
+    metric: MetricName = "val_accuracy"
+    direction: Direction | None = None
     """Follows from the metric; may be written, but only as it follows."""
     epoch: Literal["best", "last"] = "best"
     """Which epoch's value counts; the saved weights are that epoch's."""
 
     @model_validator(mode="after")
     def _direction_fits(self) -> "ObjectiveSection":
-        if self.direction not in (None, self.goal):
+        if self.direction not in (None, self.measure.direction):
             raise ValueError(
                 f'direction = "{self.direction}" does not fit metric = "{self.metric}";'
-                f' write "{self.goal}" or leave it out'
+                f' write "{self.measure.direction}" or leave it out'
             )
         return self
 
     @property
-    def goal(self) -> Literal["maximize", "minimize"]:
-        """The direction in which the metric gets better."""
-        return "minimize" if self.metric == "val_loss" else "maximize"
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The least and the greatest value that the metric can have."""
-        return (0.0, math.inf) if self.metric == "val_loss" else (0.0, 1.0)
-
-    def better(self, value: float, than: float | None) -> bool:
-        """Whether ``value`` is strictly better than ``than`` (anything is better than None)."""
-        if than is None:
-            return True
-        return value < than if self.goal == "minimize" else value > than
+    def measure(self) -> Metric:
+        """The metric itself."""
+        return METRICS[self.metric]
 
 
 class EarlyStopping(Section):
     """Stop training after ``patience`` epochs in which ``monitor`` got no better."""
 
-    monitor: Metric = "val_accuracy"
+    monitor: MetricName = "val_accuracy"
     """Left out, it is the objective's metric in a recipe or study file; see :func:`following`."""
     patience: Positive = 5
 
@@ -136,7 +129,7 @@ class EarlyStopping(Section):
 class ReduceLROnPlateau(Section):
     """Multiply the learning rate by ``factor`` after ``patience`` epochs without a better value."""
 
-    monitor: Metric = "val_loss"
+    monitor: MetricName = "val_loss"
     factor: Annotated[float, Strict(), Field(gt=0.0, lt=1.0)] = 0.5
     patience: Positive = 2
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpsearch.confirm import Candidate, difference, judge
+from hpsearch.tasks.classification import ACCURACY
 
 CONFIGURATIONS, LEADERS = 200, 3
 SPREAD = 0.012
@@ -82,7 +83,7 @@ def confirmations(seed: int, *, noise: float, seeds: int, times: int) -> Iterato
 def smallest_of_former_ties(candidates: Sequence[Candidate]) -> Candidate:
     """The winner as it was before: a tie is whose own interval of differences holds nought."""
     ranked = sorted(candidates, key=lambda one: -one.mean)
-    intervals = [(one, difference(ranked[0], one, maximize=True)) for one in ranked[1:]]
+    intervals = [(one, difference(ranked[0], one, ACCURACY)) for one in ranked[1:]]
     tied = [one for one, found in intervals if found is None or found.low <= 0]
     return min([ranked[0], *tied], key=lambda one: one.parameters)
 
@@ -104,7 +105,7 @@ def costs(seed: int, *, noise: float, seeds: int, times: int) -> dict[str, Cost]
     losses: dict[str, list[float]] = {}
     sizes: dict[str, list[float]] = {}
     for one in confirmations(seed, noise=noise, seeds=seeds, times=times):
-        verdict = judge(one.candidates, maximize=True, smallest=True)
+        verdict = judge(one.candidates, ACCURACY, smallest=True)
         first = verdict.ranked[0]
         winners = {
             "search": one.candidates[0],

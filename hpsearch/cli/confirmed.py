@@ -42,8 +42,7 @@ def middle_run(study: "OpenStudy", runs: "Mapping[int, Trial]") -> "Trial":
     """Of a configuration's complete runs by seed the one in the middle by value."""
     from hpsearch.confirm import middle
 
-    goal = study.file.objective.goal
-    return runs[middle(values_of(runs), maximize=goal == "maximize")]
+    return runs[middle(values_of(runs), study.file.objective.measure)]
 
 
 def verdict_on(study: "OpenStudy", runs: "Runs", *, smallest: bool) -> "Verdict":
@@ -64,12 +63,11 @@ def verdict_on(study: "OpenStudy", runs: "Runs", *, smallest: bool) -> "Verdict"
             name=name,
             parameters=parameters(study, next(iter(by_seed.values()))),
             values=values_of(by_seed),
-            bounds=objective.bounds,
+            bounds=objective.measure.bounds,
         )
         for name, by_seed in runs.items()
     ]
-    maximize = objective.goal == "maximize"
-    return judge(candidates, maximize=maximize, baseline=BASELINE, smallest=smallest)
+    return judge(candidates, objective.measure, baseline=BASELINE, smallest=smallest)
 
 
 def values_of(runs: "Mapping[int, Trial]") -> dict[int, float]:

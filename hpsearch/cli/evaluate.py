@@ -34,6 +34,7 @@ from hpsearch.cli.models import (
     refits,
 )
 from hpsearch.home import Home
+from hpsearch.tasks.metric import Metric
 from hpsearch.text import plural
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Judged:
 
     group: Group
     results: "dict[int, Evaluation]"
-    maximize: bool
+    metric: Metric
     """Whether more of the objective's value is better."""
 
     @property
@@ -63,7 +64,7 @@ class Judged:
         """The seed whose classes are shown: chosen by validation, never by the test split."""
         from hpsearch.confirm import middle
 
-        return middle(self.group.values, maximize=self.maximize)
+        return middle(self.group.values, self.metric)
 
 
 def evaluate(
@@ -203,7 +204,7 @@ def _judge(study: "OpenStudy", dataset: "Dataset", group: Group) -> Judged:
     told = {key: [getattr(r, key) for r in results.values()] for key in ("accuracy", "f1_macro")}
     record_result(dataset, opening, told)
     remember(study, opening, told)
-    return Judged(group=group, results=results, maximize=study.file.objective.goal == "maximize")
+    return Judged(group=group, results=results, metric=study.file.objective.measure)
 
 
 def _plain(name: str, study: "OpenStudy", judged: Sequence[Judged], times: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.cli.common import print_table, stdout
 from hpsearch.home import CONFUSION, TEST_RESULT
+from hpsearch.tasks.classification import METRICS
 
 APART = 0.005
 """By how much accuracy or F1 of the same weights may differ between devices and precisions; a loss
@@ -87,7 +88,7 @@ def check_kept(recipe: "Recipe", parts: "Parts", weights: Path, value: float | N
         "val_f1_macro": again.f1_macro,
         "val_loss": cross_entropy(labels, found),
     }[metric]
-    apart = max(APART, abs(value) / 100) if metric == "val_loss" else APART
+    apart = max(APART, abs(value) / 100) if not METRICS[metric].is_share else APART
     if not abs(value - now) <= apart:  # NaN is not near either
         raise InputError(
             f"{weights}: gives {metric} {now:.4f}, but its training gave {value:.4f}, so these"

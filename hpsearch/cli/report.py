@@ -69,9 +69,7 @@ def report(
         accuracies_on_test(trained),
     )
     objective = found.file.objective
-    figures = search_figures(
-        drawn, objective.metric, objective.goal == "maximize", searched(found.file.space)
-    )
+    figures = search_figures(drawn, objective.measure, searched(found.file.space))
     # Names of files and hosts may be no text.
     content = page(known, figures).encode("utf-8", "backslashreplace")
     write_bytes(file, content)

@@ -20,6 +20,7 @@ from hpsearch.cli.common import (
 )
 from hpsearch.cli.training import keep, prepare, say_files, train_here, values_of
 from hpsearch.home import Home
+from hpsearch.tasks.classification import METRICS
 
 if TYPE_CHECKING:
     from hpsearch.search.reproduction import Comparison
@@ -126,6 +127,6 @@ def _apart(metric: str, difference: float) -> str:
     """A difference in the metric's own measure: of shares in points."""
     if difference == 0.0:
         return "no difference"
-    if metric == "val_loss":
+    if not METRICS[metric].is_share:
         return f"{difference:+.3g}"
     return f"{100 * difference:+.3g} points"

@@ -21,6 +21,7 @@ from hpsearch.cli.common import (
     tell,
 )
 from hpsearch.home import Home
+from hpsearch.tasks.classification import METRICS
 from hpsearch.text import plain
 
 if TYPE_CHECKING:
@@ -122,13 +123,13 @@ def _print_details(
     from hpsearch.search.budget import ENDED
 
     out = stdout()
-    out.print(f"{file.name}  {details['metric']}, {file.objective.goal}", style="bold")
+    out.print(f"{file.name}  {details['metric']}, {file.objective.measure.direction}", style="bold")
     out.print("\n".join(_facts(details)))
     if best_trial and config:
         where = f"{_number(details['best'])} in trial {best_trial.number}"
         out.print(f"best      {where}: {describe(config)}")
         examples = (details["dataset"] or {}).get("validation")
-        if on := measured_words(details["metric"], details["best"], examples):
+        if on := measured_words(file.objective.measure, details["best"], examples):
             out.print(f"          {on}")
     if details["over"]:
         out.print(f"ended     {ENDED[details['over']]}")
@@ -333,7 +334,7 @@ def print_best(row: dict[str, Any], metric: str) -> None:
 
     out = stdout()
     out.print(f"{metric} {_number(row['values'][0])} in trial {row['number']}", style="bold")
-    if on := measured_words(metric, row["values"][0], row["validation_examples"]):
+    if on := measured_words(METRICS[metric], row["values"][0], row["validation_examples"]):
         out.print(on)
     facts = [] if row["parameters"] is None else [f"{row['parameters']:,} parameters"]
     facts += [] if row["best_epoch"] is None else [f"best epoch {row['best_epoch']}"]

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.cli.common import print_table, say, stdout
+from hpsearch.ranking import gain
+from hpsearch.tasks.metric import Metric
 
 if TYPE_CHECKING:
     from hpsearch.confirm import Candidate, Interval, Verdict
@@ -54,10 +56,9 @@ def print_verdict(
 ) -> None:
     """The verdict for a reader."""
     known = {one.of: one for one in chosen}
-    out, metric = stdout(), file.objective.metric
-    maximize = file.objective.goal == "maximize"
+    out, metric = stdout(), file.objective.measure
     if out.width >= WIDE:
-        _print_all(known, verdict, maximize=maximize)
+        _print_all(known, verdict, metric)
     else:
         _print_short(known, verdict)
     out.print(_about_winner(verdict, metric), style="bold")
@@ -69,10 +70,10 @@ def print_verdict(
             has = "has a value" if done[of] == 1 else "have a value"
             loses = ", so it cannot win" if done[of] < max(done.values()) else ""
             out.print(f"Only {done[of]} of {len(wanted.seeds)} runs of {one.name} {has}{loses}.")
-    say(_remarks(known, verdict, wanted.kind, metric, maximize=maximize))
+    say(_remarks(known, verdict, wanted.kind, metric))
 
 
-def _print_all(known: "Mapping[str, Leader]", verdict: "Verdict", *, maximize: bool) -> None:
+def _print_all(known: "Mapping[str, Leader]", verdict: "Verdict", metric: Metric) -> None:
     """The table with all that is known."""
     from hpsearch.config import describe
 
@@ -80,7 +81,7 @@ def _print_all(known: "Mapping[str, Leader]", verdict: "Verdict", *, maximize: b
         leader = known[one.name]
         found, off = leader.found, None
         if found is not None:
-            off = _too_good(found, one, maximize=maximize)
+            off = _too_good(found, one, metric)
         return [
             one.name,
             "" if found is None else f"{found:.4f}",
@@ -139,7 +140,7 @@ def _tie(one: "Candidate", verdict: "Verdict") -> str:
     return " (tie)" if one in verdict.tied[1:] else ""
 
 
-def _about_winner(verdict: "Verdict", metric: str) -> str:
+def _about_winner(verdict: "Verdict", metric: Metric) -> str:
     """Who is confirmed, and why."""
     from hpsearch.search.confirmation import told
 
@@ -153,12 +154,12 @@ def _about_winner(verdict: "Verdict", metric: str) -> str:
         why = "has the best mean, and the seeds tell it from all others"
     name = told(winner.name)
     return (
-        f"{name[0].upper()}{name[1:]} is confirmed: it {why} ({metric} {winner.mean:.4f},"
+        f"{name[0].upper()}{name[1:]} is confirmed: it {why} ({metric.name} {winner.mean:.4f},"
         f" {len(winner.values)} seeds)."
     )
 
 
-def _about_ties(study: str, verdict: "Verdict", metric: str) -> str:
+def _about_ties(study: str, verdict: "Verdict", metric: Metric) -> str:
     """What the ties mean: for the choice, and for the gain over the baseline."""
     from hpsearch.search.confirmation import BASELINE, told
 
@@ -172,7 +173,7 @@ def _about_ties(study: str, verdict: "Verdict", metric: str) -> str:
         text += (
             f" The smallest of these networks is {told(smallest.name)}: {smallest.parameters:,}"
             f" parameters instead of {first.parameters:,},"
-            f" {_points(abs(first.mean - smallest.mean), metric)} behind. To choose it: hpsearch"
+            f" {metric.told(abs(first.mean - smallest.mean))} behind. To choose it: hpsearch"
             f" confirm {study} --smallest"
         )
     elif smallest is not first:
@@ -191,9 +192,7 @@ def _remarks(
     known: "Mapping[str, Leader]",
     verdict: "Verdict",
     kind: "Kind",
-    metric: str,
-    *,
-    maximize: bool,
+    metric: Metric,
 ) -> str:
     """How much too good the search's best value was, and what the intervals hold and do not."""
     found = [one for one in known.values() if one.found is not None]
@@ -201,15 +200,15 @@ def _remarks(
     again = next((one for one in verdict.ranked if one.name == top.of), None)
     lines = []
     if again is not None and top.found is not None:
-        off = _too_good(top.found, again, maximize=maximize)
+        off = _too_good(top.found, again, metric)
         lines.append(
             f"The search's best value, {top.found:.4f} of {top.name}, is"
-            f" {_points(abs(off), metric)} {'better' if off > 0 else 'worse'} than the mean of its"
+            f" {metric.told(abs(off))} {'better' if off > 0 else 'worse'} than the mean of its"
             " new runs."
         )
     if verdict.least is not None:
         lines.append(
-            f"A tie has a mean less than {_points(verdict.least, metric)} behind the first and"
+            f"A tie has a mean less than {metric.told(verdict.least)} behind the first and"
             " within its interval (paired by seed, pooled spread, Bonferroni)."
         )
     lines += [
@@ -224,11 +223,6 @@ def _remarks(
     return "\n".join(lines)
 
 
-def _too_good(found: float, again: "Candidate", *, maximize: bool) -> float:
+def _too_good(found: float, again: "Candidate", metric: Metric) -> float:
     """By how much the search's value is better than the mean of new trainings."""
-    return (found - again.mean) * (1 if maximize else -1)
-
-
-def _points(value: float, metric: str) -> str:
-    """A difference for a reader: points of a hundred for shares, the plain value of a loss."""
-    return f"{value:.4f}" if metric == "val_loss" else f"{100 * value:.2f} points"
+    return gain(metric, found, again.mean)

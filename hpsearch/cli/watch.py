@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from hpsearch.cli.common import duration, say
 from hpsearch.config import describe
+from hpsearch.ranking import is_better
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.budget import ending, seconds_used
@@ -135,7 +136,7 @@ def standings(look: Look) -> dict[int, Standing]:
     for trial in sorted((t for t in look.trials if not rows.is_open(t)), key=ended_at):
         counted += uses_place(trial)
         value = trial.values[0] if rows.is_complete(trial) else math.nan
-        if math.isfinite(value) and objective.better(value, best):
+        if math.isfinite(value) and is_better(objective.measure, value, best):
             best = value
         found[trial.number] = Standing(counted=counted, best=best)
     return found

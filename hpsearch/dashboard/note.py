@@ -39,11 +39,12 @@ def note_of(study: OpenStudy, command: Sequence[str]) -> str:
     """The note, in Markdown."""
     file, attrs = study.file, study.optuna.user_attrs
     objective, training = file.objective, file.training
+    direction = objective.measure.direction
     rows = "\n".join(
         f"| {name} | {_plain(words(field))} |" for name, field in named_fields(file.space).items()
     )
     return f"""\
-Dense networks on **{file.dataset.source}**: {objective.goal} `{objective.metric}` of the
+Dense networks on **{file.dataset.source}**: {direction} `{objective.metric}` of the
 {objective.epoch} epoch.
 
 - data: {_plain(data_words(file, attrs.get(DATASET_KEY) or {}))}

@@ -41,9 +41,7 @@ def publish(study: OpenStudy, home: Home, command: Sequence[str] | None) -> None
         [trial.intermediate_values for trial in trials],
         accuracies_on_test(trainings(study, home)),
     )
-    figures = search_figures(
-        known, objective.metric, objective.goal == "maximize", searched(study.file.space)
-    )
+    figures = search_figures(known, objective.measure, searched(study.file.space))
     for name, figure in figures.items():
         save_plotly_graph_object(study.optuna, figure, graph_object_id=name)
 

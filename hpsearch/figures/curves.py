@@ -16,8 +16,8 @@ from hpsearch.figures.style import (
     styled,
     value_axis,
     whole_axis,
-    words,
 )
+from hpsearch.tasks.metric import Metric
 
 _MOST = 100
 """Curves of one kind."""
@@ -61,20 +61,19 @@ _KINDS = (  # the later ones lie above
 )
 
 
-def curves_figure(points: Sequence[Point], metric: str, maximize: bool) -> go.Figure:
+def curves_figure(points: Sequence[Point], metric: Metric) -> go.Figure:
     """The reported values by epoch; the best trial stands out.
 
     Args:
         points: the trials.
-        metric: the objective's, such as "val_accuracy".
-        maximize: whether more of it is better.
+        metric: the objective's.
     """
     title = "Learning curves"
     reported = [point for point in points if point.curve]
     if not reported:
         return empty(title, "No trial has reported a value yet.")
     groups = [
-        (kind, shown([p for p in reported if p.state in kind.states], _MOST, maximize))
+        (kind, shown([p for p in reported if p.state in kind.states], _MOST, metric))
         for kind in _KINDS
     ]
     drawn = [point for _, some in groups for point in some]
@@ -83,7 +82,7 @@ def curves_figure(points: Sequence[Point], metric: str, maximize: bool) -> go.Fi
     for kind, some in groups:
         if some:
             figure.add_trace(_trace(kind, some, most))
-    leader = best(reported, maximize)
+    leader = best(reported, metric)
     if leader is not None:
         kind = _Kind(name="best", states=(), colour=BEST.colour, symbol="circle", opacity=1)
         figure.add_trace(_trace(kind, [leader], most).update(line={"width": 2.5}))
@@ -92,7 +91,7 @@ def curves_figure(points: Sequence[Point], metric: str, maximize: bool) -> go.Fi
         yaxis=value_axis(metric, [value for point in drawn for _, value in point.curve]),
     )
     figure.update_traces(
-        hovertemplate=f"trial %{{customdata}}<br>epoch %{{x}}<br>{words(metric)} %{{y}}"
+        hovertemplate=f"trial %{{customdata}}<br>epoch %{{x}}<br>{metric.label} %{{y}}"
         "<extra></extra>"
     )
     notes = [some_of(len(drawn), len(reported))]

@@ -23,6 +23,7 @@ from hpsearch.figures.style import (
     tidy,
     whole_axis,
 )
+from hpsearch.tasks.metric import Metric
 
 _LAYERS, _LEADING_LAYERS = 900, 150
 """Hidden layers, of all trials together, that are shown; and of the best trials."""
@@ -32,11 +33,9 @@ _NAMES = {"units": "widths", "dropout": "dropout"}
 _LEADERS = Look(colour=BLUE, symbol="diamond", size=8, opacity=0.8)
 
 
-# An argument that a figure has no use for is there as in all of them: noqa ARG001.
 def layers_figure(
     points: Sequence[Point],
-    metric: str,  # noqa: ARG001
-    maximize: bool,
+    metric: Metric,
     searched: Collection[str] = OF_LAYERS,
 ) -> go.Figure:
     """Width and dropout of each hidden layer: all trials faint, the best tenth, and the best.
@@ -44,7 +43,6 @@ def layers_figure(
     Args:
         points: the trials.
         metric: the objective's; it only decides which trials are the best.
-        maximize: whether more of it is better.
         searched: fields of the space that are not fixed; one of ``OF_LAYERS`` at least.
     """
     keys = [key for key in OF_LAYERS if key in searched]
@@ -53,9 +51,9 @@ def layers_figure(
     if not known:
         return empty(title, "No trial has started yet.")
     deepest = max(len(_settings(point, "units")) for point in known)
-    drawn = shown(known, max(1, _LAYERS // deepest), maximize)
-    leaders = _leaders(known, deepest, maximize)
-    leader = best(known, maximize)
+    drawn = shown(known, max(1, _LAYERS // deepest), metric)
+    leaders = _leaders(known, deepest, metric)
+    leader = best(known, metric)
     figure = make_subplots(rows=len(keys), cols=1, shared_xaxes=True, vertical_spacing=0.06)
     for row, key in enumerate(keys, start=1):
         first = row == 1
@@ -79,9 +77,9 @@ def _settings(point: Point, key: str) -> Sequence[float]:
     return layers
 
 
-def _leaders(points: Sequence[Point], deepest: int, maximize: bool) -> list[Point]:
+def _leaders(points: Sequence[Point], deepest: int, metric: Metric) -> list[Point]:
     """The best tenth of the complete trials, at least five; of very many not all."""
-    complete = [point for point in ranked(points, maximize) if point.state == "complete"]
+    complete = [point for point in ranked(points, metric) if point.state == "complete"]
     most = max(5, _LEADING_LAYERS // deepest)
     return complete[: min(most, max(5, math.ceil(len(complete) / 10)))]
 

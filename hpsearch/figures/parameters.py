@@ -18,12 +18,14 @@ from hpsearch.figures.style import (
     dots,
     empty,
     log_axis,
-    measure,
     some_of,
     styled,
     tidy,
     value_axis,
 )
+from hpsearch.ranking import by_direction
+from hpsearch.tasks.classification import ACCURACY
+from hpsearch.tasks.metric import Metric
 
 _TESTED = 100
 """Trials whose test accuracy is shown."""
@@ -35,7 +37,7 @@ _TWO_PANELS = {
 }
 
 
-def parameters_figure(points: Sequence[Point], metric: str, maximize: bool) -> go.Figure:
+def parameters_figure(points: Sequence[Point], metric: Metric) -> go.Figure:
     """Trainable parameters against the metric, and test accuracy where it was evaluated.
 
     Where the metric is the accuracy, a line joins a trial's test accuracy to its validation
@@ -43,28 +45,27 @@ def parameters_figure(points: Sequence[Point], metric: str, maximize: bool) -> g
 
     Args:
         points: the trials.
-        metric: the objective's, such as "val_accuracy".
-        maximize: whether more of it is better.
+        metric: the objective's.
     """
-    title = f"Network size and {measure(metric)}"
+    title = f"Network size and {metric.short}"
     known = marks(points, _size)
     if not known:
         return empty(title, NOTHING)
-    drawn = marks(shown([point for point, _, _ in known], MOST, maximize), _size)
+    drawn = marks(shown([point for point, _, _ in known], MOST, metric), _size)
     figure = go.Figure()
     figure.update_layout(
         xaxis=log_axis("trainable parameters", [size for _, size, _ in known], "~s"),
         yaxis=value_axis(metric, [value for _, _, value in known]),
     )
     tested = [point for point, _, _ in known if point.test is not None]
-    tests = marks(shown(tested, _TESTED, maximize), _size, _test)
-    joined = metric == "val_accuracy"
+    tests = marks(shown(tested, _TESTED, metric), _size, _test)
+    joined = metric == ACCURACY
     if tests and joined:
         figure.add_trace(_joins(tests))
     add_values(figure, drawn, hover="%{x} parameters")
-    leader = best([point for point, _, _ in known], maximize)
+    leader = best([point for point, _, _ in known], metric)
     if leader is not None:
-        _add_best(figure, leader, above=maximize)
+        _add_best(figure, leader, above=by_direction(metric, more=True, less=False))
     if tests:
         dot = dots(tests, name="test", look=TEST, hover="test accuracy %{y}")
         figure.add_trace(dot if joined else dot.update(yaxis="y2"))

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from hpsearch.config import is_whole
 from hpsearch.ranking import Rank, rank
+from hpsearch.tasks.metric import Metric
 
 State = Literal["complete", "pruned", "failed", "running", "waiting"]
 _T = TypeVar("_T")
@@ -109,7 +110,7 @@ def marks(points: Sequence[Point], x: Reading, y: Reading = value_of) -> list[Ma
     return [(point, a, b) for point, a, b in read if a is not None and b is not None]
 
 
-def ranked(points: Sequence[Point], maximize: bool) -> list[Point]:
+def ranked(points: Sequence[Point], metric: Metric) -> list[Point]:
     """The trials that have a value, the best first.
 
     Pruned trials follow after all complete ones: their values are those of fewer epochs.
@@ -117,24 +118,24 @@ def ranked(points: Sequence[Point], maximize: bool) -> list[Point]:
 
     def place(point: Point) -> tuple[bool, Rank]:
         value = math.nan if point.value is None else point.value
-        return point.state != "complete", rank(value, point.number, vars(point), maximize=maximize)
+        return point.state != "complete", rank(value, point.number, vars(point), metric)
 
     return sorted((point for point in points if point.value is not None), key=place)
 
 
-def best(points: Sequence[Point], maximize: bool) -> Point | None:
+def best(points: Sequence[Point], metric: Metric) -> Point | None:
     """The best complete trial; None without any."""
-    first = next(iter(ranked(points, maximize)), None)
+    first = next(iter(ranked(points, metric)), None)
     return first if first is not None and first.state == "complete" else None
 
 
-def shown(points: Sequence[Point], most: int, maximize: bool) -> list[Point]:
+def shown(points: Sequence[Point], most: int, metric: Metric) -> list[Point]:
     """At most ``most`` trials, in order of their numbers, for a figure that stays small and fast.
 
     The best half of ``most``, and of the others so many as fill it up, evenly spread.
     """
     if len(points) > most:
-        leaders = ranked(points, maximize)[: most // 2]
+        leaders = ranked(points, metric)[: most // 2]
         numbers = {point.number for point in leaders}
         others = sorted((p for p in points if p.number not in numbers), key=lambda p: p.number)
         points = [*leaders, *spread(others, most - len(leaders))]

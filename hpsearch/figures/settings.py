@@ -20,11 +20,11 @@ from hpsearch.figures.style import (
     dots,
     empty,
     log_axis,
-    measure,
     some_of,
     styled,
     value_axis,
 )
+from hpsearch.tasks.metric import Metric
 
 REGULARISED_BY = ("dropout", "l2", "batch_norm")
 """Fields of the space that the figure of gaps is about."""
@@ -36,11 +36,9 @@ _PLAIN = Look(colour=ORANGE, symbol="diamond")
 _NORMALISED = Look(colour=BLUE, symbol="circle")
 
 
-# An argument that a figure has no use for is there as in all of them: noqa ARG001.
 def gap_figure(
     points: Sequence[Point],
-    metric: str,  # noqa: ARG001
-    maximize: bool,
+    metric: Metric,
     searched: Collection[str] = REGULARISED_BY,
 ) -> go.Figure:
     """Generalisation gap against regularisation: dropout, L2 and batch normalisation.
@@ -50,7 +48,6 @@ def gap_figure(
     Args:
         points: the trials.
         metric: the objective's; the gap is one of accuracies whatever it is.
-        maximize: whether more of it is better: which trials are shown of very many.
         searched: fields of the space that are not fixed; one of ``REGULARISED_BY`` at least.
     """
     title = "Generalisation gap"
@@ -58,7 +55,7 @@ def gap_figure(
     if not known:
         return empty(title, "No generalisation gap is known yet.")
     panels = _panels(known, searched)
-    drawn = shown(known, _MOST_OF_GAPS, maximize)
+    drawn = shown(known, _MOST_OF_GAPS, metric)
     figure = make_subplots(rows=1, cols=len(panels), shared_yaxes=True, horizontal_spacing=0.05)
     for normalised, name, look in (
         (False, "no batch norm", _PLAIN),
@@ -152,19 +149,18 @@ def _place(levels: Sequence[float]) -> Reading:
     return place
 
 
-def learning_rate_figure(points: Sequence[Point], metric: str, maximize: bool) -> go.Figure:
+def learning_rate_figure(points: Sequence[Point], metric: Metric) -> go.Figure:
     """The metric against the learning rate, one panel for each optimizer that occurs.
 
     Args:
         points: the trials.
-        metric: the objective's, such as "val_accuracy".
-        maximize: whether more of it is better.
+        metric: the objective's.
     """
-    title = f"Learning rate and {measure(metric)}"
+    title = f"Learning rate and {metric.short}"
     known = marks(points, _rate)
     if not known:
         return empty(title, NOTHING)
-    drawn = marks(shown([point for point, _, _ in known], MOST, maximize), _rate)
+    drawn = marks(shown([point for point, _, _ in known], MOST, metric), _rate)
     names = sorted({_optimizer(point) for point, _, _ in drawn})
     columns = min(2, len(names))
     rows = math.ceil(len(names) / columns)

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 
 from hpsearch.config import summary
 from hpsearch.figures.points import Mark, Point
+from hpsearch.tasks.metric import Metric
 
 MOST = 500
 """Trials that a figure shows; it says so where there are more."""
@@ -27,11 +28,6 @@ INK = "#1b1b1b"
 _BAR = 34
 """Pixels at the top that are left to plotly's bar of tools, which would lie over a title."""
 _QUIET, _GRID = "#6b6b6b", "#e4e4e4"
-_METRICS = {
-    "val_accuracy": "validation accuracy",
-    "val_f1_macro": "validation F1 (macro)",
-    "val_loss": "validation loss",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +48,6 @@ PRUNED = Look(colour=ORANGE, symbol="triangle-down", size=8)
 FAILED = Look(colour=VERMILLION, symbol="x")
 TEST = Look(colour=PURPLE, symbol="diamond-open", size=9, opacity=1, edge=1.5)
 BEST = Look(colour=GREEN, symbol="star", size=15, opacity=1)
-
-
-def words(metric: str) -> str:
-    """The metric's name for an axis, safe in HTML: "validation accuracy"."""
-    return _METRICS.get(metric, escape(metric))
-
-
-def measure(metric: str) -> str:
-    """Likewise for a title, where it need not be said on which examples: "accuracy"."""
-    return words(metric).removeprefix("validation ")
 
 
 def tidy(value: float) -> float:
@@ -170,16 +156,16 @@ def add_values(
             figure.add_trace(dot, row=row, col=col)
 
 
-def value_axis(metric: str, values: Sequence[float]) -> dict[str, Any]:
+def value_axis(metric: Metric, values: Sequence[float]) -> dict[str, Any]:
     """The axis of the metric; logarithmic for losses of very different size.
 
     Args:
-        metric: such as "val_loss".
+        metric: what the axis is of.
         values: what is on it.
     """
-    if metric == "val_loss" and values and 0 < 30 * min(values) < max(values):
-        return log_axis(words(metric), values, "~g")
-    return {"title": {"text": words(metric)}}
+    if math.isinf(metric.bounds[1]) and values and 0 < 30 * min(values) < max(values):
+        return log_axis(metric.label, values, "~g")
+    return {"title": {"text": metric.label}}
 
 
 def whole_axis(title: str, values: Sequence[int]) -> dict[str, Any]:

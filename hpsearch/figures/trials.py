@@ -20,13 +20,14 @@ from hpsearch.figures.style import (
     dots,
     empty,
     log_axis,
-    measure,
     some_of,
     styled,
     tidy,
     value_axis,
     whole_axis,
 )
+from hpsearch.ranking import worst_first
+from hpsearch.tasks.metric import Metric
 
 _REPLACED = {failure.value for failure in Failure if failure.is_replaced}
 _LINE = 200
@@ -37,7 +38,7 @@ _FRONT = Look(colour=GREEN, symbol="square", size=8, opacity=1)
 
 
 def search_figures(
-    points: Sequence[Point], metric: str, maximize: bool, searched: Collection[str] | None = None
+    points: Sequence[Point], metric: Metric, searched: Collection[str] | None = None
 ) -> dict[str, go.Figure]:
     """All figures of a search, in the order to be read, by an id that is valid in HTML.
 
@@ -46,12 +47,11 @@ def search_figures(
     Args:
         points: the trials. Those for which another one stands are left out: they were too large
             and redrawn, or cut off and went on there.
-        metric: the objective's, such as "val_accuracy".
-        maximize: whether more of it is better.
+        metric: the objective's.
         searched: the fields of the space that are not fixed, by name; None: all.
     """
     points = [p for p in points if p.failure not in _REPLACED]
-    told = points, metric, maximize
+    told = points, metric
     figures = {"1-history": history(*told)}
     if _is_searched(("layers", "units", "batch_norm"), searched):
         figures["2-parameters"] = parameters_figure(*told)
@@ -72,25 +72,24 @@ def _is_searched(names: Collection[str], searched: Collection[str] | None) -> li
     return [name for name in names if name in known]
 
 
-def history(points: Sequence[Point], metric: str, maximize: bool) -> go.Figure:
+def history(points: Sequence[Point], metric: Metric) -> go.Figure:
     """The value of each trial by its number, with the best so far; failed trials at the foot.
 
     Args:
         points: the trials.
-        metric: the objective's, such as "val_accuracy".
-        maximize: whether more of it is better.
+        metric: the objective's.
     """
     title = "Search history"
     over = [p for p in points if p.value is not None or p.state == "failed"]
     if not over:
         return empty(title, NOTHING)
-    drawn = shown(over, MOST, maximize)
+    drawn = shown(over, MOST, metric)
     figure = go.Figure()
     add_values(figure, marks(drawn, _number))
     failed = marks([p for p in drawn if p.state == "failed"], _number, lambda _: 0.03)
     if failed:
         figure.add_trace(dots(failed, name="failed", look=FAILED).update(yaxis="y2"))
-    records = marks(_records(points, maximize), _number)
+    records = marks(_records(points, metric), _number)
     if records:
         figure.add_trace(_best_so_far(records, max(p.number for p in over)))
     figure.update_layout(
@@ -105,11 +104,11 @@ def _number(point: Point) -> float:
     return point.number
 
 
-def _records(points: Sequence[Point], maximize: bool) -> list[Point]:
+def _records(points: Sequence[Point], metric: Metric) -> list[Point]:
     """The complete trials that were better than all complete ones of lower numbers."""
     records: list[Point] = []
     for point in sorted(points, key=_number):
-        if best([*records[-1:], point], maximize) is point:
+        if best([*records[-1:], point], metric) is point:
             records.append(point)
     return records
 
@@ -127,22 +126,21 @@ def _best_so_far(records: Sequence[Mark], last: int) -> go.Scatter:
     )
 
 
-def time_figure(points: Sequence[Point], metric: str, maximize: bool) -> go.Figure:
+def time_figure(points: Sequence[Point], metric: Metric) -> go.Figure:
     """Training time against the metric, with the best that is to be had in so much time.
 
     Args:
         points: the trials.
-        metric: the objective's, such as "val_accuracy".
-        maximize: whether more of it is better.
+        metric: the objective's.
     """
-    title = f"Training time and {measure(metric)}"
+    title = f"Training time and {metric.short}"
     known = marks(points, _seconds)
     if not known:
         return empty(title, NOTHING)
-    drawn = marks(shown([point for point, _, _ in known], MOST, maximize), _seconds)
+    drawn = marks(shown([point for point, _, _ in known], MOST, metric), _seconds)
     figure = go.Figure()
     add_values(figure, drawn, hover="%{x} s")
-    front = marks([points[index] for index in pareto(points, maximize)], _seconds)
+    front = marks([points[index] for index in pareto(points, metric)], _seconds)
     if front:
         line = dots(spread(front, _LINE), name="Pareto front", look=_FRONT, hover="%{x} s")
         line.update(mode="lines+markers", line={"shape": "hv", "color": GREEN, "width": 1.5})
@@ -158,7 +156,7 @@ def _seconds(point: Point) -> float | None:
     return None if point.seconds is None else max(point.seconds, _SHORTEST)
 
 
-def pareto(points: Sequence[Point], maximize: bool) -> list[int]:
+def pareto(points: Sequence[Point], metric: Metric) -> list[int]:
     """Indices of the complete trials that no other one beats in time and value, fastest first.
 
     Another one beats a trial where it is no worse in either and better in one; of equal ones all
@@ -166,11 +164,10 @@ def pareto(points: Sequence[Point], maximize: bool) -> list[int]:
 
     Args:
         points: the trials; those without a time or a value are passed over.
-        maximize: whether a higher value is better.
+        metric: what the values are of.
     """
-    sign = 1 if maximize else -1
     known = sorted(
-        (point.seconds, -sign * point.value, index)
+        (point.seconds, -worst_first(metric, point.value), index)
         for index, point in enumerate(points)
         if point.state == "complete" and point.seconds is not None and point.value is not None
     )

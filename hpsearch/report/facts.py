@@ -51,7 +51,7 @@ def facts(
     """
     shown = trials.details(study)
     shown["dataset"] = _UNKNOWN | (shown["dataset"] or {})
-    best = leaders(rows, maximize=study.file.objective.goal == "maximize")
+    best = leaders(rows, study.file.objective.measure)
     config = trials.config(study, seen[best[0]["number"]]) if best else None
     file = study.file
     if not isinstance(file.sampler, Grid):  # whose budget is cut to the points that there are
@@ -60,7 +60,7 @@ def facts(
     complete = sum(row["state"] == "complete" for row in rows)
     return {
         "study": shown,
-        "goal": study.file.objective.goal,
+        "goal": study.file.objective.measure.direction,
         "complete": complete,
         "best": _best(study, seen, rows, best, again),
         "baseline": _baseline(study.file.baseline, rows, again),
@@ -137,7 +137,7 @@ def _best(
         "summary": summary(row["config"]),
         **(on := trials.measurement(study, row["values"][0])),
         "measured": measured_words(
-            study.file.objective.metric, row["values"][0], on["validation_examples"]
+            study.file.objective.measure, row["values"][0], on["validation_examples"]
         ),
         "repeats": repeats,
         "recipe": recipe.dump(own, ".toml"),

@@ -10,6 +10,7 @@ from hpsearch.config import is_whole
 from hpsearch.ranges import RANGES, Categorical
 from hpsearch.ranking import rank
 from hpsearch.space import Space
+from hpsearch.tasks.metric import Metric
 from hpsearch.walks import Place, places
 
 Row = Mapping[str, Any]
@@ -40,11 +41,11 @@ class Crowded:
     """The best trials that have the field."""
 
 
-def leaders(rows: Sequence[Row], *, maximize: bool) -> list[Row]:
+def leaders(rows: Sequence[Row], metric: Metric) -> list[Row]:
     """The best tenth of the complete trials, at least five where there are, the best first."""
     complete = [row for row in rows if row["state"] == "complete" and row["values"]]
     complete = [row for row in complete if is_whole(row["config"])]
-    complete.sort(key=lambda row: rank(row["values"][0], row["number"], row, maximize=maximize))
+    complete.sort(key=lambda row: rank(row["values"][0], row["number"], row, metric))
     return complete[: max(LEAST, math.ceil(len(complete) / 10))]
 
 

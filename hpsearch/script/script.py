@@ -12,9 +12,11 @@ from hpsearch.data.dataset import Dataset
 from hpsearch.data.importing import TEST_SHARE, TEST_SPLIT_SEED
 from hpsearch.data.parts import Parts
 from hpsearch.data.scaling import pooled
-from hpsearch.recipe import Metric, Recipe
+from hpsearch.ranking import by_direction
+from hpsearch.recipe import Recipe
 from hpsearch.script.literals import assignment, literal
 from hpsearch.script.sources import reader
+from hpsearch.tasks.classification import METRICS
 
 MARK = "Written by hpsearch"
 """How one of the first lines of every script begins."""
@@ -156,7 +158,7 @@ def _callbacks(recipe: Recipe) -> list[Callback]:
     """Keras' callbacks that stop early, lower the rate and keep the best epoch."""
     stopping, objective = recipe.training.early_stopping, recipe.objective
     found: list[Callback] = []
-    monitors: list[Metric] = []
+    monitors: list[str] = []
     kept = objective.epoch == "last"
     if stopping:
         both = not kept and stopping.monitor == objective.metric
@@ -178,12 +180,13 @@ def _callbacks(recipe: Recipe) -> list[Callback]:
     return [("MacroF1", []), *found] if "val_f1_macro" in monitors else found
 
 
-def _monitor(recipe: Recipe, metric: Metric) -> list[tuple[str, str]]:
+def _monitor(recipe: Recipe, metric: str) -> list[tuple[str, str]]:
     """What a callback looks at, and which direction is better."""
     # With a penalty Keras' val_loss has that in it, and ours has not.
     penalized = metric == "val_loss" and recipe.config.l2 > 0
     name = "val_cross_entropy" if penalized else metric
-    return [(f'monitor="{name}"', ""), (f'mode="{"min" if metric == "val_loss" else "max"}"', "")]
+    mode = by_direction(METRICS[metric], "max", "min")
+    return [(f'monitor="{name}"', ""), (f'mode="{mode}"', "")]
 
 
 def _constants(recipe: Recipe, facts: dict[str, Any]) -> list[tuple[str, object, str]]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from hpsearch.errors import Failure, uses_place
+from hpsearch.ranking import is_better
 from hpsearch.search.asked import ASKED_KEY, FIXED_KEY, asked, fixed
 from hpsearch.search.clock import Mark, mark
 from hpsearch.search.samplers import make_sampler
@@ -225,7 +226,7 @@ def since_best(study: OpenStudy, trials: Sequence[Brief]) -> int:
         if (
             trial.state == TrialState.COMPLETE
             and trial.value is not None
-            and study.file.objective.better(trial.value, best)
+            and is_better(study.file.objective.measure, trial.value, best)
         ):
             best, last = trial.value, index + 1
     return len(ended) - last

@@ -79,9 +79,8 @@ def leaders(study: OpenStudy, top: int) -> list[Leader]:
         NoTrialError: no trial has completed.
     """
     rows.best(study)  # says what is wrong where there is none
-    maximize = study.file.objective.goal == "maximize"
     found: list[Leader] = []
-    for trial in rows.ranked(study.trials(), maximize=maximize):
+    for trial in rows.ranked(study.trials(), study.file.objective.measure):
         config = rows.config(study, trial)
         if config is not None and config not in [one.config for one in found]:
             found.append(Leader(of=str(trial.number), config=config, found=trial.values[0]))

@@ -30,6 +30,7 @@ from hpsearch.search.attributes import STUDY, TRIAL, Sign, typed
 from hpsearch.search.clock import Mark, mark
 from hpsearch.search.reading import local, read_trial, read_trials
 from hpsearch.search.sqlite import OpenedFile
+from hpsearch.tasks.metric import Metric
 from hpsearch.text import plain
 
 if not (hasattr(RDBStorage, "_get_prepared_new_trial") and hasattr(RDBStorage, "_get_trials")):
@@ -813,19 +814,20 @@ class Storage(RDBStorage):
             brief |= {key: Mark(*brief[key]) for key in (STARTED_KEY, ENDED_KEY) if key in brief}
         return [Brief(**facts) for facts in found.values()]
 
-    def best_trial_id(self, study_id: int, *, maximize: bool) -> int | None:
+    def best_trial_id(self, study_id: int, metric: Metric) -> int | None:
         """The key of the best complete trial, by ``hpsearch.ranking``.
 
         (Optuna's own query leaves it to the database which of equals that is.)
 
         Args:
             study_id: the study's key.
-            maximize: whether more is better.
+            metric: what their values are of.
         """
         trial, value = models.TrialModel, models.TrialValueModel
         attribute = models.TrialUserAttributeModel
         of_study = trial.study_id == study_id, trial.state == TrialState.COMPLETE
-        found = sa.func.max(value.value) if maximize else sa.func.min(value.value)
+        extreme: Any = ranking.by_direction(metric, sa.func.max, sa.func.min)
+        found = extreme(value.value)
         best = sa.select(found).join(trial, trial.trial_id == value.trial_id).where(*of_study)
         named = sa.and_(attribute.trial_id == trial.trial_id, attribute.key.in_(ranking.DECIDES))
         query = (
@@ -841,9 +843,7 @@ class Storage(RDBStorage):
             for key, number, found, name, text in session.execute(query):
                 facts = equals.setdefault(key, (found, number, {}))[2]
                 facts |= typed([(name, text)] if name else [], TRIAL)
-        return min(
-            equals, key=lambda key: ranking.rank(*equals[key], maximize=maximize), default=None
-        )
+        return min(equals, key=lambda key: ranking.rank(*equals[key], metric), default=None)
 
     def first_sampled(self, study_id: int, count: int) -> list[int]:
         """The numbers of the first trials of a study that were not enqueued, in order.

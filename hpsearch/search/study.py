@@ -288,7 +288,9 @@ def create(
     if ending != FORKING:
         _remove_dead_forks(storage)
     making = f".{file.name}{ending}"
-    study = optuna.create_study(study_name=making, storage=storage, direction=file.objective.goal)
+    study = optuna.create_study(
+        study_name=making, storage=storage, direction=file.objective.measure.direction
+    )
     known = {
         DATASET_KEY: dict(dataset),
         VERSIONS_KEY: versions(),

@@ -14,6 +14,7 @@ from hpsearch.search.asked import fixed
 from hpsearch.search.budget import ending, seconds_used, stop_requested
 from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy, size_of
 from hpsearch.space import config_of
+from hpsearch.tasks.metric import Metric
 
 Trial: TypeAlias = FrozenTrial
 """Optuna's, for layers that do not know Optuna."""
@@ -109,11 +110,11 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
     return row
 
 
-def ranked(trials: Iterable[FrozenTrial], *, maximize: bool) -> list[FrozenTrial]:
+def ranked(trials: Iterable[FrozenTrial], metric: Metric) -> list[FrozenTrial]:
     """The complete ones of some trials, the best first."""
     return sorted(
         filter(is_complete, trials),
-        key=lambda t: rank(t.values[0], t.number, t.user_attrs, maximize=maximize),
+        key=lambda t: rank(t.values[0], t.number, t.user_attrs, metric),
     )
 
 
@@ -136,20 +137,20 @@ def best(study: OpenStudy) -> FrozenTrial:
 
 def find_best(study: OpenStudy) -> FrozenTrial | None:
     """As :func:`best`; None where no trial has completed, or none with a finite value."""
-    maximize = study.file.objective.goal == "maximize"
-    if study.is_closed and (run := _best_run(study, maximize=maximize)):
+    metric = study.file.objective.measure
+    if study.is_closed and (run := _best_run(study, metric)):
         return run
-    trial_id = study.storage.best_trial_id(study.study_id, maximize=maximize)
+    trial_id = study.storage.best_trial_id(study.study_id, metric)
     return None if trial_id is None else study.storage.get_trial(trial_id)
 
 
-def _best_run(study: OpenStudy, *, maximize: bool) -> FrozenTrial | None:
+def _best_run(study: OpenStudy, metric: Metric) -> FrozenTrial | None:
     """The best of a companion's runs that are judged as the study's trials are, if there are any.
 
     Runs with a changed recipe are measured on other examples, or on some that they trained on.
     """
     runs = [trial for trial in study.trials() if CHANGES_KEY not in trial.user_attrs]
-    return next(iter(ranked(runs, maximize=maximize)), None)
+    return next(iter(ranked(runs, metric)), None)
 
 
 def find(study: OpenStudy, number: int) -> FrozenTrial:
@@ -194,7 +195,7 @@ def measurement(study: OpenStudy, value: float) -> dict[str, Any]:
     be off by their number: its 95 % ``interval``, of an accuracy only. None where not known.
     """
     examples = study.data.get("validation")
-    interval = measured(study.file.objective.metric, value, examples)
+    interval = measured(study.file.objective.measure, value, examples)
     return {"validation_examples": examples, "interval": interval and list(interval)}
 
 

@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.errors import Failure, TrialFailedError
-from hpsearch.recipe import Metric, ObjectiveSection, TrainingSection
+from hpsearch.ranking import by_direction, is_better
+from hpsearch.recipe import ObjectiveSection, TrainingSection
+from hpsearch.tasks.classification import METRICS
 from hpsearch.training import curves
 from hpsearch.training.outcome import Epoch, Watch
 
@@ -183,7 +185,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         curves.append(self._run, row)
         metric = self._objective.metric
         than = None if self.best is None else getattr(self.best, metric)
-        if self._objective.better(getattr(row, metric), than):
+        if is_better(self._objective.measure, getattr(row, metric), than):
             self.best = row
             if self._objective.epoch == "best":
                 self._best_weights = self._network.get_weights()
@@ -232,6 +234,6 @@ def of_keras(training: TrainingSection, lr_schedule: str) -> list[keras.callback
     return found
 
 
-def _mode(metric: Metric) -> str:
+def _mode(metric: str) -> str:
     """The direction in which a metric gets better, in Keras' words."""
-    return "min" if metric == "val_loss" else "max"
+    return by_direction(METRICS[metric], "max", "min")

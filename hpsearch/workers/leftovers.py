@@ -35,7 +35,7 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None 
     stays until the next time.
     """
     trials = study.trials()
-    complete = ranked(trials, maximize=study.file.objective.goal == "maximize")
+    complete = ranked(trials, study.file.objective.measure)
     going_on = {trial.number for trial in trials if is_open(trial)}
     needed = {
         number

@@ -43,6 +43,7 @@ from hpsearch.search.storage import (
 from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
 from hpsearch.space import PartialConfig, suggest_config
 from hpsearch.study_file import StudyFile
+from hpsearch.tasks.classification import LOSS
 from hpsearch.workers.identity import identity
 
 DATASET = {"fingerprint": "f" * 64, "input_shape": [8], "class_names": ["0", "1", "2"]}
@@ -231,7 +232,7 @@ def test_queries_see_what_optuna_wrote(open_study: Callable[..., OpenStudy]) -> 
         write = sa.text("UPDATE trials SET number = number WHERE number IN (1, 2)")
         connection.execute(write)
     assert trials.best(study).number == 1
-    least = storage.best_trial_id(key, maximize=False)
+    least = storage.best_trial_id(key, LOSS)
     assert least == study.trial_id(0)
     assert storage.first_sampled(key, 3) == [0, 2, 4]
     assert storage.first_sampled(key, 9) == [0, 2, 4, 5]

@@ -19,6 +19,7 @@ from hpsearch.confirm import (
     mean_interval,
     middle,
 )
+from hpsearch.tasks.classification import ACCURACY, LOSS
 
 
 def candidate(name: str, values: Sequence[float], parameters: int = 100) -> Candidate:
@@ -43,12 +44,12 @@ def test_of_one_value_nothing_is_claimed() -> None:
 def test_the_paired_difference_is_that_of_scipy() -> None:
     first, second = [0.5, 0.6, 0.55], [0.4, 0.58, 0.5]
     expected = stats.ttest_rel(first, second).confidence_interval(0.95)
-    for sign in (1.0, -1.0):
+    for sign, metric in ((1.0, ACCURACY), (-1.0, LOSS)):
         best, other = (
             candidate(name, [sign * value for value in values])
             for name, values in (("a", first), ("b", second))
         )
-        found = difference(best, other, maximize=sign > 0)
+        found = difference(best, other, metric)
         assert found is not None
         assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
@@ -56,10 +57,10 @@ def test_the_paired_difference_is_that_of_scipy() -> None:
 def test_only_shared_seeds_are_compared() -> None:
     best = Candidate(name="a", parameters=1, values={1: 0.5, 2: 0.6, 3: 0.7})
     other = Candidate(name="b", parameters=1, values={3: 0.6, 2: 0.55, 9: 0.0})
-    found = difference(best, other, maximize=True)
+    found = difference(best, other, ACCURACY)
     assert found == mean_interval([0.6 - 0.55, 0.7 - 0.6])
     alone = Candidate(name="c", parameters=1, values={7: 0.1, 3: 0.1})
-    assert difference(best, alone, maximize=True) is None
+    assert difference(best, alone, ACCURACY) is None
 
 
 def test_a_clear_winner() -> None:
@@ -69,7 +70,7 @@ def test_a_clear_winner() -> None:
             candidate("best", [0.50, 0.51, 0.51], 1000),
             candidate("middle", [0.45, 0.46, 0.45], 100),
         ],
-        maximize=True,
+        ACCURACY,
     )
     assert [one.name for one in verdict.ranked] == ["best", "middle", "small"]
     assert [one.name for one in verdict.tied] == ["best"]
@@ -83,14 +84,14 @@ def test_the_first_wins_and_the_smallest_that_cannot_be_told_from_it_where_it_is
         candidate("bad", [0.1, 0.1, 0.12], 1),
     ]
     for smallest, winner in ((False, "large"), (True, "small")):
-        verdict = judge(candidates, maximize=True, smallest=smallest)
+        verdict = judge(candidates, ACCURACY, smallest=smallest)
         assert [one.name for one in verdict.tied] == ["large", "small"]
         assert verdict.smallest.name == "small"
         assert verdict.winner.name == winner
 
 
 def test_where_less_is_better() -> None:
-    verdict = judge([candidate("a", [1.0, 1.1]), candidate("b", [0.2, 0.21])], maximize=False)
+    verdict = judge([candidate("a", [1.0, 1.1]), candidate("b", [0.2, 0.21])], LOSS)
     assert verdict.winner.name == "b"
     interval = verdict.differences["a"]
     assert interval is not None
@@ -98,8 +99,8 @@ def test_where_less_is_better() -> None:
 
 
 def test_one_candidate_and_single_seeds() -> None:
-    assert judge([candidate("a", [0.5])], maximize=True).winner.name == "a"
-    verdict = judge([candidate("a", [0.5], 9), candidate("b", [0.4], 5)], maximize=True)
+    assert judge([candidate("a", [0.5])], ACCURACY).winner.name == "a"
+    verdict = judge([candidate("a", [0.5], 9), candidate("b", [0.4], 5)], ACCURACY)
     assert verdict.winner.name == "a"
     assert verdict.tied == [verdict.winner]  # of single values nothing is known, and no tie
     assert verdict.least is None
@@ -115,7 +116,7 @@ def test_confirming_finds_the_best_more_often_than_taking_the_search_at_its_word
     taken = first = held = ties = 0
     too_good = []
     for one in confirmations(0, noise=noise, seeds=SEEDS, times=TIMES):
-        verdict = judge(one.candidates, maximize=True)
+        verdict = judge(one.candidates, ACCURACY)
         taken += one.best == one.candidates[0].name
         first += one.best == verdict.winner.name
         held += one.best in [tied.name for tied in verdict.tied]
@@ -187,7 +188,7 @@ def test_without_shared_seeds_nothing_is_explained_by_them() -> None:
     other = Candidate(name="b", parameters=1, values=dict(enumerate(second, start=7)))
     found = least_difference([candidate("a", first), other])
     assert found == pytest.approx((expected.high - expected.low) / 2)
-    assert judge([candidate("a", first), other], maximize=True).least == found
+    assert judge([candidate("a", first), other], ACCURACY).least == found
 
 
 def test_a_rival_is_no_tie_because_little_is_known_of_it() -> None:
@@ -195,13 +196,13 @@ def test_a_rival_is_no_tie_because_little_is_known_of_it() -> None:
     first = candidate("first", [0.9440, 0.9445, 0.9450, 0.9438, 0.9442], 900)
     near = candidate("near", [0.9441, 0.9439, 0.9444, 0.9436, 0.9447], 800)
     wide = candidate("wide", [0.9300, 0.9460, 0.9390, 0.9480, 0.9345], 10)
-    found = difference(first, wide, maximize=True)
+    found = difference(first, wide, ACCURACY)
     assert found is not None
     assert found.low < 0  # by the former rule it was a tie, and the winner
-    verdict = judge([wide, near, first], maximize=True, smallest=True)
+    verdict = judge([wide, near, first], ACCURACY, smallest=True)
     assert [one.name for one in verdict.tied] == ["first", "near"]
     assert verdict.winner.name == verdict.smallest.name == "near"
-    assert judge([wide, near, first], maximize=True).winner.name == "first"
+    assert judge([wide, near, first], ACCURACY).winner.name == "first"
 
 
 def test_an_interval_ends_where_the_metric_does() -> None:
@@ -222,25 +223,25 @@ def test_a_baseline_wins_by_its_mean_and_never_by_a_tie(
     values: Sequence[float], winner: str
 ) -> None:
     candidates = [candidate("a", [0.6, 0.8], 9), candidate("baseline", values, 5)]
-    verdict = judge(candidates, maximize=True, baseline="baseline")
+    verdict = judge(candidates, ACCURACY, baseline="baseline")
     assert [one.name for one in verdict.tied] == [one.name for one in verdict.ranked]
     assert verdict.winner.name == verdict.smallest.name == winner
 
 
 def test_the_seed_in_the_middle() -> None:
-    for maximize in (True, False):
-        assert middle({4: 0.1, 5: 0.9, 6: 0.5}, maximize=maximize) == 6
-        assert middle({3: 0.5}, maximize=maximize) == 3
-        assert middle({9: 0.5, 8: 0.5, 7: 0.5}, maximize=maximize) == 8
-        assert middle({4: 0.9, 5: 0.1}, maximize=maximize) == (5 if maximize else 4)
+    for metric in (ACCURACY, LOSS):
+        assert middle({4: 0.1, 5: 0.9, 6: 0.5}, metric) == 6
+        assert middle({3: 0.5}, metric) == 3
+        assert middle({9: 0.5, 8: 0.5, 7: 0.5}, metric) == 8
+        assert middle({4: 0.9, 5: 0.1}, metric) == (5 if metric == ACCURACY else 4)
 
 
 @pytest.mark.parametrize("value", [0.2, 0.9])
 def test_what_diverged_with_some_seeds_neither_wins_nor_ties(value: float) -> None:
     whole = candidate("whole", [0.6, 0.61, 0.59], 1000)
     survivor = candidate("survivor", [value], 10)
-    verdict = judge([survivor, whole], maximize=True)
+    verdict = judge([survivor, whole], ACCURACY)
     assert [one.name for one in verdict.ranked] == ["whole", "survivor"]
     assert [one.name for one in verdict.tied] == ["whole"]
     assert verdict.winner is whole
-    assert judge([survivor], maximize=True).winner is survivor
+    assert judge([survivor], ACCURACY).winner is survivor

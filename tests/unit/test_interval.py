@@ -3,6 +3,8 @@
 import pytest
 
 from hpsearch.interval import measured, measured_words, wilson
+from hpsearch.tasks.classification import ACCURACY, F1_MACRO, LOSS
+from hpsearch.tasks.metric import Metric
 
 
 def test_wilson_interval() -> None:
@@ -22,23 +24,23 @@ def test_wilson_ends_solve_its_equation(right: int, examples: int) -> None:
 
 
 def test_what_a_few_examples_say_of_an_accuracy() -> None:
-    assert measured("val_accuracy", 1.0, 46) == wilson(46, 46)
-    assert measured_words("val_accuracy", 1.0, 46) == (
+    assert measured(ACCURACY, 1.0, 46) == wilson(46, 46)
+    assert measured_words(ACCURACY, 1.0, 46) == (
         "on 46 validation examples: 95 % interval 0.9229 to 1.0000 (Wilson)"
     )
 
 
-@pytest.mark.parametrize("metric", ["val_loss", "val_f1_macro"])
-def test_what_is_no_share_of_examples_has_no_such_interval(metric: str) -> None:
+@pytest.mark.parametrize("metric", [LOSS, F1_MACRO])
+def test_what_is_no_share_of_examples_has_no_such_interval(metric: Metric) -> None:
     assert measured(metric, 0.5, 4600) is None
     assert measured_words(metric, 0.5, 4600) == "on 4,600 validation examples"
 
 
 @pytest.mark.parametrize("examples", [None, 0])
 def test_of_data_of_unknown_size_nothing_is_said(examples: int | None) -> None:
-    assert measured("val_accuracy", 0.5, examples) is None
-    assert measured_words("val_accuracy", 0.5, examples) == ""
+    assert measured(ACCURACY, 0.5, examples) is None
+    assert measured_words(ACCURACY, 0.5, examples) == ""
 
 
 def test_a_value_of_another_program_that_is_no_share() -> None:
-    assert measured("val_accuracy", 97.5, 46) is None
+    assert measured(ACCURACY, 97.5, 46) is None

@@ -202,12 +202,10 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 @given(metrics)
 def test_the_direction_follows_from_the_metric(metric: Any) -> None:
     section = ObjectiveSection(metric=metric)
-    assert section.goal == ("minimize" if metric == "val_loss" else "maximize")
-    assert ObjectiveSection(metric=metric, direction=section.goal).goal == section.goal
-    assert section.better(0.5, None)
-    assert section.better(0.6, 0.5) == (section.goal == "maximize")
-    assert section.better(0.4, 0.5) == (section.goal == "minimize")
-    assert not section.better(0.5, 0.5)
+    direction = section.measure.direction
+    assert section.measure.name == metric
+    assert direction == ("minimize" if metric == "val_loss" else "maximize")
+    assert ObjectiveSection(metric=metric, direction=direction).measure is section.measure
 
 
 def test_early_stopping_and_tensorboard_are_off_by_false() -> None:

@@ -37,7 +37,7 @@ def test_only_name_source_and_space_are_required() -> None:
     assert study.dataset.validation == 0.1
     assert study.dataset.scale == "symmetric"
     assert study.objective.metric == "val_accuracy"
-    assert study.objective.goal == "maximize"
+    assert study.objective.measure.direction == "maximize"
     assert study.objective.epoch == "best"
     assert study.budget.trials == 50
     assert study.budget.timeout is None

@@ -13,6 +13,7 @@ from hpsearch.cli.evaluate import Judged, _mean, _print
 from hpsearch.cli.models import Group, Model
 from hpsearch.config import TrialConfig
 from hpsearch.search.confirmation import Leader
+from hpsearch.tasks.classification import ACCURACY
 from hpsearch.training.metrics import Evaluation, evaluate
 
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -40,7 +41,7 @@ def judged(seeds: int, epochs: int | None = None, names: tuple[str, ...] = CIFAR
     models = tuple(model(number) for number in range(seeds))
     group = Group(leader=leader, models=models, epochs=epochs, chosen="smallest")
     results = {model.seed: evaluation(model.seed, names) for model in models}
-    return Judged(group=group, results=results, maximize=True)
+    return Judged(group=group, results=results, metric=ACCURACY)
 
 
 @pytest.mark.parametrize("epochs", [None, 27])

@@ -31,12 +31,14 @@ def show(
     """Print the verdict; gives the same as JSON."""
     candidates = [
         Candidate(
-            name=name, parameters=size, values=dict(enumerate(values)), bounds=file.objective.bounds
+            name=name,
+            parameters=size,
+            values=dict(enumerate(values)),
+            bounds=file.objective.measure.bounds,
         )
         for name, size, values in given
     ]
-    maximize = file.objective.goal == "maximize"
-    verdict = judge(candidates, maximize=maximize, baseline=BASELINE, smallest=smallest)
+    verdict = judge(candidates, file.objective.measure, baseline=BASELINE, smallest=smallest)
     config = TrialConfig(layers=3, units=[2048, 1024, 512], dropout=0.25, batch_norm=True)
     chosen = [
         Leader(of=name, config=config, found=None if name == BASELINE else 0.62)

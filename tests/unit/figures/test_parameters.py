@@ -6,6 +6,8 @@ import pytest
 from made_points import made
 
 from hpsearch.figures.parameters import parameters_figure
+from hpsearch.tasks.classification import ACCURACY, F1_MACRO, LOSS
+from hpsearch.tasks.metric import Metric
 
 POINTS = [
     made(0, 0.3, parameters=100),
@@ -21,7 +23,7 @@ def trace(figure: Any, name: str | None) -> Any:
 
 
 def test_validation_and_test_accuracy_are_joined() -> None:
-    figure = parameters_figure(POINTS, "val_accuracy", maximize=True)
+    figure = parameters_figure(POINTS, ACCURACY)
     complete, test, joins = (trace(figure, name) for name in ("complete", "test", None))
     assert (complete.x, complete.y) == ((100, 2_000_000, 10_000), (0.3, 0.5, 0.4))
     assert (test.x, test.y) == ((2_000_000, 10_000), (0.48, 0.41))
@@ -33,7 +35,7 @@ def test_validation_and_test_accuracy_are_joined() -> None:
 
 
 def test_the_best_is_marked_and_annotated() -> None:
-    figure = parameters_figure(POINTS, "val_accuracy", maximize=True)
+    figure = parameters_figure(POINTS, ACCURACY)
     assert (trace(figure, "best").x, trace(figure, "best").y) == ((2_000_000,), (0.5,))
     (note,) = figure.layout.annotations
     assert note.text == "trial 1: 0.5<br>test accuracy 0.48<br>2M parameters"
@@ -42,16 +44,16 @@ def test_the_best_is_marked_and_annotated() -> None:
 
 def test_the_best_of_losses_is_the_lowest_on_its_logarithmic_axis() -> None:
     points = [made(0, 100.0), made(1, 0.1, parameters=1000)]
-    figure = parameters_figure(points, "val_loss", maximize=False)
+    figure = parameters_figure(points, LOSS)
     (note,) = figure.layout.annotations
     assert (note.x, note.y) == (3, -1)
     assert trace(figure, "best").y == (0.1,)
     assert note.ay > 0  # below the others
 
 
-@pytest.mark.parametrize("metric", ["val_loss", "val_f1_macro"])
-def test_the_test_accuracy_has_a_panel_of_its_own_beside_another_metric(metric: str) -> None:
-    figure = parameters_figure(POINTS, metric, maximize=True)
+@pytest.mark.parametrize("metric", [LOSS, F1_MACRO])
+def test_the_test_accuracy_has_a_panel_of_its_own_beside_another_metric(metric: Metric) -> None:
+    figure = parameters_figure(POINTS, metric)
     assert trace(figure, "test").yaxis == "y2"
     assert figure.layout.yaxis2.title.text == "test accuracy"
     assert figure.layout.yaxis2.domain[1] < figure.layout.yaxis.domain[0]
@@ -59,13 +61,13 @@ def test_the_test_accuracy_has_a_panel_of_its_own_beside_another_metric(metric: 
 
 
 def test_without_tests_only_validation_is_shown() -> None:
-    figure = parameters_figure([made(0, 0.3)], "val_accuracy", maximize=True)
+    figure = parameters_figure([made(0, 0.3)], ACCURACY)
     assert [trace.name for trace in figure.data] == ["complete", "best"]
     assert figure.layout.yaxis.title.text == "validation accuracy"
 
 
 def test_tested_trials_of_a_large_study_are_kept() -> None:
     points = [made(n, n / 5000, test=0.5 if n % 1000 == 7 else None) for n in range(5000)]
-    figure = parameters_figure(points, "val_accuracy", maximize=True)
+    figure = parameters_figure(points, ACCURACY)
     assert trace(figure, "test").x == (1007, 2007, 3007, 4007, 5007)
     assert trace(figure, "best").y == (0.9998,)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from made_points import CONFIG, made, search
 
 from hpsearch.figures.points import best, marks, point, ranked, shown, spread
+from hpsearch.tasks.classification import ACCURACY, LOSS
+from hpsearch.tasks.metric import Metric
 
 ROW: dict[str, Any] = {
     "number": 3,
@@ -90,11 +92,11 @@ def test_a_configuration_that_is_not_drawn_yet_is_none(config: dict[str, Any]) -
 
 def test_the_best_is_a_complete_trial_and_of_equals_the_first() -> None:
     points = [made(0, 0.9, state="pruned"), made(2, 0.5), made(1, 0.5), made(3, 0.4), made(4)]
-    assert [p.number for p in ranked(points, maximize=True)] == [1, 2, 3, 0]
-    assert [p.number for p in ranked(points, maximize=False)] == [3, 1, 2, 0]
-    assert best(points, maximize=True) == made(1, 0.5)
-    assert best(points[:1], maximize=True) is None
-    assert best([], maximize=True) is None
+    assert [p.number for p in ranked(points, ACCURACY)] == [1, 2, 3, 0]
+    assert [p.number for p in ranked(points, LOSS)] == [3, 1, 2, 0]
+    assert best(points, ACCURACY) == made(1, 0.5)
+    assert best(points[:1], ACCURACY) is None
+    assert best([], ACCURACY) is None
 
 
 def test_marks_are_the_trials_that_have_both_coordinates() -> None:
@@ -102,19 +104,21 @@ def test_marks_are_the_trials_that_have_both_coordinates() -> None:
     assert marks(points, lambda p: p.seconds) == [(points[0], 10.0, 0.5)]
 
 
-@given(trials=st.integers(0, 200), most=st.integers(1, 60), maximize=st.booleans())
-def test_thinning_keeps_the_best_half_and_the_count(trials: int, most: int, maximize: bool) -> None:
+@given(
+    trials=st.integers(0, 200), most=st.integers(1, 60), metric=st.sampled_from([ACCURACY, LOSS])
+)
+def test_thinning_keeps_the_best_half_and_the_count(trials: int, most: int, metric: Metric) -> None:
     points = search(trials, epochs=2)
-    numbers = [p.number for p in shown(points, most, maximize)]
+    numbers = [p.number for p in shown(points, most, metric)]
     assert len(numbers) == min(most, trials)
     assert numbers == sorted(set(numbers))
-    leaders = {p.number for p in ranked(points, maximize)[: most // 2]}
+    leaders = {p.number for p in ranked(points, metric)[: most // 2]}
     assert leaders <= set(numbers)
 
 
 def test_thinning_spreads_the_others_evenly() -> None:
     points = [made(0, 0.5), *(made(number, state="failed") for number in range(1, 1001))]
-    numbers = [p.number for p in shown(points, 20, maximize=True)]
+    numbers = [p.number for p in shown(points, 20, ACCURACY)]
     steps = [after - before for before, after in pairwise(numbers[1:])]
     assert numbers[0] == 0
     assert (numbers[1], numbers[-1]) == (1, 1000)

@@ -16,20 +16,14 @@ from hpsearch.figures.style import (
     empty,
     label,
     log_axis,
-    measure,
     some_of,
     styled,
     tidy,
     value_axis,
     whole_axis,
-    words,
 )
-
-
-def test_metrics_have_names() -> None:
-    assert words("val_f1_macro") == "validation F1 (macro)"
-    assert words("<b>mine") == "&lt;b&gt;mine"
-    assert measure("val_loss") == "loss"
+from hpsearch.tasks.classification import ACCURACY, LOSS
+from hpsearch.tasks.metric import Metric
 
 
 @pytest.mark.parametrize(
@@ -93,15 +87,15 @@ def test_states_differ_in_more_than_colour_and_are_named_once() -> None:
 @pytest.mark.parametrize(
     ("metric", "values", "logarithmic"),
     [
-        ("val_accuracy", [0.01, 0.9], False),
-        ("val_loss", [0.5, 2.0], False),
-        ("val_loss", [0.5, 1e6], True),
-        ("val_loss", [0.0, 1e6], False),
-        ("val_loss", [], False),
+        (ACCURACY, [0.01, 0.9], False),
+        (LOSS, [0.5, 2.0], False),
+        (LOSS, [0.5, 1e6], True),
+        (LOSS, [0.0, 1e6], False),
+        (LOSS, [], False),
     ],
 )
 def test_losses_of_very_different_size_have_a_logarithmic_axis(
-    metric: str, values: list[float], logarithmic: bool
+    metric: Metric, values: list[float], logarithmic: bool
 ) -> None:
     assert (value_axis(metric, values).get("type") == "log") is logarithmic
 

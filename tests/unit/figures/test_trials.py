@@ -16,6 +16,8 @@ from made_points import CONFIG, made, search
 from hpsearch.config import TrialConfig, flat
 from hpsearch.figures.points import Point
 from hpsearch.figures.trials import history, pareto, search_figures, time_figure
+from hpsearch.tasks.classification import ACCURACY, LOSS
+from hpsearch.tasks.metric import Metric
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +55,7 @@ def strict(figure: Any) -> Any:
 
 
 def test_all_figures_come_in_the_order_to_be_read() -> None:
-    figures = search_figures(search(40), "val_accuracy", maximize=True)
+    figures = search_figures(search(40), ACCURACY)
     assert len(figures) == 7
     assert list(figures) == sorted(figures)
     assert all(re.fullmatch(r"[a-z0-9-]+", key) for key in figures)
@@ -63,9 +65,9 @@ def test_all_figures_come_in_the_order_to_be_read() -> None:
 
 
 @pytest.mark.parametrize("name", AWKWARD)
-@pytest.mark.parametrize("metric", ["val_accuracy", "val_loss"])
-def test_awkward_studies_have_figures(name: str, metric: str) -> None:
-    for figure in search_figures(AWKWARD[name], metric, metric != "val_loss").values():
+@pytest.mark.parametrize("metric", [ACCURACY, LOSS])
+def test_awkward_studies_have_figures(name: str, metric: Metric) -> None:
+    for figure in search_figures(AWKWARD[name], metric).values():
         strict(figure)
         assert figure.data or figure.layout.annotations
 
@@ -82,11 +84,11 @@ def test_awkward_studies_have_figures(name: str, metric: str) -> None:
         ),
         max_size=20,
     ),
-    maximize=st.booleans(),
+    metric=st.sampled_from([ACCURACY, LOSS]),
 )
 def test_any_study_has_figures(
     rows: list[tuple[Any, float | None, TrialConfig | None, float | None, int | None]],
-    maximize: bool,
+    metric: Metric,
 ) -> None:
     points = [
         made(
@@ -94,7 +96,7 @@ def test_any_study_has_figures(
         )
         for n, (state, value, config, seconds, size) in enumerate(rows)
     ]
-    for figure in search_figures(points, "val_loss", maximize).values():
+    for figure in search_figures(points, metric).values():
         strict(figure)
 
 
@@ -105,7 +107,7 @@ def test_any_study_has_figures(
 def test_figures_stay_small_and_fast(trials: int, epochs: int, layers: int, most: int) -> None:
     points = search(trials, epochs=epochs, layers=layers)
     began = time.process_time()
-    texts = {k: f.to_json() for k, f in search_figures(points, "val_accuracy", True).items()}
+    texts = {k: f.to_json() for k, f in search_figures(points, ACCURACY).items()}
     assert time.process_time() - began < 3
     assert max(len(text) for text in texts.values()) < most
     assert not any('"bdata"' in text or '"uid"' in text for text in texts.values())
@@ -113,7 +115,7 @@ def test_figures_stay_small_and_fast(trials: int, epochs: int, layers: int, most
 
 def test_a_large_study_says_how_many_trials_are_shown() -> None:
     points = [made(number, 0.5) for number in range(2000)]
-    for figure in search_figures(points, "val_accuracy", maximize=True).values():
+    for figure in search_figures(points, ACCURACY).values():
         assert "of 2,000 trials shown" in figure.layout.title.subtitle.text
 
 
@@ -125,10 +127,9 @@ def test_names_from_a_study_are_no_markup() -> None:
         "optimizer": {"type": evil, "learning_rate": 1e-3},
     }
     points = [made(0, 0.5, config=config), made(1, state="failed", config=config, failure=evil)]
-    for figure in search_figures(points, evil, maximize=True).values():
-        text = json.dumps(strict(figure))
-        assert "<img" not in text
-    assert "&lt;img" in json.dumps(strict(figure))
+    texts = [json.dumps(strict(one)) for one in search_figures(points, ACCURACY).values()]
+    assert not any("<img" in text for text in texts)
+    assert any("&lt;img" in text for text in texts)
 
 
 def test_the_history_shows_each_trial_by_its_state() -> None:
@@ -139,7 +140,7 @@ def test_the_history_shows_each_trial_by_its_state() -> None:
         made(3, state="running"),
         made(4, 0.4),
     ]
-    figure = history(points, "val_accuracy", maximize=True)
+    figure = history(points, ACCURACY)
     assert (trace(figure, "complete").x, trace(figure, "complete").y) == ((0, 4), (0.3, 0.4))
     assert (trace(figure, "pruned").x, trace(figure, "pruned").y) == ((1,), (0.2,))
     assert trace(figure, "failed").x == (2,)
@@ -148,17 +149,17 @@ def test_the_history_shows_each_trial_by_its_state() -> None:
 
 
 @pytest.mark.parametrize(
-    ("maximize", "x", "y"),
-    [(True, (1, 3, 5), (0.3, 0.5, 0.5)), (False, (1, 4, 5), (0.3, 0.2, 0.2))],
+    ("metric", "x", "y"),
+    [(ACCURACY, (1, 3, 5), (0.3, 0.5, 0.5)), (LOSS, (1, 4, 5), (0.3, 0.2, 0.2))],
 )
 def test_the_best_so_far_is_a_step_line_of_complete_trials(
-    maximize: bool, x: tuple[int, ...], y: tuple[float, ...]
+    metric: Metric, x: tuple[int, ...], y: tuple[float, ...]
 ) -> None:
     points = [
-        made(0, 0.9 if maximize else 0.1, state="pruned"),
+        made(0, 0.9 if metric == ACCURACY else 0.1, state="pruned"),
         *(made(n, value) for n, value in enumerate([0.3, 0.3, 0.5, 0.2, 0.3], start=1)),
     ]
-    line = trace(history(points, "val_accuracy", maximize), "best so far")
+    line = trace(history(points, metric), "best so far")
     assert (line.x, line.y) == (x, y)
     assert line.line.shape == "hv"
 
@@ -174,21 +175,21 @@ def test_the_pareto_front_of_a_small_example() -> None:
         made(6, 0.9, seconds=None),
         made(7, None, seconds=1.0),
     ]
-    assert pareto(points, maximize=True) == [1, 0, 3, 4]
-    assert pareto(points, maximize=False) == [1]
-    assert pareto([], maximize=True) == []
+    assert pareto(points, ACCURACY) == [1, 0, 3, 4]
+    assert pareto(points, LOSS) == [1]
+    assert pareto([], ACCURACY) == []
 
 
 @given(
     pairs=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=25),
-    maximize=st.booleans(),
+    metric=st.sampled_from([ACCURACY, LOSS]),
 )
 def test_the_pareto_front_is_what_nothing_beats(
-    pairs: list[tuple[int, int]], maximize: bool
+    pairs: list[tuple[int, int]], metric: Metric
 ) -> None:
     points = [made(n, float(value), seconds=float(s)) for n, (s, value) in enumerate(pairs)]
-    costs = [(seconds, -value if maximize else value) for seconds, value in pairs]
-    front = pareto(points, maximize)
+    costs = [(seconds, -value if metric == ACCURACY else value) for seconds, value in pairs]
+    front = pareto(points, metric)
     assert set(front) == {
         index
         for index, (a, b) in enumerate(costs)
@@ -201,7 +202,7 @@ def test_the_pareto_front_is_what_nothing_beats(
 
 def test_time_is_drawn_with_its_front() -> None:
     points = [made(0, 0.5, seconds=0.0), made(1, 0.4, seconds=50.0), made(2, 0.6, seconds=100.0)]
-    figure = time_figure(points, "val_accuracy", maximize=True)
+    figure = time_figure(points, ACCURACY)
     assert trace(figure, "complete").x == (0.001, 50, 100)  # a logarithm needs more than 0
     assert (trace(figure, "Pareto front").x, trace(figure, "Pareto front").y) == (
         (0.001, 100),
@@ -212,7 +213,7 @@ def test_time_is_drawn_with_its_front() -> None:
 
 
 def test_the_front_of_pruned_trials_alone_is_empty() -> None:
-    figure = time_figure([made(0, 0.5, state="pruned")], "val_accuracy", maximize=True)
+    figure = time_figure([made(0, 0.5, state="pruned")], ACCURACY)
     assert names(figure) == ["pruned"]
     assert math.isclose(figure.data[0].y[0], 0.5)
 
@@ -221,10 +222,7 @@ def test_the_front_of_pruned_trials_alone_is_empty() -> None:
 def test_what_was_no_trial_of_its_configuration_is_left_out(failure: str) -> None:
     known = search(20)
     untrained = [made(100 + n, state="failed", failure=failure) for n in range(50)]
-    figures, expected = (
-        search_figures(some, "val_accuracy", maximize=True)
-        for some in ([*known, *untrained], known)
-    )
+    figures, expected = (search_figures(some, ACCURACY) for some in ([*known, *untrained], known))
     assert figures.keys() == expected.keys()
     for key, figure in figures.items():
         assert figure.to_json() == expected[key].to_json()
@@ -244,5 +242,5 @@ def test_figures_of_what_is_fixed_are_left_out(searched: list[str], left_out: se
     every = {
         "1-history", "2-parameters", "3-time", "4-gap", "5-learning-rates", "6-layers", "7-curves",
     }  # fmt: skip
-    found = search_figures(search(5), "val_accuracy", True, searched)
+    found = search_figures(search(5), ACCURACY, searched)
     assert found.keys() == every - left_out

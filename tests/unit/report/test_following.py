@@ -15,6 +15,7 @@ from hpsearch.report.following import as_toml, following
 from hpsearch.report.leaders import leaders
 from hpsearch.space import Corner, Space, config_of, fixed_config, suggest_config
 from hpsearch.study_file import StudyFile, from_table, load
+from hpsearch.tasks.classification import ACCURACY
 from hpsearch.walks import named_fields, settle
 
 RATE = {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}
@@ -40,7 +41,7 @@ def trained(value: float, *, best_epoch: int = 1, **fields: Any) -> dict[str, An
 
 
 def after(study: StudyFile, rows: list[dict[str, Any]], config: TrialConfig | None = None) -> Any:
-    found = following(study, rows, leaders(rows, maximize=True), config)
+    found = following(study, rows, leaders(rows, ACCURACY), config)
     return found, read(found.text)
 
 

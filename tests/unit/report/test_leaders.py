@@ -8,6 +8,7 @@ from hpsearch.config import TrialConfig, flat
 from hpsearch.fields import parse
 from hpsearch.report.leaders import crowded, in_words, leaders
 from hpsearch.space import Space
+from hpsearch.tasks.classification import ACCURACY, LOSS
 from hpsearch.walks import Place, places
 
 
@@ -21,22 +22,20 @@ def row(number: int = 0, value: float = 0.5, state: str = "complete", **config: 
 @pytest.mark.parametrize(("trials", "number"), [(3, 3), (20, 5), (60, 6), (61, 7)])
 def test_a_tenth_and_five_at_least(trials: int, number: int) -> None:
     rows = [row(n, n / 100) for n in range(trials)]
-    assert [r["number"] for r in leaders(rows, maximize=True)] == [
-        trials - 1 - n for n in range(number)
-    ]
-    assert [r["number"] for r in leaders(rows, maximize=False)] == list(range(number))
+    assert [r["number"] for r in leaders(rows, ACCURACY)] == [trials - 1 - n for n in range(number)]
+    assert [r["number"] for r in leaders(rows, LOSS)] == list(range(number))
 
 
 def test_only_complete_trials_lead_and_the_first_of_equals() -> None:
     rows = [row(0, 0.5), row(1, state="pruned"), row(2, 0.5), row(3, state="failed")]
-    assert [r["number"] for r in leaders(rows, maximize=True)] == [0, 2]
-    assert [r["number"] for r in leaders(rows, maximize=False)] == [0, 2]
+    assert [r["number"] for r in leaders(rows, ACCURACY)] == [0, 2]
+    assert [r["number"] for r in leaders(rows, LOSS)] == [0, 2]
 
 
 @pytest.mark.parametrize("config", [{}, {"layers": 2}, flat(TrialConfig()) | {"optimizer": "sgd"}])
 def test_what_another_program_told_does_not_lead(config: dict[str, Any]) -> None:
     told = row(0, 0.9) | {"config": config}
-    assert [r["number"] for r in leaders([told, row(1, 0.5)], maximize=True)] == [1]
+    assert [r["number"] for r in leaders([told, row(1, 0.5)], ACCURACY)] == [1]
 
 
 def place(name: str, **fields: Any) -> Place:

@@ -16,6 +16,7 @@ from hpsearch.search import budget, trials
 from hpsearch.search.confirmation import leaders
 from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
 from hpsearch.space import suggest_config
+from hpsearch.tasks.classification import ACCURACY
 
 Finish = Callable[..., FrozenTrial]
 
@@ -85,13 +86,13 @@ def test_of_equals_the_one_with_the_smaller_loss_is_the_best_then_the_smaller_on
                 trial.set_user_attr(key, value)
         study.optuna.tell(trial, 0.75)
     assert trials.best(study).number == 4
-    every = [trial.number for trial in trials.ranked(study.trials(), maximize=True)]
+    every = [trial.number for trial in trials.ranked(study.trials(), ACCURACY)]
     assert every == [4, 5, 3, 2, 1, 0]
     assert [one.of for one in leaders(study, 3)] == ["4", "5", "3"]
     rows = [trials.row(study, trial) for trial in study.trials()]
-    assert [row["number"] for row in best_rows(rows, maximize=True)] == every[:5]
+    assert [row["number"] for row in best_rows(rows, ACCURACY)] == every[:5]
     drawn = points(rows, [{} for _ in rows], {})
-    assert [point.number for point in ranked(drawn, True)] == every
+    assert [point.number for point in ranked(drawn, ACCURACY)] == every
 
 
 def test_without_a_finite_value_there_is_no_best_and_the_study_is_listed(

@@ -1,0 +1,33 @@
+"""Metrics: names, bounds, and how differences are told."""
+
+import math
+
+import pytest
+
+from hpsearch.errors import InputError
+from hpsearch.fields import parse
+from hpsearch.recipe import ObjectiveSection
+from hpsearch.tasks.classification import ACCURACY, F1_MACRO, LOSS, METRICS
+
+
+def test_a_study_file_knows_every_metric() -> None:
+    for name, metric in METRICS.items():
+        assert parse(ObjectiveSection, {"metric": name}, "here").measure is metric
+    with pytest.raises(InputError, match="known: val_accuracy, val_f1_macro, val_loss"):
+        parse(ObjectiveSection, {"metric": "accuracy"}, "here")
+
+
+def test_metrics_have_names() -> None:
+    assert F1_MACRO.label == "validation F1 (macro)"
+    assert (ACCURACY.short, LOSS.short) == ("accuracy", "loss")
+
+
+def test_differences_are_told_in_the_metrics_own_measure() -> None:
+    assert ACCURACY.told(0.0125) == "1.25 points"
+    assert LOSS.told(0.0125) == "0.0125"
+
+
+def test_what_a_metric_can_be() -> None:
+    assert ACCURACY.bounds == F1_MACRO.bounds == (0.0, 1.0)
+    assert LOSS.bounds == (0.0, math.inf)
+    assert [metric.of_examples for metric in METRICS.values()] == [True, False, False]
