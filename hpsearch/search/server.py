@@ -19,6 +19,7 @@ import sqlalchemy as sa
 import tenacity
 
 from hpsearch.search.storage import Storage
+from hpsearch.search.storage.repeating import BROKEN, MARK, UNDONE
 
 FIRST_PAUSE = 0.1
 """Seconds before the second attempt to reach a server; each pause is twice the one before."""
@@ -139,26 +140,18 @@ def _again(
     return patient
 
 
-_OPERATIONS = (
-    # Reading.
-    "artifacts", "best_trial_id", "briefs", "counts", "first_sampled", "get_all_studies",
-    "get_all_trials", "get_best_trial", "get_n_trials", "get_study_directions",
-    "get_study_id_from_name",
-    "get_study_name_from_id", "get_study_system_attrs", "get_study_user_attrs", "get_trial",
-    "get_trial_id_from_study_id_trial_number", "get_trial_number_from_id", "get_trial_param",
-    "get_trial_params", "get_trial_system_attrs", "get_trial_user_attrs", "ours", "present",
-    "pulses",
-    "read_whole", "study_names", "study_texts", "values_at", "values_of",
-    # Writing.
-    "annotate", "arrive", "beat", "create_new_trial", "fail", "revise", "set_study_system_attr",
-    "set_study_user_attr", "set_trial_intermediate_value", "set_trial_param",
-    "set_trial_state_values", "set_trial_system_attr", "set_trial_user_attr",
-    # What Optuna's cache calls in place of these.
-    "_create_new_trial", "_get_trials", "_set_trial_param",
-)  # fmt: skip
-
-_NOT_TWICE = ("add_waiting", "create_new_study", "publish", "remove_studies")
-"""What makes and removes studies: where it is not known what was done, a user sees that."""
+_OF_OPTUNA = {
+    BROKEN: (
+        "create_new_trial", "get_all_studies", "get_all_trials", "get_best_trial", "get_n_trials",
+        "get_study_directions", "get_study_id_from_name", "get_study_name_from_id",
+        "get_trial_number_from_id", "get_trial_param", "get_trial_params", "get_trial_system_attrs",
+        "get_trial_user_attrs", "set_study_system_attr", "set_study_user_attr",
+        "set_trial_intermediate_value", "set_trial_param", "set_trial_system_attr",
+        "set_trial_user_attr", "_set_trial_param",
+    ),
+    UNDONE: ("create_new_study",),
+}  # fmt: skip
+"""Optuna's own operations; ours say themselves whether they may be done again."""
 
 
 def engine_options(patience: float) -> dict[str, Any]:
@@ -279,9 +272,16 @@ def _sqlstate(error: BaseException) -> str | None:
     return state
 
 
-for _names, _check in ((_OPERATIONS, is_away), (_NOT_TWICE, was_undone)):
-    for _name in _names:
-        setattr(ServerStorage, _name, _again(getattr(Storage, _name), _check))
+def _all_again() -> None:
+    """Have every operation done again that may be."""
+    ours = {name: getattr(getattr(Storage, name), MARK, None) for name in dir(Storage)}
+    of_optuna = {name: mark for mark, names in _OF_OPTUNA.items() for name in names}
+    for name, mark in (of_optuna | {n: mark for n, mark in ours.items() if mark}).items():
+        may_repeat = is_away if mark == BROKEN else was_undone
+        setattr(ServerStorage, name, _again(getattr(Storage, name), may_repeat))
+
+
+_all_again()
 
 
 def _refuses(error: BaseException) -> bool:

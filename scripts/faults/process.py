@@ -23,9 +23,8 @@ from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, TrialFailedError, UnreachableError
 from hpsearch.home import WEIGHTS
 from hpsearch.recipe import Recipe
-from hpsearch.search import storage
 from hpsearch.search.server import ServerStorage
-from hpsearch.search.storage import Storage
+from hpsearch.search.storage import Storage, facts, presence
 from hpsearch.training import checkpoint
 from hpsearch.training.checkpoint import Checkpoint
 from hpsearch.training.outcome import Epoch, Outcome, Watch
@@ -58,7 +57,7 @@ class Settings:
     def apply(self) -> None:
         """Make this process one of the fault run."""
         lease.BEAT = supervisor.BEAT = worker.BEAT = self.beat  # type: ignore[attr-defined]
-        lease.LEASE = storage.LEASE = self.lease  # type: ignore[attr-defined]
+        lease.LEASE = facts.LEASE = presence.LEASE = self.lease  # type: ignore[attr-defined]
         objective.CHECKPOINT_EVERY = self.checkpoint
         supervise.WORKER = (__file__, "worker")
         write_journal(Path(self.journal))

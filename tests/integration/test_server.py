@@ -63,8 +63,13 @@ def test_whatever_is_done_with_a_server_is_patient_or_has_a_reason() -> None:
     at_once = {
         "as_server", "checkpoint", "close", "delete_study", "expect", "get_head_version", "leave",
     }  # fmt: skip
-    own = {name for name, made in vars(Storage).items() if callable(made) and name[0] != "_"}
-    assert own - {*settings._OPERATIONS, *settings._NOT_TWICE} <= at_once
+    hpsearchs = [one for one in Storage.__mro__ if one.__module__.startswith("hpsearch.")]
+    own = {n for one in hpsearchs for n, m in vars(one).items() if callable(m) and n[0] != "_"}
+    of_optuna = {name for names in settings._OF_OPTUNA.values() for name in names}
+    patient = {name for name in own | of_optuna if name in vars(ServerStorage)}
+    assert of_optuna <= patient
+    assert own - patient <= at_once
+    assert not at_once & patient
 
 
 @pytest.mark.parametrize("mode", ["immediate", "fast"])

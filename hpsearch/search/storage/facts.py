@@ -1,0 +1,153 @@
+"""What a storage tells of studies and trials, and the names of the attributes that it looks at."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from hpsearch.errors import InputError, uses_place
+from hpsearch.search.clock import Mark
+
+FILE_KEY = "study_file"
+"""Study user attribute: the study file; studies of other programs have none."""
+
+CREATED_KEY = "created"
+"""Study user attribute: when it was made. With the key it tells a study from every other one."""
+
+BUDGET_KEY = "budget"
+"""Study user attribute: the budget section as a table; ``trials`` is what claims look at."""
+
+CLOSED_KEY = "closed"
+"""Study user attribute: no trial starts but those that wait (a study of fixed configurations)."""
+
+STOP_KEY = "stop_request"
+"""Study user attribute: the last ``hpsearch stop`` as a table; while it is not ``over`` no trial
+starts."""
+
+PRESENT_PREFIX = "hpsearch:present:"
+"""How the names of study system attributes begin that are signs of busy processes."""
+
+LEASE = 120.0
+"""Seconds without a sign of life after which a worker counts as dead, wherever it is."""
+
+OWNER_KEYS = ("worker", "process")
+"""Trial user attributes that tell the process that runs a trial from every other one
+(``hpsearch.workers.identity``)."""
+
+STARTED_KEY, ENDED_KEY = "clock_start", "clock_end"
+"""Trial user attributes: when it started and ended by the clock of its worker's machine
+(``hpsearch.search.clock``), which is not set back or forward as the dates are."""
+
+
+class LeaseLostError(UpdateFinishedTrialError):
+    """A trial is not this worker's any more: it was given to another one, or it is gone."""
+
+
+class BudgetSpentError(Exception):
+    """All places in a study's budget are taken, or it was stopped: no trial can start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """How many trials of a study are in which state."""
+
+    complete: int = 0
+    pruned: int = 0
+    failed: int = 0
+    """Failed by their configuration: part of the budget."""
+    uncounted: int = 0
+    """Interrupted, redrawn or failed by the program: no part of the budget."""
+    running: int = 0
+    waiting: int = 0
+
+    @property
+    def counted(self) -> int:
+        """Trials that used up a place in the budget."""
+        return self.complete + self.pruned + self.failed
+
+    @property
+    def ended(self) -> int:
+        """Trials that are over."""
+        return self.counted + self.uncounted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief:
+    """What one query tells of every trial of a study: reading whole trials takes longer."""
+
+    number: int
+    state: TrialState
+    start: datetime | None
+    """When it started, in UTC without a time zone; None while the trial waits."""
+    end: datetime | None
+    value: float | None
+    failure: str | None
+    clock_start: Mark | None = None
+    """When it started by its machine's clock; None where no worker of hpsearch ran it, or one of an
+    older version."""
+    clock_end: Mark | None = None
+    """When it ended, where that is known."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the trial is over and used up a place in the budget."""
+        if self.state == TrialState.FAIL:
+            return uses_place(self.failure)
+        return self.state.is_finished()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulse:
+    """The last sign of life of a running trial's worker."""
+
+    number: int
+    """The trial's."""
+    beat: datetime | None
+    """When it came, by the database's clock in UTC; None where no worker of hpsearch runs the
+    trial, or one of an older version."""
+    age: float | None
+    """Seconds between then and now, by the database's clock; None where there is no beat. One that
+    lies ahead, as that clock was set back since, is as old as it is far: who lives beats again."""
+    owner: Mapping[str, Any] = field(default_factory=dict)
+    """Who runs the trial: its user attributes of ``OWNER_KEYS``, as far as it has them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Presence:
+    """A process that is busy with a study, whether or not it runs a trial just now."""
+
+    owner: Mapping[str, Any]
+    """Who it is: what ``OWNER_KEYS`` say."""
+    age: float
+    """Seconds since its last sign of life, as :attr:`Pulse.age`."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it may be alive, wherever it is."""
+        return self.age < LEASE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """All that a database holds of a study, but for who is busy with it just now."""
+
+    user: Mapping[str, Any]
+    """User attributes."""
+    system: Mapping[str, Any]
+    """System attributes."""
+    trials: Sequence[FrozenTrial]
+
+
+class StudyBusyError(InputError):
+    """A study cannot be removed, as processes are busy with it."""
+
+    def __init__(self, name: str, busy: Iterable[Presence]) -> None:
+        who = ", ".join(sorted({str(one.owner.get("worker")) for one in busy}))
+        super().__init__(
+            f"study {name}: is in use by {who}; stop that first: hpsearch stop {name}. Of a machine"
+            f" that is gone, workers count as dead {LEASE:.0f} seconds after their last sign of"
+            " life (hpsearch delete --force does not wait for that)"
+        )
