@@ -25,7 +25,7 @@ from hpsearch.recipe import DatasetSection, Recipe
 from hpsearch.search import budget
 from hpsearch.search.artifacts import OF_COMPLETE, OF_OTHERS, listed
 from hpsearch.search.export import recipe_of, trial_seed
-from hpsearch.search.opening import STORAGE_ERRORS
+from hpsearch.search.messages import STORAGE_ERRORS
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import CONFIG_KEY, SAME_KEY, same_as
 from hpsearch.share import Share

@@ -21,8 +21,9 @@ from hpsearch.objective import Objective
 from hpsearch.recipe import Recipe
 from hpsearch.search import budget, confirmation
 from hpsearch.search.artifacts import OF_OTHERS, listed
+from hpsearch.search.making import open_or_create
 from hpsearch.search.opening import open_storage
-from hpsearch.search.study import load_study, open_or_create
+from hpsearch.search.study import load_study
 from hpsearch.space import suggest_config
 from hpsearch.study_file import load
 from hpsearch.training.outcome import Outcome, Trainer, Watch

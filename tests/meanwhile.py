@@ -15,9 +15,12 @@ from optuna.trial import Trial, TrialState
 
 from hpsearch.errors import Failure
 from hpsearch.search import budget
-from hpsearch.search.opening import open_storage, sqlite_file
+from hpsearch.search.making import open_or_create
+from hpsearch.search.opening import open_storage
+from hpsearch.search.removing import delete
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, delete, load_study, open_or_create
+from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.urls import sqlite_file
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity
 

@@ -36,7 +36,7 @@ def without_password(param: typer.CallbackParam, url: str | None) -> str | None:
     """
     if url is None:
         return None
-    from hpsearch.search.opening import has_password
+    from hpsearch.search.urls import has_password
 
     is_option = isinstance(param, typer.core.TyperOption)
     where = param.opts[0] if is_option else str(param.metavar)
@@ -161,7 +161,9 @@ def opened_storage(
 
     The options are those of ``hpsearch.search.opening.open_storage``, with its defaults.
     """
-    from hpsearch.search.opening import BUSY_TIMEOUT, open_storage, readable_errors
+    from hpsearch.search.engines import BUSY_TIMEOUT
+    from hpsearch.search.messages import readable_errors
+    from hpsearch.search.opening import open_storage
 
     address = home.storage_url(url)
     with readable_errors(address):

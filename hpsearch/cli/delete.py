@@ -66,7 +66,7 @@ def delete(
 
 def _remove(found: "OpenStudy", place: Home, *, yes: bool, keep_files: bool, force: bool) -> None:
     """Remove a study with its confirmation study and, unless they are kept, their files."""
-    from hpsearch.search import study as studies
+    from hpsearch.search.removing import delete as remove_studies
     from hpsearch.workers.belongings import noted, of_studies
     from hpsearch.workers.lease import mend
     from hpsearch.workers.presence import is_busy, refuse_if_busy
@@ -89,7 +89,7 @@ def _remove(found: "OpenStudy", place: Home, *, yes: bool, keep_files: bool, for
     if not keep_files:
         belongings.check(place)
     with nullcontext() if keep_files else noted(place, belongings):
-        studies.delete(own, None if force else is_busy)
+        remove_studies(own, None if force else is_busy)
     if not keep_files:
         belongings.remove(place)
     tell(f"Removed study {found.name} ({total} trials).")
@@ -109,7 +109,7 @@ def _companions(study: "OpenStudy") -> "list[OpenStudy]":
 
 def _remove_rows(storage: "Storage", name: str, why: str, *, yes: bool, force: bool) -> None:
     """Remove what the storage has of a study whose files cannot be told."""
-    from hpsearch.search.study import delete_rows
+    from hpsearch.search.removing import delete_rows
     from hpsearch.workers.presence import is_busy
 
     say(why)

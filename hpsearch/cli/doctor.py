@@ -45,7 +45,7 @@ def doctor(
 ) -> None:
     """Show devices, memory, versions, storage and data, and the workers that run would start."""
     from hpsearch.data.cache import list_datasets
-    from hpsearch.search.study import versions
+    from hpsearch.search.making import versions
     from hpsearch.workers.cores import available_cores
     from hpsearch.workers.gpus import list_gpus
     from hpsearch.workers.memory import free_memory
@@ -171,8 +171,9 @@ def _runs(place: Home) -> dict[str, int]:
 def _storage(place: Home, url: str | None) -> dict[str, str]:
     """The storage's address and whether it can be opened."""
     from hpsearch.errors import HpsearchError, InputError
-    from hpsearch.search.opening import can_write, hide_password
+    from hpsearch.search.opening import can_write
     from hpsearch.search.study import load_study, names
+    from hpsearch.search.urls import hide_password
 
     address = place.storage_url(url)
     shown = hide_password(address)

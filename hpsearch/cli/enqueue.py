@@ -26,7 +26,7 @@ def enqueue(
     from hpsearch.fields import parse
     from hpsearch.files import read_file
     from hpsearch.search.budget import ENDED, ending
-    from hpsearch.search.study import enqueue as put
+    from hpsearch.search.queueing import enqueue as put
     from hpsearch.space import PartialConfig
 
     data = read_file(config)

@@ -78,7 +78,7 @@ def estimate(
 def _most_trials(file: "StudyFile") -> int:
     """The budget's trials; a grid may have fewer points."""
     from hpsearch.search.samplers import grid_size
-    from hpsearch.study_file import Grid
+    from hpsearch.search_sections import Grid
 
     most = file.budget.trials
     if isinstance(file.sampler, Grid):

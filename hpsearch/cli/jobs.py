@@ -74,7 +74,7 @@ def run_jobs(  # each is another option of the command line
 def _with_workers(file: "StudyFile", workers: str | None) -> "StudyFile":
     """The file with another number of workers."""
     from hpsearch.fields import parse
-    from hpsearch.study_file import WorkersSection
+    from hpsearch.search_sections import WorkersSection
 
     if workers is None:
         return file

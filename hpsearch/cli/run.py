@@ -77,9 +77,9 @@ def run(
     from hpsearch.data.facts import facts
     from hpsearch.search.budget import begin_run
     from hpsearch.search.copies import refuse_foreign_runs
+    from hpsearch.search.making import open_or_create
     from hpsearch.search.pruners import hint
     from hpsearch.search.samplers import check_sampler
-    from hpsearch.search.study import open_or_create
     from hpsearch.study_file import load, typed_keys, written_budget
     from hpsearch.workers.lease import mend
     from hpsearch.workers.leftovers import tidy
@@ -147,7 +147,7 @@ def _say_what_begins(study: "OpenStudy", left: Sequence[int], *, is_new: bool) -
 
 def _say_what_on(data: Mapping[str, Any], url: str) -> None:
     """Say what is searched on, and where it is kept."""
-    from hpsearch.search.opening import hide_password
+    from hpsearch.search.urls import hide_password
 
     say(
         f"data: {data['train']} training and {data['validation']} validation examples,"

@@ -60,7 +60,7 @@ def backup(
 ) -> None:
     """Copy an SQLite database to a file, also while it is in use."""
     from hpsearch.search.backup import back_up
-    from hpsearch.search.opening import sqlite_file
+    from hpsearch.search.urls import sqlite_file
 
     place = Home.find(home)
     url = place.storage_url(storage)

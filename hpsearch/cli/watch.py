@@ -13,13 +13,13 @@ from hpsearch.ranking import is_better
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.budget import ending, seconds_used
+from hpsearch.search.messages import STORAGE_ERRORS, is_locked, is_passing
 from hpsearch.search.naming import cell_of, name_of
-from hpsearch.search.opening import STORAGE_ERRORS, is_locked, is_passing
 from hpsearch.search.reading import utc
 from hpsearch.search.storage import LEASE, Counts
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
-from hpsearch.study_file import BudgetSection
+from hpsearch.search_sections import BudgetSection
 
 LOOK_EVERY = 0.5
 """Seconds between two looks."""

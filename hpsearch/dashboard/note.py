@@ -8,7 +8,8 @@ from optuna_dashboard import get_note, save_note
 
 from hpsearch.ranges import words
 from hpsearch.search.study import DATASET_KEY, OpenStudy
-from hpsearch.study_file import BudgetSection, StudyFile
+from hpsearch.search_sections import BudgetSection
+from hpsearch.study_file import StudyFile
 from hpsearch.walks import named_fields
 
 _OURS = "note"

@@ -21,7 +21,7 @@ from hpsearch.search.openings import plain
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trainings import Training
 from hpsearch.search.trials import Trial
-from hpsearch.study_file import Grid
+from hpsearch.search_sections import Grid
 from hpsearch.walks import places
 
 TOP = 10

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NaiveDatetime, TypeAdapter
 
 from hpsearch.config import TrialConfig
-from hpsearch.study_file import BudgetSection
+from hpsearch.search_sections import BudgetSection
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 """Whole, and small enough for every program that reads JSON."""

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.files import made_beside
-from hpsearch.search.opening import BUSY_TIMEOUT, readable_errors, sqlite_file, without_secrets
+from hpsearch.search.engines import BUSY_TIMEOUT
+from hpsearch.search.messages import readable_errors
 from hpsearch.search.sqlite import address, connect_to_read, is_writable
+from hpsearch.search.urls import sqlite_file, without_secrets
 
 Report = Callable[[str, int, int], None]
 

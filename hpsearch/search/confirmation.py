@@ -15,18 +15,13 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, uses_place
 from hpsearch.search import trials as rows
-from hpsearch.search.opening import exclusive
+from hpsearch.search.exclusive import exclusive
+from hpsearch.search.making import create
 from hpsearch.search.samplers import derive_seed
 from hpsearch.search.storage import BUDGET_KEY, CLOSED_KEY, Storage
-from hpsearch.search.study import (
-    COMPANION,
-    OpenStudy,
-    companions,
-    create,
-    load_study,
-)
+from hpsearch.search.study import COMPANION, OpenStudy, companions, load_study
+from hpsearch.search_sections import BudgetSection, NoPruner, Random
 from hpsearch.searchable import identity
-from hpsearch.study_file import BudgetSection, NoPruner, Random
 
 ASKED_KEY = "confirm_asked"
 """Study user attribute of a confirmation study: what the last ``confirm`` was about."""

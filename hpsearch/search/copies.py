@@ -7,9 +7,11 @@ from pathlib import Path
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import CURVES, INPUTS, WEIGHTS, Home
-from hpsearch.search.opening import STORAGE_ERRORS, Work, exclusive
+from hpsearch.search.exclusive import Work, exclusive
+from hpsearch.search.making import FORKING
+from hpsearch.search.messages import STORAGE_ERRORS
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import FORKING, names
+from hpsearch.search.study import names
 
 UNFINISHED = ".unfinished"
 """A file in the folder of a study's runs until the study is there that they were copied for."""

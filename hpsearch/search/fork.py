@@ -19,24 +19,17 @@ from hpsearch.search.asked import FIXED_KEY, asked
 from hpsearch.search.budget import SINCE_KEY
 from hpsearch.search.confirmation import refuse_companion
 from hpsearch.search.copies import copies, refuse_foreign_runs
+from hpsearch.search.exclusive import Work, exclusive
 from hpsearch.search.export import trial_seed
 from hpsearch.search.history import inherited
-from hpsearch.search.opening import Work, exclusive
+from hpsearch.search.making import FORKING, check, create
 from hpsearch.search.openings import OPENINGS_KEY
 from hpsearch.search.pruners import rungs
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import (
-    FORKED_KEY,
-    FORKING,
-    OpenStudy,
-    check,
-    create,
-    load_study,
-    size_of,
-    unlike,
-)
+from hpsearch.search.study import FORKED_KEY, OpenStudy, load_study, size_of, unlike
+from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.space import PartialConfig, Space, suggest_config
-from hpsearch.study_file import SAME_VALUES, BudgetSection, Grid, StudyFile, as_stored
+from hpsearch.study_file import SAME_VALUES, StudyFile, as_stored
 from hpsearch.walks import misfits, settle
 
 _NUMBERS = (rows.SAME_KEY, "resumes", "earlier")

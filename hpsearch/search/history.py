@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hpsearch.errors import InputError
-from hpsearch.search.opening import exclusive, hide_password
+from hpsearch.search.exclusive import exclusive
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.urls import hide_password
 
 COMMANDS_KEY = "commands"
 """Study user attribute: a list of tables, one for each command, the first one first."""

@@ -7,7 +7,7 @@ from typing import Any
 from hpsearch.data.dataset import reading
 from hpsearch.data.record import RECORD_FILE, Opening, from_plain, read_openings
 from hpsearch.home import Home
-from hpsearch.search.opening import exclusive
+from hpsearch.search.exclusive import exclusive
 from hpsearch.search.study import OpenStudy
 
 OPENINGS_KEY = "test_opened"

@@ -18,14 +18,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.search.storage import Storage
 from hpsearch.search.view import view
-from hpsearch.study_file import (
-    Hyperband,
-    Median,
-    NoPruner,
-    Percentile,
-    StudyFile,
-    SuccessiveHalving,
-)
+from hpsearch.search_sections import Hyperband, Median, NoPruner, Percentile, SuccessiveHalving
+from hpsearch.study_file import StudyFile
 
 ValuesAt = Callable[[int], list[float | None]]
 MEMORY = 1_000

@@ -23,8 +23,9 @@ from hpsearch.errors import InputError
 from hpsearch.ranges import RANGES
 from hpsearch.search.asked import FIXED_KEY, asked
 from hpsearch.search.view import newest_and_best
+from hpsearch.search_sections import GP, QMC, TPE, Grid, Random
 from hpsearch.space import Corner, Space, suggest_config
-from hpsearch.study_file import GP, QMC, TPE, Grid, Random, StudyFile
+from hpsearch.study_file import StudyFile
 from hpsearch.walks import is_per_layer, place_of, places
 
 MAX_GRID = 1_000_000

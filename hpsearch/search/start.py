@@ -13,8 +13,9 @@ from optuna.samplers import RandomSampler
 
 from hpsearch.config import TrialConfig
 from hpsearch.search.samplers import derive_seed
+from hpsearch.search_sections import GP, TPE
 from hpsearch.space import Space, suggest_config
-from hpsearch.study_file import GP, TPE, StudyFile
+from hpsearch.study_file import StudyFile
 
 MOST = 100
 """Configurations that are drawn ahead, at most."""

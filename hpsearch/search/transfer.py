@@ -9,10 +9,12 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.search.opening import STORAGE_ERRORS, Work, exclusive, readable_errors
+from hpsearch.search.exclusive import Work, exclusive
+from hpsearch.search.making import remove_unfinished
+from hpsearch.search.messages import STORAGE_ERRORS, readable_errors
 from hpsearch.search.reading import utc
 from hpsearch.search.storage import FILE_KEY, Storage, Whole
-from hpsearch.search.study import OpenStudy, remove_unfinished
+from hpsearch.search.study import OpenStudy
 
 Report = Callable[[str, int, int], None]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from hpsearch.search.study import versions
+from hpsearch.search.making import versions
 from hpsearch.workers.cores import available_cores
 from hpsearch.workers.gpus import list_gpus
 

@@ -22,7 +22,7 @@ from hpsearch.errors import (
 )
 from hpsearch.home import Home
 from hpsearch.search import budget
-from hpsearch.search.opening import STORAGE_ERRORS, is_passing
+from hpsearch.search.messages import STORAGE_ERRORS, is_passing
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers.child import Child, LocalChild, how
 from hpsearch.workers.crowding import Crowding

@@ -30,8 +30,8 @@ from hpsearch.data.parts import Parts, split
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
 from hpsearch.search import budget
+from hpsearch.search.making import open_or_create
 from hpsearch.search.opening import open_storage
-from hpsearch.search.study import open_or_create
 from hpsearch.study_file import load
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.start import start_tensorflow

@@ -35,7 +35,8 @@ from process import VARIABLE, Settings
 from hpsearch.errors import HpsearchError
 from hpsearch.home import CHECKPOINTS, WEIGHTS
 from hpsearch.search import budget
-from hpsearch.search.opening import STORAGE_ERRORS, open_storage
+from hpsearch.search.messages import STORAGE_ERRORS
+from hpsearch.search.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.workers.leftovers import KEEP
 

@@ -48,7 +48,8 @@ from hpsearch.data.parts import split
 from hpsearch.errors import UnreachableError
 from hpsearch.home import Home
 from hpsearch.search import budget
-from hpsearch.search.opening import STORAGE_ERRORS, open_storage
+from hpsearch.search.messages import STORAGE_ERRORS
+from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.study_file import StudyFile, load

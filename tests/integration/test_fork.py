@@ -10,8 +10,9 @@ from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.fork import fork
 from hpsearch.search.history import history, record
+from hpsearch.search.making import open_or_create
 from hpsearch.search.opening import open_storage
-from hpsearch.search.study import names, open_or_create
+from hpsearch.search.study import names
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 

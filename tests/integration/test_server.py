@@ -20,10 +20,12 @@ from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.search import budget
 from hpsearch.search import server as settings
-from hpsearch.search.opening import STORAGE_ERRORS, is_passing, open_storage
+from hpsearch.search.making import open_or_create
+from hpsearch.search.messages import STORAGE_ERRORS, is_passing
+from hpsearch.search.opening import open_storage
 from hpsearch.search.server import ServerStorage, is_away
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, load_study, open_or_create
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity
 from hpsearch.workers.lease import Heartbeat

@@ -31,7 +31,11 @@ from hpsearch.errors import Failure, InputError, UnreachableError
 from hpsearch.fields import parse
 from hpsearch.search import budget, reading, trials
 from hpsearch.search.clock import mark
-from hpsearch.search.opening import STORAGE_ERRORS, exclusive, is_locked, open_storage
+from hpsearch.search.exclusive import exclusive
+from hpsearch.search.making import open_or_create
+from hpsearch.search.messages import STORAGE_ERRORS, is_locked
+from hpsearch.search.opening import open_storage
+from hpsearch.search.queueing import enqueue
 from hpsearch.search.storage import (
     BUDGET_KEY,
     PRESENT_PREFIX,
@@ -40,7 +44,7 @@ from hpsearch.search.storage import (
     Pulse,
     Storage,
 )  # fmt: skip
-from hpsearch.search.study import OpenStudy, enqueue, load_study, open_or_create
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import PartialConfig, suggest_config
 from hpsearch.study_file import StudyFile
 from hpsearch.tasks.classification import LOSS
@@ -656,7 +660,7 @@ def test_whom_a_command_waits_for_is_named_and_stop_waits_for_nobody(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("hpsearch.search.opening.BUSY_TIMEOUT", 0.3)
+    monkeypatch.setattr("hpsearch.search.exclusive.BUSY_TIMEOUT", 0.3)
     monkeypatch.setattr("hpsearch.search.holding.NOTICE", 0.1)
     study = open_study()
     study.storage.close()  # no connection goes along

@@ -10,9 +10,10 @@ import pytest
 
 from hpsearch.home import Home
 from hpsearch.search import budget
+from hpsearch.search.making import open_or_create
 from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, load_study, open_or_create
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 

@@ -29,8 +29,9 @@ from scale import FACTS, STUDY
 from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.artifacts import OF_COMPLETE, listed
+from hpsearch.search.making import open_or_create
 from hpsearch.search.opening import open_storage
-from hpsearch.search.study import OpenStudy, open_or_create
+from hpsearch.search.study import OpenStudy
 from hpsearch.study_file import load
 from hpsearch.workers.identity import identity
 from hpsearch.workers.lease import Observer, mend

@@ -46,9 +46,10 @@ from scale import FACTS, STUDY
 from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.artifacts import OF_COMPLETE, listed
+from hpsearch.search.making import open_or_create
 from hpsearch.search.opening import open_storage
 from hpsearch.search.server import ServerStorage
-from hpsearch.search.study import OpenStudy, load_study, open_or_create
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.search.trials import same_as
 from hpsearch.space import suggest_config
 from hpsearch.study_file import load

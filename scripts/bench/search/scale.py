@@ -41,8 +41,9 @@ from hpsearch.errors import Failure
 from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.artifacts import OF_COMPLETE, OF_OTHERS, listed
+from hpsearch.search.making import open_or_create
 from hpsearch.search.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study, open_or_create
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile, load
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from hpsearch.cli.app import app
 from hpsearch.errors import InputError, StudyGoneError, UnknownStudyError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.search import study as studies
+from hpsearch.search import removing
 from hpsearch.search.confirmation import companion_of
 from hpsearch.search.storage import FILE_KEY, StudyBusyError
 from hpsearch.search.study import COMPANION, OpenStudy
@@ -161,7 +161,7 @@ def test_confirmation_runs_whose_study_is_gone_can_be_removed(
     study: OpenStudy, files: list[Path], typed: str
 ) -> None:
     companion_of(study)
-    studies.delete([study], None)
+    removing.delete([study], None)
     done = delete(typed)
     assert done.stdout == "Removed study mine.confirm (0 trials).\n"
     assert study.storage.study_names() == []
@@ -243,7 +243,7 @@ def test_a_removal_that_is_refused_leaves_no_note(study: OpenStudy, home: Home) 
     what = of_studies(home, [study])
     with present(study), pytest.raises(StudyBusyError), noted(home, what):  # noqa: PT012  # what the block sees
         assert (home.study_runs("mine") / NOTE).exists()
-        studies.delete([study], presence.is_busy)
+        removing.delete([study], presence.is_busy)
     assert not home.study_runs("mine").exists()
 
 
@@ -291,7 +291,7 @@ def test_confirmation_runs_stay_where_their_study_is_in_use(study: OpenStudy) ->
     runs = companion_of(study)
     names = study.storage.study_names()
     with present(study), pytest.raises(StudyBusyError):
-        studies.delete([runs, study], presence.is_busy)
+        removing.delete([runs, study], presence.is_busy)
     assert study.storage.study_names() == names
     with present(runs), pytest.raises(StudyBusyError):
         delete("mine")
@@ -306,7 +306,7 @@ def test_another_study_that_has_its_key_meanwhile_stays(
     """Somebody else removes it, in a database of an older version, while it is asked."""
 
     def answer(_question: str) -> bool:
-        studies.delete([study], None)
+        removing.delete([study], None)
         with study.storage.engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM sqlite_sequence")
         assert open_study(name="other").study_id == study.study_id

@@ -20,10 +20,12 @@ from hpsearch.cli.live import LAST, LiveView
 from hpsearch.cli.watch import Look, Looker, patiently, watch_until_over
 from hpsearch.errors import Failure, StudyGoneError
 from hpsearch.search import budget
+from hpsearch.search.making import open_or_create
 from hpsearch.search.opening import open_storage
 from hpsearch.search.reading import utc
+from hpsearch.search.removing import delete
 from hpsearch.search.storage import Pulse
-from hpsearch.search.study import OpenStudy, delete, load_study, open_or_create
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 

@@ -19,9 +19,10 @@ from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.search import backup
 from hpsearch.search.backup import back_up
+from hpsearch.search.making import open_or_create
 from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, load_study, open_or_create
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.study_file import StudyFile
 
 TRIALS = 400

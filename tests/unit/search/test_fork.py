@@ -30,16 +30,10 @@ from hpsearch.search import fork as forks
 from hpsearch.search.confirmation import companion_of
 from hpsearch.search.copies import UNFINISHED, refuse_foreign_runs
 from hpsearch.search.history import history, record
+from hpsearch.search.making import open_or_create
 from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import (
-    DATASET_KEY,
-    FORKED_KEY,
-    OpenStudy,
-    load_study,
-    names,
-    open_or_create,
-)
+from hpsearch.search.study import DATASET_KEY, FORKED_KEY, OpenStudy, load_study, names
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 

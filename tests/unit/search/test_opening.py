@@ -14,15 +14,11 @@ import sqlalchemy as sa
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import sqlite_url
-from hpsearch.search.opening import (
-    exclusive,
-    hide_password,
-    is_locked,
-    network_filesystem,
-    open_storage,
-    readable_errors,
-)
+from hpsearch.search.exclusive import exclusive
+from hpsearch.search.messages import is_locked, readable_errors
+from hpsearch.search.opening import network_filesystem, open_storage
 from hpsearch.search.storage import Storage
+from hpsearch.search.urls import hide_password
 
 Mount = namedtuple("Mount", ["device", "mountpoint", "fstype", "opts"])  # as psutil's
 

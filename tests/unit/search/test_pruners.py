@@ -11,8 +11,9 @@ from optuna.trial import TrialState, create_trial
 from hpsearch.search import budget, pruners
 from hpsearch.search.pruners import warmup
 from hpsearch.search.study import OpenStudy
+from hpsearch.search_sections import Median
 from hpsearch.space import suggest_config
-from hpsearch.study_file import Median, StudyFile
+from hpsearch.study_file import StudyFile
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from conftest import SPACE
 
 from hpsearch.config import TrialConfig, count_parameters
 from hpsearch.search import budget, start
+from hpsearch.search.queueing import enqueue
 from hpsearch.search.samplers import _Given, make_sampler
 from hpsearch.search.start import MOST, cheapest_first, cost
 from hpsearch.search.storage import FILE_KEY
-from hpsearch.search.study import OpenStudy, enqueue, load_study
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import PartialConfig, Replay, Space, suggest_config
 from hpsearch.study_file import StudyFile
 

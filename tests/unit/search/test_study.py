@@ -10,11 +10,11 @@ from conftest import SPACE
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import Failure, InputError, StudyGoneError
-from hpsearch.search import budget
-from hpsearch.search import study as studies
+from hpsearch.search import budget, queueing, removing
 from hpsearch.search.confirmation import companion_of
+from hpsearch.search.making import open_or_create
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, load_study, move_data, names, open_or_create
+from hpsearch.search.study import OpenStudy, load_study, move_data, names
 from hpsearch.space import PartialConfig, suggest_config
 from hpsearch.study_file import StudyFile
 
@@ -191,7 +191,7 @@ def test_many_enqueued_configurations_take_one_transaction(
 
 def test_nothing_is_queued_into_a_study_that_is_gone(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
-    studies.delete([study], None)
+    removing.delete([study], None)
     waiting = optuna.trial.create_trial(state=optuna.trial.TrialState.WAITING)
     with pytest.raises(StudyGoneError):
         study.storage.add_waiting(study.study_id, [waiting])
@@ -255,24 +255,24 @@ def test_what_was_too_large_may_be_enqueued_again(open_study: Callable[..., Open
     """Also where it was interrupted first, so that another trial went on for it."""
     study = open_study()
     config = PartialConfig(layers=1, units=64)
-    assert studies.enqueue(study, config, "mine.toml") == 0
+    assert queueing.enqueue(study, config, "mine.toml") == 0
     first = budget.claim(study)
     assert first is not None
     suggest_config(study.file.space, first)
     budget.interrupt(study, first.number)
-    assert studies.enqueue(study, config, "mine.toml") is None  # it waits
+    assert queueing.enqueue(study, config, "mine.toml") is None  # it waits
     second = budget.claim(study)
     assert second is not None
     budget.fail(study, second.number, Failure.TOO_LARGE, "over the limit that was lowered")
-    assert studies.enqueue(study, config, "mine.toml") == 0
+    assert queueing.enqueue(study, config, "mine.toml") == 0
 
 
 def test_enqueue_says_what_is_wrong(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     with pytest.raises(InputError, match=r"mine.toml: layers = 9 is not in the space \(1 to 5\)"):
-        studies.enqueue(study, PartialConfig(layers=9), "mine.toml")
+        queueing.enqueue(study, PartialConfig(layers=9), "mine.toml")
     with pytest.raises(InputError, match=r"mine\.toml: sets no field"):
-        studies.enqueue(study, PartialConfig(), "mine.toml")
+        queueing.enqueue(study, PartialConfig(), "mine.toml")
     assert study.trials() == []
 
 
@@ -282,7 +282,7 @@ def test_delete_removes_the_study_alone(
     for name in ("gone", "stays"):
         study, _ = open_or_create(connect(), make_file(name=name), DATASET)
         finish(study)
-    studies.delete([load_study(connect(), "gone")], None)
+    removing.delete([load_study(connect(), "gone")], None)
     assert names(connect()) == ["stays"]
     assert load_study(connect(), "stays").counts().complete == 1
 

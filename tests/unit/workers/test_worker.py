@@ -34,9 +34,11 @@ from hpsearch.errors import (
 from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
 from hpsearch.recipe import Recipe
 from hpsearch.search import budget, trials
+from hpsearch.search.making import open_or_create
 from hpsearch.search.opening import open_storage
+from hpsearch.search.removing import delete
 from hpsearch.search.storage import OWNER_KEYS, Storage
-from hpsearch.search.study import OpenStudy, delete, load_study, open_or_create
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.study_file import StudyFile
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.workers import lease, worker

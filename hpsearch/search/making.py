@@ -1,0 +1,258 @@
+"""Making a study, whole or not at all, or going on with the one of that name."""
+
+import contextlib
+import functools
+import importlib.metadata
+import platform
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import TrialState, create_trial
+
+from hpsearch import __version__
+from hpsearch.errors import InputError, UnreachableError
+from hpsearch.search.asked import FIXED_KEY
+from hpsearch.search.exclusive import Work, exclusive
+from hpsearch.search.messages import STORAGE_ERRORS
+from hpsearch.search.queueing import as_key, check_size, known_params
+from hpsearch.search.samplers import check_sampler, grid_size
+from hpsearch.search.start import FIRST_KEY, first_trials
+from hpsearch.search.storage import (
+    BUDGET_KEY,
+    CREATED_KEY,
+    FILE_KEY,
+    Storage,
+)
+from hpsearch.search.study import (
+    DATASET_KEY,
+    VERSIONS_KEY,
+    OpenStudy,
+    _at,
+    _move,
+    companions,
+    load_study,
+    size_of,
+    unlike,
+)
+from hpsearch.search_sections import BudgetSection, Grid
+from hpsearch.study_file import SAME_SEARCH, SAME_VALUES, StudyFile, as_stored
+from hpsearch.walks import settle
+
+UNFINISHED = ".unfinished"
+"""How the name of a study ends that is being made; it begins with a dot, as no user's does."""
+
+
+FORKING = ".forking"
+"""How it ends while trials of another study are taken over (``Work.COPY``), which takes longer."""
+
+
+def open_or_create(
+    storage: Storage,
+    file: StudyFile,
+    dataset: Mapping[str, Any],
+    *,
+    written: BudgetSection | None = None,
+    explicit: Collection[str] = (),
+) -> tuple[OpenStudy, bool]:
+    """Make the study of a study file, or go on with the one of that name.
+
+    A study that goes on keeps its budget but for what was written on the command line or changed
+    in the file since: who joins a run with the file as it was does not undo ``--trials 100``. Where
+    the data lie is what was told last.
+
+    Args:
+        storage: where studies are kept.
+        file: the study file.
+        dataset: the data set's facts: ``fingerprint``, ``input_shape``, ``class_names`` ...
+        written: the budget as the file itself has it; None: the same as ``file.budget``.
+        explicit: the keys of ``file.budget`` that were given on the command line.
+
+    Returns:
+        The study, and whether it is new.
+
+    Raises:
+        InputError: a study of that name has another space, data set, objective, training or
+            seed; the message names what changed. Or an enqueued configuration is too large.
+    """
+    check(file, dataset)  # before anything is written
+    own = file.model_copy(update={"budget": written or file.budget})
+    with exclusive(storage.url):
+        is_new = file.name not in storage.study_names()
+        if is_new:
+            create(storage, own, dataset, budget=file.budget)
+        else:
+            found = load_study(storage, file.name)
+            file, own = (as_stored(found.file, each) for each in (file, own))
+            _check_same(found, file, dataset)
+            place = file.dataset.path or found.file.dataset.path
+            budget = _merge(found, file.budget, own.budget, explicit)
+            _update(storage, found.optuna, own, budget)
+            found.optuna.set_user_attr(FILE_KEY, _at(own, place).model_dump(mode="json"))
+            for companion in companions(found):
+                _move(companion, place)
+    return load_study(storage, file.name), is_new
+
+
+def check(file: StudyFile, dataset: Mapping[str, Any]) -> None:
+    """Refuse a study that could not be searched.
+
+    Raises:
+        InputError: the sampler cannot work on the space, or an enqueued configuration is too large.
+    """
+    check_sampler(file, f"study {file.name}")
+    for index, partial in enumerate(file.enqueue):
+        check_size(file, partial, dataset, f"enqueue[{index}]")
+
+
+def create(
+    storage: Storage,
+    file: StudyFile,
+    dataset: Mapping[str, Any],
+    *,
+    budget: BudgetSection,
+    attrs: Mapping[str, Any] | None = None,
+    fill: Callable[[optuna.Study], int] = lambda _: 0,
+    ending: str = UNFINISHED,
+    publishing: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+) -> None:
+    """Make a study, whole or not at all: it has its name when all else is there.
+
+    Call it where :func:`hpsearch.search.opening.exclusive` holds off other processes from names of
+    this ending, and in the end, or by ``publishing``, from making studies.
+
+    Args:
+        storage: where studies are kept.
+        file: the study file as it is kept.
+        dataset: the data set's facts.
+        budget: the budget that it begins with.
+        attrs: more user attributes.
+        fill: puts trials into the study; gives how many of them samplers learn from.
+        ending: of its name while it is made.
+        publishing: holds while the study gets its name.
+    """
+    remove_unfinished(storage, ending)
+    if ending != FORKING:
+        _remove_dead_forks(storage)
+    making = f".{file.name}{ending}"
+    study = optuna.create_study(
+        study_name=making, storage=storage, direction=file.objective.measure.direction
+    )
+    known = {
+        DATASET_KEY: dict(dataset),
+        VERSIONS_KEY: versions(),
+        CREATED_KEY: datetime.now(UTC).isoformat(timespec="microseconds"),
+        **(attrs or {}),
+    }
+    try:
+        name_metric(study, file)
+        started, there = file.model_copy(update={"budget": budget}), fill(study)
+        if first := first_trials(started, lambda config: size_of(config, dataset), there):
+            known[FIRST_KEY] = first
+        _update(storage, study, file, budget)
+        study_id = storage.get_study_id_from_name(making)
+        with publishing():
+            storage.publish(study_id, file.name, known | {FILE_KEY: file.model_dump(mode="json")})
+    except BaseException:
+        # It may have its name, and only the answer was lost. Else who makes the next removes it.
+        with contextlib.suppress(KeyError, *STORAGE_ERRORS):
+            optuna.delete_study(study_name=making, storage=storage)
+        raise
+
+
+def remove_unfinished(storage: Storage, ending: str = UNFINISHED) -> None:
+    """Remove what a process that was killed left half made.
+
+    Call it where :func:`hpsearch.search.opening.exclusive` holds off other processes.
+
+    Args:
+        storage: where to look.
+        ending: of the names of what was being made.
+    """
+    for name in storage.study_names():
+        if name.startswith(".") and name.endswith(ending):
+            optuna.delete_study(study_name=name, storage=storage)
+
+
+def _remove_dead_forks(storage: Storage) -> None:
+    """Remove what forks left that were killed, where none is at work."""
+    if any(name.startswith(".") and name.endswith(FORKING) for name in storage.study_names()):
+        with (
+            contextlib.suppress(UnreachableError),
+            exclusive(storage.url, Work.COPY, patience=0),
+        ):
+            remove_unfinished(storage, FORKING)
+
+
+def name_metric(study: optuna.Study, file: StudyFile) -> None:
+    """Have dashboards call the objective's metric by its name, and not "Objective 0"."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # which the method is marked as
+        study.set_metric_names([file.objective.metric])
+
+
+def _merge(
+    found: OpenStudy, given: BudgetSection, written: BudgetSection, explicit: Collection[str]
+) -> BudgetSection:
+    """The budget of a study that goes on."""
+    changed: dict[str, Any] = {}
+    for key in BudgetSection.model_fields:
+        if key in explicit:
+            changed[key] = getattr(given, key)
+        elif getattr(written, key) != getattr(found.file.budget, key):
+            changed[key] = getattr(written, key)
+    return found.budget.model_copy(update=changed)
+
+
+def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None:
+    """Write down the budget, and enqueue what is new in ``[[enqueue]]``."""
+    wanted = [settle(file.space, partial) for partial in file.enqueue]
+    if isinstance(file.sampler, Grid):
+        most = grid_size(file.space, wanted)
+        if (stored := study.user_attrs.get(BUDGET_KEY)) is not None:
+            # An older version tried points twice that were enqueued, and counted them so.
+            most = max(most, min(stored["trials"], grid_size(file.space) + len(wanted)))
+        budget = budget.model_copy(update={"trials": min(budget.trials, most)})
+    study.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
+    known = known_params(study) if wanted else set()
+    new = {as_key(params): params for params in filter(None, wanted)}
+    waiting = [
+        create_trial(state=TrialState.WAITING, system_attrs={FIXED_KEY: params})
+        for key, params in new.items()
+        if key not in known
+    ]
+    if waiting:
+        storage.add_waiting(storage.get_study_id_from_name(study.study_name), waiting)
+
+
+def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:
+    """Refuse to go on with a study that would compare unlike with unlike."""
+    if lines := unlike(found, file, dataset, SAME_SEARCH):
+        may_fork = not unlike(found, file, dataset, SAME_VALUES) and not isinstance(
+            file.sampler, Grid
+        )
+        fork = (
+            f", and start the new study with the old trials (hpsearch fork {file.name} NEW.toml)"
+            " or without them"
+        )
+        raise InputError(
+            f"study {file.name} was started with other settings:{lines}\n"
+            "undo the change, or repeat the --set of the first run; else change the key name"
+            f"{fork * may_fork}; or remove the old one (hpsearch delete {file.name})"
+        )
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on, read without importing any of it."""
+    names = ("keras", "numpy", "optuna", "scikit-learn", "tensorflow")
+    found = {name: _version(name) for name in names}
+    return {"hpsearch": __version__, "python": platform.python_version(), **found}
+
+
+@functools.cache
+def _version(name: str) -> str:
+    """The version of an installed package; looking for it takes a few milliseconds."""
+    return importlib.metadata.version(name)

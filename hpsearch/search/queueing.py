@@ -1,0 +1,95 @@
+"""What a user enqueues: each configuration once, in the space, and small enough."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+
+from hpsearch.errors import Failure, InputError
+from hpsearch.search.asked import fixed
+from hpsearch.search.exclusive import exclusive
+from hpsearch.search.study import DATASET_KEY, OpenStudy, size_of
+from hpsearch.space import PartialConfig, smallest
+from hpsearch.study_file import (
+    StudyFile,
+)
+from hpsearch.walks import settle
+
+
+def known_params(study: optuna.Study) -> set[str]:
+    """What waits, runs or ended of configurations, as asked for and whole.
+
+    One that the program failed is lost, and one that was too large may be so no more, with all that
+    it went on for. One that was interrupted has a successor, with more parameters than were asked
+    for.
+    """
+    trials = study.get_trials(deepcopy=False)
+    lost = {
+        number
+        for trial in trials
+        if trial.user_attrs.get("failure") in (Failure.PROGRAM_ERROR, Failure.TOO_LARGE)
+        for number in (trial.number, *trial.user_attrs.get("earlier", ()))
+    }
+    return {
+        as_key(params)
+        for trial in trials
+        if trial.number not in lost
+        for params in (fixed(trial), trial.params)
+    }
+
+
+def as_key(params: Mapping[str, Any]) -> str:
+    """Parameters to be compared: 1 and 1.0 are the same, True is another."""
+    plain = {
+        name: float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        for name, value in params.items()
+    }
+    return json.dumps(plain, sort_keys=True)
+
+
+def check_size(
+    file: StudyFile, partial: PartialConfig, dataset: Mapping[str, Any], where: str
+) -> None:
+    """Refuse what could only be redrawn for ever: more parameters than the budget allows."""
+    limit = file.budget.max_parameters
+    if limit is None:
+        return
+    config = smallest(file.space, settle(file.space, partial))
+    parameters = size_of(config, dataset)
+    if parameters > limit:
+        raise InputError(
+            f"{where}: has at least {parameters} parameters, but budget.max_parameters = {limit};"
+            " make it smaller or raise the limit"
+        )
+
+
+def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:
+    """Queue a configuration, before everything that is sampled, also while the study runs.
+
+    Args:
+        study: the study.
+        partial: some or all fields of a configuration; those left out are sampled.
+        where: what it was read from, for the message.
+
+    Returns:
+        How many trials wait before it; None where the same configuration is there already.
+
+    Raises:
+        InputError: a value that the space cannot yield, too many parameters, or nothing to
+            enqueue.
+    """
+    try:
+        params = settle(study.file.space, partial)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
+    if not params:
+        raise InputError(f"{where}: sets no field that the space searches; add at least one")
+    file = study.file.model_copy(update={"budget": study.budget})
+    check_size(file, partial, study.optuna.user_attrs[DATASET_KEY], where)
+    with exclusive(study.storage.url):
+        if as_key(params) in known_params(study.optuna):
+            return None
+        waiting = study.counts().waiting
+        study.optuna.enqueue_trial(params)
+        return waiting
