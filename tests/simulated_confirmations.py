@@ -1,6 +1,6 @@
 """Confirmations in which the truth is known: what each rule for the winner costs.
 
-``python tests/simulated_confirmations.py`` prints the table of the README.
+``python tests/simulated_confirmations.py`` prints the table of hpsearch/cli/README.md.
 """
 
 import math
@@ -127,7 +127,7 @@ def costs(seed: int, *, noise: float, seeds: int, times: int) -> dict[str, Cost]
 
 
 def main() -> None:
-    """Print what each rule costs, for the README."""
+    """Print what each rule costs, for hpsearch/cli/README.md."""
     lines = ["noise  seeds  rule      points behind the best leader  size (the first's: 1)"]
     for noise in NOISES:
         for seeds in (3, 5, 10):

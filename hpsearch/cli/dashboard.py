@@ -114,7 +114,7 @@ def dashboard(
         if host not in LOOPBACK:
             say(
                 "warning: the connection is not encrypted, so others on the network can read the"
-                " token. From another machine, prefer an SSH tunnel (ssh -L, see the README)."
+                " token. From another machine, prefer an SSH tunnel (ssh -L)."
             )
         tell(served.address)
         say("Ctrl-C stops it.")
