@@ -34,10 +34,11 @@ class TrialConfig(Searchable):
     """
 
     layers: Layers = 2
-    """Hidden layers."""
+    """Hidden layers; follows from a list of one value for each."""
     units: Annotated[tuple[Units, ...], Repeated("layers")] = (128, 128)
     """Width of each hidden layer."""
     activation: Activation = "relu"
+    """Behind each hidden layer."""
     batch_norm: Bool = False
     """Batch normalisation between each hidden Dense layer and its activation."""
     dropout: Annotated[tuple[Dropout, ...], Repeated("layers")] = (0.0, 0.0)
@@ -45,9 +46,13 @@ class TrialConfig(Searchable):
     l2: L2 = 0.0
     """Factor of the squared-weights penalty on every kernel."""
     initializer: Initializer = "glorot_uniform"
+    """Of the kernels."""
     batch_size: BatchSize = 32
+    """Examples of one step."""
     lr_schedule: LRSchedule = "constant"
+    """How the rate changes: not at all, by ``reduce_lr_on_plateau``, ..."""
     optimizer: AnyOptimizer = Adam()
+    """One table with a ``type``, or one for each that may be chosen; settings as in Keras."""
 
 
 def count_parameters(config: TrialConfig, inputs: int, classes: int) -> int:

@@ -55,14 +55,15 @@ class DatasetSection(Section):
     """``[dataset]``: what is trained on, how it is split and scaled."""
 
     source: Source
+    """Where the examples come from; see the formats below."""
     path: Annotated[str, Field(min_length=1)] | None = None
-    """File (npz) or folder (image_folder); for the Keras sets an optional local copy."""
+    """File or folder, relative to the study file; for the public sets a copy that you have."""
     validation: Validation = 0.1
     """Stratified share of the training split, or "given": the source's own validation part."""
     split_seed: Seed = 0
     """Seed of the validation split: the same for all trials, whatever their seeds."""
     scale: Literal["none", "unit", "symmetric", "standardize"] = "symmetric"
-    """As they are, [0, 1], [-1, 1], or by mean and deviation of the training part."""
+    """Inputs as they are, to [0, 1], to [-1, 1], or by mean and deviation of training examples."""
     include_validation: Bool = False
     """Train on the validation examples too, for a configuration that is chosen (``evaluate
     --refit``): what is measured on them says nothing about new examples then."""
@@ -72,11 +73,11 @@ class DatasetSection(Section):
     """"balanced" weighs each class by examples / (classes x examples of the class)."""
 
     image_size: ImageSize | None = None
-    """Height and width to which all images are resized; None: they must be of one size."""
+    """``[height, width]`` to which all images are resized; left out, they must be of one size."""
     image_mode: Literal["rgb", "grey"] | None = None
-    """What all images are converted to; None: they are taken as they are, and must be alike."""
+    """What all images are converted to; left out, they are taken as they are, and must be alike."""
     max_unreadable: Annotated[float, Strict(), Field(ge=0.0, lt=1.0)] | None = None
-    """Share of files that may be no readable image and are passed over; None: 0.01."""
+    """Share of an image_folder's files that may be unreadable and are skipped; left out: 0.01."""
 
     @model_validator(mode="after")
     def _needs_path(self) -> "DatasetSection":
@@ -98,6 +99,7 @@ class ObjectiveSection(Section):
     """``[objective]``: the value that a trial is judged by."""
 
     metric: MetricName = "val_accuracy"
+    """What trials are judged by; ``val_loss`` is the cross-entropy without the L2 penalty."""
     direction: Direction | None = None
     """Follows from the metric; may be written, but only as it follows."""
     epoch: Literal["best", "last"] = "best"
@@ -124,36 +126,46 @@ class EarlyStopping(Section):
     monitor: MetricName = "val_accuracy"
     """Left out, it is the objective's metric in a recipe or study file; see :func:`following`."""
     patience: Positive = 5
+    """Epochs without a better value."""
 
 
 class ReduceLROnPlateau(Section):
     """Multiply the learning rate by ``factor`` after ``patience`` epochs without a better value."""
 
     monitor: MetricName = "val_loss"
+    """What has to get better."""
     factor: Annotated[float, Strict(), Field(gt=0.0, lt=1.0)] = 0.5
+    """What the rate is multiplied by."""
     patience: Positive = 2
+    """Epochs without a better value."""
 
 
 class TensorBoard(Section):
     """TensorBoard logs for each trial; ``histograms`` adds weight histograms for each epoch."""
 
     histograms: Bool = False
+    """Of weights, in every epoch."""
 
 
 class TrainingSection(Section):
     """``[training]``: how long and how a network is trained."""
 
     epochs: Annotated[int, Strict(), Field(ge=1, le=100_000)] = 30
+    """At most."""
     early_stopping: Annotated[
         Annotated[Literal[False], Tag("<off>")] | Annotated[EarlyStopping, Tag("<on>")], BY_SWITCH
     ] = EarlyStopping()
+    """Ends a trial that gets no better; ``monitor`` is the objective's metric unless given."""
     reduce_lr_on_plateau: ReduceLROnPlateau = ReduceLROnPlateau()
+    """Used by ``lr_schedule = "plateau"`` only."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """What networks compute in; weights stay float32."""
     tensorboard: Annotated[
         Annotated[Literal[False], Tag("<off>")] | Annotated[TensorBoard, Tag("<on>")], BY_SWITCH
     ] = False
+    """Logs in each trial's folder, hyperparameters included."""
     trial_timeout: Seconds | None = None
-    """Seconds after which a trial is given up as ``timeout``."""
+    """A longer trial fails as ``timeout``."""
 
 
 def following(training: TrainingSection, objective: ObjectiveSection) -> TrainingSection:

@@ -23,11 +23,11 @@ class BudgetSection(Section):
     trials: Positive = 50
     """Counted trials: complete, pruned, or failed by the configuration itself."""
     timeout: Seconds | None = None
-    """Seconds in which at least one trial was running."""
+    """Time in which at least one trial was running."""
     plateau: Positive | None = None
     """Stop after so many counted trials without a better one."""
     max_parameters: Positive | None = None
-    """A sampled configuration with more trainable parameters is redrawn, not counted."""
+    """A larger sampled configuration is redrawn before training, and not counted."""
 
 
 class TPE(Section):
@@ -35,11 +35,13 @@ class TPE(Section):
 
     type: Literal["tpe"] = "tpe"
     n_startup_trials: Count = 10
+    """Random trials before it learns."""
     cheapest_first: Bool = True
     """Draw the start-up trials ahead, and try those first that train fast (at most 100)."""
     n_ei_candidates: Positive = 24
+    """Points among which the most promising is chosen."""
     multivariate: Bool | None = None
-    """None: as Optuna chooses (joint sampling for one objective)."""
+    """Parameters are sampled jointly; left out: as Optuna chooses."""
     group: Bool = False
     """Sample parameters jointly that occur together in conditional spaces (experimental)."""
     constant_liar: Bool = True
@@ -51,9 +53,11 @@ class GP(Section):
 
     type: Literal["gp"] = "gp"
     n_startup_trials: Count = 10
+    """As for tpe."""
     cheapest_first: Bool = True
     """As for tpe."""
     deterministic_objective: Bool = False
+    """Values are taken as free of noise."""
 
 
 class QMC(Section):
@@ -61,7 +65,9 @@ class QMC(Section):
 
     type: Literal["qmc"] = "qmc"
     qmc_type: Literal["sobol", "halton"] = "sobol"
+    """The sequence."""
     scramble: Bool = True
+    """The points are moved at random, by the seed."""
 
 
 class Random(Section):
@@ -83,8 +89,9 @@ class Median(Section):
     n_startup_trials: Count = 3
     """Trials that complete before any is pruned."""
     n_warmup_steps: Count | None = None
-    """Epochs in which no trial is pruned; None: a fifth of ``training.epochs``, rounded up."""
+    """Epochs in which no trial is pruned; left out: a fifth of ``training.epochs``, rounded up."""
     interval_steps: Positive = 1
+    """Epochs from one look to the next."""
 
 
 class Percentile(Section):
@@ -92,9 +99,13 @@ class Percentile(Section):
 
     type: Literal["percentile"] = "percentile"
     percentile: Annotated[float, Strict(), Field(ge=0.0, le=100.0)] = 25.0
+    """Of the trials, those that go on."""
     n_startup_trials: Count = 5
+    """As for median."""
     n_warmup_steps: Count | None = None
+    """As for median."""
     interval_steps: Positive = 1
+    """As for median."""
 
 
 class SuccessiveHalving(Section):
@@ -102,8 +113,11 @@ class SuccessiveHalving(Section):
 
     type: Literal["successive_halving"] = "successive_halving"
     min_resource: Positive = 1
+    """Epochs before the first look."""
     reduction_factor: Annotated[int, Strict(), Field(ge=2)] = 4
+    """One of so many trials goes on."""
     min_early_stopping_rate: Count = 0
+    """Raises the epochs before the first look."""
 
 
 class Hyperband(Section):
@@ -111,7 +125,9 @@ class Hyperband(Section):
 
     type: Literal["hyperband"] = "hyperband"
     min_resource: Positive = 1
+    """Epochs before the first look."""
     reduction_factor: Annotated[int, Strict(), Field(ge=2)] = 3
+    """One of so many trials goes on."""
 
 
 class NoPruner(Section):
@@ -151,4 +167,6 @@ class WorkersSection(Section):
     """``[workers]``: how many worker processes this machine starts."""
 
     count: AutoCount = "auto"
+    """As many as ``per_gpu`` gives; without GPUs one for each core, as far as memory goes."""
     per_gpu: AutoCount = "auto"
+    """Workers on each GPU: as many as fit, 4 at most."""

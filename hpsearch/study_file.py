@@ -36,7 +36,9 @@ class StudyFile(Section):
     """A whole study file. Only ``name``, ``dataset.source`` and ``[space]`` are required."""
 
     name: StudyName
+    """Letters, digits, ".", "_" and "-"; runs with the same name go on with the same study."""
     seed: Seed = 0
+    """Everything random follows from it."""
     dataset: DatasetSection
     objective: ObjectiveSection = ObjectiveSection()
     budget: BudgetSection = BudgetSection()
