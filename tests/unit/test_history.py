@@ -46,6 +46,13 @@ class Noted(Replay):
         return super().suggest_categorical(name, choices)
 
 
+def without_none(table: Any) -> Any:
+    """A stored space without the kinds that it does not choose from: there are more by now."""
+    if not isinstance(table, dict):
+        return table
+    return {key: without_none(value) for key, value in table.items() if value is not None}
+
+
 def test_there_are_cases() -> None:
     assert len(VALID) > 30
     assert len(CASES) > len(VALID) + 3
@@ -54,7 +61,7 @@ def test_there_are_cases() -> None:
 @pytest.mark.parametrize("case", VALID)
 def test_optuna_is_asked_as_before(case: Any) -> None:
     space = parse(Space, case["space"], "f")
-    assert space.model_dump(mode="json") == case["stored"]
+    assert without_none(space.model_dump(mode="json")) == without_none(case["stored"])
     assert parse(Space, case["stored"], "f") == space
     noted = Noted(case["drawn"])
     assert flat(suggest_config(space, noted)) == case["config"]

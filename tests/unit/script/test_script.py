@@ -235,8 +235,9 @@ def test_settings_that_are_left_out_are_off_in_keras_too(kind: str) -> None:
     names = [argument.arg for argument in init.args.args[-len(init.args.defaults) :]]
     keras = dict(zip(names, map(ast.literal_eval, init.args.defaults), strict=True))
     ours = {name: field.default for name, field in OPTIMIZERS[kind].model_fields.items()}
-    assert {name: keras[name] for name in ours if name != "type"} == {
-        name: value for name, value in ours.items() if name != "type"
+    # A decay of None is one of 0.
+    assert {name: keras[name] or 0.0 for name in ours if name != "type"} == {
+        name: value or 0.0 for name, value in ours.items() if name != "type"
     }
 
 
