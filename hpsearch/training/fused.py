@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 
-class _OneReplica(keras.optimizers.Optimizer):  # type: ignore[misc]  # keras ships no types
+class OneReplica(keras.optimizers.Optimizer):  # type: ignore[misc]  # keras ships no types
     """An optimizer whose gradients are not summed over replicas, of which a worker has one.
 
     TensorFlow registers a gradient of that sum for every graph that has one, and keeps it for as
@@ -27,7 +27,7 @@ class _OneReplica(keras.optimizers.Optimizer):  # type: ignore[misc]  # keras sh
         return grads_and_vars
 
 
-class FusedAdam(_OneReplica, keras.optimizers.Adam):  # type: ignore[misc]  # see above
+class FusedAdam(OneReplica, keras.optimizers.Adam):  # type: ignore[misc]  # see above
     """``keras.optimizers.Adam``; with ``amsgrad`` Keras' own update.
 
     AMSGrad keeps the largest of the second moments, each of which was off by another factor.
@@ -101,7 +101,7 @@ class FusedAdamW(FusedAdam, keras.optimizers.AdamW):  # type: ignore[misc]  # se
         super().update_step(gradient, variable, learning_rate)
 
 
-class FusedSGD(_OneReplica, keras.optimizers.SGD):  # type: ignore[misc]  # see above
+class FusedSGD(OneReplica, keras.optimizers.SGD):  # type: ignore[misc]  # see above
     """``keras.optimizers.SGD``."""
 
     def update_step(
@@ -123,7 +123,7 @@ class FusedSGD(_OneReplica, keras.optimizers.SGD):  # type: ignore[misc]  # see 
         )
 
 
-class FusedRMSprop(_OneReplica, keras.optimizers.RMSprop):  # type: ignore[misc]  # see above
+class FusedRMSprop(OneReplica, keras.optimizers.RMSprop):  # type: ignore[misc]  # see above
     """``keras.optimizers.RMSprop``; with ``centered`` Keras' own update.
 
     Centred, the variance is a small difference of two averages, each off by a factor.

@@ -1,9 +1,11 @@
 """Keras' optimizer of a configuration, with every setting that the configuration names."""
 
+import functools
+
 import keras
 
 from hpsearch.optimizers import Optimizer
-from hpsearch.training.fused import FusedAdam, FusedAdamW, FusedRMSprop, FusedSGD
+from hpsearch.training.fused import FusedAdam, FusedAdamW, FusedRMSprop, FusedSGD, OneReplica
 
 _FUSED: dict[str, type[keras.optimizers.Optimizer]] = {
     "Adam": FusedAdam,
@@ -31,8 +33,16 @@ def build(
     """
     # The fields have the names of Keras' arguments.
     settings = config.model_dump(exclude={"type", "learning_rate"})
-    made = _FUSED.get(config.keras) or getattr(keras.optimizers, config.keras)
+    made = _class(config.keras)
     optimizer: keras.optimizers.Optimizer = made(learning_rate=learning_rate, **settings)
     if precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+@functools.cache
+def _class(name: str) -> type[keras.optimizers.Optimizer]:
+    """Keras' optimizer of a name, or the faster one of it; neither keeps the graphs of trials."""
+    if name in _FUSED:
+        return _FUSED[name]
+    return type(name, (OneReplica, getattr(keras.optimizers, name)), {})
