@@ -104,7 +104,26 @@ class RMSprop(Optimizer):
         return 1 + (self.momentum > 0) + self.centered
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {kind_of(one): one for one in (Adam, AdamW, SGD, RMSprop)}
+class Lion(Optimizer):
+    """The sign of a momentum (Chen et al., 2023). Defaults of ``keras.optimizers.Lion``."""
+
+    keras = "Lion"
+
+    type: Literal["lion"] = "lion"
+    learning_rate: LearningRate = 1e-3
+    beta_1: Decay = 0.9
+    beta_2: Decay = 0.99
+    weight_decay: WeightDecay = 0.0
+
+    @property
+    def slots(self) -> int:
+        """The momentum."""
+        return 1
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    kind_of(one): one for one in (Adam, AdamW, SGD, RMSprop, Lion)
+}
 """Every optimizer by the ``type`` that a file names it by."""
 
 AnyOptimizer = Annotated[Optimizer, OneOf((*OPTIMIZERS.values(),))]

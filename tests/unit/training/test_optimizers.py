@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from hpsearch.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
+from hpsearch.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Optimizer, RMSprop
 from hpsearch.training import optimizers
 
 ODD = [
@@ -10,6 +10,7 @@ ODD = [
     AdamW(learning_rate=0.02, weight_decay=0.3, beta_1=0.7, beta_2=0.9, epsilon=1e-4, amsgrad=True),
     SGD(learning_rate=0.03, momentum=0.6, nesterov=True),
     RMSprop(learning_rate=0.04, rho=0.85, momentum=0.2, epsilon=1e-3, centered=True),
+    Lion(learning_rate=0.05, beta_1=0.8, beta_2=0.95, weight_decay=0.2),
 ]
 
 
@@ -62,6 +63,7 @@ def test_only_float16_scales_the_loss() -> None:
         SGD(momentum=0.9),
         RMSprop(),
         RMSprop(momentum=0.9, centered=True),
+        Lion(),
     ],
 )
 def test_as_many_numbers_are_kept_as_are_reckoned_with(config: Optimizer) -> None:

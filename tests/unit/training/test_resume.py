@@ -32,6 +32,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "nesterov": {"type": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True},
     "rmsprop": {"type": "rmsprop", "learning_rate": 0.02},
     "centered": {"type": "rmsprop", "learning_rate": 0.02, "centered": True, "momentum": 0.5},
+    "lion": {"type": "lion", "learning_rate": 0.005, "weight_decay": 0.01},
 }
 LOOKS = 5
 """How often an epoch looks at the watch: after each of its four calls and after its validation."""
