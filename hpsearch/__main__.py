@@ -21,7 +21,13 @@ from types import FrameType
 
 from hpsearch.cli.app import app
 from hpsearch.cli.streams import standard_streams
-from hpsearch.errors import EXIT_NO_TRIAL, EXIT_PROGRAM, EXIT_UNREACHABLE, HpsearchError
+from hpsearch.errors import (
+    EXIT_NO_TRIAL,
+    EXIT_PROGRAM,
+    EXIT_UNREACHABLE,
+    HpsearchError,
+    StoppedError,
+)
 from hpsearch.text import printable
 
 _REFUSED = {
@@ -109,7 +115,9 @@ def _run(action: Callable[[], object]) -> int:
 def _told(error: Exception) -> int:
     """Tell what went wrong; its exit code."""
     if isinstance(error, HpsearchError):
-        _tell(f"error: {error}\n")
+        if str(error):
+            _tell("" if isinstance(error, StoppedError) else "error: ")
+            _tell(f"{error}\n")
         return error.exit_code
     if isinstance(error, BrokenPipeError):  # who read the results has enough of them
         return EXIT_NO_TRIAL

@@ -100,6 +100,18 @@ class ProgramError(HpsearchError):
     exit_code = EXIT_PROGRAM
 
 
+class StoppedError(HpsearchError):
+    """A signal or ``hpsearch stop`` ended the work, which can be resumed (130 or 143).
+
+    Attributes:
+        exit_code: the shell's code for what ended it.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 class DataError(HpsearchError):
     """A data set that was whole when it was imported and is no longer (exit code 4)."""
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from hpsearch.data.parts import Part, Parts
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.recipe import Recipe
+from hpsearch.services.progress import Silent
 from hpsearch.training import checkpoint
 from hpsearch.training.outcome import Epoch, Outcome, Watch
 
@@ -106,3 +107,13 @@ def train(
         examples_per_second=1.0,
         curves=tuple(curves),
     )
+
+
+class Told(Silent):
+    """Progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)

@@ -1,33 +1,64 @@
-"""The typer app: every command, in the order in which a user meets them."""
+"""The typer app: every command, in the order in which a user meets them; imported when used."""
 
-from typing import Annotated
+import ast
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from hpsearch import __version__
-from hpsearch.cli.check import check
-from hpsearch.cli.common import tell
-from hpsearch.cli.confirm import confirm
-from hpsearch.cli.dashboard import dashboard
-from hpsearch.cli.data import data
-from hpsearch.cli.delete import delete
-from hpsearch.cli.doctor import doctor
-from hpsearch.cli.enqueue import enqueue
-from hpsearch.cli.evaluate import evaluate
-from hpsearch.cli.export import export
-from hpsearch.cli.fork import fork
-from hpsearch.cli.init import init
-from hpsearch.cli.report import report
-from hpsearch.cli.reproduce import reproduce
-from hpsearch.cli.run import run
-from hpsearch.cli.show import best, logs, ls, show, trials
-from hpsearch.cli.stop import stop
-from hpsearch.cli.storage import storage
-from hpsearch.cli.train import train
-from hpsearch.cli.worker import worker
+
+COMMANDS = (
+    "init", "data", "check", "run", "worker", "stop", "enqueue", "fork", "ls", "show", "trials",
+    "logs", "best", "confirm", "evaluate", "report", "dashboard", "export", "train", "reproduce",
+    "delete", "doctor", "storage",
+)  # fmt: skip
+"""Each is a module of this package, with a function of that name; its docstring is the help."""
+
+
+class Commands(TyperGroup):
+    """The commands: of those that are not used only the help is known, and nothing is imported."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands.update({name: TyperCommand(name) for name in COMMANDS})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command as ``--help`` and shells list it; None where there is none of that name."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None and command.help is None:
+            command.help = _documented(cmd_name)
+        return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that the arguments name, imported, and the rest of the arguments."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name is None else _imported(name), rest
+
+
+def _documented(name: str) -> str | None:
+    """The docstring of a command's function."""
+    text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    return next(ast.get_docstring(node) for node in functions if node.name == name)
+
+
+def _imported(name: str) -> Any:
+    """A command, or a group of some, that can be run."""
+    module = import_module(f"hpsearch.cli.{name}")
+    group = getattr(module, "group", None)
+    if group is None:
+        group = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        group.command(name)(getattr(module, name))
+    return typer.main.get_command(group)
+
 
 app = typer.Typer(
     name="hpsearch",
+    cls=Commands,
     help="Search hyperparameters of Keras networks: one study file, one command.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -37,7 +68,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        tell(__version__)
+        sys.stdout.write(f"{__version__}\n")
         raise typer.Exit
 
 
@@ -49,11 +80,3 @@ def _main(
     ] = False,
 ) -> None:
     pass
-
-
-for command in (
-    init, data, check, run, worker, stop, enqueue, fork, ls, show, trials, logs, best, confirm,
-    evaluate, report, dashboard, export, train, reproduce, delete, doctor,
-):  # fmt: skip
-    app.command()(command)
-app.add_typer(storage)

@@ -1,28 +1,16 @@
 """``hpsearch check``: validates a study file and tries its smallest, middle and largest model."""
 
-import time
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Mapping
+from typing import Any
 
-from hpsearch.cli.common import (
-    FileArgument,
-    HomeOption,
-    JsonOption,
-    SetOption,
-    duration,
-    opened_data,
-    planned_workers,
-    print_json,
-    print_table,
-    say,
-    size,
-    stdout,
-)
+from hpsearch.cli.options import FileArgument, HomeOption, JsonOption, SetOption
+from hpsearch.cli.output import Screen, print_json, print_table, stdout
+from hpsearch.config import TrialConfig, describe
 from hpsearch.home import Home
-
-if TYPE_CHECKING:
-    from hpsearch.config import TrialConfig
-    from hpsearch.data.parts import Parts
-    from hpsearch.study_file import StudyFile
+from hpsearch.services import check as service
+from hpsearch.services.estimate import Estimate
+from hpsearch.text import duration, plural, size
 
 
 def check(
@@ -32,104 +20,49 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Validate a study file and train its smallest, middle and largest model for a moment."""
-    from hpsearch.cli.estimate import estimate, in_words
-    from hpsearch.search.pruners import hint
-    from hpsearch.search.samplers import check_sampler
-    from hpsearch.study_file import load
-    from hpsearch.training.start import start_tensorflow
-    from hpsearch.workers.gpus import list_gpus
-    from hpsearch.workers.packing import study_load
-
-    study = load(file, overrides or ())
-    check_sampler(study, str(file))
-    dataset, parts = opened_data(study.dataset, Home.find(home))
-    needed = study_load(study, parts, dataset.private_bytes)
-    plan = planned_workers(study, list_gpus().gpus, needed, study.budget.trials)
-    corners = _corners(study, parts, str(file))
-    say(
-        f"{file} is valid. Data: {len(parts.train)} training and {len(parts.validation)} validation"
-        f" examples, {dataset.test_size} set aside for testing"
-    )
-    if study.budget.max_parameters is not None:
-        say("Models above budget.max_parameters are redrawn; the ones tried here stay below it.")
-    if advice := hint(study):
-        say(advice)
-    say("Starting TensorFlow to try the models ...")
-    began = time.monotonic()
-    start_tensorflow(plan.slots[0].threads)  # as a worker does
-    started = time.monotonic() - began
-    rows = [_try(study, parts, name, config) for name, config in corners.items()]
-    whole = estimate(study, rows, workers=len(plan.slots), started=started)
+    found = service.check(file, Home.find(home), Screen(), overrides=overrides or ())
     if as_json:
-        print_json({"study": study.name, "models": rows, "time": whole and whole.plain()})
+        print_json(found.plain())
         return
     print_table(
         ("model", "parameters", "memory", "epoch", "configuration"),
-        [_cells(row, config) for row, config in zip(rows, corners.values(), strict=True)],
+        [_cells(*both) for both in zip(found.models, found.configs, strict=True)],
         words=["configuration"],
     )
     stdout().print(
         "memory: weights and optimizer state, without the data and the activations of a batch"
     )
-    if whole is not None:
-        stdout().print(in_words(whole))
+    if found.time is not None:
+        stdout().print(in_words(found.time))
 
 
-def _corners(study: "StudyFile", parts: "Parts", file: str) -> "dict[str, TrialConfig]":
-    """The smallest, middle and largest configuration; one where the space is fixed.
-
-    Raises:
-        InputError: all are over ``budget.max_parameters``.
-    """
-    from hpsearch.config import count_parameters
-    from hpsearch.errors import InputError
-    from hpsearch.space import config_at, fixed_config
-
-    limit = study.budget.max_parameters
-    sizes = {"inputs": parts.inputs, "classes": parts.classes}
-    fixed = fixed_config(study.space)
-    places = {"only": 0.0} if fixed else {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
-    found = {
-        name: config_at(study.space, where, max_parameters=limit, **sizes)
-        for name, where in places.items()
-    }
-    least = min(count_parameters(config, **sizes) for config in found.values())
-    if limit is not None and least > limit:
-        raise InputError(
-            f"{file}: budget.max_parameters = {limit}, but the smallest model has {least};"
-            " raise it, or lower space.layers or space.units"
-        )
-    return found
-
-
-def _try(study: "StudyFile", parts: "Parts", name: str, config: "TrialConfig") -> dict[str, Any]:
-    """Train one model for a moment; a row of the result."""
-    from hpsearch.config import count_parameters, flat
-    from hpsearch.errors import TrialFailedError
-    from hpsearch.training.probe import probe
-
-    parameters = count_parameters(config, parts.inputs, parts.classes)
-    say(f"Trying the {name} model: {parameters:,} parameters")
-    row: dict[str, Any] = {"model": name, "config": flat(config), "parameters": parameters}
-    try:
-        found = probe(study.recipe(config, study.seed, {}), parts)
-    except TrialFailedError as error:
-        unknown = dict.fromkeys(("bytes", "seconds_per_epoch", "seconds_to_start"))
-        return row | unknown | {"failure": error.failure}
-    return row | {
-        "bytes": found.bytes_weights_and_optimizer,
-        "seconds_per_epoch": found.seconds_per_epoch,
-        "seconds_to_start": found.seconds_to_start,
-        "failure": None,
-    }
-
-
-def _cells(row: dict[str, Any], config: "TrialConfig") -> list[str]:
-    from hpsearch.config import describe
-
+def _cells(row: Mapping[str, Any], config: TrialConfig) -> list[str]:
     sizes = [row["failure"], ""]
     if row["failure"] is None:
         seconds = row["seconds_per_epoch"]
         sizes = [size(row["bytes"])]
         sizes.append(duration(seconds) if seconds >= 0.1 else f"{1000 * seconds:.1f} ms")
     return [row["model"], f"{row['parameters']:,}", *sizes, describe(config)]
+
+
+def in_words(found: Estimate) -> str:
+    """The estimate for a reader, in one sentence or two."""
+    trials = f"{plural(found.trials, 'trial')} of at most {plural(found.epochs, 'epoch')}"
+    workers = plural(found.workers, "worker")
+    span = f"{_short(found.least)} to {_short(found.most)}"
+    each = f" ({span}, from the smallest to the largest model)" if found.least < found.most else ""
+    shorter = "pruning and early stopping shorten it"
+    if found.timeout is not None and found.seconds >= found.timeout:
+        return (
+            f"time: {_short(found.timeout)}, the timeout; {trials} with {workers} would take"
+            f" longer{each}, though {shorter}"
+        )
+    limit = "" if found.timeout is None else f"; at most {_short(found.timeout)}, the timeout"
+    return (
+        f"time: about {_short(found.seconds)} for {trials} with {workers}{each}; {shorter}{limit}"
+    )
+
+
+def _short(seconds: float) -> str:
+    """A time span in whole seconds."""
+    return duration(math.ceil(seconds)) if seconds >= 60 else f"{math.ceil(seconds)} s"

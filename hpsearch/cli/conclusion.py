@@ -1,15 +1,9 @@
 """The end of ``hpsearch run``: how the study stands, why it ended, what to do next."""
 
-from collections import Counter
-from typing import TYPE_CHECKING, NoReturn
-
-import typer
-
-from hpsearch.cli.common import duration, say
-from hpsearch.text import plural
-
-if TYPE_CHECKING:
-    from hpsearch.search.study import OpenStudy
+from hpsearch.cli.best import print_best
+from hpsearch.cli.output import say
+from hpsearch.services.search import Conclusion
+from hpsearch.text import duration, plural
 
 _ENDINGS = {
     "trials": "The budget of {trials} is met.",
@@ -47,46 +41,33 @@ def _say_next(study: str) -> None:
         say(f"  {command:<{width}}  {what}")
 
 
-def conclude(study: "OpenStudy", code: int) -> NoReturn:
-    """Say how the study stands, and leave with the exit code.
-
-    Args:
-        study: the study.
-        code: of the workers' run; 0 where there was none.
-    """
-    from hpsearch.cli.show import print_best
-    from hpsearch.errors import EXIT_NO_TRIAL, EXIT_PROGRAM
-    from hpsearch.search import trials as rows
-    from hpsearch.search.budget import ending, failures_in_a_row
-
-    counts, budget = study.counts(), study.budget
-    over = ending(study)
-    failures = failures_in_a_row(study, study.briefs())
-    if over is not None:
+def print_conclusion(found: Conclusion) -> None:
+    """Say how a study stands at the end of a run, why it ended, and what to do next."""
+    counts, budget = found.counts, found.budget
+    if found.over is not None:
         say(
-            _ENDINGS[over].format(
+            _ENDINGS[found.over].format(
                 trials=plural(budget.trials, "trial"),
                 timeout=duration(budget.timeout or 0),
                 plateau=plural(budget.plateau or 0, "trial"),
-                failures=plural(len(failures), "trial"),
+                failures=plural(sum(found.failures.values()), "trial"),
             )
         )
-    elif code:
+    elif found.is_cut_off:
         say(
             f"Stopped with {counts.counted} of {plural(budget.trials, 'trial')} done; the same"
             " command resumes the study."
         )
-        raise typer.Exit(code)
-    if over == "failures":
-        for failure, times in Counter(failures).most_common():
-            say(f"{times} x {failure}: {_ADVICE[failure].format(study=study.name)}")
+        return
+    if found.over == "failures":
+        for failure, times in found.failures.items():
+            say(f"{times} x {failure}: {_ADVICE[failure].format(study=found.study)}")
         say("To continue all the same, run the same command again.")
-    if not counts.complete:
+    if found.best is None:
         say(
             f"No trial completed ({counts.pruned} pruned, {counts.failed} failed): see"
-            f" hpsearch trials {study.name} and hpsearch logs {study.name}"
+            f" hpsearch trials {found.study} and hpsearch logs {found.study}"
         )
-        raise typer.Exit(code or EXIT_NO_TRIAL)
-    print_best(rows.best_row(study), study.file.objective.metric)
-    _say_next(study.name)
-    raise typer.Exit(code or (EXIT_PROGRAM if over == "failures" else 0))
+        return
+    print_best(found.best, found.metric)
+    _say_next(found.study)

@@ -1,32 +1,25 @@
 """``hpsearch confirm``: trains a study's leaders and its baseline again with new seeds."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import (
+from hpsearch.cli.live import LiveScreen
+from hpsearch.cli.options import (
     DataPathOption,
     ForceOption,
     GpusOption,
     HomeOption,
     JsonOption,
-    StorageOption,
     StudyArgument,
     WorkersOption,
-    opened_storage,
-    print_json,
-    say,
 )
-from hpsearch.home import Home
-
-if TYPE_CHECKING:
-    from hpsearch.confirm import Verdict
-    from hpsearch.search.confirmation import Asked, Leader
-    from hpsearch.search.study import OpenStudy
-
-TOP, SEEDS = 3, 5
-"""How many leaders are trained again, and with how many seeds each, unless told otherwise."""
+from hpsearch.cli.output import print_json
+from hpsearch.cli.verdict import print_verdict
+from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.services import confirm as service
+from hpsearch.services.confirm import SEEDS, TOP
+from hpsearch.services.jobs import Means
 
 
 def confirm(
@@ -64,98 +57,17 @@ def confirm(
     as_json: JsonOption = False,
 ) -> None:
     """Retrain the leaders and the baseline with new seeds: means, intervals, the winner."""
-    from hpsearch.cli.jobs import run_jobs
-    from hpsearch.cli.provenance import record
-    from hpsearch.cli.verdict import plain_verdict, print_verdict
-    from hpsearch.search.confirmation import (
-        asked_leaders,
-        check_kind,
-        companion_of,
-        queue,
-        refuse_companion,
-    )
-    from hpsearch.search.study import load_study
-
-    place = Home.find(home)
-    with opened_storage(place, storage, force=force) as opened:
-        found = load_study(opened, study)
-        refuse_companion(found)
-        anew = smallest is None or new_split or (top, seeds) != (None, None)
-        wanted = _wanted(found, top or TOP, seeds or SEEDS, new_split, bool(smallest), anew=anew)
-        check_kind(found, wanted.kind)
-        chosen, companion = asked_leaders(found, wanted), companion_of(found)
-        record(found)
-        new = queue(
-            companion, found, chosen, wanted.seeds, wanted.kind, smallest=wanted.smallest
-        )  # fmt: skip
-        _say_what_comes(companion, chosen, wanted, new)
-        run_jobs(companion, place, storage, workers, gpus, overrides or (), force=force)
-        verdict = _judge(found, companion, chosen, wanted)
-    if as_json:
-        print_json(plain_verdict(study, chosen, verdict, wanted.kind))
-    else:
-        print_verdict(found.file, chosen, verdict, wanted)
-
-
-def _wanted(
-    study: "OpenStudy", top: int, count: int, new_split: bool, smallest: bool, *, anew: bool
-) -> "Asked":
-    """What is to be confirmed: what the options say, or once more what the last ``confirm`` was.
-
-    Args:
-        study: the study.
-        top: how many of the best.
-        count: how many seeds.
-        new_split: whether the validation splits are new as well.
-        smallest: whether the winner is the smallest.
-        anew: whether the options say it; else the last one counts, if there is one.
-    """
-    from dataclasses import replace
-
-    from hpsearch.search.confirmation import Asked, Kind, asked, leaders, seeds
-    from hpsearch.search.study import companions
-
-    if not anew:
-        for companion in companions(study):
-            if (last := asked(companion)) is not None:
-                return replace(last, smallest=smallest)
-    return Asked(
-        kind=Kind.SPLIT if new_split else Kind.SEED,
-        of=tuple(one.of for one in leaders(study, top)),
-        seeds=tuple(seeds(study, count)),
+    found = service.confirm(
+        study,
+        workspace(home, storage, force=force),
+        LiveScreen(),
+        top=top,
+        seeds=seeds,
+        new_split=new_split,
         smallest=smallest,
+        means=Means(workers=workers, gpus=gpus, overrides=overrides or ()),
     )
-
-
-def _say_what_comes(
-    companion: "OpenStudy", chosen: "Sequence[Leader]", wanted: "Asked", new: int
-) -> None:
-    """Tell what is trained."""
-    from hpsearch.cli.verdict import listed
-
-    names = listed([one.name for one in chosen])
-    splits = " and validation splits" if wanted.kind == "split" else ""
-    say(f"Confirming {names} with {len(wanted.seeds)} seeds{splits} each; new runs: {new}.")
-    if (others := companion.counts().waiting - new) > 0:
-        say(f"Runs queued by an earlier command, which are trained as well: {others}.")
-
-
-def _judge(
-    study: "OpenStudy", companion: "OpenStudy", chosen: "Sequence[Leader]", wanted: "Asked"
-) -> "Verdict":
-    """What the runs of the chosen configurations came to.
-
-    Raises:
-        NoTrialError: none of them completed.
-    """
-    from hpsearch.cli.confirmed import verdict_on
-    from hpsearch.errors import NoTrialError
-    from hpsearch.search.confirmation import results
-
-    found = results(study, companion, wanted.seeds, wanted.kind)
-    runs = {one.of: found[one.of] for one in chosen if one.of in found}
-    if not runs:
-        raise NoTrialError(
-            f"study {companion.name}: no run completed; hpsearch trials {companion.name} shows why"
-        )
-    return verdict_on(study, runs, smallest=wanted.smallest)
+    if as_json:
+        print_json(found.plain())
+    else:
+        print_verdict(found)

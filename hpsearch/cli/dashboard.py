@@ -5,6 +5,7 @@ import re
 import signal
 import threading
 import time
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,13 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import ForceOption, HomeOption, StorageOption, opened_storage, say, tell
+from hpsearch.cli.options import ForceOption, HomeOption
+from hpsearch.cli.output import say, tell
+from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.dashboard.server import LOOPBACK, new_token, own_token, serving
 from hpsearch.environment import SUPERVISOR_VARIABLE, TOKEN_VARIABLE
 from hpsearch.errors import InputError
-from hpsearch.home import Home
+from hpsearch.search.opening import can_write
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{8,}")
 """What goes into an address, a header and a cookie as it is, and is not guessed at once."""
@@ -72,10 +76,8 @@ def dashboard(
     force: ForceOption = False,
 ) -> None:
     """Show the studies in the browser: optuna-dashboard behind a token."""
-    from hpsearch.dashboard.server import LOOPBACK, new_token, own_token, serving
-    from hpsearch.search.opening import can_write
-
-    place = Home.find(home)
+    where = workspace(home, storage, force=force)
+    place = where.home
     is_kept = True
     if no_token:
         token = None
@@ -86,10 +88,10 @@ def dashboard(
         raise InputError(
             f"--token or {TOKEN_VARIABLE}: must be at least 8 letters, digits or - . _ ~"
         )
-    may_write = can_write(place.storage_url(storage))
+    may_write = can_write(where.url)
     read_only = read_only or not may_write
     with (
-        opened_storage(place, storage, read_only=read_only, force=force) as opened,
+        where.opened(read_only=read_only) as opened,
         serving(
             opened,
             place,
@@ -158,8 +160,6 @@ def _until_signal() -> Iterator[list[int]]:
 
 def _open(address: str, page: Path) -> None:
     """Open the address by way of a page for our eyes only: others can read command lines."""
-    import webbrowser
-
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
         page.unlink(missing_ok=True)

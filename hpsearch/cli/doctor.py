@@ -1,34 +1,16 @@
 """``hpsearch doctor``: devices, versions, storage, data and the workers that run would start."""
 
-import os
-import shutil
-from collections.abc import Sequence
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import (
-    HomeOption,
-    JsonOption,
-    SetOption,
-    StorageOption,
-    opened_data,
-    opened_storage,
-    planned_workers,
-    print_json,
-    size,
-    stdout,
-)
-from hpsearch.home import WEIGHTS, Home
-from hpsearch.text import plural
-
-if TYPE_CHECKING:
-    from hpsearch.workers.cores import Cores
-    from hpsearch.workers.gpus import Listing
-    from hpsearch.workers.memory import Memory
-    from hpsearch.workers.slots import Plan
+from hpsearch.cli.options import HomeOption, JsonOption, SetOption
+from hpsearch.cli.output import Screen, print_json, stdout
+from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.services.doctor import Diagnosis, diagnose
+from hpsearch.text import plural, size
+from hpsearch.workers.packing import gib
 
 
 def doctor(
@@ -44,85 +26,17 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Show devices, memory, versions, storage and data, and the workers that run would start."""
-    from hpsearch.data.cache import list_datasets
-    from hpsearch.search.making import versions
-    from hpsearch.workers.cores import available_cores
-    from hpsearch.workers.gpus import list_gpus
-    from hpsearch.workers.memory import free_memory
-
-    place = Home.find(home)
-    listing, cores = list_gpus(), available_cores()
-    plan = _plan(file, overrides or (), place, listing, cores)
-    datasets = list_datasets(place)
-    facts: dict[str, Any] = {
-        "versions": versions(),
-        **_devices(listing, cores, free_memory(), plan),
-        "home": str(place.root),
-        "free_bytes": _free(place.root),
-        "storage": _storage(place, storage),
-        "datasets": [dataset.folder.name for dataset in datasets],
-        "dataset_bytes": sum(dataset.bytes_on_disk for dataset in datasets),
-        "runs": _runs(place),
-    }
+    where = workspace(home, storage)
+    found = diagnose(where, Screen(), file=file, overrides=overrides or ())
     if as_json:
-        print_json(facts)
+        print_json(found.facts)
     else:
-        _print(facts, listing, plan)
+        _print(found)
 
 
-def _plan(
-    file: Path | None,
-    overrides: Sequence[str],
-    place: Home,
-    listing: "Listing",
-    cores: "Cores",
-) -> "Plan":
-    """The workers of a new study of this file; without a file, of a study that is not known."""
-    from hpsearch.study_file import load
-    from hpsearch.workers.packing import study_load
-    from hpsearch.workers.slots import make_slots
-
-    if file is None:
-        return make_slots(listing.gpus, cores=cores.count)
-    study = load(file, overrides)
-    dataset, parts = opened_data(study.dataset, place, warn=False)
-    needed = study_load(study, parts, dataset.private_bytes)
-    return planned_workers(study, listing.gpus, needed, study.budget.trials)
-
-
-def _devices(listing: "Listing", cores: "Cores", memory: "Memory", plan: "Plan") -> dict[str, Any]:
-    """What there is of GPUs, cores and memory, and who would get it."""
-    return {
-        "cores": cores.count,
-        "cores_why": cores.why,
-        "free_memory": memory.free,
-        "free_memory_why": memory.why,
-        "gpus": [
-            {
-                "index": gpu.index,
-                "instance": gpu.instance,
-                "uuid": gpu.uuid,
-                "name": gpu.name,
-                "memory": gpu.memory,
-            }
-            for gpu in listing.gpus
-        ],
-        "gpu_notes": list(listing.notes),
-        "gpu_warnings": list(listing.warnings),
-        "workers": len(plan.slots),
-        "threads_per_worker": plan.slots[0].threads,
-        "slots": [
-            {"device": slot.device, "threads": slot.threads, "gpu_memory_mib": slot.memory_limit}
-            for slot in plan.slots
-        ],
-        "slots_why": list(plan.why),
-    }
-
-
-def _print(facts: dict[str, Any], listing: "Listing", plan: "Plan") -> None:
+def _print(found: Diagnosis) -> None:
     """The facts for a reader."""
-    from hpsearch.workers.packing import gib
-
+    facts, listing, plan = found.facts, found.listing, found.plan
     gpus = [
         f"{gpu.place}: {gpu.name}, {gib(gpu.memory) if gpu.memory else 'memory not known'},"
         f" {gpu.uuid}"
@@ -147,56 +61,3 @@ def _print(facts: dict[str, Any], listing: "Listing", plan: "Plan") -> None:
     for title, lines in rows.items():
         for index, line in enumerate(lines):
             out.print(f"{'' if index else title:<10}{line}")
-
-
-def _runs(place: Home) -> dict[str, int]:
-    """How much disk the trials of all studies take, and how much of it weights and checkpoints."""
-    found = {"studies": 0, "bytes": 0, "weights_bytes": 0, "checkpoint_bytes": 0}
-    for folder, folders, files in os.walk(place.runs):
-        if folder == str(place.runs):
-            found["studies"] = len(folders)
-        for name in files:
-            try:
-                count = Path(folder, name).stat().st_size
-            except OSError:  # a study that runs has taken it away meanwhile
-                continue
-            found["bytes"] += count
-            if name == WEIGHTS:
-                found["weights_bytes"] += count
-            elif fnmatch(name, "checkpoint*.npz"):
-                found["checkpoint_bytes"] += count
-    return found
-
-
-def _storage(place: Home, url: str | None) -> dict[str, str]:
-    """The storage's address and whether it can be opened."""
-    from hpsearch.errors import HpsearchError, InputError
-    from hpsearch.search.opening import can_write
-    from hpsearch.search.study import load_study, names
-    from hpsearch.search.urls import hide_password
-
-    address = place.storage_url(url)
-    shown = hide_password(address)
-    if address == place.own_storage and not place.database.exists():
-        return {"url": shown, "state": "not created yet"}
-    try:
-        with opened_storage(place, url, read_only=True) as opened:
-            studies, unread = names(opened), []
-            for name in studies:
-                try:
-                    load_study(opened, name)
-                except InputError:
-                    unread.append(name)
-    except HpsearchError as error:
-        return {"url": shown, "state": str(error)}
-    state = plural(len(studies), "study") + ", which you may not change" * (not can_write(address))
-    if unread:
-        state += f"; cannot be read, see hpsearch ls: {', '.join(unread)}"
-    return {"url": shown, "state": state}
-
-
-def _free(folder: Path) -> int:
-    """Free bytes where ``folder`` is or would be made."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

@@ -1,31 +1,14 @@
 """``hpsearch export``: writes a trial as a recipe, a Keras script or a trained model."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import (
-    DataPathOption,
-    HomeOption,
-    StorageOption,
-    StudyArgument,
-    opened_study,
-    tell,
-)
-from hpsearch.cli.forms import (
-    form_of,
-    refuse_to_replace,
-    write_model,
-    write_recipe,
-    write_script,
-)
-from hpsearch.home import Home
-
-if TYPE_CHECKING:
-    from hpsearch.recipe import Recipe
-    from hpsearch.search.study import OpenStudy
+from hpsearch.cli.options import DataPathOption, HomeOption, StudyArgument
+from hpsearch.cli.output import Screen, tell
+from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.services import export as service
+from hpsearch.services.forms import WrittenModel
 
 
 def export(
@@ -55,152 +38,32 @@ def export(
     storage: StorageOption = None,
 ) -> None:
     """Write the best trial, or another, as a recipe, a Keras script or a trained model."""
-    from hpsearch.errors import InputError
-    from hpsearch.study_file import moved
-
-    if (trial is not None) + baseline + confirmed > 1:
-        raise InputError("--trial, --baseline and --confirmed exclude each other; give only one")
-    path, form = Path(output), form_of(output)
-    refuse_to_replace(path, form)
-    place = Home.find(home)
-    with opened_study(study, home, storage) as found:
-        chosen = _confirmed(found, place) if confirmed else _chosen(found, place, trial, baseline)
-        if form in ("keras", "saved_model"):
-            chosen = _trained(found, place, chosen)
-        if overrides:
-            chosen = replace(chosen, recipe=moved(chosen.recipe, found.file, overrides))
-    what = chosen.what
-    if form == "recipe":
-        write_recipe(chosen.recipe, path)
-        tell(f"Wrote {what} to {path}. Train it: hpsearch train {path}")
-    elif form == "script":
-        write_script(chosen.recipe, place, path)
-        tell(
-            f"Wrote {what} to {path}; it compiles and defines all names that it uses. Run it:"
-            f" python {path}"
-        )
-    elif chosen.weights is not None:  # or it was refused
-        told = write_model(chosen.recipe, chosen.weights, place, path, form)
-        tell(f"Wrote {what} to {told}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chosen:
-    """What is exported."""
-
-    recipe: "Recipe"
-    what: str
-    """In words."""
-    weights: Path | None
-    """Where its weights lie, if they are kept; None: no run of it is known."""
-    option: str
-    """What was asked for, on the command line."""
-
-
-def _chosen(study: "OpenStudy", place: Home, trial: int | None, baseline: bool) -> Chosen:
-    """The trial that is asked for, else the best one; or the baseline."""
-    from hpsearch.search import trials
-    from hpsearch.search.export import baseline_recipe, recipe_of
-    from hpsearch.workers.leftovers import kept_weights
-
-    if baseline:
-        recipe = baseline_recipe(study)
-        return Chosen(recipe=recipe, what="the baseline", weights=None, option=" --baseline")
-    found = trials.best(study) if trial is None else trials.find(study, trial)
-    return Chosen(
-        recipe=recipe_of(study, found),
-        what=f"trial {found.number}",
-        weights=kept_weights(study, place, found.number),
-        option="" if trial is None else f" --trial {trial}",
+    done = service.export(
+        study,
+        output,
+        workspace(home, storage),
+        Screen(),
+        trial=trial,
+        baseline=baseline,
+        confirmed=confirmed,
+        overrides=overrides or (),
     )
+    said = f"Wrote {done.what} to {done.path}"
+    if done.model is not None:
+        tell(f"{said}, and {_compared(done.model)}")
+    elif done.form == "recipe":
+        tell(f"{said}. Train it: hpsearch train {done.path}")
+    else:
+        tell(f"{said}; it compiles and defines all names that it uses. Run it: python {done.path}")
 
 
-def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
-    """The confirmed winner: of its runs the one in the middle, which stands for their mean.
-
-    Raises:
-        InputError: nothing is confirmed.
-    """
-    from hpsearch.cli.confirmed import confirmed
-    from hpsearch.errors import InputError
-    from hpsearch.search.confirmation import BASELINE
-    from hpsearch.search.confirmation import told as name_of
-    from hpsearch.search.export import recipe_of
-    from hpsearch.workers.leftovers import kept_weights
-
-    known = confirmed(study)
-    if known is None:
-        raise InputError(
-            f"study {study.name}: nothing is confirmed yet; run hpsearch confirm"
-            f" {study.name} first, or export the search's best trial without --confirmed"
-        )
-    winner = known.verdict.winner
-    run = known.run(winner.name)
-    recipe = recipe_of(known.companion, run)
-    of = {} if winner.name == BASELINE else {"trial": int(winner.name)}
-    told = {k: v for k, v in recipe.provenance.items() if k != "trial"} | of
-    told |= {"study": study.name, "confirmed": winner.mean, "confirmed_seeds": len(winner.values)}
-    told["confirmed_as"] = known.verdict.chosen
-    return Chosen(
-        recipe=recipe.model_copy(update={"provenance": told}),
-        what=(
-            f"{name_of(winner.name)}, {known.choice}, confirmed with {len(winner.values)} seeds"
-            f" (this is seed {recipe.seed})"
-        ),
-        weights=kept_weights(known.companion, place, run.number),
-        option=" --confirmed",
+def _compared(model: WrittenModel) -> str:
+    """What lies beside a model, and how well it compared."""
+    on, missing = f"{model.examples:,} validation examples", ""
+    if not model.are_real:
+        on = f"{model.examples} made-up inputs"
+        missing = "; the data are not here, so it was compared on no real example"
+    return (
+        f"the names of its classes to {model.classes}. Its probabilities on {on} differ from the"
+        f" network's by at most {model.largest:.1e}{missing}"
     )
-
-
-def _trained(study: "OpenStudy", place: Home, chosen: Chosen) -> Chosen:
-    """What is exported with weights that are here: its own, else those of another training of it.
-
-    Raises:
-        InputError: there are none.
-    """
-    from hpsearch.errors import InputError
-    from hpsearch.search.trainings import retrained
-
-    if chosen.weights is None:
-        chosen = _run_of_baseline(study, place) or chosen
-    if chosen.weights is not None and chosen.weights.exists():
-        return chosen
-    for recipe, weights in retrained(study, place, chosen.recipe):
-        what = f"{chosen.what}, as hpsearch train trained it with seed {recipe.seed}"
-        return replace(chosen, recipe=recipe, weights=weights, what=what)
-    problem = f"{chosen.what} has no trained weights here"
-    if chosen.weights is not None:
-        problem = f"the weights of {chosen.what} are not in {chosen.weights.parent}"
-    raise InputError(
-        f"{problem}. Weights are kept for the five best trials and all confirmation runs, on the"
-        " machine that trained them (--home). To train it: hpsearch export"
-        f" {study.name}{chosen.option} -o recipe.toml; hpsearch train recipe.toml; then repeat"
-        " this command, all three with the same --home"
-    )
-
-
-def _run_of_baseline(study: "OpenStudy", place: Home) -> Chosen | None:
-    """A training of the baseline whose weights are here: of its confirmation runs the one in the
-    middle, or a trial of the search that has its configuration.
-    """
-    from hpsearch.cli.confirmed import middle_run
-    from hpsearch.search import trials
-    from hpsearch.search.confirmation import BASELINE, results
-    from hpsearch.search.export import recipe_of
-    from hpsearch.search.study import companions
-    from hpsearch.workers.leftovers import kept_weights
-
-    confirmed = [(one, results(study, one).get(BASELINE)) for one in companions(study)]
-    found = [
-        *((one, middle_run(one, runs), "its median confirmation run")
-          for one, runs in confirmed if runs),
-        *((study, trial, f"trial {trial.number}")
-          for trial in study.trials()
-          if trials.is_complete(trial) and trials.config(study, trial) == study.file.baseline),
-    ]  # fmt: skip
-    for one, trial, which in found:
-        weights, recipe = kept_weights(one, place, trial.number), recipe_of(one, trial)
-        if weights.exists():
-            what = f"the baseline ({which}, seed {recipe.seed})"
-            return Chosen(recipe=recipe, what=what, weights=weights, option=" --baseline")
-    return None

@@ -2,29 +2,14 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from hpsearch.cli.common import (
-    ForceOption,
-    HomeOption,
-    JsonOption,
-    SetOption,
-    StorageOption,
-    StudyArgument,
-    opened_data,
-    opened_storage,
-    print_json,
-    progress,
-    say,
-    tell,
-)
-from hpsearch.home import Home
-
-if TYPE_CHECKING:
-    from hpsearch.search.fork import Plan
-    from hpsearch.search.study import OpenStudy
+from hpsearch.cli.options import ForceOption, HomeOption, JsonOption, SetOption, StudyArgument
+from hpsearch.cli.output import Screen, print_json, say, tell
+from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.services import fork as service
 
 WHY = {
     "outside": "outside the new space",
@@ -52,46 +37,14 @@ def fork(
     as_json: JsonOption = False,
 ) -> None:
     """Make a new study with another space or budget from all trials that are valid in it."""
-    from hpsearch.cli.provenance import record
-    from hpsearch.data.facts import facts
-    from hpsearch.search import fork as forks
-    from hpsearch.search.study import load_study
-    from hpsearch.study_file import load, written_budget
-
-    new, place = load(file, overrides or ()), Home.find(home)
-    with opened_storage(place, storage, force=force) as opened:
-        old = load_study(opened, study)
-        forks.refuse_taken(opened, new.name)
-        dataset, parts = opened_data(new.dataset, place, warn=False)
-        with progress() as report:
-            known, own = facts(dataset, parts), written_budget(file)
-            made, plan = forks.fork(old, new, known, place, written=own, report=report)
-        record(made, file)
-        values = _plain(study, made, plan)
+    where = workspace(home, storage, force=force)
+    values = service.fork(study, file, where, Screen(), overrides=overrides or ()).plain()
     if as_json:
         print_json(values)
         return
     tell("\n".join(_lines(values)))
     again = [str(file), *(word for text in overrides or () for word in ("--set", text))]
     _say_what_next(values, shlex.join(["hpsearch", "run", *again]))
-
-
-def _plain(study: str, made: "OpenStudy", plan: "Plan") -> dict[str, Any]:
-    """What was done, as JSON."""
-    from hpsearch.search.budget import ending
-
-    counts = made.counts()
-    return {
-        "study": made.name,
-        "forked_from": study,
-        "taken": {"trials": len(plan.taken), **plan.by_state},
-        "left": {reason: len(numbers) for reason, numbers in plan.left.items()},
-        "outside": dict(plan.outside),
-        "counted": counts.counted,
-        "waiting": counts.waiting,
-        "trials": made.budget.trials,
-        "over": ending(made),
-    }
 
 
 def _lines(values: dict[str, Any]) -> list[str]:

@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import tell
+from hpsearch.cli.output import tell
+from hpsearch.cli.template import study_text
+from hpsearch.errors import InputError
+from hpsearch.fields import check_name, closest, parse
+from hpsearch.files import write_text
+from hpsearch.recipe import DatasetSection, resolve_path
+from hpsearch.services.overwriting import is_there
 
 DATASETS = ("digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "npz", "image_folder")
 """All sources, as ``hpsearch.recipe`` has them: importing that takes longer than --help should."""
@@ -30,12 +36,6 @@ def init(
     ] = None,
 ) -> None:  # fmt: skip
     """Write a commented study file that you can run as it is, or edit."""
-    from hpsearch.cli.forms import is_there
-    from hpsearch.cli.template import study_text
-    from hpsearch.errors import InputError
-    from hpsearch.fields import check_name, closest
-    from hpsearch.files import write_text
-
     source = _source(path) if dataset is None else dataset
     if source not in DATASETS:
         raise InputError(f"--dataset {source}: unknown; {closest(source, list(DATASETS))}")
@@ -56,8 +56,6 @@ def init(
 
 def _source(path: Path | None) -> str:
     """The source that a path is of by its looks; "digits" without a path."""
-    from hpsearch.errors import InputError
-
     if path is None:
         return "digits"
     if Path(os.path.expanduser(path)).is_dir():  # noqa: PTH111  # leaves a ~somebody as it is
@@ -77,9 +75,6 @@ def _below(path: Path, file: Path, source: str) -> str:
         InputError: there is nothing at the path, or the source has none.
         UnreachableError: it may not be looked at.
     """
-    from hpsearch.fields import parse
-    from hpsearch.recipe import DatasetSection, resolve_path
-
     section = parse(DatasetSection, {"source": source, "path": str(path)}, "--path")
     resolve_path(section, Path(), "--path")
     if path.is_absolute() or str(path).startswith("~"):

@@ -5,12 +5,18 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hpsearch.cli.common import duration, say, stderr
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from hpsearch.cli.output import Screen, say, stderr
 from hpsearch.cli.watch import (
     Look,
     Looker,
@@ -25,17 +31,8 @@ from hpsearch.cli.watch import (
 from hpsearch.search import trials as rows
 from hpsearch.search.naming import name_of
 from hpsearch.search.reading import utc
-from hpsearch.search.storage import LEASE
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
-from hpsearch.text import plural
-from hpsearch.workers.identity import is_signed
-from hpsearch.workers.lease import AWAY_FOR
-from hpsearch.workers.slots import Slot
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-    from rich.live import Live
 
 LAST = 5
 """Ended trials that are shown at most."""
@@ -64,10 +61,8 @@ class Frame:
     """Rows of cells, the head first; the last column is what gets shorter."""
     ended: Sequence[Sequence[str]]
 
-    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Every part is one line; together they leave the terminal's last line free."""
-        from rich.text import Text
-
         width, most = options.max_width, options.size.height - 1
         cut: Any = {"no_wrap": True, "overflow": "crop" if options.ascii_only else "ellipsis"}
         name = Text(self.name)
@@ -81,12 +76,8 @@ class Frame:
         lines += [Text(text, style, **cut) for text, style in tables]
         yield from lines[: max(1, most)]
 
-    def _bar(self, width: int) -> "RenderableType":
+    def _bar(self, width: int) -> RenderableType:
         """The bar, with room for the estimate beside it."""
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
-
         bar = ProgressBar(
             total=1.0, completed=self.share, width=max(6, min(width, 80) - 30),
             style="dim", complete_style="bright_blue", finished_style="bright_blue",
@@ -165,8 +156,6 @@ class LiveView:
         if not (sys.stderr.isatty() and console.is_interactive):
             yield self
             return
-        from rich.live import Live
-
         live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
         try:
             live.start()
@@ -176,50 +165,8 @@ class LiveView:
             self._live = None
             live.stop()
 
-    def say_stopping(self, by_signal: bool) -> None:
-        """Tell that the first signal, or ``hpsearch stop``, was heard; and what comes next."""
-        more = " Press Ctrl-C again to end them at once." if by_signal else ""
-        asked = "" if by_signal else " (hpsearch stop)"
-        self._say(f"Stopping{asked}: the workers save their trials and exit.{more}")
-
-    def say_waiting(self) -> None:
-        """Tell whose trials hold the last places of the budget, when no worker is left here."""
-        running = [trial for trial in self.study.trials() if rows.is_running(trial)]
-        listed = ", ".join(f"{t.number} ({t.user_attrs.get('worker', '?')})" for t in running)
-        self._say(
-            f"Waiting for trials of workers that this run did not start: {listed}. If a worker's"
-            f" heartbeat is missing for {duration(LEASE)}, its trial resumes here."
-        )
-        if foreign := [t.number for t in running if not is_signed(t.user_attrs)]:
-            self._say(
-                f"Trials {foreign} are run by a program other than hpsearch and keep their places"
-                " until it ends them. If it is gone, end each yourself: optuna tell --storage URL"
-                f" --study-name {self.study.name} --trial-number {foreign[0]} --state fail"
-            )
-
-    def say_fewer(self, slot: Slot, workers: int) -> None:
-        """Tell that a GPU has fewer workers from now on."""
-        self._say(
-            f"{slot.device} ran out of memory; {plural(workers, 'worker')} from now on, each with"
-            " more of it."
-        )
-
-    def say_unplaced(self, workers: int) -> None:
-        """Tell that Ray has no place for any worker."""
-        self._say(
-            f"Ray cannot place any of {plural(workers, 'worker')} yet (ray status shows its"
-            " resources). Fewer workers, or more workers per GPU, may fit; Ctrl-C stops."
-        )
-
-    def say_away(self, is_away: bool) -> None:
-        """Tell that the storage cannot be reached, and that it is back."""
-        self._say(
-            f"The storage cannot be reached: the workers keep trying for {duration(AWAY_FOR)}."
-            if is_away
-            else "The storage can be reached again."
-        )
-
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """A line above what is shown."""
         if self._live is None:
             say(text)
         else:
@@ -275,7 +222,7 @@ class LiveView:
         since = math.inf if self._busy_at is None else time.monotonic() - self._busy_at
         return look.is_idle and since > QUIET
 
-    def _draw(self, live: "Live", look: Look) -> None:
+    def _draw(self, live: Live, look: Look) -> None:
         """Draw what is new at once, and once a second for the clocks."""
         width, height = live.console.size
         steps = [(trial.number, trial.last_step, len(trial.params)) for trial in look.running]
@@ -341,3 +288,11 @@ class LiveView:
             return ""
         is_limit = look.budget.plateau or self._ended_here(look) < 3
         return f", {'up to' if is_limit else 'about'} {short(left)} left"
+
+
+class LiveScreen(Screen):
+    """Shows the progress of services, and studies while they run."""
+
+    def follow(self, study: OpenStudy) -> AbstractContextManager[LiveView]:
+        """The live view."""
+        return LiveView(study).shown()

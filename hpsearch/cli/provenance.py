@@ -1,59 +1,14 @@
-"""Provenance: what commands note of themselves in a study, and ``show --provenance``."""
+"""``hpsearch show --provenance``: where a study's results come from, for a reader."""
 
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hpsearch.cli.common import print_json, print_table, size, stdout, tell
-
-if TYPE_CHECKING:
-    from hpsearch.search.study import OpenStudy
-
-TRIAL_SEEDS = 'the first 31 bits of SHA-256("SEED/trial/NUMBER"), SEED the study\'s'
-"""How a trial's seed follows (``hpsearch.search.samplers.derive_seed``)."""
+from hpsearch.cli.output import print_json, print_table, stdout, tell
+from hpsearch.search.study import OpenStudy
+from hpsearch.services.provenance import provenance
+from hpsearch.text import size
 
 
-def record(study: "OpenStudy", file: Path | None = None) -> None:
-    """Note in a study that this process's command touches it.
-
-    Args:
-        study: the study.
-        file: the study file that was given; None: there was none.
-    """
-    from hpsearch.search import history
-    from hpsearch.workers.machine import git_state, machine
-
-    git = None if file is None else git_state(file.absolute().parent)
-    history.record(study, sys.argv[1:], machine(), git=git)
-
-
-def provenance(study: "OpenStudy") -> dict[str, Any]:
-    """Where a study's results come from, as ``show --provenance --json`` prints it."""
-    from hpsearch.report.following import as_toml
-    from hpsearch.search.history import history
-    from hpsearch.search.study import DATASET_KEY, FORKED_KEY, VERSIONS_KEY
-
-    attrs, file = study.optuna.user_attrs, study.file
-    dataset = attrs.get(DATASET_KEY) or {}
-    budget = {"budget": study.budget}  # which run may have changed
-    return {
-        "name": study.name,
-        "created": study.made,
-        "forked_from": attrs.get(FORKED_KEY),
-        "data_fingerprint": dataset.get("fingerprint"),
-        "split_fingerprint": dataset.get("split_fingerprint"),
-        "seeds": {
-            "study": file.seed,
-            "split": file.dataset.split_seed,
-            "trials": TRIAL_SEEDS,
-        },
-        "versions": attrs.get(VERSIONS_KEY),
-        **history(study),
-        "study_file": as_toml(file.model_copy(update=budget), study.name),
-    }
-
-
-def show_provenance(study: "OpenStudy", *, as_json: bool) -> None:
+def show_provenance(study: OpenStudy, *, as_json: bool) -> None:
     """Print where a study's results come from."""
     facts = provenance(study)
     if as_json:

@@ -1,29 +1,17 @@
 """``hpsearch reproduce``: trains a trial again with its own seed and says how near it comes."""
 
-import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import (
-    DataPathOption,
-    HomeOption,
-    JsonOption,
-    StorageOption,
-    StudyArgument,
-    opened_data,
-    opened_study,
-    print_json,
-    say,
-    stdout,
-)
-from hpsearch.cli.training import keep, prepare, say_files, train_here, values_of
-from hpsearch.home import Home
+from hpsearch.cli.options import DataPathOption, HomeOption, JsonOption, StudyArgument
+from hpsearch.cli.output import Screen, print_json, stdout
+from hpsearch.cli.results import print_files
+from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.services import reproduce as service
+from hpsearch.services.reproduce import Reproduction
 from hpsearch.tasks.classification import METRICS
-
-if TYPE_CHECKING:
-    from hpsearch.search.reproduction import Comparison
 
 
 def reproduce(
@@ -49,60 +37,27 @@ def reproduce(
     as_json: JsonOption = False,
 ) -> None:
     """Retrain a trial on this machine with its own seed and compare every epoch."""
-    from hpsearch.data.facts import facts
-    from hpsearch.search import trials
-    from hpsearch.search.export import recipe_of
-    from hpsearch.search.reproduction import compare, last_epoch, other_surroundings
-    from hpsearch.search.trainings import REPRODUCED
-    from hpsearch.study_file import moved
-    from hpsearch.workers.by_hand import settle_device
-    from hpsearch.workers.identity import device
-    from hpsearch.workers.machine import machine
-
-    place = Home.find(home)
-    settle_device()
-    with opened_study(study, home, storage) as found:
-        chosen = trials.best(found) if trial is None else trials.find(found, trial)
-        last = last_epoch(chosen)
-        recipe = moved(recipe_of(found, chosen), found.file, overrides or ())
-        dataset, parts = opened_data(recipe.dataset, place, warn=False)
-        others = other_surroundings(
-            found, chosen, machine(), device=device(), data=facts(dataset, parts)
-        )
-    name = f"{study}-trial-{chosen.number:05d}"
-    folder = prepare(output, place, name, recipe, dataset.fingerprint)
-    say(f"Training trial {chosen.number} again with its own seed, {recipe.seed}.")
-    threads = chosen.user_attrs.get("threads")
-    outcome = train_here(recipe, parts, folder, last=last, threads=threads)
-    metric = recipe.objective.metric
-    epochs = {epoch.epoch: float(getattr(epoch, metric)) for epoch in outcome.curves}
-    comparison = compare(chosen, epochs, outcome.value)
-    reproduced = {
-        "study": study,
-        "trial": chosen.number,
-        "seed": recipe.seed,
-        "metric": metric,
-        "threads": threads,
-        **dataclasses.asdict(comparison),
-        "identical": comparison.identical,
-        "differs": others,
-    }
-    values = {**values_of(outcome, dataset.fingerprint), REPRODUCED: reproduced}
-    keep(folder, values, outcome, f"{study}, trial {chosen.number}, reproduced")
+    found = service.reproduce(
+        study,
+        workspace(home, storage),
+        Screen(),
+        trial=trial,
+        output=output,
+        overrides=overrides or (),
+    )
     if as_json:
-        print_json(values)
+        print_json(found.plain())
         return
-    _print(metric, comparison, others, reproduced)
-    say_files(folder)
+    print_reproduction(found)
+    print_files(found.folder)
 
 
-def _print(
-    metric: str, comparison: "Comparison", others: list[str], reproduced: dict[str, Any]
-) -> None:
+def print_reproduction(found: Reproduction) -> None:
     """How near it came, for a reader."""
+    comparison, metric = found.comparison, found.recipe.objective.metric
     out, then, now = stdout(), comparison.then, comparison.now
     if then is None:
-        out.print(f"Trial {reproduced['trial']} reported no epoch; {metric} is {now:.4f} now.")
+        out.print(f"Trial {found.trial} reported no epoch; {metric} is {now:.4f} now.")
     else:
         out.print(f"{metric} {then:.4f} then, {now:.4f} now: {_apart(metric, now - then)}.")
     if comparison.identical:
@@ -119,7 +74,7 @@ def _print(
             f"The largest difference is {_apart(metric, comparison.largest)}, in epoch"
             f" {comparison.largest_at} of the {comparison.compared} that both have."
         )
-    for line in others:
+    for line in found.differs:
         out.print(f"Changed since then: {line}")
 
 

@@ -4,30 +4,21 @@ import dataclasses
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import (
-    ForceOption,
-    HomeOption,
-    JsonOption,
-    StorageOption,
-    opened_storage,
-    print_json,
-    progress,
-    say,
-    size,
-    study_name,
-    tell,
-    without_password,
-)
-from hpsearch.home import Home
-from hpsearch.text import plural
-
-if TYPE_CHECKING:
-    from hpsearch.search.storage import Storage
-    from hpsearch.search.study import OpenStudy
+from hpsearch.cli.options import ForceOption, HomeOption, JsonOption, study_name
+from hpsearch.cli.output import print_json, progress, say, tell
+from hpsearch.cli.workspace import StorageOption, without_password, workspace
+from hpsearch.errors import InputError
+from hpsearch.search import study as studies
+from hpsearch.search.backup import back_up
+from hpsearch.search.storage import LEASE, Storage
+from hpsearch.search.study import OpenStudy
+from hpsearch.search.transfer import transfer
+from hpsearch.search.urls import sqlite_file
+from hpsearch.text import plural, size
 
 
 def study_names(typed: list[str] | None) -> list[str]:
@@ -35,20 +26,20 @@ def study_names(typed: list[str] | None) -> list[str]:
     return [study_name(text) for text in typed or ()]
 
 
-storage = typer.Typer(
+group = typer.Typer(
     name="storage",
-    help="Back up a database; move studies between SQLite and PostgreSQL.",
     no_args_is_help=True,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-@storage.callback()
-def _storage() -> None:
-    pass
+@group.callback()
+def storage() -> None:
+    """Back up a database; move studies between SQLite and PostgreSQL."""
 
 
-@storage.command()
+@group.command()
 def backup(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="The copy; an older one gives way to it.")
@@ -59,16 +50,12 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Copy an SQLite database to a file, also while it is in use."""
-    from hpsearch.search.backup import back_up
-    from hpsearch.search.urls import sqlite_file
-
-    place = Home.find(home)
-    url = place.storage_url(storage)
-    if sqlite_file(url) is not None:
-        with opened_storage(place, storage, read_only=True, force=force):
+    where = workspace(home, storage, force=force)
+    if sqlite_file(where.url) is not None:
+        with where.opened(read_only=True):
             pass  # it says what is wrong
     with progress() as report:
-        made = back_up(url, file, report)
+        made = back_up(where.url, file, report)
     if as_json:
         print_json({"file": str(file), **dataclasses.asdict(made)})
         return
@@ -76,10 +63,12 @@ def backup(
         f"Backed up {plural(made.trials, 'trial')} in {plural(made.studies, 'study')} to {file}"
         f" ({size(made.bytes)}), read back and compared."
     )
-    say(f"Curves, weights and checkpoints are files in {place.runs}: copy that folder as well.")
+    say(
+        f"Curves, weights and checkpoints are files in {where.home.runs}: copy that folder as well."
+    )
 
 
-@storage.command()
+@group.command()
 def copy(  # each is another option of the command line
     source: Annotated[
         str, typer.Argument(metavar="FROM", callback=without_password, help="Storage URL.")
@@ -101,12 +90,10 @@ def copy(  # each is another option of the command line
     as_json: JsonOption = False,
 ) -> None:
     """Copy studies with their trials and confirmation runs; the first storage stays as it is."""
-    from hpsearch.search.transfer import transfer
-
-    place, copied = Home.find(home), {}
+    copied = {}
     with (
-        opened_storage(place, source, read_only=True, force=force) as old,
-        opened_storage(place, target, create=True, force=force) as new,
+        workspace(home, source, force=force).opened(read_only=True) as old,
+        workspace(home, target, force=force).opened(create=True) as new,
         progress() as report,
     ):
         for study in _chosen(old, studies, source):
@@ -119,16 +106,12 @@ def copy(  # each is another option of the command line
     say("What trials left in the home (curves, weights, checkpoints) stays where it is.")
 
 
-def _chosen(storage: "Storage", names: Sequence[str] | None, url: str) -> "list[OpenStudy]":
+def _chosen(storage: Storage, names: Sequence[str] | None, url: str) -> list[OpenStudy]:
     """The studies of the storage at ``url`` and, before each, its companions.
 
     Raises:
         InputError: one is not there, or is running.
     """
-    from hpsearch.errors import InputError
-    from hpsearch.search import study as studies
-    from hpsearch.search.storage import LEASE
-
     chosen = []
     for name in names or studies.names(storage):
         found = studies.load_study(storage, name)

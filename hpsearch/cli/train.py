@@ -1,30 +1,17 @@
 """``hpsearch train``: trains one recipe, with no study needed."""
 
-import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from hpsearch.cli.common import (
-    HomeOption,
-    JsonOption,
-    SetOption,
-    duration,
-    opened_data,
-    print_json,
-    say,
-    stdout,
-)
-from hpsearch.cli.training import keep, prepare, say_files, train_here, values_of
-from hpsearch.home import WEIGHTS, Home
-
-if TYPE_CHECKING:
-    from hpsearch.data.dataset import Dataset
-    from hpsearch.data.parts import Parts
-    from hpsearch.recipe import Recipe
-    from hpsearch.training.metrics import Evaluation
-    from hpsearch.training.outcome import Outcome
+from hpsearch.cli.options import HomeOption, JsonOption, SetOption
+from hpsearch.cli.output import Screen, print_json, stdout
+from hpsearch.cli.results import print_accuracy, print_classes, print_files
+from hpsearch.home import Home
+from hpsearch.services import train as service
+from hpsearch.services.train import TrainedRecipe
+from hpsearch.text import duration
 
 
 def train(
@@ -65,84 +52,27 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a recipe. No study is needed."""
-    chosen = _read(recipe, overrides or ())
-    if seed is not None:
-        chosen = chosen.model_copy(update={"seed": seed})
-    place = Home.find(home)
-    dataset, parts = opened_data(chosen.dataset, place)
-    _warn_of_other_data(chosen, dataset.fingerprint)
-    if chosen.dataset.include_validation:
-        say(
-            "warning: the training includes the validation examples, so validation results mean"
-            " little."
-        )
-    folder = prepare(output, place, recipe.stem, chosen, dataset.fingerprint)
-    say(f"Training {recipe} with seed {chosen.seed}; TensorFlow takes a few seconds to start.")
-    outcome = train_here(chosen, parts, folder)
-    result = _test(chosen, parts, dataset, folder, str(recipe)) if test else None
-    values = values_of(outcome, dataset.fingerprint)
-    values |= {"test": dataclasses.asdict(result)} if result else {}
-    keep(folder, values, outcome, f"{recipe.name}, seed {chosen.seed}")
-    if as_json:
-        print_json(values)
-        return
-    _print(chosen, outcome, result)
-    say_files(folder)
-
-
-def _read(file: Path, overrides: list[str] | tuple[str, ...]) -> "Recipe":
-    """The recipe in a file, or the only one of a study file."""
-    from hpsearch.errors import InputError
-    from hpsearch.recipe import Recipe
-    from hpsearch.study_file import load_either
-
-    found = load_either(file, overrides)
-    recipe = found if isinstance(found, Recipe) else found.fixed_recipe()
-    if recipe is None:
-        raise InputError(
-            f"{file}: its space has ranges, so there is no single network to train; fix them, or"
-            f" search with hpsearch run {file} and train the recipe that hpsearch export writes"
-        )
-    return recipe
-
-
-def _warn_of_other_data(recipe: "Recipe", fingerprint: str) -> None:
-    expected = recipe.provenance.get("data_fingerprint")
-    if expected not in (None, fingerprint):
-        say(
-            f"warning: the data have the fingerprint {fingerprint[:12]}, but the recipe was found"
-            f" on data with {str(expected)[:12]}; results may differ"
-        )
-
-
-def _test(
-    recipe: "Recipe", parts: "Parts", dataset: "Dataset", folder: Path, name: str
-) -> "Evaluation":
-    """Open the test split, judge the kept weights on it, and record what came of it."""
-    from hpsearch.cli.evaluation import judge_weights
-    from hpsearch.data.dataset import open_test, record_result
-    from hpsearch.data.record import Opening
-
-    trial, study = recipe.provenance.get("trial"), recipe.provenance.get("study")
-    opening = Opening(
-        opened_by=f"train {name} --test",
-        study=study,
-        of=None if study is None else "baseline" if trial is None else str(trial),
-        recipe=recipe.model_dump(mode="json", exclude={"provenance"}),
-        seeds=(recipe.seed,),
+    trained = service.train(
+        recipe,
+        Home.find(home),
+        Screen(),
+        seed=seed,
+        output=output,
+        test=test,
+        overrides=overrides or (),
     )
-    result = judge_weights(recipe, parts, folder / WEIGHTS, open_test(dataset, opening))
-    told = {"accuracy": [result.accuracy], "f1_macro": [result.f1_macro]}
-    record_result(dataset, opening, told)
-    return result
+    if as_json:
+        print_json(trained.plain())
+        return
+    print_trained(trained)
+    print_files(trained.folder)
 
 
-def _print(recipe: "Recipe", outcome: "Outcome", result: "Evaluation | None") -> None:
+def print_trained(trained: TrainedRecipe) -> None:
     """The result for a reader."""
-    from hpsearch.cli.evaluation import print_accuracy, print_classes
-
+    outcome, result = trained.outcome, trained.test
     out = stdout()
-    out.print(f"{recipe.objective.metric} {outcome.value:.4f}", style="bold")
+    out.print(f"{trained.recipe.objective.metric} {outcome.value:.4f}", style="bold")
     out.print(
         f"{outcome.parameters:,} parameters, {outcome.epochs} epochs (best: {outcome.best_epoch}),"
         f" {duration(outcome.seconds)}"

@@ -1,61 +1,24 @@
 """What a reader is told of a confirmation: the table, the winner, and what it rests on."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
-from hpsearch.cli.common import print_table, say, stdout
+from hpsearch.cli.output import print_table, say, stdout
+from hpsearch.config import describe
+from hpsearch.confirm import Candidate, Interval, Verdict
 from hpsearch.ranking import gain
+from hpsearch.search.confirmation import BASELINE, Kind, Leader, told
+from hpsearch.services.confirm import Confirmation
 from hpsearch.tasks.metric import Metric
-
-if TYPE_CHECKING:
-    from hpsearch.confirm import Candidate, Interval, Verdict
-    from hpsearch.search.confirmation import Asked, Kind, Leader
-    from hpsearch.study_file import StudyFile
+from hpsearch.text import listed
 
 WIDE = 140
 """Columns of a terminal from which on the table shows all that is known."""
 
 
-def plain_verdict(
-    study: str, chosen: "Sequence[Leader]", verdict: "Verdict", kind: "Kind"
-) -> dict[str, Any]:
-    """The verdict as JSON."""
-    searched = {one.of: one.found for one in chosen}
-
-    def ends(interval: "Interval | None") -> list[float] | None:
-        return None if interval is None else [interval.low, interval.high]
-
-    return {
-        "study": study,
-        "new_split": kind == "split",
-        "winner": verdict.winner.name,
-        "chosen": verdict.chosen,
-        "smallest": verdict.smallest.name,
-        "tied": [one.name for one in verdict.tied],
-        "least_difference": verdict.least,
-        "candidates": [
-            {
-                "of": one.name,
-                "parameters": one.parameters,
-                "searched": searched[one.name],
-                "mean": one.mean,
-                "deviation": one.deviation,
-                "interval": ends(one.interval),
-                "behind": ends(verdict.differences.get(one.name)),
-                "values": [
-                    {"seed": seed, "value": value} for seed, value in sorted(one.values.items())
-                ],
-            }
-            for one in verdict.ranked
-        ],
-    }
-
-
-def print_verdict(
-    file: "StudyFile", chosen: "Sequence[Leader]", verdict: "Verdict", wanted: "Asked"
-) -> None:
+def print_verdict(found: Confirmation) -> None:
     """The verdict for a reader."""
-    known = {one.of: one for one in chosen}
+    file, verdict, asked = found.file, found.verdict, found.asked
+    known = {one.of: one for one in found.leaders}
     out, metric = stdout(), file.objective.measure
     if out.width >= WIDE:
         _print_all(known, verdict, metric)
@@ -66,27 +29,24 @@ def print_verdict(
         out.print(_about_ties(file.name, verdict, metric))
     done = dict.fromkeys(known, 0) | {one.name: len(one.values) for one in verdict.ranked}
     for of, one in known.items():
-        if done[of] < len(wanted.seeds):
+        if done[of] < len(asked.seeds):
             has = "has a value" if done[of] == 1 else "have a value"
             loses = ", so it cannot win" if done[of] < max(done.values()) else ""
-            out.print(f"Only {done[of]} of {len(wanted.seeds)} runs of {one.name} {has}{loses}.")
-    say(_remarks(known, verdict, wanted.kind, metric))
+            out.print(f"Only {done[of]} of {len(asked.seeds)} runs of {one.name} {has}{loses}.")
+    say(_remarks(known, verdict, asked.kind, metric))
 
 
-def _print_all(known: "Mapping[str, Leader]", verdict: "Verdict", metric: Metric) -> None:
+def _print_all(known: Mapping[str, Leader], verdict: Verdict, metric: Metric) -> None:
     """The table with all that is known."""
-    from hpsearch.config import describe
 
-    def row(one: "Candidate") -> list[str]:
+    def row(one: Candidate) -> list[str]:
         leader = known[one.name]
-        found, off = leader.found, None
-        if found is not None:
-            off = _too_good(found, one, metric)
+        found = leader.found
         return [
             one.name,
             "" if found is None else f"{found:.4f}",
             f"{one.mean:.4f}",
-            "" if off is None else f"{off:+.4f}",
+            "" if found is None else f"{gain(metric, found, one.mean):+.4f}",
             "" if one.deviation is None else f"{one.deviation:.4f}",
             _ends(one.interval),
             _ends(verdict.differences.get(one.name)) + _tie(one, verdict),
@@ -102,13 +62,11 @@ def _print_all(known: "Mapping[str, Leader]", verdict: "Verdict", metric: Metric
     )  # fmt: skip
 
 
-def _print_short(known: "Mapping[str, Leader]", verdict: "Verdict") -> None:
+def _print_short(known: Mapping[str, Leader], verdict: Verdict) -> None:
     """What matters most, within 80 columns, and the configurations below."""
-    from hpsearch.config import describe
-
     first = verdict.ranked[0]
 
-    def row(one: "Candidate") -> list[str]:
+    def row(one: Candidate) -> list[str]:
         found = known[one.name].found
         behind = "" if one is first else f"{abs(first.mean - one.mean):.4f}"
         return [
@@ -131,19 +89,17 @@ def _print_short(known: "Mapping[str, Leader]", verdict: "Verdict") -> None:
     )
 
 
-def _ends(interval: "Interval | None") -> str:
+def _ends(interval: Interval | None) -> str:
     return "" if interval is None else f"{interval.low:.4f} to {interval.high:.4f}"
 
 
-def _tie(one: "Candidate", verdict: "Verdict") -> str:
+def _tie(one: Candidate, verdict: Verdict) -> str:
     """Marks those that the seeds cannot tell from the first."""
     return " (tie)" if one in verdict.tied[1:] else ""
 
 
-def _about_winner(verdict: "Verdict", metric: Metric) -> str:
+def _about_winner(verdict: Verdict, metric: Metric) -> str:
     """Who is confirmed, and why."""
-    from hpsearch.search.confirmation import told
-
     winner, first = verdict.winner, verdict.ranked[0]
     why = "has the best mean"
     if verdict.takes_smallest and winner is not first:
@@ -159,10 +115,8 @@ def _about_winner(verdict: "Verdict", metric: Metric) -> str:
     )
 
 
-def _about_ties(study: str, verdict: "Verdict", metric: Metric) -> str:
+def _about_ties(study: str, verdict: Verdict, metric: Metric) -> str:
     """What the ties mean: for the choice, and for the gain over the baseline."""
-    from hpsearch.search.confirmation import BASELINE, told
-
     first, smallest = verdict.ranked[0], verdict.smallest
     names = [told(one.name) for one in verdict.tied[1:]]
     text = (
@@ -183,15 +137,10 @@ def _about_ties(study: str, verdict: "Verdict", metric: Metric) -> str:
     return text
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names in a sentence."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-
-
 def _remarks(
-    known: "Mapping[str, Leader]",
-    verdict: "Verdict",
-    kind: "Kind",
+    known: Mapping[str, Leader],
+    verdict: Verdict,
+    kind: Kind,
     metric: Metric,
 ) -> str:
     """How much too good the search's best value was, and what the intervals hold and do not."""
@@ -200,7 +149,7 @@ def _remarks(
     again = next((one for one in verdict.ranked if one.name == top.of), None)
     lines = []
     if again is not None and top.found is not None:
-        off = _too_good(top.found, again, metric)
+        off = gain(metric, top.found, again.mean)
         lines.append(
             f"The search's best value, {top.found:.4f} of {top.name}, is"
             f" {metric.told(abs(off))} {'better' if off > 0 else 'worse'} than the mean of its"
@@ -221,8 +170,3 @@ def _remarks(
         " draws new splits).",
     ]
     return "\n".join(lines)
-
-
-def _too_good(found: float, again: "Candidate", metric: Metric) -> float:
-    """By how much the search's value is better than the mean of new trainings."""
-    return gain(metric, found, again.mean)

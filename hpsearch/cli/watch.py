@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from hpsearch.cli.common import duration, say
+from hpsearch.cli.output import say
 from hpsearch.config import describe
 from hpsearch.ranking import is_better
 from hpsearch.search import trials as rows
@@ -20,6 +20,7 @@ from hpsearch.search.storage import LEASE, Counts
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.search_sections import BudgetSection
+from hpsearch.text import duration
 
 LOOK_EVERY = 0.5
 """Seconds between two looks."""

@@ -18,13 +18,13 @@ import numpy as np
 from optuna.trial import TrialState
 
 from hpsearch import __main__, objective
-from hpsearch.cli import supervise
 from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, TrialFailedError, UnreachableError
 from hpsearch.home import WEIGHTS
 from hpsearch.recipe import Recipe
 from hpsearch.search.server import ServerStorage
 from hpsearch.search.storage import Storage, facts, presence
+from hpsearch.services import supervise
 from hpsearch.training import checkpoint
 from hpsearch.training.checkpoint import Checkpoint
 from hpsearch.training.outcome import Epoch, Outcome, Watch

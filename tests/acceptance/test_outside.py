@@ -14,9 +14,9 @@ TESTS = str(Path(__file__).parent.parent)
 TRAINED = """
 from pathlib import Path
 import fakes
-from hpsearch.cli import train
+from hpsearch.services import train
 from hpsearch.training.outcome import Watch
-train.train_here = lambda recipe, parts, folder, **_: fakes.train(recipe, parts, folder, Watch())
+train.train_here = lambda recipe, parts, folder, _: fakes.train(recipe, parts, folder, Watch())
 """
 """What ``train`` does without TensorFlow."""
 

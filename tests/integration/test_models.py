@@ -8,12 +8,13 @@ import pytest
 import tensorflow as tf
 from alone import run_alone
 
-from hpsearch.cli import forms
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import split
 from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.recipe import DatasetSection, Recipe
+from hpsearch.services import forms
+from hpsearch.services.progress import Silent
 from hpsearch.training import devices, model
 from hpsearch.training.export import write_model
 from hpsearch.training.outcome import Watch
@@ -73,15 +74,17 @@ def test_models_answer_as_the_network_does_on_raw_images(tmp_path: Path) -> None
             "provenance": {"study": "s", "data_fingerprint": dataset.fingerprint},
         }
     )
-    told = forms.write_model(
-        recipe, kept, Home(tmp_path / "new"), tmp_path / "alone.keras", "keras"
-    )
-    assert "compared on no real example" in told
+
+    def written(home: str, file: str) -> forms.WrittenModel:
+        place, path = Home(tmp_path / home), tmp_path / file
+        return forms.write_model(recipe, kept, place, path, form="keras", progress=Silent())
+
+    assert not written("new", "alone.keras").are_real
     alone = keras.saving.load_model(tmp_path / "alone.keras", safe_mode=True)
     assert np.abs(np.asarray(alone(x, training=False)) - own).max() <= 1e-5
     # An import of these very data is found, wherever its source lies.
     (tmp_path / "best.inputs.json").unlink()
-    told = forms.write_model(recipe, kept, Home(tmp_path / "home"), tmp_path / "b.keras", "keras")
-    assert f"on {len(parts.validation)} validation examples differ" in told
+    again = written("home", "b.keras")
+    assert (again.examples, again.are_real) == (len(parts.validation), True)
     with pytest.raises(InputError, match=r"gone\.npz(.|\n)*best\.inputs\.json(.|\n)*--set dataset"):
-        forms.write_model(recipe, kept, Home(tmp_path / "new"), tmp_path / "c.keras", "keras")
+        written("new", "c.keras")

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-import typer
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.cli.conclusion import conclude
+from hpsearch.cli.conclusion import print_conclusion
 from hpsearch.search.study import OpenStudy
+from hpsearch.services.search import _conclusion
 
 Finish = Callable[..., FrozenTrial]
 
@@ -17,9 +17,9 @@ def test_the_next_steps_are_named_in_their_order(
 ) -> None:
     study = open_study(budget={"trials": 1})
     finish(study, 0.75)
-    with pytest.raises(typer.Exit) as caught:
-        conclude(study, 0)
-    assert caught.value.exit_code == 0
+    found = _conclusion(study, 0)
+    assert found.exit_code == 0
+    print_conclusion(found)
     captured = capsys.readouterr()
     assert captured.out.startswith("val_accuracy 0.7500 in trial 0\n")
     before, _, after = captured.err.partition("Next:\n")
@@ -35,7 +35,7 @@ def test_where_nothing_completed_no_next_step_is_named(
 ) -> None:
     study = open_study(budget={"trials": 1})
     finish(study, 0.5, TrialState.PRUNED)
-    with pytest.raises(typer.Exit) as caught:
-        conclude(study, 0)
-    assert caught.value.exit_code == 1
+    found = _conclusion(study, 0)
+    assert found.exit_code == 1
+    print_conclusion(found)
     assert "Next:" not in capsys.readouterr().err

@@ -9,13 +9,17 @@ import pynvml
 import pytest
 from simulated_gpus import GIB, Device, Refusal, instance, simulate, split
 
-from hpsearch.cli.common import opened_data, planned_workers
 from hpsearch.cli.doctor import doctor
-from hpsearch.cli.run import _left, run
+from hpsearch.cli.run import run
 from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.search.study import OpenStudy
-from hpsearch.workers import cores as cores_module
+from hpsearch.services import doctor as service
+from hpsearch.services import plans
+from hpsearch.services.data import opened_data
+from hpsearch.services.plans import planned_workers
+from hpsearch.services.progress import Silent
+from hpsearch.services.search import _left
 from hpsearch.workers import memory as memory_module
 from hpsearch.workers.cores import Cores
 from hpsearch.workers.gpus import list_gpus
@@ -45,9 +49,11 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixteen cores, 3 GiB of memory, a T4, and an A100 in MIG mode."""
     simulate(monkeypatch, MACHINE)
     sixteen = Cores(count=16, why="all of them")
-    monkeypatch.setattr(cores_module, "available_cores", lambda: sixteen)
+    for module in (service, plans):
+        monkeypatch.setattr(module, "available_cores", lambda: sixteen)
     memory = Memory(free=3 * GIB, why="the control group's limit is 4.0 GiB")
-    monkeypatch.setattr(memory_module, "free_memory", lambda: memory)
+    for module in (service, memory_module):
+        monkeypatch.setattr(module, "free_memory", lambda: memory)
 
 
 @pytest.fixture
@@ -133,7 +139,7 @@ def test_run_starts_what_doctor_shows(
 ) -> None:
     units = {"type": "int", "low": 16, "high": 64}
     study = open_study(workers={"per_gpu": per_gpu}, space={"units": units})
-    dataset, parts = opened_data(study.file.dataset, home)
+    dataset, parts = opened_data(study.file.dataset, home, Silent())
     load = study_load(study.file, parts, dataset.private_bytes)
     plan = planned_workers(study.file, list_gpus().gpus, load, _left(study))
     facts = told(capsys, home, file=study_file(per_gpu=json.dumps(per_gpu)))

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from screens import on_terminal
 
-from hpsearch.cli.evaluate import Judged, _mean, _print
-from hpsearch.cli.models import Group, Model
+from hpsearch.cli.evaluate import print_judged
 from hpsearch.config import TrialConfig
 from hpsearch.search.confirmation import Leader
+from hpsearch.services.evaluate import Judged, _mean
+from hpsearch.services.models import Group, Model
 from hpsearch.tasks.classification import ACCURACY
 from hpsearch.training.metrics import Evaluation, evaluate
 
@@ -31,11 +32,9 @@ def judged(seeds: int, epochs: int | None = None, names: tuple[str, ...] = CIFAR
     """A configuration with results of random answers."""
 
     def model(number: int) -> Model:
-        values: dict[str, Any] = {"user_attrs": {"train_accuracy": 0.9234}, "values": [0.6123]}
-        trial: Any = SimpleNamespace(**values)
-        recipe: Any = None
-        seed = 2_000_000_000 + number
-        return Model(seed=seed, study="s", recipe=recipe, trial=trial, weights=Path("w"))
+        trial: Any = SimpleNamespace(user_attrs={"train_accuracy": 0.9234})
+        recipe: Any = SimpleNamespace(seed=2_000_000_000 + number)
+        return Model(study="s", recipe=recipe, trial=trial, value=0.6123, weights=Path("w"))
 
     leader = Leader(of="12", config=TrialConfig(units=[2048, 1024], dropout=0.25), found=0.6)
     models = tuple(model(number) for number in range(seeds))
@@ -49,7 +48,7 @@ def judged(seeds: int, epochs: int | None = None, names: tuple[str, ...] = CIFAR
 def test_all_of_it_fits_80_columns(
     monkeypatch: pytest.MonkeyPatch, seeds: int, epochs: int | None
 ) -> None:
-    lines = on_terminal(monkeypatch, lambda: _print(judged(seeds, epochs), "val_f1_macro"))
+    lines = on_terminal(monkeypatch, lambda: print_judged(judged(seeds, epochs), "val_f1_macro"))
     assert "…" not in "".join(lines)
     assert lines[0] == "Trial 12 (the smallest that the seeds cannot tell from the first)"
     head = next(line for line in lines if line.strip().startswith("seed"))
@@ -65,7 +64,7 @@ def test_all_of_it_fits_80_columns(
 
 def test_a_matrix_that_does_not_fit_is_in_its_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     names = tuple(f"class number {number}" for number in range(15))
-    lines = on_terminal(monkeypatch, lambda: _print(judged(1, None, names), "val_accuracy"))
+    lines = on_terminal(monkeypatch, lambda: print_judged(judged(1, None, names), "val_accuracy"))
     assert "The confusion matrix is in confusion.html, beside the weights." in lines
     assert not any(line.startswith("Confusion matrix") for line in lines)
 
@@ -73,7 +72,7 @@ def test_a_matrix_that_does_not_fit_is_in_its_figure(monkeypatch: pytest.MonkeyP
 def test_what_goes_into_a_pipe_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", pipe := io.StringIO())
     names = tuple(f"class number {number}" for number in range(15))
-    _print(judged(2, None, names), "val_accuracy")
+    print_judged(judged(2, None, names), "val_accuracy")
     assert "Confusion matrix" in pipe.getvalue()
     assert "…" not in pipe.getvalue()
 

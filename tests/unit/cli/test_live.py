@@ -29,6 +29,8 @@ from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
+STOPPING = "Stopping: the workers save their trials and exit."
+
 pytestmark = pytest.mark.slow
 
 Finish = Callable[..., FrozenTrial]
@@ -130,7 +132,7 @@ def test_each_ended_trial_is_one_line_once(
         assert budget.claim(study) is not None
         for _ in range(2):
             view.update()
-        view.say_stopping(True)
+        view.say(STOPPING)
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
@@ -515,7 +517,7 @@ def test_on_a_terminal_the_view_is_drawn_and_taken_away(
         finish(study, 0.75)
         view.update()
         assert "1 of 10 trials" in terminal.getvalue()
-        view.say_stopping(True)
+        view.say(STOPPING)
     text = terminal.getvalue()
     assert "Stopping" in text
     assert "trial 0: complete" not in text

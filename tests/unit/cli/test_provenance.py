@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from hpsearch.cli import worker as module
-from hpsearch.cli.provenance import provenance, record, show_provenance
+from hpsearch.cli.provenance import show_provenance
+from hpsearch.cli.workspace import workspace
 from hpsearch.home import Home
 from hpsearch.search.history import history
 from hpsearch.search.samplers import derive_seed
 from hpsearch.search.study import OpenStudy
+from hpsearch.services.provenance import provenance
 
 Open = Callable[..., OpenStudy]
 
@@ -25,7 +27,7 @@ def test_a_command_is_noted_as_it_was_typed_without_its_password(
     address = "postgresql://me:secret@box/db?password=secret"
     typed = ["hpsearch", "run", "a.toml", "--storage", address, f"--storage={address}"]
     monkeypatch.setattr(sys, "argv", typed)
-    record(study, tmp_path / "a.toml")
+    workspace(tmp_path, None).record(study, tmp_path / "a.toml")
     facts = provenance(study)
     (entry,) = facts["commands"]
     assert entry["command"].startswith("hpsearch run a.toml --storage ")
@@ -54,9 +56,9 @@ def test_a_worker_typed_by_hand_is_noted_once(
         monkeypatch.setenv(name, "1")  # put back at the end, whatever is set meanwhile
         monkeypatch.delenv(name)
     monkeypatch.setenv("HPSEARCH_SUPERVISOR", "1")
-    module._record("study", home, None, (), force=False)
+    module._record("study", workspace(home.root, None), ())
     assert history(study)["commands"] == []
     monkeypatch.delenv("HPSEARCH_SUPERVISOR")
     for _ in range(2):  # it starts itself anew
-        module._record("study", home, None, (), force=False)
+        module._record("study", workspace(home.root, None), ())
     assert [one["command"] for one in history(study)["commands"]] == ["hpsearch worker study"]

@@ -11,11 +11,11 @@ from optuna_dashboard import get_note
 from typer.testing import CliRunner
 
 from hpsearch.cli.app import app
-from hpsearch.cli.run import _typed, reading_time
 from hpsearch.dashboard.publish import publish
 from hpsearch.home import Home
 from hpsearch.search.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.services.search import Settings, reading_time
 
 
 def test_a_long_study_says_that_it_is_read_first() -> None:
@@ -28,8 +28,8 @@ def test_a_long_study_says_that_it_is_read_first() -> None:
 
 
 def test_the_command_is_what_makes_the_same_search() -> None:
-    options = {"--trials": 7, "--timeout": None}
-    typed = _typed(Path("/some/where/my file.toml"), options, ["dataset.path=a b"])
+    settings = Settings(trials=7, overrides=["dataset.path=a b"])
+    typed = settings.typed(Path("/some/where/my file.toml"))
     assert " ".join(typed) == ("hpsearch run 'my file.toml' --trials 7 --set 'dataset.path=a b'")
 
 

@@ -3,12 +3,13 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from hpsearch.cli.app import app
+from hpsearch.cli.app import COMMANDS, app
 from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.search import budget
@@ -40,9 +41,10 @@ def folder(
 
 
 def test_every_command_that_asks_for_a_study_takes_its_file() -> None:
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    group: Any = typer.main.get_command(app)
     asking = {}
-    for name, command in commands.items():
+    for name in COMMANDS:
+        _, command, _ = group.resolve_command(typer.Context(group), [name])
         context = typer.Context(command)
         for param in command.params:
             if param.name == "study":

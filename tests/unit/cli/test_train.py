@@ -11,12 +11,14 @@ import pytest
 from PIL import Image
 
 from hpsearch.cli import train as command
-from hpsearch.cli.common import say
+from hpsearch.cli.output import say
 from hpsearch.data.parts import Parts
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.figures import curve_image
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
+from hpsearch.services import train as service
+from hpsearch.services import training
+from hpsearch.services.progress import Progress
 from hpsearch.training.outcome import Outcome, Watch
 
 RECIPE = """\
@@ -33,19 +35,19 @@ epochs = 3
 """
 
 Train = Callable[..., Path]
-IMAGE_OF_EPOCHS = curve_image.image_of_epochs
+IMAGE_OF_EPOCHS = training.image_of_epochs
 
 
 @pytest.fixture
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Train:
     """Trains a recipe of some width, without a picture; the folder that is named at the end."""
 
-    def train_here(recipe: Recipe, parts: Parts, folder: Path, **_: Any) -> Outcome:
+    def train_here(recipe: Recipe, parts: Parts, folder: Path, _: Progress) -> Outcome:
         say("it is trained")
         return fakes.train(recipe, parts, folder, Watch())
 
-    monkeypatch.setattr(command, "train_here", train_here)
-    monkeypatch.setattr(curve_image, "image_of_epochs", lambda *_: b"")
+    monkeypatch.setattr(service, "train_here", train_here)
+    monkeypatch.setattr(training, "image_of_epochs", lambda *_: b"")
     file = tmp_path / "best.toml"
 
     def one(units: int = 16, **options: Any) -> Path:
@@ -60,7 +62,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Train
 
 
 def test_the_curves_are_left_as_a_picture(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curve_image, "image_of_epochs", IMAGE_OF_EPOCHS)
+    monkeypatch.setattr(training, "image_of_epochs", IMAGE_OF_EPOCHS)
     folder = train()
     assert folder.name == "best-seed3"
     picture = Image.open(io.BytesIO((folder / "curves.png").read_bytes()))

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 import pytest
 from screens import on_terminal
 
-from hpsearch.cli.verdict import plain_verdict, print_verdict
+from hpsearch.cli.verdict import print_verdict
 from hpsearch.config import TrialConfig
 from hpsearch.confirm import Candidate, judge
 from hpsearch.search.confirmation import BASELINE, Asked, Kind, Leader
+from hpsearch.services.confirm import Confirmation
 from hpsearch.study_file import StudyFile
 
 MakeFile = Callable[..., StudyFile]
@@ -46,8 +47,9 @@ def show(
     ]
     names = tuple(name for name, _, _ in given)
     wanted = Asked(kind=Kind.SEED, of=names, seeds=(0, 1, 2, 3, 4), smallest=smallest)
-    print_verdict(file, chosen, verdict, wanted)
-    plain = plain_verdict(file.name, chosen, verdict, wanted.kind)
+    found = Confirmation(study=file.name, file=file, leaders=chosen, asked=wanted, verdict=verdict)
+    print_verdict(found)
+    plain = found.plain()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     return plain
 

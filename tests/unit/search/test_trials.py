@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.cli.show import print_best
+from hpsearch.cli.best import print_best
 from hpsearch.errors import Failure, InputError, NoTrialError
 from hpsearch.figures.points import points, ranked
 from hpsearch.interval import wilson

@@ -13,12 +13,12 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorflow.python.framework.func_graph import FuncGraph
 
-from hpsearch.cli.evaluation import check_kept
 from hpsearch.config import Activation
 from hpsearch.data.parts import Parts
 from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
 from hpsearch.optimizers import OPTIMIZERS
 from hpsearch.recipe import Metric, ObjectiveSection, Recipe
+from hpsearch.services.judging import check_kept
 from hpsearch.training import model as model_module
 from hpsearch.training import train as train_module
 from hpsearch.training.metrics import cross_entropy

@@ -133,7 +133,7 @@ def test_a_worker_that_starts_anew_keeps_its_device(
         return 0
 
     monkeypatch.setattr(os, "execv", exec_once)
-    monkeypatch.setattr(worker, "work", work)
+    monkeypatch.setattr("hpsearch.cli.worker.work", work)
     with pytest.raises(typer.Exit):
         worker_command("study", home=home.root)
     assert seen[0]["CUDA_VISIBLE_DEVICES"] == "GPU-0"

@@ -3,13 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hpsearch.cli.common import duration
-from hpsearch.text import plural
-
-if TYPE_CHECKING:
-    from hpsearch.study_file import StudyFile
+from hpsearch.search.samplers import grid_size
+from hpsearch.search_sections import Grid
+from hpsearch.study_file import StudyFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +36,7 @@ class Estimate:
 
 
 def estimate(
-    file: "StudyFile", models: Sequence[dict[str, Any]], *, workers: int, started: float
+    file: StudyFile, models: Sequence[dict[str, Any]], *, workers: int, started: float
 ) -> Estimate | None:
     """Reckon the time of a study's budget; None where no model could be trained.
 
@@ -75,35 +73,9 @@ def estimate(
     )
 
 
-def _most_trials(file: "StudyFile") -> int:
+def _most_trials(file: StudyFile) -> int:
     """The budget's trials; a grid may have fewer points."""
-    from hpsearch.search.samplers import grid_size
-    from hpsearch.search_sections import Grid
-
     most = file.budget.trials
     if isinstance(file.sampler, Grid):
         most = min(most, grid_size(file.space) + len(file.enqueue))
     return most
-
-
-def in_words(found: Estimate) -> str:
-    """The estimate for a reader, in one sentence or two."""
-    trials = f"{plural(found.trials, 'trial')} of at most {plural(found.epochs, 'epoch')}"
-    workers = plural(found.workers, "worker")
-    span = f"{_short(found.least)} to {_short(found.most)}"
-    each = f" ({span}, from the smallest to the largest model)" if found.least < found.most else ""
-    shorter = "pruning and early stopping shorten it"
-    if found.timeout is not None and found.seconds >= found.timeout:
-        return (
-            f"time: {_short(found.timeout)}, the timeout; {trials} with {workers} would take"
-            f" longer{each}, though {shorter}"
-        )
-    limit = "" if found.timeout is None else f"; at most {_short(found.timeout)}, the timeout"
-    return (
-        f"time: about {_short(found.seconds)} for {trials} with {workers}{each}; {shorter}{limit}"
-    )
-
-
-def _short(seconds: float) -> str:
-    """A time span in whole seconds."""
-    return duration(math.ceil(seconds)) if seconds >= 60 else f"{math.ceil(seconds)} s"

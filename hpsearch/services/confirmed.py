@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from hpsearch.confirm import Verdict
-    from hpsearch.search.confirmation import Kind, Runs
-    from hpsearch.search.study import OpenStudy
-    from hpsearch.search.trials import Trial
-
+from hpsearch.config import describe
+from hpsearch.confirm import Candidate, Verdict, judge, middle
+from hpsearch.errors import UnfinishedError
+from hpsearch.search import trials
+from hpsearch.search.confirmation import BASELINE, Kind, Runs, asked, open_runs, results
+from hpsearch.search.study import OpenStudy, companions
+from hpsearch.search.trials import Trial, parameters
 
 CHOICES = {
     "first": "the first by its mean",
@@ -22,30 +23,28 @@ CHOICES = {
 class Confirmed:
     """Configurations that were trained with new seeds, and what the seeds say of them."""
 
-    companion: "OpenStudy"
-    kind: "Kind"
+    companion: OpenStudy
+    kind: Kind
     """Whether the validation splits were new as well."""
-    runs: "Runs"
-    verdict: "Verdict"
+    runs: Runs
+    verdict: Verdict
 
     @property
     def choice(self) -> str:
         """How the winner was chosen, in words for a reader."""
         return CHOICES[self.verdict.chosen]
 
-    def run(self, name: str) -> "Trial":
+    def run(self, name: str) -> Trial:
         """The run in the middle of a configuration's seeds: it stands for the mean."""
         return middle_run(self.companion, self.runs[name])
 
 
-def middle_run(study: "OpenStudy", runs: "Mapping[int, Trial]") -> "Trial":
+def middle_run(study: OpenStudy, runs: Mapping[int, Trial]) -> Trial:
     """Of a configuration's complete runs by seed the one in the middle by value."""
-    from hpsearch.confirm import middle
-
     return runs[middle(values_of(runs), study.file.objective.measure)]
 
 
-def verdict_on(study: "OpenStudy", runs: "Runs", *, smallest: bool) -> "Verdict":
+def verdict_on(study: OpenStudy, runs: Runs, *, smallest: bool) -> Verdict:
     """What some complete runs of a study's configurations come to; of one at least.
 
     Args:
@@ -53,10 +52,6 @@ def verdict_on(study: "OpenStudy", runs: "Runs", *, smallest: bool) -> "Verdict"
         runs: see above.
         smallest: whether the winner is the smallest of those that are tied with the first.
     """
-    from hpsearch.confirm import Candidate, judge
-    from hpsearch.search.confirmation import BASELINE
-    from hpsearch.search.trials import parameters
-
     objective = study.file.objective
     candidates = [
         Candidate(
@@ -70,21 +65,17 @@ def verdict_on(study: "OpenStudy", runs: "Runs", *, smallest: bool) -> "Verdict"
     return judge(candidates, objective.measure, baseline=BASELINE, smallest=smallest)
 
 
-def values_of(runs: "Mapping[int, Trial]") -> dict[int, float]:
+def values_of(runs: Mapping[int, Trial]) -> dict[int, float]:
     """The objective's values of some complete runs, by seed."""
     return {seed: float(run.values[0]) for seed, run in runs.items()}
 
 
-def confirmed(study: "OpenStudy") -> Confirmed | None:
+def confirmed(study: OpenStudy) -> Confirmed | None:
     """What the last ``hpsearch confirm`` of a study came to; None: nothing is confirmed.
 
     Raises:
         UnfinishedError: some of its runs are not done yet.
     """
-    from hpsearch.errors import UnfinishedError
-    from hpsearch.search.confirmation import Kind, asked, open_runs, results
-    from hpsearch.search.study import companions
-
     for companion in companions(study):
         last = asked(companion)
         kind = Kind.SEED if last is None else last.kind
@@ -101,15 +92,11 @@ def confirmed(study: "OpenStudy") -> Confirmed | None:
     return None
 
 
-def winner_of(study: "OpenStudy") -> dict[str, Any] | None:
+def winner_of(study: OpenStudy) -> dict[str, Any] | None:
     """The confirmed winner for ``show`` and the report, ready for JSON.
 
     None where there is none, or not yet.
     """
-    from hpsearch.config import describe
-    from hpsearch.errors import UnfinishedError
-    from hpsearch.search import trials
-
     try:
         known = confirmed(study)
     except UnfinishedError:

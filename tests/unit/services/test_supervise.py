@@ -5,14 +5,15 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import fakes
 import pytest
 
-from hpsearch.cli.supervise import _warn_of_share, look_after
 from hpsearch.errors import Failure
 from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.services.supervise import _warn_of_share, look_after
 from hpsearch.workers.presence import Presence
 
 
@@ -51,13 +52,13 @@ def test_a_share_that_is_not_there_is_said_once(
     open_study: Callable[..., OpenStudy],
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     study, share = open_study(), home.root / "not" / "mounted"
-    _warn_of_share(study, home)
+    progress = fakes.Told()
+    _warn_of_share(study, home, progress)
     monkeypatch.setenv("HPSEARCH_SHARE", f"file://{share}")
-    _warn_of_share(study, home)
-    (said,) = capsys.readouterr().err.splitlines()
+    _warn_of_share(study, home, progress)
+    (said,) = progress.lines
     assert said.startswith(f"warning: HPSEARCH_SHARE (file://{share}): nothing can be written")
     assert "make or mount it" in said
     assert not share.parent.exists()

@@ -9,13 +9,13 @@ import fakes
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.cli.export import Chosen, _chosen, _confirmed, _trained
 from hpsearch.errors import InputError
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.objective import Objective
 from hpsearch.recipe import Recipe, dump
 from hpsearch.search.confirmation import companion_of, leaders, queue, seeds
 from hpsearch.search.study import OpenStudy
+from hpsearch.services.export import Chosen, _chosen, _confirmed, _trained
 
 Open = Callable[..., OpenStudy]
 Finish = Callable[..., FrozenTrial]

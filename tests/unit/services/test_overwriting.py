@@ -1,4 +1,4 @@
-"""The forms of what is exported, told by the name of the file."""
+"""What hpsearch writes over, and what not."""
 
 from pathlib import Path
 from typing import Any
@@ -6,29 +6,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from hpsearch.cli.forms import form_of, refuse_to_replace
 from hpsearch.errors import InputError
 from hpsearch.figures.data_page import data_page
 from hpsearch.figures.samples import png
-
-
-@pytest.mark.parametrize("name", ["keras", "numpy", "random", "absl", "sys", "hpsearch"])
-def test_a_script_is_not_called_as_a_module_is(name: str) -> None:
-    with pytest.raises(InputError, match=f"{name}.py: has the name of a Python module"):
-        form_of(f"somewhere/{name}.py")
-    assert form_of(f"{name}.toml") == "recipe"
-    assert form_of(f"{name}/") == "saved_model"
-
-
-def test_a_script_that_was_written_before_is_written_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "best.py").touch()
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    for name in ("best.py", "my-best.py", "trial.7.py", "__main__.py"):
-        assert form_of(name) == "script"
-
+from hpsearch.services.overwriting import refuse_to_replace
 
 DATA: dict[str, Any] = {"facts": {}, "parts": ["training"], "classes": [], "warnings": []}
 

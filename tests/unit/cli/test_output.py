@@ -1,38 +1,11 @@
-"""What the commands share: numbers for readers, tables, progress, JSON."""
+"""What the commands share: tables, progress, JSON."""
 
 import json
 import time
 
 import pytest
 
-from hpsearch.cli.common import duration, print_json, print_table, progress, size
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0.0 s"),
-        (8.44, "8.4 s"),
-        (59.9, "59.9 s"),
-        (60, "1 min 00 s"),
-        (185, "3 min 05 s"),
-        (3599.4, "59 min 59 s"),
-        (3600, "1 h 00 min"),
-        (7630, "2 h 07 min"),
-        (400_000, "111 h 06 min"),
-    ],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (3_140_000, "3.1 MB"), (5e9, "5.0 GB"),
-     (2e12, "2.0 TB"), (3e15, "3000.0 TB")],
-)  # fmt: skip
-def test_sizes(count: float, text: str) -> None:
-    assert size(count) == text
+from hpsearch.cli.output import print_json, print_table, progress
 
 
 def test_json_is_written_in_ascii(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from hpsearch.cli.estimate import Estimate, estimate, in_words
+from hpsearch.cli.check import in_words
+from hpsearch.services.estimate import Estimate, estimate
 from hpsearch.study_file import StudyFile
 
 MakeFile = Callable[..., StudyFile]

@@ -5,29 +5,64 @@ import dataclasses
 import itertools
 import json
 import signal
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import typer
-
-from hpsearch.cli.common import say, tell
-from hpsearch.cli.forms import is_there
+from hpsearch.data.parts import Parts
+from hpsearch.errors import (
+    Failure,
+    HpsearchError,
+    InputError,
+    NoTrialError,
+    StoppedError,
+    TrialFailedError,
+    UnreachableError,
+)
+from hpsearch.fields import parse
+from hpsearch.figures.curve_image import image_of_epochs
+from hpsearch.files import read_file, write_bytes, write_text
 from hpsearch.home import CONFUSION, CURVES, INPUTS, RESULT, TEST_RESULT, WEIGHTS, Home
+from hpsearch.recipe import Recipe, dump
 from hpsearch.search.artifacts import CURVES_FIGURE, RECIPE
-
-if TYPE_CHECKING:
-    from hpsearch.data.parts import Parts
-    from hpsearch.recipe import Recipe
-    from hpsearch.training.outcome import Epoch, Outcome
-
+from hpsearch.services.overwriting import is_there
+from hpsearch.services.progress import Progress
+from hpsearch.study_file import differences
+from hpsearch.training.outcome import Epoch, Outcome, Watch
+from hpsearch.training.start import start_tensorflow
 
 _LEFT = (CURVES, WEIGHTS, INPUTS, RESULT, TEST_RESULT, CURVES_FIGURE, CONFUSION)
 """What a training leaves beside its recipe."""
 
 
-def prepare(output: Path | None, home: Home, name: str, recipe: "Recipe", fingerprint: str) -> Path:
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What came of a recipe that was trained."""
+
+    recipe: Recipe
+    outcome: Outcome
+    folder: Path
+    """Where curves, weights and results lie."""
+    fingerprint: str
+    """The data set's."""
+
+    def plain(self) -> dict[str, Any]:
+        """The results as ``--json`` prints them and ``result.json`` keeps them."""
+        outcome = self.outcome
+        return {
+            "values": [outcome.value],
+            "parameters": outcome.parameters,
+            "epochs": outcome.epochs,
+            "best_epoch": outcome.best_epoch,
+            "train_accuracy": outcome.train_accuracy,
+            "gap": outcome.gap,
+            "seconds": outcome.seconds,
+            "fingerprint": self.fingerprint,
+        }
+
+
+def prepare(output: Path | None, home: Home, name: str, recipe: Recipe, fingerprint: str) -> Path:
     """Write a recipe into the folder that it is trained in; the folder.
 
     What an earlier training of the same recipe left there goes. Another recipe's stays: the first
@@ -44,10 +79,6 @@ def prepare(output: Path | None, home: Home, name: str, recipe: "Recipe", finger
         InputError: ``output`` holds what another recipe came to, or files of other programs.
         UnreachableError: the folder cannot be written.
     """
-    from hpsearch.errors import InputError, UnreachableError
-    from hpsearch.files import write_text
-    from hpsearch.recipe import dump
-
     if output is None:
         folders = (home.trained(name, recipe.seed, number) for number in itertools.count(1))
         folder = next(one for one in folders if not _unlike(one, recipe, fingerprint))
@@ -73,17 +104,11 @@ def prepare(output: Path | None, home: Home, name: str, recipe: "Recipe", finger
     return folder
 
 
-def _unlike(folder: Path, recipe: "Recipe", fingerprint: str) -> list[str]:
+def _unlike(folder: Path, recipe: Recipe, fingerprint: str) -> list[str]:
     """In what the recipe that was trained in a folder differs; empty where none was, or in nothing.
 
     Where it comes from, and where its data lie, is no difference; other data are.
     """
-    from hpsearch.errors import HpsearchError
-    from hpsearch.fields import parse
-    from hpsearch.files import read_file
-    from hpsearch.recipe import Recipe
-    from hpsearch.study_file import differences
-
     file = folder / RECIPE
     if not file.exists():
         return []
@@ -99,30 +124,28 @@ def _unlike(folder: Path, recipe: "Recipe", fingerprint: str) -> list[str]:
 
 
 def train_here(
-    recipe: "Recipe",
-    parts: "Parts",
+    recipe: Recipe,
+    parts: Parts,
     folder: Path,
+    progress: Progress,
     *,
     last: int | None = None,
     threads: int | None = None,
-) -> "Outcome":
+) -> Outcome:
     """Train in this process, showing the epochs; Ctrl-C ends it in good order.
 
     Args:
         recipe: what is trained.
         parts: its data.
         folder: where curves and weights go.
+        progress: shows the epochs.
         last: the epoch after which training ends, whatever the recipe says; None: as it says.
         threads: of TensorFlow; None: all cores.
 
     Raises:
         NoTrialError: training failed.
-        Exit: a signal came.
+        StoppedError: a signal came.
     """
-    from hpsearch.errors import Failure, NoTrialError, TrialFailedError
-    from hpsearch.training.outcome import Watch
-    from hpsearch.training.start import start_tensorflow
-
     caught: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
@@ -130,72 +153,34 @@ def train_here(
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     start_tensorflow(threads)
-    from hpsearch.training.train import train as train_recipe
+    from hpsearch.training.train import train  # noqa: PLC0415  # imports TensorFlow
+
+    epochs = recipe.training.epochs
+
+    def show(epoch: Epoch) -> bool:
+        """Show an epoch; whether it is the last one that is wanted, though there are more."""
+        progress.epoch(epoch, epochs)
+        return last is not None and last <= epoch.epoch < epochs
 
     try:
-        shown = _shown_until(recipe.training.epochs, last)
-        watch = Watch(on_epoch=shown, interrupted=lambda: bool(caught))
-        return train_recipe(recipe, parts, folder, watch)
+        return train(recipe, parts, folder, Watch(on_epoch=show, interrupted=lambda: bool(caught)))
     except TrialFailedError as error:
         if error.failure is Failure.INTERRUPTED and caught:
-            raise typer.Exit(128 + caught[0]) from None
+            raise StoppedError("", 128 + caught[0]) from None
         raise NoTrialError(f"training failed: {error.failure}: {error}") from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _shown_until(epochs: int, last: int | None) -> "Callable[[Epoch], bool]":
-    """Shows each epoch; asks to stop after the last one that is wanted, unless training ends."""
-
-    def show(epoch: "Epoch") -> bool:
-        say(
-            f"epoch {epoch.epoch}/{epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}"
-            f"  val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.4f}"
-            f"  val_f1_macro {epoch.val_f1_macro:.4f}  {epoch.seconds:.1f} s"
-        )
-        return last is not None and last <= epoch.epoch < epochs
-
-    return show
-
-
-def values_of(outcome: "Outcome", fingerprint: str) -> dict[str, Any]:
-    """What came of a training, as ``--json`` prints it and ``result.json`` keeps it.
-
-    Args:
-        outcome: what came of it.
-        fingerprint: the data set's.
-    """
-    return {
-        "values": [outcome.value],
-        "parameters": outcome.parameters,
-        "epochs": outcome.epochs,
-        "best_epoch": outcome.best_epoch,
-        "train_accuracy": outcome.train_accuracy,
-        "gap": outcome.gap,
-        "seconds": outcome.seconds,
-        "fingerprint": fingerprint,
-    }
-
-
-def keep(folder: Path, values: dict[str, Any], outcome: "Outcome", title: str) -> None:
+def keep(trained: Trained, title: str) -> None:
     """Write what came of a training into its folder, with a picture of its curves.
 
     Args:
-        folder: where it was trained.
-        values: as :func:`values_of` gives them, and more.
-        outcome: what came of it.
+        trained: what came of it.
         title: of the picture.
     """
-    from hpsearch.figures.curve_image import image_of_epochs
-    from hpsearch.files import write_bytes, write_text
-
+    folder, outcome = trained.folder, trained.outcome
     rows = [dataclasses.asdict(epoch) for epoch in outcome.curves]
     write_bytes(folder / CURVES_FIGURE, image_of_epochs(rows, title, outcome.best_epoch))
-    write_text(folder / RESULT, json.dumps(values, indent=2) + "\n")
-
-
-def say_files(folder: Path) -> None:
-    """Name what a training left."""
-    names = ", ".join(sorted(path.name for path in folder.iterdir()))
-    tell(f"In {folder}: {names}")
+    write_text(folder / RESULT, json.dumps(trained.plain(), indent=2) + "\n")

@@ -1,0 +1,56 @@
+"""``hpsearch best``: the best trial of a study."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hpsearch.cli.options import HomeOption, JsonOption, StudyArgument
+from hpsearch.cli.output import cell, number, print_json, stdout
+from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.config import is_whole
+from hpsearch.interval import measured_words
+from hpsearch.search import trials as rows
+from hpsearch.tasks.classification import METRICS
+
+
+def best(
+    study: StudyArgument,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the best trial of a study and its configuration."""
+    with workspace(home, storage).study(study) as found:
+        row = rows.best_row(found)
+        metric = found.file.objective.metric
+    if as_json:
+        print_json(row)
+        return
+    print_best(row, metric)
+
+
+def print_best(row: Mapping[str, Any], metric: str) -> None:
+    """The best trial for a reader."""
+    out = stdout()
+    out.print(f"{metric} {number(row['values'][0])} in trial {row['number']}", style="bold")
+    if on := measured_words(METRICS[metric], row["values"][0], row["validation_examples"]):
+        out.print(on)
+    facts = [] if row["parameters"] is None else [f"{row['parameters']:,} parameters"]
+    facts += [] if row["best_epoch"] is None else [f"best epoch {row['best_epoch']}"]
+    if row["train_accuracy"] is not None:
+        facts.append(f"training accuracy {number(row['train_accuracy'])}")
+    out.print(", ".join(facts))
+    values = [repeat["value"] for repeat in row["repeats"]]
+    if len(values) > 1:
+        spread = f"{number(min(values))} to {number(max(values))}"
+        mean = number(sum(values) / len(values))
+        out.print(f"{len(values)} trials of this configuration: mean {mean} ({spread})")
+    config = dict(row["config"])
+    if not is_whole(config):  # another program has changed it
+        out.print("  its configuration is not known; another trial's: hpsearch trials STUDY")
+        return
+    optimizer = config.pop("optimizer")
+    for key, value in config.items():
+        text = ", ".join(cell(item) for item in value) if isinstance(value, list) else cell(value)
+        out.print(f"  {key:<14}{text}")
+    settings = ", ".join(f"{k} {cell(v)}" for k, v in optimizer.items() if k != "type")
+    out.print(f"  {'optimizer':<14}{optimizer['type']}: {settings}")

@@ -1,0 +1,128 @@
+"""Checking a study file: its smallest, middle and largest model are trained for a moment."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpsearch.config import TrialConfig, count_parameters, flat
+from hpsearch.data.parts import Parts
+from hpsearch.errors import InputError, TrialFailedError
+from hpsearch.home import Home
+from hpsearch.search.pruners import hint
+from hpsearch.search.samplers import check_sampler
+from hpsearch.services.data import opened_data
+from hpsearch.services.estimate import Estimate, estimate
+from hpsearch.services.plans import planned_workers
+from hpsearch.services.progress import Progress
+from hpsearch.space import config_at, fixed_config
+from hpsearch.study_file import StudyFile, load
+from hpsearch.training.start import start_tensorflow
+from hpsearch.workers.gpus import list_gpus
+from hpsearch.workers.packing import study_load
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What a moment of training said of a study."""
+
+    study: str
+    configs: Sequence[TrialConfig]
+    """The smallest, middle and largest configuration; one where the space is fixed."""
+    models: Sequence[Mapping[str, Any]]
+    """What each took, or why it failed, ready for JSON."""
+    time: Estimate | None
+    """Of the whole budget; None where no model could be trained."""
+
+    def plain(self) -> dict[str, Any]:
+        """The results as JSON."""
+        time = self.time and self.time.plain()
+        return {"study": self.study, "models": self.models, "time": time}
+
+
+def check(file: Path, home: Home, progress: Progress, *, overrides: Sequence[str] = ()) -> Checked:
+    """Validate a study file and train its smallest, middle and largest model for a moment.
+
+    Args:
+        file: the study file.
+        home: where data sets are kept.
+        progress: is told of the data, and of what is tried.
+        overrides: ``KEY=VALUE``, each in place of a key of the file.
+
+    Raises:
+        InputError: a file, data or workers that cannot be.
+        UnreachableError: data that cannot be read.
+    """
+    study = load(file, overrides)
+    check_sampler(study, str(file))
+    dataset, parts = opened_data(study.dataset, home, progress)
+    needed = study_load(study, parts, dataset.private_bytes)
+    plan = planned_workers(study, list_gpus().gpus, needed, study.budget.trials)
+    corners = _corners(study, parts, str(file))
+    progress.say(
+        f"{file} is valid. Data: {len(parts.train)} training and {len(parts.validation)} validation"
+        f" examples, {dataset.test_size} set aside for testing"
+    )
+    if study.budget.max_parameters is not None:
+        progress.say(
+            "Models above budget.max_parameters are redrawn; the ones tried here stay below it."
+        )
+    if advice := hint(study):
+        progress.say(advice)
+    progress.say("Starting TensorFlow to try the models ...")
+    began = time.monotonic()
+    start_tensorflow(plan.slots[0].threads)  # as a worker does
+    started = time.monotonic() - began
+    rows = [_try(study, parts, name, config, progress) for name, config in corners.items()]
+    return Checked(
+        study=study.name,
+        configs=list(corners.values()),
+        models=rows,
+        time=estimate(study, rows, workers=len(plan.slots), started=started),
+    )
+
+
+def _corners(study: StudyFile, parts: Parts, file: str) -> dict[str, TrialConfig]:
+    """The smallest, middle and largest configuration; one where the space is fixed.
+
+    Raises:
+        InputError: all are over ``budget.max_parameters``.
+    """
+    limit = study.budget.max_parameters
+    sizes = {"inputs": parts.inputs, "classes": parts.classes}
+    fixed = fixed_config(study.space)
+    places = {"only": 0.0} if fixed else {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
+    found = {
+        name: config_at(study.space, where, max_parameters=limit, **sizes)
+        for name, where in places.items()
+    }
+    least = min(count_parameters(config, **sizes) for config in found.values())
+    if limit is not None and least > limit:
+        raise InputError(
+            f"{file}: budget.max_parameters = {limit}, but the smallest model has {least};"
+            " raise it, or lower space.layers or space.units"
+        )
+    return found
+
+
+def _try(
+    study: StudyFile, parts: Parts, name: str, config: TrialConfig, progress: Progress
+) -> dict[str, Any]:
+    """Train one model for a moment; a row of the result."""
+    from hpsearch.training.probe import probe  # noqa: PLC0415  # imports TensorFlow
+
+    parameters = count_parameters(config, parts.inputs, parts.classes)
+    progress.say(f"Trying the {name} model: {parameters:,} parameters")
+    row: dict[str, Any] = {"model": name, "config": flat(config), "parameters": parameters}
+    try:
+        found = probe(study.recipe(config, study.seed, {}), parts)
+    except TrialFailedError as error:
+        unknown = dict.fromkeys(("bytes", "seconds_per_epoch", "seconds_to_start"))
+        return row | unknown | {"failure": error.failure}
+    return row | {
+        "bytes": found.bytes_weights_and_optimizer,
+        "seconds_per_epoch": found.seconds_per_epoch,
+        "seconds_to_start": found.seconds_to_start,
+        "failure": None,
+    }

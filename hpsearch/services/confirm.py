@@ -1,0 +1,155 @@
+"""Confirming: a study's leaders and its baseline are trained again with new seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hpsearch.confirm import Interval, Verdict
+from hpsearch.errors import NoTrialError
+from hpsearch.search import confirmation
+from hpsearch.search.confirmation import Asked, Kind, Leader
+from hpsearch.search.study import OpenStudy, companions, load_study
+from hpsearch.services.confirmed import verdict_on
+from hpsearch.services.jobs import HERE, Means, run_jobs
+from hpsearch.services.progress import Progress, SearchProgress
+from hpsearch.services.workspace import Workspace
+from hpsearch.study_file import StudyFile
+from hpsearch.text import listed
+
+TOP, SEEDS = 3, 5
+"""How many leaders are trained again, and with how many seeds each, unless told otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmation:
+    """What the new runs of a study's leaders came to."""
+
+    study: str
+    file: StudyFile
+    leaders: Sequence[Leader]
+    """What was confirmed, the best of the search first."""
+    asked: Asked
+    """Seeds, and whether validation splits were new as well."""
+    verdict: Verdict
+
+    def plain(self) -> dict[str, Any]:
+        """The verdict as JSON."""
+        verdict, searched = self.verdict, {one.of: one.found for one in self.leaders}
+
+        def ends(interval: Interval | None) -> list[float] | None:
+            return None if interval is None else [interval.low, interval.high]
+
+        return {
+            "study": self.study,
+            "new_split": self.asked.kind == "split",
+            "winner": verdict.winner.name,
+            "chosen": verdict.chosen,
+            "smallest": verdict.smallest.name,
+            "tied": [one.name for one in verdict.tied],
+            "least_difference": verdict.least,
+            "candidates": [
+                {
+                    "of": one.name,
+                    "parameters": one.parameters,
+                    "searched": searched[one.name],
+                    "mean": one.mean,
+                    "deviation": one.deviation,
+                    "interval": ends(one.interval),
+                    "behind": ends(verdict.differences.get(one.name)),
+                    "values": [
+                        {"seed": seed, "value": value} for seed, value in sorted(one.values.items())
+                    ],
+                }
+                for one in verdict.ranked
+            ],
+        }
+
+
+def confirm(
+    study: str,
+    workspace: Workspace,
+    progress: SearchProgress,
+    *,
+    top: int | None = None,
+    seeds: int | None = None,
+    new_split: bool = False,
+    smallest: bool | None = None,
+    means: Means = HERE,
+) -> Confirmation:
+    """Retrain the leaders and the baseline of a study with new seeds.
+
+    Args:
+        study: its name.
+        workspace: home and storage.
+        progress: shows the trainings.
+        top: how many of the best are trained, from 1; None: ``TOP``.
+        seeds: how many seeds each gets, from 2; None: ``SEEDS``.
+        new_split: draw a new validation split for each seed, too.
+        smallest: choose the smallest network that the seeds cannot tell from the first by its mean,
+            or the first; None: the first. Given alone, it chooses anew among what was confirmed.
+        means: what they are trained with.
+
+    Raises:
+        InputError: an unknown study, or a confirmation study.
+        NoTrialError: no trial of the study completed, or no run.
+        StoppedError: it was stopped; the same call goes on.
+    """
+    with workspace.opened() as opened:
+        found = load_study(opened, study)
+        confirmation.refuse_companion(found)
+        anew = smallest is None or new_split or (top, seeds) != (None, None)
+        last = None if anew else _last_asked(found)
+        if last is not None:
+            asked = replace(last, smallest=bool(smallest))
+        else:
+            asked = Asked(
+                kind=Kind.SPLIT if new_split else Kind.SEED,
+                of=tuple(one.of for one in confirmation.leaders(found, top or TOP)),
+                seeds=tuple(confirmation.seeds(found, seeds or SEEDS)),
+                smallest=bool(smallest),
+            )
+        confirmation.check_kind(found, asked.kind)
+        chosen = confirmation.asked_leaders(found, asked)
+        companion = confirmation.companion_of(found)
+        workspace.record(found)
+        new = confirmation.queue(
+            companion, found, chosen, asked.seeds, asked.kind, smallest=asked.smallest
+        )
+        _say_what_comes(companion, chosen, asked, new, progress)
+        run_jobs(companion, workspace, means, progress)
+        verdict = _judge(found, companion, chosen, asked)
+    return Confirmation(study=study, file=found.file, leaders=chosen, asked=asked, verdict=verdict)
+
+
+def _last_asked(study: OpenStudy) -> Asked | None:
+    """What the last ``confirm`` was about."""
+    known = (confirmation.asked(companion) for companion in companions(study))
+    return next((last for last in known if last is not None), None)
+
+
+def _say_what_comes(
+    companion: OpenStudy, chosen: Sequence[Leader], asked: Asked, new: int, progress: Progress
+) -> None:
+    """Tell what is trained."""
+    names = listed([one.name for one in chosen])
+    splits = " and validation splits" if asked.kind == "split" else ""
+    progress.say(f"Confirming {names} with {len(asked.seeds)} seeds{splits} each; new runs: {new}.")
+    if (others := companion.counts().waiting - new) > 0:
+        progress.say(f"Runs queued by an earlier command, which are trained as well: {others}.")
+
+
+def _judge(
+    study: OpenStudy, companion: OpenStudy, chosen: Sequence[Leader], asked: Asked
+) -> Verdict:
+    """What the runs of the chosen configurations came to.
+
+    Raises:
+        NoTrialError: none of them completed.
+    """
+    found = confirmation.results(study, companion, asked.seeds, asked.kind)
+    runs = {one.of: found[one.of] for one in chosen if one.of in found}
+    if not runs:
+        raise NoTrialError(
+            f"study {companion.name}: no run completed; hpsearch trials {companion.name} shows why"
+        )
+    return verdict_on(study, runs, smallest=asked.smallest)

@@ -1,0 +1,213 @@
+"""Evaluating: the test split is accessed for a study's winner, and that is recorded."""
+
+import dataclasses
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from hpsearch.config import flat
+from hpsearch.confirm import SHARE, Interval, mean_interval, middle
+from hpsearch.data.dataset import Dataset
+from hpsearch.data.parts import split
+from hpsearch.data.record import Opening
+from hpsearch.search.confirmation import is_run, kind_of, refuse_companion
+from hpsearch.search.openings import openings, remember
+from hpsearch.search.study import OpenStudy, load_study, move_data
+from hpsearch.services.jobs import HERE, Means
+from hpsearch.services.judging import check_kept, judge
+from hpsearch.services.models import (
+    Group,
+    Model,
+    check_weights,
+    confirmed_groups,
+    found_groups,
+)
+from hpsearch.services.progress import Progress, SearchProgress
+from hpsearch.services.refit import refits
+from hpsearch.services.workspace import Workspace
+from hpsearch.study_file import load_dataset_override
+from hpsearch.tasks.metric import Metric
+from hpsearch.text import plural
+from hpsearch.training.metrics import Evaluation
+from hpsearch.training.start import start_tensorflow
+from hpsearch.workers.by_hand import settle_device
+from hpsearch.workers.worker import open_study_data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A group and its results on the test split, by seed."""
+
+    group: Group
+    results: dict[int, Evaluation]
+    metric: Metric
+    """Whether more of the objective's value is better."""
+
+    @property
+    def accuracies(self) -> list[float]:
+        """One for each seed."""
+        return [result.accuracy for result in self.results.values()]
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % of the mean accuracy, by the seeds; None of a single one."""
+        return mean_interval(self.accuracies, SHARE)
+
+    @property
+    def middle(self) -> int:
+        """The seed whose classes are shown: chosen by validation, never by the test split."""
+        return middle(self.group.values, self.metric)
+
+    def gap(self, model: Model) -> float | None:
+        """A model's generalisation gap: accuracy on training examples, less that on the test."""
+        accuracy = model.train_accuracy
+        return None if accuracy is None else accuracy - self.results[model.seed].accuracy
+
+    def plain(self) -> dict[str, Any]:
+        """The results as JSON."""
+        group = self.group
+        return {
+            "of": group.leader.of,
+            "judged": _kind(group),
+            "chosen": group.chosen,
+            "config": flat(group.leader.config),
+            "refit_epochs": group.epochs,
+            "accuracy": _mean(self.accuracies),
+            "f1_macro": _mean([result.f1_macro for result in self.results.values()]),
+            "middle": self.middle,
+            "models": [
+                {
+                    "seed": model.seed,
+                    "value": None if group.epochs else model.value,
+                    "train_accuracy": model.train_accuracy,
+                    "gap": self.gap(model),
+                    "test": dataclasses.asdict(self.results[model.seed]),
+                }
+                for model in group.models
+            ],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """What the models of a study achieve on the test split."""
+
+    study: str
+    metric: str
+    judged: Sequence[Judged]
+    times_opened: int
+    """How often the test split of these data has been accessed so far."""
+
+    def plain(self) -> dict[str, Any]:
+        """The results as JSON."""
+        return {
+            "study": self.study,
+            "metric": self.metric,
+            "times_opened": self.times_opened,
+            "candidates": [one.plain() for one in self.judged],
+        }
+
+
+def evaluate(
+    study: str,
+    workspace: Workspace,
+    progress: SearchProgress,
+    *,
+    top: int = 1,
+    baseline: bool = False,
+    refit: bool = False,
+    means: Means = HERE,
+) -> Evaluated:
+    """Evaluate the winner of a study on the test split, and record that.
+
+    Args:
+        study: its name.
+        workspace: home and storage.
+        progress: shows the trainings.
+        top: how many of the best configurations are judged, from 1.
+        baseline: judge the baseline, too, once it is confirmed.
+        refit: retrain on training and validation examples first, for as many epochs as the
+            confirmed runs.
+        means: what is retrained with, and where the data are.
+
+    Raises:
+        InputError: an unknown study, a confirmation study, weights that are not here or of another
+            training, or other data.
+        NoTrialError: no trial of the study completed, or no retraining.
+        StoppedError: retraining was stopped; the same call goes on.
+    """
+    place = workspace.home
+    with workspace.opened() as opened:
+        found = load_study(opened, study)
+        refuse_companion(found)
+        workspace.record(found)
+        groups = confirmed_groups(found, place, top, progress, baseline=baseline)
+        groups = groups or found_groups(found, place, top, progress, baseline=baseline)
+        if refit:
+            groups = refits(found, groups, workspace, means, progress)
+        check_weights(groups)
+        section = load_dataset_override(found.file, means.overrides)
+        with progress.steps() as report:
+            dataset = open_study_data(found, section, place, report)
+        if means.overrides:  # only now: other data are refused
+            move_data(found, section.path)
+        settle_device()  # only now: the workers of refits see all GPUs
+        progress.say("TensorFlow takes a few seconds to start.")
+        _check_kept(dataset, groups)
+        before = len(openings(found, place))
+        known = f"been accessed {times(before)}" if before else "never been accessed"
+        progress.say(f"Accessing the test split of {dataset.source}, which has {known} before.")
+        return Evaluated(
+            study=study,
+            metric=found.file.objective.metric,
+            judged=[_judge(found, dataset, group, progress) for group in groups],
+            times_opened=len(openings(found, place)),
+        )
+
+
+def times(count: int) -> str:
+    """How often, for a reader: "once", "3 times"."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _check_kept(dataset: Dataset, groups: Sequence[Group]) -> None:
+    """Start TensorFlow, and check that all weights are what they are taken for."""
+    start_tensorflow()
+    for group in groups:
+        for model in group.models:
+            parts = split(dataset, model.recipe.dataset)
+            value = model.value if group.epochs is None else None
+            check_kept(model.recipe, parts, model.weights, value)
+
+
+def _judge(study: OpenStudy, dataset: Dataset, group: Group, progress: Progress) -> Judged:
+    """Open the test split for one configuration, judge all of its models, and record it."""
+    progress.say(f"Evaluating {group.name}: {plural(len(group.models), 'model')}.")
+    opening = Opening(
+        opened_by=f"evaluate {study.name}" + (" --refit" if group.epochs is not None else ""),
+        study=study.name,
+        of=group.leader.of,
+        recipe=group.models[0].recipe.model_dump(mode="json", exclude={"provenance"}),
+        seeds=tuple(model.seed for model in group.models),
+    )
+    results = judge(dataset, opening, group.models, partial(remember, study))
+    by_seed = {model.seed: one for model, one in zip(group.models, results, strict=True)}
+    return Judged(group=group, results=by_seed, metric=study.file.objective.measure)
+
+
+def _kind(group: Group) -> str:
+    """What the models are: "search", "seed", "split" or "refit"."""
+    trial = group.models[0].trial
+    return str(kind_of(trial.user_attrs)) if is_run(trial) else "search"
+
+
+def _mean(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, standard deviation and 95 % interval over seeds."""
+    interval = mean_interval(values, SHARE)
+    return {
+        "mean": statistics.fmean(values),
+        "deviation": statistics.stdev(values) if len(values) > 1 else None,
+        "interval": None if interval is None else [interval.low, interval.high],
+    }

@@ -1,0 +1,190 @@
+"""Exporting: a trial, the baseline or the confirmed winner, as recipe, script or model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hpsearch.errors import InputError
+from hpsearch.home import Home
+from hpsearch.recipe import Recipe
+from hpsearch.search import trials
+from hpsearch.search.confirmation import BASELINE, results, told
+from hpsearch.search.export import baseline_recipe, recipe_of
+from hpsearch.search.study import OpenStudy, companions
+from hpsearch.search.trainings import retrained
+from hpsearch.services.confirmed import confirmed as last_confirmed
+from hpsearch.services.confirmed import middle_run
+from hpsearch.services.forms import WrittenModel, form_of, write_model, write_recipe, write_script
+from hpsearch.services.overwriting import Form, refuse_to_replace
+from hpsearch.services.progress import Progress
+from hpsearch.services.workspace import Workspace
+from hpsearch.study_file import moved
+from hpsearch.workers.leftovers import kept_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What was written."""
+
+    what: str
+    """In words, such as "trial 12"."""
+    path: Path
+    form: Form
+    model: WrittenModel | None
+    """How a model compared; None: it is a recipe or a script."""
+
+
+def export(
+    study: str,
+    output: str,
+    workspace: Workspace,
+    progress: Progress,
+    *,
+    trial: int | None = None,
+    baseline: bool = False,
+    confirmed: bool = False,
+    overrides: Sequence[str] = (),
+) -> Exported:
+    """Write a trial of a study as a recipe, a Keras script or a trained model.
+
+    Args:
+        study: its name.
+        output: the file, whose ending says which form; a name that ends in / is a folder.
+        workspace: home and storage.
+        progress: is told what takes long.
+        trial: its number; None: the best one.
+        baseline: write the baseline instead.
+        confirmed: write the confirmed winner instead: its median run.
+        overrides: ``dataset.path=PATH``, where the data are elsewhere than before.
+
+    Raises:
+        InputError: an unknown study, trial or ending, a file that is another's, or nothing that
+            could be written.
+        NoTrialError: no trial of the study completed.
+        UnreachableError: files that cannot be read or written.
+        ProgramError: what was written is not what was meant; nothing is left.
+    """
+    if (trial is not None) + baseline + confirmed > 1:
+        raise InputError("--trial, --baseline and --confirmed exclude each other; give only one")
+    path, form = Path(output), form_of(output)
+    refuse_to_replace(path, form)
+    home = workspace.home
+    with workspace.study(study) as found:
+        chosen = _confirmed(found, home) if confirmed else _chosen(found, home, trial, baseline)
+        if form in ("keras", "saved_model"):
+            chosen = _trained(found, home, chosen)
+        if overrides:
+            chosen = replace(chosen, recipe=moved(chosen.recipe, found.file, overrides))
+    model = None
+    if form == "recipe":
+        write_recipe(chosen.recipe, path, progress)
+    elif form == "script":
+        write_script(chosen.recipe, home, path, progress)
+    elif chosen.weights is not None:  # or it was refused
+        model = write_model(chosen.recipe, chosen.weights, home, path, form=form, progress=progress)
+    return Exported(what=chosen.what, path=path, form=form, model=model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What is exported."""
+
+    recipe: Recipe
+    what: str
+    """In words."""
+    weights: Path | None
+    """Where its weights lie, if they are kept; None: no run of it is known."""
+    option: str
+    """What was asked for, on the command line."""
+
+
+def _chosen(study: OpenStudy, place: Home, trial: int | None, baseline: bool) -> Chosen:
+    """The trial that is asked for, else the best one; or the baseline."""
+    if baseline:
+        recipe = baseline_recipe(study)
+        return Chosen(recipe=recipe, what="the baseline", weights=None, option=" --baseline")
+    found = trials.best(study) if trial is None else trials.find(study, trial)
+    return Chosen(
+        recipe=recipe_of(study, found),
+        what=f"trial {found.number}",
+        weights=kept_weights(study, place, found.number),
+        option="" if trial is None else f" --trial {trial}",
+    )
+
+
+def _confirmed(study: OpenStudy, place: Home) -> Chosen:
+    """The confirmed winner: of its runs the one in the middle, which stands for their mean.
+
+    Raises:
+        InputError: nothing is confirmed.
+    """
+    known = last_confirmed(study)
+    if known is None:
+        raise InputError(
+            f"study {study.name}: nothing is confirmed yet; run hpsearch confirm"
+            f" {study.name} first, or export the search's best trial without --confirmed"
+        )
+    winner = known.verdict.winner
+    run = known.run(winner.name)
+    recipe = recipe_of(known.companion, run)
+    of = {} if winner.name == BASELINE else {"trial": int(winner.name)}
+    provenance = {k: v for k, v in recipe.provenance.items() if k != "trial"} | of
+    provenance |= {
+        "study": study.name,
+        "confirmed": winner.mean,
+        "confirmed_seeds": len(winner.values),
+    }
+    provenance["confirmed_as"] = known.verdict.chosen
+    return Chosen(
+        recipe=recipe.model_copy(update={"provenance": provenance}),
+        what=(
+            f"{told(winner.name)}, {known.choice}, confirmed with {len(winner.values)} seeds"
+            f" (this is seed {recipe.seed})"
+        ),
+        weights=kept_weights(known.companion, place, run.number),
+        option=" --confirmed",
+    )
+
+
+def _trained(study: OpenStudy, place: Home, chosen: Chosen) -> Chosen:
+    """What is exported with weights that are here: its own, else those of another training of it.
+
+    Raises:
+        InputError: there are none.
+    """
+    if chosen.weights is None:
+        chosen = _run_of_baseline(study, place) or chosen
+    if chosen.weights is not None and chosen.weights.exists():
+        return chosen
+    for recipe, weights in retrained(study, place, chosen.recipe):
+        what = f"{chosen.what}, as hpsearch train trained it with seed {recipe.seed}"
+        return replace(chosen, recipe=recipe, weights=weights, what=what)
+    problem = f"{chosen.what} has no trained weights here"
+    if chosen.weights is not None:
+        problem = f"the weights of {chosen.what} are not in {chosen.weights.parent}"
+    raise InputError(
+        f"{problem}. Weights are kept for the five best trials and all confirmation runs, on the"
+        " machine that trained them (--home). To train it: hpsearch export"
+        f" {study.name}{chosen.option} -o recipe.toml; hpsearch train recipe.toml; then repeat"
+        " this command, all three with the same --home"
+    )
+
+
+def _run_of_baseline(study: OpenStudy, place: Home) -> Chosen | None:
+    """A training of the baseline whose weights are here: of its confirmation runs the one in the
+    middle, or a trial of the search that has its configuration.
+    """
+    confirmed = [(one, results(study, one).get(BASELINE)) for one in companions(study)]
+    found = [
+        *((one, middle_run(one, runs), "its median confirmation run")
+          for one, runs in confirmed if runs),
+        *((study, trial, f"trial {trial.number}")
+          for trial in study.trials()
+          if trials.is_complete(trial) and trials.config(study, trial) == study.file.baseline),
+    ]  # fmt: skip
+    for one, trial, which in found:
+        weights, recipe = kept_weights(one, place, trial.number), recipe_of(one, trial)
+        if weights.exists():
+            what = f"the baseline ({which}, seed {recipe.seed})"
+            return Chosen(recipe=recipe, what=what, weights=weights, option=" --baseline")
+    return None

@@ -1,0 +1,212 @@
+"""The forms that ``export`` writes, each read back."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from hpsearch.data.cache import find_dataset
+from hpsearch.data.inputs import read_inputs
+from hpsearch.data.parts import Parts, split
+from hpsearch.errors import HpsearchError, InputError, ProgramError
+from hpsearch.fields import parse
+from hpsearch.files import made_beside, read_file, utf8
+from hpsearch.home import INPUTS, Home
+from hpsearch.recipe import Recipe, dump, resolve_path
+from hpsearch.script.names import check_names
+from hpsearch.script.script import script
+from hpsearch.services.data import opened_data
+from hpsearch.services.overwriting import Form
+from hpsearch.services.progress import Progress
+from hpsearch.training.start import start_tensorflow
+from hpsearch.training.written import classes_file, write_classes
+
+_ENDINGS: dict[str, Form] = {
+    ".toml": "recipe",
+    ".json": "recipe",
+    ".yaml": "recipe",
+    ".yml": "recipe",
+    ".py": "script",
+    ".keras": "keras",
+    "": "saved_model",
+}
+_CHOICES = (
+    "use a name that ends in .toml, .json or .yaml (a recipe), .py (a Keras script) or .keras (the"
+    " trained model), or a name without an ending (a SavedModel folder)"
+)
+
+
+def form_of(output: str) -> Form:
+    """The form that a name's ending stands for.
+
+    Raises:
+        InputError: an unknown ending, no name, or a script with the name of a module.
+    """
+    if not Path(output).name:
+        raise InputError(f"-o {output!r} has no name; {_CHOICES}")
+    ending = "" if output.endswith("/") else Path(output).suffix
+    if ending not in _ENDINGS:
+        raise InputError(f"cannot export to {ending!r}; {_CHOICES}")
+    if ending == ".py" and _is_module(Path(output)):
+        raise InputError(
+            f"-o {output}: has the name of a Python module, and this script and others beside it"
+            " would import it instead of the real one; choose another name"
+        )
+    return _ENDINGS[ending]
+
+
+def _is_module(script: Path) -> bool:
+    """Whether a script has the name of a module that is installed: it may import that one."""
+    if not script.stem.isidentifier() or script.stem == "__main__":
+        return False
+    found = find_spec(script.stem)
+    return found is not None and found.origin != str(script.absolute())
+
+
+def write_recipe(recipe: Recipe, path: Path, progress: Progress) -> None:
+    """Write a recipe and read it back.
+
+    Args:
+        recipe: the recipe.
+        path: the file, whose ending says in which format.
+        progress: is told where its data are not where it says.
+
+    Raises:
+        UnreachableError: it cannot be written.
+        ProgramError: it was not read as it was written; nothing is left.
+    """
+    text = dump(recipe, path.suffix)
+    with made_beside(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+        again = parse(Recipe, read_file(partial), str(path))
+        # Provenance is compared as text: what is None in it is not written.
+        alike = again.model_copy(update={"provenance": recipe.provenance}) == recipe
+        if not alike or dump(again, path.suffix) != text:
+            raise ProgramError(f"{path}: reads back as another recipe; please report this")
+    if recipe.dataset.path is not None and not Path(recipe.dataset.path).exists():
+        progress.say(
+            f"warning: {path} says that the data are at {recipe.dataset.path}, but they are not"
+            " there; --set dataset.path=PATH names another place."
+        )
+
+
+def write_script(recipe: Recipe, home: Home, path: Path, progress: Progress) -> None:
+    """Write a Keras script that trains a recipe without hpsearch, and check its names.
+
+    Args:
+        recipe: the recipe.
+        home: where its data set is kept.
+        path: the file.
+        progress: is told of the data.
+
+    Raises:
+        InputError: data that are wrong or not there.
+        UnreachableError: data that cannot be read; it cannot be written.
+        ProgramError: the script would not run; nothing is left.
+    """
+    section = resolve_path(recipe.dataset, Path(), _whose(recipe))
+    dataset, parts = opened_data(section, home, progress, warn=False)
+    if not _same_data(recipe, dataset.fingerprint):
+        progress.say("warning: the data are not the ones that the study used; results may differ")
+    with made_beside(path) as partial:
+        partial.write_text(script(recipe, dataset, parts), encoding="utf-8")
+        if unknown := check_names(partial.read_text(encoding="utf-8"), str(path)):
+            raise ProgramError(
+                f"{path}: uses unknown names ({', '.join(unknown)}); please report this"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenModel:
+    """A trained network that was written, read back and compared."""
+
+    classes: Path
+    """The file with the names of its classes."""
+    largest: float
+    """By how much its probabilities differ at most from the network's."""
+    examples: int
+    """On how many they were compared."""
+    are_real: bool
+    """Whether these are validation examples; else inputs that were made up."""
+
+
+def write_model(
+    recipe: Recipe,
+    weights: Path,
+    home: Home,
+    path: Path,
+    *,
+    form: Literal["keras", "saved_model"],
+    progress: Progress,
+) -> WrittenModel:
+    """Write a trained network with the names of its classes, read back and compared.
+
+    Args:
+        recipe: what was trained.
+        weights: the ``best.weights.h5`` of that training.
+        home: where the data set is kept.
+        path: the file or folder; what export wrote there before gives way.
+        form: which of the two.
+        progress: is told what takes long.
+
+    Raises:
+        InputError: damaged weights, or nothing says how inputs are scaled.
+        UnreachableError: files that cannot be read or written.
+        ProgramError: the model is not what was trained; nothing is left.
+    """
+    if form == "saved_model":  # which TensorFlow itself writes
+        utf8(path)
+    parts = _trained_on(recipe, weights, home, progress)
+    progress.say("TensorFlow takes a few seconds to start.")
+    start_tensorflow()
+    from hpsearch.training import export as models  # noqa: PLC0415  # imports TensorFlow
+
+    beside = classes_file(path, form)
+    with made_beside(path) as partial:
+        largest = models.write_model(recipe, parts, weights, partial, form)
+        if form == "keras":
+            with made_beside(beside) as names:
+                write_classes(names, parts.class_names)
+    compared = min(models.COMPARED, len(parts.validation))
+    return WrittenModel(
+        classes=beside,
+        largest=largest,
+        examples=compared or models.MADE_UP,
+        are_real=compared > 0,
+    )
+
+
+def _trained_on(recipe: Recipe, weights: Path, home: Home, progress: Progress) -> Parts:
+    """What a network was trained on; without examples, where its data are not here any more.
+
+    Raises:
+        InputError: they are not, and nobody noted how inputs are scaled.
+    """
+    fingerprint = recipe.provenance.get("data_fingerprint")
+    if fingerprint is not None and (found := find_dataset(home, fingerprint)) is not None:
+        return split(found, recipe.dataset)
+    try:
+        section = resolve_path(recipe.dataset, Path(), _whose(recipe))
+        dataset, parts = opened_data(section, home, progress, warn=False)
+        if _same_data(recipe, dataset.fingerprint):
+            return parts
+        wrong = "the data are not the ones that the network was trained on"
+    except HpsearchError as error:
+        wrong = str(error)
+    kept = read_inputs(weights.with_name(INPUTS))
+    if kept is not None:
+        return kept
+    raise InputError(
+        f"{wrong}\n{INPUTS}, which says how inputs are scaled, is not beside the weights either"
+        " (trials of earlier versions have none): give the data with --set dataset.path=PATH, or"
+        " train the recipe again (hpsearch train)"
+    )
+
+
+def _whose(recipe: Recipe) -> str:
+    """What a recipe's data section is of, for messages."""
+    return f"study {recipe.provenance.get('study', '?')}"
+
+
+def _same_data(recipe: Recipe, fingerprint: str) -> bool:
+    return recipe.provenance.get("data_fingerprint") in (None, fingerprint)

@@ -1,0 +1,117 @@
+"""Judging kept weights on the test split; checking before that they are what they are taken for."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hpsearch.data.dataset import Dataset, open_test, record_result
+from hpsearch.data.parts import Parts, split
+from hpsearch.data.record import Opening
+from hpsearch.errors import InputError
+from hpsearch.figures.confusion import write_confusion
+from hpsearch.files import write_text
+from hpsearch.home import CONFUSION, TEST_RESULT
+from hpsearch.recipe import Recipe
+from hpsearch.tasks.classification import METRICS
+from hpsearch.training.metrics import Evaluation, cross_entropy, evaluate
+
+APART = 0.005
+"""By how much accuracy or F1 of the same weights may differ between devices and precisions; a loss
+by as much, or by one in a hundred."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A trained network whose weights are kept."""
+
+    recipe: Recipe
+    weights: Path
+    value: float | None = None
+    """The trial's, by which the results are known to be of it; None: it is of no trial."""
+
+
+def judge(
+    dataset: Dataset,
+    opening: Opening,
+    models: Sequence[Kept],
+    remember: Callable[[Opening, Mapping[str, list[float]] | None], None] = lambda *_: None,
+) -> list[Evaluation]:
+    """Access the test split, judge models on it, and record both.
+
+    The results of each are put beside its weights, too: ``test.json`` and ``confusion.html``.
+
+    Args:
+        dataset: whose test split it is.
+        opening: why it is opened.
+        models: what is judged.
+        remember: where the opening, and afterwards its results, are noted as well.
+    """
+    test = open_test(dataset, opening)
+    remember(opening, None)
+    results = [_judge(one, split(dataset, one.recipe.dataset), *test) for one in models]
+    told = {key: [getattr(one, key) for one in results] for key in ("accuracy", "f1_macro")}
+    record_result(dataset, opening, told)
+    remember(opening, told)
+    return results
+
+
+def _judge(
+    model: Kept, parts: Parts, x: npt.NDArray[np.generic], y: npt.NDArray[np.int64]
+) -> Evaluation:
+    """Judge kept weights on test examples, and write the results beside them."""
+    from hpsearch.training.train import predict  # noqa: PLC0415  # imports TensorFlow
+
+    result = evaluate(y, predict(model.recipe, parts, model.weights, x), parts.class_names)
+    told = dataclasses.asdict(result) | {"seed": model.recipe.seed, "value": model.value}
+    folder = model.weights.parent
+    write_text(folder / TEST_RESULT, json.dumps(told, indent=2) + "\n")
+    write_confusion(
+        folder / CONFUSION,
+        result.confusion,
+        parts.class_names,
+        f"Test accuracy {result.accuracy:.2%}, macro F1 {result.f1_macro:.4f}",
+    )
+    return result
+
+
+def check_kept(recipe: Recipe, parts: Parts, weights: Path, value: float | None) -> None:
+    """Check, before the test split is opened, that kept weights are those of a training.
+
+    Args:
+        recipe: what was trained.
+        parts: its data.
+        weights: the file of its weights.
+        value: what they achieved on the validation part, to be reached again; None: it is not
+            known, and they must only fit the network.
+
+    Raises:
+        InputError: the file is damaged, or of another training.
+    """
+    from hpsearch.training.train import logits  # noqa: PLC0415  # imports TensorFlow
+
+    part, metric = parts.validation, recipe.objective.metric
+    labels = part.y[part.rows]
+    try:
+        found = logits(recipe, parts, weights, part.x[part.rows])
+    except (OSError, ValueError, KeyError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"{weights}: is damaged or does not fit its network: {said}") from None
+    if value is None:
+        return
+    again = evaluate(labels, found.argmax(axis=-1), parts.class_names)
+    now = {
+        "val_accuracy": again.accuracy,
+        "val_f1_macro": again.f1_macro,
+        "val_loss": cross_entropy(labels, found),
+    }[metric]
+    apart = max(APART, abs(value) / 100) if not METRICS[metric].is_share else APART
+    if not abs(value - now) <= apart:  # NaN is not near either
+        raise InputError(
+            f"{weights}: gives {metric} {now:.4f}, but its training gave {value:.4f}, so these"
+            " weights belong to another study of this name; train again"
+        )

@@ -1,0 +1,87 @@
+"""What hpsearch may write over: what it wrote itself, in the same form, and nothing else."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from hpsearch.errors import HpsearchError, InputError
+from hpsearch.files import read_file
+from hpsearch.script.script import MARK
+from hpsearch.training.written import classes_file, is_classes, is_model
+
+Form = Literal["recipe", "script", "keras", "saved_model"]
+"""What ``export`` writes."""
+Page = Literal["report", "data", "samples"]
+"""What other commands write: two kinds of pages, and a picture."""
+
+_MARKS: dict[Form | Page, Sequence[tuple[bytes, ...]]] = {
+    "report": [
+        (b'<meta name="generator" content="hpsearch report">',),
+        (b": report</title>", b"color-scheme: light; --ink: #1b1b1b"),
+    ],
+    "data": [
+        (b'<meta name="generator" content="hpsearch data">',),
+        (b"<title>Data: ", b"color: #1b1b1b; background: #fff"),
+    ],
+    "samples": [(b"tEXtSoftware\0hpsearch data",)],
+}
+"""What is near the beginning of such a file: all of one of these; a second one is of earlier
+versions."""
+
+_KINDS: dict[Form | Page, str] = {
+    "recipe": "recipe",
+    "script": "script that hpsearch wrote",
+    "keras": "model that hpsearch wrote",
+    "saved_model": "model that hpsearch wrote",
+    "report": "report that hpsearch wrote",
+    "data": "page that hpsearch data wrote",
+    "samples": "picture that hpsearch data wrote",
+}
+
+
+def refuse_to_replace(path: Path, form: Form | Page) -> None:
+    """What hpsearch wrote in this form may be written over; anything else may not.
+
+    Raises:
+        InputError: there is something else.
+    """
+    if is_there(path) and not _is_ours(path, form):
+        raise InputError(
+            f"{path}: already exists and is not a {_KINDS[form]}; choose another name, or remove it"
+        )
+    if form == "keras":
+        beside = classes_file(path, form)
+        if is_there(beside) and not is_classes(beside):
+            raise InputError(
+                f"{beside}: already exists and does not hold class names; choose another name"
+            )
+
+
+def is_there(path: Path) -> bool:
+    """Whether a name is taken, and be it by a link that leads nowhere."""
+    try:
+        return path.is_symlink() or path.exists()
+    except OSError:  # a folder that may not be looked into: writing will say so
+        return False
+
+
+def _is_ours(path: Path, form: Form | Page) -> bool:
+    """Whether hpsearch wrote what is at a path, in this form; an empty folder is as good."""
+    try:
+        if form == "recipe":
+            return str(read_file(path).get("format", "")).startswith("hpsearch-recipe/")
+        if form == "script":
+            return MARK.encode() in _beginning(path)
+        if form == "keras" or form == "saved_model":  # noqa: PLR1714  # mypy knows no other way
+            empty = form == "saved_model" and path.is_dir() and not any(path.iterdir())
+            return empty or is_model(path, form)
+        begins = _beginning(path)
+        return any(all(part in begins for part in parts) for parts in _MARKS[form])
+    except (HpsearchError, OSError):
+        return False
+
+
+def _beginning(path: Path) -> bytes:
+    """The first bytes of a file."""
+    with path.open("rb") as file:
+        return file.read(2000)

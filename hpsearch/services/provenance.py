@@ -1,0 +1,32 @@
+"""Where a study's results come from."""
+
+from typing import Any
+
+from hpsearch.report.following import as_toml
+from hpsearch.search.history import history
+from hpsearch.search.study import DATASET_KEY, FORKED_KEY, VERSIONS_KEY, OpenStudy
+
+TRIAL_SEEDS = 'the first 31 bits of SHA-256("SEED/trial/NUMBER"), SEED the study\'s'
+"""How a trial's seed follows (``hpsearch.search.samplers.derive_seed``)."""
+
+
+def provenance(study: OpenStudy) -> dict[str, Any]:
+    """Where a study's results come from, as ``show --provenance --json`` prints it."""
+    attrs, file = study.optuna.user_attrs, study.file
+    dataset = attrs.get(DATASET_KEY) or {}
+    budget = {"budget": study.budget}  # which run may have changed
+    return {
+        "name": study.name,
+        "created": study.made,
+        "forked_from": attrs.get(FORKED_KEY),
+        "data_fingerprint": dataset.get("fingerprint"),
+        "split_fingerprint": dataset.get("split_fingerprint"),
+        "seeds": {
+            "study": file.seed,
+            "split": file.dataset.split_seed,
+            "trials": TRIAL_SEEDS,
+        },
+        "versions": attrs.get(VERSIONS_KEY),
+        **history(study),
+        "study_file": as_toml(file.model_copy(update=budget), study.name),
+    }

@@ -1,0 +1,94 @@
+"""Refitting: configurations are trained once more on training and validation examples together."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hpsearch.errors import InputError, NoTrialError
+from hpsearch.home import Home
+from hpsearch.search.confirmation import Kind, companion_of, queue, results
+from hpsearch.search.study import OpenStudy
+from hpsearch.services.jobs import Means, run_jobs
+from hpsearch.services.models import Group, kept_model
+from hpsearch.services.progress import Progress, SearchProgress
+from hpsearch.services.workspace import Workspace
+
+
+def refits(
+    study: OpenStudy,
+    groups: Sequence[Group],
+    workspace: Workspace,
+    means: Means,
+    progress: SearchProgress,
+) -> list[Group]:
+    """Train each of a study's groups on all examples but the test split's, with the same seeds.
+
+    Args:
+        study: the study.
+        groups: the models of some of its configurations.
+        workspace: home and storage.
+        means: what they are trained with.
+        progress: shows the trainings.
+
+    Returns:
+        The groups, with the models that were trained.
+
+    Raises:
+        NoTrialError: no training of one of them completed.
+        StoppedError: it was stopped; the same call goes on.
+    """
+    companion = companion_of(study)
+    epochs = [_queue(study, companion, group, progress) for group in groups]
+    run_jobs(companion, workspace, means, progress)
+    trained = [
+        _trained(study, companion, workspace.home, group, count)
+        for group, count in zip(groups, epochs, strict=True)
+    ]
+    for group, was in zip(trained, groups, strict=True):
+        if (done := len(group.models)) < (due := len(was.models)):
+            progress.say(f"warning: only {done} of {due} trainings of {group.name} have a value.")
+    return trained
+
+
+def _queue(study: OpenStudy, companion: OpenStudy, group: Group, progress: Progress) -> int:
+    """Queue the last trainings of a configuration; for how many epochs.
+
+    That is the middle of what its runs took to their best epoch: fixed before the test split is
+    opened, and from validation alone.
+    """
+    key = "best_epoch" if study.file.objective.epoch == "best" else "epochs"
+    took = [int(m.trial.user_attrs[key]) for m in group.models if key in m.trial.user_attrs]
+    if not took:
+        raise InputError(
+            f"study {study.name}: another program has changed how many epochs the runs of"
+            f" {group.name} took; run it again: hpsearch confirm {study.name}"
+        )
+    epochs = statistics.median_low(took)
+    own = [model.seed for model in group.models]
+    queue(companion, study, [group.leader], own, Kind.REFIT, epochs)
+    done = results(study, companion, own, Kind.REFIT, epochs).get(group.leader.of, {})
+    progress.say(
+        f"Training {group.name} on training and validation examples for {epochs} epochs (its runs"
+        f" took {min(took)} to {max(took)}), with the same seeds; new runs:"
+        f" {len(own) - len(done)}."
+    )
+    return epochs
+
+
+def _trained(
+    study: OpenStudy, companion: OpenStudy, home: Home, group: Group, epochs: int
+) -> Group:
+    """The group with what its last trainings came to.
+
+    Raises:
+        NoTrialError: none completed.
+    """
+    own = [model.seed for model in group.models]
+    runs = results(study, companion, own, Kind.REFIT, epochs).get(group.leader.of)
+    if not runs:
+        raise NoTrialError(
+            f"study {study.name}: no training of {group.name} completed; hpsearch trials"
+            f" {companion.name} shows why"
+        )
+    models = tuple(kept_model(companion, runs[seed], home) for seed in sorted(runs))
+    return replace(group, models=models, epochs=epochs)
