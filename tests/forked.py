@@ -40,7 +40,7 @@ from surroundings import Surroundings
 if TYPE_CHECKING:
     from commandline import Cli
 
-HEAVY = ("hpsearch.training", "hpsearch.workers.ray_engine")
+HEAVY = ("hpsearch.training", "hpsearch.workers.ray_engine", "hpsearch.services.ray_plan")
 """What is imported ahead only where tests have done so: it imports TensorFlow, or Ray."""
 
 _MOST = 1 << 18

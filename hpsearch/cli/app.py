@@ -1,7 +1,7 @@
 """The typer app: every command, in the order in which a user meets them; imported when used."""
 
-import ast
 import sys
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,13 +39,14 @@ class Commands(TyperGroup):
         return name, command if name is None else _imported(name), rest
 
 
-def _documented(name: str) -> str | None:
-    """The docstring of a command's function."""
+def _documented(name: str) -> str:
+    """The docstring of a command's function, read from its file: to import it takes longer."""
     text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
-    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
-    return next(ast.get_docstring(node) for node in functions if node.name == name)
+    function = text.partition(f"\ndef {name}(")[2]
+    return function.split('"""')[1]
 
 
+@cache
 def _imported(name: str) -> Any:
     """A command, or a group of some, that can be run."""
     module = import_module(f"hpsearch.cli.{name}")

@@ -17,13 +17,7 @@ from hpsearch.search.openings import openings, remember
 from hpsearch.search.study import OpenStudy, load_study, move_data
 from hpsearch.services.jobs import HERE, Means
 from hpsearch.services.judging import check_kept, judge
-from hpsearch.services.models import (
-    Group,
-    Model,
-    check_weights,
-    confirmed_groups,
-    found_groups,
-)
+from hpsearch.services.models import Group, Model, check_weights, confirmed_groups, found_groups
 from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.refit import refits
 from hpsearch.services.workspace import Workspace

@@ -169,10 +169,7 @@ def write_model(
                 write_classes(names, parts.class_names)
     compared = min(models.COMPARED, len(parts.validation))
     return WrittenModel(
-        classes=beside,
-        largest=largest,
-        examples=compared or models.MADE_UP,
-        are_real=compared > 0,
+        classes=beside, largest=largest, examples=compared or models.MADE_UP, are_real=compared > 0
     )
 
 

@@ -6,11 +6,7 @@ from dataclasses import dataclass
 from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.search import trials
-from hpsearch.search.confirmation import (
-    BASELINE,
-    Leader,
-    leaders,
-)
+from hpsearch.search.confirmation import BASELINE, Leader, leaders
 from hpsearch.search.export import recipe_of
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial

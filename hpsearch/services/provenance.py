@@ -21,11 +21,7 @@ def provenance(study: OpenStudy) -> dict[str, Any]:
         "forked_from": attrs.get(FORKED_KEY),
         "data_fingerprint": dataset.get("fingerprint"),
         "split_fingerprint": dataset.get("split_fingerprint"),
-        "seeds": {
-            "study": file.seed,
-            "split": file.dataset.split_seed,
-            "trials": TRIAL_SEEDS,
-        },
+        "seeds": {"study": file.seed, "split": file.dataset.split_seed, "trials": TRIAL_SEEDS},
         "versions": attrs.get(VERSIONS_KEY),
         **history(study),
         "study_file": as_toml(file.model_copy(update=budget), study.name),

@@ -24,7 +24,7 @@ class Workspace:
     """URL of the storage; None: ``HPSEARCH_STORAGE``, else SQLite in the home."""
     force: bool = False
     """Whether SQLite is opened on a network file system, too."""
-    command: Sequence[str] = ("(Python)",)
+    command: Sequence[str] = ("from", "Python")
     """What the histories of studies say that touched them: words behind ``hpsearch``."""
 
     @property

@@ -160,17 +160,6 @@ def test_run_refuses_impossible_workers_before_anything_is_written(
     assert "warning: GPU 2 is left out: the driver reports 'GPU is lost'" in capsys.readouterr().err
 
 
-def test_no_trial_is_left_of_a_study_that_is_over(
-    open_study: Callable[..., OpenStudy], finish: Callable[..., object]
-) -> None:
-    study = open_study(budget={"trials": 3, "plateau": 1})
-    assert _left(study) == 3
-    finish(study)
-    assert _left(study) == 2
-    finish(study)  # no better one
-    assert _left(study) == 0
-
-
 def test_the_disk_that_runs_take(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, home)["runs"] == {
         "studies": 0,

@@ -12,7 +12,7 @@ from screens import on_terminal
 from hpsearch.cli.evaluate import print_judged
 from hpsearch.config import TrialConfig
 from hpsearch.search.confirmation import Leader
-from hpsearch.services.evaluate import Judged, _mean
+from hpsearch.services.evaluate import Judged
 from hpsearch.services.models import Group, Model
 from hpsearch.tasks.classification import ACCURACY
 from hpsearch.training.metrics import Evaluation, evaluate
@@ -75,10 +75,3 @@ def test_what_goes_into_a_pipe_is_whole(monkeypatch: pytest.MonkeyPatch) -> None
     print_judged(judged(2, None, names), "val_accuracy")
     assert "Confusion matrix" in pipe.getvalue()
     assert "…" not in pipe.getvalue()
-
-
-def test_the_interval_of_accuracies_ends_where_shares_do() -> None:
-    """It was told as 0.7320 to 1.0087."""
-    low, high = _mean([0.9, 0.95, 0.7612])["interval"]
-    assert 0 < low < 0.9
-    assert high == 1.0

@@ -15,22 +15,6 @@ from hpsearch.dashboard.publish import publish
 from hpsearch.home import Home
 from hpsearch.search.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
-from hpsearch.services.search import Settings, reading_time
-
-
-def test_a_long_study_says_that_it_is_read_first() -> None:
-    assert reading_time(0) is None
-    assert reading_time(1_000) is None
-    said = reading_time(10_000)
-    assert said is not None
-    assert "10,000 trials" in said
-    assert "15 s" in said
-
-
-def test_the_command_is_what_makes_the_same_search() -> None:
-    settings = Settings(trials=7, overrides=["dataset.path=a b"])
-    typed = settings.typed(Path("/some/where/my file.toml"))
-    assert " ".join(typed) == ("hpsearch run 'my file.toml' --trials 7 --set 'dataset.path=a b'")
 
 
 @pytest.fixture(scope="module")
