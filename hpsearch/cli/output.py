@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -14,9 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.cli.console import Console
-from hpsearch.data.source import Progress as Steps
 from hpsearch.text import printable
-from hpsearch.training.outcome import Epoch
+
+if TYPE_CHECKING:  # what prints a line needs no numpy
+    from hpsearch.data.source import Progress as Steps
+    from hpsearch.training.outcome import Epoch
 
 
 def print_json(value: Any) -> None:
@@ -74,7 +76,7 @@ def print_table(
 
 
 @contextmanager
-def progress() -> Iterator[Steps]:
+def progress() -> "Iterator[Steps]":
     """Yields ``report(what, done, total)``: a bar on a terminal, a line every 5 s elsewhere."""
     if not sys.stderr.isatty():
         yield _plain_progress()
@@ -93,7 +95,7 @@ def progress() -> Iterator[Steps]:
         yield report
 
 
-def _plain_progress() -> Steps:
+def _plain_progress() -> "Steps":
     last: dict[str, float] = {}
 
     def report(what: str, done: int, total: int) -> None:
@@ -126,11 +128,11 @@ class Screen:
         """A plain line."""
         say(text)
 
-    def steps(self) -> AbstractContextManager[Steps]:
+    def steps(self) -> "AbstractContextManager[Steps]":
         """A bar, or a line every 5 s."""
         return progress()
 
-    def epoch(self, epoch: Epoch, epochs: int) -> None:
+    def epoch(self, epoch: "Epoch", epochs: int) -> None:
         """An epoch that was trained, in one line."""
         say(
             f"epoch {epoch.epoch}/{epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}"

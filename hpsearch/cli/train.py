@@ -10,7 +10,7 @@ from hpsearch.cli.output import Screen, print_json, stdout
 from hpsearch.cli.results import print_accuracy, print_classes, print_files
 from hpsearch.home import Home
 from hpsearch.services import train as service
-from hpsearch.services.train import TrainedRecipe
+from hpsearch.services.training import Trained
 from hpsearch.text import duration
 
 
@@ -68,7 +68,7 @@ def train(
     print_files(trained.folder)
 
 
-def print_trained(trained: TrainedRecipe) -> None:
+def print_trained(trained: Trained) -> None:
     """The result for a reader."""
     outcome, result = trained.outcome, trained.test
     out = stdout()

@@ -105,7 +105,21 @@ def inspect(section: DatasetSection, home: Home, progress: Progress) -> Inspecti
         UnreachableError: data that cannot be read.
     """
     dataset, parts = opened_data(section, home, progress, warn=False)
-    return _inspected(dataset, section, parts)
+    test = dataset.summary.counts["test"]
+    trained, validated = _counts(parts.train), _counts(parts.validation)
+    classes = [
+        {"name": name, "training": trained[i], "validation": validated[i], "test": test[i]}
+        for i, name in enumerate(parts.class_names)
+    ]
+    copies = validation_copies(parts)
+    return Inspection(
+        dataset=dataset,
+        parts=parts,
+        facts=_described(dataset, section, parts, copies),
+        classes=classes,
+        warnings=advise(dataset, section, parts),
+        validation_copies=copies,
+    )
 
 
 def import_facts(dataset: Dataset) -> dict[str, Any]:
@@ -124,24 +138,6 @@ def import_facts(dataset: Dataset) -> dict[str, Any]:
         "imported": dataset.imported,
         "bytes": dataset.bytes_on_disk,
     }
-
-
-def _inspected(dataset: Dataset, section: DatasetSection, parts: Parts) -> Inspection:
-    test = dataset.summary.counts["test"]
-    trained, validated = _counts(parts.train), _counts(parts.validation)
-    classes = [
-        {"name": name, "training": trained[i], "validation": validated[i], "test": test[i]}
-        for i, name in enumerate(parts.class_names)
-    ]
-    copies = validation_copies(parts)
-    return Inspection(
-        dataset=dataset,
-        parts=parts,
-        facts=_described(dataset, section, parts, copies),
-        classes=classes,
-        warnings=advise(dataset, section, parts),
-        validation_copies=copies,
-    )
 
 
 def _counts(part: Part) -> Counter[int]:

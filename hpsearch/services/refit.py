@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hpsearch.errors import InputError, NoTrialError
-from hpsearch.home import Home
 from hpsearch.search.confirmation import Kind, companion_of, queue, results
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.jobs import Means, run_jobs
@@ -40,13 +39,21 @@ def refits(
     companion = companion_of(study)
     epochs = [_queue(study, companion, group, progress) for group in groups]
     run_jobs(companion, workspace, means, progress)
-    trained = [
-        _trained(study, companion, workspace.home, group, count)
-        for group, count in zip(groups, epochs, strict=True)
-    ]
-    for group, was in zip(trained, groups, strict=True):
-        if (done := len(group.models)) < (due := len(was.models)):
-            progress.say(f"warning: only {done} of {due} trainings of {group.name} have a value.")
+    trained = []
+    for group, count in zip(groups, epochs, strict=True):
+        seeds = [model.seed for model in group.models]
+        runs = results(study, companion, seeds, Kind.REFIT, count).get(group.leader.of)
+        if not runs:
+            raise NoTrialError(
+                f"study {study.name}: no training of {group.name} completed; hpsearch trials"
+                f" {companion.name} shows why"
+            )
+        if len(runs) < len(seeds):
+            progress.say(
+                f"warning: only {len(runs)} of {len(seeds)} trainings of {group.name} have a value."
+            )
+        models = tuple(kept_model(companion, runs[seed], workspace.home) for seed in sorted(runs))
+        trained.append(replace(group, models=models, epochs=count))
     return trained
 
 
@@ -73,22 +80,3 @@ def _queue(study: OpenStudy, companion: OpenStudy, group: Group, progress: Progr
         f" {len(own) - len(done)}."
     )
     return epochs
-
-
-def _trained(
-    study: OpenStudy, companion: OpenStudy, home: Home, group: Group, epochs: int
-) -> Group:
-    """The group with what its last trainings came to.
-
-    Raises:
-        NoTrialError: none completed.
-    """
-    own = [model.seed for model in group.models]
-    runs = results(study, companion, own, Kind.REFIT, epochs).get(group.leader.of)
-    if not runs:
-        raise NoTrialError(
-            f"study {study.name}: no training of {group.name} completed; hpsearch trials"
-            f" {companion.name} shows why"
-        )
-    models = tuple(kept_model(companion, runs[seed], home) for seed in sorted(runs))
-    return replace(group, models=models, epochs=epochs)

@@ -1,9 +1,7 @@
 """Training one recipe, with no study needed."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.record import Opening
@@ -18,18 +16,6 @@ from hpsearch.study_file import load_either
 from hpsearch.training.metrics import Evaluation
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainedRecipe(Trained):
-    """What came of a recipe, perhaps on the test split, too."""
-
-    test: Evaluation | None
-    """None: the test split was not accessed."""
-
-    def plain(self) -> dict[str, Any]:
-        """The results as JSON."""
-        return super().plain() | ({"test": asdict(self.test)} if self.test else {})
-
-
 def train(
     file: Path,
     home: Home,
@@ -39,7 +25,7 @@ def train(
     output: Path | None = None,
     test: bool = False,
     overrides: Sequence[str] = (),
-) -> TrainedRecipe:
+) -> Trained:
     """Train a recipe, or a study file whose space is entirely fixed, in this process.
 
     Args:
@@ -66,7 +52,7 @@ def train(
         f"Training {file} with seed {recipe.seed}; TensorFlow takes a few seconds to start."
     )
     outcome = train_here(recipe, parts, folder, progress)
-    trained = TrainedRecipe(
+    trained = Trained(
         recipe=recipe,
         outcome=outcome,
         folder=folder,

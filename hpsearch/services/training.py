@@ -29,6 +29,7 @@ from hpsearch.search.artifacts import CURVES_FIGURE, RECIPE
 from hpsearch.services.overwriting import is_there
 from hpsearch.services.progress import Progress
 from hpsearch.study_file import differences
+from hpsearch.training.metrics import Evaluation
 from hpsearch.training.outcome import Epoch, Outcome, Watch
 from hpsearch.training.start import start_tensorflow
 
@@ -46,6 +47,8 @@ class Trained:
     """Where curves, weights and results lie."""
     fingerprint: str
     """The data set's."""
+    test: Evaluation | None = None
+    """What it achieves on the test split; None: that was not accessed."""
 
     def plain(self) -> dict[str, Any]:
         """The results as ``--json`` prints them and ``result.json`` keeps them."""
@@ -59,6 +62,7 @@ class Trained:
             "gap": outcome.gap,
             "seconds": outcome.seconds,
             "fingerprint": self.fingerprint,
+            **({"test": dataclasses.asdict(self.test)} if self.test else {}),
         }
 
 
