@@ -13,8 +13,10 @@ from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
-from hpsearch.services.supervise import _warn_of_share, look_after
+from hpsearch.services.supervise import Remarks, _warn_of_share, look_after
+from hpsearch.workers.identity import identity
 from hpsearch.workers.presence import Presence
+from hpsearch.workers.slots import Slot
 
 
 def test_a_copy_of_the_file_of_a_study_that_runs_holds_it(
@@ -62,3 +64,36 @@ def test_a_share_that_is_not_there_is_said_once(
     assert said.startswith(f"warning: HPSEARCH_SHARE (file://{share}): nothing can be written")
     assert "make or mount it" in said
     assert not share.parent.exists()
+
+
+def test_who_holds_the_last_places_is_named_with_what_to_do(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study, view = open_study(), fakes.Told()
+    tell = Remarks(study, view)
+    study.storage.owner = identity()
+    assert budget.claim(study) is not None
+    study.storage.owner = {}
+    study.optuna.ask()  # as a program other than hpsearch
+    tell.waiting()
+    whose, foreign = view.lines
+    assert whose.startswith("Waiting for trials of workers that this run did not start: 0 (")
+    assert "1 (?)" in whose
+    assert foreign.startswith("Trials [1] are run by a program other than hpsearch")
+    assert "--study-name study --trial-number 1 --state fail" in foreign
+
+
+def test_what_was_heard_is_said_with_what_comes_next(open_study: Callable[..., OpenStudy]) -> None:
+    view = fakes.Told()
+    tell = Remarks(open_study(), view)
+    tell.stopping(True)
+    tell.stopping(False)
+    tell.fewer(Slot(index=0, gpu=None, threads=1), 2)
+    tell.away(True)
+    tell.away(False)
+    by_signal, by_command, fewer, away, back = view.lines
+    assert "Ctrl-C again" in by_signal
+    assert by_command == "Stopping (hpsearch stop): the workers save their trials and exit."
+    assert fewer.startswith("CPU ran out of memory; 2 workers from now on")
+    assert "cannot be reached" in away
+    assert back == "The storage can be reached again."
