@@ -10,7 +10,7 @@ from pathlib import Path
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from hpsearch.config import TrialConfig, count_parameters, describe
+from hpsearch.config import TrialConfig, describe
 from hpsearch.data.parts import Parts
 from hpsearch.errors import (
     DataError,
@@ -153,7 +153,7 @@ class Objective:
 
     def _too_large(self, trial: Trial, config: TrialConfig) -> bool:
         """Note the configuration's size; end the trial where it is over the limit."""
-        parameters = count_parameters(config, self.parts.inputs, self.parts.classes)
+        parameters = config.network.parameters(self.parts.input_shape, self.parts.classes)
         trial.set_user_attr("parameters", parameters)
         limit = self.study.budget.max_parameters
         if limit is None or parameters <= limit:

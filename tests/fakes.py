@@ -43,7 +43,7 @@ def score(recipe: Recipe) -> float:
     """A value of the configuration alone: best near 3 layers and a learning rate of 3e-3."""
     config = recipe.config
     rate = abs(math.log10(config.optimizer.learning_rate / 3e-3))
-    return 0.9 - 0.05 * abs(config.layers - 3) - 0.1 * rate
+    return 0.9 - 0.05 * abs(config.network.layers - 3) - 0.1 * rate
 
 
 def train(

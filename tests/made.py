@@ -11,7 +11,6 @@ import fakes
 from commandline import Cli
 from optuna.trial import TrialState
 
-from hpsearch.config import count_parameters
 from hpsearch.dashboard.publish import publish
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Parts
@@ -97,7 +96,7 @@ def empty_database() -> bytes:
 def noisy(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
     """A trainer for which all configurations are alike but in size: their values are chance."""
     outcome = fakes.train(recipe, parts, run, watch)
-    size = count_parameters(recipe.config, 64, 10)
+    size = recipe.config.network.parameters((64,), 10)
     chance = random.Random(f"{recipe.seed} {size}")  # noqa: S311  # the same again each time
     return replace(outcome, value=chance.uniform(0.90, 0.94), parameters=size)
 

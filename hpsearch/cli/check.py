@@ -81,34 +81,37 @@ def _corners(study: "StudyFile", parts: "Parts", file: str) -> "dict[str, TrialC
     Raises:
         InputError: all are over ``budget.max_parameters``.
     """
-    from hpsearch.config import count_parameters
     from hpsearch.errors import InputError
     from hpsearch.space import config_at, fixed_config
 
     limit = study.budget.max_parameters
-    sizes = {"inputs": parts.inputs, "classes": parts.classes}
+    shape, outputs = parts.input_shape, parts.classes
     fixed = fixed_config(study.space)
     places = {"only": 0.0} if fixed else {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
     found = {
-        name: config_at(study.space, where, max_parameters=limit, **sizes)
+        name: config_at(study.space, where, shape=shape, outputs=outputs, max_parameters=limit)
         for name, where in places.items()
     }
-    least = min(count_parameters(config, **sizes) for config in found.values())
-    if limit is not None and least > limit:
+    least = min(found.values(), key=lambda config: config.network.parameters(shape, outputs))
+    size = least.network.parameters(shape, outputs)
+    if limit is not None and size > limit:
+        network = least.network
+        counts = [key for key in network.grows_with if not isinstance(getattr(network, key), bool)]
+        lower = " or ".join(f"space.{key}" for key in counts)
         raise InputError(
-            f"{file}: budget.max_parameters = {limit}, but the smallest model has {least};"
-            " raise it, or lower space.layers or space.units"
+            f"{file}: budget.max_parameters = {limit}, but the smallest model has {size};"
+            f" raise it, or lower {lower}"
         )
     return found
 
 
 def _try(study: "StudyFile", parts: "Parts", name: str, config: "TrialConfig") -> dict[str, Any]:
     """Train one model for a moment; a row of the result."""
-    from hpsearch.config import count_parameters, flat
+    from hpsearch.config import flat
     from hpsearch.errors import TrialFailedError
     from hpsearch.training.probe import probe
 
-    parameters = count_parameters(config, parts.inputs, parts.classes)
+    parameters = config.network.parameters(parts.input_shape, parts.classes)
     say(f"Trying the {name} model: {parameters:,} parameters")
     row: dict[str, Any] = {"model": name, "config": flat(config), "parameters": parameters}
     try:

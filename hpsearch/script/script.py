@@ -124,15 +124,16 @@ def _axes(dimensions: int) -> str:
 def _training(recipe: Recipe) -> dict[str, Any]:
     """The network and how it is trained."""
     config, training = recipe.config, recipe.training
+    network: Any = config.network
     callbacks = _callbacks(recipe)
     dropout = "none"
-    if any(config.dropout):
-        dropout = "same" if len(set(config.dropout)) == 1 else "each"
+    if any(network.dropout):
+        dropout = "same" if len(set(network.dropout)) == 1 else "each"
     settings = config.optimizer.model_dump(exclude={"type", "learning_rate"})
     defaults = {name: field.default for name, field in type(config.optimizer).model_fields.items()}
     return {
-        "batch_norm": config.batch_norm,
-        "l2": config.l2 > 0,
+        "batch_norm": network.batch_norm,
+        "l2": network.l2 > 0,
         "dropout": dropout,
         "precision": training.precision,
         "mixed": training.precision != "float32",
@@ -183,7 +184,8 @@ def _callbacks(recipe: Recipe) -> list[Callback]:
 def _monitor(recipe: Recipe, metric: str) -> list[tuple[str, str]]:
     """What a callback looks at, and which direction is better."""
     # With a penalty Keras' val_loss has that in it, and ours has not.
-    penalized = metric == "val_loss" and recipe.config.l2 > 0
+    network: Any = recipe.config.network
+    penalized = metric == "val_loss" and network.l2 > 0
     name = "val_cross_entropy" if penalized else metric
     mode = by_direction(METRICS[metric], "max", "min")
     return [(f'monitor="{name}"', ""), (f'mode="{mode}"', "")]
@@ -192,9 +194,10 @@ def _monitor(recipe: Recipe, metric: str) -> list[tuple[str, str]]:
 def _constants(recipe: Recipe, facts: dict[str, Any]) -> list[tuple[str, object, str]]:
     """The constants at the top of the script: name, value, what it means."""
     config, section, training = recipe.config, recipe.dataset, recipe.training
+    network: Any = config.network
     maximum = facts["maximum"]
     drawn = not facts["given"] or facts["limit"] != "all"
-    share, dropout = section.validation, list(config.dropout)
+    share, dropout = section.validation, list(network.dropout)
     lowering = training.reduce_lr_on_plateau
     plateau, stopping = config.lr_schedule == "plateau", training.early_stopping
     every = [
@@ -219,12 +222,12 @@ def _constants(recipe: Recipe, facts: dict[str, Any]) -> list[tuple[str, object,
             "largest value of the inputs",
         ),
         (True, "SEED", recipe.seed, "seed of weights and shuffling"),
-        (True, "UNITS", list(config.units), "width of each hidden layer"),
-        (True, "ACTIVATION", config.activation, ""),
-        (True, "INITIALIZER", config.initializer, ""),
+        (True, "UNITS", list(network.units), "width of each hidden layer"),
+        (True, "ACTIVATION", network.activation, ""),
+        (True, "INITIALIZER", network.initializer, ""),
         (facts["dropout"] == "same", "DROPOUT", dropout[0], "share of each layer's outputs"),
         (facts["dropout"] == "each", "DROPOUT", dropout, "share of each layer's outputs"),
-        (facts["l2"], "L2", config.l2, "penalty on squared weights"),
+        (facts["l2"], "L2", network.l2, "penalty on squared weights"),
         (True, "LEARNING_RATE", config.optimizer.learning_rate, ""),
         (True, "BATCH_SIZE", config.batch_size, ""),
         (True, "EPOCHS", training.epochs, "at most" if stopping else ""),

@@ -1,7 +1,6 @@
 """Opening a study: made when it is new, resumed or joined when it exists."""
 
 import hashlib
-import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from hpsearch.config import TrialConfig, count_parameters
+from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError, UnknownStudyError
 from hpsearch.fields import closest, parse, shortened
 from hpsearch.search.asked import FIXED_KEY
@@ -182,8 +181,7 @@ def _at(file: StudyFile, path: str | None) -> StudyFile:
 
 def size_of(config: TrialConfig, dataset: Mapping[str, Any]) -> int:
     """Trainable parameters of a configuration on a data set of which the facts are given."""
-    inputs = math.prod(dataset["input_shape"])
-    return count_parameters(config, inputs, len(dataset["class_names"]))
+    return config.network.parameters(tuple(dataset["input_shape"]), len(dataset["class_names"]))
 
 
 def unlike(

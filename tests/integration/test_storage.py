@@ -350,8 +350,8 @@ def test_enqueued_configurations_come_first(open_study: Callable[..., OpenStudy]
         trial = budget.claim(study)
         assert trial is not None
         configs.append(suggest_config(study.file.space, trial))
-    assert configs[0].units == (100, 100, 100, 100)
-    assert configs[1].layers == 2
+    assert configs[0].network.units == (100, 100, 100, 100)
+    assert configs[1].network.layers == 2
 
 
 def test_optuna_alone_opens_the_study(shared: Shared, open_study: Callable[..., OpenStudy]) -> None:

@@ -17,7 +17,6 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import OperationalError
 
 from hpsearch import objective
-from hpsearch.config import count_parameters
 from hpsearch.data.parts import Parts
 from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
 from hpsearch.home import Home
@@ -78,7 +77,7 @@ def test_a_trial_that_completes(
     assert list(trial.intermediate_values) == [1, 2, 3, 4, 5]
     assert run == home.trial_run("study", 0)
     assert row["config"] == recipe.config.model_dump(mode="json")
-    assert row["parameters"] == count_parameters(recipe.config, 8, 3)
+    assert row["parameters"] == recipe.config.network.parameters((8,), 3)
     assert (row["epochs"], row["best_epoch"], row["gap"]) == (5, 5, 0.0)
     assert row["val_loss"] == pytest.approx(1 - trial.values[0])
     assert trial.user_attrs["seed"] == recipe.seed == recipe_of(study, trial).seed
@@ -456,8 +455,8 @@ def test_a_model_over_the_limit_is_drawn_again_before_training(
     for trial in study.trials():
         large = trial.params["units"] == 1024
         assert (trial.user_attrs.get("failure") == "too_large") == large
-        assert trial.user_attrs["parameters"] == count_parameters(
-            recipe_of(study, trial).config, 8, 3
+        assert trial.user_attrs["parameters"] == recipe_of(study, trial).config.network.parameters(
+            (8,), 3
         )
         if large:
             assert "more than budget.max_parameters = 1000" in trial.user_attrs["failure_message"]

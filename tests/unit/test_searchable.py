@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from strategies import configs
 
-from hpsearch.config import Layers, TrialConfig, Units, flat
+from hpsearch.config import TrialConfig, flat
+from hpsearch.networks import NETWORKS
+from hpsearch.networks.dense import Dense, Layers, Units
 from hpsearch.optimizers import OPTIMIZERS, Adam
 from hpsearch.searchable import Repeated, Searchable, counts, identity, kind_of, traits
 
@@ -20,14 +22,22 @@ class Later(TrialConfig):
 def test_the_fields_of_a_configuration() -> None:
     found = {trait.name: trait for trait in traits(TrialConfig)}
     assert list(found) == list(TrialConfig.model_fields)
+    assert found["optimizer"].members == OPTIMIZERS
+    assert found["optimizer"].default == Adam()
+    assert found["optimizer"].lifted is None
+    assert (found["network"].members, found["network"].lifted) == (NETWORKS, "dense")
+    assert counts(TrialConfig) == {}
+
+
+def test_the_fields_of_a_network() -> None:
+    found = {trait.name: trait for trait in traits(Dense)}
+    assert list(found) == [key for key in Dense.model_fields if key != "type"]
     assert (found["units"].by, found["units"].default) == ("layers", 128)
     assert found["units"].allows(64)
     assert not found["units"].allows(0)
     assert not found["units"].allows((64, 64))
-    assert found["optimizer"].members == OPTIMIZERS
-    assert found["optimizer"].default == Adam()
     assert found["layers"].by is found["layers"].members is None
-    assert counts(TrialConfig) == {"layers": ("units", "dropout")}
+    assert counts(Dense) == {"layers": ("units", "dropout")}
 
 
 def test_the_kind_of_a_section_is_none_of_its_fields() -> None:

@@ -199,7 +199,7 @@ def test_importances_crowded_ends_and_changes_are_told(open_study: Open) -> None
     drawing = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))  # in memory
     for _ in range(40):
         trial = drawing.ask()
-        value = suggest_config(study.file.space, trial).l2
+        value = suggest_config(study.file.space, trial).network.l2
         told = create_trial(value=value, params=trial.params, distributions=trial.distributions)
         study.optuna.add_trial(told)
     found = known(study)
@@ -248,7 +248,7 @@ def test_a_baseline_whose_own_trial_was_pruned_was_trained(open_study: Open) -> 
     for _ in range(2):
         trial = budget.claim(study)
         assert trial is not None
-        same = suggest_config(study.file.space, trial).units == (64,)
+        same = suggest_config(study.file.space, trial).network.units == (64,)
         trial.report(0.5, 1)
         state = TrialState.PRUNED if same else TrialState.COMPLETE
         study.optuna.tell(trial, None if same else 0.5, state=state)

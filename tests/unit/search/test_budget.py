@@ -201,7 +201,7 @@ def test_what_was_enqueued_survives_a_cut_before_it_was_drawn(
     assert budget.interrupt(study, cut.number)
     again = budget.claim(study)
     assert again is not None
-    assert suggest_config(study.file.space, again).units == (100, 100, 100)
+    assert suggest_config(study.file.space, again).network.units == (100, 100, 100)
 
 
 def test_what_was_drawn_ahead_survives_a_cut_before_it_was_taken(

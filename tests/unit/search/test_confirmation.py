@@ -103,7 +103,7 @@ def test_all_runs_are_those_of_the_configurations(study: OpenStudy, home: Home) 
         assert sorted(found[one.of]) == sorted(seeds(study, 3))
         for trial in found[one.of].values():
             assert trials.config(companion, trial) == one.config
-            assert trials.row(companion, trial)["config"]["layers"] == one.config.layers
+            assert trials.row(companion, trial)["config"]["layers"] == one.config.network.layers
     own = {trial.user_attrs.get("seed") for trial in study.trials()}
     assert own.isdisjoint(seeds(study, 100))
     assert len(set(seeds(study, 100))) == 100

@@ -151,7 +151,7 @@ def test_exactly_what_lies_in_the_new_space_is_taken(  # noqa: PLR0917  # fixtur
 
     def key(config: TrialConfig | None) -> tuple[int, int, float]:
         assert config is not None
-        return config.layers, config.units[0], config.optimizer.learning_rate
+        return config.network.layers, config.network.units[0], config.optimizer.learning_rate
 
     old = configs(every)
     new = replace(every, file=file)

@@ -30,7 +30,7 @@ def search(study: OpenStudy, trials: int, value: Callable[[int, float], float]) 
         config = suggest_config(study.file.space, trial)
         study.optuna.add_trial(
             create_trial(
-                value=value(config.layers, config.dropout[0]),
+                value=value(config.network.layers, config.network.dropout[0]),
                 params=trial.params,
                 distributions=trial.distributions,
             )

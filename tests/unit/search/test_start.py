@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from conftest import SPACE
 
-from hpsearch.config import TrialConfig, count_parameters
+from hpsearch.config import TrialConfig
 from hpsearch.search import budget, start
 from hpsearch.search.queueing import enqueue
 from hpsearch.search.samplers import _Given, make_sampler
@@ -20,7 +20,7 @@ LIMIT = 300_000
 
 
 def size(config: TrialConfig) -> int:
-    return count_parameters(config, 64, 10)
+    return config.network.parameters((64,), 10)
 
 
 def sizes(space: Space, drawn: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -7,15 +7,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config import Activation, Initializer, TrialConfig, count_parameters
+from hpsearch.config import TrialConfig
+from hpsearch.networks.dense import Activation, Initializer
 from hpsearch.training import model
 
 SCALE = {"multiplier": np.float32([0.5]), "offset": np.float32([-1.0])}
 
 
 def build(config: TrialConfig, **more: object) -> keras.Model:
-    given = {"input_shape": (6,), "classes": 3, "seed": 5} | SCALE | more
-    return model.build(config, **given)  # type: ignore[arg-type]  # settings of a test
+    given = {"input_shape": (6,), "outputs": 3, "seed": 5} | SCALE | more
+    return model.build(config.network, **given)  # type: ignore[arg-type]  # settings of a test
 
 
 @st.composite
@@ -39,9 +40,9 @@ def configs(draw: st.DrawFn) -> TrialConfig:
 def test_trainable_parameters_are_those_that_are_counted(
     config: TrialConfig, precision: str
 ) -> None:
-    network = build(config, input_shape=(2, 3), classes=4, precision=precision)
+    network = build(config, input_shape=(2, 3), outputs=4, precision=precision)
     trainable = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
-    assert trainable == count_parameters(config, 6, 4)
+    assert trainable == config.network.parameters((2, 3), 4)
     logits = network(np.zeros((2, 2, 3), np.uint8))
     assert logits.shape == (2, 4)
     assert logits.dtype == "float32"

@@ -14,9 +14,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from hpsearch.cli.evaluation import check_kept
-from hpsearch.config import Activation
 from hpsearch.data.parts import Parts
 from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
+from hpsearch.networks.dense import Activation
 from hpsearch.optimizers import OPTIMIZERS
 from hpsearch.recipe import Metric, ObjectiveSection, Recipe
 from hpsearch.training import model as model_module
