@@ -175,7 +175,7 @@ class Objective:
         def report(epoch: Epoch) -> None:
             # Of a trial that is tried once more Optuna has some epochs already.
             if epoch.epoch not in frozen.intermediate_values:
-                trial.report(getattr(epoch, metric), epoch.epoch)
+                trial.report(epoch.values[metric], epoch.epoch)
 
         def on_epoch(epoch: Epoch) -> bool:
             nonlocal pruned
@@ -280,7 +280,7 @@ class Objective:
         summary = {
             "epochs": outcome.epochs,
             "best_epoch": outcome.best_epoch,
-            "val_loss": outcome.curves[kept - 1].val_loss,
+            "val_loss": outcome.curves[kept - 1].values["val_loss"],
             "train_accuracy": outcome.train_accuracy,
             "gap": outcome.gap,
             "seconds": round(outcome.seconds, 3),

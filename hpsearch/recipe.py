@@ -20,8 +20,10 @@ from hpsearch.fields import (
     parse,
     show,
 )
-from hpsearch.tasks.classification import METRICS
+from hpsearch.tasks import METRICS
+from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.metric import Direction, Metric
+from hpsearch.tasks.task import Task
 
 Source = Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "npz", "image_folder"]
 if TYPE_CHECKING:
@@ -198,6 +200,11 @@ class Recipe(Section):
     def _stopping_follows(self) -> "Recipe":
         object.__setattr__(self, "training", following(self.training, self.objective))
         return self
+
+    @property
+    def task(self) -> Task:
+        """What the network is for."""
+        return CLASSIFICATION
 
 
 def dump(recipe: Recipe, ending: str) -> str:

@@ -3,7 +3,6 @@
 import math
 import sqlite3
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -56,14 +55,14 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     key = checkpoint.key_of(recipe, parts)
     found = checkpoint.load([run, *watch.earlier], key)
-    curves = [] if found is None else [Epoch(**row) for row in found.values["epochs"]]
+    curves = [] if found is None else [Epoch.of_row(row) for row in found.values["epochs"]]
     if curves:
         watch.on_resume(curves)
     best = score(recipe)
     saved = time.monotonic()
 
     def save() -> None:
-        values = {"epochs": [asdict(epoch) for epoch in curves]}
+        values = {"epochs": [epoch.row() for epoch in curves]}
         checkpoint.save(run, checkpoint.Checkpoint(key=key, values=values, arrays={}))
 
     for number in range(len(curves) + 1, recipe.training.epochs + 1):
@@ -79,11 +78,13 @@ def train(
         curves.append(
             Epoch(
                 epoch=number,
-                loss=1 - value,
-                accuracy=value,
-                val_loss=1 - value,
-                val_accuracy=value,
-                val_f1_macro=value,
+                values={
+                    "loss": 1 - value,
+                    "accuracy": value,
+                    "val_loss": 1 - value,
+                    "val_accuracy": value,
+                    "val_f1_macro": value,
+                },
                 learning_rate=recipe.config.optimizer.learning_rate,
                 seconds=seconds,
             )
@@ -95,12 +96,12 @@ def train(
             saved = time.monotonic()
     stopped = len(curves) < recipe.training.epochs
     return Outcome(
-        value=curves[-1].val_accuracy,
+        value=curves[-1].values["val_accuracy"],
         epochs=len(curves),
         best_epoch=len(curves),
         parameters=1,
         stopped="watch" if stopped else "epochs",
-        train_accuracy=None if stopped else curves[-1].accuracy,
+        train_accuracy=None if stopped else curves[-1].values["accuracy"],
         gap=None if stopped else 0.0,
         seconds=seconds * len(curves),
         examples_per_second=1.0,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.cli.common import print_table, stdout
 from hpsearch.home import CONFUSION, TEST_RESULT
-from hpsearch.tasks.classification import METRICS
+from hpsearch.tasks import METRICS
 
 APART = 0.005
 """By how much accuracy or F1 of the same weights may differ between devices and precisions; a loss

@@ -20,7 +20,7 @@ from hpsearch.cli.common import (
 )
 from hpsearch.cli.training import keep, prepare, say_files, train_here, values_of
 from hpsearch.home import Home
-from hpsearch.tasks.classification import METRICS
+from hpsearch.tasks import METRICS
 
 if TYPE_CHECKING:
     from hpsearch.search.reproduction import Comparison

@@ -21,7 +21,7 @@ from hpsearch.cli.common import (
     tell,
 )
 from hpsearch.home import Home
-from hpsearch.tasks.classification import METRICS
+from hpsearch.tasks import METRICS
 from hpsearch.text import plain
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """What ``train`` and ``reproduce`` share: one recipe trained in this process, and its folder."""
 
 import contextlib
-import dataclasses
 import itertools
 import json
 import signal
@@ -149,11 +148,8 @@ def _shown_until(epochs: int, last: int | None) -> "Callable[[Epoch], bool]":
     """Shows each epoch; asks to stop after the last one that is wanted, unless training ends."""
 
     def show(epoch: "Epoch") -> bool:
-        say(
-            f"epoch {epoch.epoch}/{epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}"
-            f"  val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.4f}"
-            f"  val_f1_macro {epoch.val_f1_macro:.4f}  {epoch.seconds:.1f} s"
-        )
+        told = "  ".join(f"{name} {value:.4f}" for name, value in epoch.values.items())
+        say(f"epoch {epoch.epoch}/{epochs}  {told}  {epoch.seconds:.1f} s")
         return last is not None and last <= epoch.epoch < epochs
 
     return show
@@ -190,7 +186,7 @@ def keep(folder: Path, values: dict[str, Any], outcome: "Outcome", title: str) -
     from hpsearch.figures.curve_image import image_of_epochs
     from hpsearch.files import write_bytes, write_text
 
-    rows = [dataclasses.asdict(epoch) for epoch in outcome.curves]
+    rows = [epoch.row() for epoch in outcome.curves]
     write_bytes(folder / CURVES_FIGURE, image_of_epochs(rows, title, outcome.best_epoch))
     write_text(folder / RESULT, json.dumps(values, indent=2) + "\n")
 

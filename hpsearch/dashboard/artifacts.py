@@ -1,7 +1,6 @@
 """The files of a trial in the dashboard, made when somebody looks; and what users attach."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bottle import Bottle, HTTPError, HTTPResponse
@@ -68,7 +67,7 @@ def _figure(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
     """The curves: all where the trial's folder is here, else what the database knows."""
     title, best = f"{study.name}, trial {trial.number}", trial.user_attrs.get("best_epoch")
     if epochs := curves.read(home.trial_run(study.name, trial.number)):
-        return image_of_epochs([asdict(epoch) for epoch in epochs], title, best)
+        return image_of_epochs([epoch.row() for epoch in epochs], title, best)
     numbers = sorted(trial.intermediate_values)
     values = [trial.intermediate_values[number] for number in numbers]
     return curve_image(numbers, {study.file.objective.metric: values}, title, best)

@@ -16,7 +16,7 @@ from hpsearch.ranking import by_direction
 from hpsearch.recipe import Recipe
 from hpsearch.script.literals import assignment, literal
 from hpsearch.script.sources import reader
-from hpsearch.tasks.classification import METRICS
+from hpsearch.tasks import METRICS
 
 MARK = "Written by hpsearch"
 """How one of the first lines of every script begins."""

@@ -83,7 +83,7 @@ def by_hpsearch(config: Table, parts: Parts) -> Curves:
         )
         with tempfile.TemporaryDirectory() as run:
             outcome = train(recipe, parts, Path(run), Watch())
-        found.append([(e.val_accuracy, e.val_loss) for e in outcome.curves])
+        found.append([(e.values["val_accuracy"], e.values["val_loss"]) for e in outcome.curves])
     return np.array(found)
 
 

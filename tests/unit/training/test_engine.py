@@ -16,6 +16,7 @@ from hpsearch.training import engine as engine_module
 from hpsearch.training.engine import Engine, Position, steps_per_call
 from hpsearch.training.resident import Resident
 from hpsearch.training.schedules import cosine
+from hpsearch.training.tasks.classification import Classification
 from hpsearch.workers import packing
 
 MakeEngine = Callable[..., Engine]
@@ -33,9 +34,9 @@ def make_engine(blobs: Parts) -> MakeEngine:
     ) -> Engine:
         settings = TrialConfig(**({"layers": 1, "units": 6, "batch_size": 8} | config))
         network = model.build(
-            settings,
+            settings.network,
             input_shape=parts.input_shape,
-            classes=parts.classes,
+            outputs=parts.classes,
             multiplier=parts.multiplier,
             offset=parts.offset,
             seed=seed,
@@ -44,9 +45,9 @@ def make_engine(blobs: Parts) -> MakeEngine:
             network,
             optimizer,
             Resident(parts),
+            Classification(settings, parts),
             batch_size=settings.batch_size,
             seed=seed,
-            class_weights=parts.class_weights,
         )
 
     return make
@@ -192,8 +193,8 @@ def test_the_epochs_loss_is_the_mean_over_all_examples(
     losses = cross_entropies(engine.network, blobs.train)
     assert logs["loss"] == pytest.approx(float(tf.reduce_mean(losses)), rel=1e-5)
     scores = engine.evaluate(engine.train_rows)
-    assert scores.loss == pytest.approx(logs["loss"], rel=1e-5)
-    assert scores.accuracy == logs["accuracy"]
+    assert scores["loss"] == pytest.approx(logs["loss"], rel=1e-5)
+    assert scores["accuracy"] == logs["accuracy"]
 
 
 def test_dropout_and_statistics_move_in_training_only(make_engine: MakeEngine) -> None:
@@ -297,7 +298,7 @@ def test_wide_networks_are_evaluated_in_smaller_batches() -> None:
         config = TrialConfig(layers=1, units=units)
         scale, offset = np.float32([1]), np.float32([0])
         network = model.build(
-            config, input_shape=(3,), classes=2, multiplier=scale, offset=offset, seed=0
+            config.network, input_shape=(3,), outputs=2, multiplier=scale, offset=offset, seed=0
         )
         return engine_module.evaluation_batch(network)
 

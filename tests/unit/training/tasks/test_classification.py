@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import confusion_matrix, f1_score
 
-from hpsearch.training.meters import confusion, macro_f1
+from hpsearch.training.tasks.classification import confusion, macro_f1
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
