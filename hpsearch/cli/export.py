@@ -1,5 +1,6 @@
 """``hpsearch export``: writes a trial as a recipe, a Keras script or a trained model."""
 
+import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from hpsearch.cli.common import (
     StorageOption,
     StudyArgument,
     opened_study,
+    say,
     tell,
 )
 from hpsearch.cli.forms import (
@@ -24,6 +26,8 @@ from hpsearch.cli.forms import (
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
+    from hpsearch.data.dataset import Dataset
+    from hpsearch.data.parts import Part
     from hpsearch.recipe import Recipe
     from hpsearch.search.study import OpenStudy
 
@@ -36,10 +40,25 @@ def export(
             "-o",
             "--output",
             metavar="FILE",
-            help="File to write. Recipe: .toml, .json or .yaml. Keras script: .py. Trained model:"
-            " .keras, or a SavedModel folder (no ending, or / at the end).",
+            help="File to write. Recipe: .toml, .json or .yaml. Keras script with its data: .py."
+            " Trained model: .keras, or a SavedModel folder (no ending, or / at the end).",
         ),
     ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="FILE",
+            help="Of a script: where its data go (default: beside it, as .npz). Scripts of one"
+            " study may share them.",
+        ),
+    ] = None,
+    test: Annotated[
+        bool,
+        typer.Option(
+            "--test", help="Of a script: its data have the test split, too. The access is recorded."
+        ),
+    ] = False,
     trial: Annotated[
         int | None,
         typer.Option("--trial", metavar="N", help="Number of the trial (default: the best one)."),
@@ -61,24 +80,25 @@ def export(
     if (trial is not None) + baseline + confirmed > 1:
         raise InputError("--trial, --baseline and --confirmed exclude each other; give only one")
     path, form = Path(output), form_of(output)
+    if form != "script" and (test or data is not None):
+        raise InputError("--data and --test are for a script; write one with -o NAME.py")
     refuse_to_replace(path, form)
     place = Home.find(home)
-    with opened_study(study, home, storage) as found:
+    with opened_study(study, home, storage, writes=test) as found:
         chosen = _confirmed(found, place) if confirmed else _chosen(found, place, trial, baseline)
         if form in ("keras", "saved_model"):
             chosen = _trained(found, place, chosen)
         if overrides:
             chosen = replace(chosen, recipe=moved(chosen.recipe, found.file, overrides))
+        if form == "script":
+            opened = functools.partial(_test_part, found, chosen.recipe) if test else None
+            told = write_script(chosen.recipe, place, path, data, opened)
     what = chosen.what
     if form == "recipe":
         write_recipe(chosen.recipe, path)
         tell(f"Wrote {what} to {path}. Train it: hpsearch train {path}")
     elif form == "script":
-        write_script(chosen.recipe, place, path)
-        tell(
-            f"Wrote {what} to {path}; it compiles and defines all names that it uses. Run it:"
-            f" python {path}"
-        )
+        tell(f"Wrote {what} to {path}; {told}. Run it: python {path}")
     elif chosen.weights is not None:  # or it was refused
         told = write_model(chosen.recipe, chosen.weights, place, path, form)
         tell(f"Wrote {what} to {told}")
@@ -150,6 +170,29 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
         weights=kept_weights(known.companion, place, run.number),
         option=" --confirmed",
     )
+
+
+def _test_part(study: "OpenStudy", recipe: "Recipe", dataset: "Dataset") -> "Part":
+    """Open the test split for a script, and record that, in the home and with the study."""
+    import numpy as np
+
+    from hpsearch.data.dataset import open_test
+    from hpsearch.data.parts import Part
+    from hpsearch.data.record import Opening
+    from hpsearch.search.openings import remember
+
+    say(f"Accessing the test split of {dataset.source}; hpsearch show {study.name} counts it.")
+    opening = Opening(
+        opened_by=f"export {study.name} --test",
+        study=study.name,
+        of=str(recipe.provenance.get("trial", "baseline")),
+        recipe=recipe.model_dump(mode="json", exclude={"provenance"}),
+        seeds=(recipe.seed,),
+    )
+    x, y = open_test(dataset, opening)
+    if dataset.fingerprint == study.data.get("fingerprint"):
+        remember(study, opening)
+    return Part(x=x, y=y, rows=np.arange(len(y)))
 
 
 def _trained(study: "OpenStudy", place: Home, chosen: Chosen) -> Chosen:

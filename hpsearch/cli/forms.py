@@ -1,14 +1,16 @@
 """The forms that ``export`` writes, each read back; what commands write over, and what not."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from hpsearch.cli.common import opened_data, say
+from hpsearch.cli.common import opened_data, progress, say
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
-    from hpsearch.data.parts import Parts
+    from hpsearch.data.dataset import Dataset
+    from hpsearch.data.parts import Part, Parts
     from hpsearch.recipe import Recipe
 
 Form = Literal["recipe", "script", "keras", "saved_model"]
@@ -21,8 +23,8 @@ _ENDINGS: dict[str, Form] = {
     ".keras": "keras",
     "": "saved_model",
 }
-Page = Literal["report", "data", "samples"]
-"""What other commands write: two kinds of pages, and a picture."""
+Page = Literal["report", "data", "samples", "arrays"]
+"""What is written beside those: two kinds of pages, a picture, and the data of a script."""
 
 _MARKS: "dict[Form | Page, Sequence[tuple[bytes, ...]]]" = {
     "report": [
@@ -102,30 +104,78 @@ def write_recipe(recipe: "Recipe", path: Path) -> None:
         )
 
 
-def write_script(recipe: "Recipe", home: Home, path: Path) -> None:
+def write_script(
+    recipe: "Recipe",
+    home: Home,
+    path: Path,
+    data: Path | None,
+    open_test: "Callable[[Dataset], Part] | None",
+) -> str:
     """Write a Keras script that trains a recipe without hpsearch, and check its names.
 
+    Args:
+        recipe: what to train.
+        home: where the data set is kept.
+        path: of the script.
+        data: of its data, as ``--data`` names it; None: beside the script. A file that holds them
+            already stays as it is.
+        open_test: opens the test split, which the data then have, too.
+
+    Returns:
+        what became of both, for the closing line.
+
     Raises:
-        InputError: data that are wrong or not there.
-        UnreachableError: data that cannot be read; it cannot be written.
+        InputError: data that are wrong or not there, or a file of others in their place.
+        UnreachableError: data that cannot be read; a file that cannot be written.
         ProgramError: the script would not run; nothing is left.
     """
     from hpsearch.errors import ProgramError
     from hpsearch.files import made_beside
     from hpsearch.recipe import resolve_path
+    from hpsearch.script import arrays
     from hpsearch.script.names import check_names
     from hpsearch.script.script import script
 
+    data = _data_file(path, data)
     section = resolve_path(recipe.dataset, Path(), _whose(recipe))
     dataset, parts = opened_data(section, home, warn=False)
     if not _same_data(recipe, dataset.fingerprint):
         say("warning: the data are not the ones that the study used; results may differ")
-    with made_beside(path) as partial:
-        partial.write_text(script(recipe, dataset, parts), encoding="utf-8")
+    contents = arrays.contents(parts, open_test(dataset) if open_test else None)
+    with made_beside(path) as partial, progress() as report:
+        partial.write_text(script(recipe, parts, _seen_from(path, data)), encoding="utf-8")
         if unknown := check_names(partial.read_text(encoding="utf-8"), str(path)):
             raise ProgramError(
                 f"{path}: uses unknown names ({', '.join(unknown)}); please report this"
             )
+        held = arrays.holds(data, contents, f"comparing {data.name}", report)
+        if not held:
+            with made_beside(data) as new:
+                arrays.write(new, contents, f"writing {data.name}", report)
+    kept = ", which holds them already and stays as it is" if held else ""
+    return f"it compiles and defines all names that it uses. Its data are in {data}{kept}"
+
+
+def _data_file(script: Path, data: Path | None) -> Path:
+    """Where the data of a script go: the file that was asked for, else the one beside the script.
+
+    Raises:
+        InputError: another ending, or something else is there.
+    """
+    from hpsearch.errors import InputError
+
+    chosen = script.with_suffix(".npz") if data is None else data
+    if chosen.suffix != ".npz":
+        raise InputError(f"--data {data}: the data of a script are a file that ends in .npz")
+    refuse_to_replace(chosen, "arrays")
+    return chosen
+
+
+def _seen_from(script: Path, data: Path) -> Path:
+    """The path of a script's data: from its folder where they lie below that, else absolute."""
+    folder = Path(os.path.realpath(script.parent))
+    place = Path(os.path.realpath(data.parent)) / data.name
+    return place.relative_to(folder) if place.is_relative_to(folder) else place
 
 
 def write_model(
@@ -229,6 +279,7 @@ _KINDS: "dict[Form | Page, str]" = {
     "report": "report that hpsearch wrote",
     "data": "page that hpsearch data wrote",
     "samples": "picture that hpsearch data wrote",
+    "arrays": "script's data that hpsearch wrote",
 }
 
 
@@ -242,8 +293,9 @@ def refuse_to_replace(path: Path, form: "Form | Page") -> None:
     from hpsearch.training.written import classes_file, is_classes
 
     if is_there(path) and not _is_ours(path, form):
+        name = "another name (--data)" if form == "arrays" else "another name"
         raise InputError(
-            f"{path}: already exists and is not a {_KINDS[form]}; choose another name, or remove it"
+            f"{path}: already exists and is not a {_KINDS[form]}; choose {name}, or remove it"
         )
     if form == "keras":
         beside = classes_file(path, form)
@@ -265,12 +317,15 @@ def _is_ours(path: Path, form: "Form | Page") -> bool:
     """Whether hpsearch wrote what is at a path, in this form; an empty folder is as good."""
     from hpsearch.errors import HpsearchError
     from hpsearch.files import read_file
+    from hpsearch.script import arrays
     from hpsearch.script.script import MARK
     from hpsearch.training.written import is_model
 
     try:
         if form == "recipe":
             return str(read_file(path).get("format", "")).startswith("hpsearch-recipe/")
+        if form == "arrays":
+            return arrays.is_ours(path)
         if form == "script":
             return MARK.encode() in _beginning(path)
         if form == "keras" or form == "saved_model":  # noqa: PLR1714  # mypy knows no other way

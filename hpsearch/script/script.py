@@ -1,4 +1,4 @@
-"""A recipe as a plain Keras script: reads the same data, makes the same split, trains alike."""
+"""A recipe as a plain Keras script that trains alike on the data that come with it."""
 
 import textwrap
 from functools import cache
@@ -8,14 +8,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from hpsearch import __version__
-from hpsearch.data.dataset import Dataset
-from hpsearch.data.importing import TEST_SHARE, TEST_SPLIT_SEED
 from hpsearch.data.parts import Parts
-from hpsearch.data.scaling import pooled
 from hpsearch.ranking import by_direction
 from hpsearch.recipe import Recipe
 from hpsearch.script.literals import assignment, literal
-from hpsearch.script.sources import reader
 from hpsearch.tasks import METRICS
 
 MARK = "Written by hpsearch"
@@ -24,28 +20,24 @@ MARK = "Written by hpsearch"
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
-def script(recipe: Recipe, dataset: Dataset, parts: Parts) -> str:
+def script(recipe: Recipe, parts: Parts, data: Path) -> str:
     """The source of a script that trains a recipe and needs no hpsearch.
 
     It holds what this recipe needs and nothing else, and is the same in every call.
 
     Args:
-        recipe: what to train; its path absolute.
-        dataset: its data set.
-        parts: the training and validation parts; only numbers and constants of them matter.
-
-    Raises:
-        InputError: files of the data that are damaged.
-        UnreachableError: files of the data that cannot be read.
+        recipe: what to train.
+        parts: the training and validation parts; only shape and classes of them matter.
+        data: the file of their arrays (``hpsearch.script.arrays``), absolute or from the script's
+            folder.
     """
-    facts = reader(recipe.dataset, dataset) | _split(recipe, dataset, parts) | _training(recipe)
-    constants = [line for constant in _constants(recipe, facts) for line in assignment(*constant)]
-    return _template().render(
-        facts,
-        docstring=_docstring(recipe),
-        has_path=facts["data"] is not None,
-        constants=constants,
-    )
+    facts = _training(recipe)
+    constants = [
+        line
+        for constant in _constants(recipe, parts, data, facts)
+        for line in assignment(*constant)
+    ]
+    return _template().render(facts, docstring=_docstring(recipe), constants=constants)
 
 
 @cache
@@ -67,11 +59,11 @@ def _docstring(recipe: Recipe) -> str:
     source = recipe.provenance
     trial, value = source.get("trial"), source.get("value")
     who = "the baseline" if trial is None else f"trial {trial}"
-    found = "" if value is None else f"({recipe.objective.metric} {value:.6g})"
+    found = "" if value is None else f" ({recipe.objective.metric} {value:.6g})"
     study = f" from study {source['study']}, {who}{found}" if "study" in source else ""
     needs = (
-        "Needs tensorflow, scikit-learn and pillow, but not hpsearch. With --test it also reads"
-        " the test split, after the network is trained."
+        "Needs tensorflow and the arrays in DATA, but not hpsearch. With --test it also evaluates"
+        " the network on the test split, if DATA has it."
     )
     paragraphs = [
         f"{MARK} {__version__}{study}.",
@@ -82,43 +74,6 @@ def _docstring(recipe: Recipe) -> str:
     folding = textwrap.TextWrapper(98, break_long_words=False, break_on_hyphens=False)
     folded = [folding.fill(text) for text in paragraphs]
     return "\n\n".join(["Trains one Keras network and prints its validation results.", *folded])
-
-
-def _split(recipe: Recipe, dataset: Dataset, parts: Parts) -> dict[str, Any]:
-    """How the data are split and scaled."""
-    section = recipe.dataset
-    given = section.validation == "given"
-    before = dataset.train_size - (0 if given else len(parts.validation))
-    limit = "all"
-    if section.limit is not None and section.limit < before:
-        few_left = before - section.limit < parts.classes  # see hpsearch.data.stratify
-        limit = "most" if few_left else "some"
-    bounds = {"none": "", "unit": ", from 0 to 1", "symmetric": ", from -1 to 1"}
-    return {
-        "source": section.source,
-        "test_taken": dataset.test_taken,
-        "given": given,
-        "limit": limit,
-        "drawn": dataset.test_taken or not given or limit == "some",
-        "count": "round(VALIDATION * len(y))",
-        "scale": section.scale,
-        "range": bounds.get(section.scale, ""),
-        "maximum": dataset.maximum,
-        "axes": _axes(len(parts.input_shape)),
-        "together": section.include_validation,
-        "constant": len(parts.input_shape) == 1 or bool((parts.multiplier == 1).any()),
-        "balanced": section.class_weights == "balanced",
-        "input_shape": parts.input_shape,
-        "classes": parts.classes,
-    }
-
-
-def _axes(dimensions: int) -> str:
-    """What is standardized together, as NumPy is told; "": all values."""
-    axes = pooled(dimensions)
-    if len(axes) == 1:
-        return str(axes[0])
-    return "" if len(axes) == dimensions + 1 else str(axes)
 
 
 def _training(recipe: Recipe) -> dict[str, Any]:
@@ -132,6 +87,7 @@ def _training(recipe: Recipe) -> dict[str, Any]:
     settings = config.optimizer.model_dump(exclude={"type", "learning_rate"})
     defaults = {name: field.default for name, field in type(config.optimizer).model_fields.items()}
     return {
+        "balanced": recipe.dataset.class_weights == "balanced",
         "batch_norm": network.batch_norm,
         "l2": network.l2 > 0,
         "dropout": dropout,
@@ -185,42 +141,24 @@ def _monitor(recipe: Recipe, metric: str) -> list[tuple[str, str]]:
     """What a callback looks at, and which direction is better."""
     # With a penalty Keras' val_loss has that in it, and ours has not.
     network: Any = recipe.config.network
-    penalized = metric == "val_loss" and network.l2 > 0
+    penalized = metric == "val_loss" and recipe.config.l2 > 0
     name = "val_cross_entropy" if penalized else metric
     mode = by_direction(METRICS[metric], "max", "min")
     return [(f'monitor="{name}"', ""), (f'mode="{mode}"', "")]
 
 
-def _constants(recipe: Recipe, facts: dict[str, Any]) -> list[tuple[str, object, str]]:
+def _constants(
+    recipe: Recipe, parts: Parts, data: Path, facts: dict[str, Any]
+) -> list[tuple[str, object, str]]:
     """The constants at the top of the script: name, value, what it means."""
-    config, section, training = recipe.config, recipe.dataset, recipe.training
+    config, training = recipe.config, recipe.training
     network: Any = config.network
-    maximum = facts["maximum"]
-    drawn = not facts["given"] or facts["limit"] != "all"
-    share, dropout = section.validation, list(network.dropout)
-    lowering = training.reduce_lr_on_plateau
-    plateau, stopping = config.lr_schedule == "plateau", training.early_stopping
+    dropout, stopping = list(network.dropout), training.early_stopping
+    lowering, plateau = training.reduce_lr_on_plateau, config.lr_schedule == "plateau"
     every = [
-        (facts["data"], "DATA", facts["data"], "path of the data"),
-        (facts["files"], "FILES", facts["files"], ""),
-        (facts.get("folders"), "FOLDERS", facts.get("folders"), "folder of each part"),
-        (facts.get("litter"), "LITTER", facts.get("litter"), "files that desktops leave behind"),
-        (facts.get("skipped"), "SKIPPED", facts.get("skipped"), "files that are not images"),
-        (facts.get("size"), "HEIGHT", facts.get("height"), "images are resized to HEIGHT x WIDTH"),
-        (facts.get("size"), "WIDTH", facts.get("width"), ""),
-        (True, "INPUT_SHAPE", facts["input_shape"], "shape of one example"),
-        (True, "CLASSES", facts["classes"], ""),
-        (facts["test_taken"], "TEST_SHARE", TEST_SHARE, "share of all examples that is set aside"),
-        (facts["test_taken"], "TEST_SEED", TEST_SPLIT_SEED, ""),
-        (not facts["given"], "VALIDATION", share, "share of the training split"),
-        (drawn, "SPLIT_SEED", section.split_seed, "seed of the validation split"),
-        (facts["limit"] != "all", "LIMIT", section.limit, "training examples that are used"),
-        (
-            section.scale in ("unit", "symmetric"),
-            "MAXIMUM",
-            _whole(maximum),
-            "largest value of the inputs",
-        ),
+        (True, "DATA", data, "what it trains on"),
+        (True, "INPUT_SHAPE", parts.input_shape, "shape of one example"),
+        (True, "CLASSES", parts.classes, ""),
         (True, "SEED", recipe.seed, "seed of weights and shuffling"),
         (True, "UNITS", list(network.units), "width of each hidden layer"),
         (True, "ACTIVATION", network.activation, ""),
@@ -241,8 +179,3 @@ def _constants(recipe: Recipe, facts: dict[str, Any]) -> list[tuple[str, object,
         ),
     ]
     return [(name, value, comment) for needed, name, value, comment in every if needed]
-
-
-def _whole(number: float | None) -> float | None:
-    """255.0 as 255."""
-    return int(number) if number is not None and number == int(number) else number

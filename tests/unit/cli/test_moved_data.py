@@ -1,6 +1,5 @@
 """A project that was moved: what a later command was given for the data's place counts."""
 
-import ast
 import json
 import shutil
 import tomllib
@@ -89,10 +88,8 @@ def test_export_takes_the_place_of_the_data(run: Run, tmp_path: Path, place: str
     run("export moved --set dataset.path=d.npz -o new.toml")
     assert path_in("new.toml") == str(tmp_path / "two" / "d.npz")
     run("export moved --set dataset.path=d.npz -o s.py")
-    script = ast.walk(ast.parse(Path("s.py").read_text()))
-    assert str(tmp_path / "two" / "d.npz") in [
-        node.value for node in script if isinstance(node, ast.Constant)
-    ]
+    with np.load("d.npz") as data, np.load("s.npz") as own:
+        assert {*own["x_train"].ravel()} < {*data["x_train"].astype(np.float32).ravel()}
     with pytest.raises(InputError, match=r"only dataset\.path=PATH"):
         run("export moved --set seed=2 -o s.py")
     with pytest.raises(InputError, match=r"gone\.npz.* does not exist"):
