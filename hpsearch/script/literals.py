@@ -1,6 +1,7 @@
 """Literals: values as Python source that reads well and keeps to the length of a line."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 WIDTH = 100
@@ -46,6 +47,23 @@ def assignment(name: str, value: object, comment: str = "") -> list[str]:
         return [f"{line}  # {comment}" if comment else line]
     above = [f"# {comment}"] if comment else []
     return [*above, *([line] if len(line) <= WIDTH else _folded(name, value))]
+
+
+def namespace(name: str, values: Mapping[str, object]) -> list[str]:
+    """The lines of ``NAME = SimpleNamespace(...)``, one for each value or more.
+
+    Args:
+        name: of the constant.
+        values: see :func:`literal`.
+    """
+    lines = [f"{name} = SimpleNamespace("]
+    for key, value in values.items():
+        line = f"    {key}={literal(value)},"
+        if len(line) > WIDTH and isinstance(value, list):
+            lines += [f"    {key}=[", *(f"        {literal(item)}," for item in value), "    ],"]
+        else:
+            lines.append(line)
+    return [*lines, ")"]
 
 
 def _folded(name: str, value: object) -> list[str]:

@@ -1,21 +1,30 @@
 """A recipe as a plain Keras script that trains alike on the data that come with it."""
 
+import sys
 import textwrap
 from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from hpsearch import __version__
+from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Parts
+from hpsearch.optimizers import Optimizer
 from hpsearch.ranking import by_direction
 from hpsearch.recipe import Recipe
-from hpsearch.script.literals import assignment, literal
+from hpsearch.script.literals import assignment, literal, namespace
+from hpsearch.script.shared import Shared
+from hpsearch.searchable import traits
 from hpsearch.tasks import METRICS
 
 MARK = "Written by hpsearch"
 """How one of the first lines of every script begins."""
+
+_PYTHON = ("import math", "from pathlib import Path", "from types import SimpleNamespace")
+_OTHERS = ("import keras", "import numpy as np", "import tensorflow as tf")
+"""What every script imports."""
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -23,7 +32,8 @@ _TEMPLATES = Path(__file__).with_name("templates")
 def script(recipe: Recipe, parts: Parts, data: Path) -> str:
     """The source of a script that trains a recipe and needs no hpsearch.
 
-    It holds what this recipe needs and nothing else, and is the same in every call.
+    Network, schedule, loss and scores are the functions of ``hpsearch.training`` themselves.
+    The script is the same in every call.
 
     Args:
         recipe: what to train.
@@ -31,13 +41,38 @@ def script(recipe: Recipe, parts: Parts, data: Path) -> str:
         data: the file of their arrays (``hpsearch.script.arrays``), absolute or from the script's
             folder.
     """
-    facts = _training(recipe)
-    constants = [
-        line
-        for constant in _constants(recipe, parts, data, facts)
-        for line in assignment(*constant)
-    ]
-    return _template().render(facts, docstring=_docstring(recipe), constants=constants)
+    config, schedule = recipe.config, recipe.config.lr_schedule
+    shared = Shared()
+    shared.add(f"hpsearch.training.networks.{config.network.type}", "build")
+    shared.add("hpsearch.training.schedules", schedule)
+    for name in ("losses", "score", "values"):
+        shared.add(f"hpsearch.training.tasks.{recipe.task.name}", name)
+    plain = {trait.name for trait in traits(TrialConfig) if trait.members is None}
+    facts = {
+        "docstring": _docstring(recipe),
+        "imports": _imports(shared),
+        "constants": _constants(recipe, parts, data),
+        "network": namespace("NETWORK", config.network.model_dump(mode="json", exclude={"type"})),
+        "config": namespace("CONFIG", config.model_dump(mode="json", include=plain)),
+        # Constants first.
+        "definitions": sorted(shared.definitions, key=lambda text: text.startswith("def ")),
+        "schedule": schedule,
+        "optimizer": config.optimizer.keras,
+        "settings": _settings(config.optimizer),
+        "balanced": recipe.dataset.class_weights == "balanced",
+        "mixed": recipe.training.precision != "float32",
+        "callbacks": _callbacks(recipe),
+        "metric": recipe.objective.metric,
+    }
+    return _template().render(facts)
+
+
+def _imports(shared: Shared) -> list[list[str]]:
+    """Groups of lines: of Python's own modules, and of others."""
+    groups: tuple[set[str], set[str]] = {"import argparse", *_PYTHON}, {*_OTHERS}
+    for line in shared.imports:
+        groups[line.split()[1] not in sys.stdlib_module_names].add(line)
+    return [sorted(group, key=lambda line: (line.startswith("from"), line)) for group in groups]
 
 
 @cache
@@ -76,35 +111,12 @@ def _docstring(recipe: Recipe) -> str:
     return "\n\n".join(["Trains one Keras network and prints its validation results.", *folded])
 
 
-def _training(recipe: Recipe) -> dict[str, Any]:
-    """The network and how it is trained."""
-    config, training = recipe.config, recipe.training
-    network: Any = config.network
-    callbacks = _callbacks(recipe)
-    dropout = "none"
-    if any(network.dropout):
-        dropout = "same" if len(set(network.dropout)) == 1 else "each"
-    settings = config.optimizer.model_dump(exclude={"type", "learning_rate"})
-    defaults = {name: field.default for name, field in type(config.optimizer).model_fields.items()}
-    return {
-        "balanced": recipe.dataset.class_weights == "balanced",
-        "batch_norm": network.batch_norm,
-        "l2": network.l2 > 0,
-        "dropout": dropout,
-        "precision": training.precision,
-        "mixed": training.precision != "float32",
-        "schedule": config.lr_schedule,
-        "scheduled": config.lr_schedule not in ("constant", "plateau"),
-        "optimizer": config.optimizer.keras,
-        # Switches that are off and a momentum of 0 are what Keras does by itself; a decay is not.
-        "settings": [
-            (name, literal(value)) for name, value in settings.items() if value or defaults[name]
-        ],
-        "metric": recipe.objective.metric,
-        "macro_f1": any(name == "MacroF1" for name, _ in callbacks),
-        "cross_entropy": any("cross_entropy" in text for _, args in callbacks for text, _ in args),
-        "callbacks": callbacks,
-    }
+def _settings(optimizer: Optimizer) -> list[tuple[str, str]]:
+    """The optimizer's arguments beside the rate, as source."""
+    values = optimizer.model_dump(exclude={"type", "learning_rate"})
+    defaults = {name: field.default for name, field in type(optimizer).model_fields.items()}
+    # Switches that are off and a momentum of 0 are what Keras does by itself; a decay is not.
+    return [(name, literal(value)) for name, value in values.items() if value or defaults[name]]
 
 
 Callback = tuple[str, list[tuple[str, str]]]
@@ -115,61 +127,44 @@ def _callbacks(recipe: Recipe) -> list[Callback]:
     """Keras' callbacks that stop early, lower the rate and keep the best epoch."""
     stopping, objective = recipe.training.early_stopping, recipe.objective
     found: list[Callback] = []
-    monitors: list[str] = []
     kept = objective.epoch == "last"
     if stopping:
         both = not kept and stopping.monitor == objective.metric
         restoring = [("restore_best_weights=True", "")] if both else []
-        arguments = [*_monitor(recipe, stopping.monitor), ("patience=PATIENCE", ""), *restoring]
+        arguments = [*_monitor(stopping.monitor), ("patience=PATIENCE", ""), *restoring]
         found.append(("EarlyStopping", arguments))
-        monitors.append(stopping.monitor)
         kept = kept or both
     if not kept:
         never = ("patience=EPOCHS", "never stops, but keeps the best epoch")
-        arguments = [*_monitor(recipe, objective.metric), never, ("restore_best_weights=True", "")]
+        arguments = [*_monitor(objective.metric), never, ("restore_best_weights=True", "")]
         found.append(("EarlyStopping", arguments))
-        monitors.append(objective.metric)
     if recipe.config.lr_schedule == "plateau":
         monitor = recipe.training.reduce_lr_on_plateau.monitor
         rate = [("factor=FACTOR", ""), ("patience=PLATEAU", ""), ("min_delta=0.0", "")]
-        found.append(("ReduceLROnPlateau", [*_monitor(recipe, monitor), *rate]))
-        monitors.append(monitor)
-    return [("MacroF1", []), *found] if "val_f1_macro" in monitors else found
+        found.append(("ReduceLROnPlateau", [*_monitor(monitor), *rate]))
+    return found
 
 
-def _monitor(recipe: Recipe, metric: str) -> list[tuple[str, str]]:
+def _monitor(metric: str) -> list[tuple[str, str]]:
     """What a callback looks at, and which direction is better."""
-    # With a penalty Keras' val_loss has that in it, and ours has not.
-    network: Any = recipe.config.network
-    penalized = metric == "val_loss" and recipe.config.l2 > 0
-    name = "val_cross_entropy" if penalized else metric
     mode = by_direction(METRICS[metric], "max", "min")
-    return [(f'monitor="{name}"', ""), (f'mode="{mode}"', "")]
+    return [(f'monitor="{metric}"', ""), (f'mode="{mode}"', "")]
 
 
-def _constants(
-    recipe: Recipe, parts: Parts, data: Path, facts: dict[str, Any]
-) -> list[tuple[str, object, str]]:
-    """The constants at the top of the script: name, value, what it means."""
+def _constants(recipe: Recipe, parts: Parts, data: Path) -> list[str]:
+    """The lines of the constants at the top of the script."""
     config, training = recipe.config, recipe.training
-    network: Any = config.network
-    dropout, stopping = list(network.dropout), training.early_stopping
-    lowering, plateau = training.reduce_lr_on_plateau, config.lr_schedule == "plateau"
-    every = [
+    stopping, lowering = training.early_stopping, training.reduce_lr_on_plateau
+    plateau = config.lr_schedule == "plateau"
+    every: list[tuple[bool, str, object, str]] = [
         (True, "DATA", data, "what it trains on"),
         (True, "INPUT_SHAPE", parts.input_shape, "shape of one example"),
-        (True, "CLASSES", parts.classes, ""),
+        (True, "OUTPUTS", parts.classes, "values that the network puts out for an example"),
         (True, "SEED", recipe.seed, "seed of weights and shuffling"),
-        (True, "UNITS", list(network.units), "width of each hidden layer"),
-        (True, "ACTIVATION", network.activation, ""),
-        (True, "INITIALIZER", network.initializer, ""),
-        (facts["dropout"] == "same", "DROPOUT", dropout[0], "share of each layer's outputs"),
-        (facts["dropout"] == "each", "DROPOUT", dropout, "share of each layer's outputs"),
-        (facts["l2"], "L2", network.l2, "penalty on squared weights"),
+        (True, "PRECISION", training.precision, "of the hidden layers"),
         (True, "LEARNING_RATE", config.optimizer.learning_rate, ""),
-        (True, "BATCH_SIZE", config.batch_size, ""),
         (True, "EPOCHS", training.epochs, "at most" if stopping else ""),
-        (stopping, "PATIENCE", stopping and stopping.patience, "epochs without improvement"),
+        (bool(stopping), "PATIENCE", stopping and stopping.patience, "epochs without improvement"),
         (plateau, "FACTOR", lowering.factor, "factor of the learning rate on a plateau"),
         (
             plateau,
@@ -178,4 +173,5 @@ def _constants(
             "epochs without improvement that count as a plateau",
         ),
     ]
-    return [(name, value, comment) for needed, name, value, comment in every if needed]
+    lines = (assignment(name, value, told) for needed, name, value, told in every if needed)
+    return [*chain.from_iterable(lines)]

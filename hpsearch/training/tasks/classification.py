@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Parts
-from hpsearch.training.tasks.task import total
 
 
 class Classification:
@@ -36,19 +35,28 @@ class Classification:
         return {"loss": totals["loss"] / examples, "accuracy": totals["right"] / examples}
 
     def score(self, y: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Summed cross-entropy without weights, and a confusion matrix."""
-        plain = cross_entropies(y, logits)
-        return total(plain), confusion(y, logits, logits.shape[-1])
+        """See :func:`score`."""
+        return score(y, logits)
 
     def values(self, scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, float]:
-        """Loss, accuracy and macro F1."""
-        loss, counts = scores
-        seen = counts.sum()
-        return {
-            "loss": float(loss / seen),
-            "accuracy": float(np.trace(counts) / seen),
-            "f1_macro": macro_f1(counts),
-        }
+        """See :func:`values`."""
+        return values(scores)
+
+
+def score(y: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Summed cross-entropy without weights and penalties, and the confusion matrix."""
+    return total(cross_entropies(y, logits)), confusion(y, logits, logits.shape[-1])
+
+
+def values(scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, float]:
+    """Loss, accuracy and macro F1 of what was scored."""
+    loss, counts = scores
+    seen = counts.sum()
+    return {
+        "loss": float(loss / seen),
+        "accuracy": float(np.trace(counts) / seen),
+        "f1_macro": macro_f1(counts),
+    }
 
 
 def losses(config: TrialConfig, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:  # noqa: ARG001
@@ -93,3 +101,10 @@ def macro_f1(counts: npt.NDArray[np.floating]) -> float:
     seen = counts.sum(axis=0) + counts.sum(axis=1)
     present = seen > 0
     return float(np.mean(2 * np.diag(counts)[present] / seen[present]))
+
+
+def total(values: tf.Tensor) -> tf.Tensor:
+    """A batch's sum in float64, in which sums of float32 numbers are all but exact: what is
+    reported does not depend on how many batches one call has.
+    """
+    return tf.cast(tf.reduce_sum(values), tf.float64)

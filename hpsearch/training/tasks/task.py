@@ -50,10 +50,3 @@ class Task(Protocol):
             scores: of :meth:`score`, over all examples.
         """
         ...
-
-
-def total(values: tf.Tensor) -> tf.Tensor:
-    """A batch's sum in float64, in which sums of float32 numbers are all but exact: what is
-    reported does not depend on how many batches one call has.
-    """
-    return tf.cast(tf.reduce_sum(values), tf.float64)
