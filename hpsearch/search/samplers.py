@@ -247,7 +247,8 @@ def grid_values(space: Space) -> dict[str, list[Any]]:
     by_keys = {place.keys: place.field for place in named}
     for place in named:
         by, key = place.trait.by, ".".join(place.keys)
-        if by and is_per_layer(place.field) and not isinstance(getattr(space, by), int):
+        count = by_keys.get((*place.keys[:-1], by or ""))  # None: its default
+        if by and is_per_layer(place.field) and isinstance(count, RANGES):
             raise InputError(
                 f'sampler.type = "grid": space.{key} has per_layer = true while {by} is a'
                 " range, so that not every point has the same parameters; set per_layer = false,"

@@ -69,7 +69,7 @@ def cross_entropies(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
     With determinism asked for, TensorFlow's own gathers and scatters, which takes long to trace.
     """
-    labels = tf.one_hot(y, logits.shape[-1])
+    labels = tf.one_hot(tf.cast(y, tf.int64), logits.shape[-1])  # Keras' fit makes them numbers
     return -tf.reduce_sum(labels * tf.nn.log_softmax(logits), axis=-1)
 
 

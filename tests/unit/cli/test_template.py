@@ -43,7 +43,7 @@ def test_what_is_written_loads(
     assert study.dataset.source == source
     assert (study.dataset.path is not None) == (source in ("npz", "image_folder"))
     largest = suggest_config(study.space, Corner(1.0))
-    assert largest.layers == (3 if source == "digits" else 5)
+    assert largest.network.layers == (3 if source == "digits" else 5)
     assert "hpsearch run" in capsys.readouterr().out
 
 
