@@ -14,6 +14,7 @@ DEFAULT_NETWORK = kind_of(Dense)
 """The kind whose fields need no table of their own."""
 
 BatchSize = Annotated[int, Strict(), Field(ge=1, le=65536)]
+LabelSmoothing = Annotated[float, Strict(), Field(ge=0.0, lt=1.0)]
 LRSchedule = Literal["constant", "plateau", "cosine", "step", "warmup_cosine"]
 
 
@@ -26,6 +27,8 @@ class TrialConfig(Searchable):
     """Examples of one step."""
     lr_schedule: LRSchedule = "constant"
     """How the rate changes: not at all, by ``reduce_lr_on_plateau``, ..."""
+    label_smoothing: LabelSmoothing = 0.0
+    """Share of each label that training spreads over all classes (Szegedy et al., 2016)."""
     optimizer: AnyOptimizer = Adam()
     """One table with a ``type``, or one for each that may be chosen; settings as in Keras."""
 

@@ -30,6 +30,7 @@ def test_the_defaults_are_those_of_the_study_file() -> None:
         "initializer": "glorot_uniform",
         "batch_size": 32,
         "lr_schedule": "constant",
+        "label_smoothing": 0.0,
         "optimizer": {
             "type": "adam",
             "learning_rate": 1e-3,

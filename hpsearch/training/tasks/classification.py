@@ -59,17 +59,25 @@ def values(scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, float]:
     }
 
 
-def losses(config: TrialConfig, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:  # noqa: ARG001
+def losses(config: TrialConfig, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """What training makes small, of each example, shape (batch,)."""
-    return cross_entropies(y, logits)
+    return cross_entropies(y, logits, config.label_smoothing)
 
 
-def cross_entropies(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def cross_entropies(y: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
     """Cross-entropy of each example, in nats, shape (batch,).
 
     With determinism asked for, TensorFlow's own gathers and scatters, which takes long to trace.
+
+    Args:
+        y: labels, shape (batch,).
+        logits: shape (batch, classes).
+        smoothing: share of each label that is spread over all classes.
     """
-    labels = tf.one_hot(tf.cast(y, tf.int64), logits.shape[-1])  # Keras' fit makes them numbers
+    classes = logits.shape[-1]
+    labels = tf.one_hot(tf.cast(y, tf.int64), classes)  # Keras' fit makes them numbers
+    if smoothing:
+        labels = labels * (1 - smoothing) + smoothing / classes
     return -tf.reduce_sum(labels * tf.nn.log_softmax(logits), axis=-1)
 
 
