@@ -75,7 +75,7 @@ def reproduce(
     threads = chosen.user_attrs.get("threads")
     outcome = train_here(recipe, parts, folder, last=last, threads=threads)
     metric = recipe.objective.metric
-    epochs = {epoch.epoch: float(getattr(epoch, metric)) for epoch in outcome.curves}
+    epochs = {epoch.epoch: epoch.values[metric] for epoch in outcome.curves}
     comparison = compare(chosen, epochs, outcome.value)
     reproduced = {
         "study": study,

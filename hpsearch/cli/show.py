@@ -351,11 +351,12 @@ def print_best(row: dict[str, Any], metric: str) -> None:
         out.print("  its configuration is not known; another trial's: hpsearch trials STUDY")
         return
     optimizer = config.pop("optimizer")
+    width = 2 + max(map(len, config))
     for key, value in config.items():
         text = ", ".join(_text(item) for item in value) if isinstance(value, list) else _text(value)
-        out.print(f"  {key:<14}{text}")
+        out.print(f"  {key:<{width}}{text}")
     settings = ", ".join(f"{k} {_text(v)}" for k, v in optimizer.items() if k != "type")
-    out.print(f"  {'optimizer':<14}{optimizer['type']}: {settings}")
+    out.print(f"  {'optimizer':<{width}}{optimizer['type']}: {settings}")
 
 
 def _pairs(params: dict[str, Any]) -> str:
