@@ -21,13 +21,29 @@ from hpsearch.errors import (
 )
 from hpsearch.fields import parse
 from hpsearch.home import CHECKPOINTS, Home
+from hpsearch.outputs.listed import OF_COMPLETE, OF_OTHERS, listed
 from hpsearch.recipe import DatasetSection, Recipe
-from hpsearch.search import budget
-from hpsearch.search.artifacts import OF_COMPLETE, OF_OTHERS, listed
-from hpsearch.search.export import recipe_of, trial_seed
-from hpsearch.search.messages import STORAGE_ERRORS
+from hpsearch.search import budget, claims
+from hpsearch.search.attributes import (
+    ALONE_KEY,
+    BEST_EPOCH_KEY,
+    CONFIG_KEY,
+    EPOCHS_KEY,
+    FAILURE_EPOCH_KEY,
+    GAP_KEY,
+    PARAMETERS_KEY,
+    RATE_KEY,
+    SAME_KEY,
+    SECONDS_KEY,
+    SEED_KEY,
+    TRAIN_ACCURACY_KEY,
+    VAL_LOSS_KEY,
+    earlier,
+)
+from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.recipes import recipe_of, trial_seed
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import CONFIG_KEY, SAME_KEY, same_as
+from hpsearch.search.trials import same_as
 from hpsearch.share import Share
 from hpsearch.space import suggest_config
 from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch
@@ -36,9 +52,6 @@ _log = logging.getLogger(__name__)
 
 MAX_REDRAWS = 200
 """Configurations over ``budget.max_parameters`` in a row before the search gives up."""
-
-ALONE_KEY = "alone"
-"""Trial user attribute: it ran out of memory, and is tried once more alone on its device."""
 
 CHECKPOINT_EVERY = 30.0
 """Seconds of training between two checkpoints of a trial."""
@@ -98,7 +111,7 @@ class Objective:
         for _ in range(MAX_REDRAWS):
             if self.stop_now():
                 return True
-            trial = budget.claim(self.study)
+            trial = claims.claim(self.study)
             if trial is None:
                 return False
             with self.alive(trial.number) as taken_away:
@@ -139,33 +152,33 @@ class Objective:
             raise
         except UnreachableError as error:
             # A full disk is not the configuration's fault.
-            if budget.interrupt(self.study, trial.number, str(error)):
+            if claims.interrupt(self.study, trial.number, str(error)):
                 raise
             _log.warning("trial %d: lease lost; continuing with the next trial", trial.number)
         except DataError as error:
-            budget.fail(self.study, trial.number, Failure.DATA_ERROR, str(error))
+            claims.fail(self.study, trial.number, Failure.DATA_ERROR, str(error))
             raise
         except Exception as error:
             told = f"{type(error).__name__}: {error}"  # not repr, which writes colours as text
-            budget.fail(self.study, trial.number, Failure.PROGRAM_ERROR, told)
+            claims.fail(self.study, trial.number, Failure.PROGRAM_ERROR, told)
             raise
         return True
 
     def _too_large(self, trial: Trial, config: TrialConfig) -> bool:
         """Note the configuration's size; end the trial where it is over the limit."""
         parameters = count_parameters(config, self.parts.inputs, self.parts.classes)
-        trial.set_user_attr("parameters", parameters)
+        trial.set_user_attr(PARAMETERS_KEY, parameters)
         limit = self.study.budget.max_parameters
         if limit is None or parameters <= limit:
             return False
         message = f"{parameters} parameters, more than budget.max_parameters = {limit}"
-        budget.redraw(self.study, trial.number, message)
+        claims.redraw(self.study, trial.number, message)
         return True
 
     def _train(self, trial: Trial, taken_away: Callable[[], bool]) -> None:
         """Train one trial, from its last checkpoint where it has one, and tell its result."""
         frozen = self.study.storage.get_trial(self.study.trial_id(trial.number))
-        trial.set_user_attr("seed", trial_seed(self.study, frozen))
+        trial.set_user_attr(SEED_KEY, trial_seed(self.study, frozen))
         same = same_as(self.study, frozen)
         if same is not None:
             trial.set_user_attr(SAME_KEY, same)
@@ -221,7 +234,7 @@ class Objective:
 
     def _earlier(self, trial: FrozenTrial) -> list[Path]:
         """The folders that a trial may go on from; says so where nothing to go on from is there."""
-        numbers = budget.earlier(trial)
+        numbers = earlier(trial)
         folders = [self.home.trial_run(self.study.name, number) for number in numbers]
         if self.share is not None:
             self.share.fetch(numbers)
@@ -253,17 +266,17 @@ class Objective:
         trial_id = self.study.trial_id(trial.number)
         reported = self.study.storage.get_trial(trial_id).last_step
         files = listed(OF_OTHERS) if reported else {}
-        summary = {"epochs": reported or 0, "seconds": round(seconds, 3)}
+        summary = {EPOCHS_KEY: reported or 0, SECONDS_KEY: round(seconds, 3)}
         self.study.storage.annotate(trial_id, summary, files)
         if error.failure is Failure.INTERRUPTED:
-            budget.interrupt(self.study, trial.number)
+            claims.interrupt(self.study, trial.number)
             return
         if error.failure is Failure.OUT_OF_MEMORY and not trial.user_attrs.get(ALONE_KEY):
             trial.set_user_attr(ALONE_KEY, True)
             raise CrowdedError(trial.number, str(error))
         if error.epoch is not None:
-            trial.set_user_attr("failure_epoch", error.epoch)
-        budget.fail(self.study, trial.number, error.failure, str(error))
+            trial.set_user_attr(FAILURE_EPOCH_KEY, error.epoch)
+        claims.fail(self.study, trial.number, error.failure, str(error))
 
     def _tell(self, trial: Trial, outcome: Outcome, *, pruned: bool) -> None:
         """Keep the summary of a trial as user attributes, then its value."""
@@ -278,13 +291,13 @@ class Objective:
         is_last = self.study.file.objective.epoch == "last"
         kept = outcome.epochs if is_last else outcome.best_epoch
         summary = {
-            "epochs": outcome.epochs,
-            "best_epoch": outcome.best_epoch,
-            "val_loss": outcome.curves[kept - 1].val_loss,
-            "train_accuracy": outcome.train_accuracy,
-            "gap": outcome.gap,
-            "seconds": round(outcome.seconds, 3),
-            "examples_per_second": round(outcome.examples_per_second, 1),
+            EPOCHS_KEY: outcome.epochs,
+            BEST_EPOCH_KEY: outcome.best_epoch,
+            VAL_LOSS_KEY: outcome.curves[kept - 1].val_loss,
+            TRAIN_ACCURACY_KEY: outcome.train_accuracy,
+            GAP_KEY: outcome.gap,
+            SECONDS_KEY: round(outcome.seconds, 3),
+            RATE_KEY: round(outcome.examples_per_second, 1),
         }
         files = listed(OF_OTHERS if pruned else OF_COMPLETE)
         self.study.storage.annotate(self.study.trial_id(trial.number), summary, files)

@@ -21,9 +21,10 @@ from hpsearch.cli.common import (
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
-    from hpsearch.confirm import Verdict
-    from hpsearch.search.confirmation import Asked, Leader
+    from hpsearch.search.confirmation import Leader
+    from hpsearch.search.shapes import ConfirmRequest
     from hpsearch.search.study import OpenStudy
+    from hpsearch.search.verdict import Verdict
 
 TOP, SEEDS = 3, 5
 """How many leaders are trained again, and with how many seeds each, unless told otherwise."""
@@ -68,11 +69,11 @@ def confirm(
     from hpsearch.cli.provenance import record
     from hpsearch.cli.verdict import plain_verdict, print_verdict
     from hpsearch.search.confirmation import (
-        asked_leaders,
         check_kind,
         companion_of,
         queue,
         refuse_companion,
+        requested_leaders,
     )
     from hpsearch.search.study import load_study
 
@@ -83,7 +84,7 @@ def confirm(
         anew = smallest is None or new_split or (top, seeds) != (None, None)
         wanted = _wanted(found, top or TOP, seeds or SEEDS, new_split, bool(smallest), anew=anew)
         check_kind(found, wanted.kind)
-        chosen, companion = asked_leaders(found, wanted), companion_of(found)
+        chosen, companion = requested_leaders(found, wanted), companion_of(found)
         record(found)
         new = queue(
             companion, found, chosen, wanted.seeds, wanted.kind, smallest=wanted.smallest
@@ -99,7 +100,7 @@ def confirm(
 
 def _wanted(
     study: "OpenStudy", top: int, count: int, new_split: bool, smallest: bool, *, anew: bool
-) -> "Asked":
+) -> "ConfirmRequest":
     """What is to be confirmed: what the options say, or once more what the last ``confirm`` was.
 
     Args:
@@ -110,25 +111,24 @@ def _wanted(
         smallest: whether the winner is the smallest.
         anew: whether the options say it; else the last one counts, if there is one.
     """
-    from dataclasses import replace
-
-    from hpsearch.search.confirmation import Asked, Kind, asked, leaders, seeds
+    from hpsearch.search.confirmation import last_request, leaders, seeds
+    from hpsearch.search.shapes import ConfirmRequest, Kind
     from hpsearch.search.study import companions
 
     if not anew:
         for companion in companions(study):
-            if (last := asked(companion)) is not None:
-                return replace(last, smallest=smallest)
-    return Asked(
+            if (last := last_request(companion)) is not None:
+                return last.model_copy(update={"smallest": smallest})
+    return ConfirmRequest(
         kind=Kind.SPLIT if new_split else Kind.SEED,
-        of=tuple(one.of for one in leaders(study, top)),
-        seeds=tuple(seeds(study, count)),
+        of=[one.of for one in leaders(study, top)],
+        seeds=seeds(study, count),
         smallest=smallest,
     )
 
 
 def _say_what_comes(
-    companion: "OpenStudy", chosen: "Sequence[Leader]", wanted: "Asked", new: int
+    companion: "OpenStudy", chosen: "Sequence[Leader]", wanted: "ConfirmRequest", new: int
 ) -> None:
     """Tell what is trained."""
     from hpsearch.cli.verdict import listed
@@ -141,7 +141,7 @@ def _say_what_comes(
 
 
 def _judge(
-    study: "OpenStudy", companion: "OpenStudy", chosen: "Sequence[Leader]", wanted: "Asked"
+    study: "OpenStudy", companion: "OpenStudy", chosen: "Sequence[Leader]", wanted: "ConfirmRequest"
 ) -> "Verdict":
     """What the runs of the chosen configurations came to.
 

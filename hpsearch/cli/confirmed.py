@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpsearch.confirm import Verdict
-    from hpsearch.search.confirmation import Kind, Runs
+    from hpsearch.search.confirmation import Runs
+    from hpsearch.search.shapes import Kind
     from hpsearch.search.study import OpenStudy
     from hpsearch.search.trials import Trial
+    from hpsearch.search.verdict import Verdict
 
 
 CHOICES = {
@@ -40,7 +41,7 @@ class Confirmed:
 
 def middle_run(study: "OpenStudy", runs: "Mapping[int, Trial]") -> "Trial":
     """Of a configuration's complete runs by seed the one in the middle by value."""
-    from hpsearch.confirm import middle
+    from hpsearch.search.verdict import middle
 
     return runs[middle(values_of(runs), study.file.objective.measure)]
 
@@ -53,9 +54,9 @@ def verdict_on(study: "OpenStudy", runs: "Runs", *, smallest: bool) -> "Verdict"
         runs: see above.
         smallest: whether the winner is the smallest of those that are tied with the first.
     """
-    from hpsearch.confirm import Candidate, judge
     from hpsearch.search.confirmation import BASELINE
     from hpsearch.search.trials import parameters
+    from hpsearch.search.verdict import Candidate, judge
 
     objective = study.file.objective
     candidates = [
@@ -82,11 +83,12 @@ def confirmed(study: "OpenStudy") -> Confirmed | None:
         UnfinishedError: some of its runs are not done yet.
     """
     from hpsearch.errors import UnfinishedError
-    from hpsearch.search.confirmation import Kind, asked, open_runs, results
+    from hpsearch.search.confirmation import last_request, open_runs, results
+    from hpsearch.search.shapes import Kind
     from hpsearch.search.study import companions
 
     for companion in companions(study):
-        last = asked(companion)
+        last = last_request(companion)
         kind = Kind.SEED if last is None else last.kind
         found = results(study, companion, None if last is None else last.seeds, kind)
         runs = {of: one for of, one in found.items() if last is None or of in last.of}

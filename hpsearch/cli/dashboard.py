@@ -73,7 +73,7 @@ def dashboard(
 ) -> None:
     """Show the studies in the browser: optuna-dashboard behind a token."""
     from hpsearch.dashboard.server import LOOPBACK, new_token, own_token, serving
-    from hpsearch.search.opening import can_write
+    from hpsearch.search.storage.opening import can_write
 
     place = Home.find(home)
     is_kept = True

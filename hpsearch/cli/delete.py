@@ -16,9 +16,9 @@ from hpsearch.cli.common import (
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
+    from hpsearch.outputs.belongings import Belongings
     from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
-    from hpsearch.workers.belongings import Belongings
 
 
 def delete(
@@ -39,8 +39,8 @@ def delete(
 ) -> None:
     """Remove a study: its trials, runs and logs. Data sets and exported files stay."""
     from hpsearch.errors import InputError, UnknownStudyError
+    from hpsearch.outputs.belongings import left_behind
     from hpsearch.search.study import COMPANION, is_own, load_study
-    from hpsearch.workers.belongings import left_behind
 
     place = Home.find(home)
     with opened_storage(place, storage) as opened:
@@ -66,8 +66,8 @@ def delete(
 
 def _remove(found: "OpenStudy", place: Home, *, yes: bool, keep_files: bool, force: bool) -> None:
     """Remove a study with its confirmation study and, unless they are kept, their files."""
+    from hpsearch.outputs.belongings import noted, of_studies
     from hpsearch.search.removing import delete as remove_studies
-    from hpsearch.workers.belongings import noted, of_studies
     from hpsearch.workers.lease import mend
     from hpsearch.workers.presence import is_busy, refuse_if_busy
 

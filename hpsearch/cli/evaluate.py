@@ -34,14 +34,15 @@ from hpsearch.cli.models import (
     refits,
 )
 from hpsearch.home import Home
+from hpsearch.search.attributes import TRAIN_ACCURACY_KEY
 from hpsearch.tasks.metric import Metric
 from hpsearch.text import plural
 
 if TYPE_CHECKING:
-    from hpsearch.confirm import Interval
     from hpsearch.data.dataset import Dataset
     from hpsearch.recipe import DatasetSection
     from hpsearch.search.study import OpenStudy
+    from hpsearch.search.verdict import Interval
     from hpsearch.training.metrics import Evaluation
 
 
@@ -62,7 +63,7 @@ class Judged:
     @property
     def middle(self) -> int:
         """The seed whose classes are shown: chosen by validation, never by the test split."""
-        from hpsearch.confirm import middle
+        from hpsearch.search.verdict import middle
 
         return middle(self.group.values, self.metric)
 
@@ -98,8 +99,8 @@ def evaluate(
     from hpsearch.cli.jobs import run_jobs
     from hpsearch.cli.provenance import record
     from hpsearch.errors import InputError
+    from hpsearch.outputs.test_access import openings
     from hpsearch.search.confirmation import companion_of, refuse_companion
-    from hpsearch.search.openings import openings
     from hpsearch.search.study import load_study, move_data
     from hpsearch.study_file import load_dataset_override
     from hpsearch.workers.by_hand import settle_device
@@ -182,7 +183,7 @@ def _judge(study: "OpenStudy", dataset: "Dataset", group: Group) -> Judged:
     from hpsearch.data.dataset import open_test, record_result
     from hpsearch.data.parts import split
     from hpsearch.data.record import Opening
-    from hpsearch.search.openings import remember
+    from hpsearch.outputs.test_access import remember
 
     count = len(group.models)
     say(f"Evaluating {group.name}: {plural(count, 'model')}.")
@@ -229,7 +230,7 @@ def _plain(name: str, study: "OpenStudy", judged: Sequence[Judged], times: int) 
                     {
                         "seed": model.seed,
                         "value": None if one.group.epochs else model.trial.values[0],
-                        "train_accuracy": model.trial.user_attrs.get("train_accuracy"),
+                        "train_accuracy": model.trial.user_attrs.get(TRAIN_ACCURACY_KEY),
                         "gap": _gap(model, one.results[model.seed]),
                         "test": dataclasses.asdict(one.results[model.seed]),
                     }
@@ -251,7 +252,7 @@ def _kind(group: Group) -> str:
 
 def _mean(values: Sequence[float]) -> dict[str, Any]:
     """Mean, standard deviation and 95 % interval over seeds."""
-    from hpsearch.confirm import SHARE, mean_interval
+    from hpsearch.search.verdict import SHARE, mean_interval
 
     interval = mean_interval(values, SHARE)
     return {
@@ -263,7 +264,7 @@ def _mean(values: Sequence[float]) -> dict[str, Any]:
 
 def _gap(model: Model, result: "Evaluation") -> float | None:
     """The generalisation gap: accuracy on examples that were trained on, less that on the test."""
-    accuracy = model.trial.user_attrs.get("train_accuracy")
+    accuracy = model.trial.user_attrs.get(TRAIN_ACCURACY_KEY)
     return None if accuracy is None else float(accuracy) - result.accuracy
 
 
@@ -295,8 +296,8 @@ def _print(one: Judged, metric: str) -> None:
 
 def _print_mean(one: Judged) -> None:
     """The mean over seeds, with what is uncertain about it for two reasons."""
-    from hpsearch.confirm import SHARE, mean_interval
     from hpsearch.interval import wilson
+    from hpsearch.search.verdict import SHARE, mean_interval
 
     mean, out = statistics.fmean(one.accuracies), stdout()
     examples = next(iter(one.results.values())).examples
@@ -312,7 +313,7 @@ def _print_mean(one: Judged) -> None:
 
 def _row(one: Judged, model: Model) -> list[str]:
     result = one.results[model.seed]
-    accuracy, gap = model.trial.user_attrs.get("train_accuracy"), _gap(model, result)
+    accuracy, gap = model.trial.user_attrs.get(TRAIN_ACCURACY_KEY), _gap(model, result)
     return [
         str(model.seed),
         *([] if one.group.epochs else [f"{model.trial.values[0]:.4f}"]),

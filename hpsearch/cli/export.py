@@ -99,9 +99,9 @@ class Chosen:
 
 def _chosen(study: "OpenStudy", place: Home, trial: int | None, baseline: bool) -> Chosen:
     """The trial that is asked for, else the best one; or the baseline."""
+    from hpsearch.outputs.leftovers import kept_weights
     from hpsearch.search import trials
-    from hpsearch.search.export import baseline_recipe, recipe_of
-    from hpsearch.workers.leftovers import kept_weights
+    from hpsearch.search.recipes import baseline_recipe, recipe_of
 
     if baseline:
         recipe = baseline_recipe(study)
@@ -123,10 +123,10 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
     """
     from hpsearch.cli.confirmed import confirmed
     from hpsearch.errors import InputError
+    from hpsearch.outputs.leftovers import kept_weights
     from hpsearch.search.confirmation import BASELINE
     from hpsearch.search.confirmation import told as name_of
-    from hpsearch.search.export import recipe_of
-    from hpsearch.workers.leftovers import kept_weights
+    from hpsearch.search.recipes import recipe_of
 
     known = confirmed(study)
     if known is None:
@@ -159,7 +159,7 @@ def _trained(study: "OpenStudy", place: Home, chosen: Chosen) -> Chosen:
         InputError: there are none.
     """
     from hpsearch.errors import InputError
-    from hpsearch.search.trainings import retrained
+    from hpsearch.outputs.trainings import retrained
 
     if chosen.weights is None:
         chosen = _run_of_baseline(study, place) or chosen
@@ -184,11 +184,11 @@ def _run_of_baseline(study: "OpenStudy", place: Home) -> Chosen | None:
     middle, or a trial of the search that has its configuration.
     """
     from hpsearch.cli.confirmed import middle_run
+    from hpsearch.outputs.leftovers import kept_weights
     from hpsearch.search import trials
     from hpsearch.search.confirmation import BASELINE, results
-    from hpsearch.search.export import recipe_of
+    from hpsearch.search.recipes import recipe_of
     from hpsearch.search.study import companions
-    from hpsearch.workers.leftovers import kept_weights
 
     confirmed = [(one, results(study, one).get(BASELINE)) for one in companions(study)]
     found = [

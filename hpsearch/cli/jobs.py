@@ -39,11 +39,11 @@ def run_jobs(  # each is another option of the command line
     """
     from hpsearch.cli.crew import chosen_gpus, local_crew
     from hpsearch.cli.supervise import impatient, supervise
+    from hpsearch.outputs.leftovers import tidy
     from hpsearch.search.budget import begin_run, ending
     from hpsearch.search.study import move_data
     from hpsearch.study_file import load_dataset_override
     from hpsearch.workers.lease import mend
-    from hpsearch.workers.leftovers import tidy
     from hpsearch.workers.packing import study_load
     from hpsearch.workers.presence import present
     from hpsearch.workers.worker import open_study_data

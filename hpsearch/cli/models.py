@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hpsearch.cli.common import say
 from hpsearch.home import Home
+from hpsearch.search.attributes import WORKER_KEY
 
 if TYPE_CHECKING:
     from hpsearch.recipe import Recipe
@@ -111,8 +112,8 @@ def _warn_of_baseline(study: "OpenStudy") -> None:
 
 
 def _model(study: "OpenStudy", trial: "Trial", place: Home) -> Model:
-    from hpsearch.search.export import recipe_of
-    from hpsearch.workers.leftovers import kept_weights
+    from hpsearch.outputs.leftovers import kept_weights
+    from hpsearch.search.recipes import recipe_of
 
     recipe = recipe_of(study, trial)
     weights = kept_weights(study, place, trial.number)
@@ -126,7 +127,8 @@ def queue_refits(study: "OpenStudy", group: Group) -> int:
     opened, and from validation alone.
     """
     from hpsearch.errors import InputError
-    from hpsearch.search.confirmation import Kind, companion_of, queue, results
+    from hpsearch.search.confirmation import companion_of, queue, results
+    from hpsearch.search.shapes import Kind
 
     key = "best_epoch" if study.file.objective.epoch == "best" else "epochs"
     took = [int(m.trial.user_attrs[key]) for m in group.models if key in m.trial.user_attrs]
@@ -153,7 +155,8 @@ def refits(
 ) -> Group:
     """The group, trained once more on all examples but the test split's."""
     from hpsearch.errors import NoTrialError
-    from hpsearch.search.confirmation import Kind, results
+    from hpsearch.search.confirmation import results
+    from hpsearch.search.shapes import Kind
 
     own = [model.seed for model in group.models]
     runs = results(study, companion, own, Kind.REFIT, epochs).get(group.leader.of)
@@ -180,7 +183,7 @@ def check_weights(groups: Sequence[Group]) -> None:
     gone = [model for model in models if not model.weights.is_file()]
     if gone:
         first = gone[0]
-        host = str(first.trial.user_attrs.get("worker", "?")).rpartition(":")[0]
+        host = str(first.trial.user_attrs.get(WORKER_KEY, "?")).rpartition(":")[0]
         raise InputError(
             f"{first.weights}: does not exist, so {len(gone)} of {len(models)} models cannot be"
             f" evaluated. It was trained on host {host}: evaluate it there, or with that machine's"

@@ -75,14 +75,14 @@ def run(
     from hpsearch.cli.provenance import record
     from hpsearch.cli.supervise import impatient, supervise
     from hpsearch.data.facts import facts
+    from hpsearch.outputs.copies import Copies
+    from hpsearch.outputs.leftovers import tidy
     from hpsearch.search.budget import begin_run
-    from hpsearch.search.copies import refuse_foreign_runs
     from hpsearch.search.making import open_or_create
-    from hpsearch.search.pruners import hint
-    from hpsearch.search.samplers import check_sampler
+    from hpsearch.search.sampling.pruners import hint
+    from hpsearch.search.sampling.samplers import check_sampler
     from hpsearch.study_file import load, typed_keys, written_budget
     from hpsearch.workers.lease import mend
-    from hpsearch.workers.leftovers import tidy
     from hpsearch.workers.packing import study_load
     from hpsearch.workers.presence import present
 
@@ -104,7 +104,7 @@ def run(
         # Refuses workers that cannot be before anything is written.
         hire(study_file, load_of_one, study_file.budget.trials)
         with opened_storage(place, storage, create=True, force=force) as opened:
-            refuse_foreign_runs(opened, study_file.name, place)
+            Copies(place).refuse_foreign_runs(opened, study_file.name)
             known, own = facts(dataset, parts), written_budget(file)
             study, is_new = open_or_create(
                 opened, study_file, known, written=own, explicit=typed_keys(given, "budget")
@@ -147,7 +147,7 @@ def _say_what_begins(study: "OpenStudy", left: Sequence[int], *, is_new: bool) -
 
 def _say_what_on(data: Mapping[str, Any], url: str) -> None:
     """Say what is searched on, and where it is kept."""
-    from hpsearch.search.urls import hide_password
+    from hpsearch.search.database.urls import hide_password
 
     say(
         f"data: {data['train']} training and {data['validation']} validation examples,"

@@ -87,8 +87,8 @@ def show(
     from hpsearch.cli.confirmed import winner_of
     from hpsearch.cli.provenance import show_provenance
     from hpsearch.errors import InputError
+    from hpsearch.outputs.test_access import openings, plain
     from hpsearch.search import trials as rows
-    from hpsearch.search.openings import openings, plain
 
     if watch and as_json:
         raise InputError("--watch and --json: choose one; a live view has no JSON")

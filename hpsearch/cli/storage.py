@@ -59,8 +59,8 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Copy an SQLite database to a file, also while it is in use."""
-    from hpsearch.search.backup import back_up
-    from hpsearch.search.urls import sqlite_file
+    from hpsearch.search.database.backup import back_up
+    from hpsearch.search.database.urls import sqlite_file
 
     place = Home.find(home)
     url = place.storage_url(storage)

@@ -106,7 +106,7 @@ def look_after(storage: "Storage", presence: "Presence") -> None:
         storage: the study's; one that does not wait.
         presence: of this process.
     """
-    from hpsearch.search.messages import STORAGE_ERRORS
+    from hpsearch.search.database.messages import STORAGE_ERRORS
 
     with suppress(*STORAGE_ERRORS):  # there is time: it is tried again
         if presence.renew():
@@ -124,9 +124,9 @@ def _check_kept(study: "OpenStudy") -> None:
     """
     from hpsearch.errors import InputError, UnknownStudyError, UnreachableError
     from hpsearch.search import budget
-    from hpsearch.search.opening import open_storage
+    from hpsearch.search.database.urls import hide_password
+    from hpsearch.search.storage.opening import open_storage
     from hpsearch.search.study import load_study
-    from hpsearch.search.urls import hide_password
 
     known, url = sum(map(budget.counts, study.trials())), study.storage.url
     try:
@@ -167,8 +167,8 @@ def impatient(study: "OpenStudy", code: int) -> Iterator[None]:
     Raises:
         Exit: with that code, where the block could not reach the storage.
     """
-    from hpsearch.search.messages import STORAGE_ERRORS
-    from hpsearch.search.server import ServerStorage
+    from hpsearch.search.database.messages import STORAGE_ERRORS
+    from hpsearch.search.storage.retrying import ServerStorage
 
     if not code:
         yield

@@ -11,12 +11,13 @@ from hpsearch.cli.common import duration, say
 from hpsearch.config import describe
 from hpsearch.ranking import is_better
 from hpsearch.search import trials as rows
+from hpsearch.search.attributes import DEVICE_KEY, FAILURE_KEY, WORKER_KEY
 from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.budget import ending, seconds_used
-from hpsearch.search.messages import STORAGE_ERRORS, is_locked, is_passing
-from hpsearch.search.naming import cell_of, name_of
-from hpsearch.search.reading import utc
+from hpsearch.search.confirmation import cell_of, name_of
+from hpsearch.search.database.messages import STORAGE_ERRORS, is_locked, is_passing
 from hpsearch.search.storage import LEASE, Counts
+from hpsearch.search.storage.reading import utc
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.search_sections import BudgetSection
@@ -205,11 +206,11 @@ def running_table(look: Look) -> list[tuple[str, ...]]:
     table: list[tuple[str, ...]] = [head]
     for trial in look.running:
         step, silent = trial.last_step, look.silent.get(trial.number, 0.0)
-        pid = str(trial.user_attrs.get("worker", "")).rpartition(":")[2]
+        pid = str(trial.user_attrs.get(WORKER_KEY, "")).rpartition(":")[2]
         table.append(
             (
                 (f"{_host(trial)}:{pid}" if len(hosts) > 1 else pid) if pid else "other",
-                str(trial.user_attrs.get("device", "")).partition(" (")[0],
+                str(trial.user_attrs.get(DEVICE_KEY, "")).partition(" (")[0],
                 cell_of(look.study, trial),
                 f"{step or 0}/{epochs}",
                 "" if step is None else f"{trial.intermediate_values[step]:.4f}",
@@ -222,7 +223,7 @@ def running_table(look: Look) -> list[tuple[str, ...]]:
 
 def _host(trial: Trial) -> str:
     """The end of a worker's host name: there the names of a cluster's machines differ."""
-    host = str(trial.user_attrs.get("worker", "")).rpartition(":")[0]
+    host = str(trial.user_attrs.get(WORKER_KEY, "")).rpartition(":")[0]
     return host.partition(".")[0][-12:]
 
 
@@ -230,7 +231,7 @@ def ended_table(look: Look, last: Iterable[Trial]) -> list[tuple[str, ...]]:
     """Ended trials, the latest first: rows of cells, the head first."""
     table: list[tuple[str, ...]] = [("trial", "state", "value", "seconds", "configuration")]
     for trial in sorted(last, key=ended_at, reverse=True):
-        state = str(trial.user_attrs.get("failure") or rows.STATES[trial.state]).replace("_", " ")
+        state = str(trial.user_attrs.get(FAILURE_KEY) or rows.STATES[trial.state]).replace("_", " ")
         table.append(
             (
                 cell_of(look.study, trial),

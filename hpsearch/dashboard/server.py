@@ -27,7 +27,7 @@ from hpsearch.dashboard.doors import Doors
 from hpsearch.dashboard.removal import refuse_busy
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.search.opening import cached
+from hpsearch.search.storage.opening import cached
 
 if TYPE_CHECKING:
     from waitress.server import BaseWSGIServer

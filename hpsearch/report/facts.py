@@ -10,16 +10,18 @@ from hpsearch.config import TrialConfig, describe, flat, summary
 from hpsearch.data.record import Opening
 from hpsearch.errors import Failure
 from hpsearch.interval import measured_words
+from hpsearch.outputs.test_access import plain
+from hpsearch.outputs.trainings import Training
 from hpsearch.ranges import words
 from hpsearch.report.following import as_toml, following
 from hpsearch.report.leaders import Row, in_words, leaders
 from hpsearch.search import trials
-from hpsearch.search.confirmation import BASELINE, Kind
-from hpsearch.search.export import recipe_of
+from hpsearch.search.attributes import SAME_KEY
+from hpsearch.search.confirmation import BASELINE
 from hpsearch.search.importance import MOST, importances
-from hpsearch.search.openings import plain
+from hpsearch.search.recipes import recipe_of
+from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trainings import Training
 from hpsearch.search.trials import Trial
 from hpsearch.search_sections import Grid
 from hpsearch.walks import places
@@ -126,11 +128,11 @@ def _best(
     row = best[0]
     own = recipe_of(study, seen[row["number"]])
     others = again.get(str(row["number"]), {})
-    first = row[trials.SAME_KEY] if row[trials.SAME_KEY] is not None else row["number"]
+    first = row[SAME_KEY] if row[SAME_KEY] is not None else row["number"]
     repeats = [
         {"number": other["number"], "value": other["values"][0]}
         for other in rows
-        if other["state"] == "complete" and first in (other["number"], other[trials.SAME_KEY])
+        if other["state"] == "complete" and first in (other["number"], other[SAME_KEY])
     ]
     return {
         **{key: row[key] for key in (*_LISTED, "values")},

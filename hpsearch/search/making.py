@@ -15,29 +15,22 @@ from optuna.trial import TrialState, create_trial
 
 from hpsearch import __version__
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.search.asked import FIXED_KEY
-from hpsearch.search.exclusive import Work, exclusive
-from hpsearch.search.messages import STORAGE_ERRORS
-from hpsearch.search.queueing import as_key, check_size, known_params
-from hpsearch.search.samplers import check_sampler, grid_size
-from hpsearch.search.start import FIRST_KEY, first_trials
-from hpsearch.search.storage import (
+from hpsearch.search.attributes import (
     BUDGET_KEY,
     CREATED_KEY,
-    FILE_KEY,
-    Storage,
-)
-from hpsearch.search.study import (
     DATASET_KEY,
+    FILE_KEY,
+    FIRST_KEY,
+    FIXED_KEY,
     VERSIONS_KEY,
-    OpenStudy,
-    _at,
-    _move,
-    companions,
-    load_study,
-    size_of,
-    unlike,
 )
+from hpsearch.search.database.exclusive import Work, exclusive
+from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.queueing import as_key, check_size, known_params
+from hpsearch.search.sampling.initial_design import first_trials
+from hpsearch.search.sampling.samplers import check_sampler, grid_size
+from hpsearch.search.storage import Storage
+from hpsearch.search.study import OpenStudy, _at, _move, companions, load_study, size_of, unlike
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.study_file import SAME_SEARCH, SAME_VALUES, StudyFile, as_stored
 from hpsearch.walks import settle
@@ -121,8 +114,8 @@ def create(
 ) -> None:
     """Make a study, whole or not at all: it has its name when all else is there.
 
-    Call it where :func:`hpsearch.search.opening.exclusive` holds off other processes from names of
-    this ending, and in the end, or by ``publishing``, from making studies.
+    Call it where :func:`hpsearch.search.database.exclusive.exclusive` holds off other processes
+    from names of this ending, and in the end, or by ``publishing``, from making studies.
 
     Args:
         storage: where studies are kept.
@@ -166,7 +159,7 @@ def create(
 def remove_unfinished(storage: Storage, ending: str = UNFINISHED) -> None:
     """Remove what a process that was killed left half made.
 
-    Call it where :func:`hpsearch.search.opening.exclusive` holds off other processes.
+    Call it where :func:`hpsearch.search.database.exclusive.exclusive` holds off other processes.
 
     Args:
         storage: where to look.

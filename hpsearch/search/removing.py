@@ -3,12 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from hpsearch.fields import check_name
-from hpsearch.search.storage import (
-    CREATED_KEY,
-    FILE_KEY,
-    Presence,
-    Storage,
-)
+from hpsearch.search.attributes import CREATED_KEY, FILE_KEY
+from hpsearch.search.storage import Presence, Storage
 from hpsearch.search.study import OpenStudy
 
 

@@ -14,38 +14,29 @@ from optuna.trial import FrozenTrial
 from hpsearch.config import TrialConfig, count_parameters
 from hpsearch.errors import InputError, UnknownStudyError
 from hpsearch.fields import closest, parse, shortened
-from hpsearch.search.asked import FIXED_KEY
-from hpsearch.search.attributes import STUDY, odd, typed
-from hpsearch.search.exclusive import exclusive
-from hpsearch.search.pruners import make_pruner
-from hpsearch.search.samplers import grid_point
-from hpsearch.search.sqlite import LONE_COPY
-from hpsearch.search.start import FIRST_KEY, drawn_ahead
-from hpsearch.search.storage import (
+from hpsearch.search.attributes import (
     BUDGET_KEY,
     CLOSED_KEY,
     CREATED_KEY,
+    DATASET_KEY,
     FILE_KEY,
-    Brief,
-    Counts,
-    Storage,
+    FIRST_KEY,
+    FIXED_KEY,
+    FORKED_KEY,
+    STUDY,
 )
+from hpsearch.search.database.exclusive import exclusive
+from hpsearch.search.database.sqlite import LONE_COPY
+from hpsearch.search.sampling.initial_design import drawn_ahead
+from hpsearch.search.sampling.pruners import make_pruner
+from hpsearch.search.sampling.samplers import grid_point
+from hpsearch.search.shapes import odd, typed
+from hpsearch.search.storage import Brief, Counts, Storage
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.study_file import StudyFile, differences
 
 COMPANION = ".confirm"
 """How the name of a study ends that holds the confirmation runs of another one."""
-
-
-DATASET_KEY = "dataset"
-
-
-VERSIONS_KEY = "versions"
-
-
-FORKED_KEY = "forked_from"
-"""User attribute of a trial that was taken over: ``study`` and ``number``; and of a study that has
-such trials: ``study``, ``trials`` (how many), ``shift`` and ``date``."""
 
 
 _TRIAL = re.compile(r"trial-\d+")

@@ -10,9 +10,28 @@ from hpsearch.errors import InputError, NoTrialError
 from hpsearch.fields import parse
 from hpsearch.interval import measured
 from hpsearch.ranking import rank
-from hpsearch.search.asked import fixed
+from hpsearch.search.attributes import (
+    BEST_EPOCH_KEY,
+    CHANGES_KEY,
+    CONFIG_KEY,
+    DATASET_KEY,
+    DEVICE_KEY,
+    EPOCHS_KEY,
+    FAILURE_KEY,
+    FAILURE_MESSAGE_KEY,
+    GAP_KEY,
+    PARAMETERS_KEY,
+    SAME_KEY,
+    SECONDS_KEY,
+    SEED_KEY,
+    TRAIN_ACCURACY_KEY,
+    VAL_LOSS_KEY,
+    VERSIONS_KEY,
+    WORKER_KEY,
+    fixed_params,
+)
 from hpsearch.search.budget import ending, seconds_used, stop_requested
-from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy, size_of
+from hpsearch.search.study import OpenStudy, size_of
 from hpsearch.space import config_of
 from hpsearch.tasks.metric import Metric
 
@@ -26,17 +45,9 @@ STATES = {
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
-CONFIG_KEY = "config"
-"""Trial user attribute: the configuration of a trial of which nothing is drawn."""
-
-CHANGES_KEY = "recipe_changes"
-"""Trial user attribute: keys of its recipe that are other than the study's, by section."""
-
-SAME_KEY = "same_as"
-"""Trial user attribute: the first trial of the same configuration, which had another seed."""
 _ATTRIBUTES = (
-    "parameters", "epochs", "best_epoch", "val_loss", "seconds", "train_accuracy", "gap", "worker",
-    "device", "seed", "failure", "failure_message", SAME_KEY,
+    PARAMETERS_KEY, EPOCHS_KEY, BEST_EPOCH_KEY, VAL_LOSS_KEY, SECONDS_KEY, TRAIN_ACCURACY_KEY,
+    GAP_KEY, WORKER_KEY, DEVICE_KEY, SEED_KEY, FAILURE_KEY, FAILURE_MESSAGE_KEY, SAME_KEY,
 )  # fmt: skip
 
 
@@ -64,7 +75,7 @@ def config(study: OpenStudy, trial: FrozenTrial) -> TrialConfig | None:
 
 def parameters(study: OpenStudy, trial: FrozenTrial) -> int:
     """The trainable parameters of a trial that has a configuration."""
-    known = trial.user_attrs.get("parameters")
+    known = trial.user_attrs.get(PARAMETERS_KEY)
     if known is not None:
         return int(known)
     found = config(study, trial)
@@ -73,7 +84,7 @@ def parameters(study: OpenStudy, trial: FrozenTrial) -> int:
 
 def _params(trial: FrozenTrial) -> dict[str, Any]:
     """What is known of a trial's parameters: drawn, or asked for while it waits."""
-    return trial.params or fixed(trial)
+    return trial.params or fixed_params(trial)
 
 
 def same_as(study: OpenStudy, trial: FrozenTrial) -> int | None:
@@ -106,7 +117,7 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
     }
     row |= {key: trial.user_attrs.get(key) for key in _ATTRIBUTES}
     if trial.state == TrialState.RUNNING and trial.intermediate_values:
-        row["epochs"] = trial.last_step
+        row[EPOCHS_KEY] = trial.last_step
     return row
 
 
@@ -177,8 +188,8 @@ def best_row(study: OpenStudy) -> dict[str, Any]:
     trial = best(study)
     values = row(study, trial)
     keys = (
-        "number", "values", "config", "parameters", "best_epoch", "val_loss",
-        "train_accuracy", "gap",
+        "number", "values", "config", PARAMETERS_KEY, BEST_EPOCH_KEY, VAL_LOSS_KEY,
+        TRAIN_ACCURACY_KEY, GAP_KEY,
     )  # fmt: skip
     first = trial.user_attrs.get(SAME_KEY, trial.number)
     repeats = study.storage.values_of(study.study_id, SAME_KEY, first)
@@ -229,14 +240,14 @@ def live_workers(study: OpenStudy) -> list[dict[str, Any]]:
     found = []
     for pulse in study.storage.pulses(study.study_id):
         trial = study.storage.get_trial(study.trial_id(pulse.number))
-        worker = trial.user_attrs.get("worker")
+        worker = trial.user_attrs.get(WORKER_KEY)
         host, _, pid = (worker or "").rpartition(":")
         found.append(
             {
                 "worker": worker,
                 "host": host or None,
                 "pid": int(pid) if pid else None,
-                "device": trial.user_attrs.get("device"),
+                "device": trial.user_attrs.get(DEVICE_KEY),
                 "trial": pulse.number,
                 "epoch": trial.last_step,
                 "last_seen": pulse.beat and f"{pulse.beat.isoformat(timespec='seconds')}Z",

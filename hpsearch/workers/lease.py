@@ -16,7 +16,8 @@ from datetime import datetime
 from typing import NoReturn
 
 from hpsearch.errors import EXIT_SIGTERM, UnreachableError
-from hpsearch.search import budget
+from hpsearch.search import budget, claims
+from hpsearch.search.shapes import Stop
 from hpsearch.search.storage import LEASE, Pulse
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers.identity import is_signed, owner_is_gone, signature
@@ -91,7 +92,7 @@ def mend(
         study: the study.
         observer: who watches the leases; None: only this machine's workers are looked at.
         dead: signatures of workers that are known to have ended.
-        blame: as in ``hpsearch.search.budget.reap``.
+        blame: as in ``hpsearch.search.claims.reap``.
     """
     pulses = study.storage.pulses(study.study_id)
     silent = set[int]() if observer is None else observer.look(pulses)
@@ -104,7 +105,7 @@ def mend(
                 owner_is_gone(pulse.owner) or signature(pulse.owner) in dead
             )
 
-        reaped = budget.reap(study, pulses, is_gone, silent, blame=blame)
+        reaped = claims.reap(study, pulses, is_gone, silent, blame=blame)
     finally:
         if observer is not None and not silent.issubset(reaped):
             # We could not write, or not at once: perhaps they cannot give a sign of life either.
@@ -129,7 +130,7 @@ class Heartbeat(threading.Thread):
             presence: of this process at the study, which is kept up.
         """
         super().__init__(name="heartbeat", daemon=True)
-        self.stop: budget.Stop | None = None
+        self.stop: Stop | None = None
         self._study, self._presence = study, presence
         self._stops_over = budget.stops_over(study)
         self._observer, self._beats = Observer(), itertools.count()
@@ -201,7 +202,7 @@ class Heartbeat(threading.Thread):
         threading.Timer(GIVE_BACK_FOR, os._exit, (code,)).start()
         try:
             if self._number is not None:
-                budget.interrupt(self._study, self._number, f"ended by {by}")
+                claims.interrupt(self._study, self._number, f"ended by {by}")
             if self._presence is not None:
                 self._presence.end()
         finally:

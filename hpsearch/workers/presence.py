@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from hpsearch.search.messages import STORAGE_ERRORS
+from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.storage import LEASE, StudyBusyError
 from hpsearch.search.storage import Presence as Sign
 from hpsearch.search.study import OpenStudy

@@ -28,9 +28,11 @@ from hpsearch.environment import (
 from hpsearch.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, InputError
 from hpsearch.home import Home
 from hpsearch.objective import CrowdedError, Objective
+from hpsearch.outputs.leftovers import tidy
 from hpsearch.recipe import DatasetSection
-from hpsearch.search import budget
-from hpsearch.search.opening import open_storage
+from hpsearch.search import budget, claims
+from hpsearch.search.attributes import DEVICE_KEY, WORKER_KEY
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.share import Share
 from hpsearch.study_file import load_dataset_override
@@ -38,7 +40,6 @@ from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow
 from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.lease import AWAY_FOR, BEAT, Heartbeat
-from hpsearch.workers.leftovers import tidy
 from hpsearch.workers.presence import present
 from hpsearch.workers.sharing import Device, device_key
 from hpsearch.workers.slots import WORKER_MEMORY
@@ -203,11 +204,11 @@ def _work(  # noqa: PLR0917  # those of work, opened
         with heartbeat.alive(carried) if carried is not None else nullcontext():
             if not (device.share if carried is None else device.take)(stopper):
                 if carried is not None:
-                    budget.interrupt(study, carried)
+                    claims.interrupt(study, carried)
                 return stopper.exit_code
             trainer = trainer or _keras_trainer(alone=carried is not None)
         objective = make(trainer=trainer, alive=heartbeat.alive)
-        _log.info("worker %s is ready on %s", owner["worker"], owner["device"])
+        _log.info("worker %s is ready on %s", owner[WORKER_KEY], owner[DEVICE_KEY])
         if carried is None:
             _run_trials(objective, device, stopper)
         else:
@@ -234,7 +235,7 @@ def _run_trials(objective: Objective, device: Device, stopper: Stopper) -> None:
         except CrowdedError as error:
             why = f"trial {error.number} is tried alone on the device: {error}"
             start_anew(why, study, stopper, carry=error.number)
-            budget.interrupt(study, error.number)
+            claims.interrupt(study, error.number)
             return
         tidy(study, objective.home, share=objective.share)
         trials += 1

@@ -8,38 +8,12 @@ from typing import Any
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.clock import Mark
 from hpsearch.errors import InputError, uses_place
-from hpsearch.search.clock import Mark
-
-FILE_KEY = "study_file"
-"""Study user attribute: the study file; studies of other programs have none."""
-
-CREATED_KEY = "created"
-"""Study user attribute: when it was made. With the key it tells a study from every other one."""
-
-BUDGET_KEY = "budget"
-"""Study user attribute: the budget section as a table; ``trials`` is what claims look at."""
-
-CLOSED_KEY = "closed"
-"""Study user attribute: no trial starts but those that wait (a study of fixed configurations)."""
-
-STOP_KEY = "stop_request"
-"""Study user attribute: the last ``hpsearch stop`` as a table; while it is not ``over`` no trial
-starts."""
-
-PRESENT_PREFIX = "hpsearch:present:"
-"""How the names of study system attributes begin that are signs of busy processes."""
+from hpsearch.search.attributes import WORKER_KEY
 
 LEASE = 120.0
 """Seconds without a sign of life after which a worker counts as dead, wherever it is."""
-
-OWNER_KEYS = ("worker", "process")
-"""Trial user attributes that tell the process that runs a trial from every other one
-(``hpsearch.workers.identity``)."""
-
-STARTED_KEY, ENDED_KEY = "clock_start", "clock_end"
-"""Trial user attributes: when it started and ended by the clock of its worker's machine
-(``hpsearch.search.clock``), which is not set back or forward as the dates are."""
 
 
 class LeaseLostError(UpdateFinishedTrialError):
@@ -145,7 +119,7 @@ class StudyBusyError(InputError):
     """A study cannot be removed, as processes are busy with it."""
 
     def __init__(self, name: str, busy: Iterable[Presence]) -> None:
-        who = ", ".join(sorted({str(one.owner.get("worker")) for one in busy}))
+        who = ", ".join(sorted({str(one.owner.get(WORKER_KEY)) for one in busy}))
         super().__init__(
             f"study {name}: is in use by {who}; stop that first: hpsearch stop {name}. Of a machine"
             f" that is gone, workers count as dead {LEASE:.0f} seconds after their last sign of"

@@ -11,19 +11,10 @@ from optuna.storages._rdb import models
 from optuna.trial import TrialState
 from sqlalchemy.orm import Session
 
-from hpsearch.search.attributes import TRIAL, typed
-from hpsearch.search.clock import mark
-from hpsearch.search.storage.facts import (
-    CREATED_KEY,
-    LEASE,
-    OWNER_KEYS,
-    PRESENT_PREFIX,
-    STARTED_KEY,
-    LeaseLostError,
-    Presence,
-    Pulse,
-    StudyBusyError,
-)
+from hpsearch.clock import mark
+from hpsearch.search.attributes import CREATED_KEY, OWNER_KEYS, PRESENT_PREFIX, STARTED_KEY, TRIAL
+from hpsearch.search.shapes import typed
+from hpsearch.search.storage.facts import LEASE, LeaseLostError, Presence, Pulse, StudyBusyError
 from hpsearch.search.storage.repeating import repeatable, unless_done
 from hpsearch.search.storage.rows import (
     ADD_ATTRIBUTES,

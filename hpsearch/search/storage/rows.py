@@ -14,12 +14,17 @@ from optuna.trial import TrialState
 from sqlalchemy.orm import Session
 
 from hpsearch.errors import UnreachableError, uses_place
-from hpsearch.search.attributes import STUDY, TRIAL, Sign, typed
-from hpsearch.search.storage.facts import (
+from hpsearch.search.attributes import (
     CLOSED_KEY,
+    FAILURE_KEY,
     PRESENT_PREFIX,
-    Counts,
+    PROCESS_KEY,
+    STUDY,
+    TRIAL,
+    WORKER_KEY,
 )
+from hpsearch.search.shapes import Sign, typed
+from hpsearch.search.storage.facts import Counts
 
 if not (hasattr(RDBStorage, "_get_prepared_new_trial") and hasattr(RDBStorage, "_get_trials")):
     # Without the first hook new trials would start unlimited, and nobody would notice.
@@ -78,8 +83,8 @@ def is_closed(session: Session, study_id: int) -> bool:
 
 def failure_of(text: str | None) -> str | None:
     """A stored class of failure."""
-    rows = [] if text is None else [("failure", text)]
-    return typed(rows, TRIAL).get("failure")
+    rows = [] if text is None else [(FAILURE_KEY, text)]
+    return typed(rows, TRIAL).get(FAILURE_KEY)
 
 
 def count_trials(session: Session, study_id: int) -> Counts:
@@ -89,7 +94,7 @@ def count_trials(session: Session, study_id: int) -> Counts:
         sa.select(trial.state, attribute.value_json, sa.func.count())
         .outerjoin(
             attribute,
-            sa.and_(attribute.trial_id == trial.trial_id, attribute.key == "failure"),
+            sa.and_(attribute.trial_id == trial.trial_id, attribute.key == FAILURE_KEY),
         )
         .where(trial.study_id == study_id)
         .group_by(trial.state, attribute.value_json)
@@ -163,5 +168,5 @@ def sign_of(text: str) -> Sign | None:
 
 def sign_key(owner: Mapping[str, Any]) -> str:
     """The name of a process' sign; containers may share names and numbers of processes."""
-    process = hashlib.sha256(json.dumps(owner["process"], sort_keys=True).encode()).hexdigest()
-    return f"{PRESENT_PREFIX}{owner['worker']}:{process[:8]}"
+    process = hashlib.sha256(json.dumps(owner[PROCESS_KEY], sort_keys=True).encode()).hexdigest()
+    return f"{PRESENT_PREFIX}{owner[WORKER_KEY]}:{process[:8]}"

@@ -9,9 +9,17 @@ from optuna.trial import TrialState
 from sqlalchemy.orm import Session
 
 from hpsearch import ranking
-from hpsearch.search.attributes import TRIAL, typed
-from hpsearch.search.clock import Mark
-from hpsearch.search.storage.facts import ENDED_KEY, STARTED_KEY, Brief, Counts
+from hpsearch.clock import Mark
+from hpsearch.search.attributes import (
+    ARTIFACT_PREFIX,
+    ENDED_KEY,
+    FAILURE_KEY,
+    FIXED_KEY,
+    STARTED_KEY,
+    TRIAL,
+)
+from hpsearch.search.shapes import typed
+from hpsearch.search.storage.facts import Brief, Counts
 from hpsearch.search.storage.repeating import repeatable
 from hpsearch.search.storage.rows import count_trials
 from hpsearch.search.storage.studies import Studies
@@ -32,7 +40,7 @@ class Summaries(Studies):
         """All trials of a study in brief, by number."""
         trial, value = models.TrialModel, models.TrialValueModel
         attribute = models.TrialUserAttributeModel
-        named = attribute.key.in_(("failure", STARTED_KEY, ENDED_KEY))
+        named = attribute.key.in_((FAILURE_KEY, STARTED_KEY, ENDED_KEY))
         columns: list[Any] = [
             trial.number,
             trial.state,
@@ -53,7 +61,7 @@ class Summaries(Studies):
         with Session(self.engine) as session:
             for number, state, start, end, reached, key, text in session.execute(query):
                 facts = {"number": number, "state": state, "start": start, "end": end}
-                brief = found.setdefault(number, facts | {"value": reached, "failure": None})
+                brief = found.setdefault(number, facts | {"value": reached, FAILURE_KEY: None})
                 brief |= typed([(key, text)] if key else [], TRIAL)
         for brief in found.values():
             brief |= {key: Mark(*brief[key]) for key in (STARTED_KEY, ENDED_KEY) if key in brief}
@@ -100,7 +108,7 @@ class Summaries(Studies):
             count: how many.
         """
         trial, attribute = models.TrialModel, models.TrialSystemAttributeModel
-        enqueued = sa.and_(attribute.trial_id == trial.trial_id, attribute.key == "fixed_params")
+        enqueued = sa.and_(attribute.trial_id == trial.trial_id, attribute.key == FIXED_KEY)
         query = (
             sa.select(trial.number)
             .outerjoin(attribute, enqueued)
@@ -161,7 +169,7 @@ class Summaries(Studies):
     def artifacts(self, study_id: int) -> dict[str, Any]:
         """What a study and its trials list as artifacts: system attributes, as Optuna has them."""
         own, trial = models.StudySystemAttributeModel, models.TrialModel
-        of_trials, listed = models.TrialSystemAttributeModel, "artifacts:"
+        of_trials, listed = models.TrialSystemAttributeModel, ARTIFACT_PREFIX
         queries = (
             sa.select(own.key, own.value_json).where(
                 own.study_id == study_id, own.key.startswith(listed)

@@ -13,19 +13,19 @@ from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
+from hpsearch.clock import mark
 from hpsearch.errors import Failure
-from hpsearch.search.clock import mark
-from hpsearch.search.reading import local, read_trial, read_trials
-from hpsearch.search.storage.facts import (
+from hpsearch.search.attributes import (
     BUDGET_KEY,
     CREATED_KEY,
     ENDED_KEY,
+    FAILURE_KEY,
+    FAILURE_MESSAGE_KEY,
     STOP_KEY,
-    BudgetSpentError,
-    LeaseLostError,
-    Pulse,
 )
+from hpsearch.search.storage.facts import BudgetSpentError, LeaseLostError, Pulse
 from hpsearch.search.storage.presence import Presences
+from hpsearch.search.storage.reading import local, read_trial, read_trials
 from hpsearch.search.storage.repeating import repeatable, unless_done
 from hpsearch.search.storage.rows import (
     NOTE_END,
@@ -194,7 +194,7 @@ class Storage(Presences):
         included_trial_ids: set[int],
         trial_id_greater_than: int,
     ) -> list[FrozenTrial]:
-        """As RDBStorage, several times as fast (``hpsearch.search.reading``)."""
+        """As RDBStorage, several times as fast (``hpsearch.search.storage.reading``)."""
         after = trial_id_greater_than
         with self._finding(study_id):
             return read_trials(self.engine, study_id, states, included_trial_ids, after)
@@ -243,8 +243,8 @@ class Storage(Presences):
                 ended = start if last.age is None else ended - timedelta(seconds=last.age)
                 ended = max(start, ended)
             attributes: dict[str, Any] = {
-                "failure": failure.value,
-                "failure_message": plain(message)[:500],
+                FAILURE_KEY: failure.value,
+                FAILURE_MESSAGE_KEY: plain(message)[:500],
             }
             if last is None or last.age is not None:
                 attributes[ENDED_KEY] = mark(last.age or 0.0 if last else 0.0)

@@ -27,15 +27,15 @@ from record import Row, write  # of the folder above
 from scale import FACTS, STUDY
 
 from hpsearch.home import Home
+from hpsearch.outputs.leftovers import tidy
+from hpsearch.outputs.listed import OF_COMPLETE, listed
 from hpsearch.search import budget
-from hpsearch.search.artifacts import OF_COMPLETE, listed
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy
 from hpsearch.study_file import load
 from hpsearch.workers.identity import identity
 from hpsearch.workers.lease import Observer, mend
-from hpsearch.workers.leftovers import tidy
 
 CROWDS = (64, 256, 1000)
 COMPLETE = 1000

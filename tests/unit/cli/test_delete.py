@@ -16,12 +16,13 @@ from typer.testing import CliRunner
 from hpsearch.cli.app import app
 from hpsearch.errors import InputError, StudyGoneError, UnknownStudyError, UnreachableError
 from hpsearch.home import Home
+from hpsearch.outputs.belongings import NOTE, Belongings, left_behind, noted, of_studies
 from hpsearch.search import removing
+from hpsearch.search.attributes import FILE_KEY
 from hpsearch.search.confirmation import companion_of
-from hpsearch.search.storage import FILE_KEY, StudyBusyError
+from hpsearch.search.storage import StudyBusyError
 from hpsearch.search.study import COMPANION, OpenStudy
 from hpsearch.workers import presence
-from hpsearch.workers.belongings import NOTE, Belongings, left_behind, noted, of_studies
 from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.presence import present
 

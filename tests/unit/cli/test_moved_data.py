@@ -15,7 +15,7 @@ from made import make_study
 from hpsearch.cli.app import app
 from hpsearch.errors import InputError
 from hpsearch.home import Home
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 
 STUDY = """\

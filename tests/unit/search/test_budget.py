@@ -9,9 +9,10 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from hpsearch.clock import Mark
 from hpsearch.errors import Failure
-from hpsearch.search import budget
-from hpsearch.search.clock import Mark
+from hpsearch.search import budget, claims
+from hpsearch.search.attributes import origin
 from hpsearch.search.storage import Brief, Pulse
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
@@ -167,7 +168,7 @@ def test_the_end_by_number(open_study: Callable[..., OpenStudy], finish: Finish)
     assert budget.ending(study) is None
     finish(study, state=TrialState.PRUNED)
     assert budget.ending(study) == "trials"
-    assert budget.claim(study) is None
+    assert claims.claim(study) is None
     assert budget.ending(open_study(budget={"trials": 3})) is None
     assert budget.ending(study) is None  # a run elsewhere has raised it
 
@@ -195,11 +196,11 @@ def test_what_was_enqueued_survives_a_cut_before_it_was_drawn(
     open_study: Callable[..., OpenStudy],
 ) -> None:
     study = open_study(enqueue=[{"layers": 3, "units": 100}])
-    cut = budget.claim(study)
+    cut = claims.claim(study)
     assert cut is not None
     cut.suggest_int("layers", 1, 5)  # and no further
-    assert budget.interrupt(study, cut.number)
-    again = budget.claim(study)
+    assert claims.interrupt(study, cut.number)
+    again = claims.claim(study)
     assert again is not None
     assert suggest_config(study.file.space, again).units == (100, 100, 100)
 
@@ -209,14 +210,14 @@ def test_what_was_drawn_ahead_survives_a_cut_before_it_was_taken(
 ) -> None:
     study = open_study()
     for _ in range(2):
-        cut = budget.claim(study)
+        cut = claims.claim(study)
         assert cut is not None
-        assert budget.interrupt(study, cut.number)
-    again = budget.claim(study)
+        assert claims.interrupt(study, cut.number)
+    again = claims.claim(study)
     assert again is not None
     suggest_config(study.file.space, again)
     assert again.params == study.first_trials[0]
-    following = budget.claim(study)
+    following = claims.claim(study)
     assert following is not None
     suggest_config(study.file.space, following)
     assert following.params == study.first_trials[1]
@@ -226,9 +227,9 @@ def test_nothing_takes_the_place_of_a_trial_that_was_never_drawn(
     open_study: Callable[..., OpenStudy],
 ) -> None:
     study = open_study(sampler={"type": "random"})
-    cut = budget.claim(study)
+    cut = claims.claim(study)
     assert cut is not None
-    assert budget.interrupt(study, cut.number)
+    assert claims.interrupt(study, cut.number)
     counts = study.counts()
     assert (counts.uncounted, counts.waiting) == (1, 0)
 
@@ -238,16 +239,16 @@ def test_a_trial_cut_off_twice_keeps_its_seed_and_its_origin(
 ) -> None:
     study = open_study()
     for number in range(3):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         assert trial.number == number
         suggest_config(study.file.space, trial)
         if number == 0:
             trial.set_user_attr("seed", 17)
-        budget.interrupt(study, number)
+        claims.interrupt(study, number)
     last = study.trials()[3]
     assert last.user_attrs == {"resumes": 0, "earlier": [2, 1, 0], "seed": 17}
-    assert budget.origin(last) == 0
+    assert origin(last) == 0
 
 
 def test_only_the_running_trials_of_the_dead_are_reaped(
@@ -257,7 +258,7 @@ def test_only_the_running_trials_of_the_dead_are_reaped(
     finish(study)
     running: list[optuna.Trial] = []
     for _ in range(2):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         suggest_config(study.file.space, trial)
         running.append(trial)
@@ -268,7 +269,7 @@ def test_only_the_running_trials_of_the_dead_are_reaped(
         return pulse.number == 2
 
     pulses = study.storage.pulses(study.study_id)
-    assert budget.reap(study, pulses, is_gone) == [2]
+    assert claims.reap(study, pulses, is_gone) == [2]
     assert asked == [1, 2]
     states: list[Any] = [trial.state for trial in study.trials()]
     assert states == [
@@ -284,9 +285,9 @@ def test_many_failures_in_a_row_end_the_study_until_it_is_run_again(
 
     def fail(times: int, failure: Failure) -> None:
         for _ in range(times):
-            trial = budget.claim(study)
+            trial = claims.claim(study)
             assert trial is not None
-            budget.fail(study, trial.number, failure, "because")
+            claims.fail(study, trial.number, failure, "because")
 
     fail(budget.MAX_FAILURES - 1, Failure.DIVERGED)
     finish(study)

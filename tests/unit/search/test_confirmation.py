@@ -1,7 +1,6 @@
 """The confirmation study of a study: what is put there, and what becomes of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import fakes
@@ -13,29 +12,28 @@ from hpsearch.errors import Failure, InputError, NoTrialError, TrialFailedError
 from hpsearch.fields import parse
 from hpsearch.home import Home
 from hpsearch.objective import Objective
-from hpsearch.search import budget, trials
+from hpsearch.search import budget, claims, trials
+from hpsearch.search.attributes import REQUEST_KEY
 from hpsearch.search.confirmation import (
-    ASKED_KEY,
-    Asked,
-    Kind,
+    BASELINE as OF_BASELINE,
+)
+from hpsearch.search.confirmation import (
     _identity,
-    asked,
-    asked_leaders,
     check_kind,
     companion_of,
     is_former,
     kind_of,
+    last_request,
     leaders,
     open_runs,
     queue,
+    requested_leaders,
     results,
     seeds,
     values,
 )
-from hpsearch.search.confirmation import (
-    BASELINE as OF_BASELINE,
-)
-from hpsearch.search.export import recipe_of
+from hpsearch.search.recipes import recipe_of
+from hpsearch.search.shapes import ConfirmRequest, Kind
 from hpsearch.search.study import OpenStudy, load_study, names
 
 pytestmark = pytest.mark.slow
@@ -130,14 +128,14 @@ def test_nothing_is_ever_sampled(study: OpenStudy) -> None:
     companion = companion_of(study)
     queue(companion, study, leaders(study, 1), seeds(study, 2))
     assert budget.ending(companion) is None
-    claimed = [budget.claim(companion) for _ in range(4)]
+    claimed = [claims.claim(companion) for _ in range(4)]
     assert all(claimed)
-    assert budget.claim(companion) is None
+    assert claims.claim(companion) is None
     assert budget.ending(companion) is None  # they run, and may come back
     for trial in claimed:
         assert trial is not None
-        budget.fail(companion, trial.number, Failure.PROGRAM_ERROR, "x")
-    assert budget.claim(companion) is None  # places are free, but nothing waits
+        claims.fail(companion, trial.number, Failure.PROGRAM_ERROR, "x")
+    assert claims.claim(companion) is None  # places are free, but nothing waits
     assert budget.ending(companion) == "trials"
 
 
@@ -166,9 +164,9 @@ def test_only_what_was_no_fault_of_its_own_is_done_again(
     chosen, companion = leaders(study, 1), companion_of(study)
     queue(companion, study, chosen, seeds(study, 1))
     for _ in chosen:
-        trial = budget.claim(companion)
+        trial = claims.claim(companion)
         assert trial is not None
-        budget.fail(companion, trial.number, failure, "x")
+        claims.fail(companion, trial.number, failure, "x")
     assert queue(companion, study, chosen, seeds(study, 1)) == again
 
 
@@ -282,12 +280,12 @@ def test_another_baseline_is_trained_anew(study: OpenStudy, open_study: Open, ho
 
 def test_what_was_asked_for_at_last_is_known(study: OpenStudy, home: Home) -> None:
     companion = companion_of(study)
-    assert asked(companion) is None
+    assert last_request(companion) is None
     queue(companion, study, leaders(study, 2), seeds(study, 3), Kind.SPLIT)
-    told = Asked(kind=Kind.SPLIT, of=("1", "3", OF_BASELINE), seeds=tuple(seeds(study, 3)))
-    assert asked(companion) == told
+    told = ConfirmRequest(kind=Kind.SPLIT, of=["1", "3", OF_BASELINE], seeds=seeds(study, 3))
+    assert last_request(companion) == told
     queue(companion, study, leaders(study, 1)[:1], seeds(study, 1), Kind.REFIT, 2)
-    assert asked(companion) == told  # refits are no confirmation
+    assert last_request(companion) == told  # refits are no confirmation
     assert open_runs(companion, Kind.SPLIT, told.seeds) == 9
     finish_all(companion, home)
     assert open_runs(companion, Kind.SPLIT, told.seeds) == 0
@@ -296,16 +294,18 @@ def test_what_was_asked_for_at_last_is_known(study: OpenStudy, home: Home) -> No
 def test_the_choice_is_kept_and_may_change_without_new_runs(study: OpenStudy, home: Home) -> None:
     companion, chosen = companion_of(study), leaders(study, 2)
     queue(companion, study, chosen, seeds(study, 3))
-    first = asked(companion)
+    first = last_request(companion)
     assert first is not None
     assert not first.smallest
     finish_all(companion, home)
-    assert asked_leaders(study, first) == chosen
+    assert requested_leaders(study, first) == chosen
     assert queue(companion, study, chosen, seeds(study, 3), smallest=True) == 0
-    assert asked(companion) == replace(first, smallest=True)
+    assert last_request(companion) == first.model_copy(update={"smallest": True})
     stored = {"kind": "seed", "of": ["1"], "seeds": [5]}  # as an earlier version wrote it
-    companion.optuna.set_user_attr(ASKED_KEY, stored)
-    assert asked(companion) == Asked(kind=Kind.SEED, of=("1",), seeds=(5,), smallest=False)
+    companion.optuna.set_user_attr(REQUEST_KEY, stored)
+    assert last_request(companion) == ConfirmRequest(
+        kind=Kind.SEED, of=["1"], seeds=[5], smallest=False
+    )
 
 
 def test_the_best_run_is_none_of_other_examples(study: OpenStudy, home: Home) -> None:

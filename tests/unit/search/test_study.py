@@ -10,7 +10,7 @@ from conftest import SPACE
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import Failure, InputError, StudyGoneError
-from hpsearch.search import budget, queueing, removing
+from hpsearch.search import claims, queueing, removing
 from hpsearch.search.confirmation import companion_of
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage import Storage
@@ -256,14 +256,14 @@ def test_what_was_too_large_may_be_enqueued_again(open_study: Callable[..., Open
     study = open_study()
     config = PartialConfig(layers=1, units=64)
     assert queueing.enqueue(study, config, "mine.toml") == 0
-    first = budget.claim(study)
+    first = claims.claim(study)
     assert first is not None
     suggest_config(study.file.space, first)
-    budget.interrupt(study, first.number)
+    claims.interrupt(study, first.number)
     assert queueing.enqueue(study, config, "mine.toml") is None  # it waits
-    second = budget.claim(study)
+    second = claims.claim(study)
     assert second is not None
-    budget.fail(study, second.number, Failure.TOO_LARGE, "over the limit that was lowered")
+    claims.fail(study, second.number, Failure.TOO_LARGE, "over the limit that was lowered")
     assert queueing.enqueue(study, config, "mine.toml") == 0
 
 

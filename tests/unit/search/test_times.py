@@ -13,12 +13,14 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hpsearch.cli import watch
 from hpsearch.errors import Failure, UnreachableError
 from hpsearch.home import Home
+from hpsearch.outputs.copies import Copies
 from hpsearch.search import budget
+from hpsearch.search.attributes import DATASET_KEY
 from hpsearch.search.fork import fork
-from hpsearch.search.opening import open_storage
-from hpsearch.search.reading import local, utc
 from hpsearch.search.storage import Pulse, Storage
-from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
+from hpsearch.search.storage.opening import open_storage
+from hpsearch.search.storage.reading import local, utc
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.search.transfer import transfer
 from hpsearch.study_file import StudyFile
 
@@ -80,7 +82,7 @@ def test_both_ways_of_reading_tell_the_hours_apart(study: OpenStudy) -> None:
 def test_copies_have_the_same_times(
     study: OpenStudy, make_file: Callable[..., StudyFile], home: Home, tmp_path: Path
 ) -> None:
-    new, _ = fork(study, make_file(name="new"), study.optuna.user_attrs[DATASET_KEY], home)
+    new, _ = fork(study, make_file(name="new"), study.optuna.user_attrs[DATASET_KEY], Copies(home))
     other = open_storage(f"sqlite:///{tmp_path / 'other.db'}")
     transfer(study, other)
     assert dates(new) == dates(load_study(other, study.name)) == dates(study)

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import OperationalError
 
 from hpsearch.errors import EXIT_SIGTERM
-from hpsearch.search import budget
+from hpsearch.search import budget, claims
 from hpsearch.search.storage import Pulse, Storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import suggest_config
@@ -95,7 +95,7 @@ def test_who_was_suspended_itself_has_seen_nothing(clock: Callable[[float], None
 def orphan(study: OpenStudy, **attrs: Any) -> int:
     """Start a trial in the name of a process that is gone; its number."""
     study.storage.owner = identity() | {"worker": worker_name(NOBODY)} | attrs
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
     return trial.number
@@ -110,7 +110,7 @@ def elsewhere(study: OpenStudy) -> int:
 def test_mend_frees_what_the_dead_left(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     study.storage.owner = identity()
-    assert budget.claim(study) is not None
+    assert claims.claim(study) is not None
     assert orphan(study) == 1
     assert elsewhere(study) == 2
     assert mend(study) == [1]
@@ -126,7 +126,7 @@ def test_to_watch_many_workers_takes_one_query(open_study: Callable[..., OpenStu
     study.storage.owner = identity()
     statements: list[str] = []
     for _ in range(4):
-        assert budget.claim(study) is not None
+        assert claims.claim(study) is not None
     sa.event.listen(
         study.storage.engine, "before_cursor_execute", lambda *args: statements.append(args[2])
     )
@@ -158,7 +158,7 @@ def test_the_trials_of_other_programs_are_left_alone(
         clock(4)
 
 
-@pytest.mark.parametrize("deaths", [0, budget.MAX_DEATHS - 1])
+@pytest.mark.parametrize("deaths", [0, claims.MAX_DEATHS - 1])
 def test_who_gives_a_sign_of_life_in_the_last_moment_keeps_its_trial(
     open_study: Callable[..., OpenStudy], deaths: int
 ) -> None:
@@ -224,7 +224,7 @@ def test_two_who_mend_at_once_make_one_successor(open_study: Callable[..., OpenS
 
 def test_a_trial_that_kills_its_workers_is_given_up(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study(budget={"trials": 1})
-    for number in range(budget.MAX_DEATHS):
+    for number in range(claims.MAX_DEATHS):
         assert study.counts().counted == 0
         assert orphan(study) == number
         assert mend(study) == [number]
@@ -240,7 +240,7 @@ def test_a_trial_that_gets_further_each_time_is_not_given_up(
     open_study: Callable[..., OpenStudy],
 ) -> None:
     study = open_study(budget={"trials": 1})
-    for number in range(3 * budget.MAX_DEATHS):
+    for number in range(3 * claims.MAX_DEATHS):
         assert orphan(study) == number
         # Deaths without progress between those with some.
         for step in range(1, 2 + number // 2):
@@ -263,7 +263,7 @@ def test_a_trial_that_falls_back_and_comes_as_far_again_is_given_up(
 
 def test_who_is_killed_by_us_is_not_to_blame(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study(budget={"trials": 1})
-    for number in range(2 * budget.MAX_DEATHS):
+    for number in range(2 * claims.MAX_DEATHS):
         assert orphan(study) == number
         assert mend(study, blame=False) == [number]
     assert study.counts().counted == 0
@@ -271,7 +271,7 @@ def test_who_is_killed_by_us_is_not_to_blame(open_study: Callable[..., OpenStudy
 
 def test_stop_now_is_not_the_fault_of_whom_it_ends(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study(budget={"trials": 1})
-    for number in range(2 * budget.MAX_DEATHS):
+    for number in range(2 * claims.MAX_DEATHS):
         assert orphan(study) == number
         budget.request_stop(study, "now")
         assert mend(study) == [number]
@@ -283,9 +283,9 @@ def test_a_trial_cut_off_in_good_order_may_be_so_any_number_of_times(
     open_study: Callable[..., OpenStudy],
 ) -> None:
     study = open_study(budget={"trials": 1})
-    for number in range(2 * budget.MAX_DEATHS):
+    for number in range(2 * claims.MAX_DEATHS):
         assert orphan(study) == number
-        assert budget.interrupt(study, number)
+        assert claims.interrupt(study, number)
     assert study.trials()[-1].user_attrs["resumes"] == 0
     assert study.counts().counted == 0
 
@@ -340,7 +340,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def start(study: OpenStudy) -> int:
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
     return trial.number
@@ -399,7 +399,7 @@ def test_a_trial_that_was_taken_away_is_noticed(heartbeat: Heartbeat) -> None:
     with heartbeat.alive(first) as taken_away:
         heartbeat.beat()
         assert not taken_away()
-        assert budget.interrupt(study, first)
+        assert claims.interrupt(study, first)
         heartbeat.beat()
         assert taken_away()
     with heartbeat.alive(second) as taken_away:
@@ -467,8 +467,8 @@ def test_stop_now_ends_a_worker_that_is_stuck(
 ) -> None:
     code = f"""
 import os, sys, time
-from hpsearch.search import budget
-from hpsearch.search.opening import open_storage
+from hpsearch.search import budget, claims
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import load_study
 from hpsearch.space import suggest_config
 from hpsearch.workers import lease
@@ -477,7 +477,7 @@ lease.BEAT, lease.GIVE_BACK_FOR = 0.02, 0.5
 storage = open_storage({home.storage_url()!r})
 storage.owner = identity()
 study = load_study(storage, "study")
-trial = budget.claim(study)
+trial = claims.claim(study)
 suggest_config(study.file.space, trial)
 heartbeat = lease.Heartbeat(study)
 heartbeat.start()
@@ -516,7 +516,7 @@ def test_of_workers_that_are_known_to_have_ended_only_their_own_trials_end(
     process = {"place": "elsewhere", "started": 5}
     for name in ("other:1", "other:2"):
         study.storage.owner = {"worker": name, "process": process, "device": "CPU"}
-        assert budget.claim(study) is not None
+        assert claims.claim(study) is not None
     assert mend(study) == []
     assert mend(study, dead=[("other:3", process)]) == []
     assert mend(study, dead=[("other:2", process)]) == [1]

@@ -33,11 +33,12 @@ from hpsearch.errors import (
 )
 from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
 from hpsearch.recipe import Recipe
-from hpsearch.search import budget, trials
+from hpsearch.search import budget, claims, trials
+from hpsearch.search.attributes import OWNER_KEYS
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
 from hpsearch.search.removing import delete
-from hpsearch.search.storage import OWNER_KEYS, Storage
+from hpsearch.search.storage import Storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.study_file import StudyFile
 from hpsearch.training.outcome import Outcome, Watch
@@ -662,7 +663,7 @@ def test_another_study_in_the_place_of_one_that_was_deleted(
         other = digits(budget={"trials": 2})
         assert other.study_id == key
         other.storage.owner = identity() | {"worker": "other:1"}
-        assert budget.claim(other) is not None
+        assert claims.claim(other) is not None
         others.append((other, other.trials()))
         return fakes.train(recipe, parts, folder, watch)
 
