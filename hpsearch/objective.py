@@ -58,7 +58,7 @@ CHECKPOINT_EVERY = 30.0
 
 
 def _nobody_asks(_number: int) -> AbstractContextManager[Callable[[], bool]]:
-    """Of a process that gives no signs of life no trial is taken away."""
+    """A process that sends no heartbeats never loses a lease."""
     return nullcontext(lambda: False)
 
 
@@ -93,8 +93,8 @@ class Objective:
     share: Share | None = None
     """Where trials of other machines leave their checkpoints, and this one's go."""
     alive: Callable[[int], AbstractContextManager[Callable[[], bool]]] = _nobody_asks
-    """Entered with a trial's number while it runs; what it gives says whether the trial was taken
-    away from this process (see ``hpsearch.workers.lease.Heartbeat``)."""
+    """Entered with a trial's number while it runs; what it gives says whether its lease was
+    lost (see ``hpsearch.workers.lease.HeartbeatThread``)."""
 
     def run_one(self) -> bool:
         """Claim a trial and bring it to an end.
@@ -114,8 +114,8 @@ class Objective:
             trial = claims.claim(self.study)
             if trial is None:
                 return False
-            with self.alive(trial.number) as taken_away:
-                if self._one(trial, taken_away):
+            with self.alive(trial.number) as lease_lost:
+                if self._one(trial, lease_lost):
                     return True
         raise InputError(
             f"study {self.study.name}: {MAX_REDRAWS} configurations in a row were above"
@@ -130,10 +130,10 @@ class Objective:
             Exception: as :meth:`run_one`, but no CrowdedError.
         """
         trial = Trial(self.study.optuna, self.study.trial_id(number))
-        with self.alive(number) as taken_away:
-            self._one(trial, taken_away)
+        with self.alive(number) as lease_lost:
+            self._one(trial, lease_lost)
 
-    def _one(self, trial: Trial, taken_away: Callable[[], bool]) -> bool:
+    def _one(self, trial: Trial, lease_lost: Callable[[], bool]) -> bool:
         """Bring a trial that was claimed to an end; False where it was too large to train."""
         try:
             fixed = trial.user_attrs.get(CONFIG_KEY)
@@ -143,7 +143,7 @@ class Objective:
                 config = parse(TrialConfig, fixed, f"trial {trial.number}")
             if self._too_large(trial, config):
                 return False
-            self._train(trial, taken_away)
+            self._train(trial, lease_lost)
         except UpdateFinishedTrialError:
             # Somebody took this process for dead and gave the trial to another one.
             _log.warning("trial %d: lease lost; continuing with the next trial", trial.number)
@@ -175,7 +175,7 @@ class Objective:
         claims.redraw(self.study, trial.number, message)
         return True
 
-    def _train(self, trial: Trial, taken_away: Callable[[], bool]) -> None:
+    def _train(self, trial: Trial, lease_lost: Callable[[], bool]) -> None:
         """Train one trial, from its last checkpoint where it has one, and tell its result."""
         frozen = self.study.storage.get_trial(self.study.trial_id(trial.number))
         trial.set_user_attr(SEED_KEY, trial_seed(self.study, frozen))
@@ -205,7 +205,7 @@ class Objective:
         deadline = self._deadline()
         watch = Watch(
             on_epoch=on_epoch,
-            interrupted=lambda: self.stop_now() or taken_away() or time.monotonic() > deadline,
+            interrupted=lambda: self.stop_now() or lease_lost() or time.monotonic() > deadline,
             checkpoint_every=CHECKPOINT_EVERY,
             earlier=earlier,
             on_resume=on_resume,
@@ -258,7 +258,7 @@ class Objective:
         if timeout is None:
             return float("inf")
         # This trial runs from now on without a gap, so that the time used grows as the clock.
-        return time.monotonic() + timeout - budget.seconds_used(self.study.briefs())
+        return time.monotonic() + timeout - budget.seconds_used(self.study.trial_summaries())
 
     def _failed(self, trial: Trial, error: TrialFailedError, seconds: float) -> None:
         """Tell a failure of training; an interrupted trial goes back into the queue."""

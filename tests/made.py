@@ -109,7 +109,7 @@ def make_runs(
     home = Home(cli.home)
     storage = open_storage(f"sqlite:///{home.database}")
     study = load_study(storage, name)
-    runs = confirmation.companion_of(study)
+    runs = confirmation.ensure_confirmation_study(study)
     leaders, wanted = confirmation.leaders(study, top), confirmation.seeds(study, seeds)
     confirmation.queue(runs, study, leaders, wanted)
     objective = Objective(study=runs, parts=fakes.parts(), home=home, trainer=trainer)

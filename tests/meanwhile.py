@@ -80,7 +80,7 @@ class Meanwhile:
     def take(self) -> None:
         """Take the trials away, whoever lives, and go on with the first of them."""
         study = load_study(self.storage, self.file.name)
-        assert claims.reap(study, self.storage.pulses(study.study_id), lambda _: True)
+        assert claims.reap(study, self.storage.heartbeats(study.study_id), lambda _: True)
         self.claim(study)
 
     def remove(self) -> None:
@@ -122,5 +122,5 @@ def there(meanwhile: Meanwhile) -> list[Any]:
     for name in meanwhile.storage.study_names():
         study = load_study(meanwhile.storage, name)
         found += study.trials()
-        found += [(p.number, p.beat, p.owner) for p in meanwhile.storage.pulses(study.study_id)]
+        found += [(p.number, p.beat, p.owner) for p in meanwhile.storage.heartbeats(study.study_id)]
     return found

@@ -99,8 +99,8 @@ def evaluate(
     from hpsearch.cli.jobs import run_jobs
     from hpsearch.cli.provenance import record
     from hpsearch.errors import InputError
-    from hpsearch.outputs.test_access import openings
-    from hpsearch.search.confirmation import companion_of, refuse_companion
+    from hpsearch.outputs.test_access import accesses
+    from hpsearch.search.confirmation import ensure_confirmation_study, refuse_confirmation_study
     from hpsearch.search.study import load_study, move_data
     from hpsearch.study_file import load_dataset_override
     from hpsearch.workers.by_hand import settle_device
@@ -113,17 +113,17 @@ def evaluate(
     place = Home.find(home)
     with opened_storage(place, storage, force=force) as opened:
         found = load_study(opened, study)
-        refuse_companion(found)
+        refuse_confirmation_study(found)
         record(found)
         groups = confirmed_groups(found, place, top, baseline=baseline) or found_groups(
             found, place, top, baseline=baseline
         )
         if refit:
             wanted = [queue_refits(found, group) for group in groups]
-            companion = companion_of(found)
-            run_jobs(companion, place, storage, workers, gpus, overrides or (), force=force)
+            confirmation = ensure_confirmation_study(found)
+            run_jobs(confirmation, place, storage, workers, gpus, overrides or (), force=force)
             groups = [
-                refits(found, companion, place, group, epochs)
+                refits(found, confirmation, place, group, epochs)
                 for group, epochs in zip(groups, wanted, strict=True)
             ]
         check_weights(groups)
@@ -134,11 +134,11 @@ def evaluate(
         settle_device()  # only now: the workers of refits see all GPUs
         say("TensorFlow takes a few seconds to start.")
         _check_kept(dataset, groups)
-        before = len(openings(found, place))
+        before = len(accesses(found, place))
         known = f"been accessed {_times(before)}" if before else "never been accessed"
         say(f"Accessing the test split of {dataset.source}, which has {known} before.")
         judged = [_judge(found, dataset, group) for group in groups]
-        times = len(openings(found, place))
+        times = len(accesses(found, place))
     if as_json:
         print_json(_plain(study, found, judged, times))
         return
@@ -182,20 +182,20 @@ def _judge(study: "OpenStudy", dataset: "Dataset", group: Group) -> Judged:
     from hpsearch.cli.evaluation import judge_weights
     from hpsearch.data.dataset import open_test, record_result
     from hpsearch.data.parts import split
-    from hpsearch.data.record import Opening
+    from hpsearch.data.record import Access
     from hpsearch.outputs.test_access import remember
 
     count = len(group.models)
     say(f"Evaluating {group.name}: {plural(count, 'model')}.")
-    opening = Opening(
+    access = Access(
         opened_by=f"evaluate {study.name}" + (" --refit" if group.epochs is not None else ""),
         study=study.name,
         of=group.leader.of,
         recipe=group.models[0].recipe.model_dump(mode="json", exclude={"provenance"}),
         seeds=tuple(model.seed for model in group.models),
     )
-    test = open_test(dataset, opening)
-    remember(study, opening)
+    test = open_test(dataset, access)
+    remember(study, access)
     results = {}
     for model in group.models:
         parts = split(dataset, model.recipe.dataset)
@@ -203,8 +203,8 @@ def _judge(study: "OpenStudy", dataset: "Dataset", group: Group) -> Judged:
             model.recipe, parts, model.weights, test, value=model.trial.values[0]
         )
     told = {key: [getattr(r, key) for r in results.values()] for key in ("accuracy", "f1_macro")}
-    record_result(dataset, opening, told)
-    remember(study, opening, told)
+    record_result(dataset, access, told)
+    remember(study, access, told)
     return Judged(group=group, results=results, metric=study.file.objective.measure)
 
 

@@ -136,7 +136,7 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
         )
     winner = known.verdict.winner
     run = known.run(winner.name)
-    recipe = recipe_of(known.companion, run)
+    recipe = recipe_of(known.confirmation, run)
     of = {} if winner.name == BASELINE else {"trial": int(winner.name)}
     told = {k: v for k, v in recipe.provenance.items() if k != "trial"} | of
     told |= {"study": study.name, "confirmed": winner.mean, "confirmed_seeds": len(winner.values)}
@@ -147,7 +147,7 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
             f"{name_of(winner.name)}, {known.choice}, confirmed with {len(winner.values)} seeds"
             f" (this is seed {recipe.seed})"
         ),
-        weights=kept_weights(known.companion, place, run.number),
+        weights=kept_weights(known.confirmation, place, run.number),
         option=" --confirmed",
     )
 
@@ -188,9 +188,9 @@ def _run_of_baseline(study: "OpenStudy", place: Home) -> Chosen | None:
     from hpsearch.search import trials
     from hpsearch.search.confirmation import BASELINE, results
     from hpsearch.search.recipes import recipe_of
-    from hpsearch.search.study import companions
+    from hpsearch.search.study import confirmation_studies
 
-    confirmed = [(one, results(study, one).get(BASELINE)) for one in companions(study)]
+    confirmed = [(one, results(study, one).get(BASELINE)) for one in confirmation_studies(study)]
     found = [
         *((one, middle_run(one, runs), "its median confirmation run")
           for one, runs in confirmed if runs),

@@ -100,7 +100,7 @@ def _warn_of_share(study: "OpenStudy", place: Home) -> None:
 
 
 def look_after(storage: "Storage", presence: "Presence") -> None:
-    """Every half a minute give a sign of life, and have the log written into the database's file.
+    """Every half a minute send a heartbeat, and have the log written into the database's file.
 
     Args:
         storage: the study's; one that does not wait.

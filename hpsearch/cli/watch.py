@@ -32,7 +32,7 @@ READ_EVERY = 10.0
 """Seconds between two readings of the time used, for which all trials are read."""
 
 SILENT = 30.0
-"""Seconds without a sign of life after which a trial is marked; one is due every five."""
+"""Seconds without a heartbeat after which a trial is marked; one is due every five."""
 
 _Found = TypeVar("_Found")
 
@@ -51,7 +51,7 @@ class Look:
     since_best: int
     """Counted trials that ended after the first one with the best value."""
     silent: Mapping[int, float]
-    """By number of a running trial the seconds since its worker's last sign of life; trials that
+    """By number of a running trial the seconds since its worker's last heartbeat; trials that
     other programs run by Optuna are not among them."""
     used: float
     """Seconds of the budget's timeout that are used; 0 where it has none."""
@@ -96,7 +96,7 @@ class Looker:
         study = self.study
         trials, counts, budget = study.trials(), study.counts(), study.budget
         running = [trial for trial in trials if rows.is_running(trial)]
-        pulses = study.storage.pulses(study.study_id) if running else []
+        heartbeats = study.storage.heartbeats(study.study_id) if running else []
         best = rows.find_best(study) if counts.complete else None
         return Look(
             study=study,
@@ -106,7 +106,11 @@ class Looker:
             running=running,
             best=best,
             since_best=_since(best, trials) if best else 0,
-            silent={pulse.number: pulse.age for pulse in pulses if pulse.age is not None},
+            silent={
+                heartbeat.number: heartbeat.age
+                for heartbeat in heartbeats
+                if heartbeat.age is not None
+            },
             used=self._time_used(bool(running)) if budget.timeout else 0.0,
         )
 
@@ -114,7 +118,7 @@ class Looker:
         """Read now and then; in between it grows as the clock while a trial runs."""
         now = time.monotonic()
         if now - self._read_at >= READ_EVERY:
-            self._used, self._read_at = seconds_used(self.study.briefs()), now
+            self._used, self._read_at = seconds_used(self.study.trial_summaries()), now
         elif is_running:
             self._used += now - self._looked_at
         self._looked_at = now

@@ -17,7 +17,7 @@ from hpsearch.fields import check_name
 from hpsearch.files import write_text
 from hpsearch.home import Home
 from hpsearch.outputs.listed import attached, is_attachment
-from hpsearch.search.study import COMPANION, OpenStudy
+from hpsearch.search.study import OpenStudy, both_names
 from hpsearch.share import Share
 
 NOTE = ".removing.json"
@@ -91,8 +91,8 @@ def of_studies(home: Home, studies: Sequence[OpenStudy]) -> Belongings:
         InputError: what HPSEARCH_SHARE says is wrong.
     """
     names, storage = [one.name for one in studies], studies[-1].storage
-    runs = names[-1] + COMPANION
-    if runs not in storage.study_names() and not names[-1].endswith(COMPANION):
+    runs, _ = both_names(names[-1])
+    if runs not in names and runs not in storage.study_names():
         names.insert(0, runs)
     files = [name for one in studies for name in attached(storage.artifacts(one.study_id))]
     keys = [(one.name, one.key) for one in studies]
@@ -131,11 +131,12 @@ def left_behind(home: Home, study: str) -> Belongings | None:
         home: the home.
         study: anything that was typed; what is no name for a study has left nothing.
     """
+    runs, searched = both_names(study)
     try:
-        check_name(study.removesuffix(COMPANION))
+        check_name(searched)
     except ValueError:
         return None
-    names = [study] if study.endswith(COMPANION) else [study + COMPANION, study]
+    names = [study] if study == runs else [runs, study]
     keys, attachments = _read(home.study_runs(study) / NOTE, names)
     found = Belongings(names=names, keys=keys, attachments=attachments)
     return found if found.folders(home) else None

@@ -5,30 +5,30 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from hpsearch.data.dataset import reading
-from hpsearch.data.record import RECORD_FILE, Opening, from_plain, read_openings
+from hpsearch.data.record import RECORD_FILE, Access, from_plain, read_accesses
 from hpsearch.home import Home
 from hpsearch.search.attributes import TEST_ACCESSES_KEY
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.study import OpenStudy
 
 
-def remember(study: OpenStudy, opening: Opening, result: Mapping[str, Any] | None = None) -> None:
-    """Note an opening with the study itself, so that other machines know of it.
+def remember(study: OpenStudy, access: Access, result: Mapping[str, Any] | None = None) -> None:
+    """Note a test access with the study itself, so that other machines know of it.
 
     Args:
         study: the study.
-        opening: the opening.
+        access: the access.
         result: what came of it; it replaces the note without one.
     """
-    told = {k: v for k, v in asdict(replace(opening, result=result)).items() if v not in (None, ())}
+    told = {k: v for k, v in asdict(replace(access, result=result)).items() if v not in (None, ())}
     told["fingerprint"] = _fingerprint(study)
     with exclusive(study.storage.url):
-        known = [one for one in _stored(study) if one.get("key") != opening.key]
+        known = [one for one in _stored(study) if one.get("key") != access.key]
         study.optuna.set_user_attr(TEST_ACCESSES_KEY, [*known, told])
 
 
-def openings(study: OpenStudy, home: Home) -> list[Opening]:
-    """All openings of the test split of a study's data that are known of, the first one first.
+def accesses(study: OpenStudy, home: Home) -> list[Access]:
+    """All known accesses to the test split of a study's data, the first one first.
 
     Those of this home, whichever study or recipe they were for, and those of the study itself on
     other machines.
@@ -37,7 +37,7 @@ def openings(study: OpenStudy, home: Home) -> list[Opening]:
         UnreachableError: the record of the home cannot be read.
     """
     with reading(home.datasets / RECORD_FILE):
-        here = read_openings(home.datasets)
+        here = read_accesses(home.datasets)
     stored = [from_plain(line) for line in _stored(study)]
     known = {one.key: one for one in stored if one is not None}
     for one in here:
@@ -46,7 +46,7 @@ def openings(study: OpenStudy, home: Home) -> list[Opening]:
     return sorted(found, key=lambda one: one.date)
 
 
-def plain(found: Sequence[Opening]) -> list[dict[str, Any]]:
+def plain(found: Sequence[Access]) -> list[dict[str, Any]]:
     """Openings as ``show --json`` prints them."""
     keys = ("date", "opened_by", "study", "of", "seeds", "result")
     return [{key: getattr(one, key) for key in keys} | {"seeds": list(one.seeds)} for one in found]

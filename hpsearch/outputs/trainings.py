@@ -17,7 +17,7 @@ from hpsearch.search.attributes import OF_KEY
 from hpsearch.search.confirmation import BASELINE, is_former, kind_of
 from hpsearch.search.recipes import baseline_recipe, recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
-from hpsearch.search.study import OpenStudy, companions
+from hpsearch.search.study import OpenStudy, with_confirmation
 from hpsearch.search.trials import find, is_complete
 
 REPRODUCED = "reproduced"
@@ -102,7 +102,7 @@ def _trained(study: OpenStudy, home: Home) -> Iterator[Training]:
 
 def _evaluated(study: OpenStudy, home: Home) -> Iterator[Training]:
     """What ``hpsearch evaluate`` left: of trials of the search, and of confirmation runs."""
-    for one in (study, *companions(study)):
+    for one in with_confirmation(study):
         for trial in one.trials():
             file = home.trial_run(one.name, trial.number) / TEST_RESULT
             if not is_complete(trial) or not file.is_file():

@@ -7,7 +7,7 @@ from typing import Any
 
 from hpsearch import recipe
 from hpsearch.config import TrialConfig, describe, flat, summary
-from hpsearch.data.record import Opening
+from hpsearch.data.record import Access
 from hpsearch.errors import Failure
 from hpsearch.interval import measured_words
 from hpsearch.outputs.test_access import plain
@@ -37,7 +37,7 @@ def facts(
     trained: Sequence[Training],
     confirmed: Mapping[str, Mapping[int, float]],
     *,
-    opened: Sequence[Opening],
+    opened: Sequence[Access],
     winner: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that the report says, ready for JSON.
@@ -48,7 +48,7 @@ def facts(
         rows: the same as ``trials --json`` prints them.
         trained: what ``hpsearch train`` found for recipes of the study.
         confirmed: what ``hpsearch confirm`` found, by whose configuration it is and by seed.
-        opened: the openings of the test split of its data.
+        opened: the accesses to the test split of its data.
         winner: what the last ``hpsearch confirm`` came to, ready for JSON, if it is done.
     """
     shown = trials.details(study)

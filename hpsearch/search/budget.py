@@ -1,6 +1,6 @@
 """The budget: when a study is over, what is used of it, and requests to stop."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median_low
 from typing import Any, Literal
@@ -11,12 +11,13 @@ from hpsearch.clock import Mark, mark
 from hpsearch.errors import Failure, uses_place
 from hpsearch.ranking import is_better
 from hpsearch.search.attributes import (
+    CLOSED_KEY,
     FAILURE_KEY,
     SINCE_KEY,
     STOP_KEY,
 )
 from hpsearch.search.shapes import Stop
-from hpsearch.search.storage import Brief
+from hpsearch.search.storage import TrialSummary
 from hpsearch.search.study import OpenStudy
 
 MAX_FAILURES = 10
@@ -38,15 +39,16 @@ def ending(study: OpenStudy) -> Ending | None:
 
     Places that running trials hold are not spent yet: they may come back.
     """
-    budget, counts = study.budget, study.counts()
+    attributes, counts = study.optuna.user_attrs, study.counts()
+    budget = study.budget_of(attributes)
     if counts.counted >= budget.trials:
         return "trials"
-    if study.is_closed:
+    if attributes.get(CLOSED_KEY):
         return None if counts.waiting or counts.running else "trials"
     if counts.failed < MAX_FAILURES and budget.timeout is None and budget.plateau is None:
         return None
-    trials = study.briefs()
-    if len(failures_in_a_row(study, trials)) >= MAX_FAILURES:
+    trials = study.trial_summaries()
+    if len(_failures_since(trials, attributes)) >= MAX_FAILURES:
         return "failures"
     if budget.timeout is not None and seconds_used(trials) >= budget.timeout:
         return "timeout"
@@ -62,7 +64,7 @@ def counts(trial: FrozenTrial) -> bool:
     return trial.state.is_finished()
 
 
-def since_best(study: OpenStudy, trials: Sequence[Brief]) -> int:
+def since_best(study: OpenStudy, trials: Sequence[TrialSummary]) -> int:
     """Counted trials that ended after the best one so far; 0 before any completed."""
     ended = _in_order_of_ending(trials)
     best: float | None = None
@@ -77,12 +79,17 @@ def since_best(study: OpenStudy, trials: Sequence[Brief]) -> int:
     return len(ended) - last
 
 
-def failures_in_a_row(study: OpenStudy, trials: Sequence[Brief]) -> list[Failure]:
+def failures_in_a_row(study: OpenStudy, trials: Sequence[TrialSummary]) -> list[Failure]:
     """Why the last counted trials failed, the latest first, as far as there is no other among them.
 
     Only trials that were made since the last ``run`` began are looked at.
     """
-    since = study.optuna.user_attrs.get(SINCE_KEY, 0)
+    return _failures_since(trials, study.optuna.user_attrs)
+
+
+def _failures_since(trials: Sequence[TrialSummary], attributes: Mapping[str, Any]) -> list[Failure]:
+    """The same, from the attributes of a study."""
+    since = attributes.get(SINCE_KEY, 0)
     failures: list[Failure] = []
     for trial in reversed(_in_order_of_ending(trials[since:])):
         failure = Failure.known(trial.failure)
@@ -131,13 +138,13 @@ def stop_requested(study: OpenStudy, since: int | None = None) -> Stop | None:
     return None if stop is None or stop["number"] <= since else stop["how"]
 
 
-def _in_order_of_ending(trials: Sequence[Brief]) -> list[Brief]:
+def _in_order_of_ending(trials: Sequence[TrialSummary]) -> list[TrialSummary]:
     """The counted trials, the one that ended first at the beginning."""
     return sorted((t for t in trials if t.counts), key=lambda t: t.end or datetime.max)
 
 
 def seconds_used(
-    trials: Sequence[Brief], now: datetime | None = None, here: Mark | None = None
+    trials: Sequence[TrialSummary], now: datetime | None = None, here: Mark | None = None
 ) -> float:
     """Seconds in which at least one trial was running: the length of the union of their times.
 
@@ -155,7 +162,7 @@ def seconds_used(
 
 
 def _spans(
-    trials: Sequence[Brief], now: datetime, here: Mark
+    trials: Sequence[TrialSummary], now: datetime, here: Mark
 ) -> Iterator[tuple[datetime, datetime]]:
     """When trials started and ended, or now.
 

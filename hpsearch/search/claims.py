@@ -5,13 +5,12 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.trial import FrozenTrial, Trial
 
 from hpsearch.errors import Failure
 from hpsearch.search.attributes import (
     DEATHS_KEY,
     EARLIER_KEY,
-    FIXED_KEY,
     JOB_KEYS,
     REACHED_KEY,
     REQUESTED_KEY,
@@ -24,7 +23,7 @@ from hpsearch.search.attributes import (
 )
 from hpsearch.search.budget import stop_requested
 from hpsearch.search.sampling.samplers import make_sampler
-from hpsearch.search.storage import BudgetSpentError, Pulse
+from hpsearch.search.storage import BudgetSpentError, Heartbeat, waiting_trial
 from hpsearch.search.study import OpenStudy, size_of
 from hpsearch.space import smallest
 
@@ -33,7 +32,7 @@ MAX_DEATHS = 3
 before, until that is the configuration's fault."""
 
 PROMPT = 1.0
-"""Seconds within which who gives no sign of life must be reaped: where writing takes longer,
+"""Seconds within which who sends no heartbeat must be reaped: where writing takes longer,
 another program's lock may be what keeps the worker from it, too."""
 
 
@@ -76,7 +75,7 @@ def redraw(study: OpenStudy, number: int, message: str) -> bool:
     wanted = requested_params(study.storage.get_trial(trial_id))
     least = size_of(smallest(study.file.space, wanted), study.data)
     again = wanted and (limit is None or least <= limit)
-    successor = _waiting({FIXED_KEY: wanted}, {}) if again else None
+    successor = waiting_trial(wanted) if again else None
     return study.storage.fail(trial_id, Failure.TOO_LARGE, message, successor)
 
 
@@ -84,15 +83,15 @@ def fail(study: OpenStudy, number: int, failure: Failure, message: str) -> bool:
     """End a running trial without a value and without a successor.
 
     Returns:
-        False where it had ended meanwhile (it was taken away): then nothing was done.
+        False where it had ended meanwhile (its lease was lost): then nothing was done.
     """
     return study.storage.fail(study.trial_id(number), failure, message)
 
 
 def reap(
     study: OpenStudy,
-    pulses: Sequence[Pulse],
-    is_gone: Callable[[Pulse], bool],
+    heartbeats: Sequence[Heartbeat],
+    is_gone: Callable[[Heartbeat], bool],
     silent: Collection[int] = (),
     *,
     blame: bool = True,
@@ -105,18 +104,18 @@ def reap(
 
     Args:
         study: the study.
-        pulses: the last signs of life of its running trials, just read. Who has given another one
+        heartbeats: the last ones of its running trials, just read. Who has sent another one
             since then lives.
         is_gone: asked of each, whether the trial's worker is known to be gone.
-        silent: the trials whose workers have given no sign of life for too long.
+        silent: the trials whose workers have sent no heartbeat for too long.
         blame: whether the death may be the trial's fault; not where we killed the worker.
     """
     reaped, until = [], time.monotonic() + PROMPT
-    gone = {pulse.number for pulse in pulses if is_gone(pulse)}
-    dead = [pulse for pulse in pulses if pulse.number in gone.union(silent)]
+    gone = {heartbeat.number for heartbeat in heartbeats if is_gone(heartbeat)}
+    dead = [heartbeat for heartbeat in heartbeats if heartbeat.number in gone.union(silent)]
     blame = blame and bool(dead) and stop_requested(study) != "now"
-    for pulse in dead:
-        trial_id = study.trial_id(pulse.number)
+    for heartbeat in dead:
+        trial_id = study.trial_id(heartbeat.number)
         trial = study.storage.get_trial(trial_id)
         deaths = _deaths(trial) if blame else trial.user_attrs.get(DEATHS_KEY, 0)
         if deaths >= MAX_DEATHS:
@@ -125,9 +124,9 @@ def reap(
         else:
             failure, successor = Failure.INTERRUPTED, _successor(study, trial, deaths=deaths)
             message = "its worker died"
-        limit = math.inf if pulse.number in gone else until
-        if study.storage.fail(trial_id, failure, message, successor, last=pulse, until=limit):
-            reaped.append(pulse.number)
+        limit = math.inf if heartbeat.number in gone else until
+        if study.storage.fail(trial_id, failure, message, successor, last=heartbeat, until=limit):
+            reaped.append(heartbeat.number)
     return reaped
 
 
@@ -141,9 +140,9 @@ def _successor(study: OpenStudy, trial: FrozenTrial, *, deaths: int) -> FrozenTr
     """The waiting trial that goes on for an interrupted one.
 
     It has the same parameters and seed, and knows where to look for checkpoints; it is a new
-    trial, so that an owner that was only suspended cannot write into it. What was enqueued, or
-    drawn ahead for it, is kept too where it had not come to it yet. Another trial that was cut off
-    before it had parameters needs none: the next one takes its place.
+    trial, so that an owner that was only suspended cannot write into it. What was enqueued, or is
+    of the initial design, is kept too where it had not come to it yet. Another trial that was cut
+    off before it had parameters needs none: the next one takes its place.
     """
     given = None if study.is_closed else study.given(trial.number)
     params = (given or {}) | fixed_params(trial) | trial.params
@@ -161,8 +160,4 @@ def _successor(study: OpenStudy, trial: FrozenTrial, *, deaths: int) -> FrozenTr
         attrs[DEATHS_KEY] = deaths
     if reached := max(trial.last_step or 0, trial.user_attrs.get(REACHED_KEY, 0)):
         attrs[REACHED_KEY] = reached
-    return _waiting({FIXED_KEY: params, REQUESTED_KEY: requested_params(trial)}, attrs)
-
-
-def _waiting(system_attrs: dict[str, Any], user_attrs: dict[str, Any]) -> FrozenTrial:
-    return create_trial(state=TrialState.WAITING, system_attrs=system_attrs, user_attrs=user_attrs)
+    return waiting_trial(params, user=attrs, system={REQUESTED_KEY: requested_params(trial)})

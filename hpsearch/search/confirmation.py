@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, uses_place
@@ -29,8 +29,8 @@ from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.making import create
 from hpsearch.search.sampling.samplers import derive_seed
 from hpsearch.search.shapes import ConfirmRequest, Kind
-from hpsearch.search.storage import Storage
-from hpsearch.search.study import COMPANION, OpenStudy, companions, load_study
+from hpsearch.search.storage import Storage, waiting_trial
+from hpsearch.search.study import OpenStudy, both_names, confirmation_studies, load_study
 from hpsearch.search_sections import BudgetSection, NoPruner, Random
 from hpsearch.searchable import identity
 
@@ -94,27 +94,27 @@ def requested_leaders(study: OpenStudy, last: ConfirmRequest) -> list[Leader]:
     return found
 
 
-def refuse_companion(study: OpenStudy) -> None:
+def refuse_confirmation_study(study: OpenStudy) -> None:
     """Refuse a confirmation study where a searched one is wanted.
 
     Raises:
         InputError: the study is a confirmation study.
     """
     if study.is_closed:
-        searched = study.name.removesuffix(COMPANION)
+        _, searched = both_names(study.name)
         raise InputError(
             f"study {study.name}: is the confirmation study of {searched}; give {searched} instead"
         )
 
 
-def companion_of(study: OpenStudy) -> OpenStudy:
+def ensure_confirmation_study(study: OpenStudy) -> OpenStudy:
     """The confirmation study of a study; made when there is none.
 
     Raises:
         InputError: the study is a confirmation study itself.
     """
-    refuse_companion(study)
-    name = study.name + COMPANION
+    refuse_confirmation_study(study)
+    name, _ = both_names(study.name)
     storage = study.storage
     with exclusive(storage.url):
         if name not in storage.study_names():
@@ -140,7 +140,7 @@ def seeds(study: OpenStudy, count: int) -> list[int]:
 
 
 def queue(  # noqa: PLR0917  # each is another thing
-    companion: OpenStudy,
+    confirmation: OpenStudy,
     study: OpenStudy,
     chosen: Sequence[Leader],
     wanted: Sequence[int],
@@ -154,7 +154,7 @@ def queue(  # noqa: PLR0917  # each is another thing
     What a fault of the program ended is put there once more; what diverged is not.
 
     Args:
-        companion: the confirmation study.
+        confirmation: the confirmation study.
         study: the study.
         chosen: whose runs.
         wanted: their seeds, the same for all.
@@ -165,7 +165,7 @@ def queue(  # noqa: PLR0917  # each is another thing
     with exclusive(study.storage.url):
         there = {
             _identity(t.user_attrs)
-            for t in runs(companion)
+            for t in runs(confirmation)
             if not t.state.is_finished() or _has_result(t)
         }
         jobs = [
@@ -174,17 +174,17 @@ def queue(  # noqa: PLR0917  # each is another thing
             for one in chosen
         ]
         new = [job for job in jobs if _identity(job) not in there]
-        waiting = [create_trial(state=TrialState.WAITING, user_attrs=job) for job in new]
-        companion.storage.add_waiting(companion.study_id, waiting)
-        counts = companion.counts()
+        waiting = [waiting_trial(user=job) for job in new]
+        confirmation.storage.add_waiting(confirmation.study_id, waiting)
+        counts = confirmation.counts()
         total = counts.counted + counts.waiting + counts.running
-        budget = companion.budget.model_copy(update={"trials": max(1, total)})
-        companion.optuna.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
+        budget = confirmation.budget.model_copy(update={"trials": max(1, total)})
+        confirmation.optuna.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
         if kind is not Kind.REFIT:
             request = ConfirmRequest(
                 kind=kind, of=[one.of for one in chosen], seeds=list(wanted), smallest=smallest
             )
-            companion.optuna.set_user_attr(REQUEST_KEY, request.model_dump(mode="json"))
+            confirmation.optuna.set_user_attr(REQUEST_KEY, request.model_dump(mode="json"))
     return len(new)
 
 
@@ -249,7 +249,7 @@ Runs = dict[str, dict[int, FrozenTrial]]
 
 def results(
     study: OpenStudy,
-    companion: OpenStudy,
+    confirmation: OpenStudy,
     wanted: Sequence[int] | None = None,
     kind: Kind = Kind.SEED,
     epochs: int | None = None,
@@ -258,13 +258,13 @@ def results(
 
     Args:
         study: the study.
-        companion: its confirmation study.
+        confirmation: its confirmation study.
         wanted: the seeds that are looked at; None: all.
         kind: which runs.
         epochs: of refits: those that trained so long.
     """
     found: Runs = {}
-    for trial in runs(companion):
+    for trial in runs(confirmation):
         attrs = trial.user_attrs
         if not rows.is_complete(trial) or kind_of(attrs) is not kind or is_former(study, attrs):
             continue
@@ -280,9 +280,9 @@ def is_run(trial: FrozenTrial) -> bool:
     return {CONFIG_KEY, OF_KEY, SEED_KEY} <= trial.user_attrs.keys()
 
 
-def runs(companion: OpenStudy) -> list[FrozenTrial]:
+def runs(confirmation: OpenStudy) -> list[FrozenTrial]:
     """The runs of a confirmation study; what another program has put there is none."""
-    return [*filter(is_run, companion.trials())]
+    return [*filter(is_run, confirmation.trials())]
 
 
 def _epochs(attributes: Mapping[str, Any]) -> Any:
@@ -298,19 +298,19 @@ def is_former(study: OpenStudy, attributes: Mapping[str, Any]) -> bool:
     return now is None or TrialConfig.model_validate(attributes[CONFIG_KEY]) != now
 
 
-def open_runs(companion: OpenStudy, kind: Kind, wanted: Sequence[int]) -> int:
+def open_runs(confirmation: OpenStudy, kind: Kind, wanted: Sequence[int]) -> int:
     """How many runs of a kind with some seeds wait or run."""
     return sum(
         rows.is_open(trial)
         and kind_of(trial.user_attrs) is kind
         and trial.user_attrs[SEED_KEY] in wanted
-        for trial in runs(companion)
+        for trial in runs(confirmation)
     )
 
 
 def values(study: OpenStudy) -> dict[str, dict[int, float]]:
     """The values of a study's confirmation runs, by whose configuration it is and by seed."""
-    found = (results(study, companion) for companion in companions(study))
+    found = (results(study, confirmation) for confirmation in confirmation_studies(study))
     return {
         of: {seed: float(run.values[0]) for seed, run in runs.items()}
         for one in found

@@ -28,7 +28,7 @@ from hpsearch.search.attributes import (
     TEST_ACCESSES_KEY,
     requested_params,
 )
-from hpsearch.search.confirmation import refuse_companion
+from hpsearch.search.confirmation import refuse_confirmation_study
 from hpsearch.search.database.exclusive import Work, exclusive
 from hpsearch.search.history import inherited
 from hpsearch.search.making import FORKING, check, create
@@ -97,9 +97,10 @@ def check_comparable(study: OpenStudy, file: StudyFile, dataset: Mapping[str, An
         dataset: the facts of the new study's data.
 
     Raises:
-        InputError: other data, objective or training, with both values; a companion; a grid.
+        InputError: other data, objective or training, with both values; a confirmation study; a
+            grid.
     """
-    refuse_companion(study)
+    refuse_confirmation_study(study)
     if isinstance(file.sampler, Grid):
         raise InputError(
             f'study {file.name}: sampler.type = "grid" would try the points again that are taken'

@@ -11,7 +11,6 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.trial import TrialState, create_trial
 
 from hpsearch import __version__
 from hpsearch.errors import InputError, UnreachableError
@@ -21,7 +20,6 @@ from hpsearch.search.attributes import (
     DATASET_KEY,
     FILE_KEY,
     FIRST_KEY,
-    FIXED_KEY,
     VERSIONS_KEY,
 )
 from hpsearch.search.database.exclusive import Work, exclusive
@@ -29,13 +27,21 @@ from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.queueing import as_key, check_size, known_params
 from hpsearch.search.sampling.initial_design import first_trials
 from hpsearch.search.sampling.samplers import check_sampler, grid_size
-from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, _at, _move, companions, load_study, size_of, unlike
+from hpsearch.search.storage import Storage, waiting_trial
+from hpsearch.search.study import (
+    OpenStudy,
+    _at,
+    _move,
+    confirmation_studies,
+    load_study,
+    size_of,
+    unlike,
+)
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.study_file import SAME_SEARCH, SAME_VALUES, StudyFile, as_stored
 from hpsearch.walks import settle
 
-UNFINISHED = ".unfinished"
+MAKING = ".unfinished"
 """How the name of a study ends that is being made; it begins with a dot, as no user's does."""
 
 
@@ -85,8 +91,8 @@ def open_or_create(
             budget = _merge(found, file.budget, own.budget, explicit)
             _update(storage, found.optuna, own, budget)
             found.optuna.set_user_attr(FILE_KEY, _at(own, place).model_dump(mode="json"))
-            for companion in companions(found):
-                _move(companion, place)
+            for confirmation in confirmation_studies(found):
+                _move(confirmation, place)
     return load_study(storage, file.name), is_new
 
 
@@ -109,7 +115,7 @@ def create(
     budget: BudgetSection,
     attrs: Mapping[str, Any] | None = None,
     fill: Callable[[optuna.Study], int] = lambda _: 0,
-    ending: str = UNFINISHED,
+    ending: str = MAKING,
     publishing: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> None:
     """Make a study, whole or not at all: it has its name when all else is there.
@@ -156,7 +162,7 @@ def create(
         raise
 
 
-def remove_unfinished(storage: Storage, ending: str = UNFINISHED) -> None:
+def remove_unfinished(storage: Storage, ending: str = MAKING) -> None:
     """Remove what a process that was killed left half made.
 
     Call it where :func:`hpsearch.search.database.exclusive.exclusive` holds off other processes.
@@ -212,11 +218,7 @@ def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: Budg
     study.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
     known = known_params(study) if wanted else set()
     new = {as_key(params): params for params in filter(None, wanted)}
-    waiting = [
-        create_trial(state=TrialState.WAITING, system_attrs={FIXED_KEY: params})
-        for key, params in new.items()
-        if key not in known
-    ]
+    waiting = [waiting_trial(params) for key, params in new.items() if key not in known]
     if waiting:
         storage.add_waiting(storage.get_study_id_from_name(study.study_name), waiting)
 

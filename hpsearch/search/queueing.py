@@ -9,6 +9,7 @@ import optuna
 from hpsearch.errors import Failure, InputError
 from hpsearch.search.attributes import DATASET_KEY, FAILURE_KEY, earlier, fixed_params
 from hpsearch.search.database.exclusive import exclusive
+from hpsearch.search.storage import waiting_trial
 from hpsearch.search.study import OpenStudy, size_of
 from hpsearch.space import PartialConfig, smallest
 from hpsearch.study_file import (
@@ -91,5 +92,5 @@ def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:
         if as_key(params) in known_params(study.optuna):
             return None
         waiting = study.counts().waiting
-        study.optuna.enqueue_trial(params)
+        study.storage.add_waiting(study.study_id, [waiting_trial(params)])
         return waiting

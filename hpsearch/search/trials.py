@@ -156,7 +156,7 @@ def find_best(study: OpenStudy) -> FrozenTrial | None:
 
 
 def _best_run(study: OpenStudy, metric: Metric) -> FrozenTrial | None:
-    """The best of a companion's runs that are judged as the study's trials are, if there are any.
+    """The best of a confirmation study's runs that are judged as trials are, if there are any.
 
     Runs with a changed recipe are measured on other examples, or on some that they trained on.
     """
@@ -238,8 +238,8 @@ def live_workers(study: OpenStudy) -> list[dict[str, Any]]:
     database's clock). Of trials that other programs run by Optuna only the trial is known.
     """
     found = []
-    for pulse in study.storage.pulses(study.study_id):
-        trial = study.storage.get_trial(study.trial_id(pulse.number))
+    for heartbeat in study.storage.heartbeats(study.study_id):
+        trial = study.storage.get_trial(study.trial_id(heartbeat.number))
         worker = trial.user_attrs.get(WORKER_KEY)
         host, _, pid = (worker or "").rpartition(":")
         found.append(
@@ -248,10 +248,10 @@ def live_workers(study: OpenStudy) -> list[dict[str, Any]]:
                 "host": host or None,
                 "pid": int(pid) if pid else None,
                 "device": trial.user_attrs.get(DEVICE_KEY),
-                "trial": pulse.number,
+                "trial": heartbeat.number,
                 "epoch": trial.last_step,
-                "last_seen": pulse.beat and f"{pulse.beat.isoformat(timespec='seconds')}Z",
-                "silent": pulse.age and round(pulse.age, 1),
+                "last_seen": heartbeat.beat and f"{heartbeat.beat.isoformat(timespec='seconds')}Z",
+                "silent": heartbeat.age and round(heartbeat.age, 1),
             }
         )
     return found
@@ -265,7 +265,7 @@ def details(study: OpenStudy) -> dict[str, Any]:
         "budget": study.budget.model_dump(mode="json"),
         "dataset": attrs.get(DATASET_KEY),
         "over": ending(study),
-        "seconds": round(seconds_used(study.briefs()), 3),
+        "seconds": round(seconds_used(study.trial_summaries()), 3),
         "stop": stop_requested(study),
         "workers": live_workers(study),
         "provenance": {"created": study.made, "versions": attrs.get(VERSIONS_KEY)},

@@ -225,8 +225,8 @@ class Supervisor:
     def _free_places(self) -> int:
         """Trials that may start and for which no worker is on its way, or between two trials."""
         counts = self.study.counts()
-        pulses = self.study.storage.pulses(self.study.study_id)
-        running = {pulse.owner.get(WORKER_KEY) for pulse in pulses}
+        heartbeats = self.study.storage.heartbeats(self.study.study_id)
+        running = {heartbeat.owner.get(WORKER_KEY) for heartbeat in heartbeats}
         idle = sum(
             c.is_there and (c.worker is None or c.worker not in running) for c in self._children
         )

@@ -39,7 +39,7 @@ from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow
 from hpsearch.workers.identity import identity, worker_name
-from hpsearch.workers.lease import AWAY_FOR, BEAT, Heartbeat
+from hpsearch.workers.lease import AWAY_FOR, BEAT, HeartbeatThread
 from hpsearch.workers.presence import present
 from hpsearch.workers.sharing import Device, device_key
 from hpsearch.workers.slots import WORKER_MEMORY
@@ -71,7 +71,7 @@ class Stopper:
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self.heartbeat: Heartbeat | None = None
+        self.heartbeat: HeartbeatThread | None = None
         supervisor = os.environ.get(SUPERVISOR_VARIABLE)
         self._supervisor = int(supervisor) if supervisor else None
 
@@ -171,7 +171,7 @@ def work(
                 stop_now=stopper,
                 share=Share.find(home, study.name, study.key),
             )
-            heartbeat = Heartbeat(study, presence)
+            heartbeat = HeartbeatThread(study, presence)
             return _work(study, make, home, stopper, heartbeat, carried, trainer)
 
 
@@ -180,18 +180,18 @@ def _work(  # noqa: PLR0917  # those of work, opened
     make: Callable[..., Objective],
     home: Home,
     stopper: Stopper,
-    heartbeat: Heartbeat,
+    heartbeat: HeartbeatThread,
     carried: int | None,
     trainer: Trainer | None,
 ) -> int:
-    """Run trials, giving signs of life; the exit code.
+    """Run trials, sending heartbeats; the exit code.
 
     Args:
         study: the study.
         make: makes the objective, given ``trainer`` and ``alive``.
         home: whose devices are shared.
         stopper: whether to stop.
-        heartbeat: gives the signs of life.
+        heartbeat: sends the heartbeats.
         carried: a running trial that is to be tried alone on the device.
         trainer: what trains; None for Keras.
     """

@@ -349,7 +349,7 @@ def lock(run: Run) -> None:
         trials = study.trials()
     lost = [n for n in alive if trials[n].state == optuna.trial.TrialState.FAIL]
     if lost:
-        raise BrokenPromiseError(f"trials {lost} of living workers were taken away")
+        raise BrokenPromiseError(f"trials {lost} of living workers lost their lease")
 
 
 def fill_disk(run: Run) -> None:

@@ -44,7 +44,7 @@ class Settings:
     journal: str
     """File to which every process writes a line when it has ended a trial."""
     beat: float
-    """Seconds between two signs of life."""
+    """Seconds between two heartbeats."""
     lease: float
     """Seconds without one after which a worker counts as dead."""
     checkpoint: float

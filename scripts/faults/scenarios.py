@@ -67,7 +67,7 @@ batch_norm = true
 [[enqueue]]
 layers = 1
 """,
-    # Two that are enqueued, two that were drawn ahead, two that TPE draws; some are too large.
+    # Two that are enqueued, two of the initial design, two that TPE draws; some are too large.
     "tpe": HEAD.format(name="tpe", more=QUICK)
     + """
 [sampler]
@@ -369,13 +369,13 @@ def of_grid(case: Case) -> dict[str, Any]:
 
 
 def of_tpe(case: Case) -> dict[str, Any]:
-    """What was drawn ahead once, what is asked for once, and nothing that is too large."""
+    """The initial design once, what is asked for once, and nothing that is too large."""
     with studied(case, "tpe") as study:
         counted, first = counted_trials(study), as_texts(study.first_trials)
         params = Counter(as_texts([trial.params for trial in counted]))
         limit = study.budget.max_parameters or 0
         return searched(case, "tpe") | {
-            "drawn ahead": {text: params[text] for text in first},
+            "initial design": {text: params[text] for text in first},
             "enqueued": as_texts([requested_params(t) for t in counted if requested_params(t)]),
             "no network too large": [
                 t.number for t in counted if t.user_attrs["parameters"] > limit

@@ -2,7 +2,7 @@
 
 Run by hand, as it takes minutes: ``scripts/faults/writes.py --help``. First each write by itself
 (tests/meanwhile.py has the list, and a test a shorter sweep) through a connection that was open
-before and through a new one, after each of these: the trial was taken away, the study was deleted,
+before and through a new one, after each of these: its lease was lost, the study was deleted,
 or deleted and made again with the same keys, or another file was put in its place (``mv``).
 Nothing may be written into what is others'. Then real processes of ``process.py``, a worker and a
 run, are suspended by SIGSTOP in the middle of a trial while each of these happens, or another file

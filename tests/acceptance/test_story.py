@@ -262,10 +262,10 @@ def test_train_with_test_is_written_down(story: Story, cli: Cli) -> None:
     assert (last["opened_by"], last["study"]) == ("train best.toml --test", "small")
     assert last["of"] == str(story.json["best small"]["number"])
     record = (cli.home / "datasets" / "test_opened.jsonl").read_text().splitlines()
-    opening, result = (json.loads(line) for line in record[-2:])
-    assert opening["recipe"]["seed"] == 5
-    assert opening["seeds"] == [5]
-    assert result["key"] == opening["key"]
+    access, result = (json.loads(line) for line in record[-2:])
+    assert access["recipe"]["seed"] == 5
+    assert access["seeds"] == [5]
+    assert result["key"] == access["key"]
 
 
 def test_train_prints_a_table_for_readers(story: Story) -> None:

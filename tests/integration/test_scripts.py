@@ -18,7 +18,7 @@ from hpsearch.data import stratify
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import open_test
 from hpsearch.data.parts import split
-from hpsearch.data.record import Opening
+from hpsearch.data.record import Access
 from hpsearch.data.sets import SETS
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
@@ -69,7 +69,7 @@ def compare(
     constants = ()
     if remove is None:
         x, y = names["load"]("test")
-        expected = open_test(dataset, Opening(opened_by="a test"))
+        expected = open_test(dataset, Access(opened_by="a test"))
         assert np.array_equal(x, expected[0])
         assert np.array_equal(y, expected[1])
     else:

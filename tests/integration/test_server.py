@@ -29,7 +29,7 @@ from hpsearch.search.storage.retrying import ServerStorage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity
-from hpsearch.workers.lease import Heartbeat
+from hpsearch.workers.lease import HeartbeatThread
 
 DATASET = {"fingerprint": "f" * 64, "input_shape": [8], "class_names": ["0", "1", "2"]}
 
@@ -64,7 +64,8 @@ def away(server: Server, mode: str = "immediate") -> Iterator[None]:
 
 def test_whatever_is_done_with_a_server_is_patient_or_has_a_reason() -> None:
     at_once = {
-        "as_server", "checkpoint", "close", "delete_study", "expect", "get_head_version", "leave",
+        "as_server", "checkpoint", "close", "delete_study", "expect", "get_head_version", "is_busy",
+        "leave",
     }  # fmt: skip
     hpsearchs = [one for one in Storage.__mro__ if one.__module__.startswith("hpsearch.")]
     own = {n for one in hpsearchs for n, m in vars(one).items() if callable(m) and n[0] != "_"}
@@ -315,21 +316,21 @@ def test_signs_of_life_go_on_afterwards(
     storage.owner = identity()
     study, _ = open_or_create(storage, make_file(), DATASET)
     trial = study.optuna.ask()
-    heartbeat = Heartbeat(study)
+    heartbeat = HeartbeatThread(study)
 
     def beat() -> Any:
-        (pulse,) = study.storage.pulses(study.study_id)
-        return pulse.beat
+        (heartbeat,) = study.storage.heartbeats(study.study_id)
+        return heartbeat.beat
 
-    with heartbeat.alive(trial.number) as taken_away:
+    with heartbeat.alive(trial.number) as lease_lost:
         heartbeat.start()
         first = beat()
-        wait_until(lambda: beat() > first, "a first sign of life")
+        wait_until(lambda: beat() > first, "a first heartbeat")
         with away(server):
             pass
         last = beat()
-        wait_until(lambda: beat() > last, "a sign of life after the restart")
-        assert not taken_away()
+        wait_until(lambda: beat() > last, "a heartbeat after the restart")
+        assert not lease_lost()
     heartbeat.end()
     heartbeat.join(timeout=10)
 

@@ -36,7 +36,7 @@ from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.database.messages import STORAGE_ERRORS, is_locked
 from hpsearch.search.making import open_or_create
 from hpsearch.search.queueing import enqueue
-from hpsearch.search.storage import Counts, Pulse, Storage, reading
+from hpsearch.search.storage import Counts, Heartbeat, Storage, reading
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import PartialConfig, suggest_config
@@ -154,8 +154,8 @@ def open_study(
     return open_one
 
 
-def pulses(study: OpenStudy) -> list[Pulse]:
-    return study.storage.pulses(study.study_id)
+def heartbeats(study: OpenStudy) -> list[Heartbeat]:
+    return study.storage.heartbeats(study.study_id)
 
 
 def finish(study: OpenStudy, trial: optuna.Trial, value: float = 0.5) -> None:
@@ -401,10 +401,12 @@ def test_every_trial_has_a_sign_of_life_from_its_first_moment(
     study.optuna.enqueue_trial({"layers": 2})
     for number in range(2):  # a waiting one, and a new one
         assert claims.claim(study) is not None
-        pulses = study.storage.pulses(study.study_id)
-        assert [pulse.number for pulse in pulses] == list(range(number + 1))
-        assert all(pulse.beat is not None for pulse in pulses)
-        assert all(pulse.age is not None and 0 <= pulse.age < 60 for pulse in pulses)
+        heartbeats = study.storage.heartbeats(study.study_id)
+        assert [heartbeat.number for heartbeat in heartbeats] == list(range(number + 1))
+        assert all(heartbeat.beat is not None for heartbeat in heartbeats)
+        assert all(
+            heartbeat.age is not None and 0 <= heartbeat.age < 60 for heartbeat in heartbeats
+        )
 
 
 def test_a_beat_is_told_whether_the_trial_still_runs(open_study: Callable[..., OpenStudy]) -> None:
@@ -412,16 +414,16 @@ def test_a_beat_is_told_whether_the_trial_still_runs(open_study: Callable[..., O
     study.storage.owner = identity()
     trial = claims.claim(study)
     assert trial is not None
-    (before,) = study.storage.pulses(study.study_id)
+    (before,) = study.storage.heartbeats(study.study_id)
     time.sleep(0.01)  # the clock of the database ticks in milliseconds
     assert study.storage.beat(study.trial_id(0))
-    (after,) = open_study().storage.pulses(study.study_id)
+    (after,) = open_study().storage.heartbeats(study.study_id)
     assert after.beat is not None
     assert before.beat is not None
     assert after.beat > before.beat
     finish(study, trial)
     assert not study.storage.beat(study.trial_id(0))
-    assert study.storage.pulses(study.study_id) == []
+    assert study.storage.heartbeats(study.study_id) == []
 
 
 def test_beats_and_reports_at_once(open_study: Callable[..., OpenStudy]) -> None:
@@ -449,13 +451,13 @@ def test_a_trial_whose_worker_gives_a_sign_of_life_is_not_reaped(
     study.storage.owner = identity()
     assert claims.claim(study) is not None
 
-    before = pulses(study)
+    before = heartbeats(study)
     time.sleep(0.01)  # the clock of the database ticks in milliseconds
     assert study.storage.beat(study.trial_id(0))
     assert claims.reap(study, before, lambda _: False, {0}) == []
     assert claims.reap(study, before, lambda _: True) == []
-    assert claims.reap(study, pulses(study), lambda _: True) == [0]
-    assert claims.reap(study, pulses(study), lambda _: True) == []
+    assert claims.reap(study, heartbeats(study), lambda _: True) == [0]
+    assert claims.reap(study, heartbeats(study), lambda _: True) == []
 
 
 def test_who_is_silent_while_nobody_can_write_is_not_reaped(
@@ -472,11 +474,11 @@ def test_who_is_silent_while_nobody_can_write_is_not_reaped(
         release = threading.Timer(0.6, connection.rollback)
         release.start()
         # The second one, too, although there is no waiting any more when it is its turn.
-        assert claims.reap(other, pulses(other), lambda _: False, {0, 1}) == []
+        assert claims.reap(other, heartbeats(other), lambda _: False, {0, 1}) == []
         release.join()
     engine.dispose()
     monkeypatch.setattr(claims, "PROMPT", 30.0)  # a machine may be busy
-    assert claims.reap(other, pulses(other), lambda _: False, {0, 1}) == [0, 1]
+    assert claims.reap(other, heartbeats(other), lambda _: False, {0, 1}) == [0, 1]
 
 
 def test_a_dead_trial_is_reaped_once_and_goes_on_once(open_study: Callable[..., OpenStudy]) -> None:
@@ -487,7 +489,7 @@ def test_a_dead_trial_is_reaped_once_and_goes_on_once(open_study: Callable[..., 
         assert trial is not None
         suggest_config(study.file.space, trial)
     studies = [open_study() for _ in range(4)]
-    reaped = at_once(4, lambda i: claims.reap(studies[i], pulses(studies[i]), lambda _: True))
+    reaped = at_once(4, lambda i: claims.reap(studies[i], heartbeats(studies[i]), lambda _: True))
     assert sorted(number for numbers in reaped for number in numbers) == [0, 1, 2]
     counts = study.counts()
     assert (counts.running, counts.uncounted, counts.waiting) == (0, 3, 3)
@@ -514,7 +516,7 @@ def test_an_owner_that_wakes_up_cannot_write_any_more(open_study: Callable[..., 
     trial = claims.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
-    claims.reap(open_study(), pulses(study), lambda _: True)
+    claims.reap(open_study(), heartbeats(study), lambda _: True)
     again = claims.claim(open_study())
     assert again is not None
     with pytest.raises(UpdateFinishedTrialError):
@@ -555,7 +557,7 @@ def test_the_time_of_trials_is_that_of_their_machines_clock(
         lambda trial: study.optuna.tell(trial, 0.5),
         lambda trial: study.optuna.tell(trial, state=TrialState.PRUNED),
         lambda trial: claims.interrupt(study, trial.number),
-        lambda _: claims.reap(study, study.storage.pulses(study.study_id), lambda _: True),
+        lambda _: claims.reap(study, study.storage.heartbeats(study.study_id), lambda _: True),
         lambda _: None,  # it runs on
     ]
     began = time.monotonic()
@@ -570,10 +572,10 @@ def test_the_time_of_trials_is_that_of_their_machines_clock(
             connection.execute(
                 sa.update(TrialModel.__table__).where(there).values(datetime_start=day)
             )
-    briefs = study.briefs()
-    assert all(brief.clock_start for brief in briefs)
-    assert [brief.clock_end is None for brief in briefs] == [False] * 4 + [True]
-    assert budget.seconds_used(briefs) <= time.monotonic() - began + 0.01
+    trial_summaries = study.trial_summaries()
+    assert all(summary.clock_start for summary in trial_summaries)
+    assert [summary.clock_end is None for summary in trial_summaries] == [False] * 4 + [True]
+    assert budget.seconds_used(trial_summaries) <= time.monotonic() - began + 0.01
     assert budget.ending(study) is None
     with pytest.raises(UpdateFinishedTrialError):
         study.storage.set_trial_state_values(study.trial_id(0), TrialState.COMPLETE, [0.1])
@@ -632,7 +634,9 @@ def test_whose_sign_of_life_is_of_another_time_lives_only_if_it_gives_another_on
     monkeypatch.setattr(Storage, "_now", lambda _: sa.literal(set_to, sa.DateTime))
     assert study.storage.beat(study.trial_id(1))
     study.storage.arrive(study.study_id, alive)
-    ages = {pulse.number: pulse.age for pulse in study.storage.pulses(study.study_id)}
+    ages = {
+        heartbeat.number: heartbeat.age for heartbeat in study.storage.heartbeats(study.study_id)
+    }
     assert ages[0] == pytest.approx(3600, abs=60)
     assert ages[1] == 0
     fresh = [one.owner for one in study.storage.present(study.study_id) if one.is_fresh]
@@ -701,7 +705,7 @@ def test_who_waits_for_a_lock_gives_up_after_its_patience(
             quick.beat(study.trial_id(0))
         assert is_locked(caught.value)
         # Who only looks need not wait.
-        assert len(quick.pulses(study.study_id)) == 1
+        assert len(quick.heartbeats(study.study_id)) == 1
     assert quick.beat(study.trial_id(0))
 
 
@@ -727,17 +731,17 @@ def test_what_is_told_in_brief_is_what_the_trials_say(
         elif end == "failed":
             claims.fail(study, trial.number, Failure.DIVERGED, "NaN")
     study.optuna.enqueue_trial({"layers": 2})
-    briefs, trials = study.briefs(), study.trials()
-    assert [b.number for b in briefs] == [t.number for t in trials] == [0, 1, 2, 3, 4]
-    for brief, trial in zip(briefs, trials, strict=True):
-        assert brief.state == trial.state
-        assert (local(brief.start), local(brief.end)) == (
+    trial_summaries, trials = study.trial_summaries(), study.trials()
+    assert [b.number for b in trial_summaries] == [t.number for t in trials] == [0, 1, 2, 3, 4]
+    for summary, trial in zip(trial_summaries, trials, strict=True):
+        assert summary.state == trial.state
+        assert (local(summary.start), local(summary.end)) == (
             trial.datetime_start, trial.datetime_complete
         )  # fmt: skip
-        assert brief.value == trial.value
-        assert brief.failure == trial.user_attrs.get("failure")
-        assert brief.counts == budget.counts(trial)
-    assert {b.state for b in briefs} == set(TrialState)
+        assert summary.value == trial.value
+        assert summary.failure == trial.user_attrs.get("failure")
+        assert summary.counts == budget.counts(trial)
+    assert {b.state for b in trial_summaries} == set(TrialState)
 
 
 def test_the_schema_of_an_older_optuna_is_upgraded_once(

@@ -215,7 +215,7 @@ def test_a_storage_that_is_away_leaves_the_trial_to_be_mended(
     assert study.trials()[0].state == TrialState.RUNNING
 
 
-def test_a_trial_that_was_taken_away_is_dropped_and_the_worker_goes_on(
+def test_a_trial_whose_lease_was_lost_is_dropped_and_the_worker_goes_on(
     open_study: Callable[..., OpenStudy], build: Build
 ) -> None:
     study = open_study()
@@ -392,7 +392,7 @@ def test_a_full_disk_gives_the_trial_back(
 
 
 @pytest.mark.parametrize("when", ["in an epoch", "at the end", "as it fails"])
-def test_a_trial_that_was_taken_away_is_dropped(
+def test_a_trial_whose_lease_was_lost_is_dropped(
     open_study: Callable[..., OpenStudy], build: Build, when: str
 ) -> None:
     study, other = open_study(), open_study()

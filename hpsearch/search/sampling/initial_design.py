@@ -1,4 +1,4 @@
-"""The start of a search: random configurations, drawn ahead and tried the cheapest one first.
+"""The initial design: random configurations with which a search begins, the cheapest one first.
 
 Before a sampler has learned anything the order of its trials is free. What trains fast comes first
 (as in Frugal Optimization for Cost-related Hyperparameters, Wu et al., AAAI 2021): good networks
@@ -18,7 +18,7 @@ from hpsearch.space import Space, suggest_config
 from hpsearch.study_file import StudyFile
 
 MOST = 100
-"""Configurations that are drawn ahead, at most."""
+"""Configurations of an initial design, at most."""
 
 MAX_TRIES = 200
 """Draws for one of them that is small enough; what is too large then is redrawn when it starts."""
@@ -73,8 +73,8 @@ def cheapest_first(
     return [params for _, params in drawn]
 
 
-def drawn_ahead(file: StudyFile) -> int:
-    """How many random trials are drawn ahead, to be tried the cheapest one first."""
+def design_size(file: StudyFile) -> int:
+    """How many trials the initial design has, what is enqueued included."""
     if isinstance(file.sampler, TPE | GP) and file.sampler.cheapest_first:
         return file.sampler.n_startup_trials
     return 0
@@ -95,7 +95,7 @@ def first_trials(
     """
     return cheapest_first(
         file.space,
-        max(0, min(drawn_ahead(file), file.budget.trials) - len(file.enqueue) - there),
+        max(0, min(design_size(file), file.budget.trials) - len(file.enqueue) - there),
         derive_seed(file.seed, "first", *([there] if there else [])),
         size,
         file.budget.max_parameters,

@@ -59,8 +59,8 @@ def make_sampler(
     Args:
         file: the study.
         number: the trial's number.
-        given: the trial's parameters where they follow from the trials before it: drawn ahead (see
-            ``initial_design.py``), or a point of the grid.
+        given: the trial's parameters where they follow from the trials before it: of the initial
+            design, or a point of the grid.
 
     Raises:
         InputError: a grid over a space that is infinite or conditional, or ``gp`` without torch.

@@ -6,26 +6,28 @@ summaries, presence, trials, and on a server retrying.
 
 from hpsearch.search.storage.facts import (
     LEASE,
-    Brief,
     BudgetSpentError,
+    BusyProcess,
     Counts,
+    Heartbeat,
     LeaseLostError,
-    Presence,
-    Pulse,
     StudyBusyError,
+    TrialSummary,
     Whole,
+    waiting_trial,
 )
 from hpsearch.search.storage.trials import Storage
 
 __all__ = [
     "LEASE",
-    "Brief",
     "BudgetSpentError",
+    "BusyProcess",
     "Counts",
+    "Heartbeat",
     "LeaseLostError",
-    "Presence",
-    "Pulse",
     "Storage",
     "StudyBusyError",
+    "TrialSummary",
     "Whole",
+    "waiting_trial",
 ]

@@ -113,7 +113,7 @@ def count_trials(session: Session, study_id: int) -> Counts:
 
 
 def last_beat(session: Session, trial_id: int) -> datetime | None:
-    """A trial's last sign of life."""
+    """A trial's last heartbeat."""
     model = models.TrialHeartbeatModel
     query = sa.select(model.heartbeat).where(model.trial_id == trial_id)
     return session.scalar(query)

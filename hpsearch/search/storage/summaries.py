@@ -19,7 +19,7 @@ from hpsearch.search.attributes import (
     TRIAL,
 )
 from hpsearch.search.shapes import typed
-from hpsearch.search.storage.facts import Brief, Counts
+from hpsearch.search.storage.facts import Counts, TrialSummary
 from hpsearch.search.storage.repeating import repeatable
 from hpsearch.search.storage.rows import count_trials
 from hpsearch.search.storage.studies import Studies
@@ -36,8 +36,8 @@ class Summaries(Studies):
             return count_trials(session, study_id)
 
     @repeatable
-    def briefs(self, study_id: int) -> list[Brief]:
-        """All trials of a study in brief, by number."""
+    def trial_summaries(self, study_id: int) -> list[TrialSummary]:
+        """The summaries of all trials of a study, by number."""
         trial, value = models.TrialModel, models.TrialValueModel
         attribute = models.TrialUserAttributeModel
         named = attribute.key.in_((FAILURE_KEY, STARTED_KEY, ENDED_KEY))
@@ -61,11 +61,13 @@ class Summaries(Studies):
         with Session(self.engine) as session:
             for number, state, start, end, reached, key, text in session.execute(query):
                 facts = {"number": number, "state": state, "start": start, "end": end}
-                brief = found.setdefault(number, facts | {"value": reached, FAILURE_KEY: None})
-                brief |= typed([(key, text)] if key else [], TRIAL)
-        for brief in found.values():
-            brief |= {key: Mark(*brief[key]) for key in (STARTED_KEY, ENDED_KEY) if key in brief}
-        return [Brief(**facts) for facts in found.values()]
+                summary = found.setdefault(number, facts | {"value": reached, FAILURE_KEY: None})
+                summary |= typed([(key, text)] if key else [], TRIAL)
+        for summary in found.values():
+            summary |= {
+                key: Mark(*summary[key]) for key in (STARTED_KEY, ENDED_KEY) if key in summary
+            }
+        return [TrialSummary(**facts) for facts in found.values()]
 
     @repeatable
     def best_trial_id(self, study_id: int, metric: Metric) -> int | None:

@@ -23,7 +23,7 @@ from hpsearch.search.attributes import (
     FAILURE_MESSAGE_KEY,
     STOP_KEY,
 )
-from hpsearch.search.storage.facts import BudgetSpentError, LeaseLostError, Pulse
+from hpsearch.search.storage.facts import BudgetSpentError, Heartbeat, LeaseLostError
 from hpsearch.search.storage.presence import Presences
 from hpsearch.search.storage.reading import local, read_trial, read_trials
 from hpsearch.search.storage.repeating import repeatable, unless_done
@@ -39,7 +39,7 @@ from hpsearch.text import plain
 
 
 class Storage(Presences):
-    """Optuna's storage with atomic claims, an exact budget, and a pulse for what runs.
+    """Optuna's storage with atomic claims, an exact budget, and a heartbeat for what runs.
 
     A trial starts in one of two ways, a new one or a waiting one (enqueued or tried again); in
     both the budget is counted in the transaction that starts it, behind a write lock, so that no
@@ -182,7 +182,7 @@ class Storage(Presences):
     def _build_frozen_trial_from_trial_model(self, trial: Any) -> FrozenTrial:
         """As RDBStorage, but with times that can be told apart as the clock is put back."""
         found = super()._build_frozen_trial_from_trial_model(trial)
-        found.datetime_start = local(trial._datetime_start_utc)  # noqa: SLF001  # see briefs
+        found.datetime_start = local(trial._datetime_start_utc)  # noqa: SLF001  # see trial_summaries
         found.datetime_complete = local(trial._datetime_complete_utc)  # noqa: SLF001  # see above
         return found
 
@@ -207,7 +207,7 @@ class Storage(Presences):
         message: str,
         successor: FrozenTrial | None = None,
         *,
-        last: Pulse | None = None,
+        last: Heartbeat | None = None,
         until: float = math.inf,
     ) -> bool:
         """End a running trial without a value, and queue its successor in the same transaction.
@@ -218,7 +218,7 @@ class Storage(Presences):
             message: the user attribute ``failure_message``, without terminal
                 codes, cut at 500 characters.
             successor: a waiting trial to add.
-            last: of a worker that is taken for dead, its last sign of life: the trial ran until
+            last: of a worker that is taken for dead, its last heartbeat: the trial ran until
                 then. Where there is a later one the worker lives.
             until: the moment (``time.monotonic``) after which nothing is done: who had to wait for
                 so long to write does not know any more whether the worker is dead.

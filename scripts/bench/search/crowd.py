@@ -63,8 +63,8 @@ def crowd(study: OpenStudy, running: int) -> None:
                 },
             )
         )
-    for pulse in study.storage.pulses(study.study_id):
-        study.storage.beat(study.trial_id(pulse.number))
+    for heartbeat in study.storage.heartbeats(study.study_id):
+        study.storage.beat(study.trial_id(heartbeat.number))
 
 
 def report(trial: optuna.Trial, epoch: int) -> None:

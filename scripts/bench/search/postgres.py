@@ -55,7 +55,7 @@ from hpsearch.search.trials import same_as
 from hpsearch.space import suggest_config
 from hpsearch.study_file import load
 from hpsearch.workers.identity import identity
-from hpsearch.workers.lease import Heartbeat
+from hpsearch.workers.lease import HeartbeatThread
 
 WORKERS = (1, 4, 16, 32, 64)
 SECONDS = 60.0
@@ -114,7 +114,7 @@ def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result:
     sa.event.listen(storage.engine, "before_cursor_execute", lambda *_: clock.count("statements"))
     for end in ("commit", "rollback"):
         sa.event.listen(storage.engine, end, lambda _: clock.count("transactions"))
-    heartbeat, nowhere = Heartbeat(study), Home(Path(os.devnull) / name)
+    heartbeat, nowhere = HeartbeatThread(study), Home(Path(os.devnull) / name)
     heartbeat.start()
     ready.wait()
     clock.since = time.perf_counter() + ramp(seconds, every)
@@ -180,7 +180,7 @@ def ramp(seconds: float, every: float) -> float:
 
 
 def one_trial(
-    study: OpenStudy, heartbeat: Heartbeat, clock: Clock, every: float, until: float
+    study: OpenStudy, heartbeat: HeartbeatThread, clock: Clock, every: float, until: float
 ) -> None:
     """What a worker does with the storage for one trial, or as much as its time allows."""
     began = time.perf_counter()

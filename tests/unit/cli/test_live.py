@@ -22,7 +22,7 @@ from hpsearch.errors import Failure, StudyGoneError
 from hpsearch.search import budget, claims
 from hpsearch.search.making import open_or_create
 from hpsearch.search.removing import delete
-from hpsearch.search.storage import Pulse
+from hpsearch.search.storage import Heartbeat
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.storage.reading import utc
 from hpsearch.search.study import OpenStudy, load_study
@@ -378,7 +378,7 @@ def test_trials_since_the_best_are_those_that_the_plateau_counts(
     look = Looker(study).look()
     assert look.best is not None
     assert look.best.number == early.number
-    assert look.since_best == budget.since_best(study, study.briefs()) == 2
+    assert look.since_best == budget.since_best(study, study.trial_summaries()) == 2
     assert "2 trials since" in shown(LiveView(study))[3]
 
 
@@ -389,10 +389,10 @@ def test_who_gives_no_sign_of_life(
     start(study)
     ages = [29.0]
 
-    def pulses(_study_id: int) -> list[Pulse]:
-        return [Pulse(number=0, beat=datetime.now(), age=ages[0])]
+    def heartbeats(_study_id: int) -> list[Heartbeat]:
+        return [Heartbeat(number=0, beat=datetime.now(), age=ages[0])]
 
-    monkeypatch.setattr(study.storage, "pulses", pulses)
+    monkeypatch.setattr(study.storage, "heartbeats", heartbeats)
     view = LiveView(study, watching=True)
     assert "no heartbeat" not in "".join(shown(view))
     ages[0] = 95.0

@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 from unwritable import unwritable
 
 from hpsearch.cli.app import app
-from hpsearch.dashboard.doors import Doors
+from hpsearch.dashboard.access_control import AccessControl
 from hpsearch.dashboard.server import application, own_token
 from hpsearch.home import Home
 from hpsearch.search import budget, claims
@@ -192,7 +192,7 @@ def test_the_dashboard_of_a_home_that_cannot_be_written(place: Home) -> None:
     before = content(place.root)
     with unwritable(place.root):
         assert own_token(place.dashboard_token) is None
-        app = Doors(
+        app = AccessControl(
             app=application(storage, place), hosts=frozenset({"127.0.0.1"}), token=None,
             read_only=True,
         )  # fmt: skip
@@ -203,7 +203,7 @@ def test_the_dashboard_of_a_home_that_cannot_be_written(place: Home) -> None:
     storage.close()
 
 
-def ask(app: Doors, method: str, path: str) -> bytes:
+def ask(app: AccessControl, method: str, path: str) -> bytes:
     """What a WSGI application answers."""
     environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path}
     setup_testing_defaults(environ)

@@ -1,17 +1,17 @@
-"""Which openings of the test split a study knows of."""
+"""Which accesses of the test split a study knows of."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from hpsearch.data.record import Opening, write_opening, write_result
+from hpsearch.data.record import Access, write_access, write_result
 from hpsearch.home import Home
-from hpsearch.outputs.test_access import openings, plain, remember
+from hpsearch.outputs.test_access import accesses, plain, remember
 from hpsearch.search.study import OpenStudy
 
 Open = Callable[..., OpenStudy]
-OURS = Opening(
+OURS = Access(
     opened_by="evaluate study", study="study", of="1", seeds=(4, 5), fingerprint="f" * 64,
     date="2026-02-01T00:00:00+00:00",
 )  # fmt: skip
@@ -26,20 +26,20 @@ def datasets(home: Home) -> Home:
 
 def test_those_of_the_home_count_by_their_data(open_study: Open, datasets: Home) -> None:
     study = open_study()
-    assert openings(study, datasets) == []
+    assert accesses(study, datasets) == []
     earlier = replace(OURS, key="b", date="2026-01-01T00:00:00+00:00", study=None, opened_by="x")
     foreign = replace(OURS, key="c", fingerprint="e" * 64)
     for one in (OURS, earlier, foreign):
-        write_opening(datasets.datasets, one)
-    assert openings(study, datasets) == [earlier, OURS]
+        write_access(datasets.datasets, one)
+    assert accesses(study, datasets) == [earlier, OURS]
 
 
 def test_those_of_other_machines_count_with_the_study(open_study: Open, datasets: Home) -> None:
     study = open_study()
     remember(study, OURS)
-    assert openings(study, Home(datasets.root / "elsewhere")) == [OURS]
+    assert accesses(study, Home(datasets.root / "elsewhere")) == [OURS]
     remember(study, OURS, RESULT)
-    (found,) = openings(study, Home(datasets.root / "elsewhere"))
+    (found,) = accesses(study, Home(datasets.root / "elsewhere"))
     assert found == replace(OURS, result=RESULT)
     assert plain([found]) == [
         {
@@ -54,8 +54,8 @@ def test_one_that_both_know_counts_once_with_its_result(
     open_study: Open, datasets: Home, here: bool
 ) -> None:
     study = open_study()
-    write_opening(datasets.datasets, OURS)
+    write_access(datasets.datasets, OURS)
     remember(study, OURS, None if here else RESULT)
     if here:
         write_result(datasets.datasets, OURS, RESULT)
-    assert openings(study, datasets) == [replace(OURS, result=RESULT)]
+    assert accesses(study, datasets) == [replace(OURS, result=RESULT)]

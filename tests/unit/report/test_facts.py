@@ -15,7 +15,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from plotly.offline import get_plotlyjs
 
-from hpsearch.data.record import Opening
+from hpsearch.data.record import Access
 from hpsearch.errors import Failure
 from hpsearch.outputs.trainings import Training
 from hpsearch.report.facts import facts
@@ -33,7 +33,7 @@ def known(
     study: OpenStudy,
     trained: Sequence[Training] = (),
     confirmed: Mapping[str, Mapping[int, float]] = MappingProxyType({}),
-    opened: Sequence[Opening] = (),
+    opened: Sequence[Access] = (),
     winner: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The facts of a study, which must be JSON."""
@@ -316,8 +316,8 @@ def test_openings_of_the_test_split_are_listed(study: OpenStudy) -> None:
     assert "On the test split" not in written(known(study)).text
     result = {"accuracy": [0.5, 0.25], "f1_macro": [0.5, 0.25]}
     opened = [
-        Opening(opened_by="evaluate study", study="study", of="0", seeds=(1, 2), result=result),
-        Opening(opened_by="train <b>.toml --test"),
+        Access(opened_by="evaluate study", study="study", of="0", seeds=(1, 2), result=result),
+        Access(opened_by="train <b>.toml --test"),
     ]
     found = known(study, opened=opened)
     assert found["test_openings"][0]["result"] == result

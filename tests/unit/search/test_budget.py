@@ -13,7 +13,7 @@ from hpsearch.clock import Mark
 from hpsearch.errors import Failure
 from hpsearch.search import budget, claims
 from hpsearch.search.attributes import origin
-from hpsearch.search.storage import Brief, Pulse
+from hpsearch.search.storage import Heartbeat, TrialSummary
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 
@@ -21,9 +21,9 @@ Finish = Callable[..., FrozenTrial]
 NOON = datetime(2026, 5, 1, 12)
 
 
-def at(start: int | None, end: int | None) -> Brief:
+def at(start: int | None, end: int | None) -> TrialSummary:
     """A trial from minute ``start`` to minute ``end`` after noon."""
-    return Brief(
+    return TrialSummary(
         number=0,
         state=TrialState.FAIL,
         start=None if start is None else NOON + timedelta(minutes=start),
@@ -53,7 +53,9 @@ def test_time_counts_once_however_many_trials_run(
     assert budget.seconds_used(trials, NOON + timedelta(hours=1)) == minutes * 60
 
 
-def clocked(start: int, end: int | None, began: int, ended: int | None, boot: str = "a") -> Brief:
+def clocked(
+    start: int, end: int | None, began: int, ended: int | None, boot: str = "a"
+) -> TrialSummary:
     """As :func:`at`, with minutes of a machine's clock."""
     return replace(
         at(start, end),
@@ -94,7 +96,7 @@ HOUR_TWICE = [clocked(10 * (n % 6), 10 * (n % 6) + 10, 10 * n, 10 * n + 10) for 
     ],
 )
 def test_a_clock_that_is_set_changes_no_time_that_was_used(
-    trials: list[Brief], minutes: int
+    trials: list[TrialSummary], minutes: int
 ) -> None:
     now, here = NOON + timedelta(minutes=1000), Mark("a", 1000 * 60.0)
     assert budget.seconds_used(trials, now, here) == minutes * 60
@@ -118,7 +120,7 @@ def ended(state: TrialState, value: float | None = None, failure: str | None = N
 )
 def test_what_counts(trial: FrozenTrial, counts: bool) -> None:
     assert budget.counts(trial) == counts
-    brief = Brief(
+    summary = TrialSummary(
         number=0,
         state=trial.state,
         start=None,
@@ -126,7 +128,7 @@ def test_what_counts(trial: FrozenTrial, counts: bool) -> None:
         value=trial.value,
         failure=trial.user_attrs.get("failure"),
     )
-    assert brief.counts == counts
+    assert summary.counts == counts
 
 
 @pytest.mark.parametrize(
@@ -264,12 +266,12 @@ def test_only_the_running_trials_of_the_dead_are_reaped(
         running.append(trial)
     asked: list[int] = []
 
-    def is_gone(pulse: Pulse) -> bool:
-        asked.append(pulse.number)
-        return pulse.number == 2
+    def is_gone(heartbeat: Heartbeat) -> bool:
+        asked.append(heartbeat.number)
+        return heartbeat.number == 2
 
-    pulses = study.storage.pulses(study.study_id)
-    assert claims.reap(study, pulses, is_gone) == [2]
+    heartbeats = study.storage.heartbeats(study.study_id)
+    assert claims.reap(study, heartbeats, is_gone) == [2]
     assert asked == [1, 2]
     states: list[Any] = [trial.state for trial in study.trials()]
     assert states == [
@@ -296,7 +298,7 @@ def test_many_failures_in_a_row_end_the_study_until_it_is_run_again(
     assert budget.ending(study) is None
     fail(1, Failure.TIMEOUT)
     assert budget.ending(study) == "failures"
-    found = budget.failures_in_a_row(study, study.briefs())
+    found = budget.failures_in_a_row(study, study.trial_summaries())
     assert found == [Failure.TIMEOUT] + [Failure.DIVERGED] * (budget.MAX_FAILURES - 1)
     budget.begin_run(study)
     assert budget.ending(study) is None

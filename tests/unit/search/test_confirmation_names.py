@@ -8,7 +8,14 @@ from optuna.trial import FrozenTrial
 from hpsearch.cli.live import LiveView
 from hpsearch.cli.watch import ended_table, notes, running_table
 from hpsearch.search import claims
-from hpsearch.search.confirmation import cell_of, companion_of, leaders, name_of, queue, seeds
+from hpsearch.search.confirmation import (
+    cell_of,
+    ensure_confirmation_study,
+    leaders,
+    name_of,
+    queue,
+    seeds,
+)
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
 
@@ -21,7 +28,7 @@ def test_a_confirmation_run_is_named_by_whose_it_is_and_by_its_seed(
         finish(study, value)
     assert [name_of(study, trial) for trial in study.trials()] == ["trial 0", "trial 1"]
     assert cell_of(study, study.trials()[1]) == "1"
-    runs, chosen = companion_of(study), leaders(study, 1)
+    runs, chosen = ensure_confirmation_study(study), leaders(study, 1)
     queue(runs, study, chosen, seeds(study, 2))
     queue(runs, study, chosen[:1], seeds(study, 1), Kind.REFIT, 3)
     assert [name_of(runs, trial) for trial in runs.trials()] == [
@@ -45,7 +52,7 @@ def test_the_lines_and_tables_of_a_confirmation_name_the_leader_and_the_seed(
     study = open_study()
     for value in (0.25, 0.75):
         finish(study, value)
-    runs = companion_of(study)
+    runs = ensure_confirmation_study(study)
     queue(runs, study, leaders(study, 1), seeds(study, 2))
     view = LiveView(runs)
     for _ in range(2):

@@ -29,7 +29,7 @@ from hpsearch.outputs.copies import UNFINISHED_FILE, Copies
 from hpsearch.search import budget, claims, trials
 from hpsearch.search import fork as forks
 from hpsearch.search.attributes import DATASET_KEY, FORKED_KEY, SAME_KEY
-from hpsearch.search.confirmation import companion_of
+from hpsearch.search.confirmation import ensure_confirmation_study
 from hpsearch.search.history import history, record
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage import Storage
@@ -421,7 +421,7 @@ def test_what_cannot_be_compared_is_refused(  # noqa: PLR0917  # fixtures
     assert optuna.get_all_study_names(old.storage) == ["study"]
 
 
-def test_other_data_and_companions_are_refused(
+def test_other_data_and_confirmation_studies_are_refused(
     open_study: Open, finish: Finish, make_file: Make, home: Home
 ) -> None:
     old, file = open_study(), make_file(name="new")
@@ -429,7 +429,7 @@ def test_other_data_and_companions_are_refused(
     with pytest.raises(InputError, match=r"fingerprint ffffffffffff -> 000000000000"):
         forks.fork(old, file, DATA | {"fingerprint": "0" * 64}, home)
     with pytest.raises(InputError, match="is the confirmation study of"):
-        forks.fork(companion_of(old), file, DATA, Copies(home))
+        forks.fork(ensure_confirmation_study(old), file, DATA, Copies(home))
     # What may differ does not matter.
     other = {"seed": 5, "sampler": {"type": "random"}, "pruner": {"type": "none"}}
     new, plan = forks.fork(old, make_file(name="new", **other), DATA, Copies(home))

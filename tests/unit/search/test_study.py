@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.errors import Failure, InputError, StudyGoneError
 from hpsearch.search import claims, queueing, removing
-from hpsearch.search.confirmation import companion_of
+from hpsearch.search.confirmation import ensure_confirmation_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study, move_data, names
@@ -295,14 +295,14 @@ def test_where_the_data_lie_is_what_was_told_last(
         return open_or_create(connect(), make_file(dataset=section), DATASET)[0].file.dataset.path
 
     assert told("/old/mnist") == "/old/mnist"
-    companion = companion_of(load_study(connect(), "study"))
-    assert companion.file.dataset.path == "/old/mnist"
+    confirmation = ensure_confirmation_study(load_study(connect(), "study"))
+    assert confirmation.file.dataset.path == "/old/mnist"
     assert told("/new/mnist") == "/new/mnist"
     assert told(None) == "/new/mnist"
-    study, companion = (load_study(connect(), name) for name in ("study", "study.confirm"))
-    assert companion.file.dataset.path == "/new/mnist"
-    move_data(companion, "/newest/mnist")
-    for one in (study, companion):
+    study, confirmation = (load_study(connect(), name) for name in ("study", "study.confirm"))
+    assert confirmation.file.dataset.path == "/new/mnist"
+    move_data(confirmation, "/newest/mnist")
+    for one in (study, confirmation):
         again = load_study(connect(), one.optuna.study_name)
         assert again.file == one.file.model_copy(update={"dataset": again.file.dataset})
         assert again.file.dataset.path == "/newest/mnist"

@@ -120,5 +120,5 @@ def test_without_a_boot_id_leases_decide(open_study: Callable[..., OpenStudy]) -
     study.storage.owner = identity(NOBODY)
     claims.claim(study)
     assert mend(study) == []
-    number = [pulse.number for pulse in study.storage.pulses(study.study_id)]
+    number = [heartbeat.number for heartbeat in study.storage.heartbeats(study.study_id)]
     assert mend(study, dead=[signature(study.storage.owner)]) == number == [0]

@@ -445,7 +445,9 @@ def test_a_trial_that_waits_for_the_device_gives_signs_of_life(
         until = time.monotonic() + 5
         while len(beats) < 3 and time.monotonic() < until:
             if neighbour.is_wanted:
-                beats.update(pulse.beat for pulse in study.storage.pulses(study.study_id))
+                beats.update(
+                    heartbeat.beat for heartbeat in study.storage.heartbeats(study.study_id)
+                )
             time.sleep(0.02)
         neighbour.close()
 
@@ -529,7 +531,7 @@ def test_a_worker_gives_signs_of_life_while_it_trains(
     def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
         until = time.monotonic() + 5
         while len(beats) < 3 and time.monotonic() < until:
-            beats.update(pulse.beat for pulse in study.storage.pulses(study.study_id))
+            beats.update(heartbeat.beat for heartbeat in study.storage.heartbeats(study.study_id))
             time.sleep(0.02)
         return fakes.train(recipe, parts, folder, watch)
 

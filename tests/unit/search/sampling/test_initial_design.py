@@ -1,4 +1,4 @@
-"""The start of a search: drawn ahead, the cheapest one first."""
+"""The initial design: the cheapest configurations first."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Opening a storage: URLs, file systems, and what is said when it fails."""
+"""Access a storage: URLs, file systems, and what is said when it fails."""
 
 import sqlite3
 import threading

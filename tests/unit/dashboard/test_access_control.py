@@ -1,4 +1,4 @@
-"""The doors around the dashboard: who may enter, and what may leave."""
+"""Access control of the dashboard: who may enter, and what may leave."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,7 +6,7 @@ from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from hpsearch.dashboard.doors import Doors
+from hpsearch.dashboard.access_control import AccessControl
 
 TOKEN = "correct-horse"  # noqa: S105  # of this test alone
 SESSION = "battery-staple"
@@ -22,9 +22,9 @@ class Answer:
 
 
 def ask(
-    path: str = "/", method: str = "GET", doors: dict[str, Any] | None = None, **given: str
+    path: str = "/", method: str = "GET", options: dict[str, Any] | None = None, **given: str
 ) -> Answer:
-    """Send a request through doors; ``given`` are variables of WSGI."""
+    """Send a request through access control; ``given`` are variables of WSGI."""
     answer = Answer()
 
     def app(_environ: dict[str, Any], start: Any) -> Iterable[bytes]:
@@ -44,7 +44,9 @@ def ask(
     settings = {
         "hosts": hosts, "token": TOKEN, "session": SESSION, "allowed": frozenset({"proxy.org"})
     }  # fmt: skip
-    answer.body = b"".join(Doors(**({"app": app} | settings | (doors or {})))(environ, start))
+    answer.body = b"".join(
+        AccessControl(**({"app": app} | settings | (options or {})))(environ, start)
+    )
     return answer
 
 
@@ -124,8 +126,8 @@ CHANGES = {"POST": "/api/artifacts/1", "PUT": "/api/studies/1/note", "DELETE": "
 def test_pages_from_elsewhere_change_nothing(
     method: str, given: dict[str, str], enters: bool
 ) -> None:
-    for doors in ({}, {"token": None}):
-        answer = ask(CHANGES[method], method, doors, **(BEARER | given))
+    for options in ({}, {"token": None}):
+        answer = ask(CHANGES[method], method, options, **(BEARER | given))
         assert answer.entered is enters
         assert enters or answer.status.startswith("403")
 
@@ -157,7 +159,7 @@ def test_artifacts_are_saved_not_shown() -> None:
 
 
 def test_everybody_enters_where_no_token_is_asked_for() -> None:
-    assert ask("/?token=any", doors={"token": None}).entered
+    assert ask("/?token=any", options={"token": None}).entered
 
 
 @pytest.mark.parametrize(
@@ -174,8 +176,8 @@ def test_the_cookie_is_not_the_token() -> None:
     assert not ask(HTTP_COOKIE=f"hpsearch={TOKEN}").entered
     assert not ask(HTTP_AUTHORIZATION=f"Bearer {SESSION}").entered
     assert not ask(f"/?token={SESSION}").entered
-    doors = [Doors(app=lambda *_: [], hosts=frozenset(), token=TOKEN) for _ in range(2)]
-    assert doors[0].session != doors[1].session
+    controls = [AccessControl(app=lambda *_: [], hosts=frozenset(), token=TOKEN) for _ in range(2)]
+    assert controls[0].session != controls[1].session
 
 
 @pytest.mark.parametrize(
@@ -263,4 +265,4 @@ def test_a_redirect_stays_where_it_came_from() -> None:
         start("302 Found", [("Location", "http://127.0.0.1:8080/dashboard")])
         return []
 
-    assert ask(doors={"app": app}, **BEARER).headers["Location"] == "/dashboard"
+    assert ask(options={"app": app}, **BEARER).headers["Location"] == "/dashboard"

@@ -1,4 +1,4 @@
-"""Doors around the dashboard: who may enter, from where, and what may leave.
+"""Access control of the dashboard: who may enter, from where, and what may leave.
 
 optuna-dashboard itself lets in everybody who reaches its port, deletes a study for whoever asks,
 and shows attached files as what they say they are.
@@ -91,11 +91,11 @@ NOT_FOUND = Refusal("404 Not Found", "There is nothing here.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Doors:
+class AccessControl:
     """A WSGI application around another one."""
 
     app: "WSGIApplication"
-    """What is behind the doors."""
+    """What it protects."""
     hosts: frozenset[str]
     """Host names, without port, that the dashboard answers to: others are pages that had their
     name point here (DNS rebinding)."""
@@ -217,7 +217,7 @@ def _query(environ: dict[str, Any]) -> list[tuple[str, str]]:
 def _guarded(
     environ: dict[str, Any], start_response: "StartResponse", *, is_artifact: bool
 ) -> "StartResponse":
-    """Starts an answer with our headers in place of those that would open a door."""
+    """Starts an answer with our headers in place of those that would let others in."""
     ours = [*_ALWAYS, *(_ARTIFACT if is_artifact else ())]
     names = {name.lower() for name, _ in ours}
 
