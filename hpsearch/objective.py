@@ -23,23 +23,8 @@ from hpsearch.fields import parse
 from hpsearch.home import CHECKPOINTS, Home
 from hpsearch.outputs.listed import OF_COMPLETE, OF_OTHERS, listed
 from hpsearch.recipe import DatasetSection, Recipe
+from hpsearch.search import attributes as attr
 from hpsearch.search import budget, claims
-from hpsearch.search.attributes import (
-    ALONE_KEY,
-    BEST_EPOCH_KEY,
-    CONFIG_KEY,
-    EPOCHS_KEY,
-    FAILURE_EPOCH_KEY,
-    GAP_KEY,
-    PARAMETERS_KEY,
-    RATE_KEY,
-    SAME_KEY,
-    SECONDS_KEY,
-    SEED_KEY,
-    TRAIN_ACCURACY_KEY,
-    VAL_LOSS_KEY,
-    earlier,
-)
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.recipes import recipe_of, trial_seed
 from hpsearch.search.study import OpenStudy
@@ -136,7 +121,7 @@ class Objective:
     def _one(self, trial: Trial, lease_lost: Callable[[], bool]) -> bool:
         """Bring a trial that was claimed to an end; False where it was too large to train."""
         try:
-            fixed = trial.user_attrs.get(CONFIG_KEY)
+            fixed = trial.user_attrs.get(attr.CONFIG_KEY)
             if fixed is None:
                 config = suggest_config(self.study.file.space, trial)
             else:
@@ -167,7 +152,7 @@ class Objective:
     def _too_large(self, trial: Trial, config: TrialConfig) -> bool:
         """Note the configuration's size; end the trial where it is over the limit."""
         parameters = count_parameters(config, self.parts.inputs, self.parts.classes)
-        trial.set_user_attr(PARAMETERS_KEY, parameters)
+        trial.set_user_attr(attr.PARAMETERS_KEY, parameters)
         limit = self.study.budget.max_parameters
         if limit is None or parameters <= limit:
             return False
@@ -178,10 +163,10 @@ class Objective:
     def _train(self, trial: Trial, lease_lost: Callable[[], bool]) -> None:
         """Train one trial, from its last checkpoint where it has one, and tell its result."""
         frozen = self.study.storage.get_trial(self.study.trial_id(trial.number))
-        trial.set_user_attr(SEED_KEY, trial_seed(self.study, frozen))
+        trial.set_user_attr(attr.SEED_KEY, trial_seed(self.study, frozen))
         same = same_as(self.study, frozen)
         if same is not None:
-            trial.set_user_attr(SAME_KEY, same)
+            trial.set_user_attr(attr.SAME_KEY, same)
         run, earlier = self.home.trial_run(self.study.name, trial.number), self._earlier(frozen)
         metric, pruned = self.study.file.objective.metric, False
 
@@ -234,7 +219,7 @@ class Objective:
 
     def _earlier(self, trial: FrozenTrial) -> list[Path]:
         """The folders that a trial may go on from; says so where nothing to go on from is there."""
-        numbers = earlier(trial)
+        numbers = attr.earlier(trial)
         folders = [self.home.trial_run(self.study.name, number) for number in numbers]
         if self.share is not None:
             self.share.fetch(numbers)
@@ -266,16 +251,16 @@ class Objective:
         trial_id = self.study.trial_id(trial.number)
         reported = self.study.storage.get_trial(trial_id).last_step
         files = listed(OF_OTHERS) if reported else {}
-        summary = {EPOCHS_KEY: reported or 0, SECONDS_KEY: round(seconds, 3)}
+        summary = {attr.EPOCHS_KEY: reported or 0, attr.SECONDS_KEY: round(seconds, 3)}
         self.study.storage.annotate(trial_id, summary, files)
         if error.failure is Failure.INTERRUPTED:
             claims.interrupt(self.study, trial.number)
             return
-        if error.failure is Failure.OUT_OF_MEMORY and not trial.user_attrs.get(ALONE_KEY):
-            trial.set_user_attr(ALONE_KEY, True)
+        if error.failure is Failure.OUT_OF_MEMORY and not trial.user_attrs.get(attr.ALONE_KEY):
+            trial.set_user_attr(attr.ALONE_KEY, True)
             raise CrowdedError(trial.number, str(error))
         if error.epoch is not None:
-            trial.set_user_attr(FAILURE_EPOCH_KEY, error.epoch)
+            trial.set_user_attr(attr.FAILURE_EPOCH_KEY, error.epoch)
         claims.fail(self.study, trial.number, error.failure, str(error))
 
     def _tell(self, trial: Trial, outcome: Outcome, *, pruned: bool) -> None:
@@ -291,13 +276,13 @@ class Objective:
         is_last = self.study.file.objective.epoch == "last"
         kept = outcome.epochs if is_last else outcome.best_epoch
         summary = {
-            EPOCHS_KEY: outcome.epochs,
-            BEST_EPOCH_KEY: outcome.best_epoch,
-            VAL_LOSS_KEY: outcome.curves[kept - 1].val_loss,
-            TRAIN_ACCURACY_KEY: outcome.train_accuracy,
-            GAP_KEY: outcome.gap,
-            SECONDS_KEY: round(outcome.seconds, 3),
-            RATE_KEY: round(outcome.examples_per_second, 1),
+            attr.EPOCHS_KEY: outcome.epochs,
+            attr.BEST_EPOCH_KEY: outcome.best_epoch,
+            attr.VAL_LOSS_KEY: outcome.curves[kept - 1].val_loss,
+            attr.TRAIN_ACCURACY_KEY: outcome.train_accuracy,
+            attr.GAP_KEY: outcome.gap,
+            attr.SECONDS_KEY: round(outcome.seconds, 3),
+            attr.RATE_KEY: round(outcome.examples_per_second, 1),
         }
         files = listed(OF_OTHERS if pruned else OF_COMPLETE)
         self.study.storage.annotate(self.study.trial_id(trial.number), summary, files)

@@ -10,9 +10,7 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 
 from hpsearch.errors import InputError
 from hpsearch.figures.curve_image import curve_image, image_of_epochs
-from hpsearch.home import CURVES as CURVES_FILE
-from hpsearch.home import Home
-from hpsearch.outputs.listed import CURVES, CURVES_FIGURE, RECIPE
+from hpsearch.home import CURVES, CURVES_FIGURE, RECIPE, Home
 from hpsearch.recipe import dump
 from hpsearch.search.attributes import ARTIFACT_PREFIX, BEST_EPOCH_KEY
 from hpsearch.search.recipes import recipe_of
@@ -77,7 +75,7 @@ def _figure(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
 
 def _table(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
     """The epochs: all of each where the trial's folder is here, else the objective's metric."""
-    file = home.trial_run(study.name, trial.number) / CURVES_FILE
+    file = home.trial_run(study.name, trial.number) / CURVES
     if file.exists():
         return file.read_bytes()
     lines = [f"epoch,{study.file.objective.metric}"]

@@ -9,9 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hpsearch.home import CURVES, CURVES_FIGURE, RECIPE
 from hpsearch.search.attributes import ARTIFACT_PREFIX
-
-CURVES_FIGURE, CURVES, RECIPE = "curves.png", "curves.csv", "recipe.toml"
 
 KINDS = {CURVES_FIGURE: "image/png", CURVES: "text/csv", RECIPE: "application/toml"}
 """The files by name, with their media types."""

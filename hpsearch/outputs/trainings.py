@@ -10,8 +10,7 @@ from typing import Any
 from hpsearch.errors import HpsearchError
 from hpsearch.fields import parse
 from hpsearch.files import read_file
-from hpsearch.home import RESULT, TEST_RESULT, WEIGHTS, Home
-from hpsearch.outputs.listed import RECIPE
+from hpsearch.home import RECIPE, RESULT, TEST_RESULT, WEIGHTS, Home
 from hpsearch.recipe import Recipe
 from hpsearch.search.attributes import OF_KEY
 from hpsearch.search.confirmation import BASELINE, is_former, kind_of

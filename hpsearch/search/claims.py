@@ -8,19 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, Trial
 
 from hpsearch.errors import Failure
-from hpsearch.search.attributes import (
-    DEATHS_KEY,
-    EARLIER_KEY,
-    JOB_KEYS,
-    REACHED_KEY,
-    REQUESTED_KEY,
-    RESUMES_KEY,
-    SEED_KEY,
-    earlier,
-    fixed_params,
-    origin,
-    requested_params,
-)
+from hpsearch.search import attributes as attr
 from hpsearch.search.budget import stop_requested
 from hpsearch.search.sampling.samplers import make_sampler
 from hpsearch.search.storage import BudgetSpentError, Heartbeat, waiting_trial
@@ -59,7 +47,7 @@ def interrupt(study: OpenStudy, number: int, message: str = "interrupted before 
     """
     trial_id = study.trial_id(number)
     trial = study.storage.get_trial(trial_id)
-    successor = _successor(study, trial, deaths=trial.user_attrs.get(DEATHS_KEY, 0))
+    successor = _successor(study, trial, deaths=trial.user_attrs.get(attr.DEATHS_KEY, 0))
     return study.storage.fail(trial_id, Failure.INTERRUPTED, message, successor)
 
 
@@ -72,7 +60,7 @@ def redraw(study: OpenStudy, number: int, message: str) -> bool:
         False where the trial had ended meanwhile: then nothing was done.
     """
     trial_id, limit = study.trial_id(number), study.budget.max_parameters
-    wanted = requested_params(study.storage.get_trial(trial_id))
+    wanted = attr.requested_params(study.storage.get_trial(trial_id))
     least = size_of(smallest(study.file.space, wanted), study.data)
     again = wanted and (limit is None or least <= limit)
     successor = waiting_trial(wanted) if again else None
@@ -117,7 +105,7 @@ def reap(
     for heartbeat in dead:
         trial_id = study.trial_id(heartbeat.number)
         trial = study.storage.get_trial(trial_id)
-        deaths = _deaths(trial) if blame else trial.user_attrs.get(DEATHS_KEY, 0)
+        deaths = _deaths(trial) if blame else trial.user_attrs.get(attr.DEATHS_KEY, 0)
         if deaths >= MAX_DEATHS:
             failure, successor = Failure.CRASHED, None
             message = f"{deaths} workers died running it, and none got further than the one before"
@@ -132,8 +120,8 @@ def reap(
 
 def _deaths(trial: FrozenTrial) -> int:
     """Workers that have died of a trial without progress, the one that has died now included."""
-    got_further = (trial.last_step or 0) > trial.user_attrs.get(REACHED_KEY, 0)
-    return 1 if got_further else int(trial.user_attrs.get(DEATHS_KEY, 0)) + 1
+    got_further = (trial.last_step or 0) > trial.user_attrs.get(attr.REACHED_KEY, 0)
+    return 1 if got_further else int(trial.user_attrs.get(attr.DEATHS_KEY, 0)) + 1
 
 
 def _successor(study: OpenStudy, trial: FrozenTrial, *, deaths: int) -> FrozenTrial | None:
@@ -145,19 +133,21 @@ def _successor(study: OpenStudy, trial: FrozenTrial, *, deaths: int) -> FrozenTr
     off before it had parameters needs none: the next one takes its place.
     """
     given = None if study.is_closed else study.given(trial.number)
-    params = (given or {}) | fixed_params(trial) | trial.params
-    job = {key: trial.user_attrs[key] for key in JOB_KEYS if key in trial.user_attrs}
+    params = (given or {}) | attr.fixed_params(trial) | trial.params
+    job = {key: trial.user_attrs[key] for key in attr.JOB_KEYS if key in trial.user_attrs}
     if not (params or job):
         return None
     attrs: dict[str, Any] = {
         **job,
-        RESUMES_KEY: origin(trial),
-        EARLIER_KEY: [trial.number, *earlier(trial)],
+        attr.RESUMES_KEY: attr.origin(trial),
+        attr.EARLIER_KEY: [trial.number, *attr.earlier(trial)],
     }
-    if SEED_KEY in trial.user_attrs:
-        attrs[SEED_KEY] = trial.user_attrs[SEED_KEY]
+    if attr.SEED_KEY in trial.user_attrs:
+        attrs[attr.SEED_KEY] = trial.user_attrs[attr.SEED_KEY]
     if deaths:
-        attrs[DEATHS_KEY] = deaths
-    if reached := max(trial.last_step or 0, trial.user_attrs.get(REACHED_KEY, 0)):
-        attrs[REACHED_KEY] = reached
-    return waiting_trial(params, user=attrs, system={REQUESTED_KEY: requested_params(trial)})
+        attrs[attr.DEATHS_KEY] = deaths
+    if reached := max(trial.last_step or 0, trial.user_attrs.get(attr.REACHED_KEY, 0)):
+        attrs[attr.REACHED_KEY] = reached
+    return waiting_trial(
+        params, user=attrs, system={attr.REQUESTED_KEY: attr.requested_params(trial)}
+    )

@@ -13,18 +13,8 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, uses_place
+from hpsearch.search import attributes as attr
 from hpsearch.search import trials as rows
-from hpsearch.search.attributes import (
-    BUDGET_KEY,
-    CHANGES_KEY,
-    CLOSED_KEY,
-    CONFIG_KEY,
-    FAILURE_KEY,
-    KIND_KEY,
-    OF_KEY,
-    REQUEST_KEY,
-    SEED_KEY,
-)
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.making import create
 from hpsearch.search.sampling.samplers import derive_seed
@@ -131,7 +121,7 @@ def _create(storage: Storage, study: OpenStudy, name: str) -> None:
         }
     )  # fmt: skip
     dataset = study.data
-    create(storage, file, dataset, budget=budget, attrs={CLOSED_KEY: True})
+    create(storage, file, dataset, budget=budget, attrs={attr.CLOSED_KEY: True})
 
 
 def seeds(study: OpenStudy, count: int) -> list[int]:
@@ -179,12 +169,12 @@ def queue(  # noqa: PLR0917  # each is another thing
         counts = confirmation.counts()
         total = counts.counted + counts.waiting + counts.running
         budget = confirmation.budget.model_copy(update={"trials": max(1, total)})
-        confirmation.optuna.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
+        confirmation.optuna.set_user_attr(attr.BUDGET_KEY, budget.model_dump(mode="json"))
         if kind is not Kind.REFIT:
             request = ConfirmRequest(
                 kind=kind, of=[one.of for one in chosen], seeds=list(wanted), smallest=smallest
             )
-            confirmation.optuna.set_user_attr(REQUEST_KEY, request.model_dump(mode="json"))
+            confirmation.optuna.set_user_attr(attr.REQUEST_KEY, request.model_dump(mode="json"))
     return len(new)
 
 
@@ -203,26 +193,34 @@ def check_kind(study: OpenStudy, kind: Kind) -> None:
 
 def last_request(confirmation: OpenStudy) -> ConfirmRequest | None:
     """What the last ``confirm`` was about; None: nobody asked, or an earlier version did."""
-    stored = confirmation.optuna.user_attrs.get(REQUEST_KEY)
+    stored = confirmation.optuna.user_attrs.get(attr.REQUEST_KEY)
     return None if stored is None else ConfirmRequest.model_validate(stored)
 
 
 def _job(one: Leader, seed: int, kind: Kind, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes of a run."""
-    job: dict[str, Any] = {CONFIG_KEY: flat(one.config), OF_KEY: one.of, SEED_KEY: seed}
-    return job if kind is Kind.SEED else job | {KIND_KEY: kind.value, CHANGES_KEY: dict(changes)}
+    job: dict[str, Any] = {
+        attr.CONFIG_KEY: flat(one.config),
+        attr.OF_KEY: one.of,
+        attr.SEED_KEY: seed,
+    }
+    return (
+        job
+        if kind is Kind.SEED
+        else job | {attr.KIND_KEY: kind.value, attr.CHANGES_KEY: dict(changes)}
+    )
 
 
 def _identity(job: Mapping[str, Any]) -> tuple[str, int, str]:
     """What tells a run from all others; a baseline may be another one by now."""
-    config = TrialConfig.model_validate(job[CONFIG_KEY])
-    what = [kind_of(job), job.get(CHANGES_KEY), identity(config)]
-    return job[OF_KEY], job[SEED_KEY], json.dumps(what, sort_keys=True)
+    config = TrialConfig.model_validate(job[attr.CONFIG_KEY])
+    what = [kind_of(job), job.get(attr.CHANGES_KEY), identity(config)]
+    return job[attr.OF_KEY], job[attr.SEED_KEY], json.dumps(what, sort_keys=True)
 
 
 def kind_of(attributes: Mapping[str, Any]) -> Kind:
     """The kind of a run, from its trial's user attributes."""
-    return Kind(attributes.get(KIND_KEY, Kind.SEED))
+    return Kind(attributes.get(attr.KIND_KEY, Kind.SEED))
 
 
 def _changes(study: OpenStudy, kind: Kind, index: int, epochs: int | None) -> dict[str, Any]:
@@ -240,7 +238,7 @@ def _changes(study: OpenStudy, kind: Kind, index: int, epochs: int | None) -> di
 
 def _has_result(trial: FrozenTrial) -> bool:
     """Whether a run that is over says something about its configuration."""
-    return rows.is_complete(trial) or uses_place(trial.user_attrs.get(FAILURE_KEY))
+    return rows.is_complete(trial) or uses_place(trial.user_attrs.get(attr.FAILURE_KEY))
 
 
 Runs = dict[str, dict[int, FrozenTrial]]
@@ -270,14 +268,14 @@ def results(
             continue
         if epochs is not None and epochs != _epochs(attrs):
             continue
-        if wanted is None or attrs[SEED_KEY] in wanted:
-            found.setdefault(str(attrs[OF_KEY]), {})[int(attrs[SEED_KEY])] = trial
+        if wanted is None or attrs[attr.SEED_KEY] in wanted:
+            found.setdefault(str(attrs[attr.OF_KEY]), {})[int(attrs[attr.SEED_KEY])] = trial
     return found
 
 
 def is_run(trial: FrozenTrial) -> bool:
     """Whether a trial is a confirmation run, with all that makes it one."""
-    return {CONFIG_KEY, OF_KEY, SEED_KEY} <= trial.user_attrs.keys()
+    return {attr.CONFIG_KEY, attr.OF_KEY, attr.SEED_KEY} <= trial.user_attrs.keys()
 
 
 def runs(confirmation: OpenStudy) -> list[FrozenTrial]:
@@ -287,15 +285,15 @@ def runs(confirmation: OpenStudy) -> list[FrozenTrial]:
 
 def _epochs(attributes: Mapping[str, Any]) -> Any:
     """How long a refit trains."""
-    return attributes.get(CHANGES_KEY, {}).get("training", {}).get("epochs")
+    return attributes.get(attr.CHANGES_KEY, {}).get("training", {}).get("epochs")
 
 
 def is_former(study: OpenStudy, attributes: Mapping[str, Any]) -> bool:
     """Whether a run is of a baseline that the study had before, and has no more."""
-    if attributes[OF_KEY] != BASELINE:
+    if attributes[attr.OF_KEY] != BASELINE:
         return False
     now = study.file.baseline
-    return now is None or TrialConfig.model_validate(attributes[CONFIG_KEY]) != now
+    return now is None or TrialConfig.model_validate(attributes[attr.CONFIG_KEY]) != now
 
 
 def open_runs(confirmation: OpenStudy, kind: Kind, wanted: Sequence[int]) -> int:
@@ -303,7 +301,7 @@ def open_runs(confirmation: OpenStudy, kind: Kind, wanted: Sequence[int]) -> int
     return sum(
         rows.is_open(trial)
         and kind_of(trial.user_attrs) is kind
-        and trial.user_attrs[SEED_KEY] in wanted
+        and trial.user_attrs[attr.SEED_KEY] in wanted
         for trial in runs(confirmation)
     )
 
@@ -329,10 +327,10 @@ def name_of(study: OpenStudy, trial: FrozenTrial) -> str:
     if not is_run(trial):
         return f"trial {trial.number}"
     last = last_request(study)
-    seed, wanted = attrs[SEED_KEY], [] if last is None else last.seeds
+    seed, wanted = attrs[attr.SEED_KEY], [] if last is None else last.seeds
     place = f"{wanted.index(seed) + 1} of {len(wanted)}" if seed in wanted else f"{seed}"
     refit = ", refit" if kind_of(attrs) is Kind.REFIT else ""
-    return f"{told(attrs[OF_KEY])}{refit}, seed {place}"
+    return f"{told(attrs[attr.OF_KEY])}{refit}, seed {place}"
 
 
 def cell_of(study: OpenStudy, trial: FrozenTrial) -> str:

@@ -13,21 +13,8 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, uses_place
 from hpsearch.fields import parse
+from hpsearch.search import attributes as attr
 from hpsearch.search import trials as rows
-from hpsearch.search.attributes import (
-    ARTIFACT_PREFIX,
-    EARLIER_KEY,
-    FAILURE_KEY,
-    FIXED_KEY,
-    FORKED_KEY,
-    PARAMETERS_KEY,
-    RESUMES_KEY,
-    SAME_KEY,
-    SEED_KEY,
-    SINCE_KEY,
-    TEST_ACCESSES_KEY,
-    requested_params,
-)
 from hpsearch.search.confirmation import refuse_confirmation_study
 from hpsearch.search.database.exclusive import Work, exclusive
 from hpsearch.search.history import inherited
@@ -41,7 +28,7 @@ from hpsearch.space import PartialConfig, Space, suggest_config
 from hpsearch.study_file import SAME_VALUES, StudyFile, as_stored
 from hpsearch.walks import misfits, settle
 
-_NUMBERS = (SAME_KEY, RESUMES_KEY, EARLIER_KEY)
+_NUMBERS = (attr.SAME_KEY, attr.RESUMES_KEY, attr.EARLIER_KEY)
 """User attributes that hold numbers of the old study's trials."""
 
 Report = Callable[[str, int, int], None]
@@ -140,11 +127,11 @@ def plan(study: OpenStudy, file: StudyFile) -> Plan:
         if reason is not None or config is None:
             left.setdefault(str(reason), []).append(trial.number)
             continue
-        attrs = {PARAMETERS_KEY: parameters, SEED_KEY: trial_seed(study, trial)}
+        attrs = {attr.PARAMETERS_KEY: parameters, attr.SEED_KEY: trial_seed(study, trial)}
         new = _rewritten(study, trial, file, config, attrs)
         key = frozenset(new.params.items())
         if key in first:
-            new.set_user_attr(SAME_KEY, first[key])
+            new.set_user_attr(attr.SAME_KEY, first[key])
         elif new.state != TrialState.FAIL:
             first[key] = len(taken)
         taken.append(Taken(number=trial.number, trial=new))
@@ -158,7 +145,7 @@ def _not_finished(trial: FrozenTrial) -> str | None:
         return rows.STATES[trial.state]
     if trial.state != TrialState.FAIL:
         return None
-    failure = trial.user_attrs.get(FAILURE_KEY)
+    failure = trial.user_attrs.get(attr.FAILURE_KEY)
     return None if uses_place(failure) else str(failure or "unknown")
 
 
@@ -173,10 +160,10 @@ def _rewritten(
     fixed = FixedTrial(params_in(file.space, config))
     suggest_config(file.space, fixed)
     user = {key: value for key, value in trial.user_attrs.items() if key not in _NUMBERS}
-    user |= {**attrs, FORKED_KEY: {"study": study.name, "number": trial.number}}
-    system = {k: v for k, v in trial.system_attrs.items() if k.startswith(ARTIFACT_PREFIX)}
+    user |= {**attrs, attr.FORKED_KEY: {"study": study.name, "number": trial.number}}
+    system = {k: v for k, v in trial.system_attrs.items() if k.startswith(attr.ARTIFACT_PREFIX)}
     # As what was enqueued: no sampler counts it among the trials that it drew itself.
-    system[FIXED_KEY] = _enqueued(trial, fixed.params)
+    system[attr.FIXED_KEY] = _enqueued(trial, fixed.params)
     new = create_trial(
         state=trial.state,
         values=trial.values,
@@ -200,7 +187,7 @@ def _enqueued(trial: FrozenTrial, params: Mapping[str, Any]) -> dict[str, Any]:
 
     A configuration that is enqueued in both studies, and named alike, is not run again.
     """
-    wanted = requested_params(trial)
+    wanted = attr.requested_params(trial)
     return {key: value for key, value in params.items() if key in wanted} or dict(params)
 
 
@@ -245,11 +232,11 @@ def fork(
             report("trials taken over", index + 1, len(found.taken))
         return sum(one.trial.state != TrialState.FAIL for one in found.taken)
 
-    opened = study.optuna.user_attrs.get(TEST_ACCESSES_KEY)
-    attrs: dict[str, Any] = inherited(study) | ({TEST_ACCESSES_KEY: opened} if opened else {})
+    opened = study.optuna.user_attrs.get(attr.TEST_ACCESSES_KEY)
+    attrs: dict[str, Any] = inherited(study) | ({attr.TEST_ACCESSES_KEY: opened} if opened else {})
     attrs |= {
-        SINCE_KEY: len(found.taken),
-        FORKED_KEY: {
+        attr.SINCE_KEY: len(found.taken),
+        attr.FORKED_KEY: {
             "study": study.name,
             "trials": len(found.taken),
             "shift": study.shift + sum(map(len, found.left.values())) + len(found.taken),

@@ -14,14 +14,7 @@ from optuna.exceptions import ExperimentalWarning
 
 from hpsearch import __version__
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.search.attributes import (
-    BUDGET_KEY,
-    CREATED_KEY,
-    DATASET_KEY,
-    FILE_KEY,
-    FIRST_KEY,
-    VERSIONS_KEY,
-)
+from hpsearch.search import attributes as attr
 from hpsearch.search.database.exclusive import Work, exclusive
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.queueing import as_key, check_size, known_params
@@ -90,7 +83,7 @@ def open_or_create(
             place = file.dataset.path or found.file.dataset.path
             budget = _merge(found, file.budget, own.budget, explicit)
             _update(storage, found.optuna, own, budget)
-            found.optuna.set_user_attr(FILE_KEY, _at(own, place).model_dump(mode="json"))
+            found.optuna.set_user_attr(attr.FILE_KEY, _at(own, place).model_dump(mode="json"))
             for confirmation in confirmation_studies(found):
                 _move(confirmation, place)
     return load_study(storage, file.name), is_new
@@ -141,20 +134,22 @@ def create(
         study_name=making, storage=storage, direction=file.objective.measure.direction
     )
     known = {
-        DATASET_KEY: dict(dataset),
-        VERSIONS_KEY: versions(),
-        CREATED_KEY: datetime.now(UTC).isoformat(timespec="microseconds"),
+        attr.DATASET_KEY: dict(dataset),
+        attr.VERSIONS_KEY: versions(),
+        attr.CREATED_KEY: datetime.now(UTC).isoformat(timespec="microseconds"),
         **(attrs or {}),
     }
     try:
         name_metric(study, file)
         started, there = file.model_copy(update={"budget": budget}), fill(study)
         if first := first_trials(started, lambda config: size_of(config, dataset), there):
-            known[FIRST_KEY] = first
+            known[attr.FIRST_KEY] = first
         _update(storage, study, file, budget)
         study_id = storage.get_study_id_from_name(making)
         with publishing():
-            storage.publish(study_id, file.name, known | {FILE_KEY: file.model_dump(mode="json")})
+            storage.publish(
+                study_id, file.name, known | {attr.FILE_KEY: file.model_dump(mode="json")}
+            )
     except BaseException:
         # It may have its name, and only the answer was lost. Else who makes the next removes it.
         with contextlib.suppress(KeyError, *STORAGE_ERRORS):
@@ -211,11 +206,11 @@ def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: Budg
     wanted = [settle(file.space, partial) for partial in file.enqueue]
     if isinstance(file.sampler, Grid):
         most = grid_size(file.space, wanted)
-        if (stored := study.user_attrs.get(BUDGET_KEY)) is not None:
+        if (stored := study.user_attrs.get(attr.BUDGET_KEY)) is not None:
             # An older version tried points twice that were enqueued, and counted them so.
             most = max(most, min(stored["trials"], grid_size(file.space) + len(wanted)))
         budget = budget.model_copy(update={"trials": min(budget.trials, most)})
-    study.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
+    study.set_user_attr(attr.BUDGET_KEY, budget.model_dump(mode="json"))
     known = known_params(study) if wanted else set()
     new = {as_key(params): params for params in filter(None, wanted)}
     waiting = [waiting_trial(params) for key, params in new.items() if key not in known]

@@ -8,15 +8,8 @@ from optuna.trial import FrozenTrial
 from hpsearch.errors import InputError
 from hpsearch.fields import parse
 from hpsearch.recipe import Recipe
+from hpsearch.search import attributes as attr
 from hpsearch.search import trials
-from hpsearch.search.attributes import (
-    BEST_EPOCH_KEY,
-    CHANGES_KEY,
-    DATASET_KEY,
-    PARAMETERS_KEY,
-    SEED_KEY,
-    VERSIONS_KEY,
-)
 from hpsearch.search.sampling.samplers import derive_seed
 from hpsearch.search.study import OpenStudy
 
@@ -27,7 +20,7 @@ def trial_seed(study: OpenStudy, trial: FrozenTrial) -> int:
     A function of the study's seed and the trial's number; a trial that goes on with an
     interrupted one has that one's seed.
     """
-    stored = trial.user_attrs.get(SEED_KEY)
+    stored = trial.user_attrs.get(attr.SEED_KEY)
     if stored is not None:
         return int(stored)
     return derive_seed(study.file.seed, "trial", trial.number)
@@ -46,7 +39,7 @@ def recipe_of(study: OpenStudy, trial: FrozenTrial) -> Recipe:
             f" trial (hpsearch trials {study.name})"
         )
     recipe = study.file.recipe(config, trial_seed(study, trial), _provenance(study, trial))
-    changes = trial.user_attrs.get(CHANGES_KEY) or {}
+    changes = trial.user_attrs.get(attr.CHANGES_KEY) or {}
     if not changes:
         return recipe
     table = recipe.model_dump(mode="json")
@@ -73,15 +66,15 @@ def baseline_recipe(study: OpenStudy) -> Recipe:
 def _provenance(study: OpenStudy, trial: FrozenTrial | None) -> dict[str, Any]:
     """Where a recipe comes from: values, data, versions, date. Without a trial: the baseline."""
     attrs = study.optuna.user_attrs
-    dataset = attrs.get(DATASET_KEY) or {}
+    dataset = attrs.get(attr.DATASET_KEY) or {}
     values = (
         {}
         if trial is None
         else {
             "trial": trial.number,
             "value": trial.values[0] if trial.values else None,
-            "parameters": trial.user_attrs.get(PARAMETERS_KEY),
-            "best_epoch": trial.user_attrs.get(BEST_EPOCH_KEY),
+            "parameters": trial.user_attrs.get(attr.PARAMETERS_KEY),
+            "best_epoch": trial.user_attrs.get(attr.BEST_EPOCH_KEY),
         }
     )
     facts = {
@@ -90,7 +83,7 @@ def _provenance(study: OpenStudy, trial: FrozenTrial | None) -> dict[str, Any]:
         **values,
         "data_fingerprint": dataset.get("fingerprint"),
         "split_fingerprint": dataset.get("split_fingerprint"),
-        "versions": attrs.get(VERSIONS_KEY),
+        "versions": attrs.get(attr.VERSIONS_KEY),
         "exported": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return {key: value for key, value in facts.items() if value is not None}

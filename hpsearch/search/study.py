@@ -14,17 +14,7 @@ from optuna.trial import FrozenTrial
 from hpsearch.config import TrialConfig, count_parameters
 from hpsearch.errors import InputError, UnknownStudyError
 from hpsearch.fields import closest, parse, shortened
-from hpsearch.search.attributes import (
-    BUDGET_KEY,
-    CLOSED_KEY,
-    CREATED_KEY,
-    DATASET_KEY,
-    FILE_KEY,
-    FIRST_KEY,
-    FIXED_KEY,
-    FORKED_KEY,
-    STUDY,
-)
+from hpsearch.search import attributes as attr
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.database.sqlite import LONE_COPY
 from hpsearch.search.sampling.initial_design import design_size
@@ -83,18 +73,18 @@ class OpenStudy:
 
     def budget_of(self, attributes: Mapping[str, Any]) -> BudgetSection:
         """The budget by the study's user attributes, which were just read."""
-        stored = attributes.get(BUDGET_KEY)
+        stored = attributes.get(attr.BUDGET_KEY)
         return self.file.budget if stored is None else BudgetSection.model_validate(stored)
 
     @property
     def data(self) -> dict[str, Any]:
         """The facts of its data (``hpsearch.data.facts``); empty where it knows of none."""
-        return dict(self.optuna.user_attrs.get(DATASET_KEY) or {})
+        return dict(self.optuna.user_attrs.get(attr.DATASET_KEY) or {})
 
     @property
     def is_closed(self) -> bool:
         """Whether only trials that were put into it run (see ``hpsearch.search.confirmation``)."""
-        return bool(self.optuna.user_attrs.get(CLOSED_KEY))
+        return bool(self.optuna.user_attrs.get(attr.CLOSED_KEY))
 
     @property
     def shift(self) -> int:
@@ -102,12 +92,12 @@ class OpenStudy:
 
         Samplers count on from there, or they would draw again what is taken over.
         """
-        return int(self.optuna.user_attrs.get(FORKED_KEY, {}).get("shift", 0))
+        return int(self.optuna.user_attrs.get(attr.FORKED_KEY, {}).get("shift", 0))
 
     @property
     def first_trials(self) -> list[dict[str, Any]]:
         """The initial design: the parameters of the first trials that are sampled, in order."""
-        return list(self.optuna.user_attrs.get(FIRST_KEY, ()))[: design_size(self.file)]
+        return list(self.optuna.user_attrs.get(attr.FIRST_KEY, ()))[: design_size(self.file)]
 
     def given(self, number: int) -> dict[str, Any] | None:
         """The parameters that follow from the trials before a trial; None where a sampler draws.
@@ -119,7 +109,11 @@ class OpenStudy:
         if isinstance(self.file.sampler, Grid):
             before = self.trials()[: number + 1]
             own = before.pop()
-            return None if FIXED_KEY in own.system_attrs else grid_point(self.file, before, number)
+            return (
+                None
+                if attr.FIXED_KEY in own.system_attrs
+                else grid_point(self.file, before, number)
+            )
         first = self.first_trials
         numbers = self.storage.first_sampled(self.study_id, len(first))
         return dict(zip(numbers, first, strict=False)).get(number)
@@ -165,7 +159,7 @@ def move_data(study: OpenStudy, path: str | None) -> None:
 def _move(study: OpenStudy, path: str | None) -> None:
     file = _at(study.file, path)
     if file != study.file:
-        study.optuna.set_user_attr(FILE_KEY, file.model_dump(mode="json"))
+        study.optuna.set_user_attr(attr.FILE_KEY, file.model_dump(mode="json"))
 
 
 def _at(file: StudyFile, path: str | None) -> StudyFile:
@@ -212,7 +206,7 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
         raise UnknownStudyError(f"study {name}: not found; {_known(storage, name)}") from None
     study_id = study._study_id  # noqa: SLF001  # another study may have the name by now
     attrs = _attributes(storage, study_id, name)
-    stored = attrs[FILE_KEY]
+    stored = attrs[attr.FILE_KEY]
     if stored.get("name") != name:
         raise MisnamedError(
             f"study {name}: its study file is that of {stored.get('name')!r}; another program has"
@@ -223,7 +217,7 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     file = parse(StudyFile, stored | {"name": both_names(name)[1]}, f"study {name}")
     file = file.model_copy(update={"name": name})
     study.pruner = make_pruner(file, storage, study_id)
-    created = str(attrs.get(CREATED_KEY))
+    created = str(attrs.get(attr.CREATED_KEY))
     return OpenStudy(optuna=study, storage=storage, file=file, study_id=study_id, created=created)
 
 
@@ -234,13 +228,13 @@ def _attributes(storage: Storage, study_id: int, name: str) -> dict[str, Any]:
         InputError: some are not what hpsearch writes, or are missing.
     """
     texts = storage.study_texts(study_id)
-    found, wrong = typed(texts, STUDY), odd(texts, STUDY)
-    if FILE_KEY not in found | wrong:
+    found, wrong = typed(texts, attr.STUDY), odd(texts, attr.STUDY)
+    if attr.FILE_KEY not in found | wrong:
         raise InputError(
             f"study {name}: was not made by hpsearch; open or remove it with Optuna itself"
         )
-    if DATASET_KEY not in found | wrong:
-        wrong = {**wrong, DATASET_KEY: "null"}
+    if attr.DATASET_KEY not in found | wrong:
+        wrong = {**wrong, attr.DATASET_KEY: "null"}
     if wrong:
         listed = ", ".join(f"{key} = {shortened(text)}" for key, text in wrong.items())
         raise InputError(

@@ -10,14 +10,7 @@ from sqlalchemy.orm import Session
 
 from hpsearch import ranking
 from hpsearch.clock import Mark
-from hpsearch.search.attributes import (
-    ARTIFACT_PREFIX,
-    ENDED_KEY,
-    FAILURE_KEY,
-    FIXED_KEY,
-    STARTED_KEY,
-    TRIAL,
-)
+from hpsearch.search import attributes as attr
 from hpsearch.search.shapes import typed
 from hpsearch.search.storage.facts import Counts, TrialSummary
 from hpsearch.search.storage.repeating import repeatable
@@ -40,7 +33,7 @@ class Summaries(Studies):
         """The summaries of all trials of a study, by number."""
         trial, value = models.TrialModel, models.TrialValueModel
         attribute = models.TrialUserAttributeModel
-        named = attribute.key.in_((FAILURE_KEY, STARTED_KEY, ENDED_KEY))
+        named = attribute.key.in_((attr.FAILURE_KEY, attr.STARTED_KEY, attr.ENDED_KEY))
         columns: list[Any] = [
             trial.number,
             trial.state,
@@ -61,11 +54,15 @@ class Summaries(Studies):
         with Session(self.engine) as session:
             for number, state, start, end, reached, key, text in session.execute(query):
                 facts = {"number": number, "state": state, "start": start, "end": end}
-                summary = found.setdefault(number, facts | {"value": reached, FAILURE_KEY: None})
-                summary |= typed([(key, text)] if key else [], TRIAL)
+                summary = found.setdefault(
+                    number, facts | {"value": reached, attr.FAILURE_KEY: None}
+                )
+                summary |= typed([(key, text)] if key else [], attr.TRIAL)
         for summary in found.values():
             summary |= {
-                key: Mark(*summary[key]) for key in (STARTED_KEY, ENDED_KEY) if key in summary
+                key: Mark(*summary[key])
+                for key in (attr.STARTED_KEY, attr.ENDED_KEY)
+                if key in summary
             }
         return [TrialSummary(**facts) for facts in found.values()]
 
@@ -98,7 +95,7 @@ class Summaries(Studies):
         with Session(self.engine) as session:
             for key, number, found, name, text in session.execute(query):
                 facts = equals.setdefault(key, (found, number, {}))[2]
-                facts |= typed([(name, text)] if name else [], TRIAL)
+                facts |= typed([(name, text)] if name else [], attr.TRIAL)
         return min(equals, key=lambda key: ranking.rank(*equals[key], metric), default=None)
 
     @repeatable
@@ -110,7 +107,7 @@ class Summaries(Studies):
             count: how many.
         """
         trial, attribute = models.TrialModel, models.TrialSystemAttributeModel
-        enqueued = sa.and_(attribute.trial_id == trial.trial_id, attribute.key == FIXED_KEY)
+        enqueued = sa.and_(attribute.trial_id == trial.trial_id, attribute.key == attr.FIXED_KEY)
         query = (
             sa.select(trial.number)
             .outerjoin(attribute, enqueued)
@@ -171,7 +168,7 @@ class Summaries(Studies):
     def artifacts(self, study_id: int) -> dict[str, Any]:
         """What a study and its trials list as artifacts: system attributes, as Optuna has them."""
         own, trial = models.StudySystemAttributeModel, models.TrialModel
-        of_trials, listed = models.TrialSystemAttributeModel, ARTIFACT_PREFIX
+        of_trials, listed = models.TrialSystemAttributeModel, attr.ARTIFACT_PREFIX
         queries = (
             sa.select(own.key, own.value_json).where(
                 own.study_id == study_id, own.key.startswith(listed)

@@ -15,14 +15,7 @@ from sqlalchemy.orm import Session
 
 from hpsearch.clock import mark
 from hpsearch.errors import Failure
-from hpsearch.search.attributes import (
-    BUDGET_KEY,
-    CREATED_KEY,
-    ENDED_KEY,
-    FAILURE_KEY,
-    FAILURE_MESSAGE_KEY,
-    STOP_KEY,
-)
+from hpsearch.search import attributes as attr
 from hpsearch.search.storage.facts import BudgetSpentError, Heartbeat, LeaseLostError
 from hpsearch.search.storage.presence import Presences
 from hpsearch.search.storage.reading import local, read_trial, read_trials
@@ -88,7 +81,7 @@ class Storage(Presences):
             if state != TrialState.RUNNING:
                 self._lock_own(session, trial_id)
                 if self.owner and state.is_finished():
-                    told = {"trial": trial_id, "key": ENDED_KEY, "clock": json.dumps(mark())}
+                    told = {"trial": trial_id, "key": attr.ENDED_KEY, "clock": json.dumps(mark())}
                     session.connection().execute(NOTE_END, told)
             else:
                 self._lock_there(session, trial_id)
@@ -243,11 +236,11 @@ class Storage(Presences):
                 ended = start if last.age is None else ended - timedelta(seconds=last.age)
                 ended = max(start, ended)
             attributes: dict[str, Any] = {
-                FAILURE_KEY: failure.value,
-                FAILURE_MESSAGE_KEY: plain(message)[:500],
+                attr.FAILURE_KEY: failure.value,
+                attr.FAILURE_MESSAGE_KEY: plain(message)[:500],
             }
             if last is None or last.age is not None:
-                attributes[ENDED_KEY] = mark(last.age or 0.0 if last else 0.0)
+                attributes[attr.ENDED_KEY] = mark(last.age or 0.0 if last else 0.0)
             for key, value in attributes.items():
                 session.add(attribute_row(trial_id, key, value))
             trial.state = TrialState.FAIL
@@ -287,10 +280,10 @@ class Storage(Presences):
     def _has_place(self, session: Session, study_id: int) -> bool:
         """Whether one more trial may start; the study is locked until the transaction ends."""
         there = self._lock_study(session, study_id)
-        keys = (CREATED_KEY, STOP_KEY, BUDGET_KEY)
+        keys = (attr.CREATED_KEY, attr.STOP_KEY, attr.BUDGET_KEY)
         known = study_attributes(session, study_id, keys, strict=True)
         self._check_same(study_id, known if there else None)
-        stop, limit = known.get(STOP_KEY), known.get(BUDGET_KEY)
+        stop, limit = known.get(attr.STOP_KEY), known.get(attr.BUDGET_KEY)
         if stop is not None and not stop["over"]:
             return False
         if limit is None:

@@ -46,7 +46,7 @@ def show(
         for name, _, _ in given
     ]
     names = tuple(name for name, _, _ in given)
-    wanted = ConfirmRequest(kind=Kind.SEED, of=names, seeds=(0, 1, 2, 3, 4), smallest=smallest)
+    wanted = ConfirmRequest(kind=Kind.SEED, of=[*names], seeds=[*range(5)], smallest=smallest)
     print_verdict(file, chosen, verdict, wanted)
     plain = plain_verdict(file.name, chosen, verdict, wanted.kind)
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
