@@ -34,7 +34,6 @@ from hpsearch.cli.models import (
     refits,
 )
 from hpsearch.home import Home
-from hpsearch.search.attributes import TRAIN_ACCURACY_KEY
 from hpsearch.tasks.metric import Metric
 from hpsearch.text import plural
 
@@ -230,7 +229,7 @@ def _plain(name: str, study: "OpenStudy", judged: Sequence[Judged], times: int) 
                     {
                         "seed": model.seed,
                         "value": None if one.group.epochs else model.trial.values[0],
-                        "train_accuracy": model.trial.user_attrs.get(TRAIN_ACCURACY_KEY),
+                        "train_accuracy": model.train_accuracy,
                         "gap": _gap(model, one.results[model.seed]),
                         "test": dataclasses.asdict(one.results[model.seed]),
                     }
@@ -264,7 +263,7 @@ def _mean(values: Sequence[float]) -> dict[str, Any]:
 
 def _gap(model: Model, result: "Evaluation") -> float | None:
     """The generalisation gap: accuracy on examples that were trained on, less that on the test."""
-    accuracy = model.trial.user_attrs.get(TRAIN_ACCURACY_KEY)
+    accuracy = model.train_accuracy
     return None if accuracy is None else float(accuracy) - result.accuracy
 
 
@@ -313,7 +312,7 @@ def _print_mean(one: Judged) -> None:
 
 def _row(one: Judged, model: Model) -> list[str]:
     result = one.results[model.seed]
-    accuracy, gap = model.trial.user_attrs.get(TRAIN_ACCURACY_KEY), _gap(model, result)
+    accuracy, gap = model.train_accuracy, _gap(model, result)
     return [
         str(model.seed),
         *([] if one.group.epochs else [f"{model.trial.values[0]:.4f}"]),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from hpsearch.cli.common import say
 from hpsearch.home import Home
-from hpsearch.search.attributes import WORKER_KEY
 
 if TYPE_CHECKING:
     from hpsearch.recipe import Recipe
@@ -27,6 +26,14 @@ class Model:
     recipe: "Recipe"
     trial: "Trial"
     weights: Path
+
+    @property
+    def train_accuracy(self) -> float | None:
+        """The accuracy on the examples that it was trained on, where it is known."""
+        from hpsearch.search.attributes import TRAIN_ACCURACY_KEY
+
+        accuracy: float | None = self.trial.user_attrs.get(TRAIN_ACCURACY_KEY)
+        return accuracy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +185,7 @@ def check_weights(groups: Sequence[Group]) -> None:
         InputError: some are not.
     """
     from hpsearch.errors import InputError
+    from hpsearch.search.attributes import WORKER_KEY
 
     models = [model for group in groups for model in group.models]
     gone = [model for model in models if not model.weights.is_file()]

@@ -20,7 +20,6 @@ from hpsearch.cli.common import (
 )
 from hpsearch.cli.training import keep, prepare, say_files, train_here, values_of
 from hpsearch.home import Home
-from hpsearch.search.attributes import THREADS_KEY
 from hpsearch.tasks.classification import METRICS
 
 if TYPE_CHECKING:
@@ -53,6 +52,7 @@ def reproduce(
     from hpsearch.data.facts import facts
     from hpsearch.outputs.trainings import REPRODUCED
     from hpsearch.search import trials
+    from hpsearch.search.attributes import THREADS_KEY
     from hpsearch.search.recipes import recipe_of
     from hpsearch.search.reproduction import compare, last_epoch, other_surroundings
     from hpsearch.study_file import moved

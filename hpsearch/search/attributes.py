@@ -5,9 +5,8 @@ attributes, too. What is not of the shape that is given here counts as not there
 it; a study that has it is not opened (``hpsearch.search.study``).
 """
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from optuna.trial import FrozenTrial
 from pydantic import Field, TypeAdapter
 
 from hpsearch.search.shapes import (
@@ -31,6 +30,9 @@ from hpsearch.search.shapes import (
     Text,
     Whose,
 )
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 STUDY: dict[str, TypeAdapter[Any]] = {}
 """The shapes of a study's user attributes, by key."""
@@ -239,12 +241,12 @@ PRESENT_PREFIX = "hpsearch:present:"
 (``shapes.Sign``). Written by ``run`` and workers. Since 2026-11-28."""
 
 
-def fixed_params(trial: FrozenTrial) -> dict[str, Any]:
+def fixed_params(trial: "FrozenTrial") -> dict[str, Any]:
     """The parameters that a trial had, or will have, when it started: enqueued or resumed."""
     return dict(trial.system_attrs.get(FIXED_KEY, {}))
 
 
-def requested_params(trial: FrozenTrial) -> dict[str, Any]:
+def requested_params(trial: "FrozenTrial") -> dict[str, Any]:
     """The parameters of a trial that somebody enqueued; the others may be sampled again.
 
     Of a trial that resumes another one since before that was written down, none.
@@ -254,11 +256,11 @@ def requested_params(trial: FrozenTrial) -> dict[str, Any]:
     return {} if RESUMES_KEY in trial.user_attrs else fixed_params(trial)
 
 
-def origin(trial: FrozenTrial) -> int:
+def origin(trial: "FrozenTrial") -> int:
     """The number of the trial that this one resumes, the first of them; or its own."""
     return int(trial.user_attrs.get(RESUMES_KEY, trial.number))
 
 
-def earlier(trial: FrozenTrial) -> list[int]:
+def earlier(trial: "FrozenTrial") -> list[int]:
     """The numbers of the trials that this one resumes, the latest first."""
     return [int(number) for number in trial.user_attrs.get(EARLIER_KEY, ())]

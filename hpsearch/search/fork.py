@@ -215,7 +215,7 @@ def fork(
 
     Raises:
         InputError: the name is taken, or as :func:`check_comparable` and
-            :func:`hpsearch.search.study.check` say.
+            :func:`hpsearch.search.making.check` say.
         UnreachableError: the trials' files cannot be copied.
     """
     refuse_taken(study.storage, file.name)
