@@ -12,13 +12,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.config import TrialConfig, count_parameters, describe
 from hpsearch.data.parts import Parts
-from hpsearch.errors import (
-    DataError,
-    Failure,
-    InputError,
-    TrialFailedError,
-    UnreachableError,
-)
+from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
 from hpsearch.fields import parse
 from hpsearch.home import CHECKPOINTS, Home
 from hpsearch.outputs.listed import OF_COMPLETE, OF_OTHERS, listed

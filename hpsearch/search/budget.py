@@ -10,12 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hpsearch.clock import Mark, mark
 from hpsearch.errors import Failure, uses_place
 from hpsearch.ranking import is_better
-from hpsearch.search.attributes import (
-    CLOSED_KEY,
-    FAILURE_KEY,
-    SINCE_KEY,
-    STOP_KEY,
-)
+from hpsearch.search.attributes import CLOSED_KEY, FAILURE_KEY, SINCE_KEY, STOP_KEY
 from hpsearch.search.shapes import Stop
 from hpsearch.search.storage import TrialSummary
 from hpsearch.search.study import OpenStudy

@@ -12,9 +12,7 @@ from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.storage import waiting_trial
 from hpsearch.search.study import OpenStudy, size_of
 from hpsearch.space import PartialConfig, smallest
-from hpsearch.study_file import (
-    StudyFile,
-)
+from hpsearch.study_file import StudyFile
 from hpsearch.walks import settle
 
 

@@ -9,9 +9,7 @@ import optuna
 import sqlalchemy as sa
 
 from hpsearch.errors import UnreachableError
-from hpsearch.search.database.server import (
-    is_away,
-)
+from hpsearch.search.database.server import is_away
 from hpsearch.search.database.urls import hide_password
 
 STORAGE_ERRORS = (
