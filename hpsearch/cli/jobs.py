@@ -37,7 +37,7 @@ def run_jobs(  # each is another option of the command line
     Raises:
         Exit: it was stopped before; the same command goes on.
     """
-    from hpsearch.cli.crew import chosen_gpus, local_crew
+    from hpsearch.cli.plan import chosen_gpus, local_plan
     from hpsearch.cli.supervise import impatient, supervise
     from hpsearch.outputs.leftovers import tidy
     from hpsearch.search.budget import begin_run, ending
@@ -62,8 +62,8 @@ def run_jobs(  # each is another option of the command line
         dataset, parts = opened_data(section, place, warn=False)
         file = _with_workers(confirmation.file, workers)
         load = study_load(file, parts, dataset.private_bytes)
-        crew = local_crew(chosen_gpus(gpus), file, load, max(1, confirmation.counts().waiting))
-        code = supervise(confirmation, crew, place, url, section.path, force=force, typed=None)
+        plan = local_plan(chosen_gpus(gpus), file, load, max(1, confirmation.counts().waiting))
+        code = supervise(confirmation, plan, place, url, section.path, force=force, typed=None)
         with impatient(confirmation, code):
             tidy(confirmation, place)
     if code:

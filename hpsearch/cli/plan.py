@@ -1,4 +1,4 @@
-"""The workers of a run before they are started: processes of this machine, or placed by Ray."""
+"""Worker plans: which workers a run is to have, as processes of this machine or placed by Ray."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ AddressOption = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crew:
+class WorkerPlan:
     """The workers of a run, before they are started."""
 
     slots: "Sequence[Slot]"
@@ -52,31 +52,31 @@ class Crew:
     """Whether a GPU that runs out of memory may get a worker fewer."""
 
 
-Hire = Callable[["StudyFile", "Load", int], Crew]
+MakePlan = Callable[["StudyFile", "Load", int], WorkerPlan]
 """Told a study's file, what one worker takes, and how many trials are left, from 1; gives the
-workers.
+plan.
 
 Raises:
     InputError: workers that cannot be.
 """
 
 
-def local_crew(gpus: "Sequence[Gpu]", file: "StudyFile", load: "Load", most: int) -> Crew:
+def local_plan(gpus: "Sequence[Gpu]", file: "StudyFile", load: "Load", most: int) -> WorkerPlan:
     """Workers that are processes of this machine; the arguments are ``planned_workers``'s."""
     from hpsearch.workers.child import LocalChild
 
-    plan = planned_workers(file, gpus, load, most)
-    return Crew(
-        slots=plan.slots,
-        summary=f"{plan.summary} (hpsearch doctor FILE explains)",
+    planned = planned_workers(file, gpus, load, most)
+    return WorkerPlan(
+        slots=planned.slots,
+        summary=f"{planned.summary} (hpsearch doctor FILE explains)",
         make_child=LocalChild,
         may_thin_out=file.workers.per_gpu == file.workers.count == "auto",
     )
 
 
-def ray_crew(
+def ray_plan(
     cluster: "Cluster", use_gpus: bool, file: "StudyFile", load: "Load", most: int
-) -> Crew:
+) -> WorkerPlan:
     """Workers that Ray places.
 
     Args:
@@ -91,7 +91,7 @@ def ray_crew(
 
     count, portion = lay_out(cluster, file, load, most, use_gpus=use_gpus)
     workers = plural(count, "worker")
-    return Crew(
+    return WorkerPlan(
         slots=[Slot(index=index, gpu=None, threads=portion.threads) for index in range(count)],
         summary=f"{workers} on {cluster.title}: {portion.title}; each log is on its node",
         make_child=partial(RayChild, portion=portion),
@@ -99,14 +99,14 @@ def ray_crew(
 
 
 @contextmanager
-def hiring(
+def planning(
     engine: Engine,
     address: str | None,
     gpus: str,
     storage: str,
     *,
     force: bool,
-) -> Iterator[Hire]:
+) -> Iterator[MakePlan]:
     """How a run gets its workers, for the block.
 
     Args:
@@ -123,7 +123,7 @@ def hiring(
     if engine is Engine.LOCAL:
         if address is not None:
             _refuse("--address: needs --engine ray")
-        yield partial(local_crew, chosen_gpus(gpus))
+        yield partial(local_plan, chosen_gpus(gpus))
         return
     try:
         from hpsearch.workers.ray_engine import connected
@@ -138,7 +138,7 @@ def hiring(
                 f"--engine ray: {cluster.title} may be several machines, which cannot share"
                 " SQLite; use PostgreSQL (--storage), or add --force if it is this machine alone"
             )
-        yield partial(ray_crew, cluster, gpus != "none")
+        yield partial(ray_plan, cluster, gpus != "none")
 
 
 def _refuse(why: str) -> NoReturn:

@@ -20,7 +20,7 @@ from hpsearch.cli.common import (
     opened_storage,
     say,
 )
-from hpsearch.cli.crew import AddressOption, Engine, EngineOption, hiring
+from hpsearch.cli.plan import AddressOption, Engine, EngineOption, planning
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
@@ -98,11 +98,11 @@ def run(
     check_sampler(study_file, str(file))
     place = Home.find(home)
     url = place.storage_url(storage)
-    with hiring(engine, address, gpus, url, force=force) as hire:
+    with planning(engine, address, gpus, url, force=force) as make_plan:
         dataset, parts = opened_data(study_file.dataset, place)
         load_of_one = study_load(study_file, parts, dataset.private_bytes)
         # Refuses workers that cannot be before anything is written.
-        hire(study_file, load_of_one, study_file.budget.trials)
+        make_plan(study_file, load_of_one, study_file.budget.trials)
         with opened_storage(place, storage, create=True, force=force) as opened:
             Copies(place).refuse_foreign_runs(opened, study_file.name)
             known, own = facts(dataset, parts), written_budget(file)
@@ -121,12 +121,12 @@ def run(
                 if not (places := _left(study)):
                     _show_what_is_over(study, place, typed, asked=dashboard)
                     conclude(study, 0)
-                crew, at = hire(study.file, load_of_one, places), study_file.dataset.path
+                plan, at = make_plan(study.file, load_of_one, places), study_file.dataset.path
                 shown = (
                     dashboard_beside(place, storage, force=force) if dashboard else nullcontext()
                 )
                 with shown:
-                    code = supervise(study, crew, place, storage, at, force=force, typed=typed)
+                    code = supervise(study, plan, place, storage, at, force=force, typed=typed)
                 with impatient(study, code):
                     tidy(study, place)  # of a last trial that no worker could tidy up after
                     conclude(study, code)
