@@ -17,11 +17,11 @@ from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure
 from hpsearch.home import Home
 from hpsearch.objective import Objective
+from hpsearch.outputs.listed import OF_OTHERS, listed
 from hpsearch.recipe import Recipe
-from hpsearch.search import budget, confirmation
-from hpsearch.search.artifacts import OF_OTHERS, listed
+from hpsearch.search import claims, confirmation
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import load_study
 from hpsearch.space import suggest_config
 from hpsearch.study_file import load
@@ -108,7 +108,7 @@ def make_runs(
     home = Home(cli.home)
     storage = open_storage(f"sqlite:///{home.database}")
     study = load_study(storage, name)
-    runs = confirmation.companion_of(study)
+    runs = confirmation.ensure_confirmation_study(study)
     leaders, wanted = confirmation.leaders(study, top), confirmation.seeds(study, seeds)
     confirmation.queue(runs, study, leaders, wanted)
     objective = Objective(study=runs, parts=fakes.parts(), home=home, trainer=trainer)
@@ -132,11 +132,11 @@ def make_trials(cli: Cli, name: str, states: Sequence[str]) -> None:
     storage = open_storage(home.storage_url())
     study, _ = open_or_create(storage, section, FACTS)
     for state in states:
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         suggest_config(section.space, trial)
         if state == "failed":
-            budget.fail(study, trial.number, Failure.DIVERGED, "NaN in epoch 1")
+            claims.fail(study, trial.number, Failure.DIVERGED, "NaN in epoch 1")
             continue
         trial.report(0.5, 1)
         storage.annotate(study.trial_id(trial.number), {"epochs": 1}, listed(OF_OTHERS))

@@ -33,8 +33,8 @@ def check(
 ) -> None:
     """Validate a study file and train its smallest, middle and largest model for a moment."""
     from hpsearch.cli.estimate import estimate, in_words
-    from hpsearch.search.pruners import hint
-    from hpsearch.search.samplers import check_sampler
+    from hpsearch.search.sampling.pruners import hint
+    from hpsearch.search.sampling.samplers import check_sampler
     from hpsearch.study_file import load
     from hpsearch.training.start import start_tensorflow
     from hpsearch.workers.gpus import list_gpus

@@ -36,7 +36,7 @@ def without_password(param: typer.CallbackParam, url: str | None) -> str | None:
     """
     if url is None:
         return None
-    from hpsearch.search.urls import has_password
+    from hpsearch.search.database.urls import has_password
 
     is_option = isinstance(param, typer.core.TyperOption)
     where = param.opts[0] if is_option else str(param.metavar)
@@ -159,11 +159,11 @@ def opened_storage(
 ) -> "Iterator[Storage]":
     """The storage; whatever a database says within the block becomes one message.
 
-    The options are those of ``hpsearch.search.opening.open_storage``, with its defaults.
+    The options are those of ``hpsearch.search.storage.opening.open_storage``, with its defaults.
     """
-    from hpsearch.search.engines import BUSY_TIMEOUT
-    from hpsearch.search.messages import readable_errors
-    from hpsearch.search.opening import open_storage
+    from hpsearch.search.database.engines import BUSY_TIMEOUT
+    from hpsearch.search.database.messages import readable_errors
+    from hpsearch.search.storage.opening import open_storage
 
     address = home.storage_url(url)
     with readable_errors(address):

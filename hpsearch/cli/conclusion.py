@@ -61,7 +61,7 @@ def conclude(study: "OpenStudy", code: int) -> NoReturn:
 
     counts, budget = study.counts(), study.budget
     over = ending(study)
-    failures = failures_in_a_row(study, study.briefs())
+    failures = failures_in_a_row(study, study.trial_summaries())
     if over is not None:
         say(
             _ENDINGS[over].format(

@@ -21,9 +21,10 @@ from hpsearch.cli.common import (
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
-    from hpsearch.confirm import Verdict
-    from hpsearch.search.confirmation import Asked, Leader
+    from hpsearch.search.confirmation import Leader
+    from hpsearch.search.shapes import ConfirmRequest
     from hpsearch.search.study import OpenStudy
+    from hpsearch.search.verdict import Verdict
 
 TOP, SEEDS = 3, 5
 """How many leaders are trained again, and with how many seeds each, unless told otherwise."""
@@ -68,29 +69,29 @@ def confirm(
     from hpsearch.cli.provenance import record
     from hpsearch.cli.verdict import plain_verdict, print_verdict
     from hpsearch.search.confirmation import (
-        asked_leaders,
         check_kind,
-        companion_of,
+        ensure_confirmation_study,
         queue,
-        refuse_companion,
+        refuse_confirmation_study,
+        requested_leaders,
     )
     from hpsearch.search.study import load_study
 
     place = Home.find(home)
     with opened_storage(place, storage, force=force) as opened:
         found = load_study(opened, study)
-        refuse_companion(found)
+        refuse_confirmation_study(found)
         anew = smallest is None or new_split or (top, seeds) != (None, None)
         wanted = _wanted(found, top or TOP, seeds or SEEDS, new_split, bool(smallest), anew=anew)
         check_kind(found, wanted.kind)
-        chosen, companion = asked_leaders(found, wanted), companion_of(found)
+        chosen, confirmation = requested_leaders(found, wanted), ensure_confirmation_study(found)
         record(found)
         new = queue(
-            companion, found, chosen, wanted.seeds, wanted.kind, smallest=wanted.smallest
+            confirmation, found, chosen, wanted.seeds, wanted.kind, smallest=wanted.smallest
         )  # fmt: skip
-        _say_what_comes(companion, chosen, wanted, new)
-        run_jobs(companion, place, storage, workers, gpus, overrides or (), force=force)
-        verdict = _judge(found, companion, chosen, wanted)
+        _say_what_comes(confirmation, chosen, wanted, new)
+        run_jobs(confirmation, place, storage, workers, gpus, overrides or (), force=force)
+        verdict = _judge(found, confirmation, chosen, wanted)
     if as_json:
         print_json(plain_verdict(study, chosen, verdict, wanted.kind))
     else:
@@ -99,7 +100,7 @@ def confirm(
 
 def _wanted(
     study: "OpenStudy", top: int, count: int, new_split: bool, smallest: bool, *, anew: bool
-) -> "Asked":
+) -> "ConfirmRequest":
     """What is to be confirmed: what the options say, or once more what the last ``confirm`` was.
 
     Args:
@@ -110,25 +111,24 @@ def _wanted(
         smallest: whether the winner is the smallest.
         anew: whether the options say it; else the last one counts, if there is one.
     """
-    from dataclasses import replace
-
-    from hpsearch.search.confirmation import Asked, Kind, asked, leaders, seeds
-    from hpsearch.search.study import companions
+    from hpsearch.search.confirmation import last_request, leaders, seeds
+    from hpsearch.search.shapes import ConfirmRequest, Kind
+    from hpsearch.search.study import confirmation_studies
 
     if not anew:
-        for companion in companions(study):
-            if (last := asked(companion)) is not None:
-                return replace(last, smallest=smallest)
-    return Asked(
+        for confirmation in confirmation_studies(study):
+            if (last := last_request(confirmation)) is not None:
+                return last.model_copy(update={"smallest": smallest})
+    return ConfirmRequest(
         kind=Kind.SPLIT if new_split else Kind.SEED,
-        of=tuple(one.of for one in leaders(study, top)),
-        seeds=tuple(seeds(study, count)),
+        of=[one.of for one in leaders(study, top)],
+        seeds=seeds(study, count),
         smallest=smallest,
     )
 
 
 def _say_what_comes(
-    companion: "OpenStudy", chosen: "Sequence[Leader]", wanted: "Asked", new: int
+    confirmation: "OpenStudy", chosen: "Sequence[Leader]", wanted: "ConfirmRequest", new: int
 ) -> None:
     """Tell what is trained."""
     from hpsearch.cli.verdict import listed
@@ -136,12 +136,15 @@ def _say_what_comes(
     names = listed([one.name for one in chosen])
     splits = " and validation splits" if wanted.kind == "split" else ""
     say(f"Confirming {names} with {len(wanted.seeds)} seeds{splits} each; new runs: {new}.")
-    if (others := companion.counts().waiting - new) > 0:
+    if (others := confirmation.counts().waiting - new) > 0:
         say(f"Runs queued by an earlier command, which are trained as well: {others}.")
 
 
 def _judge(
-    study: "OpenStudy", companion: "OpenStudy", chosen: "Sequence[Leader]", wanted: "Asked"
+    study: "OpenStudy",
+    confirmation: "OpenStudy",
+    chosen: "Sequence[Leader]",
+    wanted: "ConfirmRequest",
 ) -> "Verdict":
     """What the runs of the chosen configurations came to.
 
@@ -152,10 +155,11 @@ def _judge(
     from hpsearch.errors import NoTrialError
     from hpsearch.search.confirmation import results
 
-    found = results(study, companion, wanted.seeds, wanted.kind)
+    found = results(study, confirmation, wanted.seeds, wanted.kind)
     runs = {one.of: found[one.of] for one in chosen if one.of in found}
     if not runs:
         raise NoTrialError(
-            f"study {companion.name}: no run completed; hpsearch trials {companion.name} shows why"
+            f"study {confirmation.name}: no run completed; hpsearch trials {confirmation.name}"
+            " shows why"
         )
     return verdict_on(study, runs, smallest=wanted.smallest)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpsearch.confirm import Verdict
-    from hpsearch.search.confirmation import Kind, Runs
+    from hpsearch.search.confirmation import Runs
+    from hpsearch.search.shapes import Kind
     from hpsearch.search.study import OpenStudy
     from hpsearch.search.trials import Trial
+    from hpsearch.search.verdict import Verdict
 
 
 CHOICES = {
@@ -22,7 +23,7 @@ CHOICES = {
 class Confirmed:
     """Configurations that were trained with new seeds, and what the seeds say of them."""
 
-    companion: "OpenStudy"
+    confirmation: "OpenStudy"
     kind: "Kind"
     """Whether the validation splits were new as well."""
     runs: "Runs"
@@ -35,12 +36,12 @@ class Confirmed:
 
     def run(self, name: str) -> "Trial":
         """The run in the middle of a configuration's seeds: it stands for the mean."""
-        return middle_run(self.companion, self.runs[name])
+        return middle_run(self.confirmation, self.runs[name])
 
 
 def middle_run(study: "OpenStudy", runs: "Mapping[int, Trial]") -> "Trial":
     """Of a configuration's complete runs by seed the one in the middle by value."""
-    from hpsearch.confirm import middle
+    from hpsearch.search.verdict import middle
 
     return runs[middle(values_of(runs), study.file.objective.measure)]
 
@@ -53,9 +54,9 @@ def verdict_on(study: "OpenStudy", runs: "Runs", *, smallest: bool) -> "Verdict"
         runs: see above.
         smallest: whether the winner is the smallest of those that are tied with the first.
     """
-    from hpsearch.confirm import Candidate, judge
     from hpsearch.search.confirmation import BASELINE
     from hpsearch.search.trials import parameters
+    from hpsearch.search.verdict import Candidate, judge
 
     objective = study.file.objective
     candidates = [
@@ -82,22 +83,23 @@ def confirmed(study: "OpenStudy") -> Confirmed | None:
         UnfinishedError: some of its runs are not done yet.
     """
     from hpsearch.errors import UnfinishedError
-    from hpsearch.search.confirmation import Kind, asked, open_runs, results
-    from hpsearch.search.study import companions
+    from hpsearch.search.confirmation import last_request, open_runs, results
+    from hpsearch.search.shapes import Kind
+    from hpsearch.search.study import confirmation_studies
 
-    for companion in companions(study):
-        last = asked(companion)
+    for confirmation in confirmation_studies(study):
+        last = last_request(confirmation)
         kind = Kind.SEED if last is None else last.kind
-        found = results(study, companion, None if last is None else last.seeds, kind)
+        found = results(study, confirmation, None if last is None else last.seeds, kind)
         runs = {of: one for of, one in found.items() if last is None or of in last.of}
-        if last is not None and (left := open_runs(companion, kind, last.seeds)):
+        if last is not None and (left := open_runs(confirmation, kind, last.seeds)):
             raise UnfinishedError(
                 f"study {study.name}: confirmation runs still to be done: {left}; wait for them, or"
                 f" resume them with hpsearch confirm {study.name}"
             )
         if runs:
             verdict = verdict_on(study, runs, smallest=last is not None and last.smallest)
-            return Confirmed(companion=companion, kind=kind, runs=runs, verdict=verdict)
+            return Confirmed(confirmation=confirmation, kind=kind, runs=runs, verdict=verdict)
     return None
 
 
@@ -118,7 +120,7 @@ def winner_of(study: "OpenStudy") -> dict[str, Any] | None:
         return None
     verdict = known.verdict
     winner, interval = verdict.winner, verdict.winner.interval
-    config = trials.config(known.companion, known.run(winner.name))
+    config = trials.config(known.confirmation, known.run(winner.name))
     return {
         "of": winner.name,
         "summary": "" if config is None else describe(config),

@@ -73,7 +73,8 @@ def dashboard(
 ) -> None:
     """Show the studies in the browser: optuna-dashboard behind a token."""
     from hpsearch.dashboard.server import LOOPBACK, new_token, own_token, serving
-    from hpsearch.search.opening import can_write
+    from hpsearch.search.storage.opening import can_write
+    from hpsearch.workers.presence import is_busy
 
     place = Home.find(home)
     is_kept = True
@@ -101,6 +102,7 @@ def dashboard(
         ) as served,
         _until_signal() as caught,
     ):
+        opened.is_busy = is_busy
         if not may_write:
             say("You have no write access to the storage: the dashboard is read-only.")
         if not is_kept:

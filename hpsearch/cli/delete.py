@@ -16,9 +16,9 @@ from hpsearch.cli.common import (
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
+    from hpsearch.outputs.belongings import Belongings
     from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
-    from hpsearch.workers.belongings import Belongings
 
 
 def delete(
@@ -39,15 +39,15 @@ def delete(
 ) -> None:
     """Remove a study: its trials, runs and logs. Data sets and exported files stay."""
     from hpsearch.errors import InputError, UnknownStudyError
-    from hpsearch.search.study import COMPANION, is_own, load_study
-    from hpsearch.workers.belongings import left_behind
+    from hpsearch.outputs.belongings import left_behind
+    from hpsearch.search.study import both_names, is_own, load_study
 
     place = Home.find(home)
     with opened_storage(place, storage) as opened:
         try:
             found = load_study(opened, study)
         except UnknownStudyError:
-            runs = study + COMPANION
+            runs, _ = both_names(study)
             if is_own(opened, runs):
                 say(f"The storage has no study {study}, but its confirmation runs, {runs}.")
                 found = load_study(opened, runs)
@@ -66,13 +66,13 @@ def delete(
 
 def _remove(found: "OpenStudy", place: Home, *, yes: bool, keep_files: bool, force: bool) -> None:
     """Remove a study with its confirmation study and, unless they are kept, their files."""
+    from hpsearch.outputs.belongings import noted, of_studies
     from hpsearch.search.removing import delete as remove_studies
-    from hpsearch.workers.belongings import noted, of_studies
     from hpsearch.workers.lease import mend
     from hpsearch.workers.presence import is_busy, refuse_if_busy
 
     # Its confirmation runs first: without the study nobody would know what they are.
-    own = [*_companions(found), found]
+    own = [*_confirmation_studies(found), found]
     for one in own:
         one.stay()
         mend(one)
@@ -95,13 +95,13 @@ def _remove(found: "OpenStudy", place: Home, *, yes: bool, keep_files: bool, for
     tell(f"Removed study {found.name} ({total} trials).")
 
 
-def _companions(study: "OpenStudy") -> "list[OpenStudy]":
+def _confirmation_studies(study: "OpenStudy") -> "list[OpenStudy]":
     """The study of its confirmation runs; one of that name that is none stays, and is named."""
     from hpsearch.errors import InputError
-    from hpsearch.search.study import companions
+    from hpsearch.search.study import confirmation_studies
 
     try:
-        return companions(study)
+        return confirmation_studies(study)
     except InputError as error:
         say(f"warning: {error}")
         return []
@@ -142,4 +142,4 @@ def _may(question: str, *, yes: bool) -> bool:
 
 def _foreign_trials(study: "OpenStudy") -> int:
     """How many trials other programs run."""
-    return sum(pulse.age is None for pulse in study.storage.pulses(study.study_id))
+    return sum(heartbeat.age is None for heartbeat in study.storage.heartbeats(study.study_id))

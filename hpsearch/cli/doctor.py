@@ -171,9 +171,9 @@ def _runs(place: Home) -> dict[str, int]:
 def _storage(place: Home, url: str | None) -> dict[str, str]:
     """The storage's address and whether it can be opened."""
     from hpsearch.errors import HpsearchError, InputError
-    from hpsearch.search.opening import can_write
+    from hpsearch.search.database.urls import hide_password
+    from hpsearch.search.storage.opening import can_write
     from hpsearch.search.study import load_study, names
-    from hpsearch.search.urls import hide_password
 
     address = place.storage_url(url)
     shown = hide_password(address)

@@ -77,7 +77,7 @@ def estimate(
 
 def _most_trials(file: "StudyFile") -> int:
     """The budget's trials; a grid may have fewer points."""
-    from hpsearch.search.samplers import grid_size
+    from hpsearch.search.sampling.samplers import grid_size
     from hpsearch.search_sections import Grid
 
     most = file.budget.trials

@@ -38,10 +38,10 @@ from hpsearch.tasks.metric import Metric
 from hpsearch.text import plural
 
 if TYPE_CHECKING:
-    from hpsearch.confirm import Interval
     from hpsearch.data.dataset import Dataset
     from hpsearch.recipe import DatasetSection
     from hpsearch.search.study import OpenStudy
+    from hpsearch.search.verdict import Interval
     from hpsearch.training.metrics import Evaluation
 
 
@@ -62,7 +62,7 @@ class Judged:
     @property
     def middle(self) -> int:
         """The seed whose classes are shown: chosen by validation, never by the test split."""
-        from hpsearch.confirm import middle
+        from hpsearch.search.verdict import middle
 
         return middle(self.group.values, self.metric)
 
@@ -98,8 +98,8 @@ def evaluate(
     from hpsearch.cli.jobs import run_jobs
     from hpsearch.cli.provenance import record
     from hpsearch.errors import InputError
-    from hpsearch.search.confirmation import companion_of, refuse_companion
-    from hpsearch.search.openings import openings
+    from hpsearch.outputs.test_access import accesses
+    from hpsearch.search.confirmation import ensure_confirmation_study, refuse_confirmation_study
     from hpsearch.search.study import load_study, move_data
     from hpsearch.study_file import load_dataset_override
     from hpsearch.workers.by_hand import settle_device
@@ -112,17 +112,17 @@ def evaluate(
     place = Home.find(home)
     with opened_storage(place, storage, force=force) as opened:
         found = load_study(opened, study)
-        refuse_companion(found)
+        refuse_confirmation_study(found)
         record(found)
         groups = confirmed_groups(found, place, top, baseline=baseline) or found_groups(
             found, place, top, baseline=baseline
         )
         if refit:
             wanted = [queue_refits(found, group) for group in groups]
-            companion = companion_of(found)
-            run_jobs(companion, place, storage, workers, gpus, overrides or (), force=force)
+            confirmation = ensure_confirmation_study(found)
+            run_jobs(confirmation, place, storage, workers, gpus, overrides or (), force=force)
             groups = [
-                refits(found, companion, place, group, epochs)
+                refits(found, confirmation, place, group, epochs)
                 for group, epochs in zip(groups, wanted, strict=True)
             ]
         check_weights(groups)
@@ -133,11 +133,11 @@ def evaluate(
         settle_device()  # only now: the workers of refits see all GPUs
         say("TensorFlow takes a few seconds to start.")
         _check_kept(dataset, groups)
-        before = len(openings(found, place))
+        before = len(accesses(found, place))
         known = f"been accessed {_times(before)}" if before else "never been accessed"
         say(f"Accessing the test split of {dataset.source}, which has {known} before.")
         judged = [_judge(found, dataset, group) for group in groups]
-        times = len(openings(found, place))
+        times = len(accesses(found, place))
     if as_json:
         print_json(_plain(study, found, judged, times))
         return
@@ -181,20 +181,20 @@ def _judge(study: "OpenStudy", dataset: "Dataset", group: Group) -> Judged:
     from hpsearch.cli.evaluation import judge_weights
     from hpsearch.data.dataset import open_test, record_result
     from hpsearch.data.parts import split
-    from hpsearch.data.record import Opening
-    from hpsearch.search.openings import remember
+    from hpsearch.data.record import Access
+    from hpsearch.outputs.test_access import remember
 
     count = len(group.models)
     say(f"Evaluating {group.name}: {plural(count, 'model')}.")
-    opening = Opening(
+    access = Access(
         opened_by=f"evaluate {study.name}" + (" --refit" if group.epochs is not None else ""),
         study=study.name,
         of=group.leader.of,
         recipe=group.models[0].recipe.model_dump(mode="json", exclude={"provenance"}),
         seeds=tuple(model.seed for model in group.models),
     )
-    test = open_test(dataset, opening)
-    remember(study, opening)
+    test = open_test(dataset, access)
+    remember(study, access)
     results = {}
     for model in group.models:
         parts = split(dataset, model.recipe.dataset)
@@ -202,8 +202,8 @@ def _judge(study: "OpenStudy", dataset: "Dataset", group: Group) -> Judged:
             model.recipe, parts, model.weights, test, value=model.trial.values[0]
         )
     told = {key: [getattr(r, key) for r in results.values()] for key in ("accuracy", "f1_macro")}
-    record_result(dataset, opening, told)
-    remember(study, opening, told)
+    record_result(dataset, access, told)
+    remember(study, access, told)
     return Judged(group=group, results=results, metric=study.file.objective.measure)
 
 
@@ -229,7 +229,7 @@ def _plain(name: str, study: "OpenStudy", judged: Sequence[Judged], times: int) 
                     {
                         "seed": model.seed,
                         "value": None if one.group.epochs else model.trial.values[0],
-                        "train_accuracy": model.trial.user_attrs.get("train_accuracy"),
+                        "train_accuracy": model.train_accuracy,
                         "gap": _gap(model, one.results[model.seed]),
                         "test": dataclasses.asdict(one.results[model.seed]),
                     }
@@ -251,7 +251,7 @@ def _kind(group: Group) -> str:
 
 def _mean(values: Sequence[float]) -> dict[str, Any]:
     """Mean, standard deviation and 95 % interval over seeds."""
-    from hpsearch.confirm import SHARE, mean_interval
+    from hpsearch.search.verdict import SHARE, mean_interval
 
     interval = mean_interval(values, SHARE)
     return {
@@ -263,7 +263,7 @@ def _mean(values: Sequence[float]) -> dict[str, Any]:
 
 def _gap(model: Model, result: "Evaluation") -> float | None:
     """The generalisation gap: accuracy on examples that were trained on, less that on the test."""
-    accuracy = model.trial.user_attrs.get("train_accuracy")
+    accuracy = model.train_accuracy
     return None if accuracy is None else float(accuracy) - result.accuracy
 
 
@@ -295,8 +295,8 @@ def _print(one: Judged, metric: str) -> None:
 
 def _print_mean(one: Judged) -> None:
     """The mean over seeds, with what is uncertain about it for two reasons."""
-    from hpsearch.confirm import SHARE, mean_interval
     from hpsearch.interval import wilson
+    from hpsearch.search.verdict import SHARE, mean_interval
 
     mean, out = statistics.fmean(one.accuracies), stdout()
     examples = next(iter(one.results.values())).examples
@@ -312,7 +312,7 @@ def _print_mean(one: Judged) -> None:
 
 def _row(one: Judged, model: Model) -> list[str]:
     result = one.results[model.seed]
-    accuracy, gap = model.trial.user_attrs.get("train_accuracy"), _gap(model, result)
+    accuracy, gap = model.train_accuracy, _gap(model, result)
     return [
         str(model.seed),
         *([] if one.group.epochs else [f"{model.trial.values[0]:.4f}"]),

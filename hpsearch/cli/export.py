@@ -119,9 +119,9 @@ class Chosen:
 
 def _chosen(study: "OpenStudy", place: Home, trial: int | None, baseline: bool) -> Chosen:
     """The trial that is asked for, else the best one; or the baseline."""
+    from hpsearch.outputs.leftovers import kept_weights
     from hpsearch.search import trials
-    from hpsearch.search.export import baseline_recipe, recipe_of
-    from hpsearch.workers.leftovers import kept_weights
+    from hpsearch.search.recipes import baseline_recipe, recipe_of
 
     if baseline:
         recipe = baseline_recipe(study)
@@ -143,10 +143,10 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
     """
     from hpsearch.cli.confirmed import confirmed
     from hpsearch.errors import InputError
+    from hpsearch.outputs.leftovers import kept_weights
     from hpsearch.search.confirmation import BASELINE
     from hpsearch.search.confirmation import told as name_of
-    from hpsearch.search.export import recipe_of
-    from hpsearch.workers.leftovers import kept_weights
+    from hpsearch.search.recipes import recipe_of
 
     known = confirmed(study)
     if known is None:
@@ -156,7 +156,7 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
         )
     winner = known.verdict.winner
     run = known.run(winner.name)
-    recipe = recipe_of(known.companion, run)
+    recipe = recipe_of(known.confirmation, run)
     of = {} if winner.name == BASELINE else {"trial": int(winner.name)}
     told = {k: v for k, v in recipe.provenance.items() if k != "trial"} | of
     told |= {"study": study.name, "confirmed": winner.mean, "confirmed_seeds": len(winner.values)}
@@ -167,7 +167,7 @@ def _confirmed(study: "OpenStudy", place: Home) -> Chosen:
             f"{name_of(winner.name)}, {known.choice}, confirmed with {len(winner.values)} seeds"
             f" (this is seed {recipe.seed})"
         ),
-        weights=kept_weights(known.companion, place, run.number),
+        weights=kept_weights(known.confirmation, place, run.number),
         option=" --confirmed",
     )
 
@@ -178,8 +178,8 @@ def _test_part(study: "OpenStudy", recipe: "Recipe", dataset: "Dataset") -> "Par
 
     from hpsearch.data.dataset import open_test
     from hpsearch.data.parts import Part
-    from hpsearch.data.record import Opening
-    from hpsearch.search.openings import remember
+    from hpsearch.data.record import Access as Opening
+    from hpsearch.outputs.test_access import remember
 
     say(f"Accessing the test split of {dataset.source}; hpsearch show {study.name} counts it.")
     opening = Opening(
@@ -202,7 +202,7 @@ def _trained(study: "OpenStudy", place: Home, chosen: Chosen) -> Chosen:
         InputError: there are none.
     """
     from hpsearch.errors import InputError
-    from hpsearch.search.trainings import retrained
+    from hpsearch.outputs.trainings import retrained
 
     if chosen.weights is None:
         chosen = _run_of_baseline(study, place) or chosen
@@ -227,13 +227,13 @@ def _run_of_baseline(study: "OpenStudy", place: Home) -> Chosen | None:
     middle, or a trial of the search that has its configuration.
     """
     from hpsearch.cli.confirmed import middle_run
+    from hpsearch.outputs.leftovers import kept_weights
     from hpsearch.search import trials
     from hpsearch.search.confirmation import BASELINE, results
-    from hpsearch.search.export import recipe_of
-    from hpsearch.search.study import companions
-    from hpsearch.workers.leftovers import kept_weights
+    from hpsearch.search.recipes import recipe_of
+    from hpsearch.search.study import confirmation_studies
 
-    confirmed = [(one, results(study, one).get(BASELINE)) for one in companions(study)]
+    confirmed = [(one, results(study, one).get(BASELINE)) for one in confirmation_studies(study)]
     found = [
         *((one, middle_run(one, runs), "its median confirmation run")
           for one, runs in confirmed if runs),

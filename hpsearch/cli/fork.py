@@ -54,6 +54,7 @@ def fork(
     """Make a new study with another space or budget from all trials that are valid in it."""
     from hpsearch.cli.provenance import record
     from hpsearch.data.facts import facts
+    from hpsearch.outputs.copies import Copies
     from hpsearch.search import fork as forks
     from hpsearch.search.study import load_study
     from hpsearch.study_file import load, written_budget
@@ -65,7 +66,7 @@ def fork(
         dataset, parts = opened_data(new.dataset, place, warn=False)
         with progress() as report:
             known, own = facts(dataset, parts), written_budget(file)
-            made, plan = forks.fork(old, new, known, place, written=own, report=report)
+            made, plan = forks.fork(old, new, known, Copies(place), written=own, report=report)
         record(made, file)
         values = _plain(study, made, plan)
     if as_json:

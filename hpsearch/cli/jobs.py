@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def run_jobs(  # each is another option of the command line
-    companion: "OpenStudy",
+    confirmation: "OpenStudy",
     place: Home,
     url: str | None,
     workers: str | None,
@@ -26,7 +26,7 @@ def run_jobs(  # each is another option of the command line
     """Run what waits in a confirmation study, on this machine's workers, until nothing is left.
 
     Args:
-        companion: the confirmation study; see ``hpsearch.search.confirmation``.
+        confirmation: the confirmation study; see ``hpsearch.search.confirmation``.
         place: the home.
         url: ``--storage``, where it was given.
         workers: ``--workers``, where it was given.
@@ -37,35 +37,35 @@ def run_jobs(  # each is another option of the command line
     Raises:
         Exit: it was stopped before; the same command goes on.
     """
-    from hpsearch.cli.crew import chosen_gpus, local_crew
+    from hpsearch.cli.plan import chosen_gpus, local_plan
     from hpsearch.cli.supervise import impatient, supervise
+    from hpsearch.outputs.leftovers import tidy
     from hpsearch.search.budget import begin_run, ending
     from hpsearch.search.study import move_data
     from hpsearch.study_file import load_dataset_override
     from hpsearch.workers.lease import mend
-    from hpsearch.workers.leftovers import tidy
     from hpsearch.workers.packing import study_load
     from hpsearch.workers.presence import present
     from hpsearch.workers.worker import open_study_data
 
     if overrides:
-        moved = load_dataset_override(companion.file, overrides)
+        moved = load_dataset_override(confirmation.file, overrides)
         with progress() as report:
-            open_study_data(companion, moved, place, report)  # refuses other data
-        move_data(companion, moved.path)
-    mend(companion)
-    if ending(companion) is not None:
+            open_study_data(confirmation, moved, place, report)  # refuses other data
+        move_data(confirmation, moved.path)
+    mend(confirmation)
+    if ending(confirmation) is not None:
         return
-    with present(companion):
-        begin_run(companion)
-        section = load_dataset_override(companion.file, overrides)
+    with present(confirmation):
+        begin_run(confirmation)
+        section = load_dataset_override(confirmation.file, overrides)
         dataset, parts = opened_data(section, place, warn=False)
-        file = _with_workers(companion.file, workers)
+        file = _with_workers(confirmation.file, workers)
         load = study_load(file, parts, dataset.private_bytes)
-        crew = local_crew(chosen_gpus(gpus), file, load, max(1, companion.counts().waiting))
-        code = supervise(companion, crew, place, url, section.path, force=force, typed=None)
-        with impatient(companion, code):
-            tidy(companion, place)
+        plan = local_plan(chosen_gpus(gpus), file, load, max(1, confirmation.counts().waiting))
+        code = supervise(confirmation, plan, place, url, section.path, force=force, typed=None)
+        with impatient(confirmation, code):
+            tidy(confirmation, place)
     if code:
         say("The same command resumes from here.")
         raise typer.Exit(code)

@@ -23,9 +23,10 @@ from hpsearch.cli.watch import (
     standings,
 )
 from hpsearch.search import trials as rows
-from hpsearch.search.naming import name_of
-from hpsearch.search.reading import utc
+from hpsearch.search.attributes import FAILURE_KEY, WORKER_KEY
+from hpsearch.search.confirmation import name_of
 from hpsearch.search.storage import LEASE
+from hpsearch.search.storage.reading import utc
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.text import plural
@@ -185,7 +186,7 @@ class LiveView:
     def say_waiting(self) -> None:
         """Tell whose trials hold the last places of the budget, when no worker is left here."""
         running = [trial for trial in self.study.trials() if rows.is_running(trial)]
-        listed = ", ".join(f"{t.number} ({t.user_attrs.get('worker', '?')})" for t in running)
+        listed = ", ".join(f"{t.number} ({t.user_attrs.get(WORKER_KEY, '?')})" for t in running)
         self._say(
             f"Waiting for trials of workers that this run did not start: {listed}. If a worker's"
             f" heartbeat is missing for {duration(LEASE)}, its trial resumes here."
@@ -262,7 +263,7 @@ class LiveView:
 
     def _line(self, trial: Trial, look: Look, then: Standing) -> str:
         """One ended trial as a plain line, with how the study stood when it ended."""
-        state = trial.user_attrs.get("failure") or rows.STATES[trial.state]
+        state = trial.user_attrs.get(FAILURE_KEY) or rows.STATES[trial.state]
         value = f" {trial.values[0]:.4f}" if trial.values else ""
         best = "" if then.best is None else f", best {then.best:.4f}"
         counted = f"{then.counted} of {look.budget.trials}"

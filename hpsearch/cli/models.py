@@ -27,6 +27,14 @@ class Model:
     trial: "Trial"
     weights: Path
 
+    @property
+    def train_accuracy(self) -> float | None:
+        """The accuracy on the examples that it was trained on, where it is known."""
+        from hpsearch.search.attributes import TRAIN_ACCURACY_KEY
+
+        accuracy: float | None = self.trial.user_attrs.get(TRAIN_ACCURACY_KEY)
+        return accuracy
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
@@ -72,10 +80,10 @@ def confirmed_groups(study: "OpenStudy", place: Home, top: int, *, baseline: boo
     groups = []
     for name in dict.fromkeys(wanted):
         runs = [known.runs[name][seed] for seed in sorted(known.runs[name])]
-        config = trials.config(known.companion, runs[0])
+        config = trials.config(known.confirmation, runs[0])
         if config is not None:  # a run's is always whole
             leader = Leader(of=name, config=config, found=None)
-            models = tuple(_model(known.companion, run, place) for run in runs)
+            models = tuple(_model(known.confirmation, run, place) for run in runs)
             chosen = known.verdict.chosen if name == names[0] else None
             groups.append(Group(leader=leader, models=models, chosen=chosen))
     return groups
@@ -111,8 +119,8 @@ def _warn_of_baseline(study: "OpenStudy") -> None:
 
 
 def _model(study: "OpenStudy", trial: "Trial", place: Home) -> Model:
-    from hpsearch.search.export import recipe_of
-    from hpsearch.workers.leftovers import kept_weights
+    from hpsearch.outputs.leftovers import kept_weights
+    from hpsearch.search.recipes import recipe_of
 
     recipe = recipe_of(study, trial)
     weights = kept_weights(study, place, trial.number)
@@ -126,7 +134,8 @@ def queue_refits(study: "OpenStudy", group: Group) -> int:
     opened, and from validation alone.
     """
     from hpsearch.errors import InputError
-    from hpsearch.search.confirmation import Kind, companion_of, queue, results
+    from hpsearch.search.confirmation import ensure_confirmation_study, queue, results
+    from hpsearch.search.shapes import Kind
 
     key = "best_epoch" if study.file.objective.epoch == "best" else "epochs"
     took = [int(m.trial.user_attrs[key]) for m in group.models if key in m.trial.user_attrs]
@@ -137,9 +146,9 @@ def queue_refits(study: "OpenStudy", group: Group) -> int:
         )
     epochs = statistics.median_low(took)
     own = [model.seed for model in group.models]
-    companion = companion_of(study)
-    queue(companion, study, [group.leader], own, Kind.REFIT, epochs)
-    done = results(study, companion, own, Kind.REFIT, epochs).get(group.leader.of, {})
+    confirmation = ensure_confirmation_study(study)
+    queue(confirmation, study, [group.leader], own, Kind.REFIT, epochs)
+    done = results(study, confirmation, own, Kind.REFIT, epochs).get(group.leader.of, {})
     say(
         f"Training {group.name} on training and validation examples for {epochs} epochs (its runs"
         f" took {min(took)} to {max(took)}), with the same seeds; new runs:"
@@ -149,22 +158,23 @@ def queue_refits(study: "OpenStudy", group: Group) -> int:
 
 
 def refits(
-    study: "OpenStudy", companion: "OpenStudy", place: Home, group: Group, epochs: int
+    study: "OpenStudy", confirmation: "OpenStudy", place: Home, group: Group, epochs: int
 ) -> Group:
     """The group, trained once more on all examples but the test split's."""
     from hpsearch.errors import NoTrialError
-    from hpsearch.search.confirmation import Kind, results
+    from hpsearch.search.confirmation import results
+    from hpsearch.search.shapes import Kind
 
     own = [model.seed for model in group.models]
-    runs = results(study, companion, own, Kind.REFIT, epochs).get(group.leader.of)
+    runs = results(study, confirmation, own, Kind.REFIT, epochs).get(group.leader.of)
     if runs and len(runs) < len(own):
         say(f"warning: only {len(runs)} of {len(own)} trainings of {group.name} have a value.")
     if not runs:
         raise NoTrialError(
             f"study {study.name}: no training of {group.name} completed; hpsearch trials"
-            f" {companion.name} shows why"
+            f" {confirmation.name} shows why"
         )
-    models = tuple(_model(companion, runs[seed], place) for seed in sorted(runs))
+    models = tuple(_model(confirmation, runs[seed], place) for seed in sorted(runs))
     return replace(group, models=models, epochs=epochs)
 
 
@@ -175,12 +185,13 @@ def check_weights(groups: Sequence[Group]) -> None:
         InputError: some are not.
     """
     from hpsearch.errors import InputError
+    from hpsearch.search.attributes import WORKER_KEY
 
     models = [model for group in groups for model in group.models]
     gone = [model for model in models if not model.weights.is_file()]
     if gone:
         first = gone[0]
-        host = str(first.trial.user_attrs.get("worker", "?")).rpartition(":")[0]
+        host = str(first.trial.user_attrs.get(WORKER_KEY, "?")).rpartition(":")[0]
         raise InputError(
             f"{first.weights}: does not exist, so {len(gone)} of {len(models)} models cannot be"
             f" evaluated. It was trained on host {host}: evaluate it there, or with that machine's"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hpsearch.search.study import OpenStudy
 
 TRIAL_SEEDS = 'the first 31 bits of SHA-256("SEED/trial/NUMBER"), SEED the study\'s'
-"""How a trial's seed follows (``hpsearch.search.samplers.derive_seed``)."""
+"""How a trial's seed follows (``hpsearch.search.sampling.samplers.derive_seed``)."""
 
 
 def record(study: "OpenStudy", file: Path | None = None) -> None:
@@ -30,8 +30,8 @@ def record(study: "OpenStudy", file: Path | None = None) -> None:
 def provenance(study: "OpenStudy") -> dict[str, Any]:
     """Where a study's results come from, as ``show --provenance --json`` prints it."""
     from hpsearch.report.following import as_toml
+    from hpsearch.search.attributes import DATASET_KEY, FORKED_KEY, VERSIONS_KEY
     from hpsearch.search.history import history
-    from hpsearch.search.study import DATASET_KEY, FORKED_KEY, VERSIONS_KEY
 
     attrs, file = study.optuna.user_attrs, study.file
     dataset = attrs.get(DATASET_KEY) or {}

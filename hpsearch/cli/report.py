@@ -37,11 +37,11 @@ def report(
     from hpsearch.figures.points import points
     from hpsearch.figures.trials import search_figures
     from hpsearch.files import write_bytes
+    from hpsearch.outputs.test_access import accesses
+    from hpsearch.outputs.trainings import accuracies_on_test, trainings
     from hpsearch.report.facts import facts
     from hpsearch.report.page import page
     from hpsearch.search.confirmation import values
-    from hpsearch.search.openings import openings
-    from hpsearch.search.trainings import accuracies_on_test, trainings
     from hpsearch.search.trials import row
     from hpsearch.space import searched
 
@@ -58,7 +58,7 @@ def report(
         show("reading trials", total, total)
         rows = [row(found, trial) for trial in trials]
         trained = trainings(found, place)
-        opened, winner = openings(found, place), winner_of(found)
+        opened, winner = accesses(found, place), winner_of(found)
         known = facts(found, trials, rows, trained, values(found), opened=opened, winner=winner)
     if as_json:
         print_json(known)

@@ -50,10 +50,11 @@ def reproduce(
 ) -> None:
     """Retrain a trial on this machine with its own seed and compare every epoch."""
     from hpsearch.data.facts import facts
+    from hpsearch.outputs.trainings import REPRODUCED
     from hpsearch.search import trials
-    from hpsearch.search.export import recipe_of
+    from hpsearch.search.attributes import THREADS_KEY
+    from hpsearch.search.recipes import recipe_of
     from hpsearch.search.reproduction import compare, last_epoch, other_surroundings
-    from hpsearch.search.trainings import REPRODUCED
     from hpsearch.study_file import moved
     from hpsearch.workers.by_hand import settle_device
     from hpsearch.workers.identity import device
@@ -72,7 +73,7 @@ def reproduce(
     name = f"{study}-trial-{chosen.number:05d}"
     folder = prepare(output, place, name, recipe, dataset.fingerprint)
     say(f"Training trial {chosen.number} again with its own seed, {recipe.seed}.")
-    threads = chosen.user_attrs.get("threads")
+    threads = chosen.user_attrs.get(THREADS_KEY)
     outcome = train_here(recipe, parts, folder, last=last, threads=threads)
     metric = recipe.objective.metric
     epochs = {epoch.epoch: epoch.values[metric] for epoch in outcome.curves}

@@ -20,7 +20,7 @@ from hpsearch.cli.common import (
     opened_storage,
     say,
 )
-from hpsearch.cli.crew import AddressOption, Engine, EngineOption, hiring
+from hpsearch.cli.plan import AddressOption, Engine, EngineOption, planning
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ def run(
     from hpsearch.cli.provenance import record
     from hpsearch.cli.supervise import impatient, supervise
     from hpsearch.data.facts import facts
+    from hpsearch.outputs.copies import Copies
+    from hpsearch.outputs.leftovers import tidy
     from hpsearch.search.budget import begin_run
-    from hpsearch.search.copies import refuse_foreign_runs
     from hpsearch.search.making import open_or_create
-    from hpsearch.search.pruners import hint
-    from hpsearch.search.samplers import check_sampler
+    from hpsearch.search.sampling.pruners import hint
+    from hpsearch.search.sampling.samplers import check_sampler
     from hpsearch.study_file import load, typed_keys, written_budget
     from hpsearch.workers.lease import mend
-    from hpsearch.workers.leftovers import tidy
     from hpsearch.workers.packing import study_load
     from hpsearch.workers.presence import present
 
@@ -98,13 +98,13 @@ def run(
     check_sampler(study_file, str(file))
     place = Home.find(home)
     url = place.storage_url(storage)
-    with hiring(engine, address, gpus, url, force=force) as hire:
+    with planning(engine, address, gpus, url, force=force) as make_plan:
         dataset, parts = opened_data(study_file.dataset, place)
         load_of_one = study_load(study_file, parts, dataset.private_bytes)
         # Refuses workers that cannot be before anything is written.
-        hire(study_file, load_of_one, study_file.budget.trials)
+        make_plan(study_file, load_of_one, study_file.budget.trials)
         with opened_storage(place, storage, create=True, force=force) as opened:
-            refuse_foreign_runs(opened, study_file.name, place)
+            Copies(place).refuse_foreign_runs(opened, study_file.name)
             known, own = facts(dataset, parts), written_budget(file)
             study, is_new = open_or_create(
                 opened, study_file, known, written=own, explicit=typed_keys(given, "budget")
@@ -121,12 +121,12 @@ def run(
                 if not (places := _left(study)):
                     _show_what_is_over(study, place, typed, asked=dashboard)
                     conclude(study, 0)
-                crew, at = hire(study.file, load_of_one, places), study_file.dataset.path
+                plan, at = make_plan(study.file, load_of_one, places), study_file.dataset.path
                 shown = (
                     dashboard_beside(place, storage, force=force) if dashboard else nullcontext()
                 )
                 with shown:
-                    code = supervise(study, crew, place, storage, at, force=force, typed=typed)
+                    code = supervise(study, plan, place, storage, at, force=force, typed=typed)
                 with impatient(study, code):
                     tidy(study, place)  # of a last trial that no worker could tidy up after
                     conclude(study, code)
@@ -147,7 +147,7 @@ def _say_what_begins(study: "OpenStudy", left: Sequence[int], *, is_new: bool) -
 
 def _say_what_on(data: Mapping[str, Any], url: str) -> None:
     """Say what is searched on, and where it is kept."""
-    from hpsearch.search.urls import hide_password
+    from hpsearch.search.database.urls import hide_password
 
     say(
         f"data: {data['train']} training and {data['validation']} validation examples,"

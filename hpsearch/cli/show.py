@@ -87,8 +87,8 @@ def show(
     from hpsearch.cli.confirmed import winner_of
     from hpsearch.cli.provenance import show_provenance
     from hpsearch.errors import InputError
+    from hpsearch.outputs.test_access import accesses, plain
     from hpsearch.search import trials as rows
-    from hpsearch.search.openings import openings, plain
 
     if watch and as_json:
         raise InputError("--watch and --json: choose one; a live view has no JSON")
@@ -101,7 +101,7 @@ def show(
     if watch:
         _watch(study, home, storage)
     with opened_study(study, home, storage) as found:
-        opened = plain(openings(found, Home.find(home)))
+        opened = plain(accesses(found, Home.find(home)))
         details = rows.details(found) | {"test_openings": opened, "confirmed": winner_of(found)}
         best_trial = rows.find_best(found)
         config = rows.config(found, best_trial) if best_trial else None
@@ -179,12 +179,12 @@ def _confirmed(winner: dict[str, Any]) -> str:
     return f"{told(winner['of'])}, {value} ({how})"
 
 
-def _opened(openings: list[dict[str, Any]]) -> str:
+def _opened(accesses: list[dict[str, Any]]) -> str:
     """How often the test split was opened, and by what at last."""
-    if not openings:
+    if not accesses:
         return "split never accessed"
-    last = openings[-1]
-    times = "once," if len(openings) == 1 else f"{len(openings)} times, last"
+    last = accesses[-1]
+    times = "once," if len(accesses) == 1 else f"{len(accesses)} times, last"
     return f"split accessed {times} on {last['date'][:10]} by {last['opened_by']}"
 
 

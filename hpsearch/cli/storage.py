@@ -59,8 +59,8 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Copy an SQLite database to a file, also while it is in use."""
-    from hpsearch.search.backup import back_up
-    from hpsearch.search.urls import sqlite_file
+    from hpsearch.search.database.backup import back_up
+    from hpsearch.search.database.urls import sqlite_file
 
     place = Home.find(home)
     url = place.storage_url(storage)
@@ -120,7 +120,7 @@ def copy(  # each is another option of the command line
 
 
 def _chosen(storage: "Storage", names: Sequence[str] | None, url: str) -> "list[OpenStudy]":
-    """The studies of the storage at ``url`` and, before each, its companions.
+    """The studies of the storage at ``url`` and, before each, its confirmation study.
 
     Raises:
         InputError: one is not there, or is running.
@@ -132,9 +132,9 @@ def _chosen(storage: "Storage", names: Sequence[str] | None, url: str) -> "list[
     chosen = []
     for name in names or studies.names(storage):
         found = studies.load_study(storage, name)
-        for one in (*studies.companions(found), found):
-            pulses = storage.pulses(one.study_id)
-            if any(pulse.age is not None and pulse.age < LEASE for pulse in pulses):
+        for one in studies.with_confirmation(found):
+            heartbeats = storage.heartbeats(one.study_id)
+            if any(heartbeat.age is not None and heartbeat.age < LEASE for heartbeat in heartbeats):
                 raise InputError(
                     f"study {one.name}: trials are running; stop them first: hpsearch stop"
                     f" {one.name} --storage {shlex.quote(url)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from hpsearch.cli.common import opened_storage, say
-from hpsearch.cli.crew import Crew
+from hpsearch.cli.plan import WorkerPlan
 from hpsearch.home import Home
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ WORKER: tuple[str, ...] = ("-m", "hpsearch", "worker")
 
 def supervise(
     study: "OpenStudy",
-    crew: Crew,
+    plan: WorkerPlan,
     place: Home,
     url: str | None,
     path: str | None,
@@ -33,7 +33,7 @@ def supervise(
 
     Args:
         study: what is run; the caller is present at it (``hpsearch.workers.presence``).
-        crew: the workers.
+        plan: the workers.
         place: the home.
         url: ``--storage``, where it was given.
         path: where this machine has the data, for sources that have a path.
@@ -51,7 +51,7 @@ def supervise(
     command += ["--home", str(place.root)]
     command += ["--set", f"dataset.path={path}"] if path else []
     command += ["--force"] if force else []
-    say(f"{crew.summary}; logs in {place.study_logs(study.name)}")
+    say(f"{plan.summary}; logs in {place.study_logs(study.name)}")
     say("TensorFlow takes a few seconds to start. Ctrl-C stops; the same command resumes.")
     _warn_of_share(study, place)
     with opened_storage(place, url, force=force, patience=PATIENCE) as quick:
@@ -68,8 +68,8 @@ def supervise(
 
             supervisor = Supervisor(
                 study=followed,
-                slots=crew.slots,
-                make_child=crew.make_child,
+                slots=plan.slots,
+                make_child=plan.make_child,
                 command=command,
                 # Not on the command line, where every user of the machine could read a password.
                 environment={STORAGE_VARIABLE: place.storage_url(url), KNOWN_VARIABLE: "1"},
@@ -80,7 +80,7 @@ def supervise(
                 on_fewer=view.say_fewer,
                 on_unplaced=view.say_unplaced,
                 on_away=view.say_away,
-                may_thin_out=crew.may_thin_out,
+                may_thin_out=plan.may_thin_out,
             )
             code = supervisor.run()
         if not code:
@@ -100,13 +100,13 @@ def _warn_of_share(study: "OpenStudy", place: Home) -> None:
 
 
 def look_after(storage: "Storage", presence: "Presence") -> None:
-    """Every half a minute give a sign of life, and have the log written into the database's file.
+    """Every half a minute send a heartbeat, and have the log written into the database's file.
 
     Args:
         storage: the study's; one that does not wait.
         presence: of this process.
     """
-    from hpsearch.search.messages import STORAGE_ERRORS
+    from hpsearch.search.database.messages import STORAGE_ERRORS
 
     with suppress(*STORAGE_ERRORS):  # there is time: it is tried again
         if presence.renew():
@@ -124,9 +124,9 @@ def _check_kept(study: "OpenStudy") -> None:
     """
     from hpsearch.errors import InputError, UnknownStudyError, UnreachableError
     from hpsearch.search import budget
-    from hpsearch.search.opening import open_storage
+    from hpsearch.search.database.urls import hide_password
+    from hpsearch.search.storage.opening import open_storage
     from hpsearch.search.study import load_study
-    from hpsearch.search.urls import hide_password
 
     known, url = sum(map(budget.counts, study.trials())), study.storage.url
     try:
@@ -167,8 +167,8 @@ def impatient(study: "OpenStudy", code: int) -> Iterator[None]:
     Raises:
         Exit: with that code, where the block could not reach the storage.
     """
-    from hpsearch.search.messages import STORAGE_ERRORS
-    from hpsearch.search.server import ServerStorage
+    from hpsearch.search.database.messages import STORAGE_ERRORS
+    from hpsearch.search.storage.retrying import ServerStorage
 
     if not code:
         yield

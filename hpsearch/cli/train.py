@@ -121,19 +121,19 @@ def _test(
     """Open the test split, judge the kept weights on it, and record what came of it."""
     from hpsearch.cli.evaluation import judge_weights
     from hpsearch.data.dataset import open_test, record_result
-    from hpsearch.data.record import Opening
+    from hpsearch.data.record import Access
 
     trial, study = recipe.provenance.get("trial"), recipe.provenance.get("study")
-    opening = Opening(
+    access = Access(
         opened_by=f"train {name} --test",
         study=study,
         of=None if study is None else "baseline" if trial is None else str(trial),
         recipe=recipe.model_dump(mode="json", exclude={"provenance"}),
         seeds=(recipe.seed,),
     )
-    result = judge_weights(recipe, parts, folder / WEIGHTS, open_test(dataset, opening))
+    result = judge_weights(recipe, parts, folder / WEIGHTS, open_test(dataset, access))
     told = {"accuracy": [result.accuracy], "f1_macro": [result.f1_macro]}
-    record_result(dataset, opening, told)
+    record_result(dataset, access, told)
     return result
 
 

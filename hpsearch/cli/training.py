@@ -13,8 +13,17 @@ import typer
 
 from hpsearch.cli.common import say, tell
 from hpsearch.cli.forms import is_there
-from hpsearch.home import CONFUSION, CURVES, INPUTS, RESULT, TEST_RESULT, WEIGHTS, Home
-from hpsearch.search.artifacts import CURVES_FIGURE, RECIPE
+from hpsearch.home import (
+    CONFUSION,
+    CURVES,
+    CURVES_FIGURE,
+    INPUTS,
+    RECIPE,
+    RESULT,
+    TEST_RESULT,
+    WEIGHTS,
+    Home,
+)
 
 if TYPE_CHECKING:
     from hpsearch.data.parts import Parts

@@ -8,8 +8,9 @@ from hpsearch.ranking import gain
 from hpsearch.tasks.metric import Metric
 
 if TYPE_CHECKING:
-    from hpsearch.confirm import Candidate, Interval, Verdict
-    from hpsearch.search.confirmation import Asked, Kind, Leader
+    from hpsearch.search.confirmation import Leader
+    from hpsearch.search.shapes import ConfirmRequest, Kind
+    from hpsearch.search.verdict import Candidate, Interval, Verdict
     from hpsearch.study_file import StudyFile
 
 WIDE = 140
@@ -52,7 +53,7 @@ def plain_verdict(
 
 
 def print_verdict(
-    file: "StudyFile", chosen: "Sequence[Leader]", verdict: "Verdict", wanted: "Asked"
+    file: "StudyFile", chosen: "Sequence[Leader]", verdict: "Verdict", wanted: "ConfirmRequest"
 ) -> None:
     """The verdict for a reader."""
     known = {one.of: one for one in chosen}

@@ -25,7 +25,7 @@ def worker(
     force: ForceOption = False,
 ) -> None:
     """Claim trials of a study and train them until none are left."""
-    from hpsearch.search.messages import readable_errors
+    from hpsearch.search.database.messages import readable_errors
     from hpsearch.workers.by_hand import settle_device
     from hpsearch.workers.worker import log_to_stderr, work
 

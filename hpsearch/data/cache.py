@@ -72,7 +72,7 @@ def find_dataset(home: Home, fingerprint: str) -> Dataset | None:
 def clear(home: Home, section: DatasetSection | None = None, progress: Progress = silent) -> int:
     """Remove the import of one data section, or all imports of a home; gives their number.
 
-    Whoever has the arrays open keeps them. The record of test openings stays.
+    Whoever has the arrays open keeps them. The record of test accesses stays.
 
     Raises:
         UnreachableError: files that cannot be removed.

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from hpsearch.data.importing import META_FILE, Meta, array_file, fingerprint
-from hpsearch.data.record import Opening, write_opening, write_result
+from hpsearch.data.record import Access, write_access, write_result
 from hpsearch.data.source import Arrays, Inputs, Labels
 from hpsearch.data.summary import Summary
 from hpsearch.errors import InputError, UnreachableError
@@ -136,12 +136,12 @@ def read_meta(folder: Path) -> Meta | None:
         return None
 
 
-def open_test(dataset: Dataset, opening: Opening) -> tuple[Inputs, Labels]:
+def open_test(dataset: Dataset, access: Access) -> tuple[Inputs, Labels]:
     """Open the test split, and record that it was opened. The only way to it.
 
     Args:
         dataset: whose test split.
-        opening: who asks for it, and for which recipe; say what came of it with
+        access: who asks for it, and for which recipe; say what came of it with
             :func:`record_result`.
 
     Returns:
@@ -155,29 +155,29 @@ def open_test(dataset: Dataset, opening: Opening) -> tuple[Inputs, Labels]:
     if meta is None or meta.fingerprint != dataset.fingerprint:
         raise _changed(dataset)
     told = replace(
-        opening, source=dataset.source, path=dataset.path, fingerprint=dataset.fingerprint
+        access, source=dataset.source, path=dataset.path, fingerprint=dataset.fingerprint
     )
     with writing(dataset.folder.parent):
-        write_opening(dataset.folder.parent, told)
+        write_access(dataset.folder.parent, told)
     x, y = _arrays(dataset, "test", dataset.test_size)
     if _fingerprint_now(dataset, x, y) != dataset.fingerprint:
         raise _damaged(dataset.folder)
     return x, y
 
 
-def record_result(dataset: Dataset, opening: Opening, result: Mapping[str, Any]) -> None:
-    """Add to the record what came of an opening.
+def record_result(dataset: Dataset, access: Access, result: Mapping[str, Any]) -> None:
+    """Add to the record what came of a test access.
 
     Args:
         dataset: whose test split was opened.
-        opening: as it was given to :func:`open_test`.
+        access: as it was given to :func:`open_test`.
         result: ``accuracy`` and ``f1_macro``, one for each seed.
 
     Raises:
         UnreachableError: a record that cannot be written.
     """
     with writing(dataset.folder.parent):
-        write_result(dataset.folder.parent, opening, result)
+        write_result(dataset.folder.parent, access, result)
 
 
 def _changed(dataset: Dataset) -> InputError:

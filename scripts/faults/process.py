@@ -23,8 +23,8 @@ from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, TrialFailedError, UnreachableError
 from hpsearch.home import WEIGHTS
 from hpsearch.recipe import Recipe
-from hpsearch.search.server import ServerStorage
 from hpsearch.search.storage import Storage, facts, presence
+from hpsearch.search.storage.retrying import ServerStorage
 from hpsearch.training import checkpoint
 from hpsearch.training.checkpoint import Checkpoint
 from hpsearch.training.outcome import Epoch, Outcome, Watch
@@ -44,7 +44,7 @@ class Settings:
     journal: str
     """File to which every process writes a line when it has ended a trial."""
     beat: float
-    """Seconds between two signs of life."""
+    """Seconds between two heartbeats."""
     lease: float
     """Seconds without one after which a worker counts as dead."""
     checkpoint: float

@@ -11,7 +11,7 @@ import pytest
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import open_test
 from hpsearch.data.loaders import load
-from hpsearch.data.record import Opening
+from hpsearch.data.record import Access
 from hpsearch.data.sets import SETS
 from hpsearch.data.source import silent
 from hpsearch.home import Home
@@ -175,7 +175,7 @@ def test_every_source_keeps_to_one_contract(
     section = write(tmp_path)
     dataset = open_dataset(section, Home(tmp_path / "home"))
     x, y = dataset.train()
-    x_test, y_test = open_test(dataset, Opening(opened_by="a test"))
+    x_test, y_test = open_test(dataset, Access(opened_by="a test"))
     assert (x.dtype, y.dtype, y_test.dtype) == (np.uint8, np.int64, np.int64)
     assert x.shape == (dataset.train_size, *dataset.input_shape)
     assert x_test.shape == (dataset.test_size, *dataset.input_shape)

@@ -14,7 +14,8 @@ from made import make_study
 from hpsearch.cli.app import app
 from hpsearch.errors import InputError
 from hpsearch.home import Home
-from hpsearch.search.opening import open_storage
+from hpsearch.search.confirmation import ensure_confirmation_study
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 
 STUDY = """\
@@ -110,13 +111,20 @@ def test_a_run_at_the_new_place_counts_from_then_on(run: Run, tmp_path: Path) ->
 
 def test_what_confirm_is_told_counts_from_then_on(run: Run, tmp_path: Path) -> None:
     from hpsearch.cli.jobs import run_jobs  # noqa: PLC0415
-    from hpsearch.search.confirmation import companion_of  # noqa: PLC0415
 
     home = Home(tmp_path / "two" / "home")
     storage = open_storage(home.storage_url())
     study: OpenStudy = load_study(storage, "moved")
     # Nothing waits there, so that no worker starts.
-    run_jobs(companion_of(study), home, None, None, "none", ["dataset.path=d.npz"], force=False)
+    run_jobs(
+        ensure_confirmation_study(study),
+        home,
+        None,
+        None,
+        "none",
+        ["dataset.path=d.npz"],
+        force=False,
+    )
     storage.close()
     run("export moved -o new.toml")
     assert path_in("new.toml") == str(tmp_path / "two" / "d.npz")
@@ -126,14 +134,13 @@ def test_other_data_are_refused_before_their_place_counts(
     run: Run, tmp_path: Path, place: str
 ) -> None:
     from hpsearch.cli.jobs import run_jobs  # noqa: PLC0415
-    from hpsearch.search.confirmation import companion_of  # noqa: PLC0415
 
     np.savez(tmp_path / "two" / "other.npz", x_train=np.eye(90, 4), y_train=np.arange(90) % 3)
     home = Home(tmp_path / "two" / "home")
     storage = open_storage(home.storage_url())
-    companion = companion_of(load_study(storage, "moved"))
+    confirmation = ensure_confirmation_study(load_study(storage, "moved"))
     with pytest.raises(InputError, match="fingerprint"):
-        run_jobs(companion, home, None, None, "none", ["dataset.path=other.npz"], force=False)
+        run_jobs(confirmation, home, None, None, "none", ["dataset.path=other.npz"], force=False)
     storage.close()
     run("export moved -o new.toml")
     assert path_in("new.toml") == place

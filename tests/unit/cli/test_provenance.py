@@ -11,7 +11,7 @@ from hpsearch.cli import worker as module
 from hpsearch.cli.provenance import provenance, record, show_provenance
 from hpsearch.home import Home
 from hpsearch.search.history import history
-from hpsearch.search.samplers import derive_seed
+from hpsearch.search.sampling.samplers import derive_seed
 from hpsearch.search.study import OpenStudy
 
 Open = Callable[..., OpenStudy]

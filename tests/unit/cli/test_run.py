@@ -14,7 +14,7 @@ from hpsearch.cli.app import app
 from hpsearch.cli.run import _typed, reading_time
 from hpsearch.dashboard.publish import publish
 from hpsearch.home import Home
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 
 

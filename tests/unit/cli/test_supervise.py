@@ -10,8 +10,8 @@ import pytest
 from hpsearch.cli.supervise import _warn_of_share, look_after
 from hpsearch.errors import Failure
 from hpsearch.home import Home
-from hpsearch.search import budget
-from hpsearch.search.opening import open_storage
+from hpsearch.search import claims
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.workers.presence import Presence
 
@@ -33,9 +33,9 @@ def test_a_copy_of_the_file_of_a_study_that_runs_holds_it(
 
 
 def claim_and_fail(study: OpenStudy) -> None:
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
-    assert budget.fail(study, trial.number, Failure.DIVERGED, "NaN")
+    assert claims.fail(study, trial.number, Failure.DIVERGED, "NaN")
 
 
 def counted(home: Home, folder: Path, name: str) -> int | None:

@@ -8,8 +8,9 @@ from screens import on_terminal
 
 from hpsearch.cli.verdict import plain_verdict, print_verdict
 from hpsearch.config import TrialConfig
-from hpsearch.confirm import Candidate, judge
-from hpsearch.search.confirmation import BASELINE, Asked, Kind, Leader
+from hpsearch.search.confirmation import BASELINE, Leader
+from hpsearch.search.shapes import ConfirmRequest, Kind
+from hpsearch.search.verdict import Candidate, judge
 from hpsearch.study_file import StudyFile
 
 MakeFile = Callable[..., StudyFile]
@@ -45,7 +46,7 @@ def show(
         for name, _, _ in given
     ]
     names = tuple(name for name, _, _ in given)
-    wanted = Asked(kind=Kind.SEED, of=names, seeds=(0, 1, 2, 3, 4), smallest=smallest)
+    wanted = ConfirmRequest(kind=Kind.SEED, of=[*names], seeds=[*range(5)], smallest=smallest)
     print_verdict(file, chosen, verdict, wanted)
     plain = plain_verdict(file.name, chosen, verdict, wanted.kind)
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain

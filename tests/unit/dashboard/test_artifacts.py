@@ -20,9 +20,9 @@ from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.files import read_file
 from hpsearch.home import Home
 from hpsearch.objective import Objective
+from hpsearch.outputs import listed as search_artifacts
 from hpsearch.recipe import Recipe, parse_recipe
-from hpsearch.search import artifacts as search_artifacts
-from hpsearch.search import budget, trials
+from hpsearch.search import claims, trials
 from hpsearch.search.study import OpenStudy
 from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.training import curves
@@ -127,7 +127,7 @@ def test_a_figure_of_what_is_no_number(
     open_study: Callable[..., OpenStudy], home: Home, value: float
 ) -> None:
     opened = open_study(objective={"metric": "val_loss"})
-    trial = budget.claim(opened)
+    trial = claims.claim(opened)
     assert trial is not None
     trial.report(value, 1)
     trial.report(0.5, 2)
