@@ -97,7 +97,7 @@ def clear(home: Home, section: DatasetSection | None = None, progress: Progress 
 
 
 def _remove(folder: Path) -> None:
-    """Remove an import, out of the way of processes that open it and keep their draws in it."""
+    """Remove an import, out of the way of processes that open it."""
     aside = folder.with_name(_REPLACED)
     if folder != aside:
         folder.rename(aside)

@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.draws import draw_once
 from hpsearch.data.scaling import scaling
 from hpsearch.data.source import Labels
-from hpsearch.data.stratify import Rows, check_complete
+from hpsearch.data.stratify import Rows, check_complete, draw
 from hpsearch.errors import DataError, InputError
 from hpsearch.recipe import DatasetSection
 
@@ -67,8 +66,7 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
 
     Validation examples are drawn from the training split by ``split_seed``, stratified, or are
     the source's own; ``limit`` then thins the training part, so that it leaves validation as it
-    is. Scaling and class weights come from the training part alone. What was drawn is kept beside
-    the arrays, for the processes that follow.
+    is. Scaling and class weights come from the training part alone.
 
     Args:
         dataset: the imported data set.
@@ -138,7 +136,7 @@ def _validation(
     share, names = section.validation, dataset.class_names
     try:
         count = max(1, round(share * len(y)))
-        taken, left = draw_once(dataset.folder, rows, y, count, section.split_seed, names)
+        taken, left = draw(rows, y, count, section.split_seed, names)
         check_complete(left, y, names)
     except ValueError as error:
         raise InputError(
@@ -164,9 +162,7 @@ def _limit(dataset: Dataset, section: DatasetSection, rows: Rows, y: Labels) -> 
     if section.limit is None or section.limit >= len(rows):
         return rows
     try:
-        return draw_once(
-            dataset.folder, rows, y, section.limit, section.split_seed, dataset.class_names
-        )[0]
+        return draw(rows, y, section.limit, section.split_seed, dataset.class_names)[0]
     except ValueError as error:
         raise InputError(
             f"dataset.limit = {section.limit} of {len(rows)} training examples: {error};"
