@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.config import TrialConfig, count_parameters, describe
 from hpsearch.data.parts import Parts
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import (
     DataError,
     Failure,
@@ -21,7 +22,7 @@ from hpsearch.errors import (
 )
 from hpsearch.fields import parse
 from hpsearch.home import CHECKPOINTS, Home
-from hpsearch.recipe import DatasetSection, Recipe
+from hpsearch.recipe import Recipe
 from hpsearch.search import budget
 from hpsearch.search.artifacts import OF_COMPLETE, OF_OTHERS, listed
 from hpsearch.search.export import recipe_of, trial_seed

@@ -11,15 +11,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from hpsearch.data.arrays import Progress, silent
 from hpsearch.data.dataset import Dataset, find, read_meta, reading, writing
 from hpsearch.data.importing import TestSplit, cache_key, hold_out, store, write_meta
-from hpsearch.data.loaders import files as source_files
-from hpsearch.data.loaders import load
-from hpsearch.data.source import Progress, silent
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.files import may_write, remove
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 _PARTIAL = ".partial"
 """An import that is being made; of a killed process, when nobody holds the lock."""
@@ -119,7 +117,7 @@ def _folders(home: Home) -> Sequence[Path]:
 
 def _signature(section: DatasetSection) -> str | None:
     """The signature of a section's files; None where it names none."""
-    files = source_files(section)
+    files = section.reader.files()
     return None if files is None else files.signature
 
 
@@ -145,14 +143,14 @@ def _lock(home: Home, progress: Progress) -> Iterator[None]:
 
 def _is_same(section: DatasetSection, folder: Path, progress: Progress) -> bool:
     """Whether the source's files hold what they held when they were imported to ``folder``."""
-    files, meta = source_files(section), read_meta(folder)
+    files, meta = section.reader.files(), read_meta(folder)
     return files is None or (meta is not None and files.contents(progress) == meta.contents)
 
 
 def _current(section: DatasetSection, folder: Path, progress: Progress) -> Dataset | None:
     """The import in ``folder``, if it is still that of the source's files. Needs the lock."""
     found, meta = find(folder), read_meta(folder)
-    files = source_files(section)
+    files = section.reader.files()
     if found is None or meta is None or files is None or files.signature == meta.signature:
         return found
     if not _is_same(section, folder, progress):
@@ -168,16 +166,17 @@ def _import(section: DatasetSection, folder: Path, progress: Progress) -> Datase
     for left in (partial, replaced):  # by an import that was killed
         with suppress(OSError):  # making it anew says what is wrong
             remove(left)
-    files, where = source_files(section), section.path or section.source
+    source = section.reader
+    files = source.files()
     try:
-        arrays = load(section, progress)
+        arrays = source.read(progress)
         test_split: TestSplit = "taken" if arrays.x_test is None else "given"
         # One name: what was read is let go of before it is summed up and stored.
-        arrays = hold_out(arrays, where)
+        arrays = hold_out(arrays, source.where)
         with writing(folder):
             partial.mkdir()
             store(arrays, partial, section, test_split, files, progress)
-        if source_files(section) != files:
+        if source.files() != files:
             raise InputError(f"{section.path} was changed while it was read; run the command again")
         with writing(folder):
             if folder.exists():
@@ -185,7 +184,8 @@ def _import(section: DatasetSection, folder: Path, progress: Progress) -> Datase
             partial.rename(folder)
     except MemoryError as error:
         raise InputError(
-            f"{where}: does not fit into memory ({error}); free some memory, or use fewer examples"
+            f"{source.where}: does not fit into memory ({error}); free some memory, or use fewer"
+            " examples"
         ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)

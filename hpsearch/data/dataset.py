@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from hpsearch.data.arrays import Arrays, Inputs, Labels
 from hpsearch.data.importing import META_FILE, Meta, array_file, fingerprint
 from hpsearch.data.record import Opening, write_opening, write_result
-from hpsearch.data.source import Arrays, Inputs, Labels
 from hpsearch.data.summary import Summary
 from hpsearch.errors import InputError, UnreachableError
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hpsearch.data.arrays import Labels
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.scaling import scaling
-from hpsearch.data.source import Labels
+from hpsearch.data.section import DatasetSection
+from hpsearch.data.sources import source_classes
 from hpsearch.data.stratify import Rows, check_complete, draw
 from hpsearch.errors import DataError, InputError
-from hpsearch.recipe import DatasetSection
 
 _ROWS = 4096
 """Examples that are checked at a time."""
@@ -127,10 +128,11 @@ def _validation(
     if section.validation == "given":
         given = dataset.validation()
         if given is None:
+            cures = [f"{one.given} ({one.name})" for one in source_classes() if one.given]
             raise InputError(
                 f'dataset.validation = "given", but {section.path or section.source} has no'
-                " validation part; add x_val and y_val (npz) or val/ (image_folder), or write a"
-                " share such as dataset.validation = 0.1"
+                f" validation part; add {' or '.join(cures)}, or write a share such as"
+                " dataset.validation = 0.1"
             )
         return rows, Part(x=given[0], y=given[1], rows=np.arange(len(given[1])))
     share, names = section.validation, dataset.class_names

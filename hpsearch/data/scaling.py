@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.source import Inputs
+from hpsearch.data.arrays import Inputs
 from hpsearch.data.stratify import Rows
 from hpsearch.errors import InputError
 

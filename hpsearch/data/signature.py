@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hpsearch.data.arrays import Progress, throttled
 from hpsearch.data.litter import is_litter
-from hpsearch.data.source import Progress, throttled
 from hpsearch.errors import UnreachableError
 
 _DEPTH = 3

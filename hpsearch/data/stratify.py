@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.source import Labels
+from hpsearch.data.arrays import Labels
 from hpsearch.fields import show
 
 Rows = npt.NDArray[np.int64]

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from hpsearch.data.arrays import Arrays, Inputs, Labels, Progress, throttled
 from hpsearch.data.columns import blocks
 from hpsearch.data.precision import Merged
-from hpsearch.data.source import Arrays, Inputs, Labels, Progress, throttled
 from hpsearch.fields import Section
 
 Digests = npt.NDArray[np.void]

@@ -6,20 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from hpsearch.data import layout, official
-from hpsearch.data.container import reading
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.sets import SETS
+from hpsearch.data.images import layout
+from hpsearch.data.official.cifar import CifarSet
+from hpsearch.data.official.container import reading
+from hpsearch.data.official.official import OfficialSet
+from hpsearch.data.section import DatasetSection
 from hpsearch.data.signature import source_files
-from hpsearch.recipe import DatasetSection
+from hpsearch.data.sources.image_folder import ImageFolder
+from hpsearch.data.sources.npz import Npz
 
 _MODES = {2: "L", 3: "RGB"}
 """Pillow's name for images by the number of their dimensions."""
-_BATCHES = {
-    "cifar10": ([f"data_batch_{number}" for number in range(1, 6)], ["test_batch"]),
-    "cifar100": (["train"], ["test"]),
-}
-"""The files of the training and of the test part."""
 
 
 def reader(section: DatasetSection, dataset: Dataset) -> dict[str, Any]:
@@ -38,34 +36,34 @@ def reader(section: DatasetSection, dataset: Dataset) -> dict[str, Any]:
         UnreachableError: files that cannot be read.
     """
     plain = {"kind": section.source, "data": None, "archive": False, "files": None}
-    if section.source in SETS:
-        return plain | _of_official(section)
-    if section.source == "npz":
-        path = Path(str(section.path))
-        return plain | {"data": path, "cast": _cast(dataset), "values": _values(path)}
-    if section.source == "image_folder":
-        return plain | _of_images(section, dataset)
+    match section.reader:
+        case OfficialSet() as source:
+            return plain | _of_official(source)
+        case Npz(path=path):
+            values = _values(Path(path))
+            return plain | {"data": Path(path), "cast": _cast(dataset), "values": values}
+        case ImageFolder() as source:
+            return plain | _of_images(source, dataset)
     return plain
 
 
-def _of_official(section: DatasetSection) -> dict[str, Any]:
+def _of_official(source: OfficialSet) -> dict[str, Any]:
     """The four official sets: by Keras, or from a copy of their files."""
-    if section.path is None:
+    if source.path is None:
         return {"kind": "keras"}
-    place = official.locate(section)
+    place = source.place()
     if place.kind == "npz":
         return {"kind": "keras_npz", "data": place.path}
     names = place.names
     found = {"data": place.path, "archive": place.kind == "tar"}
-    if section.source not in _BATCHES:
+    if not isinstance(source, CifarSet):
         train, test = (
             [names[f"{part}-images"], names[f"{part}-labels"]] for part in ("train", "t10k")
         )
         return found | {"kind": "idx", "files": {"train": train, "test": test}}
-    train, test = ([names[role] for role in roles] for roles in _BATCHES[section.source])
-    labels = "labels" if section.source == "cifar10" else "fine_labels"
-    files = {"train": train, "test": test}
-    return found | {"kind": "cifar", "files": files, "labels": labels}
+    batches = [names[batch] for batch in source.batches]
+    files = {"train": batches[:-1], "test": batches[-1:]}
+    return found | {"kind": "cifar", "files": files, "labels": source.labels_key}
 
 
 def _cast(dataset: Dataset) -> str | None:
@@ -85,9 +83,9 @@ def _values(path: Path) -> str:
     return "labels" if np.array_equal(values, np.arange(len(values))) else "any"
 
 
-def _of_images(section: DatasetSection, dataset: Dataset) -> dict[str, Any]:
-    root = Path(str(section.path))
-    height, width = section.image_size or (None, None)
+def _of_images(source: ImageFolder, dataset: Dataset) -> dict[str, Any]:
+    root = Path(source.path)
+    height, width = source.image_size or (None, None)
     found = layout.find(root)
     folders = {part: found.below(folder) for part, folder in found.parts.items()}
     litter = source_files(root, layout.DEPTH).litter
@@ -96,11 +94,11 @@ def _of_images(section: DatasetSection, dataset: Dataset) -> dict[str, Any]:
         "folders": None if folders == {"train": ""} else folders,
         "litter": sorted({name for name in litter if not name.startswith(".")}),
         "ascii": all(name.isascii() for name in dataset.class_names),
-        "size": section.image_size is not None,
+        "size": source.image_size is not None,
         "height": height,
         "width": width,
         "turned": dataset.turned > 0,
-        "converted": section.image_mode is not None,
+        "converted": source.image_mode is not None,
         "mode": _MODES[len(dataset.input_shape)],
         "skipped": sorted(_file(root, line) for line in dataset.skipped),
     }

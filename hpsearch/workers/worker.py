@@ -12,11 +12,12 @@ from types import FrameType
 
 import psutil
 
+from hpsearch.data.arrays import Progress, silent
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.facts import split_fingerprint
 from hpsearch.data.parts import Parts, split
-from hpsearch.data.source import Progress, silent
+from hpsearch.data.section import DatasetSection
 from hpsearch.environment import (
     ALONE_VARIABLE,
     GPU_MEMORY_VARIABLE,
@@ -28,7 +29,6 @@ from hpsearch.environment import (
 from hpsearch.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, InputError
 from hpsearch.home import Home
 from hpsearch.objective import CrowdedError, Objective
-from hpsearch.recipe import DatasetSection
 from hpsearch.search import budget
 from hpsearch.search.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from hpsearch.data.cache import open_dataset
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 # Opens the data set, says every step on a line of its own, and waits after each for an answer.
 CHILD = """

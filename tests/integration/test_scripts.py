@@ -19,7 +19,6 @@ from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import open_test
 from hpsearch.data.parts import split
 from hpsearch.data.record import Opening
-from hpsearch.data.sets import SETS
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
 from hpsearch.script.names import check_names
@@ -371,7 +370,7 @@ def test_images_of_many_kinds(tmp_path: Path) -> None:
 
 
 def test_official_images_as_files(tmp_path: Path) -> None:
-    names = SETS["cifar10"].class_names
+    names = official.SETS["cifar10"].class_names
     path = official.image_folder(tmp_path / "images", CIFAR10, names)
     section = {"source": "image_folder", "path": str(path), "validation": 0.2}
     compare(section | {"scale": "standardize", "limit": 100}, tmp_path)

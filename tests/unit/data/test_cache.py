@@ -15,9 +15,9 @@ from hpsearch.data.cache import clear, list_datasets, open_dataset
 from hpsearch.data.dataset import Dataset, find, open_test
 from hpsearch.data.parts import split
 from hpsearch.data.record import Opening
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 Write = Callable[..., DatasetSection]
 Call = tuple[str, int, int]

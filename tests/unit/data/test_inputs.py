@@ -9,8 +9,8 @@ import pytest
 from hpsearch.data.cache import find_dataset, open_dataset
 from hpsearch.data.inputs import read_inputs, write_inputs
 from hpsearch.data.parts import split
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 
 @pytest.mark.parametrize("scale", ["none", "standardize"])

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import split
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 Write = Callable[..., DatasetSection]
 

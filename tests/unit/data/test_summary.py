@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hpsearch.data.source import Arrays, silent
+from hpsearch.data.arrays import Arrays, silent
 from hpsearch.data.summary import Summary, row_digests, summarize
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import official
 import pytest
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Part, Parts
-from hpsearch.data.sets import SETS
 from hpsearch.optimizers import OPTIMIZERS
 from hpsearch.recipe import Recipe
 from hpsearch.script import script as module
@@ -96,7 +96,7 @@ RECIPES = [
     *(recipe(objective=each) for each in OBJECTIVES),
     *(recipe(objective=each, training={"early_stopping": False}) for each in OBJECTIVES),
     *(recipe(dataset=each) for each in DATASETS),
-    *(recipe(dataset={"source": name}) for name in SETS),
+    *(recipe(dataset={"source": name}) for name in official.SETS),
 ]
 READERS: list[dict[str, Any]] = [
     {"kind": "keras_npz", "data": Path("/data/mnist.npz")},

@@ -8,8 +8,8 @@ import official
 import pytest
 
 from hpsearch.data.cache import open_dataset
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 from hpsearch.script.sources import _file, reader
 
 

@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Part, Parts, split
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection, Recipe
+from hpsearch.recipe import Recipe
 from hpsearch.training import devices
 from hpsearch.training.outcome import Watch
 from hpsearch.training.resident import Resident

@@ -13,10 +13,11 @@ import psutil
 import pytest
 from commandline import wait_until
 
-from hpsearch.data import keras_sets
-from hpsearch.data.keras_sets import download
-from hpsearch.data.sets import FASHION_MNIST, MNIST
-from hpsearch.data.source import silent
+from hpsearch.data.arrays import silent
+from hpsearch.data.official import download as module
+from hpsearch.data.official.download import download
+from hpsearch.data.sources.fashion_mnist import FashionMnist
+from hpsearch.data.sources.mnist import Mnist
 from hpsearch.errors import HpsearchError, InputError, ProgramError, UnreachableError
 
 pytestmark = pytest.mark.slow
@@ -94,7 +95,7 @@ def test_arrays_arrive_and_what_has_arrived_is_shown(keras: Fake, tmp_path: Path
             calls.append((what, done, total))
         (shared / f"seen-{done}").touch()
 
-    arrays = download(MNIST, progress)
+    arrays = download(Mnist, progress)
     assert {name: array.shape for name, array in arrays.items()} == {
         "x_train": (20, 28, 28),
         "y_train": (20, 1),
@@ -120,7 +121,7 @@ def test_neither_files_of_the_working_folder_nor_settings_of_the_user_reach_kera
     (folder := tmp_path / "mine").mkdir()
     (folder / "random.py").write_text("raise SystemExit('the wrong one')")
     monkeypatch.chdir(folder)
-    assert len(download(MNIST, silent)["x_train"]) == 20
+    assert len(download(Mnist, silent)["x_train"]) == 20
     assert (shared / "settings").read_text() == "False"
     assert (home / "datasets" / "mnist.npz").exists()
 
@@ -130,7 +131,7 @@ def test_no_place_to_download_to(keras: Fake, tmp_path: Path) -> None:
     (tmp_path / "keras-home").mkdir()
     (tmp_path / "keras-home" / "datasets").write_text("a file")
     with pytest.raises(UnreachableError, match=r"datasets: cannot be created: File exists.*KERAS_"):
-        download(MNIST, silent)
+        download(Mnist, silent)
 
 
 def test_files_that_were_there_before_do_not_count(tmp_path: Path, keras: Fake) -> None:
@@ -140,7 +141,7 @@ def test_files_that_were_there_before_do_not_count(tmp_path: Path, keras: Fake) 
     old.write_bytes(bytes(5_000_000))
     os.utime(old, (0, 0))
     calls: list[Any] = []
-    download(MNIST, lambda *call: calls.append(call))
+    download(Mnist, lambda *call: calls.append(call))
     assert calls == [("starting Keras, which downloads MNIST", 0, 0)]
     assert gone(shared)
 
@@ -167,7 +168,7 @@ def test_failures_end_in_one_line(name: str, keras: Fake, tmp_path: Path, capfd:
     body, kind, says = FAILURES[name]
     shared = keras(body)
     with pytest.raises(kind) as caught:
-        download(FASHION_MNIST, silent)
+        download(FashionMnist, silent)
     message = str(caught.value)
     assert type(caught.value) is kind
     assert says in message
@@ -191,7 +192,7 @@ def test_when_this_process_is_stopped_nothing_is_left(
             raise stop
 
     with pytest.raises((KeyboardInterrupt, SystemExit)):
-        download(MNIST, progress)
+        download(Mnist, progress)
     assert gone(shared)
     assert list((tmp_path / "temporary").iterdir()) == []
     assert list((tmp_path / "keras-home" / "datasets").iterdir()) == []
@@ -200,7 +201,7 @@ def test_when_this_process_is_stopped_nothing_is_left(
 def test_a_process_that_does_not_stop_is_killed(
     keras: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keras_sets, "_PATIENCE", 0.1)
+    monkeypatch.setattr(module, "_PATIENCE", 0.1)
     shared = keras("signal.signal(signal.SIGTERM, signal.SIG_IGN)\ndownload()")
 
     def progress(what: str, _done: int, _total: int) -> None:
@@ -208,7 +209,7 @@ def test_a_process_that_does_not_stop_is_killed(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        download(MNIST, progress)
+        download(Mnist, progress)
     assert gone(shared)
     assert list((tmp_path / "temporary").iterdir()) == []
 
@@ -216,8 +217,9 @@ def test_a_process_that_does_not_stop_is_killed(
 def test_when_this_process_is_killed_the_other_stops(keras: Fake, tmp_path: Path) -> None:
     shared = keras(f"download()\n{GIVE}")
     code = (
-        "from hpsearch.data import keras_sets, sets\n"
-        "keras_sets.download(sets.MNIST, lambda *call: print(*call, flush=True))"
+        "from hpsearch.data.official.download import download\n"
+        "from hpsearch.data.sources.mnist import Mnist\n"
+        "download(Mnist, lambda *call: print(*call, flush=True))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code],
@@ -238,7 +240,7 @@ def test_no_place_for_the_arrays(keras: Fake, monkeypatch: pytest.MonkeyPatch) -
     keras(GIVE)
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     with pytest.raises(UnreachableError, match="cannot be kept in /nowhere: No such file"):
-        download(MNIST, silent)
+        download(Mnist, silent)
 
 
 def test_keras_takes_another_place_where_its_own_cannot_be_written(
@@ -246,16 +248,16 @@ def test_keras_takes_another_place_where_its_own_cannot_be_written(
 ) -> None:
     monkeypatch.delenv("KERAS_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert keras_sets._cached(MNIST) == tmp_path / ".keras" / "datasets" / "mnist.npz"
+    assert module._cached(Mnist) == tmp_path / ".keras" / "datasets" / "mnist.npz"
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert keras_sets._cached(MNIST) == Path("/tmp/.keras/datasets/mnist.npz")  # noqa: S108 - so it is
+    assert module._cached(Mnist) == Path("/tmp/.keras/datasets/mnist.npz")  # noqa: S108 - so it is
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os, "getuid", lambda: 12345)  # of nobody that the system knows
-    assert keras_sets._cached(MNIST) == Path("/tmp/.keras/datasets/mnist.npz")  # noqa: S108
+    assert module._cached(Mnist) == Path("/tmp/.keras/datasets/mnist.npz")  # noqa: S108
 
 
 def test_the_real_keras_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras-home"))
     with pytest.raises(UnreachableError, match=r"URL fetch failure on https://.*/mnist\.npz"):
-        download(MNIST, silent)
+        download(Mnist, silent)

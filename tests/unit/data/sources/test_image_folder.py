@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hpsearch.data import image_folder
-from hpsearch.data.image_folder import load
+from hpsearch.data.arrays import check, silent
 from hpsearch.data.importing import fingerprint
-from hpsearch.data.source import check, silent
+from hpsearch.data.section import DatasetSection
+from hpsearch.data.sources import image_folder
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.recipe import DatasetSection
 
 Write = Callable[..., DatasetSection]
 
@@ -43,7 +42,7 @@ def test_images_are_read_in_order(
 ) -> None:
     if (ending, mode) == ("webp", "L"):
         shape = (3, 4, 3)  # WebP knows colour only
-    arrays = load(images(("train", "val", "test"), mode=mode, ending=ending), silent)
+    arrays = images(("train", "val", "test"), mode=mode, ending=ending).reader.load(silent)
     assert arrays.class_names == ("cat", "dog")
     assert arrays.maximum == 255.0
     for part, x, y in arrays.parts():
@@ -57,9 +56,9 @@ def test_images_are_read_in_order(
 def test_without_train_the_folders_are_the_classes(images: Write) -> None:
     section = images(("train",))
     flat = section.model_copy(update={"path": str(root(section) / "train")})
-    arrays = load(flat, silent)
+    arrays = flat.reader.load(silent)
     assert arrays.x_test is None
-    assert arrays.x_train.tolist() == load(section, silent).x_train.tolist()
+    assert arrays.x_train.tolist() == section.reader.load(silent).x_train.tolist()
 
 
 def test_hidden_names_and_loose_files_are_passed_over(images: Write) -> None:
@@ -67,19 +66,19 @@ def test_hidden_names_and_loose_files_are_passed_over(images: Write) -> None:
     (root(section) / "train" / "cat" / ".DS_Store").write_bytes(b"x")
     (root(section) / "train" / ".cache").mkdir()
     (root(section) / "train" / "README.txt").write_text("about")
-    assert len(load(section, silent).x_train) == 20
+    assert len(section.reader.load(silent).x_train) == 20
 
 
 def test_litter_is_passed_over_wherever_it_lies(images: Write) -> None:
     section = images()
-    plain = load(section, silent)
+    plain = section.reader.load(silent)
     for folder in (root(section), root(section) / "train", root(section) / "test" / "dog"):
         shutil.copytree(root(section) / "train", folder / "__MACOSX")
         (folder / "@eaDir").mkdir()
         (folder / ".ipynb_checkpoints").mkdir()
         for name in ("Thumbs.db", "desktop.ini", "._000.png", "000.png:Zone.Identifier"):
             (folder / name).write_bytes(b"litter")
-    found = load(section, silent)
+    found = section.reader.load(silent)
     assert found.class_names == ("cat", "dog")
     assert found.skipped == ()
     assert fingerprint(found) == fingerprint(plain)
@@ -102,25 +101,24 @@ def test_images_are_turned_as_they_are_looked_at(
         upright.transpose(BACK[value]).save(file, exif=exif, **options) if value in BACK else (
             upright.save(file, exif=exif, **options)
         )
-    arrays = load(section, silent)
+    arrays = section.reader.load(silent)
     assert arrays.x_train.shape == (20, 4, 6, 3)
     assert arrays.turned == 14
     assert np.abs(arrays.x_train.astype(int) - np.asarray(upright)).max() <= 3
-    assert load(section.model_copy(update={"image_size": (2, 3)}), silent).x_train.shape[1:3] == (
-        2, 3,
-    )  # fmt: skip
+    resized = section.model_copy(update={"image_size": (2, 3)}).reader.load(silent)
+    assert resized.x_train.shape[1:3] == (2, 3)
 
 
 def test_images_without_tags_have_the_fingerprint_that_they_always_had(images: Write) -> None:
     told = "b81d1c21031466434da20c0c856058fa"
-    assert fingerprint(load(images(("train", "val", "test")), silent))[:32] == told
+    assert fingerprint(images(("train", "val", "test")).reader.load(silent))[:32] == told
 
 
 def test_palettes_and_bitmaps_are_converted(images: Write) -> None:
     section = images(mode="P")
-    assert load(section, silent).x_train.shape == (20, 3, 4, 3)
+    assert section.reader.load(silent).x_train.shape == (20, 3, 4, 3)
     section = images(mode="1")
-    arrays = load(section, silent)
+    arrays = section.reader.load(silent)
     assert arrays.x_train.shape == (20, 3, 4)
     assert set(np.unique(arrays.x_train)) <= {0, 255}
 
@@ -129,11 +127,11 @@ def test_a_loop_of_links_ends(images: Write) -> None:
     section = images(("train",))
     (root(section) / "train" / "cat" / "loop.png").symlink_to("loop.png")
     with pytest.raises(UnreachableError, match=r"loop\.png"):
-        load(section, silent)
+        section.reader.load(silent)
     (root(section) / "train" / "cat" / "loop.png").unlink()
     (root(section) / "train" / "cat" / "up").symlink_to(root(section))
     with pytest.raises(InputError, match="put images directly below their class"):
-        load(section, silent)
+        section.reader.load(silent)
 
 
 def _first(folder: Path) -> Path:
@@ -310,7 +308,7 @@ def test_damaged_folders_are_wrong_input(
     section = images()
     damage(root(section))
     with pytest.raises(InputError) as caught:
-        check(load(section, silent), str(section.path))
+        check(section.reader.load(silent), str(section.path))
     assert says in str(caught.value)
     assert str(root(section)) in str(caught.value)
 
@@ -322,14 +320,14 @@ def test_no_folder_and_a_file_are_wrong_input(images: Write, tmp_path: Path) -> 
         (_first(root(section)), "is a file"),
     ):
         with pytest.raises(InputError, match=says):
-            load(section.model_copy(update={"path": str(path)}), silent)
+            section.model_copy(update={"path": str(path)}).reader.load(silent)
 
 
 @pytest.mark.parametrize("below", ["", "train", "train/cat", "train/cat/000.png"])
 def test_what_may_not_be_read_is_unreachable(images: Write, forbidden: Any, below: str) -> None:
     section = images()
     with forbidden(root(section) / below), pytest.raises(UnreachableError, match="Permission"):
-        load(section, silent)
+        section.reader.load(silent)
 
 
 def test_a_folder_that_may_be_listed_but_not_entered_is_unreachable(
@@ -337,7 +335,7 @@ def test_a_folder_that_may_be_listed_but_not_entered_is_unreachable(
 ) -> None:
     section = images()
     with forbidden(root(section), 0o444), pytest.raises(UnreachableError, match="Permission"):
-        load(section, silent)
+        section.reader.load(silent)
 
 
 @pytest.mark.parametrize("target", ["nowhere", "dog"])
@@ -346,7 +344,7 @@ def test_a_class_that_is_a_link_to_nowhere_is_not_left_out(images: Write, target
     (root(section) / "train" / "dog").rename(root(section) / "train" / "bird")
     (root(section) / "train" / "dog").symlink_to(target)
     with pytest.raises(UnreachableError, match=r"train/dog: .*check its permissions and, for"):
-        load(section, silent)
+        section.reader.load(silent)
 
 
 def test_names_may_be_any_text(images: Write) -> None:
@@ -354,22 +352,22 @@ def test_names_may_be_any_text(images: Write) -> None:
     section = images(classes=(composed, "🐈 ", "train", "a\nb"))
     (root(section) / "test" / composed).rename(root(section) / "test" / decomposed)
     (root(section) / "train" / "a\nb" / "000.png").rename(root(section) / "train/a\nb/naïve\n.png")
-    arrays = load(section, silent)
+    arrays = section.reader.load(silent)
     assert arrays.class_names == ("a\nb", "café", "train", "🐈 ")
     assert arrays.y_test is not None
     assert np.bincount(arrays.y_test).tolist() == [10, 10, 10, 10]
     (root(section) / "train" / "a\nb" / "naïve\n.png").write_bytes(b"")
     allowed = section.model_copy(update={"max_unreadable": 0.5})
-    assert load(allowed, silent).skipped == ('"train/a\\nb/naïve\\n.png": empty',)
+    assert allowed.reader.load(silent).skipped == ('"train/a\\nb/naïve\\n.png": empty',)
 
 
 def test_unreadable_files_are_passed_over_and_named(images: Write) -> None:
     section = images(("train", "val", "test"))
-    whole = load(section, silent)
+    whole = section.reader.load(silent)
     (root(section) / "test" / "cat" / "004.png").write_bytes(b"")
     (root(section) / "test" / "dog" / "notes.txt").write_bytes(b"notes")
     (root(section) / "train" / "cat" / "000.png").write_bytes(b"x")
-    arrays = load(section.model_copy(update={"max_unreadable": 0.05}), silent)
+    arrays = section.model_copy(update={"max_unreadable": 0.05}).reader.load(silent)
     assert arrays.skipped == (
         "train/cat/000.png: unknown format",
         "test/cat/004.png: empty",
@@ -390,12 +388,12 @@ def test_unreadable_files_are_passed_over_and_named(images: Write) -> None:
 def test_one_unreadable_file_in_a_hundred_is_allowed(images: Write) -> None:
     section = images(("train",), count=50)
     _garbage(root(section))
-    assert len(load(section, silent).skipped) == 1
+    assert len(section.reader.load(silent).skipped) == 1
     with pytest.raises(InputError, match=r"1 of 100 files .*max_unreadable = 0\.0 allows 0\.00%"):
-        load(section.model_copy(update={"max_unreadable": 0.0}), silent)
+        section.model_copy(update={"max_unreadable": 0.0}).reader.load(silent)
     (root(section) / "train" / "dog" / "000.png").write_bytes(b"")
     with pytest.raises(InputError, match="2 of 100 files"):
-        load(section, silent)
+        section.reader.load(silent)
 
 
 def test_images_of_all_sizes_and_modes_are_brought_to_one(images: Write) -> None:
@@ -403,13 +401,13 @@ def test_images_of_all_sizes_and_modes_are_brought_to_one(images: Write) -> None
     _other_size(root(section))
     _other_mode(root(section))
     with pytest.raises(InputError, match="image_size = "):
-        load(section.model_copy(update={"image_mode": "rgb"}), silent)
+        section.model_copy(update={"image_mode": "rgb"}).reader.load(silent)
     with pytest.raises(InputError, match="image_mode = "):
-        load(section.model_copy(update={"image_size": (2, 6)}), silent)
+        section.model_copy(update={"image_size": (2, 6)}).reader.load(silent)
     both = {"image_size": (2, 6), "image_mode": "rgb"}
-    assert load(section.model_copy(update=both), silent).x_train.shape == (20, 2, 6, 3)
+    assert section.model_copy(update=both).reader.load(silent).x_train.shape == (20, 2, 6, 3)
     both["image_mode"] = "grey"
-    assert load(section.model_copy(update=both), silent).x_train.shape == (20, 2, 6)
+    assert section.model_copy(update=both).reader.load(silent).x_train.shape == (20, 2, 6)
 
 
 def test_images_beyond_memory_are_refused_before_they_are_read(
@@ -418,10 +416,10 @@ def test_images_beyond_memory_are_refused_before_they_are_read(
     memory = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=100))
     monkeypatch.setattr(image_folder, "psutil", memory)
     with pytest.raises(InputError, match="40 images of 4 x 3 colour need"):
-        load(images(), silent)
+        images().reader.load(silent)
 
 
 def test_progress_ends_at_the_number_of_images(images: Write) -> None:
     calls: list[tuple[str, int, int]] = []
-    load(images(), lambda *call: calls.append(call))
+    images().reader.load(lambda *call: calls.append(call))
     assert calls[-1] == ("reading images", 40, 40)

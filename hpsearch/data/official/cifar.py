@@ -1,22 +1,19 @@
 """Files of CIFAR-10 and CIFAR-100, "python version": batches of images and labels, pickled."""
 
-import posixpath
-import re
 from dataclasses import dataclass
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.container import reading
-from hpsearch.data.sets import OfficialSet
-from hpsearch.data.source import Labels
-from hpsearch.data.unpickle import read_pickle
+from hpsearch.data.arrays import Labels, Progress
+from hpsearch.data.official.container import reading
+from hpsearch.data.official.official import OfficialSet, Parts, check_range
+from hpsearch.data.official.unpickle import read_pickle
 from hpsearch.errors import InputError
 
 _PIXELS = 3 * 32 * 32
-_BATCH = re.compile(r"data_batch_[1-5]|test_batch")
-_CIFAR100_FOLDERS = ("", ".", "cifar-100-python")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,21 +26,7 @@ class Batch:
     """Shape (n,)."""
 
 
-def cifar10_role(name: str) -> str | None:
-    """One of "data_batch_1" ... "data_batch_5", "test_batch", "batches.meta"; else None."""
-    own = posixpath.basename(name)
-    return own if _BATCH.fullmatch(own) or own == "batches.meta" else None
-
-
-def cifar100_role(name: str) -> str | None:
-    """One of "train", "test" and "meta"; None for other files, and in folders of other names."""
-    folder, own = posixpath.split(name)
-    if posixpath.basename(folder) not in _CIFAR100_FOLDERS:
-        return None
-    return own if own in ("train", "test", "meta") else None
-
-
-def read_batch(official: OfficialSet, where: str, stream: IO[bytes]) -> Batch:
+def read_batch(official: "type[CifarSet]", where: str, stream: IO[bytes]) -> Batch:
     """Images and labels (of CIFAR-100: the fine ones) of one file.
 
     Args:
@@ -57,7 +40,7 @@ def read_batch(official: OfficialSet, where: str, stream: IO[bytes]) -> Batch:
     with reading(where):
         content = stream.read()
     table = read_pickle(content, where)
-    key = "labels" if official.name == "cifar10" else "fine_labels"
+    key = official.labels_key
     for name in ("data", key):
         if name not in table:
             raise _unofficial(where, f"it has no {name}")
@@ -71,7 +54,7 @@ def read_batch(official: OfficialSet, where: str, stream: IO[bytes]) -> Batch:
     return Batch(x=np.ascontiguousarray(images), y=y)
 
 
-def read_names(official: OfficialSet, where: str, stream: IO[bytes]) -> tuple[str, ...]:
+def read_names(official: "type[CifarSet]", where: str, stream: IO[bytes]) -> tuple[str, ...]:
     """The names of the classes (of CIFAR-100: the fine ones) from ``batches.meta`` or ``meta``.
 
     Args:
@@ -84,7 +67,7 @@ def read_names(official: OfficialSet, where: str, stream: IO[bytes]) -> tuple[st
     """
     with reading(where):
         content = stream.read()
-    key = "label_names" if official.name == "cifar10" else "fine_label_names"
+    key = official.names_key
     names = read_pickle(content, where).get(key)
     if not isinstance(names, list) or not all(isinstance(name, bytes | str) for name in names):
         raise _unofficial(where, f"it has no {key}")
@@ -112,3 +95,50 @@ def _labels(where: str, labels: Any) -> Labels:
 
 def _unofficial(where: str, reason: str) -> InputError:
     return InputError(f"{where} is not the official file ({reason}); download it again")
+
+
+class CifarSet(OfficialSet):
+    """One of the two, in one or more batches of training images and one of test images."""
+
+    shape = (32, 32, 3)
+    batches: ClassVar[tuple[str, ...]]
+    """The files of images, that of the test part last."""
+    names_file: ClassVar[str]
+    """The file with the names of the classes; it may be missing."""
+    labels_key: ClassVar[str]
+    """Under which a batch has its labels."""
+    names_key: ClassVar[str]
+    """Under which ``names_file`` has the names."""
+
+    def read_files(
+        self, path: Path, found: list[str], progress: Progress
+    ) -> tuple[Parts, tuple[str, ...]]:
+        """The arrays of all batches, and the names of the classes."""
+        batches: dict[str, Batch] = {}
+        names: list[tuple[str, ...]] = []
+
+        def use(role: str, where: str, stream: IO[bytes]) -> None:
+            progress(f"reading {self.title}", len(batches), len(self.batches))
+            if role in self.batches:
+                batches[role] = read_batch(type(self), where, stream)
+                check_range(type(self), where, batches[role].y)
+            else:
+                names.append(read_names(type(self), where, stream))
+
+        found += self.read_wanted(path, self.batches, use, batches)
+        progress(f"reading {self.title}", len(batches), len(self.batches))
+        *train, test = (batches[role] for role in self.batches)
+        parts: Parts = {
+            "x_train": np.concatenate([batch.x for batch in train]),
+            "y_train": np.concatenate([batch.y for batch in train]),
+            "x_test": test.x,
+            "y_test": test.y,
+        }
+        return parts, names[0] if names else self.class_names
+
+    def read_zip(self, path: Path, progress: Progress) -> Parts:
+        """Refuse it: Keras has no such file of these sets."""
+        raise InputError(
+            f"{path} is a .zip or .npz file, and {self.title} is read from other files; give"
+            f' {self.path_may_be}, or arrays of your own with source = "npz"'
+        )

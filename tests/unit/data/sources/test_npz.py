@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data import npz as module
-from hpsearch.data.npz import load
-from hpsearch.data.source import silent
+from hpsearch.data.arrays import silent
+from hpsearch.data.section import DatasetSection
+from hpsearch.data.sources import npz as module
 from hpsearch.errors import HpsearchError, InputError, UnreachableError
-from hpsearch.recipe import DatasetSection
 
 Write = Callable[..., DatasetSection]
 
@@ -21,7 +20,7 @@ def test_every_part_is_read(npz: Write) -> None:
     x = np.arange(48, dtype=np.uint8).reshape(4, 2, 2, 3)
     y = np.array([0, 1, 1, 0])
     section = npz(x_train=x, y_train=y, x_val=x[:1], y_val=y[:1], x_test=x[1:], y_test=y[1:, None])
-    arrays = load(section, silent)
+    arrays = section.reader.load(silent)
     assert {part: len(labels) for part, _, labels in arrays.parts()} == {
         "train": 4,
         "val": 1,
@@ -47,7 +46,9 @@ def test_every_part_is_read(npz: Write) -> None:
 def test_labels_become_positions_of_classes(
     npz: Write, labels: Any, class_names: Any, encoded: list[int], names: tuple[str, ...]
 ) -> None:
-    arrays = load(npz(x_train=np.zeros((4, 2)), y_train=labels, class_names=class_names), silent)
+    arrays = npz(x_train=np.zeros((4, 2)), y_train=labels, class_names=class_names).reader.load(
+        silent
+    )
     assert arrays.y_train.dtype == np.int64
     assert arrays.y_train.tolist() == encoded
     assert arrays.class_names == names
@@ -55,12 +56,12 @@ def test_labels_become_positions_of_classes(
 
 def test_only_uint8_has_a_known_maximum(npz: Write) -> None:
     for kind, maximum in {"uint8": 255.0, "uint16": None, "float32": None}.items():
-        assert load(npz(x_train=np.zeros((6, 2), kind)), silent).maximum == maximum
+        assert npz(x_train=np.zeros((6, 2), kind)).reader.load(silent).maximum == maximum
 
 
 def test_progress_counts_arrays(npz: Write) -> None:
     calls: list[tuple[str, int, int]] = []
-    load(npz(), lambda *call: calls.append(call))
+    npz().reader.load(lambda *call: calls.append(call))
     assert calls == [("reading data.npz", done, 2) for done in range(3)]
 
 
@@ -91,7 +92,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 def test_wrong_arrays_are_refused(npz: Write, name: str) -> None:
     arrays, says = REFUSED[name]
     with pytest.raises(InputError) as caught:
-        load(npz(**arrays), silent)
+        npz(**arrays).reader.load(silent)
     assert says in str(caught.value)
     assert "data.npz" in str(caught.value)
 
@@ -238,7 +239,7 @@ def test_damaged_files_are_wrong_input(npz: Write, damage: Callable[[Path], None
     section = npz()
     damage(Path(str(section.path)))
     with pytest.raises(HpsearchError) as caught:
-        load(section, silent)
+        section.reader.load(silent)
     assert caught.value.exit_code == 2
     assert str(section.path) in str(caught.value)
     assert "unsafe" not in str(caught.value)
@@ -254,18 +255,18 @@ def test_what_needs_more_than_the_free_memory_is_never_read(
     with pytest.raises(
         InputError, match=r"declares 0\.0 GB \(x_train the most\), but only .* free"
     ):
-        load(section, silent)
+        section.reader.load(silent)
 
 
 def test_an_array_of_objects_is_named(npz: Write) -> None:
     with pytest.raises(InputError, match="y_train holds Python objects, which could run anything"):
-        load(npz(y_train=np.array([{}] * 60)), silent)
+        npz(y_train=np.array([{}] * 60)).reader.load(silent)
 
 
 def test_a_file_without_permission_is_unreachable(npz: Write, forbidden: Any) -> None:
     section = npz()
     with forbidden(Path(str(section.path))), pytest.raises(UnreachableError) as caught:
-        load(section, silent)
+        section.reader.load(silent)
     assert caught.value.exit_code == 3
     assert "Permission denied" in str(caught.value)
 
@@ -273,7 +274,9 @@ def test_a_file_without_permission_is_unreachable(npz: Write, forbidden: Any) ->
 def test_whole_numbers_stored_as_floats_are_classes(npz: Write) -> None:
     y = np.arange(60) % 3
     for form in (np.float32, np.float64):
-        arrays = load(npz(y_train=y.astype(form), x_test=np.ones((3, 5)), y_test=y[:3]), silent)
+        arrays = npz(y_train=y.astype(form), x_test=np.ones((3, 5)), y_test=y[:3]).reader.load(
+            silent
+        )
         assert arrays.class_names == ("0", "1", "2")
         assert arrays.y_train.tolist() == y.tolist()
         assert arrays.y_test is not None

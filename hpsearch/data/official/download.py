@@ -5,13 +5,12 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.sets import OfficialSet
-from hpsearch.data.source import Progress
+from hpsearch.data.arrays import Progress
 from hpsearch.environment import for_child, python
 from hpsearch.errors import (
     EXIT_INPUT,
@@ -23,6 +22,9 @@ from hpsearch.errors import (
     UnreachableError,
 )
 
+if TYPE_CHECKING:
+    from hpsearch.data.official.official import OfficialSet
+
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _EVERY = 0.2
 """Seconds between two looks at what has arrived."""
@@ -30,7 +32,7 @@ _PATIENCE = 5.0
 """Seconds in which Keras may clean up when it is stopped."""
 
 
-def download(official: OfficialSet, progress: Progress) -> dict[str, npt.NDArray[np.generic]]:
+def download(official: "type[OfficialSet]", progress: Progress) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a set as ``keras.datasets`` gives them, by name: "x_train" ... "y_test".
 
     Keras keeps what it downloads in its own cache (``KERAS_HOME``, else ``~/.keras``). Whatever
@@ -60,7 +62,7 @@ def download(official: OfficialSet, progress: Progress) -> dict[str, npt.NDArray
         ) from None
 
 
-def _run(official: OfficialSet, folder: Path, log: IO[bytes], progress: Progress) -> int:
+def _run(official: "type[OfficialSet]", folder: Path, log: IO[bytes], progress: Progress) -> int:
     """Run the process that downloads, show what has arrived, and give its exit code."""
     progress(f"starting Keras, which downloads {official.title}", 0, 0)
     started = time.time()
@@ -83,7 +85,7 @@ def _run(official: OfficialSet, folder: Path, log: IO[bytes], progress: Progress
         return child.returncode
 
 
-def _keras_home(official: OfficialSet, folder: Path) -> Path:
+def _keras_home(official: "type[OfficialSet]", folder: Path) -> Path:
     """A home for Keras without the user's settings, but with what is downloaded already.
 
     Raises:
@@ -113,7 +115,7 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
         child.kill()
 
 
-def _show(official: OfficialSet, started: float, progress: Progress) -> None:
+def _show(official: "type[OfficialSet]", started: float, progress: Progress) -> None:
     """Tell how much has arrived in Keras' cache since ``started``, if anything has."""
     arrived = 0
     place = _cached(official)
@@ -129,7 +131,7 @@ def _show(official: OfficialSet, started: float, progress: Progress) -> None:
         progress(f"downloading {official.title} (MB)", min(arrived, total) // 10**6, total // 10**6)
 
 
-def _cached(official: OfficialSet) -> Path:
+def _cached(official: "type[OfficialSet]") -> Path:
     """Where Keras keeps the set."""
     return _datasets() / official.cached
 
@@ -155,7 +157,7 @@ def _last_line(log: IO[bytes]) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "it gave no reason")
 
 
-def _failed(official: OfficialSet, code: int, reason: str) -> HpsearchError:
+def _failed(official: "type[OfficialSet]", code: int, reason: str) -> HpsearchError:
     """The error that an exit code of the process stands for."""
     copy = f"--set dataset.path=PATH, where PATH is {official.path_may_be}"
     if code == EXIT_UNREACHABLE:

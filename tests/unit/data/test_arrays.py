@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data.source import Arrays, check, throttled
+from hpsearch.data.arrays import Arrays, check, throttled
 from hpsearch.errors import InputError
 
 

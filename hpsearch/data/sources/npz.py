@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
+from hpsearch.data.arrays import Arrays, Labels, Progress
 from hpsearch.data.mistaken import HEAD, refuse
-from hpsearch.data.source import Arrays, Labels, Progress
+from hpsearch.data.signature import SourceFiles, source_files
+from hpsearch.data.sources.source import DataPath, Source
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.fields import closest, show
-from hpsearch.recipe import DatasetSection
 
 Array = npt.NDArray[np.generic]
 
@@ -44,35 +45,48 @@ _BROKEN = (
 )
 
 
-def load(section: DatasetSection, progress: Progress) -> Arrays:
-    """Read the file at ``section.path``.
+class Npz(Source):
+    """Arrays of your own, in one file."""
 
-    ``x_train`` and ``y_train`` are required; ``x_val`` with ``y_val``, ``x_test`` with
-    ``y_test`` and ``class_names`` (texts) are not. Inputs are images of any shape or flat
-    vectors, whole numbers or floats; labels are whole numbers or texts, shape (n,) or (n, 1).
+    name = "npz"
+    looks = "an .npz file"
+    given = "x_val and y_val"
+    usual_scale = "standardize"  # it may hold any numbers; the other sources have images
+    sample = "data.npz"
+    path_about = "x_train, y_train; x_test, y_test if you have them"
 
-    Args:
-        section: the data section; its path is that of the file.
-        progress: told of each array read.
+    path: DataPath
 
-    Raises:
-        InputError: no such file, a broken file, arrays missing, unknown or of the wrong kind.
-        UnreachableError: the file cannot be read.
-    """
-    path = Path(str(section.path))
-    arrays = read(path, progress)
-    names, encoded = _encode(path, arrays)
-    x_train = arrays["x_train"]
-    return Arrays(
-        x_train=x_train,
-        y_train=encoded["y_train"],
-        x_val=arrays.get("x_val"),
-        y_val=encoded.get("y_val"),
-        x_test=arrays.get("x_test"),
-        y_test=encoded.get("y_test"),
-        class_names=names,
-        maximum=255.0 if x_train.dtype == np.uint8 else None,
-    )
+    @classmethod
+    def looks_like(cls, path: Path) -> bool:
+        """Whether its name ends so."""
+        return path.suffix == ".npz"
+
+    def files(self) -> SourceFiles:
+        """That file."""
+        return source_files(Path(self.path))
+
+    def load(self, progress: Progress) -> Arrays:
+        """Read the file.
+
+        ``x_train`` and ``y_train`` are required; ``x_val`` with ``y_val``, ``x_test`` with
+        ``y_test`` and ``class_names`` (texts) are not. Inputs are images of any shape or flat
+        vectors, whole numbers or floats; labels are whole numbers or texts, shape (n,) or (n, 1).
+        """
+        path = Path(self.path)
+        arrays = read(path, progress)
+        names, encoded = _encode(path, arrays)
+        x_train = arrays["x_train"]
+        return Arrays(
+            x_train=x_train,
+            y_train=encoded["y_train"],
+            x_val=arrays.get("x_val"),
+            y_val=encoded.get("y_val"),
+            x_test=arrays.get("x_test"),
+            y_test=encoded.get("y_test"),
+            class_names=names,
+            maximum=255.0 if x_train.dtype == np.uint8 else None,
+        )
 
 
 def read(path: Path, progress: Progress) -> dict[str, Array]:

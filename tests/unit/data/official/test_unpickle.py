@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from official import python2_pickle
 
-from hpsearch.data.unpickle import read_pickle
+from hpsearch.data.official.unpickle import read_pickle
 from hpsearch.errors import InputError
 
 ARRAY = np.arange(24, dtype=np.uint8).reshape(2, 12)

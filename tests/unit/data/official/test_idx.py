@@ -6,7 +6,7 @@ import numpy as np
 import official
 import pytest
 
-from hpsearch.data.idx import idx_role, read_idx
+from hpsearch.data.official.idx import idx_role, read_idx
 from hpsearch.errors import InputError
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)

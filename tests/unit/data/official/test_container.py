@@ -10,8 +10,8 @@ from typing import IO, Any
 import pytest
 from official import write_folder, write_tar
 
-from hpsearch.data import container
-from hpsearch.data.container import read_files
+from hpsearch.data.official import container
+from hpsearch.data.official.container import read_files
 from hpsearch.errors import HpsearchError, InputError, UnreachableError
 
 FILES = {"a": b"first", "b": b"second", "readme": b"text"}

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from hpsearch.data.decoding import Form, Kind, UnreadableError, decode, decode_some
+from hpsearch.data.images.decoding import Form, Kind, UnreadableError, decode, decode_some
 from hpsearch.errors import InputError, UnreachableError
 
 GREY = Form(mode="L")
@@ -262,6 +262,7 @@ def test_some_images_are_decoded_without_the_unreadable_ones(tmp_path: Path) -> 
 
 def test_decoding_imports_little() -> None:
     heavy = "pydantic", "sklearn", "pandas", "keras", "tensorflow", "optuna", "typer"
-    code = f"import sys, hpsearch.data.parallel; print([m for m in {heavy} if m in sys.modules])"
+    child = "hpsearch.data.images.parallel"
+    code = f"import sys, {child}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"

@@ -12,11 +12,10 @@ import forked
 import psutil
 import pytest
 
-from hpsearch.data import parallel
-from hpsearch.data.image_folder import load
-from hpsearch.data.source import Arrays, Progress, silent
+from hpsearch.data.arrays import Arrays, Progress, silent
+from hpsearch.data.images import parallel
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.recipe import DatasetSection
 
 pytestmark = pytest.mark.slow
 
@@ -61,12 +60,12 @@ def after_first(act: Callable[[], None]) -> Progress:
 
 @pytest.fixture
 def unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hpsearch.data.image_folder.throttled", lambda progress: progress)
+    monkeypatch.setattr("hpsearch.data.sources.image_folder.throttled", lambda progress: progress)
 
 
 def test_few_images_start_no_process(images: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_started", None)
-    assert len(load(images(count=50), silent).x_train) == 100
+    assert len(images(count=50).reader.load(silent).x_train) == 100
 
 
 def test_processes_give_what_one_process_gives(
@@ -77,10 +76,10 @@ def test_processes_give_what_one_process_gives(
     )
     for name in ("train/cat/000", "train/dog/003", "val/cat/009", "test/dog/009"):
         (Path(str(section.path)) / f"{name}.png").write_bytes(b"x")
-    alone = load(section, silent)
+    alone = section.reader.load(silent)
     request.getfixturevalue("split")
     seen: list[int] = []
-    assert as_lists(load(section, lambda *_: seen.append(len(children())))) == as_lists(alone)
+    assert as_lists(section.reader.load(lambda *_: seen.append(len(children())))) == as_lists(alone)
     assert len(alone.skipped) == 4
     assert children() == []
 
@@ -94,11 +93,11 @@ def test_the_first_wrong_file_is_told_whoever_found_it(
         wrong = Path(str(smaller.path)) / "val" / "cat" / "000.png"
         (Path(str(section.path)) / f"{target}.png").write_bytes(wrong.read_bytes())
     with pytest.raises(InputError) as alone:
-        load(section, silent)
+        section.reader.load(silent)
     assert "dog/003.png" in str(alone.value)
     request.getfixturevalue("split")
     with pytest.raises(InputError) as caught:
-        load(section, silent)
+        section.reader.load(silent)
     assert str(caught.value) == str(alone.value)
     assert children() == []
 
@@ -110,7 +109,7 @@ def test_a_killed_process_is_told(images: Write) -> None:
             child.kill()
 
     with pytest.raises(UnreachableError, match="was killed, perhaps for lack of memory; free"):
-        load(images(count=20, size=LARGE), after_first(kill))
+        images(count=20, size=LARGE).reader.load(after_first(kill))
     assert children() == []
 
 
@@ -120,7 +119,7 @@ def test_an_interruption_leaves_no_process(images: Write) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        load(images(count=20, size=LARGE), after_first(interrupt))
+        images(count=20, size=LARGE).reader.load(after_first(interrupt))
     assert children() == []
 
 
@@ -128,7 +127,7 @@ def test_an_interruption_leaves_no_process(images: Write) -> None:
 def test_processes_never_get_the_interruption_of_the_terminal(images: Write) -> None:
     sessions: list[int] = []
     look = after_first(lambda: sessions.extend(os.getsid(child.pid) for child in children()))
-    load(images(count=20, size=LARGE), look)
+    images(count=20, size=LARGE).reader.load(look)
     assert sessions
     assert os.getsid(0) not in sessions
 
@@ -140,7 +139,7 @@ def test_a_process_that_cannot_be_started_is_told(
     request.getfixturevalue("split")
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(UnreachableError, match=r"cannot be started .*; free memory"):
-        load(section, silent)
+        section.reader.load(silent)
 
 
 def ended(pid: int) -> bool:
@@ -155,8 +154,9 @@ def ended(pid: int) -> bool:
 DIES = """
 import os, sys
 import psutil
-from hpsearch.data import image_folder, parallel
-from hpsearch.recipe import DatasetSection
+from hpsearch.data.images import parallel
+from hpsearch.data.section import DatasetSection
+from hpsearch.data.sources import image_folder
 
 def progress(what, done, total):
     pids = [child.pid for child in psutil.Process().children()]
@@ -166,7 +166,7 @@ def progress(what, done, total):
 
 parallel._WORTH_SECONDS, parallel._CHUNK_FILES, parallel._cores = 0.0, 1, lambda: 2
 image_folder.throttled = lambda progress: progress
-image_folder.load(DatasetSection(source="image_folder", path=sys.argv[1]), progress)
+DatasetSection(source="image_folder", path=sys.argv[1]).reader.load(progress)
 """
 
 

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from hpsearch.data.decoding import Decoded, Form, Kind, decode_some
+from hpsearch.data.images.decoding import Decoded, Form, Kind, decode_some
 from hpsearch.environment import for_child, python
 from hpsearch.errors import HpsearchError, ProgramError, UnreachableError
 
@@ -43,7 +43,7 @@ def decode_all(files: Sequence[str], form: Form, kind: Kind) -> Generator[Decode
         A generator; close it (``contextlib.closing``), which ends the processes that decode.
 
     Raises:
-        InputError: see :func:`hpsearch.data.decoding.decode`; of several, that of the first file.
+        InputError: see :func:`hpsearch.data.images.decoding.decode`; of several, the first file's.
         UnreachableError: a file cannot be read, or a process that decodes was killed.
     """
     size = max(1, min(_CHUNK_FILES, _CHUNK_BYTES // int(np.prod(kind.shape))))

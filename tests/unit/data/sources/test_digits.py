@@ -1,12 +1,11 @@
 import numpy as np
 
-from hpsearch.data.digits import load
-from hpsearch.data.source import silent
-from hpsearch.recipe import DatasetSection
+from hpsearch.data.arrays import silent
+from hpsearch.data.section import DatasetSection
 
 
 def test_digits_are_small_whole_numbers() -> None:
-    arrays = load(DatasetSection(source="digits"), silent)
+    arrays = DatasetSection(source="digits").reader.load(silent)
     assert arrays.x_train.shape == (1797, 8, 8)
     assert arrays.x_train.dtype == np.uint8
     assert arrays.x_train.max() == arrays.maximum == 16

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.data.layout import find, part_of
+from hpsearch.data.images.layout import find, part_of
 from hpsearch.errors import InputError
 
 NAMES = {

@@ -6,14 +6,16 @@ import numpy as np
 import official
 import pytest
 
-from hpsearch.data import keras_sets
+from hpsearch.data.arrays import silent
 from hpsearch.data.cache import open_dataset
-from hpsearch.data.official import load, used_files
-from hpsearch.data.sets import CIFAR10, CIFAR100, FASHION_MNIST, MNIST, SETS
-from hpsearch.data.source import silent
+from hpsearch.data.official import official as module
+from hpsearch.data.section import DatasetSection
+from hpsearch.data.sources.cifar10 import Cifar10
+from hpsearch.data.sources.cifar100 import Cifar100
+from hpsearch.data.sources.fashion_mnist import FashionMnist
+from hpsearch.data.sources.mnist import Mnist
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 DIGITS, PICTURES = official.parts("mnist", train=20, test=10), official.parts("cifar10")
 
@@ -23,56 +25,54 @@ def section(source: str, path: Path) -> DatasetSection:
 
 
 def test_the_official_names() -> None:
-    assert (FASHION_MNIST.class_names[0], FASHION_MNIST.class_names[-1]) == (
+    assert (FashionMnist.class_names[0], FashionMnist.class_names[-1]) == (
         "T-shirt/top",
         "Ankle boot",
     )
-    assert CIFAR10.class_names[3] == "cat"
-    assert MNIST.class_names == tuple("0123456789")
-    assert len(CIFAR100.class_names) == 100
-    assert list(CIFAR100.class_names) == sorted(set(CIFAR100.class_names))
+    assert Cifar10.class_names[3] == "cat"
+    assert Mnist.class_names == tuple("0123456789")
+    assert len(Cifar100.class_names) == 100
+    assert list(Cifar100.class_names) == sorted(set(Cifar100.class_names))
 
 
 def test_class_names_are_those_of_the_file(tmp_path: Path) -> None:
     names = [f"name {number}" for number in range(10)]
     files = official.cifar10_files(PICTURES)
     files["batches.meta"] = official.python2_pickle({"label_names": names})
-    read = load(section("cifar10", official.write_folder(tmp_path, files)), silent)
+    read = section("cifar10", official.write_folder(tmp_path, files)).reader.load(silent)
     assert list(read.class_names) == names
 
 
 def test_progress_counts_files(tmp_path: Path) -> None:
     calls: list[Any] = []
     official.write_folder(tmp_path, official.idx_files(DIGITS))
-    load(section("mnist", tmp_path), lambda *call: calls.append(call))
+    section("mnist", tmp_path).reader.load(lambda *call: calls.append(call))
     assert calls == [("reading MNIST", done, 4) for done in range(5)]
 
 
-@pytest.mark.parametrize("source", SETS)
+@pytest.mark.parametrize("source", official.SETS)
 def test_without_a_path_keras_is_asked(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = official.parts(source)
     given = parts | {"y_train": parts["y_train"][:, None], "y_test": parts["y_test"][:, None]}
-    monkeypatch.setattr(
-        keras_sets, "download", lambda asked, _: given if asked.name == source else 0
-    )
-    read = load(DatasetSection.model_validate({"source": source}), silent)
+    monkeypatch.setattr(module, "download", lambda asked, _: given if asked.name == source else 0)
+    read = DatasetSection.model_validate({"source": source}).reader.load(silent)
     assert np.array_equal(read.x_train, parts["x_train"])
     assert (read.y_test.dtype, read.y_test.tolist()) == (np.int64, parts["y_test"].tolist())  # type: ignore[union-attr]
-    assert read.class_names == SETS[source].class_names
+    assert read.class_names == official.SETS[source].class_names
 
 
 def test_files_come_before_the_archive_beside_them(tmp_path: Path) -> None:
     official.write_folder(tmp_path / "cifar-10-batches-py", official.cifar10_files(PICTURES))
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"half downloaded")
-    assert len(load(section("cifar10", tmp_path), silent).x_train) == 200
+    assert len(section("cifar10", tmp_path).reader.load(silent).x_train) == 200
 
 
 def test_the_mnist_of_keras_is_not_taken_for_fashion_mnist(tmp_path: Path) -> None:
     official.keras_npz(tmp_path / "mnist.npz", DIGITS)
     with pytest.raises(InputError, match=r'found "mnist\.npz"; for Fashion-MNIST give'):
-        load(section("fashion_mnist", tmp_path), silent)
+        section("fashion_mnist", tmp_path).reader.load(silent)
     official.keras_npz(tmp_path / "fashion.npz", DIGITS)
-    assert len(load(section("fashion_mnist", tmp_path), silent).x_train) == 20
+    assert len(section("fashion_mnist", tmp_path).reader.load(silent).x_train) == 20
 
 
 def folder(files: dict[str, bytes]) -> Callable[[Path], Path]:
@@ -145,7 +145,7 @@ WRONG: dict[str, tuple[str, Callable[[Path], Path], tuple[str, ...]]] = {
 def test_other_files_are_refused(name: str, tmp_path: Path) -> None:
     source, write, says = WRONG[name]
     with pytest.raises(InputError) as caught:
-        load(section(source, write(tmp_path)), silent)
+        section(source, write(tmp_path)).reader.load(silent)
     for part in (*says, str(tmp_path), "; "):
         assert part in str(caught.value)
 
@@ -154,21 +154,24 @@ def test_without_permission(tmp_path: Path, forbidden: Any) -> None:
     path = official.keras_npz(tmp_path / "x" / "mnist.npz", DIGITS)
     for closed in (path, path.parent):
         with forbidden(closed), pytest.raises(UnreachableError, match="Permission denied"):
-            load(section("mnist", path), silent)
+            section("mnist", path).reader.load(silent)
 
 
 def test_only_the_official_files_of_a_folder_count(tmp_path: Path) -> None:
     files = official.cifar10_files(PICTURES)
     archive = official.write_tar(tmp_path / "cifar-10-python.tar.gz", files)
     (tmp_path / "letter.txt").write_text("other downloads")
-    asked = section("cifar10", tmp_path)
-    before = used_files(asked)
-    assert (before.root, before.files) == (archive, used_files(section("cifar10", archive)).files)
+    asked = section("cifar10", tmp_path).reader
+    before = asked.files()
+    assert (before.root, before.files) == (
+        archive,
+        section("cifar10", archive).reader.files().files,
+    )
     (tmp_path / "letter.txt").write_text("changed")
-    assert used_files(asked) == before
+    assert asked.files() == before
     official.write_folder(tmp_path / "digits", official.idx_files(DIGITS))
     (tmp_path / "digits" / "notes").write_text("mine")
-    names = [name for name, *_ in used_files(section("mnist", tmp_path / "digits")).files]
+    names = [name for name, *_ in section("mnist", tmp_path / "digits").reader.files().files]
     assert len(names) == 4
 
 
