@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from hpsearch.data.arrays import Labels
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.scaling import scaling
 from hpsearch.data.section import DatasetSection
 from hpsearch.data.sources import source_classes
 from hpsearch.data.stratify import Rows, check_complete, draw
+from hpsearch.data.transform import Affine, fit
 from hpsearch.errors import DataError, InputError
 
 _ROWS = 4096
@@ -43,9 +43,8 @@ class Parts:
     input_shape: tuple[int, ...]
     """Shape of one example, without the batch: (32, 32, 3), (64,) ..."""
     class_names: tuple[str, ...]
-    multiplier: npt.NDArray[np.float32]
-    """Inputs are scaled as x * multiplier + offset; shape broadcasts to ``input_shape``."""
-    offset: npt.NDArray[np.float32]
+    transform: Affine
+    """What the network does to inputs first."""
     class_weights: npt.NDArray[np.float32] | None
     """Weight of each class in the training loss, shape (classes,); None: all alike."""
     fingerprint: str
@@ -83,14 +82,12 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
     train = Part(x=x, y=y, rows=_limit(dataset, section, rows, y))
     if section.include_validation:
         train, validation = _together(train, validation)
-    multiplier, offset = scaling(section.scale, train.x, train.rows, dataset.maximum)
     return Parts(
         train=train,
         validation=validation,
         input_shape=dataset.input_shape,
         class_names=dataset.class_names,
-        multiplier=multiplier,
-        offset=offset,
+        transform=fit(section.scale, train.x, train.rows, dataset.maximum),
         class_weights=(
             _balanced(train.y[train.rows], len(dataset.class_names))
             if section.class_weights == "balanced"

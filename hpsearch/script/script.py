@@ -11,7 +11,7 @@ from hpsearch import __version__
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.importing import TEST_SHARE, TEST_SPLIT_SEED
 from hpsearch.data.parts import Parts
-from hpsearch.data.scaling import pooled
+from hpsearch.data.transform import pooled
 from hpsearch.ranking import by_direction
 from hpsearch.recipe import Recipe
 from hpsearch.script.literals import assignment, literal
@@ -106,7 +106,7 @@ def _split(recipe: Recipe, dataset: Dataset, parts: Parts) -> dict[str, Any]:
         "maximum": dataset.maximum,
         "axes": _axes(len(parts.input_shape)),
         "together": section.include_validation,
-        "constant": len(parts.input_shape) == 1 or bool((parts.multiplier == 1).any()),
+        "constant": len(parts.input_shape) == 1 or bool((parts.transform.multiplier == 1).any()),
         "balanced": section.class_weights == "balanced",
         "input_shape": parts.input_shape,
         "classes": parts.classes,

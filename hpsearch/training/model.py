@@ -96,8 +96,8 @@ def build_for(recipe: Recipe, parts: Parts) -> keras.Model:
         recipe.config,
         input_shape=parts.input_shape,
         classes=parts.classes,
-        multiplier=parts.multiplier,
-        offset=parts.offset,
+        multiplier=parts.transform.multiplier,
+        offset=parts.transform.offset,
         seed=recipe.seed,
         precision=recipe.training.precision,
     )

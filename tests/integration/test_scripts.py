@@ -83,7 +83,9 @@ def compare(
         assert np.array_equal(x, wanted)
         scaled = names["scale"](x, *constants)
         assert scaled.dtype == np.float32
-        assert np.array_equal(scaled, wanted.astype(np.float32) * parts.multiplier + parts.offset)
+        assert np.array_equal(
+            scaled, wanted.astype(np.float32) * parts.transform.multiplier + parts.transform.offset
+        )
 
 
 # ---------------------------------------------------------------------- how data are split, scaled

@@ -31,8 +31,8 @@ def test_inputs_are_read_as_they_were_written(
     for name in ("input_shape", "class_names", "fingerprint"):
         assert getattr(read, name) == getattr(parts, name)
     for name in ("multiplier", "offset"):
-        written = getattr(parts, name)
-        np.testing.assert_array_equal(getattr(read, name), written, strict=True)
+        written = getattr(parts.transform, name)
+        np.testing.assert_array_equal(getattr(read.transform, name), written, strict=True)
     assert read.train.x.dtype == parts.train.x.dtype
     assert len(read.train) == len(read.validation) == 0
 

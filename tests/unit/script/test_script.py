@@ -15,6 +15,7 @@ import pytest
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.transform import Affine
 from hpsearch.optimizers import OPTIMIZERS
 from hpsearch.recipe import Recipe
 from hpsearch.script import script as module
@@ -46,8 +47,7 @@ def parts(shape: tuple[int, ...] = (8, 8)) -> Parts:
         validation=Part(x=x, y=y, rows=np.arange(900, 1000)),
         input_shape=shape,
         class_names=tuple("0123456789"),
-        multiplier=np.float32(1 / 255),
-        offset=np.float32(0),
+        transform=Affine(multiplier=np.float32(1 / 255), offset=np.float32(0)),
         class_weights=None,
         fingerprint="f" * 64,
     )

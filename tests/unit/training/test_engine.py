@@ -36,8 +36,8 @@ def make_engine(blobs: Parts) -> MakeEngine:
             settings,
             input_shape=parts.input_shape,
             classes=parts.classes,
-            multiplier=parts.multiplier,
-            offset=parts.offset,
+            multiplier=parts.transform.multiplier,
+            offset=parts.transform.offset,
             seed=seed,
         )
         return Engine(

@@ -1,5 +1,11 @@
-"""Scaling of inputs as x * multiplier + offset, so that data stay as stored until they are used."""
+"""The transform of inputs: fitted on the training rows, and part of every network and its exports.
 
+Data stay as they are stored; a network takes them raw, and its first layer applies the transform.
+Today it is :class:`Affine` for all inputs. What tables need (medians for what is missing, columns
+of categories) is another one beside it, which :func:`fit` chooses.
+"""
+
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -16,8 +22,18 @@ _CHUNK_VALUES = 2**21
 """Values that are turned into float64 at once: 16 MB."""
 
 
-def scaling(scale: Scale, x: Inputs, rows: Rows, maximum: float | None) -> tuple[Factor, Factor]:
-    """Multiplier and offset of ``x * multiplier + offset``.
+@dataclass(frozen=True, kw_only=True)
+class Affine:
+    """Inputs as ``x * multiplier + offset``, in float32."""
+
+    multiplier: Factor
+    """Broadcasts to the shape of one example."""
+    offset: Factor
+    """Broadcasts to the shape of one example."""
+
+
+def fit(scale: Scale, x: Inputs, rows: Rows, maximum: float | None) -> Affine:
+    """The transform that ``dataset.scale`` asks for.
 
     "none" leaves inputs as they are, "unit" brings 0 ... maximum to [0, 1], "symmetric" to
     [-1, 1], "standardize" the given rows to mean 0 and standard deviation 1: for each channel
@@ -29,26 +45,27 @@ def scaling(scale: Scale, x: Inputs, rows: Rows, maximum: float | None) -> tuple
         rows: the training part, the only rows that are looked at.
         maximum: declared largest value of the inputs, or None.
 
-    Returns:
-        Two float32 arrays that broadcast to ``input_shape``.
-
     Raises:
         InputError: "unit" or "symmetric" where no maximum is declared.
     """
     if scale == "none":
-        return np.ones((), np.float32), np.zeros((), np.float32)
+        return _affine(1, 0)
     if scale == "standardize":
         mean, deviation = moments(x, rows)
-        return (1 / deviation).astype(np.float32), (-mean / deviation).astype(np.float32)
+        return _affine(1 / deviation, -mean / deviation)
     if maximum is None:
         raise InputError(
             f'dataset.scale = "{scale}" needs inputs with a known largest value, which'
             f' {x.dtype} inputs do not have; set dataset.scale = "standardize", or "none" if'
             " they are already scaled"
         )
-    top = 1.0 if scale == "unit" else 2.0
-    low = 0.0 if scale == "unit" else -1.0
-    return np.array(top / maximum, np.float32), np.array(low, np.float32)
+    return _affine(1 / maximum, 0) if scale == "unit" else _affine(2 / maximum, -1)
+
+
+def _affine(multiplier: npt.ArrayLike, offset: npt.ArrayLike) -> Affine:
+    return Affine(
+        multiplier=np.asarray(multiplier, np.float32), offset=np.asarray(offset, np.float32)
+    )
 
 
 def pooled(dimensions: int) -> tuple[int, ...]:

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hpsearch.data import scaling as module
-from hpsearch.data.scaling import moments, scaling
+from hpsearch.data import transform as module
+from hpsearch.data.transform import fit, moments
 from hpsearch.errors import InputError
 
 PIXELS = hnp.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 8)))
@@ -16,9 +16,9 @@ PIXELS = hnp.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 8)))
 def test_declared_scales_stay_in_their_range(x: np.ndarray, maximum: float) -> None:
     rows = np.arange(len(x))
     for scale, low in (("unit", 0.0), ("symmetric", -1.0)):
-        multiplier, offset = scaling(scale, x, rows, maximum)  # type: ignore[arg-type]
-        scaled = x * multiplier + offset
-        assert multiplier.dtype == offset.dtype == scaled.dtype == np.float32
+        found = fit(scale, x, rows, maximum)  # type: ignore[arg-type]
+        scaled = x * found.multiplier + found.offset
+        assert found.multiplier.dtype == found.offset.dtype == scaled.dtype == np.float32
         assert scaled.min() >= low - 1e-6
         assert scaled.max() <= 1 + 1e-6
 
@@ -35,15 +35,15 @@ def test_declared_scales_stay_in_their_range(x: np.ndarray, maximum: float) -> N
 )
 def test_ends_of_the_range(scale: str, maximum: float, ends: tuple[float, float]) -> None:
     x = np.array([[0, maximum]], np.uint8)
-    multiplier, offset = scaling(scale, x, np.arange(1), maximum)  # type: ignore[arg-type]
-    assert (x * multiplier + offset)[0].tolist() == pytest.approx(ends, abs=1e-6)
+    found = fit(scale, x, np.arange(1), maximum)  # type: ignore[arg-type]
+    assert (x * found.multiplier + found.offset)[0].tolist() == pytest.approx(ends, abs=1e-6)
 
 
 @pytest.mark.parametrize("scale", ["unit", "symmetric"])
 def test_without_a_maximum_the_cure_is_named(scale: str) -> None:
     x = np.zeros((2, 2), np.float32)
     with pytest.raises(InputError) as caught:
-        scaling(scale, x, np.arange(2), None)  # type: ignore[arg-type]
+        fit(scale, x, np.arange(2), None)  # type: ignore[arg-type]
     for part in (f'dataset.scale = "{scale}"', "float32", '"standardize"', '"none"'):
         assert part in str(caught.value)
 
@@ -59,9 +59,9 @@ def test_standardize_uses_the_given_rows_alone(
     x = np.random.default_rng(1).normal(5, 3, shape).astype(np.float32)
     rows = np.arange(0, 50, 3)
     x[1::3] = 1e6  # not among the rows
-    multiplier, offset = scaling("standardize", x, rows, None)
-    assert multiplier.shape == offset.shape == factor
-    scaled = x[rows] * multiplier + offset
+    found = fit("standardize", x, rows, None)
+    assert found.multiplier.shape == found.offset.shape == factor
+    scaled = x[rows] * found.multiplier + found.offset
     assert scaled.mean(axis=axes) == pytest.approx(np.zeros(factor), abs=1e-5)  # type: ignore[arg-type]
     assert scaled.std(axis=axes) == pytest.approx(np.ones(factor), abs=1e-5)  # type: ignore[arg-type]
 
@@ -89,14 +89,14 @@ def test_moments_agree_with_numpy_however_chunked(x: np.ndarray, chunk: int) -> 
 @pytest.mark.parametrize("x", [[1e6, 1e6 + 0.0625], [0.0, 1e-40]])
 def test_variation_that_float32_cannot_carry_is_none(x: list[float]) -> None:
     values = np.array(x, np.float32)[:, None]
-    multiplier, offset = scaling("standardize", values, np.arange(len(x)), None)
-    assert multiplier.tolist() == [1]
-    assert np.abs(values * multiplier + offset).max() < 0.1
+    found = fit("standardize", values, np.arange(len(x)), None)
+    assert found.multiplier.tolist() == [1]
+    assert np.abs(values * found.multiplier + found.offset).max() < 0.1
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6, 3e-39, 3e38])
 def test_values_that_do_not_vary_become_zero(value: float) -> None:
     x = np.full((1000, 2), value, np.float32)
-    multiplier, offset = scaling("standardize", x, np.arange(1000), None)
-    assert multiplier.tolist() == [1, 1]
-    assert (x * multiplier + offset).tolist() == np.zeros((1000, 2)).tolist()
+    found = fit("standardize", x, np.arange(1000), None)
+    assert found.multiplier.tolist() == [1, 1]
+    assert (x * found.multiplier + found.offset).tolist() == np.zeros((1000, 2)).tolist()
