@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from hpsearch.fields import show
 
 Inputs = npt.NDArray[np.generic]
 Labels = npt.NDArray[np.int64]
+PartName = Literal["train", "val", "test"]
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
@@ -62,9 +64,9 @@ class Arrays:
     merged: tuple[Merged, ...] = ()
     """Features of the training inputs of which float32 merges values; set by :func:`check`."""
 
-    def parts(self) -> Iterator[tuple[str, Inputs, Labels]]:
+    def parts(self) -> Iterator[tuple[PartName, Inputs, Labels]]:
         """The parts that there are: ("train", x, y), then "val" and "test"."""
-        for part in ("train", "val", "test"):
+        for part in get_args(PartName):
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
             if x is not None and y is not None:
                 yield part, x, y

@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hpsearch.data.arrays import Progress, silent
-from hpsearch.data.dataset import Dataset, find, read_meta, reading, writing
+from hpsearch.data.dataset import Dataset, find, reading, writing
 from hpsearch.data.importing import TestSplit, cache_key, hold_out, store, write_meta
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError, UnreachableError
@@ -46,7 +46,7 @@ def open_dataset(section: DatasetSection, home: Home, progress: Progress = silen
     found = find(folder)
     if found is not None and _signature(section) in (None, found.signature):
         return found
-    if found is not None and not may_write(home.datasets) and _is_same(section, folder, progress):
+    if found is not None and not may_write(home.datasets) and _is_same(section, found, progress):
         return found
     with _lock(home, progress):
         return _current(section, folder, progress) or _import(section, folder, progress)
@@ -141,22 +141,21 @@ def _lock(home: Home, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
-def _is_same(section: DatasetSection, folder: Path, progress: Progress) -> bool:
-    """Whether the source's files hold what they held when they were imported to ``folder``."""
-    files, meta = section.reader.files(), read_meta(folder)
-    return files is None or (meta is not None and files.contents(progress) == meta.contents)
+def _is_same(section: DatasetSection, found: Dataset, progress: Progress) -> bool:
+    """Whether the source's files hold what they held when they were imported."""
+    files = section.reader.files()
+    return files is None or files.contents(progress) == found.contents
 
 
 def _current(section: DatasetSection, folder: Path, progress: Progress) -> Dataset | None:
     """The import in ``folder``, if it is still that of the source's files. Needs the lock."""
-    found, meta = find(folder), read_meta(folder)
-    files = section.reader.files()
-    if found is None or meta is None or files is None or files.signature == meta.signature:
+    found, files = find(folder), section.reader.files()
+    if found is None or files is None or files.signature == found.signature:
         return found
-    if not _is_same(section, folder, progress):
+    if not _is_same(section, found, progress):
         return None
     with writing(folder):
-        write_meta(folder, meta.model_copy(update={"signature": files.signature}))
+        write_meta(folder, found.model_copy(update={"signature": files.signature}))
     return find(folder)
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from pydantic import model_validator
 
-from hpsearch.data.arrays import Arrays, Progress
+from hpsearch.data.arrays import Arrays, PartName, Progress
 from hpsearch.data.litter import listed
 from hpsearch.data.section import DatasetSection
 from hpsearch.data.signature import SourceFiles
@@ -49,7 +49,7 @@ class Meta(Section):
     dtype: str
     class_names: tuple[str, ...]
     maximum: float | None
-    sizes: dict[Literal["train", "val", "test"], int]
+    sizes: dict[PartName, int]
     """Examples of each part that there is."""
     test_split: TestSplit
     fingerprint: str

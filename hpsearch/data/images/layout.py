@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from hpsearch.data.arrays import PartName
 from hpsearch.data.litter import is_litter
 from hpsearch.data.mistaken import HEAD, mistaken
 from hpsearch.errors import InputError, UnreachableError
@@ -20,7 +20,6 @@ DEPTH = 6
 _AROUND = 2
 """Folders, at most, that hold nothing but the next one, as archives are often unpacked."""
 
-PartName = Literal["train", "val", "test"]
 _WORDS: dict[PartName, str] = {
     "train": "train|training",
     "val": "val|valid|validation|dev",
