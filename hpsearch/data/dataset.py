@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from hpsearch.data.arrays import Arrays, Inputs, Labels
 from hpsearch.data.importing import META_FILE, Meta, array_file, fingerprint
 from hpsearch.data.record import Opening, write_opening, write_result
+from hpsearch.data.signature import unreadable
 from hpsearch.errors import InputError, UnreachableError
 
 # What NumPy raises on the header of an array that is cut off or changed.
@@ -206,9 +207,7 @@ def reading(path: Path) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise
     except OSError as error:
-        raise UnreachableError(
-            f"{path}: {error.strerror or error}; check its permissions"
-        ) from None
+        raise unreadable(path, error) from None
 
 
 @contextmanager

@@ -51,19 +51,15 @@ class CommonKeys(Section):
         return kind(**{key: getattr(self, key) for key in kind.model_fields})
 
     @model_validator(mode="after")
-    def _path_fits(self) -> "CommonKeys":
+    def _fits_source(self) -> "CommonKeys":
         kind = source_class(self.source)
         if kind.needs_path() and self.path is None:
             raise ValueError(f'source = "{self.source}" needs a path; add path = "..."')
         if self.path is not None and not kind.takes_path():
             raise ValueError(f'source = "{self.source}" is built in; leave path out')
-        return self
-
-    @model_validator(mode="after")
-    def _keys_fit(self) -> "CommonKeys":
         for one in source_classes():
             for key in one.own_keys():
-                if one.name != self.source and getattr(self, key) is not None:
+                if one is not kind and getattr(self, key) is not None:
                     raise ValueError(f'{key} applies to source = "{one.name}" only; leave it out')
         return self
 

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.arrays import Arrays, Inputs, Labels, PartName, Progress, throttled
-from hpsearch.data.columns import blocks
-from hpsearch.data.precision import Merged
+from hpsearch.data.precision import Merged, blocks
 from hpsearch.fields import Section
 
 Digests = npt.NDArray[np.void]

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 
@@ -223,7 +223,7 @@ def _read_tar(path: Path, role: Role, use: Use, expected: str) -> list[str]:
 
 def _open_tar(path: Path, stream: "_Guarded", expected: str) -> tarfile.TarFile:
     try:
-        return tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload,no-any-return] # the stream has all that it calls
+        return tarfile.open(fileobj=stream, mode="r:")
     except tarfile.TarError as error:
         raise InputError(f"{path} is not a tar archive ({error}); give {expected}") from None
 
@@ -265,17 +265,8 @@ class _Guarded:
             raise tarfile.ReadError(f"a header of {size} bytes")
         return self._stream.read(size)
 
-    def seek(self, position: int) -> int:
-        """Go to a position, in bytes from the start."""
-        return self._stream.seek(position)
-
-    def seekable(self) -> bool:
-        """Whether positions can be gone to: they can."""
-        return True
-
-    def tell(self) -> int:
-        """The position, in bytes from the start."""
-        return self._stream.tell()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
     def read_to_end(self) -> None:
         """Read the rest, at the end of which gzip compares its checksum."""

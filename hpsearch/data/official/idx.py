@@ -30,20 +30,11 @@ _FILES = {
 }
 
 
-def idx_role(name: str) -> str | None:
-    """One of "train-images", "train-labels", "t10k-images" and "t10k-labels"; else None.
-
-    Official files have a dash before "idx", copies of them often a dot.
-    """
-    match = _NAME.fullmatch(name)
-    return match and match[1]
-
-
 def read_idx(role: str, where: str, stream: IO[bytes]) -> Bytes:
     """The array in an idx file of bytes, gzipped or not: (n, height, width), or (n,) for labels.
 
     Args:
-        role: as :func:`idx_role` gives it.
+        role: as :meth:`IdxSet.role` gives it.
         where: the file, for messages.
         stream: its content.
 
@@ -82,10 +73,14 @@ class IdxSet(OfficialSet):
 
     @classmethod
     def role(cls, name: str) -> str | None:
-        """See :func:`idx_role`."""
-        return idx_role(name)
+        """One of "train-images", "train-labels", "t10k-images" and "t10k-labels"; else None.
 
-    def read_files(
+        Official files have a dash before "idx", copies of them often a dot.
+        """
+        match = _NAME.fullmatch(name)
+        return match and match[1]
+
+    def _read_files(
         self, path: Path, found: list[str], progress: Progress
     ) -> tuple[Parts, tuple[str, ...]]:
         """The arrays of the four files."""
@@ -95,7 +90,7 @@ class IdxSet(OfficialSet):
             progress(f"reading {self.title}", len(read), len(_FILES))
             read[role] = read_idx(role, where, stream)
 
-        found += self.read_wanted(path, list(_FILES.values()), use, read)
+        found += self._read_wanted(path, list(_FILES.values()), use, read)
         progress(f"reading {self.title}", len(read), len(_FILES))
         for part in ("train", "t10k"):
             images, labels = read[f"{part}-images"], read[f"{part}-labels"]
@@ -106,7 +101,7 @@ class IdxSet(OfficialSet):
                 )
         return {name: read[role] for name, role in _FILES.items()}, self.class_names
 
-    def read_zip(self, path: Path, progress: Progress) -> Parts:
+    def _read_zip(self, path: Path, progress: Progress) -> Parts:
         """The four arrays of an .npz file."""
         arrays = npz.read(path, progress)
         for name in _FILES:

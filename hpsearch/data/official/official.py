@@ -77,24 +77,16 @@ class OfficialSet(Source):
         """
         raise NotImplementedError
 
-    def read_files(
+    def _read_files(
         self, path: Path, found: list[str], progress: Progress
     ) -> tuple[Parts, tuple[str, ...]]:
-        """The arrays of the official files, and the names of the classes.
-
-        Args:
-            path: their folder or archive.
-            found: the names of all files that there are are put into it.
-            progress: told of files read.
-
-        Raises:
-            InputError: files that are missing, damaged or do not fit together.
-            UnreachableError: a file that cannot be read.
+        """The arrays of the official files in a folder or an archive, and the names of the classes;
+        the names of all files that there are are put into ``found``.
         """
         raise NotImplementedError
 
-    def read_zip(self, path: Path, progress: Progress) -> Parts:
-        """The arrays of a .zip or .npz file; see :meth:`read_files`."""
+    def _read_zip(self, path: Path, progress: Progress) -> Parts:
+        """The arrays of a .zip or .npz file."""
         raise NotImplementedError
 
     def place(self) -> Place:
@@ -133,10 +125,10 @@ class OfficialSet(Source):
         if self.path is None:
             parts: Parts = download(type(self), progress)
         elif _is_zip(path := self._at()):
-            parts = self.read_zip(path, progress)
+            parts = self._read_zip(path, progress)
         else:
-            parts, names = self.read_files(path, found, progress)
-        arrays = _checked(type(self), self.path or self.title, parts, names)
+            parts, names = self._read_files(path, found, progress)
+        arrays = self._checked(self.path or self.title, parts, names)
         # Of a folder it is told by whoever lists its files.
         litter = [name for path in found if (name := litter_in(path))]
         return replace(arrays, notes=(f"passed over: {listed(litter)}",)) if litter else arrays
@@ -161,26 +153,17 @@ class OfficialSet(Source):
                 return path / found[0]
         return path
 
-    def read_wanted(
+    def _read_wanted(
         self,
         path: Path,
         wanted: Sequence[str],
         use: Callable[[str, str, IO[bytes]], None],
         read: Collection[str],
     ) -> list[str]:
-        """Read the files of the set, all of which must be there.
-
-        Args:
-            path: their folder or archive.
-            wanted: what they are.
-            use: reads one and puts it into ``read``.
-            read: what was read.
+        """Read the files of the set, all of which must be there: ``use`` puts them into ``read``.
 
         Returns:
             the names of all files there are.
-
-        Raises:
-            InputError: files that are missing.
         """
         found = read_files(path, self.role, use, self.path_may_be)
         missing = [role for role in wanted if role not in read]
@@ -198,6 +181,41 @@ class OfficialSet(Source):
             f" {self.path_may_be}"
         )
 
+    def _checked(self, where: str, parts: Parts, class_names: tuple[str, ...]) -> Arrays:
+        """The arrays of the set, if they are what it has; their number may be any."""
+        y: dict[str, npt.NDArray[np.int64]] = {}
+        for part in ("train", "test"):
+            images, labels = parts[f"x_{part}"], parts[f"y_{part}"]
+            if images.dtype != np.uint8 or images.shape[1:] != self.shape:
+                raise InputError(
+                    f"{where}: x_{part} holds {images.dtype} of shape {images.shape}, but images of"
+                    f" {self.title} are uint8 of {' x '.join(map(str, self.shape))}; download the"
+                    " official files"
+                )
+            if labels.shape not in ((len(images),), (len(images), 1)):
+                raise InputError(
+                    f"{where}: the {part} part has {len(images)} images, but labels of shape"
+                    f" {labels.shape}; download the official files"
+                )
+            y[part] = labels.reshape(-1).astype(np.int64)
+            self._check_range(f"{where}: y_{part}", y[part])
+        return Arrays(
+            x_train=parts["x_train"],
+            y_train=y["train"],
+            x_test=parts["x_test"],
+            y_test=y["test"],
+            class_names=class_names,
+            maximum=255.0,
+        )
+
+    def _check_range(self, where: str, y: npt.NDArray[np.int64]) -> None:
+        """Refuse labels that the set has not."""
+        if len(y) and not 0 <= y.min() <= y.max() < len(self.class_names):
+            raise InputError(
+                f"{where} has labels from {y.min()} to {y.max()}, but those of {self.title} go"
+                f" from 0 to {len(self.class_names) - 1}; download the official files"
+            )
+
 
 def _is_zip(path: Path) -> bool:
     with reading(str(path)):
@@ -205,51 +223,3 @@ def _is_zip(path: Path) -> bool:
             return False
         with path.open("rb") as file:
             return file.read(2) == b"PK"
-
-
-def _checked(
-    official: type[OfficialSet], where: str, parts: Parts, class_names: tuple[str, ...]
-) -> Arrays:
-    """The arrays of a set, if they are what that set has; their number may be any."""
-    y: dict[str, npt.NDArray[np.int64]] = {}
-    for part in ("train", "test"):
-        images, labels = parts[f"x_{part}"], parts[f"y_{part}"]
-        if images.dtype != np.uint8 or images.shape[1:] != official.shape:
-            raise InputError(
-                f"{where}: x_{part} holds {images.dtype} of shape {images.shape}, but images of"
-                f" {official.title} are uint8 of {' x '.join(map(str, official.shape))}; download"
-                " the official files"
-            )
-        if labels.shape not in ((len(images),), (len(images), 1)):
-            raise InputError(
-                f"{where}: the {part} part has {len(images)} images, but labels of shape"
-                f" {labels.shape}; download the official files"
-            )
-        y[part] = labels.reshape(-1).astype(np.int64)
-        check_range(official, f"{where}: y_{part}", y[part])
-    return Arrays(
-        x_train=parts["x_train"],
-        y_train=y["train"],
-        x_test=parts["x_test"],
-        y_test=y["test"],
-        class_names=class_names,
-        maximum=255.0,
-    )
-
-
-def check_range(official: type[OfficialSet], where: str, y: npt.NDArray[np.int64]) -> None:
-    """Refuse labels that the set has not.
-
-    Args:
-        official: the set.
-        where: the file, for the message.
-        y: the labels.
-
-    Raises:
-        InputError: there are some.
-    """
-    if len(y) and not 0 <= y.min() <= y.max() < len(official.class_names):
-        raise InputError(
-            f"{where} has labels from {y.min()} to {y.max()}, but those of {official.title} go"
-            f" from 0 to {len(official.class_names) - 1}; download the official files"
-        )

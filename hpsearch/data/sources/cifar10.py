@@ -1,7 +1,5 @@
 """Source "cifar10": 60,000 colour photographs, 32 x 32, of ten kinds of things."""
 
-import posixpath
-
 from hpsearch.data.official.cifar import CifarSet
 
 
@@ -22,9 +20,3 @@ class Cifar10(CifarSet):
     names_file = "batches.meta"
     labels_key = "labels"
     names_key = "label_names"
-
-    @classmethod
-    def role(cls, name: str) -> str | None:
-        """One of "data_batch_1" ... "data_batch_5", "test_batch", "batches.meta"; else None."""
-        own = posixpath.basename(name)
-        return own if own in (*cls.batches, cls.names_file) else None

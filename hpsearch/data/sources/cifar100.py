@@ -1,10 +1,6 @@
 """Source "cifar100": 60,000 colour photographs, 32 x 32, with the fine labels of 100 kinds."""
 
-import posixpath
-
 from hpsearch.data.official.cifar import CifarSet
-
-_FOLDERS = ("", ".", "cifar-100-python")
 
 
 class Cifar100(CifarSet):
@@ -30,14 +26,7 @@ class Cifar100(CifarSet):
     cached = "cifar-100-python-target_archive"
     download_bytes = 169_001_437
     batches = ("train", "test")
+    folders = ("", ".", "cifar-100-python")
     names_file = "meta"
     labels_key = "fine_labels"
     names_key = "fine_label_names"
-
-    @classmethod
-    def role(cls, name: str) -> str | None:
-        """One of "train", "test" and "meta"; None for other files and in folders of other names."""
-        folder, own = posixpath.split(name)
-        if posixpath.basename(folder) not in _FOLDERS:
-            return None
-        return own if own in (*cls.batches, cls.names_file) else None

@@ -81,14 +81,6 @@ class ImageFolder(Source):
         ``image_size`` and ``image_mode``, or must be alike in both. Grey ones give shape (n,
         height, width), colour ones (n, height, width, 3), type uint8. Files that are no readable
         image are passed over and named in ``skipped``, up to ``max_unreadable``.
-
-        Args:
-            progress: told of images read, a few times a second at most.
-
-        Raises:
-            InputError: no such folder, no classes, too many files that are no readable image, sizes
-                or modes that differ, images that do not fit into memory.
-            UnreachableError: a file or folder cannot be read; a process that decodes was killed.
         """
         root = Path(self.path)
         found = layout.find(root)

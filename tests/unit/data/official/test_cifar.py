@@ -6,7 +6,6 @@ import numpy as np
 import official
 import pytest
 
-from hpsearch.data.official.cifar import read_batch, read_names
 from hpsearch.data.sources.cifar10 import Cifar10
 from hpsearch.data.sources.cifar100 import Cifar100
 from hpsearch.errors import InputError
@@ -46,32 +45,32 @@ def test_planes_of_colour_become_pixels() -> None:
     row = np.repeat(np.array([1, 2, 3], np.uint8), 1024)
     row[5] = 77  # red, first row, sixth column
     table = {b"data": row[None], b"labels": [4]}
-    batch = read_batch(Cifar10, "here", io.BytesIO(pickle.dumps(table, 2)))
-    assert batch.x.shape == (1, 32, 32, 3)
-    assert batch.x[0, 0, 5].tolist() == [77, 2, 3]
-    assert batch.x[0, 5, 0].tolist() == [1, 2, 3]
-    assert (batch.y.dtype, batch.y.tolist()) == (np.int64, [4])
+    x, y = Cifar10()._batch("here", io.BytesIO(pickle.dumps(table, 2)))
+    assert x.shape == (1, 32, 32, 3)
+    assert x[0, 0, 5].tolist() == [77, 2, 3]
+    assert x[0, 5, 0].tolist() == [1, 2, 3]
+    assert (y.dtype, y.tolist()) == (np.int64, [4])
 
 
 def test_fine_labels_are_taken() -> None:
     parts = official.parts("cifar100", train=20)
     files = official.cifar100_files(parts)
-    batch = read_batch(Cifar100, "here", io.BytesIO(files["train"]))
-    assert batch.y.tolist() == parts["y_train"].tolist()
-    names = read_names(Cifar100, "here", io.BytesIO(files["meta"]))
+    _, y = Cifar100()._batch("here", io.BytesIO(files["train"]))
+    assert y.tolist() == parts["y_train"].tolist()
+    names = Cifar100()._names("here", io.BytesIO(files["meta"]))
     assert names == Cifar100.class_names
 
 
 def test_labels_may_be_an_array() -> None:
     table = {"data": np.zeros((2, 3072), np.uint8), "labels": np.array([3, 1], np.uint16)}
-    batch = read_batch(Cifar10, "here", io.BytesIO(pickle.dumps(table)))
-    assert (batch.y.dtype, batch.y.tolist()) == (np.int64, [3, 1])
+    _, y = Cifar10()._batch("here", io.BytesIO(pickle.dumps(table)))
+    assert (y.dtype, y.tolist()) == (np.int64, [3, 1])
 
 
 def test_names_are_those_of_the_file() -> None:
     names = [f"größe {number}" for number in range(10)]
     for table in ({"label_names": names}, {b"label_names": [name.encode() for name in names]}):
-        read = read_names(Cifar10, "here", io.BytesIO(pickle.dumps(table)))
+        read = Cifar10()._names("here", io.BytesIO(pickle.dumps(table)))
         assert list(read) == names
 
 
@@ -98,7 +97,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 def test_wrong_batches_are_refused(name: str) -> None:
     table, says = WRONG[name]
     with pytest.raises(InputError, match="here is not the official file") as caught:
-        read_batch(Cifar10, "here", io.BytesIO(pickle.dumps(table, 2)))
+        Cifar10()._batch("here", io.BytesIO(pickle.dumps(table, 2)))
     assert says in str(caught.value)
 
 
@@ -114,5 +113,5 @@ def test_wrong_batches_are_refused(name: str) -> None:
 )
 def test_wrong_names_are_refused(table: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match="here is not the official file") as caught:
-        read_names(Cifar10, "here", io.BytesIO(pickle.dumps(table)))
+        Cifar10()._names("here", io.BytesIO(pickle.dumps(table)))
     assert says in str(caught.value)

@@ -6,7 +6,8 @@ import numpy as np
 import official
 import pytest
 
-from hpsearch.data.official.idx import idx_role, read_idx
+from hpsearch.data.official.idx import read_idx
+from hpsearch.data.sources.mnist import Mnist
 from hpsearch.errors import InputError
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
@@ -27,7 +28,7 @@ LABELS = np.array([3, 0, 9], np.uint8)
     ],
 )
 def test_files_are_known_by_their_names(name: str, role: str | None) -> None:
-    assert idx_role(name) == role
+    assert Mnist.role(name) == role
 
 
 @pytest.mark.parametrize("gzipped", [False, True])
