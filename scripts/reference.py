@@ -20,6 +20,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from hpsearch.config import TrialConfig
+from hpsearch.data.section import CommonKeys, DatasetSection
+from hpsearch.data.sources import source_classes
 from hpsearch.fields import Section
 from hpsearch.searchable import traits
 from hpsearch.study_file import StudyFile
@@ -31,7 +33,10 @@ PLAIN = {int: "whole number", float: "number", bool: "true, false", str: "text"}
 
 @cache
 def docs(model: type[BaseModel]) -> dict[str, str]:
-    """What stands below each field of a class."""
+    """What stands below each field of a class; those of ``[dataset]`` are the sources', too."""
+    if model is DatasetSection:
+        every = (CommonKeys, *source_classes())
+        return {key: text for one in every for key, text in docs(one).items()}
     (made,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     found: dict[str, str] = {}
     last = ""

@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy.exc import OperationalError
 
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.transform import Affine
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.recipe import Recipe
 from hpsearch.training import checkpoint
@@ -24,8 +25,7 @@ def parts(inputs: int = 8, classes: int = 3) -> Parts:
         validation=Part(x=x, y=y, rows=np.arange(24, 30)),
         input_shape=(inputs,),
         class_names=tuple(str(c) for c in range(classes)),
-        multiplier=np.float32(1 / 255),
-        offset=np.float32(0),
+        transform=Affine(multiplier=np.float32(1 / 255), offset=np.float32(0)),
         class_weights=None,
         fingerprint="f" * 64,
     )

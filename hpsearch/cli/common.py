@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hpsearch.cli.console import Console
     from hpsearch.data.dataset import Dataset
     from hpsearch.data.parts import Parts
-    from hpsearch.recipe import DatasetSection
+    from hpsearch.data.section import DatasetSection
     from hpsearch.search.storage import Storage
     from hpsearch.search.study import OpenStudy
     from hpsearch.study_file import StudyFile

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from hpsearch.data.dataset import Dataset
     from hpsearch.data.parts import Part, Parts
-    from hpsearch.recipe import DatasetSection
+    from hpsearch.data.section import DatasetSection
 
 PAGE = "data.html"
 """In a data set's folder: the page about it, where no other name is given."""

@@ -39,7 +39,7 @@ from hpsearch.text import plural
 
 if TYPE_CHECKING:
     from hpsearch.data.dataset import Dataset
-    from hpsearch.recipe import DatasetSection
+    from hpsearch.data.section import DatasetSection
     from hpsearch.search.study import OpenStudy
     from hpsearch.search.verdict import Interval
     from hpsearch.training.metrics import Evaluation

@@ -178,20 +178,20 @@ def _test_part(study: "OpenStudy", recipe: "Recipe", dataset: "Dataset") -> "Par
 
     from hpsearch.data.dataset import open_test
     from hpsearch.data.parts import Part
-    from hpsearch.data.record import Access as Opening
+    from hpsearch.data.record import Access
     from hpsearch.outputs.test_access import remember
 
     say(f"Accessing the test split of {dataset.source}; hpsearch show {study.name} counts it.")
-    opening = Opening(
+    access = Access(
         opened_by=f"export {study.name} --test",
         study=study.name,
         of=str(recipe.provenance.get("trial", "baseline")),
         recipe=recipe.model_dump(mode="json", exclude={"provenance"}),
         seeds=(recipe.seed,),
     )
-    x, y = open_test(dataset, opening)
+    x, y = open_test(dataset, access)
     if dataset.fingerprint == study.data.get("fingerprint"):
-        remember(study, opening)
+        remember(study, access)
     return Part(x=x, y=y, rows=np.arange(len(y)))
 
 

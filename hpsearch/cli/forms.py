@@ -129,9 +129,9 @@ def write_script(
         UnreachableError: data that cannot be read; a file that cannot be written.
         ProgramError: the script would not run; nothing is left.
     """
+    from hpsearch.data.section import resolve_path
     from hpsearch.errors import ProgramError
     from hpsearch.files import made_beside
-    from hpsearch.recipe import resolve_path
     from hpsearch.script import arrays
     from hpsearch.script.names import check_names
     from hpsearch.script.script import script
@@ -237,9 +237,9 @@ def _trained_on(recipe: "Recipe", weights: Path, home: Home) -> "Parts":
     from hpsearch.data.cache import find_dataset
     from hpsearch.data.inputs import read_inputs
     from hpsearch.data.parts import split
+    from hpsearch.data.section import resolve_path
     from hpsearch.errors import HpsearchError, InputError
     from hpsearch.home import INPUTS
-    from hpsearch.recipe import resolve_path
 
     fingerprint = recipe.provenance.get("data_fingerprint")
     if fingerprint is not None and (found := find_dataset(home, fingerprint)) is not None:

@@ -7,7 +7,7 @@ when there is one. Lines are added and never changed, and the file outlives data
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,8 @@ from typing import Any
 RECORD_FILE = "test_opened.jsonl"
 """Beside the data sets."""
 
-
-_KINDS: dict[str, Any] = {
-    **dict.fromkeys(
-        ("opened_by", "study", "of", "date", "key", "source", "path", "fingerprint"), str
-    ),
-    **dict.fromkeys(("recipe", "result"), dict),
-    "seeds": list,
-}
-"""The fields of a test access, as JSON has them."""
+_KINDS = {"recipe": dict, "result": dict, "seeds": list}
+"""The fields of a test access that JSON has not as texts."""
 
 
 def _now() -> str:
@@ -117,7 +110,8 @@ def from_plain(line: Mapping[str, Any]) -> Access | None:
     Keys that are unknown, or have other contents than those that are written, are passed over: it
     was opened all the same.
     """
-    known = {key: line[key] for key, kind in _KINDS.items() if isinstance(line.get(key), kind)}
+    names = [each.name for each in fields(Access)]
+    known = {key: line[key] for key in names if isinstance(line.get(key), _KINDS.get(key, str))}
     if not {"opened_by", "date"} <= known.keys():
         return None
     seeds = known.pop("seeds", [])

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hpsearch.data.arrays import Progress
 from hpsearch.data.parts import Part, Parts
-from hpsearch.data.source import Progress
 from hpsearch.data.stratify import Rows
 
 Array = npt.NDArray[np.generic]
@@ -39,8 +39,8 @@ def contents(parts: Parts, test: Part | None = None) -> Contents:
         test: the test part, all rows.
     """
     found: Contents = {
-        "multiplier": (parts.multiplier, None),
-        "offset": (parts.offset, None),
+        "multiplier": (parts.transform.multiplier, None),
+        "offset": (parts.transform.offset, None),
         "class_names": (np.array(parts.class_names), None),
     }
     for name, part in (("train", parts.train), ("val", parts.validation), ("test", test)):

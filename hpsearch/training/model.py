@@ -5,6 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.parts import Parts
+from hpsearch.data.transform import Affine
 from hpsearch.networks.network import Network
 from hpsearch.recipe import Recipe
 from hpsearch.training import networks
@@ -15,8 +16,7 @@ def build(
     *,
     input_shape: tuple[int, ...],
     outputs: int,
-    multiplier: npt.NDArray[np.float32],
-    offset: npt.NDArray[np.float32],
+    transform: Affine,
     seed: int,
     precision: str = "float32",
 ) -> keras.Model:
@@ -26,9 +26,7 @@ def build(
         network: its fields.
         input_shape: of one example, without the batch.
         outputs: values that the network puts out for an example.
-        multiplier: inputs are scaled as ``x * multiplier + offset``, in float32; broadcasts to
-            ``input_shape``.
-        offset: see ``multiplier``.
+        transform: how inputs are scaled.
         seed: the trial's seed; same seed, same weights and dropout masks.
         precision: "float32", "mixed_bfloat16" or "mixed_float16", for the hidden layers;
             scaling and outputs are float32 always.
@@ -39,7 +37,7 @@ def build(
     """
     inputs = keras.Input(input_shape, name="inputs")
     scale = keras.layers.Rescaling(
-        _plain(multiplier), _plain(offset), dtype="float32", name="scale"
+        _plain(transform.multiplier), _plain(transform.offset), dtype="float32", name="scale"
     )
     found = networks.build(network, scale(inputs), outputs, seed, keras.DTypePolicy(precision))
     return keras.Model(inputs, found, name="network")
@@ -51,8 +49,7 @@ def build_for(recipe: Recipe, parts: Parts) -> keras.Model:
         recipe.config.network,
         input_shape=parts.input_shape,
         outputs=parts.classes,
-        multiplier=parts.multiplier,
-        offset=parts.offset,
+        transform=parts.transform,
         seed=recipe.seed,
         precision=recipe.training.precision,
     )

@@ -12,11 +12,12 @@ from types import FrameType
 
 import psutil
 
+from hpsearch.data.arrays import Progress, silent
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.facts import split_fingerprint
 from hpsearch.data.parts import Parts, split
-from hpsearch.data.source import Progress, silent
+from hpsearch.data.section import DatasetSection
 from hpsearch.environment import (
     ALONE_VARIABLE,
     GPU_MEMORY_VARIABLE,
@@ -29,7 +30,6 @@ from hpsearch.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, InputError
 from hpsearch.home import Home
 from hpsearch.objective import CrowdedError, Objective
 from hpsearch.outputs.leftovers import tidy
-from hpsearch.recipe import DatasetSection
 from hpsearch.search import budget, claims
 from hpsearch.search.attributes import DEVICE_KEY, WORKER_KEY
 from hpsearch.search.storage.opening import open_storage

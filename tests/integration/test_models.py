@@ -11,9 +11,10 @@ from alone import run_alone
 from hpsearch.cli import forms
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import split
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection, Recipe
+from hpsearch.recipe import Recipe
 from hpsearch.training import devices, model
 from hpsearch.training.export import write_model
 from hpsearch.training.outcome import Watch

@@ -11,9 +11,9 @@ import official
 import pytest
 from PIL import Image
 
+from hpsearch.data.arrays import silent
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Parts, split
-from hpsearch.data.source import silent
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
 from hpsearch.script import arrays
@@ -52,7 +52,9 @@ def compare(section: dict[str, Any], folder: Path) -> Parts:
             assert np.array_equal(stored[f"x_{name}"], wanted)
             x, y = names["load"](name)
             assert (x.dtype, y.dtype) == (np.float32, np.int64)
-            assert np.array_equal(x, wanted.astype(np.float32) * parts.multiplier + parts.offset)
+            assert np.array_equal(
+                x, wanted.astype(np.float32) * parts.transform.multiplier + parts.transform.offset
+            )
             assert np.array_equal(y, part.y[part.rows])
     return parts
 

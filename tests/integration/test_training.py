@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.transform import Affine
 from hpsearch.recipe import Recipe
 from hpsearch.training import devices
 from hpsearch.training.metrics import evaluate
@@ -50,8 +51,7 @@ def digits() -> Parts:
         validation=Part(x=x, y=y, rows=np.sort(second)),
         input_shape=(8, 8),
         class_names=tuple("0123456789"),
-        multiplier=np.float32([1 / 8]),
-        offset=np.float32([-1]),
+        transform=Affine(multiplier=np.float32([1 / 8]), offset=np.float32([-1])),
         class_weights=None,
         fingerprint="",
     )

@@ -3,18 +3,17 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 
-from hpsearch.cli.init import DATASETS, init
+from hpsearch.cli.init import init
 from hpsearch.cli.template import study_text
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import split
+from hpsearch.data.sources import SOURCES
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.recipe import Source
 from hpsearch.space import Corner, suggest_config
 from hpsearch.study_file import StudyFile, load
 
@@ -27,11 +26,7 @@ def prepare(folder: Path) -> None:
     (folder / "images").mkdir()
 
 
-def test_the_sources_are_known() -> None:
-    assert get_args(Source) == DATASETS
-
-
-@pytest.mark.parametrize("source", DATASETS)
+@pytest.mark.parametrize("source", SOURCES)
 def test_what_is_written_loads(
     source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -47,7 +42,7 @@ def test_what_is_written_loads(
     assert "hpsearch run" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("source", DATASETS)
+@pytest.mark.parametrize("source", SOURCES)
 def test_what_is_commented_out_loads_too(source: str, tmp_path: Path) -> None:
     prepare(tmp_path)
     lines = study_text("mine", source).splitlines()

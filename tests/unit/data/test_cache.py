@@ -4,7 +4,6 @@ import resource
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ from hpsearch.data.cache import clear, list_datasets, open_dataset
 from hpsearch.data.dataset import Dataset, find, open_test
 from hpsearch.data.parts import split
 from hpsearch.data.record import Access
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 Write = Callable[..., DatasetSection]
 Call = tuple[str, int, int]
@@ -105,7 +104,7 @@ def test_files_that_were_only_touched_are_compared_once(npz: Write, home: Home) 
     calls: list[Call] = []
     after = open_dataset(section, home, lambda *call: calls.append(call))
     assert {what for what, *_ in calls} == {"hashing the files of the source"}
-    assert replace(after, signature=before.signature) == before
+    assert after.model_copy(update={"signature": before.signature}) == before
     assert not imports(section, home)
 
 
@@ -264,7 +263,7 @@ def test_a_damaged_import_is_made_anew(
     damage(before.folder / name)
     assert imports(section, home)
     after = open_dataset(section, home)
-    assert replace(after, imported=before.imported) == before
+    assert after.model_copy(update={"imported": before.imported}) == before
     assert "a test" in (home.datasets / "test_opened.jsonl").read_text()
     assert kept(home) == [after.folder.name]
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hpsearch.data.arrays import silent
 from hpsearch.data.parts import Part, Parts
-from hpsearch.data.source import silent
+from hpsearch.data.transform import Affine
 from hpsearch.script import arrays
 
 RANDOM = np.random.default_rng(5)
@@ -24,8 +25,10 @@ def parts(x: Any = X, seed: int = 0) -> Parts:
         validation=Part(x=x, y=Y, rows=np.sort(rows[40:])),
         input_shape=x.shape[1:],
         class_names=("a", "b", "größe"),
-        multiplier=np.array(1 / 255, np.float32),
-        offset=np.linspace(0, 1, 3, dtype=np.float32),
+        transform=Affine(
+            multiplier=np.array(1 / 255, np.float32),
+            offset=np.linspace(0, 1, 3, dtype=np.float32),
+        ),
         class_weights=None,
         fingerprint="f" * 64,
     )
@@ -60,8 +63,8 @@ def test_numpy_reads_what_is_written(
             assert np.array_equal(found[f"x_{name}"], part.x[part.rows])
             assert np.array_equal(found[f"y_{name}"], part.y[part.rows])
         assert found["multiplier"].shape == ()
-        assert found["multiplier"] == own.multiplier
-        assert np.array_equal(found["offset"], own.offset)
+        assert found["multiplier"] == own.transform.multiplier
+        assert np.array_equal(found["offset"], own.transform.offset)
         assert found["class_names"].tolist() == ["a", "b", "größe"]
 
 

@@ -14,6 +14,7 @@ import pytest
 import hpsearch
 from hpsearch.config import TrialConfig, flat
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.transform import Affine
 from hpsearch.networks.dense import Dense
 from hpsearch.optimizers import OPTIMIZERS
 from hpsearch.recipe import Recipe
@@ -32,8 +33,7 @@ def parts(shape: tuple[int, ...] = (8, 8)) -> Parts:
         validation=Part(x=x, y=y, rows=np.arange(900, 1000)),
         input_shape=shape,
         class_names=tuple("0123456789"),
-        multiplier=np.float32(1 / 255),
-        offset=np.float32(0),
+        transform=Affine(multiplier=np.float32(1 / 255), offset=np.float32(0)),
         class_weights=None,
         fingerprint="f" * 64,
     )

@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.transform import Affine
 from hpsearch.training import devices, fused, model, seeds
 from hpsearch.training import engine as engine_module
 from hpsearch.training.engine import Engine, Position, steps_per_call
@@ -37,8 +38,7 @@ def make_engine(blobs: Parts) -> MakeEngine:
             settings.network,
             input_shape=parts.input_shape,
             outputs=parts.classes,
-            multiplier=parts.multiplier,
-            offset=parts.offset,
+            transform=parts.transform,
             seed=seed,
         )
         return Engine(
@@ -296,10 +296,8 @@ def test_small_networks_make_many_steps_in_a_call() -> None:
 def test_wide_networks_are_evaluated_in_smaller_batches() -> None:
     def batch(units: int) -> int:
         config = TrialConfig(layers=1, units=units)
-        scale, offset = np.float32([1]), np.float32([0])
-        network = model.build(
-            config.network, input_shape=(3,), outputs=2, multiplier=scale, offset=offset, seed=0
-        )
+        scale = Affine(multiplier=np.float32([1]), offset=np.float32([0]))
+        network = model.build(config.network, input_shape=(3,), outputs=2, transform=scale, seed=0)
         return engine_module.evaluation_batch(network)
 
     assert batch(8) == 1024

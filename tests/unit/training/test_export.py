@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from hpsearch.data.parts import Parts
+from hpsearch.data.transform import Affine
 from hpsearch.errors import InputError, ProgramError
 from hpsearch.networks.dense import Activation
 from hpsearch.recipe import Recipe
@@ -68,7 +69,7 @@ def test_what_is_read_back_is_the_network(
     recipe = make_recipe(config=FULL, training={"precision": precision})
     # A scale for each feature, as vectors are standardized.
     scale = np.linspace(0.001, 0.02, 5, dtype=np.float32)
-    parts = replace(blobs, multiplier=scale, offset=-100 * scale)
+    parts = replace(blobs, transform=Affine(multiplier=scale, offset=-100 * scale))
     output = tmp_path / ("a.keras" if form == "keras" else "a")
     assert write_model(recipe, parts, saved(recipe, parts, tmp_path), output, form) <= 1e-5
     assert output.exists()

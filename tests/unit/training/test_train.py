@@ -246,7 +246,8 @@ def test_what_diverges_on_damaged_data_is_not_the_configurations_fault(  # noqa:
 def test_too_large_a_rate_is_diverged(
     make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path
 ) -> None:
-    loud = replace(blobs, multiplier=np.float32([1e30]))
+    transform = replace(blobs.transform, multiplier=np.float32([1e30]))
+    loud = replace(blobs, transform=transform)
     recipe = make_recipe(config={"optimizer": {"type": "sgd", "learning_rate": 10.0}})
     with pytest.raises(TrialFailedError, match=r"^loss is (nan|inf) in epoch 1") as caught:
         train(recipe, loud, tmp_path, NORMAL)
