@@ -1,75 +1,36 @@
 """TrialConfig: one fully resolved point of a search space, everything that shapes the network."""
 
-import math
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
 
-from hpsearch.fields import Bool
+from hpsearch.networks import NETWORKS, AnyNetwork
+from hpsearch.networks.dense import Dense
 from hpsearch.optimizers import Adam, AnyOptimizer
-from hpsearch.searchable import Repeated, Searchable
+from hpsearch.searchable import Searchable, kind_of, lift, traits
 
-Layers = Annotated[int, Strict(), Field(ge=1, le=64)]
-Units = Annotated[int, Strict(), Field(ge=1, le=65536)]
-Activation = Literal[
-    "relu", "gelu", "tanh", "elu", "selu", "silu", "leaky_relu", "sigmoid", "softplus", "mish"
-]
-Dropout = Annotated[float, Strict(), Field(ge=0.0, lt=1.0)]
-L2 = Annotated[float, Strict(), Field(ge=0.0, le=1.0)]
-Initializer = Literal[
-    "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform"
-]
+DEFAULT_NETWORK = kind_of(Dense)
+"""The kind whose fields need no table of their own."""
+
 BatchSize = Annotated[int, Strict(), Field(ge=1, le=65536)]
+LabelSmoothing = Annotated[float, Strict(), Field(ge=0.0, lt=1.0)]
 LRSchedule = Literal["constant", "plateau", "cosine", "step", "warmup_cosine"]
 
 
 class TrialConfig(Searchable):
-    """One dense network with its training settings; nothing left to choose.
+    """One network with its training settings; nothing left to choose."""
 
-    In a file ``units`` and ``dropout`` are one value for all layers or a list of one for each, from
-    which the number of layers follows where it is left out; here they are always one for each
-    layer.
-    """
-
-    layers: Layers = 2
-    """Hidden layers; follows from a list of one value for each."""
-    units: Annotated[tuple[Units, ...], Repeated("layers")] = (128, 128)
-    """Width of each hidden layer."""
-    activation: Activation = "relu"
-    """Behind each hidden layer."""
-    batch_norm: Bool = False
-    """Batch normalisation between each hidden Dense layer and its activation."""
-    dropout: Annotated[tuple[Dropout, ...], Repeated("layers")] = (0.0, 0.0)
-    """Share of each hidden layer's outputs that is dropped in training."""
-    l2: L2 = 0.0
-    """Factor of the squared-weights penalty on every kernel."""
-    initializer: Initializer = "glorot_uniform"
-    """Of the kernels."""
+    network: AnyNetwork = Dense()
+    """One table with a ``type``, or one for each that may be chosen; none for a dense network."""
     batch_size: BatchSize = 32
     """Examples of one step."""
     lr_schedule: LRSchedule = "constant"
     """How the rate changes: not at all, by ``reduce_lr_on_plateau``, ..."""
+    label_smoothing: LabelSmoothing = 0.0
+    """Share of each label that training spreads over all classes (Szegedy et al., 2016)."""
     optimizer: AnyOptimizer = Adam()
     """One table with a ``type``, or one for each that may be chosen; settings as in Keras."""
-
-
-def count_parameters(config: TrialConfig, inputs: int, classes: int) -> int:
-    """Trainable parameters of the network.
-
-    Dense kernels and biases; with batch normalisation a hidden layer has a scale and an offset
-    for each unit in place of its bias.
-
-    Args:
-        config: the network.
-        inputs: number of input features (3,072 for 32 x 32 x 3 images).
-        classes: number of outputs.
-    """
-    widths: Sequence[int] = (inputs, *config.units)
-    per_unit = 2 if config.batch_norm else 1
-    hidden = sum(fan_in * fan_out + per_unit * fan_out for fan_in, fan_out in pairwise(widths))
-    return hidden + widths[-1] * classes + classes
 
 
 def flat(config: TrialConfig) -> dict[str, Any]:
@@ -83,9 +44,22 @@ def is_whole(config: Mapping[str, Any] | None) -> bool:
     That of a waiting trial has Optuna's names, and some of them; of a trial that another program
     told nothing may be known.
     """
-    if config is None or not config.keys() >= TrialConfig.model_fields.keys():
+    try:
+        table = lift(TrialConfig, config or {})
+    except ValueError:
         return False
-    return isinstance(config["optimizer"], Mapping)
+    network, optimizer = table["network"], table.get("optimizer")
+    if not isinstance(network, Mapping) or not isinstance(optimizer, Mapping):
+        return False
+    kind = NETWORKS.get(network.get("type", DEFAULT_NETWORK))
+    known = {trait.name for trait in traits(kind)} if kind is not None else {""}
+    return table.keys() >= TrialConfig.model_fields.keys() and network.keys() >= known
+
+
+def network_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The network of a configuration as :func:`flat` gives it: its fields and its ``type``."""
+    network: Mapping[str, Any] = lift(TrialConfig, config)["network"]
+    return {"type": DEFAULT_NETWORK, **network}
 
 
 def describe(config: TrialConfig) -> str:
@@ -93,24 +67,14 @@ def describe(config: TrialConfig) -> str:
     return summary(flat(config))
 
 
-MOST_WIDTHS = 6
-"""Layers whose widths a short line names; of more it names the first ones."""
-
-
 def summary(config: Mapping[str, Any]) -> str:
     """A configuration, as :func:`flat` gives it, in one short line.
 
     "512-256 gelu bn drop 0.25 adam 1.2e-03 cosine b64"
     """
-    units, dropout, optimizer = config["units"], config["dropout"], config["optimizer"]
-    widths = "-".join(str(width) for width in units[:MOST_WIDTHS])
-    parts = [widths if len(units) <= MOST_WIDTHS else f"{widths}-… ({len(units)} layers)"]
-    parts.append(config["activation"])
-    if config["batch_norm"]:
-        parts.append("bn")
-    if any(dropout):
-        parts.append(f"drop {math.fsum(dropout) / len(dropout):.2f}")
-    parts.append(f"{optimizer['type']} {optimizer['learning_rate']:.1e}")
-    parts.append(config["lr_schedule"])
-    parts.append(f"b{config['batch_size']}")
-    return " ".join(parts)
+    network, optimizer = network_of(config), config["optimizer"]
+    words = NETWORKS[network["type"]].summary(network)
+    words.append(f"{optimizer['type']} {optimizer['learning_rate']:.1e}")
+    words.append(config["lr_schedule"])
+    words.append(f"b{config['batch_size']}")
+    return " ".join(words)

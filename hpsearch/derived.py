@@ -13,13 +13,14 @@ from typing import Annotated, Any, ClassVar, get_args, get_origin
 from pydantic import (
     BeforeValidator,
     Discriminator,
-    PlainSerializer,
+    SerializerFunctionWrapHandler,
     Tag,
     create_model,
+    model_serializer,
     model_validator,
 )
 
-from hpsearch.fields import BY_TYPE, Section, show
+from hpsearch.fields import BY_TYPE, LIFTED, Lifted, Section, show
 from hpsearch.ranges import (
     Categorical,
     FloatRange,
@@ -28,7 +29,18 @@ from hpsearch.ranges import (
     LayerFloats,
     LayerInts,
 )
-from hpsearch.searchable import Trait, counts, per_layer, traits, with_counts
+from hpsearch.searchable import (
+    OneOf,
+    Trait,
+    as_lifted,
+    counts,
+    kind_of,
+    lift,
+    lower,
+    per_layer,
+    traits,
+    with_counts,
+)
 
 
 class OpenSection(Section):
@@ -39,13 +51,13 @@ class OpenSection(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _counts_of_lists(cls, data: Any) -> Any:
-        return with_counts(cls.of, data)
+    def _as_tables(cls, data: Any) -> Any:
+        return with_counts(cls.of, lift(cls.of, data)) if isinstance(data, dict) else data
 
     @model_validator(mode="after")
     def _lists_fit(self) -> "OpenSection":
         for by, repeated in counts(self.of).items():
-            count = getattr(self, by)
+            count = self.field(by)
             for key in repeated:
                 value = getattr(self, key)
                 if not isinstance(value, tuple):
@@ -57,6 +69,37 @@ class OpenSection(Section):
                     )
                 per_layer(value, count, key, by)
         return self
+
+    @model_serializer(mode="wrap")
+    def _lower(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return lower(self.of, self, dump(self), space_of)
+
+    def field(self, name: str) -> Any:
+        """A plain value, a range or a section; what is left out has its default."""
+        found = getattr(self, name)
+        if found is not None:
+            return found
+        return next(trait.default for trait in traits(self.of) if trait.name == name)
+
+
+class Part(Section):
+    """Some fields of a section; None: left out."""
+
+    of: ClassVar[type[Section]]
+    """The section whose fields these are."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_tables(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        # Where nothing of a lifted section is written the whole section is left out.
+        return {key: value for key, value in lift(cls.of, data).items() if value != Lifted()}
+
+    @model_serializer(mode="wrap")
+    def _lower(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped = {key: value for key, value in dump(self).items() if value is not None}
+        return lower(self.of, self, dumped, partial_of)
 
 
 class Choice(Section):
@@ -80,7 +123,7 @@ class Choice(Section):
 @cache
 def space_of(model: type[Section]) -> type[OpenSection]:
     """``[space]`` of a configuration: what is left out is fixed to its default."""
-    return _open(model, {t.name: (_open_field(t), t.default) for t in traits(model)})
+    return _open(model, {t.name: (_open_field(t), _open_default(t)) for t in traits(model)})
 
 
 @cache
@@ -94,6 +137,12 @@ def _open(model: type[Section], fields: Mapping[str, Any]) -> type[OpenSection]:
     made = create_model(f"{model.__name__}Space", __base__=OpenSection, __doc__=doc, **fields)
     made.of = model
     return made
+
+
+def _open_default(trait: Trait) -> Any:
+    if trait.members is not None and trait.lifted is not None:
+        return space_of(trait.members[trait.lifted])()
+    return trait.default
 
 
 def _open_field(trait: Trait) -> Any:
@@ -123,15 +172,20 @@ def _section_field(trait: Trait, members: Mapping[str, type[Section]]) -> Any:
     name = f"{trait.name.title()}Choice"
     choice = create_model(name, __base__=Choice, __doc__=doc, **tables)
     choice.of = trait
+    forms: Any = Annotated[trait.value, Tag("<fixed>")] | Annotated[choice, Tag("<choice>")]
+    if trait.lifted is not None:
+        forms |= as_lifted(space_of(members[trait.lifted]))
     return Annotated[
-        Annotated[trait.value, Tag("<fixed>")] | Annotated[choice, Tag("<choice>")],
-        Discriminator(_fixed_or_choice),
+        forms,
+        Discriminator(_form),
         BeforeValidator(lambda value: _one_kind(value, trait.name, members)),
     ]
 
 
-def _fixed_or_choice(value: Any) -> str:
+def _form(value: Any) -> str:
     """A table with a type is one fixed section; without, a table of tables."""
+    if isinstance(value, Lifted | OpenSection):
+        return LIFTED
     fixed = "type" in value if isinstance(value, dict) else hasattr(value, "type")
     return "<fixed>" if fixed else "<choice>"
 
@@ -140,7 +194,7 @@ def _one_kind(value: Any, name: str, members: Mapping[str, type[Section]]) -> An
     """Say what is meant where a section is neither fixed nor searched, or both."""
     if isinstance(value, str) and value in members:
         raise ValueError(f"is not a table; write {{ type = {show(value)} }}")
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or isinstance(value, Lifted):
         return value
     if "type" not in value:
         settings = {key for one in members.values() for key in one.model_fields}
@@ -165,23 +219,24 @@ def _one_kind(value: Any, name: str, members: Mapping[str, type[Section]]) -> An
 
 
 @cache
-def partial_of(model: type[Section]) -> type[Section]:
+def partial_of(model: type[Section]) -> type[Part]:
     """``[[enqueue]]`` of a configuration: any of its fields."""
     fields: dict[str, Any] = {}
+    if "type" in model.model_fields:
+        fields["type"] = (model.model_fields["type"].annotation, kind_of(model))
     for trait in traits(model):
         kind = trait.value
         if trait.members is not None:
-            kind = Annotated[kind, PlainSerializer(_as_written)]
+            lifted = trait.members[trait.lifted] if trait.lifted else None
+            parts = tuple(map(partial_of, trait.members.values()))
+            kind = Annotated[Part, OneOf(parts, lifted and partial_of(lifted))]
         elif trait.by is not None:
             kind = Annotated[reduce(operator.or_, _values(trait)), BY_TYPE]
         fields[trait.name] = (kind | None, None)
     doc = f"Some fields of {model.__name__}; those left out are sampled."
-    return create_model(f"Partial{model.__name__}", __base__=Section, __doc__=doc, **fields)
-
-
-def _as_written(section: Any) -> Any:
-    """Only the settings that were written down: those left out stay open."""
-    return {"type": section.type, **section.model_dump(exclude_unset=True)}
+    made = create_model(f"Partial{model.__name__}", __base__=Part, __doc__=doc, **fields)
+    made.of = model
+    return made
 
 
 def _values(trait: Trait) -> list[Any]:

@@ -4,6 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
+from itertools import zip_longest
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -67,12 +68,22 @@ StudyName = Annotated[str, AfterValidator(check_name)]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 
 
+LIFTED = "<lifted>"
+"""The tag of a :class:`Lifted` table; the key before it is none of the file."""
+
+
+class Lifted(dict[str, Any]):
+    """Fields of a section that a file has among those of the section around it."""
+
+
 def tag(value: Any) -> str | None:
     """The tag of one member of a union: "<kind>" for a table (or section) with that ``type``,
     "<list>" for a list, "<value>" for anything plain, None for a table without a type.
 
     The angle brackets tell our tags from the keys of a file in the location of a problem.
     """
+    if isinstance(value, Lifted):
+        return LIFTED
     if isinstance(value, Mapping):
         return f"<{value['type']}>" if "type" in value else None
     if isinstance(value, BaseModel):
@@ -196,7 +207,11 @@ def _explain(problem: Any, model: type[BaseModel]) -> str:
     """One pydantic problem as "key = value is wrong so; the cure"."""
     location: tuple[Any, ...] = problem["loc"]
     # Tags of our unions are written <so>: they are not keys of the file.
-    path = [part for part in location if not str(part).startswith("<")]
+    path = [
+        part
+        for part, after in zip_longest(location, location[1:])
+        if not str(part).startswith("<") and after != LIFTED
+    ]
     key = _key(path)
     kind: str = problem["type"]
     context: dict[str, Any] = problem.get("ctx", {})
@@ -296,12 +311,19 @@ def _nodes(model: type[BaseModel], location: Sequence[Any]) -> list[dict[str, An
 
 def _siblings(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     """The keys that are known where an unknown one was found."""
-    return sorted({key for node in _nodes(model, location[:-1]) for key in _keys(node)})
+    schema, known = model.model_json_schema(), set[str]()
+    for node in _nodes(model, location[:-1]):
+        known |= _keys(node).keys()
+        for key in _keys(node):
+            lifted = [one for one in _children(schema, node, key) if LIFTED in one]
+            known |= {inner for one in lifted for inner in _keys(one) if inner != "type"}
+    return sorted(known)
 
 
 def _kinds(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     """The values of ``type`` that the tables at a place may have."""
-    return [kind for node in _nodes(model, location) if (kind := _kind(node)) is not None]
+    nodes = _nodes(model, location)
+    return [*dict.fromkeys(kind for node in nodes if (kind := _kind(node)) is not None)]
 
 
 def _keys(node: dict[str, Any]) -> dict[str, Any]:
@@ -317,7 +339,8 @@ def _kind(node: dict[str, Any]) -> str | None:
 def _branches(schema: dict[str, Any], node: dict[str, Any]) -> list[dict[str, Any]]:
     """A JSON-schema node, or the members of its union, with references followed."""
     while "$ref" in node:
-        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        node = dict(node)  # what stands beside a reference belongs to this place alone
+        node = schema["$defs"][node.pop("$ref").rsplit("/", 1)[1]] | node
     members = [*node.get("anyOf", []), *node.get("oneOf", [])]
     return [b for member in members for b in _branches(schema, member)] or [node]
 
@@ -329,6 +352,8 @@ def _children(schema: dict[str, Any], node: dict[str, Any], part: Any) -> list[d
     if not part.startswith("<"):
         return _branches(schema, _keys(node)[part]) if part in _keys(node) else []
     # A union is flat by now: its tag keeps the members of that type, or those without any.
+    if LIFTED in (part, *node):
+        return [node] if part == LIFTED and LIFTED in node else []
     kind = _kind(node)
     if part == "<fixed>":
         return [node] if kind is not None else []

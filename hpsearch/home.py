@@ -17,6 +17,12 @@ INPUTS = "best.inputs.json"
 CURVES = "curves.csv"
 """In the same folder: the epochs."""
 
+CURVES_FIGURE = "curves.png"
+"""Beside them: the epochs as a figure."""
+
+RECIPE = "recipe.toml"
+"""In the folder of a trained recipe: the recipe itself."""
+
 RESULT = "result.json"
 """In the folder of a trained recipe: what came of it."""
 

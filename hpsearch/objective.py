@@ -10,24 +10,20 @@ from pathlib import Path
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from hpsearch.config import TrialConfig, count_parameters, describe
+from hpsearch.config import TrialConfig, describe
 from hpsearch.data.parts import Parts
-from hpsearch.errors import (
-    DataError,
-    Failure,
-    InputError,
-    TrialFailedError,
-    UnreachableError,
-)
+from hpsearch.data.section import DatasetSection
+from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
 from hpsearch.fields import parse
 from hpsearch.home import CHECKPOINTS, Home
-from hpsearch.recipe import DatasetSection, Recipe
-from hpsearch.search import budget
-from hpsearch.search.artifacts import OF_COMPLETE, OF_OTHERS, listed
-from hpsearch.search.export import recipe_of, trial_seed
-from hpsearch.search.messages import STORAGE_ERRORS
+from hpsearch.outputs.listed import OF_COMPLETE, OF_OTHERS, listed
+from hpsearch.recipe import Recipe
+from hpsearch.search import attributes as attr
+from hpsearch.search import budget, claims
+from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.recipes import recipe_of, trial_seed
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import CONFIG_KEY, SAME_KEY, same_as
+from hpsearch.search.trials import same_as
 from hpsearch.share import Share
 from hpsearch.space import suggest_config
 from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch
@@ -37,15 +33,12 @@ _log = logging.getLogger(__name__)
 MAX_REDRAWS = 200
 """Configurations over ``budget.max_parameters`` in a row before the search gives up."""
 
-ALONE_KEY = "alone"
-"""Trial user attribute: it ran out of memory, and is tried once more alone on its device."""
-
 CHECKPOINT_EVERY = 30.0
 """Seconds of training between two checkpoints of a trial."""
 
 
 def _nobody_asks(_number: int) -> AbstractContextManager[Callable[[], bool]]:
-    """Of a process that gives no signs of life no trial is taken away."""
+    """A process that sends no heartbeats never loses a lease."""
     return nullcontext(lambda: False)
 
 
@@ -80,8 +73,8 @@ class Objective:
     share: Share | None = None
     """Where trials of other machines leave their checkpoints, and this one's go."""
     alive: Callable[[int], AbstractContextManager[Callable[[], bool]]] = _nobody_asks
-    """Entered with a trial's number while it runs; what it gives says whether the trial was taken
-    away from this process (see ``hpsearch.workers.lease.Heartbeat``)."""
+    """Entered with a trial's number while it runs; what it gives says whether its lease was
+    lost (see ``hpsearch.workers.lease.HeartbeatThread``)."""
 
     def run_one(self) -> bool:
         """Claim a trial and bring it to an end.
@@ -98,11 +91,11 @@ class Objective:
         for _ in range(MAX_REDRAWS):
             if self.stop_now():
                 return True
-            trial = budget.claim(self.study)
+            trial = claims.claim(self.study)
             if trial is None:
                 return False
-            with self.alive(trial.number) as taken_away:
-                if self._one(trial, taken_away):
+            with self.alive(trial.number) as lease_lost:
+                if self._one(trial, lease_lost):
                     return True
         raise InputError(
             f"study {self.study.name}: {MAX_REDRAWS} configurations in a row were above"
@@ -117,20 +110,20 @@ class Objective:
             Exception: as :meth:`run_one`, but no CrowdedError.
         """
         trial = Trial(self.study.optuna, self.study.trial_id(number))
-        with self.alive(number) as taken_away:
-            self._one(trial, taken_away)
+        with self.alive(number) as lease_lost:
+            self._one(trial, lease_lost)
 
-    def _one(self, trial: Trial, taken_away: Callable[[], bool]) -> bool:
+    def _one(self, trial: Trial, lease_lost: Callable[[], bool]) -> bool:
         """Bring a trial that was claimed to an end; False where it was too large to train."""
         try:
-            fixed = trial.user_attrs.get(CONFIG_KEY)
+            fixed = trial.user_attrs.get(attr.CONFIG_KEY)
             if fixed is None:
                 config = suggest_config(self.study.file.space, trial)
             else:
                 config = parse(TrialConfig, fixed, f"trial {trial.number}")
             if self._too_large(trial, config):
                 return False
-            self._train(trial, taken_away)
+            self._train(trial, lease_lost)
         except UpdateFinishedTrialError:
             # Somebody took this process for dead and gave the trial to another one.
             _log.warning("trial %d: lease lost; continuing with the next trial", trial.number)
@@ -139,43 +132,43 @@ class Objective:
             raise
         except UnreachableError as error:
             # A full disk is not the configuration's fault.
-            if budget.interrupt(self.study, trial.number, str(error)):
+            if claims.interrupt(self.study, trial.number, str(error)):
                 raise
             _log.warning("trial %d: lease lost; continuing with the next trial", trial.number)
         except DataError as error:
-            budget.fail(self.study, trial.number, Failure.DATA_ERROR, str(error))
+            claims.fail(self.study, trial.number, Failure.DATA_ERROR, str(error))
             raise
         except Exception as error:
             told = f"{type(error).__name__}: {error}"  # not repr, which writes colours as text
-            budget.fail(self.study, trial.number, Failure.PROGRAM_ERROR, told)
+            claims.fail(self.study, trial.number, Failure.PROGRAM_ERROR, told)
             raise
         return True
 
     def _too_large(self, trial: Trial, config: TrialConfig) -> bool:
         """Note the configuration's size; end the trial where it is over the limit."""
-        parameters = count_parameters(config, self.parts.inputs, self.parts.classes)
-        trial.set_user_attr("parameters", parameters)
+        parameters = config.network.parameters(self.parts.input_shape, self.parts.classes)
+        trial.set_user_attr(attr.PARAMETERS_KEY, parameters)
         limit = self.study.budget.max_parameters
         if limit is None or parameters <= limit:
             return False
         message = f"{parameters} parameters, more than budget.max_parameters = {limit}"
-        budget.redraw(self.study, trial.number, message)
+        claims.redraw(self.study, trial.number, message)
         return True
 
-    def _train(self, trial: Trial, taken_away: Callable[[], bool]) -> None:
+    def _train(self, trial: Trial, lease_lost: Callable[[], bool]) -> None:
         """Train one trial, from its last checkpoint where it has one, and tell its result."""
         frozen = self.study.storage.get_trial(self.study.trial_id(trial.number))
-        trial.set_user_attr("seed", trial_seed(self.study, frozen))
+        trial.set_user_attr(attr.SEED_KEY, trial_seed(self.study, frozen))
         same = same_as(self.study, frozen)
         if same is not None:
-            trial.set_user_attr(SAME_KEY, same)
+            trial.set_user_attr(attr.SAME_KEY, same)
         run, earlier = self.home.trial_run(self.study.name, trial.number), self._earlier(frozen)
         metric, pruned = self.study.file.objective.metric, False
 
         def report(epoch: Epoch) -> None:
             # Of a trial that is tried once more Optuna has some epochs already.
             if epoch.epoch not in frozen.intermediate_values:
-                trial.report(getattr(epoch, metric), epoch.epoch)
+                trial.report(epoch.values[metric], epoch.epoch)
 
         def on_epoch(epoch: Epoch) -> bool:
             nonlocal pruned
@@ -192,7 +185,7 @@ class Objective:
         deadline = self._deadline()
         watch = Watch(
             on_epoch=on_epoch,
-            interrupted=lambda: self.stop_now() or taken_away() or time.monotonic() > deadline,
+            interrupted=lambda: self.stop_now() or lease_lost() or time.monotonic() > deadline,
             checkpoint_every=CHECKPOINT_EVERY,
             earlier=earlier,
             on_resume=on_resume,
@@ -221,7 +214,7 @@ class Objective:
 
     def _earlier(self, trial: FrozenTrial) -> list[Path]:
         """The folders that a trial may go on from; says so where nothing to go on from is there."""
-        numbers = budget.earlier(trial)
+        numbers = attr.earlier(trial)
         folders = [self.home.trial_run(self.study.name, number) for number in numbers]
         if self.share is not None:
             self.share.fetch(numbers)
@@ -245,7 +238,7 @@ class Objective:
         if timeout is None:
             return float("inf")
         # This trial runs from now on without a gap, so that the time used grows as the clock.
-        return time.monotonic() + timeout - budget.seconds_used(self.study.briefs())
+        return time.monotonic() + timeout - budget.seconds_used(self.study.trial_summaries())
 
     def _failed(self, trial: Trial, error: TrialFailedError, seconds: float) -> None:
         """Tell a failure of training; an interrupted trial goes back into the queue."""
@@ -253,17 +246,17 @@ class Objective:
         trial_id = self.study.trial_id(trial.number)
         reported = self.study.storage.get_trial(trial_id).last_step
         files = listed(OF_OTHERS) if reported else {}
-        summary = {"epochs": reported or 0, "seconds": round(seconds, 3)}
+        summary = {attr.EPOCHS_KEY: reported or 0, attr.SECONDS_KEY: round(seconds, 3)}
         self.study.storage.annotate(trial_id, summary, files)
         if error.failure is Failure.INTERRUPTED:
-            budget.interrupt(self.study, trial.number)
+            claims.interrupt(self.study, trial.number)
             return
-        if error.failure is Failure.OUT_OF_MEMORY and not trial.user_attrs.get(ALONE_KEY):
-            trial.set_user_attr(ALONE_KEY, True)
+        if error.failure is Failure.OUT_OF_MEMORY and not trial.user_attrs.get(attr.ALONE_KEY):
+            trial.set_user_attr(attr.ALONE_KEY, True)
             raise CrowdedError(trial.number, str(error))
         if error.epoch is not None:
-            trial.set_user_attr("failure_epoch", error.epoch)
-        budget.fail(self.study, trial.number, error.failure, str(error))
+            trial.set_user_attr(attr.FAILURE_EPOCH_KEY, error.epoch)
+        claims.fail(self.study, trial.number, error.failure, str(error))
 
     def _tell(self, trial: Trial, outcome: Outcome, *, pruned: bool) -> None:
         """Keep the summary of a trial as user attributes, then its value."""
@@ -278,13 +271,13 @@ class Objective:
         is_last = self.study.file.objective.epoch == "last"
         kept = outcome.epochs if is_last else outcome.best_epoch
         summary = {
-            "epochs": outcome.epochs,
-            "best_epoch": outcome.best_epoch,
-            "val_loss": outcome.curves[kept - 1].val_loss,
-            "train_accuracy": outcome.train_accuracy,
-            "gap": outcome.gap,
-            "seconds": round(outcome.seconds, 3),
-            "examples_per_second": round(outcome.examples_per_second, 1),
+            attr.EPOCHS_KEY: outcome.epochs,
+            attr.BEST_EPOCH_KEY: outcome.best_epoch,
+            attr.VAL_LOSS_KEY: outcome.curves[kept - 1].values["val_loss"],
+            attr.TRAIN_ACCURACY_KEY: outcome.train_accuracy,
+            attr.GAP_KEY: outcome.gap,
+            attr.SECONDS_KEY: round(outcome.seconds, 3),
+            attr.RATE_KEY: round(outcome.examples_per_second, 1),
         }
         files = listed(OF_OTHERS if pruned else OF_COMPLETE)
         self.study.storage.annotate(self.study.trial_id(trial.number), summary, files)

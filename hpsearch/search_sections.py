@@ -37,7 +37,7 @@ class TPE(Section):
     n_startup_trials: Count = 10
     """Random trials before it learns."""
     cheapest_first: Bool = True
-    """Draw the start-up trials ahead, and try those first that train fast (at most 100)."""
+    """Try of the start-up trials (the initial design, at most 100) those first that train fast."""
     n_ei_candidates: Positive = 24
     """Points among which the most promising is chosen."""
     multivariate: Bool | None = None

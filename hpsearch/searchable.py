@@ -6,16 +6,25 @@ two marks: :class:`Repeated` and :class:`OneOf` (``hpsearch.derived``, ``hpsearc
 """
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, reduce
 from typing import Annotated, Any, get_args
 
-from pydantic import GetCoreSchemaHandler, Tag, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    Field,
+    GetCoreSchemaHandler,
+    SerializerFunctionWrapHandler,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
-from hpsearch.fields import BY_TYPE, Section, show
+from hpsearch.fields import BY_TYPE, LIFTED, Lifted, Section, show
 
 
 @dataclass(frozen=True)
@@ -34,13 +43,22 @@ class OneOf:
     """Marks a section of one of several kinds, which its ``type`` tells apart."""
 
     members: tuple[type[Section], ...]
+    lifted: type[Section] | None = None
+    """The one whose fields a file has among those of the section around it, without a table."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """The schema of a union that is told apart by ``type``."""
         tagged = [Annotated[one, Tag(f"<{kind_of(one)}>")] for one in self.members]
+        if self.lifted is not None:
+            tagged.append(as_lifted(self.lifted))
         return handler.generate_schema(Annotated[reduce(operator.or_, tagged), BY_TYPE])
+
+
+def as_lifted(section: type[Section]) -> Any:
+    """The member of a union that takes a :class:`Lifted` table."""
+    return Annotated[section, Tag(LIFTED), Field(json_schema_extra={LIFTED: True})]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +74,8 @@ class Trait:
     """The field that counts the values, of a :class:`Repeated` one."""
     members: Mapping[str, type[Section]] | None = None
     """The sections that it may be, by their ``type``, of a :class:`OneOf`."""
+    lifted: str | None = None
+    """The ``type`` of the one whose fields need no table."""
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -96,10 +116,11 @@ def _trait(name: str, field: FieldInfo) -> Trait:
         case [Repeated(by)]:
             value = get_args(field.annotation)[0]
             return Trait(name=name, value=value, default=field.default[0], by=by)
-        case [OneOf(members) as mark]:
+        case [OneOf(members, lifted) as mark]:
             known = {kind_of(one): one for one in members}
             value = Annotated[(field.annotation, mark)]
-            return Trait(name=name, value=value, default=field.default, members=known)
+            kind = kind_of(lifted) if lifted is not None else None
+            return Trait(name=name, value=value, default=field.default, members=known, lifted=kind)
     value = Annotated[(field.annotation, *rest)] if rest else field.annotation
     return Trait(name=name, value=value, default=field.default)
 
@@ -165,6 +186,63 @@ def with_counts(model: type[Section], table: Any) -> Any:
     return table
 
 
+def lift(model: type[Section], table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table of fields with those of a lifted section in a table of their own.
+
+    It is there only where it has fields, or where the section is missing.
+
+    Args:
+        model: the section whose fields they are.
+        table: fields by name, as a file has them.
+
+    Raises:
+        ValueError: a section is there both with a table and without.
+    """
+    found = dict(table)
+    for trait in traits(model):
+        if trait.members is None or trait.lifted is None:
+            continue
+        own = {one.name for one in traits(trait.members[trait.lifted])}
+        inside = {key: found.pop(key) for key in table if key in own}
+        if trait.name not in found:
+            found[trait.name] = Lifted(inside)
+        elif inside:
+            key = next(iter(inside))
+            raise ValueError(
+                f"{key} is a setting of {trait.name} = {show(trait.lifted)}, but there is a table"
+                f" of {trait.name}, too; move {key} into it, or leave the table out"
+            )
+    return found
+
+
+def lower(
+    model: type[Section],
+    section: Section,
+    dumped: Mapping[str, Any],
+    like: Callable[[type[Section]], type[Section]] = lambda member: member,
+) -> dict[str, Any]:
+    """What was dumped of a section, with the fields of a lifted one among its own.
+
+    Args:
+        model: the configuration's section.
+        section: what was dumped: that section, a space or a part of it.
+        dumped: its fields by name.
+        like: what a lifted section's class is there.
+    """
+    lifted = {
+        trait.name: like(trait.members[trait.lifted])
+        for trait in traits(model)
+        if trait.members is not None and trait.lifted is not None
+    }
+    found: dict[str, Any] = {}
+    for key, value in dumped.items():
+        if key in lifted and type(getattr(section, key)) is lifted[key]:
+            found |= {inner: value[inner] for inner in value if inner != "type"}
+        else:
+            found[key] = value
+    return found
+
+
 class Searchable(Section):
     """A section with repeated fields, which a file may write as one value for all."""
 
@@ -178,7 +256,7 @@ class Searchable(Section):
         for key, value in data.items():
             if isinstance(value, dict) and key in known and known[key].members is None:
                 raise ValueError(f"{key} = {show(value)} is a table; write a plain value")
-        data = with_counts(cls, data)
+        data = with_counts(cls, lift(cls, data))
         for by, repeated in counts(cls).items():
             count = data.get(by, known[by].default)
             if not known[by].allows(count):
@@ -187,6 +265,10 @@ class Searchable(Section):
             spread = {key: per_layer(value, count, key, by) for key, value in spread.items()}
             data = {**data, **spread}
         return data
+
+    @model_serializer(mode="wrap")
+    def _lower(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return lower(type(self), self, dump(self))
 
 
 def identity(config: Section) -> dict[str, Any]:
@@ -201,6 +283,8 @@ def identity(config: Section) -> dict[str, Any]:
         if trait.by is not None:
             if any(one != default for one in value):
                 found[trait.name] = list(value)
+        elif trait.lifted == getattr(value, "type", ""):
+            found |= identity(value)
         elif trait.members is not None:
             if value != default:
                 found[trait.name] = {"type": value.type, **identity(value)}

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpsearch.config import TrialConfig, count_parameters
+from hpsearch.config import TrialConfig
 from hpsearch.derived import partial_of, space_of
+from hpsearch.networks.network import Shape
 from hpsearch.ranges import RANGES, Suggest
 from hpsearch.walks import named_fields, suggest
 
@@ -88,20 +89,20 @@ class Corner:
 
 
 def config_at(
-    space: Space, where: float, *, inputs: int, classes: int, max_parameters: int | None
+    space: Space, where: float, *, shape: Shape, outputs: int, max_parameters: int | None
 ) -> TrialConfig:
     """The configuration at a place of the space, or at the next lower one that is small enough.
 
     Args:
         space: the space.
         where: 0.0 (low end) to 1.0 (high end); see :class:`Corner`.
-        inputs: features of an example.
-        classes: outputs of the network.
+        shape: of an example.
+        outputs: of the network.
         max_parameters: ``budget.max_parameters``. Where even the low end has more, it is that.
     """
     config = suggest_config(space, Corner(where))
     if max_parameters is not None:
-        while count_parameters(config, inputs, classes) > max_parameters and where > 0:
+        while config.network.parameters(shape, outputs) > max_parameters and where > 0:
             where = max(0.0, where - 0.02)
             config = suggest_config(space, Corner(where))
     return config

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import model_validator
 
 from hpsearch.config import TrialConfig
+from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.errors import InputError
 from hpsearch.fields import (
     Section,
@@ -18,15 +19,7 @@ from hpsearch.fields import (
     show,
 )
 from hpsearch.files import read_file
-from hpsearch.recipe import (
-    DatasetSection,
-    ObjectiveSection,
-    Recipe,
-    TrainingSection,
-    following,
-    parse_recipe,
-    resolve_path,
-)
+from hpsearch.recipe import ObjectiveSection, Recipe, TrainingSection, following, parse_recipe
 from hpsearch.search_sections import TPE, BudgetSection, Median, Pruner, Sampler, WorkersSection
 from hpsearch.space import PartialConfig, Space, fixed_config
 from hpsearch.walks import settle

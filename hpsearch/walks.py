@@ -4,14 +4,14 @@ A parameter has the name of its field ("batch_size"), with the layer's number wh
 its own ("units_0"), and of the kind's setting where the search chooses ("adam.learning_rate").
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hpsearch.derived import Choice, OpenSection
 from hpsearch.fields import Section, show
 from hpsearch.ranges import RANGES, Categorical, Suggest, extent
-from hpsearch.searchable import Trait, counts, listed, per_layer, traits
+from hpsearch.searchable import Trait, counts, kind_of, listed, per_layer, traits
 
 Params = dict[str, Any]
 """Values of parameters, by name."""
@@ -36,6 +36,8 @@ class Place:
     field: Any
     """A plain value, a fixed section, or a range; the kinds of a choice are a range, too."""
     trait: Trait
+    lifted: bool = False
+    """Whether a configuration has it without a table of its section."""
 
     def within(self, table: Mapping[str, Any]) -> Any:
         """What a table of the whole space has here."""
@@ -50,12 +52,13 @@ class Place:
         """
         *sections, last = self.keys
         for section, kind in zip(sections[::2], sections[1::2], strict=True):
-            config = config[section]
-            if config["type"] != kind:
+            inner = config.get(section, config if self.lifted else {})
+            if inner.get("type", kind) != kind or last not in inner:
                 return []
-        value = config[last]
+            config = inner
         if self.trait.members is not None:
-            return [value["type"]]
+            return [config[last]["type"] if last in config else self.trait.lifted]
+        value = config[last]
         if self.trait.by is None:
             return [value]
         return list(value if is_per_layer(self.field) else value[:1])
@@ -70,19 +73,21 @@ def places(space: OpenSection) -> list[Place]:
     later: list[Place] = []
     for trait in traits(space.of):
         name, field = trait.name, getattr(space, trait.name)
+        if isinstance(field, OpenSection):
+            found += places(field)
+            continue
         if isinstance(field, Choice):
-            tables = field.tables()
             later += [
-                Place(
+                replace(
+                    one,
                     name=f"{kind}.{one.name}",
                     keys=(name, kind, *one.keys),
-                    field=one.field,
-                    trait=one.trait,
+                    lifted=kind == trait.lifted,
                 )
-                for kind, table in tables.items()
+                for kind, table in field.tables().items()
                 for one in places(table)
             ]
-            field = Categorical(choices=tuple(tables))
+            field = Categorical(choices=tuple(field.tables()))
         if field is not None:
             found.append(Place(name=name, keys=(name,), field=field, trait=trait))
     return found + later
@@ -117,12 +122,15 @@ def suggest(space: OpenSection, ask: Suggest, prefix: str = "") -> Any:
         field, name = getattr(space, trait.name), prefix + trait.name
         if field is None:
             continue
-        if isinstance(field, Choice):
+        if isinstance(field, OpenSection):
+            found[trait.name] = suggest(field, ask, prefix)
+        elif isinstance(field, Choice):
             tables = field.tables()
             kind = ask.suggest_categorical(name, tuple(tables))
             found[trait.name] = suggest(tables[kind], ask, f"{kind}.")
         elif trait.by is not None:
-            found[trait.name] = _draw_layers(field, ask, name, found[trait.by], trait.by)
+            count = found.get(trait.by, space.field(trait.by))
+            found[trait.name] = _draw_layers(field, ask, name, count, trait.by)
         else:
             found[trait.name] = _draw(field, ask, name)
     return space.of(**found)
@@ -141,57 +149,60 @@ def _draw_layers(field: Any, ask: Suggest, name: str, count: int, by: str) -> tu
 # --- settling: what a file fixes -------------------------------------------------------------
 
 
-def settle(space: OpenSection, wanted: Section) -> Params:
+def settle(space: OpenSection, wanted: Section, prefix: str = "", within: str = "") -> Params:
     """The parameters that a configuration, or a part of one, fixes.
 
     Args:
-        space: of the configuration.
+        space: of the configuration, or of a section.
         wanted: what is left out is None.
+        prefix: what stands before the parameters' names.
+        within: what stands before the fields' names in a file.
 
     Raises:
         ValueError: a value that the space cannot yield, with the field and the cure.
     """
     params: Params = {}
-    sizes = _sizes(space, wanted)
-    for trait in sorted(traits(space.of), key=lambda trait: _turn(trait, sizes)):
-        name, field = trait.name, getattr(space, trait.name)
-        value = sizes.get(name, getattr(wanted, name))
+    sizes = _sizes(space, wanted, within)
+    for trait in sorted(traits(space.of), key=lambda trait: _turn(space, trait, sizes)):
+        field, value = space.field(trait.name), sizes.get(trait.name, getattr(wanted, trait.name))
+        name, key = prefix + trait.name, within + trait.name
         if value is None:
             continue
         if trait.by is not None:
-            count = sizes[trait.by] or _most(getattr(space, trait.by))
-            _settle_layers(field, name, per_layer(value, count, name, trait.by), trait.by, params)
+            count = sizes[trait.by] or _most(space.field(trait.by))
+            spread = per_layer(value, count, key, trait.by)
+            params |= _settle_layers(field, name, key, spread, trait.by)
         elif trait.members is not None:
-            _settle_section(field, name, value, params)
+            params |= _settle_section(field, name, value, prefix)
         else:
-            _settle(field, name, value, params)
+            params |= _settle(field, name, key, value)
     return params
 
 
-def _sizes(space: OpenSection, wanted: Section) -> dict[str, int | None]:
+def _sizes(space: OpenSection, wanted: Section, within: str) -> dict[str, int | None]:
     """The counts that a configuration names, if only by a list's length."""
     found: dict[str, int | None] = {}
     for by, repeated in counts(space.of).items():
         found[by] = getattr(wanted, by)
         if found[by] is not None:
             continue
-        field = getattr(space, by)
+        field = space.field(by)
         fixed = field if isinstance(field, int) else None
         of_list = listed(repeated, dict(wanted))
         if of_list is not None and fixed is not None and of_list[1] != fixed:
             key, length = of_list
             raise ValueError(
-                f"{key} = {show(list(getattr(wanted, key)))} is a list of {length}, but the space"
-                f" fixes {by} to {fixed}; write one value for all layers, or make {by} a range in"
-                " the space"
+                f"{within}{key} = {show(list(getattr(wanted, key)))} is a list of {length}, but the"
+                f" space fixes {by} to {fixed}; write one value for all layers, or make {by} a"
+                " range in the space"
             )
         found[by] = of_list[1] if of_list else fixed
     return found
 
 
-def _turn(trait: Trait, sizes: Mapping[str, Any]) -> int:
+def _turn(space: OpenSection, trait: Trait, sizes: Mapping[str, Any]) -> int:
     """When a field is settled: counts, what they count, plain ones, sections."""
-    if trait.name in sizes:
+    if trait.name in sizes or isinstance(getattr(space, trait.name), OpenSection):
         return 0
     if trait.by is not None:
         return 1
@@ -205,109 +216,123 @@ def _most(count: Any) -> int:
     return int(getattr(count, "high", count))
 
 
-def _settle(field: Any, name: str, value: Any, params: Params, key: str | None = None) -> None:
-    """Record ``value`` for a range as ``name``; hold it against a fixed value.
+def _settle(field: Any, name: str, key: str, value: Any) -> Params:
+    """The parameter of a range that has a value; none of a plain value that is the same.
 
     Args:
         field: the field of the space.
         name: of the parameter.
+        key: where the value was written, for the message.
         value: what is wanted.
-        params: takes the value.
-        key: where the value was written, for the message; None: at ``name``.
+
+    Raises:
+        ValueError: the field cannot have the value.
     """
-    given = f"{key or name} = {show(value)}"
+    given = f"{key} = {show(value)}"
     if isinstance(field, RANGES):
         if not field.contains(value):
             raise ValueError(
                 f"{given} is not in the space ({extent(field)}); change it or widen the range"
             )
-        params[name] = value
-    elif field != value:
+        return {name: value}
+    if field != value:
         raise ValueError(
             f"{given}, but the space fixes it to {show(field)}; change it, or make it a range in"
             " the space"
         )
+    return {}
 
 
 def _settle_layers(
-    field: Any, name: str, values: tuple[Any, ...], by: str, params: Params
-) -> None:  # fmt: skip
-    """Record one value for each layer, or the one that all layers share."""
+    field: Any, name: str, key: str, values: tuple[Any, ...], by: str
+) -> Params:  # fmt: skip
+    """One parameter for each layer, or the one that all layers share."""
     if is_per_layer(field):
+        params: Params = {}
         for layer, value in enumerate(values):
-            _settle(field, f"{name}_{layer}", value, params, f"{name}[{layer}]")
-    elif isinstance(field, tuple):
-        _settle(field, name, values, params)
-    elif len(set(values)) > 1:
+            params |= _settle(field, f"{name}_{layer}", f"{key}[{layer}]", value)
+        return params
+    if isinstance(field, tuple):
+        return _settle(field, name, key, values)
+    if len(set(values)) > 1:
         raise ValueError(
-            f"{name} = {show(list(values))} differs between {by}, but the space has one {name}"
+            f"{key} = {show(list(values))} differs between {by}, but the space has one {name}"
             f" for all {by}; write one value, or set per_layer = true in the space"
         )
-    else:
-        _settle(field, name, values[0], params)
+    return _settle(field, name, key, values[0])
 
 
-def _settle_section(field: Any, name: str, wanted: Any, params: Params) -> None:
-    """Record a section's kind and those of its settings that were written down."""
-    written = sorted(wanted.model_fields_set - {"type"})
-    if not isinstance(field, Choice):
-        for key in ("type", *written):
-            _settle(getattr(field, key, None), f"{name}.{key}", getattr(wanted, key), params)
-        return
-    tables = field.tables()
-    if wanted.type not in tables:
-        raise ValueError(
-            f"{name}.type = {show(wanted.type)} is not in the space (one of"
-            f" {', '.join(tables)}); choose one of them or add a table for it"
-        )
-    params[name] = wanted.type
-    defaults = {trait.name: trait.default for trait in traits(type(wanted))}
-    for key in written:
-        setting = getattr(tables[wanted.type], key)
-        setting = defaults[key] if setting is None else setting
-        value = getattr(wanted, key)
-        _settle(setting, f"{wanted.type}.{key}", value, params, f"{name}.{key}")
+def _settle_section(field: Any, name: str, wanted: Any, prefix: str) -> Params:
+    """The parameters of a section's kind, and of those of its settings that are not left out."""
+    if isinstance(field, Choice):
+        tables = field.tables()
+        if wanted.type not in tables:
+            raise ValueError(
+                f"{name}.type = {show(wanted.type)} is not in the space (one of"
+                f" {', '.join(tables)}); choose one of them or add a table for it"
+            )
+        settings = settle(tables[wanted.type], wanted, f"{wanted.type}.", f"{name}.")
+        return {name: wanted.type, **settings}
+    kind = field.of if isinstance(field, OpenSection) else type(field)
+    key = f"{name}.type"
+    _settle(kind_of(kind), key, key, wanted.type)
+    if isinstance(field, OpenSection):
+        return settle(field, wanted, prefix)
+    for trait in traits(kind):
+        value, key = getattr(wanted, trait.name), f"{name}.{trait.name}"
+        if value is not None:
+            _settle(getattr(field, trait.name), key, key, value)
+    return {}
 
 
 # --- comparing -------------------------------------------------------------------------------
 
 
-def misfits(space: OpenSection, config: Section) -> list[str]:
+def misfits(space: OpenSection, config: Section, within: str = "") -> list[str]:
     """The fields of a configuration that a space cannot yield: "units", "optimizer.learning_rate".
 
     None: the configuration lies in the space, and :func:`settle` gives its parameters.
+
+    Args:
+        space: of the configuration, or of a section.
+        config: the configuration, or the section.
+        within: what stands before the fields' names.
     """
     found: list[str] = []
     sections: list[str] = []
     for trait in traits(space.of):
-        field, value = getattr(space, trait.name), getattr(config, trait.name)
-        if trait.members is not None:
-            sections += _misfits_of_section(field, trait.name, value)
+        key, field = within + trait.name, space.field(trait.name)
+        value = getattr(config, trait.name)
+        if isinstance(field, OpenSection):
+            found += misfits(field, value) if type(value) is field.of else [key]
+        elif trait.members is not None:
+            sections += _misfits_of_section(field, key, value)
         elif trait.by is not None:
-            if not _settles(_settle_layers, field, trait.name, value, trait.by):
-                found.append(trait.name)
-        elif not _settles(_settle, field, trait.name, value):
-            found.append(trait.name)
+            if not _settles(_settle_layers, field, key, key, value, trait.by):
+                found.append(key)
+        elif not _settles(_settle, field, key, key, value):
+            found.append(key)
     return found + sections
 
 
-def _misfits_of_section(field: Any, name: str, value: Any) -> list[str]:
+def _misfits_of_section(field: Any, name: str, value: Section) -> list[str]:
     kind = type(value)
-    if not _settles(_settle_section, field, name, kind()):
+    if isinstance(field, Choice):
+        table = field.tables().get(kind_of(kind))
+        return [name] if table is None else misfits(table, value, f"{name}.")
+    if type(field) is not kind:
         return [name]
     return [
         f"{name}.{trait.name}"
         for trait in traits(kind)
-        if not _settles(
-            _settle_section, field, name, kind(**{trait.name: getattr(value, trait.name)})
-        )
+        if getattr(field, trait.name) != getattr(value, trait.name)
     ]
 
 
-def _settles(settling: Any, *values: Any) -> bool:
+def _settles(settling: Callable[..., Params], *values: Any) -> bool:
     """Whether values can be recorded by one of the functions above."""
     try:
-        settling(*values, {})
+        settling(*values)
     except ValueError:
         return False
     return True
@@ -317,16 +342,22 @@ def opened(space: OpenSection, config: Section) -> dict[str, Any]:
     """What of a configuration a space leaves open, as ``[[enqueue]]`` has it; {}: nothing."""
     whole, found = config.model_dump(mode="json"), dict[str, Any]()
     for trait in traits(space.of):
-        field = getattr(space, trait.name)
-        if isinstance(field, Choice):
-            section = whole[trait.name]
-            table = field.tables().get(section["type"])
-            named = {one.name for one in places(table)} if table is not None else set()
-            found[trait.name] = {
-                key: value for key, value in section.items() if key == "type" or key in named
-            }
+        field, value = getattr(space, trait.name), getattr(config, trait.name)
+        if isinstance(field, OpenSection):
+            found |= opened(field, value)
+        elif isinstance(field, Choice):
+            found[trait.name] = _as_chosen(field, value)
         elif isinstance(field, RANGES):
             found[trait.name] = whole[trait.name]
             if trait.by is not None:
                 found[trait.by] = whole[trait.by]
     return found
+
+
+def _as_chosen(field: Choice, section: Section) -> dict[str, Any]:
+    """A section with those of its settings that the space names."""
+    kind = kind_of(type(section))
+    table = field.tables().get(kind)
+    named = {one.trait.name for one in places(table)} if table is not None else set()
+    settings = section.model_dump(mode="json")
+    return {key: value for key, value in settings.items() if key == "type" or key in named}

@@ -20,6 +20,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from hpsearch.config import TrialConfig
+from hpsearch.data.section import CommonKeys, DatasetSection
+from hpsearch.data.sources import source_classes
 from hpsearch.fields import Section
 from hpsearch.searchable import traits
 from hpsearch.study_file import StudyFile
@@ -31,7 +33,10 @@ PLAIN = {int: "whole number", float: "number", bool: "true, false", str: "text"}
 
 @cache
 def docs(model: type[BaseModel]) -> dict[str, str]:
-    """What stands below each field of a class."""
+    """What stands below each field of a class; those of ``[dataset]`` are the sources', too."""
+    if model is DatasetSection:
+        every = (CommonKeys, *source_classes())
+        return {key: text for one in every for key, text in docs(one).items()}
     (made,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     found: dict[str, str] = {}
     last = ""
@@ -136,26 +141,35 @@ def reference() -> str:
             title = f'[{name}] type = "{kind}"'
             lines += head(title, told + first_line(model), section(model))
     lines += head(
-        "[space]", "Each key a value or a range; what is left out has its default.", space()
+        "[space]",
+        "Each key a value or a range; what is left out has its default.",
+        settings(TrialConfig),
     )
     for trait in traits(TrialConfig):
         for kind, model in (trait.members or {}).items():
-            title = f"[space.{trait.name}.{kind}]"
-            lines += head(title, first_line(model), section(model))
+            told = f" The keys may stand in `[space]`: {trait.name} is {kind} then."
+            inner = () if kind == trait.lifted else settings(model)
+            lifted = kind == trait.lifted
+            text = first_line(model) + (told if lifted else "")
+            lines += head(f"[space.{trait.name}.{kind}]", text, inner)
     lines += head("[[enqueue]]", docs(StudyFile)["enqueue"] + " Fields left out are sampled.")
     lines += head("[baseline]", docs(StudyFile)["baseline"])
     return "\n".join([*lines, ""])
 
 
-def space() -> Iterator[str]:
-    """The lines of ``[space]``."""
-    for trait in traits(TrialConfig):
+def settings(model: type[Section]) -> Iterator[str]:
+    """The lines of a configuration's fields, or of a section's in it; lifted ones among them."""
+    for trait in traits(model):
         each = (
             " One for all layers, a list, or a range with `per_layer = true`." if trait.by else ""
         )
+        given = default(trait.default)
+        if trait.members is not None and trait.lifted is not None:
+            yield from settings(trait.members[trait.lifted])
+            given = f"`{json.dumps(trait.lifted)}`"
         kinds = ", ".join(f"`{kind}`" for kind in trait.members or ()) or values(trait.value)
-        text = docs(TrialConfig).get(trait.name, "") + each
-        yield row(f"`{trait.name}`", kinds, default(trait.default), text)
+        text = docs(model).get(trait.name, "") + each
+        yield row(f"`{trait.name}`", kinds, given, text)
 
 
 def main(arguments: list[str]) -> int:

@@ -10,8 +10,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-HAS = ("tensorflow", "scikit-learn", "pillow")
-"""What scripts need."""
+HAS = ("tensorflow",)
+"""What scripts and models need."""
 RUNNER = """
 import sys
 

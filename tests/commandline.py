@@ -17,7 +17,7 @@ import in_process
 import psutil
 
 from hpsearch.search import trials
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 
 SMALL = """\

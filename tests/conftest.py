@@ -18,7 +18,7 @@ from hypothesis import settings
 from servers import Server, running_server
 
 from hpsearch.fields import parse
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.study_file import StudyFile
 
 # The same examples in every run, so that it fails for whom it should, and half of Hypothesis' usual

@@ -216,7 +216,7 @@ def _test_class(train: Path) -> None:
 
 
 def _pipes(train: Path) -> None:
-    """Opening one for reading would wait for ever."""
+    """Access one for reading would wait for ever."""
     for index in range(3):
         os.mkfifo(train / "cat" / f"pipe{index}.png")
 

@@ -3,13 +3,13 @@
 import math
 import sqlite3
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from sqlalchemy.exc import OperationalError
 
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.transform import Affine
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.recipe import Recipe
 from hpsearch.services.progress import Silent
@@ -26,8 +26,7 @@ def parts(inputs: int = 8, classes: int = 3) -> Parts:
         validation=Part(x=x, y=y, rows=np.arange(24, 30)),
         input_shape=(inputs,),
         class_names=tuple(str(c) for c in range(classes)),
-        multiplier=np.float32(1 / 255),
-        offset=np.float32(0),
+        transform=Affine(multiplier=np.float32(1 / 255), offset=np.float32(0)),
         class_weights=None,
         fingerprint="f" * 64,
     )
@@ -44,7 +43,7 @@ def score(recipe: Recipe) -> float:
     """A value of the configuration alone: best near 3 layers and a learning rate of 3e-3."""
     config = recipe.config
     rate = abs(math.log10(config.optimizer.learning_rate / 3e-3))
-    return 0.9 - 0.05 * abs(config.layers - 3) - 0.1 * rate
+    return 0.9 - 0.05 * abs(config.network.layers - 3) - 0.1 * rate
 
 
 def train(
@@ -57,14 +56,14 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     key = checkpoint.key_of(recipe, parts)
     found = checkpoint.load([run, *watch.earlier], key)
-    curves = [] if found is None else [Epoch(**row) for row in found.values["epochs"]]
+    curves = [] if found is None else [Epoch.of_row(row) for row in found.values["epochs"]]
     if curves:
         watch.on_resume(curves)
     best = score(recipe)
     saved = time.monotonic()
 
     def save() -> None:
-        values = {"epochs": [asdict(epoch) for epoch in curves]}
+        values = {"epochs": [epoch.row() for epoch in curves]}
         checkpoint.save(run, checkpoint.Checkpoint(key=key, values=values, arrays={}))
 
     for number in range(len(curves) + 1, recipe.training.epochs + 1):
@@ -80,11 +79,13 @@ def train(
         curves.append(
             Epoch(
                 epoch=number,
-                loss=1 - value,
-                accuracy=value,
-                val_loss=1 - value,
-                val_accuracy=value,
-                val_f1_macro=value,
+                values={
+                    "loss": 1 - value,
+                    "accuracy": value,
+                    "val_loss": 1 - value,
+                    "val_accuracy": value,
+                    "val_f1_macro": value,
+                },
                 learning_rate=recipe.config.optimizer.learning_rate,
                 seconds=seconds,
             )
@@ -96,12 +97,12 @@ def train(
             saved = time.monotonic()
     stopped = len(curves) < recipe.training.epochs
     return Outcome(
-        value=curves[-1].val_accuracy,
+        value=curves[-1].values["val_accuracy"],
         epochs=len(curves),
         best_epoch=len(curves),
         parameters=1,
         stopped="watch" if stopped else "epochs",
-        train_accuracy=None if stopped else curves[-1].accuracy,
+        train_accuracy=None if stopped else curves[-1].values["accuracy"],
         gap=None if stopped else 0.0,
         seconds=seconds * len(curves),
         examples_per_second=1.0,

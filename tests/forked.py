@@ -265,7 +265,7 @@ def _import_ahead() -> None:
     """Import what commands import when they run, and build it."""
     import hpsearch  # noqa: PLC0415  # only in the process that forks
     from hpsearch import __main__ as program  # noqa: PLC0415  # see above
-    from hpsearch.search import opening  # noqa: PLC0415  # see above
+    from hpsearch.search.storage import opening  # noqa: PLC0415  # see above
 
     for found in pkgutil.walk_packages(hpsearch.__path__, "hpsearch."):
         if not found.name.startswith(HEAVY):

@@ -11,18 +11,17 @@ import fakes
 from commandline import Cli
 from optuna.trial import TrialState
 
-from hpsearch.config import count_parameters
 from hpsearch.dashboard.publish import publish
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure
 from hpsearch.home import Home
 from hpsearch.objective import Objective
+from hpsearch.outputs.listed import OF_OTHERS, listed
 from hpsearch.recipe import Recipe
-from hpsearch.search import budget, confirmation
-from hpsearch.search.artifacts import OF_OTHERS, listed
+from hpsearch.search import claims, confirmation
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import load_study
 from hpsearch.space import suggest_config
 from hpsearch.study_file import load
@@ -97,7 +96,7 @@ def empty_database() -> bytes:
 def noisy(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
     """A trainer for which all configurations are alike but in size: their values are chance."""
     outcome = fakes.train(recipe, parts, run, watch)
-    size = count_parameters(recipe.config, 64, 10)
+    size = recipe.config.network.parameters((64,), 10)
     chance = random.Random(f"{recipe.seed} {size}")  # noqa: S311  # the same again each time
     return replace(outcome, value=chance.uniform(0.90, 0.94), parameters=size)
 
@@ -109,7 +108,7 @@ def make_runs(
     home = Home(cli.home)
     storage = open_storage(f"sqlite:///{home.database}")
     study = load_study(storage, name)
-    runs = confirmation.companion_of(study)
+    runs = confirmation.ensure_confirmation_study(study)
     leaders, wanted = confirmation.leaders(study, top), confirmation.seeds(study, seeds)
     confirmation.queue(runs, study, leaders, wanted)
     objective = Objective(study=runs, parts=fakes.parts(), home=home, trainer=trainer)
@@ -133,11 +132,11 @@ def make_trials(cli: Cli, name: str, states: Sequence[str]) -> None:
     storage = open_storage(home.storage_url())
     study, _ = open_or_create(storage, section, FACTS)
     for state in states:
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         suggest_config(section.space, trial)
         if state == "failed":
-            budget.fail(study, trial.number, Failure.DIVERGED, "NaN in epoch 1")
+            claims.fail(study, trial.number, Failure.DIVERGED, "NaN in epoch 1")
             continue
         trial.report(0.5, 1)
         storage.annotate(study.trial_id(trial.number), {"epochs": 1}, listed(OF_OTHERS))

@@ -14,13 +14,13 @@ from databases import clear
 from optuna.trial import Trial, TrialState
 
 from hpsearch.errors import Failure
-from hpsearch.search import budget
+from hpsearch.search import claims
+from hpsearch.search.database.urls import sqlite_file
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
 from hpsearch.search.removing import delete
 from hpsearch.search.storage import Storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
-from hpsearch.search.urls import sqlite_file
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity
 
@@ -42,9 +42,9 @@ WRITES: dict[str, Callable[[OpenStudy, Trial], Any]] = {
         trial, state=TrialState.PRUNED, skip_if_finished=True
     ),
     "beat": lambda study, trial: study.storage.beat(trial._trial_id),
-    "failure": lambda study, trial: budget.fail(study, trial.number, Failure.DIVERGED, "NaN"),
-    "interruption": lambda study, trial: budget.interrupt(study, trial.number),
-    "redrawing": lambda study, trial: budget.redraw(study, trial.number, "too large"),
+    "failure": lambda study, trial: claims.fail(study, trial.number, Failure.DIVERGED, "NaN"),
+    "interruption": lambda study, trial: claims.interrupt(study, trial.number),
+    "redrawing": lambda study, trial: claims.redraw(study, trial.number, "too large"),
     "failure by key": lambda study, trial: study.storage.fail(
         trial._trial_id, Failure.DIVERGED, "NaN"
     ),
@@ -72,7 +72,7 @@ class Meanwhile:
     def claim(self, study: OpenStudy) -> None:
         """Another worker starts a trial."""
         self.storage.owner = identity()
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         trial.report(0.1, 1)
         self.storage.owner = Storage.owner
@@ -80,7 +80,7 @@ class Meanwhile:
     def take(self) -> None:
         """Take the trials away, whoever lives, and go on with the first of them."""
         study = load_study(self.storage, self.file.name)
-        assert budget.reap(study, self.storage.pulses(study.study_id), lambda _: True)
+        assert claims.reap(study, self.storage.heartbeats(study.study_id), lambda _: True)
         self.claim(study)
 
     def remove(self) -> None:
@@ -122,5 +122,5 @@ def there(meanwhile: Meanwhile) -> list[Any]:
     for name in meanwhile.storage.study_names():
         study = load_study(meanwhile.storage, name)
         found += study.trials()
-        found += [(p.number, p.beat, p.owner) for p in meanwhile.storage.pulses(study.study_id)]
+        found += [(p.number, p.beat, p.owner) for p in meanwhile.storage.heartbeats(study.study_id)]
     return found

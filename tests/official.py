@@ -17,9 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from hpsearch.data.sets import SETS
+from hpsearch.data.official.official import OfficialSet
+from hpsearch.data.sources import source_classes
 
 Parts = dict[str, npt.NDArray[Any]]
+
+SETS = {one.name: one for one in source_classes() if issubclass(one, OfficialSet)}
+"""The public sets by name."""
 
 IDX_NAMES = {
     "x_train": "train-images-idx3-ubyte",

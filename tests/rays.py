@@ -8,7 +8,7 @@ from commandline import Cli
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.errors import HpsearchError, InputError
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import load_study
 
 EPOCHS = 1000

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpsearch.confirm import Candidate, difference, judge
+from hpsearch.search.verdict import Candidate, difference, judge
 from hpsearch.tasks.classification import ACCURACY
 
 CONFIGURATIONS, LEADERS = 200, 3

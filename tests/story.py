@@ -57,7 +57,7 @@ READING = ("ls", "show small", "best small", "trials small", "doctor", "data", "
 
 OPEN = """
 import runpy
-runpy.run_path("best.py", run_name="__main__")
+runpy.run_path("script/best.py", run_name="__main__")
 import keras, numpy as np
 import tensorflow as tf
 x = np.load("x.npy")
@@ -171,6 +171,8 @@ def _train(story: Story) -> None:
     json["alone"] = alone.json("train", "best.toml", "--test", "-o", "out")
     (dataset,) = (cli.home / "datasets").glob("digits-*")
     shutil.copy(dataset / "x_train.npy", alone.folder / "x.npy")
+    said["export --test"] = cli("export", "small", "--test", "-o", cli.folder / "script/best.py")
+    shutil.move(cli.folder / "script", alone.folder)
     (alone.folder / "open.py").write_text(OPEN)
     out = run_alone(alone.folder / "open.py", "--test", folder=alone.folder)
     said["script"] = subprocess.CompletedProcess("best.py", 0, out, "")

@@ -1,15 +1,17 @@
 """Hypothesis strategies: configurations, spaces, recipes and study files as plain tables."""
 
 import string
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from hpsearch.config import Activation, Initializer, LRSchedule, TrialConfig
-from hpsearch.derived import Choice
+from hpsearch.config import LRSchedule, TrialConfig
+from hpsearch.derived import Choice, OpenSection
+from hpsearch.networks.dense import Activation, Initializer
 from hpsearch.optimizers import OPTIMIZERS
 from hpsearch.ranges import RANGES
-from hpsearch.space import Space
+from hpsearch.space import Replay, Space
 
 ACTIVATIONS = get_args(Activation)
 INITIALIZERS = get_args(Initializer)
@@ -209,6 +211,8 @@ def within(chosen: Space, config: TrialConfig) -> bool:
 
 
 def _holds(field: Any, value: Any) -> bool:
+    if isinstance(field, OpenSection):
+        return all(_holds(inner, getattr(value, key)) for key, inner in field)
     if isinstance(field, Choice):
         table = field.tables().get(value.type)
         return table is not None and all(
@@ -218,3 +222,27 @@ def _holds(field: Any, value: Any) -> bool:
         alike = getattr(field, "per_layer", False) or len(set(value)) == 1
         return alike and all(_holds(field, item) for item in value)
     return bool(field.contains(value) if isinstance(field, RANGES) else field == value)
+
+
+class Noted(Replay):
+    """Answers as it was answered then, and notes what it is asked for."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params)
+        self.asked: list[list[Any]] = []
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        self.asked.append([name, "int", low, high, step, log])
+        return super().suggest_int(name, low, high, step=step, log=log)
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        self.asked.append([name, "float", low, high, step, log])
+        return super().suggest_float(name, low, high, step=step, log=log)
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        self.asked.append([name, "cat", list(choices)])
+        return super().suggest_categorical(name, choices)

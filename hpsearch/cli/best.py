@@ -9,7 +9,7 @@ from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import is_whole
 from hpsearch.interval import measured_words
 from hpsearch.search import trials as rows
-from hpsearch.tasks.classification import METRICS
+from hpsearch.tasks import METRICS
 
 
 def best(
@@ -49,8 +49,9 @@ def print_best(row: Mapping[str, Any], metric: str) -> None:
         out.print("  its configuration is not known; another trial's: hpsearch trials STUDY")
         return
     optimizer = config.pop("optimizer")
+    width = 2 + max(map(len, config))
     for key, value in config.items():
         text = ", ".join(cell(item) for item in value) if isinstance(value, list) else cell(value)
-        out.print(f"  {key:<14}{text}")
+        out.print(f"  {key:<{width}}{text}")
     settings = ", ".join(f"{k} {cell(v)}" for k, v in optimizer.items() if k != "type")
-    out.print(f"  {'optimizer':<14}{optimizer['type']}: {settings}")
+    out.print(f"  {'optimizer':<{width}}{optimizer['type']}: {settings}")

@@ -20,7 +20,8 @@ from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.dashboard.server import LOOPBACK, new_token, own_token, serving
 from hpsearch.environment import SUPERVISOR_VARIABLE, TOKEN_VARIABLE
 from hpsearch.errors import InputError
-from hpsearch.search.opening import can_write
+from hpsearch.search.storage.opening import can_write
+from hpsearch.workers.presence import is_busy
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{8,}")
 """What goes into an address, a header and a cookie as it is, and is not guessed at once."""
@@ -103,6 +104,7 @@ def dashboard(
         ) as served,
         _until_signal() as caught,
     ):
+        opened.is_busy = is_busy
         if not may_write:
             say("You have no write access to the storage: the dashboard is read-only.")
         if not is_kept:

@@ -9,9 +9,9 @@ from hpsearch.cli.options import HomeOption, JsonOption, SetOption
 from hpsearch.cli.output import Screen, print_json, print_table, progress, say, stdout, tell
 from hpsearch.data.cache import clear as clear_imports
 from hpsearch.data.cache import list_datasets
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 from hpsearch.services.inspection import PARTS, Inspection, import_facts, inspect
 from hpsearch.services.overwriting import refuse_to_replace
 from hpsearch.study_file import load_either

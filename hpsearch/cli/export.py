@@ -1,5 +1,6 @@
 """``hpsearch export``: writes a trial as a recipe, a Keras script or a trained model."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,10 +20,25 @@ def export(
             "-o",
             "--output",
             metavar="FILE",
-            help="File to write. Recipe: .toml, .json or .yaml. Keras script: .py. Trained model:"
-            " .keras, or a SavedModel folder (no ending, or / at the end).",
+            help="File to write. Recipe: .toml, .json or .yaml. Keras script with its data: .py."
+            " Trained model: .keras, or a SavedModel folder (no ending, or / at the end).",
         ),
     ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="FILE",
+            help="Of a script: where its data go (default: beside it, as .npz). Scripts of one"
+            " study may share them.",
+        ),
+    ] = None,
+    test: Annotated[
+        bool,
+        typer.Option(
+            "--test", help="Of a script: its data have the test split, too. The access is recorded."
+        ),
+    ] = False,
     trial: Annotated[
         int | None,
         typer.Option("--trial", metavar="N", help="Number of the trial (default: the best one)."),
@@ -46,6 +62,8 @@ def export(
         trial=trial,
         baseline=baseline,
         confirmed=confirmed,
+        data=data,
+        test=test,
         overrides=overrides or (),
     )
     said = f"Wrote {done.what} to {done.path}"
@@ -54,7 +72,11 @@ def export(
     elif done.form == "recipe":
         tell(f"{said}. Train it: hpsearch train {done.path}")
     else:
-        tell(f"{said}; it compiles and defines all names that it uses. Run it: python {done.path}")
+        kept = ", which holds them already and stays as it is" if done.data_kept else ""
+        tell(
+            f"{said}; it compiles and defines all names that it uses. Its data are in"
+            f" {done.data}{kept}. Run it: python {done.path}"
+        )
 
 
 def _compared(model: WrittenModel) -> str:

@@ -8,14 +8,15 @@ import typer
 
 from hpsearch.cli.output import tell
 from hpsearch.cli.template import study_text
+from hpsearch.data.section import DatasetSection, resolve_path
+from hpsearch.data.sources import SOURCES, source_classes
 from hpsearch.errors import InputError
 from hpsearch.fields import check_name, closest, parse
 from hpsearch.files import write_text
-from hpsearch.recipe import DatasetSection, resolve_path
 from hpsearch.services.overwriting import is_there
 
-DATASETS = ("digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "npz", "image_folder")
-"""All sources, as ``hpsearch.recipe`` has them: importing that takes longer than --help should."""
+_WITHOUT_PATH = next(iter(SOURCES))
+"""What is taken where neither a source nor a path is given."""
 
 
 def init(
@@ -24,7 +25,7 @@ def init(
         str | None,
         typer.Option(
             "--dataset", metavar="NAME",
-            help=f"One of: {', '.join(DATASETS)}. By default what --path is, else digits.",
+            help=f"One of: {', '.join(SOURCES)}. By default what --path is, else {_WITHOUT_PATH}.",
         ),
     ] = None,
     path: Annotated[
@@ -37,8 +38,8 @@ def init(
 ) -> None:  # fmt: skip
     """Write a commented study file that you can run as it is, or edit."""
     source = _source(path) if dataset is None else dataset
-    if source not in DATASETS:
-        raise InputError(f"--dataset {source}: unknown; {closest(source, list(DATASETS))}")
+    if source not in SOURCES:
+        raise InputError(f"--dataset {source}: unknown; {closest(source, list(SOURCES))}")
     if file.suffix != ".toml":
         raise InputError(f"{file}: a study file ends in .toml; choose such a name")
     if is_there(file):
@@ -57,14 +58,15 @@ def init(
 def _source(path: Path | None) -> str:
     """The source that a path is of by its looks; "digits" without a path."""
     if path is None:
-        return "digits"
-    if Path(os.path.expanduser(path)).is_dir():  # noqa: PTH111  # leaves a ~somebody as it is
-        return "image_folder"
-    if path.suffix == ".npz":
-        return "npz"
+        return _WITHOUT_PATH
+    known = source_classes()
+    for one in known:
+        if one.looks_like(path):
+            return one.name
+    looks = " nor ".join(sorted(one.looks for one in known if one.looks))
     raise InputError(
-        f"--path {path}: is neither a folder nor an .npz file; say what it is with --dataset, one"
-        f" of {', '.join(DATASETS[1:])}"
+        f"--path {path}: is neither {looks}; say what it is with --dataset, one of"
+        f" {', '.join(one.name for one in known if one.takes_path())}"
     )
 
 

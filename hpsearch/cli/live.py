@@ -29,8 +29,9 @@ from hpsearch.cli.watch import (
     standings,
 )
 from hpsearch.search import trials as rows
-from hpsearch.search.naming import name_of
-from hpsearch.search.reading import utc
+from hpsearch.search.attributes import FAILURE_KEY
+from hpsearch.search.confirmation import name_of
+from hpsearch.search.storage.reading import utc
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 
@@ -209,7 +210,7 @@ class LiveView:
 
     def _line(self, trial: Trial, look: Look, then: Standing) -> str:
         """One ended trial as a plain line, with how the study stood when it ended."""
-        state = trial.user_attrs.get("failure") or rows.STATES[trial.state]
+        state = trial.user_attrs.get(FAILURE_KEY) or rows.STATES[trial.state]
         value = f" {trial.values[0]:.4f}" if trial.values else ""
         best = "" if then.best is None else f", best {then.best:.4f}"
         counted = f"{then.counted} of {look.budget.trials}"

@@ -17,7 +17,7 @@ from hpsearch.cli.console import Console
 from hpsearch.text import printable
 
 if TYPE_CHECKING:  # what prints a line needs no numpy
-    from hpsearch.data.source import Progress as Steps
+    from hpsearch.data.arrays import Progress as Steps
     from hpsearch.training.outcome import Epoch
 
 
@@ -134,8 +134,5 @@ class Screen:
 
     def epoch(self, epoch: "Epoch", epochs: int) -> None:
         """An epoch that was trained, in one line."""
-        say(
-            f"epoch {epoch.epoch}/{epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}"
-            f"  val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.4f}"
-            f"  val_f1_macro {epoch.val_f1_macro:.4f}  {epoch.seconds:.1f} s"
-        )
+        told = "  ".join(f"{name} {value:.4f}" for name, value in epoch.values.items())
+        say(f"epoch {epoch.epoch}/{epochs}  {told}  {epoch.seconds:.1f} s")

@@ -11,7 +11,7 @@ from hpsearch.cli.results import print_files
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services import reproduce as service
 from hpsearch.services.reproduce import Reproduction
-from hpsearch.tasks.classification import METRICS
+from hpsearch.tasks import METRICS
 
 
 def reproduce(

@@ -13,10 +13,10 @@ from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import TrialConfig, describe
 from hpsearch.errors import InputError
 from hpsearch.interval import measured_words
+from hpsearch.outputs.test_access import accesses, plain
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import ENDED
 from hpsearch.search.confirmation import told
-from hpsearch.search.openings import openings, plain
 from hpsearch.search.study import load_study
 from hpsearch.search.trials import Trial
 from hpsearch.services.confirmed import winner_of
@@ -51,7 +51,7 @@ def show(
     if watch:
         _watch(study, where)
     with where.study(study) as found:
-        opened = plain(openings(found, where.home))
+        opened = plain(accesses(found, where.home))
         details = rows.details(found) | {"test_openings": opened, "confirmed": winner_of(found)}
         best_trial = rows.find_best(found)
         config = rows.config(found, best_trial) if best_trial else None
@@ -123,12 +123,12 @@ def _confirmed(winner: dict[str, Any]) -> str:
     return f"{told(winner['of'])}, {value} ({how})"
 
 
-def _opened(openings: list[dict[str, Any]]) -> str:
+def _opened(accesses: list[dict[str, Any]]) -> str:
     """How often the test split was opened, and by what at last."""
-    if not openings:
+    if not accesses:
         return "split never accessed"
-    last = openings[-1]
-    times = "once," if len(openings) == 1 else f"{len(openings)} times, last"
+    last = accesses[-1]
+    times = "once," if len(accesses) == 1 else f"{len(accesses)} times, last"
     return f"split accessed {times} on {last['date'][:10]} by {last['opened_by']}"
 
 

@@ -13,11 +13,11 @@ from hpsearch.cli.output import print_json, progress, say, tell
 from hpsearch.cli.workspace import StorageOption, without_password, workspace
 from hpsearch.errors import InputError
 from hpsearch.search import study as studies
-from hpsearch.search.backup import back_up
+from hpsearch.search.database.backup import back_up
+from hpsearch.search.database.urls import sqlite_file
 from hpsearch.search.storage import LEASE, Storage
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.transfer import transfer
-from hpsearch.search.urls import sqlite_file
 from hpsearch.text import plural, size
 
 
@@ -115,9 +115,9 @@ def _chosen(storage: Storage, names: Sequence[str] | None, url: str) -> list[Ope
     chosen = []
     for name in names or studies.names(storage):
         found = studies.load_study(storage, name)
-        for one in (*studies.companions(found), found):
-            pulses = storage.pulses(one.study_id)
-            if any(pulse.age is not None and pulse.age < LEASE for pulse in pulses):
+        for one in studies.with_confirmation(found):
+            heartbeats = storage.heartbeats(one.study_id)
+            if any(heartbeat.age is not None and heartbeat.age < LEASE for heartbeat in heartbeats):
                 raise InputError(
                     f"study {one.name}: trials are running; stop them first: hpsearch stop"
                     f" {one.name} --storage {shlex.quote(url)}"

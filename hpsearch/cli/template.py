@@ -2,6 +2,8 @@
 
 import tomli_w
 
+from hpsearch.data.sources import SOURCES, source_class
+
 _TEXT = """\
 # A search with hpsearch. Its data:  hpsearch data {file}
 #                         Check it:  hpsearch check {file}
@@ -12,7 +14,7 @@ name = "{name}"              # the study's name: runs with the same name resume 
 seed = 0
 
 [dataset]
-source = "{source}"          # digits | mnist | fashion_mnist | cifar10 | cifar100 | npz | image_folder
+source = "{source}"          # {sources}
 {path}validation = 0.1             # stratified share of the training split; the test split is never used here
 scale = {scale:<20} # none | unit [0,1] | symmetric [-1,1] | standardize
 # limit = 20000              # use at most so many training examples
@@ -60,23 +62,6 @@ sgd = {{ learning_rate = {{ type = "float", low = 1e-2, high = 1e-1, log = true 
 """  # noqa: E501  # a user reads these lines in an editor
 
 _COPY = '# path = "{}"  # a copy that you have; else keras.datasets downloads it'
-_SAMPLE_PATHS = {
-    "mnist": _COPY.format("mnist.npz"),
-    "fashion_mnist": _COPY.format("fashion-mnist"),
-    "cifar10": _COPY.format("cifar-10-python.tar.gz"),
-    "cifar100": _COPY.format("cifar-100-python.tar.gz"),
-    "npz": 'path = "data.npz"',
-    "image_folder": 'path = "images"',
-}
-_ABOUT_PATHS = {
-    "npz": "x_train, y_train; x_test, y_test if you have them",
-    "image_folder": "train/<class>/*.png, test/<class>/*.png",
-}
-_OF_IMAGES = """\
-# image_size = [32, 32]      # height, width: resizes all; needed where sizes differ
-# image_mode = "rgb"         # or "grey": converts all; needed where both occur
-# max_unreadable = 0.01      # pass over at most this share of files that are no images
-"""
 
 
 def study_text(name: str, source: str, path: str | None = None) -> str:
@@ -87,20 +72,22 @@ def study_text(name: str, source: str, path: str | None = None) -> str:
         source: as ``dataset.source``.
         path: as ``dataset.path``; None: an example, where the source has a path.
     """
-    small = source == "digits"
-    given = _SAMPLE_PATHS.get(source) if path is None else tomli_w.dumps({"path": path}).strip()
-    about = f"  # {_ABOUT_PATHS[source]}" if source in _ABOUT_PATHS else ""
-    lines = "" if given is None else f"{given}{about}\n"
+    kind = source_class(source)
+    about = f"  # {kind.path_about}" if kind.path_about else ""
+    if path is not None:
+        line = tomli_w.dumps({"path": path}).strip()
+    else:
+        line = f'path = "{kind.sample}"' if kind.needs_path() else _COPY.format(kind.sample)
     return _TEXT.format(
         name=name,
         file=f"{name}.toml",
         source=source,
-        path=lines + (_OF_IMAGES if source == "image_folder" else ""),
-        # An npz file may hold any numbers; the other sources have images.
-        scale='"standardize"' if source == "npz" else '"symmetric"',
-        trials=20 if small else 50,
-        epochs=20 if small else 30,
-        layers=3 if small else 5,
-        low=32 if small else 64,
-        high=256 if small else 2048,
+        sources=" | ".join(SOURCES),
+        path=(f"{line}{about}\n" if kind.takes_path() else "") + kind.more_lines,
+        scale=f'"{kind.usual_scale}"',
+        trials=20 if kind.is_small else 50,
+        epochs=20 if kind.is_small else 30,
+        layers=3 if kind.is_small else 5,
+        low=32 if kind.is_small else 64,
+        high=256 if kind.is_small else 2048,
     )

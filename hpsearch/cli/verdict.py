@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from hpsearch.cli.output import print_table, say, stdout
 from hpsearch.config import describe
-from hpsearch.confirm import Candidate, Interval, Verdict
 from hpsearch.ranking import gain
-from hpsearch.search.confirmation import BASELINE, Kind, Leader, told
+from hpsearch.search.confirmation import BASELINE, Leader, told
+from hpsearch.search.shapes import Kind
+from hpsearch.search.verdict import Candidate, Interval, Verdict
 from hpsearch.services.confirm import Confirmation
 from hpsearch.tasks.metric import Metric
 from hpsearch.text import listed
@@ -17,7 +18,7 @@ WIDE = 140
 
 def print_verdict(found: Confirmation) -> None:
     """The verdict for a reader."""
-    file, verdict, asked = found.file, found.verdict, found.asked
+    file, verdict, asked = found.file, found.verdict, found.request
     known = {one.of: one for one in found.leaders}
     out, metric = stdout(), file.objective.measure
     if out.width >= WIDE:

@@ -11,12 +11,13 @@ from hpsearch.cli.output import say
 from hpsearch.config import describe
 from hpsearch.ranking import is_better
 from hpsearch.search import trials as rows
+from hpsearch.search.attributes import DEVICE_KEY, FAILURE_KEY, WORKER_KEY
 from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.budget import ending, seconds_used
-from hpsearch.search.messages import STORAGE_ERRORS, is_locked, is_passing
-from hpsearch.search.naming import cell_of, name_of
-from hpsearch.search.reading import utc
+from hpsearch.search.confirmation import cell_of, name_of
+from hpsearch.search.database.messages import STORAGE_ERRORS, is_locked, is_passing
 from hpsearch.search.storage import LEASE, Counts
+from hpsearch.search.storage.reading import utc
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.search_sections import BudgetSection
@@ -32,7 +33,7 @@ READ_EVERY = 10.0
 """Seconds between two readings of the time used, for which all trials are read."""
 
 SILENT = 30.0
-"""Seconds without a sign of life after which a trial is marked; one is due every five."""
+"""Seconds without a heartbeat after which a trial is marked; one is due every five."""
 
 _Found = TypeVar("_Found")
 
@@ -51,7 +52,7 @@ class Look:
     since_best: int
     """Counted trials that ended after the first one with the best value."""
     silent: Mapping[int, float]
-    """By number of a running trial the seconds since its worker's last sign of life; trials that
+    """By number of a running trial the seconds since its worker's last heartbeat; trials that
     other programs run by Optuna are not among them."""
     used: float
     """Seconds of the budget's timeout that are used; 0 where it has none."""
@@ -96,7 +97,7 @@ class Looker:
         study = self.study
         trials, counts, budget = study.trials(), study.counts(), study.budget
         running = [trial for trial in trials if rows.is_running(trial)]
-        pulses = study.storage.pulses(study.study_id) if running else []
+        heartbeats = study.storage.heartbeats(study.study_id) if running else []
         best = rows.find_best(study) if counts.complete else None
         return Look(
             study=study,
@@ -106,7 +107,11 @@ class Looker:
             running=running,
             best=best,
             since_best=_since(best, trials) if best else 0,
-            silent={pulse.number: pulse.age for pulse in pulses if pulse.age is not None},
+            silent={
+                heartbeat.number: heartbeat.age
+                for heartbeat in heartbeats
+                if heartbeat.age is not None
+            },
             used=self._time_used(bool(running)) if budget.timeout else 0.0,
         )
 
@@ -114,7 +119,7 @@ class Looker:
         """Read now and then; in between it grows as the clock while a trial runs."""
         now = time.monotonic()
         if now - self._read_at >= READ_EVERY:
-            self._used, self._read_at = seconds_used(self.study.briefs()), now
+            self._used, self._read_at = seconds_used(self.study.trial_summaries()), now
         elif is_running:
             self._used += now - self._looked_at
         self._looked_at = now
@@ -206,11 +211,11 @@ def running_table(look: Look) -> list[tuple[str, ...]]:
     table: list[tuple[str, ...]] = [head]
     for trial in look.running:
         step, silent = trial.last_step, look.silent.get(trial.number, 0.0)
-        pid = str(trial.user_attrs.get("worker", "")).rpartition(":")[2]
+        pid = str(trial.user_attrs.get(WORKER_KEY, "")).rpartition(":")[2]
         table.append(
             (
                 (f"{_host(trial)}:{pid}" if len(hosts) > 1 else pid) if pid else "other",
-                str(trial.user_attrs.get("device", "")).partition(" (")[0],
+                str(trial.user_attrs.get(DEVICE_KEY, "")).partition(" (")[0],
                 cell_of(look.study, trial),
                 f"{step or 0}/{epochs}",
                 "" if step is None else f"{trial.intermediate_values[step]:.4f}",
@@ -223,7 +228,7 @@ def running_table(look: Look) -> list[tuple[str, ...]]:
 
 def _host(trial: Trial) -> str:
     """The end of a worker's host name: there the names of a cluster's machines differ."""
-    host = str(trial.user_attrs.get("worker", "")).rpartition(":")[0]
+    host = str(trial.user_attrs.get(WORKER_KEY, "")).rpartition(":")[0]
     return host.partition(".")[0][-12:]
 
 
@@ -231,7 +236,7 @@ def ended_table(look: Look, last: Iterable[Trial]) -> list[tuple[str, ...]]:
     """Ended trials, the latest first: rows of cells, the head first."""
     table: list[tuple[str, ...]] = [("trial", "state", "value", "seconds", "configuration")]
     for trial in sorted(last, key=ended_at, reverse=True):
-        state = str(trial.user_attrs.get("failure") or rows.STATES[trial.state]).replace("_", " ")
+        state = str(trial.user_attrs.get(FAILURE_KEY) or rows.STATES[trial.state]).replace("_", " ")
         table.append(
             (
                 cell_of(look.study, trial),

@@ -8,7 +8,7 @@ import typer
 from hpsearch.cli.options import DataPathOption, ForceOption, HomeOption, StudyArgument
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.environment import RECORDED_VARIABLE, SUPERVISOR_VARIABLE
-from hpsearch.search.messages import readable_errors
+from hpsearch.search.database.messages import readable_errors
 from hpsearch.search.study import load_study
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load_dataset_override

@@ -8,7 +8,7 @@ import typer
 
 from hpsearch.errors import InputError
 from hpsearch.home import Home
-from hpsearch.search.urls import has_password
+from hpsearch.search.database.urls import has_password
 from hpsearch.services.workspace import Workspace
 
 

@@ -1,7 +1,6 @@
 """The files of a trial in the dashboard, made when somebody looks; and what users attach."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bottle import Bottle, HTTPError, HTTPResponse
@@ -10,11 +9,10 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 
 from hpsearch.errors import InputError
 from hpsearch.figures.curve_image import curve_image, image_of_epochs
-from hpsearch.home import CURVES as CURVES_FILE
-from hpsearch.home import Home
+from hpsearch.home import CURVES, CURVES_FIGURE, RECIPE, Home
 from hpsearch.recipe import dump
-from hpsearch.search.artifacts import CURVES, CURVES_FIGURE, RECIPE
-from hpsearch.search.export import recipe_of
+from hpsearch.search.attributes import ARTIFACT_PREFIX, BEST_EPOCH_KEY
+from hpsearch.search.recipes import recipe_of
 from hpsearch.search.study import load_study
 from hpsearch.training import curves
 
@@ -28,7 +26,7 @@ class Attached(FileSystemArtifactStore):
     """Files that users attach, in one folder.
 
     Removing a study removes what is attached to its trials; the files that trials list themselves
-    (``hpsearch.search.artifacts``) are not among them.
+    (``hpsearch.outputs.listed``) are not among them.
     """
 
     def remove(self, artifact_id: str) -> None:
@@ -58,7 +56,7 @@ def add_files(app: Bottle, storage: "Storage", home: Home) -> None:
         except (KeyError, InputError):  # nor one of another program's study
             raise HTTPError(404, "There is no such trial.") from None
         listed = storage.get_trial_system_attrs(trial_id)
-        found = listed.get(f"artifacts:{name}") if own == trial_id else None
+        found = listed.get(f"{ARTIFACT_PREFIX}{name}") if own == trial_id else None
         if found is None:
             raise HTTPError(404, "This trial has no such file.")
         return HTTPResponse(_MAKERS[name](study, trial, home))
@@ -66,9 +64,9 @@ def add_files(app: Bottle, storage: "Storage", home: Home) -> None:
 
 def _figure(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
     """The curves: all where the trial's folder is here, else what the database knows."""
-    title, best = f"{study.name}, trial {trial.number}", trial.user_attrs.get("best_epoch")
+    title, best = f"{study.name}, trial {trial.number}", trial.user_attrs.get(BEST_EPOCH_KEY)
     if epochs := curves.read(home.trial_run(study.name, trial.number)):
-        return image_of_epochs([asdict(epoch) for epoch in epochs], title, best)
+        return image_of_epochs([epoch.row() for epoch in epochs], title, best)
     numbers = sorted(trial.intermediate_values)
     values = [trial.intermediate_values[number] for number in numbers]
     return curve_image(numbers, {study.file.objective.metric: values}, title, best)
@@ -76,7 +74,7 @@ def _figure(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
 
 def _table(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
     """The epochs: all of each where the trial's folder is here, else the objective's metric."""
-    file = home.trial_run(study.name, trial.number) / CURVES_FILE
+    file = home.trial_run(study.name, trial.number) / CURVES
     if file.exists():
         return file.read_bytes()
     lines = [f"epoch,{study.file.objective.metric}"]

@@ -7,18 +7,16 @@ from typing import Any
 from optuna_dashboard import get_note, save_note
 
 from hpsearch.ranges import words
-from hpsearch.search.study import DATASET_KEY, OpenStudy
+from hpsearch.search.attributes import DATASET_KEY, NOTE_KEY
+from hpsearch.search.study import OpenStudy
 from hpsearch.search_sections import BudgetSection
 from hpsearch.study_file import StudyFile
 from hpsearch.walks import named_fields
 
-_OURS = "note"
-"""Study user attribute: the note as hpsearch last wrote it; another one is a user's own."""
-
 
 def has_note(study: OpenStudy) -> bool:
     """Whether a note of ours was written into a study, whoever changed it since then."""
-    return _OURS in study.optuna.user_attrs
+    return NOTE_KEY in study.optuna.user_attrs
 
 
 def write_note(study: OpenStudy, command: Sequence[str]) -> None:
@@ -29,11 +27,11 @@ def write_note(study: OpenStudy, command: Sequence[str]) -> None:
         command: what was typed to run it; nothing secret.
     """
     text = note_of(study, command)
-    before = study.optuna.user_attrs.get(_OURS)
+    before = study.optuna.user_attrs.get(NOTE_KEY)
     if text == before or get_note(study.optuna) not in ("", before):
         return
     save_note(study.optuna, text)
-    study.optuna.set_user_attr(_OURS, text)
+    study.optuna.set_user_attr(NOTE_KEY, text)
 
 
 def note_of(study: OpenStudy, command: Sequence[str]) -> str:

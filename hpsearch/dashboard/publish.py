@@ -10,9 +10,9 @@ from hpsearch.dashboard.note import write_note
 from hpsearch.figures.points import points
 from hpsearch.figures.trials import search_figures
 from hpsearch.home import Home
+from hpsearch.outputs.trainings import accuracies_on_test, trainings
 from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trainings import accuracies_on_test, trainings
 from hpsearch.space import searched
 
 EVERY = 30.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bottle import Bottle, HTTPResponse, request
 
 from hpsearch.search.storage import StudyBusyError
-from hpsearch.search.study import COMPANION
+from hpsearch.search.study import both_names
 
 if TYPE_CHECKING:
     from hpsearch.search.storage import Storage
@@ -23,7 +23,7 @@ def refuse_busy(app: Bottle, storage: "Storage") -> None:
 
     Args:
         app: optuna-dashboard's application.
-        storage: the studies.
+        storage: the studies; its ``is_busy`` says who counts.
     """
 
     @app.hook("before_request")  # type: ignore[untyped-decorator]
@@ -33,13 +33,13 @@ def refuse_busy(app: Bottle, storage: "Storage") -> None:
             return
         with suppress(KeyError):  # optuna-dashboard says so
             name = storage.get_study_name_from_id(int(asked[1]))
-            for one in {name, name + COMPANION} & {*storage.study_names()}:
+            for one in {name, both_names(name)[0]} & {*storage.study_names()}:
                 _refuse(storage, one)
 
 
 def _refuse(storage: "Storage", name: str) -> None:
     """Answer with the reason, where somebody is busy with a study."""
     key = storage.get_study_id_from_name(name)
-    if busy := [one for one in storage.present(key) if one.is_fresh]:
+    if busy := [*filter(storage.is_busy, storage.present(key))]:
         reason = json.dumps({"reason": str(StudyBusyError(name, busy))})
         raise HTTPResponse(reason, 409, {"Content-Type": "application/json"})

@@ -1,4 +1,4 @@
-"""The dashboard's server: optuna-dashboard over the cached storage, on threads, behind doors."""
+"""The dashboard's server: optuna-dashboard over the cached storage, with access control."""
 
 import contextlib
 import errno
@@ -21,13 +21,13 @@ import psutil
 import waitress
 from bottle import Bottle, JSONPlugin
 
+from hpsearch.dashboard.access_control import AccessControl
 from hpsearch.dashboard.artifacts import Attached, add_files
 from hpsearch.dashboard.breathing import collecting_seldom, dumps
-from hpsearch.dashboard.doors import Doors
 from hpsearch.dashboard.removal import refuse_busy
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.search.opening import cached
+from hpsearch.search.storage.opening import cached
 
 if TYPE_CHECKING:
     from waitress.server import BaseWSGIServer
@@ -216,7 +216,7 @@ def serving(
     app = application(storage, home)
     listening = _listen_somewhere(host) if port is None else _listen(host, port)
     port = listening.getsockname()[1]
-    doors = Doors(
+    guarded = AccessControl(
         app=app,
         hosts=names(host, allowed),
         allowed=frozenset(name.lower() for name in allowed),
@@ -225,7 +225,7 @@ def serving(
         read_only=read_only,
     )
     server = waitress.create_server(
-        doors,
+        guarded,
         sockets=[listening],
         threads=THREADS,
         connection_limit=CONNECTIONS,

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from hpsearch.data.arrays import PartName
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Parts
-from hpsearch.data.summary import PartName, row_digests
+from hpsearch.data.section import DatasetSection
+from hpsearch.data.summary import row_digests
 from hpsearch.fields import show
-from hpsearch.recipe import DatasetSection
 
 IMBALANCE = 3.0
 """So many times as many training examples in the largest as in the smallest class are told."""

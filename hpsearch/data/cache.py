@@ -11,15 +11,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from hpsearch.data.dataset import Dataset, find, read_meta, reading, writing
+from hpsearch.data.arrays import Progress, silent
+from hpsearch.data.dataset import Dataset, find, reading, writing
 from hpsearch.data.importing import TestSplit, cache_key, hold_out, store, write_meta
-from hpsearch.data.loaders import files as source_files
-from hpsearch.data.loaders import load
-from hpsearch.data.source import Progress, silent
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.files import may_write, remove
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 _PARTIAL = ".partial"
 """An import that is being made; of a killed process, when nobody holds the lock."""
@@ -48,7 +46,7 @@ def open_dataset(section: DatasetSection, home: Home, progress: Progress = silen
     found = find(folder)
     if found is not None and _signature(section) in (None, found.signature):
         return found
-    if found is not None and not may_write(home.datasets) and _is_same(section, folder, progress):
+    if found is not None and not may_write(home.datasets) and _is_same(section, found, progress):
         return found
     with _lock(home, progress):
         return _current(section, folder, progress) or _import(section, folder, progress)
@@ -72,7 +70,7 @@ def find_dataset(home: Home, fingerprint: str) -> Dataset | None:
 def clear(home: Home, section: DatasetSection | None = None, progress: Progress = silent) -> int:
     """Remove the import of one data section, or all imports of a home; gives their number.
 
-    Whoever has the arrays open keeps them. The record of test openings stays.
+    Whoever has the arrays open keeps them. The record of test accesses stays.
 
     Raises:
         UnreachableError: files that cannot be removed.
@@ -97,7 +95,7 @@ def clear(home: Home, section: DatasetSection | None = None, progress: Progress 
 
 
 def _remove(folder: Path) -> None:
-    """Remove an import, out of the way of processes that open it and keep their draws in it."""
+    """Remove an import, out of the way of processes that open it."""
     aside = folder.with_name(_REPLACED)
     if folder != aside:
         folder.rename(aside)
@@ -119,7 +117,7 @@ def _folders(home: Home) -> Sequence[Path]:
 
 def _signature(section: DatasetSection) -> str | None:
     """The signature of a section's files; None where it names none."""
-    files = source_files(section)
+    files = section.reader.files()
     return None if files is None else files.signature
 
 
@@ -143,22 +141,21 @@ def _lock(home: Home, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
-def _is_same(section: DatasetSection, folder: Path, progress: Progress) -> bool:
-    """Whether the source's files hold what they held when they were imported to ``folder``."""
-    files, meta = source_files(section), read_meta(folder)
-    return files is None or (meta is not None and files.contents(progress) == meta.contents)
+def _is_same(section: DatasetSection, found: Dataset, progress: Progress) -> bool:
+    """Whether the source's files hold what they held when they were imported."""
+    files = section.reader.files()
+    return files is None or files.contents(progress) == found.contents
 
 
 def _current(section: DatasetSection, folder: Path, progress: Progress) -> Dataset | None:
     """The import in ``folder``, if it is still that of the source's files. Needs the lock."""
-    found, meta = find(folder), read_meta(folder)
-    files = source_files(section)
-    if found is None or meta is None or files is None or files.signature == meta.signature:
+    found, files = find(folder), section.reader.files()
+    if found is None or files is None or files.signature == found.signature:
         return found
-    if not _is_same(section, folder, progress):
+    if not _is_same(section, found, progress):
         return None
     with writing(folder):
-        write_meta(folder, meta.model_copy(update={"signature": files.signature}))
+        write_meta(folder, found.model_copy(update={"signature": files.signature}))
     return find(folder)
 
 
@@ -168,16 +165,17 @@ def _import(section: DatasetSection, folder: Path, progress: Progress) -> Datase
     for left in (partial, replaced):  # by an import that was killed
         with suppress(OSError):  # making it anew says what is wrong
             remove(left)
-    files, where = source_files(section), section.path or section.source
+    source = section.reader
+    files = source.files()
     try:
-        arrays = load(section, progress)
+        arrays = source.read(progress)
         test_split: TestSplit = "taken" if arrays.x_test is None else "given"
         # One name: what was read is let go of before it is summed up and stored.
-        arrays = hold_out(arrays, where)
+        arrays = hold_out(arrays, source.where)
         with writing(folder):
             partial.mkdir()
             store(arrays, partial, section, test_split, files, progress)
-        if source_files(section) != files:
+        if source.files() != files:
             raise InputError(f"{section.path} was changed while it was read; run the command again")
         with writing(folder):
             if folder.exists():
@@ -185,7 +183,8 @@ def _import(section: DatasetSection, folder: Path, progress: Progress) -> Datase
             partial.rename(folder)
     except MemoryError as error:
         raise InputError(
-            f"{where}: does not fit into memory ({error}); free some memory, or use fewer examples"
+            f"{source.where}: does not fit into memory ({error}); free some memory, or use fewer"
+            " examples"
         ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)

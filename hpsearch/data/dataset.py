@@ -4,59 +4,48 @@ import math
 import tokenize
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
+from hpsearch.data.arrays import Arrays, Inputs, Labels
 from hpsearch.data.importing import META_FILE, Meta, array_file, fingerprint
-from hpsearch.data.record import Opening, write_opening, write_result
-from hpsearch.data.source import Arrays, Inputs, Labels
-from hpsearch.data.summary import Summary
+from hpsearch.data.record import Access, write_access, write_result
+from hpsearch.data.signature import unreadable
 from hpsearch.errors import InputError, UnreachableError
 
 # What NumPy raises on the header of an array that is cut off or changed.
 _BROKEN = (ValueError, EOFError, LookupError, SyntaxError, tokenize.TokenError)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
+class Dataset(Meta):
     """An imported data set. Its training and validation arrays are memory-mapped on demand."""
 
-    folder: Path
-    source: str
-    path: str | None
-    """File or folder that the data were read from; None: built in or downloaded."""
-    input_shape: tuple[int, ...]
-    """Shape of one example."""
-    dtype: str
-    """NumPy's name of the inputs' type: "uint8", "float32" ..."""
-    class_names: tuple[str, ...]
-    """One name for each label, in the order of the labels."""
-    maximum: float | None
-    """Declared largest value of whole-number inputs (they start at 0), or None."""
-    fingerprint: str
-    """SHA-256 of all arrays, test split included, and class names, as hexadecimal digits."""
-    train_size: int
-    """Examples of the training split, from which a validation share may yet be taken."""
-    val_size: int
-    """Examples of the source's own validation part; 0 where it has none."""
-    test_size: int
-    test_taken: bool
-    """Whether the test split was taken from the training part, since the source has none."""
-    imported: str
-    """When, as ISO 8601 in UTC."""
-    signature: str | None
-    """Of the source's files when they were read last; see ``hpsearch.data.signature``."""
-    skipped: tuple[str, ...]
-    """Files that were passed over as unreadable, with reasons."""
-    turned: int
-    """Images that an orientation tag has turned upright."""
-    notes: tuple[str, ...]
-    """How the source was understood where that is not plain; one line each."""
-    summary: Summary
+    folder: Annotated[Path, Field(exclude=True)]
+    """Where its arrays are, and ``meta.json``."""
+
+    @property
+    def train_size(self) -> int:
+        """Examples of the training split, from which a validation share may yet be taken."""
+        return self.sizes["train"]
+
+    @property
+    def val_size(self) -> int:
+        """Examples of the source's own validation part; 0 where it has none."""
+        return self.sizes.get("val", 0)
+
+    @property
+    def test_size(self) -> int:
+        """Examples of the test split."""
+        return self.sizes["test"]
+
+    @property
+    def test_taken(self) -> bool:
+        """Whether the test split was taken from the training part, since the source has none."""
+        return self.test_split == "taken"
 
     @property
     def private_bytes(self) -> int:
@@ -95,26 +84,7 @@ def find(folder: Path) -> Dataset | None:
     meta = read_meta(folder)
     if meta is None:
         return None
-    dataset = Dataset(
-        folder=folder,
-        source=meta.source,
-        path=meta.path,
-        input_shape=meta.input_shape,
-        dtype=meta.dtype,
-        class_names=meta.class_names,
-        maximum=meta.maximum,
-        fingerprint=meta.fingerprint,
-        train_size=meta.sizes["train"],
-        val_size=meta.sizes.get("val", 0),
-        test_size=meta.sizes["test"],
-        test_taken=meta.test_split == "taken",
-        imported=meta.imported,
-        signature=meta.signature,
-        skipped=meta.skipped,
-        turned=meta.turned,
-        notes=meta.notes,
-        summary=meta.summary,
-    )
+    dataset = Dataset(folder=folder, **dict(meta))
     try:
         dataset.train()
         dataset.validation()
@@ -136,12 +106,12 @@ def read_meta(folder: Path) -> Meta | None:
         return None
 
 
-def open_test(dataset: Dataset, opening: Opening) -> tuple[Inputs, Labels]:
+def open_test(dataset: Dataset, access: Access) -> tuple[Inputs, Labels]:
     """Open the test split, and record that it was opened. The only way to it.
 
     Args:
         dataset: whose test split.
-        opening: who asks for it, and for which recipe; say what came of it with
+        access: who asks for it, and for which recipe; say what came of it with
             :func:`record_result`.
 
     Returns:
@@ -155,29 +125,29 @@ def open_test(dataset: Dataset, opening: Opening) -> tuple[Inputs, Labels]:
     if meta is None or meta.fingerprint != dataset.fingerprint:
         raise _changed(dataset)
     told = replace(
-        opening, source=dataset.source, path=dataset.path, fingerprint=dataset.fingerprint
+        access, source=dataset.source, path=dataset.path, fingerprint=dataset.fingerprint
     )
     with writing(dataset.folder.parent):
-        write_opening(dataset.folder.parent, told)
+        write_access(dataset.folder.parent, told)
     x, y = _arrays(dataset, "test", dataset.test_size)
     if _fingerprint_now(dataset, x, y) != dataset.fingerprint:
         raise _damaged(dataset.folder)
     return x, y
 
 
-def record_result(dataset: Dataset, opening: Opening, result: Mapping[str, Any]) -> None:
-    """Add to the record what came of an opening.
+def record_result(dataset: Dataset, access: Access, result: Mapping[str, Any]) -> None:
+    """Add to the record what came of a test access.
 
     Args:
         dataset: whose test split was opened.
-        opening: as it was given to :func:`open_test`.
+        access: as it was given to :func:`open_test`.
         result: ``accuracy`` and ``f1_macro``, one for each seed.
 
     Raises:
         UnreachableError: a record that cannot be written.
     """
     with writing(dataset.folder.parent):
-        write_result(dataset.folder.parent, opening, result)
+        write_result(dataset.folder.parent, access, result)
 
 
 def _changed(dataset: Dataset) -> InputError:
@@ -237,9 +207,7 @@ def reading(path: Path) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise
     except OSError as error:
-        raise UnreachableError(
-            f"{path}: {error.strerror or error}; check its permissions"
-        ) from None
+        raise unreadable(path, error) from None
 
 
 @contextmanager

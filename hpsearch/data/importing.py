@@ -12,15 +12,16 @@ from typing import Literal
 import numpy as np
 from pydantic import model_validator
 
+from hpsearch.data.arrays import Arrays, PartName, Progress
 from hpsearch.data.litter import listed
+from hpsearch.data.section import DatasetSection
 from hpsearch.data.signature import SourceFiles
-from hpsearch.data.source import Arrays, Progress
+from hpsearch.data.sources import source_class
 from hpsearch.data.stratify import check_complete, draw
 from hpsearch.data.summary import Summary, summarize
 from hpsearch.errors import InputError
 from hpsearch.fields import Section
 from hpsearch.files import written_whole
-from hpsearch.recipe import DatasetSection
 
 FORMAT: Literal[3] = 3
 """Of the files below and of how sources are read; a new number has every data set imported anew, in
@@ -33,10 +34,8 @@ TEST_SPLIT_SEED = 20_250_401
 """Of the test split that is taken where a source has none: the same for all studies."""
 TestSplit = Literal["given", "taken"]
 """Whether a source has a test part of its own, or one was taken from its training part."""
-_USED_LATER = (
-    "validation", "split_seed", "include_validation", "scale", "limit", "class_weights",
-)  # fmt: skip
-"""Keys of a data section that no import depends on."""
+_NAMED_BY = {"source", "image_size", "image_mode", "max_unreadable"}
+"""Keys of a data section that name the imports of every source, those of folders included."""
 
 
 class Meta(Section):
@@ -50,7 +49,7 @@ class Meta(Section):
     dtype: str
     class_names: tuple[str, ...]
     maximum: float | None
-    sizes: dict[Literal["train", "val", "test"], int]
+    sizes: dict[PartName, int]
     """Examples of each part that there is."""
     test_split: TestSplit
     fingerprint: str
@@ -95,7 +94,8 @@ def cache_key(section: DatasetSection) -> str:
     neither are the source's files: whether these have changed is ``meta.json``'s to tell.
     """
     path = None if section.path is None else str(Path(section.path).absolute())
-    reading = section.model_dump(mode="json", exclude={"path", *_USED_LATER})
+    own = source_class(section.source).own_keys()
+    reading = section.model_dump(mode="json", include={*_NAMED_BY, *own})
     told = json.dumps([_KEYED, path, reading], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 

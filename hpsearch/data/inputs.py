@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.transform import Affine
 from hpsearch.fields import Section
 from hpsearch.files import write_text
 
@@ -35,8 +36,8 @@ def write_inputs(file: Path, parts: Parts) -> None:
         input_shape=parts.input_shape,
         dtype=parts.train.x.dtype.name,
         class_names=parts.class_names,
-        multiplier=parts.multiplier.tolist(),
-        offset=parts.offset.tolist(),
+        multiplier=parts.transform.multiplier.tolist(),
+        offset=parts.transform.offset.tolist(),
         fingerprint=parts.fingerprint,
     )
     write_text(file, told.model_dump_json(), makes_folder=False)
@@ -56,8 +57,10 @@ def read_inputs(file: Path) -> Parts | None:
             validation=nothing,
             input_shape=told.input_shape,
             class_names=told.class_names,
-            multiplier=np.asarray(told.multiplier, np.float32),
-            offset=np.asarray(told.offset, np.float32),
+            transform=Affine(
+                multiplier=np.asarray(told.multiplier, np.float32),
+                offset=np.asarray(told.offset, np.float32),
+            ),
             class_weights=None,
             fingerprint=told.fingerprint,
         )

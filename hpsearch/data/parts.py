@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hpsearch.data.arrays import Labels
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.draws import draw_once
-from hpsearch.data.scaling import scaling
-from hpsearch.data.source import Labels
-from hpsearch.data.stratify import Rows, check_complete
+from hpsearch.data.section import DatasetSection
+from hpsearch.data.sources import source_classes
+from hpsearch.data.stratify import Rows, check_complete, draw
+from hpsearch.data.transform import Affine, fit
 from hpsearch.errors import DataError, InputError
-from hpsearch.recipe import DatasetSection
 
 _ROWS = 4096
 """Examples that are checked at a time."""
@@ -43,9 +43,8 @@ class Parts:
     input_shape: tuple[int, ...]
     """Shape of one example, without the batch: (32, 32, 3), (64,) ..."""
     class_names: tuple[str, ...]
-    multiplier: npt.NDArray[np.float32]
-    """Inputs are scaled as x * multiplier + offset; shape broadcasts to ``input_shape``."""
-    offset: npt.NDArray[np.float32]
+    transform: Affine
+    """What the network does to inputs first."""
     class_weights: npt.NDArray[np.float32] | None
     """Weight of each class in the training loss, shape (classes,); None: all alike."""
     fingerprint: str
@@ -67,8 +66,7 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
 
     Validation examples are drawn from the training split by ``split_seed``, stratified, or are
     the source's own; ``limit`` then thins the training part, so that it leaves validation as it
-    is. Scaling and class weights come from the training part alone. What was drawn is kept beside
-    the arrays, for the processes that follow.
+    is. Scaling and class weights come from the training part alone.
 
     Args:
         dataset: the imported data set.
@@ -84,14 +82,12 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
     train = Part(x=x, y=y, rows=_limit(dataset, section, rows, y))
     if section.include_validation:
         train, validation = _together(train, validation)
-    multiplier, offset = scaling(section.scale, train.x, train.rows, dataset.maximum)
     return Parts(
         train=train,
         validation=validation,
         input_shape=dataset.input_shape,
         class_names=dataset.class_names,
-        multiplier=multiplier,
-        offset=offset,
+        transform=fit(section.scale, train.x, train.rows, dataset.maximum),
         class_weights=(
             _balanced(train.y[train.rows], len(dataset.class_names))
             if section.class_weights == "balanced"
@@ -129,16 +125,17 @@ def _validation(
     if section.validation == "given":
         given = dataset.validation()
         if given is None:
+            cures = [f"{one.given} ({one.name})" for one in source_classes() if one.given]
             raise InputError(
                 f'dataset.validation = "given", but {section.path or section.source} has no'
-                " validation part; add x_val and y_val (npz) or val/ (image_folder), or write a"
-                " share such as dataset.validation = 0.1"
+                f" validation part; add {' or '.join(cures)}, or write a share such as"
+                " dataset.validation = 0.1"
             )
         return rows, Part(x=given[0], y=given[1], rows=np.arange(len(given[1])))
     share, names = section.validation, dataset.class_names
     try:
         count = max(1, round(share * len(y)))
-        taken, left = draw_once(dataset.folder, rows, y, count, section.split_seed, names)
+        taken, left = draw(rows, y, count, section.split_seed, names)
         check_complete(left, y, names)
     except ValueError as error:
         raise InputError(
@@ -164,9 +161,7 @@ def _limit(dataset: Dataset, section: DatasetSection, rows: Rows, y: Labels) -> 
     if section.limit is None or section.limit >= len(rows):
         return rows
     try:
-        return draw_once(
-            dataset.folder, rows, y, section.limit, section.split_seed, dataset.class_names
-        )[0]
+        return draw(rows, y, section.limit, section.split_seed, dataset.class_names)[0]
     except ValueError as error:
         raise InputError(
             f"dataset.limit = {section.limit} of {len(rows)} training examples: {error};"

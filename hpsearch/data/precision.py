@@ -4,12 +4,15 @@ A time stamp in nanoseconds is around 1.7e18, where two neighbours among the num
 137 seconds apart: what happened within two minutes becomes one value, and nothing would be said.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.columns import blocks
 from hpsearch.fields import Section
 
+_BYTES = 2**26
+"""Of features that are copied out at once."""
 _EXACT = 2.0**22
 """Whole numbers below this stay apart in float32, standardized as well."""
 _FINE = 1e-6
@@ -29,6 +32,21 @@ class Merged(Section):
     """How many of them are apart in float32."""
     standardized: int
     """How many are apart once they were scaled by mean and deviation in float32."""
+
+
+def blocks(x: npt.NDArray[np.generic]) -> Iterator[tuple[int, npt.NDArray[np.generic]]]:
+    """Features in blocks: the place of the first in the flattened example, and all their values.
+
+    Args:
+        x: inputs, shape (examples, ...), at least one example.
+
+    Returns:
+        an iterator; values have the shape (features of the block, examples).
+    """
+    flat = x.reshape(len(x), -1)
+    step = max(1, _BYTES // (len(flat) * flat.itemsize))
+    for start in range(0, flat.shape[1], step):
+        yield start, np.ascontiguousarray(flat[:, start : start + step].T)
 
 
 def merged(x: npt.NDArray[np.generic]) -> list[Merged]:

@@ -7,7 +7,7 @@ when there is one. Lines are added and never changed, and the file outlives data
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,8 @@ from typing import Any
 RECORD_FILE = "test_opened.jsonl"
 """Beside the data sets."""
 
-
-_KINDS: dict[str, Any] = {
-    **dict.fromkeys(
-        ("opened_by", "study", "of", "date", "key", "source", "path", "fingerprint"), str
-    ),
-    **dict.fromkeys(("recipe", "result"), dict),
-    "seeds": list,
-}
-"""The fields of an opening, as JSON has them."""
+_KINDS = {"recipe": dict, "result": dict, "seeds": list}
+"""The fields of a test access that JSON has not as texts."""
 
 
 def _now() -> str:
@@ -35,8 +28,8 @@ def _new_key() -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opening:
-    """One opening of a test split: all models that it judged are of one configuration."""
+class Access:
+    """One access to a test split: all models that it judged are of one configuration."""
 
     opened_by: str
     """What asked for it: "evaluate my-study", "train recipe.toml --test"."""
@@ -61,23 +54,23 @@ class Opening:
     """What came of it: ``accuracy`` and ``f1_macro``, one for each seed; None: nothing did."""
 
 
-def write_opening(folder: Path, opening: Opening) -> None:
-    """Add an opening to the record in a folder.
+def write_access(folder: Path, access: Access) -> None:
+    """Add a test access to the record in a folder.
 
     Raises:
         OSError: a full disk, no permission and the like.
     """
-    line = {key: value for key, value in asdict(opening).items() if value not in (None, ())}
+    line = {key: value for key, value in asdict(access).items() if value not in (None, ())}
     _add(folder, line)
 
 
-def write_result(folder: Path, opening: Opening, result: Mapping[str, Any]) -> None:
-    """Add to the record what came of an opening.
+def write_result(folder: Path, access: Access, result: Mapping[str, Any]) -> None:
+    """Add to the record what came of a test access.
 
     Raises:
         OSError: a full disk, no permission and the like.
     """
-    _add(folder, {"key": opening.key, "result": dict(result)})
+    _add(folder, {"key": access.key, "result": dict(result)})
 
 
 def _add(folder: Path, line: Mapping[str, Any]) -> None:
@@ -85,8 +78,8 @@ def _add(folder: Path, line: Mapping[str, Any]) -> None:
         record.write(json.dumps(line) + "\n")  # one write, which others cannot come between
 
 
-def read_openings(folder: Path) -> list[Opening]:
-    """The openings in a folder's record, in order; none where there is no record.
+def read_accesses(folder: Path) -> list[Access]:
+    """The accesses in a folder's record, in order; none where there is no record.
 
     A line that a full disk has cut off still counts where it can be read, and is passed over where
     it cannot.
@@ -98,31 +91,32 @@ def read_openings(folder: Path) -> list[Opening]:
         text = (folder / RECORD_FILE).read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, NotADirectoryError):
         return []
-    found: dict[str, Opening] = {}
+    found: dict[str, Access] = {}
     for number, line in enumerate(_objects(text)):
         if line.keys() == {"key", "result"}:
             if line["key"] in found:
                 told = asdict(found[line["key"]]) | {"result": line["result"]}
-                found[line["key"]] = Opening(**told)
+                found[line["key"]] = Access(**told)
             continue
-        opening = from_plain({"key": f"line {number}", **line})  # earlier versions wrote no key
-        if opening is not None:
-            found[opening.key] = opening
+        access = from_plain({"key": f"line {number}", **line})  # earlier versions wrote no key
+        if access is not None:
+            found[access.key] = access
     return list(found.values())
 
 
-def from_plain(line: Mapping[str, Any]) -> Opening | None:
-    """An opening from a plain object; None where it is none.
+def from_plain(line: Mapping[str, Any]) -> Access | None:
+    """A test access from a plain object; None where it is none.
 
     Keys that are unknown, or have other contents than those that are written, are passed over: it
     was opened all the same.
     """
-    known = {key: line[key] for key, kind in _KINDS.items() if isinstance(line.get(key), kind)}
+    names = [each.name for each in fields(Access)]
+    known = {key: line[key] for key in names if isinstance(line.get(key), _KINDS.get(key, str))}
     if not {"opened_by", "date"} <= known.keys():
         return None
     seeds = known.pop("seeds", [])
     whole = all(isinstance(seed, int) for seed in seeds)
-    return Opening(**known, seeds=tuple(seeds) if whole else ())
+    return Access(**known, seeds=tuple(seeds) if whole else ())
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hpsearch.data.arrays import Progress, throttled
 from hpsearch.data.litter import is_litter
-from hpsearch.data.source import Progress, throttled
 from hpsearch.errors import UnreachableError
 
 _DEPTH = 3
@@ -49,7 +49,7 @@ class SourceFiles:
             try:
                 digest.update(json.dumps([name, _hash(path)]).encode())
             except OSError as error:
-                raise _unreadable(path, error) from None
+                raise unreadable(path, error) from None
             progress("hashing the files of the source", done + 1, len(self.files))
         return digest.hexdigest()
 
@@ -68,10 +68,11 @@ def source_files(root: Path, depth: int = _DEPTH) -> SourceFiles:
     try:
         return SourceFiles(root, tuple(_listed(root, depth, litter)), tuple(litter))
     except OSError as error:
-        raise _unreadable(Path(error.filename or root), error) from None
+        raise unreadable(Path(error.filename or root), error) from None
 
 
-def _unreadable(path: Path, error: OSError) -> UnreachableError:
+def unreadable(path: Path, error: OSError) -> UnreachableError:
+    """The error of a file or folder that the system does not let anybody read."""
     return UnreachableError(f"{path}: {error.strerror or error}; check its permissions")
 
 

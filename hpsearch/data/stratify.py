@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.source import Labels
+from hpsearch.data.arrays import Labels
 from hpsearch.fields import show
 
 Rows = npt.NDArray[np.int64]
@@ -15,6 +15,9 @@ def draw(
     rows: Rows, y: Labels, count: int, seed: int, class_names: Sequence[str]
 ) -> tuple[Rows, Rows]:
     """``count`` of the rows, each class in proportion to its examples, and the rows left over.
+
+    They are the rows that scikit-learn's ``train_test_split(stratify=...)`` draws, where that can.
+    scikit-learn takes a second to import, and may draw others in another version.
 
     Args:
         rows: indices into ``y``, each at most once.
@@ -29,27 +32,44 @@ def draw(
     Raises:
         ValueError: why the draw cannot be made or would miss a class.
     """
-    # scikit-learn takes a second to import, which commands that split nothing need not wait for.
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415
-
     left = len(rows) - count
     if count < len(class_names) or left < 1:
         raise ValueError(
             f"{count} of {len(rows)} examples cannot contain all {len(class_names)} classes"
         )
-    sizes = np.bincount(y[rows], minlength=len(class_names))
+    labels = y[rows]
+    sizes = np.bincount(labels, minlength=len(class_names))
     if sizes.min() < 2:
         name = class_names[int(np.argmin(sizes))]
         raise ValueError(f"class {show(name)} has too few examples ({sizes.min()})")
+    random = np.random.RandomState(seed)
     if left < len(class_names):  # too few to be in proportion: leave out any
-        order = np.random.RandomState(seed).permutation(len(rows))
-        taken, rest = rows[order[:count]], rows[order[count:]]
+        taken = rows[random.permutation(len(rows))[:count]]
     else:
-        taken, rest = train_test_split(
-            rows, train_size=count, test_size=left, stratify=y[rows], random_state=seed
-        )
+        counts = _in_proportion(sizes, count, random)
+        _in_proportion(sizes - counts, left, random)  # scikit-learn draws these, too
+        orders = [random.permutation(size)[:some] for size, some in zip(sizes, counts, strict=True)]
+        taken = np.concatenate([rows[labels == label][each] for label, each in enumerate(orders)])
     check_complete(taken, y, class_names)
-    return np.sort(taken), np.sort(rest)
+    return np.sort(taken), np.setdiff1d(rows, taken)
+
+
+def _in_proportion(
+    sizes: Labels, count: int, random: np.random.RandomState
+) -> npt.NDArray[np.int64]:
+    """How many of each class make up the count: as many as its share, ties broken at random."""
+    exact: npt.NDArray[np.float64] = sizes / sizes.sum() * count
+    counts = np.floor(exact)
+    remainders = exact - counts
+    missing = int(count - counts.sum())
+    for remainder in np.unique(remainders)[::-1]:
+        if missing == 0:
+            break
+        tied = np.flatnonzero(remainders == remainder)
+        more = min(len(tied), missing)
+        counts[random.choice(tied, size=more, replace=False)] += 1
+        missing -= more
+    return counts.astype(np.int64)
 
 
 def check_complete(rows: Rows, y: Labels, class_names: Sequence[str]) -> None:

@@ -2,18 +2,15 @@
 
 import hashlib
 import math
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.columns import blocks
-from hpsearch.data.precision import Merged
-from hpsearch.data.source import Arrays, Inputs, Labels, Progress, throttled
+from hpsearch.data.arrays import Arrays, Inputs, Labels, PartName, Progress, throttled
+from hpsearch.data.precision import Merged, blocks
 from hpsearch.fields import Section
 
 Digests = npt.NDArray[np.void]
-PartName = Literal["train", "val", "test"]
 
 _NAMED = 20
 """Features of each kind that are named; all are counted."""

@@ -5,31 +5,23 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from hpsearch.tasks import METRICS, TASKS
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DRAWING = threading.Lock()
 """Matplotlib's caches (of fonts, above all) are not made for several threads."""
 
-_PANELS = {
-    "accuracy": ("accuracy", "val_accuracy", "val_f1_macro"),
-    "cross-entropy": ("loss", "val_loss"),
-    "learning rate": ("learning_rate",),
-}
-"""What is drawn together, by the axis' label."""
+_RATE = "learning_rate"
+_PANELS = {label: names for task in TASKS.values() for label, names in task.panels.items()}
+"""What is drawn together, by the axis' label; the learning rate stands below."""
 
-_HEIGHTS = {"accuracy": 2.4, "cross-entropy": 1.8, "learning rate": 1.0}
-"""Of the panels, in inches."""
+_HEIGHTS = (2.4, 1.8)
+"""Of a task's panels, in inches; of more, and of the learning rate's, it is the last one."""
 
-_LINES = {
-    "accuracy": ("training", "#0072B2", "-"),
-    "val_accuracy": ("validation", "#D55E00", "-"),
-    "val_f1_macro": ("validation, macro F1", "#CC79A7", ":"),
-    "loss": ("training", "#0072B2", "-"),
-    "val_loss": ("validation", "#D55E00", "-"),
-    "learning_rate": ("", "#009E73", "-"),
-}
-"""Label, colour (of Okabe and Ito's palette for the colour-blind) and style."""
+_LINES = (("-", "#0072B2"), ("-", "#D55E00"), (":", "#CC79A7"), ("--", "#56B4E9"))
+"""Style and colour (of Okabe and Ito's palette for the colour-blind) of a panel's lines."""
 
 
 def image_of_epochs(rows: Sequence[Mapping[str, float]], title: str, best: int | None) -> bytes:
@@ -40,7 +32,7 @@ def image_of_epochs(rows: Sequence[Mapping[str, float]], title: str, best: int |
         title: as in :func:`curve_image`.
         best: likewise.
     """
-    curves = {name: [row[name] for row in rows] for name in _LINES}
+    curves = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
     return curve_image([int(row["epoch"]) for row in rows], curves, title, best)
 
 
@@ -58,8 +50,9 @@ def curve_image(
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  # half a second, for who looks at one
 
-    panels = {label: names for label, names in _PANELS.items() if curves.keys() & set(names)}
-    heights = [_HEIGHTS[label] for label in panels]
+    every = {**_PANELS, "learning rate": (_RATE,)}
+    panels = {label: names for label, names in every.items() if curves.keys() & set(names)}
+    heights = [_height(place, names) for place, names in enumerate(panels.values())]
     with _DRAWING:
         figure = Figure(figsize=(5.5, 0.8 + sum(heights)), dpi=120, layout="constrained")
         # No $: matplotlib would take what is between two of them for a formula.
@@ -67,7 +60,7 @@ def curve_image(
         grid = figure.add_gridspec(max(1, len(panels)), 1, height_ratios=heights or [1])
         for index, (label, names) in enumerate(panels.items()):
             axes = figure.add_subplot(grid[index])
-            _draw(axes, epochs, {name: curves[name] for name in names if name in curves})
+            _draw(axes, epochs, curves, names)
             axes.set_ylabel(label)
             if best is not None:
                 axes.axvline(best, color="#7f7f7f", linewidth=0.8, linestyle="--")
@@ -78,16 +71,29 @@ def curve_image(
     return file.getvalue()
 
 
-def _draw(axes: "Axes", epochs: Sequence[int], curves: Mapping[str, Sequence[float]]) -> None:
-    """One panel."""
+def _height(place: int, names: Sequence[str]) -> float:
+    """Of a panel, in inches."""
+    return 1.0 if _RATE in names else _HEIGHTS[min(place, len(_HEIGHTS) - 1)]
+
+
+def _draw(
+    axes: "Axes",
+    epochs: Sequence[int],
+    curves: Mapping[str, Sequence[float]],
+    names: Sequence[str],
+) -> None:
+    """One panel, of those of the names that there are curves of."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415  # see above
 
     marker = "o" if len(epochs) == 1 else None
-    for name, values in curves.items():
-        label, colour, style = _LINES[name]
-        axes.plot(epochs, values, style, color=colour, label=label, marker=marker)
+    for place, name in enumerate(names):
+        if name not in curves:
+            continue
+        label = METRICS[name].label if name in METRICS else "training"
+        style, colour = _LINES[place] if name != _RATE else ("-", "#009E73")
+        axes.plot(epochs, curves[name], style, color=colour, label=label, marker=marker)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=True, color="#e4e4e4")
     axes.spines[["top", "right"]].set_visible(False)
-    if any(_LINES[name][0] for name in curves):
+    if _RATE not in names:
         axes.legend(frameon=False, fontsize=8)

@@ -26,9 +26,11 @@ from hpsearch.figures.style import (
     value_axis,
     whole_axis,
 )
+from hpsearch.networks import NETWORKS
 from hpsearch.ranking import worst_first
 from hpsearch.tasks.metric import Metric
 
+_GROWING = [field for network in NETWORKS.values() for field in network.grows_with]
 _REPLACED = {failure.value for failure in Failure if failure.is_replaced}
 _LINE = 200
 """Points of a line that is drawn through trials."""
@@ -53,7 +55,7 @@ def search_figures(
     points = [p for p in points if p.failure not in _REPLACED]
     told = points, metric
     figures = {"1-history": history(*told)}
-    if _is_searched(("layers", "units", "batch_norm"), searched):
+    if _is_searched(_GROWING, searched):
         figures["2-parameters"] = parameters_figure(*told)
     figures["3-time"] = time_figure(*told)
     if of := _is_searched(REGULARISED_BY, searched):

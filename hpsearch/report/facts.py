@@ -7,19 +7,21 @@ from typing import Any
 
 from hpsearch import recipe
 from hpsearch.config import TrialConfig, describe, flat, summary
-from hpsearch.data.record import Opening
+from hpsearch.data.record import Access
 from hpsearch.errors import Failure
 from hpsearch.interval import measured_words
+from hpsearch.outputs.test_access import plain
+from hpsearch.outputs.trainings import Training
 from hpsearch.ranges import words
 from hpsearch.report.following import as_toml, following
 from hpsearch.report.leaders import Row, in_words, leaders
 from hpsearch.search import trials
-from hpsearch.search.confirmation import BASELINE, Kind
-from hpsearch.search.export import recipe_of
+from hpsearch.search.attributes import SAME_KEY
+from hpsearch.search.confirmation import BASELINE
 from hpsearch.search.importance import MOST, importances
-from hpsearch.search.openings import plain
+from hpsearch.search.recipes import recipe_of
+from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trainings import Training
 from hpsearch.search.trials import Trial
 from hpsearch.search_sections import Grid
 from hpsearch.walks import places
@@ -35,7 +37,7 @@ def facts(
     trained: Sequence[Training],
     confirmed: Mapping[str, Mapping[int, float]],
     *,
-    opened: Sequence[Opening],
+    opened: Sequence[Access],
     winner: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that the report says, ready for JSON.
@@ -46,7 +48,7 @@ def facts(
         rows: the same as ``trials --json`` prints them.
         trained: what ``hpsearch train`` found for recipes of the study.
         confirmed: what ``hpsearch confirm`` found, by whose configuration it is and by seed.
-        opened: the openings of the test split of its data.
+        opened: the accesses to the test split of its data.
         winner: what the last ``hpsearch confirm`` came to, ready for JSON, if it is done.
     """
     shown = trials.details(study)
@@ -126,11 +128,11 @@ def _best(
     row = best[0]
     own = recipe_of(study, seen[row["number"]])
     others = again.get(str(row["number"]), {})
-    first = row[trials.SAME_KEY] if row[trials.SAME_KEY] is not None else row["number"]
+    first = row[SAME_KEY] if row[SAME_KEY] is not None else row["number"]
     repeats = [
         {"number": other["number"], "value": other["values"][0]}
         for other in rows
-        if other["state"] == "complete" and first in (other["number"], other[trials.SAME_KEY])
+        if other["state"] == "complete" and first in (other["number"], other[SAME_KEY])
     ]
     return {
         **{key: row[key] for key in (*_LISTED, "values")},

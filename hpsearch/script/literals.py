@@ -1,6 +1,7 @@
 """Literals: values as Python source that reads well and keeps to the length of a line."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 WIDTH = 100
@@ -8,20 +9,29 @@ WIDTH = 100
 
 
 def literal(value: object) -> str:
-    """A number, text, list, table or path as source: texts in double quotes, all digits of numbers.
+    """A number, text, list or path as source: texts in double quotes, all digits of numbers.
 
     Args:
-        value: what to write; lists hold numbers or texts.
+        value: what to write; lists hold numbers or texts, a path that is not absolute lies below
+            the script's folder.
     """
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False) if _is_utf8(value) else ascii(value)
     if isinstance(value, Path):
-        return f"Path({literal(str(value))})"
+        text = literal(str(value))
+        return f"Path({text})" if value.is_absolute() else f"Path(__file__).parent / {text}"
     if isinstance(value, list):
         return f"[{', '.join(map(literal, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{literal(key)}: {literal(value[key])}' for key in value)}}}"
     return repr(value)
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether a text can be written as it is; names of files may hold any bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def assignment(name: str, value: object, comment: str = "") -> list[str]:
@@ -39,31 +49,33 @@ def assignment(name: str, value: object, comment: str = "") -> list[str]:
     return [*above, *([line] if len(line) <= WIDTH else _folded(name, value))]
 
 
+def namespace(name: str, values: Mapping[str, object]) -> list[str]:
+    """The lines of ``NAME = SimpleNamespace(...)``, one for each value or more.
+
+    Args:
+        name: of the constant.
+        values: see :func:`literal`.
+    """
+    lines = [f"{name} = SimpleNamespace("]
+    for key, value in values.items():
+        line = f"    {key}={literal(value)},"
+        if len(line) > WIDTH and isinstance(value, list):
+            lines += [f"    {key}=[", *(f"        {literal(item)}," for item in value), "    ],"]
+        else:
+            lines.append(line)
+    return [*lines, ")"]
+
+
 def _folded(name: str, value: object) -> list[str]:
-    """An assignment over several lines."""
-    if isinstance(value, dict):
-        lines = [line for key in value for line in _item(f"{literal(key)}: ", value[key], 4)]
-        return [f"{name} = {{", *lines, "}"]
+    """An assignment of a list or path over several lines."""
     if isinstance(value, list):
-        return [f"{name} = [", *(line for item in value for line in _item("", item, 4)), "]"]
-    opening = "Path(" if isinstance(value, Path) else "("
-    return [f"{name} = {opening}", *_pieces(str(value), 4), ")"]
+        return [f"{name} = [", *(f"    {literal(item)}," for item in value), "]"]
+    is_absolute = isinstance(value, Path) and value.is_absolute()
+    opening = "Path(" if is_absolute else "Path(__file__).parent / ("
+    return [f"{name} = {opening}", *_pieces(str(value)), ")"]
 
 
-def _item(before: str, item: object, indent: int) -> list[str]:
-    """A line of a list or table; of several lines where it is too long."""
-    space = " " * indent
-    line = f"{space}{before}{literal(item)},"
-    if len(line) <= WIDTH:
-        return [line]
-    if isinstance(item, list):
-        lines = [each for one in item for each in _item("", one, indent + 4)]
-        return [f"{space}{before}[", *lines, f"{space}],"]
-    return [f"{space}{before}(", *_pieces(str(item), indent + 4), f"{space}),"]
-
-
-def _pieces(text: str, indent: int) -> list[str]:
+def _pieces(text: str) -> list[str]:
     """A long text as several short ones, which Python joins."""
-    step = (WIDTH - indent - 2) // 2  # an escape takes up to six characters, most take one or two
-    pieces = (text[start : start + step] for start in range(0, len(text), step))
-    return [" " * indent + literal(piece) for piece in pieces]
+    step = (WIDTH - 6) // 2  # an escape takes up to six characters, most take one or two
+    return [f"    {literal(text[start : start + step])}" for start in range(0, len(text), step)]

@@ -20,7 +20,7 @@ def check_names(source: str, file: str) -> list[str]:
     """
     tree = ast.parse(source, file)
     compile(tree, file, "exec")
-    known = {*dir(builtins), "__name__"}
+    known = {*dir(builtins), "__name__", "__file__"}
     used: set[str] = set()
     modules: set[str] = set()
     for node in ast.walk(tree):

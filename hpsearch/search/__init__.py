@@ -1,1 +1,1 @@
-"""The search: Optuna studies, budgets, samplers and pruners. No Keras here."""
+"""The search: studies, their budget and claims, sampling, confirmation; no Keras here."""

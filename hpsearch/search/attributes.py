@@ -1,294 +1,266 @@
-"""The attributes of studies and trials: what hpsearch writes into them, and nothing else is read.
+"""The attributes that hpsearch writes into Optuna's studies and trials: every key stands here.
 
-Other programs and newer versions write attributes, too. What is not as it is written here counts as
-not there where a trial has it; a study that has it is not opened (``hpsearch.search.study``).
+Keys never change: databases of earlier versions have them. Other programs and newer versions write
+attributes, too. What is not of the shape that is given here counts as not there where a trial has
+it; a study that has it is not opened (``hpsearch.search.study``).
 """
 
-import contextlib
-import json
-import math
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NaiveDatetime, TypeAdapter
+from hpsearch.search.shapes import (
+    BudgetTable,
+    Command,
+    ConfigTable,
+    ConfirmRequest,
+    Count,
+    Facts,
+    Fork,
+    Machine,
+    Moment,
+    Number,
+    Origin,
+    Params,
+    Process,
+    RunKind,
+    Span,
+    StopRequest,
+    Table,
+    Text,
+    Whose,
+)
 
-from hpsearch.config import TrialConfig
-from hpsearch.search_sections import BudgetSection
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
-Count = Annotated[int, Field(ge=0, lt=2**53)]
-"""Whole, and small enough for every program that reads JSON."""
-Number = Annotated[float, Field(ge=-1e100, le=1e100, allow_inf_nan=False)]
-"""Real, and small enough for sums and squares of many: 32 bits hold up to 3e38."""
-Span = Annotated[float, Field(ge=0, lt=2**40, allow_inf_nan=False)]
-"""Seconds, or a rate."""
+STUDY: dict[str, TypeAdapter[Any]] = {}
+"""The shapes of a study's user attributes, by key."""
 
+TRIAL: dict[str, TypeAdapter[Any]] = {}
+"""The shapes of a trial's user attributes, by key."""
 
-def _text(value: str) -> str:
-    value.encode()  # a lone surrogate is a ValueError
-    return value
+TRIAL_SYSTEM: dict[str, TypeAdapter[Any]] = {}
+"""The shapes of the system attributes of a trial that hpsearch reads, by key."""
 
 
-Text = Annotated[str, AfterValidator(_text)]
-"""A text that every file takes. Names of files and hosts may be none."""
-Table = dict[str, Any]
-Scalar = bool | int | Number | Text | None
-Params = dict[Text, Scalar]
-"""Values of parameters, by name."""
-Kind = Literal["seed", "split", "refit"]
-"""A kind of confirmation run."""
-Whose = Annotated[Text, Field(pattern=r"^(\d{1,15}|baseline)$")]
-"""Whose configuration a confirmation run has: a trial's number, or the baseline."""
+def _of_study(key: str, shape: Any) -> str:
+    """Declare a user attribute of studies; its key."""
+    STUDY[key] = TypeAdapter(shape)
+    return key
 
 
-_CENTURY = 100 * 366 * 24 * 3600.0
+def _of_trial(key: str, shape: Any) -> str:
+    """Declare a user attribute of trials; its key."""
+    TRIAL[key] = TypeAdapter(shape)
+    return key
 
 
-def _config(value: Table) -> Table:
-    TrialConfig.model_validate(value)
-    return value
+def _of_system(key: str, shape: Any) -> str:
+    """Declare a system attribute of trials; its key."""
+    TRIAL_SYSTEM[key] = TypeAdapter(shape)
+    return key
 
 
-def _budget(value: Table) -> Table:
-    BudgetSection.model_validate(value)
-    return value
+# Studies
 
+FILE_KEY = _of_study("study_file", Table)
+"""The study file as a table; studies of other programs have none. Written where a study is made,
+again by ``run`` and where its data move. Since 2026-11-23."""
 
-def _mark(value: list[Any]) -> list[Any]:
-    boot, seconds = value
-    is_moment = isinstance(boot, str) and isinstance(seconds, float)
-    if not is_moment or abs(seconds) > _CENTURY:
-        raise ValueError("is no moment of a machine")
-    return value
+DATASET_KEY = _of_study("dataset", Facts)
+"""The facts of its data (``hpsearch.data.facts``). Written where a study is made. Since
+2026-11-23."""
 
+VERSIONS_KEY = _of_study("versions", dict[Text, Text])
+"""Versions of hpsearch, Python and packages. Written where a study is made. Since 2026-11-23."""
 
-class Shape(BaseModel):
-    """Base of the tables that hpsearch writes; a newer version may have more keys in them."""
+CREATED_KEY = _of_study("created", Text)
+"""When it was made, as ISO 8601; with the key of its row that tells a study from every other one.
+Written where a study is made. Since 2026-11-23."""
 
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+BUDGET_KEY = _of_study("budget", BudgetTable)
+"""The budget section; ``trials`` is what claims look at. Written by ``run`` and ``confirm``. Since
+2026-11-23."""
 
+CLOSED_KEY = _of_study("closed", bool)
+"""No trial starts but those that wait: a confirmation study. Written where that is made. Since
+2026-11-25."""
 
-Moment = Annotated[list[Text | Number], AfterValidator(_mark)]
-"""A moment of a machine (``hpsearch.search.clock``)."""
+STOP_KEY = _of_study("stop_request", StopRequest)
+"""The last ``hpsearch stop``; while it is not ``over`` no trial starts. Written by ``stop``, and by
+the ``run`` that follows. Since 2026-11-25."""
 
+FIRST_KEY = _of_study("first_trials", list[Params])
+"""The initial design: parameters of the first trials that are sampled, in order. Written where a
+study is made. Since 2026-11-25."""
 
-class Process(Shape):
-    """What tells a process from others of its number (``hpsearch.workers.identity``)."""
+SINCE_KEY = _of_study("failures_since", Count)
+"""The number of trials when the last ``run`` began: failures are counted from there on. Written by
+``run`` and ``fork``. Since 2026-11-24."""
 
-    place: Text | None
-    started: Count | None
+REQUEST_KEY = _of_study("confirm_asked", ConfirmRequest)
+"""Of a confirmation study: what the last ``confirm`` was about. Written by ``confirm``. Since
+2026-11-25."""
 
+COMMANDS_KEY = _of_study("commands", list[Command])
+"""The commands that touched it, the first one first. Written by each (``history.py``). Since
+2026-11-25."""
 
-class Facts(Shape):
-    """What a study knows of its data."""
+MACHINES_KEY = _of_study("machines", dict[Text, Machine])
+"""What the commands ran on, by the key that they name. Written with them. Since 2026-11-25."""
 
-    fingerprint: Text
-    input_shape: Annotated[list[Annotated[int, Field(ge=1, lt=2**31)]], Field(min_length=1)]
-    class_names: Annotated[list[Text], Field(min_length=1)]
-    source: Text | None = None
-    train: Count | None = None
-    validation: Count | None = None
-    test: Count | None = None
-    split_fingerprint: Text | None = None
+TEST_ACCESSES_KEY = _of_study("test_opened", list[Table])
+"""The test accesses of ``hpsearch evaluate``, wherever it ran. Written by ``evaluate``. Since
+2026-11-25."""
 
+NOTE_KEY = _of_study("note", str)
+"""The note as hpsearch last wrote it into the dashboard; another one there is a user's own. Written
+by ``run``. Since 2026-11-25."""
 
-class Stop(Shape):
-    """The last ``hpsearch stop``."""
+FORKED_KEY = _of_trial(_of_study("forked_from", Fork), Origin)
+"""Of a study: the one whose trials it took over; of such a trial: which one it was there. Written
+by ``fork``. Since 2026-11-25."""
 
-    number: Annotated[int, Field(ge=1, lt=2**53)]
-    how: Literal["leave", "now"]
-    over: bool
+# Trials
 
+WORKER_KEY = _of_trial("worker", Annotated[str, Field(pattern=r":\d{1,9}$")])
+"""Who runs it, as "host:pid". Written with the claim. Since 2026-11-23."""
 
-class Fork(Shape):
-    """What a study was forked from."""
+PROCESS_KEY = _of_trial("process", Process)
+"""What tells that process from others of its number (``hpsearch.workers.identity``). Written with
+the claim. Since 2026-11-23."""
 
-    study: Text
-    trials: Count
-    shift: Count
-    date: Text
-
-
-class Asked(Shape):
-    """What the last ``confirm`` was about."""
-
-    kind: Kind
-    of: list[Whose]
-    seeds: list[Count]
-    smallest: bool = False
-
-
-class Git(Shape):
-    """The state of the folder of a study file."""
-
-    commit: Text
-    changed: bool
-
-
-class Command(Shape):
-    """A command that touched a study."""
-
-    command: str
-    date: Text
-    machine: Text
-    git: Git | None = None
-    study: Text = ""
-
-
-class Machine(Shape):
-    """What commands ran on."""
-
-    host: str
-    os: str
-    cpu: str
-    cores: Count
-    memory: Count
-    gpus: list[str]
-    versions: dict[Text, Text]
-
-
-class Sign(Shape):
-    """A sign of a busy process."""
-
-    worker: str
-    process: Process
-    beat: NaiveDatetime
+DEVICE_KEY = _of_trial("device", Text)
+"""What it is trained on, for readers. Written with the claim. Since 2026-11-24."""
 
-
-class Origin(Shape):
-    """The trial of another study that one was taken over from."""
+THREADS_KEY = _of_trial("threads", Annotated[int, Field(ge=1, lt=2**16)])
+"""TensorFlow's threads, where a number was set. Written with the claim. Since 2026-11-25."""
 
-    study: Text
-    number: Count
+STARTED_KEY = _of_trial("clock_start", Moment)
+"""When it started by the clock of its worker's machine, which is not set back or forward as the
+dates are. Written with the claim. Since 2026-11-29."""
 
+ENDED_KEY = _of_trial("clock_end", Moment)
+"""When it ended by the same clock. Written with its end. Since 2026-11-29."""
 
-class StudyAttributes(Shape):
-    """The user attributes of a study; each is explained where its name stands as a constant."""
+SEED_KEY = _of_trial("seed", Annotated[int, Field(ge=0, lt=2**31)])
+"""The seed of its weights, shuffling and dropout. Written before its training, and into successors
+and confirmation runs. Since 2026-11-23."""
 
-    study_file: Table
-    dataset: Facts
-    versions: dict[Text, Text]
-    created: Text
-    budget: Annotated[Table, AfterValidator(_budget)]
-    closed: bool
-    stop_request: Stop
-    first_trials: list[Params]
-    forked_from: Fork
-    failures_since: Count
-    confirm_asked: Asked
-    commands: list[Command]
-    machines: dict[Text, Machine]
-    test_opened: list[Table]
-    note: str
+PARAMETERS_KEY = _of_trial("parameters", Count)
+"""The trainable parameters of its network. Written before its training. Since 2026-11-23."""
 
+EPOCHS_KEY = _of_trial("epochs", Count)
+"""How many it trained. Written with its end. Since 2026-11-23."""
 
-class TrialAttributes(Shape):
-    """The user attributes of a trial."""
+BEST_EPOCH_KEY = _of_trial("best_epoch", Count)
+"""The epoch with the best value. Written with its end. Since 2026-11-23."""
 
-    worker: Annotated[str, Field(pattern=r":\d{1,9}$")]
-    """Who ran it, as "host:pid"."""
-    process: Process
-    device: Text
-    threads: Annotated[int, Field(ge=1, lt=2**16)]
-    seed: Annotated[int, Field(ge=0, lt=2**31)]
-    parameters: Count
-    epochs: Count
-    """How many it trained."""
-    best_epoch: Count
-    val_loss: Number
-    """Of the epoch that counts."""
-    train_accuracy: Number | None
-    gap: Number | None
-    """The training accuracy, less that of validation."""
-    seconds: Span
-    examples_per_second: Span
-    failure: Text
-    failure_message: str
-    failure_epoch: Count
-    clock_start: Moment
-    clock_end: Moment
-    alone: bool
-    same_as: Count
-    resumes: Count
-    """The trial that it goes on for, the first of them."""
-    earlier: list[Count]
-    """All that it goes on for, the latest first."""
-    deaths: Count
-    """Workers that died of it, one after the other."""
-    reached: Count
-    """The last epoch that one of these reported."""
-    config: Annotated[Table, AfterValidator(_config)]
-    of: Whose
-    kind: Kind
-    recipe_changes: dict[Literal["dataset", "training", "objective"], Table]
-    forked_from: Origin
+VAL_LOSS_KEY = _of_trial("val_loss", Number)
+"""The validation loss of the epoch that counts. Written with its end. Since 2026-11-25."""
 
+TRAIN_ACCURACY_KEY = _of_trial("train_accuracy", Number | None)
+"""The training accuracy of the same epoch. Written with its end. Since 2026-11-23."""
 
-class TrialSystemAttributes(Shape):
-    """The system attributes of a trial that hpsearch reads, with Optuna's names."""
+GAP_KEY = _of_trial("gap", Number | None)
+"""The training accuracy, less that of validation. Written with its end. Since 2026-11-23."""
 
-    fixed_params: Params
+SECONDS_KEY = _of_trial("seconds", Span)
+"""How long it trained. Written with its end. Since 2026-11-23."""
 
+RATE_KEY = _of_trial("examples_per_second", Span)
+"""How fast it trained. Written with its end. Since 2026-11-23."""
 
-Kinds = Mapping[str, TypeAdapter[Any]]
-"""What hpsearch writes into attributes, by their names."""
+FAILURE_KEY = _of_trial("failure", Text)
+"""The class of a failure (``hpsearch.errors.Failure``). Written with its end. Since 2026-11-23."""
 
+FAILURE_MESSAGE_KEY = _of_trial("failure_message", str)
+"""What went wrong, for readers. Written with its end. Since 2026-11-23."""
 
-def _adapters(table: type[Shape]) -> dict[str, TypeAdapter[Any]]:
-    return {
-        key: TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]  # of a value
-        for key, field in table.model_fields.items()
-    }
+FAILURE_EPOCH_KEY = _of_trial("failure_epoch", Count)
+"""The epoch in which training failed. Written before its end. Since 2026-11-23."""
 
+ALONE_KEY = _of_trial("alone", bool)
+"""It ran out of memory, and is tried once more alone on its device. Written by its worker. Since
+2026-11-24."""
 
-STUDY: Kinds = _adapters(StudyAttributes)
-TRIAL: Kinds = _adapters(TrialAttributes)
-TRIAL_SYSTEM: Kinds = _adapters(TrialSystemAttributes) | {"hpsearch:asked": TypeAdapter(Params)}
+SAME_KEY = _of_trial("same_as", Count)
+"""The first trial of the same configuration, which had another seed. Written before its training,
+and by ``fork``. Since 2026-11-25."""
 
+RESUMES_KEY = _of_trial("resumes", Count)
+"""The trial that it resumes, the first of them. Written into successors. Since 2026-11-23."""
 
-def _finite(number: str) -> float:
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(f"{number} is not finite")
-    return value
+EARLIER_KEY = _of_trial("earlier", list[Count])
+"""All trials that it resumes, the latest first. Written into successors. Since 2026-11-24."""
 
+DEATHS_KEY = _of_trial("deaths", Count)
+"""Workers that died of it, one after the other. Written into successors. Since 2026-11-24."""
 
-_OURS = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
-"""hpsearch writes no NaN and no infinity: JSON does not know them, though Python reads them."""
+REACHED_KEY = _of_trial("reached", Count)
+"""The last epoch that one of these reported. Written into successors. Since 2026-11-24."""
 
+CONFIG_KEY = _of_trial("config", ConfigTable)
+"""The configuration of a trial of which nothing is sampled: a confirmation run. Written by
+``confirm`` and ``evaluate``, and into successors. Since 2026-11-23."""
 
-def parse(text: str, kind: TypeAdapter[Any] | None = None) -> Any:
-    """A stored text as a value.
+OF_KEY = _of_trial("of", Whose)
+"""Whose configuration that is: the number of its trial, or "baseline". Written with it. Since
+2026-11-25."""
 
-    Args:
-        text: JSON.
-        kind: what hpsearch writes there; None: anything.
+KIND_KEY = _of_trial("kind", RunKind)
+"""What is new in the run; absent: only the seed. Written with it. Since 2026-11-25."""
 
-    Raises:
-        ValueError: it is something else.
+CHANGES_KEY = _of_trial("recipe_changes", dict[Literal["dataset", "training", "objective"], Table])
+"""Keys of the run's recipe that differ from the study's, by section. Written with it. Since
+2026-11-25."""
+
+OWNER_KEYS = (WORKER_KEY, PROCESS_KEY)
+"""What tells the process that runs a trial from every other one."""
+
+JOB_KEYS = (CONFIG_KEY, OF_KEY, KIND_KEY, CHANGES_KEY)
+"""What a confirmation run is, and whose."""
+
+# System attributes
+
+FIXED_KEY = _of_system("fixed_params", Params)
+"""Optuna's own, of a trial that waited: the parameters that it has when it starts. Written by
+``enqueue``, ``run``, ``fork``, and into successors. Since 2026-11-23."""
+
+REQUESTED_KEY = _of_system("hpsearch:asked", Params)
+"""Of a trial that resumes another one: those of its fixed parameters that somebody enqueued; the
+others were sampled. Written into successors. Since 2026-11-28."""
+
+ARTIFACT_PREFIX = "artifacts:"
+"""How the keys of system attributes begin in which Optuna lists files (``optuna.artifacts``): those
+of users, and those of each trial that ended (``hpsearch.outputs.listed``). Since 2026-11-25."""
+
+PRESENT_PREFIX = "hpsearch:present:"
+"""How the keys of a study's system attributes begin that are signs of busy processes
+(``shapes.Sign``). Written by ``run`` and workers. Since 2026-11-28."""
+
+
+def fixed_params(trial: "FrozenTrial") -> dict[str, Any]:
+    """The parameters that a trial had, or will have, when it started: enqueued or resumed."""
+    return dict(trial.system_attrs.get(FIXED_KEY, {}))
+
+
+def requested_params(trial: "FrozenTrial") -> dict[str, Any]:
+    """The parameters of a trial that somebody enqueued; the others may be sampled again.
+
+    Of a trial that resumes another one since before that was written down, none.
     """
-    try:
-        value = json.loads(text) if kind is None else _OURS.decode(text)
-    except RecursionError as error:
-        raise ValueError("is nested too deeply") from error
-    if kind is not None:
-        kind.validate_python(value, strict=True)
-    return value
+    if REQUESTED_KEY in trial.system_attrs:
+        return dict(trial.system_attrs[REQUESTED_KEY])
+    return {} if RESUMES_KEY in trial.user_attrs else fixed_params(trial)
 
 
-def typed(rows: Iterable[tuple[str, str]], kinds: Kinds) -> dict[str, Any]:
-    """Attributes by name, without those that are not what hpsearch writes there.
-
-    Args:
-        rows: names and stored texts.
-        kinds: what hpsearch writes, by name; what has another name may hold anything.
-    """
-    found = {}
-    for key, text in rows:
-        with contextlib.suppress(ValueError):
-            found[key] = parse(text, kinds.get(key))
-    return found
+def origin(trial: "FrozenTrial") -> int:
+    """The number of the trial that this one resumes, the first of them; or its own."""
+    return int(trial.user_attrs.get(RESUMES_KEY, trial.number))
 
 
-def odd(rows: Iterable[tuple[str, str]], kinds: Kinds) -> dict[str, str]:
-    """The texts of those that :func:`typed` leaves out, by name."""
-    return {key: text for key, text in rows if not typed([(key, text)], kinds)}
+def earlier(trial: "FrozenTrial") -> list[int]:
+    """The numbers of the trials that this one resumes, the latest first."""
+    return [int(number) for number in trial.user_attrs.get(EARLIER_KEY, ())]

@@ -1,39 +1,22 @@
-"""The budget: when a study is over, taking a place in it, and giving a place back."""
+"""The budget: when a study is over, what is used of it, and requests to stop."""
 
-import math
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median_low
 from typing import Any, Literal
 
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.clock import Mark, mark
 from hpsearch.errors import Failure, uses_place
 from hpsearch.ranking import is_better
-from hpsearch.search.asked import ASKED_KEY, FIXED_KEY, asked, fixed
-from hpsearch.search.clock import Mark, mark
-from hpsearch.search.samplers import make_sampler
-from hpsearch.search.storage import STOP_KEY, Brief, BudgetSpentError, Pulse
-from hpsearch.search.study import OpenStudy, size_of
-from hpsearch.space import smallest
-
-MAX_DEATHS = 3
-"""Workers that may die of a trial, one after the other and none getting further than the one
-before, until that is the configuration's fault."""
+from hpsearch.search.attributes import CLOSED_KEY, FAILURE_KEY, SINCE_KEY, STOP_KEY
+from hpsearch.search.shapes import Stop
+from hpsearch.search.storage import TrialSummary
+from hpsearch.search.study import OpenStudy
 
 MAX_FAILURES = 10
 """Trials in a row that may fail by their configurations since the last ``run`` began."""
-
-PROMPT = 1.0
-"""Seconds within which who gives no sign of life must be reaped: where writing takes longer,
-another program's lock may be what keeps the worker from it, too."""
-
-JOB_KEYS = ("config", "of", "kind", "recipe_changes")
-"""Trial user attributes of a fixed configuration: what it is, and whose."""
-
-SINCE_KEY = "failures_since"
-"""Study user attribute: the number of trials when the last ``run`` began."""
 
 Ending = Literal["trials", "timeout", "plateau", "failures"]
 
@@ -44,7 +27,6 @@ ENDED: dict[Ending, str] = {
     "failures": "its last trials all failed",
 }
 """Why a study has ended, for a reader."""
-Stop = Literal["leave", "now"]
 
 
 def ending(study: OpenStudy) -> Ending | None:
@@ -52,15 +34,16 @@ def ending(study: OpenStudy) -> Ending | None:
 
     Places that running trials hold are not spent yet: they may come back.
     """
-    budget, counts = study.budget, study.counts()
+    attributes, counts = study.optuna.user_attrs, study.counts()
+    budget = study.budget_of(attributes)
     if counts.counted >= budget.trials:
         return "trials"
-    if study.is_closed:
+    if attributes.get(CLOSED_KEY):
         return None if counts.waiting or counts.running else "trials"
     if counts.failed < MAX_FAILURES and budget.timeout is None and budget.plateau is None:
         return None
-    trials = study.briefs()
-    if len(failures_in_a_row(study, trials)) >= MAX_FAILURES:
+    trials = study.trial_summaries()
+    if len(_failures_since(trials, attributes)) >= MAX_FAILURES:
         return "failures"
     if budget.timeout is not None and seconds_used(trials) >= budget.timeout:
         return "timeout"
@@ -69,155 +52,14 @@ def ending(study: OpenStudy) -> Ending | None:
     return None
 
 
-def claim(study: OpenStudy) -> Trial | None:
-    """Start a trial: the first waiting one, else a new one; None where no place is free.
-
-    No other worker starts the same trial, and all workers together never start more than the
-    budget allows (see ``storage.Storage``).
-    """
-    try:
-        trial = study.optuna.ask()
-    except BudgetSpentError:
-        return None
-    given = study.given(trial.number)
-    study.optuna.sampler = make_sampler(study.file, study.shift + trial.number, given)
-    return trial
-
-
-def interrupt(study: OpenStudy, number: int, message: str = "interrupted before its end") -> bool:
-    """Fail a running trial as interrupted and put a successor in the queue.
-
-    Returns:
-        False where the trial had ended meanwhile: then nothing was done.
-    """
-    trial_id = study.trial_id(number)
-    trial = study.storage.get_trial(trial_id)
-    successor = _successor(study, trial, deaths=trial.user_attrs.get("deaths", 0))
-    return study.storage.fail(trial_id, Failure.INTERRUPTED, message, successor)
-
-
-def redraw(study: OpenStudy, number: int, message: str) -> bool:
-    """Fail a trial as too large; what was asked for of it is tried again, the rest drawn anew.
-
-    What is too large by itself has no successor.
-
-    Returns:
-        False where the trial had ended meanwhile: then nothing was done.
-    """
-    trial_id, limit = study.trial_id(number), study.budget.max_parameters
-    wanted = asked(study.storage.get_trial(trial_id))
-    least = size_of(smallest(study.file.space, wanted), study.data)
-    again = wanted and (limit is None or least <= limit)
-    successor = _waiting({FIXED_KEY: wanted}, {}) if again else None
-    return study.storage.fail(trial_id, Failure.TOO_LARGE, message, successor)
-
-
-def fail(study: OpenStudy, number: int, failure: Failure, message: str) -> bool:
-    """End a running trial without a value and without a successor.
-
-    Returns:
-        False where it had ended meanwhile (it was taken away): then nothing was done.
-    """
-    return study.storage.fail(study.trial_id(number), failure, message)
-
-
-def reap(
-    study: OpenStudy,
-    pulses: Sequence[Pulse],
-    is_gone: Callable[[Pulse], bool],
-    silent: Collection[int] = (),
-    *,
-    blame: bool = True,
-) -> list[int]:
-    """End the running trials whose worker is dead; the numbers of those trials.
-
-    Each goes on in a new trial. Where one worker after the other dies of it and none gets further
-    than the one before, it is the configuration's fault and counts as crashed, or it would be
-    tried for ever.
-
-    Args:
-        study: the study.
-        pulses: the last signs of life of its running trials, just read. Who has given another one
-            since then lives.
-        is_gone: asked of each, whether the trial's worker is known to be gone.
-        silent: the trials whose workers have given no sign of life for too long.
-        blame: whether the death may be the trial's fault; not where we killed the worker.
-    """
-    reaped, until = [], time.monotonic() + PROMPT
-    gone = {pulse.number for pulse in pulses if is_gone(pulse)}
-    dead = [pulse for pulse in pulses if pulse.number in gone.union(silent)]
-    blame = blame and bool(dead) and stop_requested(study) != "now"
-    for pulse in dead:
-        trial_id = study.trial_id(pulse.number)
-        trial = study.storage.get_trial(trial_id)
-        deaths = _deaths(trial) if blame else trial.user_attrs.get("deaths", 0)
-        if deaths >= MAX_DEATHS:
-            failure, successor = Failure.CRASHED, None
-            message = f"{deaths} workers died running it, and none got further than the one before"
-        else:
-            failure, successor = Failure.INTERRUPTED, _successor(study, trial, deaths=deaths)
-            message = "its worker died"
-        limit = math.inf if pulse.number in gone else until
-        if study.storage.fail(trial_id, failure, message, successor, last=pulse, until=limit):
-            reaped.append(pulse.number)
-    return reaped
-
-
-def _deaths(trial: FrozenTrial) -> int:
-    """Workers that have died of a trial without progress, the one that has died now included."""
-    got_further = (trial.last_step or 0) > trial.user_attrs.get("reached", 0)
-    return 1 if got_further else int(trial.user_attrs.get("deaths", 0)) + 1
-
-
-def _successor(study: OpenStudy, trial: FrozenTrial, *, deaths: int) -> FrozenTrial | None:
-    """The waiting trial that goes on for an interrupted one.
-
-    It has the same parameters and seed, and knows where to look for checkpoints; it is a new
-    trial, so that an owner that was only suspended cannot write into it. What was enqueued, or
-    drawn ahead for it, is kept too where it had not come to it yet. Another trial that was cut off
-    before it had parameters needs none: the next one takes its place.
-    """
-    given = None if study.is_closed else study.given(trial.number)
-    params = (given or {}) | fixed(trial) | trial.params
-    job = {key: trial.user_attrs[key] for key in JOB_KEYS if key in trial.user_attrs}
-    if not (params or job):
-        return None
-    attrs: dict[str, Any] = {
-        **job,
-        "resumes": origin(trial),
-        "earlier": [trial.number, *earlier(trial)],
-    }
-    if "seed" in trial.user_attrs:
-        attrs["seed"] = trial.user_attrs["seed"]
-    if deaths:
-        attrs["deaths"] = deaths
-    if reached := max(trial.last_step or 0, trial.user_attrs.get("reached", 0)):
-        attrs["reached"] = reached
-    return _waiting({FIXED_KEY: params, ASKED_KEY: asked(trial)}, attrs)
-
-
-def origin(trial: FrozenTrial) -> int:
-    """The number of the trial that this one goes on for, the first of them; or its own."""
-    return int(trial.user_attrs.get("resumes", trial.number))
-
-
-def earlier(trial: FrozenTrial) -> list[int]:
-    """The numbers of the trials that this one goes on for, the latest first."""
-    return [int(number) for number in trial.user_attrs.get("earlier", ())]
-
-
-def _waiting(system_attrs: dict[str, Any], user_attrs: dict[str, Any]) -> FrozenTrial:
-    return create_trial(state=TrialState.WAITING, system_attrs=system_attrs, user_attrs=user_attrs)
-
-
 def counts(trial: FrozenTrial) -> bool:
     """Whether a finished trial used up a place in the budget."""
     if trial.state == TrialState.FAIL:
-        return uses_place(trial.user_attrs.get("failure"))
+        return uses_place(trial.user_attrs.get(FAILURE_KEY))
     return trial.state.is_finished()
 
 
-def since_best(study: OpenStudy, trials: Sequence[Brief]) -> int:
+def since_best(study: OpenStudy, trials: Sequence[TrialSummary]) -> int:
     """Counted trials that ended after the best one so far; 0 before any completed."""
     ended = _in_order_of_ending(trials)
     best: float | None = None
@@ -232,12 +74,17 @@ def since_best(study: OpenStudy, trials: Sequence[Brief]) -> int:
     return len(ended) - last
 
 
-def failures_in_a_row(study: OpenStudy, trials: Sequence[Brief]) -> list[Failure]:
+def failures_in_a_row(study: OpenStudy, trials: Sequence[TrialSummary]) -> list[Failure]:
     """Why the last counted trials failed, the latest first, as far as there is no other among them.
 
     Only trials that were made since the last ``run`` began are looked at.
     """
-    since = study.optuna.user_attrs.get(SINCE_KEY, 0)
+    return _failures_since(trials, study.optuna.user_attrs)
+
+
+def _failures_since(trials: Sequence[TrialSummary], attributes: Mapping[str, Any]) -> list[Failure]:
+    """The same, from the attributes of a study."""
+    since = attributes.get(SINCE_KEY, 0)
     failures: list[Failure] = []
     for trial in reversed(_in_order_of_ending(trials[since:])):
         failure = Failure.known(trial.failure)
@@ -286,13 +133,13 @@ def stop_requested(study: OpenStudy, since: int | None = None) -> Stop | None:
     return None if stop is None or stop["number"] <= since else stop["how"]
 
 
-def _in_order_of_ending(trials: Sequence[Brief]) -> list[Brief]:
+def _in_order_of_ending(trials: Sequence[TrialSummary]) -> list[TrialSummary]:
     """The counted trials, the one that ended first at the beginning."""
     return sorted((t for t in trials if t.counts), key=lambda t: t.end or datetime.max)
 
 
 def seconds_used(
-    trials: Sequence[Brief], now: datetime | None = None, here: Mark | None = None
+    trials: Sequence[TrialSummary], now: datetime | None = None, here: Mark | None = None
 ) -> float:
     """Seconds in which at least one trial was running: the length of the union of their times.
 
@@ -310,7 +157,7 @@ def seconds_used(
 
 
 def _spans(
-    trials: Sequence[Brief], now: datetime, here: Mark
+    trials: Sequence[TrialSummary], now: datetime, here: Mark
 ) -> Iterator[tuple[datetime, datetime]]:
     """When trials started and ended, or now.
 

@@ -7,39 +7,25 @@ what runs was put there. So the same workers claim, train, checkpoint, resume an
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, uses_place
+from hpsearch.search import attributes as attr
 from hpsearch.search import trials as rows
-from hpsearch.search.exclusive import exclusive
+from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.making import create
-from hpsearch.search.samplers import derive_seed
-from hpsearch.search.storage import BUDGET_KEY, CLOSED_KEY, Storage
-from hpsearch.search.study import COMPANION, OpenStudy, companions, load_study
+from hpsearch.search.sampling.samplers import derive_seed
+from hpsearch.search.shapes import ConfirmRequest, Kind
+from hpsearch.search.storage import Storage, waiting_trial
+from hpsearch.search.study import OpenStudy, both_names, confirmation_studies, load_study
 from hpsearch.search_sections import BudgetSection, NoPruner, Random
 from hpsearch.searchable import identity
 
-ASKED_KEY = "confirm_asked"
-"""Study user attribute of a confirmation study: what the last ``confirm`` was about."""
-
 BASELINE = "baseline"
 """What a run is of that is of no trial."""
-
-
-class Kind(StrEnum):
-    """What is new in a run, beside its seed."""
-
-    SEED = "seed"
-    """Nothing: it shows the luck of seeds."""
-    SPLIT = "split"
-    """The validation split: it shows the luck of that as well."""
-    REFIT = "refit"
-    """It is trained on training and validation examples for a number of epochs that was fixed
-    before: a last training, whose own figures say nothing about new examples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +71,7 @@ def leaders(study: OpenStudy, top: int) -> list[Leader]:
     return found
 
 
-def asked_leaders(study: OpenStudy, last: "Asked") -> list[Leader]:
+def requested_leaders(study: OpenStudy, last: ConfirmRequest) -> list[Leader]:
     """What the last ``confirm`` was about, in its order; the baseline as it is now."""
     found = []
     for of in last.of:
@@ -98,27 +84,27 @@ def asked_leaders(study: OpenStudy, last: "Asked") -> list[Leader]:
     return found
 
 
-def refuse_companion(study: OpenStudy) -> None:
+def refuse_confirmation_study(study: OpenStudy) -> None:
     """Refuse a confirmation study where a searched one is wanted.
 
     Raises:
         InputError: the study is a confirmation study.
     """
     if study.is_closed:
-        searched = study.name.removesuffix(COMPANION)
+        _, searched = both_names(study.name)
         raise InputError(
             f"study {study.name}: is the confirmation study of {searched}; give {searched} instead"
         )
 
 
-def companion_of(study: OpenStudy) -> OpenStudy:
+def ensure_confirmation_study(study: OpenStudy) -> OpenStudy:
     """The confirmation study of a study; made when there is none.
 
     Raises:
         InputError: the study is a confirmation study itself.
     """
-    refuse_companion(study)
-    name = study.name + COMPANION
+    refuse_confirmation_study(study)
+    name, _ = both_names(study.name)
     storage = study.storage
     with exclusive(storage.url):
         if name not in storage.study_names():
@@ -135,7 +121,7 @@ def _create(storage: Storage, study: OpenStudy, name: str) -> None:
         }
     )  # fmt: skip
     dataset = study.data
-    create(storage, file, dataset, budget=budget, attrs={CLOSED_KEY: True})
+    create(storage, file, dataset, budget=budget, attrs={attr.CLOSED_KEY: True})
 
 
 def seeds(study: OpenStudy, count: int) -> list[int]:
@@ -144,7 +130,7 @@ def seeds(study: OpenStudy, count: int) -> list[int]:
 
 
 def queue(  # noqa: PLR0917  # each is another thing
-    companion: OpenStudy,
+    confirmation: OpenStudy,
     study: OpenStudy,
     chosen: Sequence[Leader],
     wanted: Sequence[int],
@@ -158,18 +144,18 @@ def queue(  # noqa: PLR0917  # each is another thing
     What a fault of the program ended is put there once more; what diverged is not.
 
     Args:
-        companion: the confirmation study.
+        confirmation: the confirmation study.
         study: the study.
         chosen: whose runs.
         wanted: their seeds, the same for all.
         kind: what is new in them.
         epochs: of a refit: how long it trains.
-        smallest: see :attr:`Asked.smallest`.
+        smallest: see :attr:`ConfirmRequest.smallest`.
     """
     with exclusive(study.storage.url):
         there = {
             _identity(t.user_attrs)
-            for t in runs(companion)
+            for t in runs(confirmation)
             if not t.state.is_finished() or _has_result(t)
         }
         jobs = [
@@ -178,20 +164,17 @@ def queue(  # noqa: PLR0917  # each is another thing
             for one in chosen
         ]
         new = [job for job in jobs if _identity(job) not in there]
-        waiting = [create_trial(state=TrialState.WAITING, user_attrs=job) for job in new]
-        companion.storage.add_waiting(companion.study_id, waiting)
-        counts = companion.counts()
+        waiting = [waiting_trial(user=job) for job in new]
+        confirmation.storage.add_waiting(confirmation.study_id, waiting)
+        counts = confirmation.counts()
         total = counts.counted + counts.waiting + counts.running
-        budget = companion.budget.model_copy(update={"trials": max(1, total)})
-        companion.optuna.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
+        budget = confirmation.budget.model_copy(update={"trials": max(1, total)})
+        confirmation.optuna.set_user_attr(attr.BUDGET_KEY, budget.model_dump(mode="json"))
         if kind is not Kind.REFIT:
-            asked = {
-                "kind": kind.value,
-                "of": [one.of for one in chosen],
-                "seeds": list(wanted),
-                "smallest": smallest,
-            }
-            companion.optuna.set_user_attr(ASKED_KEY, asked)
+            request = ConfirmRequest(
+                kind=kind, of=[one.of for one in chosen], seeds=list(wanted), smallest=smallest
+            )
+            confirmation.optuna.set_user_attr(attr.REQUEST_KEY, request.model_dump(mode="json"))
     return len(new)
 
 
@@ -208,48 +191,36 @@ def check_kind(study: OpenStudy, kind: Kind) -> None:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What the last ``confirm`` of a study was about."""
-
-    kind: Kind
-    of: tuple[str, ...]
-    """Whose runs."""
-    seeds: tuple[int, ...]
-    smallest: bool = False
-    """Whether the winner is the smallest of those that the seeds cannot tell from the first; else
-    it is the first by its mean."""
-
-
-def asked(companion: OpenStudy) -> Asked | None:
-    """What the last ``confirm`` asked for; None: nobody asked, or an earlier version did."""
-    stored = companion.optuna.user_attrs.get(ASKED_KEY)
-    if stored is None:
-        return None
-    return Asked(
-        kind=Kind(stored["kind"]),
-        of=tuple(stored["of"]),
-        seeds=tuple(stored["seeds"]),
-        smallest=stored.get("smallest", False),  # an earlier version had no choice
-    )
+def last_request(confirmation: OpenStudy) -> ConfirmRequest | None:
+    """What the last ``confirm`` was about; None: nobody asked, or an earlier version did."""
+    stored = confirmation.optuna.user_attrs.get(attr.REQUEST_KEY)
+    return None if stored is None else ConfirmRequest.model_validate(stored)
 
 
 def _job(one: Leader, seed: int, kind: Kind, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes of a run."""
-    job: dict[str, Any] = {rows.CONFIG_KEY: flat(one.config), "of": one.of, "seed": seed}
-    return job if kind is Kind.SEED else job | {"kind": kind.value, rows.CHANGES_KEY: dict(changes)}
+    job: dict[str, Any] = {
+        attr.CONFIG_KEY: flat(one.config),
+        attr.OF_KEY: one.of,
+        attr.SEED_KEY: seed,
+    }
+    return (
+        job
+        if kind is Kind.SEED
+        else job | {attr.KIND_KEY: kind.value, attr.CHANGES_KEY: dict(changes)}
+    )
 
 
 def _identity(job: Mapping[str, Any]) -> tuple[str, int, str]:
     """What tells a run from all others; a baseline may be another one by now."""
-    config = TrialConfig.model_validate(job[rows.CONFIG_KEY])
-    what = [kind_of(job), job.get(rows.CHANGES_KEY), identity(config)]
-    return job["of"], job["seed"], json.dumps(what, sort_keys=True)
+    config = TrialConfig.model_validate(job[attr.CONFIG_KEY])
+    what = [kind_of(job), job.get(attr.CHANGES_KEY), identity(config)]
+    return job[attr.OF_KEY], job[attr.SEED_KEY], json.dumps(what, sort_keys=True)
 
 
 def kind_of(attributes: Mapping[str, Any]) -> Kind:
     """The kind of a run, from its trial's user attributes."""
-    return Kind(attributes.get("kind", Kind.SEED))
+    return Kind(attributes.get(attr.KIND_KEY, Kind.SEED))
 
 
 def _changes(study: OpenStudy, kind: Kind, index: int, epochs: int | None) -> dict[str, Any]:
@@ -267,7 +238,7 @@ def _changes(study: OpenStudy, kind: Kind, index: int, epochs: int | None) -> di
 
 def _has_result(trial: FrozenTrial) -> bool:
     """Whether a run that is over says something about its configuration."""
-    return rows.is_complete(trial) or uses_place(trial.user_attrs.get("failure"))
+    return rows.is_complete(trial) or uses_place(trial.user_attrs.get(attr.FAILURE_KEY))
 
 
 Runs = dict[str, dict[int, FrozenTrial]]
@@ -276,7 +247,7 @@ Runs = dict[str, dict[int, FrozenTrial]]
 
 def results(
     study: OpenStudy,
-    companion: OpenStudy,
+    confirmation: OpenStudy,
     wanted: Sequence[int] | None = None,
     kind: Kind = Kind.SEED,
     epochs: int | None = None,
@@ -285,61 +256,83 @@ def results(
 
     Args:
         study: the study.
-        companion: its confirmation study.
+        confirmation: its confirmation study.
         wanted: the seeds that are looked at; None: all.
         kind: which runs.
         epochs: of refits: those that trained so long.
     """
     found: Runs = {}
-    for trial in runs(companion):
+    for trial in runs(confirmation):
         attrs = trial.user_attrs
         if not rows.is_complete(trial) or kind_of(attrs) is not kind or is_former(study, attrs):
             continue
         if epochs is not None and epochs != _epochs(attrs):
             continue
-        if wanted is None or attrs["seed"] in wanted:
-            found.setdefault(str(attrs["of"]), {})[int(attrs["seed"])] = trial
+        if wanted is None or attrs[attr.SEED_KEY] in wanted:
+            found.setdefault(str(attrs[attr.OF_KEY]), {})[int(attrs[attr.SEED_KEY])] = trial
     return found
 
 
 def is_run(trial: FrozenTrial) -> bool:
     """Whether a trial is a confirmation run, with all that makes it one."""
-    return {rows.CONFIG_KEY, "of", "seed"} <= trial.user_attrs.keys()
+    return {attr.CONFIG_KEY, attr.OF_KEY, attr.SEED_KEY} <= trial.user_attrs.keys()
 
 
-def runs(companion: OpenStudy) -> list[FrozenTrial]:
+def runs(confirmation: OpenStudy) -> list[FrozenTrial]:
     """The runs of a confirmation study; what another program has put there is none."""
-    return [*filter(is_run, companion.trials())]
+    return [*filter(is_run, confirmation.trials())]
 
 
 def _epochs(attributes: Mapping[str, Any]) -> Any:
     """How long a refit trains."""
-    return attributes.get(rows.CHANGES_KEY, {}).get("training", {}).get("epochs")
+    return attributes.get(attr.CHANGES_KEY, {}).get("training", {}).get("epochs")
 
 
 def is_former(study: OpenStudy, attributes: Mapping[str, Any]) -> bool:
     """Whether a run is of a baseline that the study had before, and has no more."""
-    if attributes["of"] != BASELINE:
+    if attributes[attr.OF_KEY] != BASELINE:
         return False
     now = study.file.baseline
-    return now is None or TrialConfig.model_validate(attributes[rows.CONFIG_KEY]) != now
+    return now is None or TrialConfig.model_validate(attributes[attr.CONFIG_KEY]) != now
 
 
-def open_runs(companion: OpenStudy, kind: Kind, wanted: Sequence[int]) -> int:
+def open_runs(confirmation: OpenStudy, kind: Kind, wanted: Sequence[int]) -> int:
     """How many runs of a kind with some seeds wait or run."""
     return sum(
         rows.is_open(trial)
         and kind_of(trial.user_attrs) is kind
-        and trial.user_attrs["seed"] in wanted
-        for trial in runs(companion)
+        and trial.user_attrs[attr.SEED_KEY] in wanted
+        for trial in runs(confirmation)
     )
 
 
 def values(study: OpenStudy) -> dict[str, dict[int, float]]:
     """The values of a study's confirmation runs, by whose configuration it is and by seed."""
-    found = (results(study, companion) for companion in companions(study))
+    found = (results(study, confirmation) for confirmation in confirmation_studies(study))
     return {
         of: {seed: float(run.values[0]) for seed, run in runs.items()}
         for one in found
         for of, runs in one.items()
     }
+
+
+def name_of(study: OpenStudy, trial: FrozenTrial) -> str:
+    """The name of a trial in a line: "trial 7"; of a confirmation run "trial 12, seed 2 of 5".
+
+    Args:
+        study: the study that the trial is of.
+        trial: the trial.
+    """
+    attrs = trial.user_attrs
+    if not is_run(trial):
+        return f"trial {trial.number}"
+    last = last_request(study)
+    seed, wanted = attrs[attr.SEED_KEY], [] if last is None else last.seeds
+    place = f"{wanted.index(seed) + 1} of {len(wanted)}" if seed in wanted else f"{seed}"
+    refit = ", refit" if kind_of(attrs) is Kind.REFIT else ""
+    return f"{told(attrs[attr.OF_KEY])}{refit}, seed {place}"
+
+
+def cell_of(study: OpenStudy, trial: FrozenTrial) -> str:
+    """The same for a column of trials: "7", "12, seed 2 of 5", "baseline, seed 2 of 5"."""
+    return name_of(study, trial).removeprefix("trial ").removeprefix("the ")

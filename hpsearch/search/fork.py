@@ -1,11 +1,11 @@
 """Forks: a new study with another space or budget that begins with the trials of an old one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
@@ -13,29 +13,37 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, uses_place
 from hpsearch.fields import parse
-from hpsearch.home import Home
+from hpsearch.search import attributes as attr
 from hpsearch.search import trials as rows
-from hpsearch.search.asked import FIXED_KEY, asked
-from hpsearch.search.budget import SINCE_KEY
-from hpsearch.search.confirmation import refuse_companion
-from hpsearch.search.copies import copies, refuse_foreign_runs
-from hpsearch.search.exclusive import Work, exclusive
-from hpsearch.search.export import trial_seed
+from hpsearch.search.confirmation import refuse_confirmation_study
+from hpsearch.search.database.exclusive import Work, exclusive
 from hpsearch.search.history import inherited
 from hpsearch.search.making import FORKING, check, create
-from hpsearch.search.openings import OPENINGS_KEY
-from hpsearch.search.pruners import rungs
+from hpsearch.search.recipes import trial_seed
+from hpsearch.search.sampling.pruners import rungs
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import FORKED_KEY, OpenStudy, load_study, size_of, unlike
+from hpsearch.search.study import OpenStudy, load_study, size_of, unlike
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.space import PartialConfig, Space, suggest_config
 from hpsearch.study_file import SAME_VALUES, StudyFile, as_stored
 from hpsearch.walks import misfits, settle
 
-_NUMBERS = (rows.SAME_KEY, "resumes", "earlier")
+_NUMBERS = (attr.SAME_KEY, attr.RESUMES_KEY, attr.EARLIER_KEY)
 """User attributes that hold numbers of the old study's trials."""
 
 Report = Callable[[str, int, int], None]
+
+
+class Files(Protocol):
+    """The files of trials, which go with them (``hpsearch.outputs.copies``)."""
+
+    def copied(
+        self, storage: Storage, study: str, new: str, numbers: Sequence[int]
+    ) -> AbstractContextManager[Callable[[], None]]:
+        """Copy those of some trials; what it gives puts the copies where the new study's lie."""
+
+    def refuse_foreign_runs(self, storage: Storage, name: str) -> None:
+        """Refuse a new study whose runs would be written over those of another one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +84,10 @@ def check_comparable(study: OpenStudy, file: StudyFile, dataset: Mapping[str, An
         dataset: the facts of the new study's data.
 
     Raises:
-        InputError: other data, objective or training, with both values; a companion; a grid.
+        InputError: other data, objective or training, with both values; a confirmation study; a
+            grid.
     """
-    refuse_companion(study)
+    refuse_confirmation_study(study)
     if isinstance(file.sampler, Grid):
         raise InputError(
             f'study {file.name}: sampler.type = "grid" would try the points again that are taken'
@@ -118,11 +127,11 @@ def plan(study: OpenStudy, file: StudyFile) -> Plan:
         if reason is not None or config is None:
             left.setdefault(str(reason), []).append(trial.number)
             continue
-        attrs = {"parameters": parameters, "seed": trial_seed(study, trial)}
+        attrs = {attr.PARAMETERS_KEY: parameters, attr.SEED_KEY: trial_seed(study, trial)}
         new = _rewritten(study, trial, file, config, attrs)
         key = frozenset(new.params.items())
         if key in first:
-            new.set_user_attr(rows.SAME_KEY, first[key])
+            new.set_user_attr(attr.SAME_KEY, first[key])
         elif new.state != TrialState.FAIL:
             first[key] = len(taken)
         taken.append(Taken(number=trial.number, trial=new))
@@ -136,7 +145,7 @@ def _not_finished(trial: FrozenTrial) -> str | None:
         return rows.STATES[trial.state]
     if trial.state != TrialState.FAIL:
         return None
-    failure = trial.user_attrs.get("failure")
+    failure = trial.user_attrs.get(attr.FAILURE_KEY)
     return None if uses_place(failure) else str(failure or "unknown")
 
 
@@ -151,10 +160,10 @@ def _rewritten(
     fixed = FixedTrial(params_in(file.space, config))
     suggest_config(file.space, fixed)
     user = {key: value for key, value in trial.user_attrs.items() if key not in _NUMBERS}
-    user |= {**attrs, FORKED_KEY: {"study": study.name, "number": trial.number}}
-    system = {k: v for k, v in trial.system_attrs.items() if k.startswith("artifacts:")}
+    user |= {**attrs, attr.FORKED_KEY: {"study": study.name, "number": trial.number}}
+    system = {k: v for k, v in trial.system_attrs.items() if k.startswith(attr.ARTIFACT_PREFIX)}
     # As what was enqueued: no sampler counts it among the trials that it drew itself.
-    system[FIXED_KEY] = _asked(trial, fixed.params)
+    system[attr.FIXED_KEY] = _enqueued(trial, fixed.params)
     new = create_trial(
         state=trial.state,
         values=trial.values,
@@ -173,12 +182,12 @@ def params_in(space: Space, config: TrialConfig) -> dict[str, Any]:
     return settle(space, parse(PartialConfig, flat(config), "configuration"))
 
 
-def _asked(trial: FrozenTrial, params: Mapping[str, Any]) -> dict[str, Any]:
+def _enqueued(trial: FrozenTrial, params: Mapping[str, Any]) -> dict[str, Any]:
     """What of a trial's parameters was enqueued in the old study; all where none was.
 
     A configuration that is enqueued in both studies, and named alike, is not run again.
     """
-    wanted = asked(trial)
+    wanted = attr.requested_params(trial)
     return {key: value for key, value in params.items() if key in wanted} or dict(params)
 
 
@@ -186,7 +195,7 @@ def fork(
     study: OpenStudy,
     file: StudyFile,
     dataset: Mapping[str, Any],
-    home: Home,
+    files: Files,
     *,
     written: BudgetSection | None = None,
     report: Report = lambda *_: None,
@@ -197,7 +206,7 @@ def fork(
         study: the old study; it may be running.
         file: the new study's file.
         dataset: the facts of the new study's data.
-        home: where trials leave their files.
+        files: those of the trials.
         written: the budget as the file itself has it; None: the same as ``file.budget``.
         report: told what is done, how much of it, and of how much.
 
@@ -206,14 +215,14 @@ def fork(
 
     Raises:
         InputError: the name is taken, or as :func:`check_comparable` and
-            :func:`hpsearch.search.study.check` say.
+            :func:`hpsearch.search.making.check` say.
         UnreachableError: the trials' files cannot be copied.
     """
     refuse_taken(study.storage, file.name)
     file = as_stored(study.file, file)
     check_comparable(study, file, dataset)
     check(file, dataset)
-    refuse_foreign_runs(study.storage, file.name, home)
+    files.refuse_foreign_runs(study.storage, file.name)
     found = plan(study, file)
 
     def fill(made: optuna.Study) -> int:
@@ -223,11 +232,11 @@ def fork(
             report("trials taken over", index + 1, len(found.taken))
         return sum(one.trial.state != TrialState.FAIL for one in found.taken)
 
-    opened = study.optuna.user_attrs.get(OPENINGS_KEY)
-    attrs: dict[str, Any] = inherited(study) | ({OPENINGS_KEY: opened} if opened else {})
+    opened = study.optuna.user_attrs.get(attr.TEST_ACCESSES_KEY)
+    attrs: dict[str, Any] = inherited(study) | ({attr.TEST_ACCESSES_KEY: opened} if opened else {})
     attrs |= {
-        SINCE_KEY: len(found.taken),
-        FORKED_KEY: {
+        attr.SINCE_KEY: len(found.taken),
+        attr.FORKED_KEY: {
             "study": study.name,
             "trials": len(found.taken),
             "shift": study.shift + sum(map(len, found.left.values())) + len(found.taken),
@@ -239,7 +248,7 @@ def fork(
     url = study.storage.url
     with (
         exclusive(url, Work.COPY),
-        copies(study.storage, home, study.name, file.name, numbers) as put_in_place,
+        files.copied(study.storage, study.name, file.name, numbers) as put_in_place,
     ):
 
         @contextmanager

@@ -9,15 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hpsearch.errors import InputError
-from hpsearch.search.exclusive import exclusive
+from hpsearch.search.attributes import COMMANDS_KEY, MACHINES_KEY
+from hpsearch.search.database.exclusive import exclusive
+from hpsearch.search.database.urls import hide_password
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.urls import hide_password
-
-COMMANDS_KEY = "commands"
-"""Study user attribute: a list of tables, one for each command, the first one first."""
-
-MACHINES_KEY = "machines"
-"""Study user attribute: what the commands ran on, by the key that they name."""
 
 FIRST, LAST = 50, 50
 """Commands that are kept of a study's beginning and of its end."""

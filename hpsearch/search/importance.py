@@ -10,8 +10,8 @@ import optuna
 from optuna.trial import TrialState
 
 from hpsearch.search.forests import PedAnovaImportanceEvaluator, get_param_importances
+from hpsearch.search.sampling.view import view
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.view import view
 
 LEAST = 10
 """Complete trials below which nothing is said about importances."""

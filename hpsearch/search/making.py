@@ -11,29 +11,21 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.trial import TrialState, create_trial
 
 from hpsearch import __version__
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.search.asked import FIXED_KEY
-from hpsearch.search.exclusive import Work, exclusive
-from hpsearch.search.messages import STORAGE_ERRORS
+from hpsearch.search import attributes as attr
+from hpsearch.search.database.exclusive import Work, exclusive
+from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.queueing import as_key, check_size, known_params
-from hpsearch.search.samplers import check_sampler, grid_size
-from hpsearch.search.start import FIRST_KEY, first_trials
-from hpsearch.search.storage import (
-    BUDGET_KEY,
-    CREATED_KEY,
-    FILE_KEY,
-    Storage,
-)
+from hpsearch.search.sampling.initial_design import first_trials
+from hpsearch.search.sampling.samplers import check_sampler, grid_size
+from hpsearch.search.storage import Storage, waiting_trial
 from hpsearch.search.study import (
-    DATASET_KEY,
-    VERSIONS_KEY,
     OpenStudy,
     _at,
     _move,
-    companions,
+    confirmation_studies,
     load_study,
     size_of,
     unlike,
@@ -42,7 +34,7 @@ from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.study_file import SAME_SEARCH, SAME_VALUES, StudyFile, as_stored
 from hpsearch.walks import settle
 
-UNFINISHED = ".unfinished"
+MAKING = ".unfinished"
 """How the name of a study ends that is being made; it begins with a dot, as no user's does."""
 
 
@@ -91,9 +83,9 @@ def open_or_create(
             place = file.dataset.path or found.file.dataset.path
             budget = _merge(found, file.budget, own.budget, explicit)
             _update(storage, found.optuna, own, budget)
-            found.optuna.set_user_attr(FILE_KEY, _at(own, place).model_dump(mode="json"))
-            for companion in companions(found):
-                _move(companion, place)
+            found.optuna.set_user_attr(attr.FILE_KEY, _at(own, place).model_dump(mode="json"))
+            for confirmation in confirmation_studies(found):
+                _move(confirmation, place)
     return load_study(storage, file.name), is_new
 
 
@@ -116,13 +108,13 @@ def create(
     budget: BudgetSection,
     attrs: Mapping[str, Any] | None = None,
     fill: Callable[[optuna.Study], int] = lambda _: 0,
-    ending: str = UNFINISHED,
+    ending: str = MAKING,
     publishing: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> None:
     """Make a study, whole or not at all: it has its name when all else is there.
 
-    Call it where :func:`hpsearch.search.opening.exclusive` holds off other processes from names of
-    this ending, and in the end, or by ``publishing``, from making studies.
+    Call it where :func:`hpsearch.search.database.exclusive.exclusive` holds off other processes
+    from names of this ending, and in the end, or by ``publishing``, from making studies.
 
     Args:
         storage: where studies are kept.
@@ -142,20 +134,22 @@ def create(
         study_name=making, storage=storage, direction=file.objective.measure.direction
     )
     known = {
-        DATASET_KEY: dict(dataset),
-        VERSIONS_KEY: versions(),
-        CREATED_KEY: datetime.now(UTC).isoformat(timespec="microseconds"),
+        attr.DATASET_KEY: dict(dataset),
+        attr.VERSIONS_KEY: versions(),
+        attr.CREATED_KEY: datetime.now(UTC).isoformat(timespec="microseconds"),
         **(attrs or {}),
     }
     try:
         name_metric(study, file)
         started, there = file.model_copy(update={"budget": budget}), fill(study)
         if first := first_trials(started, lambda config: size_of(config, dataset), there):
-            known[FIRST_KEY] = first
+            known[attr.FIRST_KEY] = first
         _update(storage, study, file, budget)
         study_id = storage.get_study_id_from_name(making)
         with publishing():
-            storage.publish(study_id, file.name, known | {FILE_KEY: file.model_dump(mode="json")})
+            storage.publish(
+                study_id, file.name, known | {attr.FILE_KEY: file.model_dump(mode="json")}
+            )
     except BaseException:
         # It may have its name, and only the answer was lost. Else who makes the next removes it.
         with contextlib.suppress(KeyError, *STORAGE_ERRORS):
@@ -163,10 +157,10 @@ def create(
         raise
 
 
-def remove_unfinished(storage: Storage, ending: str = UNFINISHED) -> None:
+def remove_unfinished(storage: Storage, ending: str = MAKING) -> None:
     """Remove what a process that was killed left half made.
 
-    Call it where :func:`hpsearch.search.opening.exclusive` holds off other processes.
+    Call it where :func:`hpsearch.search.database.exclusive.exclusive` holds off other processes.
 
     Args:
         storage: where to look.
@@ -212,18 +206,14 @@ def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: Budg
     wanted = [settle(file.space, partial) for partial in file.enqueue]
     if isinstance(file.sampler, Grid):
         most = grid_size(file.space, wanted)
-        if (stored := study.user_attrs.get(BUDGET_KEY)) is not None:
+        if (stored := study.user_attrs.get(attr.BUDGET_KEY)) is not None:
             # An older version tried points twice that were enqueued, and counted them so.
             most = max(most, min(stored["trials"], grid_size(file.space) + len(wanted)))
         budget = budget.model_copy(update={"trials": min(budget.trials, most)})
-    study.set_user_attr(BUDGET_KEY, budget.model_dump(mode="json"))
+    study.set_user_attr(attr.BUDGET_KEY, budget.model_dump(mode="json"))
     known = known_params(study) if wanted else set()
     new = {as_key(params): params for params in filter(None, wanted)}
-    waiting = [
-        create_trial(state=TrialState.WAITING, system_attrs={FIXED_KEY: params})
-        for key, params in new.items()
-        if key not in known
-    ]
+    waiting = [waiting_trial(params) for key, params in new.items() if key not in known]
     if waiting:
         storage.add_waiting(storage.get_study_id_from_name(study.study_name), waiting)
 

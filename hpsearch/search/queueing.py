@@ -7,13 +7,12 @@ from typing import Any
 import optuna
 
 from hpsearch.errors import Failure, InputError
-from hpsearch.search.asked import fixed
-from hpsearch.search.exclusive import exclusive
-from hpsearch.search.study import DATASET_KEY, OpenStudy, size_of
+from hpsearch.search.attributes import DATASET_KEY, FAILURE_KEY, earlier, fixed_params
+from hpsearch.search.database.exclusive import exclusive
+from hpsearch.search.storage import waiting_trial
+from hpsearch.search.study import OpenStudy, size_of
 from hpsearch.space import PartialConfig, smallest
-from hpsearch.study_file import (
-    StudyFile,
-)
+from hpsearch.study_file import StudyFile
 from hpsearch.walks import settle
 
 
@@ -28,14 +27,14 @@ def known_params(study: optuna.Study) -> set[str]:
     lost = {
         number
         for trial in trials
-        if trial.user_attrs.get("failure") in (Failure.PROGRAM_ERROR, Failure.TOO_LARGE)
-        for number in (trial.number, *trial.user_attrs.get("earlier", ()))
+        if trial.user_attrs.get(FAILURE_KEY) in (Failure.PROGRAM_ERROR, Failure.TOO_LARGE)
+        for number in (trial.number, *earlier(trial))
     }
     return {
         as_key(params)
         for trial in trials
         if trial.number not in lost
-        for params in (fixed(trial), trial.params)
+        for params in (fixed_params(trial), trial.params)
     }
 
 
@@ -91,5 +90,5 @@ def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:
         if as_key(params) in known_params(study.optuna):
             return None
         waiting = study.counts().waiting
-        study.optuna.enqueue_trial(params)
+        study.storage.add_waiting(study.study_id, [waiting_trial(params)])
         return waiting

@@ -3,21 +3,17 @@
 from collections.abc import Callable, Sequence
 
 from hpsearch.fields import check_name
-from hpsearch.search.storage import (
-    CREATED_KEY,
-    FILE_KEY,
-    Presence,
-    Storage,
-)
+from hpsearch.search.attributes import CREATED_KEY, FILE_KEY
+from hpsearch.search.storage import BusyProcess, Storage
 from hpsearch.search.study import OpenStudy
 
 
-def delete(studies: Sequence[OpenStudy], is_busy: Callable[[Presence], bool] | None) -> None:
+def delete(studies: Sequence[OpenStudy], is_busy: Callable[[BusyProcess], bool] | None) -> None:
     """Remove studies of a storage with all their trials; their files are removed elsewhere.
 
     Args:
         studies: the studies; all or none is removed.
-        is_busy: whether who has left a sign of life is to be taken for alive; None: nobody.
+        is_busy: whether a process that signed itself is to be taken for alive; None: nobody.
 
     Raises:
         StudyBusyError: somebody is busy with one.
@@ -29,7 +25,7 @@ def delete(studies: Sequence[OpenStudy], is_busy: Callable[[Presence], bool] | N
 
 
 def delete_rows(
-    storage: Storage, name: str, is_busy: Callable[[Presence], bool] | None
+    storage: Storage, name: str, is_busy: Callable[[BusyProcess], bool] | None
 ) -> tuple[int, str | None]:
     """Remove a study that hpsearch made, of which nothing else may be readable; no files.
 

@@ -7,9 +7,10 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.errors import Failure, InputError
+from hpsearch.search import attributes as attr
 from hpsearch.search.history import history
-from hpsearch.search.reading import utc
-from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy
+from hpsearch.search.storage.reading import utc
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import is_open
 
 _CUT_OFF = (None, Failure.INTERRUPTED)
@@ -49,7 +50,7 @@ def last_epoch(trial: FrozenTrial) -> int | None:
             f"trial {trial.number} has not ended; choose another trial, or wait until it has"
         )
     cut_off = trial.state == TrialState.PRUNED or (
-        trial.state == TrialState.FAIL and trial.user_attrs.get("failure") in _CUT_OFF
+        trial.state == TrialState.FAIL and trial.user_attrs.get(attr.FAILURE_KEY) in _CUT_OFF
     )
     return trial.last_step if cut_off else None
 
@@ -108,17 +109,17 @@ def other_surroundings(
         data: the facts of the data here.
     """
     attrs = study.optuna.user_attrs
-    host = str(trial.user_attrs.get("worker", "")).rpartition(":")[0]
+    host = str(trial.user_attrs.get(attr.WORKER_KEY, "")).rpartition(":")[0]
     there = _machine_of(study, trial, host)
     pairs = {
         "host": (host or None, here["host"]),
-        "device": (trial.user_attrs.get("device"), device),
+        "device": (trial.user_attrs.get(attr.DEVICE_KEY), device),
         "processor": (there.get("cpu"), here["cpu"]),
         "operating system": (there.get("os"), here["os"]),
     }
-    versions = there.get("versions") or attrs.get(VERSIONS_KEY) or {}
+    versions = there.get("versions") or attrs.get(attr.VERSIONS_KEY) or {}
     pairs |= {name: (version, here["versions"].get(name)) for name, version in versions.items()}
-    known = attrs.get(DATASET_KEY) or {}
+    known = attrs.get(attr.DATASET_KEY) or {}
     for key, name in (("fingerprint", "data fingerprint"), ("split_fingerprint", "split")):
         pairs[name] = (known.get(key), data.get(key))
     return [

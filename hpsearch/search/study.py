@@ -1,7 +1,6 @@
-"""Opening a study: made when it is new, resumed or joined when it exists."""
+"""An open study: what is known of it, and finding it in a storage."""
 
 import hashlib
-import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,41 +10,22 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from hpsearch.config import TrialConfig, count_parameters
+from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError, UnknownStudyError
 from hpsearch.fields import closest, parse, shortened
-from hpsearch.search.asked import FIXED_KEY
-from hpsearch.search.attributes import STUDY, odd, typed
-from hpsearch.search.exclusive import exclusive
-from hpsearch.search.pruners import make_pruner
-from hpsearch.search.samplers import grid_point
-from hpsearch.search.sqlite import LONE_COPY
-from hpsearch.search.start import FIRST_KEY, drawn_ahead
-from hpsearch.search.storage import (
-    BUDGET_KEY,
-    CLOSED_KEY,
-    CREATED_KEY,
-    FILE_KEY,
-    Brief,
-    Counts,
-    Storage,
-)
+from hpsearch.search import attributes as attr
+from hpsearch.search.database.exclusive import exclusive
+from hpsearch.search.database.sqlite import LONE_COPY
+from hpsearch.search.sampling.initial_design import design_size
+from hpsearch.search.sampling.pruners import make_pruner
+from hpsearch.search.sampling.samplers import grid_point
+from hpsearch.search.shapes import odd, typed
+from hpsearch.search.storage import Counts, Storage, TrialSummary
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.study_file import StudyFile, differences
 
-COMPANION = ".confirm"
+CONFIRMATION_SUFFIX = ".confirm"
 """How the name of a study ends that holds the confirmation runs of another one."""
-
-
-DATASET_KEY = "dataset"
-
-
-VERSIONS_KEY = "versions"
-
-
-FORKED_KEY = "forked_from"
-"""User attribute of a trial that was taken over: ``study`` and ``number``; and of a study that has
-such trials: ``study``, ``trials`` (how many), ``shift`` and ``date``."""
 
 
 _TRIAL = re.compile(r"trial-\d+")
@@ -88,18 +68,22 @@ class OpenStudy:
     @property
     def budget(self) -> BudgetSection:
         """The budget as it stands now; a ``run`` elsewhere may have raised it meanwhile."""
-        stored = self.optuna.user_attrs.get(BUDGET_KEY)
+        return self.budget_of(self.optuna.user_attrs)
+
+    def budget_of(self, attributes: Mapping[str, Any]) -> BudgetSection:
+        """The budget by the study's user attributes, which were just read."""
+        stored = attributes.get(attr.BUDGET_KEY)
         return self.file.budget if stored is None else BudgetSection.model_validate(stored)
 
     @property
     def data(self) -> dict[str, Any]:
         """The facts of its data (``hpsearch.data.facts``); empty where it knows of none."""
-        return dict(self.optuna.user_attrs.get(DATASET_KEY) or {})
+        return dict(self.optuna.user_attrs.get(attr.DATASET_KEY) or {})
 
     @property
     def is_closed(self) -> bool:
         """Whether only trials that were put into it run (see ``hpsearch.search.confirmation``)."""
-        return bool(self.optuna.user_attrs.get(CLOSED_KEY))
+        return bool(self.optuna.user_attrs.get(attr.CLOSED_KEY))
 
     @property
     def shift(self) -> int:
@@ -107,24 +91,28 @@ class OpenStudy:
 
         Samplers count on from there, or they would draw again what is taken over.
         """
-        return int(self.optuna.user_attrs.get(FORKED_KEY, {}).get("shift", 0))
+        return int(self.optuna.user_attrs.get(attr.FORKED_KEY, {}).get("shift", 0))
 
     @property
     def first_trials(self) -> list[dict[str, Any]]:
-        """The parameters of the first trials that are sampled, where they were drawn ahead."""
-        return list(self.optuna.user_attrs.get(FIRST_KEY, ()))[: drawn_ahead(self.file)]
+        """The initial design: the parameters of the first trials that are sampled, in order."""
+        return list(self.optuna.user_attrs.get(attr.FIRST_KEY, ()))[: design_size(self.file)]
 
     def given(self, number: int) -> dict[str, Any] | None:
         """The parameters that follow from the trials before a trial; None where a sampler draws.
 
-        They were drawn ahead, or are a point of the grid. Nobody can change any more what they
+        They are of the initial design, or a point of the grid. Nobody can change any more what they
         follow from, so that workers never take the same, and whoever goes on for a trial that was
         cut off while it got them knows them. What was enqueued has none.
         """
         if isinstance(self.file.sampler, Grid):
             before = self.trials()[: number + 1]
             own = before.pop()
-            return None if FIXED_KEY in own.system_attrs else grid_point(self.file, before, number)
+            return (
+                None
+                if attr.FIXED_KEY in own.system_attrs
+                else grid_point(self.file, before, number)
+            )
         first = self.first_trials
         numbers = self.storage.first_sampled(self.study_id, len(first))
         return dict(zip(numbers, first, strict=False)).get(number)
@@ -133,9 +121,9 @@ class OpenStudy:
         """All trials, by number. Finished ones are read once; do not change them."""
         return self.optuna.get_trials(deepcopy=False)
 
-    def briefs(self) -> list[Brief]:
-        """All trials in brief, by number; none of them is read for it."""
-        return self.storage.briefs(self.study_id)
+    def trial_summaries(self) -> list[TrialSummary]:
+        """The summaries of all trials, by number; none of the trials is read for it."""
+        return self.storage.trial_summaries(self.study_id)
 
     def counts(self) -> Counts:
         """How many trials are in which state."""
@@ -155,15 +143,14 @@ class OpenStudy:
 
 
 def move_data(study: OpenStudy, path: str | None) -> None:
-    """Have a study, its companion or the study of a companion look for their data elsewhere.
+    """Have a study and its confirmation study look for their data elsewhere.
 
     Args:
-        study: the study or its companion.
+        study: the study, or its confirmation study.
         path: where the data are, from now on and for all commands that are not told otherwise.
     """
-    name = study.name.removesuffix(COMPANION)
     with exclusive(study.storage.url):
-        for one in (name, name + COMPANION):
+        for one in reversed(both_names(study.name)):
             if one in study.storage.study_names():
                 _move(load_study(study.storage, one), path)
 
@@ -171,7 +158,7 @@ def move_data(study: OpenStudy, path: str | None) -> None:
 def _move(study: OpenStudy, path: str | None) -> None:
     file = _at(study.file, path)
     if file != study.file:
-        study.optuna.set_user_attr(FILE_KEY, file.model_dump(mode="json"))
+        study.optuna.set_user_attr(attr.FILE_KEY, file.model_dump(mode="json"))
 
 
 def _at(file: StudyFile, path: str | None) -> StudyFile:
@@ -182,8 +169,7 @@ def _at(file: StudyFile, path: str | None) -> StudyFile:
 
 def size_of(config: TrialConfig, dataset: Mapping[str, Any]) -> int:
     """Trainable parameters of a configuration on a data set of which the facts are given."""
-    inputs = math.prod(dataset["input_shape"])
-    return count_parameters(config, inputs, len(dataset["class_names"]))
+    return config.network.parameters(tuple(dataset["input_shape"]), len(dataset["class_names"]))
 
 
 def unlike(
@@ -218,18 +204,18 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
         raise UnknownStudyError(f"study {name}: not found; {_known(storage, name)}") from None
     study_id = study._study_id  # noqa: SLF001  # another study may have the name by now
     attrs = _attributes(storage, study_id, name)
-    stored = attrs[FILE_KEY]
+    stored = attrs[attr.FILE_KEY]
     if stored.get("name") != name:
         raise MisnamedError(
             f"study {name}: its study file is that of {stored.get('name')!r}; another program has"
             " changed one of the names, by which runs and logs are found; change it back there, or"
             f" remove the study: hpsearch delete {shlex.quote(name)}"
         )
-    # The name of a companion is none that a user may give.
-    file = parse(StudyFile, stored | {"name": name.removesuffix(COMPANION)}, f"study {name}")
+    # The name of a confirmation study is none that a user may give.
+    file = parse(StudyFile, stored | {"name": both_names(name)[1]}, f"study {name}")
     file = file.model_copy(update={"name": name})
     study.pruner = make_pruner(file, storage, study_id)
-    created = str(attrs.get(CREATED_KEY))
+    created = str(attrs.get(attr.CREATED_KEY))
     return OpenStudy(optuna=study, storage=storage, file=file, study_id=study_id, created=created)
 
 
@@ -240,13 +226,13 @@ def _attributes(storage: Storage, study_id: int, name: str) -> dict[str, Any]:
         InputError: some are not what hpsearch writes, or are missing.
     """
     texts = storage.study_texts(study_id)
-    found, wrong = typed(texts, STUDY), odd(texts, STUDY)
-    if FILE_KEY not in found | wrong:
+    found, wrong = typed(texts, attr.STUDY), odd(texts, attr.STUDY)
+    if attr.FILE_KEY not in found | wrong:
         raise InputError(
             f"study {name}: was not made by hpsearch; open or remove it with Optuna itself"
         )
-    if DATASET_KEY not in found | wrong:
-        wrong = {**wrong, DATASET_KEY: "null"}
+    if attr.DATASET_KEY not in found | wrong:
+        wrong = {**wrong, attr.DATASET_KEY: "null"}
     if wrong:
         listed = ", ".join(f"{key} = {shortened(text)}" for key, text in wrong.items())
         raise InputError(
@@ -271,15 +257,29 @@ def no_studies(storage: Storage) -> str:
 
 
 def names(storage: Storage) -> list[str]:
-    """The names of all studies that hpsearch made but companions, in order."""
-    return [name for name in storage.ours() if not name.endswith(COMPANION)]
+    """The names of all studies that hpsearch made but confirmation studies, in order."""
+    return [name for name in storage.ours() if not name.endswith(CONFIRMATION_SUFFIX)]
 
 
-def companions(study: OpenStudy) -> list[OpenStudy]:
+def confirmation_studies(study: OpenStudy) -> list[OpenStudy]:
     """The study of a study's confirmation runs, if there is one."""
-    name = study.name + COMPANION
-    there = name in study.storage.study_names()
+    name, _ = both_names(study.name)
+    there = name != study.name and name in study.storage.study_names()
     return [load_study(study.storage, name)] if there else []
+
+
+def with_confirmation(study: OpenStudy) -> list[OpenStudy]:
+    """A study and, before it, its confirmation study, if there is one.
+
+    In that order they are copied and removed: runs without their study would be nobody's.
+    """
+    return [*confirmation_studies(study), study]
+
+
+def both_names(name: str) -> tuple[str, str]:
+    """The names of a confirmation study and of the study that it is of, from either of them."""
+    searched = name.removesuffix(CONFIRMATION_SUFFIX)
+    return searched + CONFIRMATION_SUFFIX, searched
 
 
 def is_own(storage: Storage, name: str) -> bool:

@@ -9,11 +9,12 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.search.exclusive import Work, exclusive
+from hpsearch.search.attributes import FILE_KEY
+from hpsearch.search.database.exclusive import Work, exclusive
+from hpsearch.search.database.messages import STORAGE_ERRORS, readable_errors
 from hpsearch.search.making import remove_unfinished
-from hpsearch.search.messages import STORAGE_ERRORS, readable_errors
-from hpsearch.search.reading import utc
-from hpsearch.search.storage import FILE_KEY, Storage, Whole
+from hpsearch.search.storage import Storage, Whole
+from hpsearch.search.storage.reading import utc
 from hpsearch.search.study import OpenStudy
 
 Report = Callable[[str, int, int], None]

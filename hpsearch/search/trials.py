@@ -10,9 +10,9 @@ from hpsearch.errors import InputError, NoTrialError
 from hpsearch.fields import parse
 from hpsearch.interval import measured
 from hpsearch.ranking import rank
-from hpsearch.search.asked import fixed
+from hpsearch.search import attributes as attr
 from hpsearch.search.budget import ending, seconds_used, stop_requested
-from hpsearch.search.study import DATASET_KEY, VERSIONS_KEY, OpenStudy, size_of
+from hpsearch.search.study import OpenStudy, size_of
 from hpsearch.space import config_of
 from hpsearch.tasks.metric import Metric
 
@@ -26,17 +26,10 @@ STATES = {
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
-CONFIG_KEY = "config"
-"""Trial user attribute: the configuration of a trial of which nothing is drawn."""
-
-CHANGES_KEY = "recipe_changes"
-"""Trial user attribute: keys of its recipe that are other than the study's, by section."""
-
-SAME_KEY = "same_as"
-"""Trial user attribute: the first trial of the same configuration, which had another seed."""
 _ATTRIBUTES = (
-    "parameters", "epochs", "best_epoch", "val_loss", "seconds", "train_accuracy", "gap", "worker",
-    "device", "seed", "failure", "failure_message", SAME_KEY,
+    attr.PARAMETERS_KEY, attr.EPOCHS_KEY, attr.BEST_EPOCH_KEY, attr.VAL_LOSS_KEY,
+    attr.SECONDS_KEY, attr.TRAIN_ACCURACY_KEY, attr.GAP_KEY, attr.WORKER_KEY, attr.DEVICE_KEY,
+    attr.SEED_KEY, attr.FAILURE_KEY, attr.FAILURE_MESSAGE_KEY, attr.SAME_KEY,
 )  # fmt: skip
 
 
@@ -57,14 +50,14 @@ def is_complete(trial: Trial) -> bool:
 
 def config(study: OpenStudy, trial: FrozenTrial) -> TrialConfig | None:
     """The configuration of a trial; None while some of its parameters are not drawn."""
-    if (given := trial.user_attrs.get(CONFIG_KEY)) is not None:
+    if (given := trial.user_attrs.get(attr.CONFIG_KEY)) is not None:
         return parse(TrialConfig, given, f"trial {trial.number}")
     return config_of(study.file.space, _params(trial))
 
 
 def parameters(study: OpenStudy, trial: FrozenTrial) -> int:
     """The trainable parameters of a trial that has a configuration."""
-    known = trial.user_attrs.get("parameters")
+    known = trial.user_attrs.get(attr.PARAMETERS_KEY)
     if known is not None:
         return int(known)
     found = config(study, trial)
@@ -73,7 +66,7 @@ def parameters(study: OpenStudy, trial: FrozenTrial) -> int:
 
 def _params(trial: FrozenTrial) -> dict[str, Any]:
     """What is known of a trial's parameters: drawn, or asked for while it waits."""
-    return trial.params or fixed(trial)
+    return trial.params or attr.fixed_params(trial)
 
 
 def same_as(study: OpenStudy, trial: FrozenTrial) -> int | None:
@@ -83,7 +76,7 @@ def same_as(study: OpenStudy, trial: FrozenTrial) -> int | None:
     their own, that is another seed of the same configuration: neither lost nor a new one. A trial
     that was interrupted is no other one: its successor is the same trial.
     """
-    if CONFIG_KEY in trial.user_attrs:
+    if attr.CONFIG_KEY in trial.user_attrs:
         return None
     for other in study.trials():
         if other.number >= trial.number:
@@ -91,7 +84,7 @@ def same_as(study: OpenStudy, trial: FrozenTrial) -> int | None:
         if other.state not in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING):
             continue
         if other.params == trial.params:
-            return int(other.user_attrs.get(SAME_KEY, other.number))
+            return int(other.user_attrs.get(attr.SAME_KEY, other.number))
     return None
 
 
@@ -106,7 +99,7 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
     }
     row |= {key: trial.user_attrs.get(key) for key in _ATTRIBUTES}
     if trial.state == TrialState.RUNNING and trial.intermediate_values:
-        row["epochs"] = trial.last_step
+        row[attr.EPOCHS_KEY] = trial.last_step
     return row
 
 
@@ -145,11 +138,11 @@ def find_best(study: OpenStudy) -> FrozenTrial | None:
 
 
 def _best_run(study: OpenStudy, metric: Metric) -> FrozenTrial | None:
-    """The best of a companion's runs that are judged as the study's trials are, if there are any.
+    """The best of a confirmation study's runs that are judged as trials are, if there are any.
 
     Runs with a changed recipe are measured on other examples, or on some that they trained on.
     """
-    runs = [trial for trial in study.trials() if CHANGES_KEY not in trial.user_attrs]
+    runs = [trial for trial in study.trials() if attr.CHANGES_KEY not in trial.user_attrs]
     return next(iter(ranked(runs, metric)), None)
 
 
@@ -177,11 +170,11 @@ def best_row(study: OpenStudy) -> dict[str, Any]:
     trial = best(study)
     values = row(study, trial)
     keys = (
-        "number", "values", "config", "parameters", "best_epoch", "val_loss",
-        "train_accuracy", "gap",
+        "number", "values", "config", attr.PARAMETERS_KEY, attr.BEST_EPOCH_KEY, attr.VAL_LOSS_KEY,
+        attr.TRAIN_ACCURACY_KEY, attr.GAP_KEY,
     )  # fmt: skip
-    first = trial.user_attrs.get(SAME_KEY, trial.number)
-    repeats = study.storage.values_of(study.study_id, SAME_KEY, first)
+    first = trial.user_attrs.get(attr.SAME_KEY, trial.number)
+    repeats = study.storage.values_of(study.study_id, attr.SAME_KEY, first)
     return {
         "study": study.name,
         **{key: values[key] for key in keys},
@@ -227,20 +220,20 @@ def live_workers(study: OpenStudy) -> list[dict[str, Any]]:
     database's clock). Of trials that other programs run by Optuna only the trial is known.
     """
     found = []
-    for pulse in study.storage.pulses(study.study_id):
-        trial = study.storage.get_trial(study.trial_id(pulse.number))
-        worker = trial.user_attrs.get("worker")
+    for heartbeat in study.storage.heartbeats(study.study_id):
+        trial = study.storage.get_trial(study.trial_id(heartbeat.number))
+        worker = trial.user_attrs.get(attr.WORKER_KEY)
         host, _, pid = (worker or "").rpartition(":")
         found.append(
             {
                 "worker": worker,
                 "host": host or None,
                 "pid": int(pid) if pid else None,
-                "device": trial.user_attrs.get("device"),
-                "trial": pulse.number,
+                "device": trial.user_attrs.get(attr.DEVICE_KEY),
+                "trial": heartbeat.number,
                 "epoch": trial.last_step,
-                "last_seen": pulse.beat and f"{pulse.beat.isoformat(timespec='seconds')}Z",
-                "silent": pulse.age and round(pulse.age, 1),
+                "last_seen": heartbeat.beat and f"{heartbeat.beat.isoformat(timespec='seconds')}Z",
+                "silent": heartbeat.age and round(heartbeat.age, 1),
             }
         )
     return found
@@ -252,11 +245,11 @@ def details(study: OpenStudy) -> dict[str, Any]:
     return {
         **summary(study),
         "budget": study.budget.model_dump(mode="json"),
-        "dataset": attrs.get(DATASET_KEY),
+        "dataset": attrs.get(attr.DATASET_KEY),
         "over": ending(study),
-        "seconds": round(seconds_used(study.briefs()), 3),
+        "seconds": round(seconds_used(study.trial_summaries()), 3),
         "stop": stop_requested(study),
         "workers": live_workers(study),
-        "provenance": {"created": study.made, "versions": attrs.get(VERSIONS_KEY)},
+        "provenance": {"created": study.made, "versions": attrs.get(attr.VERSIONS_KEY)},
         "study_file": study.file.model_dump(mode="json"),
     }

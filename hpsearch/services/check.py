@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config import TrialConfig, count_parameters, flat
+from hpsearch.config import TrialConfig, flat
 from hpsearch.data.parts import Parts
 from hpsearch.errors import InputError, TrialFailedError
 from hpsearch.home import Home
-from hpsearch.search.pruners import hint
-from hpsearch.search.samplers import check_sampler
+from hpsearch.search.sampling.pruners import hint
+from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.services.data import opened_data
 from hpsearch.services.estimate import Estimate, estimate
 from hpsearch.services.plans import planned_workers
@@ -90,18 +90,22 @@ def _corners(study: StudyFile, parts: Parts, file: str) -> dict[str, TrialConfig
         InputError: all are over ``budget.max_parameters``.
     """
     limit = study.budget.max_parameters
-    sizes = {"inputs": parts.inputs, "classes": parts.classes}
+    shape, outputs = parts.input_shape, parts.classes
     fixed = fixed_config(study.space)
     places = {"only": 0.0} if fixed else {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
     found = {
-        name: config_at(study.space, where, max_parameters=limit, **sizes)
+        name: config_at(study.space, where, shape=shape, outputs=outputs, max_parameters=limit)
         for name, where in places.items()
     }
-    least = min(count_parameters(config, **sizes) for config in found.values())
-    if limit is not None and least > limit:
+    least = min(found.values(), key=lambda config: config.network.parameters(shape, outputs))
+    size = least.network.parameters(shape, outputs)
+    if limit is not None and size > limit:
+        network = least.network
+        counts = [key for key in network.grows_with if not isinstance(getattr(network, key), bool)]
+        lower = " or ".join(f"space.{key}" for key in counts)
         raise InputError(
-            f"{file}: budget.max_parameters = {limit}, but the smallest model has {least};"
-            " raise it, or lower space.layers or space.units"
+            f"{file}: budget.max_parameters = {limit}, but the smallest model has {size};"
+            f" raise it, or lower {lower}"
         )
     return found
 
@@ -112,7 +116,7 @@ def _try(
     """Train one model for a moment; a row of the result."""
     from hpsearch.training.probe import probe  # noqa: PLC0415  # imports TensorFlow
 
-    parameters = count_parameters(config, parts.inputs, parts.classes)
+    parameters = config.network.parameters(parts.input_shape, parts.classes)
     progress.say(f"Trying the {name} model: {parameters:,} parameters")
     row: dict[str, Any] = {"model": name, "config": flat(config), "parameters": parameters}
     try:

@@ -1,14 +1,15 @@
 """Confirming: a study's leaders and its baseline are trained again with new seeds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.confirm import Interval, Verdict
 from hpsearch.errors import NoTrialError
 from hpsearch.search import confirmation
-from hpsearch.search.confirmation import Asked, Kind, Leader
-from hpsearch.search.study import OpenStudy, companions, load_study
+from hpsearch.search.confirmation import Leader
+from hpsearch.search.shapes import ConfirmRequest, Kind
+from hpsearch.search.study import OpenStudy, confirmation_studies, load_study
+from hpsearch.search.verdict import Interval, Verdict
 from hpsearch.services.confirmed import verdict_on
 from hpsearch.services.jobs import HERE, Means, run_jobs
 from hpsearch.services.progress import Progress, SearchProgress
@@ -28,7 +29,7 @@ class Confirmation:
     file: StudyFile
     leaders: Sequence[Leader]
     """What was confirmed, the best of the search first."""
-    asked: Asked
+    request: ConfirmRequest
     """Seeds, and whether validation splits were new as well."""
     verdict: Verdict
 
@@ -41,7 +42,7 @@ class Confirmation:
 
         return {
             "study": self.study,
-            "new_split": self.asked.kind == "split",
+            "new_split": self.request.kind == "split",
             "winner": verdict.winner.name,
             "chosen": verdict.chosen,
             "smallest": verdict.smallest.name,
@@ -96,60 +97,68 @@ def confirm(
     """
     with workspace.opened() as opened:
         found = load_study(opened, study)
-        confirmation.refuse_companion(found)
+        confirmation.refuse_confirmation_study(found)
         anew = smallest is None or new_split or (top, seeds) != (None, None)
-        last = None if anew else _last_asked(found)
+        last = None if anew else _last_request(found)
         if last is not None:
-            asked = replace(last, smallest=bool(smallest))
+            request = last.model_copy(update={"smallest": bool(smallest)})
         else:
-            asked = Asked(
+            request = ConfirmRequest(
                 kind=Kind.SPLIT if new_split else Kind.SEED,
-                of=tuple(one.of for one in confirmation.leaders(found, top or TOP)),
-                seeds=tuple(confirmation.seeds(found, seeds or SEEDS)),
+                of=[one.of for one in confirmation.leaders(found, top or TOP)],
+                seeds=confirmation.seeds(found, seeds or SEEDS),
                 smallest=bool(smallest),
             )
-        confirmation.check_kind(found, asked.kind)
-        chosen = confirmation.asked_leaders(found, asked)
-        companion = confirmation.companion_of(found)
+        confirmation.check_kind(found, request.kind)
+        chosen = confirmation.requested_leaders(found, request)
+        runs_study = confirmation.ensure_confirmation_study(found)
         workspace.record(found)
         new = confirmation.queue(
-            companion, found, chosen, asked.seeds, asked.kind, smallest=asked.smallest
+            runs_study, found, chosen, request.seeds, request.kind, smallest=request.smallest
         )
-        _say_what_comes(companion, chosen, asked, new, progress)
-        run_jobs(companion, workspace, means, progress)
-        verdict = _judge(found, companion, chosen, asked)
-    return Confirmation(study=study, file=found.file, leaders=chosen, asked=asked, verdict=verdict)
+        _say_what_comes(runs_study, chosen, request, new, progress)
+        run_jobs(runs_study, workspace, means, progress)
+        verdict = _judge(found, runs_study, chosen, request)
+    return Confirmation(
+        study=study, file=found.file, leaders=chosen, request=request, verdict=verdict
+    )
 
 
-def _last_asked(study: OpenStudy) -> Asked | None:
+def _last_request(study: OpenStudy) -> ConfirmRequest | None:
     """What the last ``confirm`` was about."""
-    known = (confirmation.asked(companion) for companion in companions(study))
+    known = (confirmation.last_request(runs_study) for runs_study in confirmation_studies(study))
     return next((last for last in known if last is not None), None)
 
 
 def _say_what_comes(
-    companion: OpenStudy, chosen: Sequence[Leader], asked: Asked, new: int, progress: Progress
+    runs_study: OpenStudy,
+    chosen: Sequence[Leader],
+    request: ConfirmRequest,
+    new: int,
+    progress: Progress,
 ) -> None:
     """Tell what is trained."""
     names = listed([one.name for one in chosen])
-    splits = " and validation splits" if asked.kind == "split" else ""
-    progress.say(f"Confirming {names} with {len(asked.seeds)} seeds{splits} each; new runs: {new}.")
-    if (others := companion.counts().waiting - new) > 0:
+    splits = " and validation splits" if request.kind == "split" else ""
+    count = len(request.seeds)
+    progress.say(f"Confirming {names} with {count} seeds{splits} each; new runs: {new}.")
+    if (others := runs_study.counts().waiting - new) > 0:
         progress.say(f"Runs queued by an earlier command, which are trained as well: {others}.")
 
 
 def _judge(
-    study: OpenStudy, companion: OpenStudy, chosen: Sequence[Leader], asked: Asked
+    study: OpenStudy, runs_study: OpenStudy, chosen: Sequence[Leader], request: ConfirmRequest
 ) -> Verdict:
     """What the runs of the chosen configurations came to.
 
     Raises:
         NoTrialError: none of them completed.
     """
-    found = confirmation.results(study, companion, asked.seeds, asked.kind)
+    found = confirmation.results(study, runs_study, request.seeds, request.kind)
     runs = {one.of: found[one.of] for one in chosen if one.of in found}
     if not runs:
         raise NoTrialError(
-            f"study {companion.name}: no run completed; hpsearch trials {companion.name} shows why"
+            f"study {runs_study.name}: no run completed; hpsearch trials {runs_study.name}"
+            " shows why"
         )
-    return verdict_on(study, runs, smallest=asked.smallest)
+    return verdict_on(study, runs, smallest=request.smallest)

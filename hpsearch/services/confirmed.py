@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.config import describe
-from hpsearch.confirm import Candidate, Verdict, judge, middle
 from hpsearch.errors import UnfinishedError
 from hpsearch.search import trials
-from hpsearch.search.confirmation import BASELINE, Kind, Runs, asked, open_runs, results
-from hpsearch.search.study import OpenStudy, companions
+from hpsearch.search.confirmation import BASELINE, Runs, last_request, open_runs, results
+from hpsearch.search.shapes import Kind
+from hpsearch.search.study import OpenStudy, confirmation_studies
 from hpsearch.search.trials import Trial, parameters
+from hpsearch.search.verdict import Candidate, Verdict, judge, middle
 
 CHOICES = {
     "first": "the first by its mean",
@@ -23,7 +24,7 @@ CHOICES = {
 class Confirmed:
     """Configurations that were trained with new seeds, and what the seeds say of them."""
 
-    companion: OpenStudy
+    confirmation: OpenStudy
     kind: Kind
     """Whether the validation splits were new as well."""
     runs: Runs
@@ -36,7 +37,7 @@ class Confirmed:
 
     def run(self, name: str) -> Trial:
         """The run in the middle of a configuration's seeds: it stands for the mean."""
-        return middle_run(self.companion, self.runs[name])
+        return middle_run(self.confirmation, self.runs[name])
 
 
 def middle_run(study: OpenStudy, runs: Mapping[int, Trial]) -> Trial:
@@ -76,19 +77,19 @@ def confirmed(study: OpenStudy) -> Confirmed | None:
     Raises:
         UnfinishedError: some of its runs are not done yet.
     """
-    for companion in companions(study):
-        last = asked(companion)
+    for confirmation in confirmation_studies(study):
+        last = last_request(confirmation)
         kind = Kind.SEED if last is None else last.kind
-        found = results(study, companion, None if last is None else last.seeds, kind)
+        found = results(study, confirmation, None if last is None else last.seeds, kind)
         runs = {of: one for of, one in found.items() if last is None or of in last.of}
-        if last is not None and (left := open_runs(companion, kind, last.seeds)):
+        if last is not None and (left := open_runs(confirmation, kind, last.seeds)):
             raise UnfinishedError(
                 f"study {study.name}: confirmation runs still to be done: {left}; wait for them, or"
                 f" resume them with hpsearch confirm {study.name}"
             )
         if runs:
             verdict = verdict_on(study, runs, smallest=last is not None and last.smallest)
-            return Confirmed(companion=companion, kind=kind, runs=runs, verdict=verdict)
+            return Confirmed(confirmation=confirmation, kind=kind, runs=runs, verdict=verdict)
     return None
 
 
@@ -105,7 +106,7 @@ def winner_of(study: OpenStudy) -> dict[str, Any] | None:
         return None
     verdict = known.verdict
     winner, interval = verdict.winner, verdict.winner.interval
-    config = trials.config(known.companion, known.run(winner.name))
+    config = trials.config(known.confirmation, known.run(winner.name))
     return {
         "of": winner.name,
         "summary": "" if config is None else describe(config),

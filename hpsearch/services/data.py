@@ -4,8 +4,8 @@ from hpsearch.data.advice import advise
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Parts, split
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 from hpsearch.services.progress import Progress
 
 

@@ -6,12 +6,18 @@ from dataclasses import dataclass
 
 from hpsearch.errors import InputError, UnknownStudyError
 from hpsearch.home import Home
+from hpsearch.outputs.belongings import Belongings, left_behind, noted, of_studies
 from hpsearch.search.removing import delete, delete_rows
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import COMPANION, OpenStudy, companions, is_own, load_study
+from hpsearch.search.study import (
+    CONFIRMATION_SUFFIX,
+    OpenStudy,
+    confirmation_studies,
+    is_own,
+    load_study,
+)
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
-from hpsearch.workers.belongings import Belongings, left_behind, noted, of_studies
 from hpsearch.workers.lease import mend
 from hpsearch.workers.presence import is_busy, refuse_if_busy
 
@@ -68,7 +74,7 @@ def removal(
         try:
             found = load_study(opened, study)
         except UnknownStudyError:
-            runs = study + COMPANION
+            runs = study + CONFIRMATION_SUFFIX
             if is_own(opened, runs):
                 progress.say(
                     f"The storage has no study {study}, but its confirmation runs, {runs}."
@@ -122,7 +128,7 @@ def _of_study(
 def _companions(study: OpenStudy, progress: Progress) -> list[OpenStudy]:
     """The study of its confirmation runs; one of that name that is none stays, and is named."""
     try:
-        return companions(study)
+        return confirmation_studies(study)
     except InputError as error:
         progress.say(f"warning: {error}")
         return []
@@ -160,4 +166,4 @@ def _of_files(home: Home, study: str, left: Belongings) -> Removal:
 
 def _foreign_trials(study: OpenStudy) -> int:
     """How many trials other programs run."""
-    return sum(pulse.age is None for pulse in study.storage.pulses(study.study_id))
+    return sum(one.age is None for one in study.storage.heartbeats(study.study_id))

@@ -11,10 +11,10 @@ from typing import Any
 from hpsearch.data.cache import list_datasets
 from hpsearch.errors import HpsearchError, InputError
 from hpsearch.home import WEIGHTS, Home
+from hpsearch.search.database.urls import hide_password
 from hpsearch.search.making import versions
-from hpsearch.search.opening import can_write
+from hpsearch.search.storage.opening import can_write
 from hpsearch.search.study import load_study, names
-from hpsearch.search.urls import hide_password
 from hpsearch.services.data import opened_data
 from hpsearch.services.plans import planned_workers
 from hpsearch.services.progress import Progress

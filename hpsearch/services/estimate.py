@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hpsearch.search.samplers import grid_size
+from hpsearch.search.sampling.samplers import grid_size
 from hpsearch.search_sections import Grid
 from hpsearch.study_file import StudyFile
 

@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any
 
 from hpsearch.config import flat
-from hpsearch.confirm import SHARE, Interval, mean_interval, middle
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import split
-from hpsearch.data.record import Opening
-from hpsearch.search.confirmation import is_run, kind_of, refuse_companion
-from hpsearch.search.openings import openings, remember
+from hpsearch.data.record import Access
+from hpsearch.outputs.test_access import accesses, remember
+from hpsearch.search.confirmation import is_run, kind_of, refuse_confirmation_study
 from hpsearch.search.study import OpenStudy, load_study, move_data
+from hpsearch.search.verdict import SHARE, Interval, mean_interval, middle
 from hpsearch.services.jobs import HERE, Means
 from hpsearch.services.judging import check_kept, judge
 from hpsearch.services.models import Group, Model, check_weights, confirmed_groups, found_groups
@@ -135,7 +135,7 @@ def evaluate(
     place = workspace.home
     with workspace.opened() as opened:
         found = load_study(opened, study)
-        refuse_companion(found)
+        refuse_confirmation_study(found)
         workspace.record(found)
         groups = confirmed_groups(found, place, top, progress, baseline=baseline)
         groups = groups or found_groups(found, place, top, progress, baseline=baseline)
@@ -150,14 +150,14 @@ def evaluate(
         settle_device()  # only now: the workers of refits see all GPUs
         progress.say("TensorFlow takes a few seconds to start.")
         _check_kept(dataset, groups)
-        before = len(openings(found, place))
+        before = len(accesses(found, place))
         known = f"been accessed {times(before)}" if before else "never been accessed"
         progress.say(f"Accessing the test split of {dataset.source}, which has {known} before.")
         return Evaluated(
             study=study,
             metric=found.file.objective.metric,
             judged=[_judge(found, dataset, group, progress) for group in groups],
-            times_opened=len(openings(found, place)),
+            times_opened=len(accesses(found, place)),
         )
 
 
@@ -179,14 +179,14 @@ def _check_kept(dataset: Dataset, groups: Sequence[Group]) -> None:
 def _judge(study: OpenStudy, dataset: Dataset, group: Group, progress: Progress) -> Judged:
     """Open the test split for one configuration, judge all of its models, and record it."""
     progress.say(f"Evaluating {group.name}: {plural(len(group.models), 'model')}.")
-    opening = Opening(
+    access = Access(
         opened_by=f"evaluate {study.name}" + (" --refit" if group.epochs is not None else ""),
         study=study.name,
         of=group.leader.of,
         recipe=group.models[0].recipe.model_dump(mode="json", exclude={"provenance"}),
         seeds=tuple(model.seed for model in group.models),
     )
-    results = judge(dataset, opening, group.models, partial(remember, study))
+    results = judge(dataset, access, group.models, partial(remember, study))
     by_seed = {model.seed: one for model, one in zip(group.models, results, strict=True)}
     return Judged(group=group, results=by_seed, metric=study.file.objective.measure)
 

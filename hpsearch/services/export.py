@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from hpsearch.data.dataset import Dataset, open_test
+from hpsearch.data.parts import Part
+from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.home import Home
+from hpsearch.outputs.leftovers import kept_weights
+from hpsearch.outputs.test_access import remember
+from hpsearch.outputs.trainings import retrained
 from hpsearch.recipe import Recipe
 from hpsearch.search import trials
 from hpsearch.search.confirmation import BASELINE, results, told
-from hpsearch.search.export import baseline_recipe, recipe_of
-from hpsearch.search.study import OpenStudy, companions
-from hpsearch.search.trainings import retrained
+from hpsearch.search.recipes import baseline_recipe, recipe_of
+from hpsearch.search.study import OpenStudy, confirmation_studies
 from hpsearch.services.confirmed import confirmed as last_confirmed
 from hpsearch.services.confirmed import middle_run
 from hpsearch.services.forms import WrittenModel, form_of, write_model, write_recipe, write_script
@@ -19,7 +27,6 @@ from hpsearch.services.overwriting import Form, refuse_to_replace
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import moved
-from hpsearch.workers.leftovers import kept_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +37,12 @@ class Exported:
     """In words, such as "trial 12"."""
     path: Path
     form: Form
-    model: WrittenModel | None
+    model: WrittenModel | None = None
     """How a model compared; None: it is a recipe or a script."""
+    data: Path | None = None
+    """The data of a script."""
+    data_kept: bool = False
+    """Whether the file of the data was there already, and holds them."""
 
 
 def export(
@@ -43,6 +54,8 @@ def export(
     trial: int | None = None,
     baseline: bool = False,
     confirmed: bool = False,
+    data: Path | None = None,
+    test: bool = False,
     overrides: Sequence[str] = (),
 ) -> Exported:
     """Write a trial of a study as a recipe, a Keras script or a trained model.
@@ -55,6 +68,8 @@ def export(
         trial: its number; None: the best one.
         baseline: write the baseline instead.
         confirmed: write the confirmed winner instead: its median run.
+        data: of a script the file that its data go to; None: beside it.
+        test: give a script the test split, too; the access is recorded.
         overrides: ``dataset.path=PATH``, where the data are elsewhere than before.
 
     Raises:
@@ -67,22 +82,45 @@ def export(
     if (trial is not None) + baseline + confirmed > 1:
         raise InputError("--trial, --baseline and --confirmed exclude each other; give only one")
     path, form = Path(output), form_of(output)
+    if form != "script" and (test or data is not None):
+        raise InputError("--data and --test are for a script; write one with -o NAME.py")
     refuse_to_replace(path, form)
     home = workspace.home
-    with workspace.study(study) as found:
+    with workspace.study(study, writes=test) as found:
         chosen = _confirmed(found, home) if confirmed else _chosen(found, home, trial, baseline)
         if form in ("keras", "saved_model"):
             chosen = _trained(found, home, chosen)
         if overrides:
             chosen = replace(chosen, recipe=moved(chosen.recipe, found.file, overrides))
-    model = None
+        done = Exported(what=chosen.what, path=path, form=form)
+        if form == "script":
+            opened = partial(_test_part, found, chosen.recipe, progress) if test else None
+            written = write_script(chosen.recipe, home, path, progress, data=data, open_test=opened)
+            return replace(done, data=written.data, data_kept=written.data_kept)
     if form == "recipe":
         write_recipe(chosen.recipe, path, progress)
-    elif form == "script":
-        write_script(chosen.recipe, home, path, progress)
     elif chosen.weights is not None:  # or it was refused
         model = write_model(chosen.recipe, chosen.weights, home, path, form=form, progress=progress)
-    return Exported(what=chosen.what, path=path, form=form, model=model)
+        done = replace(done, model=model)
+    return done
+
+
+def _test_part(study: OpenStudy, recipe: Recipe, progress: Progress, dataset: Dataset) -> Part:
+    """Open the test split for a script, and record that, in the home and with the study."""
+    progress.say(
+        f"Accessing the test split of {dataset.source}; hpsearch show {study.name} counts it."
+    )
+    access = Access(
+        opened_by=f"export {study.name} --test",
+        study=study.name,
+        of=str(recipe.provenance.get("trial", "baseline")),
+        recipe=recipe.model_dump(mode="json", exclude={"provenance"}),
+        seeds=(recipe.seed,),
+    )
+    x, y = open_test(dataset, access)
+    if dataset.fingerprint == study.data.get("fingerprint"):
+        remember(study, access)
+    return Part(x=x, y=y, rows=np.arange(len(y)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +164,7 @@ def _confirmed(study: OpenStudy, place: Home) -> Chosen:
         )
     winner = known.verdict.winner
     run = known.run(winner.name)
-    recipe = recipe_of(known.companion, run)
+    recipe = recipe_of(known.confirmation, run)
     of = {} if winner.name == BASELINE else {"trial": int(winner.name)}
     provenance = {k: v for k, v in recipe.provenance.items() if k != "trial"} | of
     provenance |= {
@@ -141,7 +179,7 @@ def _confirmed(study: OpenStudy, place: Home) -> Chosen:
             f"{told(winner.name)}, {known.choice}, confirmed with {len(winner.values)} seeds"
             f" (this is seed {recipe.seed})"
         ),
-        weights=kept_weights(known.companion, place, run.number),
+        weights=kept_weights(known.confirmation, place, run.number),
         option=" --confirmed",
     )
 
@@ -174,7 +212,7 @@ def _run_of_baseline(study: OpenStudy, place: Home) -> Chosen | None:
     """A training of the baseline whose weights are here: of its confirmation runs the one in the
     middle, or a trial of the search that has its configuration.
     """
-    confirmed = [(one, results(study, one).get(BASELINE)) for one in companions(study)]
+    confirmed = [(one, results(study, one).get(BASELINE)) for one in confirmation_studies(study)]
     found = [
         *((one, middle_run(one, runs), "its median confirmation run")
           for one, runs in confirmed if runs),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.data.facts import facts
+from hpsearch.outputs.copies import Copies
 from hpsearch.search import fork as forks
 from hpsearch.search.budget import ending
 from hpsearch.search.fork import Plan
@@ -74,7 +75,7 @@ def fork(
         dataset, parts = opened_data(new.dataset, home, progress, warn=False)
         with progress.steps() as report:
             known, own = facts(dataset, parts), written_budget(file)
-            made, plan = forks.fork(old, new, known, home, written=own, report=report)
+            made, plan = forks.fork(old, new, known, Copies(home), written=own, report=report)
         workspace.record(made, file)
         return Forked(
             study=made.name,

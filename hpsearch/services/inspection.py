@@ -11,12 +11,12 @@ from PIL.Image import Image
 from hpsearch.data.advice import advise, validation_copies
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
 from hpsearch.figures.data_page import data_page
 from hpsearch.figures.samples import MOST_CLASSES, contact_sheet, displayable, png
 from hpsearch.files import write_bytes, write_text
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 from hpsearch.services.data import opened_data
 from hpsearch.services.progress import Progress
 from hpsearch.text import size

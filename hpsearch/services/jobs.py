@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hpsearch.errors import StoppedError
 from hpsearch.fields import parse
+from hpsearch.outputs.leftovers import tidy
 from hpsearch.search.budget import begin_run, ending
 from hpsearch.search.study import OpenStudy, move_data
 from hpsearch.search_sections import WorkersSection
@@ -15,7 +16,6 @@ from hpsearch.services.supervise import impatient, supervise
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile, load_dataset_override
 from hpsearch.workers.lease import mend
-from hpsearch.workers.leftovers import tidy
 from hpsearch.workers.packing import study_load
 from hpsearch.workers.presence import present
 from hpsearch.workers.worker import open_study_data
@@ -38,12 +38,12 @@ HERE = Means()
 
 
 def run_jobs(
-    companion: OpenStudy, workspace: Workspace, means: Means, progress: SearchProgress
+    confirmation: OpenStudy, workspace: Workspace, means: Means, progress: SearchProgress
 ) -> None:
     """Run what waits in a confirmation study, on this machine's workers, until nothing is left.
 
     Args:
-        companion: the confirmation study; see ``hpsearch.search.confirmation``.
+        confirmation: the confirmation study; see ``hpsearch.search.confirmation``.
         workspace: home and storage.
         means: workers, GPUs, and where the data are.
         progress: shows the study.
@@ -53,23 +53,26 @@ def run_jobs(
     """
     home = workspace.home
     if means.overrides:
-        moved = load_dataset_override(companion.file, means.overrides)
+        moved = load_dataset_override(confirmation.file, means.overrides)
         with progress.steps() as report:
-            open_study_data(companion, moved, home, report)  # refuses other data
-        move_data(companion, moved.path)
-    mend(companion)
-    if ending(companion) is not None:
+            open_study_data(confirmation, moved, home, report)  # refuses other data
+        move_data(confirmation, moved.path)
+    mend(confirmation)
+    if ending(confirmation) is not None:
         return
-    with present(companion):
-        begin_run(companion)
-        section = load_dataset_override(companion.file, means.overrides)
+    with present(confirmation):
+        begin_run(confirmation)
+        section = load_dataset_override(confirmation.file, means.overrides)
         dataset, parts = opened_data(section, home, progress, warn=False)
-        file = _with_workers(companion.file, means.workers)
-        load, waiting = study_load(file, parts, dataset.private_bytes), companion.counts().waiting
+        file = _with_workers(confirmation.file, means.workers)
+        load, waiting = (
+            study_load(file, parts, dataset.private_bytes),
+            confirmation.counts().waiting,
+        )
         plan = local_plan(chosen_gpus(means.gpus, progress), file, load, max(1, waiting))
-        code = supervise(companion, plan, workspace, section.path, progress, typed=None)
-        with impatient(companion, code):
-            tidy(companion, home)
+        code = supervise(confirmation, plan, workspace, section.path, progress, typed=None)
+        with impatient(confirmation, code):
+            tidy(confirmation, home)
     if code:
         raise StoppedError("The same command resumes from here.", code)
 

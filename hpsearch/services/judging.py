@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from hpsearch.data.dataset import Dataset, open_test, record_result
 from hpsearch.data.parts import Parts, split
-from hpsearch.data.record import Opening
+from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.figures.confusion import write_confusion
 from hpsearch.files import write_text
 from hpsearch.home import CONFUSION, TEST_RESULT
 from hpsearch.recipe import Recipe
-from hpsearch.tasks.classification import METRICS
+from hpsearch.tasks import METRICS
 from hpsearch.training.metrics import Evaluation, cross_entropy, evaluate
 
 APART = 0.005
@@ -37,9 +37,9 @@ class Kept:
 
 def judge(
     dataset: Dataset,
-    opening: Opening,
+    access: Access,
     models: Sequence[Kept],
-    remember: Callable[[Opening, Mapping[str, list[float]] | None], None] = lambda *_: None,
+    remember: Callable[[Access, Mapping[str, list[float]] | None], None] = lambda *_: None,
 ) -> list[Evaluation]:
     """Access the test split, judge models on it, and record both.
 
@@ -47,16 +47,16 @@ def judge(
 
     Args:
         dataset: whose test split it is.
-        opening: why it is opened.
+        access: why it is opened.
         models: what is judged.
-        remember: where the opening, and afterwards its results, are noted as well.
+        remember: where the access, and afterwards its results, are noted as well.
     """
-    test = open_test(dataset, opening)
-    remember(opening, None)
+    test = open_test(dataset, access)
+    remember(access, None)
     results = [_judge(one, split(dataset, one.recipe.dataset), *test) for one in models]
     told = {key: [getattr(one, key) for one in results] for key in ("accuracy", "f1_macro")}
-    record_result(dataset, opening, told)
-    remember(opening, told)
+    record_result(dataset, access, told)
+    remember(access, told)
     return results
 
 

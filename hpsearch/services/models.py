@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 from hpsearch.errors import InputError
 from hpsearch.home import Home
+from hpsearch.outputs.leftovers import kept_weights
 from hpsearch.search import trials
+from hpsearch.search.attributes import TRAIN_ACCURACY_KEY, WORKER_KEY
 from hpsearch.search.confirmation import BASELINE, Leader, leaders
-from hpsearch.search.export import recipe_of
+from hpsearch.search.recipes import recipe_of
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.services.confirmed import confirmed
 from hpsearch.services.judging import Kept
 from hpsearch.services.progress import Progress
-from hpsearch.workers.leftovers import kept_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class Model(Kept):
     @property
     def train_accuracy(self) -> float | None:
         """Accuracy on the training examples, where it is known."""
-        accuracy = self.trial.user_attrs.get("train_accuracy")
+        accuracy = self.trial.user_attrs.get(TRAIN_ACCURACY_KEY)
         return None if accuracy is None else float(accuracy)
 
 
@@ -80,10 +81,10 @@ def confirmed_groups(
     groups = []
     for name in dict.fromkeys(wanted):
         runs = [known.runs[name][seed] for seed in sorted(known.runs[name])]
-        config = trials.config(known.companion, runs[0])
+        config = trials.config(known.confirmation, runs[0])
         if config is not None:  # a run's is always whole
             leader = Leader(of=name, config=config, found=None)
-            models = tuple(kept_model(known.companion, run, place) for run in runs)
+            models = tuple(kept_model(known.confirmation, run, place) for run in runs)
             chosen = known.verdict.chosen if name == names[0] else None
             groups.append(Group(leader=leader, models=models, chosen=chosen))
     return groups
@@ -138,7 +139,7 @@ def check_weights(groups: Sequence[Group]) -> None:
     gone = [model for model in models if not model.weights.is_file()]
     if gone:
         first = gone[0]
-        host = str(first.trial.user_attrs.get("worker", "?")).rpartition(":")[0]
+        host = str(first.trial.user_attrs.get(WORKER_KEY, "?")).rpartition(":")[0]
         raise InputError(
             f"{first.weights}: does not exist, so {len(gone)} of {len(models)} models cannot be"
             f" evaluated. It was trained on host {host}: evaluate it there, or with that machine's"

@@ -6,13 +6,14 @@ from typing import Literal
 
 from hpsearch.errors import HpsearchError, InputError
 from hpsearch.files import read_file
+from hpsearch.script import arrays
 from hpsearch.script.script import MARK
 from hpsearch.training.written import classes_file, is_classes, is_model
 
 Form = Literal["recipe", "script", "keras", "saved_model"]
 """What ``export`` writes."""
-Page = Literal["report", "data", "samples"]
-"""What other commands write: two kinds of pages, and a picture."""
+Page = Literal["report", "data", "samples", "arrays"]
+"""What is written beside those: two kinds of pages, a picture, and the data of a script."""
 
 _MARKS: dict[Form | Page, Sequence[tuple[bytes, ...]]] = {
     "report": [
@@ -36,6 +37,7 @@ _KINDS: dict[Form | Page, str] = {
     "report": "report that hpsearch wrote",
     "data": "page that hpsearch data wrote",
     "samples": "picture that hpsearch data wrote",
+    "arrays": "script's data that hpsearch wrote",
 }
 
 
@@ -46,8 +48,9 @@ def refuse_to_replace(path: Path, form: Form | Page) -> None:
         InputError: there is something else.
     """
     if is_there(path) and not _is_ours(path, form):
+        name = "another name (--data)" if form == "arrays" else "another name"
         raise InputError(
-            f"{path}: already exists and is not a {_KINDS[form]}; choose another name, or remove it"
+            f"{path}: already exists and is not a {_KINDS[form]}; choose {name}, or remove it"
         )
     if form == "keras":
         beside = classes_file(path, form)
@@ -75,6 +78,8 @@ def _is_ours(path: Path, form: Form | Page) -> bool:
         if form == "keras" or form == "saved_model":  # noqa: PLR1714  # mypy knows no other way
             empty = form == "saved_model" and path.is_dir() and not any(path.iterdir())
             return empty or is_model(path, form)
+        if form == "arrays":
+            return arrays.is_ours(path)
         begins = _beginning(path)
         return any(all(part in begins for part in parts) for parts in _MARKS[form])
     except (HpsearchError, OSError):

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from hpsearch.data.source import Progress as Steps
-from hpsearch.data.source import silent
+from hpsearch.data.arrays import Progress as Steps
+from hpsearch.data.arrays import silent
 
 if TYPE_CHECKING:
     from hpsearch.search.study import OpenStudy

@@ -3,8 +3,9 @@
 from typing import Any
 
 from hpsearch.report.following import as_toml
+from hpsearch.search.attributes import DATASET_KEY, FORKED_KEY, VERSIONS_KEY
 from hpsearch.search.history import history
-from hpsearch.search.study import DATASET_KEY, FORKED_KEY, VERSIONS_KEY, OpenStudy
+from hpsearch.search.study import OpenStudy
 
 TRIAL_SEEDS = 'the first 31 bits of SHA-256("SEED/trial/NUMBER"), SEED the study\'s'
 """How a trial's seed follows (``hpsearch.search.samplers.derive_seed``)."""

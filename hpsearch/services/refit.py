@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hpsearch.errors import InputError, NoTrialError
-from hpsearch.search.confirmation import Kind, companion_of, queue, results
+from hpsearch.search.confirmation import ensure_confirmation_study, queue, results
+from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.jobs import Means, run_jobs
 from hpsearch.services.models import Group, kept_model
@@ -36,28 +37,30 @@ def refits(
         NoTrialError: no training of one of them completed.
         StoppedError: it was stopped; the same call goes on.
     """
-    companion = companion_of(study)
-    epochs = [_queue(study, companion, group, progress) for group in groups]
-    run_jobs(companion, workspace, means, progress)
+    confirmation = ensure_confirmation_study(study)
+    epochs = [_queue(study, confirmation, group, progress) for group in groups]
+    run_jobs(confirmation, workspace, means, progress)
     trained = []
     for group, count in zip(groups, epochs, strict=True):
         seeds = [model.seed for model in group.models]
-        runs = results(study, companion, seeds, Kind.REFIT, count).get(group.leader.of)
+        runs = results(study, confirmation, seeds, Kind.REFIT, count).get(group.leader.of)
         if not runs:
             raise NoTrialError(
                 f"study {study.name}: no training of {group.name} completed; hpsearch trials"
-                f" {companion.name} shows why"
+                f" {confirmation.name} shows why"
             )
         if len(runs) < len(seeds):
             progress.say(
                 f"warning: only {len(runs)} of {len(seeds)} trainings of {group.name} have a value."
             )
-        models = tuple(kept_model(companion, runs[seed], workspace.home) for seed in sorted(runs))
+        models = tuple(
+            kept_model(confirmation, runs[seed], workspace.home) for seed in sorted(runs)
+        )
         trained.append(replace(group, models=models, epochs=count))
     return trained
 
 
-def _queue(study: OpenStudy, companion: OpenStudy, group: Group, progress: Progress) -> int:
+def _queue(study: OpenStudy, confirmation: OpenStudy, group: Group, progress: Progress) -> int:
     """Queue the last trainings of a configuration; for how many epochs.
 
     That is the middle of what its runs took to their best epoch: fixed before the test split is
@@ -72,8 +75,8 @@ def _queue(study: OpenStudy, companion: OpenStudy, group: Group, progress: Progr
         )
     epochs = statistics.median_low(took)
     own = [model.seed for model in group.models]
-    queue(companion, study, [group.leader], own, Kind.REFIT, epochs)
-    done = results(study, companion, own, Kind.REFIT, epochs).get(group.leader.of, {})
+    queue(confirmation, study, [group.leader], own, Kind.REFIT, epochs)
+    done = results(study, confirmation, own, Kind.REFIT, epochs).get(group.leader.of, {})
     progress.say(
         f"Training {group.name} on training and validation examples for {epochs} epochs (its runs"
         f" took {min(took)} to {max(took)}), with the same seeds; new runs:"

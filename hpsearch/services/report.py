@@ -8,11 +8,11 @@ from typing import Any
 from hpsearch.figures.points import points
 from hpsearch.figures.trials import search_figures
 from hpsearch.files import write_bytes
+from hpsearch.outputs.test_access import accesses
+from hpsearch.outputs.trainings import Training, accuracies_on_test, trainings
 from hpsearch.report.facts import facts
 from hpsearch.report.page import page
 from hpsearch.search.confirmation import values
-from hpsearch.search.openings import openings
-from hpsearch.search.trainings import Training, accuracies_on_test, trainings
 from hpsearch.search.trials import Trial, row
 from hpsearch.services.confirmed import winner_of
 from hpsearch.services.overwriting import refuse_to_replace
@@ -75,6 +75,6 @@ def report(study: str, workspace: Workspace, progress: Progress) -> Report:
         show("reading trials", total, total)
         rows = [row(found, trial) for trial in trials]
         trained = trainings(found, home)
-        opened, winner = openings(found, home), winner_of(found)
+        opened, winner = accesses(found, home), winner_of(found)
         known = facts(found, trials, rows, trained, values(found), opened=opened, winner=winner)
         return Report(file=found.file, facts=known, trials=trials, rows=rows, trainings=trained)

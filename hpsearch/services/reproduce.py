@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.data.facts import facts
+from hpsearch.outputs.trainings import REPRODUCED
 from hpsearch.search import trials
-from hpsearch.search.export import recipe_of
+from hpsearch.search.attributes import THREADS_KEY
+from hpsearch.search.recipes import recipe_of
 from hpsearch.search.reproduction import Comparison, compare, last_epoch, other_surroundings
-from hpsearch.search.trainings import REPRODUCED
 from hpsearch.services.data import opened_data
 from hpsearch.services.progress import Progress
 from hpsearch.services.training import Trained, keep, prepare, train_here
@@ -85,7 +86,7 @@ def reproduce(
     name = f"{study}-trial-{chosen.number:05d}"
     folder = prepare(output, place, name, recipe, dataset.fingerprint)
     progress.say(f"Training trial {chosen.number} again with its own seed, {recipe.seed}.")
-    threads = chosen.user_attrs.get("threads")
+    threads = chosen.user_attrs.get(THREADS_KEY)
     outcome = train_here(recipe, parts, folder, progress, last=last, threads=threads)
     metric = recipe.objective.metric
     epochs = {epoch.epoch: float(getattr(epoch, metric)) for epoch in outcome.curves}

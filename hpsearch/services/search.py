@@ -13,15 +13,16 @@ from hpsearch.dashboard.publish import Publisher
 from hpsearch.data.facts import facts
 from hpsearch.errors import EXIT_NO_TRIAL, EXIT_OK, EXIT_PROGRAM
 from hpsearch.home import Home
+from hpsearch.outputs.copies import Copies
+from hpsearch.outputs.leftovers import tidy
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import begin_run, ending, failures_in_a_row
-from hpsearch.search.copies import refuse_foreign_runs
+from hpsearch.search.database.urls import hide_password
 from hpsearch.search.making import open_or_create
-from hpsearch.search.pruners import hint
-from hpsearch.search.samplers import check_sampler
+from hpsearch.search.sampling.pruners import hint
+from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Counts
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.urls import hide_password
 from hpsearch.search_sections import BudgetSection
 from hpsearch.services.beside import dashboard_beside
 from hpsearch.services.data import opened_data
@@ -31,7 +32,6 @@ from hpsearch.services.supervise import impatient, supervise, warn_of_figures
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load, typed_keys, written_budget
 from hpsearch.workers.lease import mend
-from hpsearch.workers.leftovers import tidy
 from hpsearch.workers.packing import study_load
 from hpsearch.workers.presence import present
 
@@ -144,7 +144,7 @@ def search(
         # Refuses workers that cannot be before anything is written.
         plan_workers(study_file, load_of_one, study_file.budget.trials)
         with workspace.opened(create=True) as opened:
-            refuse_foreign_runs(opened, study_file.name, place)
+            Copies(place).refuse_foreign_runs(opened, study_file.name)
             known, own = facts(dataset, parts), written_budget(file)
             explicit = typed_keys(settings.given, "budget")
             study, is_new = open_or_create(
@@ -180,7 +180,7 @@ def _conclusion(study: OpenStudy, stopped: int) -> Conclusion:
         stopped: what the run of the workers gave; 0 where there was none.
     """
     over, counts = ending(study), study.counts()
-    failures = Counter(failures_in_a_row(study, study.briefs()))
+    failures = Counter(failures_in_a_row(study, study.trial_summaries()))
     is_whole = over is not None or not stopped
     return Conclusion(
         study=study.name,

@@ -9,12 +9,12 @@ from hpsearch.errors import InputError, StoppedError, UnknownStudyError, Unreach
 from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search import trials as rows
-from hpsearch.search.messages import STORAGE_ERRORS
-from hpsearch.search.opening import open_storage
-from hpsearch.search.server import ServerStorage
+from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.database.urls import hide_password
 from hpsearch.search.storage import LEASE, Storage
+from hpsearch.search.storage.opening import open_storage
+from hpsearch.search.storage.retrying import ServerStorage
 from hpsearch.search.study import OpenStudy, load_study
-from hpsearch.search.urls import hide_password
 from hpsearch.services.plans import WorkerPlan
 from hpsearch.services.progress import Progress, SearchProgress, View
 from hpsearch.services.workspace import Workspace

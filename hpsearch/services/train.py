@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.record import Opening
+from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.recipe import Recipe
@@ -93,12 +93,12 @@ def _warn(recipe: Recipe, fingerprint: str, progress: Progress) -> None:
 def _test(recipe: Recipe, dataset: Dataset, folder: Path, name: str) -> Evaluation:
     """Open the test split, judge the kept weights on it, and record what came of it."""
     trial, study = recipe.provenance.get("trial"), recipe.provenance.get("study")
-    opening = Opening(
+    access = Access(
         opened_by=f"train {name} --test",
         study=study,
         of=None if study is None else "baseline" if trial is None else str(trial),
         recipe=recipe.model_dump(mode="json", exclude={"provenance"}),
         seeds=(recipe.seed,),
     )
-    (result,) = judge(dataset, opening, [Kept(recipe=recipe, weights=folder / WEIGHTS)])
+    (result,) = judge(dataset, access, [Kept(recipe=recipe, weights=folder / WEIGHTS)])
     return result

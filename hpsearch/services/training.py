@@ -1,11 +1,10 @@
 """What ``train`` and ``reproduce`` share: one recipe trained in this process, and its folder."""
 
 import contextlib
-import dataclasses
 import itertools
 import json
 import signal
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,9 +22,18 @@ from hpsearch.errors import (
 from hpsearch.fields import parse
 from hpsearch.figures.curve_image import image_of_epochs
 from hpsearch.files import read_file, write_bytes, write_text
-from hpsearch.home import CONFUSION, CURVES, INPUTS, RESULT, TEST_RESULT, WEIGHTS, Home
+from hpsearch.home import (
+    CONFUSION,
+    CURVES,
+    CURVES_FIGURE,
+    INPUTS,
+    RECIPE,
+    RESULT,
+    TEST_RESULT,
+    WEIGHTS,
+    Home,
+)
 from hpsearch.recipe import Recipe, dump
-from hpsearch.search.artifacts import CURVES_FIGURE, RECIPE
 from hpsearch.services.overwriting import is_there
 from hpsearch.services.progress import Progress
 from hpsearch.study_file import differences
@@ -62,7 +70,7 @@ class Trained:
             "gap": outcome.gap,
             "seconds": outcome.seconds,
             "fingerprint": self.fingerprint,
-            **({"test": dataclasses.asdict(self.test)} if self.test else {}),
+            **({"test": asdict(self.test)} if self.test else {}),
         }
 
 
@@ -185,6 +193,6 @@ def keep(trained: Trained, title: str) -> None:
         title: of the picture.
     """
     folder, outcome = trained.folder, trained.outcome
-    rows = [dataclasses.asdict(epoch) for epoch in outcome.curves]
+    rows = [epoch.row() for epoch in outcome.curves]
     write_bytes(folder / CURVES_FIGURE, image_of_epochs(rows, title, outcome.best_epoch))
     write_text(folder / RESULT, json.dumps(trained.plain(), indent=2) + "\n")

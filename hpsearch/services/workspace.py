@@ -7,10 +7,10 @@ from pathlib import Path
 
 from hpsearch.home import Home
 from hpsearch.search import history
-from hpsearch.search.engines import BUSY_TIMEOUT
-from hpsearch.search.messages import readable_errors
-from hpsearch.search.opening import open_storage
+from hpsearch.search.database.engines import BUSY_TIMEOUT
+from hpsearch.search.database.messages import readable_errors
 from hpsearch.search.storage import Storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.workers.machine import git_state, machine
 

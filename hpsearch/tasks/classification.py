@@ -1,6 +1,7 @@
 """Classification: each example is of one of several classes."""
 
 from hpsearch.tasks.metric import Metric
+from hpsearch.tasks.task import Task
 
 ACCURACY = Metric(
     name="val_accuracy",
@@ -24,5 +25,15 @@ F1_MACRO = Metric(
 LOSS = Metric(name="val_loss", label="validation loss", direction="minimize")
 """The cross-entropy, without the L2 penalty."""
 
-METRICS = {metric.name: metric for metric in (ACCURACY, F1_MACRO, LOSS)}
-"""Every metric, by the name that a study file has."""
+CLASSIFICATION = Task(
+    name="classification",
+    metrics={metric.name: metric for metric in (ACCURACY, F1_MACRO, LOSS)},
+    curves=("loss", "accuracy", "val_loss", "val_accuracy", "val_f1_macro"),
+    panels={
+        "accuracy": ("accuracy", "val_accuracy", "val_f1_macro"),
+        "cross-entropy": ("loss", "val_loss"),
+    },
+    gap="accuracy",
+)
+"""Losses are cross-entropies without the L2 penalty; those of training and the accuracy are means
+over the epoch's training batches, dropout active, weighted where classes are."""

@@ -7,7 +7,6 @@ open. So a callback notes why training must end and asks for it; who called ``fi
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ import numpy.typing as npt
 
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.ranking import by_direction, is_better
-from hpsearch.recipe import ObjectiveSection, TrainingSection
-from hpsearch.tasks.classification import METRICS
+from hpsearch.recipe import Recipe, TrainingSection
+from hpsearch.tasks import METRICS
 from hpsearch.training import curves
 from hpsearch.training.outcome import Epoch, Watch
 
@@ -111,6 +110,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
     """Keeps the curves and the weights of the epoch that counts, and reports each epoch.
 
     Attributes:
+        names: of the values of an epoch.
         epochs: the curves so far.
         best: the epoch with the best value of the objective's metric; None before the first.
         asked_to_stop: whether the watch ended training.
@@ -119,7 +119,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
     def __init__(
         self,
         network: keras.Model,
-        objective: ObjectiveSection,
+        recipe: Recipe,
         run: Path,
         watch: Watch,
         guard: Guard,
@@ -129,7 +129,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         self.best: Epoch | None = None
         self.asked_to_stop = False
         self._network = network
-        self._objective = objective
+        self._objective = recipe.objective
+        self.names = recipe.task.curves
         self._run = run
         self._watch = watch
         self._guard = guard
@@ -154,7 +155,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
     def get_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.generic]]]:
         """All that the recorder holds: values as JSON has them, and arrays by name."""
         values = {
-            "epochs": [asdict(epoch) for epoch in self.epochs],
+            "epochs": [epoch.row() for epoch in self.epochs],
             "best": None if self.best is None else self.best.epoch,
             "epoch_seconds": 0.0 if self._began is None else time.perf_counter() - self._began,
         }
@@ -164,12 +165,12 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         self, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[np.generic]]
     ) -> None:
         """Take on what :meth:`get_state` gave, and begin the curves' file with it."""
-        self.epochs = [Epoch(**row) for row in values["epochs"]]
+        self.epochs = [Epoch.of_row(row) for row in values["epochs"]]
         self.best = None if values["best"] is None else self.epochs[values["best"] - 1]
         self._already = values["epoch_seconds"]
         number = sum(name.startswith("best.") for name in arrays)
         self._best_weights = [arrays[f"best.{i}"] for i in range(number)] or None
-        curves.start(self._run, self.epochs)
+        curves.start(self._run, self.names, self.epochs)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Start the clock."""
@@ -184,8 +185,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         self.epochs.append(row)
         curves.append(self._run, row)
         metric = self._objective.metric
-        than = None if self.best is None else getattr(self.best, metric)
-        if is_better(self._objective.measure, getattr(row, metric), than):
+        than = None if self.best is None else self.best.values[metric]
+        if is_better(self._objective.measure, row.values[metric], than):
             self.best = row
             if self._objective.epoch == "best":
                 self._best_weights = self._network.get_weights()
@@ -194,13 +195,12 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
             self.model.stop_training = True
 
     def _row(self, epoch: int, logs: Mapping[str, Any]) -> Epoch:
-        names = ("loss", "accuracy", "val_loss", "val_accuracy", "val_f1_macro")
         rate = keras.ops.convert_to_tensor(self.model.optimizer.learning_rate)
         return Epoch(
             epoch=epoch + 1,
             learning_rate=float(rate),
             seconds=time.perf_counter() - (self._began or 0.0),
-            **{name: float(logs[name]) for name in names},
+            values={name: float(logs[name]) for name in self.names},
         )
 
 

@@ -2,8 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,14 +11,13 @@ from hpsearch.files import continued_file, new_file
 from hpsearch.home import CONFUSION, CURVES, TEST_RESULT
 from hpsearch.training.outcome import Epoch
 
-_FIELDS = [field.name for field in fields(Epoch)]
 
-
-def start(run: Path, earlier: Sequence[Epoch] = ()) -> None:
+def start(run: Path, names: Sequence[str], earlier: Sequence[Epoch] = ()) -> None:
     """Begin the file anew with a header and the epochs of a trial that is resumed.
 
     Args:
         run: the trial's folder, made when there is none; the one above it is there.
+        names: of the task's values.
         earlier: epochs that are trained already.
 
     Raises:
@@ -31,7 +29,8 @@ def start(run: Path, earlier: Sequence[Epoch] = ()) -> None:
             (run / stale).unlink(missing_ok=True)
     except OSError as error:
         raise UnreachableError(f"{run}: cannot be created: {error.strerror}") from None
-    _write(run / CURVES, new_file, [_FIELDS, *(_row(epoch) for epoch in earlier)])
+    head = ["epoch", *names, "learning_rate", "seconds"]
+    _write(run / CURVES, new_file, [head, *(epoch.row().values() for epoch in earlier)])
 
 
 def append(run: Path, epoch: Epoch) -> None:
@@ -40,7 +39,7 @@ def append(run: Path, epoch: Epoch) -> None:
     Raises:
         UnreachableError: the file cannot be written.
     """
-    _write(run / CURVES, continued_file, [_row(epoch)])
+    _write(run / CURVES, continued_file, [epoch.row().values()])
 
 
 def read(run: Path) -> list[Epoch]:
@@ -56,20 +55,14 @@ def read(run: Path) -> list[Epoch]:
     whole = text[: text.rfind("\n") + 1]
     for row in csv.DictReader(whole.splitlines()):
         try:
-            values = {name: float(row[name]) for name in _FIELDS}
-        except (KeyError, TypeError, ValueError):
+            epochs.append(Epoch.of_row({name: float(value) for name, value in row.items()}))
+        except (KeyError, OverflowError, TypeError, ValueError):
             continue
-        epochs.append(Epoch(**{**values, "epoch": int(values["epoch"])}))  # type: ignore[arg-type]
     return epochs
 
 
-def _row(epoch: Epoch) -> list[object]:
-    values = asdict(epoch)
-    return [values[name] for name in _FIELDS]
-
-
 def _write(
-    path: Path, opened: Callable[[Path], BinaryIO], rows: Sequence[Sequence[object]]
+    path: Path, opened: Callable[[Path], BinaryIO], rows: Sequence[Iterable[object]]
 ) -> None:
     try:
         with io.TextIOWrapper(opened(path), encoding="utf-8", newline="") as file:

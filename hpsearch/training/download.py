@@ -1,7 +1,7 @@
 """``python -m hpsearch.training.download NAME FOLDER``: one set of ``keras.datasets`` as arrays.
 
-``hpsearch.data.keras_sets`` starts it. Exit codes: 0, or 2 where Keras' copy is damaged, or 3
-where it cannot be downloaded or stored, with the reason as the last line of standard error; 143
+``hpsearch.data.official.download`` starts it. Exit codes: 0, or 2 where Keras' copy is damaged, or
+3 where it cannot be downloaded or stored, with the reason as the last line of standard error; 143
 after SIGTERM, and Python's own 1 where Keras cannot be used at all.
 """
 

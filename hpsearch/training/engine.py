@@ -15,7 +15,7 @@ a quarter to a third of a short trial.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -23,24 +23,11 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from hpsearch.training import devices, quiet, seeds
-from hpsearch.training.meters import confusion, macro_f1
 from hpsearch.training.resident import Resident, Rows
+from hpsearch.training.tasks.task import Task
 
 _EVALUATION_VALUES = 2**24
 """At most so many values of one layer's outputs in an evaluation batch (64 MB of float32)."""
-
-Counts = npt.NDArray[np.float64]
-"""A confusion matrix, shape (classes, classes): rows are labels, columns are answers."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """What a network achieves on some examples, dropout off."""
-
-    loss: float
-    """Cross-entropy without penalty or class weights, in nats."""
-    accuracy: float
-    f1_macro: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +38,8 @@ class Position:
     """The epoch that comes or has begun, from 0."""
     examples: int = 0
     """Examples of this epoch that are trained, in its order: whole batches, or all."""
-    loss: float = 0.0
-    """Summed loss over these examples."""
-    right: float = 0.0
-    """How many of these examples were answered right."""
+    totals: Mapping[str, float] = field(default_factory=dict)
+    """What the task counted of these examples."""
 
 
 BEGINNING = Position()
@@ -67,6 +52,7 @@ class Engine:
     Attributes:
         network: from ``hpsearch.training.model``.
         optimizer: its variables exist from the start.
+        task: has the loss and what is counted.
         train_rows: the rows of the training part, for :meth:`evaluate`.
         batch_size: examples of a step.
         steps_per_epoch: optimizer steps; the last one takes the examples that are left over.
@@ -78,20 +64,20 @@ class Engine:
         network: keras.Model,
         optimizer: keras.optimizers.Optimizer,
         resident: Resident,
+        task: Task,
         *,
         batch_size: int,
         seed: int,
-        class_weights: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self.network = network
         self.optimizer = optimizer
+        self.task = task
         self.train_rows = resident.train
         self.position = BEGINNING
         self.steps_per_epoch = math.ceil(len(resident.train) / batch_size)
         self._resident = resident
         self.batch_size = batch_size
         self._seed = seed
-        self._class_weights = None if class_weights is None else tf.constant(class_weights)
         self._rows_per_call = batch_size * steps_per_call(network.count_params(), batch_size)
         self._evaluation_batch = evaluation_batch(network)
         optimizer.build(network.trainable_variables)
@@ -160,10 +146,11 @@ class Engine:
 
         Args:
             epochs: the epoch before which training ends, from 0.
-            callbacks: called as ``keras.Model.fit`` calls them. ``logs`` have loss, accuracy,
-                val_loss, val_accuracy and val_f1_macro at the end of an epoch, and the running
-                loss and accuracy of the epoch at the end of a "batch", which is a call of many
-                steps here. A callback ends training through ``self.model.stop_training``.
+            callbacks: called as ``keras.Model.fit`` calls them. ``logs`` have the task's means
+                of training and, with "val_" before them, its values of validation at the end of
+                an epoch, and the running means of the epoch at the end of a "batch", which is a
+                call of many steps here. A callback ends training through
+                ``self.model.stop_training``.
             start: where training begins; the variables are those of this position.
         """
         model = self._model
@@ -184,16 +171,18 @@ class Engine:
                     break
             called.on_train_end(logs)
 
-    def evaluate(self, rows: Rows, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Scores:
-        """Loss, accuracy and F1 of the network as it is on some rows of the resident examples.
+    def evaluate(
+        self, rows: Rows, callbacks: Sequence[keras.callbacks.Callback] = ()
+    ) -> dict[str, float]:
+        """The task's values of the network as it is on some rows of the resident examples.
 
         Args:
             rows: at least one.
             callbacks: called as ``keras.Model.evaluate`` calls them; one of them ends it early
-                through ``self.model.stop_evaluating``, and the scores are of what was seen.
+                through ``self.model.stop_evaluating``, and the values are of what was seen.
         """
         called = keras.callbacks.CallbackList(list(callbacks), model=self._model)
-        return Scores(**self._evaluate(rows, called))
+        return self._evaluate(rows, called)
 
     def _train(self, called: keras.callbacks.CallbackList) -> dict[str, float]:
         """Train what is left of the epoch, many steps in a call; the means over its examples."""
@@ -204,96 +193,78 @@ class Engine:
             if isinstance(layer, keras.layers.Dropout):
                 # A pair (seed, count); the layer counts one up at every step.
                 layer.seed_generator.state.assign([layer.seed, steps])
-        logs = _means(at)
+        logs = self._means(at)
         for start in range(at.examples, len(order), self._rows_per_call):
             call = start // self._rows_per_call
             called.on_train_batch_begin(call)
             rows = order[start : start + self._rows_per_call]
-            loss, right = self._learn(tf.constant(rows))
-            self.position = at = Position(
-                epoch=at.epoch,
-                examples=start + len(rows),
-                loss=at.loss + float(loss),
-                right=at.right + float(right),
-            )
-            logs = _means(at)
+            counted = zip(self.task.totals, self._learn(tf.constant(rows)), strict=True)
+            totals = {name: at.totals.get(name, 0.0) + float(more) for name, more in counted}
+            self.position = at = Position(epoch=at.epoch, examples=start + len(rows), totals=totals)
+            logs = self._means(at)
             called.on_train_batch_end(call, logs)
             if self._model.stop_training:
                 break
         return logs
 
+    def _means(self, at: Position) -> dict[str, float]:
+        """An epoch's logs so far."""
+        return self.task.means(at.totals, at.examples) if at.examples else {}
+
     def _evaluate(self, rows: Rows, called: keras.callbacks.CallbackList) -> dict[str, float]:
-        """Evaluate some rows, one large batch in a call; the fields of :class:`Scores`."""
+        """Evaluate some rows, one large batch in a call; the task's values."""
         self._model.stop_evaluating = False
         called.on_test_begin()
-        total = 0.0
-        counts: Counts = np.zeros(())
+        scores: list[npt.NDArray[np.float64]] = []
         logs: dict[str, float] = {}
         for call, start in enumerate(range(0, len(rows), self._evaluation_batch)):
             called.on_test_batch_begin(call)
             found = self._score(tf.constant(rows[start : start + self._evaluation_batch]))
-            total += float(found[0])
-            counts = counts + found[1].numpy()
-            seen = counts.sum()
-            logs = {
-                "loss": total / seen,
-                "accuracy": float(np.trace(counts) / seen),
-                "f1_macro": macro_f1(counts),
-            }
+            more = [np.asarray(one, np.float64) for one in found]
+            scores = [a + b for a, b in zip(scores, more, strict=True)] if scores else more
+            logs = self.task.values(scores)
             called.on_test_batch_end(call, logs)
             if self._model.stop_evaluating:
                 break
         called.on_test_end(logs)
         return logs
 
-    def _learn_rows(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """An optimizer step for each batch of some rows; summed loss, number of right answers."""
+    def _learn_rows(self, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """An optimizer step for each batch of some rows; what the task counts of them."""
         examples = tf.size(rows)
 
-        def step(start: tf.Tensor, loss: tf.Tensor, right: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def step(start: tf.Tensor, *totals: tf.Tensor) -> tuple[tf.Tensor, ...]:
             end = start + self.batch_size
-            batch_loss, batch_right = self._step(rows[start : tf.minimum(end, examples)])
-            return end, loss + batch_loss, right + batch_right
+            more = self._step(rows[start : tf.minimum(end, examples)])
+            return end, *(total + one for total, one in zip(totals, more, strict=True))
 
-        zero = tf.constant(0.0, tf.float64)
-        _, loss, right = tf.while_loop(
+        _, loss, *others = tf.while_loop(
             lambda start, *_: start < examples,
             step,
-            (tf.constant(0), zero, zero),
+            (tf.constant(0), *(tf.constant(0.0, tf.float64) for _ in self.task.totals)),
             parallel_iterations=1,
         )
         # ReLU makes 0 of NaN on a CPU: a network whose weights are gone still has a loss.
         weights = tf.add_n([tf.reduce_sum(v) for v in self.network.trainable_variables])
-        return tf.where(tf.math.is_finite(weights), loss, tf.constant(np.nan, tf.float64)), right
+        return tf.where(tf.math.is_finite(weights), loss, tf.constant(np.nan, tf.float64)), *others
 
-    def _step(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """One optimizer step; the batch's summed loss and number of right answers."""
+    def _step(self, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """One optimizer step; what the task counts of the batch."""
         x, y = self._resident.batch(rows)
         with tf.GradientTape() as tape:
-            logits = self.network(x, training=True)
-            losses = _cross_entropies(y, logits)
-            if self._class_weights is not None:
-                losses *= tf.gather(self._class_weights, y)
+            outputs = self.network(x, training=True)
+            losses = self.task.losses(y, outputs)
             # The penalties belong to the gradient; what is reported has none.
             objective = tf.add_n([tf.reduce_mean(losses), *_penalties(self.network)])
             objective = self.optimizer.scale_loss(objective)
         variables = self.network.trainable_variables
         self.optimizer.apply(tape.gradient(objective, variables), variables)
-        right = tf.cast(tf.equal(tf.argmax(logits, axis=-1), y), tf.float32)
-        return _sum(losses), _sum(right)
+        return self.task.count(losses, y, outputs)
 
-    def _score_rows(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Summed loss and confusion matrix of some rows, dropout off."""
+    def _score_rows(self, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """What the task scores of some rows, dropout off."""
         x, y = self._resident.batch(rows)
-        logits = self.network(x, training=False)
-        return _sum(_cross_entropies(y, logits)), confusion(y, logits, logits.shape[-1])
-
-
-def _means(at: Position) -> dict[str, float]:
-    """An epoch's logs so far."""
-    if not at.examples:
-        return {}
-    return {"loss": at.loss / at.examples, "accuracy": at.right / at.examples}
+        return self.task.score(y, self.network(x, training=False))
 
 
 def steps_per_call(parameters: int, batch: int) -> int:
@@ -329,19 +300,3 @@ def _penalties(network: keras.Model) -> list[tf.Tensor]:
         for layer in network.layers
         if getattr(layer, "kernel_regularizer", None) is not None
     ]
-
-
-def _cross_entropies(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of each example, in nats, shape (batch,).
-
-    With determinism asked for, TensorFlow's own gathers and scatters, which takes long to trace.
-    """
-    labels = tf.one_hot(y, logits.shape[-1])
-    return -tf.reduce_sum(labels * tf.nn.log_softmax(logits), axis=-1)
-
-
-def _sum(values: tf.Tensor) -> tf.Tensor:
-    """A batch's sum in float64, in which sums of float32 numbers are all but exact: what is
-    reported does not depend on how many batches one call has.
-    """
-    return tf.cast(tf.reduce_sum(values), tf.float64)

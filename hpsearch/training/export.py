@@ -55,7 +55,7 @@ def write_model(recipe: Recipe, parts: Parts, weights: Path, output: Path, form:
     """
     network = model.build_for(recipe, parts)
     load_weights(network, weights)
-    exported = portable(network, recipe, parts)
+    exported = portable(network, parts)
     write, read = _FORMS[form]
     try:
         with quiet.keras_copies():
@@ -83,7 +83,8 @@ def write_model(recipe: Recipe, parts: Parts, weights: Path, output: Path, form:
 def _made_up(parts: Parts) -> npt.NDArray[np.generic]:
     """Inputs that are noise when they are scaled, as they would be stored."""
     noise = np.random.default_rng(0).standard_normal((MADE_UP, *parts.input_shape))
-    x, dtype = (noise - parts.offset) / parts.multiplier, parts.train.x.dtype
+    transform, dtype = parts.transform, parts.train.x.dtype
+    x = (noise - transform.offset) / transform.multiplier
     if np.issubdtype(dtype, np.integer):
         limits = np.iinfo(dtype.name)
         x = np.clip(np.rint(x), limits.min, limits.max)
@@ -111,12 +112,11 @@ def load_weights(network: keras.Model, weights: Path) -> None:
         ) from None
 
 
-def portable(network: keras.Model, recipe: Recipe, parts: Parts) -> keras.Model:
+def portable(network: keras.Model, parts: Parts) -> keras.Model:
     """The network as a model of Keras' own layers, with the same weights.
 
     Args:
         network: from :func:`hpsearch.training.model.build_for`, with its weights.
-        recipe: what was trained.
         parts: its data.
 
     Returns:
@@ -126,7 +126,7 @@ def portable(network: keras.Model, recipe: Recipe, parts: Parts) -> keras.Model:
     inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
     x = inputs
     for layer in network.layers[1:]:
-        x = _stock(layer, recipe)(x)
+        x = _stock(layer)(x)
     outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
     exported = keras.Model(inputs, outputs, name=NAME)
     with quiet.keras_copies():
@@ -134,12 +134,11 @@ def portable(network: keras.Model, recipe: Recipe, parts: Parts) -> keras.Model:
     return exported
 
 
-def _stock(layer: keras.Layer, recipe: Recipe) -> keras.Layer:
+def _stock(layer: keras.Layer) -> keras.Layer:
     """A layer like one of the network's that any Keras can read back."""
     if isinstance(layer, keras.layers.Activation):  # ours may have a function that is not Keras'
-        return keras.layers.Activation(
-            recipe.config.activation, dtype=layer.dtype_policy, name=layer.name
-        )
+        name = layer.activation.__name__
+        return keras.layers.Activation(name, dtype=layer.dtype_policy, name=layer.name)
     if isinstance(layer, keras.layers.Rescaling):
         scale, offset = (np.asarray(v).tolist() for v in (layer.scale, layer.offset))
         return keras.layers.Rescaling(scale, offset, dtype="float32", name=layer.name)

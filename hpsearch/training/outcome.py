@@ -1,7 +1,7 @@
 """What training is told and what it gives back; plain values, no TensorFlow."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -9,24 +9,38 @@ from typing import Literal, Protocol
 from hpsearch.data.parts import Parts
 from hpsearch.recipe import Recipe
 
+OTHERS = ("epoch", "learning_rate", "seconds")
+"""What a row of curves has beside the task's values."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One row of a trial's curves. Losses are cross-entropies without the L2 penalty."""
+    """One row of a trial's curves."""
 
     epoch: int
     """From 1."""
-    loss: float
-    """Mean over the epoch's training batches, dropout active, weighted where classes are."""
-    accuracy: float
-    """Share of right answers over the epoch's training batches, dropout active."""
-    val_loss: float
-    val_accuracy: float
-    val_f1_macro: float
+    values: Mapping[str, float]
+    """Of training and, with "val_" before them, of validation; see ``Task.curves``."""
     learning_rate: float
     """At the end of the epoch."""
     seconds: float
     """Wall time of the epoch, validation included."""
+
+    def row(self) -> dict[str, float]:
+        """All numbers by name, as files have them."""
+        rest = {"learning_rate": self.learning_rate, "seconds": self.seconds}
+        return {"epoch": self.epoch, **self.values, **rest}
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, float]) -> "Epoch":
+        """The epoch of a :meth:`row`.
+
+        Raises:
+            KeyError: it has no epoch, rate or time.
+        """
+        epoch, rate, seconds = (row[name] for name in OTHERS)
+        values = {name: value for name, value in row.items() if name not in OTHERS}
+        return cls(epoch=int(epoch), values=values, learning_rate=rate, seconds=seconds)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 
-from hpsearch.config import count_parameters
 from hpsearch.data.parts import Part, Parts
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.recipe import Recipe
@@ -56,7 +55,7 @@ def probe(recipe: Recipe, parts: Parts) -> Probe:
 
 def _probe(recipe: Recipe, parts: Parts) -> Probe:
     batch = recipe.config.batch_size
-    parameters = count_parameters(recipe.config, parts.inputs, parts.classes)
+    parameters = recipe.config.network.parameters(parts.input_shape, parts.classes)
     began = time.perf_counter()
     short = replace(
         parts,

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -34,7 +34,8 @@ _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class _Recorded:
     """What a checkpoint has of the recorder."""
 
-    epochs: list[Epoch]
+    epochs: list[dict[str, float]]
+    """Rows of ``Epoch``."""
     best: int | None
     epoch_seconds: _Seconds
 
@@ -43,7 +44,8 @@ class _Recorded:
 class _State:
     """What a checkpoint has beside arrays."""
 
-    position: Position
+    position: dict[str, float]
+    """Epoch, examples, and what the task counted of them."""
     seconds: _Seconds
     recorder: _Recorded
     counts: list[dict[_Counter, float | int | None]]
@@ -103,14 +105,17 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
         own = {f"best.{i}": tuple(weight.shape) for i, weight in enumerate(network.weights)}
         if kept and kept != own:
             raise ValueError("the kept weights are of another network")
-        rows = [epoch.epoch for epoch in state.recorder.epochs]
-        if rows != [*range(1, state.position.epoch + 1)]:
+        position = _position(state)
+        rows = [_epoch(row, self._training.recorder.names) for row in state.recorder.epochs]
+        if rows != [*range(1, position.epoch + 1)]:
             raise ValueError("its epochs are not those before its position")
         if state.recorder.best not in (None, *rows):
             raise ValueError("its best epoch is none of its epochs")
-        examples, whole = state.position.examples, len(engine.train_rows)
+        examples, whole = position.examples, len(engine.train_rows)
         if not 0 <= examples <= whole or (examples % engine.batch_size and examples != whole):
             raise ValueError("its position is between two steps")
+        if examples and position.totals.keys() != {*engine.task.totals}:
+            raise ValueError("its position is of another task")
         if len(state.counts) != len(self._training.counting):
             raise ValueError("its counts are of other callbacks")
 
@@ -125,7 +130,7 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
         training.recorder.set_state(asdict(state.recorder), found.arrays)
         training.guard.already(state.seconds)
         self._counts = state.counts
-        return state.position
+        return _position(state)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Give Keras' callbacks their counts back, which they have just set to nothing."""
@@ -162,8 +167,9 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
         began = time.monotonic()
         training = self._training
         recorded, best = training.recorder.get_state()
+        at = training.engine.position
         values: dict[str, Any] = {
-            "position": asdict(training.engine.position),
+            "position": {"epoch": at.epoch, "examples": at.examples, **at.totals},
             "seconds": training.guard.seconds,
             "recorder": recorded,
             "counts": [_counts(callback) for callback in training.counting],
@@ -184,6 +190,35 @@ def _state(found: Checkpoint) -> _State:
         ValueError: it has something else.
     """
     return _STATE.validate_json(json.dumps(found.values), strict=True)
+
+
+def _position(state: _State) -> Position:
+    """Where training stands.
+
+    Raises:
+        ValueError: it is no position.
+    """
+    rest = dict(state.position)
+    try:
+        epoch, examples = int(rest.pop("epoch")), int(rest.pop("examples"))
+    except (KeyError, OverflowError) as error:
+        raise ValueError(f"its position is none: {error}") from None
+    return Position(epoch=epoch, examples=examples, totals=rest)
+
+
+def _epoch(row: Mapping[str, float], names: Sequence[str]) -> int:
+    """Which epoch a row is of.
+
+    Raises:
+        ValueError: it is no row, or has other values than those of the names.
+    """
+    try:
+        epoch = Epoch.of_row(row)
+    except (KeyError, OverflowError) as error:
+        raise ValueError(f"it has a row that is no epoch: {error}") from None
+    if epoch.values.keys() != {*names}:
+        raise ValueError("its epochs are of another task")
+    return epoch.epoch
 
 
 def _counts(callback: keras.callbacks.Callback) -> dict[str, Any]:

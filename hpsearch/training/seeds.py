@@ -6,13 +6,13 @@ import numpy.typing as npt
 _WEIGHTS, _DROPOUT, _SHUFFLE = 0, 1, 2
 
 
-def weights(seed: int, layer: int) -> int:
-    """Seed of the initial weights of Dense layer ``layer`` (from 0), 0 ... 2**31 - 1."""
+def weights_seed(seed: int, layer: int) -> int:
+    """Seed of the initial weights of layer ``layer`` (from 0), 0 ... 2**31 - 1."""
     return _derive(seed, _WEIGHTS, layer)
 
 
-def dropout(seed: int, layer: int) -> int:
-    """Seed of the dropout after Dense layer ``layer`` (from 0), 0 ... 2**31 - 1."""
+def dropout_seed(seed: int, layer: int) -> int:
+    """Seed of the dropout after layer ``layer`` (from 0), 0 ... 2**31 - 1."""
     return _derive(seed, _DROPOUT, layer)
 
 

@@ -25,6 +25,7 @@ from hpsearch.training import (
     model,
     optimizers,
     seeds,
+    tasks,
     weights,
 )
 from hpsearch.training.callbacks import Guard, Recorder, of_keras
@@ -77,9 +78,9 @@ def build_engine(recipe: Recipe, parts: Parts) -> Engine:
         network,
         optimizers.build(config.optimizer, rate, training.precision),
         Resident(parts),
+        tasks.MAKERS[recipe.task.name](config, parts),
         batch_size=config.batch_size,
         seed=recipe.seed,
-        class_weights=parts.class_weights,
     )
 
 
@@ -140,9 +141,9 @@ def _attempt(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome |
 
 def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) -> Outcome:
     """Build, fit, evaluate and save; failures are raised."""
-    curves.start(run)
+    curves.start(run, recipe.task.curves)
     engine = build_engine(recipe, parts)
-    recorder = Recorder(engine.network, recipe.objective, run, watch, guard)
+    recorder = Recorder(engine.network, recipe, run, watch, guard)
     counting = of_keras(recipe.training, recipe.config.lr_schedule)
     key = checkpoint.key_of(recipe, parts)
     training = Training(engine=engine, guard=guard, recorder=recorder, counting=counting)
@@ -158,14 +159,14 @@ def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) 
         called = [guard, recorder, *counting, *writers, *last]
         engine.fit(epochs=recipe.training.epochs, callbacks=called, start=start)
     guard.check()
-    accuracy: float | None = None
+    learned: float | None = None
     if not recorder.asked_to_stop:
         recorder.restore()
         rows = gap_rows(recipe, parts)
-        accuracy = engine.evaluate(engine.train_rows[rows]).accuracy
+        learned = engine.evaluate(engine.train_rows[rows])[recipe.task.gap]
         write_inputs(run / INPUTS, parts)
         weights.save(engine.network, run / WEIGHTS)
-    return _outcome(recipe, engine, recorder, train_accuracy=accuracy, seconds=guard.seconds)
+    return _outcome(recipe, engine, recorder, train_accuracy=learned, seconds=guard.seconds)
 
 
 def _resume(checkpointer: Checkpointer, found: Checkpoint | None) -> Position:
@@ -203,7 +204,7 @@ def _outcome(
     seconds: float,
 ) -> Outcome:
     """The outcome of a training that came to its end or was asked to stop."""
-    kept, best = recorder.kept, recorder.best or recorder.kept
+    kept, best, gap = recorder.kept, recorder.best or recorder.kept, recipe.task.gap
     trained = len(recorder.epochs)
     stopped: Literal["epochs", "early_stopping", "watch"] = "epochs"
     if recorder.asked_to_stop:
@@ -211,13 +212,13 @@ def _outcome(
     elif trained < recipe.training.epochs:
         stopped = "early_stopping"
     return Outcome(
-        value=getattr(kept, recipe.objective.metric),
+        value=kept.values[recipe.objective.metric],
         epochs=trained,
         best_epoch=best.epoch,
         parameters=engine.parameters,
         stopped=stopped,
         train_accuracy=train_accuracy,
-        gap=None if train_accuracy is None else train_accuracy - kept.val_accuracy,
+        gap=None if train_accuracy is None else train_accuracy - kept.values[f"val_{gap}"],
         seconds=seconds,
         examples_per_second=(
             len(engine.train_rows) * trained / sum(epoch.seconds for epoch in recorder.epochs)

@@ -17,6 +17,7 @@ from hpsearch.environment import SUPERVISOR_VARIABLE, for_child
 from hpsearch.errors import UnreachableError
 from hpsearch.files import continued_file
 from hpsearch.home import Home
+from hpsearch.search.attributes import WORKER_KEY
 from hpsearch.workers.identity import identity, signature
 from hpsearch.workers.slots import Slot
 
@@ -157,7 +158,7 @@ class LocalChild(Child):
                     " memory here, then run the same command again"
                 ) from None
         signed = identity(self.process.pid)
-        self.worker, self.signature = signed["worker"], signature(signed)
+        self.worker, self.signature = signed[WORKER_KEY], signature(signed)
 
     @property
     def is_there(self) -> bool:

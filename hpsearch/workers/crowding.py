@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from hpsearch.objective import ALONE_KEY
-from hpsearch.search import budget
+from hpsearch.search.attributes import ALONE_KEY, WORKER_KEY, origin
 from hpsearch.search.trials import Trial, is_running
 from hpsearch.workers.child import Child
 from hpsearch.workers.slots import Slot, share_of
@@ -30,9 +29,9 @@ class Crowding:
         for trial in trials:
             if not (is_running(trial) and trial.user_attrs.get(ALONE_KEY)):
                 continue
-            child = names.get(str(trial.user_attrs.get("worker")))
-            if child is not None and budget.origin(trial) not in self._known:
-                self._known.add(budget.origin(trial))
+            child = names.get(str(trial.user_attrs.get(WORKER_KEY)))
+            if child is not None and origin(trial) not in self._known:
+                self._known.add(origin(trial))
                 self._thin_out(child)
 
     def _thin_out(self, crowded: Child) -> None:

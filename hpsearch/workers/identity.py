@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hpsearch import clock
 from hpsearch.environment import DEVICE_VARIABLE, THREADS_VARIABLE
-from hpsearch.search import clock
+from hpsearch.search.attributes import DEVICE_KEY, PROCESS_KEY, THREADS_KEY, WORKER_KEY
 
 _log = logging.getLogger(__name__)
 
@@ -32,10 +33,10 @@ def identity(pid: int | None = None) -> dict[str, Any]:
     pid = os.getpid() if pid is None else pid
     threads = os.environ.get(THREADS_VARIABLE, "")
     return {
-        "worker": worker_name(pid),
-        "process": {"place": _place(), "started": _started(pid)},
-        "device": device(),
-        **({"threads": int(threads)} if threads.isdecimal() else {}),
+        WORKER_KEY: worker_name(pid),
+        PROCESS_KEY: {"place": _place(), "started": _started(pid)},
+        DEVICE_KEY: device(),
+        **({THREADS_KEY: int(threads)} if threads.isdecimal() else {}),
     }
 
 
@@ -44,7 +45,7 @@ def signature(attributes: Mapping[str, Any]) -> tuple[object, object]:
 
     It takes both: two processes may have started in the same tick of the clock.
     """
-    return attributes.get("worker"), attributes.get("process")
+    return attributes.get(WORKER_KEY), attributes.get(PROCESS_KEY)
 
 
 def device() -> str:
@@ -59,7 +60,7 @@ def device() -> str:
 
 def is_signed(attributes: Mapping[str, Any]) -> bool:
     """Whether a worker of hpsearch runs the trial that has these attributes."""
-    return isinstance(attributes.get("process"), dict)
+    return isinstance(attributes.get(PROCESS_KEY), dict)
 
 
 def owner_is_gone(attributes: Mapping[str, Any]) -> bool:
@@ -74,10 +75,10 @@ def owner_is_gone(attributes: Mapping[str, Any]) -> bool:
     """
     if not is_signed(attributes):
         return False
-    process, place = attributes["process"], _place()
+    process, place = attributes[PROCESS_KEY], _place()
     if place is None or process.get("place") != place:
         return False
-    pid = int(str(attributes["worker"]).rpartition(":")[2])
+    pid = int(str(attributes[WORKER_KEY]).rpartition(":")[2])
     if _started(pid) == process["started"]:
         return False
     try:
@@ -97,7 +98,7 @@ def is_here(attributes: Mapping[str, Any]) -> bool:
         attributes: the trial's.
     """
     place = _place()
-    is_ours = is_signed(attributes) and attributes["process"].get("place") == place
+    is_ours = is_signed(attributes) and attributes[PROCESS_KEY].get("place") == place
     return is_ours and place is not None and not owner_is_gone(attributes)
 
 

@@ -16,14 +16,15 @@ from datetime import datetime
 from typing import NoReturn
 
 from hpsearch.errors import EXIT_SIGTERM, UnreachableError
-from hpsearch.search import budget
-from hpsearch.search.storage import LEASE, Pulse
+from hpsearch.search import budget, claims
+from hpsearch.search.shapes import Stop
+from hpsearch.search.storage import LEASE, Heartbeat
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers.identity import is_signed, owner_is_gone, signature
 from hpsearch.workers.presence import Presence
 
 BEAT = 5.0
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeats."""
 
 WATCH = 4
 """Beats from one look of a worker at the other ones to the next: all look at all, and hundreds of
@@ -40,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 class Observer:
-    """Watches the signs of life of a study's running trials."""
+    """Watches the heartbeats of a study's running trials."""
 
     def __init__(self, lease: float | None = None) -> None:
         """Begin to watch.
@@ -53,7 +54,7 @@ class Observer:
         """For each trial its last beat, and when we saw that beat first."""
         self._looked = time.monotonic()
 
-    def look(self, pulses: Sequence[Pulse]) -> set[int]:
+    def look(self, heartbeats: Sequence[Heartbeat]) -> set[int]:
         """Take note of all running trials.
 
         Returns:
@@ -65,9 +66,11 @@ class Observer:
             self.forget()
         self._looked = now
         before, self._seen = self._seen, {}
-        for pulse in pulses:
-            beat, since = before.get(pulse.number, (pulse.beat, now))
-            self._seen[pulse.number] = (beat, since) if beat == pulse.beat else (pulse.beat, now)
+        for heartbeat in heartbeats:
+            beat, since = before.get(heartbeat.number, (heartbeat.beat, now))
+            self._seen[heartbeat.number] = (
+                (beat, since) if beat == heartbeat.beat else (heartbeat.beat, now)
+            )
         return {n for n, (_, since) in self._seen.items() if now - since > self._lease}
 
     def forget(self) -> None:
@@ -91,29 +94,29 @@ def mend(
         study: the study.
         observer: who watches the leases; None: only this machine's workers are looked at.
         dead: signatures of workers that are known to have ended.
-        blame: as in ``hpsearch.search.budget.reap``.
+        blame: as in ``hpsearch.search.claims.reap``.
     """
-    pulses = study.storage.pulses(study.study_id)
-    silent = set[int]() if observer is None else observer.look(pulses)
-    silent &= {pulse.number for pulse in pulses if is_signed(pulse.owner)}
+    heartbeats = study.storage.heartbeats(study.study_id)
+    silent = set[int]() if observer is None else observer.look(heartbeats)
+    silent &= {heartbeat.number for heartbeat in heartbeats if is_signed(heartbeat.owner)}
     reaped: list[int] = []
     try:
 
-        def is_gone(pulse: Pulse) -> bool:
-            return is_signed(pulse.owner) and (
-                owner_is_gone(pulse.owner) or signature(pulse.owner) in dead
+        def is_gone(heartbeat: Heartbeat) -> bool:
+            return is_signed(heartbeat.owner) and (
+                owner_is_gone(heartbeat.owner) or signature(heartbeat.owner) in dead
             )
 
-        reaped = budget.reap(study, pulses, is_gone, silent, blame=blame)
+        reaped = claims.reap(study, heartbeats, is_gone, silent, blame=blame)
     finally:
         if observer is not None and not silent.issubset(reaped):
-            # We could not write, or not at once: perhaps they cannot give a sign of life either.
+            # We could not write, or not at once: perhaps they cannot send a heartbeat either.
             observer.forget()
     return reaped
 
 
-class Heartbeat(threading.Thread):
-    """A worker's thread: gives signs of life, watches others, and hears what ``stop`` asks for.
+class HeartbeatThread(threading.Thread):
+    """A worker's thread: sends heartbeats, watches others, and hears what ``stop`` asks for.
 
     Errors of the database do not end it: it tries again with the next beat.
 
@@ -129,26 +132,26 @@ class Heartbeat(threading.Thread):
             presence: of this process at the study, which is kept up.
         """
         super().__init__(name="heartbeat", daemon=True)
-        self.stop: budget.Stop | None = None
+        self.stop: Stop | None = None
         self._study, self._presence = study, presence
         self._stops_over = budget.stops_over(study)
         self._observer, self._beats = Observer(), itertools.count()
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._number: int | None = None
-        self._taken_away = False
+        self._lease_lost = False
 
     @contextmanager
     def alive(self, number: int) -> Iterator[Callable[[], bool]]:
-        """Give signs of life for a running trial while the block runs.
+        """Send heartbeats for a running trial while the block runs.
 
         Yields:
-            Whether the trial was taken away from us.
+            Whether the lease was lost: the trial is another one's, or over.
         """
         with self._lock:
-            self._number, self._taken_away = number, False
+            self._number, self._lease_lost = number, False
         try:
-            yield lambda: self._taken_away
+            yield lambda: self._lease_lost
         finally:
             with self._lock:
                 self._number = None
@@ -170,11 +173,11 @@ class Heartbeat(threading.Thread):
                 failing = True
 
     def beat(self) -> None:
-        """One beat: a sign of life, what ``stop`` asks for, and now and then those who are dead."""
+        """One beat: a heartbeat, what ``stop`` asks for, and now and then those who are dead."""
         try:
             self.stop = budget.stop_requested(self._study, self._stops_over)
         except UnreachableError:  # the study, or its database, is not there any more
-            self._taken_away = True
+            self._lease_lost = True
             raise
         if self.stop == "now":
             self.end_now("hpsearch stop --now", EXIT_SIGTERM)
@@ -182,7 +185,7 @@ class Heartbeat(threading.Thread):
         if number is not None and not self._study.storage.beat(self._study.trial_id(number)):
             with self._lock:
                 # The worker may have ended the trial in the meantime, and begun another.
-                self._taken_away |= self._number == number
+                self._lease_lost |= self._number == number
         if next(self._beats) % WATCH == 0:
             if self._presence is not None:
                 self._presence.renew()
@@ -201,7 +204,7 @@ class Heartbeat(threading.Thread):
         threading.Timer(GIVE_BACK_FOR, os._exit, (code,)).start()
         try:
             if self._number is not None:
-                budget.interrupt(self._study, self._number, f"ended by {by}")
+                claims.interrupt(self._study, self._number, f"ended by {by}")
             if self._presence is not None:
                 self._presence.end()
         finally:

@@ -3,9 +3,9 @@
 Plain arithmetic, in bytes unless another unit is named. Nothing here was measured on a GPU.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hpsearch.config import TrialConfig, count_parameters
 from hpsearch.data.parts import Parts
 from hpsearch.optimizers import Optimizer
 from hpsearch.space import config_at
@@ -65,17 +65,19 @@ def study_load(file: StudyFile, parts: Parts, private_bytes: int) -> Load:
         parts: the examples.
         private_bytes: ``Dataset.private_bytes`` of the data.
     """
-    sizes = {"inputs": parts.inputs, "classes": parts.classes}
-    config = config_at(file.space, 1.0, max_parameters=file.budget.max_parameters, **sizes)
-    batch = config_at(file.space, 1.0, max_parameters=None, **sizes).batch_size
-    batch = max(batch, evaluation_batch(max(parts.inputs, *config.units, parts.classes)))
-    parameters = count_parameters(config, **sizes)
+    shape, outputs = parts.input_shape, parts.classes
+    limit = file.budget.max_parameters
+    config = config_at(file.space, 1.0, shape=shape, outputs=outputs, max_parameters=limit)
+    largest = config_at(file.space, 1.0, shape=shape, outputs=outputs, max_parameters=None)
+    values = config.network.values(shape, outputs)
+    batch = max(largest.batch_size, evaluation_batch(max(values)))
+    parameters = config.network.parameters(shape, outputs)
     examples = len(parts.train) + len(parts.validation)
     are_bytes = all(part.x.dtype == "uint8" for part in (parts.train, parts.validation))
     return Load(
         parameters=parameters,
         model_bytes=model_bytes(parameters, config.optimizer),
-        output_bytes=output_bytes(config, batch=batch, **sizes),
+        output_bytes=output_bytes(values, batch),
         data_bytes=examples * example_bytes(parts.inputs, are_bytes=are_bytes),
         private_bytes=private_bytes,
     )
@@ -116,19 +118,15 @@ def evaluation_batch(widest: int) -> int:
     return min(max(1 << (fits.bit_length() - 1), 64), 8192)
 
 
-def output_bytes(config: TrialConfig, *, inputs: int, classes: int, batch: int) -> int:
+def output_bytes(values: Sequence[int], batch: int) -> int:
     """Bytes of all layers' outputs for one batch, forward and backward, as float32.
 
     Args:
-        config: the network.
-        inputs: features of an example.
-        classes: outputs of the network.
+        values: of each layer for one example, from the scaled inputs on; the inputs as they are
+            looked up are as many again.
         batch: examples, training's or evaluation's, whichever are more.
     """
-    values = 2 * inputs + classes  # as they are looked up, and scaled
-    for units, dropout in zip(config.units, config.dropout, strict=True):
-        values += units * (2 + config.batch_norm + (dropout > 0))  # Dense and activation
-    return 2 * values * batch * _FLOAT
+    return 2 * (values[0] + sum(values)) * batch * _FLOAT
 
 
 def most_that_fit(memory: int, worker: int) -> int:

@@ -8,14 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from hpsearch.search.messages import STORAGE_ERRORS
-from hpsearch.search.storage import LEASE, StudyBusyError
-from hpsearch.search.storage import Presence as Sign
+from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.storage import LEASE, BusyProcess, StudyBusyError
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers.identity import identity, is_here, owner_is_gone
 
 RENEW_EVERY = LEASE / 4
-"""Seconds from one sign of life to the next."""
+"""Seconds from one sign to the next."""
 
 AGAIN_AFTER = 5.0
 """Seconds until the next attempt, where the storage could not take one."""
@@ -30,7 +29,7 @@ class Presence:
         self._renewed_at = -RENEW_EVERY
 
     def renew(self) -> bool:
-        """Give a sign of life, where the last one is a while ago; whether that was so.
+        """Renew the sign, where that is a while ago; whether it was.
 
         Raises:
             StudyGoneError: the study was deleted.
@@ -64,17 +63,17 @@ def present(study: OpenStudy) -> Iterator[Presence]:
     presence.end()
 
 
-def is_busy(sign: Sign) -> bool:
-    """Whether who has left a sign of life is to be taken for alive.
+def is_busy(process: BusyProcess) -> bool:
+    """Whether a process that signed itself is to be taken for alive.
 
     Of a process of this machine that is known, whatever it may be waiting for.
     """
-    return is_here(sign.owner) or is_heard_of(sign)
+    return is_here(process.owner) or is_heard_of(process)
 
 
-def is_heard_of(sign: Sign) -> bool:
+def is_heard_of(process: BusyProcess) -> bool:
     """As :func:`is_busy`, but who is silent for the length of the lease counts as dead anywhere."""
-    return sign.is_fresh and not owner_is_gone(sign.owner)
+    return process.is_fresh and not owner_is_gone(process.owner)
 
 
 def refuse_if_busy(study: OpenStudy) -> None:

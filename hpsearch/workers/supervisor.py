@@ -22,7 +22,9 @@ from hpsearch.errors import (
 )
 from hpsearch.home import Home
 from hpsearch.search import budget
-from hpsearch.search.messages import STORAGE_ERRORS, is_passing
+from hpsearch.search.attributes import FAILURE_KEY, WORKER_KEY
+from hpsearch.search.database.messages import STORAGE_ERRORS, is_passing
+from hpsearch.search.shapes import Stop
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers.child import Child, LocalChild, how
 from hpsearch.workers.crowding import Crowding
@@ -95,7 +97,7 @@ class Supervisor:
     _children: list[Child] = field(default_factory=list)
     _signals: list[int] = field(default_factory=list)
     _passed_on: int = 0
-    _stop: budget.Stop | None = None
+    _stop: Stop | None = None
     """What ``hpsearch stop`` asks for, as far as it was heard."""
     _stops_over: int = 0
     _waits: bool = False
@@ -223,8 +225,8 @@ class Supervisor:
     def _free_places(self) -> int:
         """Trials that may start and for which no worker is on its way, or between two trials."""
         counts = self.study.counts()
-        pulses = self.study.storage.pulses(self.study.study_id)
-        running = {pulse.owner.get("worker") for pulse in pulses}
+        heartbeats = self.study.storage.heartbeats(self.study.study_id)
+        running = {heartbeat.owner.get(WORKER_KEY) for heartbeat in heartbeats}
         idle = sum(
             c.is_there and (c.worker is None or c.worker not in running) for c in self._children
         )
@@ -288,7 +290,7 @@ class Supervisor:
         return child.signature is not None and any(
             signature(trial.user_attrs) == child.signature
             and budget.counts(trial)
-            and trial.user_attrs.get("failure") != Failure.CRASHED
+            and trial.user_attrs.get(FAILURE_KEY) != Failure.CRASHED
             for trial in self.study.trials()
         )
 

@@ -12,11 +12,12 @@ from types import FrameType
 
 import psutil
 
+from hpsearch.data.arrays import Progress, silent
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.facts import split_fingerprint
 from hpsearch.data.parts import Parts, split
-from hpsearch.data.source import Progress, silent
+from hpsearch.data.section import DatasetSection
 from hpsearch.environment import (
     ALONE_VARIABLE,
     GPU_MEMORY_VARIABLE,
@@ -28,17 +29,17 @@ from hpsearch.environment import (
 from hpsearch.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, InputError
 from hpsearch.home import Home
 from hpsearch.objective import CrowdedError, Objective
-from hpsearch.recipe import DatasetSection
-from hpsearch.search import budget
-from hpsearch.search.opening import open_storage
+from hpsearch.outputs.leftovers import tidy
+from hpsearch.search import budget, claims
+from hpsearch.search.attributes import DEVICE_KEY, WORKER_KEY
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.share import Share
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow
 from hpsearch.workers.identity import identity, worker_name
-from hpsearch.workers.lease import AWAY_FOR, BEAT, Heartbeat
-from hpsearch.workers.leftovers import tidy
+from hpsearch.workers.lease import AWAY_FOR, BEAT, HeartbeatThread
 from hpsearch.workers.presence import present
 from hpsearch.workers.sharing import Device, device_key
 from hpsearch.workers.slots import WORKER_MEMORY
@@ -70,7 +71,7 @@ class Stopper:
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self.heartbeat: Heartbeat | None = None
+        self.heartbeat: HeartbeatThread | None = None
         supervisor = os.environ.get(SUPERVISOR_VARIABLE)
         self._supervisor = int(supervisor) if supervisor else None
 
@@ -170,7 +171,7 @@ def work(
                 stop_now=stopper,
                 share=Share.find(home, study.name, study.key),
             )
-            heartbeat = Heartbeat(study, presence)
+            heartbeat = HeartbeatThread(study, presence)
             return _work(study, make, home, stopper, heartbeat, carried, trainer)
 
 
@@ -179,18 +180,18 @@ def _work(  # noqa: PLR0917  # those of work, opened
     make: Callable[..., Objective],
     home: Home,
     stopper: Stopper,
-    heartbeat: Heartbeat,
+    heartbeat: HeartbeatThread,
     carried: int | None,
     trainer: Trainer | None,
 ) -> int:
-    """Run trials, giving signs of life; the exit code.
+    """Run trials, sending heartbeats; the exit code.
 
     Args:
         study: the study.
         make: makes the objective, given ``trainer`` and ``alive``.
         home: whose devices are shared.
         stopper: whether to stop.
-        heartbeat: gives the signs of life.
+        heartbeat: sends the heartbeats.
         carried: a running trial that is to be tried alone on the device.
         trainer: what trains; None for Keras.
     """
@@ -203,11 +204,11 @@ def _work(  # noqa: PLR0917  # those of work, opened
         with heartbeat.alive(carried) if carried is not None else nullcontext():
             if not (device.share if carried is None else device.take)(stopper):
                 if carried is not None:
-                    budget.interrupt(study, carried)
+                    claims.interrupt(study, carried)
                 return stopper.exit_code
             trainer = trainer or _keras_trainer(alone=carried is not None)
         objective = make(trainer=trainer, alive=heartbeat.alive)
-        _log.info("worker %s is ready on %s", owner["worker"], owner["device"])
+        _log.info("worker %s is ready on %s", owner[WORKER_KEY], owner[DEVICE_KEY])
         if carried is None:
             _run_trials(objective, device, stopper)
         else:
@@ -234,7 +235,7 @@ def _run_trials(objective: Objective, device: Device, stopper: Stopper) -> None:
         except CrowdedError as error:
             why = f"trial {error.number} is tried alone on the device: {error}"
             start_anew(why, study, stopper, carry=error.number)
-            budget.interrupt(study, error.number)
+            claims.interrupt(study, error.number)
             return
         tidy(study, objective.home, share=objective.share)
         trials += 1

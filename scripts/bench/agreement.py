@@ -26,8 +26,9 @@ from scipy.stats import ttest_ind
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Parts, split
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection, Recipe
+from hpsearch.recipe import Recipe
 from hpsearch.training.outcome import Watch
 from hpsearch.training.start import start_tensorflow
 
@@ -83,7 +84,7 @@ def by_hpsearch(config: Table, parts: Parts) -> Curves:
         )
         with tempfile.TemporaryDirectory() as run:
             outcome = train(recipe, parts, Path(run), Watch())
-        found.append([(e.val_accuracy, e.val_loss) for e in outcome.curves])
+        found.append([(e.values["val_accuracy"], e.values["val_loss"]) for e in outcome.curves])
     return np.array(found)
 
 
@@ -94,9 +95,9 @@ def by_keras(config: Table, parts: Parts) -> Curves:
     from hpsearch.training.schedules import SCHEDULES  # noqa: PLC0415 - see above
 
     def examples(part: Any) -> tuple[Any, Any]:
-        return part.x[part.rows].astype("float32") * parts.multiplier + parts.offset, part.y[
-            part.rows
-        ]
+        x = part.x[part.rows].astype("float32")
+        scaled = x * parts.transform.multiplier + parts.transform.offset
+        return scaled, part.y[part.rows]
 
     (x, y), validation = examples(parts.train), examples(parts.validation)
     weights = parts.class_weights

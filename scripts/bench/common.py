@@ -11,9 +11,9 @@ import tomli_w
 from configurations import CONFIGURATIONS
 
 from hpsearch.data.cache import open_dataset
+from hpsearch.data.section import DatasetSection
 from hpsearch.data.stratify import draw
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 HERE = Path(__file__).parent
 PEERS_PYTHON = HERE.parent.parent / ".venv-peers" / "bin" / "python"

@@ -25,8 +25,9 @@ from record import Row, write
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import split
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection, Recipe
+from hpsearch.recipe import Recipe
 
 IMPORTS, OPENINGS = 3, 7
 WORKERS, FEW = 4, 1000

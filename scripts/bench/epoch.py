@@ -26,8 +26,9 @@ from record import Row, write
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Parts, split
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection, Recipe
+from hpsearch.recipe import Recipe
 from hpsearch.training.start import start_tensorflow
 
 EPOCHS = 3

@@ -28,14 +28,14 @@ from hpsearch import objective as objective_module
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Parts, split
 from hpsearch.home import Home
+from hpsearch.outputs.leftovers import tidy
 from hpsearch.recipe import Recipe
 from hpsearch.search import budget
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.study_file import load
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.start import start_tensorflow
-from hpsearch.workers.leftovers import tidy
 
 EPOCHS = 4
 

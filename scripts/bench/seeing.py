@@ -31,8 +31,8 @@ from scale import STUDY, make  # of the folder below
 
 from hpsearch.dashboard.publish import publish
 from hpsearch.home import Home
-from hpsearch.search import budget
-from hpsearch.search.opening import open_storage
+from hpsearch.search import claims
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import load_study
 from hpsearch.space import suggest_config
 
@@ -112,7 +112,7 @@ def report_on(home: Home, name: str, over: Event) -> None:
     storage = open_storage(home.storage_url(), create=False)
     study = load_study(storage, name)
     while not over.is_set():
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         if trial is None:
             raise AssertionError("the budget has places")
         suggest_config(study.file.space, trial)

@@ -34,11 +34,12 @@ from process import VARIABLE, Settings
 
 from hpsearch.errors import HpsearchError
 from hpsearch.home import CHECKPOINTS, WEIGHTS
+from hpsearch.outputs.leftovers import KEEP
 from hpsearch.search import budget
-from hpsearch.search.messages import STORAGE_ERRORS
-from hpsearch.search.opening import open_storage
+from hpsearch.search.attributes import earlier, origin
+from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
-from hpsearch.workers.leftovers import KEEP
 
 PATIENCE = 150.0
 """Seconds after which what should happen has not happened."""
@@ -348,7 +349,7 @@ def lock(run: Run) -> None:
         trials = study.trials()
     lost = [n for n in alive if trials[n].state == optuna.trial.TrialState.FAIL]
     if lost:
-        raise BrokenPromiseError(f"trials {lost} of living workers were taken away")
+        raise BrokenPromiseError(f"trials {lost} of living workers lost their lease")
 
 
 def fill_disk(run: Run) -> None:
@@ -405,9 +406,9 @@ def check(run: Run, trials: int) -> dict[str, Any]:
                 and list(found[line["trial"]].values) == line["values"]
             )
         ]
-        chains = Counter(budget.origin(t) for t in found if budget.counts(t))
+        chains = Counter(origin(t) for t in found if budget.counts(t))
         failures = Counter(t.user_attrs.get("failure") for t in found if t.state == states.FAIL)
-        resumed = sum(t.state.is_finished() and bool(budget.earlier(t)) for t in found)
+        resumed = sum(t.state.is_finished() and bool(earlier(t)) for t in found)
     by_trial = Counter(line["trial"] for line in told)
     folder = run.home / "runs" / NAME
     integrity = "-"

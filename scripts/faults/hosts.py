@@ -30,6 +30,7 @@ from faults import NAME, STUDY, BrokenPromiseError, Run, check, say, wait_for
 from process import VARIABLE, Settings
 
 from hpsearch.search import budget
+from hpsearch.search.attributes import earlier
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import is_running
 
@@ -218,7 +219,7 @@ def check_lost(run: Run, lost: list[int]) -> None:
     trials = look(run, lambda study: study.trials())
     for number in lost:
         failure = trials[number].user_attrs.get("failure")
-        successors = [t.number for t in trials if budget.earlier(t)[:1] == [number]]
+        successors = [t.number for t in trials if earlier(t)[:1] == [number]]
         if failure != "interrupted" or len(successors) != 1:
             raise BrokenPromiseError(f"trial {number}: {failure}, goes on in {successors}")
 

@@ -40,7 +40,7 @@ from hpsearch.data.parts import split
 from hpsearch.errors import HpsearchError
 from hpsearch.home import sqlite_url
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.study_file import load
 
 CALLS = 40

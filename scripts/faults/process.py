@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, TrialFailedError, UnreachableError
 from hpsearch.home import WEIGHTS
 from hpsearch.recipe import Recipe
-from hpsearch.search.server import ServerStorage
 from hpsearch.search.storage import Storage, facts, presence
+from hpsearch.search.storage.retrying import ServerStorage
 from hpsearch.services import supervise
 from hpsearch.training import checkpoint
 from hpsearch.training.checkpoint import Checkpoint
@@ -44,7 +44,7 @@ class Settings:
     journal: str
     """File to which every process writes a line when it has ended a trial."""
     beat: float
-    """Seconds between two signs of life."""
+    """Seconds between two heartbeats."""
     lease: float
     """Seconds without one after which a worker counts as dead."""
     checkpoint: float
@@ -72,14 +72,14 @@ class Settings:
         run.mkdir(exist_ok=True)
         key = checkpoint.key_of(recipe, parts)
         found = checkpoint.load([run, *watch.earlier], key)
-        epochs = [] if found is None else [Epoch(**row) for row in found.values["epochs"]]
+        epochs = [] if found is None else [Epoch.of_row(row) for row in found.values["epochs"]]
         weights = beginning(recipe) if found is None else found.arrays["weights"].tobytes()
         if epochs:
             watch.on_resume(epochs)
 
         def save() -> None:
             arrays = {"weights": np.frombuffer(weights, np.uint8), "ballast": BALLAST}
-            values = {"epochs": [asdict(epoch) for epoch in epochs]}
+            values = {"epochs": [epoch.row() for epoch in epochs]}
             try:
                 checkpoint.save(run, Checkpoint(key=key, values=values, arrays=arrays))
             except UnreachableError as error:  # as in hpsearch.training.resume
@@ -98,14 +98,14 @@ class Settings:
             raise AssertionError(f"{run}: resumed from something else than where it stood")
         if not pruned:
             keep(run / WEIGHTS, weights)
-        best = max(epochs, key=lambda epoch: epoch.val_accuracy)
+        best = max(epochs, key=lambda epoch: epoch.values["val_accuracy"])
         return Outcome(
-            value=best.val_accuracy,
+            value=best.values["val_accuracy"],
             epochs=len(epochs),
             best_epoch=best.epoch,
             parameters=1,
             stopped="watch" if pruned else "epochs",
-            train_accuracy=None if pruned else best.accuracy,
+            train_accuracy=None if pruned else best.values["accuracy"],
             gap=None if pruned else 0.0,
             seconds=sum(epoch.seconds for epoch in epochs),
             examples_per_second=1.0,
@@ -145,11 +145,13 @@ def curve(number: int, weights: bytes, seconds: float) -> Epoch:
     value = int.from_bytes(weights[:4], "big") / 2**32
     return Epoch(
         epoch=number,
-        loss=1 - value,
-        accuracy=value,
-        val_loss=1 - value,
-        val_accuracy=value,
-        val_f1_macro=value,
+        values={
+            "loss": 1 - value,
+            "accuracy": value,
+            "val_loss": 1 - value,
+            "val_accuracy": value,
+            "val_f1_macro": value,
+        },
         learning_rate=0.1,
         seconds=seconds,
     )

@@ -21,9 +21,9 @@ from typing import Any
 import psutil
 
 from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
-from hpsearch.search.opening import open_storage
+from hpsearch.outputs.leftovers import KEEP
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import load_study
-from hpsearch.workers.leftovers import KEEP
 from hpsearch.workers.slots import WORKER_MEMORY
 
 STUDY = """\

@@ -29,9 +29,9 @@ from optuna.trial import FrozenTrial
 from hpsearch.errors import HpsearchError
 from hpsearch.home import CURVES, Home
 from hpsearch.search import budget
-from hpsearch.search.asked import asked
-from hpsearch.search.opening import open_storage
-from hpsearch.search.storage import PRESENT_PREFIX, Storage
+from hpsearch.search.attributes import PRESENT_PREFIX, origin, requested_params
+from hpsearch.search.storage import Storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 
 PATIENCE = 60.0
@@ -67,7 +67,7 @@ batch_norm = true
 [[enqueue]]
 layers = 1
 """,
-    # Two that are enqueued, two that were drawn ahead, two that TPE draws; some are too large.
+    # Two that are enqueued, two of the initial design, two that TPE draws; some are too large.
     "tpe": HEAD.format(name="tpe", more=QUICK)
     + """
 [sampler]
@@ -334,7 +334,7 @@ def searched(case: Case, name: str) -> dict[str, Any]:
     """What must hold of every study whose budget is met."""
     with studied(case, name) as study:
         counts, trials = study.counts(), study.trials()
-        chains = Counter(budget.origin(trial) for trial in trials if budget.counts(trial))
+        chains = Counter(origin(trial) for trial in trials if budget.counts(trial))
         return {
             f"counted of {name}": counts.counted,
             f"no running trial of {name}": [t.number for t in trials if t.state.name == "RUNNING"],
@@ -360,23 +360,23 @@ def of_grid(case: Case) -> dict[str, Any]:
     """Every point once, beside what is asked for in part; that once, too."""
     with studied(case, "grid") as study:
         counted = counted_trials(study)
-        points = as_texts([t.params for t in counted if asked(t) != {"layers": 1}])
+        points = as_texts([t.params for t in counted if requested_params(t) != {"layers": 1}])
         return searched(case, "grid") | {
             "points of the grid": points,
             "no point twice": [point for point, of in Counter(points).items() if of > 1],
-            "enqueued": as_texts([asked(t) for t in counted if asked(t)]),
+            "enqueued": as_texts([requested_params(t) for t in counted if requested_params(t)]),
         }
 
 
 def of_tpe(case: Case) -> dict[str, Any]:
-    """What was drawn ahead once, what is asked for once, and nothing that is too large."""
+    """The initial design once, what is asked for once, and nothing that is too large."""
     with studied(case, "tpe") as study:
         counted, first = counted_trials(study), as_texts(study.first_trials)
         params = Counter(as_texts([trial.params for trial in counted]))
         limit = study.budget.max_parameters or 0
         return searched(case, "tpe") | {
-            "drawn ahead": {text: params[text] for text in first},
-            "enqueued": as_texts([asked(t) for t in counted if asked(t)]),
+            "initial design": {text: params[text] for text in first},
+            "enqueued": as_texts([requested_params(t) for t in counted if requested_params(t)]),
             "no network too large": [
                 t.number for t in counted if t.user_attrs["parameters"] > limit
             ],
@@ -387,7 +387,7 @@ def of_queue(case: Case) -> dict[str, Any]:
     """What was enqueued is counted once."""
     with studied(case, "queue") as study:
         counted = counted_trials(study)
-        wanted = [asked(trial) for trial in counted if asked(trial)]
+        wanted = [requested_params(trial) for trial in counted if requested_params(trial)]
         return searched(case, "queue") | {"enqueued": as_texts(wanted)}
 
 
@@ -402,7 +402,11 @@ def of_fork(case: Case) -> dict[str, Any]:
             "old study": old,
             "taken over": [*map(whole, taken)],
             "enqueued": as_texts(
-                [asked(t) for t in trials[len(taken) :] if asked(t) and budget.counts(t)]
+                [
+                    requested_params(t)
+                    for t in trials[len(taken) :]
+                    if requested_params(t) and budget.counts(t)
+                ]
             ),
             "curves": _curves(case, len(taken)),
             "its history": _histories(study),

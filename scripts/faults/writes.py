@@ -2,7 +2,7 @@
 
 Run by hand, as it takes minutes: ``scripts/faults/writes.py --help``. First each write by itself
 (tests/meanwhile.py has the list, and a test a shorter sweep) through a connection that was open
-before and through a new one, after each of these: the trial was taken away, the study was deleted,
+before and through a new one, after each of these: its lease was lost, the study was deleted,
 or deleted and made again with the same keys, or another file was put in its place (``mv``).
 Nothing may be written into what is others'. Then real processes of ``process.py``, a worker and a
 run, are suspended by SIGSTOP in the middle of a trial while each of these happens, or another file
@@ -47,10 +47,10 @@ from hpsearch.data.facts import facts
 from hpsearch.data.parts import split
 from hpsearch.errors import UnreachableError
 from hpsearch.home import Home
-from hpsearch.search import budget
-from hpsearch.search.messages import STORAGE_ERRORS
-from hpsearch.search.opening import open_storage
+from hpsearch.search import budget, claims
+from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.storage import Storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.study_file import StudyFile, load
 from hpsearch.workers.identity import identity, worker_name
@@ -91,7 +91,7 @@ HAPPENINGS: dict[str, Happening] = {
 OF_FILES = ("file replaced (mv)", "file replaced (cp)")
 OVERWRITTEN = "file replaced (cp)"
 ASKING: dict[str, Callable[[OpenStudy], Any]] = {
-    "claim": budget.claim,
+    "claim": claims.claim,
     "ending": budget.ending,
     "stop": budget.stop_requested,
     "mend": mend,
@@ -221,7 +221,7 @@ def late(
     storage.owner = identity() | {"worker": worker_name(NOBODY)}
     study = load_study(storage, NAME)
     study.stay()
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     if trial is None:
         raise AssertionError("no place for the first trial")
     happen(meanwhile)

@@ -109,6 +109,17 @@ def test_a_disk_that_fills_up_between_runs(made: Cli, mount: Callable[[str], Pat
     assert "Added" in made("enqueue", "small", "new.toml", "--home", home).stdout
 
 
+def test_a_full_disk_takes_neither_a_script_nor_its_data(
+    made: Cli, mount: Callable[[str], Path]
+) -> None:
+    folder = mount("size=64k")  # enough for the script
+    for options in (("-o", folder / "best.py"), ("-o", "best.py", "--data", folder / "best.npz")):
+        done = made("export", "small", *options, code=3)
+        assert "best.npz: cannot be written: No space left on device" in done.stderr
+        assert [*folder.iterdir()] == []
+    assert not (made.folder / "best.py").exists()
+
+
 def test_a_home_that_is_read_only(made: Cli, mount: Callable[[str], Path]) -> None:
     home = mount("size=8m") / "home"
     shutil.copytree(made.home, home)

@@ -13,7 +13,7 @@ from web import ask
 
 from hpsearch.dashboard.server import application
 from hpsearch.home import Home
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import load_study
 from hpsearch.workers.presence import present
 

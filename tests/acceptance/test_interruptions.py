@@ -25,8 +25,8 @@ from made import make_study
 from web import ask
 
 from hpsearch.errors import HpsearchError
-from hpsearch.search.opening import open_storage
-from hpsearch.search.storage import BUDGET_KEY
+from hpsearch.search.attributes import BUDGET_KEY
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import load_study
 from hpsearch.search.trials import is_running, row
 

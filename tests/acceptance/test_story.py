@@ -262,7 +262,8 @@ def test_train_with_test_is_written_down(story: Story, cli: Cli) -> None:
     assert (last["opened_by"], last["study"]) == ("train best.toml --test", "small")
     assert last["of"] == str(story.json["best small"]["number"])
     record = (cli.home / "datasets" / "test_opened.jsonl").read_text().splitlines()
-    opening, result = (json.loads(line) for line in record[-2:])
+    opening, result, exported = (json.loads(line) for line in record[-3:])
+    assert exported["opened_by"] == "export small --test"
     assert opening["recipe"]["seed"] == 5
     assert opening["seeds"] == [5]
     assert result["key"] == opening["key"]
@@ -318,7 +319,10 @@ def test_the_exported_recipe_trains_to_the_same_value(story: Story) -> None:
 
 
 def test_the_script_trains_alike_where_hpsearch_is_not(story: Story) -> None:
+    """With its data it was carried elsewhere, and is run from another folder."""
     assert "it compiles" in story.said["export .py"].stdout
+    scripts = [story.alone.folder / place / "best.py" for place in (".", "script")]
+    assert scripts[0].read_bytes() == scripts[1].read_bytes()
     out = story.said["script"].stdout
     assert "863 training and 575 validation examples" in out
     found = {
@@ -345,8 +349,9 @@ def test_models_open_where_hpsearch_is_not(story: Story) -> None:
     ):  # fmt: skip
         assert json.loads(classes.read_text()) == list("0123456789")
     assert sorted(path.name for path in folder.iterdir() if path.suffix != ".npy") == [
-        "best.json", "best.py", "best.toml", "best.yaml", "confirmed", "confirmed.classes.json",
-        "confirmed.json", "confirmed.keras", "home", "open.py", "out",
+        "best.json", "best.npz", "best.py", "best.toml", "best.yaml", "confirmed",
+        "confirmed.classes.json", "confirmed.json", "confirmed.keras", "home", "open.py", "out",
+        "script",
     ]  # fmt: skip
     (dataset,) = (story.cli.home / "datasets").glob("digits-*")
     y = np.load(dataset / "y_train.npy")

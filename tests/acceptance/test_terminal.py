@@ -16,8 +16,8 @@ import pytest
 from commandline import Cli, wait_until
 from made import make_study
 
-from hpsearch.search.opening import open_storage
-from hpsearch.search.storage import BUDGET_KEY
+from hpsearch.search.attributes import BUDGET_KEY
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import load_study
 
 CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

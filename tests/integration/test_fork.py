@@ -7,11 +7,12 @@ import pytest
 from optuna.trial import TrialState
 
 from hpsearch.home import Home
-from hpsearch.search import budget
+from hpsearch.outputs.copies import Copies
+from hpsearch.search import claims
 from hpsearch.search.fork import fork
 from hpsearch.search.history import history, record
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import names
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
@@ -27,12 +28,12 @@ def test_a_fork_has_the_same_values_to_the_last_bit(
     old, _ = open_or_create(storage, make_file(), DATA)
     record(old, ["run", "a.toml"], {"host": "here"})
     for state in (TrialState.COMPLETE, TrialState.PRUNED):
-        trial = budget.claim(old)
+        trial = claims.claim(old)
         assert trial is not None
         suggest_config(old.file.space, trial)
         trial.report(value, 1)
         old.optuna.tell(trial, value if state == TrialState.COMPLETE else None, state=state)
-    new, plan = fork(old, make_file(name="new"), DATA, Home(tmp_path))
+    new, plan = fork(old, make_file(name="new"), DATA, Copies(Home(tmp_path)))
     assert plan.by_state == {"complete": 1, "pruned": 1, "failed": 0}
     for before, after in zip(old.trials(), new.trials(), strict=True):
         assert after.values == before.values
@@ -41,5 +42,5 @@ def test_a_fork_has_the_same_values_to_the_last_bit(
         assert after.params == before.params
     assert names(storage) == ["new", "study"]
     assert len(history(old)["commands"]) == 1
-    assert budget.claim(new) is not None
+    assert claims.claim(new) is not None
     storage.close()

@@ -9,9 +9,9 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial, TrialState
 
 from hpsearch.errors import StudyGoneError, UnreachableError
-from hpsearch.search import budget
-from hpsearch.search.opening import open_storage
+from hpsearch.search import budget, claims
 from hpsearch.search.storage import LeaseLostError
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity, worker_name
@@ -44,7 +44,7 @@ def suspended(meanwhile: Meanwhile) -> Iterator[OpenStudy]:
 def test_nothing_is_written_into_what_is_not_ours(
     suspended: OpenStudy, meanwhile: Meanwhile, happened: Callable[[Meanwhile], None]
 ) -> None:
-    trial = budget.claim(suspended)
+    trial = claims.claim(suspended)
     assert trial is not None
     keys = suspended.study_id, trial._trial_id
     happened(meanwhile)
@@ -67,7 +67,7 @@ def test_nothing_is_written_into_another_file(
     suspended: OpenStudy, meanwhile: Meanwhile, is_new: bool
 ) -> None:
     """Neither by a connection that was open before nor by a new one."""
-    trial = budget.claim(suspended)
+    trial = claims.claim(suspended)
     assert trial is not None
     meanwhile.move()
     before = meanwhile.path.read_bytes()
@@ -76,7 +76,7 @@ def test_nothing_is_written_into_another_file(
             suspended.storage.close()
         with pytest.raises(UnreachableError, match=r"studies.db: was replaced by another file"):
             write(suspended, trial)
-    for ask in (budget.claim, budget.ending, budget.stop_requested, mend):
+    for ask in (claims.claim, budget.ending, budget.stop_requested, mend):
         with pytest.raises(UnreachableError, match=r"studies.db: was replaced by another file"):
             ask(suspended)
     suspended.storage.close()
@@ -87,10 +87,10 @@ def test_nothing_is_written_into_another_file(
 def test_no_trial_starts_in_another_study(
     suspended: OpenStudy, meanwhile: Meanwhile, happened: Callable[[Meanwhile], None]
 ) -> None:
-    assert budget.claim(suspended) is not None
+    assert claims.claim(suspended) is not None
     happened(meanwhile)
     before = there(meanwhile)
-    for ask in (budget.claim, budget.ending, budget.stop_requested, mend):
+    for ask in (claims.claim, budget.ending, budget.stop_requested, mend):
         with pytest.raises(StudyGoneError, match="study study: was deleted meanwhile"):
             ask(suspended)
     assert there(meanwhile) == before

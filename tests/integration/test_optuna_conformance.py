@@ -8,8 +8,8 @@ from databases import clear
 from optuna.study import StudyDirection
 from optuna.testing.pytest_storages import StorageTestCase
 
-from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Storage
+from hpsearch.search.storage.opening import open_storage
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -18,17 +18,18 @@ from servers import Server
 from hpsearch.errors import Failure, UnreachableError
 from hpsearch.home import Home
 from hpsearch.objective import Objective
-from hpsearch.search import budget
-from hpsearch.search import server as settings
+from hpsearch.search import claims
+from hpsearch.search.database import server as settings
+from hpsearch.search.database.messages import STORAGE_ERRORS, is_passing
+from hpsearch.search.database.server import is_away
 from hpsearch.search.making import open_or_create
-from hpsearch.search.messages import STORAGE_ERRORS, is_passing
-from hpsearch.search.opening import open_storage
-from hpsearch.search.server import ServerStorage, is_away
-from hpsearch.search.storage import Storage
+from hpsearch.search.storage import Storage, retrying
+from hpsearch.search.storage.opening import open_storage
+from hpsearch.search.storage.retrying import ServerStorage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity
-from hpsearch.workers.lease import Heartbeat
+from hpsearch.workers.lease import HeartbeatThread
 
 DATASET = {"fingerprint": "f" * 64, "input_shape": [8], "class_names": ["0", "1", "2"]}
 
@@ -63,11 +64,12 @@ def away(server: Server, mode: str = "immediate") -> Iterator[None]:
 
 def test_whatever_is_done_with_a_server_is_patient_or_has_a_reason() -> None:
     at_once = {
-        "as_server", "checkpoint", "close", "delete_study", "expect", "get_head_version", "leave",
+        "as_server", "checkpoint", "close", "delete_study", "expect", "get_head_version", "is_busy",
+        "leave",
     }  # fmt: skip
     hpsearchs = [one for one in Storage.__mro__ if one.__module__.startswith("hpsearch.")]
     own = {n for one in hpsearchs for n, m in vars(one).items() if callable(m) and n[0] != "_"}
-    of_optuna = {name for names in settings._OF_OPTUNA.values() for name in names}
+    of_optuna = {name for names in retrying._OF_OPTUNA.values() for name in names}
     patient = {name for name in own | of_optuna if name in vars(ServerStorage)}
     assert of_optuna <= patient
     assert own - patient <= at_once
@@ -158,14 +160,14 @@ def test_what_would_be_there_twice_is_added_once_more_only_where_nothing_was_don
     broken = sa.exc.OperationalError("COMMIT", {}, Told(None), connection_invalidated=True)
     undone = [sa.exc.DBAPIError("COMMIT", {}, Told(code)) for code in settings._UNDONE]
     asked: list[tuple[float, list[bool]]] = []
-    real = settings._attempts
+    real = retrying.attempts
 
     def attempts(seconds: float, retry: Any, hurried: Any) -> Any:
         asked.append((seconds, [retry(broken), *map(retry, undone)]))
         return real(seconds, retry, hurried)
 
-    monkeypatch.setattr(settings, "_attempts", attempts)
-    assert budget.claim(study) is not None
+    monkeypatch.setattr(retrying, "attempts", attempts)
+    assert claims.claim(study) is not None
     assert all(one == (storage.patience, [True] * 5) for one in asked)
     asked.clear()
     study.optuna.add_trial(create_trial(state=TrialState.WAITING))
@@ -218,7 +220,7 @@ def test_a_failover_to_a_server_that_only_reads_is_waited_for(
         lambda: trial.report(0.5, 1),
         lambda: storage.beat(trial._trial_id),
         lambda: study.optuna.enqueue_trial({"layers": 2}),
-        lambda: budget.claim(load_study(connect(), study.name)),
+        lambda: claims.claim(load_study(connect(), study.name)),
     ]
     with set_for_database(postgres, "default_transaction_read_only", "on"):
         threads = [
@@ -314,21 +316,21 @@ def test_signs_of_life_go_on_afterwards(
     storage.owner = identity()
     study, _ = open_or_create(storage, make_file(), DATASET)
     trial = study.optuna.ask()
-    heartbeat = Heartbeat(study)
+    heartbeat = HeartbeatThread(study)
 
     def beat() -> Any:
-        (pulse,) = study.storage.pulses(study.study_id)
-        return pulse.beat
+        (heartbeat,) = study.storage.heartbeats(study.study_id)
+        return heartbeat.beat
 
-    with heartbeat.alive(trial.number) as taken_away:
+    with heartbeat.alive(trial.number) as lease_lost:
         heartbeat.start()
         first = beat()
-        wait_until(lambda: beat() > first, "a first sign of life")
+        wait_until(lambda: beat() > first, "a first heartbeat")
         with away(server):
             pass
         last = beat()
-        wait_until(lambda: beat() > last, "a sign of life after the restart")
-        assert not taken_away()
+        wait_until(lambda: beat() > last, "a heartbeat after the restart")
+        assert not lease_lost()
     heartbeat.end()
     heartbeat.join(timeout=10)
 

@@ -8,14 +8,12 @@ import numpy as np
 import official
 import pytest
 
+from hpsearch.data.arrays import silent
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import open_test
-from hpsearch.data.loaders import load
-from hpsearch.data.record import Opening
-from hpsearch.data.sets import SETS
-from hpsearch.data.source import silent
+from hpsearch.data.record import Access
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 MNIST, FASHION = official.parts("mnist"), official.parts("fashion_mnist")
@@ -121,7 +119,7 @@ def test_what_was_written_is_read(form: Format, tmp_path: Path) -> None:
     path = form.write(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     section = DatasetSection.model_validate({"source": form.source, "path": str(path)})
-    arrays = load(section, silent)
+    arrays = section.reader.read(silent)
     written = PARTS[form.source]
     assert [part for part, *_ in arrays.parts()] == ["train", "test"]
     for part, x, y in arrays.parts():
@@ -129,7 +127,7 @@ def test_what_was_written_is_read(form: Format, tmp_path: Path) -> None:
         assert y.shape == (len(x),)
         assert np.array_equal(x, written[f"x_{part}"])
         assert np.array_equal(y, written[f"y_{part}"])
-    assert arrays.class_names == SETS[form.source].class_names
+    assert arrays.class_names == official.SETS[form.source].class_names
     assert arrays.maximum == 255.0
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -150,7 +148,7 @@ def npz(folder: Path) -> DatasetSection:
 
 
 def image_folder(folder: Path) -> DatasetSection:
-    names = SETS["cifar10"].class_names
+    names = official.SETS["cifar10"].class_names
     path = official.image_folder(folder / "images", CIFAR10, names)
     return DatasetSection(source="image_folder", path=str(path))
 
@@ -175,7 +173,7 @@ def test_every_source_keeps_to_one_contract(
     section = write(tmp_path)
     dataset = open_dataset(section, Home(tmp_path / "home"))
     x, y = dataset.train()
-    x_test, y_test = open_test(dataset, Opening(opened_by="a test"))
+    x_test, y_test = open_test(dataset, Access(opened_by="a test"))
     assert (x.dtype, y.dtype, y_test.dtype) == (np.uint8, np.int64, np.int64)
     assert x.shape == (dataset.train_size, *dataset.input_shape)
     assert x_test.shape == (dataset.test_size, *dataset.input_shape)

@@ -27,23 +27,17 @@ from optuna.storages._rdb.models import TrialModel
 from optuna.trial import FrozenTrial, TrialState
 from servers import Server
 
+from hpsearch.clock import mark
 from hpsearch.errors import Failure, InputError, UnreachableError
 from hpsearch.fields import parse
-from hpsearch.search import budget, reading, trials
-from hpsearch.search.clock import mark
-from hpsearch.search.exclusive import exclusive
+from hpsearch.search import budget, claims, trials
+from hpsearch.search.attributes import BUDGET_KEY, PRESENT_PREFIX, SAME_KEY, STARTED_KEY, earlier
+from hpsearch.search.database.exclusive import exclusive
+from hpsearch.search.database.messages import STORAGE_ERRORS, is_locked
 from hpsearch.search.making import open_or_create
-from hpsearch.search.messages import STORAGE_ERRORS, is_locked
-from hpsearch.search.opening import open_storage
 from hpsearch.search.queueing import enqueue
-from hpsearch.search.storage import (
-    BUDGET_KEY,
-    PRESENT_PREFIX,
-    STARTED_KEY,
-    Counts,
-    Pulse,
-    Storage,
-)  # fmt: skip
+from hpsearch.search.storage import Counts, Heartbeat, Storage, reading
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import PartialConfig, suggest_config
 from hpsearch.study_file import StudyFile
@@ -160,8 +154,8 @@ def open_study(
     return open_one
 
 
-def pulses(study: OpenStudy) -> list[Pulse]:
-    return study.storage.pulses(study.study_id)
+def heartbeats(study: OpenStudy) -> list[Heartbeat]:
+    return study.storage.heartbeats(study.study_id)
 
 
 def finish(study: OpenStudy, trial: optuna.Trial, value: float = 0.5) -> None:
@@ -186,7 +180,7 @@ def test_each_waiting_trial_is_claimed_once(open_study: Callable[..., OpenStudy]
 
     def claim_all(_: int) -> list[int]:
         mine = open_study(budget={"trials": 24})
-        return [t.number for t in iter(lambda: budget.claim(mine), None)]
+        return [t.number for t in iter(lambda: claims.claim(mine), None)]
 
     numbers = [number for claimed in at_once(4, claim_all) for number in claimed]
     assert sorted(numbers) == list(range(24))
@@ -195,15 +189,15 @@ def test_each_waiting_trial_is_claimed_once(open_study: Callable[..., OpenStudy]
 def test_the_budget_is_exact(open_study: Callable[..., OpenStudy]) -> None:
     def work(_: int) -> int:
         mine, done = open_study(budget={"trials": 8}), 0
-        while (trial := budget.claim(mine)) is not None:
+        while (trial := claims.claim(mine)) is not None:
             mine.optuna.tell(trial, 0.5)
             done += 1
         return done
 
     assert sum(at_once(4, work)) == 8
     assert open_study(budget={"trials": 8}).counts() == Counts(complete=8)
-    assert budget.claim(open_study(budget={"trials": 8})) is None
-    assert budget.claim(open_study(budget={"trials": 9})) is not None
+    assert claims.claim(open_study(budget={"trials": 8})) is None
+    assert claims.claim(open_study(budget={"trials": 9})) is not None
 
 
 def test_the_first_trials_are_shared_out_once(open_study: Callable[..., OpenStudy]) -> None:
@@ -212,7 +206,7 @@ def test_the_first_trials_are_shared_out_once(open_study: Callable[..., OpenStud
 
     def draw(_: int) -> list[dict[str, Any]]:
         mine, drawn = open_study(), []
-        while (trial := budget.claim(mine)) is not None:
+        while (trial := claims.claim(mine)) is not None:
             finish(mine, trial)
             drawn.append(trial.params)
         return drawn
@@ -226,10 +220,10 @@ def test_queries_see_what_optuna_wrote(open_study: Callable[..., OpenStudy]) -> 
     for number in range(6):
         if number in (1, 3):
             enqueue(study, PartialConfig(layers=1, units=100 + number), "here")
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         if number in (2, 5):
-            trial.set_user_attr(trials.SAME_KEY, 1)
+            trial.set_user_attr(SAME_KEY, 1)
         finish(study, trial, 0.75 if number else 0.5)
     storage, key = study.storage, study.study_id
     with storage.engine.begin() as connection:  # PostgreSQL puts a row that is written last
@@ -240,7 +234,7 @@ def test_queries_see_what_optuna_wrote(open_study: Callable[..., OpenStudy]) -> 
     assert least == study.trial_id(0)
     assert storage.first_sampled(key, 3) == [0, 2, 4]
     assert storage.first_sampled(key, 9) == [0, 2, 4, 5]
-    assert storage.values_of(key, trials.SAME_KEY, 1) == [(1, 0.75), (2, 0.75), (5, 0.75)]
+    assert storage.values_of(key, SAME_KEY, 1) == [(1, 0.75), (2, 0.75), (5, 0.75)]
     assert storage.values_at(key, 1, 5) == [0.75] * 5
     assert storage.values_at(key, 1, 9) == [0.75] * 5 + [0.5]
     assert storage.values_at(key, 2, 2) == [None, None]
@@ -250,7 +244,7 @@ def test_the_last_place_is_taken_once(open_study: Callable[..., OpenStudy]) -> N
     studies = [open_study(budget={"trials": 1}) for _ in range(4)]
     for total in range(1, 9):
         studies[0].optuna.set_user_attr(BUDGET_KEY, {"trials": total})
-        claimed = at_once(4, lambda index: budget.claim(studies[index]))
+        claimed = at_once(4, lambda index: claims.claim(studies[index]))
         assert sum(trial is not None for trial in claimed) == 1
 
 
@@ -259,25 +253,25 @@ def test_a_waiting_trial_takes_a_place_too(open_study: Callable[..., OpenStudy])
     for layers in (1, 2, 3):
         study.optuna.enqueue_trial({"layers": layers})
     studies = [open_study(budget={"trials": 2}) for _ in range(4)]
-    claimed = at_once(4, lambda index: budget.claim(studies[index]))
+    claimed = at_once(4, lambda index: claims.claim(studies[index]))
     started = [trial for trial in claimed if trial is not None]
     assert len(started) == 2
-    assert budget.claim(study) is None  # the running ones hold both
+    assert claims.claim(study) is None  # the running ones hold both
     for trial in started:
         finish(study, trial)
-    assert budget.claim(study) is None
+    assert claims.claim(study) is None
     assert study.counts() == Counts(complete=2, waiting=1)
 
 
 def test_running_trials_hold_their_places(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study(budget={"trials": 2})
-    first, second = budget.claim(study), budget.claim(study)
+    first, second = claims.claim(study), claims.claim(study)
     assert first is not None
     assert second is not None
-    assert budget.claim(study) is None
+    assert claims.claim(study) is None
     assert budget.ending(study) is None
-    budget.fail(study, first.number, Failure.PROGRAM_ERROR, "x")
-    assert budget.claim(study) is not None
+    claims.fail(study, first.number, Failure.PROGRAM_ERROR, "x")
+    assert claims.claim(study) is not None
     finish(study, second)
     assert study.counts() == Counts(complete=1, running=1, uncounted=1)
 
@@ -287,10 +281,10 @@ def test_failures_count_as_their_class_says(
     open_study: Callable[..., OpenStudy], failure: Failure
 ) -> None:
     study = open_study(budget={"trials": 1})
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
-    assert budget.fail(study, trial.number, failure, "because")
-    assert (budget.claim(study) is None) == failure.counts
+    assert claims.fail(study, trial.number, failure, "because")
+    assert (claims.claim(study) is None) == failure.counts
     frozen = study.trials()[0]
     assert frozen.state == TrialState.FAIL
     assert frozen.user_attrs["failure"] == failure.value
@@ -300,20 +294,20 @@ def test_failures_count_as_their_class_says(
 
 def test_an_interrupted_trial_is_tried_again_once(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study(budget={"trials": 1})
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     config = suggest_config(study.file.space, trial)
     trial.set_user_attr("seed", 17)
 
-    done = at_once(4, lambda _: budget.interrupt(open_study(budget={"trials": 1}), trial.number))
+    done = at_once(4, lambda _: claims.interrupt(open_study(budget={"trials": 1}), trial.number))
     assert sorted(done) == [False, False, False, True]
-    again = budget.claim(study)
+    again = claims.claim(study)
     assert again is not None
     assert again.number == 1
     assert suggest_config(study.file.space, again) == config
     assert again.user_attrs["seed"] == 17
     assert again.user_attrs["resumes"] == 0
-    assert budget.claim(study) is None
+    assert claims.claim(study) is None
 
 
 def test_trials_are_signed_by_their_owner_when_they_start(
@@ -323,7 +317,7 @@ def test_trials_are_signed_by_their_owner_when_they_start(
     study.storage.owner = identity()
     study.optuna.enqueue_trial({"layers": 2})
     for _ in range(2):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         signed = study.trials()[trial.number].user_attrs
         assert signed.pop(STARTED_KEY) == [mark().boot, pytest.approx(mark().seconds, abs=60)]
@@ -332,11 +326,11 @@ def test_trials_are_signed_by_their_owner_when_they_start(
 
 def test_a_finished_trial_cannot_be_ended_again(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     finish(study, trial, 0.75)
-    assert not budget.fail(study, trial.number, Failure.INTERRUPTED, "late")
-    assert not budget.interrupt(study, trial.number)
+    assert not claims.fail(study, trial.number, Failure.INTERRUPTED, "late")
+    assert not claims.interrupt(study, trial.number)
     assert study.trials()[0].values == [0.75]
     assert "failure" not in study.trials()[0].user_attrs
 
@@ -347,16 +341,16 @@ def test_enqueued_configurations_come_first(open_study: Callable[..., OpenStudy]
     assert not enqueue(study, PartialConfig(layers=2), "x.toml")
     configs = []
     for _ in range(2):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         configs.append(suggest_config(study.file.space, trial))
-    assert configs[0].units == (100, 100, 100, 100)
-    assert configs[1].layers == 2
+    assert configs[0].network.units == (100, 100, 100, 100)
+    assert configs[1].network.layers == 2
 
 
 def test_optuna_alone_opens_the_study(shared: Shared, open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     finish(study, trial, 0.6)
     storage = optuna.storages.RDBStorage(shared.url)
@@ -395,7 +389,7 @@ def test_who_only_reads_is_refused_to_write_by_the_database(
     with pytest.raises(STORAGE_ERRORS):
         seen.optuna.set_user_attr("key", "value")
     with pytest.raises(STORAGE_ERRORS):
-        budget.claim(seen)
+        claims.claim(seen)
     assert [len(one.trials()) for one in (seen, study)] == [1, 1]
 
 
@@ -406,34 +400,36 @@ def test_every_trial_has_a_sign_of_life_from_its_first_moment(
     study.storage.owner = identity()
     study.optuna.enqueue_trial({"layers": 2})
     for number in range(2):  # a waiting one, and a new one
-        assert budget.claim(study) is not None
-        pulses = study.storage.pulses(study.study_id)
-        assert [pulse.number for pulse in pulses] == list(range(number + 1))
-        assert all(pulse.beat is not None for pulse in pulses)
-        assert all(pulse.age is not None and 0 <= pulse.age < 60 for pulse in pulses)
+        assert claims.claim(study) is not None
+        heartbeats = study.storage.heartbeats(study.study_id)
+        assert [heartbeat.number for heartbeat in heartbeats] == list(range(number + 1))
+        assert all(heartbeat.beat is not None for heartbeat in heartbeats)
+        assert all(
+            heartbeat.age is not None and 0 <= heartbeat.age < 60 for heartbeat in heartbeats
+        )
 
 
 def test_a_beat_is_told_whether_the_trial_still_runs(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     study.storage.owner = identity()
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
-    (before,) = study.storage.pulses(study.study_id)
+    (before,) = study.storage.heartbeats(study.study_id)
     time.sleep(0.01)  # the clock of the database ticks in milliseconds
     assert study.storage.beat(study.trial_id(0))
-    (after,) = open_study().storage.pulses(study.study_id)
+    (after,) = open_study().storage.heartbeats(study.study_id)
     assert after.beat is not None
     assert before.beat is not None
     assert after.beat > before.beat
     finish(study, trial)
     assert not study.storage.beat(study.trial_id(0))
-    assert study.storage.pulses(study.study_id) == []
+    assert study.storage.heartbeats(study.study_id) == []
 
 
 def test_beats_and_reports_at_once(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     study.storage.owner = identity()
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     trial_id = study.trial_id(0)
 
@@ -453,51 +449,51 @@ def test_a_trial_whose_worker_gives_a_sign_of_life_is_not_reaped(
 ) -> None:
     study = open_study()
     study.storage.owner = identity()
-    assert budget.claim(study) is not None
+    assert claims.claim(study) is not None
 
-    before = pulses(study)
+    before = heartbeats(study)
     time.sleep(0.01)  # the clock of the database ticks in milliseconds
     assert study.storage.beat(study.trial_id(0))
-    assert budget.reap(study, before, lambda _: False, {0}) == []
-    assert budget.reap(study, before, lambda _: True) == []
-    assert budget.reap(study, pulses(study), lambda _: True) == [0]
-    assert budget.reap(study, pulses(study), lambda _: True) == []
+    assert claims.reap(study, before, lambda _: False, {0}) == []
+    assert claims.reap(study, before, lambda _: True) == []
+    assert claims.reap(study, heartbeats(study), lambda _: True) == [0]
+    assert claims.reap(study, heartbeats(study), lambda _: True) == []
 
 
 def test_who_is_silent_while_nobody_can_write_is_not_reaped(
     open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(budget, "PROMPT", 0.2)
+    monkeypatch.setattr(claims, "PROMPT", 0.2)
     study, other = open_study(), open_study()
     study.storage.owner = identity()
     for _ in range(2):
-        assert budget.claim(study) is not None
+        assert claims.claim(study) is not None
     engine = sa.create_engine(study.storage.url)
     with engine.connect() as connection:
         connection.execute(sa.text("UPDATE trials SET number = number"))
         release = threading.Timer(0.6, connection.rollback)
         release.start()
         # The second one, too, although there is no waiting any more when it is its turn.
-        assert budget.reap(other, pulses(other), lambda _: False, {0, 1}) == []
+        assert claims.reap(other, heartbeats(other), lambda _: False, {0, 1}) == []
         release.join()
     engine.dispose()
-    monkeypatch.setattr(budget, "PROMPT", 30.0)  # a machine may be busy
-    assert budget.reap(other, pulses(other), lambda _: False, {0, 1}) == [0, 1]
+    monkeypatch.setattr(claims, "PROMPT", 30.0)  # a machine may be busy
+    assert claims.reap(other, heartbeats(other), lambda _: False, {0, 1}) == [0, 1]
 
 
 def test_a_dead_trial_is_reaped_once_and_goes_on_once(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     study.storage.owner = identity()
     for _ in range(3):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         suggest_config(study.file.space, trial)
     studies = [open_study() for _ in range(4)]
-    reaped = at_once(4, lambda i: budget.reap(studies[i], pulses(studies[i]), lambda _: True))
+    reaped = at_once(4, lambda i: claims.reap(studies[i], heartbeats(studies[i]), lambda _: True))
     assert sorted(number for numbers in reaped for number in numbers) == [0, 1, 2]
     counts = study.counts()
     assert (counts.running, counts.uncounted, counts.waiting) == (0, 3, 3)
-    assert sorted(budget.earlier(trial)[0] for trial in study.trials()[3:]) == [0, 1, 2]
+    assert sorted(earlier(trial)[0] for trial in study.trials()[3:]) == [0, 1, 2]
 
 
 def test_successors_made_at_once_have_numbers_of_their_own(
@@ -505,10 +501,10 @@ def test_successors_made_at_once_have_numbers_of_their_own(
 ) -> None:
     studies = [open_study(budget={"trials": 4}) for _ in range(4)]
     for study in studies:
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         suggest_config(study.file.space, trial)
-    assert all(at_once(4, lambda index: budget.interrupt(studies[index], index)))
+    assert all(at_once(4, lambda index: claims.interrupt(studies[index], index)))
     storage, study_id = studies[0].storage, studies[0].study_id
     numbers = [trial.number for trial in storage.get_all_trials(study_id)]
     assert sorted(numbers) == list(range(8))
@@ -517,11 +513,11 @@ def test_successors_made_at_once_have_numbers_of_their_own(
 def test_an_owner_that_wakes_up_cannot_write_any_more(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     study.storage.owner = identity()
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
-    budget.reap(open_study(), pulses(study), lambda _: True)
-    again = budget.claim(open_study())
+    claims.reap(open_study(), heartbeats(study), lambda _: True)
+    again = claims.claim(open_study())
     assert again is not None
     with pytest.raises(UpdateFinishedTrialError):
         trial.report(0.9, 1)
@@ -540,15 +536,15 @@ def test_a_stop_reaches_others_and_ends_with_the_next_run(
     at_start = budget.stops_over(other)
     assert budget.request_stop(study, "leave") == 1
     assert budget.stop_requested(other) == "leave"
-    assert budget.claim(other) is None  # neither one that waits nor a new one
+    assert claims.claim(other) is None  # neither one that waits nor a new one
     budget.begin_run(other)
     assert budget.stop_requested(study) is None
     assert budget.stop_requested(other, at_start) == "leave"  # who was there leaves all the same
-    assert budget.claim(other) is not None
-    assert budget.claim(other) is not None
+    assert claims.claim(other) is not None
+    assert claims.claim(other) is not None
     assert budget.request_stop(study, "now") == 2
     assert budget.stop_requested(other, budget.stops_over(other)) == "now"
-    assert budget.claim(other) is None
+    assert claims.claim(other) is None
 
 
 def test_the_time_of_trials_is_that_of_their_machines_clock(
@@ -560,13 +556,13 @@ def test_the_time_of_trials_is_that_of_their_machines_clock(
     ends: list[Callable[[optuna.Trial], Any]] = [
         lambda trial: study.optuna.tell(trial, 0.5),
         lambda trial: study.optuna.tell(trial, state=TrialState.PRUNED),
-        lambda trial: budget.interrupt(study, trial.number),
-        lambda _: budget.reap(study, study.storage.pulses(study.study_id), lambda _: True),
+        lambda trial: claims.interrupt(study, trial.number),
+        lambda _: claims.reap(study, study.storage.heartbeats(study.study_id), lambda _: True),
         lambda _: None,  # it runs on
     ]
     began = time.monotonic()
     for end in ends:
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         end(trial)
     with study.storage.engine.begin() as connection:
@@ -576,10 +572,10 @@ def test_the_time_of_trials_is_that_of_their_machines_clock(
             connection.execute(
                 sa.update(TrialModel.__table__).where(there).values(datetime_start=day)
             )
-    briefs = study.briefs()
-    assert all(brief.clock_start for brief in briefs)
-    assert [brief.clock_end is None for brief in briefs] == [False] * 4 + [True]
-    assert budget.seconds_used(briefs) <= time.monotonic() - began + 0.01
+    trial_summaries = study.trial_summaries()
+    assert all(summary.clock_start for summary in trial_summaries)
+    assert [summary.clock_end is None for summary in trial_summaries] == [False] * 4 + [True]
+    assert budget.seconds_used(trial_summaries) <= time.monotonic() - began + 0.01
     assert budget.ending(study) is None
     with pytest.raises(UpdateFinishedTrialError):
         study.storage.set_trial_state_values(study.trial_id(0), TrialState.COMPLETE, [0.1])
@@ -606,7 +602,7 @@ def test_no_trial_starts_where_the_limit_cannot_be_read(
     study = open_study(budget={"trials": 1})
     study.optuna.set_user_attr(BUDGET_KEY, {"trials": 1, "later": 2})
     with pytest.raises(UnreachableError, match="has changed budget; no trial starts until"):
-        budget.claim(study)
+        claims.claim(study)
     assert study.counts().running == 0
 
 
@@ -632,13 +628,15 @@ def test_whose_sign_of_life_is_of_another_time_lives_only_if_it_gives_another_on
     )
     for owner in (dead, alive):
         study.storage.owner = owner
-        assert budget.claim(study) is not None
+        assert claims.claim(study) is not None
         study.storage.arrive(study.study_id, owner)
     set_to = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=hours)
     monkeypatch.setattr(Storage, "_now", lambda _: sa.literal(set_to, sa.DateTime))
     assert study.storage.beat(study.trial_id(1))
     study.storage.arrive(study.study_id, alive)
-    ages = {pulse.number: pulse.age for pulse in study.storage.pulses(study.study_id)}
+    ages = {
+        heartbeat.number: heartbeat.age for heartbeat in study.storage.heartbeats(study.study_id)
+    }
     assert ages[0] == pytest.approx(3600, abs=60)
     assert ages[1] == 0
     fresh = [one.owner for one in study.storage.present(study.study_id) if one.is_fresh]
@@ -660,8 +658,8 @@ def test_whom_a_command_waits_for_is_named_and_stop_waits_for_nobody(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("hpsearch.search.exclusive.BUSY_TIMEOUT", 0.3)
-    monkeypatch.setattr("hpsearch.search.holding.NOTICE", 0.1)
+    monkeypatch.setattr("hpsearch.search.database.exclusive.BUSY_TIMEOUT", 0.3)
+    monkeypatch.setattr("hpsearch.search.database.holding.NOTICE", 0.1)
     study = open_study()
     study.storage.close()  # no connection goes along
     context = multiprocessing.get_context("fork")
@@ -699,7 +697,7 @@ def test_who_waits_for_a_lock_gives_up_after_its_patience(
 ) -> None:
     study = open_study()
     study.storage.owner = identity()
-    assert budget.claim(study) is not None
+    assert claims.claim(study) is not None
     quick = connect(patience=0.2)
     with study.storage.engine.connect() as holder:
         holder.execute(sa.text("UPDATE trials SET number = number"))
@@ -707,7 +705,7 @@ def test_who_waits_for_a_lock_gives_up_after_its_patience(
             quick.beat(study.trial_id(0))
         assert is_locked(caught.value)
         # Who only looks need not wait.
-        assert len(quick.pulses(study.study_id)) == 1
+        assert len(quick.heartbeats(study.study_id)) == 1
     assert quick.beat(study.trial_id(0))
 
 
@@ -722,7 +720,7 @@ def test_what_is_told_in_brief_is_what_the_trials_say(
     study = open_study()
     study.optuna.enqueue_trial({"layers": 1})
     for end in ("complete", "pruned", "failed", "running"):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         suggest_config(study.file.space, trial)
         if end == "complete":
@@ -731,19 +729,19 @@ def test_what_is_told_in_brief_is_what_the_trials_say(
             trial.report(0.5, 1)
             study.optuna.tell(trial, state=TrialState.PRUNED)
         elif end == "failed":
-            budget.fail(study, trial.number, Failure.DIVERGED, "NaN")
+            claims.fail(study, trial.number, Failure.DIVERGED, "NaN")
     study.optuna.enqueue_trial({"layers": 2})
-    briefs, trials = study.briefs(), study.trials()
-    assert [b.number for b in briefs] == [t.number for t in trials] == [0, 1, 2, 3, 4]
-    for brief, trial in zip(briefs, trials, strict=True):
-        assert brief.state == trial.state
-        assert (local(brief.start), local(brief.end)) == (
+    trial_summaries, trials = study.trial_summaries(), study.trials()
+    assert [b.number for b in trial_summaries] == [t.number for t in trials] == [0, 1, 2, 3, 4]
+    for summary, trial in zip(trial_summaries, trials, strict=True):
+        assert summary.state == trial.state
+        assert (local(summary.start), local(summary.end)) == (
             trial.datetime_start, trial.datetime_complete
         )  # fmt: skip
-        assert brief.value == trial.value
-        assert brief.failure == trial.user_attrs.get("failure")
-        assert brief.counts == budget.counts(trial)
-    assert {b.state for b in briefs} == set(TrialState)
+        assert summary.value == trial.value
+        assert summary.failure == trial.user_attrs.get("failure")
+        assert summary.counts == budget.counts(trial)
+    assert {b.state for b in trial_summaries} == set(TrialState)
 
 
 def test_the_schema_of_an_older_optuna_is_upgraded_once(
@@ -790,7 +788,7 @@ def test_trials_are_read_as_optuna_reads_them(
         trial.set_user_attr("nested", {"list": [1, "two", None]})
         trial.set_user_attr("name", "ä")
         study.optuna.tell(trial, value)
-    budget.fail(study, study.optuna.ask().number, Failure.DIVERGED, "it is NaN")
+    claims.fail(study, study.optuna.ask().number, Failure.DIVERGED, "it is NaN")
     study.optuna.enqueue_trial({"units": 16})
     running = study.optuna.ask()
     running.suggest_float("rate", 1e-5, 1.0, log=True)

@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.transform import Affine
 from hpsearch.recipe import Recipe
 from hpsearch.training import devices
 from hpsearch.training.metrics import evaluate
@@ -50,8 +51,7 @@ def digits() -> Parts:
         validation=Part(x=x, y=y, rows=np.sort(second)),
         input_shape=(8, 8),
         class_names=tuple("0123456789"),
-        multiplier=np.float32([1 / 8]),
-        offset=np.float32([-1]),
+        transform=Affine(multiplier=np.float32([1 / 8]), offset=np.float32([-1])),
         class_weights=None,
         fingerprint="",
     )
@@ -69,7 +69,7 @@ def test_digits_are_learnt_and_the_kept_weights_say_so(
     digits: Parts, trained: tuple[Outcome, Path]
 ) -> None:
     outcome, run = trained
-    assert outcome.value == outcome.curves[outcome.best_epoch - 1].val_accuracy >= 0.95
+    assert outcome.value == outcome.curves[outcome.best_epoch - 1].values["val_accuracy"] >= 0.95
     assert outcome.stopped == "epochs"
     assert outcome.train_accuracy is not None
     assert outcome.train_accuracy >= 0.97
@@ -77,8 +77,8 @@ def test_digits_are_learnt_and_the_kept_weights_say_so(
     answers = predict(RECIPE, digits, run / "best.weights.h5", digits.validation.x[rows])
     found = evaluate(digits.validation.y[rows], answers, digits.class_names)
     best = outcome.curves[outcome.best_epoch - 1]
-    assert found.accuracy == best.val_accuracy
-    assert found.f1_macro == pytest.approx(best.val_f1_macro)
+    assert found.accuracy == best.values["val_accuracy"]
+    assert found.f1_macro == pytest.approx(best.values["val_f1_macro"])
     measured = probe(RECIPE, digits)
     assert measured.parameters == outcome.parameters == 64 * 128 + 256 + 128 * 64 + 128 + 650
 

@@ -12,10 +12,10 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from hpsearch.errors import Failure, InputError, UnreachableError
-from hpsearch.search import budget
+from hpsearch.search import claims
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.search.transfer import ARRIVING, transfer
 from hpsearch.space import suggest_config
@@ -42,16 +42,16 @@ def study(storages: tuple[Storage, ...], make_file: Callable[..., StudyFile]) ->
     storage.owner = identity()
     study, _ = open_or_create(storage, make_file(budget={"trials": 30}), DATASET)
     for number in range(8):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         suggest_config(study.file.space, trial)
         for step, value in enumerate((0.1 + 0.2, 1 / 3, math.nan, math.inf, -math.inf, 1e-300), 1):
             trial.report(value, step)
         trial.set_user_attr("text", "ä\u2028\U0001f600'\"\\ %s %(x)s")
         if number == 1:
-            budget.interrupt(study, number)
+            claims.interrupt(study, number)
         elif number == 2:
-            budget.fail(study, number, Failure.DIVERGED, "NaN")
+            claims.fail(study, number, Failure.DIVERGED, "NaN")
         elif number == 4:
             continue  # it runs on
         elif number == 3:
@@ -92,7 +92,7 @@ def test_there_and_back(storages: tuple[Storage, Storage, Storage], study: OpenS
     assert load_study(last, study.name).counts() == study.counts()
     # The search goes on there: what waits is claimed first, with the parameters that it has.
     moved = load_study(last, study.name)
-    trial = budget.claim(moved)
+    trial = claims.claim(moved)
     assert trial is not None
     assert trial.number == next(t.number for t in study.trials() if t.state == TrialState.WAITING)
 
@@ -161,7 +161,7 @@ def test_a_study_that_goes_on_meanwhile_is_not_kept(
 ) -> None:
     def meanwhile(_: str, done: int, __: int) -> None:
         if done == 2:
-            budget.claim(study)
+            claims.claim(study)
 
     with pytest.raises(UnreachableError, match="the copy differs from the original"):
         transfer(study, storages[1], meanwhile)

@@ -9,10 +9,10 @@ import optuna
 import pytest
 
 from hpsearch.home import Home
-from hpsearch.search import budget
+from hpsearch.search import claims
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
@@ -98,7 +98,7 @@ def finish() -> Callable[..., optuna.trial.FrozenTrial]:
         value: float = 0.5,
         state: optuna.trial.TrialState = optuna.trial.TrialState.COMPLETE,
     ) -> optuna.trial.FrozenTrial:
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         suggest_config(study.file.space, trial)
         trial.report(value, 1)

@@ -17,14 +17,13 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import OperationalError
 
 from hpsearch import objective
-from hpsearch.config import count_parameters
 from hpsearch.data.parts import Parts
 from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
 from hpsearch.home import Home
 from hpsearch.objective import CrowdedError, Objective
 from hpsearch.recipe import Recipe
-from hpsearch.search import budget, trials
-from hpsearch.search.export import recipe_of
+from hpsearch.search import budget, claims, trials
+from hpsearch.search.recipes import recipe_of
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
@@ -78,7 +77,7 @@ def test_a_trial_that_completes(
     assert list(trial.intermediate_values) == [1, 2, 3, 4, 5]
     assert run == home.trial_run("study", 0)
     assert row["config"] == recipe.config.model_dump(mode="json")
-    assert row["parameters"] == count_parameters(recipe.config, 8, 3)
+    assert row["parameters"] == recipe.config.network.parameters((8,), 3)
     assert (row["epochs"], row["best_epoch"], row["gap"]) == (5, 5, 0.0)
     assert row["val_loss"] == pytest.approx(1 - trial.values[0])
     assert trial.user_attrs["seed"] == recipe.seed == recipe_of(study, trial).seed
@@ -119,7 +118,7 @@ def test_a_configuration_that_is_drawn_again_is_another_seed_of_it(
         sampler={"type": "random"}, pruner={"type": "none"}, space={"activation": activation}
     )
     job = build(study)
-    budget.claim(study)  # it runs, but has not drawn its configuration yet
+    claims.claim(study)  # it runs, but has not drawn its configuration yet
     for _ in range(7):
         job.run_one()
     rows = [trials.row(study, trial) for trial in study.trials()]
@@ -215,7 +214,7 @@ def test_a_storage_that_is_away_leaves_the_trial_to_be_mended(
     assert study.trials()[0].state == TrialState.RUNNING
 
 
-def test_a_trial_that_was_taken_away_is_dropped_and_the_worker_goes_on(
+def test_a_trial_whose_lease_was_lost_is_dropped_and_the_worker_goes_on(
     open_study: Callable[..., OpenStudy], build: Build
 ) -> None:
     study = open_study()
@@ -227,7 +226,7 @@ def test_a_trial_that_was_taken_away_is_dropped_and_the_worker_goes_on(
 
     def suspended(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
         if not lost[0]:
-            lost[0] = budget.interrupt(study, 0)
+            lost[0] = claims.interrupt(study, 0)
             while not watch.interrupted():
                 pass
             raise TrialFailedError(Failure.INTERRUPTED, "asked to stop", epoch=1)
@@ -251,7 +250,7 @@ def test_what_goes_wrong_in_a_trial_that_was_taken_away_is_no_error(
     study = open_study()
 
     def train(*_: object) -> Outcome:
-        budget.interrupt(study, 0)
+        claims.interrupt(study, 0)
         raise error
 
     assert build(study, train).run_one()
@@ -392,16 +391,16 @@ def test_a_full_disk_gives_the_trial_back(
 
 
 @pytest.mark.parametrize("when", ["in an epoch", "at the end", "as it fails"])
-def test_a_trial_that_was_taken_away_is_dropped(
+def test_a_trial_whose_lease_was_lost_is_dropped(
     open_study: Callable[..., OpenStudy], build: Build, when: str
 ) -> None:
     study, other = open_study(), open_study()
 
     def robbed(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
         if when == "in an epoch":
-            budget.interrupt(other, 0)
+            claims.interrupt(other, 0)
         outcome = fakes.train(recipe, parts, run, watch)
-        budget.interrupt(other, 0)
+        claims.interrupt(other, 0)
         if when == "as it fails":
             raise TrialFailedError(Failure.DIVERGED, "NaN", epoch=1)
         return outcome
@@ -427,7 +426,7 @@ def test_a_trial_that_is_taken_away_while_it_is_told_is_dropped(
 
     def annotate_and_lose(*args: Any) -> None:
         annotate(*args)
-        budget.interrupt(other, 0)
+        claims.interrupt(other, 0)
 
     monkeypatch.setattr(Storage, "annotate", annotate_and_lose)
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda _: pruned)
@@ -456,8 +455,8 @@ def test_a_model_over_the_limit_is_drawn_again_before_training(
     for trial in study.trials():
         large = trial.params["units"] == 1024
         assert (trial.user_attrs.get("failure") == "too_large") == large
-        assert trial.user_attrs["parameters"] == count_parameters(
-            recipe_of(study, trial).config, 8, 3
+        assert trial.user_attrs["parameters"] == recipe_of(study, trial).config.network.parameters(
+            (8,), 3
         )
         if large:
             assert "more than budget.max_parameters = 1000" in trial.user_attrs["failure_message"]
@@ -496,11 +495,11 @@ def test_a_lower_limit_ends_what_waits_and_is_too_large_now(
     if enqueued:
         chosen["enqueue"] = [enqueued]
     study = open_study(**chosen, budget={"trials": 2})
-    cut = budget.claim(study)
+    cut = claims.claim(study)
     assert cut is not None
     suggest_config(study.file.space, cut)
     assert cut.params["units"] == 1024  # as with this seed, or enqueued
-    assert budget.interrupt(study, cut.number)
+    assert claims.interrupt(study, cut.number)
 
     study = open_study(**chosen | {"enqueue": []}, budget={"trials": 2, "max_parameters": 1000})
     job = build(study)

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import between, choices, float_ranges, int_ranges
 
-from hpsearch.config import Activation, Dropout, Layers, Units
 from hpsearch.errors import InputError
 from hpsearch.fields import Bool, parse
+from hpsearch.networks.dense import Activation, Dropout, Layers, Units
 from hpsearch.optimizers import SGD, LearningRate
 from hpsearch.ranges import Categorical, FloatRange, IntRange, LayerInts, extent, words
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from hpsearch.ranking import by_direction, gain, is_better, rank, worst_first
-from hpsearch.tasks.classification import ACCURACY, LOSS, METRICS
+from hpsearch.tasks import METRICS
+from hpsearch.tasks.classification import ACCURACY, LOSS
 from hpsearch.tasks.metric import Metric
 
 

@@ -13,15 +13,7 @@ from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.fields import parse
 from hpsearch.files import read_file, write_text
-from hpsearch.recipe import (
-    DatasetSection,
-    ObjectiveSection,
-    Recipe,
-    TrainingSection,
-    dump,
-    parse_recipe,
-    resolve_path,
-)
+from hpsearch.recipe import ObjectiveSection, Recipe, TrainingSection, dump, parse_recipe
 from hpsearch.study_file import StudyFile
 
 SMALL: dict[str, Any] = {"seed": 1, "config": {"layers": 1}, "dataset": {"source": "digits"}}
@@ -168,8 +160,6 @@ def test_a_path_is_relative_to_the_recipe_and_becomes_absolute(tmp_path: Path) -
     (tmp_path / "d.npz").touch()
     table = SMALL | {"dataset": {"source": "npz", "path": "d.npz"}}
     assert read(json.dumps(table), ".json", tmp_path).dataset.path == str(tmp_path / "d.npz")
-    home = resolve_path(DatasetSection(source="npz", path="~"), tmp_path, "here")
-    assert home.path == str(Path.home())
 
 
 @pytest.mark.parametrize("ending", [".toml", ".json", ".yaml"])
@@ -213,12 +203,6 @@ def test_early_stopping_and_tensorboard_are_off_by_false() -> None:
     assert section.early_stopping is False
     assert section.tensorboard is False
     assert TrainingSection.model_validate(section.model_dump(mode="json")) == section
-
-
-def test_a_device_is_no_data() -> None:
-    section = DatasetSection(source="npz", path="/dev/zero")
-    with pytest.raises(InputError, match="is neither a file nor a folder; correct it"):
-        resolve_path(section, Path(), "study.toml")
 
 
 @pytest.mark.parametrize("metric", ["val_accuracy", "val_f1_macro", "val_loss"])

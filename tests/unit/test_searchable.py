@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from strategies import configs
 
-from hpsearch.config import Layers, TrialConfig, Units, flat
+from hpsearch.config import TrialConfig, flat
+from hpsearch.networks import NETWORKS
+from hpsearch.networks.dense import Dense, Layers, Units
 from hpsearch.optimizers import OPTIMIZERS, Adam
 from hpsearch.searchable import Repeated, Searchable, counts, identity, kind_of, traits
 
@@ -14,20 +16,28 @@ from hpsearch.searchable import Repeated, Searchable, counts, identity, kind_of,
 class Later(TrialConfig):
     """The configuration of a version that has one more field."""
 
-    label_smoothing: float = 0.0
+    later: float = 0.0
 
 
 def test_the_fields_of_a_configuration() -> None:
     found = {trait.name: trait for trait in traits(TrialConfig)}
     assert list(found) == list(TrialConfig.model_fields)
+    assert found["optimizer"].members == OPTIMIZERS
+    assert found["optimizer"].default == Adam()
+    assert found["optimizer"].lifted is None
+    assert (found["network"].members, found["network"].lifted) == (NETWORKS, "dense")
+    assert counts(TrialConfig) == {}
+
+
+def test_the_fields_of_a_network() -> None:
+    found = {trait.name: trait for trait in traits(Dense)}
+    assert list(found) == [key for key in Dense.model_fields if key != "type"]
     assert (found["units"].by, found["units"].default) == ("layers", 128)
     assert found["units"].allows(64)
     assert not found["units"].allows(0)
     assert not found["units"].allows((64, 64))
-    assert found["optimizer"].members == OPTIMIZERS
-    assert found["optimizer"].default == Adam()
     assert found["layers"].by is found["layers"].members is None
-    assert counts(TrialConfig) == {"layers": ("units", "dropout")}
+    assert counts(Dense) == {"layers": ("units", "dropout")}
 
 
 def test_the_kind_of_a_section_is_none_of_its_fields() -> None:
@@ -80,5 +90,5 @@ def test_it_tells_configurations_apart(one: TrialConfig, other: TrialConfig) -> 
 def test_a_field_that_is_added_later_makes_no_other_configuration(config: TrialConfig) -> None:
     later = Later.model_validate(flat(config))
     assert identity(later) == identity(config)
-    changed = later.model_copy(update={"label_smoothing": 0.1})
-    assert identity(changed) == {**identity(config), "label_smoothing": 0.1}
+    changed = later.model_copy(update={"later": 0.1})
+    assert identity(changed) == {**identity(config), "later": 0.1}

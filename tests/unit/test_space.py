@@ -11,6 +11,7 @@ from strategies import WIDE, spaces, within
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError
 from hpsearch.fields import parse
+from hpsearch.networks.dense import Dense
 from hpsearch.space import Corner, Space, config_at, config_of, fixed_config, suggest_config
 from hpsearch.walks import named_fields
 
@@ -36,7 +37,7 @@ def test_the_names_are_those_that_optuna_sees() -> None:
     for seed in range(20):
         config, params = sample(chosen, seed)
         expected = {"layers", "batch_norm", "dropout", "optimizer"}
-        expected |= {f"units_{layer}" for layer in range(config.layers)}
+        expected |= {f"units_{layer}" for layer in range(config.network.layers)}
         if config.optimizer.type == "adam":
             expected |= {"adam.learning_rate", "adam.beta_1"}
         assert set(params) == expected
@@ -82,7 +83,7 @@ def test_corners_lie_in_the_space(table: Any, where: float) -> None:
     chosen = space(**table)
     config = suggest_config(chosen, Corner(where))
     assert within(chosen, config)
-    assert config.layers <= suggest_config(chosen, Corner(1.0)).layers
+    assert config.network.layers <= suggest_config(chosen, Corner(1.0)).network.layers
 
 
 def test_the_corners_of_a_space() -> None:
@@ -94,24 +95,24 @@ def test_the_corners_of_a_space() -> None:
         l2={"type": "float", "low": 0.0, "high": 0.5},
     )
     low, middle, high = (suggest_config(chosen, Corner(where)) for where in (0.0, 0.5, 1.0))
-    assert (low.layers, low.units, low.batch_norm, low.batch_size, low.l2) == (
-        *(1, (64,), False, 32, 0.0),
-    )
-    assert (middle.layers, middle.units, middle.batch_size, middle.l2) == (2, (256,) * 2, 64, 0.25)
-    assert (high.layers, high.units, high.batch_norm, high.batch_size, high.l2) == (
-        *(3, (1024,) * 3, True, 128, 0.5),
-    )
+    assert (low.network, low.batch_size) == (
+        Dense(layers=1, units=(64,), dropout=(0.0,), batch_norm=False, l2=0.0), 32
+    )  # fmt: skip
+    assert (middle.network.units, middle.network.l2, middle.batch_size) == ((256,) * 2, 0.25, 64)
+    assert (high.network, high.batch_size) == (
+        Dense(layers=3, units=(1024,) * 3, dropout=(0.0,) * 3, batch_norm=True, l2=0.5), 128
+    )  # fmt: skip
 
 
 def test_the_largest_configuration_within_a_limit() -> None:
     chosen = space(layers=1, units={"type": "int", "low": 10, "high": 1010})
-    sizes = {"inputs": 8, "classes": 1}  # 10 parameters for each unit, and one
-    assert config_at(chosen, 1.0, max_parameters=None, **sizes).units == (1010,)
-    assert config_at(chosen, 1.0, max_parameters=10_101, **sizes).units == (1010,)
+    sizes = {"shape": (8,), "outputs": 1}  # 10 parameters for each unit, and one
+    assert config_at(chosen, 1.0, max_parameters=None, **sizes).network.units == (1010,)
+    assert config_at(chosen, 1.0, max_parameters=10_101, **sizes).network.units == (1010,)
     lower = config_at(chosen, 1.0, max_parameters=10_100, **sizes)
-    assert lower.units == (990,)  # a fiftieth of the range lower
-    assert config_at(chosen, 0.5, max_parameters=10_100, **sizes).units == (510,)
-    assert config_at(chosen, 1.0, max_parameters=5, **sizes).units == (10,)
+    assert lower.network.units == (990,)  # a fiftieth of the range lower
+    assert config_at(chosen, 0.5, max_parameters=10_100, **sizes).network.units == (510,)
+    assert config_at(chosen, 1.0, max_parameters=5, **sizes).network.units == (10,)
 
 
 @given(spaces())

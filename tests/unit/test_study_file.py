@@ -177,7 +177,7 @@ def test_set_reads_toml_values_and_bare_words() -> None:
     assert (study.seed, study.name, study.dataset.scale) == (7, "other", "unit")
     assert (study.budget.trials, study.budget.timeout) == (1000, 7200.0)
     assert study.training.early_stopping is False
-    assert study.space.units.model_dump()["high"] == 8
+    assert study.space.network.units.model_dump()["high"] == 8
 
 
 def test_a_worker_takes_only_the_place_of_the_data(tmp_path: Path) -> None:

@@ -1,49 +1,33 @@
 """The storage of all studies: Optuna's, with atomic claims and a budget that is exact.
 
-This folder and ``hpsearch.search.reading`` are all that touches Optuna's tables. Each class builds
-on the one before: studies, summaries, presence, trials.
+This folder is all that touches Optuna's tables. Each class builds on the one before: studies,
+summaries, presence, trials, and on a server retrying.
 """
 
 from hpsearch.search.storage.facts import (
-    BUDGET_KEY,
-    CLOSED_KEY,
-    CREATED_KEY,
-    ENDED_KEY,
-    FILE_KEY,
     LEASE,
-    OWNER_KEYS,
-    PRESENT_PREFIX,
-    STARTED_KEY,
-    STOP_KEY,
-    Brief,
     BudgetSpentError,
+    BusyProcess,
     Counts,
+    Heartbeat,
     LeaseLostError,
-    Presence,
-    Pulse,
     StudyBusyError,
+    TrialSummary,
     Whole,
+    waiting_trial,
 )
 from hpsearch.search.storage.trials import Storage
 
 __all__ = [
-    "BUDGET_KEY",
-    "CLOSED_KEY",
-    "CREATED_KEY",
-    "ENDED_KEY",
-    "FILE_KEY",
     "LEASE",
-    "OWNER_KEYS",
-    "PRESENT_PREFIX",
-    "STARTED_KEY",
-    "STOP_KEY",
-    "Brief",
     "BudgetSpentError",
+    "BusyProcess",
     "Counts",
+    "Heartbeat",
     "LeaseLostError",
-    "Presence",
-    "Pulse",
     "Storage",
     "StudyBusyError",
+    "TrialSummary",
     "Whole",
+    "waiting_trial",
 ]

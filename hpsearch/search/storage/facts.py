@@ -6,40 +6,35 @@ from datetime import datetime
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from hpsearch.clock import Mark
 from hpsearch.errors import InputError, uses_place
-from hpsearch.search.clock import Mark
-
-FILE_KEY = "study_file"
-"""Study user attribute: the study file; studies of other programs have none."""
-
-CREATED_KEY = "created"
-"""Study user attribute: when it was made. With the key it tells a study from every other one."""
-
-BUDGET_KEY = "budget"
-"""Study user attribute: the budget section as a table; ``trials`` is what claims look at."""
-
-CLOSED_KEY = "closed"
-"""Study user attribute: no trial starts but those that wait (a study of fixed configurations)."""
-
-STOP_KEY = "stop_request"
-"""Study user attribute: the last ``hpsearch stop`` as a table; while it is not ``over`` no trial
-starts."""
-
-PRESENT_PREFIX = "hpsearch:present:"
-"""How the names of study system attributes begin that are signs of busy processes."""
+from hpsearch.search.attributes import FIXED_KEY, WORKER_KEY
 
 LEASE = 120.0
-"""Seconds without a sign of life after which a worker counts as dead, wherever it is."""
+"""Seconds without a heartbeat after which a worker counts as dead, wherever it is."""
 
-OWNER_KEYS = ("worker", "process")
-"""Trial user attributes that tell the process that runs a trial from every other one
-(``hpsearch.workers.identity``)."""
 
-STARTED_KEY, ENDED_KEY = "clock_start", "clock_end"
-"""Trial user attributes: when it started and ended by the clock of its worker's machine
-(``hpsearch.search.clock``), which is not set back or forward as the dates are."""
+def waiting_trial(
+    params: Mapping[str, Any] | None = None,
+    *,
+    user: Mapping[str, Any] | None = None,
+    system: Mapping[str, Any] | None = None,
+) -> FrozenTrial:
+    """A trial that waits, for ``Storage.add_waiting`` or as a successor for ``Storage.fail``.
+
+    Args:
+        params: the parameters that it has when it starts; others are sampled then. None: all.
+        user: its user attributes.
+        system: more system attributes.
+    """
+    fixed = {} if params is None else {FIXED_KEY: dict(params)}
+    return create_trial(
+        state=TrialState.WAITING,
+        user_attrs=dict(user or {}),
+        system_attrs={**fixed, **(system or {})},
+    )
 
 
 class LeaseLostError(UpdateFinishedTrialError):
@@ -75,7 +70,7 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Brief:
+class TrialSummary:
     """What one query tells of every trial of a study: reading whole trials takes longer."""
 
     number: int
@@ -100,8 +95,8 @@ class Brief:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pulse:
-    """The last sign of life of a running trial's worker."""
+class Heartbeat:
+    """The last heartbeat of a running trial's worker."""
 
     number: int
     """The trial's."""
@@ -116,13 +111,13 @@ class Pulse:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Presence:
+class BusyProcess:
     """A process that is busy with a study, whether or not it runs a trial just now."""
 
     owner: Mapping[str, Any]
     """Who it is: what ``OWNER_KEYS`` say."""
     age: float
-    """Seconds since its last sign of life, as :attr:`Pulse.age`."""
+    """Seconds since its last heartbeat, as :attr:`Heartbeat.age`."""
 
     @property
     def is_fresh(self) -> bool:
@@ -144,10 +139,10 @@ class Whole:
 class StudyBusyError(InputError):
     """A study cannot be removed, as processes are busy with it."""
 
-    def __init__(self, name: str, busy: Iterable[Presence]) -> None:
-        who = ", ".join(sorted({str(one.owner.get("worker")) for one in busy}))
+    def __init__(self, name: str, busy: Iterable[BusyProcess]) -> None:
+        who = ", ".join(sorted({str(one.owner.get(WORKER_KEY)) for one in busy}))
         super().__init__(
             f"study {name}: is in use by {who}; stop that first: hpsearch stop {name}. Of a machine"
-            f" that is gone, workers count as dead {LEASE:.0f} seconds after their last sign of"
-            " life (hpsearch delete --force does not wait for that)"
+            f" that is gone, workers count as dead {LEASE:.0f} seconds after their last"
+            " heartbeat (hpsearch delete --force does not wait for that)"
         )

@@ -1,4 +1,4 @@
-"""Who is there: workers sign their trials and give signs of life, and nobody's study is removed."""
+"""Who is there: workers sign their trials and send heartbeats, and nobody's study is removed."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,17 +11,14 @@ from optuna.storages._rdb import models
 from optuna.trial import TrialState
 from sqlalchemy.orm import Session
 
-from hpsearch.search.attributes import TRIAL, typed
-from hpsearch.search.clock import mark
+from hpsearch.clock import mark
+from hpsearch.search.attributes import CREATED_KEY, OWNER_KEYS, PRESENT_PREFIX, STARTED_KEY, TRIAL
+from hpsearch.search.shapes import typed
 from hpsearch.search.storage.facts import (
-    CREATED_KEY,
     LEASE,
-    OWNER_KEYS,
-    PRESENT_PREFIX,
-    STARTED_KEY,
+    BusyProcess,
+    Heartbeat,
     LeaseLostError,
-    Presence,
-    Pulse,
     StudyBusyError,
 )
 from hpsearch.search.storage.repeating import repeatable, unless_done
@@ -39,15 +36,19 @@ NOBODY: Mapping[str, Any] = MappingProxyType({})
 
 
 class Presences(Summaries):
-    """Signs of life, and what depends on them.
+    """Heartbeats, and what depends on them.
 
     Attributes:
         owner: user attributes that every trial started through this object gets, in the same
             transaction, together with its first heartbeat; empty: it is no worker's, and writes
             into any trial.
+        is_busy: whether a process that signed itself is to be taken for alive, where a study is
+            removed by Optuna or a dashboard; by itself: where its last sign is not older than
+            ``LEASE``.
     """
 
     owner: Mapping[str, Any] = NOBODY
+    is_busy: Callable[[BusyProcess], bool] = staticmethod(lambda process: process.is_fresh)
 
     def _sign(self, session: Session, trial_id: int) -> None:
         """Write whose trial it is into the transaction that starts it: no trial runs unsigned."""
@@ -65,10 +66,10 @@ class Presences(Summaries):
 
     @repeatable
     def beat(self, trial_id: int) -> bool:
-        """Give a sign of life for a running trial.
+        """Send a heartbeat for a running trial.
 
         Returns:
-            False where it is no longer running, or not ours: it was taken away, or somebody ended
+            False where it is no longer running, or not ours: the lease was lost, or somebody ended
             it.
         """
         with Session(self.engine) as session, session.begin():
@@ -85,17 +86,17 @@ class Presences(Summaries):
         return True
 
     @repeatable
-    def pulses(self, study_id: int) -> list[Pulse]:
-        """The last sign of life of every running trial of a study, by number.
+    def heartbeats(self, study_id: int) -> list[Heartbeat]:
+        """The last heartbeat of every running trial of a study, by number.
 
         One query, as every worker looks at all others now and then.
         """
         if study_id in self._expected:
             self.get_study_user_attrs(study_id)
         with Session(self.engine) as session:
-            return self._pulses(session, study_id)
+            return self._heartbeats(session, study_id)
 
-    def _pulses(self, session: Session, study_id: int) -> list[Pulse]:
+    def _heartbeats(self, session: Session, study_id: int) -> list[Heartbeat]:
         trial, heartbeat = models.TrialModel, models.TrialHeartbeatModel
         attributes = [sa.orm.aliased(models.TrialUserAttributeModel) for _ in OWNER_KEYS]
         query = (
@@ -109,7 +110,7 @@ class Presences(Summaries):
         for one, key in zip(attributes, OWNER_KEYS, strict=True):
             query = query.outerjoin(one, sa.and_(one.trial_id == trial.trial_id, one.key == key))
         return [
-            Pulse(
+            Heartbeat(
                 number=number,
                 beat=beat,
                 age=None if beat is None else abs(now - beat).total_seconds(),
@@ -177,26 +178,26 @@ class Presences(Summaries):
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual}")
 
     @repeatable
-    def present(self, study_id: int) -> list[Presence]:
+    def present(self, study_id: int) -> list[BusyProcess]:
         """Who has left a sign of being busy with a study, or runs one of its trials."""
         with Session(self.engine) as session:
             return self._present(session, study_id)
 
-    def _present(self, session: Session, study_id: int) -> list[Presence]:
+    def _present(self, session: Session, study_id: int) -> list[BusyProcess]:
         now, found = session.execute(sa.select(self._now())).scalar_one(), []
         for one in session.scalars(self._signs(study_id)):
             if (sign := sign_of(one.value_json)) is not None:
                 age = abs(now - sign.beat).total_seconds()
-                found.append(Presence(owner=sign.model_dump(include={*OWNER_KEYS}), age=age))
+                found.append(BusyProcess(owner=sign.model_dump(include={*OWNER_KEYS}), age=age))
         return found + [
-            Presence(owner=pulse.owner, age=pulse.age)
-            for pulse in self._pulses(session, study_id)
-            if pulse.age is not None
+            BusyProcess(owner=heartbeat.owner, age=heartbeat.age)
+            for heartbeat in self._heartbeats(session, study_id)
+            if heartbeat.age is not None
         ]
 
     @unless_done
     def remove_studies(
-        self, study_ids: Sequence[int], is_busy: Callable[[Presence], bool] | None
+        self, study_ids: Sequence[int], is_busy: Callable[[BusyProcess], bool] | None
     ) -> None:
         """Remove studies with all that belongs to them, where nobody is busy with any of them.
 
@@ -204,7 +205,7 @@ class Presences(Summaries):
 
         Args:
             study_ids: their keys.
-            is_busy: whether who has left a sign of life is to be taken for alive; None: nobody.
+            is_busy: whether a process that signed itself is to be taken for alive; None: nobody.
 
         Raises:
             StudyBusyError: somebody is; then nothing was removed.
@@ -227,9 +228,9 @@ class Presences(Summaries):
         """As RDBStorage, but not of a study that somebody is busy with.
 
         Raises:
-            StudyBusyError: somebody has given a sign of life during the last ``LEASE`` seconds.
+            StudyBusyError: somebody is, by :attr:`is_busy`.
         """
-        self.remove_studies([study_id], lambda presence: presence.is_fresh)
+        self.remove_studies([study_id], self.is_busy)
 
     def _lock_there(self, session: Session, trial_id: int) -> None:
         """Lock a trial; raises LeaseLostError where a worker does not find it any more."""

@@ -1,6 +1,7 @@
-"""What may be done again where a database server broke it off (``hpsearch.search.server``).
+"""What may be done again where a database server broke it off.
 
-A mark at the method itself; what has none is done once.
+``hpsearch.search.storage.retrying`` does it. A mark at the method itself; what has none is done
+once.
 """
 
 from collections.abc import Callable

@@ -14,12 +14,9 @@ from optuna.trial import TrialState
 from sqlalchemy.orm import Session
 
 from hpsearch.errors import UnreachableError, uses_place
-from hpsearch.search.attributes import STUDY, TRIAL, Sign, typed
-from hpsearch.search.storage.facts import (
-    CLOSED_KEY,
-    PRESENT_PREFIX,
-    Counts,
-)
+from hpsearch.search import attributes as attr
+from hpsearch.search.shapes import Sign, typed
+from hpsearch.search.storage.facts import Counts
 
 if not (hasattr(RDBStorage, "_get_prepared_new_trial") and hasattr(RDBStorage, "_get_trials")):
     # Without the first hook new trials would start unlimited, and nobody would notice.
@@ -62,7 +59,7 @@ def study_attributes(
         )
     )
     texts: dict[str, str] = {key: text for key, text in rows}  # noqa: C416  # rows are no pairs
-    found = typed(texts.items(), STUDY)
+    found = typed(texts.items(), attr.STUDY)
     if strict and (wrong := texts.keys() - found.keys()):
         raise UnreachableError(
             f"study {study_id} of the storage: another program or a newer hpsearch has changed"
@@ -73,13 +70,15 @@ def study_attributes(
 
 def is_closed(session: Session, study_id: int) -> bool:
     """Whether a study has only trials that were put into it."""
-    return bool(study_attributes(session, study_id, (CLOSED_KEY,), strict=True).get(CLOSED_KEY))
+    return bool(
+        study_attributes(session, study_id, (attr.CLOSED_KEY,), strict=True).get(attr.CLOSED_KEY)
+    )
 
 
 def failure_of(text: str | None) -> str | None:
     """A stored class of failure."""
-    rows = [] if text is None else [("failure", text)]
-    return typed(rows, TRIAL).get("failure")
+    rows = [] if text is None else [(attr.FAILURE_KEY, text)]
+    return typed(rows, attr.TRIAL).get(attr.FAILURE_KEY)
 
 
 def count_trials(session: Session, study_id: int) -> Counts:
@@ -89,7 +88,7 @@ def count_trials(session: Session, study_id: int) -> Counts:
         sa.select(trial.state, attribute.value_json, sa.func.count())
         .outerjoin(
             attribute,
-            sa.and_(attribute.trial_id == trial.trial_id, attribute.key == "failure"),
+            sa.and_(attribute.trial_id == trial.trial_id, attribute.key == attr.FAILURE_KEY),
         )
         .where(trial.study_id == study_id)
         .group_by(trial.state, attribute.value_json)
@@ -108,7 +107,7 @@ def count_trials(session: Session, study_id: int) -> Counts:
 
 
 def last_beat(session: Session, trial_id: int) -> datetime | None:
-    """A trial's last sign of life."""
+    """A trial's last heartbeat."""
     model = models.TrialHeartbeatModel
     query = sa.select(model.heartbeat).where(model.trial_id == trial_id)
     return session.scalar(query)
@@ -163,5 +162,7 @@ def sign_of(text: str) -> Sign | None:
 
 def sign_key(owner: Mapping[str, Any]) -> str:
     """The name of a process' sign; containers may share names and numbers of processes."""
-    process = hashlib.sha256(json.dumps(owner["process"], sort_keys=True).encode()).hexdigest()
-    return f"{PRESENT_PREFIX}{owner['worker']}:{process[:8]}"
+    process = hashlib.sha256(
+        json.dumps(owner[attr.PROCESS_KEY], sort_keys=True).encode()
+    ).hexdigest()
+    return f"{attr.PRESENT_PREFIX}{owner[attr.WORKER_KEY]}:{process[:8]}"

@@ -12,10 +12,11 @@ from optuna.storages._rdb import models
 from sqlalchemy.orm import Session
 
 from hpsearch.errors import StudyGoneError
-from hpsearch.search.attributes import STUDY, typed
-from hpsearch.search.reading import read_trials
-from hpsearch.search.sqlite import OpenedFile
-from hpsearch.search.storage.facts import CREATED_KEY, FILE_KEY, PRESENT_PREFIX, Whole
+from hpsearch.search.attributes import CREATED_KEY, FILE_KEY, PRESENT_PREFIX, STUDY
+from hpsearch.search.database.sqlite import OpenedFile
+from hpsearch.search.shapes import typed
+from hpsearch.search.storage.facts import Whole
+from hpsearch.search.storage.reading import read_trials
 from hpsearch.search.storage.repeating import repeatable, unless_done
 from hpsearch.search.storage.rows import study_attributes
 

@@ -9,9 +9,10 @@ from optuna.trial import TrialState
 from sqlalchemy.orm import Session
 
 from hpsearch import ranking
-from hpsearch.search.attributes import TRIAL, typed
-from hpsearch.search.clock import Mark
-from hpsearch.search.storage.facts import ENDED_KEY, STARTED_KEY, Brief, Counts
+from hpsearch.clock import Mark
+from hpsearch.search import attributes as attr
+from hpsearch.search.shapes import typed
+from hpsearch.search.storage.facts import Counts, TrialSummary
 from hpsearch.search.storage.repeating import repeatable
 from hpsearch.search.storage.rows import count_trials
 from hpsearch.search.storage.studies import Studies
@@ -28,11 +29,11 @@ class Summaries(Studies):
             return count_trials(session, study_id)
 
     @repeatable
-    def briefs(self, study_id: int) -> list[Brief]:
-        """All trials of a study in brief, by number."""
+    def trial_summaries(self, study_id: int) -> list[TrialSummary]:
+        """The summaries of all trials of a study, by number."""
         trial, value = models.TrialModel, models.TrialValueModel
         attribute = models.TrialUserAttributeModel
-        named = attribute.key.in_(("failure", STARTED_KEY, ENDED_KEY))
+        named = attribute.key.in_((attr.FAILURE_KEY, attr.STARTED_KEY, attr.ENDED_KEY))
         columns: list[Any] = [
             trial.number,
             trial.state,
@@ -53,11 +54,17 @@ class Summaries(Studies):
         with Session(self.engine) as session:
             for number, state, start, end, reached, key, text in session.execute(query):
                 facts = {"number": number, "state": state, "start": start, "end": end}
-                brief = found.setdefault(number, facts | {"value": reached, "failure": None})
-                brief |= typed([(key, text)] if key else [], TRIAL)
-        for brief in found.values():
-            brief |= {key: Mark(*brief[key]) for key in (STARTED_KEY, ENDED_KEY) if key in brief}
-        return [Brief(**facts) for facts in found.values()]
+                summary = found.setdefault(
+                    number, facts | {"value": reached, attr.FAILURE_KEY: None}
+                )
+                summary |= typed([(key, text)] if key else [], attr.TRIAL)
+        for summary in found.values():
+            summary |= {
+                key: Mark(*summary[key])
+                for key in (attr.STARTED_KEY, attr.ENDED_KEY)
+                if key in summary
+            }
+        return [TrialSummary(**facts) for facts in found.values()]
 
     @repeatable
     def best_trial_id(self, study_id: int, metric: Metric) -> int | None:
@@ -88,7 +95,7 @@ class Summaries(Studies):
         with Session(self.engine) as session:
             for key, number, found, name, text in session.execute(query):
                 facts = equals.setdefault(key, (found, number, {}))[2]
-                facts |= typed([(name, text)] if name else [], TRIAL)
+                facts |= typed([(name, text)] if name else [], attr.TRIAL)
         return min(equals, key=lambda key: ranking.rank(*equals[key], metric), default=None)
 
     @repeatable
@@ -100,7 +107,7 @@ class Summaries(Studies):
             count: how many.
         """
         trial, attribute = models.TrialModel, models.TrialSystemAttributeModel
-        enqueued = sa.and_(attribute.trial_id == trial.trial_id, attribute.key == "fixed_params")
+        enqueued = sa.and_(attribute.trial_id == trial.trial_id, attribute.key == attr.FIXED_KEY)
         query = (
             sa.select(trial.number)
             .outerjoin(attribute, enqueued)
@@ -161,7 +168,7 @@ class Summaries(Studies):
     def artifacts(self, study_id: int) -> dict[str, Any]:
         """What a study and its trials list as artifacts: system attributes, as Optuna has them."""
         own, trial = models.StudySystemAttributeModel, models.TrialModel
-        of_trials, listed = models.TrialSystemAttributeModel, "artifacts:"
+        of_trials, listed = models.TrialSystemAttributeModel, attr.ARTIFACT_PREFIX
         queries = (
             sa.select(own.key, own.value_json).where(
                 own.study_id == study_id, own.key.startswith(listed)

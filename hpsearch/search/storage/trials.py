@@ -13,19 +13,12 @@ from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
+from hpsearch.clock import mark
 from hpsearch.errors import Failure
-from hpsearch.search.clock import mark
-from hpsearch.search.reading import local, read_trial, read_trials
-from hpsearch.search.storage.facts import (
-    BUDGET_KEY,
-    CREATED_KEY,
-    ENDED_KEY,
-    STOP_KEY,
-    BudgetSpentError,
-    LeaseLostError,
-    Pulse,
-)
+from hpsearch.search import attributes as attr
+from hpsearch.search.storage.facts import BudgetSpentError, Heartbeat, LeaseLostError
 from hpsearch.search.storage.presence import Presences
+from hpsearch.search.storage.reading import local, read_trial, read_trials
 from hpsearch.search.storage.repeating import repeatable, unless_done
 from hpsearch.search.storage.rows import (
     NOTE_END,
@@ -39,7 +32,7 @@ from hpsearch.text import plain
 
 
 class Storage(Presences):
-    """Optuna's storage with atomic claims, an exact budget, and a pulse for what runs.
+    """Optuna's storage with atomic claims, an exact budget, and a heartbeat for what runs.
 
     A trial starts in one of two ways, a new one or a waiting one (enqueued or tried again); in
     both the budget is counted in the transaction that starts it, behind a write lock, so that no
@@ -88,7 +81,7 @@ class Storage(Presences):
             if state != TrialState.RUNNING:
                 self._lock_own(session, trial_id)
                 if self.owner and state.is_finished():
-                    told = {"trial": trial_id, "key": ENDED_KEY, "clock": json.dumps(mark())}
+                    told = {"trial": trial_id, "key": attr.ENDED_KEY, "clock": json.dumps(mark())}
                     session.connection().execute(NOTE_END, told)
             else:
                 self._lock_there(session, trial_id)
@@ -182,7 +175,7 @@ class Storage(Presences):
     def _build_frozen_trial_from_trial_model(self, trial: Any) -> FrozenTrial:
         """As RDBStorage, but with times that can be told apart as the clock is put back."""
         found = super()._build_frozen_trial_from_trial_model(trial)
-        found.datetime_start = local(trial._datetime_start_utc)  # noqa: SLF001  # see briefs
+        found.datetime_start = local(trial._datetime_start_utc)  # noqa: SLF001  # see trial_summaries
         found.datetime_complete = local(trial._datetime_complete_utc)  # noqa: SLF001  # see above
         return found
 
@@ -194,7 +187,7 @@ class Storage(Presences):
         included_trial_ids: set[int],
         trial_id_greater_than: int,
     ) -> list[FrozenTrial]:
-        """As RDBStorage, several times as fast (``hpsearch.search.reading``)."""
+        """As RDBStorage, several times as fast (``hpsearch.search.storage.reading``)."""
         after = trial_id_greater_than
         with self._finding(study_id):
             return read_trials(self.engine, study_id, states, included_trial_ids, after)
@@ -207,7 +200,7 @@ class Storage(Presences):
         message: str,
         successor: FrozenTrial | None = None,
         *,
-        last: Pulse | None = None,
+        last: Heartbeat | None = None,
         until: float = math.inf,
     ) -> bool:
         """End a running trial without a value, and queue its successor in the same transaction.
@@ -218,7 +211,7 @@ class Storage(Presences):
             message: the user attribute ``failure_message``, without terminal
                 codes, cut at 500 characters.
             successor: a waiting trial to add.
-            last: of a worker that is taken for dead, its last sign of life: the trial ran until
+            last: of a worker that is taken for dead, its last heartbeat: the trial ran until
                 then. Where there is a later one the worker lives.
             until: the moment (``time.monotonic``) after which nothing is done: who had to wait for
                 so long to write does not know any more whether the worker is dead.
@@ -243,11 +236,11 @@ class Storage(Presences):
                 ended = start if last.age is None else ended - timedelta(seconds=last.age)
                 ended = max(start, ended)
             attributes: dict[str, Any] = {
-                "failure": failure.value,
-                "failure_message": plain(message)[:500],
+                attr.FAILURE_KEY: failure.value,
+                attr.FAILURE_MESSAGE_KEY: plain(message)[:500],
             }
             if last is None or last.age is not None:
-                attributes[ENDED_KEY] = mark(last.age or 0.0 if last else 0.0)
+                attributes[attr.ENDED_KEY] = mark(last.age or 0.0 if last else 0.0)
             for key, value in attributes.items():
                 session.add(attribute_row(trial_id, key, value))
             trial.state = TrialState.FAIL
@@ -287,10 +280,10 @@ class Storage(Presences):
     def _has_place(self, session: Session, study_id: int) -> bool:
         """Whether one more trial may start; the study is locked until the transaction ends."""
         there = self._lock_study(session, study_id)
-        keys = (CREATED_KEY, STOP_KEY, BUDGET_KEY)
+        keys = (attr.CREATED_KEY, attr.STOP_KEY, attr.BUDGET_KEY)
         known = study_attributes(session, study_id, keys, strict=True)
         self._check_same(study_id, known if there else None)
-        stop, limit = known.get(STOP_KEY), known.get(BUDGET_KEY)
+        stop, limit = known.get(attr.STOP_KEY), known.get(attr.BUDGET_KEY)
         if stop is not None and not stop["over"]:
             return False
         if limit is None:

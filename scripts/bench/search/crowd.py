@@ -27,15 +27,15 @@ from record import Row, write  # of the folder above
 from scale import FACTS, STUDY
 
 from hpsearch.home import Home
+from hpsearch.outputs.leftovers import tidy
+from hpsearch.outputs.listed import OF_COMPLETE, listed
 from hpsearch.search import budget
-from hpsearch.search.artifacts import OF_COMPLETE, listed
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy
 from hpsearch.study_file import load
 from hpsearch.workers.identity import identity
 from hpsearch.workers.lease import Observer, mend
-from hpsearch.workers.leftovers import tidy
 
 CROWDS = (64, 256, 1000)
 COMPLETE = 1000
@@ -63,8 +63,8 @@ def crowd(study: OpenStudy, running: int) -> None:
                 },
             )
         )
-    for pulse in study.storage.pulses(study.study_id):
-        study.storage.beat(study.trial_id(pulse.number))
+    for heartbeat in study.storage.heartbeats(study.study_id):
+        study.storage.beat(study.trial_id(heartbeat.number))
 
 
 def report(trial: optuna.Trial, epoch: int) -> None:

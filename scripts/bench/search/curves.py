@@ -38,7 +38,9 @@ def record(job: tuple[str, list[int]]) -> list[dict[str, Any]]:
         sampler = optuna.samplers.RandomSampler(seed=setting.trial_seed(number) % 2**32)
         config = suggest_config(setting.file.space, optuna.create_study(sampler=sampler).ask())
         outcome = setting.train(config, setting.trial_seed(number))
-        curve = [] if outcome is None else [round(e.val_accuracy, 5) for e in outcome.curves]
+        curve = (
+            [] if outcome is None else [round(e.values["val_accuracy"], 5) for e in outcome.curves]
+        )
         seconds = 0.0 if outcome is None else outcome.seconds / EPOCHS
         kind = config.optimizer.type
         rows.append(

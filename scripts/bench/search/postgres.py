@@ -44,18 +44,18 @@ from record import Row, write
 from scale import FACTS, STUDY
 
 from hpsearch.home import Home
-from hpsearch.search import budget
-from hpsearch.search.artifacts import OF_COMPLETE, listed
+from hpsearch.outputs.leftovers import tidy
+from hpsearch.outputs.listed import OF_COMPLETE, listed
+from hpsearch.search import budget, claims
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
-from hpsearch.search.server import ServerStorage
+from hpsearch.search.storage.opening import open_storage
+from hpsearch.search.storage.retrying import ServerStorage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.search.trials import same_as
 from hpsearch.space import suggest_config
 from hpsearch.study_file import load
 from hpsearch.workers.identity import identity
-from hpsearch.workers.lease import Heartbeat
-from hpsearch.workers.leftovers import tidy
+from hpsearch.workers.lease import HeartbeatThread
 
 WORKERS = (1, 4, 16, 32, 64)
 SECONDS = 60.0
@@ -114,7 +114,7 @@ def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result:
     sa.event.listen(storage.engine, "before_cursor_execute", lambda *_: clock.count("statements"))
     for end in ("commit", "rollback"):
         sa.event.listen(storage.engine, end, lambda _: clock.count("transactions"))
-    heartbeat, nowhere = Heartbeat(study), Home(Path(os.devnull) / name)
+    heartbeat, nowhere = HeartbeatThread(study), Home(Path(os.devnull) / name)
     heartbeat.start()
     ready.wait()
     clock.since = time.perf_counter() + ramp(seconds, every)
@@ -141,7 +141,7 @@ def work(url: str, name: str, pace: tuple[float, float], ready: Barrier, result:
 def claimed(study: OpenStudy) -> optuna.Trial:
     """A trial with its configuration, and all that is done before it is trained."""
     budget.ending(study)
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     if trial is None:
         raise AssertionError("the budget has places")
     suggest_config(study.file.space, trial)
@@ -180,7 +180,7 @@ def ramp(seconds: float, every: float) -> float:
 
 
 def one_trial(
-    study: OpenStudy, heartbeat: Heartbeat, clock: Clock, every: float, until: float
+    study: OpenStudy, heartbeat: HeartbeatThread, clock: Clock, every: float, until: float
 ) -> None:
     """What a worker does with the storage for one trial, or as much as its time allows."""
     began = time.perf_counter()
@@ -191,7 +191,7 @@ def one_trial(
         for epoch in range(1, EPOCHS + 1):
             time.sleep(max(0.0, pace + epoch * every - time.perf_counter()))
             if time.perf_counter() > until:
-                budget.interrupt(study, trial.number)
+                claims.interrupt(study, trial.number)
                 return
             began = time.perf_counter()
             trial.report(0.5 + trial.number % 7 / 20, epoch)

@@ -39,10 +39,10 @@ from record import Row, write  # of the folder above
 
 from hpsearch.errors import Failure
 from hpsearch.home import Home
-from hpsearch.search import budget
-from hpsearch.search.artifacts import OF_COMPLETE, OF_OTHERS, listed
+from hpsearch.outputs.listed import OF_COMPLETE, OF_OTHERS, listed
+from hpsearch.search import budget, claims
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile, load
@@ -170,7 +170,7 @@ def ask_rows(home: Home, name: str, size: int) -> list[Row]:
     for number in range(ASKS):
         began = time.perf_counter()
         budget.ending(study)
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         if trial is None:
             raise AssertionError("the budget has places")
         suggest_config(study.file.space, trial)
@@ -188,7 +188,7 @@ def report(study: OpenStudy, ready: Barrier, result: Any) -> None:
     """One worker's process: claims trials and reports to them at its pace, one after the other."""
     claimed = []
     for _ in range(TRIALS):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         if trial is None:
             raise AssertionError("the budget has places")
         suggest_config(study.file.space, trial)
@@ -209,7 +209,7 @@ def report(study: OpenStudy, ready: Barrier, result: Any) -> None:
         trial.should_prune()
         judged.append(time.perf_counter() - start)
     for trial in claimed:
-        budget.fail(study, trial.number, Failure.INTERRUPTED, "bench")
+        claims.fail(study, trial.number, Failure.INTERRUPTED, "bench")
     study.storage.close()
     result.put(json.dumps({"took": took, "judged": judged, "errors": errors}))
 

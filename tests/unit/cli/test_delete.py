@@ -16,12 +16,13 @@ from typer.testing import CliRunner
 from hpsearch.cli.app import app
 from hpsearch.errors import InputError, StudyGoneError, UnknownStudyError, UnreachableError
 from hpsearch.home import Home
+from hpsearch.outputs.belongings import NOTE, Belongings, left_behind, noted, of_studies
 from hpsearch.search import removing
-from hpsearch.search.confirmation import companion_of
-from hpsearch.search.storage import FILE_KEY, StudyBusyError
-from hpsearch.search.study import COMPANION, OpenStudy
+from hpsearch.search.attributes import FILE_KEY
+from hpsearch.search.confirmation import ensure_confirmation_study
+from hpsearch.search.storage import StudyBusyError
+from hpsearch.search.study import CONFIRMATION_SUFFIX, OpenStudy
 from hpsearch.workers import presence
-from hpsearch.workers.belongings import NOTE, Belongings, left_behind, noted, of_studies
 from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.presence import present
 
@@ -45,7 +46,7 @@ def files(home: Home) -> Iterator[list[Path]]:
     """What the study and its confirmation study have left."""
     folders = [
         folder
-        for name in ("mine", "mine" + COMPANION)
+        for name in ("mine", "mine" + CONFIRMATION_SUFFIX)
         for folder in (home.study_runs(name), home.study_logs(name))
     ]
     for folder in folders:
@@ -156,11 +157,11 @@ def test_studies_of_other_programs_are_left_to_them(study: OpenStudy) -> None:
     assert study.storage.study_names() == ["mine", ".plain", "plain/7", "plain.confirm"]
 
 
-@pytest.mark.parametrize("typed", ["mine", "mine" + COMPANION])
+@pytest.mark.parametrize("typed", ["mine", "mine" + CONFIRMATION_SUFFIX])
 def test_confirmation_runs_whose_study_is_gone_can_be_removed(
     study: OpenStudy, files: list[Path], typed: str
 ) -> None:
-    companion_of(study)
+    ensure_confirmation_study(study)
     removing.delete([study], None)
     done = delete(typed)
     assert done.stdout == "Removed study mine.confirm (0 trials).\n"
@@ -169,8 +170,8 @@ def test_confirmation_runs_whose_study_is_gone_can_be_removed(
 
 
 def test_confirmation_runs_are_removed_alone(study: OpenStudy, files: list[Path]) -> None:
-    companion_of(study)
-    delete("mine" + COMPANION)
+    ensure_confirmation_study(study)
+    delete("mine" + CONFIRMATION_SUFFIX)
     assert study.storage.study_names() == ["mine"]
     assert [folder.exists() for folder in files] == [True, True, False, False]
 
@@ -288,7 +289,7 @@ def test_a_study_that_is_run_is_not_removed(study: OpenStudy, files: list[Path])
 
 def test_confirmation_runs_stay_where_their_study_is_in_use(study: OpenStudy) -> None:
     """Also where somebody begins in the last moment: all or nothing is removed."""
-    runs = companion_of(study)
+    runs = ensure_confirmation_study(study)
     names = study.storage.study_names()
     with present(study), pytest.raises(StudyBusyError):
         removing.delete([runs, study], presence.is_busy)

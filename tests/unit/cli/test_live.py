@@ -19,12 +19,12 @@ from rich.console import Console
 from hpsearch.cli.live import LAST, LiveView
 from hpsearch.cli.watch import Look, Looker, patiently, watch_until_over
 from hpsearch.errors import Failure, StudyGoneError
-from hpsearch.search import budget
+from hpsearch.search import budget, claims
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
-from hpsearch.search.reading import utc
 from hpsearch.search.removing import delete
-from hpsearch.search.storage import Pulse
+from hpsearch.search.storage import Heartbeat
+from hpsearch.search.storage.opening import open_storage
+from hpsearch.search.storage.reading import utc
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
@@ -68,7 +68,7 @@ def row(lines: list[str], start: str) -> list[str]:
 def start(study: OpenStudy, worker: str = "host:4711", device: str = "CPU") -> Trial:
     """A running trial whose configuration is drawn."""
     study.storage.owner = {"worker": worker, "device": device, "process": {}}
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
     return trial
@@ -125,11 +125,11 @@ def test_each_ended_trial_is_one_line_once(
         view.update()
         assert capsys.readouterr().err == ""  # it had ended before
         finish(study, 0.5, TrialState.PRUNED)
-        failed = budget.claim(study)
+        failed = claims.claim(study)
         assert failed is not None
-        budget.fail(study, failed.number, Failure.OUT_OF_MEMORY, "x")
+        claims.fail(study, failed.number, Failure.OUT_OF_MEMORY, "x")
         finish(study, 0.75)
-        assert budget.claim(study) is not None
+        assert claims.claim(study) is not None
         for _ in range(2):
             view.update()
         view.say(STOPPING)
@@ -151,7 +151,7 @@ def test_lines_come_in_the_order_in_which_trials_ended(
     with LiveView(study).shown() as view:
         early = start(study)
         finish(study, 0.5)
-        budget.interrupt(study, start(study).number)
+        claims.interrupt(study, start(study).number)
         study.optuna.tell(early, 0.75)
         finish(study, float("inf"))
         view.update()
@@ -235,11 +235,11 @@ def test_who_watches_is_told_once_that_nobody_goes_on(
     for _ in range(2):
         view.update()
     assert capsys.readouterr().err == "No worker is running the study now.\n"
-    budget.interrupt(study, start(study).number)
+    claims.interrupt(study, start(study).number)
     start(study)
     view.update()
     running = view.study.trials()[-1]
-    budget.interrupt(study, running.number)
+    claims.interrupt(study, running.number)
     view.update()
     assert "No worker" not in capsys.readouterr().err  # it may be between two trials
     clock[0] += 3
@@ -270,7 +270,7 @@ def test_one_running_trial(open_study: Open, finish: Finish, width: int) -> None
     view = LiveView(study)
     assert "0/5" in row(shown(view, width), "4711")
     running.report(0.125, 3)
-    assert budget.claim(study) is not None  # it has no configuration yet
+    assert claims.claim(study) is not None  # it has no configuration yet
     lines = shown(view, width)
     assert re.fullmatch(r"study: 1 of 10 trials, \d+ s in this run", lines[0])
     assert lines[1].endswith("10%")
@@ -334,8 +334,8 @@ def test_only_pruned_trials(open_study: Open, finish: Finish) -> None:
 def test_only_failed_trials(open_study: Open) -> None:
     study = open_study()
     for failure in (Failure.OUT_OF_MEMORY, Failure.DIVERGED):
-        budget.fail(study, start(study).number, failure, "x")
-    budget.interrupt(study, start(study).number)
+        claims.fail(study, start(study).number, failure, "x")
+    claims.interrupt(study, start(study).number)
     lines = shown(LiveView(study))
     assert "0 complete, 0 pruned, 2 failed, 0 running, 1 waiting, 1 not counted" in lines
     assert row(lines, "0  out of memory")[:4] == ["0", "out", "of", "memory"]
@@ -376,11 +376,11 @@ def test_trials_since_the_best_are_those_that_the_plateau_counts(
     finish(study, 0.75)
     finish(study, 0.5, TrialState.PRUNED)
     study.optuna.tell(early, 0.75)  # the same value, a lower number, but later
-    budget.interrupt(study, start(study).number)
+    claims.interrupt(study, start(study).number)
     look = Looker(study).look()
     assert look.best is not None
     assert look.best.number == early.number
-    assert look.since_best == budget.since_best(study, study.briefs()) == 2
+    assert look.since_best == budget.since_best(study, study.trial_summaries()) == 2
     assert "2 trials since" in shown(LiveView(study))[3]
 
 
@@ -391,10 +391,10 @@ def test_who_gives_no_sign_of_life(
     start(study)
     ages = [29.0]
 
-    def pulses(_study_id: int) -> list[Pulse]:
-        return [Pulse(number=0, beat=datetime.now(), age=ages[0])]
+    def heartbeats(_study_id: int) -> list[Heartbeat]:
+        return [Heartbeat(number=0, beat=datetime.now(), age=ages[0])]
 
-    monkeypatch.setattr(study.storage, "pulses", pulses)
+    monkeypatch.setattr(study.storage, "heartbeats", heartbeats)
     view = LiveView(study, watching=True)
     assert "no heartbeat" not in "".join(shown(view))
     ages[0] = 95.0

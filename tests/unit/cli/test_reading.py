@@ -18,11 +18,11 @@ from optuna.trial import TrialState
 from unwritable import unwritable
 
 from hpsearch.cli.app import app
-from hpsearch.dashboard.doors import Doors
+from hpsearch.dashboard.access_control import AccessControl
 from hpsearch.dashboard.server import application, own_token
 from hpsearch.home import Home
-from hpsearch.search import budget
-from hpsearch.search.opening import open_storage
+from hpsearch.search import budget, claims
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import load_study
 
 Run = Callable[..., str]
@@ -73,7 +73,7 @@ def a_worker(home: Home) -> Iterator[None]:
     storage = open_storage(home.storage_url())
     study = load_study(storage, "small")
     study.optuna.set_user_attr("budget", {"trials": 9})
-    assert budget.claim(study) is not None
+    assert claims.claim(study) is not None
     assert home.database.with_name("studies.db-wal").stat().st_size
     yield
     storage.close()
@@ -134,7 +134,7 @@ def test_a_failure_of_another_program_ends_no_command(
         storage.set_trial_user_attr(trial_id, "failure", failure)
         storage.set_trial_state_values(trial_id, TrialState.FAIL)
         assert study.counts().uncounted == 1
-        assert budget.claim(study) is not None
+        assert claims.claim(study) is not None
         assert budget.ending(study) is None
         storage.close()
     for line in (*DATABASE, "report small -o small.html"):
@@ -192,7 +192,7 @@ def test_the_dashboard_of_a_home_that_cannot_be_written(place: Home) -> None:
     before = content(place.root)
     with unwritable(place.root):
         assert own_token(place.dashboard_token) is None
-        app = Doors(
+        app = AccessControl(
             app=application(storage, place), hosts=frozenset({"127.0.0.1"}), token=None,
             read_only=True,
         )  # fmt: skip
@@ -203,7 +203,7 @@ def test_the_dashboard_of_a_home_that_cannot_be_written(place: Home) -> None:
     storage.close()
 
 
-def ask(app: Doors, method: str, path: str) -> bytes:
+def ask(app: AccessControl, method: str, path: str) -> bytes:
     """What a WSGI application answers."""
     environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path}
     setup_testing_defaults(environ)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from hpsearch.cli.app import app
 from hpsearch.dashboard.publish import publish
 from hpsearch.home import Home
-from hpsearch.search.opening import open_storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from hpsearch.cli.app import COMMANDS, app
 from hpsearch.errors import InputError
 from hpsearch.home import Home
-from hpsearch.search import budget
+from hpsearch.search import claims
 from hpsearch.search.study import OpenStudy
 
 STUDY = '[dataset]\nsource = "digits"\n[space]\nlayers = { type = "int", low = 1, high = 2 }\n'
@@ -100,7 +100,7 @@ def test_a_running_study_is_copied_when_it_is_stopped_there(
 ) -> None:
     study = open_study(name="Mine")
     study.storage.owner = {"worker": "made-up:1"}
-    assert budget.claim(study) is not None
+    assert claims.claim(study) is not None
     source = f"sqlite:///{home.database}"
     with pytest.raises(InputError) as caught:
         app(["storage", "copy", source, "sqlite:///b.db"], standalone_mode=False)

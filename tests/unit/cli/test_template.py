@@ -3,18 +3,17 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 
-from hpsearch.cli.init import DATASETS, init
+from hpsearch.cli.init import init
 from hpsearch.cli.template import study_text
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import split
+from hpsearch.data.sources import SOURCES
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.recipe import Source
 from hpsearch.space import Corner, suggest_config
 from hpsearch.study_file import StudyFile, load
 
@@ -27,11 +26,7 @@ def prepare(folder: Path) -> None:
     (folder / "images").mkdir()
 
 
-def test_the_sources_are_known() -> None:
-    assert get_args(Source) == DATASETS
-
-
-@pytest.mark.parametrize("source", DATASETS)
+@pytest.mark.parametrize("source", SOURCES)
 def test_what_is_written_loads(
     source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -43,11 +38,11 @@ def test_what_is_written_loads(
     assert study.dataset.source == source
     assert (study.dataset.path is not None) == (source in ("npz", "image_folder"))
     largest = suggest_config(study.space, Corner(1.0))
-    assert largest.layers == (3 if source == "digits" else 5)
+    assert largest.network.layers == (3 if source == "digits" else 5)
     assert "hpsearch run" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("source", DATASETS)
+@pytest.mark.parametrize("source", SOURCES)
 def test_what_is_commented_out_loads_too(source: str, tmp_path: Path) -> None:
     prepare(tmp_path)
     lines = study_text("mine", source).splitlines()

@@ -137,6 +137,6 @@ def test_the_test_split_is_opened_once_all_is_trained(
     with pytest.raises(InputError, match=r"x_test\.npy is damaged or missing"):
         train(output=output, test=True)
     assert "it is trained" in capsys.readouterr().err
-    (opening,) = map(json.loads, (datasets / "test_opened.jsonl").read_text().splitlines())
-    assert opening["opened_by"].startswith("train ")
-    assert "result" not in opening
+    (access,) = map(json.loads, (datasets / "test_opened.jsonl").read_text().splitlines())
+    assert access["opened_by"].startswith("train ")
+    assert "result" not in access

@@ -8,8 +8,9 @@ from screens import on_terminal
 
 from hpsearch.cli.verdict import print_verdict
 from hpsearch.config import TrialConfig
-from hpsearch.confirm import Candidate, judge
-from hpsearch.search.confirmation import BASELINE, Asked, Kind, Leader
+from hpsearch.search.confirmation import BASELINE, Leader
+from hpsearch.search.shapes import ConfirmRequest, Kind
+from hpsearch.search.verdict import Candidate, judge
 from hpsearch.services.confirm import Confirmation
 from hpsearch.study_file import StudyFile
 
@@ -46,7 +47,7 @@ def show(
         for name, _, _ in given
     ]
     names = tuple(name for name, _, _ in given)
-    wanted = Asked(kind=Kind.SEED, of=names, seeds=(0, 1, 2, 3, 4), smallest=smallest)
+    wanted = ConfirmRequest(kind=Kind.SEED, of=names, seeds=(0, 1, 2, 3, 4), smallest=smallest)
     found = Confirmation(study=file.name, file=file, leaders=chosen, asked=wanted, verdict=verdict)
     print_verdict(found)
     plain = found.plain()

@@ -20,10 +20,11 @@ from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.files import read_file
 from hpsearch.home import Home
 from hpsearch.objective import Objective
+from hpsearch.outputs import listed as search_artifacts
 from hpsearch.recipe import Recipe, parse_recipe
-from hpsearch.search import artifacts as search_artifacts
-from hpsearch.search import budget, trials
+from hpsearch.search import claims, trials
 from hpsearch.search.study import OpenStudy
+from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.training import curves
 from hpsearch.training.outcome import Epoch, Outcome, Watch
 
@@ -45,7 +46,7 @@ def study(
         if run.name == "trial-00002":
             raise TrialFailedError(Failure.DIVERGED, "NaN", epoch=1)
         outcome = fakes.train(recipe, parts, run, watch)
-        curves.start(run, outcome.curves)
+        curves.start(run, CLASSIFICATION.curves, outcome.curves)
         return outcome
 
     def make() -> OpenStudy:
@@ -60,10 +61,12 @@ def study(
 
 EPOCHS = [
     Epoch(
-        epoch=1, loss=1.0, accuracy=0.5, val_loss=1.0, val_accuracy=0.5, val_f1_macro=0.5,
-        learning_rate=0.1, seconds=1.0,
+        epoch=1,
+        values=dict(zip(CLASSIFICATION.curves, (1.0, 0.5, 1.0, 0.5, 0.5), strict=True)),
+        learning_rate=0.1,
+        seconds=1.0,
     )
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -124,7 +127,7 @@ def test_a_figure_of_what_is_no_number(
     open_study: Callable[..., OpenStudy], home: Home, value: float
 ) -> None:
     opened = open_study(objective={"metric": "val_loss"})
-    trial = budget.claim(opened)
+    trial = claims.claim(opened)
     assert trial is not None
     trial.report(value, 1)
     trial.report(0.5, 2)

@@ -13,7 +13,7 @@ from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from hpsearch.dashboard import publish
 from hpsearch.dashboard.publish import Publisher
 from hpsearch.home import Home
-from hpsearch.search import budget
+from hpsearch.search import claims
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 
@@ -197,7 +197,7 @@ def test_what_another_program_wrote_is_no_hindrance(
 ) -> None:
     study = open_study()
     finish(study)
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
     for key in ("gap", "seconds", "parameters", "train_accuracy", "epochs"):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 NOBODY = 65534
 

@@ -8,8 +8,8 @@ import pytest
 from hpsearch.data.advice import advise, validation_copies
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import split
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 Write = Callable[..., DatasetSection]
 

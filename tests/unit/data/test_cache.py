@@ -4,7 +4,6 @@ import resource
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ import pytest
 from hpsearch.data.cache import clear, list_datasets, open_dataset
 from hpsearch.data.dataset import Dataset, find, open_test
 from hpsearch.data.parts import split
-from hpsearch.data.record import Opening
+from hpsearch.data.record import Access
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 Write = Callable[..., DatasetSection]
 Call = tuple[str, int, int]
@@ -54,7 +53,7 @@ def test_arrays_come_back_as_they_were(npz: Write, home: Home) -> None:
     for part, (rows, pair) in {
         "train": (slice(None), dataset.train()),
         "val": (slice(6), dataset.validation()),
-        "test": (slice(6, None), open_test(dataset, Opening(opened_by="a test"))),
+        "test": (slice(6, None), open_test(dataset, Access(opened_by="a test"))),
     }.items():
         assert pair is not None, part
         assert pair[0].tolist() == x[rows].tolist(), part
@@ -95,7 +94,7 @@ def test_changed_files_are_imported_anew(npz: Write, home: Home) -> None:
     assert np.isfinite(x).all()  # whoever has it open keeps it
     assert kept(home) == [after.folder.name]
     with pytest.raises(InputError, match="changed meanwhile; run the command again"):
-        open_test(before, Opening(opened_by="a test"))
+        open_test(before, Access(opened_by="a test"))
 
 
 def test_files_that_were_only_touched_are_compared_once(npz: Write, home: Home) -> None:
@@ -105,7 +104,7 @@ def test_files_that_were_only_touched_are_compared_once(npz: Write, home: Home) 
     calls: list[Call] = []
     after = open_dataset(section, home, lambda *call: calls.append(call))
     assert {what for what, *_ in calls} == {"hashing the files of the source"}
-    assert replace(after, signature=before.signature) == before
+    assert after.model_copy(update={"signature": before.signature}) == before
     assert not imports(section, home)
 
 
@@ -135,7 +134,7 @@ def test_imports_are_cleared_and_their_openings_stay_on_record(
 ) -> None:
     sections = [npz(), images(), DatasetSection(source="digits")]
     datasets = [open_dataset(section, home) for section in sections]
-    open_test(datasets[0], Opening(opened_by="a test"))
+    open_test(datasets[0], Access(opened_by="a test"))
     (datasets[2].folder / "meta.json").write_text("damaged")
     x, _ = datasets[0].train()
     assert clear(home, sections[0]) == 1
@@ -154,8 +153,8 @@ def test_openings_of_the_test_split_are_recorded(npz: Write, home: Home) -> None
     dataset = open_dataset(npz(), home)
     record = home.datasets / "test_opened.jsonl"
     assert not record.exists()
-    open_test(dataset, Opening(opened_by="evaluate a"))
-    open_test(dataset, Opening(opened_by="train b"))
+    open_test(dataset, Access(opened_by="evaluate a"))
+    open_test(dataset, Access(opened_by="train b"))
     lines = [json.loads(line) for line in record.read_text().splitlines()]
     assert [line["opened_by"] for line in lines] == ["evaluate a", "train b"]
     assert all(line["date"].endswith("+00:00") for line in lines)
@@ -171,7 +170,7 @@ def test_arrays_that_are_not_what_was_imported_are_not_judged_by(
     array.flat[0] = 1 if array.flat[0] != 1 else 2
     np.save(dataset.folder / f"{part}.npy", array)
     with pytest.raises(InputError, match="is damaged or missing; remove its folder"):
-        open_test(dataset, Opening(opened_by="a test"))
+        open_test(dataset, Access(opened_by="a test"))
 
 
 def _garbage(file: Path) -> None:
@@ -197,7 +196,7 @@ def test_search_never_touches_the_test_arrays(
     assert after.fingerprint == before.fingerprint
     assert after.train.rows.tolist() == before.train.rows.tolist()
     with pytest.raises(InputError, match=r"x_test\.npy is damaged"):
-        open_test(dataset, Opening(opened_by="a test"))
+        open_test(dataset, Access(opened_by="a test"))
 
 
 def _cut_off(file: Path) -> None:
@@ -260,11 +259,11 @@ def test_a_damaged_import_is_made_anew(
     x, y = np.ones((30, 5)), np.arange(30) % 3
     section = npz(x_val=x, y_val=y)
     before = open_dataset(section, home)
-    open_test(before, Opening(opened_by="a test"))
+    open_test(before, Access(opened_by="a test"))
     damage(before.folder / name)
     assert imports(section, home)
     after = open_dataset(section, home)
-    assert replace(after, imported=before.imported) == before
+    assert after.model_copy(update={"imported": before.imported}) == before
     assert "a test" in (home.datasets / "test_opened.jsonl").read_text()
     assert kept(home) == [after.folder.name]
 
@@ -359,7 +358,7 @@ def test_a_data_set_that_cannot_be_read_is_unreachable(
         with pytest.raises(UnreachableError, match="Permission denied"):
             dataset.train()
         with pytest.raises(UnreachableError, match="Permission denied"):
-            open_test(dataset, Opening(opened_by="a test"))
+            open_test(dataset, Access(opened_by="a test"))
         with pytest.raises(UnreachableError, match="Permission denied"):
             find(dataset.folder)
 

@@ -1,14 +1,15 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from hpsearch.data.arrays import Arrays
 from hpsearch.data.importing import cache_key, fingerprint, hold_out
-from hpsearch.data.source import Arrays
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
-from hpsearch.recipe import DatasetSection
 
 Write = Callable[..., DatasetSection]
 
@@ -84,3 +85,15 @@ def test_the_key_is_that_of_source_and_path(npz: Write, images: Write) -> None:
     assert all(len(key) == 16 for key in keys)
     same = sections[0].model_copy(update={"scale": "none", "validation": 0.3, "limit": 5})
     assert cache_key(same) in keys
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ({"source": "digits"}, "33dcc37cc227754d"),
+        ({"source": "npz", "path": "/a/b.npz", "scale": "none"}, "6df193f8fd3956e5"),
+        ({"source": "image_folder", "path": "/a", "image_size": [8, 9]}, "52f293d28d9173eb"),
+    ],
+)
+def test_imports_of_earlier_versions_are_found(section: dict[str, Any], key: str) -> None:
+    assert cache_key(DatasetSection(**section)) == key

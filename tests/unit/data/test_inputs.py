@@ -9,8 +9,8 @@ import pytest
 from hpsearch.data.cache import find_dataset, open_dataset
 from hpsearch.data.inputs import read_inputs, write_inputs
 from hpsearch.data.parts import split
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 
 @pytest.mark.parametrize("scale", ["none", "standardize"])
@@ -31,8 +31,8 @@ def test_inputs_are_read_as_they_were_written(
     for name in ("input_shape", "class_names", "fingerprint"):
         assert getattr(read, name) == getattr(parts, name)
     for name in ("multiplier", "offset"):
-        written = getattr(parts, name)
-        np.testing.assert_array_equal(getattr(read, name), written, strict=True)
+        written = getattr(parts.transform, name)
+        np.testing.assert_array_equal(getattr(read.transform, name), written, strict=True)
     assert read.train.x.dtype == parts.train.x.dtype
     assert len(read.train) == len(read.validation) == 0
 

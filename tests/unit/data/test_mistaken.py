@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpsearch.data.loaders import load
+from hpsearch.data.arrays import silent
 from hpsearch.data.mistaken import HEAD, mistaken
-from hpsearch.data.source import silent
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
-from hpsearch.recipe import DatasetSection
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
 PAGE = b"\n<!-- a comment -->\n<!DOCTYPE html>\n<html><title>Sign in</title></html>\n"
@@ -57,11 +56,11 @@ def test_every_source_says_so(source: str, name: str, content: bytes, tmp_path: 
     section = DatasetSection(source=source, path=str(path))  # type: ignore[arg-type]
     kind, cure = FILES[content]
     with pytest.raises(InputError) as caught:
-        load(section, silent)
+        section.reader.read(silent)
     assert f"{file}: is {kind}, not the data; " in str(caught.value)
     assert cure in str(caught.value)
 
 
 def test_an_archive_of_arrays_is_none(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x_train=np.ones((60, 2)), y_train=np.arange(60) % 2)
-    load(DatasetSection(source="npz", path=str(tmp_path / "d.npz")), silent)
+    DatasetSection(source="npz", path=str(tmp_path / "d.npz")).reader.read(silent)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import split
+from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 Write = Callable[..., DatasetSection]
 
@@ -58,7 +58,7 @@ def test_parts_say_what_training_needs(digits: Dataset) -> None:
     assert parts.fingerprint == digits.fingerprint
     assert parts.class_weights is None
     assert parts.train.x is parts.validation.x  # no copies
-    scaled = parts.train.x[parts.train.rows] * parts.multiplier + parts.offset
+    scaled = parts.train.x[parts.train.rows] * parts.transform.multiplier + parts.transform.offset
     assert (scaled.min(), scaled.max()) == (-1, 1)
 
 
@@ -83,7 +83,7 @@ def test_the_split_seed_chooses_what_a_limit_keeps(npz: Write, home: Home) -> No
 
 def test_standardize_looks_at_the_limited_training_part(digits: Dataset) -> None:
     parts = split(digits, section(scale="standardize", limit=100))
-    scaled = parts.train.x[parts.train.rows] * parts.multiplier + parts.offset
+    scaled = parts.train.x[parts.train.rows] * parts.transform.multiplier + parts.transform.offset
     assert scaled.shape == (100, 8, 8)
     assert scaled.mean() == pytest.approx(0, abs=1e-5)
     assert scaled.std() == pytest.approx(1, abs=1e-5)
@@ -150,7 +150,7 @@ def test_a_refit_trains_on_the_validation_examples_too(digits: Dataset, limit: i
     assert whole.train.rows.tolist() == rows
     assert whole.train.x is whole.validation.x  # no copies
     assert whole.validation.rows.tolist() == apart.validation.rows.tolist()
-    scaled = whole.train.x[rows] * whole.multiplier + whole.offset
+    scaled = whole.train.x[rows] * whole.transform.multiplier + whole.transform.offset
     assert (scaled.mean(), scaled.std()) == (pytest.approx(0, abs=1e-5), pytest.approx(1, abs=1e-5))
 
 

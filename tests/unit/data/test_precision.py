@@ -10,8 +10,8 @@ from hpsearch.data.advice import advise
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import split
 from hpsearch.data.precision import merged
+from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection
 
 RANDOM = np.random.default_rng(0)
 COUNT = 600

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from hpsearch.data.arrays import silent
+from hpsearch.data.section import DatasetSection
 from hpsearch.data.signature import SourceFiles, source_files
-from hpsearch.data.source import silent
 from hpsearch.errors import UnreachableError
-from hpsearch.recipe import DatasetSection
 
 Write = Callable[..., DatasetSection]
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
 
 from hpsearch.data.stratify import check_complete, draw
 
@@ -25,6 +26,55 @@ def test_a_draw_is_disjoint_complete_and_in_proportion(
     assert (np.diff(left) > 0).all()
     counts = np.bincount(y[taken], minlength=len(sizes))
     assert np.abs(counts - np.array(sizes) * len(taken) / len(y)).max() <= 1
+
+
+@settings(deadline=None, max_examples=400)
+@given(data=st.data(), seed=st.integers(0, 2**31 - 1))
+def test_rows_are_those_that_scikit_learn_draws(data: st.DataObject, seed: int) -> None:
+    sizes = data.draw(
+        st.lists(st.integers(1, 40), min_size=2, max_size=12)
+        # Equal classes and those of one or two examples: all are tied.
+        | st.integers(2, 12).flatmap(lambda size: st.lists(st.just(size), min_size=2, max_size=30))
+        | st.lists(st.integers(1, 2), min_size=2, max_size=12)
+    )
+    random = np.random.default_rng(seed)
+    y = random.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    rows = np.sort(random.permutation(len(y) + 5)[: len(y)])  # others lie between them
+    labels = np.full(len(y) + 5, -1)
+    labels[rows] = y
+    count = data.draw(st.integers(0, len(y)))
+    names = [str(label) for label in range(len(sizes))]
+    left = len(y) - count
+    drawn: tuple[list[int], list[int]] | None = None
+    try:
+        taken, rest = draw(rows, labels, count, seed, names)
+        drawn = taken.tolist(), rest.tolist()
+    except ValueError as error:
+        said = str(error)
+    try:
+        expected = train_test_split(
+            rows, train_size=count, test_size=left, stratify=y, random_state=seed
+        )
+    except ValueError:  # it draws no part with fewer examples than classes
+        assert drawn is None or 1 <= left < len(sizes)
+        return
+    if drawn is None:
+        assert "no example left" in said
+        assert len({*labels[expected[0]]}) < len(sizes)
+    else:
+        assert drawn == tuple(sorted(part.tolist()) for part in expected)
+
+
+@pytest.mark.parametrize(("examples", "classes"), [(60_000, 10), (50_000, 100), (5_001, 997)])
+@pytest.mark.parametrize("share", [0.1, 1 / 3, 0.8])
+def test_so_are_those_of_large_sets(examples: int, classes: int, share: float) -> None:
+    y = np.random.default_rng(classes).permutation(np.arange(examples) % classes)
+    rows, count = np.arange(examples), max(classes, round(share * examples))
+    expected = train_test_split(
+        rows, train_size=count, test_size=examples - count, stratify=y, random_state=7
+    )
+    for part, wanted in zip(draw(rows, y, count, 7, [""] * classes), expected, strict=True):
+        assert part.tolist() == sorted(wanted.tolist())
 
 
 def test_a_seed_draws_the_same_rows_and_another_others() -> None:

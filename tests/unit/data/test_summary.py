@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hpsearch.data.source import Arrays, silent
+from hpsearch.data.arrays import Arrays, silent
 from hpsearch.data.summary import Summary, row_digests, summarize
 
 
@@ -80,7 +80,7 @@ def test_columns_are_looked_at_in_pieces(monkeypatch: pytest.MonkeyPatch) -> Non
     x = np.random.default_rng(0).integers(0, 2, (30, 40)).astype(np.uint8)
     given = replace(arrays(), x_train=x, x_test=x[:9])
     whole = summarize(given, silent)
-    monkeypatch.setattr("hpsearch.data.columns._BYTES", 100)
+    monkeypatch.setattr("hpsearch.data.precision._BYTES", 100)
     assert summarize(given, silent) == whole
 
 

@@ -15,14 +15,14 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from plotly.offline import get_plotlyjs
 
-from hpsearch.data.record import Opening
+from hpsearch.data.record import Access
 from hpsearch.errors import Failure
+from hpsearch.outputs.trainings import Training
 from hpsearch.report.facts import facts
 from hpsearch.report.page import page
-from hpsearch.search import budget, trials
-from hpsearch.search.confirmation import Kind
+from hpsearch.search import claims, trials
+from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trainings import Training
 from hpsearch.space import suggest_config
 
 Finish = Callable[..., FrozenTrial]
@@ -33,7 +33,7 @@ def known(
     study: OpenStudy,
     trained: Sequence[Training] = (),
     confirmed: Mapping[str, Mapping[int, float]] = MappingProxyType({}),
-    opened: Sequence[Opening] = (),
+    opened: Sequence[Access] = (),
     winner: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The facts of a study, which must be JSON."""
@@ -50,10 +50,10 @@ def training(trial: int | None, value: float, seed: int = 5, **test: Any) -> Tra
 
 
 def fail(study: OpenStudy, message: str) -> None:
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
-    budget.fail(study, trial.number, Failure.DIVERGED, message)
+    claims.fail(study, trial.number, Failure.DIVERGED, message)
 
 
 @pytest.fixture
@@ -119,13 +119,13 @@ def failed(study: OpenStudy, _: Finish) -> None:
 
 
 def running(study: OpenStudy, _: Finish) -> None:
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
 
 
 def claimed(study: OpenStudy, _: Finish) -> None:
-    budget.claim(study)
+    claims.claim(study)
 
 
 def waiting(study: OpenStudy, _: Finish) -> None:
@@ -199,7 +199,7 @@ def test_importances_crowded_ends_and_changes_are_told(open_study: Open) -> None
     drawing = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))  # in memory
     for _ in range(40):
         trial = drawing.ask()
-        value = suggest_config(study.file.space, trial).l2
+        value = suggest_config(study.file.space, trial).network.l2
         told = create_trial(value=value, params=trial.params, distributions=trial.distributions)
         study.optuna.add_trial(told)
     found = known(study)
@@ -246,9 +246,9 @@ def test_a_baseline_whose_own_trial_was_pruned_was_trained(open_study: Open) -> 
     study = open_study(space={"layers": 1, "units": {"type": "int", "low": 64, "high": 65}},
                        baseline=BASELINE, sampler={"type": "grid"})  # fmt: skip
     for _ in range(2):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
-        same = suggest_config(study.file.space, trial).units == (64,)
+        same = suggest_config(study.file.space, trial).network.units == (64,)
         trial.report(0.5, 1)
         state = TrialState.PRUNED if same else TrialState.COMPLETE
         study.optuna.tell(trial, None if same else 0.5, state=state)
@@ -316,8 +316,8 @@ def test_openings_of_the_test_split_are_listed(study: OpenStudy) -> None:
     assert "On the test split" not in written(known(study)).text
     result = {"accuracy": [0.5, 0.25], "f1_macro": [0.5, 0.25]}
     opened = [
-        Opening(opened_by="evaluate study", study="study", of="0", seeds=(1, 2), result=result),
-        Opening(opened_by="train <b>.toml --test"),
+        Access(opened_by="evaluate study", study="study", of="0", seeds=(1, 2), result=result),
+        Access(opened_by="train <b>.toml --test"),
     ]
     found = known(study, opened=opened)
     assert found["test_openings"][0]["result"] == result
@@ -330,7 +330,7 @@ def test_openings_of_the_test_split_are_listed(study: OpenStudy) -> None:
 def test_where_the_time_went(open_study: Open) -> None:
     study = open_study()
     for seconds, state in ((3.0, TrialState.COMPLETE), (1.0, TrialState.PRUNED)):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         suggest_config(study.file.space, trial)
         study.storage.annotate(study.trial_id(trial.number), {"seconds": seconds, "epochs": 4})
@@ -352,10 +352,10 @@ def test_shares_of_no_time_are_nought(study: OpenStudy) -> None:
 def test_shares_of_time_add_up(open_study: Open) -> None:
     study = open_study()
     for seconds in (0.1, 0.7, 0.3):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         study.storage.annotate(study.trial_id(trial.number), {"seconds": seconds})
-        budget.fail(study, trial.number, Failure.DIVERGED, "NaN")
+        claims.fail(study, trial.number, Failure.DIVERGED, "NaN")
     running(study, lambda: None)
     found = known(study)["time"]
     assert sum(one["share"] for one in found) == pytest.approx(1)
@@ -385,8 +385,8 @@ def test_failures_by_class_with_what_the_first_said(open_study: Open) -> None:
     fail(study, "<script>alert(1)</script>")
     fail(study, "another")
     running(study, lambda: None)
-    budget.interrupt(study, 2)
-    trial = budget.claim(study)  # the one that was interrupted goes on
+    claims.interrupt(study, 2)
+    trial = claims.claim(study)  # the one that was interrupted goes on
     study.optuna.tell(trial, state=TrialState.FAIL)  # by another program, which says nothing
     found = known(study)
     assert found["failures"] == [
@@ -423,9 +423,9 @@ def test_what_others_stand_for_is_told_apart(open_study: Open) -> None:
     study = open_study()
     running(study, lambda: None)
     study.storage.annotate(study.trial_id(0), {"seconds": 3.0, "epochs": 2})
-    budget.interrupt(study, 0)
+    claims.interrupt(study, 0)
     claimed(study, lambda: None)  # the one that goes on
-    budget.fail(study, 1, Failure.TOO_LARGE, "100 parameters, at most 10")
+    claims.fail(study, 1, Failure.TOO_LARGE, "100 parameters, at most 10")
     found = known(study)
     assert found["replaced"] == {"interrupted": 1, "too_large": 1}
     assert found["failures"] == found["machines"] == []
@@ -441,7 +441,7 @@ def test_repeats_of_the_best_are_told(open_study: Open, finish: Finish) -> None:
     study = open_study(space={"activation": {"type": "categorical", "choices": ["relu"]}})
     for value in (0.25, 0.75):
         finish(study, value)
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
     trial.set_user_attr("same_as", 1)

@@ -75,15 +75,15 @@ def test_ends_move_on_their_scale() -> None:
         for _ in range(20)
     ]
     found, now = after(file(space=space), rows)
-    assert now.space.layers.high == 4  # by half of its width
-    assert now.space.units.high == 4096  # by the root of 16
+    assert now.space.network.layers.high == 4  # by half of its width
+    assert now.space.network.units.high == 4096  # by the root of 16
     assert now.space.optimizer.adam.learning_rate.low == pytest.approx(1e-5)
     assert len(found.changes) == 3
     assert found.changes[0] == (
         "layers: 5 of the best 5 trials lie at the high end (3); it is now 4"
     )
     # What was not at an end stays.
-    assert now.space.units.low == 64
+    assert now.space.network.units.low == 64
 
 
 def test_of_too_few_trials_only_the_best_one_is_carried_over() -> None:
@@ -100,7 +100,7 @@ def test_of_too_few_trials_only_the_best_one_is_carried_over() -> None:
     found, now = after(study, [*rows, good], best)
     assert found.too_few == ""
     assert len(found.changes) == 4
-    assert now.space.units.high > 1024
+    assert now.space.network.units.high > 1024
 
 
 def test_an_end_that_cannot_move_stays_and_nothing_is_claimed() -> None:
@@ -126,13 +126,16 @@ def test_a_number_to_choose_from_gets_a_neighbour() -> None:
     rows = [trained(0.9, batch_size=128, l2=1e-4)] * 20
     _, now = after(file(space=space), rows)
     assert now.space.batch_size.choices == (32, 64, 128, 256)
-    assert now.space.l2.choices == (0.0, 1e-5, 1e-4, 1e-3)
+    assert now.space.network.l2.choices == (0.0, 1e-5, 1e-4, 1e-3)
 
 
 def test_steps_are_kept() -> None:
     space = {"dropout": {"type": "float", "low": 0.1, "high": 0.4, "step": 0.1}}
     _, now = after(file(space=space), [trained(0.9, dropout=0.4)] * 20)
-    assert (now.space.dropout.high, now.space.dropout.step) == (pytest.approx(0.6), 0.1)
+    assert (now.space.network.dropout.high, now.space.network.dropout.step) == (
+        pytest.approx(0.6),
+        0.1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,7 +151,7 @@ def test_ends_of_plain_ranges_move_by_half_of_the_width(
     dropout: dict[str, Any], good: float, ends: tuple[float, float]
 ) -> None:
     found, now = after(file(space={"dropout": dropout}), [trained(0.9, dropout=good)] * 20)
-    assert (now.space.dropout.low, now.space.dropout.high) == ends
+    assert (now.space.network.dropout.low, now.space.network.dropout.high) == ends
     moved = ends != (dropout["low"], dropout["high"])
     assert [change.partition(":")[0] for change in found.changes] == ["dropout"] * moved
 
@@ -166,15 +169,15 @@ def test_an_end_moves_by_one_step_at_least() -> None:
         "dropout": {"type": "float", "low": 0.1, "high": 0.2, "step": 0.1},
     }
     _, now = after(file(space=space), [trained(0.9, layers=2, dropout=0.2)] * 20)
-    assert now.space.layers.high == 3
-    assert now.space.dropout.high == pytest.approx(0.3)
+    assert now.space.network.layers.high == 3
+    assert now.space.network.dropout.high == pytest.approx(0.3)
 
 
 def test_a_choice_too_near_to_be_written_in_two_digits_is_not_made_up() -> None:
     space = {"dropout": {"type": "categorical", "choices": [0.991, 0.992, 0.993]}}
     found, now = after(file(space=space), [trained(0.9, dropout=0.993)] * 20)
     assert found.changes == []
-    assert now.space.dropout.choices == (0.991, 0.992, 0.993)
+    assert now.space.network.dropout.choices == (0.991, 0.992, 0.993)
 
 
 def test_of_an_optimizer_that_no_good_trial_has_nothing_is_dropped() -> None:
@@ -192,7 +195,7 @@ def test_a_choice_that_one_of_the_best_uses_in_one_layer_stays() -> None:
     rows += [trained(0.1, units=width) for width in (8, 9) for _ in range(8)]  # 21 of them
     found, now = after(file(space={"units": widths}), rows)
     # One goes, and one is added at the end that they crowd at.
-    assert now.space.units.choices == (8, 64, 455)
+    assert now.space.network.units.choices == (8, 64, 455)
     assert len(found.changes) == 2
 
 
@@ -208,7 +211,7 @@ def test_a_choice_that_was_tried_often_and_is_never_good_goes() -> None:
     rows = [trained(0.9, activation="relu")] * 5
     rows += [trained(0.1, activation="tanh")] * 8 + [trained(0.1, activation="gelu")] * 7
     found, now = after(file(space={"activation": kinds}), rows)
-    assert now.space.activation.choices == ("relu", "gelu")  # gelu was tried less often
+    assert now.space.network.activation.choices == ("relu", "gelu")  # gelu was tried less often
     assert found.stuck == []
     dropped = "activation: tanh is dropped: 8 trials tried it, but none of the best 5 did"
     assert found.changes == [dropped]

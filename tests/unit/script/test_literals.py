@@ -11,14 +11,14 @@ from hpsearch.script.literals import WIDTH, assignment, literal
 
 VALUES: list[Any] = [
     1, 0.1, 1e-07, (8, 8), "relu", 'a "quoted" \\ text\n', [], [1] * 64, [0.1, 0.25],
-    ["short", "x" * 300], {"train": ["a", "b"], "test": ["c"]}, Path("/data/mnist"),
-    Path("/" + "folder with spaces/" * 20), "täxt " * 60,
+    Path("/data/mnist"), Path("/" + "folder with spaces/" * 20), Path("best.npz"),
+    Path("größe \udcff\n\"" + "x" * 150 + ".npz"), Path("/\udcff 😀"), "täxt \udcff",
 ]  # fmt: skip
 
 
 def read(lines: list[str]) -> Any:
-    names: dict[str, Any] = {"Path": Path}
-    exec("\n".join(lines), names)  # noqa: S102  # our own text
+    names: dict[str, Any] = {"Path": Path, "__file__": "script.py"}
+    exec("\n".join(lines).encode(), names)  # noqa: S102  # our own text
     return names["NAME"]
 
 

@@ -12,7 +12,7 @@ SIZE = 3
 
 class A:
     def f(self, x, *rest, y=1):
-        return [z + SIZE for z in x], rest, y, P, json, __name__, len(x)
+        return [z + SIZE for z in x], rest, y, P, json, __name__, __file__, len(x)
 """
 
 

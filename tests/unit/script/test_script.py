@@ -1,41 +1,28 @@
-"""Scripts: for every source and option one that compiles, is clean, and holds nothing else."""
+"""Scripts: for every option one that compiles, is clean, and holds nothing else."""
 
 import ast
 import importlib.util
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from hpsearch.config import TrialConfig
+import hpsearch
+from hpsearch.config import TrialConfig, flat
 from hpsearch.data.parts import Part, Parts
-from hpsearch.data.sets import SETS
+from hpsearch.data.transform import Affine
+from hpsearch.networks.dense import Dense
 from hpsearch.optimizers import OPTIMIZERS
 from hpsearch.recipe import Recipe
-from hpsearch.script import script as module
 from hpsearch.script.names import check_names
 from hpsearch.script.script import MARK, script
+from hpsearch.searchable import traits
 
-HARMLESS = {"kind": "digits", "data": None, "archive": False, "files": None}
-
-
-@dataclass(frozen=True)
-class Made:
-    """What a script asks a data set for."""
-
-    maximum: float | None = 255.0
-    test_taken: bool = False
-    dtype: str = "uint8"
-    skipped: tuple[str, ...] = ()
-    class_names: tuple[str, ...] = tuple("0123456789")
-    input_shape: tuple[int, ...] = (8, 8)
-    train_size: int = 1000
-    turned: int = 0
+DATA = Path("best.npz")
 
 
 def parts(shape: tuple[int, ...] = (8, 8)) -> Parts:
@@ -46,8 +33,7 @@ def parts(shape: tuple[int, ...] = (8, 8)) -> Parts:
         validation=Part(x=x, y=y, rows=np.arange(900, 1000)),
         input_shape=shape,
         class_names=tuple("0123456789"),
-        multiplier=np.float32(1 / 255),
-        offset=np.float32(0),
+        transform=Affine(multiplier=np.float32(1 / 255), offset=np.float32(0)),
         class_weights=None,
         fingerprint="f" * 64,
     )
@@ -58,9 +44,8 @@ def recipe(**sections: Any) -> Recipe:
     return Recipe(seed=1, config=sections.pop("config", {}), dataset=dataset, **sections)
 
 
-def written(chosen: Recipe, made: Made | None = None) -> str:
-    made = made or Made()
-    return script(chosen, made, parts(made.input_shape))  # type: ignore[arg-type]  # a stand-in
+def written(chosen: Recipe, shape: tuple[int, ...] = (8, 8), data: Path = DATA) -> str:
+    return script(chosen, parts(shape), data)
 
 
 CONFIGS: list[dict[str, Any]] = [
@@ -84,48 +69,15 @@ OBJECTIVES: list[dict[str, Any]] = [
     for metric in ("val_accuracy", "val_f1_macro", "val_loss")
     for epoch in ("best", "last")
 ]
-DATASETS: list[dict[str, Any]] = [
-    *({"scale": name} for name in ("none", "unit", "symmetric", "standardize")),
-    {"limit": 500}, {"limit": 895}, {"limit": 900}, {"class_weights": "balanced"},
-    {"include_validation": True}, {"include_validation": True, "limit": 500},
-]  # fmt: skip
 RECIPES = [
     *(recipe(config=each) for each in CONFIGS),
     *(recipe(training=each) for each in TRAININGS),
     *(recipe(training=each, config={"l2": 1e-5}) for each in TRAININGS),
     *(recipe(objective=each) for each in OBJECTIVES),
     *(recipe(objective=each, training={"early_stopping": False}) for each in OBJECTIVES),
-    *(recipe(dataset=each) for each in DATASETS),
-    *(recipe(dataset={"source": name}) for name in SETS),
+    recipe(dataset={"class_weights": "balanced"}),
 ]
-READERS: list[dict[str, Any]] = [
-    {"kind": "keras_npz", "data": Path("/data/mnist.npz")},
-    *(
-        {"kind": "idx", "data": Path("/data"), "archive": archive, "files": {"train": ["a", "b"]}}
-        for archive in (False, True)
-    ),
-    *(
-        {
-            "kind": "cifar", "data": Path("/d" * 90), "archive": archive, "labels": "fine_labels",
-            "files": {"train": ["cifar-10-batches-py/data_batch_1"] * 5, "test": ["test_batch"]},
-        }
-        for archive in (False, True)
-    ),
-    *(
-        {"kind": "npz", "data": Path("/data/a.npz"), "cast": cast, "values": values}
-        for cast, values in (("float32", "any"), (None, "named"), ("uint8", "labels"))
-    ),
-    *(
-        {
-            "kind": "image_folder", "data": Path("/data"), "ascii": some, "turned": turned,
-            "folders": {"train": "Training", "test": "Testing"} if some else None,
-            "litter": ["Thumbs.db"] * some, "size": some, "height": 32, "width": 24,
-            "converted": not some, "mode": "RGB", "skipped": ["train/a/b.png"] * some,
-        }
-        for some in (False, True)
-        for turned in (False, True)
-    ),
-]  # fmt: skip
+PLACES = [DATA, Path("below/a.npz"), Path("/elsewhere/a.npz"), Path("/d" * 90), Path("d" * 120)]
 
 
 def check(folder: Path) -> None:
@@ -139,30 +91,13 @@ def check(folder: Path) -> None:
 
 
 def test_every_option_gives_a_clean_script(tmp_path: Path) -> None:
-    for number, chosen in enumerate(RECIPES):
-        text = written(chosen, Made(test_taken=chosen.dataset.source == "digits"))
+    texts = [
+        *(written(chosen) for chosen in RECIPES),
+        *(written(recipe(), (32, 32, 3), place) for place in PLACES),
+    ]
+    for number, text in enumerate(texts):
         assert check_names(text, "script.py") == []
         (tmp_path / f"script_{number}.py").write_text(text)
-    check(tmp_path)
-
-
-def test_every_way_to_read_gives_a_clean_script(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number, facts in enumerate(READERS):
-        monkeypatch.setattr(module, "reader", lambda *_, facts=facts: HARMLESS | facts)
-        for validation in (0.1, "given"):
-            for limit in (None, 500, 895, 995):
-                for taken in (False, True):
-                    if taken and facts["kind"] not in ("npz", "image_folder"):
-                        continue  # these have a test part always
-                    settings = {"validation": validation, "limit": limit, "scale": "standardize"}
-                    settings |= {"include_validation": taken}
-                    made = Made(test_taken=taken, input_shape=(12,))
-                    text = written(recipe(dataset=settings), made)
-                    assert check_names(text, "script.py") == []
-                    name = f"script_{number}_{validation}_{limit}_{taken}.py"
-                    (tmp_path / name).write_text(text)
     check(tmp_path)
 
 
@@ -174,32 +109,46 @@ def test_a_script_is_the_same_in_every_call_and_says_where_it_is_from() -> None:
     head = text.partition("import argparse")[0]
     assert MARK in text[:500]
     assert "s" * 100 in head
-    assert "trial 7" in head
-    assert "0.98765" in head
+    assert "trial 7 (val_accuracy 0.98765)" in " ".join(head.split())
     assert "f" * 64 in head
 
 
-def test_nothing_is_in_it_that_the_recipe_does_not_need() -> None:
+def test_what_the_recipe_does_not_need_is_left_out() -> None:
     bare = recipe(
-        dataset={"source": "cifar10"}, training={"early_stopping": False},
-        objective={"epoch": "last"},
+        dataset={"source": "cifar10", "path": "/data", "limit": 500, "scale": "standardize"},
+        training={"early_stopping": False}, objective={"epoch": "last"},
     )  # fmt: skip
     plain = written(bare)
     for word in (
-        "Dropout", "BatchNormalization", "regularizer", "EarlyStopping", "MacroF1", "schedules",
-        "math", "Reduce", "class_weight", "set_dtype_policy", "dtype=", "LIMIT", "callbacks",
-        "cross_entropy", "load_digits", "PIL", "Path", "TEST_SHARE", "val_loss",
+        "EarlyStopping", "schedules", "Reduce", "class_weight", "set_dtype_policy", "LIMIT",
+        "PATIENCE", "import sklearn", "from hpsearch", "/data", "500", "Mapping", "def order",
     ):  # fmt: skip
         assert word not in plain, word
 
 
-def test_the_loss_without_penalty_is_looked_at() -> None:
-    config = {"l2": 1e-4}
-    text = written(recipe(config=config, objective={"metric": "val_loss"}))
-    assert 'monitor="val_cross_entropy"' in text
-    assert 'monitor="val_loss"' not in text
-    assert 'monitor="val_loss"' in written(recipe(objective={"metric": "val_loss"}))
-    assert "cross_entropy" not in written(recipe(config=config))
+def test_network_loss_and_scores_are_those_of_training() -> None:
+    """Line by line, but for the types."""
+    text = written(recipe(config={"lr_schedule": "cosine"}))
+    root = Path(hpsearch.__file__).parent / "training"
+    for file, names in {
+        "networks/dense.py": ["build", "dense"],
+        "tasks/classification.py": ["losses", "score", "values", "macro_f1"],
+        "schedules.py": ["cosine"],
+        "seeds.py": ["weights_seed"],
+    }.items():
+        source = (root / file).read_text(encoding="utf-8")
+        known = {node.name: node for node in ast.parse(source).body if hasattr(node, "name")}
+        for name in names:
+            node: Any = known[name]
+            body = source.splitlines()[node.body[0].lineno - 1 : node.end_lineno]
+            assert f"def {name}(" in text
+            assert "\n".join(body) in text
+
+
+def test_every_monitor_is_one_of_the_values_of_validation() -> None:
+    text = written(recipe(config={"l2": 1e-4}, objective={"metric": "val_loss"}))
+    assert 'monitor="val_loss"' in text
+    assert text.index("Validation(x_val, y_val)") < text.index("EarlyStopping(")
 
 
 @pytest.mark.parametrize(
@@ -214,9 +163,11 @@ def test_the_loss_without_penalty_is_looked_at() -> None:
 def test_settings_of_the_optimizer_are_those_of_the_recipe(
     optimizer: dict[str, Any], written_out: list[str], left_out: list[str]
 ) -> None:
-    call = written(recipe(config={"optimizer": optimizer})).partition("return keras.optimizers")[2]
-    call = call.partition("\n\n")[0]
-    assert all(f"        {setting},\n" in call for setting in written_out)
+    call = written(recipe(config={"optimizer": optimizer})).partition("optimizer=keras.optimizers")[
+        2
+    ]
+    call = call.partition("loss=")[0]
+    assert all(f"            {setting},\n" in call for setting in written_out)
     assert not any(setting in call for setting in left_out)
 
 
@@ -241,8 +192,11 @@ def test_settings_that_are_left_out_are_off_in_keras_too(kind: str) -> None:
     }
 
 
-def test_a_config_has_no_field_that_no_script_knows() -> None:
-    assert set(TrialConfig.model_fields) == {
-        "layers", "units", "activation", "batch_norm", "dropout", "l2", "initializer",
-        "batch_size", "lr_schedule", "optimizer",
-    }  # fmt: skip
+def test_all_settings_are_in_it() -> None:
+    config = TrialConfig(layers=1, units=(9,), dropout=(0.25,), batch_size=48)
+    text = written(recipe(config=flat(config)))
+    names = [trait.name for model in (TrialConfig, Dense) for trait in traits(model)]
+    sections = {"network", "optimizer"}
+    assert all(f"    {name}=" in text for name in names if name not in sections)
+    assert "    units=[9],\n" in text
+    assert "    batch_size=48,\n" in text

@@ -1,13 +1,17 @@
-"""The attributes of studies and trials: what counts as written by hpsearch."""
+"""The attributes of studies and trials: their keys, and what counts as written by hpsearch."""
 
+import ast
 import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+import hpsearch
 from hpsearch.config import TrialConfig, flat
-from hpsearch.search.attributes import STUDY, TRIAL, odd, parse, typed
-from hpsearch.search.confirmation import Kind, _changes
+from hpsearch.search.attributes import STUDY, TRIAL
+from hpsearch.search.confirmation import _changes
+from hpsearch.search.shapes import Kind, odd, parse, typed
 from hpsearch.search.study import OpenStudy
 
 FLAT = flat(TrialConfig())
@@ -73,3 +77,36 @@ def test_what_no_trial_has_is_not_ours(name: str, value: Any) -> None:
 )
 def test_what_a_trial_may_have_is_ours(name: str, value: Any) -> None:
     assert typed([(name, json.dumps(value))], TRIAL) == {name: value}
+
+
+PLACES = {
+    "user_attrs", "system_attrs", "set_user_attr", "set_system_attr", "set_study_user_attr",
+    "set_study_system_attr", "set_trial_user_attr", "set_trial_system_attr",
+}  # fmt: skip
+"""What holds attributes, or writes one."""
+
+
+def literal_keys(file: Path) -> list[str]:
+    """The attributes that a module names itself."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Subscript(value=ast.Attribute(attr=where), slice=ast.Constant(value=key)):
+                pass
+            case ast.Call(
+                func=ast.Attribute(value=ast.Attribute(attr=where), attr="get"),
+                args=[ast.Constant(value=key), *_],
+            ):
+                pass
+            case ast.Call(func=ast.Attribute(attr=where), args=[*_, ast.Constant(value=key), _]):
+                pass
+            case _:
+                continue
+        if where in PLACES:
+            found.append(f"{file.name}:{node.lineno}: {key}")
+    return found
+
+
+def test_every_key_stands_in_one_module() -> None:
+    modules = Path(hpsearch.__file__).parent.rglob("*.py")
+    assert [one for module in modules for one in literal_keys(module)] == []

@@ -9,10 +9,11 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from hpsearch.clock import Mark
 from hpsearch.errors import Failure
-from hpsearch.search import budget
-from hpsearch.search.clock import Mark
-from hpsearch.search.storage import Brief, Pulse
+from hpsearch.search import budget, claims
+from hpsearch.search.attributes import origin
+from hpsearch.search.storage import Heartbeat, TrialSummary
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 
@@ -20,9 +21,9 @@ Finish = Callable[..., FrozenTrial]
 NOON = datetime(2026, 5, 1, 12)
 
 
-def at(start: int | None, end: int | None) -> Brief:
+def at(start: int | None, end: int | None) -> TrialSummary:
     """A trial from minute ``start`` to minute ``end`` after noon."""
-    return Brief(
+    return TrialSummary(
         number=0,
         state=TrialState.FAIL,
         start=None if start is None else NOON + timedelta(minutes=start),
@@ -52,7 +53,9 @@ def test_time_counts_once_however_many_trials_run(
     assert budget.seconds_used(trials, NOON + timedelta(hours=1)) == minutes * 60
 
 
-def clocked(start: int, end: int | None, began: int, ended: int | None, boot: str = "a") -> Brief:
+def clocked(
+    start: int, end: int | None, began: int, ended: int | None, boot: str = "a"
+) -> TrialSummary:
     """As :func:`at`, with minutes of a machine's clock."""
     return replace(
         at(start, end),
@@ -93,7 +96,7 @@ HOUR_TWICE = [clocked(10 * (n % 6), 10 * (n % 6) + 10, 10 * n, 10 * n + 10) for 
     ],
 )
 def test_a_clock_that_is_set_changes_no_time_that_was_used(
-    trials: list[Brief], minutes: int
+    trials: list[TrialSummary], minutes: int
 ) -> None:
     now, here = NOON + timedelta(minutes=1000), Mark("a", 1000 * 60.0)
     assert budget.seconds_used(trials, now, here) == minutes * 60
@@ -117,7 +120,7 @@ def ended(state: TrialState, value: float | None = None, failure: str | None = N
 )
 def test_what_counts(trial: FrozenTrial, counts: bool) -> None:
     assert budget.counts(trial) == counts
-    brief = Brief(
+    summary = TrialSummary(
         number=0,
         state=trial.state,
         start=None,
@@ -125,7 +128,7 @@ def test_what_counts(trial: FrozenTrial, counts: bool) -> None:
         value=trial.value,
         failure=trial.user_attrs.get("failure"),
     )
-    assert brief.counts == counts
+    assert summary.counts == counts
 
 
 @pytest.mark.parametrize(
@@ -167,7 +170,7 @@ def test_the_end_by_number(open_study: Callable[..., OpenStudy], finish: Finish)
     assert budget.ending(study) is None
     finish(study, state=TrialState.PRUNED)
     assert budget.ending(study) == "trials"
-    assert budget.claim(study) is None
+    assert claims.claim(study) is None
     assert budget.ending(open_study(budget={"trials": 3})) is None
     assert budget.ending(study) is None  # a run elsewhere has raised it
 
@@ -195,13 +198,13 @@ def test_what_was_enqueued_survives_a_cut_before_it_was_drawn(
     open_study: Callable[..., OpenStudy],
 ) -> None:
     study = open_study(enqueue=[{"layers": 3, "units": 100}])
-    cut = budget.claim(study)
+    cut = claims.claim(study)
     assert cut is not None
     cut.suggest_int("layers", 1, 5)  # and no further
-    assert budget.interrupt(study, cut.number)
-    again = budget.claim(study)
+    assert claims.interrupt(study, cut.number)
+    again = claims.claim(study)
     assert again is not None
-    assert suggest_config(study.file.space, again).units == (100, 100, 100)
+    assert suggest_config(study.file.space, again).network.units == (100, 100, 100)
 
 
 def test_what_was_drawn_ahead_survives_a_cut_before_it_was_taken(
@@ -209,14 +212,14 @@ def test_what_was_drawn_ahead_survives_a_cut_before_it_was_taken(
 ) -> None:
     study = open_study()
     for _ in range(2):
-        cut = budget.claim(study)
+        cut = claims.claim(study)
         assert cut is not None
-        assert budget.interrupt(study, cut.number)
-    again = budget.claim(study)
+        assert claims.interrupt(study, cut.number)
+    again = claims.claim(study)
     assert again is not None
     suggest_config(study.file.space, again)
     assert again.params == study.first_trials[0]
-    following = budget.claim(study)
+    following = claims.claim(study)
     assert following is not None
     suggest_config(study.file.space, following)
     assert following.params == study.first_trials[1]
@@ -226,9 +229,9 @@ def test_nothing_takes_the_place_of_a_trial_that_was_never_drawn(
     open_study: Callable[..., OpenStudy],
 ) -> None:
     study = open_study(sampler={"type": "random"})
-    cut = budget.claim(study)
+    cut = claims.claim(study)
     assert cut is not None
-    assert budget.interrupt(study, cut.number)
+    assert claims.interrupt(study, cut.number)
     counts = study.counts()
     assert (counts.uncounted, counts.waiting) == (1, 0)
 
@@ -238,16 +241,16 @@ def test_a_trial_cut_off_twice_keeps_its_seed_and_its_origin(
 ) -> None:
     study = open_study()
     for number in range(3):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         assert trial.number == number
         suggest_config(study.file.space, trial)
         if number == 0:
             trial.set_user_attr("seed", 17)
-        budget.interrupt(study, number)
+        claims.interrupt(study, number)
     last = study.trials()[3]
     assert last.user_attrs == {"resumes": 0, "earlier": [2, 1, 0], "seed": 17}
-    assert budget.origin(last) == 0
+    assert origin(last) == 0
 
 
 def test_only_the_running_trials_of_the_dead_are_reaped(
@@ -257,18 +260,18 @@ def test_only_the_running_trials_of_the_dead_are_reaped(
     finish(study)
     running: list[optuna.Trial] = []
     for _ in range(2):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         suggest_config(study.file.space, trial)
         running.append(trial)
     asked: list[int] = []
 
-    def is_gone(pulse: Pulse) -> bool:
-        asked.append(pulse.number)
-        return pulse.number == 2
+    def is_gone(heartbeat: Heartbeat) -> bool:
+        asked.append(heartbeat.number)
+        return heartbeat.number == 2
 
-    pulses = study.storage.pulses(study.study_id)
-    assert budget.reap(study, pulses, is_gone) == [2]
+    heartbeats = study.storage.heartbeats(study.study_id)
+    assert claims.reap(study, heartbeats, is_gone) == [2]
     assert asked == [1, 2]
     states: list[Any] = [trial.state for trial in study.trials()]
     assert states == [
@@ -284,9 +287,9 @@ def test_many_failures_in_a_row_end_the_study_until_it_is_run_again(
 
     def fail(times: int, failure: Failure) -> None:
         for _ in range(times):
-            trial = budget.claim(study)
+            trial = claims.claim(study)
             assert trial is not None
-            budget.fail(study, trial.number, failure, "because")
+            claims.fail(study, trial.number, failure, "because")
 
     fail(budget.MAX_FAILURES - 1, Failure.DIVERGED)
     finish(study)
@@ -295,7 +298,7 @@ def test_many_failures_in_a_row_end_the_study_until_it_is_run_again(
     assert budget.ending(study) is None
     fail(1, Failure.TIMEOUT)
     assert budget.ending(study) == "failures"
-    found = budget.failures_in_a_row(study, study.briefs())
+    found = budget.failures_in_a_row(study, study.trial_summaries())
     assert found == [Failure.TIMEOUT] + [Failure.DIVERGED] * (budget.MAX_FAILURES - 1)
     budget.begin_run(study)
     assert budget.ending(study) is None

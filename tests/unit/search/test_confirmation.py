@@ -1,7 +1,6 @@
 """The confirmation study of a study: what is put there, and what becomes of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import fakes
@@ -13,29 +12,28 @@ from hpsearch.errors import Failure, InputError, NoTrialError, TrialFailedError
 from hpsearch.fields import parse
 from hpsearch.home import Home
 from hpsearch.objective import Objective
-from hpsearch.search import budget, trials
+from hpsearch.search import budget, claims, trials
+from hpsearch.search.attributes import REQUEST_KEY
 from hpsearch.search.confirmation import (
-    ASKED_KEY,
-    Asked,
-    Kind,
+    BASELINE as OF_BASELINE,
+)
+from hpsearch.search.confirmation import (
     _identity,
-    asked,
-    asked_leaders,
     check_kind,
-    companion_of,
+    ensure_confirmation_study,
     is_former,
     kind_of,
+    last_request,
     leaders,
     open_runs,
     queue,
+    requested_leaders,
     results,
     seeds,
     values,
 )
-from hpsearch.search.confirmation import (
-    BASELINE as OF_BASELINE,
-)
-from hpsearch.search.export import recipe_of
+from hpsearch.search.recipes import recipe_of
+from hpsearch.search.shapes import ConfirmRequest, Kind
 from hpsearch.search.study import OpenStudy, load_study, names
 
 pytestmark = pytest.mark.slow
@@ -59,12 +57,12 @@ def study(open_study: Open, finish: Finish, build_once: Once) -> OpenStudy:
     return build_once(make)
 
 
-def run(companion: OpenStudy, home: Home, trainer: Any = fakes.train) -> Objective:
-    return Objective(study=companion, parts=fakes.parts(), home=home, trainer=trainer)
+def run(confirmation: OpenStudy, home: Home, trainer: Any = fakes.train) -> Objective:
+    return Objective(study=confirmation, parts=fakes.parts(), home=home, trainer=trainer)
 
 
-def finish_all(companion: OpenStudy, home: Home, trainer: Any = fakes.train) -> None:
-    job = run(companion, home, trainer)
+def finish_all(confirmation: OpenStudy, home: Home, trainer: Any = fakes.train) -> None:
+    job = run(confirmation, home, trainer)
     while job.run_one():
         pass
 
@@ -93,17 +91,17 @@ def test_without_a_complete_trial_there_is_nobody(open_study: Open) -> None:
 
 
 def test_all_runs_are_those_of_the_configurations(study: OpenStudy, home: Home) -> None:
-    chosen, companion = leaders(study, 2), companion_of(study)
-    assert queue(companion, study, chosen, seeds(study, 3)) == 9
-    finish_all(companion, home)
-    assert companion.counts().complete == 9
-    found = results(study, companion, seeds(study, 3))
+    chosen, confirmation = leaders(study, 2), ensure_confirmation_study(study)
+    assert queue(confirmation, study, chosen, seeds(study, 3)) == 9
+    finish_all(confirmation, home)
+    assert confirmation.counts().complete == 9
+    found = results(study, confirmation, seeds(study, 3))
     assert found.keys() == {"1", "3", "baseline"}
     for one in chosen:
         assert sorted(found[one.of]) == sorted(seeds(study, 3))
         for trial in found[one.of].values():
-            assert trials.config(companion, trial) == one.config
-            assert trials.row(companion, trial)["config"]["layers"] == one.config.layers
+            assert trials.config(confirmation, trial) == one.config
+            assert trials.row(confirmation, trial)["config"]["layers"] == one.config.network.layers
     own = {trial.user_attrs.get("seed") for trial in study.trials()}
     assert own.isdisjoint(seeds(study, 100))
     assert len(set(seeds(study, 100))) == 100
@@ -112,49 +110,51 @@ def test_all_runs_are_those_of_the_configurations(study: OpenStudy, home: Home) 
 def test_what_is_there_is_not_done_again_and_more_may_be_asked_for(
     study: OpenStudy, home: Home
 ) -> None:
-    chosen, companion = leaders(study, 1), companion_of(study)
-    queue(companion, study, chosen, seeds(study, 2))
-    finish_all(companion, home)
-    assert queue(companion, study, chosen, seeds(study, 2)) == 0
+    chosen, confirmation = leaders(study, 1), ensure_confirmation_study(study)
+    queue(confirmation, study, chosen, seeds(study, 2))
+    finish_all(confirmation, home)
+    assert queue(confirmation, study, chosen, seeds(study, 2)) == 0
     assert (
-        queue(companion, study, leaders(study, 2), seeds(study, 3)) == 5
+        queue(confirmation, study, leaders(study, 2), seeds(study, 3)) == 5
     )  # a seed of each, and a new one
-    finish_all(companion, home)
-    assert {of: len(runs) for of, runs in results(study, companion, seeds(study, 3)).items()} == {
+    finish_all(confirmation, home)
+    found = results(study, confirmation, seeds(study, 3))
+    assert {of: len(runs) for of, runs in found.items()} == {
         "1": 3, "3": 3, "baseline": 3,
     }  # fmt: skip
-    assert all(len(runs) == 2 for of, runs in results(study, companion, seeds(study, 2)).items())
+    assert all(len(runs) == 2 for of, runs in results(study, confirmation, seeds(study, 2)).items())
 
 
 def test_nothing_is_ever_sampled(study: OpenStudy) -> None:
-    companion = companion_of(study)
-    queue(companion, study, leaders(study, 1), seeds(study, 2))
-    assert budget.ending(companion) is None
-    claimed = [budget.claim(companion) for _ in range(4)]
+    confirmation = ensure_confirmation_study(study)
+    queue(confirmation, study, leaders(study, 1), seeds(study, 2))
+    assert budget.ending(confirmation) is None
+    claimed = [claims.claim(confirmation) for _ in range(4)]
     assert all(claimed)
-    assert budget.claim(companion) is None
-    assert budget.ending(companion) is None  # they run, and may come back
+    assert claims.claim(confirmation) is None
+    assert budget.ending(confirmation) is None  # they run, and may come back
     for trial in claimed:
         assert trial is not None
-        budget.fail(companion, trial.number, Failure.PROGRAM_ERROR, "x")
-    assert budget.claim(companion) is None  # places are free, but nothing waits
-    assert budget.ending(companion) == "trials"
+        claims.fail(confirmation, trial.number, Failure.PROGRAM_ERROR, "x")
+    assert claims.claim(confirmation) is None  # places are free, but nothing waits
+    assert budget.ending(confirmation) == "trials"
 
 
 def test_a_run_that_is_cut_off_goes_on_as_itself(study: OpenStudy, home: Home) -> None:
-    companion = companion_of(study)
-    queue(companion, study, leaders(study, 1), seeds(study, 1))
+    confirmation = ensure_confirmation_study(study)
+    queue(confirmation, study, leaders(study, 1), seeds(study, 1))
 
     def cut_off(*_: Any) -> Any:
         raise TrialFailedError(Failure.INTERRUPTED, "cut off")
 
-    run(companion, home, cut_off).run_one()
-    first = companion.trials()[0]
-    finish_all(companion, home)
-    (after,) = [t for t in companion.trials() if t.user_attrs.get("resumes") == first.number]
+    run(confirmation, home, cut_off).run_one()
+    first = confirmation.trials()[0]
+    finish_all(confirmation, home)
+    (after,) = [t for t in confirmation.trials() if t.user_attrs.get("resumes") == first.number]
     for key in ("config", "of", "seed"):
         assert after.user_attrs[key] == first.user_attrs[key]
-    assert {of: len(runs) for of, runs in results(study, companion, seeds(study, 1)).items()} == {
+    found = results(study, confirmation, seeds(study, 1))
+    assert {of: len(runs) for of, runs in found.items()} == {
         "1": 1, "baseline": 1,
     }  # fmt: skip
 
@@ -163,35 +163,35 @@ def test_a_run_that_is_cut_off_goes_on_as_itself(study: OpenStudy, home: Home) -
 def test_only_what_was_no_fault_of_its_own_is_done_again(
     study: OpenStudy, failure: Failure, again: int
 ) -> None:
-    chosen, companion = leaders(study, 1), companion_of(study)
-    queue(companion, study, chosen, seeds(study, 1))
+    chosen, confirmation = leaders(study, 1), ensure_confirmation_study(study)
+    queue(confirmation, study, chosen, seeds(study, 1))
     for _ in chosen:
-        trial = budget.claim(companion)
+        trial = claims.claim(confirmation)
         assert trial is not None
-        budget.fail(companion, trial.number, failure, "x")
-    assert queue(companion, study, chosen, seeds(study, 1)) == again
+        claims.fail(confirmation, trial.number, failure, "x")
+    assert queue(confirmation, study, chosen, seeds(study, 1)) == again
 
 
-def test_a_companion_is_found_and_hidden(study: OpenStudy) -> None:
-    companion = companion_of(study)
-    assert companion_of(study).study_id == companion.study_id
-    assert companion.name == companion.file.name == "study.confirm"
+def test_a_confirmation_study_is_found_and_hidden(study: OpenStudy) -> None:
+    confirmation = ensure_confirmation_study(study)
+    assert ensure_confirmation_study(study).study_id == confirmation.study_id
+    assert confirmation.name == confirmation.file.name == "study.confirm"
     assert names(study.storage) == ["study"]
     assert load_study(study.storage, "study.confirm").is_closed
     assert not study.is_closed
     with pytest.raises(InputError, match="is the confirmation study of study; give study instead"):
-        companion_of(companion)
-    assert companion.file.space == study.file.space
-    assert companion.file.pruner.type == "none"
-    assert companion.optuna.metric_names == ["val_accuracy"]
+        ensure_confirmation_study(confirmation)
+    assert confirmation.file.space == study.file.space
+    assert confirmation.file.pruner.type == "none"
+    assert confirmation.optuna.metric_names == ["val_accuracy"]
     assert isinstance(study.file.baseline, TrialConfig)
 
 
 def test_new_splits_are_the_same_for_all_and_kept_apart(study: OpenStudy, home: Home) -> None:
-    chosen, companion = leaders(study, 2), companion_of(study)
-    assert queue(companion, study, chosen, seeds(study, 3), Kind.SPLIT) == 9
-    assert queue(companion, study, chosen, seeds(study, 3), Kind.SPLIT) == 0
-    assert queue(companion, study, chosen, seeds(study, 2)) == 6
+    chosen, confirmation = leaders(study, 2), ensure_confirmation_study(study)
+    assert queue(confirmation, study, chosen, seeds(study, 3), Kind.SPLIT) == 9
+    assert queue(confirmation, study, chosen, seeds(study, 3), Kind.SPLIT) == 0
+    assert queue(confirmation, study, chosen, seeds(study, 2)) == 6
     asked: list[int] = []
 
     def split(section: Any) -> Any:
@@ -199,20 +199,20 @@ def test_new_splits_are_the_same_for_all_and_kept_apart(study: OpenStudy, home: 
         return fakes.parts()
 
     job = Objective(
-        study=companion, parts=fakes.parts(), home=home, trainer=fakes.train, split=split
+        study=confirmation, parts=fakes.parts(), home=home, trainer=fakes.train, split=split
     )
     while job.run_one():
         pass
-    found = results(study, companion, kind=Kind.SPLIT)
+    found = results(study, confirmation, kind=Kind.SPLIT)
     drawn = {
-        of: [recipe_of(companion, runs[seed]).dataset.split_seed for seed in sorted(runs)]
+        of: [recipe_of(confirmation, runs[seed]).dataset.split_seed for seed in sorted(runs)]
         for of, runs in found.items()
     }
     assert drawn["1"] == drawn["3"] == drawn[OF_BASELINE]
     assert len(set(drawn["1"])) == 3
     assert study.file.dataset.split_seed not in drawn["1"]
     assert sorted(asked) == sorted(drawn["1"] * 3)  # and the study's own parts for the others
-    assert all(len(runs) == 2 for runs in results(study, companion).values())
+    assert all(len(runs) == 2 for runs in results(study, confirmation).values())
     assert {of: len(runs) for of, runs in values(study).items()} == {
         "1": 2, "3": 2, OF_BASELINE: 2,
     }  # fmt: skip
@@ -230,92 +230,96 @@ def test_a_validation_part_that_is_given_has_no_other_split(
 
 
 def test_a_refit_trains_on_everything_for_a_fixed_time(study: OpenStudy, home: Home) -> None:
-    chosen, companion = leaders(study, 1)[:1], companion_of(study)
-    assert queue(companion, study, chosen, seeds(study, 2), Kind.REFIT, 3) == 2
+    chosen, confirmation = leaders(study, 1)[:1], ensure_confirmation_study(study)
+    assert queue(confirmation, study, chosen, seeds(study, 2), Kind.REFIT, 3) == 2
     assert (
-        queue(companion, study, chosen, seeds(study, 2), Kind.REFIT, 4) == 2
+        queue(confirmation, study, chosen, seeds(study, 2), Kind.REFIT, 4) == 2
     )  # that is another training
-    assert queue(companion, study, chosen, seeds(study, 2), Kind.REFIT, 3) == 0
-    finish_all(companion, home)
+    assert queue(confirmation, study, chosen, seeds(study, 2), Kind.REFIT, 3) == 0
+    finish_all(confirmation, home)
     for epochs in (3, 4):
-        runs = results(study, companion, seeds(study, 2), Kind.REFIT, epochs)["1"]
+        runs = results(study, confirmation, seeds(study, 2), Kind.REFIT, epochs)["1"]
         assert sorted(runs) == sorted(seeds(study, 2))
         for run in runs.values():
-            recipe = recipe_of(companion, run)
+            recipe = recipe_of(confirmation, run)
             assert recipe.dataset.include_validation
             assert recipe.training.epochs == run.user_attrs["epochs"] == epochs
             assert recipe.training.early_stopping is False
             assert recipe.objective.epoch == "last"
             assert recipe.config == chosen[0].config
-    assert results(study, companion) == {}
+    assert results(study, confirmation) == {}
     assert values(study) == {}
 
 
 def test_a_run_that_is_cut_off_stays_of_its_kind(study: OpenStudy, home: Home) -> None:
-    companion = companion_of(study)
-    queue(companion, study, leaders(study, 1)[:1], seeds(study, 1), Kind.REFIT, 2)
+    confirmation = ensure_confirmation_study(study)
+    queue(confirmation, study, leaders(study, 1)[:1], seeds(study, 1), Kind.REFIT, 2)
 
     def cut_off(*_: Any) -> Any:
         raise TrialFailedError(Failure.INTERRUPTED, "cut off")
 
-    run(companion, home, cut_off).run_one()
-    finish_all(companion, home)
-    first, after = companion.trials()
+    run(confirmation, home, cut_off).run_one()
+    finish_all(confirmation, home)
+    first, after = confirmation.trials()
     assert kind_of(after.user_attrs) is Kind.REFIT
-    assert recipe_of(companion, after).training == recipe_of(companion, first).training
-    assert recipe_of(companion, after).dataset.include_validation
+    assert recipe_of(confirmation, after).training == recipe_of(confirmation, first).training
+    assert recipe_of(confirmation, after).dataset.include_validation
 
 
 def test_another_baseline_is_trained_anew(study: OpenStudy, open_study: Open, home: Home) -> None:
-    companion = companion_of(study)
-    queue(companion, study, leaders(study, 1), seeds(study, 2))
-    finish_all(companion, home)
+    confirmation = ensure_confirmation_study(study)
+    queue(confirmation, study, leaders(study, 1), seeds(study, 2))
+    finish_all(confirmation, home)
     changed = open_study(baseline=BASELINE | {"units": 9})
     assert values(changed).keys() == {"1"}
-    assert queue(companion, changed, leaders(changed, 1), seeds(changed, 2)) == 2
-    finish_all(companion, home)
+    assert queue(confirmation, changed, leaders(changed, 1), seeds(changed, 2)) == 2
+    finish_all(confirmation, home)
     for now, units in ((changed, 9), (study, 7)):
-        runs = results(now, companion)[OF_BASELINE]
+        runs = results(now, confirmation)[OF_BASELINE]
         assert len(runs) == 2
         assert all(run.user_attrs["config"]["units"] == [units] for run in runs.values())
 
 
 def test_what_was_asked_for_at_last_is_known(study: OpenStudy, home: Home) -> None:
-    companion = companion_of(study)
-    assert asked(companion) is None
-    queue(companion, study, leaders(study, 2), seeds(study, 3), Kind.SPLIT)
-    told = Asked(kind=Kind.SPLIT, of=("1", "3", OF_BASELINE), seeds=tuple(seeds(study, 3)))
-    assert asked(companion) == told
-    queue(companion, study, leaders(study, 1)[:1], seeds(study, 1), Kind.REFIT, 2)
-    assert asked(companion) == told  # refits are no confirmation
-    assert open_runs(companion, Kind.SPLIT, told.seeds) == 9
-    finish_all(companion, home)
-    assert open_runs(companion, Kind.SPLIT, told.seeds) == 0
+    confirmation = ensure_confirmation_study(study)
+    assert last_request(confirmation) is None
+    queue(confirmation, study, leaders(study, 2), seeds(study, 3), Kind.SPLIT)
+    told = ConfirmRequest(kind=Kind.SPLIT, of=["1", "3", OF_BASELINE], seeds=seeds(study, 3))
+    assert last_request(confirmation) == told
+    queue(confirmation, study, leaders(study, 1)[:1], seeds(study, 1), Kind.REFIT, 2)
+    assert last_request(confirmation) == told  # refits are no confirmation
+    assert open_runs(confirmation, Kind.SPLIT, told.seeds) == 9
+    finish_all(confirmation, home)
+    assert open_runs(confirmation, Kind.SPLIT, told.seeds) == 0
 
 
 def test_the_choice_is_kept_and_may_change_without_new_runs(study: OpenStudy, home: Home) -> None:
-    companion, chosen = companion_of(study), leaders(study, 2)
-    queue(companion, study, chosen, seeds(study, 3))
-    first = asked(companion)
+    confirmation, chosen = ensure_confirmation_study(study), leaders(study, 2)
+    queue(confirmation, study, chosen, seeds(study, 3))
+    first = last_request(confirmation)
     assert first is not None
     assert not first.smallest
-    finish_all(companion, home)
-    assert asked_leaders(study, first) == chosen
-    assert queue(companion, study, chosen, seeds(study, 3), smallest=True) == 0
-    assert asked(companion) == replace(first, smallest=True)
+    finish_all(confirmation, home)
+    assert requested_leaders(study, first) == chosen
+    assert queue(confirmation, study, chosen, seeds(study, 3), smallest=True) == 0
+    assert last_request(confirmation) == first.model_copy(update={"smallest": True})
     stored = {"kind": "seed", "of": ["1"], "seeds": [5]}  # as an earlier version wrote it
-    companion.optuna.set_user_attr(ASKED_KEY, stored)
-    assert asked(companion) == Asked(kind=Kind.SEED, of=("1",), seeds=(5,), smallest=False)
+    confirmation.optuna.set_user_attr(REQUEST_KEY, stored)
+    assert last_request(confirmation) == ConfirmRequest(
+        kind=Kind.SEED, of=["1"], seeds=[5], smallest=False
+    )
 
 
 def test_the_best_run_is_none_of_other_examples(study: OpenStudy, home: Home) -> None:
-    companion = companion_of(study)
-    queue(companion, study, leaders(study, 1)[:1], seeds(study, 1), Kind.REFIT, 3)
-    finish_all(companion, home)
-    assert trials.best(companion).number == 0  # as there is no other
-    queue(companion, study, leaders(study, 1)[1:], seeds(study, 1))  # the baseline, which is worse
-    finish_all(companion, home)
-    assert trials.best(companion).user_attrs["of"] == OF_BASELINE
+    confirmation = ensure_confirmation_study(study)
+    queue(confirmation, study, leaders(study, 1)[:1], seeds(study, 1), Kind.REFIT, 3)
+    finish_all(confirmation, home)
+    assert trials.best(confirmation).number == 0  # as there is no other
+    queue(
+        confirmation, study, leaders(study, 1)[1:], seeds(study, 1)
+    )  # the baseline, which is worse
+    finish_all(confirmation, home)
+    assert trials.best(confirmation).user_attrs["of"] == OF_BASELINE
 
 
 @pytest.mark.parametrize("of", [OF_BASELINE, "3"])

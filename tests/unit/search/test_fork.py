@@ -25,15 +25,16 @@ from hpsearch.errors import Failure, InputError, UnreachableError
 from hpsearch.fields import parse
 from hpsearch.home import CURVES, WEIGHTS, Home
 from hpsearch.objective import Objective
-from hpsearch.search import budget, trials
+from hpsearch.outputs.copies import UNFINISHED_FILE, Copies
+from hpsearch.search import budget, claims, trials
 from hpsearch.search import fork as forks
-from hpsearch.search.confirmation import companion_of
-from hpsearch.search.copies import UNFINISHED, refuse_foreign_runs
+from hpsearch.search.attributes import DATASET_KEY, FORKED_KEY, SAME_KEY
+from hpsearch.search.confirmation import ensure_confirmation_study
 from hpsearch.search.history import history, record
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import DATASET_KEY, FORKED_KEY, OpenStudy, load_study, names
+from hpsearch.search.storage.opening import open_storage
+from hpsearch.search.study import OpenStudy, load_study, names
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
@@ -151,7 +152,7 @@ def test_exactly_what_lies_in_the_new_space_is_taken(  # noqa: PLR0917  # fixtur
 
     def key(config: TrialConfig | None) -> tuple[int, int, float]:
         assert config is not None
-        return config.layers, config.units[0], config.optimizer.learning_rate
+        return config.network.layers, config.network.units[0], config.optimizer.learning_rate
 
     old = configs(every)
     new = replace(every, file=file)
@@ -184,7 +185,7 @@ def test_what_is_taken_becomes_the_new_studys_own(
     every: OpenStudy, make_file: Make, home: Home, space: dict[str, Any], taken: int
 ) -> None:
     file = make_file(name="new", space=space, budget={"trials": 60})
-    new, plan = forks.fork(every, file, DATA, home)
+    new, plan = forks.fork(every, file, DATA, Copies(home))
     found = new.trials()
     assert len(found) == len(plan.taken) == taken
     assert plan.left == forks.plan(every, file).left
@@ -205,13 +206,13 @@ def test_why_trials_are_left_behind_is_counted(
     every: OpenStudy, make_file: Make, home: Home
 ) -> None:
     file = make_file(name="new", space=finite(whole(2, 3), choices(16, 32)), budget={"trials": 60})
-    _, plan = forks.fork(every, file, DATA, home)
+    _, plan = forks.fork(every, file, DATA, Copies(home))
     assert plan.outside == {"layers": 6, "units": 6}
     assert len(plan.left["outside"]) == 10  # two of them for both
     assert plan.by_state == {"complete": 8, "pruned": 0, "failed": 0}
     limit = {"trials": 60, "max_parameters": 8 * 32 + 32 + 32 * 3 + 3}
     file = make_file(name="small", space=finite(whole(1, 3), choices(*WIDTHS)), budget=limit)
-    small, plan = forks.fork(every, file, DATA, home)
+    small, plan = forks.fork(every, file, DATA, Copies(home))
     assert plan.left.keys() == {"max_parameters"}
     assert len(plan.taken) + len(plan.left["max_parameters"]) == 18
     assert all(t.user_attrs["parameters"] <= limit["max_parameters"] for t in small.trials())
@@ -224,19 +225,19 @@ def test_all_that_counts_is_taken_as_it_was(
     complete = finish(old, 0.75)
     finish(old, 0.25, TrialState.PRUNED)
     for failure in (Failure.DIVERGED, Failure.PROGRAM_ERROR, Failure.TOO_LARGE, None):
-        trial = budget.claim(old)
+        trial = claims.claim(old)
         assert trial is not None
         suggest_config(old.file.space, trial)
         trial.report(0.125, 1)
         trial.set_user_attr("device", "CPU")
         if failure is None:
-            budget.interrupt(old, trial.number)
+            claims.interrupt(old, trial.number)
         else:
-            budget.fail(old, trial.number, failure, "why")
-    running = budget.claim(old)  # the successor of the one that was interrupted
+            claims.fail(old, trial.number, failure, "why")
+    running = claims.claim(old)  # the successor of the one that was interrupted
     assert running is not None
     old.optuna.enqueue_trial({"layers": 1})
-    new, plan = forks.fork(old, make_file(name="new"), DATA, home)
+    new, plan = forks.fork(old, make_file(name="new"), DATA, Copies(home))
     assert plan.left == {
         "program_error": (3,), "too_large": (4,), "interrupted": (5,), "running": (6,),
         "waiting": (7,),
@@ -254,7 +255,7 @@ def test_all_that_counts_is_taken_as_it_was(
     assert found[2].user_attrs["device"] == "CPU"
     assert trials.best(new).values == complete.values
     # Its seed is what its number in the old study gave it.
-    far = forks.fork(old, make_file(name="far", seed=9), DATA, home)[0]
+    far = forks.fork(old, make_file(name="far", seed=9), DATA, Copies(home))[0]
     assert [t.user_attrs["seed"] for t in far.trials()] == [t.user_attrs["seed"] for t in found]
     assert len(old.trials()) == 8
 
@@ -266,16 +267,16 @@ def test_numbers_of_the_old_study_are_mapped_or_dropped(
     old = open_study(space=space, budget={"trials": 20})
     for layers, same in ((3, None), (1, None), (2, None), (1, 1), (2, 2), (1, 1)):
         old.optuna.enqueue_trial({"layers": layers}, user_attrs={"resumes": 0, "earlier": [0]})
-        trial = budget.claim(old)
+        trial = claims.claim(old)
         assert trial is not None
         suggest_config(old.file.space, trial)
         if same is not None:
-            trial.set_user_attr(trials.SAME_KEY, same)
+            trial.set_user_attr(SAME_KEY, same)
         old.optuna.tell(trial, 0.5 + layers / 10)
     narrow = {"layers": {"type": "int", "low": 1, "high": 2}}
-    new, _ = forks.fork(old, make_file(name="new", space=narrow), DATA, home)
+    new, _ = forks.fork(old, make_file(name="new", space=narrow), DATA, Copies(home))
     assert [t.params["layers"] for t in new.trials()] == [1, 2, 1, 2, 1]
-    assert [t.user_attrs.get(trials.SAME_KEY) for t in new.trials()] == [None, None, 0, 1, 0]
+    assert [t.user_attrs.get(SAME_KEY) for t in new.trials()] == [None, None, 0, 1, 0]
     assert not any({"resumes", "earlier"} & t.user_attrs.keys() for t in new.trials())
     assert [one["number"] for one in trials.best_row(new)["repeats"]] == [1, 3]
 
@@ -290,7 +291,7 @@ def test_the_next_suggestion_uses_what_is_taken(
     def next_scores(study: OpenStudy) -> list[float]:
         found = []
         for _ in range(6):
-            trial = budget.claim(study)
+            trial = claims.claim(study)
             assert trial is not None
             config = suggest_config(study.file.space, trial)
             found.append(score(study.file.recipe(config, 0, {})))
@@ -298,11 +299,11 @@ def test_the_next_suggestion_uses_what_is_taken(
         return found
 
     sections = {"space": wide, "budget": {"trials": 60}}
-    new, plan = forks.fork(old, make_file(name="new", **sections), DATA, home)
+    new, plan = forks.fork(old, make_file(name="new", **sections), DATA, Copies(home))
     assert len(plan.taken) == 14
     assert new.first_trials == []  # nothing is drawn at random any more
     random = make_file(name="random", sampler={"type": "random"}, **sections)
-    at_random = forks.fork(old, random, DATA, home)[0]
+    at_random = forks.fork(old, random, DATA, Copies(home))[0]
     assert statistics.fmean(next_scores(new)) > statistics.fmean(next_scores(at_random)) + 0.05
 
 
@@ -312,7 +313,7 @@ def test_a_start_that_is_taken_in_part_is_drawn_to_its_end(
     old = open_study()
     for _ in range(4):
         finish(old)
-    new, _ = forks.fork(old, make_file(name="new", budget={"trials": 20}), DATA, home)
+    new, _ = forks.fork(old, make_file(name="new", budget={"trials": 20}), DATA, Copies(home))
     assert len(new.first_trials) == 6
     drawn = [finish(new).params for _ in range(6)]
     assert drawn == new.first_trials
@@ -326,14 +327,18 @@ def test_random_search_does_not_draw_what_is_taken_again(
     random = {"sampler": {"type": "random"}}
     old = open_study(**random)
     finish(old)
-    assert budget.claim(old) is not None  # runs: it is left behind
+    assert claims.claim(old) is not None  # runs: it is left behind
     for _ in range(3):
         finish(old)
     file = make_file(name="new", budget={"trials": 20}, **random)
-    new, _ = forks.fork(old, file, DATA, home)
+    new, _ = forks.fork(old, file, DATA, Copies(home))
     for _ in range(5):
         finish(new)
-    again = [forks.fork(new, make_file(name="third", budget={"trials": 30}, **random), DATA, home)]
+    again = [
+        forks.fork(
+            new, make_file(name="third", budget={"trials": 30}, **random), DATA, Copies(home)
+        )
+    ]
     third = again[0][0]
     finish(third)
     params = [tuple(sorted(trial.params.items())) for trial in third.trials()]
@@ -347,7 +352,7 @@ def test_quasi_random_points_go_on(
     old = open_study(**section)
     for _ in range(5):
         finish(old)
-    new, _ = forks.fork(old, make_file(name="new", **section), DATA, home)
+    new, _ = forks.fork(old, make_file(name="new", **section), DATA, Copies(home))
     drawn = [finish(new).params for _ in range(5)]
     assert not any(params in [t.params for t in old.trials()] for params in drawn)
 
@@ -358,7 +363,7 @@ def test_successive_halving_knows_how_far_trials_came(
     old = open_study(pruner={"type": "none"}, training={"epochs": 5}, budget={"trials": 3})
     searched(old, home)
     sections = {"training": {"epochs": 5}, "pruner": {"type": "successive_halving"}}
-    new, _ = forks.fork(old, make_file(name="new", **sections), DATA, home)
+    new, _ = forks.fork(old, make_file(name="new", **sections), DATA, Copies(home))
     for trial in new.trials():
         rungs = {k: v for k, v in trial.system_attrs.items() if k.startswith("completed_rung")}
         values = trial.intermediate_values
@@ -380,17 +385,17 @@ def test_what_is_enqueued_and_was_tried_is_not_tried_again(
         },
     }
     enqueue = [{"layers": 2}, whole_one, {"layers": 4}]
-    new, _ = forks.fork(old, make_file(name="new", enqueue=enqueue), DATA, home)
+    new, _ = forks.fork(old, make_file(name="new", enqueue=enqueue), DATA, Copies(home))
     assert new.counts().waiting == 1
     assert new.trials()[1].system_attrs["fixed_params"] == {"layers": 4}
 
 
 def test_a_budget_that_is_met_is_said(every: OpenStudy, make_file: Make, home: Home) -> None:
     space = finite(whole(1, 3), choices(*WIDTHS))
-    new, _ = forks.fork(every, make_file(name="new", space=space), DATA, home)
+    new, _ = forks.fork(every, make_file(name="new", space=space), DATA, Copies(home))
     assert new.counts().counted == 18
     assert budget.ending(new) == "trials"
-    assert budget.claim(new) is None
+    assert claims.claim(new) is None
 
 
 @pytest.mark.parametrize(
@@ -411,12 +416,12 @@ def test_what_cannot_be_compared_is_refused(  # noqa: PLR0917  # fixtures
     old = open_study()
     finish(old)
     with pytest.raises(InputError) as caught:
-        forks.fork(old, make_file(**{"name": "new"} | sections), DATA, home)
+        forks.fork(old, make_file(**{"name": "new"} | sections), DATA, Copies(home))
     assert said in str(caught.value)
     assert optuna.get_all_study_names(old.storage) == ["study"]
 
 
-def test_other_data_and_companions_are_refused(
+def test_other_data_and_confirmation_studies_are_refused(
     open_study: Open, finish: Finish, make_file: Make, home: Home
 ) -> None:
     old, file = open_study(), make_file(name="new")
@@ -424,10 +429,10 @@ def test_other_data_and_companions_are_refused(
     with pytest.raises(InputError, match=r"fingerprint ffffffffffff -> 000000000000"):
         forks.fork(old, file, DATA | {"fingerprint": "0" * 64}, home)
     with pytest.raises(InputError, match="is the confirmation study of"):
-        forks.fork(companion_of(old), file, DATA, home)
+        forks.fork(ensure_confirmation_study(old), file, DATA, Copies(home))
     # What may differ does not matter.
     other = {"seed": 5, "sampler": {"type": "random"}, "pruner": {"type": "none"}}
-    new, plan = forks.fork(old, make_file(name="new", **other), DATA, home)
+    new, plan = forks.fork(old, make_file(name="new", **other), DATA, Copies(home))
     assert (len(plan.taken), new.file.seed) == (1, 5)
     assert new.optuna.user_attrs[DATASET_KEY] == DATA
 
@@ -445,7 +450,7 @@ def test_what_trials_left_is_copied(every: OpenStudy, make_file: Make, home: Hom
     left_files(home, every)
     shutil.rmtree(home.trial_run("study", 1))
     file = make_file(name="new", space=finite(whole(2, 3), choices(*WIDTHS)))
-    _, plan = forks.fork(every, file, DATA, home)
+    _, plan = forks.fork(every, file, DATA, Copies(home))
     for index, one in enumerate(plan.taken):
         folder = home.trial_run("new", index)
         if one.number == 1:
@@ -453,7 +458,7 @@ def test_what_trials_left_is_copied(every: OpenStudy, make_file: Make, home: Hom
             continue
         assert {file.name for file in folder.iterdir()} == {CURVES, WEIGHTS}
         assert (folder / CURVES).read_text() == f"{CURVES} of {one.number}"
-    assert not (home.study_runs("new") / UNFINISHED).exists()
+    assert not (home.study_runs("new") / UNFINISHED_FILE).exists()
 
 
 @pytest.mark.parametrize("fault", ["copy", "storage"])
@@ -479,14 +484,14 @@ def test_a_fork_that_fails_leaves_nothing(
         if fault == "copy":
             patch.setattr(shutil, "copy2", full)
             with pytest.raises(UnreachableError, match="cannot be copied here: No space left"):
-                forks.fork(every, file, DATA, home)
+                forks.fork(every, file, DATA, Copies(home))
         else:
             patch.setattr(optuna.Study, "add_trial", away)
             with pytest.raises(optuna.exceptions.StorageInternalError):
-                forks.fork(every, file, DATA, home)
+                forks.fork(every, file, DATA, Copies(home))
     assert optuna.get_all_study_names(every.storage) == ["study"]
     assert not home.study_runs("new").exists()
-    assert len(forks.fork(every, file, DATA, home)[1].taken) == 18
+    assert len(forks.fork(every, file, DATA, Copies(home))[1].taken) == 18
 
 
 def test_others_set_up_studies_while_trials_are_taken_over(
@@ -499,11 +504,11 @@ def test_others_set_up_studies_while_trials_are_taken_over(
     def meanwhile(_: str, done: int, __: int) -> None:
         if done == 3:
             storage = connect()
-            refuse_foreign_runs(storage, "new", home)  # as run does
+            Copies(home).refuse_foreign_runs(storage, "new")  # as run does
             open_or_create(storage, make_file(name="another"), DATA)
             there.append(names(storage))
 
-    new, _ = forks.fork(every, file, DATA, home, report=meanwhile)
+    new, _ = forks.fork(every, file, DATA, Copies(home), report=meanwhile)
     assert there == [["another", "study"]]
     assert len(new.trials()) == 18
     assert (home.trial_run("new", 17) / WEIGHTS).read_text() == f"{WEIGHTS} of 17"
@@ -522,7 +527,7 @@ def test_one_of_the_forks_name_that_is_started_meanwhile_is_kept(
             home.trial_run("new", 0).mkdir(parents=True)
 
     with pytest.raises(InputError, match="study new: already exists"):
-        forks.fork(every, file, DATA, home, report=meanwhile)
+        forks.fork(every, file, DATA, Copies(home), report=meanwhile)
     assert sorted(optuna.get_all_study_names(every.storage)) == ["new", "study"]
     assert load_study(every.storage, "new").trials() == []
     assert [path.name for path in home.study_runs("new").iterdir()] == ["trial-00000"]
@@ -537,7 +542,9 @@ def test_two_forks_at_once_both_come_to_their_end(
 
     def second() -> None:
         study = load_study(connect(), "study")
-        forked.append(len(forks.fork(study, make_file(name="b", space=space), DATA, home)[1].taken))
+        forked.append(
+            len(forks.fork(study, make_file(name="b", space=space), DATA, Copies(home))[1].taken)
+        )
 
     thread = threading.Thread(target=second)
 
@@ -546,7 +553,9 @@ def test_two_forks_at_once_both_come_to_their_end(
             thread.start()
             thread.join(0.2)
 
-    first, _ = forks.fork(every, make_file(name="a", space=space), DATA, home, report=meanwhile)
+    first, _ = forks.fork(
+        every, make_file(name="a", space=space), DATA, Copies(home), report=meanwhile
+    )
     thread.join(30)
     assert forked == [len(first.trials())] == [18]
     assert sorted(optuna.get_all_study_names(every.storage)) == ["a", "b", "study"]
@@ -570,7 +579,7 @@ def die(where: str, home: Home, file: StudyFile) -> None:
         Storage.publish = kill  # type: ignore[assignment]
     else:
         Path.unlink = kill  # type: ignore[assignment,method-assign]
-    forks.fork(load_study(open_storage(home.storage_url()), "study"), file, DATA, home)
+    forks.fork(load_study(open_storage(home.storage_url()), "study"), file, DATA, Copies(home))
 
 
 @pytest.mark.parametrize("where", ["copy", "add", "publish"])
@@ -590,21 +599,21 @@ def test_a_fork_that_is_killed_is_in_nobodys_way(
     with pytest.raises(InputError, match=r"study nwe: not found; known: study$"):
         load_study(storage, "nwe")
     if where == "publish":  # run FILE in place of the fork
-        refuse_foreign_runs(storage, "new", home)
+        Copies(home).refuse_foreign_runs(storage, "new")
         assert not home.study_runs("new").exists()
         assert open_or_create(storage, file, DATA)[1]
         assert optuna.get_all_study_names(storage) == ["study", "new"]
         assert not home.study_runs(".new.forking").exists()
         return
-    new, plan = forks.fork(load_study(storage, "study"), file, DATA, home)
+    new, plan = forks.fork(load_study(storage, "study"), file, DATA, Copies(home))
     assert len(plan.taken) == len(new.trials()) == 18
     assert sorted(optuna.get_all_study_names(storage)) == ["new", "study"]
-    assert not (home.study_runs("new") / UNFINISHED).exists()
+    assert not (home.study_runs("new") / UNFINISHED_FILE).exists()
 
 
 def test_an_empty_folder_is_in_nobodys_way(every: OpenStudy, home: Home) -> None:
     home.study_runs("new").mkdir(parents=True)  # by a fork that was killed before it copied
-    refuse_foreign_runs(every.storage, "new", home)
+    Copies(home).refuse_foreign_runs(every.storage, "new")
     assert not home.study_runs("new").exists()
 
 
@@ -615,7 +624,7 @@ def test_copies_that_were_removed_in_part_are_known_as_such(
     runs, calls, rmdir = home.study_runs("new"), itertools.count(1), os.rmdir
     for index in range(3):
         home.trial_run("new", index).mkdir(parents=True)
-    (runs / UNFINISHED).touch()
+    (runs / UNFINISHED_FILE).touch()
 
     def stop(*args: Any, **options: Any) -> None:
         if next(calls) == number:
@@ -625,8 +634,8 @@ def test_copies_that_were_removed_in_part_are_known_as_such(
     with monkeypatch.context() as patch:
         patch.setattr(os, "rmdir", stop)
         with pytest.raises(KeyboardInterrupt):
-            refuse_foreign_runs(every.storage, "new", home)
-    refuse_foreign_runs(every.storage, "new", home)
+            Copies(home).refuse_foreign_runs(every.storage, "new")
+    Copies(home).refuse_foreign_runs(every.storage, "new")
     assert not runs.exists()
 
 
@@ -645,10 +654,10 @@ def test_a_fork_that_is_killed_at_its_end_keeps_its_files(
     storage = connect()
     new = load_study(storage, "new")
     assert [one["study"] for one in history(new)["commands"]] == ["study"]
-    refuse_foreign_runs(storage, "new", home)  # as the run that goes on
+    Copies(home).refuse_foreign_runs(storage, "new")  # as the run that goes on
     storage.delete_study(new.study_id)  # as delete --keep-files: a copy of it needs them
     with pytest.raises(InputError, match="holds runs of another study named new"):
-        refuse_foreign_runs(storage, "new", home)
+        Copies(home).refuse_foreign_runs(storage, "new")
     assert (home.trial_run("new", 17) / CURVES).exists()
 
 
@@ -666,7 +675,7 @@ def test_a_fork_whose_making_was_not_answered_keeps_its_files(
     monkeypatch.setattr(Storage, "publish", unheard)
     file = make_file(name="new", space=finite(whole(1, 3), choices(*WIDTHS)))
     with pytest.raises(sa.exc.OperationalError):
-        forks.fork(every, file, DATA, home)
+        forks.fork(every, file, DATA, Copies(home))
     assert load_study(every.storage, "new").counts().complete > 0
     assert (home.trial_run("new", 17) / CURVES).exists()
 
@@ -676,8 +685,8 @@ def test_runs_of_another_storage_are_not_written_over(
 ) -> None:
     home.trial_run("new", 0).mkdir(parents=True)
     with pytest.raises(InputError, match="holds runs of another study named new"):
-        forks.fork(every, make_file(name="new"), DATA, home)
+        forks.fork(every, make_file(name="new"), DATA, Copies(home))
     assert home.trial_run("new", 0).exists()
     other = open_storage(f"sqlite:///{tmp_path / 'other.db'}")
-    refuse_foreign_runs(other, "elsewhere", home)
+    Copies(home).refuse_foreign_runs(other, "elsewhere")
     other.close()

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hpsearch.search import history as module
-from hpsearch.search.history import COMMANDS_KEY, MACHINES_KEY, history, inherited, masked, record
+from hpsearch.search.attributes import COMMANDS_KEY, MACHINES_KEY
+from hpsearch.search.history import history, inherited, masked, record
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study
 

@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hpsearch.search import budget, importance
+from hpsearch.search import claims, importance
 from hpsearch.search.importance import LEAST, importances
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
@@ -30,7 +30,7 @@ def search(study: OpenStudy, trials: int, value: Callable[[int, float], float]) 
         config = suggest_config(study.file.space, trial)
         study.optuna.add_trial(
             create_trial(
-                value=value(config.layers, config.dropout[0]),
+                value=value(config.network.layers, config.network.dropout[0]),
                 params=trial.params,
                 distributions=trial.distributions,
             )
@@ -73,7 +73,7 @@ def test_a_share_lies_within_its_interval(open_study: Callable[..., OpenStudy]) 
 def test_of_few_trials_nothing_is_said(open_study: Callable[..., OpenStudy]) -> None:
     study = opened(open_study)
     search(study, LEAST - 1, lambda layers, _: layers)
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
     trial.report(0.5, 1)

@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from hpsearch.errors import Failure
-from hpsearch.search import budget
+from hpsearch.search import claims
 from hpsearch.search.storage import Counts
 from hpsearch.search.study import OpenStudy
 
@@ -14,14 +14,14 @@ from hpsearch.search.study import OpenStudy
 def test_counts_by_state(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study(budget={"trials": 50}, enqueue=[{"layers": 1}, {"layers": 2}])
     assert study.counts() == Counts(waiting=2)
-    claimed = [budget.claim(study) for _ in range(9)]
+    claimed = [claims.claim(study) for _ in range(9)]
     numbers = [trial.number for trial in claimed if trial is not None]
     study.optuna.tell(numbers[0], 0.5)
     study.optuna.tell(numbers[1], state=optuna.trial.TrialState.PRUNED)
     study.optuna.tell(numbers[2], state=optuna.trial.TrialState.FAIL)  # without a class
     ends = (Failure.DIVERGED, Failure.TIMEOUT, Failure.INTERRUPTED, Failure.TOO_LARGE)
     for number, failure in zip(numbers[3:7], ends, strict=True):
-        budget.fail(study, number, failure, "x")
+        claims.fail(study, number, failure, "x")
     counts = study.counts()
     assert counts == Counts(complete=1, pruned=1, failed=2, uncounted=3, running=2)
     assert counts.counted == 4
@@ -29,7 +29,7 @@ def test_counts_by_state(open_study: Callable[..., OpenStudy]) -> None:
 
 def test_attributes_are_set_together_or_not_at_all(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     key = study.trial_id(trial.number)
     study.storage.annotate(key, {"seconds": 1.0}, {"artifacts:x": "{}"})

@@ -10,8 +10,8 @@ from conftest import SPACE
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import Failure, InputError, StudyGoneError
-from hpsearch.search import budget, queueing, removing
-from hpsearch.search.confirmation import companion_of
+from hpsearch.search import claims, queueing, removing
+from hpsearch.search.confirmation import ensure_confirmation_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study, move_data, names
@@ -256,14 +256,14 @@ def test_what_was_too_large_may_be_enqueued_again(open_study: Callable[..., Open
     study = open_study()
     config = PartialConfig(layers=1, units=64)
     assert queueing.enqueue(study, config, "mine.toml") == 0
-    first = budget.claim(study)
+    first = claims.claim(study)
     assert first is not None
     suggest_config(study.file.space, first)
-    budget.interrupt(study, first.number)
+    claims.interrupt(study, first.number)
     assert queueing.enqueue(study, config, "mine.toml") is None  # it waits
-    second = budget.claim(study)
+    second = claims.claim(study)
     assert second is not None
-    budget.fail(study, second.number, Failure.TOO_LARGE, "over the limit that was lowered")
+    claims.fail(study, second.number, Failure.TOO_LARGE, "over the limit that was lowered")
     assert queueing.enqueue(study, config, "mine.toml") == 0
 
 
@@ -295,14 +295,14 @@ def test_where_the_data_lie_is_what_was_told_last(
         return open_or_create(connect(), make_file(dataset=section), DATASET)[0].file.dataset.path
 
     assert told("/old/mnist") == "/old/mnist"
-    companion = companion_of(load_study(connect(), "study"))
-    assert companion.file.dataset.path == "/old/mnist"
+    confirmation = ensure_confirmation_study(load_study(connect(), "study"))
+    assert confirmation.file.dataset.path == "/old/mnist"
     assert told("/new/mnist") == "/new/mnist"
     assert told(None) == "/new/mnist"
-    study, companion = (load_study(connect(), name) for name in ("study", "study.confirm"))
-    assert companion.file.dataset.path == "/new/mnist"
-    move_data(companion, "/newest/mnist")
-    for one in (study, companion):
+    study, confirmation = (load_study(connect(), name) for name in ("study", "study.confirm"))
+    assert confirmation.file.dataset.path == "/new/mnist"
+    move_data(confirmation, "/newest/mnist")
+    for one in (study, confirmation):
         again = load_study(connect(), one.optuna.study_name)
         assert again.file == one.file.model_copy(update={"dataset": again.file.dataset})
         assert again.file.dataset.path == "/newest/mnist"

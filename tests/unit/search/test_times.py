@@ -13,12 +13,14 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hpsearch.cli import watch
 from hpsearch.errors import Failure, UnreachableError
 from hpsearch.home import Home
+from hpsearch.outputs.copies import Copies
 from hpsearch.search import budget
+from hpsearch.search.attributes import DATASET_KEY
 from hpsearch.search.fork import fork
-from hpsearch.search.opening import open_storage
-from hpsearch.search.reading import local, utc
-from hpsearch.search.storage import Pulse, Storage
-from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
+from hpsearch.search.storage import Heartbeat, Storage
+from hpsearch.search.storage.opening import open_storage
+from hpsearch.search.storage.reading import local, utc
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.search.transfer import transfer
 from hpsearch.study_file import StudyFile
 
@@ -57,7 +59,7 @@ def dated(study: OpenStudy, number: int, **dates: datetime) -> None:
 
 
 def dates(study: OpenStudy) -> list[Any]:
-    return [(brief.start, brief.end) for brief in study.briefs()]
+    return [(summary.start, summary.end) for summary in study.trial_summaries()]
 
 
 @pytest.mark.parametrize("minutes", range(-150, 210, 15))
@@ -80,11 +82,15 @@ def test_both_ways_of_reading_tell_the_hours_apart(study: OpenStudy) -> None:
 def test_copies_have_the_same_times(
     study: OpenStudy, make_file: Callable[..., StudyFile], home: Home, tmp_path: Path
 ) -> None:
-    new, _ = fork(study, make_file(name="new"), study.optuna.user_attrs[DATASET_KEY], home)
+    new, _ = fork(study, make_file(name="new"), study.optuna.user_attrs[DATASET_KEY], Copies(home))
     other = open_storage(f"sqlite:///{tmp_path / 'other.db'}")
     transfer(study, other)
     assert dates(new) == dates(load_study(other, study.name)) == dates(study)
-    assert budget.seconds_used(new.briefs()) == budget.seconds_used(study.briefs()) == 3600
+    assert (
+        budget.seconds_used(new.trial_summaries())
+        == budget.seconds_used(study.trial_summaries())
+        == 3600
+    )
     other.close()
 
 
@@ -116,7 +122,7 @@ def test_what_is_shown_is_in_order_and_as_long_as_it_was(study: OpenStudy) -> No
 def test_a_trial_of_a_dead_worker_ends_no_sooner_than_it_began(study: OpenStudy) -> None:
     trial = study.optuna.ask()
     dated(study, trial.number, datetime_start=AGAIN)
-    (pulse,) = study.storage.pulses(study.study_id)
-    gone = Pulse(number=trial.number, beat=pulse.beat, age=None)
+    (heartbeat,) = study.storage.heartbeats(study.study_id)
+    gone = Heartbeat(number=trial.number, beat=heartbeat.beat, age=None)
     study.storage.fail(study.trial_id(trial.number), Failure.INTERRUPTED, "gone", last=gone)
     assert dates(study)[trial.number] == (AGAIN, AGAIN)

@@ -12,9 +12,10 @@ from hpsearch.errors import Failure, InputError, NoTrialError
 from hpsearch.figures.points import points, ranked
 from hpsearch.interval import wilson
 from hpsearch.report.leaders import leaders as best_rows
-from hpsearch.search import budget, trials
+from hpsearch.search import claims, trials
+from hpsearch.search.attributes import DATASET_KEY
 from hpsearch.search.confirmation import leaders
-from hpsearch.search.study import DATASET_KEY, OpenStudy, load_study
+from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import suggest_config
 from hpsearch.tasks.classification import ACCURACY
 
@@ -25,11 +26,11 @@ def test_one_row_for_each_state(open_study: Callable[..., OpenStudy], finish: Fi
     study = open_study(enqueue=[{"layers": 2}])
     finish(study, 0.75)
     finish(study, 0.25, TrialState.PRUNED)
-    third = budget.claim(study)
+    third = claims.claim(study)
     assert third is not None
     third.set_user_attr("parameters", 12)
-    budget.fail(study, 2, Failure.DIVERGED, "NaN in epoch 1")
-    running = budget.claim(study)
+    claims.fail(study, 2, Failure.DIVERGED, "NaN in epoch 1")
+    running = claims.claim(study)
     assert running is not None
     suggest_config(study.file.space, running)
     running.report(0.5, 2)
@@ -77,7 +78,7 @@ def test_of_equals_the_one_with_the_smaller_loss_is_the_best_then_the_smaller_on
     study = open_study()
     finish(study, 0.5)
     for loss, parameters in ((None, 10), (0.25, 30), (0.125, 30), (0.125, 20), (0.125, 20)):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         suggest_config(study.file.space, trial)
         facts = {"parameters": parameters, "val_loss": loss}
@@ -157,10 +158,10 @@ def test_a_study_in_numbers(open_study: Callable[..., OpenStudy], finish: Finish
     study.storage.owner = {"worker": "here:1", "device": "GPU 0"}
     finish(study, 0.5)
     for failure in (Failure.OUT_OF_MEMORY, Failure.TOO_LARGE):
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
-        budget.fail(study, trial.number, failure, "x")
-    assert budget.claim(study) is not None
+        claims.fail(study, trial.number, failure, "x")
+    assert claims.claim(study) is not None
     shown = trials.details(study)
     assert (shown["complete"], shown["failed"], shown["running"]) == (1, 1, 1)
     assert shown["uncounted"] == 1

@@ -13,7 +13,7 @@ from hpsearch.errors import InputError
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.objective import Objective
 from hpsearch.recipe import Recipe, dump
-from hpsearch.search.confirmation import companion_of, leaders, queue, seeds
+from hpsearch.search.confirmation import ensure_confirmation_study, leaders, queue, seeds
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.export import Chosen, _chosen, _confirmed, _trained
 
@@ -51,7 +51,7 @@ def kept(home: Home, study: OpenStudy, number: int) -> Path:
 
 def confirm(study: OpenStudy, home: Home) -> OpenStudy:
     """The confirmation study, all runs done."""
-    runs = companion_of(study)
+    runs = ensure_confirmation_study(study)
     queue(runs, study, leaders(study, 1), seeds(study, 3))
     job = Objective(study=runs, parts=fakes.parts(), home=home, trainer=fakes.train)
     while job.run_one():

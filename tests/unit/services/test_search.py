@@ -7,7 +7,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.errors import Failure
-from hpsearch.search import budget
+from hpsearch.search import budget, claims
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.search import Settings, _conclusion, _left, reading_time
 
@@ -63,7 +63,7 @@ def test_failures_in_a_row_are_counted_by_their_class(
     for number in range(50):
         if budget.ending(study):
             break
-        trial = budget.claim(study)
+        trial = claims.claim(study)
         assert trial is not None
         failure = Failure.TIMEOUT if number == 0 else Failure.DIVERGED
         budget.fail(study, trial.number, failure, "x")

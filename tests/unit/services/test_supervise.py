@@ -10,8 +10,8 @@ import pytest
 
 from hpsearch.errors import Failure
 from hpsearch.home import Home
-from hpsearch.search import budget
-from hpsearch.search.opening import open_storage
+from hpsearch.search import claims
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.services.supervise import Remarks, _warn_of_share, look_after
 from hpsearch.workers.identity import identity
@@ -36,9 +36,9 @@ def test_a_copy_of_the_file_of_a_study_that_runs_holds_it(
 
 
 def claim_and_fail(study: OpenStudy) -> None:
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
-    assert budget.fail(study, trial.number, Failure.DIVERGED, "NaN")
+    assert claims.fail(study, trial.number, Failure.DIVERGED, "NaN")
 
 
 def counted(home: Home, folder: Path, name: str) -> int | None:
@@ -72,7 +72,7 @@ def test_who_holds_the_last_places_is_named_with_what_to_do(
     study, view = open_study(), fakes.Told()
     tell = Remarks(study, view)
     study.storage.owner = identity()
-    assert budget.claim(study) is not None
+    assert claims.claim(study) is not None
     study.storage.owner = {}
     study.optuna.ask()  # as a program other than hpsearch
     tell.waiting()

@@ -7,7 +7,8 @@ import pytest
 from hpsearch.errors import InputError
 from hpsearch.fields import parse
 from hpsearch.recipe import ObjectiveSection
-from hpsearch.tasks.classification import ACCURACY, F1_MACRO, LOSS, METRICS
+from hpsearch.tasks import METRICS
+from hpsearch.tasks.classification import ACCURACY, F1_MACRO, LOSS
 
 
 def test_a_study_file_knows_every_metric() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.transform import Affine
 from hpsearch.recipe import Recipe
 from hpsearch.training import devices
 
@@ -30,8 +31,7 @@ def blobs() -> Parts:
         validation=Part(x=x, y=y, rows=np.sort(rows[53:])),
         input_shape=(5,),
         class_names=("red", "green", "blue"),
-        multiplier=np.float32([1 / 127.5]),
-        offset=np.float32([-1]),
+        transform=Affine(multiplier=np.float32([1 / 127.5]), offset=np.float32([-1])),
         class_weights=None,
         fingerprint="",
     )

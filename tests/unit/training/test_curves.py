@@ -1,24 +1,23 @@
 import csv
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hpsearch.errors import UnreachableError
 from hpsearch.home import CURVES
+from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.training import curves
 from hpsearch.training.outcome import Epoch
+
+NAMES = CLASSIFICATION.curves
 
 
 def row(epoch: int) -> Epoch:
     return Epoch(
         epoch=epoch,
-        loss=1 / 3,
-        accuracy=0.5,
-        val_loss=0.25,
-        val_accuracy=2 / 3,
-        val_f1_macro=0.1,
+        values=dict(zip(NAMES, (1 / 3, 0.5, 0.25, 2 / 3, 0.1), strict=True)),
         learning_rate=1e-3,
         seconds=0.01,
     )
@@ -27,29 +26,29 @@ def row(epoch: int) -> Epoch:
 def read(run: Path) -> list[Epoch]:
     with (run / CURVES).open(newline="") as file:
         return [
-            Epoch(**{k: int(v) if k == "epoch" else float(v) for k, v in line.items()})
+            Epoch.of_row({name: float(value) for name, value in line.items()})
             for line in csv.DictReader(file)
         ]
 
 
 def test_rows_read_back_as_they_were(tmp_path: Path) -> None:
     run = tmp_path / "trial-00001"
-    curves.start(run)
+    curves.start(run, NAMES)
     curves.append(run, row(1))
     curves.append(run, row(2))
     assert read(run) == [row(1), row(2)]
-    assert (run / CURVES).read_text().splitlines()[0].split(",") == list(asdict(row(1)))
+    assert (run / CURVES).read_text().splitlines()[0].split(",") == list(row(1).row())
 
 
 def test_a_new_start_forgets_an_earlier_attempt(tmp_path: Path) -> None:
-    curves.start(tmp_path)
+    curves.start(tmp_path, NAMES)
     curves.append(tmp_path, row(1))
-    curves.start(tmp_path)
+    curves.start(tmp_path, NAMES)
     assert read(tmp_path) == []
 
 
 def test_a_resumed_trial_keeps_what_it_had(tmp_path: Path) -> None:
-    curves.start(tmp_path, [row(1), row(2)])
+    curves.start(tmp_path, NAMES, [row(1), row(2)])
     curves.append(tmp_path, row(3))
     assert read(tmp_path) == [row(1), row(2), row(3)]
 
@@ -57,21 +56,21 @@ def test_a_resumed_trial_keeps_what_it_had(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnreachableError, match="file/run"):
-        curves.start(tmp_path / "file" / "run")
+        curves.start(tmp_path / "file" / "run", NAMES)
     with pytest.raises(UnreachableError, match=r"gone/curves\.csv: cannot be written: No such"):
         curves.append(tmp_path / "gone", row(1))
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     rows = [row(1), row(2), row(3)]
-    curves.start(tmp_path, rows[:1])
+    curves.start(tmp_path, NAMES, rows[:1])
     curves.append(tmp_path, rows[1])
     curves.append(tmp_path, rows[2])
     assert curves.read(tmp_path) == rows
 
 
 def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
-    curves.start(tmp_path, [row(1), row(2)])
+    curves.start(tmp_path, NAMES, [row(1), row(2)])
     text = (tmp_path / CURVES).read_text()
     for end in range(2, len(text.splitlines()[2]) + 1):
         (tmp_path / CURVES).write_text(text[:-end])
@@ -84,7 +83,7 @@ def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_line_without_all_columns_is_left_out(tmp_path: Path) -> None:
-    curves.start(tmp_path, [row(1)])
+    curves.start(tmp_path, NAMES, [row(1)])
     with (tmp_path / CURVES).open("a") as file:
         file.write("2,0.5\n2,x,0.5,0.5,0.5,0.5,0.5,0.5\n")
     curves.append(tmp_path, row(2))
@@ -92,11 +91,12 @@ def test_a_line_without_all_columns_is_left_out(tmp_path: Path) -> None:
 
 
 def test_what_is_no_number_is_read_too(tmp_path: Path) -> None:
-    curves.start(tmp_path, [replace(row(1), loss=math.nan, val_loss=math.inf)])
+    odd = replace(row(1), values={**row(1).values, "loss": math.nan, "val_loss": math.inf})
+    curves.start(tmp_path, NAMES, [odd])
     (found,) = curves.read(tmp_path)
-    assert math.isnan(found.loss)
-    assert found.val_loss == math.inf
-    assert found.val_accuracy == 2 / 3
+    assert math.isnan(found.values["loss"])
+    assert found.values["val_loss"] == math.inf
+    assert found.values["val_accuracy"] == 2 / 3
 
 
 def test_without_a_file_there_are_no_epochs(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_what_a_link_leads_to_is_not_written(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("all that I have")
     (tmp_path / CURVES).symlink_to(precious)
-    curves.start(tmp_path, [row(1)])
+    curves.start(tmp_path, NAMES, [row(1)])
     curves.append(tmp_path, row(2))
     assert curves.read(tmp_path) == [row(1), row(2)]
     assert precious.read_text() == "all that I have"

@@ -1,4 +1,4 @@
-"""The command is tried with the process that starts it in tests/unit/data/test_keras_sets.py."""
+"""The command is tried with the process that starts it, in ``data/official/test_download.py``."""
 
 import gzip
 import http.client

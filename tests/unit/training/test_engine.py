@@ -11,11 +11,13 @@ from sklearn.metrics import f1_score
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.transform import Affine
 from hpsearch.training import devices, fused, model, seeds
 from hpsearch.training import engine as engine_module
 from hpsearch.training.engine import Engine, Position, steps_per_call
 from hpsearch.training.resident import Resident
 from hpsearch.training.schedules import cosine
+from hpsearch.training.tasks.classification import Classification
 from hpsearch.workers import packing
 
 MakeEngine = Callable[..., Engine]
@@ -33,20 +35,19 @@ def make_engine(blobs: Parts) -> MakeEngine:
     ) -> Engine:
         settings = TrialConfig(**({"layers": 1, "units": 6, "batch_size": 8} | config))
         network = model.build(
-            settings,
+            settings.network,
             input_shape=parts.input_shape,
-            classes=parts.classes,
-            multiplier=parts.multiplier,
-            offset=parts.offset,
+            outputs=parts.classes,
+            transform=parts.transform,
             seed=seed,
         )
         return Engine(
             network,
             optimizer,
             Resident(parts),
+            Classification(settings, parts),
             batch_size=settings.batch_size,
             seed=seed,
-            class_weights=parts.class_weights,
         )
 
     return make
@@ -192,8 +193,8 @@ def test_the_epochs_loss_is_the_mean_over_all_examples(
     losses = cross_entropies(engine.network, blobs.train)
     assert logs["loss"] == pytest.approx(float(tf.reduce_mean(losses)), rel=1e-5)
     scores = engine.evaluate(engine.train_rows)
-    assert scores.loss == pytest.approx(logs["loss"], rel=1e-5)
-    assert scores.accuracy == logs["accuracy"]
+    assert scores["loss"] == pytest.approx(logs["loss"], rel=1e-5)
+    assert scores["accuracy"] == logs["accuracy"]
 
 
 def test_dropout_and_statistics_move_in_training_only(make_engine: MakeEngine) -> None:
@@ -295,10 +296,8 @@ def test_small_networks_make_many_steps_in_a_call() -> None:
 def test_wide_networks_are_evaluated_in_smaller_batches() -> None:
     def batch(units: int) -> int:
         config = TrialConfig(layers=1, units=units)
-        scale, offset = np.float32([1]), np.float32([0])
-        network = model.build(
-            config, input_shape=(3,), classes=2, multiplier=scale, offset=offset, seed=0
-        )
+        scale = Affine(multiplier=np.float32([1]), offset=np.float32([0]))
+        network = model.build(config.network, input_shape=(3,), outputs=2, transform=scale, seed=0)
         return engine_module.evaluation_batch(network)
 
     assert batch(8) == 1024

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hpsearch.config import Activation
 from hpsearch.data.parts import Parts
+from hpsearch.data.transform import Affine
 from hpsearch.errors import InputError, ProgramError
+from hpsearch.networks.dense import Activation
 from hpsearch.recipe import Recipe
 from hpsearch.training import export, model, weights
 from hpsearch.training.export import load_weights, portable, write_model
@@ -42,7 +43,7 @@ def saved(recipe: Recipe, parts: Parts, folder: Path) -> Path:
 def test_every_activation_is_keras_own(make_recipe: Make, blobs: Parts, activation: str) -> None:
     recipe = make_recipe(config=FULL | {"layers": 1, "units": 4, "activation": activation})
     network = moved(recipe, blobs)
-    exported = portable(network, recipe, blobs)
+    exported = portable(network, blobs)
     own = tf.nn.softmax(network(blobs.train.x, training=False)).numpy()
     assert np.abs(exported(blobs.train.x, training=False) - own).max() <= 1e-6
     assert exported.input.dtype == "uint8"
@@ -68,7 +69,7 @@ def test_what_is_read_back_is_the_network(
     recipe = make_recipe(config=FULL, training={"precision": precision})
     # A scale for each feature, as vectors are standardized.
     scale = np.linspace(0.001, 0.02, 5, dtype=np.float32)
-    parts = replace(blobs, multiplier=scale, offset=-100 * scale)
+    parts = replace(blobs, transform=Affine(multiplier=scale, offset=-100 * scale))
     output = tmp_path / ("a.keras" if form == "keras" else "a")
     assert write_model(recipe, parts, saved(recipe, parts, tmp_path), output, form) <= 1e-5
     assert output.exists()
@@ -105,7 +106,7 @@ def test_a_model_that_answers_otherwise_is_an_error(
 ) -> None:
     recipe = make_recipe()
     kept = saved(recipe, blobs, tmp_path)
-    other = portable(model.build_for(make_recipe(seed=2), blobs), recipe, blobs)
+    other = portable(model.build_for(make_recipe(seed=2), blobs), blobs)
     monkeypatch.setattr(export, "portable", lambda *_: other)
     output = tmp_path / ("a.keras" if form == "keras" else "a")
     with pytest.raises(ProgramError, match="differs from the trained network by"):

@@ -7,15 +7,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config import Activation, Initializer, TrialConfig, count_parameters
+from hpsearch.config import TrialConfig
+from hpsearch.data.transform import Affine
+from hpsearch.networks.dense import Activation, Initializer
 from hpsearch.training import model
 
-SCALE = {"multiplier": np.float32([0.5]), "offset": np.float32([-1.0])}
+SCALE = Affine(multiplier=np.float32([0.5]), offset=np.float32([-1.0]))
 
 
 def build(config: TrialConfig, **more: object) -> keras.Model:
-    given = {"input_shape": (6,), "classes": 3, "seed": 5} | SCALE | more
-    return model.build(config, **given)  # type: ignore[arg-type]  # settings of a test
+    given = {"input_shape": (6,), "outputs": 3, "seed": 5, "transform": SCALE} | more
+    return model.build(config.network, **given)  # type: ignore[arg-type]  # settings of a test
 
 
 @st.composite
@@ -39,9 +41,9 @@ def configs(draw: st.DrawFn) -> TrialConfig:
 def test_trainable_parameters_are_those_that_are_counted(
     config: TrialConfig, precision: str
 ) -> None:
-    network = build(config, input_shape=(2, 3), classes=4, precision=precision)
+    network = build(config, input_shape=(2, 3), outputs=4, precision=precision)
     trainable = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
-    assert trainable == count_parameters(config, 6, 4)
+    assert trainable == config.network.parameters((2, 3), 4)
     logits = network(np.zeros((2, 2, 3), np.uint8))
     assert logits.shape == (2, 4)
     assert logits.dtype == "float32"
@@ -106,8 +108,10 @@ def test_a_saved_model_loads_without_hpsearch_and_answers_alike(tmp_path: Path) 
     network = build(
         config,
         input_shape=(4, 4, 3),
-        multiplier=np.float32([0.1, 0.2, 0.3]),
-        offset=np.linspace(-1, 1, 48, dtype=np.float32).reshape(4, 4, 3),
+        transform=Affine(
+            multiplier=np.float32([0.1, 0.2, 0.3]),
+            offset=np.linspace(-1, 1, 48, dtype=np.float32).reshape(4, 4, 3),
+        ),
     )
     network.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)

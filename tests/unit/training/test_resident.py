@@ -7,8 +7,10 @@ import tensorflow as tf
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Part, Parts, split
+from hpsearch.data.section import DatasetSection
+from hpsearch.data.transform import Affine
 from hpsearch.home import Home
-from hpsearch.recipe import DatasetSection, Recipe
+from hpsearch.recipe import Recipe
 from hpsearch.training import devices
 from hpsearch.training.outcome import Watch
 from hpsearch.training.resident import Resident
@@ -24,8 +26,7 @@ def parts_of(x: np.ndarray, x_val: np.ndarray | None = None) -> Parts:
         validation=Part(x=given, y=y[: len(given)], rows=np.array([0, 3])),
         input_shape=x.shape[1:],
         class_names=("a", "b", "c"),
-        multiplier=np.float32([1]),
-        offset=np.float32([0]),
+        transform=Affine(multiplier=np.float32([1]), offset=np.float32([0])),
         class_weights=None,
         fingerprint="",
     )

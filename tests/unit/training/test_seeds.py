@@ -20,7 +20,7 @@ def test_order_differs_by_epoch_and_by_seed() -> None:
 def test_layers_and_purposes_have_seeds_of_their_own() -> None:
     drawn = [
         f(seed, layer)
-        for f in (seeds.weights, seeds.dropout)
+        for f in (seeds.weights_seed, seeds.dropout_seed)
         for seed in (0, 1)
         for layer in range(64)
     ]

@@ -13,15 +13,15 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorflow.python.framework.func_graph import FuncGraph
 
-from hpsearch.config import Activation
 from hpsearch.data.parts import Parts
 from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
+from hpsearch.networks.dense import Activation
 from hpsearch.optimizers import OPTIMIZERS
 from hpsearch.recipe import Metric, ObjectiveSection, Recipe
 from hpsearch.services.judging import check_kept
-from hpsearch.training import model as model_module
 from hpsearch.training import train as train_module
 from hpsearch.training.metrics import cross_entropy
+from hpsearch.training.networks import dense
 from hpsearch.training.outcome import Epoch, Outcome, Watch
 from hpsearch.training.train import gap_rows, logits, predict, train
 
@@ -104,7 +104,7 @@ def other(train_rough: Train) -> Trained:
 
 def test_early_stopping_ends_training_some_epochs_after_the_best(rough: Trained) -> None:
     outcome = rough.outcome
-    losses = [epoch.val_loss for epoch in outcome.curves]
+    losses = [epoch.values["val_loss"] for epoch in outcome.curves]
     best = int(np.argmin(losses))
     assert outcome.stopped == "early_stopping"
     assert outcome.epochs == len(losses) == best + 1 + 3 < 12
@@ -116,21 +116,25 @@ def test_the_weights_of_the_best_epoch_are_kept(rough: Trained, blobs: Parts) ->
     outcome, best = rough.outcome, rough.outcome.curves[rough.outcome.best_epoch - 1]
     part = blobs.validation
     found = logits(rough.recipe, blobs, rough.run / "best.weights.h5", part.x[part.rows])
-    assert cross_entropy(part.y[part.rows], found) == pytest.approx(best.val_loss, rel=1e-4)
-    assert best.val_loss != pytest.approx(outcome.curves[-1].val_loss, rel=1e-3)
-    assert accuracy(rough.recipe, blobs, rough.run, "validation") == best.val_accuracy
+    assert cross_entropy(part.y[part.rows], found) == pytest.approx(
+        best.values["val_loss"], rel=1e-4
+    )
+    assert best.values["val_loss"] != pytest.approx(outcome.curves[-1].values["val_loss"], rel=1e-3)
+    assert accuracy(rough.recipe, blobs, rough.run, "validation") == best.values["val_accuracy"]
     rows = blobs.train.rows[gap_rows(rough.recipe, blobs)]
     sample = replace(blobs, train=replace(blobs.train, rows=rows))
     assert accuracy(rough.recipe, sample, rough.run, "train") == outcome.train_accuracy
     assert outcome.train_accuracy is not None
-    assert outcome.gap == outcome.train_accuracy - best.val_accuracy
+    assert outcome.gap == outcome.train_accuracy - best.values["val_accuracy"]
 
 
 def test_an_outcome_is_what_it_says(rough: Trained) -> None:
     outcome = rough.outcome
     rows = rows_of(rough.run)
     assert [int(row["epoch"]) for row in rows] == list(range(1, outcome.epochs + 1))
-    assert [float(row["val_loss"]) for row in rows] == [e.val_loss for e in outcome.curves]
+    assert [float(row["val_loss"]) for row in rows] == [
+        e.values["val_loss"] for e in outcome.curves
+    ]
     assert outcome.parameters == 5 * 12 + 24 + 12 * 6 + 12 + 6 * 3 + 3
     assert 0 < sum(epoch.seconds for epoch in outcome.curves) < outcome.seconds
     assert outcome.examples_per_second == pytest.approx(
@@ -152,8 +156,11 @@ def test_the_last_epoch_counts_where_the_objective_says_so(
     outcome = rough_last.outcome
     last = outcome.curves[-1]
     assert outcome.best_epoch < outcome.epochs
-    assert outcome.value == last.val_loss
-    assert accuracy(rough_last.recipe, blobs, rough_last.run, "validation") == last.val_accuracy
+    assert outcome.value == last.values["val_loss"]
+    assert (
+        accuracy(rough_last.recipe, blobs, rough_last.run, "validation")
+        == last.values["val_accuracy"]
+    )
 
 
 @pytest.mark.parametrize("metric", ["val_accuracy", "val_f1_macro", "val_loss"])
@@ -162,7 +169,7 @@ def test_kept_weights_must_give_the_value_of_their_training(
 ) -> None:
     """Before the test split is opened: with val_loss any weights that fit were taken."""
     recipe = rough.recipe.model_copy(update={"objective": ObjectiveSection(metric=metric)})
-    value = getattr(rough.outcome.curves[rough.outcome.best_epoch - 1], metric)
+    value = rough.outcome.curves[rough.outcome.best_epoch - 1].values[metric]
     check_kept(recipe, blobs, rough.run / "best.weights.h5", value)
     wrong = other.run / "best.weights.h5"
     check_kept(recipe, blobs, wrong, None)  # a refit's value is not known
@@ -225,9 +232,9 @@ def test_what_diverges_on_damaged_data_is_not_the_configurations_fault(  # noqa:
     monkeypatch: pytest.MonkeyPatch,
     which: str,
 ) -> None:
-    # ReLU hides NaN on some CPUs, and here on all; in training the weights show it.
-    monkeypatch.setitem(model_module._ACTIVATIONS, "relu", lambda x: keras.ops.where(x > 0, x, 0.0))
-    name, activation = ("training", "relu") if which == "train" else ("validation", "tanh")
+    # ReLU hides NaN on some CPUs, and this one on all; in training the weights show it.
+    monkeypatch.setattr(dense, "silu", lambda x: keras.ops.where(x > 0, x, 0.0))
+    name, activation = ("training", "silu") if which == "train" else ("validation", "tanh")
     with pytest.raises(DataError, match=f"of the {name} examples has NaN, infinity or a label"):
         train(
             make_recipe(config={"activation": activation}), with_nan(blobs, which), tmp_path, NORMAL
@@ -239,7 +246,8 @@ def test_what_diverges_on_damaged_data_is_not_the_configurations_fault(  # noqa:
 def test_too_large_a_rate_is_diverged(
     make_recipe: MakeRecipe, blobs: Parts, tmp_path: Path
 ) -> None:
-    loud = replace(blobs, multiplier=np.float32([1e30]))
+    transform = replace(blobs.transform, multiplier=np.float32([1e30]))
+    loud = replace(blobs, transform=transform)
     recipe = make_recipe(config={"optimizer": {"type": "sgd", "learning_rate": 10.0}})
     with pytest.raises(TrialFailedError, match=r"^loss is (nan|inf) in epoch 1") as caught:
         train(recipe, loud, tmp_path, NORMAL)
@@ -327,7 +335,7 @@ def test_tensorboard_writes_curves_and_histograms(
     values = [
         float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors("epoch_f1_macro")
     ]
-    assert values == pytest.approx([epoch.val_f1_macro for epoch in outcome.curves])
+    assert values == pytest.approx([epoch.values["val_f1_macro"] for epoch in outcome.curves])
 
 
 class BoomError(Exception):

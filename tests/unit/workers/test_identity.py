@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hpsearch.search import budget, clock
+from hpsearch import clock
+from hpsearch.search import claims
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers import identity as module
 from hpsearch.workers.identity import (
@@ -117,7 +118,7 @@ def test_without_a_boot_id_nothing_is_known_of_any_process(
 def test_without_a_boot_id_leases_decide(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     study.storage.owner = identity(NOBODY)
-    budget.claim(study)
+    claims.claim(study)
     assert mend(study) == []
-    number = [pulse.number for pulse in study.storage.pulses(study.study_id)]
+    number = [heartbeat.number for heartbeat in study.storage.heartbeats(study.study_id)]
     assert mend(study, dead=[signature(study.storage.owner)]) == number == [0]

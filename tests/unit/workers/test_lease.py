@@ -1,4 +1,4 @@
-"""Leases: signs of life, telling that they have ended, and what happens to the trial then."""
+"""Leases: heartbeats, telling that they have ended, and what happens to the trial then."""
 
 import logging
 import os
@@ -21,13 +21,13 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import OperationalError
 
 from hpsearch.errors import EXIT_SIGTERM
-from hpsearch.search import budget
-from hpsearch.search.storage import Pulse, Storage
+from hpsearch.search import budget, claims
+from hpsearch.search.storage import Heartbeat, Storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import suggest_config
 from hpsearch.workers import lease
 from hpsearch.workers.identity import identity, worker_name
-from hpsearch.workers.lease import Heartbeat, Observer, mend
+from hpsearch.workers.lease import HeartbeatThread, Observer, mend
 
 pytestmark = pytest.mark.slow
 
@@ -47,21 +47,21 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return passes
 
 
-def beat(number: int, at: int | None = 0) -> Pulse:
-    """A sign of life at second ``at`` after noon by a clock that nobody compares with ours."""
+def beat(number: int, at: int | None = 0) -> Heartbeat:
+    """A heartbeat at second ``at`` after noon by a clock that nobody compares with ours."""
     if at is None:
-        return Pulse(number=number, beat=None, age=None)
-    return Pulse(number=number, beat=NOON + timedelta(seconds=at), age=0.0)
+        return Heartbeat(number=number, beat=None, age=None)
+    return Heartbeat(number=number, beat=NOON + timedelta(seconds=at), age=0.0)
 
 
 def watch(
-    observer: Observer, passes: Callable[[float], None], seconds: int, *pulses: Pulse
+    observer: Observer, passes: Callable[[float], None], seconds: int, *heartbeats: Heartbeat
 ) -> set[int]:
     """Look every ten seconds for so long; the last answer."""
     found = set()
     for _ in range(seconds // 10):
         passes(10)
-        found = observer.look(pulses)
+        found = observer.look(heartbeats)
     return found
 
 
@@ -95,7 +95,7 @@ def test_who_was_suspended_itself_has_seen_nothing(clock: Callable[[float], None
 def orphan(study: OpenStudy, **attrs: Any) -> int:
     """Start a trial in the name of a process that is gone; its number."""
     study.storage.owner = identity() | {"worker": worker_name(NOBODY)} | attrs
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
     return trial.number
@@ -110,7 +110,7 @@ def elsewhere(study: OpenStudy) -> int:
 def test_mend_frees_what_the_dead_left(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     study.storage.owner = identity()
-    assert budget.claim(study) is not None
+    assert claims.claim(study) is not None
     assert orphan(study) == 1
     assert elsewhere(study) == 2
     assert mend(study) == [1]
@@ -126,7 +126,7 @@ def test_to_watch_many_workers_takes_one_query(open_study: Callable[..., OpenStu
     study.storage.owner = identity()
     statements: list[str] = []
     for _ in range(4):
-        assert budget.claim(study) is not None
+        assert claims.claim(study) is not None
     sa.event.listen(
         study.storage.engine, "before_cursor_execute", lambda *args: statements.append(args[2])
     )
@@ -158,7 +158,7 @@ def test_the_trials_of_other_programs_are_left_alone(
         clock(4)
 
 
-@pytest.mark.parametrize("deaths", [0, budget.MAX_DEATHS - 1])
+@pytest.mark.parametrize("deaths", [0, claims.MAX_DEATHS - 1])
 def test_who_gives_a_sign_of_life_in_the_last_moment_keeps_its_trial(
     open_study: Callable[..., OpenStudy], deaths: int
 ) -> None:
@@ -167,7 +167,7 @@ def test_who_gives_a_sign_of_life_in_the_last_moment_keeps_its_trial(
     study.storage.set_trial_user_attr(study.trial_id(number), "deaths", deaths)
 
     class WakesUp(Observer):
-        def look(self, pulses: Sequence[Pulse]) -> set[int]:
+        def look(self, heartbeats: Sequence[Heartbeat]) -> set[int]:
             time.sleep(0.01)  # the clock of the database ticks in milliseconds
             assert study.storage.beat(study.trial_id(number))
             return {number}
@@ -224,7 +224,7 @@ def test_two_who_mend_at_once_make_one_successor(open_study: Callable[..., OpenS
 
 def test_a_trial_that_kills_its_workers_is_given_up(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study(budget={"trials": 1})
-    for number in range(budget.MAX_DEATHS):
+    for number in range(claims.MAX_DEATHS):
         assert study.counts().counted == 0
         assert orphan(study) == number
         assert mend(study) == [number]
@@ -240,7 +240,7 @@ def test_a_trial_that_gets_further_each_time_is_not_given_up(
     open_study: Callable[..., OpenStudy],
 ) -> None:
     study = open_study(budget={"trials": 1})
-    for number in range(3 * budget.MAX_DEATHS):
+    for number in range(3 * claims.MAX_DEATHS):
         assert orphan(study) == number
         # Deaths without progress between those with some.
         for step in range(1, 2 + number // 2):
@@ -263,7 +263,7 @@ def test_a_trial_that_falls_back_and_comes_as_far_again_is_given_up(
 
 def test_who_is_killed_by_us_is_not_to_blame(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study(budget={"trials": 1})
-    for number in range(2 * budget.MAX_DEATHS):
+    for number in range(2 * claims.MAX_DEATHS):
         assert orphan(study) == number
         assert mend(study, blame=False) == [number]
     assert study.counts().counted == 0
@@ -271,7 +271,7 @@ def test_who_is_killed_by_us_is_not_to_blame(open_study: Callable[..., OpenStudy
 
 def test_stop_now_is_not_the_fault_of_whom_it_ends(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study(budget={"trials": 1})
-    for number in range(2 * budget.MAX_DEATHS):
+    for number in range(2 * claims.MAX_DEATHS):
         assert orphan(study) == number
         budget.request_stop(study, "now")
         assert mend(study) == [number]
@@ -283,9 +283,9 @@ def test_a_trial_cut_off_in_good_order_may_be_so_any_number_of_times(
     open_study: Callable[..., OpenStudy],
 ) -> None:
     study = open_study(budget={"trials": 1})
-    for number in range(2 * budget.MAX_DEATHS):
+    for number in range(2 * claims.MAX_DEATHS):
         assert orphan(study) == number
-        assert budget.interrupt(study, number)
+        assert claims.interrupt(study, number)
     assert study.trials()[-1].user_attrs["resumes"] == 0
     assert study.counts().counted == 0
 
@@ -296,15 +296,15 @@ def test_a_dead_workers_trial_ended_with_its_last_sign_of_life(
     study = open_study()
     number = elsewhere(study)
 
-    def long_ago(_trial: FrozenTrial, _pulse: Pulse) -> bool:
+    def long_ago(_trial: FrozenTrial, _pulse: Heartbeat) -> bool:
         return True
 
-    (pulse,) = study.storage.pulses(study.study_id)
-    late = Pulse(number=number, beat=pulse.beat, age=86400.0)
+    (heartbeat,) = study.storage.heartbeats(study.study_id)
+    late = Heartbeat(number=number, beat=heartbeat.beat, age=86400.0)
     start = study.trials()[number].datetime_start
     assert study.storage.fail(study.trial_id(number), budget.Failure.INTERRUPTED, "gone", last=late)
     assert study.trials()[number].datetime_complete == start  # not before it began
-    assert budget.seconds_used(study.briefs()) == 0
+    assert budget.seconds_used(study.trial_summaries()) == 0
 
 
 def test_without_a_sign_of_life_a_trial_took_no_time(
@@ -312,11 +312,11 @@ def test_without_a_sign_of_life_a_trial_took_no_time(
 ) -> None:
     study = open_study()
     study.optuna.ask()  # as a worker of an older version
-    (pulse,) = study.storage.pulses(study.study_id)
-    assert pulse.beat is None
+    (heartbeat,) = study.storage.heartbeats(study.study_id)
+    assert heartbeat.beat is None
     time.sleep(0.01)
-    assert study.storage.fail(study.trial_id(0), budget.Failure.INTERRUPTED, "gone", last=pulse)
-    assert budget.seconds_used(study.briefs()) == 0
+    assert study.storage.fail(study.trial_id(0), budget.Failure.INTERRUPTED, "gone", last=heartbeat)
+    assert budget.seconds_used(study.trial_summaries()) == 0
 
 
 @pytest.fixture
@@ -324,12 +324,12 @@ def heartbeat(
     open_study: Callable[..., OpenStudy],
     connect: Callable[[], Storage],
     monkeypatch: pytest.MonkeyPatch,
-) -> Heartbeat:
+) -> HeartbeatThread:
     """The thread of a worker, with a beat that tests can wait for; not started."""
     monkeypatch.setattr(lease, "BEAT", 0.02)
     study = load_study(connect(), open_study().name)
     study.storage.owner = identity()
-    return Heartbeat(study)
+    return HeartbeatThread(study)
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -340,34 +340,34 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def start(study: OpenStudy) -> int:
-    trial = budget.claim(study)
+    trial = claims.claim(study)
     assert trial is not None
     suggest_config(study.file.space, trial)
     return trial.number
 
 
 def test_a_heartbeat_renews_the_lease_and_ends(
-    heartbeat: Heartbeat, open_study: Callable[..., OpenStudy]
+    heartbeat: HeartbeatThread, open_study: Callable[..., OpenStudy]
 ) -> None:
     study = open_study()
     number = start(heartbeat._study)
 
     def last() -> datetime | None:
-        (pulse,) = study.storage.pulses(study.study_id)
-        return pulse.beat
+        (heartbeat,) = study.storage.heartbeats(study.study_id)
+        return heartbeat.beat
 
     heartbeat.start()
     first = last()
-    with heartbeat.alive(number) as taken_away:
+    with heartbeat.alive(number) as lease_lost:
         wait_until(lambda: last() != first)
-        assert not taken_away()
+        assert not lease_lost()
     heartbeat.end()
     heartbeat.join(10)
     assert not heartbeat.is_alive()
 
 
 def test_a_heartbeat_survives_what_the_data_base_says(
-    heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    heartbeat: HeartbeatThread, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     errors = iter([OperationalError("", {}, Exception("database is locked"))] * 3)
     beats: list[int] = []
@@ -381,10 +381,10 @@ def test_a_heartbeat_survives_what_the_data_base_says(
 
     monkeypatch.setattr(Storage, "beat", beat_badly)
     number = start(heartbeat._study)
-    with caplog.at_level(logging.WARNING), heartbeat.alive(number) as taken_away:
+    with caplog.at_level(logging.WARNING), heartbeat.alive(number) as lease_lost:
         heartbeat.start()
         wait_until(lambda: len(beats) > 2)
-        assert not taken_away()
+        assert not lease_lost()
     heartbeat.end()
     heartbeat.join(10)
     said = [
@@ -393,40 +393,40 @@ def test_a_heartbeat_survives_what_the_data_base_says(
     assert len(said) == 1  # not one line for each beat of a long outage
 
 
-def test_a_trial_that_was_taken_away_is_noticed(heartbeat: Heartbeat) -> None:
+def test_a_trial_whose_lease_was_lost_is_noticed(heartbeat: HeartbeatThread) -> None:
     study = heartbeat._study
     first, second = start(study), start(study)
-    with heartbeat.alive(first) as taken_away:
+    with heartbeat.alive(first) as lease_lost:
         heartbeat.beat()
-        assert not taken_away()
-        assert budget.interrupt(study, first)
+        assert not lease_lost()
+        assert claims.interrupt(study, first)
         heartbeat.beat()
-        assert taken_away()
-    with heartbeat.alive(second) as taken_away:
+        assert lease_lost()
+    with heartbeat.alive(second) as lease_lost:
         heartbeat.beat()
-        assert not taken_away()
+        assert not lease_lost()
 
 
 def test_a_trial_that_ends_during_a_beat_is_not_taken_for_the_next_one(
-    heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+    heartbeat: HeartbeatThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = heartbeat._study
     first, second = start(study), start(study)
     next_one = heartbeat.alive(second)
-    taken_away: list[Callable[[], bool]] = []
+    lease_lost: list[Callable[[], bool]] = []
 
     def begins_the_next(_self: Storage, _trial_id: int) -> bool:
-        taken_away.append(next_one.__enter__())
+        lease_lost.append(next_one.__enter__())
         return False  # the worker has just told the first one
 
     monkeypatch.setattr(Storage, "beat", begins_the_next)
     with heartbeat.alive(first):
         heartbeat.beat()
-        assert [taken() for taken in taken_away] == [False]
+        assert [taken() for taken in lease_lost] == [False]
 
 
 def test_a_heartbeat_watches_the_leases_of_others(
-    heartbeat: Heartbeat, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    heartbeat: HeartbeatThread, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "BEAT", 5.0)
     study = heartbeat._study
@@ -445,7 +445,7 @@ def test_a_heartbeat_watches_the_leases_of_others(
     assert study.counts().waiting == 1
 
 
-def test_a_heartbeat_mends_what_the_dead_left(heartbeat: Heartbeat) -> None:
+def test_a_heartbeat_mends_what_the_dead_left(heartbeat: HeartbeatThread) -> None:
     study = heartbeat._study
     orphan(study)
     heartbeat.beat()
@@ -453,7 +453,7 @@ def test_a_heartbeat_mends_what_the_dead_left(heartbeat: Heartbeat) -> None:
     assert study.counts().waiting == 1
 
 
-def test_a_stop_is_heard_between_trials_and_within(heartbeat: Heartbeat) -> None:
+def test_a_stop_is_heard_between_trials_and_within(heartbeat: HeartbeatThread) -> None:
     heartbeat.beat()
     assert heartbeat.stop is None
     budget.request_stop(heartbeat._study, "leave")
@@ -463,12 +463,12 @@ def test_a_stop_is_heard_between_trials_and_within(heartbeat: Heartbeat) -> None
 
 @pytest.mark.parametrize("locked", [False, True])
 def test_stop_now_ends_a_worker_that_is_stuck(
-    home: Any, heartbeat: Heartbeat, locked: bool
+    home: Any, heartbeat: HeartbeatThread, locked: bool
 ) -> None:
     code = f"""
 import os, sys, time
-from hpsearch.search import budget
-from hpsearch.search.opening import open_storage
+from hpsearch.search import budget, claims
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import load_study
 from hpsearch.space import suggest_config
 from hpsearch.workers import lease
@@ -477,9 +477,9 @@ lease.BEAT, lease.GIVE_BACK_FOR = 0.02, 0.5
 storage = open_storage({home.storage_url()!r})
 storage.owner = identity()
 study = load_study(storage, "study")
-trial = budget.claim(study)
+trial = claims.claim(study)
 suggest_config(study.file.space, trial)
-heartbeat = lease.Heartbeat(study)
+heartbeat = lease.HeartbeatThread(study)
 heartbeat.start()
 with heartbeat.alive(trial.number):
     print("ready", flush=True)
@@ -516,7 +516,7 @@ def test_of_workers_that_are_known_to_have_ended_only_their_own_trials_end(
     process = {"place": "elsewhere", "started": 5}
     for name in ("other:1", "other:2"):
         study.storage.owner = {"worker": name, "process": process, "device": "CPU"}
-        assert budget.claim(study) is not None
+        assert claims.claim(study) is not None
     assert mend(study) == []
     assert mend(study, dead=[("other:3", process)]) == []
     assert mend(study, dead=[("other:2", process)]) == [1]

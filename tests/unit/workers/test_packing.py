@@ -11,7 +11,7 @@ import fakes
 import numpy as np
 import pytest
 
-from hpsearch.config import TrialConfig
+from hpsearch.networks.dense import Dense
 from hpsearch.optimizers import SGD, Adam, AdamW, RMSprop
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.packing import (
@@ -56,11 +56,10 @@ def test_optimizers_keep_numbers_beside_the_weights(optimizer: Any, slots: int) 
 
 
 def test_outputs_grow_with_layers_and_batch() -> None:
-    sizes = {"inputs": 10, "classes": 3}
-    plain = TrialConfig(layers=2, units=(5, 7))
-    assert output_bytes(plain, batch=4, **sizes) == 2 * 4 * 4 * (20 + 10 + 14 + 3)
-    full = TrialConfig(layers=2, units=(5, 7), batch_norm=True, dropout=(0.5, 0.0))
-    assert output_bytes(full, batch=4, **sizes) == 2 * 4 * 4 * (20 + 20 + 21 + 3)
+    plain = Dense(units=(5, 7))
+    assert output_bytes(plain.values((10,), 3), 4) == 2 * 4 * 4 * (20 + 10 + 14 + 3)
+    full = Dense(units=(5, 7), batch_norm=True, dropout=(0.5, 0.0))
+    assert output_bytes(full.values((2, 5), 3), 4) == 2 * 4 * 4 * (20 + 20 + 21 + 3)
 
 
 def test_a_study_is_reckoned_by_its_largest_model_and_batch(

@@ -30,9 +30,8 @@ from hpsearch.errors import (
     UnreachableError,
 )
 from hpsearch.home import Home
-from hpsearch.objective import ALONE_KEY
-from hpsearch.search import budget
-from hpsearch.search.storage import STOP_KEY
+from hpsearch.search import budget, claims
+from hpsearch.search.attributes import ALONE_KEY, STOP_KEY
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 from hpsearch.workers import lease, slots
@@ -117,14 +116,14 @@ class Run:
     def claim(self, process: psutil.Process) -> int:
         """Start a trial in the name of a child; its number."""
         self.study.storage.owner = identity(process.pid)
-        trial = budget.claim(self.study)
+        trial = claims.claim(self.study)
         assert trial is not None
         suggest_config(self.study.file.space, trial)
         return trial.number
 
     def spend(self) -> None:
         """Meet the budget."""
-        while (trial := budget.claim(self.study)) is not None:
+        while (trial := claims.claim(self.study)) is not None:
             suggest_config(self.study.file.space, trial)
             self.study.optuna.tell(trial, 0.5)
 
@@ -343,7 +342,7 @@ def test_who_did_not_hear_the_first_request_to_leave_is_asked_again(
 
 def test_for_one_free_place_one_worker_is_started(run: Run) -> None:
     for _ in range(2):
-        trial = budget.claim(run.study)
+        trial = claims.claim(run.study)
         assert trial is not None
         suggest_config(run.study.file.space, trial)
         run.study.optuna.tell(trial, 0.5)
@@ -724,7 +723,7 @@ def test_a_worker_is_started_when_a_place_comes_free(run: Run) -> None:
     def look() -> None:
         ticks.append(len(run.children()))
         if len(ticks) == 10:
-            budget.interrupt(run.study, 2)
+            claims.interrupt(run.study, 2)
         elif run.ready() and not run.study.counts().complete:
             run.study.optuna.tell(0, 0.5)
             run.study.optuna.tell(1, 0.5)
@@ -744,7 +743,7 @@ def test_who_waits_for_a_machine_that_died_gets_its_trials(
     monkeypatch.setattr(lease, "LEASE", 1.0)
     process = {"place": "elsewhere", "started": 1}
     run.study.storage.owner = identity() | {"worker": "faraway:17", "process": process}
-    while (trial := budget.claim(run.study)) is not None:  # they hold all places
+    while (trial := claims.claim(run.study)) is not None:  # they hold all places
         suggest_config(run.study.file.space, trial)
     waits: list[int] = []
     until = time.monotonic() + 20

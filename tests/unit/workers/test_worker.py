@@ -33,11 +33,12 @@ from hpsearch.errors import (
 )
 from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
 from hpsearch.recipe import Recipe
-from hpsearch.search import budget, trials
+from hpsearch.search import budget, claims, trials
+from hpsearch.search.attributes import OWNER_KEYS
 from hpsearch.search.making import open_or_create
-from hpsearch.search.opening import open_storage
 from hpsearch.search.removing import delete
-from hpsearch.search.storage import OWNER_KEYS, Storage
+from hpsearch.search.storage import Storage
+from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.study_file import StudyFile
 from hpsearch.training.outcome import Outcome, Watch
@@ -444,7 +445,9 @@ def test_a_trial_that_waits_for_the_device_gives_signs_of_life(
         until = time.monotonic() + 5
         while len(beats) < 3 and time.monotonic() < until:
             if neighbour.is_wanted:
-                beats.update(pulse.beat for pulse in study.storage.pulses(study.study_id))
+                beats.update(
+                    heartbeat.beat for heartbeat in study.storage.heartbeats(study.study_id)
+                )
             time.sleep(0.02)
         neighbour.close()
 
@@ -528,7 +531,7 @@ def test_a_worker_gives_signs_of_life_while_it_trains(
     def train(recipe: Recipe, parts: Parts, folder: Path, watch: Watch) -> Outcome:
         until = time.monotonic() + 5
         while len(beats) < 3 and time.monotonic() < until:
-            beats.update(pulse.beat for pulse in study.storage.pulses(study.study_id))
+            beats.update(heartbeat.beat for heartbeat in study.storage.heartbeats(study.study_id))
             time.sleep(0.02)
         return fakes.train(recipe, parts, folder, watch)
 
@@ -662,7 +665,7 @@ def test_another_study_in_the_place_of_one_that_was_deleted(
         other = digits(budget={"trials": 2})
         assert other.study_id == key
         other.storage.owner = identity() | {"worker": "other:1"}
-        assert budget.claim(other) is not None
+        assert claims.claim(other) is not None
         others.append((other, other.trials()))
         return fakes.train(recipe, parts, folder, watch)
 

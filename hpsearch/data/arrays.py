@@ -1,0 +1,181 @@
+"""What every source of data gives: arrays that were read once, and the checks they all pass."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from hpsearch.data.precision import Merged, merged
+from hpsearch.errors import InputError
+from hpsearch.fields import show
+
+Inputs = npt.NDArray[np.generic]
+Labels = npt.NDArray[np.int64]
+PartName = Literal["train", "val", "test"]
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """A Progress that shows nothing."""
+
+
+def throttled(progress: Progress, seconds: float = 0.25) -> Progress:
+    """A Progress that passes on one call in ``seconds``, and always the last (done = total)."""
+    last = -float("inf")
+
+    def pass_on(what: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done >= total or now - last >= seconds:
+            last = now
+            progress(what, done, total)
+
+    return pass_on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrays:
+    """A whole data set as its source gives it. Each x belongs to a y of the same length."""
+
+    x_train: Inputs
+    """Inputs, shape (n, *input_shape), whole numbers or floats."""
+    y_train: Labels
+    """Labels 0 ... classes - 1, shape (n,)."""
+    x_val: Inputs | None = None
+    y_val: Labels | None = None
+    x_test: Inputs | None = None
+    y_test: Labels | None = None
+    class_names: tuple[str, ...]
+    """One name for each label, in the order of the labels."""
+    maximum: float | None
+    """Largest value that whole-number inputs can have (they start at 0); None: not declared."""
+    skipped: tuple[str, ...] = ()
+    """Files that were passed over as unreadable: the path of each, and why."""
+    turned: int = 0
+    """Images that an orientation tag has turned upright."""
+    notes: tuple[str, ...] = ()
+    """How the source was understood, where its names are others than ours; one line each."""
+    merged: tuple[Merged, ...] = ()
+    """Features of the training inputs of which float32 merges values; set by :func:`check`."""
+
+    def parts(self) -> Iterator[tuple[PartName, Inputs, Labels]]:
+        """The parts that there are: ("train", x, y), then "val" and "test"."""
+        for part in get_args(PartName):
+            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+            if x is not None and y is not None:
+                yield part, x, y
+
+
+def check(arrays: Arrays, where: str) -> Arrays:
+    """Check what all sources must keep to, and give inputs the type in which they are stored.
+
+    Whole numbers and float16/float32 stay as they are (in the machine's byte order); longer
+    floats become float32, booleans uint8 with the declared maximum 1.
+
+    Args:
+        arrays: what a source has read.
+        where: the file or folder it was read from, for messages.
+
+    Raises:
+        InputError: shapes or types that do not fit together, no examples, NaN or infinity,
+            fewer than two classes, a class without a training example.
+    """
+    stored: dict[str, Inputs] = {}
+    for part, x, y in arrays.parts():
+        name = f"{where}: x_{part}"
+        _check_shape(name, x, y, arrays.x_train)
+        if x.dtype != arrays.x_train.dtype:
+            raise InputError(
+                f"{name} holds {x.dtype}, but x_train {arrays.x_train.dtype};"
+                " save both with the same type and scale"
+            )
+        stored[f"x_{part}"] = _stored(name, x)
+        _check_labels(f"{where}: y_{part}", y, len(arrays.class_names))
+    _check_classes(where, arrays)
+    boolean = arrays.x_train.dtype.kind == "b"
+    told = tuple(merged(arrays.x_train))  # before long floats are cut to float32
+    maximum = 1.0 if boolean else arrays.maximum
+    return replace(arrays, maximum=maximum, merged=told, **stored)  # type: ignore[arg-type] # mypy cannot see which fields the names in stored mean
+
+
+def _check_shape(name: str, x: Inputs, y: Labels, first: Inputs) -> None:
+    if x.ndim < 2 or 0 in x.shape[1:]:
+        raise InputError(
+            f"{name} has shape {x.shape}; write one example per row: (examples, features) or"
+            " (examples, height, width, channels)"
+        )
+    if len(x) == 0:
+        raise InputError(f"{name} has no examples; add some, or leave this part out")
+    if y.shape != (len(x),):
+        raise InputError(
+            f"{name} has {len(x)} examples, but its labels have shape {y.shape};"
+            " give one label for each example"
+        )
+    if x.shape[1:] != first.shape[1:]:
+        raise InputError(
+            f"{name} has examples of shape {x.shape[1:]}, but x_train of {first.shape[1:]}; give"
+            " all examples the same shape"
+        )
+
+
+def _stored(name: str, x: Inputs) -> Inputs:
+    """The inputs in the type in which they are stored."""
+    if x.dtype.kind == "b":
+        return x.astype(np.uint8)
+    if x.dtype.kind not in "uif":
+        raise InputError(
+            f"{name} holds {x.dtype}, not numbers; save it as an array of numbers,"
+            ' for instance with .astype("float32")'
+        )
+    x = x.astype(x.dtype.newbyteorder("="), copy=False)
+    if x.dtype.kind != "f":
+        return x
+    with np.errstate(over="ignore"):  # what float32 cannot hold is found below as infinite
+        x = x if x.dtype.itemsize <= 4 else x.astype(np.float32)
+    finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
+    if not finite.all():
+        raise InputError(
+            f"{name}: row {int(np.argmin(finite))} (from 0) has NaN, infinity or a value beyond"
+            " float32; fix or remove such rows"
+        )
+    return x
+
+
+def _check_labels(name: str, y: Labels, classes: int) -> None:
+    if y.dtype.kind not in "ui":
+        raise InputError(f"{name} holds {y.dtype}; give whole numbers from 0")
+    if y.min() < 0 or y.max() >= classes:
+        raise InputError(
+            f"{name} has labels from {y.min()} to {y.max()}, but there are {classes} classes;"
+            f" labels go from 0 to {classes - 1}"
+        )
+
+
+def _check_classes(where: str, arrays: Arrays) -> None:
+    names = arrays.class_names
+    if len(names) < 2:
+        raise InputError(
+            f"{where} has {len(names)} class; there must be at least two to tell apart"
+        )
+    often, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise InputError(f"{where}: two classes are called {show(often)}; rename one")
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise InputError(
+                f"{where}: the class name {name!a} is not a text that can be written; rename it"
+            ) from None
+    counts = np.bincount(arrays.y_train, minlength=len(names))
+    if not counts.all():
+        raise InputError(
+            f"{where}: class {show(names[int(np.argmin(counts))])} has no training example;"
+            " add some, or remove the class"
+        )

@@ -1,0 +1,291 @@
+"""Source "npz": arrays in one file of ``numpy.savez``: x_train, y_train, optional val and test."""
+
+import errno
+import math
+import tokenize
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from hpsearch.data.arrays import Arrays, Labels, Progress
+from hpsearch.data.mistaken import HEAD, refuse
+from hpsearch.data.signature import SourceFiles, source_files
+from hpsearch.data.sources.source import DataPath, Source
+from hpsearch.errors import InputError, UnreachableError
+from hpsearch.fields import closest, show
+
+Array = npt.NDArray[np.generic]
+
+NAMES = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test", "class_names")
+
+_LARGEST = 2**53
+"""Whole numbers beyond this are not all floats."""
+_SINGLE = b"\x93NUMPY"
+"""How the file of a single array begins."""
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+"""What reads an array's header: its shape, order and type. Version 3 is for tables of columns."""
+
+# What zipfile, zlib and NumPy raise on files that are cut off, changed, encrypted or made up.
+_BROKEN = (
+    ValueError,
+    EOFError,
+    LookupError,
+    SyntaxError,
+    tokenize.TokenError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+class Npz(Source):
+    """Arrays of your own, in one file."""
+
+    name = "npz"
+    looks = "an .npz file"
+    given = "x_val and y_val"
+    usual_scale = "standardize"  # it may hold any numbers; the other sources have images
+    sample = "data.npz"
+    path_about = "x_train, y_train; x_test, y_test if you have them"
+
+    path: DataPath
+
+    @classmethod
+    def looks_like(cls, path: Path) -> bool:
+        """Whether its name ends so."""
+        return path.suffix == ".npz"
+
+    def files(self) -> SourceFiles:
+        """That file."""
+        return source_files(Path(self.path))
+
+    def load(self, progress: Progress) -> Arrays:
+        """Read the file.
+
+        ``x_train`` and ``y_train`` are required; ``x_val`` with ``y_val``, ``x_test`` with
+        ``y_test`` and ``class_names`` (texts) are not. Inputs are images of any shape or flat
+        vectors, whole numbers or floats; labels are whole numbers or texts, shape (n,) or (n, 1).
+        """
+        path = Path(self.path)
+        arrays = read(path, progress)
+        names, encoded = _encode(path, arrays)
+        x_train = arrays["x_train"]
+        return Arrays(
+            x_train=x_train,
+            y_train=encoded["y_train"],
+            x_val=arrays.get("x_val"),
+            y_val=encoded.get("y_val"),
+            x_test=arrays.get("x_test"),
+            y_test=encoded.get("y_test"),
+            class_names=names,
+            maximum=255.0 if x_train.dtype == np.uint8 else None,
+        )
+
+
+def read(path: Path, progress: Progress) -> dict[str, Array]:
+    """The arrays of the file by name; nothing is read before all that it declares was checked.
+
+    Args:
+        path: the file.
+        progress: told of each array read.
+
+    Raises:
+        InputError: no such file, a broken file, arrays missing, unknown, of Python objects, or
+            with more values than the file or the free memory holds.
+        UnreachableError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_SINGLE)) == _SINGLE:
+                raise InputError(f"{path} is a single array; save all arrays with numpy.savez")
+            file.seek(0)
+            refuse(str(path), file.read(HEAD), allowed=(b"PK",))  # a zip archive
+            with zipfile.ZipFile(file) as archive:
+                return _read_open(path, archive, progress)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; correct dataset.path") from None
+    except IsADirectoryError:
+        raise InputError(
+            f'{path} is a folder; give an .npz file, or source = "image_folder"'
+        ) from None
+    except OSError as error:
+        if error.errno in (None, errno.EINVAL):  # a place that the file's own table made up
+            raise _damaged(path, error) from None
+        raise UnreachableError(f"{path}: {error.strerror}; check that it can be read") from None
+    except MemoryError as error:
+        raise InputError(
+            f"{path} does not fit into memory ({error}); save fewer examples"
+        ) from None
+    except _BROKEN as error:
+        raise _damaged(path, error) from None
+
+
+def _read_open(path: Path, archive: zipfile.ZipFile, progress: Progress) -> dict[str, Array]:
+    members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+    if len(members) < len(archive.infolist()):
+        raise InputError(
+            f"{path} has two arrays with the same name; save it again with numpy.savez"
+        )
+    _check_names(path, list(members))
+    need = sum(_declared(path, name, archive, info) for name, info in members.items())
+    free = psutil.virtual_memory().available
+    if need > free:
+        largest = max(members, key=lambda name: members[name].file_size)
+        raise InputError(
+            f"{path} declares {need / 1e9:.1f} GB ({largest} the most), but only"
+            f" {free / 1e9:.1f} GB of memory are free; save fewer examples, or use a smaller type"
+        )
+    arrays: dict[str, Array] = {}
+    for done, (name, info) in enumerate(members.items()):
+        progress(f"reading {path.name}", done, len(members))
+        with archive.open(info) as stream:
+            arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
+            if stream.read(1):  # at the end of which zipfile compares the checksum
+                raise ValueError(f"{name} has data after its end")
+    progress(f"reading {path.name}", len(arrays), len(arrays))
+    return arrays
+
+
+def _declared(path: Path, name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """Bytes of the values that an array's header declares.
+
+    Raises:
+        InputError: an array of Python objects, or other bytes than the archive's table says.
+    """
+    with archive.open(info) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version not in _HEADERS:
+            raise ValueError(f"{name} is of version {version}")
+        shape, _, dtype = _HEADERS[version](stream)
+        start = stream.tell()
+    if dtype.hasobject:
+        raise InputError(
+            f"{path}: {name} holds Python objects, which could run anything; save it as an array"
+            " of numbers or texts, of one length in each row"
+        )
+    size = math.prod(shape) * dtype.itemsize
+    if start + size != info.file_size:
+        raise InputError(
+            f"{path} is damaged: {name} declares {dtype} of shape {shape}, which are {size} bytes,"
+            f" and has {info.file_size - start}; save it again with numpy.savez"
+        )
+    return size
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())
+    if "pickle" in reason:  # NumPy's words, which advise to load it unsafely
+        reason = "neither arrays of numbers nor arrays of texts"
+    return InputError(
+        f"{path} is damaged or not from numpy.savez ({reason}); save it again, without pickled"
+        " objects"
+    )
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    for name in names:
+        if name not in NAMES:
+            raise InputError(
+                f"{path}: unknown array {show(name)}; {closest(name, list(NAMES))};"
+                " rename it or leave it out"
+            )
+    for name in ("x_train", "y_train"):
+        if name not in names:
+            raise InputError(f"{path} has no array {name}; add it")
+    for part in ("val", "test"):
+        if (f"x_{part}" in names) != (f"y_{part}" in names):
+            raise InputError(f"{path} has only one of x_{part} and y_{part}; add the other")
+
+
+def _encode(path: Path, arrays: dict[str, Array]) -> tuple[tuple[str, ...], dict[str, Labels]]:
+    """Class names, and each y as labels 0 ... classes - 1.
+
+    Classes are the values of ``y_train``, sorted, or, for texts, in the order of class_names.
+    """
+    raw = {name: _column(path, name, arrays[name]) for name in arrays if name.startswith("y_")}
+    values = np.unique(raw["y_train"])
+    names = _class_names(path, arrays["class_names"]) if "class_names" in arrays else None
+    textual = values.dtype.kind == "U"
+    if names is not None and (
+        sorted(names) != values.tolist() if textual else len(names) != len(values)
+    ):
+        raise InputError(
+            f"{path}: class_names has {len(names)} names ({show(list(names))}), which do not fit"
+            f" the {len(values)} classes in y_train ({show(values.tolist())});"
+            " give one for each class"
+        )
+    encoded = {name: _positions(path, name, y, values) for name, y in raw.items()}
+    if names is None:
+        return tuple(str(value) for value in values.tolist()), encoded
+    if textual:
+        order = np.array([names.index(value) for value in values.tolist()])
+        encoded = {name: order[y] for name, y in encoded.items()}
+    return names, encoded
+
+
+def _column(path: Path, name: str, y: Array) -> Array:
+    """Labels of shape (n,) or (n, 1) as (n,), whole numbers or texts."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise InputError(
+            f"{path}: {name} has shape {y.shape}; give one label for each example"
+            " (for one-hot rows: y.argmax(axis=1))"
+        )
+    if len(y) == 0:
+        raise InputError(f"{path}: {name} has no labels; add examples, or leave this part out")
+    if y.dtype.kind == "b":
+        return y.astype(np.uint8)
+    if y.dtype.kind == "f":
+        return _whole(path, name, y)
+    if y.dtype.kind not in "uiU":
+        raise InputError(
+            f"{path}: {name} holds {y.dtype}; labels are whole numbers or texts:"
+            ' save y.astype("int64") or y.astype(str)'
+        )
+    return y
+
+
+def _whole(path: Path, name: str, y: Array) -> Array:
+    """Labels that are whole numbers stored as floats."""
+    fractional = ~np.isfinite(y) | (y != np.floor(y)) | (np.abs(y) > _LARGEST)
+    if fractional.any():
+        value = y[int(np.argmax(fractional))].item()
+        raise InputError(
+            f"{path}: {name} holds {y.dtype} with values such as {value:g}, which are not"
+            " classes; hpsearch cannot predict real values (regression) yet: give a class for each"
+            " example, as a whole number or a text"
+        )
+    return y.astype(np.int64)
+
+
+def _class_names(path: Path, names: Array) -> tuple[str, ...]:
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise InputError(
+            f"{path}: class_names holds {names.dtype} of shape {names.shape}; save a list of texts"
+        )
+    return tuple(names.tolist())
+
+
+def _positions(path: Path, name: str, y: Array, values: Array) -> Labels:
+    """The place of each label among the sorted classes."""
+    if (y.dtype.kind == "U") != (values.dtype.kind == "U"):
+        raise InputError(
+            f"{path}: {name} and y_train mix texts and numbers; save both as the same type"
+        )
+    places: Labels = np.searchsorted(values, y).clip(max=len(values) - 1).astype(np.int64)
+    wrong = values[places] != y
+    if wrong.any():
+        label = y[int(np.argmax(wrong))]
+        raise InputError(
+            f"{path}: {name} has the label {show(label.item())}, which y_train does not have; add"
+            " training examples of it, or remove it"
+        )
+    return places

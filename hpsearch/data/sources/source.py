@@ -1,0 +1,88 @@
+"""A source of data: its keys of ``[dataset]``, its files, how it is read, what is said of it."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from pydantic.fields import FieldInfo
+
+from hpsearch.data.arrays import Arrays, Progress, check
+from hpsearch.data.signature import SourceFiles
+from hpsearch.fields import Section
+
+DataPath = Annotated[str, Field(min_length=1)]
+
+
+class Source(Section):
+    """What every source has.
+
+    Its fields are those keys of ``[dataset]`` that it alone has, each None where it is left out;
+    and ``path``, where it has one: required, or with the default None.
+    """
+
+    name: ClassVar[str]
+    """As ``dataset.source`` has it."""
+    looks: ClassVar[str] = ""
+    """What ``hpsearch init --path`` knows it by, in words; see :meth:`looks_like`."""
+    given: ClassVar[str] = ""
+    """What a user adds to it to give a validation part."""
+    is_small: ClassVar[bool] = False
+    """Whether a new study may be small, too."""
+    usual_scale: ClassVar[str] = "symmetric"
+    """``dataset.scale`` in a new study file."""
+    sample: ClassVar[str] = ""
+    """A path as it often is, for a new study file."""
+    path_about: ClassVar[str] = ""
+    """What a new study file says of the path."""
+    more_lines: ClassVar[str] = ""
+    """Its own keys in a new study file."""
+
+    @classmethod
+    def own_keys(cls) -> dict[str, FieldInfo]:
+        """The keys of ``[dataset]`` that it alone has."""
+        return {key: field for key, field in cls.model_fields.items() if key != "path"}
+
+    @classmethod
+    def takes_path(cls) -> bool:
+        """Whether it may have a path."""
+        return "path" in cls.model_fields
+
+    @classmethod
+    def needs_path(cls) -> bool:
+        """Whether it must have one."""
+        return cls.takes_path() and cls.model_fields["path"].is_required()
+
+    @classmethod
+    def looks_like(cls, path: Path) -> bool:  # noqa: ARG003  # others look
+        """Whether what is at a path is most likely of this source."""
+        return False
+
+    @property
+    def where(self) -> str:
+        """What it is read from, for messages."""
+        return getattr(self, "path", None) or self.name
+
+    def files(self) -> SourceFiles | None:
+        """The files that it is read from, as they are now; None: it is built in or downloaded.
+
+        Raises:
+            InputError: it cannot be told which files are meant.
+            UnreachableError: a folder that cannot be read.
+        """
+        return None
+
+    def load(self, progress: Progress) -> Arrays:
+        """Read it whole; :meth:`read` checks what all sources must keep to.
+
+        Args:
+            progress: told of what is read.
+
+        Raises:
+            InputError: data that are wrong in themselves.
+            UnreachableError: a file that cannot be read, or a download without a network.
+        """
+        raise NotImplementedError
+
+    def read(self, progress: Progress) -> Arrays:
+        """Read it whole and check it; see :meth:`load` and :func:`hpsearch.data.arrays.check`."""
+        return check(self.load(progress), self.where)

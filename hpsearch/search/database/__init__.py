@@ -1,0 +1,1 @@
+"""The database that holds all studies: addresses, connections, locks, messages, backup."""

@@ -1,0 +1,243 @@
+"""What the values of attributes look like, and reading them from the texts of a database."""
+
+import contextlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NaiveDatetime,
+    TypeAdapter,
+)
+
+from hpsearch.config import TrialConfig
+from hpsearch.search_sections import BudgetSection
+
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+"""Whole, and small enough for every program that reads JSON."""
+Number = Annotated[float, Field(ge=-1e100, le=1e100, allow_inf_nan=False)]
+"""Real, and small enough for sums and squares of many: 32 bits hold up to 3e38."""
+Span = Annotated[float, Field(ge=0, lt=2**40, allow_inf_nan=False)]
+"""Seconds, or a rate."""
+
+
+def _text(value: str) -> str:
+    value.encode()  # a lone surrogate is a ValueError
+    return value
+
+
+Text = Annotated[str, AfterValidator(_text)]
+"""A text that every file takes. Names of files and hosts may be none."""
+Table = dict[str, Any]
+Scalar = bool | int | Number | Text | None
+Params = dict[Text, Scalar]
+"""Values of parameters, by name."""
+Whose = Annotated[Text, Field(pattern=r"^(\d{1,15}|baseline)$")]
+"""Whose configuration a confirmation run has: a trial's number, or the baseline."""
+
+
+class Kind(StrEnum):
+    """What is new in a confirmation run, beside its seed."""
+
+    SEED = "seed"
+    """Nothing: it shows the luck of seeds."""
+    SPLIT = "split"
+    """The validation split: it shows the luck of that as well."""
+    REFIT = "refit"
+    """It is trained on training and validation examples for a number of epochs that was fixed
+    before: a last training, whose own figures say nothing about new examples."""
+
+
+RunKind = Annotated[Kind, BeforeValidator(Kind)]
+"""A kind of confirmation run, as it is stored."""
+
+_CENTURY = 100 * 366 * 24 * 3600.0
+
+
+def _config(value: Table) -> Table:
+    TrialConfig.model_validate(value)
+    return value
+
+
+def _budget(value: Table) -> Table:
+    BudgetSection.model_validate(value)
+    return value
+
+
+def _mark(value: list[Any]) -> list[Any]:
+    boot, seconds = value
+    is_moment = isinstance(boot, str) and isinstance(seconds, float)
+    if not is_moment or abs(seconds) > _CENTURY:
+        raise ValueError("is no moment of a machine")
+    return value
+
+
+ConfigTable = Annotated[Table, AfterValidator(_config)]
+"""A configuration, as ``hpsearch.config.flat`` writes it."""
+BudgetTable = Annotated[Table, AfterValidator(_budget)]
+"""A budget section."""
+Moment = Annotated[list[Text | Number], AfterValidator(_mark)]
+"""A moment of a machine (``hpsearch.clock``)."""
+
+
+class Shape(BaseModel):
+    """Base of the tables that hpsearch writes; a newer version may have more keys in them."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class Process(Shape):
+    """What tells a process from others of its number (``hpsearch.workers.identity``)."""
+
+    place: Text | None
+    started: Count | None
+
+
+class Facts(Shape):
+    """What a study knows of its data."""
+
+    fingerprint: Text
+    input_shape: Annotated[list[Annotated[int, Field(ge=1, lt=2**31)]], Field(min_length=1)]
+    class_names: Annotated[list[Text], Field(min_length=1)]
+    source: Text | None = None
+    train: Count | None = None
+    validation: Count | None = None
+    test: Count | None = None
+    split_fingerprint: Text | None = None
+
+
+Stop = Literal["leave", "now"]
+"""How workers are asked to end: with a checkpoint, or at once."""
+
+
+class StopRequest(Shape):
+    """The last ``hpsearch stop``."""
+
+    number: Annotated[int, Field(ge=1, lt=2**53)]
+    how: Stop
+    over: bool
+
+
+class Fork(Shape):
+    """What a study was forked from."""
+
+    study: Text
+    trials: Count
+    shift: Count
+    date: Text
+
+
+class ConfirmRequest(Shape):
+    """What the last ``confirm`` of a study was about."""
+
+    kind: RunKind
+    of: list[Whose]
+    """Whose runs."""
+    seeds: list[Count]
+    smallest: bool = False
+    """Whether the winner is the smallest of those that the seeds cannot tell from the first; else
+    it is the first by its mean. (An earlier version had no choice.)"""
+
+
+class Git(Shape):
+    """The state of the folder of a study file."""
+
+    commit: Text
+    changed: bool
+
+
+class Command(Shape):
+    """A command that touched a study."""
+
+    command: str
+    date: Text
+    machine: Text
+    git: Git | None = None
+    study: Text = ""
+
+
+class Machine(Shape):
+    """What commands ran on."""
+
+    host: str
+    os: str
+    cpu: str
+    cores: Count
+    memory: Count
+    gpus: list[str]
+    versions: dict[Text, Text]
+
+
+class Sign(Shape):
+    """A sign of a busy process."""
+
+    worker: str
+    process: Process
+    beat: NaiveDatetime
+
+
+class Origin(Shape):
+    """The trial of another study that one was taken over from."""
+
+    study: Text
+    number: Count
+
+
+Shapes = Mapping[str, TypeAdapter[Any]]
+"""What hpsearch writes into attributes, by their keys."""
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is not finite")
+    return value
+
+
+_OURS = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+"""hpsearch writes no NaN and no infinity: JSON does not know them, though Python reads them."""
+
+
+def parse(text: str, shape: TypeAdapter[Any] | None = None) -> Any:
+    """A stored text as a value.
+
+    Args:
+        text: JSON.
+        shape: what hpsearch writes there; None: anything.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        value = json.loads(text) if shape is None else _OURS.decode(text)
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    if shape is not None:
+        shape.validate_python(value, strict=True)
+    return value
+
+
+def typed(rows: Iterable[tuple[str, str]], shapes: Shapes) -> dict[str, Any]:
+    """Attributes by key, without those that are not what hpsearch writes there.
+
+    Args:
+        rows: keys and stored texts.
+        shapes: what hpsearch writes, by key; what has another name may hold anything.
+    """
+    found = {}
+    for key, text in rows:
+        with contextlib.suppress(ValueError):
+            found[key] = parse(text, shapes.get(key))
+    return found
+
+
+def odd(rows: Iterable[tuple[str, str]], shapes: Shapes) -> dict[str, str]:
+    """The texts of those that :func:`typed` leaves out, by name."""
+    return {key: text for key, text in rows if not typed([(key, text)], shapes)}

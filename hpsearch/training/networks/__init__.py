@@ -1,0 +1,34 @@
+"""The networks in Keras: one file each, with the layers of a network's fields."""
+
+from collections.abc import Callable
+
+import keras
+
+from hpsearch.networks.network import Network
+from hpsearch.training.networks import dense
+
+Builder = Callable[..., keras.KerasTensor]
+"""(network, scaled inputs, outputs, seed, policy of the hidden layers) to float32 outputs."""
+
+BUILDERS: dict[str, Builder] = {"dense": dense.build}
+"""By the ``type`` of the network."""
+
+
+def build(
+    network: Network, x: keras.KerasTensor, outputs: int, seed: int, policy: keras.DTypePolicy
+) -> keras.KerasTensor:
+    """The layers of a network.
+
+    Its trainable parameters are those that ``network.parameters`` counts.
+
+    Args:
+        network: its fields.
+        x: scaled inputs, shape (batch, ...).
+        outputs: values that the network puts out for an example.
+        seed: the trial's seed; same seed, same weights and dropout masks.
+        policy: types of the hidden layers; the outputs are float32 always.
+
+    Returns:
+        the outputs, shape (batch, outputs).
+    """
+    return BUILDERS[network.type](network, x, outputs, seed, policy)

@@ -1,0 +1,52 @@
+"""A task in TensorFlow: its loss, and what is counted of the outputs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+
+class Task(Protocol):
+    """What the engine asks of a task. All but means and values is compiled."""
+
+    totals: tuple[str, ...]
+    """What :meth:`count` gives, by name; "loss" is the first."""
+
+    def losses(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """What training makes small, of each example.
+
+        Args:
+            y: labels, shape (batch, ...).
+            outputs: of the network, dropout active, float32, shape (batch, outputs).
+
+        Returns:
+            float32, shape (batch,).
+        """
+        ...
+
+    def count(self, losses: tf.Tensor, y: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Sums over a batch of training, float64, to be added up over an epoch."""
+        ...
+
+    def means(self, totals: Mapping[str, float], examples: int) -> dict[str, float]:
+        """What is told of an epoch's training: "loss" and whatever else.
+
+        Args:
+            totals: of :meth:`count`, over the epoch so far.
+            examples: how many they are of, from 1.
+        """
+        ...
+
+    def score(self, y: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Sums over a batch of an evaluation, dropout off, to be added up."""
+        ...
+
+    def values(self, scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, float]:
+        """What is told of an evaluation: "loss" and whatever else.
+
+        Args:
+            scores: of :meth:`score`, over all examples.
+        """
+        ...

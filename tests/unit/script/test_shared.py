@@ -1,0 +1,30 @@
+"""Definitions of training as source."""
+
+import pytest
+
+from hpsearch.script.shared import Shared
+
+
+def test_what_is_used_comes_along_once_and_first() -> None:
+    shared = Shared()
+    shared.add("hpsearch.training.networks.dense", "build")
+    shared.add("hpsearch.training.networks.dense", "dense")
+    heads = [text.partition("(")[0].partition(" =")[0] for text in shared.definitions]
+    assert len(heads) == len(set(heads))
+    for first, then in (("def dense", "def build"), ("def _derive", "def weights_seed")):
+        assert heads.index(first) < heads.index(then)
+    assert "def order" not in heads
+    assert shared.imports == {"import keras", "import numpy as np"}
+
+
+def test_types_are_left_out() -> None:
+    shared = Shared()
+    shared.add("hpsearch.training.networks.dense", "dense")
+    heads = [text.splitlines()[0] for text in shared.definitions]
+    assert "def dense(network, units, seed, layer, name, **settings):" in heads
+    assert not any("->" in head for head in heads)
+
+
+def test_what_is_not_there_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        Shared().add("hpsearch.training.schedules", "none")

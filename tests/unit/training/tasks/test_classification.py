@@ -1,0 +1,46 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.metrics import confusion_matrix, f1_score
+
+from hpsearch.config import TrialConfig
+from hpsearch.training.tasks.classification import confusion, losses, macro_f1, score
+
+
+@pytest.mark.parametrize("classes", [2, 3, 7])
+def test_counts_and_macro_f1_equal_those_of_scikit_learn(classes: int) -> None:
+    random = np.random.default_rng(classes)
+    # The last class is neither a label nor an answer.
+    y = random.integers(0, classes - 1, 60)
+    logits = random.normal(size=(60, classes)).astype(np.float32)
+    logits[:, -1] = -9
+    counts = sum(
+        confusion(y[part], tf.constant(logits[part]), classes).numpy()
+        for part in (slice(0, 25), slice(25, 60))
+    )
+    answers = logits.argmax(axis=-1)
+    np.testing.assert_array_equal(counts, confusion_matrix(y, answers, labels=range(classes)))
+    assert macro_f1(counts) == pytest.approx(f1_score(y, answers, average="macro"))
+
+
+def test_nothing_right_is_no_f1() -> None:
+    assert macro_f1(np.array([[0.0, 3.0], [2.0, 0.0]])) == 0.0
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+def test_smoothed_labels_are_those_of_keras(smoothing: float) -> None:
+    random = np.random.default_rng(1)
+    y, logits = random.integers(0, 3, 20), random.normal(size=(20, 3)).astype(np.float32)
+    keras_own = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=smoothing, reduction="none"
+    )
+    found = losses(TrialConfig(label_smoothing=smoothing), tf.constant(y), tf.constant(logits))
+    wanted = keras_own(tf.one_hot(y, 3), logits)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_what_is_told_of_validation_is_never_smoothed() -> None:
+    y, logits = tf.constant([0, 1]), tf.constant([[9.0, 0.0], [0.0, 9.0]])
+    loss, _ = score(y, logits)
+    assert float(loss) / 2 == pytest.approx(np.log1p(np.exp(-9.0)), rel=1e-3)
