@@ -291,7 +291,7 @@ def _import_what_trains() -> None:
     with training.imported_quietly():
         importlib.import_module("hpsearch.training.train")
     for name in (
-        "hpsearch.training.metrics",
+        "hpsearch.tasks.evaluation",
         "matplotlib.figure",
         "matplotlib.backends.backend_agg",
     ):

@@ -7,9 +7,9 @@ from hpsearch.cli.options import HomeOption, JsonOption, StudyArgument
 from hpsearch.cli.output import cell, number, print_json, stdout
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import is_whole
-from hpsearch.interval import measured_words
 from hpsearch.search import trials as rows
 from hpsearch.tasks import METRICS
+from hpsearch.tasks.interval import measured_words
 
 
 def best(

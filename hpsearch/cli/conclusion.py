@@ -14,8 +14,8 @@ _ENDINGS = {
 
 _ADVICE = {
     "diverged": "the loss became NaN or infinite: lower the upper bounds of the learning rates",
-    "out_of_memory": "too little memory: lower units or batch_size, set budget.max_parameters, or"
-    " start fewer workers per GPU (--workers-per-gpu)",
+    "out_of_memory": "too little memory: search smaller networks or batches, set"
+    " budget.max_parameters, or start fewer workers per GPU (--workers-per-gpu)",
     "timeout": "too slow: raise training.trial_timeout, or search smaller networks",
     "crashed": "their workers died, often for lack of memory: start fewer workers (--workers),"
     " search smaller networks, and see hpsearch logs {study}",

@@ -20,12 +20,12 @@ from hpsearch.cli.results import print_accuracy, print_classes
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import describe
 from hpsearch.errors import InputError
-from hpsearch.interval import wilson
 from hpsearch.services import evaluate as service
 from hpsearch.services.confirmed import CHOICES
 from hpsearch.services.evaluate import Judged
 from hpsearch.services.jobs import Means
 from hpsearch.services.models import Model
+from hpsearch.tasks.interval import wilson
 
 
 def evaluate(

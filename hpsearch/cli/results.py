@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.cli.output import print_table, stdout, tell
-from hpsearch.training.metrics import Evaluation
+from hpsearch.tasks.evaluation import Evaluation
 
 
 def print_accuracy(result: Evaluation) -> None:

@@ -12,7 +12,6 @@ from hpsearch.cli.watch import PATIENCE, patiently, say_reading, watch_until_ove
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import TrialConfig, describe
 from hpsearch.errors import InputError
-from hpsearch.interval import measured_words
 from hpsearch.outputs.test_access import accesses, plain
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import ENDED
@@ -22,6 +21,7 @@ from hpsearch.search.trials import Trial
 from hpsearch.services.confirmed import winner_of
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile
+from hpsearch.tasks.interval import measured_words
 from hpsearch.text import duration
 
 

@@ -9,7 +9,6 @@ from hpsearch import recipe
 from hpsearch.config import TrialConfig, describe, flat, summary
 from hpsearch.data.record import Access
 from hpsearch.errors import Failure
-from hpsearch.interval import measured_words
 from hpsearch.outputs.test_access import plain
 from hpsearch.outputs.trainings import Training
 from hpsearch.ranges import words
@@ -24,6 +23,7 @@ from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.search_sections import Grid
+from hpsearch.tasks.interval import measured_words
 from hpsearch.walks import places
 
 TOP = 10

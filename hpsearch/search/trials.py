@@ -8,12 +8,12 @@ from optuna.trial import FrozenTrial, TrialState
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, NoTrialError
 from hpsearch.fields import parse
-from hpsearch.interval import measured
 from hpsearch.ranking import rank
 from hpsearch.search import attributes as attr
 from hpsearch.search.budget import ending, seconds_used, stop_requested
 from hpsearch.search.study import OpenStudy, size_of
 from hpsearch.space import config_of
+from hpsearch.tasks.interval import measured
 from hpsearch.tasks.metric import Metric
 
 Trial: TypeAlias = FrozenTrial

@@ -9,8 +9,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtrit  # scipy.stats takes a second more to import
-
 from hpsearch.ranking import gain, worst_first
 from hpsearch.tasks.metric import Metric
 
@@ -113,6 +111,9 @@ def mean_interval(values: Sequence[float], bounds: Bounds = UNBOUNDED) -> Interv
 @functools.cache
 def _quantile(share: float, freedom: int) -> float:
     """Of Student's t."""
+    # A third of a second, which only those pay who confirm; scipy.stats takes a second more.
+    from scipy.special import stdtrit  # noqa: PLC0415
+
     return float(stdtrit(freedom, share))
 
 

@@ -17,8 +17,7 @@ from hpsearch.figures.confusion import write_confusion
 from hpsearch.files import write_text
 from hpsearch.home import CONFUSION, TEST_RESULT
 from hpsearch.recipe import Recipe
-from hpsearch.tasks import METRICS
-from hpsearch.training.metrics import Evaluation, cross_entropy, evaluate
+from hpsearch.tasks.evaluation import Evaluation, evaluate
 
 APART = 0.005
 """By how much accuracy or F1 of the same weights may differ between devices and precisions; a loss
@@ -92,26 +91,19 @@ def check_kept(recipe: Recipe, parts: Parts, weights: Path, value: float | None)
     Raises:
         InputError: the file is damaged, or of another training.
     """
-    from hpsearch.training.train import logits  # noqa: PLC0415  # imports TensorFlow
+    from hpsearch.training.train import validated  # noqa: PLC0415  # imports TensorFlow
 
-    part, metric = parts.validation, recipe.objective.metric
-    labels = part.y[part.rows]
+    metric = recipe.objective.measure
     try:
-        found = logits(recipe, parts, weights, part.x[part.rows])
+        now = validated(recipe, parts, weights)[metric.name]
     except (OSError, ValueError, KeyError) as error:
         said = " ".join(str(error).split())[:200]
         raise InputError(f"{weights}: is damaged or does not fit its network: {said}") from None
     if value is None:
         return
-    again = evaluate(labels, found.argmax(axis=-1), parts.class_names)
-    now = {
-        "val_accuracy": again.accuracy,
-        "val_f1_macro": again.f1_macro,
-        "val_loss": cross_entropy(labels, found),
-    }[metric]
-    apart = max(APART, abs(value) / 100) if not METRICS[metric].is_share else APART
+    apart = APART if metric.is_share else max(APART, abs(value) / 100)
     if not abs(value - now) <= apart:  # NaN is not near either
         raise InputError(
-            f"{weights}: gives {metric} {now:.4f}, but its training gave {value:.4f}, so these"
+            f"{weights}: gives {metric.name} {now:.4f}, but its training gave {value:.4f}, so these"
             " weights belong to another study of this name; train again"
         )

@@ -13,7 +13,7 @@ from hpsearch.services.judging import Kept, judge
 from hpsearch.services.progress import Progress
 from hpsearch.services.training import Trained, keep, prepare, train_here
 from hpsearch.study_file import load_either
-from hpsearch.training.metrics import Evaluation
+from hpsearch.tasks.evaluation import Evaluation
 
 
 def train(

@@ -37,7 +37,7 @@ from hpsearch.recipe import Recipe, dump
 from hpsearch.services.overwriting import is_there
 from hpsearch.services.progress import Progress
 from hpsearch.study_file import differences
-from hpsearch.training.metrics import Evaluation
+from hpsearch.tasks.evaluation import Evaluation
 from hpsearch.training.outcome import Epoch, Outcome, Watch
 from hpsearch.training.start import start_tensorflow
 

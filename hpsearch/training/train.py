@@ -10,6 +10,7 @@ from typing import Literal
 import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from hpsearch.data.inputs import write_inputs
 from hpsearch.data.parts import Parts, check_values
@@ -122,6 +123,18 @@ def predict(
 ) -> npt.NDArray[np.int64]:
     """What the network of a recipe answers: labels, shape (n,). Arguments as of :func:`logits`."""
     return np.asarray(np.argmax(logits(recipe, parts, kept, x), axis=-1), np.int64)
+
+
+def validated(recipe: Recipe, parts: Parts, kept: Path) -> dict[str, float]:
+    """The values of kept weights on the validation examples, named as training names them.
+
+    Arguments as of :func:`logits`.
+    """
+    part, task = parts.validation, tasks.MAKERS[recipe.task.name](recipe.config, parts)
+    outputs = logits(recipe, parts, kept, part.x[part.rows])
+    scores = task.score(tf.constant(part.y[part.rows]), tf.constant(outputs))
+    values = task.values([np.asarray(one, np.float64) for one in scores])
+    return {f"val_{name}": value for name, value in values.items()}
 
 
 def _attempt(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome | TrialFailedError:

@@ -21,9 +21,9 @@ from hpsearch.config import TrialConfig, describe
 from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.fields import parse
-from hpsearch.interval import wilson
 from hpsearch.recipe import Recipe
 from hpsearch.study_file import load
+from hpsearch.tasks.interval import wilson
 from hpsearch.training.outcome import Outcome, Watch
 
 pytestmark = pytest.mark.timeout(180)

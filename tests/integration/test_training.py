@@ -15,8 +15,8 @@ from sklearn.model_selection import train_test_split
 from hpsearch.data.parts import Part, Parts
 from hpsearch.data.transform import Affine
 from hpsearch.recipe import Recipe
+from hpsearch.tasks.evaluation import evaluate
 from hpsearch.training import devices
-from hpsearch.training.metrics import evaluate
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.probe import probe
 from hpsearch.training.train import predict, train

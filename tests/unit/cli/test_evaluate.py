@@ -15,7 +15,7 @@ from hpsearch.search.confirmation import Leader
 from hpsearch.services.evaluate import Judged
 from hpsearch.services.models import Group, Model
 from hpsearch.tasks.classification import ACCURACY
-from hpsearch.training.metrics import Evaluation, evaluate
+from hpsearch.tasks.evaluation import Evaluation, evaluate
 
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 

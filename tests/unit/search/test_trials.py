@@ -10,7 +10,6 @@ from optuna.trial import FrozenTrial, TrialState
 from hpsearch.cli.best import print_best
 from hpsearch.errors import Failure, InputError, NoTrialError
 from hpsearch.figures.points import points, ranked
-from hpsearch.interval import wilson
 from hpsearch.report.leaders import leaders as best_rows
 from hpsearch.search import claims, trials
 from hpsearch.search.attributes import DATASET_KEY
@@ -18,6 +17,7 @@ from hpsearch.search.confirmation import leaders
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import suggest_config
 from hpsearch.tasks.classification import ACCURACY
+from hpsearch.tasks.interval import wilson
 
 Finish = Callable[..., FrozenTrial]
 

@@ -44,3 +44,8 @@ def test_what_is_told_of_validation_is_never_smoothed() -> None:
     y, logits = tf.constant([0, 1]), tf.constant([[9.0, 0.0], [0.0, 9.0]])
     loss, _ = score(y, logits)
     assert float(loss) / 2 == pytest.approx(np.log1p(np.exp(-9.0)), rel=1e-3)
+
+
+def test_the_loss_of_a_network_that_is_sure_and_wrong_is_finite() -> None:
+    loss, _ = score(tf.constant([0]), tf.constant([[0.0, 9000.0]]))
+    assert float(loss) == pytest.approx(9000.0)

@@ -1,4 +1,4 @@
-"""Metrics of a finished model from labels and answers: plain values, scikit-learn, no Keras."""
+"""Evaluation of a finished classifier, from labels and answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
-from hpsearch.interval import wilson
+from hpsearch.tasks.interval import wilson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,18 +85,6 @@ def evaluate(
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         most_confused=_most_confused(matrix, class_names)[:mistakes],
     )
-
-
-def cross_entropy(y_true: npt.NDArray[np.int64], logits: npt.NDArray[np.float32]) -> float:
-    """The mean cross-entropy in nats, as training tells it: of the logits, without penalties.
-
-    Args:
-        y_true: labels, shape (n,), n at least 1.
-        logits: shape (n, classes).
-    """
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    right = np.take_along_axis(shifted, y_true[:, None], axis=-1)[:, 0]
-    return float(np.mean(np.log(np.exp(shifted).sum(axis=-1)) - right))
 
 
 def _most_confused(

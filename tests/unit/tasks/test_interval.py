@@ -2,8 +2,8 @@
 
 import pytest
 
-from hpsearch.interval import measured, measured_words, wilson
 from hpsearch.tasks.classification import ACCURACY, F1_MACRO, LOSS
+from hpsearch.tasks.interval import measured, measured_words, wilson
 from hpsearch.tasks.metric import Metric
 
 
