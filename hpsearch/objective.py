@@ -146,7 +146,7 @@ class Objective:
 
     def _too_large(self, trial: Trial, config: TrialConfig) -> bool:
         """Note the configuration's size; end the trial where it is over the limit."""
-        parameters = config.network.parameters(self.parts.input_shape, self.parts.classes)
+        parameters = config.network.parameters(self.parts.input_shape, self.parts.outputs)
         trial.set_user_attr(attr.PARAMETERS_KEY, parameters)
         limit = self.study.budget.max_parameters
         if limit is None or parameters <= limit:

@@ -48,10 +48,14 @@ def print_best(row: Mapping[str, Any], metric: str) -> None:
     if not is_whole(config):  # another program has changed it
         out.print("  its configuration is not known; another trial's: hpsearch trials STUDY")
         return
-    optimizer = config.pop("optimizer")
     width = 2 + max(map(len, config))
     for key, value in config.items():
-        text = ", ".join(cell(item) for item in value) if isinstance(value, list) else cell(value)
-        out.print(f"  {key:<{width}}{text}")
-    settings = ", ".join(f"{k} {cell(v)}" for k, v in optimizer.items() if k != "type")
-    out.print(f"  {'optimizer':<{width}}{optimizer['type']}: {settings}")
+        out.print(f"  {key:<{width}}{_told(value)}")
+
+
+def _told(value: Any) -> str:
+    """A field of a configuration: a value, those of the layers, or a kind with its settings."""
+    if isinstance(value, dict):
+        settings = (f"{key} {_told(one)}" for key, one in value.items() if key != "type")
+        return f"{value['type']}: {', '.join(settings)}"
+    return ", ".join(map(cell, value)) if isinstance(value, list) else cell(value)

@@ -3,6 +3,8 @@
 import tomli_w
 
 from hpsearch.data.sources import SOURCES, source_class
+from hpsearch.recipe import ObjectiveSection
+from hpsearch.tasks import METRICS
 
 _TEXT = """\
 # A search with hpsearch. Its data:  hpsearch data {file}
@@ -21,7 +23,7 @@ scale = {scale:<20} # none | unit [0,1] | symmetric [-1,1] | standardize
 # class_weights = "balanced" # weigh rare classes up
 
 [objective]
-metric = "val_accuracy"      # val_accuracy | val_f1_macro | val_loss
+metric = "{metric}"      # {metrics}
 
 [budget]                     # exact, however many workers share it
 trials = {trials}
@@ -83,6 +85,8 @@ def study_text(name: str, source: str, path: str | None = None) -> str:
         file=f"{name}.toml",
         source=source,
         sources=" | ".join(SOURCES),
+        metric=ObjectiveSection().metric,
+        metrics=" | ".join(METRICS),
         path=(f"{line}{about}\n" if kind.takes_path() else "") + kind.more_lines,
         scale=f'"{kind.usual_scale}"',
         trials=20 if kind.is_small else 50,

@@ -48,6 +48,11 @@ def trials(
         )
 
 
+def _in_one(value: Any) -> Any:
+    """A value of a column; several with a dash between them."""
+    return "-".join(map(str, value)) if isinstance(value, list) else value
+
+
 def _print_csv(listed: list[dict[str, Any]]) -> None:
     """One line a trial; the configuration's fields become columns config.<field>."""
     flat = []
@@ -56,11 +61,9 @@ def _print_csv(listed: list[dict[str, Any]]) -> None:
         line["value"] = row["values"][0] if row["values"] else None
         for key, value in row["config"].items():
             if isinstance(value, dict):
-                line |= {f"config.{key}.{name}": item for name, item in value.items()}
-            elif isinstance(value, list):
-                line[f"config.{key}"] = "-".join(str(item) for item in value)
+                line |= {f"config.{key}.{name}": _in_one(item) for name, item in value.items()}
             else:
-                line[f"config.{key}"] = value
+                line[f"config.{key}"] = _in_one(value)
         flat.append(line)
     columns = list(dict.fromkeys(key for line in flat for key in line))
     text = io.StringIO()

@@ -43,7 +43,7 @@ def note_of(study: OpenStudy, command: Sequence[str]) -> str:
         f"| {name} | {_plain(words(field))} |" for name, field in named_fields(file.space).items()
     )
     return f"""\
-Dense networks on **{file.dataset.source}**: {direction} `{objective.metric}` of the
+Networks on **{file.dataset.source}**: {direction} `{objective.metric}` of the
 {objective.epoch} epoch.
 
 - data: {_plain(data_words(file, attrs.get(DATASET_KEY) or {}))}

@@ -60,6 +60,11 @@ class Parts:
         """Number of classes."""
         return len(self.class_names)
 
+    @property
+    def outputs(self) -> int:
+        """Values that a network puts out for an example."""
+        return self.classes
+
 
 def split(dataset: Dataset, section: DatasetSection) -> Parts:
     """The training and validation parts that a data section asks for.

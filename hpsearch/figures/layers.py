@@ -47,7 +47,7 @@ def layers_figure(
     """
     keys = [key for key in OF_LAYERS if key in searched]
     title = f"{' and '.join(_NAMES[key] for key in keys)} by layer".capitalize()
-    known = [p for p in points if p.config is not None and p.state != "waiting"]
+    known = [p for p in points if _settings(p, "units") and p.state != "waiting"]
     if not known:
         return empty(title, "No trial has started yet.")
     deepest = max(len(_settings(point, "units")) for point in known)
@@ -73,7 +73,7 @@ def layers_figure(
 
 def _settings(point: Point, key: str) -> Sequence[float]:
     """What the configuration says of each layer."""
-    layers: Sequence[float] = () if point.config is None else point.config[key]
+    layers: Sequence[float] = point.setting(key) or ()
     return layers
 
 

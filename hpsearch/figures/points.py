@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from hpsearch.config import is_whole
+from hpsearch.config import is_whole, network_of
 from hpsearch.ranking import Rank, rank
 from hpsearch.tasks.metric import Metric
 
@@ -40,6 +40,10 @@ class Point:
     """Reported (epoch, value), in order of the epochs, which count from 1."""
     test: float | None
     """Test accuracy in [0, 1], where it was evaluated."""
+
+    def setting(self, name: str) -> Any:
+        """A field of its network; None where that is not known, or has no such field."""
+        return None if self.config is None else network_of(self.config).get(name)
 
 
 Mark: TypeAlias = tuple[Point, float, float]

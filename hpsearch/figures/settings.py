@@ -100,7 +100,8 @@ def _levels_axis(title: str, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _normalised(point: Point) -> bool | None:
-    return None if point.config is None else bool(point.config["batch_norm"])
+    found = point.setting("batch_norm")
+    return None if found is None else bool(found)
 
 
 def _gap(point: Point) -> float | None:
@@ -109,15 +110,13 @@ def _gap(point: Point) -> float | None:
 
 def _dropout(point: Point) -> float | None:
     """Mean of the layers' dropout."""
-    if point.config is None:
-        return None
-    rates = point.config["dropout"]
-    return math.fsum(rates) / len(rates)
+    rates = point.setting("dropout")
+    return None if rates is None else math.fsum(rates) / len(rates)
 
 
 def _levels(points: Sequence[Point]) -> tuple[list[float], str]:
     """The L2 factors that occur, in order, and their name; powers of ten where they are many."""
-    factors = {point.config["l2"] for point in points if point.config is not None}
+    factors = {factor for point in points if (factor := point.setting("l2")) is not None}
     if len(factors) <= _LEVELS:
         return sorted(factors), "L2 factor"
     return sorted({_power(factor) for factor in factors}), "L2 factor, at least"
@@ -140,9 +139,9 @@ def _place(levels: Sequence[float]) -> Reading:
     places = {level: index for index, level in enumerate(levels)}
 
     def place(point: Point) -> float | None:
-        if point.config is None:
+        factor = point.setting("l2")
+        if factor is None:
             return None
-        factor = point.config["l2"]
         level = factor if factor in places else _power(factor)
         return places[level] + aside(point)
 

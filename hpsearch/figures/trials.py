@@ -30,7 +30,7 @@ from hpsearch.networks import NETWORKS
 from hpsearch.ranking import worst_first
 from hpsearch.tasks.metric import Metric
 
-_GROWING = [field for network in NETWORKS.values() for field in network.grows_with]
+_GROWING = ["network", *(field for one in NETWORKS.values() for field in one.grows_with)]
 _REPLACED = {failure.value for failure in Failure if failure.is_replaced}
 _LINE = 200
 """Points of a line that is drawn through trials."""

@@ -63,7 +63,7 @@ class Dense(Network):
         hidden = sum(fan_in * fan_out + per_unit * fan_out for fan_in, fan_out in pairwise(widths))
         return hidden + widths[-1] * outputs + outputs
 
-    def values(self, shape: Shape, outputs: int) -> list[int]:
+    def output_sizes(self, shape: Shape, outputs: int) -> list[int]:
         """Of a hidden layer Dense, activation, and what else it has."""
         found = [math.prod(shape)]
         for units, dropout in zip(self.units, self.dropout, strict=True):

@@ -25,8 +25,8 @@ class Network(Searchable):
         """
         raise NotImplementedError
 
-    def values(self, shape: Shape, outputs: int) -> list[int]:
-        """Values that each layer puts out for one example, from the scaled inputs to the outputs.
+    def output_sizes(self, shape: Shape, outputs: int) -> list[int]:
+        """How many values each layer puts out for one example, the scaled inputs first.
 
         Args:
             shape: of an example.

@@ -159,7 +159,7 @@ def _constants(recipe: Recipe, parts: Parts, data: Path) -> list[str]:
     every: list[tuple[bool, str, object, str]] = [
         (True, "DATA", data, "what it trains on"),
         (True, "INPUT_SHAPE", parts.input_shape, "shape of one example"),
-        (True, "OUTPUTS", parts.classes, "values that the network puts out for an example"),
+        (True, "OUTPUTS", parts.outputs, "values that the network puts out for an example"),
         (True, "SEED", recipe.seed, "seed of weights and shuffling"),
         (True, "PRECISION", training.precision, "of the hidden layers"),
         (True, "LEARNING_RATE", config.optimizer.learning_rate, ""),

@@ -25,10 +25,12 @@ another program's lock may be what keeps the worker from it, too."""
 
 
 def claim(study: OpenStudy) -> Trial | None:
-    """Start a trial: the first waiting one, else a new one; None where no place is free.
+    """Start a trial: the first waiting one, else a new one.
 
-    No other worker starts the same trial, and all workers together never start more than the
-    budget allows (see ``storage.Storage``).
+    None where none may start: no place is free, a stop was asked for, or the study is closed. It is
+    started when this returns; who takes it sends heartbeats from then on. No other worker starts
+    the same trial, and all together never start more than the budget allows (see
+    ``storage.Storage``).
     """
     try:
         trial = study.optuna.ask()

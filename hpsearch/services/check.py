@@ -90,7 +90,7 @@ def _corners(study: StudyFile, parts: Parts, file: str) -> dict[str, TrialConfig
         InputError: all are over ``budget.max_parameters``.
     """
     limit = study.budget.max_parameters
-    shape, outputs = parts.input_shape, parts.classes
+    shape, outputs = parts.input_shape, parts.outputs
     fixed = fixed_config(study.space)
     places = {"only": 0.0} if fixed else {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
     found = {
@@ -116,7 +116,7 @@ def _try(
     """Train one model for a moment; a row of the result."""
     from hpsearch.training.probe import probe  # noqa: PLC0415  # imports TensorFlow
 
-    parameters = config.network.parameters(parts.input_shape, parts.classes)
+    parameters = config.network.parameters(parts.input_shape, parts.outputs)
     progress.say(f"Trying the {name} model: {parameters:,} parameters")
     row: dict[str, Any] = {"model": name, "config": flat(config), "parameters": parameters}
     try:

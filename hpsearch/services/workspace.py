@@ -38,7 +38,7 @@ class Workspace:
     ) -> Iterator[Storage]:
         """The storage; whatever a database says within the block becomes one message.
 
-        The options are those of ``hpsearch.search.opening.open_storage``, with its errors.
+        The options are those of ``hpsearch.search.storage.opening.open_storage``, with its errors.
         """
         with readable_errors(self.url):
             storage = open_storage(

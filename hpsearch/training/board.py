@@ -1,5 +1,6 @@
 """TensorBoard logs of one trial: its curves, weight histograms on demand, hyperparameters."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +32,20 @@ def write_hyperparameters(config: TrialConfig, run: Path) -> None:
     """Write the configuration for TensorBoard's HParams tab."""
     writer = tf.summary.create_file_writer(utf8(run / FOLDER / "train"))
     with writer.as_default():
-        hparams.hparams(_columns(config), trial_id=run.name)
+        hparams.hparams(_columns(flat(config)), trial_id=run.name)
     writer.close()
 
 
-def _columns(config: TrialConfig) -> dict[str, Any]:
-    """The configuration as plain columns: ``units_0``, ``optimizer``, ``adam.beta_1`` ..."""
+def _columns(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain configuration as columns: ``units_0``, ``optimizer``, ``adam.beta_1`` ..."""
     columns: dict[str, Any] = {}
-    for key, value in flat(config).items():
+    for key, value in config.items():
         if isinstance(value, list):
             columns |= {f"{key}_{layer}": item for layer, item in enumerate(value)}
         elif isinstance(value, dict):
-            kind = value["type"]
-            columns[key] = kind
-            columns |= {f"{kind}.{k}": item for k, item in value.items() if k != "type"}
+            columns[key] = kind = value["type"]
+            inner = {name: item for name, item in value.items() if name != "type"}
+            columns |= {f"{kind}.{name}": item for name, item in _columns(inner).items()}
         else:
             columns[key] = value
     return columns

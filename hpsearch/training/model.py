@@ -48,7 +48,7 @@ def build_for(recipe: Recipe, parts: Parts) -> keras.Model:
     return build(
         recipe.config.network,
         input_shape=parts.input_shape,
-        outputs=parts.classes,
+        outputs=parts.outputs,
         transform=parts.transform,
         seed=recipe.seed,
         precision=recipe.training.precision,

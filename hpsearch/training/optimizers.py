@@ -13,7 +13,7 @@ _FUSED: dict[str, type[keras.optimizers.Optimizer]] = {
     "RMSprop": FusedRMSprop,
     "SGD": FusedSGD,
 }
-"""Those of Keras' optimizers that there is a faster one of."""
+"""Those of Keras' optimizers that there is a faster one of; others work without an entry."""
 
 
 def build(

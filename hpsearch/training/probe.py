@@ -55,7 +55,7 @@ def probe(recipe: Recipe, parts: Parts) -> Probe:
 
 def _probe(recipe: Recipe, parts: Parts) -> Probe:
     batch = recipe.config.batch_size
-    parameters = recipe.config.network.parameters(parts.input_shape, parts.classes)
+    parameters = recipe.config.network.parameters(parts.input_shape, parts.outputs)
     began = time.perf_counter()
     short = replace(
         parts,

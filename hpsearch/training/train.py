@@ -106,7 +106,7 @@ def logits(
         x: examples as they are stored, shape (n, *input_shape).
 
     Returns:
-        logits, shape (n, classes).
+        outputs, shape (n, outputs).
     """
     network = model.build_for(recipe, parts)
     network.load_weights(kept)
@@ -115,7 +115,7 @@ def logits(
         np.asarray(network(np.asarray(x[start : start + batch]), training=False), np.float32)
         for start in range(0, len(x), batch)
     ]
-    return np.concatenate([np.empty((0, len(parts.class_names)), np.float32), *found])
+    return np.concatenate([np.empty((0, parts.outputs), np.float32), *found])
 
 
 def predict(

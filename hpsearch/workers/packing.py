@@ -65,11 +65,11 @@ def study_load(file: StudyFile, parts: Parts, private_bytes: int) -> Load:
         parts: the examples.
         private_bytes: ``Dataset.private_bytes`` of the data.
     """
-    shape, outputs = parts.input_shape, parts.classes
+    shape, outputs = parts.input_shape, parts.outputs
     limit = file.budget.max_parameters
     config = config_at(file.space, 1.0, shape=shape, outputs=outputs, max_parameters=limit)
     largest = config_at(file.space, 1.0, shape=shape, outputs=outputs, max_parameters=None)
-    values = config.network.values(shape, outputs)
+    values = config.network.output_sizes(shape, outputs)
     batch = max(largest.batch_size, evaluation_batch(max(values)))
     parameters = config.network.parameters(shape, outputs)
     examples = len(parts.train) + len(parts.validation)

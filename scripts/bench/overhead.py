@@ -30,7 +30,7 @@ from hpsearch.data.parts import Parts, split
 from hpsearch.home import Home
 from hpsearch.outputs.leftovers import tidy
 from hpsearch.recipe import Recipe
-from hpsearch.search import budget
+from hpsearch.search import claims
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.study_file import load
@@ -82,7 +82,7 @@ def by_hpsearch(data: Path, scratch: Path) -> list[dict[str, float]]:
     storage = open_storage(f"sqlite:///{home.database}")
     study, _ = open_or_create(storage, file, facts)
     clocks = Clocks()
-    clocks.watch(budget, "claim", "ask and claim")
+    clocks.watch(claims, "claim", "ask and claim")
     clocks.watch(objective_module, "suggest_config", "suggest")
     clocks.watch(train_module, "build_engine", "build")
     clocks.watch(optuna.trial.Trial, "report", "report")
@@ -91,7 +91,9 @@ def by_hpsearch(data: Path, scratch: Path) -> list[dict[str, float]]:
     clocks.watch(weights, "save", "save the weights")
     clocks.watch(devices, "release", "give memory back")
     clocks.watch(optuna.Study, "tell", "tell")
-    clocks.watch(optuna.trial.Trial, "set_user_attr", "tell")
+    clocks.watch(optuna.trial.Trial, "set_user_attr", "attributes")
+    clocks.watch(type(storage), "annotate", "attributes")
+    clocks.watch(objective_module, "same_as", "look for the same configuration")
     epochs: list[float] = []
 
     def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:

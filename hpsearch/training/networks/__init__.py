@@ -11,7 +11,11 @@ Builder = Callable[..., keras.KerasTensor]
 """(network, scaled inputs, outputs, seed, policy of the hidden layers) to float32 outputs."""
 
 BUILDERS: dict[str, Builder] = {"dense": dense.build}
-"""By the ``type`` of the network."""
+"""By the ``type`` of the network, which is its module's name, too.
+
+Exported scripts take ``build`` as it stands, with what it uses (``hpsearch.script.shared``): it
+asks nothing of the network but fields. Layers follow one another (``hpsearch.training.export``).
+"""
 
 
 def build(

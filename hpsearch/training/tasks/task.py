@@ -9,7 +9,11 @@ import tensorflow as tf
 
 
 class Task(Protocol):
-    """What the engine asks of a task. All but means and values is compiled."""
+    """What the engine asks of a task. All but means and values is compiled.
+
+    Its module has functions ``losses``, ``score`` and ``values`` as well, which exported scripts
+    take (``hpsearch.script.script``).
+    """
 
     totals: tuple[str, ...]
     """What :meth:`count` gives, by name; "loss" is the first."""

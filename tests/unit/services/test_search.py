@@ -66,7 +66,7 @@ def test_failures_in_a_row_are_counted_by_their_class(
         trial = claims.claim(study)
         assert trial is not None
         failure = Failure.TIMEOUT if number == 0 else Failure.DIVERGED
-        budget.fail(study, trial.number, failure, "x")
+        claims.fail(study, trial.number, failure, "x")
     found = _conclusion(study, 0)
     assert (found.over, found.exit_code) == ("failures", 4)
     assert next(iter(found.failures)) == "diverged"

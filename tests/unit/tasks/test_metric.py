@@ -7,7 +7,7 @@ import pytest
 from hpsearch.errors import InputError
 from hpsearch.fields import parse
 from hpsearch.recipe import ObjectiveSection
-from hpsearch.tasks import METRICS
+from hpsearch.tasks import METRICS, TASKS
 from hpsearch.tasks.classification import ACCURACY, F1_MACRO, LOSS
 
 
@@ -32,3 +32,14 @@ def test_what_a_metric_can_be() -> None:
     assert ACCURACY.bounds == F1_MACRO.bounds == (0.0, 1.0)
     assert LOSS.bounds == (0.0, math.inf)
     assert [metric.of_examples for metric in METRICS.values()] == [True, False, False]
+
+
+def test_each_metric_is_recorded_drawn_and_the_only_one_of_its_name() -> None:
+    drawn = {label for task in TASKS.values() for label in task.panels}
+    assert len(drawn) == sum(len(task.panels) for task in TASKS.values())
+    for task in TASKS.values():
+        assert task.metrics.keys() <= set(task.curves)
+        assert set(task.curves) == {name for names in task.panels.values() for name in names}
+        assert task.gap in task.curves
+        for name, metric in task.metrics.items():
+            assert METRICS[name] is metric

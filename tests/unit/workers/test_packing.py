@@ -57,9 +57,9 @@ def test_optimizers_keep_numbers_beside_the_weights(optimizer: Any, slots: int) 
 
 def test_outputs_grow_with_layers_and_batch() -> None:
     plain = Dense(units=(5, 7))
-    assert output_bytes(plain.values((10,), 3), 4) == 2 * 4 * 4 * (20 + 10 + 14 + 3)
+    assert output_bytes(plain.output_sizes((10,), 3), 4) == 2 * 4 * 4 * (20 + 10 + 14 + 3)
     full = Dense(units=(5, 7), batch_norm=True, dropout=(0.5, 0.0))
-    assert output_bytes(full.values((2, 5), 3), 4) == 2 * 4 * 4 * (20 + 20 + 21 + 3)
+    assert output_bytes(full.output_sizes((2, 5), 3), 4) == 2 * 4 * 4 * (20 + 20 + 21 + 3)
 
 
 def test_a_study_is_reckoned_by_its_largest_model_and_batch(

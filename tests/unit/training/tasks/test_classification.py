@@ -5,7 +5,14 @@ import tensorflow as tf
 from sklearn.metrics import confusion_matrix, f1_score
 
 from hpsearch.config import TrialConfig
-from hpsearch.training.tasks.classification import confusion, losses, macro_f1, score
+from hpsearch.tasks.classification import CLASSIFICATION
+from hpsearch.training.tasks.classification import (
+    confusion,
+    losses,
+    macro_f1,
+    score,
+    values,
+)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
@@ -49,3 +56,9 @@ def test_what_is_told_of_validation_is_never_smoothed() -> None:
 def test_the_loss_of_a_network_that_is_sure_and_wrong_is_finite() -> None:
     loss, _ = score(tf.constant([0]), tf.constant([[0.0, 9000.0]]))
     assert float(loss) == pytest.approx(9000.0)
+
+
+def test_what_is_scored_are_the_values_of_the_curves() -> None:
+    found = values([one.numpy() for one in score(tf.constant([0, 1]), tf.eye(2))])
+    told = {f"val_{name}" for name in found}
+    assert told == {name for name in CLASSIFICATION.curves if name.startswith("val_")}
