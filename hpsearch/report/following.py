@@ -175,6 +175,10 @@ def _table(file: StudyFile) -> dict[str, Any]:
         section = getattr(file, key)
         if section != StudyFile.model_fields[key].default:
             table[key] = _section(section)
+    stopping = file.training.early_stopping
+    if stopping and stopping.monitor != file.objective.metric:  # else it follows the metric
+        inner = {**_section(stopping), "monitor": stopping.monitor}
+        table["training"] = {**table.get("training", {}), "early_stopping": inner}
     table["space"] = _space_table(file)
     if file.baseline is not None:
         optimizer = {"optimizer": _section(file.baseline.optimizer)}

@@ -9,6 +9,7 @@ from hpsearch.errors import InputError, StoppedError, UnknownStudyError, Unreach
 from hpsearch.home import Home
 from hpsearch.search import budget
 from hpsearch.search import trials as rows
+from hpsearch.search.attributes import WORKER_KEY
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.database.urls import hide_password
 from hpsearch.search.storage import LEASE, Storage
@@ -121,7 +122,7 @@ class Remarks:
     def waiting(self) -> None:
         """Whose trials hold the last places of the budget, when no worker is left here."""
         running = [trial for trial in self.study.trials() if rows.is_running(trial)]
-        listed = ", ".join(f"{t.number} ({t.user_attrs.get('worker', '?')})" for t in running)
+        listed = ", ".join(f"{t.number} ({t.user_attrs.get(WORKER_KEY, '?')})" for t in running)
         self.view.say(
             f"Waiting for trials of workers that this run did not start: {listed}. If a worker's"
             f" heartbeat is missing for {duration(LEASE)}, its trial resumes here."

@@ -46,9 +46,11 @@ def show(
         Leader(of=name, config=config, found=None if name == BASELINE else 0.62)
         for name, _, _ in given
     ]
-    names = tuple(name for name, _, _ in given)
-    wanted = ConfirmRequest(kind=Kind.SEED, of=names, seeds=(0, 1, 2, 3, 4), smallest=smallest)
-    found = Confirmation(study=file.name, file=file, leaders=chosen, asked=wanted, verdict=verdict)
+    names = [name for name, _, _ in given]
+    wanted = ConfirmRequest(kind=Kind.SEED, of=names, seeds=[0, 1, 2, 3, 4], smallest=smallest)
+    found = Confirmation(
+        study=file.name, file=file, leaders=chosen, request=wanted, verdict=verdict
+    )
     print_verdict(found)
     plain = found.plain()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain

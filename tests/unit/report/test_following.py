@@ -263,6 +263,19 @@ def test_a_space_without_ranges_has_nothing_to_try_first() -> None:
     assert now.enqueue == ()
 
 
+def test_a_monitor_that_is_none_of_the_objective_is_written_out() -> None:
+    """Left out it would be the objective's metric."""
+    mine = file(
+        space={},
+        objective={"metric": "val_f1_macro"},
+        training={"early_stopping": {"monitor": "val_accuracy"}},
+    )
+    text = as_toml(mine, "other")
+    assert 'early_stopping = { monitor = "val_accuracy" }' in text
+    again = StudyFile.model_validate(tomllib.loads(text))
+    assert again.training == mine.training
+
+
 @given(table=strategies.study_files)
 def test_any_study_file_is_written_as_it_is_read(table: dict[str, Any]) -> None:
     study = parse(StudyFile, table, "study.toml")
