@@ -51,8 +51,10 @@ def is_whole(config: Mapping[str, Any] | None) -> bool:
     network, optimizer = table["network"], table.get("optimizer")
     if not isinstance(network, Mapping) or not isinstance(optimizer, Mapping):
         return False
-    kind = NETWORKS.get(network.get("type", DEFAULT_NETWORK))
-    known = {trait.name for trait in traits(kind)} if kind is not None else {""}
+    kind = NETWORKS.get(str(network.get("type", DEFAULT_NETWORK)))
+    if kind is None or not optimizer.keys() >= {"type", "learning_rate"}:
+        return False
+    known = {trait.name for trait in traits(kind)}
     return table.keys() >= TrialConfig.model_fields.keys() and network.keys() >= known
 
 

@@ -94,12 +94,23 @@ class Part(Section):
         if not isinstance(data, dict):
             return data
         # Where nothing of a lifted section is written the whole section is left out.
-        return {key: value for key, value in lift(cls.of, data).items() if value != Lifted()}
+        lifted = lift(cls.of, {key: value for key, value in data.items() if value is not None})
+        return {
+            key: value
+            for key, value in lifted.items()
+            if not (isinstance(value, Lifted) and not value)
+        }
 
     @model_serializer(mode="wrap")
     def _lower(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         dumped = {key: value for key, value in dump(self).items() if value is not None}
-        return lower(self.of, self, dumped, partial_of)
+        # A section of which nothing but its kind is written keeps its table.
+        alone = {key: value for key, value in dumped.items() if value == {"type": _kind(value)}}
+        return lower(self.of, self, dumped, partial_of) | alone
+
+
+def _kind(value: Any) -> Any:
+    return value.get("type") if isinstance(value, dict) else None
 
 
 class Choice(Section):

@@ -318,6 +318,21 @@ def made_beside(path: Path) -> Iterator[Path]:
             remove(partial)
 
 
+def check_writable(path: Path) -> None:
+    """Make sure that a file can be made at a path; what is there stays, and nothing is left.
+
+    Raises:
+        UnreachableError: as :func:`made_beside`.
+    """
+    with contextlib.suppress(_EnoughError), made_beside(path) as partial:
+        partial.touch()
+        raise _EnoughError
+
+
+class _EnoughError(Exception):
+    """Ends a block of :func:`made_beside` before what was made takes its place."""
+
+
 def _rename(partial: Path, path: Path) -> None:
     """Rename a file or folder to a name that a file or folder may have already."""
     if not path.is_dir() or path.is_symlink():

@@ -204,7 +204,7 @@ def lift(model: type[Section], table: Mapping[str, Any]) -> dict[str, Any]:
             continue
         own = {one.name for one in traits(trait.members[trait.lifted])}
         inside = {key: found.pop(key) for key in table if key in own}
-        if trait.name not in found:
+        if found.get(trait.name) is None:
             found[trait.name] = Lifted(inside)
         elif inside:
             key = next(iter(inside))

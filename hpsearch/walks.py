@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hpsearch.derived import Choice, OpenSection
+from hpsearch.derived import Choice, OpenSection, space_of
 from hpsearch.fields import Section, show
 from hpsearch.ranges import RANGES, Categorical, Suggest, extent
 from hpsearch.searchable import Trait, counts, kind_of, listed, per_layer, traits
@@ -58,6 +58,8 @@ class Place:
             config = inner
         if self.trait.members is not None:
             return [config[last]["type"] if last in config else self.trait.lifted]
+        if last not in config:
+            return []
         value = config[last]
         if self.trait.by is None:
             return [value]
@@ -173,7 +175,7 @@ def settle(space: OpenSection, wanted: Section, prefix: str = "", within: str = 
             spread = per_layer(value, count, key, trait.by)
             params |= _settle_layers(field, name, key, spread, trait.by)
         elif trait.members is not None:
-            params |= _settle_section(field, name, value, prefix)
+            params |= _settle_section(field, trait, value, prefix)
         else:
             params |= _settle(field, name, key, value)
     return params
@@ -262,27 +264,30 @@ def _settle_layers(
     return _settle(field, name, key, values[0])
 
 
-def _settle_section(field: Any, name: str, wanted: Any, prefix: str) -> Params:
+def _settle_section(field: Any, trait: Trait, wanted: Any, prefix: str) -> Params:
     """The parameters of a section's kind, and of those of its settings that are not left out."""
+    name = prefix + trait.name
     if isinstance(field, Choice):
         tables = field.tables()
         if wanted.type not in tables:
             raise ValueError(
-                f"{name}.type = {show(wanted.type)} is not in the space (one of"
+                f"{trait.name}.type = {show(wanted.type)} is not in the space (one of"
                 f" {', '.join(tables)}); choose one of them or add a table for it"
             )
-        settings = settle(tables[wanted.type], wanted, f"{wanted.type}.", f"{name}.")
+        settings = settle(tables[wanted.type], wanted, f"{wanted.type}.", _within(trait, wanted))
         return {name: wanted.type, **settings}
-    kind = field.of if isinstance(field, OpenSection) else type(field)
-    key = f"{name}.type"
+    kind: type[Section] = field.of if isinstance(field, OpenSection) else type(field)
+    key = f"{trait.name}.type"
     _settle(kind_of(kind), key, key, wanted.type)
     if isinstance(field, OpenSection):
         return settle(field, wanted, prefix)
-    for trait in traits(kind):
-        value, key = getattr(wanted, trait.name), f"{name}.{trait.name}"
-        if value is not None:
-            _settle(getattr(field, trait.name), key, key, value)
-    return {}
+    fixed = space_of(kind)(**{one.name: getattr(field, one.name) for one in traits(kind)})
+    return settle(fixed, wanted, within=_within(trait, wanted))
+
+
+def _within(trait: Trait, section: Any) -> str:
+    """What stands before the names of a section's fields where a file has them."""
+    return "" if section.type == trait.lifted else f"{trait.name}."
 
 
 # --- comparing -------------------------------------------------------------------------------
@@ -306,7 +311,7 @@ def misfits(space: OpenSection, config: Section, within: str = "") -> list[str]:
         if isinstance(field, OpenSection):
             found += misfits(field, value) if type(value) is field.of else [key]
         elif trait.members is not None:
-            sections += _misfits_of_section(field, key, value)
+            sections += _misfits_of_section(field, trait, value)
         elif trait.by is not None:
             if not _settles(_settle_layers, field, key, key, value, trait.by):
                 found.append(key)
@@ -315,17 +320,17 @@ def misfits(space: OpenSection, config: Section, within: str = "") -> list[str]:
     return found + sections
 
 
-def _misfits_of_section(field: Any, name: str, value: Section) -> list[str]:
-    kind = type(value)
+def _misfits_of_section(field: Any, trait: Trait, value: Any) -> list[str]:
+    kind, within = type(value), _within(trait, value)
     if isinstance(field, Choice):
         table = field.tables().get(kind_of(kind))
-        return [name] if table is None else misfits(table, value, f"{name}.")
+        return [trait.name] if table is None else misfits(table, value, within)
     if type(field) is not kind:
-        return [name]
+        return [trait.name]
     return [
-        f"{name}.{trait.name}"
-        for trait in traits(kind)
-        if getattr(field, trait.name) != getattr(value, trait.name)
+        f"{within}{one.name}"
+        for one in traits(kind)
+        if getattr(field, one.name) != getattr(value, one.name)
     ]
 
 
@@ -344,7 +349,7 @@ def opened(space: OpenSection, config: Section) -> dict[str, Any]:
     for trait in traits(space.of):
         field, value = getattr(space, trait.name), getattr(config, trait.name)
         if isinstance(field, OpenSection):
-            found |= opened(field, value)
+            found |= opened(field, value) if type(value) is field.of else {}
         elif isinstance(field, Choice):
             found[trait.name] = _as_chosen(field, value)
         elif isinstance(field, RANGES):

@@ -3,6 +3,7 @@
 import io
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,10 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 """Of all its members, so that equal arrays give equal files."""
 _CHUNK = 2**24
 """Bytes that are in memory at once."""
+_DAMAGED = (
+    OSError, EOFError, KeyError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What a damaged archive raises; encrypted members are RuntimeErrors."""
 _SILENT = 2.0
 """Seconds after which progress is shown."""
 
@@ -87,7 +92,7 @@ def holds(path: Path, arrays: Contents, what: str, progress: Progress) -> bool:
                 _is_alike(archive, name, _pieces(array, rows, tell))
                 for name, (array, rows) in arrays.items()
             )
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile):
+    except _DAMAGED:
         return False
 
 

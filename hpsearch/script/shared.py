@@ -23,6 +23,8 @@ class Shared:
     definitions: list[str] = field(default_factory=list)
     imports: set[str] = field(default_factory=set)
     _seen: set[tuple[str, int]] = field(default_factory=set)
+    _names: dict[str, str] = field(default_factory=dict)
+    """Which module a name is of."""
 
     def add(self, module: str, name: str) -> None:
         """Collect one function or constant, and what it uses.
@@ -33,11 +35,14 @@ class Shared:
 
         Raises:
             KeyError: the module has no such definition.
+            ValueError: another module that was collected has one of that name.
         """
         known = _read(module)
         node = known.definitions[name]
         if (module, node.lineno) in self._seen:
             return
+        if self._names.setdefault(name, module) != module:
+            raise ValueError(f"{module} and {self._names[name]} both define {name}; rename one")
         self._seen.add((module, node.lineno))
         for used in sorted({one.id for one in ast.walk(node) if isinstance(one, ast.Name)}):
             if used in known.definitions:

@@ -19,6 +19,7 @@ from hpsearch.services.progress import Progress
 from hpsearch.space import config_at, fixed_config
 from hpsearch.study_file import StudyFile, load
 from hpsearch.training.start import start_tensorflow
+from hpsearch.walks import places
 from hpsearch.workers.gpus import list_gpus
 from hpsearch.workers.packing import study_load
 
@@ -92,17 +93,18 @@ def _corners(study: StudyFile, parts: Parts, file: str) -> dict[str, TrialConfig
     limit = study.budget.max_parameters
     shape, outputs = parts.input_shape, parts.outputs
     fixed = fixed_config(study.space)
-    places = {"only": 0.0} if fixed else {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
+    corners = {"only": 0.0} if fixed else {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
     found = {
         name: config_at(study.space, where, shape=shape, outputs=outputs, max_parameters=limit)
-        for name, where in places.items()
+        for name, where in corners.items()
     }
     least = min(found.values(), key=lambda config: config.network.parameters(shape, outputs))
     size = least.network.parameters(shape, outputs)
     if limit is not None and size > limit:
         network = least.network
         counts = [key for key in network.grows_with if not isinstance(getattr(network, key), bool)]
-        lower = " or ".join(f"space.{key}" for key in counts)
+        keys = [place.keys for place in places(study.space) if place.trait.name in counts]
+        lower = " or ".join(".".join(["space", *each]) for each in keys or [("network",)])
         raise InputError(
             f"{file}: budget.max_parameters = {limit}, but the smallest model has {size};"
             f" raise it, or lower {lower}"

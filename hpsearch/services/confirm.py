@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.errors import NoTrialError
+from hpsearch.errors import InputError, NoTrialError
 from hpsearch.search import confirmation
 from hpsearch.search.confirmation import Leader
 from hpsearch.search.shapes import ConfirmRequest, Kind
@@ -95,6 +95,8 @@ def confirm(
         NoTrialError: no trial of the study completed, or no run.
         StoppedError: it was stopped; the same call goes on.
     """
+    if (top or TOP) < 1 or (seeds or SEEDS) < 2 or 0 in (top, seeds):  # see above
+        raise InputError(f"top = {top}, seeds = {seeds}: at least one leader, with two seeds")
     with workspace.opened() as opened:
         found = load_study(opened, study)
         confirmation.refuse_confirmation_study(found)

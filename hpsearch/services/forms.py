@@ -14,7 +14,7 @@ from hpsearch.data.parts import Part, Parts, split
 from hpsearch.data.section import resolve_path
 from hpsearch.errors import HpsearchError, InputError, ProgramError
 from hpsearch.fields import parse
-from hpsearch.files import made_beside, read_file, utf8
+from hpsearch.files import check_writable, made_beside, read_file, utf8
 from hpsearch.home import INPUTS, Home
 from hpsearch.recipe import Recipe, dump
 from hpsearch.script import arrays
@@ -134,13 +134,14 @@ def write_script(
     dataset, parts = opened_data(section, home, progress, warn=False)
     if not _same_data(recipe, dataset.fingerprint):
         progress.say("warning: the data are not the ones that the study used; results may differ")
-    contents = arrays.contents(parts, open_test(dataset) if open_test else None)
     with made_beside(path) as partial, progress.steps() as report:
         partial.write_text(script(recipe, parts, _seen_from(path, data)), encoding="utf-8")
         if unknown := check_names(partial.read_text(encoding="utf-8"), str(path)):
             raise ProgramError(
                 f"{path}: uses unknown names ({', '.join(unknown)}); please report this"
             )
+        check_writable(data)  # before an access of the test split is recorded
+        contents = arrays.contents(parts, open_test(dataset) if open_test else None)
         held = arrays.holds(data, contents, f"comparing {data.name}", report)
         if not held:
             with made_beside(data) as new:

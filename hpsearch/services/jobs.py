@@ -13,7 +13,7 @@ from hpsearch.services.data import opened_data
 from hpsearch.services.plans import chosen_gpus, local_plan
 from hpsearch.services.progress import SearchProgress
 from hpsearch.services.supervise import impatient, supervise
-from hpsearch.services.workspace import Workspace
+from hpsearch.services.workspace import Workspace, main_thread_only
 from hpsearch.study_file import StudyFile, load_dataset_override
 from hpsearch.workers.lease import mend
 from hpsearch.workers.packing import study_load
@@ -51,6 +51,7 @@ def run_jobs(
     Raises:
         StoppedError: it was stopped before; the same command goes on.
     """
+    main_thread_only()
     home = workspace.home
     if means.overrides:
         moved = load_dataset_override(confirmation.file, means.overrides)
@@ -65,10 +66,8 @@ def run_jobs(
         section = load_dataset_override(confirmation.file, means.overrides)
         dataset, parts = opened_data(section, home, progress, warn=False)
         file = _with_workers(confirmation.file, means.workers)
-        load, waiting = (
-            study_load(file, parts, dataset.private_bytes),
-            confirmation.counts().waiting,
-        )
+        load = study_load(file, parts, dataset.private_bytes)
+        waiting = confirmation.counts().waiting
         plan = local_plan(chosen_gpus(means.gpus, progress), file, load, max(1, waiting))
         code = supervise(confirmation, plan, workspace, section.path, progress, typed=None)
         with impatient(confirmation, code):

@@ -96,7 +96,7 @@ def planner(
         UnreachableError: there is no cluster.
     """
     choose = partial(chosen_gpus, gpus, progress)
-    if engine is Engine.LOCAL:
+    if engine == Engine.LOCAL:
         if address is not None:
             raise InputError("--address: needs --engine ray")
         yield partial(local_plan, choose())

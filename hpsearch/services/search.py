@@ -29,7 +29,7 @@ from hpsearch.services.data import opened_data
 from hpsearch.services.plans import Engine, planner
 from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.supervise import impatient, supervise, warn_of_figures
-from hpsearch.services.workspace import Workspace
+from hpsearch.services.workspace import Workspace, main_thread_only
 from hpsearch.study_file import load, typed_keys, written_budget
 from hpsearch.workers.lease import mend
 from hpsearch.workers.packing import study_load
@@ -133,6 +133,7 @@ def search(
         HpsearchError: input that is wrong, a storage or data that cannot be reached, or what a
             worker died of.
     """
+    main_thread_only()
     study_file = load(file, settings.given)
     check_sampler(study_file, str(file))
     place = workspace.home

@@ -36,6 +36,7 @@ from hpsearch.home import (
 from hpsearch.recipe import Recipe, dump
 from hpsearch.services.overwriting import is_there
 from hpsearch.services.progress import Progress
+from hpsearch.services.workspace import main_thread_only
 from hpsearch.study_file import differences
 from hpsearch.tasks.evaluation import Evaluation
 from hpsearch.training.outcome import Epoch, Outcome, Watch
@@ -158,14 +159,11 @@ def train_here(
         NoTrialError: training failed.
         StoppedError: a signal came.
     """
+    main_thread_only()
     caught: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
         caught.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    start_tensorflow(threads)
-    from hpsearch.training.train import train  # noqa: PLC0415  # imports TensorFlow
 
     epochs = recipe.training.epochs
 
@@ -174,7 +172,11 @@ def train_here(
         progress.epoch(epoch, epochs)
         return last is not None and last <= epoch.epoch < epochs
 
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        start_tensorflow(threads)
+        from hpsearch.training.train import train  # noqa: PLC0415  # imports TensorFlow
+
         return train(recipe, parts, folder, Watch(on_epoch=show, interrupted=lambda: bool(caught)))
     except TrialFailedError as error:
         if error.failure is Failure.INTERRUPTED and caught:

@@ -48,7 +48,7 @@ def read(run: Path) -> list[Epoch]:
     A last line that was cut off by a kill is left out.
     """
     try:
-        text = (run / CURVES).read_text(encoding="utf-8")
+        text = (run / CURVES).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
     epochs = []

@@ -164,8 +164,42 @@ def test_parts_fix_what_they_name() -> None:
         fixed(both, network={"type": "conv", "l2": 0.6})
     with pytest.raises(ValueError, match=r'network.type = "conv", but the space fixes it'):
         fixed(alone, network={"type": "conv"})
-    with pytest.raises(ValueError, match=r"network.l2 = 0.4, but the space fixes it to 0.5"):
+    with pytest.raises(ValueError, match=r"^l2 = 0.4, but the space fixes it to 0.5"):
         fixed(both, l2=0.4)
+
+
+def test_a_fixed_network_takes_one_value_for_all_layers() -> None:
+    space = parse(Space, {"network": {"type": "dense", "units": [8, 8]}}, "f")
+    assert settle(space, parse(Partial, {"units": 8, "dropout": 0.0}, "f")) == {}
+    with pytest.raises(
+        ValueError, match=r"^units = \[8, 8, 8\] is a list of 3, but the space fixes"
+    ):
+        settle(space, parse(Partial, {"units": [8, 8, 8]}, "f"))
+
+
+def test_what_is_empty_or_null_is_told_as_what_is_written() -> None:
+    with pytest.raises(InputError, match="unitz: unknown key; did you mean units"):
+        parse(Partial, {"unitz": {}}, "f")
+    with pytest.raises(InputError, match="network: the table has no type"):
+        parse(Partial, {"network": {}}, "f")
+    assert parse(Partial, {"units": None}, "f") == parse(Partial, {}, "f")
+    assert Config.model_validate({"network": None, "units": 12}).network.units == (12, 12)
+
+
+def test_a_part_that_names_a_kind_alone_is_stored_with_it() -> None:
+    part = parse(Partial, {"network": {"type": "dense"}}, "f")
+    assert part.model_dump(mode="json") == {"network": {"type": "dense"}}
+    assert parse(Partial, part.model_dump(mode="json"), "f") == part
+    assert settle(parse(Space, BOTH, "f"), part) == {"network": "dense"}
+
+
+def test_a_configuration_of_a_kind_that_the_space_has_not() -> None:
+    alone = parse(Space, {"l2": RATE, "units": [8]}, "f")
+    conv = Config.model_validate({"network": {"type": "conv"}})
+    assert opened(alone, conv) == {}
+    place = place_of(alone, "l2")
+    assert place is not None
+    assert place.values(flat(conv)) == []
 
 
 def test_what_does_not_fit_and_what_is_open() -> None:
@@ -175,7 +209,7 @@ def test_what_does_not_fit_and_what_is_open() -> None:
     conv = Config.model_validate({"network": {"type": "conv", "filters": [8, 8], "l2": 0.1}})
     assert misfits(alone, dense) == ["l2"]
     assert misfits(alone, conv) == ["network"]
-    assert misfits(both, dense) == ["network.layers", "network.l2"]
+    assert misfits(both, dense) == ["layers", "l2"]
     assert misfits(both, conv) == []
     assert opened(alone, dense) == {"l2": 0.6}
     assert opened(both, conv) == {

@@ -120,3 +120,12 @@ def test_progress_is_shown_once_it_takes_long(
     assert told[0] == ("writing (MB)", 16, 60)
     assert told[-1] == ("writing (MB)", 60, 60)
     assert zipfile.ZipFile(tmp_path / "a.npz").testzip() is None
+
+
+def test_an_archive_with_an_encrypted_member_holds_nothing(tmp_path: Path) -> None:
+    own = arrays.contents(parts())
+    content = bytearray(write(tmp_path / "a.npz", own))
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + flags] |= 1
+    (tmp_path / "a.npz").write_bytes(content)
+    assert not arrays.holds(tmp_path / "a.npz", own, "comparing", silent)
