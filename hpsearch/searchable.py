@@ -206,7 +206,7 @@ def lift(model: type[Section], table: Mapping[str, Any]) -> dict[str, Any]:
         inside = {key: found.pop(key) for key in table if key in own}
         if found.get(trait.name) is None:
             found[trait.name] = Lifted(inside)
-        elif inside:
+        elif inside and isinstance(found[trait.name], Mapping | Section):  # else the field says it
             key = next(iter(inside))
             raise ValueError(
                 f"{key} is a setting of {trait.name} = {show(trait.lifted)}, but there is a table"

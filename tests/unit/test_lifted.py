@@ -89,6 +89,8 @@ def test_the_other_one_has_a_table() -> None:
         (Space, {"network": {"conv": {}}, "units": 8}, "units is a setting of network"),
         (Space, {"network": {"units": 8}},
          'network: has no type; write { type = "dense", ... } for one fixed network, or dense ='),
+        (Config, {"network": 3, "units": 8},
+         'network = 3 has the wrong type; write a table such as { type = "dense"'),
         (Space, {"network": {}}, "network: has no network; add at least one of dense, conv"),
         (Space, {"network": "conv"}, 'network = "conv" is not a table; write { type = "conv" }'),
         (Space, {"network": {"conv": {"filters": [8], "blocks": RATE}}}, "network.conv.blocks"),

@@ -60,7 +60,7 @@ def after_first(act: Callable[[], None]) -> Progress:
 
 @pytest.fixture
 def unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hpsearch.data.sources.image_folder.throttled", lambda progress: progress)
+    monkeypatch.setattr("hpsearch.data.images.folder.throttled", lambda progress: progress)
 
 
 def test_few_images_start_no_process(images: Write, monkeypatch: pytest.MonkeyPatch) -> None:

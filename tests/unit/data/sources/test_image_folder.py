@@ -14,7 +14,6 @@ from PIL import Image
 from hpsearch.data.arrays import check, silent
 from hpsearch.data.importing import fingerprint
 from hpsearch.data.section import DatasetSection
-from hpsearch.data.sources import image_folder
 from hpsearch.errors import InputError, UnreachableError
 
 Write = Callable[..., DatasetSection]
@@ -414,7 +413,7 @@ def test_images_beyond_memory_are_refused_before_they_are_read(
     images: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=100))
-    monkeypatch.setattr(image_folder, "psutil", memory)
+    monkeypatch.setattr("hpsearch.data.images.folder.psutil", memory)
     with pytest.raises(InputError, match="40 images of 4 x 3 colour need"):
         images().reader.load(silent)
 
