@@ -26,6 +26,7 @@ from record import Row, write
 
 from hpsearch import objective as objective_module
 from hpsearch.data.cache import open_dataset
+from hpsearch.data.facts import facts
 from hpsearch.data.parts import Parts, split
 from hpsearch.home import Home
 from hpsearch.outputs.leftovers import tidy
@@ -78,9 +79,9 @@ def by_hpsearch(data: Path, scratch: Path) -> list[dict[str, float]]:
 
     file, home = load(write_study(data, scratch, EPOCHS)), Home(scratch / "home")
     dataset = open_dataset(file.dataset, home)
-    facts = {"fingerprint": dataset.fingerprint, "source": dataset.source}
+    parts = split(dataset, file.dataset)
     storage = open_storage(f"sqlite:///{home.database}")
-    study, _ = open_or_create(storage, file, facts)
+    study, _ = open_or_create(storage, file, facts(dataset, parts))
     clocks = Clocks()
     clocks.watch(claims, "claim", "ask and claim")
     clocks.watch(objective_module, "suggest_config", "suggest")
@@ -101,9 +102,7 @@ def by_hpsearch(data: Path, scratch: Path) -> list[dict[str, float]]:
         epochs[:] = [epoch.seconds for epoch in outcome.curves]
         return outcome
 
-    found = objective_module.Objective(
-        study=study, parts=split(dataset, file.dataset), home=home, trainer=train
-    )
+    found = objective_module.Objective(study=study, parts=parts, home=home, trainer=train)
     for _ in CONFIGURATIONS:
         clocks.begin()
         began = time.perf_counter()
