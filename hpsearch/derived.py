@@ -105,12 +105,12 @@ class Part(Section):
     def _lower(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         dumped = {key: value for key, value in dump(self).items() if value is not None}
         # A section of which nothing but its kind is written keeps its table.
-        alone = {key: value for key, value in dumped.items() if value == {"type": _kind(value)}}
+        alone = {
+            key: value
+            for key, value in dumped.items()
+            if isinstance(value, dict) and value.keys() == {"type"}
+        }
         return lower(self.of, self, dumped, partial_of) | alone
-
-
-def _kind(value: Any) -> Any:
-    return value.get("type") if isinstance(value, dict) else None
 
 
 class Choice(Section):

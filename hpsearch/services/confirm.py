@@ -95,7 +95,7 @@ def confirm(
         NoTrialError: no trial of the study completed, or no run.
         StoppedError: it was stopped; the same call goes on.
     """
-    if (top or TOP) < 1 or (seeds or SEEDS) < 2 or 0 in (top, seeds):  # see above
+    if (top is not None and top < 1) or (seeds is not None and seeds < 2):
         raise InputError(f"top = {top}, seeds = {seeds}: at least one leader, with two seeds")
     with workspace.opened() as opened:
         found = load_study(opened, study)
