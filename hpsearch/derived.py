@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from hpsearch.fields import BY_TYPE, LIFTED, Lifted, Section, show
+from hpsearch.fields import BY_TYPE, LIFTED, Lifted, Section
 from hpsearch.ranges import (
     Categorical,
     FloatRange,
@@ -41,6 +41,7 @@ from hpsearch.searchable import (
     traits,
     with_counts,
 )
+from hpsearch.text import show
 
 
 class OpenSection(Section):

@@ -14,9 +14,9 @@ from hpsearch.config import TrialConfig, describe
 from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
-from hpsearch.fields import parse
 from hpsearch.home import CHECKPOINTS, Home
 from hpsearch.outputs.listed import OF_COMPLETE, OF_OTHERS, listed
+from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
 from hpsearch.search import attributes as attr
 from hpsearch.search import budget, claims

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field, Strict, model_validator
 
-from hpsearch.fields import Bool, Positive, Section, show
+from hpsearch.fields import Bool, Positive, Section
+from hpsearch.text import show
 
 T = TypeVar("T")
 N = TypeVar("N", bound=float)

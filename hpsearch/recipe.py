@@ -5,18 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, Strict, Tag, model_validator
 
-from hpsearch import files
+from hpsearch import formats
 from hpsearch.config import TrialConfig
 from hpsearch.data.section import DatasetSection, resolve_path
-from hpsearch.fields import (
-    BY_SWITCH,
-    Bool,
-    Positive,
-    Seconds,
-    Section,
-    Seed,
-    parse,
-)
+from hpsearch.fields import BY_SWITCH, Bool, Positive, Seconds, Section, Seed
+from hpsearch.parsing import parse
 from hpsearch.tasks import METRICS
 from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.metric import Direction, Metric
@@ -140,8 +133,8 @@ class Recipe(Section):
 
 
 def dump(recipe: Recipe, ending: str) -> str:
-    """The recipe as text in the format of ``ending``; see :func:`hpsearch.files.dump`."""
-    return files.dump(recipe.model_dump(mode="json"), ending)
+    """The recipe as text in the format of ``ending``; see :func:`hpsearch.formats.dump`."""
+    return formats.dump(recipe.model_dump(mode="json"), ending)
 
 
 def parse_recipe(data: dict[str, Any], where: Path, folder: Path | None = None) -> Recipe:

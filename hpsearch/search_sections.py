@@ -4,15 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict, Tag
 
-from hpsearch.fields import (
-    BY_SPELLING,
-    BY_TYPE,
-    Bool,
-    Positive,
-    Seconds,
-    Section,
-    nearest,
-)
+from hpsearch.fields import BY_SPELLING, BY_TYPE, Bool, Positive, Seconds, Section
+from hpsearch.text import nearest
 
 Count = Annotated[int, Strict(), Field(ge=0)]
 

@@ -24,7 +24,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
-from hpsearch.fields import BY_TYPE, LIFTED, Lifted, Section, show
+from hpsearch.fields import BY_TYPE, LIFTED, Lifted, Section
+from hpsearch.text import show
 
 
 @dataclass(frozen=True)

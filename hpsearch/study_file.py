@@ -10,18 +10,13 @@ from pydantic import model_validator
 from hpsearch.config import TrialConfig
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.errors import InputError
-from hpsearch.fields import (
-    Section,
-    Seed,
-    StudyName,
-    nearest,
-    parse,
-    show,
-)
-from hpsearch.files import read_file
+from hpsearch.fields import Section, Seed, StudyName
+from hpsearch.formats import read_file
+from hpsearch.parsing import parse
 from hpsearch.recipe import ObjectiveSection, Recipe, TrainingSection, following, parse_recipe
 from hpsearch.search_sections import TPE, BudgetSection, Median, Pruner, Sampler, WorkersSection
 from hpsearch.space import PartialConfig, Space, fixed_config
+from hpsearch.text import nearest, show
 from hpsearch.walks import settle
 
 

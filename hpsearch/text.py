@@ -1,8 +1,10 @@
-"""Text as it is shown: what comes from outside without what it would do; numbers of things."""
+"""Text as it is shown: what comes from outside without what it would do; values; misspelt words."""
 
+import difflib
+import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 _CODES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, the cursor
@@ -63,3 +65,38 @@ def size(count: float) -> str:
 def listed(names: Sequence[str]) -> str:
     """Names in a sentence."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
+def show(value: object) -> str:
+    """A value as a user would have written it (TOML and JSON spell these alike), cut at 80.
+
+    What does not print (control characters, surrogates) is escaped.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except TypeError:  # dates and times, which TOML and YAML know
+        text = str(value)
+    except ValueError:  # a value that holds itself, or a number of thousands of digits
+        text = "(too large to show)"
+    return shortened(text)
+
+
+def shortened(text: str) -> str:
+    """A text in one message: cut at 80 characters, what does not print is escaped."""
+    return printable(text if len(text) <= 80 else text[:77] + "...")
+
+
+def nearest(word: str, known: Collection[str]) -> list[str]:
+    """Those of some words that are nearest to a misspelt one, whatever their case; often none."""
+    near = difflib.get_close_matches(word.casefold(), {one.casefold() for one in known}, n=1)
+    return [one for one in known if one.casefold() in near]
+
+
+def closest(word: str, known: list[str]) -> str:
+    """Advice on a misspelt word: "did you mean …?" where something is near, and what is known.
+
+    Capital and small letters are the same here.
+    """
+    meant = nearest(word, known)
+    hint = f"did you mean {' or '.join(meant)}? " if meant else ""
+    return f"{hint}known: {', '.join(sorted(known))}"

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hpsearch.derived import Choice, OpenSection, space_of
-from hpsearch.fields import Section, show
+from hpsearch.fields import Section
 from hpsearch.ranges import RANGES, Categorical, Suggest, extent
 from hpsearch.searchable import Trait, counts, kind_of, listed, per_layer, traits
+from hpsearch.text import show
 
 Params = dict[str, Any]
 """Values of parameters, by name."""

@@ -17,7 +17,7 @@ from commandline import Cli
 from hypothesis import settings
 from servers import Server, running_server
 
-from hpsearch.fields import parse
+from hpsearch.parsing import parse
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.study_file import StudyFile
 

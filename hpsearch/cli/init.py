@@ -11,9 +11,11 @@ from hpsearch.cli.template import study_text
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.data.sources import SOURCES, source_classes
 from hpsearch.errors import InputError
-from hpsearch.fields import check_name, closest, parse
+from hpsearch.fields import check_name
 from hpsearch.files import write_text
+from hpsearch.parsing import parse
 from hpsearch.services.overwriting import is_there
+from hpsearch.text import closest
 
 _WITHOUT_PATH = next(iter(SOURCES))
 """What is taken where neither a source nor a path is given."""

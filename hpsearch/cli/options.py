@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hpsearch.errors import InputError
-from hpsearch.files import read_file
+from hpsearch.formats import read_file
 
 
 def study_name(text: str) -> str:

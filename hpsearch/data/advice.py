@@ -9,7 +9,7 @@ from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.data.summary import row_digests
-from hpsearch.fields import show
+from hpsearch.text import show
 
 IMBALANCE = 3.0
 """So many times as many training examples in the largest as in the smallest class are told."""

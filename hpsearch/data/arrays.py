@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hpsearch.data.precision import Merged, merged
 from hpsearch.errors import InputError
-from hpsearch.fields import show
+from hpsearch.text import show
 
 Inputs = npt.NDArray[np.generic]
 Labels = npt.NDArray[np.int64]

@@ -9,7 +9,8 @@ from pydantic import Field, Strict, Tag, create_model, model_validator
 from hpsearch.data.sources import SOURCES, source_class, source_classes
 from hpsearch.data.sources.source import DataPath, Source
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.fields import BY_SPELLING, Bool, Positive, Section, Seed, show
+from hpsearch.fields import BY_SPELLING, Bool, Positive, Section, Seed
+from hpsearch.text import show
 
 if TYPE_CHECKING:
     SourceName: TypeAlias = str

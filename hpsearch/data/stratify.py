@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.arrays import Labels
-from hpsearch.fields import show
+from hpsearch.text import show
 
 Rows = npt.NDArray[np.int64]
 

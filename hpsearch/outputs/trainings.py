@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import HpsearchError
-from hpsearch.fields import parse
-from hpsearch.files import read_file
+from hpsearch.formats import read_file
 from hpsearch.home import RECIPE, RESULT, TEST_RESULT, WEIGHTS, Home
+from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
 from hpsearch.search.attributes import OF_KEY
 from hpsearch.search.confirmation import BASELINE, is_former, kind_of

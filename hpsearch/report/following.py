@@ -10,7 +10,8 @@ from typing import Any
 
 from hpsearch.config import TrialConfig, is_whole
 from hpsearch.errors import InputError
-from hpsearch.fields import Section, parse
+from hpsearch.fields import Section
+from hpsearch.parsing import parse
 from hpsearch.ranges import Categorical
 from hpsearch.report.leaders import LEAST, Crowded, Row, crowded
 from hpsearch.study_file import StudyFile

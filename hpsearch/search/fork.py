@@ -12,7 +12,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, uses_place
-from hpsearch.fields import parse
+from hpsearch.parsing import parse
 from hpsearch.search import attributes as attr
 from hpsearch.search import trials as rows
 from hpsearch.search.confirmation import refuse_confirmation_study

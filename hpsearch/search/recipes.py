@@ -6,7 +6,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
-from hpsearch.fields import parse
+from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
 from hpsearch.search import attributes as attr
 from hpsearch.search import trials

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError, UnknownStudyError
-from hpsearch.fields import closest, parse, shortened
+from hpsearch.parsing import parse
 from hpsearch.search import attributes as attr
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.database.sqlite import LONE_COPY
@@ -23,6 +23,7 @@ from hpsearch.search.shapes import odd, typed
 from hpsearch.search.storage import Counts, Storage, TrialSummary
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.study_file import StudyFile, differences
+from hpsearch.text import closest, shortened
 
 CONFIRMATION_SUFFIX = ".confirm"
 """How the name of a study ends that holds the confirmation runs of another one."""

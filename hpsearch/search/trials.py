@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, NoTrialError
-from hpsearch.fields import parse
+from hpsearch.parsing import parse
 from hpsearch.ranking import rank
 from hpsearch.search import attributes as attr
 from hpsearch.search.budget import ending, seconds_used, stop_requested

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpsearch.errors import InputError
-from hpsearch.fields import parse
-from hpsearch.files import read_file
+from hpsearch.formats import read_file
+from hpsearch.parsing import parse
 from hpsearch.search import queueing
 from hpsearch.search.budget import Ending, ending
 from hpsearch.search_sections import BudgetSection

@@ -13,9 +13,10 @@ from hpsearch.data.inputs import read_inputs
 from hpsearch.data.parts import Part, Parts, split
 from hpsearch.data.section import resolve_path
 from hpsearch.errors import HpsearchError, InputError, ProgramError
-from hpsearch.fields import parse
-from hpsearch.files import check_writable, made_beside, read_file, utf8
+from hpsearch.files import check_writable, made_beside, utf8
+from hpsearch.formats import read_file
 from hpsearch.home import INPUTS, Home
+from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe, dump
 from hpsearch.script import arrays
 from hpsearch.script.names import check_names

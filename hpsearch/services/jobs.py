@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpsearch.errors import StoppedError
-from hpsearch.fields import parse
 from hpsearch.outputs.leftovers import tidy
+from hpsearch.parsing import parse
 from hpsearch.search.budget import begin_run, ending
 from hpsearch.search.study import OpenStudy, move_data
 from hpsearch.search_sections import WorkersSection

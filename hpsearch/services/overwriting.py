@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from hpsearch.errors import HpsearchError, InputError
-from hpsearch.files import read_file
+from hpsearch.formats import read_file
 from hpsearch.script import arrays
 from hpsearch.script.script import MARK
 from hpsearch.training.written import classes_file, is_classes, is_model

@@ -19,9 +19,9 @@ from hpsearch.errors import (
     TrialFailedError,
     UnreachableError,
 )
-from hpsearch.fields import parse
 from hpsearch.figures.curve_image import image_of_epochs
-from hpsearch.files import read_file, write_bytes, write_text
+from hpsearch.files import write_bytes, write_text
+from hpsearch.formats import read_file
 from hpsearch.home import (
     CONFUSION,
     CURVES,
@@ -33,6 +33,7 @@ from hpsearch.home import (
     WEIGHTS,
     Home,
 )
+from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe, dump
 from hpsearch.services.overwriting import is_there
 from hpsearch.services.progress import Progress

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser
 from hpsearch.config import TrialConfig, describe
 from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, TrialFailedError
-from hpsearch.fields import parse
+from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
 from hpsearch.study_file import load
 from hpsearch.tasks.interval import wilson

@@ -29,7 +29,7 @@ from servers import Server
 
 from hpsearch.clock import mark
 from hpsearch.errors import Failure, InputError, UnreachableError
-from hpsearch.fields import parse
+from hpsearch.parsing import parse
 from hpsearch.search import budget, claims, trials
 from hpsearch.search.attributes import BUDGET_KEY, PRESENT_PREFIX, SAME_KEY, STARTED_KEY, earlier
 from hpsearch.search.database.exclusive import exclusive

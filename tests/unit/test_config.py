@@ -10,8 +10,8 @@ from strategies import configs
 
 from hpsearch.config import TrialConfig, describe, flat
 from hpsearch.errors import InputError
-from hpsearch.fields import parse
 from hpsearch.optimizers import OPTIMIZERS, SGD, Adam
+from hpsearch.parsing import parse
 from hpsearch.searchable import per_layer
 
 

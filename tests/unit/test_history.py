@@ -14,7 +14,7 @@ from strategies import Noted
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError
-from hpsearch.fields import parse
+from hpsearch.parsing import parse
 from hpsearch.space import PartialConfig, Space, suggest_config
 from hpsearch.walks import misfits, settle
 

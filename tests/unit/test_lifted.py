@@ -7,9 +7,9 @@ from strategies import Noted
 
 from hpsearch.derived import partial_of, space_of
 from hpsearch.errors import InputError
-from hpsearch.fields import parse
 from hpsearch.networks.dense import Dense, Units
 from hpsearch.networks.network import Network
+from hpsearch.parsing import parse
 from hpsearch.searchable import OneOf, Repeated, Searchable, identity
 from hpsearch.walks import misfits, opened, place_of, places, settle, suggest
 

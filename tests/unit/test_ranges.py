@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from strategies import between, choices, float_ranges, int_ranges
 
 from hpsearch.errors import InputError
-from hpsearch.fields import Bool, parse
+from hpsearch.fields import Bool
 from hpsearch.networks.dense import Activation, Dropout, Layers, Units
 from hpsearch.optimizers import SGD, LearningRate
+from hpsearch.parsing import parse
 from hpsearch.ranges import Categorical, FloatRange, IntRange, LayerInts, extent, words
 
 

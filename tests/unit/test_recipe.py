@@ -11,8 +11,9 @@ from strategies import configs, datasets, metrics, objectives, study_files, trai
 
 from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.fields import parse
-from hpsearch.files import read_file, write_text
+from hpsearch.files import write_text
+from hpsearch.formats import read_file
+from hpsearch.parsing import parse
 from hpsearch.recipe import ObjectiveSection, Recipe, TrainingSection, dump, parse_recipe
 from hpsearch.study_file import StudyFile
 

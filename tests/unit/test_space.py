@@ -10,8 +10,8 @@ from strategies import WIDE, spaces, within
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError
-from hpsearch.fields import parse
 from hpsearch.networks.dense import Dense
+from hpsearch.parsing import parse
 from hpsearch.space import Corner, Space, config_at, config_of, fixed_config, suggest_config
 from hpsearch.walks import named_fields
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.text import duration, plain, plural, printable, size
+from hpsearch.text import closest, duration, plain, plural, printable, show, size
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,31 @@ def test_durations(seconds: float, text: str) -> None:
 )  # fmt: skip
 def test_sizes(count: float, text: str) -> None:
     assert size(count) == text
+
+
+def test_a_value_is_shown_as_it_would_be_written() -> None:
+    assert show({"a": [1, 0.5, True, "ü"]}) == '{"a": [1, 0.5, true, "ü"]}'
+
+
+def test_a_shown_value_is_short_and_prints() -> None:
+    assert len(show("x" * 1000)) == 80
+    assert show("a\ud800\x1b[2J\x9b\u202eb") == '"a\\ud800\\u001b[2J\\x9b\\u202eb"'
+    assert show(10**5000) == "(too large to show)"
+    endless: list[object] = []
+    endless.append(endless)
+    assert show(endless) == "(too large to show)"
+
+
+@given(st.text())
+def test_whatever_text_is_shown_on_one_printable_line(text: str) -> None:
+    shown = show(text)
+    assert shown == printable(shown)
+    assert len(shown.splitlines()) == 1
+
+
+def test_the_closest_word_is_offered_only_where_it_is_near() -> None:
+    assert closest("medain", ["median", "none"]) == "did you mean median? known: median, none"
+    assert closest("xyz", ["median", "none"]) == "known: median, none"
+    assert closest("SGD", ["adam", "sgd"]).startswith("did you mean sgd? ")
+    assert closest("Relu", ["relu", "gelu", "selu"]).startswith("did you mean relu? ")
+    assert closest("x_TRAIN", ["x_train", "X_test"]).startswith("did you mean x_train? ")

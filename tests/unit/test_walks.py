@@ -10,7 +10,7 @@ from strategies import WIDE, configs, spaces, within
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.derived import Choice
-from hpsearch.fields import parse
+from hpsearch.parsing import parse
 from hpsearch.space import PartialConfig, Space, config_of, suggest_config
 from hpsearch.walks import misfits, opened, place_of, places, settle
 

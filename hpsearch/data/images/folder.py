@@ -13,7 +13,7 @@ from hpsearch.data.images.decoding import Form, Kind, Mode, Pixels, UnreadableEr
 from hpsearch.data.images.parallel import decode_all
 from hpsearch.data.sources.image_folder import ImageFolder
 from hpsearch.errors import InputError
-from hpsearch.fields import show
+from hpsearch.text import show
 
 _MODES: dict[str, Mode] = {"rgb": "RGB", "grey": "L"}
 _MAX_UNREADABLE = 0.01

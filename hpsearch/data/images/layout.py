@@ -13,7 +13,7 @@ from hpsearch.data.arrays import PartName
 from hpsearch.data.litter import is_litter
 from hpsearch.data.mistaken import HEAD, mistaken
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.fields import show
+from hpsearch.text import show
 
 DEPTH = 6
 """Levels of folders, at most, down to the images: two around all, two a part, one a class."""

@@ -18,7 +18,7 @@ from hpsearch.data.litter import litter_in
 from hpsearch.data.mistaken import HEAD, refuse
 from hpsearch.data.signature import source_files
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.fields import show
+from hpsearch.text import show
 
 Role = Callable[[str], str | None]
 """What a file is wanted as, by its path below the folder or in the archive; None: it is not."""

@@ -17,7 +17,7 @@ from hpsearch.data.official.download import download
 from hpsearch.data.signature import SourceFiles, source_files
 from hpsearch.data.sources.source import DataPath, Source
 from hpsearch.errors import InputError
-from hpsearch.fields import show
+from hpsearch.text import show
 
 Parts = dict[str, npt.NDArray[Any]]
 """x_train, y_train, x_test and y_test."""

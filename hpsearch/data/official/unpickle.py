@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.errors import InputError
-from hpsearch.fields import show
+from hpsearch.text import show
 
 _WHOLE = re.compile(r"[|<>=]?[iu][1248]")
 _BROKEN = (

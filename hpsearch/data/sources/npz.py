@@ -16,7 +16,7 @@ from hpsearch.data.mistaken import HEAD, refuse
 from hpsearch.data.signature import SourceFiles, source_files
 from hpsearch.data.sources.source import DataPath, Source
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.fields import closest, show
+from hpsearch.text import closest, show
 
 Array = npt.NDArray[np.generic]
 

@@ -17,7 +17,7 @@ from PIL import Image
 from hpsearch.dashboard.publish import publish
 from hpsearch.dashboard.server import application
 from hpsearch.errors import Failure, TrialFailedError
-from hpsearch.files import read_file
+from hpsearch.formats import read_file
 from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.outputs import listed as search_artifacts

@@ -9,7 +9,7 @@ from hpsearch.data.section import CommonKeys, DatasetSection, SourceName, resolv
 from hpsearch.data.sources import SOURCES, source_classes
 from hpsearch.data.sources.image_folder import ImageFolder
 from hpsearch.errors import InputError
-from hpsearch.fields import parse
+from hpsearch.parsing import parse
 
 
 def refusal(table: dict[str, Any]) -> str:

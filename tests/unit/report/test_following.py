@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpsearch.config import TrialConfig, flat
-from hpsearch.fields import parse
+from hpsearch.parsing import parse
 from hpsearch.report.following import as_toml, following
 from hpsearch.report.leaders import leaders
 from hpsearch.space import Corner, Space, config_of, fixed_config, suggest_config

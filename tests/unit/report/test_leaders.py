@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hpsearch.config import TrialConfig, flat
-from hpsearch.fields import parse
+from hpsearch.parsing import parse
 from hpsearch.report.leaders import crowded, in_words, leaders
 from hpsearch.space import Space
 from hpsearch.tasks.classification import ACCURACY, LOSS

@@ -9,9 +9,9 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import Failure, InputError, NoTrialError, TrialFailedError
-from hpsearch.fields import parse
 from hpsearch.home import Home
 from hpsearch.objective import Objective
+from hpsearch.parsing import parse
 from hpsearch.search import budget, claims, trials
 from hpsearch.search.attributes import REQUEST_KEY
 from hpsearch.search.confirmation import (

@@ -22,10 +22,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.config import TrialConfig
 from hpsearch.errors import Failure, InputError, UnreachableError
-from hpsearch.fields import parse
 from hpsearch.home import CURVES, WEIGHTS, Home
 from hpsearch.objective import Objective
 from hpsearch.outputs.copies import UNFINISHED_FILE, Copies
+from hpsearch.parsing import parse
 from hpsearch.search import budget, claims, trials
 from hpsearch.search import fork as forks
 from hpsearch.search.attributes import DATASET_KEY, FORKED_KEY, SAME_KEY

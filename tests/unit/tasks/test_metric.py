@@ -5,7 +5,7 @@ import math
 import pytest
 
 from hpsearch.errors import InputError
-from hpsearch.fields import parse
+from hpsearch.parsing import parse
 from hpsearch.recipe import ObjectiveSection
 from hpsearch.tasks import METRICS, TASKS
 from hpsearch.tasks.classification import ACCURACY, F1_MACRO, LOSS

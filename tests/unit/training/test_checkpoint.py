@@ -13,8 +13,8 @@ import pytest
 
 from hpsearch.data.parts import Parts
 from hpsearch.errors import UnreachableError
-from hpsearch.fields import parse
 from hpsearch.home import CHECKPOINTS
+from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
 from hpsearch.training.checkpoint import Checkpoint, _read, key_of, load, save
 
