@@ -11,6 +11,7 @@ from hpsearch.config import flat
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import split
 from hpsearch.data.record import Access
+from hpsearch.errors import InputError
 from hpsearch.outputs.test_access import accesses, remember
 from hpsearch.search.confirmation import is_run, kind_of, refuse_confirmation_study
 from hpsearch.search.study import OpenStudy, load_study, move_data
@@ -127,11 +128,13 @@ def evaluate(
         means: what is retrained with, and where the data are.
 
     Raises:
-        InputError: an unknown study, a confirmation study, weights that are not here or of another
-            training, or other data.
+        InputError: ``top`` below 1, an unknown study, a confirmation study, weights that are not
+            here or of another training, or other data.
         NoTrialError: no trial of the study completed, or no retraining.
         StoppedError: retraining was stopped; the same call goes on.
     """
+    if top < 1:
+        raise InputError(f"top = {top}: at least one configuration is evaluated")
     place = workspace.home
     with workspace.opened() as opened:
         found = load_study(opened, study)

@@ -1,5 +1,6 @@
 """Curves: a trial's epochs as rows of ``run/curves.csv``, written while it trains."""
 
+import contextlib
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
@@ -51,13 +52,12 @@ def read(run: Path) -> list[Epoch]:
         text = (run / CURVES).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
-    epochs = []
+    epochs: list[Epoch] = []
     whole = text[: text.rfind("\n") + 1]
-    for row in csv.DictReader(whole.splitlines()):
-        try:
-            epochs.append(Epoch.of_row({name: float(value) for name, value in row.items()}))
-        except (KeyError, OverflowError, TypeError, ValueError):
-            continue
+    with contextlib.suppress(csv.Error):  # of a damaged file what stands before the damage
+        for row in csv.DictReader(whole.splitlines()):
+            with contextlib.suppress(KeyError, OverflowError, TypeError, ValueError):
+                epochs.append(Epoch.of_row({name: float(value) for name, value in row.items()}))
     return epochs
 
 

@@ -1,6 +1,19 @@
 """Results over several seeds."""
 
-from hpsearch.services.evaluate import _mean
+from pathlib import Path
+
+import pytest
+
+from hpsearch.errors import InputError
+from hpsearch.home import Home
+from hpsearch.services.evaluate import _mean, evaluate
+from hpsearch.services.progress import Silent
+from hpsearch.services.workspace import Workspace
+
+
+def test_at_least_one_configuration_is_evaluated(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="top = 0: at least one"):
+        evaluate("any", Workspace(home=Home.find(tmp_path)), Silent(), top=0)
 
 
 def test_the_interval_of_accuracies_ends_where_shares_do() -> None:

@@ -112,3 +112,11 @@ def test_what_a_link_leads_to_is_not_written(tmp_path: Path) -> None:
     curves.append(tmp_path, row(2))
     assert curves.read(tmp_path) == [row(1), row(2)]
     assert precious.read_text() == "all that I have"
+
+
+def test_a_damaged_file_is_read_up_to_the_damage(tmp_path: Path) -> None:
+    curves.start(tmp_path, NAMES, [row(1)])
+    with (tmp_path / CURVES).open("a") as file:
+        file.write("x" * (csv.field_size_limit() + 1) + "\n")
+    curves.append(tmp_path, row(2))
+    assert curves.read(tmp_path) == [row(1)]
