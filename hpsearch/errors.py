@@ -25,7 +25,7 @@ class Failure(StrEnum):
     INTERRUPTED = "interrupted"
     """Cut off by a signal, a kill or the study's end: not counted, tried again."""
     TOO_LARGE = "too_large"
-    """Over ``budget.max_parameters``, redrawn before training: not counted."""
+    """Over ``budget.max_parameters`` or ``max_macs``, redrawn before training: not counted."""
     DATA_ERROR = "data_error"
     """The data set on this machine is damaged: not counted, ends the run."""
     PROGRAM_ERROR = "program_error"

@@ -31,7 +31,7 @@ from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch
 _log = logging.getLogger(__name__)
 
 MAX_REDRAWS = 200
-"""Configurations over ``budget.max_parameters`` in a row before the search gives up."""
+"""Configurations over the budget's limits of size in a row before the search gives up."""
 
 CHECKPOINT_EVERY = 30.0
 """Seconds of training between two checkpoints of a trial."""
@@ -84,7 +84,7 @@ class Objective:
 
         Raises:
             CrowdedError: the trial ran out of memory; :meth:`try_alone` is next.
-            InputError: hardly any configuration is within ``budget.max_parameters``.
+            InputError: hardly any configuration is within the budget's limits of size.
             Exception: whatever the trainer raises beside TrialFailedError is a fault of the
                 program or of the data; the trial is marked so and the error goes on.
         """
@@ -97,10 +97,11 @@ class Objective:
             with self.alive(trial.number) as lease_lost:
                 if self._one(trial, lease_lost):
                     return True
+        limits = self.study.budget.size_limits.items()
+        told = " or ".join(f"budget.max_{name} = {limit}" for name, limit in limits)
         raise InputError(
-            f"study {self.study.name}: {MAX_REDRAWS} configurations in a row were above"
-            f" budget.max_parameters = {self.study.budget.max_parameters}; raise it or narrow"
-            " the space"
+            f"study {self.study.name}: {MAX_REDRAWS} configurations in a row were above {told};"
+            " raise it or narrow the space"
         )
 
     def try_alone(self, number: int) -> None:
@@ -146,14 +147,11 @@ class Objective:
 
     def _too_large(self, trial: Trial, config: TrialConfig) -> bool:
         """Note the configuration's size; end the trial where it is over the limit."""
-        parameters = config.network.parameters(self.parts.input_shape, self.parts.outputs)
-        trial.set_user_attr(attr.PARAMETERS_KEY, parameters)
-        limit = self.study.budget.max_parameters
-        if limit is None or parameters <= limit:
-            return False
-        message = f"{parameters} parameters, more than budget.max_parameters = {limit}"
-        claims.redraw(self.study, trial.number, message)
-        return True
+        size = config.network.size(self.parts.input_shape, self.parts.outputs)
+        self.study.storage.annotate(self.study.trial_id(trial.number), attr.of_size(size))
+        if excess := self.study.budget.excess(size):
+            claims.redraw(self.study, trial.number, " and ".join(excess.values()))
+        return bool(excess)
 
     def _train(self, trial: Trial, lease_lost: Callable[[], bool]) -> None:
         """Train one trial, from its last checkpoint where it has one, and tell its result."""

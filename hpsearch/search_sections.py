@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, Strict, Tag
 
 from hpsearch.fields import BY_SPELLING, BY_TYPE, Bool, Positive, Seconds, Section
+from hpsearch.networks.network import Size
 from hpsearch.text import nearest
 
 Count = Annotated[int, Strict(), Field(ge=0)]
@@ -21,6 +22,25 @@ class BudgetSection(Section):
     """Stop after so many counted trials without a better one."""
     max_parameters: Positive | None = None
     """A larger sampled configuration is redrawn before training, and not counted."""
+    max_macs: Positive | None = None
+    """Of multiplications, each with an addition, for one example; as max_parameters."""
+
+    @property
+    def size_limits(self) -> dict[str, int]:
+        """The limits of a network's size that there are, by what they limit."""
+        limits = {"parameters": self.max_parameters, "macs": self.max_macs}
+        return {name: limit for name, limit in limits.items() if limit is not None}
+
+    def excess(self, size: Size) -> dict[str, str]:
+        """The limits that a network is over: "9 parameters, more than budget.max_parameters = 8".
+
+        By what they limit; {}: it is over none.
+        """
+        return {
+            name: f"{getattr(size, name)} {name}, more than budget.max_{name} = {limit}"
+            for name, limit in self.size_limits.items()
+            if getattr(size, name) > limit
+        }
 
 
 class TPE(Section):

@@ -37,6 +37,8 @@ class Repeated:
 
     by: str
     """The field that counts."""
+    usual: Any = None
+    """The default of one value, where the count's default is 0."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,10 @@ def _trait(name: str, field: FieldInfo) -> Trait:
     marks = [mark for mark in field.metadata if isinstance(mark, Repeated | OneOf)]
     rest = tuple(mark for mark in field.metadata if mark not in marks)
     match marks:
-        case [Repeated(by)]:
+        case [Repeated(by, usual)]:
             value = get_args(field.annotation)[0]
-            return Trait(name=name, value=value, default=field.default[0], by=by)
+            default = field.default[0] if field.default else usual
+            return Trait(name=name, value=value, default=default, by=by)
         case [OneOf(members, lifted) as mark]:
             known = {kind_of(one): one for one in members}
             value = Annotated[(field.annotation, mark)]
@@ -152,28 +155,30 @@ def per_layer(value: object, layers: int, key: str, by: str = "layers") -> tuple
     if len(value) != layers:
         raise ValueError(
             f"{key} = {show(list(value))} is a list of {len(value)}, but {by} = {layers};"
-            " write one value for all layers, or one for each"
+            f" write one value for all {by}, or one for each"
         )
     return tuple(value)
 
 
-def listed(repeated: Sequence[str], table: Mapping[str, Any]) -> tuple[str, int] | None:
+def listed(by: str, repeated: Sequence[str], table: Mapping[str, Any]) -> tuple[str, int] | None:
     """The first of some fields that is a list, with its length, which is the count.
 
     Args:
-        repeated: the fields that one count belongs to.
+        by: the field that counts, for the message.
+        repeated: the fields that it counts.
         table: fields by name, as a user writes them.
 
     Raises:
         ValueError: a list is empty, or they differ in length.
     """
+    one = by.removesuffix("s")
     lists = {key: table[key] for key in repeated if isinstance(table.get(key), (list, tuple))}
     for key, values in lists.items():
         if not values:
-            raise ValueError(f"{key} = [] is empty; write at least one value, one for each layer")
+            raise ValueError(f"{key} = [] is empty; write at least one value, one for each {one}")
     if len({len(values) for values in lists.values()}) > 1:
         told = " and ".join(f"{key} is a list of {len(values)}" for key, values in lists.items())
-        raise ValueError(f"{told}; give each list one value for each layer")
+        raise ValueError(f"{told}; give each list one value for each {one}")
     return next(((key, len(values)) for key, values in lists.items()), None)
 
 
@@ -182,7 +187,7 @@ def with_counts(model: type[Section], table: Any) -> Any:
     if not isinstance(table, dict):
         return table
     for by, repeated in counts(model).items():
-        if by not in table and (found := listed(repeated, table)):
+        if by not in table and (found := listed(by, repeated, table)):
             table = {**table, by: found[1]}
     return table
 

@@ -1,12 +1,12 @@
 """The search space: a TrialConfig some of whose fields are ranges; suggest_config draws from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hpsearch.config import TrialConfig
-from hpsearch.derived import partial_of, space_of
-from hpsearch.networks.network import Shape
+from hpsearch.derived import Choice, OpenSection, partial_of, space_of
 from hpsearch.ranges import RANGES, Suggest
+from hpsearch.searchable import kind_of
 from hpsearch.walks import named_fields, suggest
 
 
@@ -89,23 +89,38 @@ class Corner:
 
 
 def config_at(
-    space: Space, where: float, *, shape: Shape, outputs: int, max_parameters: int | None
+    space: Space,
+    where: float,
+    given: Mapping[str, Any] | None = None,
+    fits: Callable[[TrialConfig], bool] = lambda _: True,
 ) -> TrialConfig:
     """The configuration at a place of the space, or at the next lower one that is small enough.
 
     Args:
         space: the space.
         where: 0.0 (low end) to 1.0 (high end); see :class:`Corner`.
-        shape: of an example.
-        outputs: of the network.
-        max_parameters: ``budget.max_parameters``. Where even the low end has more, it is that.
+        given: parameters that have these values.
+        fits: whether one is small enough. Where even the low end is not, it is that.
     """
-    config = suggest_config(space, Corner(where))
-    if max_parameters is not None:
-        while config.network.parameters(shape, outputs) > max_parameters and where > 0:
-            where = max(0.0, where - 0.02)
-            config = suggest_config(space, Corner(where))
+    config = suggest_config(space, _Given(given or {}, where))
+    while not fits(config) and where > 0:
+        where = max(0.0, where - 0.02)
+        config = suggest_config(space, _Given(given or {}, where))
     return config
+
+
+def kinds(space: Space) -> list[str]:
+    """The kinds of networks that a space has, by their ``type``."""
+    field = space.field("network")
+    if isinstance(field, Choice):
+        return [*field.tables()]
+    return [kind_of(field.of if isinstance(field, OpenSection) else type(field))]
+
+
+def smallest(space: Space, params: Mapping[str, Any]) -> list[TrialConfig]:
+    """The smallest configuration that has the given parameters, of each kind of network."""
+    known = [params] if "network" in params else [{**params, "network": k} for k in kinds(space)]
+    return [config_at(space, 0.0, given) for given in known]
 
 
 def config_of(space: Space, params: Mapping[str, Any]) -> TrialConfig | None:
@@ -126,30 +141,27 @@ def fixed_config(space: Space) -> TrialConfig | None:
     return config_of(space, {})
 
 
-def smallest(space: Space, params: Mapping[str, Any]) -> TrialConfig:
-    """The smallest configuration of the space that has the given parameters."""
-    return suggest_config(space, _Given(params))
-
-
 class _Given(Corner):
-    """Answers with given values, and with the low end of every other range."""
+    """Answers with given values, and as a corner for every other range."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        super().__init__(0.0)
+    def __init__(self, params: Mapping[str, Any], where: float) -> None:
+        super().__init__(where)
         self.params = params
 
     def suggest_int(
         self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
     ) -> int:
-        """The given value or the low end."""
-        return int(self.params.get(name, low))
+        """The given value or the corner's."""
+        corner = super().suggest_int(name, low, high, step=step, log=log)
+        return int(self.params.get(name, corner))
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
-        """The given value or the low end."""
-        return float(self.params.get(name, low))
+        """The given value or the corner's."""
+        corner = super().suggest_float(name, low, high, step=step, log=log)
+        return float(self.params.get(name, corner))
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """The given value or the first (of numbers the smallest) choice."""
+        """The given value or the corner's."""
         return self.params.get(name, super().suggest_categorical(name, choices))

@@ -144,6 +144,9 @@ def _draw(field: Any, ask: Suggest, name: str) -> Any:
 
 
 def _draw_layers(field: Any, ask: Suggest, name: str, count: int, by: str) -> tuple[Any, ...]:
+    """One value for each layer; where there are none nothing is asked for."""
+    if not count:
+        return ()
     if is_per_layer(field):
         return tuple(_draw(field, ask, f"{name}_{layer}") for layer in range(count))
     return per_layer(_draw(field, ask, name), count, name, by)
@@ -172,7 +175,8 @@ def settle(space: OpenSection, wanted: Section, prefix: str = "", within: str = 
         if value is None:
             continue
         if trait.by is not None:
-            count = sizes[trait.by] or _most(space.field(trait.by))
+            count = sizes[trait.by]
+            count = _most(space.field(trait.by)) if count is None else count
             spread = per_layer(value, count, key, trait.by)
             params |= _settle_layers(field, name, key, spread, trait.by)
         elif trait.members is not None:
@@ -191,12 +195,12 @@ def _sizes(space: OpenSection, wanted: Section, within: str) -> dict[str, int | 
             continue
         field = space.field(by)
         fixed = field if isinstance(field, int) else None
-        of_list = listed(repeated, dict(wanted))
+        of_list = listed(by, repeated, dict(wanted))
         if of_list is not None and fixed is not None and of_list[1] != fixed:
             key, length = of_list
             raise ValueError(
                 f"{within}{key} = {show(list(getattr(wanted, key)))} is a list of {length}, but the"
-                f" space fixes {by} to {fixed}; write one value for all layers, or make {by} a"
+                f" space fixes {by} to {fixed}; write one value for all {by}, or make {by} a"
                 " range in the space"
             )
         found[by] = of_list[1] if of_list else fixed
@@ -249,7 +253,9 @@ def _settle(field: Any, name: str, key: str, value: Any) -> Params:
 def _settle_layers(
     field: Any, name: str, key: str, values: tuple[Any, ...], by: str
 ) -> Params:  # fmt: skip
-    """One parameter for each layer, or the one that all layers share."""
+    """One parameter for each layer, or the one that all layers share; none where there are none."""
+    if not values:
+        return {}
     if is_per_layer(field):
         params: Params = {}
         for layer, value in enumerate(values):

@@ -246,3 +246,35 @@ class Noted(Replay):
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         self.asked.append([name, "cat", list(choices)])
         return super().suggest_categorical(name, choices)
+
+
+@st.composite
+def conv_networks(draw: st.DrawFn) -> dict[str, Any]:
+    """Any small convolutional or hybrid network, as a table."""
+    blocks, layers = draw(st.integers(1, 4)), draw(st.integers(0, 2))
+
+    def each(count: int, values: st.SearchStrategy[Any]) -> list[Any]:
+        return draw(st.lists(values, min_size=count, max_size=count))
+
+    return {
+        "type": "conv",
+        "blocks": blocks,
+        "filters": each(blocks, st.integers(1, 9)),
+        "convs": each(blocks, st.integers(1, 3)),
+        "kernel": each(blocks, st.integers(1, 5)),
+        "dropout": each(blocks, st.sampled_from([0.0, 0.5])),
+        "layers": layers,
+        "units": each(layers, st.integers(1, 9)),
+        "dense_dropout": each(layers, st.sampled_from([0.0, 0.5])),
+        "batch_norm": draw(st.booleans()),
+        "residual": draw(st.booleans()),
+        "pool": draw(st.sampled_from(["max", "avg", "stride"])),
+        "head": draw(st.sampled_from(["gap", "flatten"])),
+        "activation": draw(st.sampled_from(ACTIVATIONS)),
+        "initializer": draw(st.sampled_from(INITIALIZERS)),
+        "l2": draw(st.sampled_from([0.0, 1e-3])),
+    }
+
+
+image_shapes = st.sampled_from([(7, 5), (8, 8, 1), (9, 6, 3), (1, 1, 4), (13, 2, 2)])
+"""Shapes of images, grey ones without a channel among them."""

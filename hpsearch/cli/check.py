@@ -25,7 +25,7 @@ def check(
         print_json(found.plain())
         return
     print_table(
-        ("model", "parameters", "memory", "epoch", "configuration"),
+        ("model", "parameters", "MACs", "memory", "epoch", "configuration"),
         [_cells(*both) for both in zip(found.models, found.configs, strict=True)],
         words=["configuration"],
     )
@@ -42,7 +42,7 @@ def _cells(row: Mapping[str, Any], config: TrialConfig) -> list[str]:
         seconds = row["seconds_per_epoch"]
         sizes = [size(row["bytes"])]
         sizes.append(duration(seconds) if seconds >= 0.1 else f"{1000 * seconds:.1f} ms")
-    return [row["model"], f"{row['parameters']:,}", *sizes, describe(config)]
+    return [row["model"], f"{row['parameters']:,}", f"{row['macs']:,}", *sizes, describe(config)]
 
 
 def in_words(found: Estimate) -> str:

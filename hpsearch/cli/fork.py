@@ -14,6 +14,7 @@ from hpsearch.services import fork as service
 WHY = {
     "outside": "outside the new space",
     "max_parameters": "over max_parameters",
+    "max_macs": "over max_macs",
     "running": "still running",
     "waiting": "still waiting",
     "interrupted": "interrupted (continued as another trial)",

@@ -30,6 +30,7 @@ trials = {trials}
 # timeout = "2h"             # of search time
 # plateau = 25               # stop after so many trials without a better one
 # max_parameters = 5_000_000
+# max_macs = 50_000_000      # multiplications for one example
 
 [sampler]
 type = "tpe"                 # tpe | gp | qmc | random | grid

@@ -76,6 +76,8 @@ def budget_words(budget: BudgetSection) -> str:
     limits += [f"{budget.plateau} trials without a better one"] if budget.plateau else []
     if budget.max_parameters:
         limits.append(f"networks of at most {budget.max_parameters:,} parameters")
+    if budget.max_macs:
+        limits.append(f"networks of at most {budget.max_macs:,} MACs")
     return ", ".join(limits)
 
 

@@ -1,4 +1,4 @@
-"""The hidden layers of the trials: widths and dropout by depth, the best trials brought out."""
+"""The layers or blocks of the trials: widths and dropout by depth, the best trials brought out."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -23,34 +23,40 @@ from hpsearch.figures.style import (
     tidy,
     whole_axis,
 )
+from hpsearch.networks.dense import Dense
+from hpsearch.networks.network import Depth, Network
+from hpsearch.searchable import kind_of
 from hpsearch.tasks.metric import Metric
 
 _LAYERS, _LEADING_LAYERS = 900, 150
 """Hidden layers, of all trials together, that are shown; and of the best trials."""
-OF_LAYERS = ("units", "dropout")
-"""Fields of the space that the figure is about, which each layer has of its own."""
-_NAMES = {"units": "widths", "dropout": "dropout"}
 _LEADERS = Look(colour=BLUE, symbol="diamond", size=8, opacity=0.8)
 
 
 def layers_figure(
     points: Sequence[Point],
     metric: Metric,
-    searched: Collection[str] = OF_LAYERS,
+    network: type[Network] = Dense,
+    searched: Collection[str] | None = None,
 ) -> go.Figure:
-    """Width and dropout of each hidden layer: all trials faint, the best tenth, and the best.
+    """Width and dropout of each layer: all trials faint, the best tenth, and the best.
 
     Args:
-        points: the trials.
+        points: the trials; those of other networks are left out.
         metric: the objective's; it only decides which trials are the best.
-        searched: fields of the space that are not fixed; one of ``OF_LAYERS`` at least.
+        network: the kind of network.
+        searched: fields of the space that are not fixed, one that the figure is about at least;
+            None: all.
     """
-    keys = [key for key in OF_LAYERS if key in searched]
-    title = f"{' and '.join(_NAMES[key] for key in keys)} by layer".capitalize()
-    known = [p for p in points if _settings(p, "units") and p.state != "waiting"]
+    depth = network.depth
+    names = {depth.width: depth.widths, depth.dropout: "dropout"}
+    keys = [key for key in names if searched is None or key in searched]
+    title = f"{' and '.join(names[key] for key in keys)} by {depth.layer}".capitalize()
+    kind = kind_of(network)
+    known = [p for p in points if p.setting("type") == kind and p.state != "waiting"]
     if not known:
         return empty(title, "No trial has started yet.")
-    deepest = max(len(_settings(point, "units")) for point in known)
+    deepest = max(len(_settings(point, depth.width)) for point in known)
     drawn = shown(known, max(1, _LAYERS // deepest), metric)
     leaders = _leaders(known, deepest, metric)
     leader = best(known, metric)
@@ -64,9 +70,9 @@ def layers_figure(
             line = dots(_places([leader], key, apart=False), name="best", look=BEST, legend=first)
             line.update(mode="lines+markers", line={"color": BEST.colour, "width": 2})
             figure.add_trace(line, row=row, col=1)
-        axis = _width_axis(drawn) if key == "units" else {"title": {"text": "dropout"}}
+        axis = {"title": {"text": "dropout"}} if key == depth.dropout else _width_axis(drawn, depth)
         figure.update_yaxes(axis, row=row, col=1)
-    figure.update_xaxes(whole_axis("hidden layer", [1, deepest]), row=len(keys), col=1)
+    figure.update_xaxes(whole_axis(depth.axis, [1, deepest]), row=len(keys), col=1)
     subtitle = some_of(len(drawn), len(known))
     return styled(figure, title, subtitle=subtitle, height=440 + 40 * (len(keys) > 1))
 
@@ -116,9 +122,9 @@ def _leading(points: Sequence[Point], key: str, *, legend: bool) -> go.Scatter:
     return dots(places, name=name, look=_LEADERS, text=text, legend=legend)
 
 
-def _width_axis(points: Sequence[Point]) -> dict[str, Any]:
+def _width_axis(points: Sequence[Point], depth: Depth) -> dict[str, Any]:
     """A logarithmic axis that is labelled at powers of two."""
-    widths = [width for point in points for width in _settings(point, "units")]
+    widths = [width for point in points for width in _settings(point, depth.width)]
     low, high = math.floor(math.log2(min(widths))), math.ceil(math.log2(max(widths)))
     powers = [2**power for power in range(low, high + 1)]
-    return {"title": {"text": "width (units)"}, "type": "log", "tickvals": spread(powers, 7)}
+    return {"title": {"text": depth.width_axis}, "type": "log", "tickvals": spread(powers, 7)}

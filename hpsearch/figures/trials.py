@@ -4,9 +4,10 @@ from collections.abc import Collection, Sequence
 
 import plotly.graph_objects as go
 
+from hpsearch.config import DEFAULT_NETWORK
 from hpsearch.errors import Failure
 from hpsearch.figures.curves import curves_figure
-from hpsearch.figures.layers import OF_LAYERS, layers_figure
+from hpsearch.figures.layers import layers_figure
 from hpsearch.figures.parameters import parameters_figure
 from hpsearch.figures.points import Mark, Point, best, marks, shown, spread
 from hpsearch.figures.settings import REGULARISED_BY, gap_figure, learning_rate_figure
@@ -27,6 +28,7 @@ from hpsearch.figures.style import (
     whole_axis,
 )
 from hpsearch.networks import NETWORKS
+from hpsearch.networks.network import Network
 from hpsearch.ranking import worst_first
 from hpsearch.tasks.metric import Metric
 
@@ -62,10 +64,18 @@ def search_figures(
         figures["4-gap"] = gap_figure(*told, of)
     if _is_searched(("optimizer", "learning_rate"), searched):
         figures["5-learning-rates"] = learning_rate_figure(*told)
-    if of := _is_searched(OF_LAYERS, searched):
-        figures["6-layers"] = layers_figure(*told, of)
+    for network in _networks(points):
+        depth = network.depth
+        if of := _is_searched((depth.width, depth.dropout), searched):
+            figures[f"6-{depth.layer}s"] = layers_figure(*told, network, of)
     figures["7-curves"] = curves_figure(*told)
     return figures
+
+
+def _networks(points: Sequence[Point]) -> list[type[Network]]:
+    """The kinds of networks that trials have; before the first trial the usual one."""
+    kinds = {point.setting("type") for point in points} - {None} or {DEFAULT_NETWORK}
+    return [network for kind, network in NETWORKS.items() if kind in kinds]
 
 
 def _is_searched(names: Collection[str], searched: Collection[str] | None) -> list[str]:

@@ -6,11 +6,12 @@ A new one is a file beside its siblings, listed in :data:`NETWORKS`, and its bui
 
 from typing import Annotated
 
+from hpsearch.networks.conv import Conv
 from hpsearch.networks.dense import Dense
 from hpsearch.networks.network import Network
 from hpsearch.searchable import OneOf, kind_of
 
-NETWORKS: dict[str, type[Network]] = {kind_of(one): one for one in (Dense,)}
+NETWORKS: dict[str, type[Network]] = {kind_of(one): one for one in (Dense, Conv)}
 """Every network by the ``type`` that a file names it by."""
 
 AnyNetwork = Annotated[Network, OneOf((*NETWORKS.values(),), lifted=Dense)]

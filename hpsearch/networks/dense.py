@@ -1,29 +1,28 @@
 """Dense networks: a stack of Dense layers with batch normalisation and dropout."""
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
 
 from hpsearch.fields import Bool
-from hpsearch.networks.network import Network, Shape
+from hpsearch.networks.network import (
+    L2,
+    Activation,
+    Depth,
+    Dropout,
+    Initializer,
+    Network,
+    Shape,
+    Units,
+    dense_macs,
+    dense_parameters,
+    shortened,
+)
 from hpsearch.searchable import Repeated
 
 Layers = Annotated[int, Strict(), Field(ge=1, le=64)]
-Units = Annotated[int, Strict(), Field(ge=1, le=65536)]
-Activation = Literal[
-    "relu", "gelu", "tanh", "elu", "selu", "silu", "leaky_relu", "sigmoid", "softplus", "mish"
-]
-Dropout = Annotated[float, Strict(), Field(ge=0.0, lt=1.0)]
-L2 = Annotated[float, Strict(), Field(ge=0.0, le=1.0)]
-Initializer = Literal[
-    "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform"
-]
-
-MOST_WIDTHS = 6
-"""Layers whose widths a short line names; of more it names the first ones."""
 
 
 class Dense(Network):
@@ -35,6 +34,14 @@ class Dense(Network):
     """
 
     grows_with = ("layers", "units", "batch_norm")
+    depth = Depth(
+        layer="layer",
+        axis="hidden layer",
+        width="units",
+        widths="widths",
+        width_axis="width (units)",
+        dropout="dropout",
+    )
 
     type: Literal["dense"] = "dense"
     layers: Layers = 2
@@ -53,15 +60,15 @@ class Dense(Network):
     """Of the kernels."""
 
     def parameters(self, shape: Shape, outputs: int) -> int:
-        """Dense kernels and biases.
+        """Dense kernels, biases, and normalisation."""
+        return dense_parameters(self._widths(shape, outputs), batch_norm=self.batch_norm)
 
-        With batch normalisation a hidden layer has a scale and an offset for each unit in place of
-        its bias.
-        """
-        widths: Sequence[int] = (math.prod(shape), *self.units)
-        per_unit = 2 if self.batch_norm else 1
-        hidden = sum(fan_in * fan_out + per_unit * fan_out for fan_in, fan_out in pairwise(widths))
-        return hidden + widths[-1] * outputs + outputs
+    def macs(self, shape: Shape, outputs: int) -> int:
+        """One for each weight of a kernel."""
+        return dense_macs(self._widths(shape, outputs))
+
+    def _widths(self, shape: Shape, outputs: int) -> tuple[int, ...]:
+        return (math.prod(shape), *self.units, outputs)
 
     def output_sizes(self, shape: Shape, outputs: int) -> list[int]:
         """Of a hidden layer Dense, activation, and what else it has."""
@@ -73,10 +80,8 @@ class Dense(Network):
     @classmethod
     def summary(cls, network: Mapping[str, Any]) -> list[str]:
         """Widths, activation, batch normalisation and mean dropout: "512-256", "gelu", ..."""
-        units, dropout = network["units"], network["dropout"]
-        widths = "-".join(str(width) for width in units[:MOST_WIDTHS])
-        words = [widths if len(units) <= MOST_WIDTHS else f"{widths}-… ({len(units)} layers)"]
-        words.append(network["activation"])
+        dropout = network["dropout"]
+        words = [shortened(network["units"]), network["activation"]]
         if network["batch_norm"]:
             words.append("bn")
         if any(dropout):

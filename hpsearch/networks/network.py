@@ -1,12 +1,57 @@
 """Network: what every kind of network has, its size and its summary."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, Strict
 
 from hpsearch.searchable import Searchable
 
 Shape = tuple[int, ...]
 """Of one example, without the batch."""
+
+Units = Annotated[int, Strict(), Field(ge=1, le=65536)]
+Activation = Literal[
+    "relu", "gelu", "tanh", "elu", "selu", "silu", "leaky_relu", "sigmoid", "softplus", "mish"
+]
+Dropout = Annotated[float, Strict(), Field(ge=0.0, lt=1.0)]
+L2 = Annotated[float, Strict(), Field(ge=0.0, le=1.0)]
+Initializer = Literal[
+    "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform"
+]
+
+MOST_WIDTHS = 6
+"""Layers whose widths a short line names; of more it names the first ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depth:
+    """The fields of a network that have a value for each layer, as a figure shows them."""
+
+    layer: str
+    """What they are of: "layer", "block"."""
+    axis: str
+    """The same, to count by: "hidden layer"."""
+    width: str
+    """The field of the widths."""
+    widths: str
+    """What these are: "widths", "filters"."""
+    width_axis: str
+    """The same, with the unit."""
+    dropout: str
+    """The field of the dropout behind each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What a network takes, whatever its settings are called."""
+
+    parameters: int
+    """Trainable ones."""
+    macs: int
+    """Multiplications with an addition, for one example."""
 
 
 class Network(Searchable):
@@ -15,6 +60,17 @@ class Network(Searchable):
     type: str
     grows_with: ClassVar[tuple[str, ...]]
     """The fields that its number of parameters depends on."""
+    depth: ClassVar[Depth]
+    """What a figure shows of its layers."""
+
+    @classmethod
+    def refusal(cls, shape: Shape) -> str:  # noqa: ARG003  # most take any
+        """Why a network of this kind cannot take examples, with the cure; empty: it can.
+
+        Args:
+            shape: of an example.
+        """
+        return ""
 
     def parameters(self, shape: Shape, outputs: int) -> int:
         """Trainable parameters.
@@ -24,6 +80,19 @@ class Network(Searchable):
             outputs: values that the network puts out for an example.
         """
         raise NotImplementedError
+
+    def macs(self, shape: Shape, outputs: int) -> int:
+        """Multiplications, each with an addition, of all kernels for one example.
+
+        Args:
+            shape: of an example.
+            outputs: values that the network puts out for an example.
+        """
+        raise NotImplementedError
+
+    def size(self, shape: Shape, outputs: int) -> Size:
+        """Both. Arguments as above."""
+        return Size(parameters=self.parameters(shape, outputs), macs=self.macs(shape, outputs))
 
     def output_sizes(self, shape: Shape, outputs: int) -> list[int]:
         """How many values each layer puts out for one example, the scaled inputs first.
@@ -42,3 +111,28 @@ class Network(Searchable):
             network: the fields, JSON-ready.
         """
         raise NotImplementedError
+
+
+def dense_parameters(widths: Sequence[int], *, batch_norm: bool) -> int:
+    """Trainable parameters of Dense layers that follow one another, the last one the outputs.
+
+    With batch normalisation all but the last have a scale and an offset for each unit in place of
+    its bias.
+
+    Args:
+        widths: the inputs, then each layer's units.
+        batch_norm: whether all but the last are normalised.
+    """
+    *hidden, outputs = widths[1:]
+    return dense_macs(widths) + (2 if batch_norm else 1) * sum(hidden) + outputs
+
+
+def dense_macs(widths: Sequence[int]) -> int:
+    """Multiplications of Dense layers that follow one another. Arguments as above."""
+    return sum(fan_in * fan_out for fan_in, fan_out in pairwise(widths))
+
+
+def shortened(widths: Sequence[int]) -> str:
+    """The widths of layers in a short line: "512-256", "8-8-8-8-8-8-… (9 layers)"."""
+    text = "-".join(str(width) for width in widths[:MOST_WIDTHS])
+    return text if len(widths) <= MOST_WIDTHS else f"{text}-… ({len(widths)} layers)"

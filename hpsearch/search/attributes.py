@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from hpsearch.networks.network import Size
 from hpsearch.search.shapes import (
     BudgetTable,
     Command,
@@ -151,6 +152,9 @@ and confirmation runs. Since 2026-11-23."""
 PARAMETERS_KEY = _of_trial("parameters", Count)
 """The trainable parameters of its network. Written before its training. Since 2026-11-23."""
 
+MACS_KEY = _of_trial("macs", Count)
+"""Multiplications of its network for one example. Written before its training. Since 2026-11-29."""
+
 EPOCHS_KEY = _of_trial("epochs", Count)
 """How many it trained. Written with its end. Since 2026-11-23."""
 
@@ -264,3 +268,8 @@ def origin(trial: "FrozenTrial") -> int:
 def earlier(trial: "FrozenTrial") -> list[int]:
     """The numbers of the trials that this one resumes, the latest first."""
     return [int(number) for number in trial.user_attrs.get(EARLIER_KEY, ())]
+
+
+def of_size(size: Size) -> dict[str, int]:
+    """The attributes of a trial that tell its network's size."""
+    return {PARAMETERS_KEY: size.parameters, MACS_KEY: size.macs}

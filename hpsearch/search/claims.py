@@ -61,11 +61,11 @@ def redraw(study: OpenStudy, number: int, message: str) -> bool:
     Returns:
         False where the trial had ended meanwhile: then nothing was done.
     """
-    trial_id, limit = study.trial_id(number), study.budget.max_parameters
+    trial_id = study.trial_id(number)
     wanted = attr.requested_params(study.storage.get_trial(trial_id))
-    least = size_of(smallest(study.file.space, wanted), study.data)
-    again = wanted and (limit is None or least <= limit)
-    successor = waiting_trial(wanted) if again else None
+    least = smallest(study.file.space, wanted)
+    fits = any(not study.budget.excess(size_of(config, study.data)) for config in least)
+    successor = waiting_trial(wanted) if wanted and fits else None
     return study.storage.fail(trial_id, Failure.TOO_LARGE, message, successor)
 
 

@@ -63,8 +63,8 @@ class Plan:
     """By number."""
     left: Mapping[str, tuple[int, ...]]
     """The numbers of trials left behind, by reason: "outside" (of the new space),
-    "max_parameters", "running", "waiting", "interrupted", "too_large" (redrawn), "program_error",
-    "data_error", "unknown" (of other programs)."""
+    "max_parameters", "max_macs", "running", "waiting", "interrupted", "too_large" (redrawn),
+    "program_error", "data_error", "unknown" (of other programs)."""
     outside: Mapping[str, int]
     """Of how many trials each field lies outside of the new space."""
 
@@ -115,19 +115,18 @@ def plan(study: OpenStudy, file: StudyFile) -> Plan:
     data = study.data
     for trial in study.trials():
         config = rows.config(study, trial)
-        parameters = 0 if config is None else size_of(config, data)
         reason = _not_finished(trial) or ("unknown" if config is None else None)
         if reason is None and config is not None:
             wrong = misfits(file.space, config)
             outside.update(wrong)
-            limit = file.budget.max_parameters
+            size = size_of(config, data)
             reason = "outside" if wrong else None
-            if not wrong and limit is not None and parameters > limit:
-                reason = "max_parameters"
+            for name in () if wrong else file.budget.excess(size):
+                reason = f"max_{name}"
         if reason is not None or config is None:
             left.setdefault(str(reason), []).append(trial.number)
             continue
-        attrs = {attr.PARAMETERS_KEY: parameters, attr.SEED_KEY: trial_seed(study, trial)}
+        attrs = {**attr.of_size(size), attr.SEED_KEY: trial_seed(study, trial)}
         new = _rewritten(study, trial, file, config, attrs)
         key = frozenset(new.params.items())
         if key in first:

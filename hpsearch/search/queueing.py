@@ -50,17 +50,14 @@ def as_key(params: Mapping[str, Any]) -> str:
 def check_size(
     file: StudyFile, partial: PartialConfig, dataset: Mapping[str, Any], where: str
 ) -> None:
-    """Refuse what could only be redrawn for ever: more parameters than the budget allows."""
-    limit = file.budget.max_parameters
-    if limit is None:
+    """Refuse what could only be redrawn for ever: a larger network than the budget allows."""
+    if not file.budget.size_limits:
         return
-    config = smallest(file.space, settle(file.space, partial))
-    parameters = size_of(config, dataset)
-    if parameters > limit:
-        raise InputError(
-            f"{where}: has at least {parameters} parameters, but budget.max_parameters = {limit};"
-            " make it smaller or raise the limit"
-        )
+    least = smallest(file.space, settle(file.space, partial))
+    excess = [file.budget.excess(size_of(config, dataset)) for config in least]
+    if all(excess):
+        told = " and ".join(excess[0].values()).replace(", more than", ", but")
+        raise InputError(f"{where}: has at least {told}; make it smaller or raise the limit")
 
 
 def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:

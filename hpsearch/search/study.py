@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError, UnknownStudyError
+from hpsearch.networks.network import Size
 from hpsearch.parsing import parse
 from hpsearch.search import attributes as attr
 from hpsearch.search.database.exclusive import exclusive
@@ -168,9 +169,9 @@ def _at(file: StudyFile, path: str | None) -> StudyFile:
     return file.model_copy(update={"dataset": dataset})
 
 
-def size_of(config: TrialConfig, dataset: Mapping[str, Any]) -> int:
-    """Trainable parameters of a configuration on a data set of which the facts are given."""
-    return config.network.parameters(tuple(dataset["input_shape"]), len(dataset["class_names"]))
+def size_of(config: TrialConfig, dataset: Mapping[str, Any]) -> Size:
+    """What a configuration's network takes on a data set of which the facts are given."""
+    return config.network.size(tuple(dataset["input_shape"]), len(dataset["class_names"]))
 
 
 def unlike(

@@ -61,7 +61,7 @@ def parameters(study: OpenStudy, trial: FrozenTrial) -> int:
     if known is not None:
         return int(known)
     found = config(study, trial)
-    return 0 if found is None else size_of(found, study.data)
+    return 0 if found is None else size_of(found, study.data).parameters
 
 
 def _params(trial: FrozenTrial) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ from hpsearch.errors import InputError, TrialFailedError
 from hpsearch.home import Home
 from hpsearch.search.sampling.pruners import hint
 from hpsearch.search.sampling.samplers import check_sampler
-from hpsearch.services.data import opened_data
+from hpsearch.services.data import study_data
 from hpsearch.services.estimate import Estimate, estimate
 from hpsearch.services.plans import planned_workers
 from hpsearch.services.progress import Progress
-from hpsearch.space import config_at, fixed_config
+from hpsearch.space import config_at, fixed_config, kinds
 from hpsearch.study_file import StudyFile, load
 from hpsearch.training.start import start_tensorflow
 from hpsearch.walks import places
@@ -57,7 +57,7 @@ def check(file: Path, home: Home, progress: Progress, *, overrides: Sequence[str
     """
     study = load(file, overrides)
     check_sampler(study, str(file))
-    dataset, parts = opened_data(study.dataset, home, progress)
+    dataset, parts = study_data(study, str(file), home, progress)
     needed = study_load(study, parts, dataset.private_bytes)
     plan = planned_workers(study, list_gpus().gpus, needed, study.budget.trials)
     corners = _corners(study, parts, str(file))
@@ -65,9 +65,9 @@ def check(file: Path, home: Home, progress: Progress, *, overrides: Sequence[str
         f"{file} is valid. Data: {len(parts.train)} training and {len(parts.validation)} validation"
         f" examples, {dataset.test_size} set aside for testing"
     )
-    if study.budget.max_parameters is not None:
+    if limits := [f"budget.max_{name}" for name in study.budget.size_limits]:
         progress.say(
-            "Models above budget.max_parameters are redrawn; the ones tried here stay below it."
+            f"Models above {' and '.join(limits)} are redrawn; the ones tried here stay below it."
         )
     if advice := hint(study):
         progress.say(advice)
@@ -88,28 +88,33 @@ def _corners(study: StudyFile, parts: Parts, file: str) -> dict[str, TrialConfig
     """The smallest, middle and largest configuration; one where the space is fixed.
 
     Raises:
-        InputError: all are over ``budget.max_parameters``.
+        InputError: all are over a limit of the budget.
     """
-    limit = study.budget.max_parameters
     shape, outputs = parts.input_shape, parts.outputs
-    fixed = fixed_config(study.space)
+
+    def excess(config: TrialConfig) -> dict[str, str]:
+        return study.budget.excess(config.network.size(shape, outputs))
+
+    fixed, several = fixed_config(study.space), kinds(study.space)
     corners = {"only": 0.0} if fixed else {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
     found = {
-        name: config_at(study.space, where, shape=shape, outputs=outputs, max_parameters=limit)
+        f"{name} {kind}" if several[1:] else name: config_at(
+            study.space, where, {"network": kind}, lambda config: not excess(config)
+        )
+        for kind in several
         for name, where in corners.items()
     }
-    least = min(found.values(), key=lambda config: config.network.parameters(shape, outputs))
-    size = least.network.parameters(shape, outputs)
-    if limit is not None and size > limit:
-        network = least.network
+    if all(excess(config) for config in found.values()):
+        least = min(found.values(), key=lambda config: config.network.parameters(shape, outputs))
+        network, (name, *_) = least.network, excess(least)
         counts = [key for key in network.grows_with if not isinstance(getattr(network, key), bool)]
         keys = [place.keys for place in places(study.space) if place.trait.name in counts]
         lower = " or ".join(".".join(["space", *each]) for each in keys or [("network",)])
         raise InputError(
-            f"{file}: budget.max_parameters = {limit}, but the smallest model has {size};"
-            f" raise it, or lower {lower}"
+            f"{file}: budget.max_{name} = {study.budget.size_limits[name]}, but the smallest model"
+            f" has {getattr(network.size(shape, outputs), name)}; raise it, or lower {lower}"
         )
-    return found
+    return {name: config for name, config in found.items() if not excess(config)}
 
 
 def _try(
@@ -118,9 +123,9 @@ def _try(
     """Train one model for a moment; a row of the result."""
     from hpsearch.training.probe import probe  # noqa: PLC0415  # imports TensorFlow
 
-    parameters = config.network.parameters(parts.input_shape, parts.outputs)
-    progress.say(f"Trying the {name} model: {parameters:,} parameters")
-    row: dict[str, Any] = {"model": name, "config": flat(config), "parameters": parameters}
+    size = config.network.size(parts.input_shape, parts.outputs)
+    progress.say(f"Trying the {name} model: {size.parameters:,} parameters, {size.macs:,} MACs")
+    row: dict[str, Any] = {"model": name, "config": flat(config), **asdict(size)}
     try:
         found = probe(study.recipe(config, study.seed, {}), parts)
     except TrialFailedError as error:

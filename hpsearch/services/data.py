@@ -5,8 +5,12 @@ from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Parts, split
 from hpsearch.data.section import DatasetSection
+from hpsearch.errors import InputError
 from hpsearch.home import Home
+from hpsearch.networks import NETWORKS
 from hpsearch.services.progress import Progress
+from hpsearch.space import kinds
+from hpsearch.study_file import StudyFile
 
 
 def opened_data(
@@ -30,4 +34,22 @@ def opened_data(
     if warn:
         for warning in advise(dataset, section, parts):
             progress.say(f"warning: {warning}.")
+    return dataset, parts
+
+
+def study_data(
+    study: StudyFile, file: str, home: Home, progress: Progress, *, warn: bool = True
+) -> tuple[Dataset, Parts]:
+    """The data set of a study, and its parts; see :func:`opened_data`.
+
+    Raises:
+        InputError: as there, or data that a network of the study cannot take.
+    """
+    dataset, parts = opened_data(study.dataset, home, progress, warn=warn)
+    tried = [NETWORKS[kind] for kind in kinds(study.space)]
+    if study.baseline is not None:
+        tried.append(type(study.baseline.network))
+    for network in tried:
+        if refusal := network.refusal(parts.input_shape):
+            raise InputError(f"{file}: {refusal}")
     return dataset, parts

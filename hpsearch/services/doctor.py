@@ -15,7 +15,7 @@ from hpsearch.search.database.urls import hide_password
 from hpsearch.search.making import versions
 from hpsearch.search.storage.opening import can_write
 from hpsearch.search.study import load_study, names
-from hpsearch.services.data import opened_data
+from hpsearch.services.data import study_data
 from hpsearch.services.plans import planned_workers
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
@@ -88,7 +88,7 @@ def _plan(
     if file is None:
         return make_slots(listing.gpus, cores=cores.count)
     study = load(file, overrides)
-    dataset, parts = opened_data(study.dataset, home, progress, warn=False)
+    dataset, parts = study_data(study, str(file), home, progress, warn=False)
     needed = study_load(study, parts, dataset.private_bytes)
     return planned_workers(study, listing.gpus, needed, study.budget.trials)
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Any
 
 from hpsearch.search.sampling.samplers import grid_size
@@ -21,8 +22,8 @@ class Estimate:
     workers: int
     """That ``run`` starts on this machine unless told otherwise."""
     seconds: float
-    """If all trials were of the middle model; of the smallest that could be trained, where that
-    one could not. At most ``timeout``."""
+    """If all trials were of the middle model (as many of each kind of network); of the smallest
+    that could be trained, where that one could not. At most ``timeout``."""
     least: float
     """If all were of the smallest model."""
     most: float
@@ -45,7 +46,8 @@ def estimate(
 
     Args:
         file: the study.
-        models: the smallest, middle and largest model, or the only one, as ``check --json`` has it.
+        models: the smallest, middle and largest model, or the only one, as ``check --json`` has it,
+            of each kind of network.
         workers: how many train side by side.
         started: seconds that starting TensorFlow took, as it will take each worker.
     """
@@ -60,13 +62,13 @@ def estimate(
         seconds: float = model["seconds_per_epoch"]
         return started + rounds * (begin + epochs * seconds)
 
-    middle = next((one for one in known if one["model"] == "middle"), known[0])
-    timeout = file.budget.timeout
+    middle = [one for one in known if one["model"].startswith("middle")] or known[:1]
+    usual, timeout = fmean(map(total, middle)), file.budget.timeout
     return Estimate(
         trials=trials,
         epochs=epochs,
         workers=workers,
-        seconds=round(min(total(middle), timeout or math.inf), 1),
+        seconds=round(min(usual, timeout or math.inf), 1),
         least=round(min(map(total, known)), 1),
         most=round(max(map(total, known)), 1),
         timeout=timeout,

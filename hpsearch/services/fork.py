@@ -12,7 +12,7 @@ from hpsearch.search.budget import ending
 from hpsearch.search.fork import Plan
 from hpsearch.search.storage import Counts
 from hpsearch.search.study import load_study
-from hpsearch.services.data import opened_data
+from hpsearch.services.data import study_data
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load, written_budget
@@ -72,7 +72,7 @@ def fork(
     with workspace.opened() as opened:
         old = load_study(opened, study)
         forks.refuse_taken(opened, new.name)
-        dataset, parts = opened_data(new.dataset, home, progress, warn=False)
+        dataset, parts = study_data(new, str(file), home, progress, warn=False)
         with progress.steps() as report:
             known, own = facts(dataset, parts), written_budget(file)
             made, plan = forks.fork(old, new, known, Copies(home), written=own, report=report)

@@ -25,7 +25,7 @@ from hpsearch.search.storage import Counts
 from hpsearch.search.study import OpenStudy
 from hpsearch.search_sections import BudgetSection
 from hpsearch.services.beside import dashboard_beside
-from hpsearch.services.data import opened_data
+from hpsearch.services.data import study_data
 from hpsearch.services.plans import Engine, planner
 from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.supervise import impatient, supervise, warn_of_figures
@@ -140,7 +140,7 @@ def search(
     with planner(
         settings.engine, settings.address, settings.gpus, workspace, progress
     ) as plan_workers:
-        dataset, parts = opened_data(study_file.dataset, place, progress)
+        dataset, parts = study_data(study_file, str(file), place, progress)
         load_of_one = study_load(study_file, parts, dataset.private_bytes)
         # Refuses workers that cannot be before anything is written.
         plan_workers(study_file, load_of_one, study_file.budget.trials)

@@ -46,6 +46,8 @@ def train(
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
     dataset, parts = opened_data(recipe.dataset, home, progress)
+    if refusal := recipe.config.network.refusal(parts.input_shape):
+        raise InputError(f"{file}: {refusal}")
     _warn(recipe, dataset.fingerprint, progress)
     folder = prepare(output, home, file.stem, recipe, dataset.fingerprint)
     progress.say(

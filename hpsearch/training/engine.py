@@ -68,6 +68,7 @@ class Engine:
         *,
         batch_size: int,
         seed: int,
+        macs: int,
     ) -> None:
         self.network = network
         self.optimizer = optimizer
@@ -78,7 +79,7 @@ class Engine:
         self._resident = resident
         self.batch_size = batch_size
         self._seed = seed
-        self._rows_per_call = batch_size * steps_per_call(network.count_params(), batch_size)
+        self._rows_per_call = batch_size * steps_per_call(network.count_params(), macs, batch_size)
         self._evaluation_batch = evaluation_batch(network)
         optimizer.build(network.trainable_variables)
         # What callbacks know as their model: the same layers, and the optimizer. The network
@@ -267,16 +268,16 @@ class Engine:
         return self.task.score(y, self.network(x, training=False))
 
 
-def steps_per_call(parameters: int, batch: int) -> int:
+def steps_per_call(parameters: int, macs: int, batch: int) -> int:
     """Steps in one call, so that it lasts some tenths of a second: long against the way to
     Python and back, short enough to notice a signal or a loss that is no number.
 
-    A step multiplies and adds about ``6 * parameters * batch`` numbers. The optimizer
-    takes the time of 150 operations for each parameter by a fused kernel, of 500 by Keras' own.
-    The answer changes how fast training is and nothing that it computes.
+    A step multiplies and adds about ``6 * macs * batch`` numbers. The optimizer takes the time of
+    150 operations for each parameter by a fused kernel, of 500 by Keras' own. The answer changes
+    how fast training is and nothing that it computes.
     """
     operations = 1e12 if devices.on_gpu() else 4e10
-    return int(np.clip(operations / (parameters * (6 * batch + 500)), 1, 256))
+    return int(np.clip(operations / (6 * macs * batch + 500 * parameters), 1, 256))
 
 
 def evaluation_batch(network: keras.Model) -> int:

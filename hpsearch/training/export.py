@@ -124,10 +124,8 @@ def portable(network: keras.Model, parts: Parts) -> keras.Model:
         type, to float32 probabilities of shape (batch, classes).
     """
     inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
-    x = inputs
-    for layer in network.layers[1:]:
-        x = _stock(layer)(x)
-    outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
+    copied = keras.models.clone_model(network, input_tensors=inputs, clone_function=_stock)
+    outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(copied.output)
     exported = keras.Model(inputs, outputs, name=NAME)
     with quiet.keras_copies():
         exported.set_weights(network.get_weights())

@@ -55,11 +55,12 @@ def probe(recipe: Recipe, parts: Parts) -> Probe:
 
 def _probe(recipe: Recipe, parts: Parts) -> Probe:
     batch = recipe.config.batch_size
-    parameters = recipe.config.network.parameters(parts.input_shape, parts.outputs)
+    size = recipe.config.network.size(parts.input_shape, parts.outputs)
+    steps = steps_per_call(size.parameters, size.macs, batch)
     began = time.perf_counter()
     short = replace(
         parts,
-        train=_first(parts.train, batch * _CALLS * steps_per_call(parameters, batch)),
+        train=_first(parts.train, batch * _CALLS * steps),
         validation=_first(parts.validation, _VALIDATION),
     )
     engine = build_engine(recipe, short)

@@ -6,9 +6,10 @@ Plain arithmetic, in bytes unless another unit is named. Nothing here was measur
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Parts
 from hpsearch.optimizers import Optimizer
-from hpsearch.space import config_at
+from hpsearch.space import config_at, kinds
 from hpsearch.study_file import StudyFile
 
 CONTEXT = 2**30
@@ -60,27 +61,40 @@ def study_load(file: StudyFile, parts: Parts, private_bytes: int) -> Load:
     """What one worker of a study takes.
 
     Args:
-        file: the study; its largest model is the high end of the space within
-            ``budget.max_parameters``, with the space's largest batch.
+        file: the study; its largest model is the high end of the space within the budget's
+            limits, with the space's largest batch.
         parts: the examples.
         private_bytes: ``Dataset.private_bytes`` of the data.
     """
-    shape, outputs = parts.input_shape, parts.outputs
-    limit = file.budget.max_parameters
-    config = config_at(file.space, 1.0, shape=shape, outputs=outputs, max_parameters=limit)
-    largest = config_at(file.space, 1.0, shape=shape, outputs=outputs, max_parameters=None)
-    values = config.network.output_sizes(shape, outputs)
-    batch = max(largest.batch_size, evaluation_batch(max(values)))
-    parameters = config.network.parameters(shape, outputs)
     examples = len(parts.train) + len(parts.validation)
     are_bytes = all(part.x.dtype == "uint8" for part in (parts.train, parts.validation))
-    return Load(
-        parameters=parameters,
-        model_bytes=model_bytes(parameters, config.optimizer),
-        output_bytes=output_bytes(values, batch),
-        data_bytes=examples * example_bytes(parts.inputs, are_bytes=are_bytes),
-        private_bytes=private_bytes,
-    )
+    loads = [
+        Load(
+            **_largest(file, kind, parts),
+            data_bytes=examples * example_bytes(parts.inputs, are_bytes=are_bytes),
+            private_bytes=private_bytes,
+        )
+        for kind in kinds(file.space)
+    ]
+    return max(loads, key=lambda load: load.gpu_bytes)
+
+
+def _largest(file: StudyFile, kind: str, parts: Parts) -> dict[str, int]:
+    """Parameters and bytes of the largest network of a kind."""
+    shape, outputs, given = parts.input_shape, parts.outputs, {"network": kind}
+
+    def fits(config: TrialConfig) -> bool:
+        return not file.budget.excess(config.network.size(shape, outputs))
+
+    config = config_at(file.space, 1.0, given, fits)
+    values = config.network.output_sizes(shape, outputs)
+    batch = max(config_at(file.space, 1.0, given).batch_size, evaluation_batch(max(values)))
+    parameters = config.network.parameters(shape, outputs)
+    return {
+        "parameters": parameters,
+        "model_bytes": model_bytes(parameters, config.optimizer),
+        "output_bytes": output_bytes(values, batch),
+    }
 
 
 def example_bytes(inputs: int, *, are_bytes: bool) -> int:

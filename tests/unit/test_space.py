@@ -106,13 +106,20 @@ def test_the_corners_of_a_space() -> None:
 
 def test_the_largest_configuration_within_a_limit() -> None:
     chosen = space(layers=1, units={"type": "int", "low": 10, "high": 1010})
-    sizes = {"shape": (8,), "outputs": 1}  # 10 parameters for each unit, and one
-    assert config_at(chosen, 1.0, max_parameters=None, **sizes).network.units == (1010,)
-    assert config_at(chosen, 1.0, max_parameters=10_101, **sizes).network.units == (1010,)
-    lower = config_at(chosen, 1.0, max_parameters=10_100, **sizes)
-    assert lower.network.units == (990,)  # a fiftieth of the range lower
-    assert config_at(chosen, 0.5, max_parameters=10_100, **sizes).network.units == (510,)
-    assert config_at(chosen, 1.0, max_parameters=5, **sizes).network.units == (10,)
+
+    def units(where: float, limit: int) -> tuple[int, ...]:
+        """10 parameters for each unit, and one."""
+        config = config_at(
+            chosen, where, fits=lambda config: config.network.parameters((8,), 1) <= limit
+        )
+        network = config.network
+        assert isinstance(network, Dense)
+        return network.units
+
+    assert units(1.0, 10**9) == units(1.0, 10_101) == (1010,)
+    assert units(1.0, 10_100) == (990,)  # a fiftieth of the range lower
+    assert units(0.5, 10_100) == (510,)
+    assert units(1.0, 5) == (10,)
 
 
 @given(spaces())

@@ -12,8 +12,9 @@ import optuna
 from optuna.samplers import RandomSampler
 
 from hpsearch.config import TrialConfig
+from hpsearch.networks.network import Size
 from hpsearch.search.sampling.samplers import derive_seed
-from hpsearch.search_sections import GP, TPE
+from hpsearch.search_sections import GP, TPE, BudgetSection
 from hpsearch.space import Space, suggest_config
 from hpsearch.study_file import StudyFile
 
@@ -32,22 +33,22 @@ STEP = 200_000
 """Parameters whose update takes as long as all that a step costs whatever the network, 0.1 ms."""
 
 
-def cost(config: TrialConfig, parameters: int) -> float:
+def cost(config: TrialConfig, size: Size) -> float:
     """What an epoch takes on a CPU, to be compared only: products, updates and steps.
 
     Args:
         config: the configuration.
-        parameters: its trainable parameters.
+        size: of its network.
     """
-    return parameters + (parameters + STEP) * UPDATE / config.batch_size
+    return size.macs + (size.parameters + STEP) * UPDATE / config.batch_size
 
 
 def cheapest_first(
     space: Space,
     count: int,
     seed: int,
-    size: Callable[[TrialConfig], int],
-    max_parameters: int | None,
+    size: Callable[[TrialConfig], Size],
+    budget: BudgetSection,
 ) -> list[dict[str, Any]]:
     """The parameters of random configurations, the cheapest one first.
 
@@ -55,8 +56,8 @@ def cheapest_first(
         space: what they are drawn from.
         count: how many; at most MOST are drawn.
         seed: of the draws.
-        size: the trainable parameters of a configuration.
-        max_parameters: ``budget.max_parameters``; what has more is drawn again.
+        size: of a configuration's network.
+        budget: what is over its limits is drawn again.
     """
     sampler = RandomSampler(seed=seed)
     drawn: list[tuple[float, dict[str, Any]]] = []
@@ -65,10 +66,9 @@ def cheapest_first(
         for _ in range(MAX_TRIES):
             trial = study.ask()
             config = suggest_config(space, trial)
-            parameters = size(config)
-            if max_parameters is None or parameters <= max_parameters:
+            if not budget.excess(size(config)):
                 break
-        drawn.append((cost(config, parameters), trial.params))
+        drawn.append((cost(config, size(config)), trial.params))
     drawn.sort(key=lambda pair: pair[0])
     return [params for _, params in drawn]
 
@@ -81,7 +81,7 @@ def design_size(file: StudyFile) -> int:
 
 
 def first_trials(
-    file: StudyFile, size: Callable[[TrialConfig], int], there: int = 0
+    file: StudyFile, size: Callable[[TrialConfig], Size], there: int = 0
 ) -> list[dict[str, Any]]:
     """Draw a new study's start-up trials: their parameters, the cheapest one first.
 
@@ -90,7 +90,7 @@ def first_trials(
 
     Args:
         file: the study.
-        size: the trainable parameters of a configuration.
+        size: of a configuration's network.
         there: trials of another study that it begins with, and learns from.
     """
     return cheapest_first(
@@ -98,5 +98,5 @@ def first_trials(
         max(0, min(design_size(file), file.budget.trials) - len(file.enqueue) - there),
         derive_seed(file.seed, "first", *([there] if there else [])),
         size,
-        file.budget.max_parameters,
+        file.budget,
     )

@@ -84,10 +84,11 @@ def make_sampler(
             case Random():
                 return RandomSampler(seed=seed)
             case Grid():
-                if file.budget.max_parameters is not None:
+                if file.budget.size_limits:
                     raise InputError(
                         'sampler.type = "grid": cannot leave out points by'
-                        " budget.max_parameters; take that out and make the space smaller"
+                        " budget.max_parameters or max_macs; take that out and make the space"
+                        " smaller"
                     )
                 grid_values(file.space)
                 return RandomSampler(seed=seed)  # of what was enqueued in part; others have a point
@@ -247,6 +248,16 @@ def grid_values(space: Space) -> dict[str, list[Any]]:
                 f'sampler.type = "grid": space.{key} has per_layer = true while {by} is a'
                 " range, so that not every point has the same parameters; set per_layer = false,"
                 f" fix {by}, or use another sampler"
+            )
+        if (
+            by
+            and isinstance(place.field, RANGES)
+            and isinstance(count, RANGES)
+            and count.contains(0)
+        ):
+            raise InputError(
+                f'sampler.type = "grid": space.{key} is a range while {by} may be 0, so that not'
+                f" every point has it; fix {key}, let {by} begin at 1, or use another sampler"
             )
     for place in named:
         chosen, key = place.keys[0], ".".join(place.keys)

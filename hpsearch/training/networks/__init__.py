@@ -5,16 +5,16 @@ from collections.abc import Callable
 import keras
 
 from hpsearch.networks.network import Network
-from hpsearch.training.networks import dense
+from hpsearch.training.networks import conv, dense
 
 Builder = Callable[..., keras.KerasTensor]
 """(network, scaled inputs, outputs, seed, policy of the hidden layers) to float32 outputs."""
 
-BUILDERS: dict[str, Builder] = {"dense": dense.build}
+BUILDERS: dict[str, Builder] = {"dense": dense.build, "conv": conv.build}
 """By the ``type`` of the network, which is its module's name, too.
 
 Exported scripts take ``build`` as it stands, with what it uses (``hpsearch.script.shared``): it
-asks nothing of the network but fields. Layers follow one another (``hpsearch.training.export``).
+asks nothing of the network but fields.
 """
 
 

@@ -1,7 +1,10 @@
 """Dense networks in Keras: each hidden layer is Dense, batch normalisation, activation, dropout."""
 
+from collections.abc import Sequence
+
 import keras
 
+from hpsearch.networks.conv import Conv
 from hpsearch.networks.dense import Dense
 from hpsearch.training.seeds import dropout_seed, weights_seed
 
@@ -25,32 +28,70 @@ def build(
 ) -> keras.KerasTensor:
     """Flatten, the hidden layers, and a Dense layer of the outputs, which is float32."""
     x = keras.layers.Flatten(dtype=policy, name="flatten")(x)
-    activation = silu if network.activation == "silu" else network.activation
+    return stack(network, x, outputs, seed, policy, dropout=network.dropout, before=0)
+
+
+def stack(
+    network: Dense | Conv,
+    x: keras.KerasTensor,
+    outputs: int,
+    seed: int,
+    policy: keras.DTypePolicy,
+    *,
+    dropout: Sequence[float],
+    before: int,
+) -> keras.KerasTensor:
+    """Hidden Dense layers, and one of the outputs, which is float32.
+
+    Args:
+        network: has the layers' units, activation, batch normalisation, initializer and penalty.
+        x: flat values, shape (batch, values).
+        outputs: values that the network puts out for an example.
+        seed: the trial's seed.
+        policy: types of the hidden layers.
+        dropout: behind each hidden layer.
+        before: layers with a kernel that come before these.
+    """
     for layer, units in enumerate(network.units):
         # A normalisation's own offset takes the bias's place.
-        bias = not network.batch_norm
-        x = dense(network, units, seed, layer, f"dense_{layer}", use_bias=bias, dtype=policy)(x)
-        if network.batch_norm:
-            x = keras.layers.BatchNormalization(dtype=policy, name=f"norm_{layer}")(x)
-        x = keras.layers.Activation(activation, dtype=policy, name=f"act_{layer}")(x)
-        if network.dropout[layer] > 0:
-            x = keras.layers.Dropout(
-                network.dropout[layer],
-                seed=dropout_seed(seed, layer),
-                dtype=policy,
-                name=f"dropout_{layer}",
-            )(x)
-    return dense(network, outputs, seed, network.layers, "logits", dtype="float32")(x)
+        settings = {"name": f"dense_{layer}", "use_bias": not network.batch_norm, "dtype": policy}
+        x = keras.layers.Dense(units, **kernel(network, seed, before + layer), **settings)(x)
+        x = normalised(network, x, f"{layer}", policy)
+        x = activated(network, x, f"{layer}", policy)
+        x = dropped(x, dropout[layer], dropout_seed(seed, before + layer), f"{layer}", policy)
+    last = kernel(network, seed, before + len(network.units))
+    return keras.layers.Dense(outputs, **last, name="logits", dtype="float32")(x)
 
 
-def dense(
-    network: Dense, units: int, seed: int, layer: int, name: str, **settings: object
-) -> keras.layers.Dense:
-    """A Dense layer with the network's initializer and penalty."""
-    return keras.layers.Dense(
-        units,
-        kernel_initializer=INITIALIZERS[network.initializer](seed=weights_seed(seed, layer)),
-        kernel_regularizer=keras.regularizers.L2(network.l2) if network.l2 > 0 else None,
-        name=name,
-        **settings,
-    )
+def kernel(network: Dense | Conv, seed: int, layer: int) -> dict[str, object]:
+    """What a layer's kernel begins as, and its penalty."""
+    return {
+        "kernel_initializer": INITIALIZERS[network.initializer](seed=weights_seed(seed, layer)),
+        "kernel_regularizer": keras.regularizers.L2(network.l2) if network.l2 > 0 else None,
+    }
+
+
+def normalised(
+    network: Dense | Conv, x: keras.KerasTensor, name: str, policy: keras.DTypePolicy
+) -> keras.KerasTensor:
+    """Batch normalisation, where the network has it."""
+    if not network.batch_norm:
+        return x
+    return keras.layers.BatchNormalization(dtype=policy, name=f"norm_{name}")(x)
+
+
+def activated(
+    network: Dense | Conv, x: keras.KerasTensor, name: str, policy: keras.DTypePolicy
+) -> keras.KerasTensor:
+    """The network's activation."""
+    function = silu if network.activation == "silu" else network.activation
+    return keras.layers.Activation(function, dtype=policy, name=f"act_{name}")(x)
+
+
+def dropped(
+    x: keras.KerasTensor, share: float, seed: int, name: str, policy: keras.DTypePolicy
+) -> keras.KerasTensor:
+    """Dropout, where there is any."""
+    if share == 0:
+        return x
+    return keras.layers.Dropout(share, seed=seed, dtype=policy, name=f"dropout_{name}")(x)

@@ -56,10 +56,10 @@ def test_of_deep_networks_fewer_are_shown() -> None:
 
 
 def test_what_is_fixed_has_no_panel() -> None:
-    figure = layers_figure(search(20), ACCURACY, ["dropout"])
+    figure = layers_figure(search(20), ACCURACY, searched=["dropout"])
     assert figure.layout.title.text == "Dropout by layer"
     assert [axis.title.text for axis in figure.select_yaxes()] == ["dropout"]
-    figure = layers_figure(search(20), ACCURACY, ["units"])
+    figure = layers_figure(search(20), ACCURACY, searched=["units"])
     assert figure.layout.title.text == "Widths by layer"
     both = layers_figure(search(20), ACCURACY)
     assert both.layout.title.text == "Widths and dropout by layer"

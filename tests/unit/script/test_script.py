@@ -131,7 +131,7 @@ def test_network_loss_and_scores_are_those_of_training() -> None:
     text = written(recipe(config={"lr_schedule": "cosine"}))
     root = Path(hpsearch.__file__).parent / "training"
     for file, names in {
-        "networks/dense.py": ["build", "dense"],
+        "networks/dense.py": ["build", "stack", "kernel", "activated"],
         "tasks/classification.py": ["losses", "score", "values", "macro_f1"],
         "schedules.py": ["cosine"],
         "seeds.py": ["weights_seed"],

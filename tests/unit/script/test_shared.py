@@ -8,10 +8,10 @@ from hpsearch.script.shared import Shared
 def test_what_is_used_comes_along_once_and_first() -> None:
     shared = Shared()
     shared.add("hpsearch.training.networks.dense", "build")
-    shared.add("hpsearch.training.networks.dense", "dense")
+    shared.add("hpsearch.training.networks.dense", "activated")
     heads = [text.partition("(")[0].partition(" =")[0] for text in shared.definitions]
     assert len(heads) == len(set(heads))
-    for first, then in (("def dense", "def build"), ("def _derive", "def weights_seed")):
+    for first, then in (("def stack", "def build"), ("def _derive", "def weights_seed")):
         assert heads.index(first) < heads.index(then)
     assert "def order" not in heads
     assert shared.imports == {"import keras", "import numpy as np"}
@@ -19,9 +19,9 @@ def test_what_is_used_comes_along_once_and_first() -> None:
 
 def test_types_are_left_out() -> None:
     shared = Shared()
-    shared.add("hpsearch.training.networks.dense", "dense")
+    shared.add("hpsearch.training.networks.dense", "activated")
     heads = [text.splitlines()[0] for text in shared.definitions]
-    assert "def dense(network, units, seed, layer, name, **settings):" in heads
+    assert "def activated(network, x, name, policy):" in heads
     assert not any("->" in head for head in heads)
 
 

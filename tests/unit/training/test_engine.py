@@ -48,6 +48,7 @@ def make_engine(blobs: Parts) -> MakeEngine:
             Classification(settings, parts),
             batch_size=settings.batch_size,
             seed=seed,
+            macs=settings.network.macs(parts.input_shape, parts.outputs),
         )
 
     return make
@@ -288,9 +289,9 @@ def test_parameters_and_bytes(make_engine: MakeEngine) -> None:
 
 
 def test_small_networks_make_many_steps_in_a_call() -> None:
-    assert steps_per_call(1_000, 8) == 256
-    assert 10 < steps_per_call(400_000, 32) < 256
-    assert steps_per_call(10**9, 256) == 1
+    assert steps_per_call(1_000, 1_000, 8) == 256
+    assert 10 < steps_per_call(400_000, 400_000, 32) < 256
+    assert steps_per_call(10**9, 10**9, 256) == 1
 
 
 def test_wide_networks_are_evaluated_in_smaller_batches() -> None:

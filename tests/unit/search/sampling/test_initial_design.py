@@ -7,6 +7,7 @@ import pytest
 from conftest import SPACE
 
 from hpsearch.config import TrialConfig
+from hpsearch.networks.network import Size
 from hpsearch.search import claims
 from hpsearch.search.attributes import FILE_KEY
 from hpsearch.search.queueing import enqueue
@@ -14,18 +15,20 @@ from hpsearch.search.sampling import initial_design as start
 from hpsearch.search.sampling.initial_design import MOST, cheapest_first, cost
 from hpsearch.search.sampling.samplers import _Given, make_sampler
 from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search_sections import BudgetSection
 from hpsearch.space import PartialConfig, Replay, Space, suggest_config
 from hpsearch.study_file import StudyFile
 
-LIMIT = 300_000
+LIMIT = BudgetSection(max_parameters=300_000)
+NONE = BudgetSection()
 
 
-def size(config: TrialConfig) -> int:
-    return config.network.parameters((64,), 10)
+def size(config: TrialConfig) -> Size:
+    return config.network.size((64,), 10)
 
 
 def sizes(space: Space, drawn: Sequence[Mapping[str, Any]]) -> list[int]:
-    return [size(suggest_config(space, Replay(params))) for params in drawn]
+    return [size(suggest_config(space, Replay(params))).parameters for params in drawn]
 
 
 def costs(space: Space, drawn: Sequence[Mapping[str, Any]]) -> list[float]:
@@ -52,14 +55,15 @@ def test_the_cheapest_comes_first_and_none_is_too_large(space: Space) -> None:
     found = costs(space, drawn)
     assert found == sorted(found)
     assert len(set(found)) == 20
-    assert max(sizes(space, drawn)) <= LIMIT
-    assert max(sizes(space, cheapest_first(space, 20, 0, size, None))) > LIMIT
+    assert max(sizes(space, drawn)) <= 300_000
+    assert max(sizes(space, cheapest_first(space, 20, 0, size, NONE))) > 300_000
 
 
 def test_a_small_batch_makes_a_network_dearer() -> None:
     small, large = TrialConfig(batch_size=32), TrialConfig(batch_size=256)
-    assert cost(small, 1_000) == 202_000
-    assert cost(large, 1_000) == 26_125
+    network = Size(parameters=1_000, macs=1_000)
+    assert cost(small, network) == 202_000
+    assert cost(large, network) == 26_125
 
 
 def test_they_follow_from_the_seed(space: Space) -> None:
@@ -69,19 +73,19 @@ def test_they_follow_from_the_seed(space: Space) -> None:
 
 
 def test_only_their_order_is_chosen(space: Space) -> None:
-    few, more = (cheapest_first(space, count, 0, size, None) for count in (4, 8))
+    few, more = (cheapest_first(space, count, 0, size, NONE) for count in (4, 8))
     assert all(params in more for params in few)
 
 
 def test_not_too_many_are_drawn(space: Space) -> None:
-    assert len(cheapest_first(space, MOST + 1, 0, size, None)) == MOST
+    assert len(cheapest_first(space, MOST + 1, 0, size, NONE)) == MOST
 
 
 def test_a_limit_that_hardly_any_keeps_ends_the_draws(
     space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(start, "MAX_TRIES", 3)
-    assert len(cheapest_first(space, 2, 0, size, 1)) == 2
+    assert len(cheapest_first(space, 2, 0, size, BudgetSection(max_macs=1))) == 2
 
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])
