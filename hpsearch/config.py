@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
 
+from hpsearch.augment import Augment
 from hpsearch.networks import NETWORKS, AnyNetwork
 from hpsearch.networks.dense import Dense
 from hpsearch.optimizers import Adam, AnyOptimizer
@@ -29,6 +30,8 @@ class TrialConfig(Searchable):
     """How the rate changes: not at all, by ``reduce_lr_on_plateau``, ..."""
     label_smoothing: LabelSmoothing = 0.0
     """Share of each label that training spreads over all classes (Szegedy et al., 2016)."""
+    augment: Augment = Augment()
+    """A table of its own: what is done to images at random."""
     optimizer: AnyOptimizer = Adam()
     """One table with a ``type``, or one for each that may be chosen; settings as in Keras."""
 
@@ -79,4 +82,5 @@ def summary(config: Mapping[str, Any]) -> str:
     words.append(f"{optimizer['type']} {optimizer['learning_rate']:.1e}")
     words.append(config["lr_schedule"])
     words.append(f"b{config['batch_size']}")
+    words += Augment.model_validate(config.get("augment", {})).summary()
     return " ".join(words)

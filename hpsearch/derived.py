@@ -152,6 +152,8 @@ def _open(model: type[Section], fields: Mapping[str, Any]) -> type[OpenSection]:
 
 
 def _open_default(trait: Trait) -> Any:
+    if trait.section is not None:
+        return space_of(trait.section)()
     if trait.members is not None and trait.lifted is not None:
         return space_of(trait.members[trait.lifted])()
     return trait.default
@@ -162,6 +164,8 @@ def _open_field(trait: Trait) -> Any:
 
     The tags keep an error message to the member that was meant.
     """
+    if trait.section is not None:
+        return space_of(trait.section)
     if trait.members is not None:
         return _section_field(trait, trait.members)
     ranges: dict[type, Any] = {int: IntRange, float: FloatRange}
@@ -242,6 +246,8 @@ def partial_of(model: type[Section]) -> type[Part]:
             lifted = trait.members[trait.lifted] if trait.lifted else None
             parts = tuple(map(partial_of, trait.members.values()))
             kind = Annotated[Part, OneOf(parts, lifted and partial_of(lifted))]
+        elif trait.section is not None:
+            kind = partial_of(trait.section)
         elif trait.by is not None:
             kind = Annotated[reduce(operator.or_, _values(trait)), BY_TYPE]
         fields[trait.name] = (kind | None, None)

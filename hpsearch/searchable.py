@@ -2,7 +2,8 @@
 
 A hyperparameter is one pydantic field. Its place in ``[space]``, ``[[enqueue]]`` and
 ``[baseline]``, its name in Optuna, its range and its identity follow from the field's type and
-two marks: :class:`Repeated` and :class:`OneOf` (``hpsearch.derived``, ``hpsearch.walks``).
+two marks: :class:`Repeated` and :class:`OneOf` (``hpsearch.derived``, ``hpsearch.walks``). A field
+that is a section has its fields in a table.
 """
 
 import operator
@@ -79,6 +80,8 @@ class Trait:
     """The sections that it may be, by their ``type``, of a :class:`OneOf`."""
     lifted: str | None = None
     """The ``type`` of the one whose fields need no table."""
+    section: type[Section] | None = None
+    """The section that it always is, whose fields have a table of their own."""
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -126,7 +129,9 @@ def _trait(name: str, field: FieldInfo) -> Trait:
             kind = kind_of(lifted) if lifted is not None else None
             return Trait(name=name, value=value, default=field.default, members=known, lifted=kind)
     value = Annotated[(field.annotation, *rest)] if rest else field.annotation
-    return Trait(name=name, value=value, default=field.default)
+    kind: Any = field.annotation
+    section = kind if isinstance(kind, type) and issubclass(kind, Section) else None
+    return Trait(name=name, value=value, default=field.default, section=section)
 
 
 def counts(model: type[Section]) -> dict[str, tuple[str, ...]]:
@@ -260,7 +265,8 @@ class Searchable(Section):
             return data
         known = {trait.name: trait for trait in traits(cls)}
         for key, value in data.items():
-            if isinstance(value, dict) and key in known and known[key].members is None:
+            plain = key in known and known[key].members is None and known[key].section is None
+            if isinstance(value, dict) and plain:
                 raise ValueError(f"{key} = {show(value)} is a table; write a plain value")
         data = with_counts(cls, lift(cls, data))
         for by, repeated in counts(cls).items():
@@ -294,6 +300,8 @@ def identity(config: Section) -> dict[str, Any]:
         elif trait.members is not None:
             if value != default:
                 found[trait.name] = {"type": value.type, **identity(value)}
+        elif trait.section is not None:
+            found |= {trait.name: identity(value)} if value != default else {}
         elif value != default:
             found[trait.name] = value
     return found

@@ -39,6 +39,8 @@ class Place:
     trait: Trait
     lifted: bool = False
     """Whether a configuration has it without a table of its section."""
+    table: str | None = None
+    """The section that it is always in."""
 
     def within(self, table: Mapping[str, Any]) -> Any:
         """What a table of the whole space has here."""
@@ -52,6 +54,8 @@ class Place:
         One value, or one for each layer where each draws its own; none of another kind's setting.
         """
         *sections, last = self.keys
+        if self.table is not None:
+            config, sections = config.get(self.table, {}), sections[1:]
         for section, kind in zip(sections[::2], sections[1::2], strict=True):
             inner = config.get(section, config if self.lifted else {})
             if inner.get("type", kind) != kind or last not in inner:
@@ -77,7 +81,7 @@ def places(space: OpenSection) -> list[Place]:
     for trait in traits(space.of):
         name, field = trait.name, getattr(space, trait.name)
         if isinstance(field, OpenSection):
-            found += places(field)
+            found += [_inside(name, one) if trait.section else one for one in places(field)]
             continue
         if isinstance(field, Choice):
             later += [
@@ -94,6 +98,11 @@ def places(space: OpenSection) -> list[Place]:
         if field is not None:
             found.append(Place(name=name, keys=(name,), field=field, trait=trait))
     return found + later
+
+
+def _inside(name: str, one: Place) -> Place:
+    """A field of a section as one of the configuration's."""
+    return replace(one, name=f"{name}.{one.name}", keys=(name, *one.keys), table=name)
 
 
 def place_of(space: OpenSection, parameter: str) -> Place | None:
@@ -126,7 +135,7 @@ def suggest(space: OpenSection, ask: Suggest, prefix: str = "") -> Any:
         if field is None:
             continue
         if isinstance(field, OpenSection):
-            found[trait.name] = suggest(field, ask, prefix)
+            found[trait.name] = suggest(field, ask, f"{name}." if trait.section else prefix)
         elif isinstance(field, Choice):
             tables = field.tables()
             kind = ask.suggest_categorical(name, tuple(tables))
@@ -179,6 +188,8 @@ def settle(space: OpenSection, wanted: Section, prefix: str = "", within: str = 
             count = _most(space.field(trait.by)) if count is None else count
             spread = per_layer(value, count, key, trait.by)
             params |= _settle_layers(field, name, key, spread, trait.by)
+        elif trait.section is not None:
+            params |= settle(field, value, f"{name}.", f"{key}.")
         elif trait.members is not None:
             params |= _settle_section(field, trait, value, prefix)
         else:
@@ -316,7 +327,8 @@ def misfits(space: OpenSection, config: Section, within: str = "") -> list[str]:
         key, field = within + trait.name, space.field(trait.name)
         value = getattr(config, trait.name)
         if isinstance(field, OpenSection):
-            found += misfits(field, value) if type(value) is field.of else [key]
+            inside = f"{key}." if trait.section else ""
+            found += misfits(field, value, inside) if type(value) is field.of else [key]
         elif trait.members is not None:
             sections += _misfits_of_section(field, trait, value)
         elif trait.by is not None:
@@ -356,7 +368,8 @@ def opened(space: OpenSection, config: Section) -> dict[str, Any]:
     for trait in traits(space.of):
         field, value = getattr(space, trait.name), getattr(config, trait.name)
         if isinstance(field, OpenSection):
-            found |= opened(field, value) if type(value) is field.of else {}
+            inner = opened(field, value) if type(value) is field.of else {}
+            found |= {trait.name: inner} if inner and trait.section else inner
         elif isinstance(field, Choice):
             found[trait.name] = _as_chosen(field, value)
         elif isinstance(field, RANGES):

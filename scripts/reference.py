@@ -146,6 +146,11 @@ def reference() -> str:
         settings(TrialConfig),
     )
     for trait in traits(TrialConfig):
+        if trait.section is not None:
+            told = " Each key a value or a range."
+            lines += head(
+                f"[space.{trait.name}]", first_line(trait.section) + told, settings(trait.section)
+            )
         for kind, model in (trait.members or {}).items():
             told = f" The keys may stand in `[space]`: {trait.name} is {kind} then."
             inner = () if kind == trait.lifted else settings(model)

@@ -57,5 +57,8 @@ def _told(value: Any) -> str:
     """A field of a configuration: a value, those of the layers, or a kind with its settings."""
     if isinstance(value, dict):
         settings = (f"{key} {_told(one)}" for key, one in value.items() if key != "type")
-        return f"{value['type']}: {', '.join(settings)}"
+        kind = f"{value['type']}: " if "type" in value else ""
+        return f"{kind}{', '.join(settings)}"
+    if value == []:
+        return "none"
     return ", ".join(map(cell, value)) if isinstance(value, list) else cell(value)

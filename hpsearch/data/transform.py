@@ -6,7 +6,7 @@ of categories) is another one beside it, which :func:`fit` chooses.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,14 @@ class Affine:
     """Broadcasts to the shape of one example."""
     offset: Factor
     """Broadcasts to the shape of one example."""
+
+    def zero(self, dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
+        """The input that becomes 0, or comes nearest to it in a type of whole numbers."""
+        found = -self.offset / np.where(self.multiplier == 0, 1, self.multiplier)
+        if np.issubdtype(dtype, np.integer):
+            limits: Any = np.iinfo(dtype)  # type: ignore[type-var]  # it is of whole numbers
+            found = np.clip(np.rint(found), limits.min, limits.max)
+        return found.astype(dtype)
 
 
 def fit(scale: Scale, x: Inputs, rows: Rows, maximum: float | None) -> Affine:

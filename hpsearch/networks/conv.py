@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
 
+from hpsearch.augment import MOST_CHANNELS, is_image
 from hpsearch.fields import Bool
 from hpsearch.networks.network import (
     L2,
@@ -28,9 +29,6 @@ Convs = Annotated[int, Strict(), Field(ge=1, le=8)]
 Filters = Annotated[int, Strict(), Field(ge=1, le=4096)]
 Kernel = Annotated[int, Strict(), Field(ge=1, le=15)]
 Behind = Annotated[int, Strict(), Field(ge=0, le=16)]
-
-MOST_CHANNELS = 4
-"""Of an image: grey, grey and alpha, colours, colours and alpha."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +107,7 @@ class Conv(Network):
     @classmethod
     def refusal(cls, shape: Shape) -> str:
         """Anything but images of 1 to 4 channels."""
-        if len(shape) == 2 or (len(shape) == 3 and shape[-1] <= MOST_CHANNELS):
+        if is_image(shape):
             return ""
         return (
             f"a convolutional network takes images, shape (height, width) or (height, width, 1 to"

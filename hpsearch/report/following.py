@@ -14,6 +14,7 @@ from hpsearch.fields import Section
 from hpsearch.parsing import parse
 from hpsearch.ranges import Categorical
 from hpsearch.report.leaders import LEAST, Crowded, Row, crowded
+from hpsearch.searchable import traits
 from hpsearch.study_file import StudyFile
 from hpsearch.walks import Place, opened, places
 
@@ -23,6 +24,9 @@ best quarter, and what they have in common may be what all trials have in common
 
 MANY = 8
 """Trials that must have tried a choice before it is dropped for want of success."""
+
+
+_TRAITS = {trait.name: trait for trait in traits(TrialConfig)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,16 +135,19 @@ def _sections(key: str, value: Any) -> list[tuple[str, dict[str, Any]]]:
     if not isinstance(value, dict):
         return []
     # A table without a type is a choice in [space]: one table for each kind.
-    choices = {
+    below = {
         name: field
         for name, field in value.items()
         if key == "space" and isinstance(field, dict) and "type" not in field
     }
-    rest = {name: field for name, field in value.items() if name not in choices}
+    rest = {name: field for name, field in value.items() if name not in below}
+    sections = {name for name, trait in _TRAITS.items() if trait.section is not None}
     tables = [
-        (f"{key}.{name}.{kind}", table)
-        for name, choice in choices.items()
-        for kind, table in choice.items()
+        (".".join((key, name, *kind)), table)
+        for name, field in below.items()
+        for kind, table in (
+            [((), field)] if name in sections else [((kind,), one) for kind, one in field.items()]
+        )
     ]
     return [(key, rest), *tables]
 
@@ -198,6 +205,8 @@ def _space_table(file: StudyFile) -> dict[str, Any]:
     """``[space]`` with what is other than the default, ranges always with their type."""
     whole = file.space.model_dump(mode="json", exclude_none=True)
     short = file.space.model_dump(mode="json", exclude_defaults=True)
+    sections = [key for key, trait in _TRAITS.items() if trait.section is not None]
+    whole |= {key: short[key] for key in sections if key in short}
     return {key: _compact(value) for key, value in whole.items() if key in short}
 
 

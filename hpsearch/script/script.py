@@ -47,13 +47,19 @@ def script(recipe: Recipe, parts: Parts, data: Path) -> str:
     shared.add("hpsearch.training.schedules", schedule)
     for name in ("losses", "score", "values"):
         shared.add(f"hpsearch.training.tasks.{recipe.task.name}", name)
-    plain = {trait.name for trait in traits(TrialConfig) if trait.members is None}
+    augment = config.augment.model_dump(mode="json") if config.augment.is_on else {}
+    if augment:
+        for name in ("draws", "changed", "mixed", "SHARE"):
+            shared.add("hpsearch.training.augment", name)
+        shared.add("hpsearch.training.seeds", "order")
+    plain = {trait.name for trait in traits(TrialConfig) if not (trait.members or trait.section)}
     facts = {
         "docstring": _docstring(recipe),
         "imports": _imports(shared),
         "constants": _constants(recipe, parts, data),
         "network": namespace("NETWORK", config.network.model_dump(mode="json", exclude={"type"})),
         "config": namespace("CONFIG", config.model_dump(mode="json", include=plain)),
+        "augment": namespace("AUGMENT", augment) if augment else [],
         # Constants first.
         "definitions": sorted(shared.definitions, key=lambda text: text.startswith("def ")),
         "schedule": schedule,

@@ -16,7 +16,8 @@ class Shared:
     """Collects definitions of modules, each once and behind those that it uses.
 
     Attributes:
-        definitions: source of functions and constants, without types.
+        definitions: source of functions and constants, without types; of a layer that is one of
+            Keras' but faster, that of Keras.
         imports: lines that import what they use of other packages.
     """
 
@@ -44,7 +45,9 @@ class Shared:
         if self._names.setdefault(name, module) != module:
             raise ValueError(f"{module} and {self._names[name]} both define {name}; rename one")
         self._seen.add((module, node.lineno))
-        for used in sorted({one.id for one in ast.walk(node) if isinstance(one, ast.Name)}):
+        inside = node.bases[:1] if isinstance(node, ast.ClassDef) else [node]
+        names = (one for part in inside for one in ast.walk(part) if isinstance(one, ast.Name))
+        for used in sorted({one.id for one in names}):
             if used in known.definitions:
                 self.add(module, used)
             elif used in known.own:
@@ -89,7 +92,7 @@ def _read(module: str) -> _Module:
 
 def _names(node: ast.stmt) -> Iterator[str]:
     """What a statement defines."""
-    if isinstance(node, ast.FunctionDef):
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
         yield node.name
     elif isinstance(node, ast.AnnAssign | ast.Assign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -112,6 +115,8 @@ def _untyped(node: ast.stmt) -> ast.stmt:
 def _source(node: ast.stmt, lines: list[str]) -> str:
     """A definition as it was written; of a function the head anew."""
     end = node.end_lineno
+    if isinstance(node, ast.ClassDef):  # it only computes faster what its base does
+        return f"{node.name} = {ast.unparse(node.bases[0])}"
     if not isinstance(node, ast.FunctionDef):
         return "\n".join(lines[node.lineno - 1 : end])
     head = copy(node)

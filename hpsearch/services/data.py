@@ -9,7 +9,7 @@ from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.networks import NETWORKS
 from hpsearch.services.progress import Progress
-from hpsearch.space import kinds
+from hpsearch.space import config_at, kinds
 from hpsearch.study_file import StudyFile
 
 
@@ -49,7 +49,8 @@ def study_data(
     tried = [NETWORKS[kind] for kind in kinds(study.space)]
     if study.baseline is not None:
         tried.append(type(study.baseline.network))
-    for network in tried:
-        if refusal := network.refusal(parts.input_shape):
-            raise InputError(f"{file}: {refusal}")
+    refusals = [network.refusal(parts.input_shape) for network in tried]
+    refusals.append(config_at(study.space, 1.0).augment.refusal(parts.input_shape))
+    for refusal in filter(None, refusals):
+        raise InputError(f"{file}: {refusal}")
     return dataset, parts

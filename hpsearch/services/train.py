@@ -46,8 +46,9 @@ def train(
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
     dataset, parts = opened_data(recipe.dataset, home, progress)
-    if refusal := recipe.config.network.refusal(parts.input_shape):
-        raise InputError(f"{file}: {refusal}")
+    for part in (recipe.config.network, recipe.config.augment):
+        if refusal := part.refusal(parts.input_shape):
+            raise InputError(f"{file}: {refusal}")
     _warn(recipe, dataset.fingerprint, progress)
     folder = prepare(output, home, file.stem, recipe, dataset.fingerprint)
     progress.say(

@@ -43,7 +43,8 @@ def _columns(config: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, list):
             columns |= {f"{key}_{layer}": item for layer, item in enumerate(value)}
         elif isinstance(value, dict):
-            columns[key] = kind = value["type"]
+            kind = value.get("type", key)
+            columns |= {key: kind} if "type" in value else {}
             inner = {name: item for name, item in value.items() if name != "type"}
             columns |= {f"{kind}.{name}": item for name, item in _columns(inner).items()}
         else:

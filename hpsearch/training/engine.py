@@ -16,13 +16,16 @@ a quarter to a third of a short trial.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from hpsearch.augment import Augment
 from hpsearch.training import devices, quiet, seeds
+from hpsearch.training.augment import SHARE, changed, draws, mixed
 from hpsearch.training.resident import Resident, Rows
 from hpsearch.training.tasks.task import Task
 
@@ -69,6 +72,8 @@ class Engine:
         batch_size: int,
         seed: int,
         macs: int,
+        augment: Augment = Augment(),  # noqa: B008  # does not change
+        grey: npt.NDArray[np.generic] | None = None,
     ) -> None:
         self.network = network
         self.optimizer = optimizer
@@ -86,9 +91,11 @@ class Engine:
         # itself has none, so that its file has the weights alone.
         self._model = keras.Model(network.inputs, network.outputs)
         self._model.compile(optimizer=optimizer, jit_compile=False)
+        self._augment, self._grey = augment, grey
         rows = tf.TensorSpec((None,), tf.int64)
+        drawn = [tf.TensorSpec((None, 6), tf.float32), rows] if augment.is_on else []
         # XLA gains nothing on a CPU and compiles for longer than a small trial trains.
-        self._learn = tf.function(self._learn_rows, input_signature=[rows], autograph=False)
+        self._learn = tf.function(self._learn_rows, input_signature=[rows, *drawn], autograph=False)
         self._score = tf.function(self._score_rows, input_signature=[rows], autograph=False)
 
     @property
@@ -188,7 +195,11 @@ class Engine:
     def _train(self, called: keras.callbacks.CallbackList) -> dict[str, float]:
         """Train what is left of the epoch, many steps in a call; the means over its examples."""
         at = self.position
-        order = self.train_rows[seeds.order(self._seed, at.epoch, len(self.train_rows))]
+        order = seeds.order(self._seed, at.epoch, len(self.train_rows))
+        seen: list[npt.NDArray[Any]] = [self.train_rows[order]]
+        if self._augment.is_on:
+            drawn, others = draws(self._augment, self._seed, at.epoch, len(order))
+            seen += [drawn[order], self.train_rows[others[order]]]
         steps = at.epoch * self.steps_per_epoch + math.ceil(at.examples / self.batch_size)
         for layer in self.network.layers:
             if isinstance(layer, keras.layers.Dropout):
@@ -198,10 +209,12 @@ class Engine:
         for start in range(at.examples, len(order), self._rows_per_call):
             call = start // self._rows_per_call
             called.on_train_batch_begin(call)
-            rows = order[start : start + self._rows_per_call]
-            counted = zip(self.task.totals, self._learn(tf.constant(rows)), strict=True)
+            part = [one[start : start + self._rows_per_call] for one in seen]
+            counted = zip(self.task.totals, self._learn(*map(tf.constant, part)), strict=True)
             totals = {name: at.totals.get(name, 0.0) + float(more) for name, more in counted}
-            self.position = at = Position(epoch=at.epoch, examples=start + len(rows), totals=totals)
+            self.position = at = Position(
+                epoch=at.epoch, examples=start + len(part[0]), totals=totals
+            )
             logs = self._means(at)
             called.on_train_batch_end(call, logs)
             if self._model.stop_training:
@@ -230,13 +243,16 @@ class Engine:
         called.on_test_end(logs)
         return logs
 
-    def _learn_rows(self, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """An optimizer step for each batch of some rows; what the task counts of them."""
-        examples = tf.size(rows)
+    def _learn_rows(self, *seen: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """An optimizer step for each batch of some rows; what the task counts of them.
+
+        With augmentation what is drawn for each row, and the rows that they are mixed with, follow.
+        """
+        examples = tf.size(seen[0])
 
         def step(start: tf.Tensor, *totals: tf.Tensor) -> tuple[tf.Tensor, ...]:
             end = start + self.batch_size
-            more = self._step(rows[start : tf.minimum(end, examples)])
+            more = self._step(*(one[start : tf.minimum(end, examples)] for one in seen))
             return end, *(total + one for total, one in zip(totals, more, strict=True))
 
         _, loss, *others = tf.while_loop(
@@ -249,18 +265,36 @@ class Engine:
         weights = tf.add_n([tf.reduce_sum(v) for v in self.network.trainable_variables])
         return tf.where(tf.math.is_finite(weights), loss, tf.constant(np.nan, tf.float64)), *others
 
-    def _step(self, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def _step(self, rows: tf.Tensor, *drawn: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """One optimizer step; what the task counts of the batch."""
-        x, y = self._resident.batch(rows)
+        x, y, *others = self._batch(rows, *drawn)
         with tf.GradientTape() as tape:
             outputs = self.network(x, training=True)
             losses = self.task.losses(y, outputs)
+            if others:
+                share, other = others
+                losses = mixed(share, losses, self.task.losses(other, outputs))
             # The penalties belong to the gradient; what is reported has none.
             objective = tf.add_n([tf.reduce_mean(losses), *_penalties(self.network)])
             objective = self.optimizer.scale_loss(objective)
         variables = self.network.trainable_variables
         self.optimizer.apply(tape.gradient(objective, variables), variables)
         return self.task.count(losses, y, outputs)
+
+    def _batch(self, rows: tf.Tensor, *drawn: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Training examples and labels; with mixup their shares, and the others' labels."""
+        x, y = self._resident.batch(rows)
+        if not drawn:
+            return x, y
+        changes, partners = drawn
+        grey = tf.cast(self._grey, x.dtype)
+        x = changed(self._augment, x, changes, grey)
+        if not self._augment.mixup:
+            return x, y
+        other, label = self._resident.batch(partners)
+        other = changed(self._augment, other, changes, grey)
+        share = changes[:, SHARE]
+        return mixed(share, x, other), y, share, label
 
     def _score_rows(self, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """What the task scores of some rows, dropout off."""

@@ -23,6 +23,9 @@ from hpsearch.training.written import NAME, Form, classes_file, write_classes
 Probabilities = npt.NDArray[np.float32]
 """Shape (examples, classes)."""
 
+BATCH_NORMALIZATION = keras.layers.BatchNormalization
+"""Ours is one of its kind."""
+
 TOLERANCE = 1e-5
 """A probability of the written model may be so far off the network's."""
 COMPARED = 1000
@@ -140,7 +143,8 @@ def _stock(layer: keras.Layer) -> keras.Layer:
     if isinstance(layer, keras.layers.Rescaling):
         scale, offset = (np.asarray(v).tolist() for v in (layer.scale, layer.offset))
         return keras.layers.Rescaling(scale, offset, dtype="float32", name=layer.name)
-    return type(layer).from_config(layer.get_config())
+    kind = BATCH_NORMALIZATION if isinstance(layer, BATCH_NORMALIZATION) else type(layer)
+    return kind.from_config(layer.get_config())
 
 
 Answer = Callable[[npt.NDArray[np.generic]], Probabilities]

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-_WEIGHTS, _DROPOUT, _SHUFFLE = 0, 1, 2
+_WEIGHTS, _DROPOUT, _SHUFFLE, _AUGMENT = 0, 1, 2, 3
 
 
 def weights_seed(seed: int, layer: int) -> int:
@@ -28,6 +28,16 @@ def order(seed: int, epoch: int, examples: int) -> npt.NDArray[np.int64]:
     """
     generator = np.random.Generator(np.random.Philox(_sequence(seed, _SHUFFLE, epoch)))
     return generator.permutation(examples)
+
+
+def augment_generator(seed: int, epoch: int) -> np.random.Generator:
+    """What an epoch's augmentation is drawn from.
+
+    Args:
+        seed: the trial's seed.
+        epoch: from 0.
+    """
+    return np.random.Generator(np.random.Philox(_sequence(seed, _AUGMENT, epoch)))
 
 
 def _derive(seed: int, purpose: int, index: int) -> int:

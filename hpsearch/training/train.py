@@ -83,6 +83,8 @@ def build_engine(recipe: Recipe, parts: Parts) -> Engine:
         batch_size=config.batch_size,
         seed=recipe.seed,
         macs=config.network.macs(parts.input_shape, parts.outputs),
+        augment=config.augment,
+        grey=parts.transform.zero(parts.train.x.dtype),
     )
 
 

@@ -261,7 +261,8 @@ def grid_values(space: Space) -> dict[str, list[Any]]:
             )
     for place in named:
         chosen, key = place.keys[0], ".".join(place.keys)
-        several = len(place.keys) > 1 and len(by_keys[(chosen,)].choices) > 1
+        kinds = by_keys.get((chosen,))
+        several = len(place.keys) > 1 and kinds is not None and len(kinds.choices) > 1
         if several and isinstance(place.field, RANGES):
             raise InputError(
                 f'sampler.type = "grid": space.{key} belongs to one of several'

@@ -6,6 +6,7 @@ import keras
 
 from hpsearch.networks.conv import Conv
 from hpsearch.networks.dense import Dense
+from hpsearch.training.layers import BatchNormalization
 from hpsearch.training.seeds import dropout_seed, weights_seed
 
 INITIALIZERS = {
@@ -77,7 +78,7 @@ def normalised(
     """Batch normalisation, where the network has it."""
     if not network.batch_norm:
         return x
-    return keras.layers.BatchNormalization(dtype=policy, name=f"norm_{name}")(x)
+    return BatchNormalization(dtype=policy, name=f"norm_{name}")(x)
 
 
 def activated(

@@ -196,7 +196,7 @@ def test_all_settings_are_in_it() -> None:
     config = TrialConfig(layers=1, units=(9,), dropout=(0.25,), batch_size=48)
     text = written(recipe(config=flat(config)))
     names = [trait.name for model in (TrialConfig, Dense) for trait in traits(model)]
-    sections = {"network", "optimizer"}
+    sections = {"network", "optimizer", "augment"}
     assert all(f"    {name}=" in text for name in names if name not in sections)
     assert "    units=[9],\n" in text
     assert "    batch_size=48,\n" in text

@@ -1,0 +1,60 @@
+"""Augment: how images are changed at random whenever training sees them."""
+
+from typing import Annotated
+
+from pydantic import Field, Strict
+
+from hpsearch.fields import Bool
+from hpsearch.searchable import Searchable
+
+Pixels = Annotated[int, Strict(), Field(ge=0, le=256)]
+Alpha = Annotated[float, Strict(), Field(ge=0.0, le=10.0)]
+
+MOST_CHANNELS = 4
+"""Of an image: grey, grey and alpha, colours, colours and alpha."""
+
+
+class Augment(Searchable):
+    """Random changes of training images, anew in every epoch; validation and test see none.
+
+    What is done to an example follows from the seed, the epoch and the example alone.
+    """
+
+    flip: Bool = False
+    """Mirror half of the images from left to right; not for digits and letters."""
+    translate: Pixels = 0
+    """Move images by up to so many pixels each way; what comes in mirrors what is beside it."""
+    cutout: Pixels = 0
+    """Height and width of a square that is grey in every image (DeVries & Taylor, 2017)."""
+    mixup: Alpha = 0.0
+    """Mix each image and its label with another's; shares by Beta(x, x) (Zhang et al., 2018)."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is changed."""
+        return self != Augment()
+
+    def refusal(self, shape: tuple[int, ...]) -> str:
+        """Why examples cannot be augmented, with the cure; empty: they can.
+
+        Args:
+            shape: of an example.
+        """
+        if not self.is_on or is_image(shape):
+            return ""
+        return (
+            f"augment changes images, but an example has shape {shape}; take it out, or reshape"
+            " the arrays"
+        )
+
+    def summary(self) -> list[str]:
+        """The words of a short line: "flip", "move 4", "cut 8", "mixup 0.2"."""
+        words = ["flip"] if self.flip else []
+        words += [f"move {self.translate}"] if self.translate else []
+        words += [f"cut {self.cutout}"] if self.cutout else []
+        return words + ([f"mixup {self.mixup:.2g}"] if self.mixup else [])
+
+
+def is_image(shape: tuple[int, ...]) -> bool:
+    """Whether examples of a shape are images: (height, width) or (height, width, channels)."""
+    return len(shape) == 2 or (len(shape) == 3 and shape[-1] <= MOST_CHANNELS)
