@@ -129,8 +129,8 @@ def _trait(name: str, field: FieldInfo) -> Trait:
             kind = kind_of(lifted) if lifted is not None else None
             return Trait(name=name, value=value, default=field.default, members=known, lifted=kind)
     value = Annotated[(field.annotation, *rest)] if rest else field.annotation
-    kind: Any = field.annotation
-    section = kind if isinstance(kind, type) and issubclass(kind, Section) else None
+    told: Any = field.annotation
+    section = told if isinstance(told, type) and issubclass(told, Section) else None
     return Trait(name=name, value=value, default=field.default, section=section)
 
 

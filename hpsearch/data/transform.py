@@ -35,7 +35,7 @@ class Affine:
         """The input that becomes 0, or comes nearest to it in a type of whole numbers."""
         found = -self.offset / np.where(self.multiplier == 0, 1, self.multiplier)
         if np.issubdtype(dtype, np.integer):
-            limits: Any = np.iinfo(dtype)  # type: ignore[type-var]  # it is of whole numbers
+            limits: Any = np.iinfo(dtype)
             found = np.clip(np.rint(found), limits.min, limits.max)
         return found.astype(dtype)
 

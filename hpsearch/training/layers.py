@@ -5,7 +5,7 @@ import tensorflow as tf
 
 
 class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # has no types
-    """``keras.layers.BatchNormalization``; of images by TensorFlow's fused kernel.
+    """``keras.layers.BatchNormalization``; by TensorFlow's fused kernel, of images.
 
     Keras' own passes over the images six times, forward and back, where the kernel does twice: it
     was a fifth of a step of small convolutions.
@@ -15,7 +15,7 @@ class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
         self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
     ) -> tf.Tensor:
         """Normalise; see ``keras.layers.BatchNormalization.call``."""
-        if not training or len(inputs.shape) != 4:
+        if not training:
             return super().call(inputs, training=training, mask=mask)
         found = tf.raw_ops.FusedBatchNormV3(
             x=inputs,

@@ -31,6 +31,7 @@ def test_the_defaults_are_those_of_the_study_file() -> None:
         "batch_size": 32,
         "lr_schedule": "constant",
         "label_smoothing": 0.0,
+        "augment": {"flip": False, "translate": 0, "cutout": 0, "mixup": 0.0},
         "optimizer": {
             "type": "adam",
             "learning_rate": 1e-3,

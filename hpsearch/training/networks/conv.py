@@ -3,7 +3,8 @@
 import keras
 
 from hpsearch.networks.conv import Conv
-from hpsearch.training.networks.dense import activated, dropped, kernel, normalised, stack
+from hpsearch.training.layers import BatchNormalization
+from hpsearch.training.networks.dense import activated, dropped, kernel, stack
 from hpsearch.training.seeds import dropout_seed
 
 POOLS = {"max": keras.layers.MaxPooling2D, "avg": keras.layers.AveragePooling2D}
@@ -55,4 +56,7 @@ def convolved(network: Conv, x: keras.KerasTensor, name: str, **made: object) ->
     # A normalisation's own offset takes the bias's place.
     bias = not network.batch_norm
     layer = keras.layers.Conv2D(padding="same", use_bias=bias, name=f"conv_{name}", **made)
-    return normalised(network, layer(x), name, made["dtype"])
+    x = layer(x)
+    if network.batch_norm:
+        x = BatchNormalization(dtype=made["dtype"], name=f"norm_{name}")(x)
+    return x

@@ -6,7 +6,6 @@ import keras
 
 from hpsearch.networks.conv import Conv
 from hpsearch.networks.dense import Dense
-from hpsearch.training.layers import BatchNormalization
 from hpsearch.training.seeds import dropout_seed, weights_seed
 
 INITIALIZERS = {
@@ -57,7 +56,8 @@ def stack(
         # A normalisation's own offset takes the bias's place.
         settings = {"name": f"dense_{layer}", "use_bias": not network.batch_norm, "dtype": policy}
         x = keras.layers.Dense(units, **kernel(network, seed, before + layer), **settings)(x)
-        x = normalised(network, x, f"{layer}", policy)
+        if network.batch_norm:
+            x = keras.layers.BatchNormalization(dtype=policy, name=f"norm_{layer}")(x)
         x = activated(network, x, f"{layer}", policy)
         x = dropped(x, dropout[layer], dropout_seed(seed, before + layer), f"{layer}", policy)
     last = kernel(network, seed, before + len(network.units))
@@ -70,15 +70,6 @@ def kernel(network: Dense | Conv, seed: int, layer: int) -> dict[str, object]:
         "kernel_initializer": INITIALIZERS[network.initializer](seed=weights_seed(seed, layer)),
         "kernel_regularizer": keras.regularizers.L2(network.l2) if network.l2 > 0 else None,
     }
-
-
-def normalised(
-    network: Dense | Conv, x: keras.KerasTensor, name: str, policy: keras.DTypePolicy
-) -> keras.KerasTensor:
-    """Batch normalisation, where the network has it."""
-    if not network.batch_norm:
-        return x
-    return BatchNormalization(dtype=policy, name=f"norm_{name}")(x)
 
 
 def activated(

@@ -8,9 +8,9 @@ import tensorflow as tf
 from hpsearch.training.layers import BatchNormalization
 
 
-@pytest.mark.parametrize("shape", [(16, 3, 5, 4), (16, 4)])
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_batch_normalisation_is_that_of_keras(shape: tuple[int, ...], precision: str) -> None:
+def test_batch_normalisation_is_that_of_keras(precision: str) -> None:
+    shape = (16, 3, 5, 4)
     random = np.random.default_rng(0)
     x = tf.constant(random.normal(3, 2, shape), tf.float32)
     weights = tf.constant(random.normal(0, 1, shape), tf.float32)

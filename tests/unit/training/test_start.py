@@ -80,5 +80,6 @@ def test_settings_of_a_user_do_not_reach_a_training(told: dict[str, Any]) -> Non
     assert {name: value for name, value in left.items() if value is not None} == {
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_VMODULE": "",
+        "TF_ENABLE_ONEDNN_OPTS": "1",
         "XLA_FLAGS": "--xla_gpu_cuda_data_dir=/opt/cuda",
     }
