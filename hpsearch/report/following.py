@@ -206,7 +206,8 @@ def _space_table(file: StudyFile) -> dict[str, Any]:
     whole = file.space.model_dump(mode="json", exclude_none=True)
     short = file.space.model_dump(mode="json", exclude_defaults=True)
     sections = [key for key, trait in _TRAITS.items() if trait.section is not None]
-    whole |= {key: short[key] for key in sections if key in short}
+    for key in sections:
+        whole[key] = {name: one for name, one in whole[key].items() if name in short.get(key, {})}
     return {key: _compact(value) for key, value in whole.items() if key in short}
 
 

@@ -27,7 +27,7 @@ STATES = {
     TrialState.WAITING: "waiting",
 }
 _ATTRIBUTES = (
-    attr.PARAMETERS_KEY, attr.EPOCHS_KEY, attr.BEST_EPOCH_KEY, attr.VAL_LOSS_KEY,
+    attr.PARAMETERS_KEY, attr.MACS_KEY, attr.EPOCHS_KEY, attr.BEST_EPOCH_KEY, attr.VAL_LOSS_KEY,
     attr.SECONDS_KEY, attr.TRAIN_ACCURACY_KEY, attr.GAP_KEY, attr.WORKER_KEY, attr.DEVICE_KEY,
     attr.SEED_KEY, attr.FAILURE_KEY, attr.FAILURE_MESSAGE_KEY, attr.SAME_KEY,
 )  # fmt: skip
@@ -170,8 +170,8 @@ def best_row(study: OpenStudy) -> dict[str, Any]:
     trial = best(study)
     values = row(study, trial)
     keys = (
-        "number", "values", "config", attr.PARAMETERS_KEY, attr.BEST_EPOCH_KEY, attr.VAL_LOSS_KEY,
-        attr.TRAIN_ACCURACY_KEY, attr.GAP_KEY,
+        "number", "values", "config", attr.PARAMETERS_KEY, attr.MACS_KEY, attr.BEST_EPOCH_KEY,
+        attr.VAL_LOSS_KEY, attr.TRAIN_ACCURACY_KEY, attr.GAP_KEY,
     )  # fmt: skip
     first = trial.user_attrs.get(attr.SAME_KEY, trial.number)
     repeats = study.storage.values_of(study.study_id, attr.SAME_KEY, first)
