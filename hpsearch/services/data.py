@@ -53,4 +53,10 @@ def study_data(
     refusals.append(config_at(study.space, 1.0).augment.refusal(parts.input_shape))
     for refusal in filter(None, refusals):
         raise InputError(f"{file}: {refusal}")
+    may_flip = study.space.field("augment").field("flip") is not False
+    if warn and may_flip and all(len(name) == 1 for name in parts.class_names):
+        progress.say(
+            f"warning: {file}: space.augment.flip mirrors images, but the classes are named like"
+            " digits or letters, which are others mirrored; take it out."
+        )
     return dataset, parts
