@@ -60,6 +60,7 @@ _SIZES = {
     "string_unicode": "is not valid Unicode; write a text without lone surrogates",
     "recursion_loop": "contains itself; write it out",
 }
+_RANGES = {"int", "float", "categorical"}
 _BOUNDS = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
 
 
@@ -110,7 +111,27 @@ def _explain_unknown(path: list[Any], location: tuple[Any, ...], model: type[Bas
             f"{word} does not belong in {_key(path[:-1])}; move it to the top, above the first"
             " [table]"
         )
+    if (inside := _deeper(word, location, model)) is not None:
+        return f"{word} is a key of {_key([*path[:-1], *inside])}; move it there"
     return closest(word, _siblings(model, location))
+
+
+def _deeper(word: str, location: tuple[Any, ...], model: type[BaseModel]) -> list[str] | None:
+    """The one table, up to two deeper, that has a key; None: none has, or several."""
+    schema = _schema(model)
+    level: list[tuple[list[str], dict[str, Any]]] = [([], n) for n in _nodes(model, location[:-1])]
+    found: list[list[str]] = []
+    for _ in range(2):
+        level = [
+            ([*path, key], child)
+            for path, node in level
+            for key in _keys(node)
+            for child in _children(schema, node, key)
+            if _kind(child) not in _RANGES and LIFTED not in child
+        ]
+        # A choice, whose tables are one deeper, comes before a section of a fixed type.
+        found = [path for path, child in level if word in _keys(child)] or found
+    return found[0] if all(path == found[0] for path in found[1:]) and found else None
 
 
 def _explain_type(

@@ -274,13 +274,20 @@ class Searchable(Section):
             if not known[by].allows(count):
                 return data  # the field itself says what is wrong
             spread = {key: data.get(key, known[key].default) for key in repeated}
-            spread = {key: per_layer(value, count, key, by) for key, value in spread.items()}
+            spread = {key: _spread(known[key], value, count) for key, value in spread.items()}
             data = {**data, **spread}
         return data
 
     @model_serializer(mode="wrap")
     def _lower(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return lower(type(self), self, dump(self))
+
+
+def _spread(trait: Trait, value: Any, count: int) -> tuple[Any, ...]:
+    """One value for each of what is counted; a wrong one stands alone, to be told once."""
+    if not isinstance(value, list | tuple) and not trait.allows(value):
+        return (value,)
+    return per_layer(value, count, trait.name, str(trait.by))
 
 
 def identity(config: Section) -> dict[str, Any]:

@@ -57,6 +57,9 @@ CONFIGS: list[dict[str, Any]] = [
     *({"optimizer": {"type": name}} for name in OPTIMIZERS),
     {"optimizer": {"type": "sgd", "momentum": 0.9, "nesterov": True}},
     {"optimizer": {"type": "rmsprop", "momentum": 0.5, "centered": True}},
+    {"network": {"type": "conv"}},
+    {"network": {"type": "conv", "residual": True, "pool": "stride", "units": [32, 16]}},
+    *({"augment": one} for one in ({"flip": True}, {"translate": 2, "cutout": 3}, {"mixup": 0.2})),
     {"layers": 64, "units": [1000 + i for i in range(64)], "dropout": [i / 64 for i in range(64)]},
 ]
 TRAININGS: list[dict[str, Any]] = [
