@@ -91,7 +91,7 @@ _UNKNOWN: dict[str, Any] = {
 
 
 _LISTED = (
-    "number", "config", "parameters", "epochs", "best_epoch", "val_loss", "seconds",
+    "number", "config", "parameters", "macs", "epochs", "best_epoch", "val_loss", "seconds",
     "train_accuracy", "gap",
 )  # fmt: skip
 

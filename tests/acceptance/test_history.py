@@ -15,6 +15,11 @@ from typing import Any
 import pytest
 from commandline import Cli
 
+ADDED: dict[str, Any] = {
+    "label_smoothing": 0.0,
+    "augment": {"flip": False, "translate": 0, "cutout": 0, "mixup": 0.0},
+}
+"""What configurations have by now, with its default."""
 ARCHIVE = Path(__file__).parents[1] / "history" / "home-0.1.0.tar.xz"
 
 
@@ -58,7 +63,7 @@ def test_what_was_searched_confirmed_and_exported_is_as_it_was(then: Cli) -> Non
     for name, option in (("then", "--trial=1"), ("baseline", "--baseline")):
         then("export", "then", option, "-o", "now.toml")
         now, was = recipe(then.folder / "now.toml"), recipe(then.folder / f"{name}.toml")
-        assert now == was | {"config": was["config"] | {"label_smoothing": 0.0}}
+        assert now == was | {"config": was["config"] | ADDED}
         (then.folder / "now.toml").unlink()
     then("report", "then", "-o", "then.html")
     assert "Trained again" in (then.folder / "then.html").read_text()

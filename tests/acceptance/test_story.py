@@ -85,7 +85,7 @@ def test_trials_have_the_promised_fields(story: Story) -> None:
     assert [trial["number"] for trial in trials] == [0, 1, 2, 3]
     for trial in trials:
         assert trial.keys() == {
-            "number", "state", "values", "config", "parameters", "epochs", "best_epoch",
+            "number", "state", "values", "config", "parameters", "macs", "epochs", "best_epoch",
             "val_loss", "seconds", "train_accuracy", "gap", "worker", "device", "seed", "failure",
             "failure_message", "same_as",
         }  # fmt: skip
