@@ -40,12 +40,20 @@ class Augment(Searchable):
         Args:
             shape: of an example.
         """
-        if not self.is_on or is_image(shape):
+        if not self.is_on:
             return ""
-        return (
-            f"augment changes images, but an example has shape {shape}; take it out, or reshape"
-            " the arrays"
-        )
+        if not is_image(shape):
+            return (
+                f"augment changes images, but an example has shape {shape}; take it out, or reshape"
+                " the arrays"
+            )
+        for name, pixels in (("translate", self.translate), ("cutout", self.cutout)):
+            if pixels >= min(shape[:2]):
+                return (
+                    f"augment.{name} = {pixels} leaves nothing of an image of {shape[0]} ×"
+                    f" {shape[1]}; write at most {min(shape[:2]) // 2}"
+                )
+        return ""
 
     def summary(self) -> list[str]:
         """The words of a short line: "flip", "move 4", "cut 8", "mixup 0.2"."""

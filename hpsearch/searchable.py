@@ -165,21 +165,29 @@ def per_layer(value: object, layers: int, key: str, by: str = "layers") -> tuple
     return tuple(value)
 
 
-def listed(by: str, repeated: Sequence[str], table: Mapping[str, Any]) -> tuple[str, int] | None:
+def may_be_none(model: type[Section], by: str) -> bool:
+    """Whether a field that counts is 0 where it is left out."""
+    return bool(next(trait.default == 0 for trait in traits(model) if trait.name == by))
+
+
+def listed(
+    by: str, repeated: Sequence[str], table: Mapping[str, Any], *, may_be_empty: bool = False
+) -> tuple[str, int] | None:
     """The first of some fields that is a list, with its length, which is the count.
 
     Args:
         by: the field that counts, for the message.
         repeated: the fields that it counts.
         table: fields by name, as a user writes them.
+        may_be_empty: whether the count may be 0.
 
     Raises:
-        ValueError: a list is empty, or they differ in length.
+        ValueError: a list is empty that may not be, or they differ in length.
     """
     one = by.removesuffix("s")
     lists = {key: table[key] for key in repeated if isinstance(table.get(key), (list, tuple))}
     for key, values in lists.items():
-        if not values:
+        if not values and not may_be_empty:
             raise ValueError(f"{key} = [] is empty; write at least one value, one for each {one}")
     if len({len(values) for values in lists.values()}) > 1:
         told = " and ".join(f"{key} is a list of {len(values)}" for key, values in lists.items())
@@ -188,12 +196,21 @@ def listed(by: str, repeated: Sequence[str], table: Mapping[str, Any]) -> tuple[
 
 
 def with_counts(model: type[Section], table: Any) -> Any:
-    """A table of fields with the counts that only follow from a list's length."""
+    """A table of fields with the counts that only follow from a list's length.
+
+    Raises:
+        ValueError: as :func:`listed`, or what is counted is there, but the count is left out as 0.
+    """
     if not isinstance(table, dict):
         return table
     for by, repeated in counts(model).items():
-        if by not in table and (found := listed(by, repeated, table)):
+        if table.get(by) is not None:
+            continue
+        empty = may_be_none(model, by)
+        if found := listed(by, repeated, table, may_be_empty=empty):
             table = {**table, by: found[1]}
+        elif empty and (told := [key for key in repeated if table.get(key) is not None]):
+            raise ValueError(f"{told[0]} has no effect without {by}; add {by} = 1, or more")
     return table
 
 

@@ -1,11 +1,14 @@
 """The search space: a TrialConfig some of whose fields are ranges; suggest_config draws from it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 from hpsearch.config import TrialConfig
 from hpsearch.derived import Choice, OpenSection, partial_of, space_of
-from hpsearch.ranges import RANGES, Suggest
+from hpsearch.networks import NETWORKS
+from hpsearch.ranges import RANGES, Categorical, FloatRange, IntRange, Suggest
 from hpsearch.searchable import kind_of
 from hpsearch.walks import named_fields, suggest
 
@@ -117,10 +120,47 @@ def kinds(space: Space) -> list[str]:
     return [kind_of(field.of if isinstance(field, OpenSection) else type(field))]
 
 
+def ends(
+    space: Space,
+    where: float,
+    kind: str,
+    params: Mapping[str, Any] = MappingProxyType({}),
+    fits: Callable[[TrialConfig], bool] = lambda _: True,
+) -> list[TrialConfig]:
+    """The configurations of a kind of network among which its smallest, or its largest, one is.
+
+    One for each combination of what neither end of a range decides.
+
+    Args:
+        space: the space.
+        where: 0.0 for the smallest one, 1.0 for the largest one.
+        kind: of the network.
+        params: parameters that have these values.
+        fits: as for :func:`config_at`.
+    """
+    found = named_fields(space)
+    names = [f"{kind}.{name}" for name in NETWORKS[kind].turning]
+    open_ones = {name: _ends_of(found[name]) for name in names if name in found}
+    turns = {name: values for name, values in open_ones.items() if values and name not in params}
+    return [
+        config_at(
+            space, where, {**params, "network": kind, **dict(zip(turns, each, strict=True))}, fits
+        )
+        for each in product(*turns.values())
+    ]
+
+
+def _ends_of(field: Any) -> tuple[Any, ...]:
+    """The choices or both ends of a range; nothing of a plain value."""
+    if isinstance(field, Categorical):
+        return field.choices
+    return (field.low, field.high) if isinstance(field, IntRange | FloatRange) else ()
+
+
 def smallest(space: Space, params: Mapping[str, Any]) -> list[TrialConfig]:
-    """The smallest configuration that has the given parameters, of each kind of network."""
-    known = [params] if "network" in params else [{**params, "network": k} for k in kinds(space)]
-    return [config_at(space, 0.0, given) for given in known]
+    """The configurations with the given parameters among which the smallest one is."""
+    known = [str(params["network"])] if "network" in params else kinds(space)
+    return [config for kind in known for config in ends(space, 0.0, kind, params)]
 
 
 def config_of(space: Space, params: Mapping[str, Any]) -> TrialConfig | None:

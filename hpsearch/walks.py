@@ -11,7 +11,7 @@ from typing import Any
 from hpsearch.derived import Choice, OpenSection, space_of
 from hpsearch.fields import Section
 from hpsearch.ranges import RANGES, Categorical, Suggest, extent
-from hpsearch.searchable import Trait, counts, kind_of, listed, per_layer, traits
+from hpsearch.searchable import Trait, counts, kind_of, listed, may_be_none, per_layer, traits
 from hpsearch.text import show
 
 Params = dict[str, Any]
@@ -206,7 +206,8 @@ def _sizes(space: OpenSection, wanted: Section, within: str) -> dict[str, int | 
             continue
         field = space.field(by)
         fixed = field if isinstance(field, int) else None
-        of_list = listed(by, repeated, dict(wanted))
+        empty = may_be_none(space.of, by)
+        of_list = listed(by, repeated, dict(wanted), may_be_empty=empty)
         if of_list is not None and fixed is not None and of_list[1] != fixed:
             key, length = of_list
             raise ValueError(

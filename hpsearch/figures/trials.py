@@ -30,9 +30,11 @@ from hpsearch.figures.style import (
 from hpsearch.networks import NETWORKS
 from hpsearch.networks.network import Network
 from hpsearch.ranking import worst_first
+from hpsearch.searchable import kind_of
 from hpsearch.tasks.metric import Metric
 
-_GROWING = ["network", *(field for one in NETWORKS.values() for field in one.grows_with)]
+_SIZES = (key for one in NETWORKS.values() for key in (*one.grows_with, *one.turning))
+_GROWING = ["network", *_SIZES]
 _REPLACED = {failure.value for failure in Failure if failure.is_replaced}
 _LINE = 200
 """Points of a line that is drawn through trials."""
@@ -66,7 +68,13 @@ def search_figures(
         figures["5-learning-rates"] = learning_rate_figure(*told)
     for network in _networks(points):
         depth = network.depth
-        if of := _is_searched((depth.width, depth.dropout), searched):
+        kind = kind_of(network)
+        of = [
+            field
+            for field in (depth.width, depth.dropout)
+            if searched is None or f"{kind}.{field}" in searched or field in searched
+        ]
+        if of:
             figures[f"6-{depth.layer}s"] = layers_figure(*told, network, of)
     figures["7-curves"] = curves_figure(*told)
     return figures

@@ -62,7 +62,8 @@ class Conv(Network):
     for each, ``units`` and ``dense_dropout`` the same of the Dense layers.
     """
 
-    grows_with = ("blocks", "filters", "convs", "kernel", "layers", "units", "batch_norm")
+    grows_with = ("filters", "convs", "kernel", "layers", "units", "batch_norm")
+    turning = ("blocks", "head", "pool")
     depth = Depth(
         layer="block",
         axis="block",

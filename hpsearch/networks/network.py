@@ -59,7 +59,9 @@ class Network(Searchable):
 
     type: str
     grows_with: ClassVar[tuple[str, ...]]
-    """The fields that its number of parameters depends on."""
+    """The fields by which it is made smaller, for advice."""
+    turning: ClassVar[tuple[str, ...]] = ()
+    """The fields of which neither end need be the smallest network."""
     depth: ClassVar[Depth]
     """What a figure shows of its layers."""
 

@@ -54,9 +54,10 @@ def check_size(
     if not file.budget.size_limits:
         return
     least = smallest(file.space, settle(file.space, partial))
-    excess = [file.budget.excess(size_of(config, dataset)) for config in least]
-    if all(excess):
-        told = " and ".join(excess[0].values()).replace(", more than", ", but")
+    sizes = [size_of(config, dataset) for config in least]
+    if all(map(file.budget.excess, sizes)):
+        excess = file.budget.excess(min(sizes, key=lambda size: size.parameters))
+        told = " and ".join(excess.values()).replace(", more than", ", but")
         raise InputError(f"{where}: has at least {told}; make it smaller or raise the limit")
 
 

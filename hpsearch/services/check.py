@@ -10,13 +10,14 @@ from hpsearch.config import TrialConfig, flat
 from hpsearch.data.parts import Parts
 from hpsearch.errors import InputError, TrialFailedError
 from hpsearch.home import Home
+from hpsearch.networks.network import Network
 from hpsearch.search.sampling.pruners import hint
 from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.services.data import study_data
 from hpsearch.services.estimate import Estimate, estimate
 from hpsearch.services.plans import planned_workers
 from hpsearch.services.progress import Progress
-from hpsearch.space import config_at, fixed_config, kinds
+from hpsearch.space import config_at, ends, fixed_config, kinds
 from hpsearch.study_file import StudyFile, load
 from hpsearch.training.start import start_tensorflow
 from hpsearch.walks import places
@@ -90,31 +91,42 @@ def _corners(study: StudyFile, parts: Parts, file: str) -> dict[str, TrialConfig
     Raises:
         InputError: all are over a limit of the budget.
     """
-    shape, outputs = parts.input_shape, parts.outputs
+    known = parts.input_shape, parts.outputs
 
-    def excess(config: TrialConfig) -> dict[str, str]:
-        return study.budget.excess(config.network.size(shape, outputs))
+    def fits(config: TrialConfig) -> bool:
+        return not study.budget.excess(config.network.size(*known))
 
-    fixed, several = fixed_config(study.space), kinds(study.space)
-    corners = {"only": 0.0} if fixed else {"smallest": 0.0, "middle": 0.5, "largest": 1.0}
-    found = {
-        f"{name} {kind}" if several[1:] else name: config_at(
-            study.space, where, {"network": kind}, lambda config: not excess(config)
-        )
-        for kind in several
-        for name, where in corners.items()
-    }
-    if all(excess(config) for config in found.values()):
-        least = min(found.values(), key=lambda config: config.network.parameters(shape, outputs))
-        network, (name, *_) = least.network, excess(least)
-        counts = [key for key in network.grows_with if not isinstance(getattr(network, key), bool)]
-        keys = [place.keys for place in places(study.space) if place.trait.name in counts]
-        lower = " or ".join(".".join(["space", *each]) for each in keys or [("network",)])
-        raise InputError(
-            f"{file}: budget.max_{name} = {study.budget.size_limits[name]}, but the smallest model"
-            f" has {getattr(network.size(shape, outputs), name)}; raise it, or lower {lower}"
-        )
-    return {name: config for name, config in found.items() if not excess(config)}
+    found: dict[str, TrialConfig] = {}
+    for kind in kinds(study.space):
+        smallest, largest = (ends(study.space, at, kind, fits=fits) for at in (0.0, 1.0))
+        corners = {
+            "smallest": min(smallest, key=lambda one: (not fits(one), one.network.macs(*known))),
+            "middle": config_at(study.space, 0.5, {"network": kind}, fits),
+            "largest": max(largest, key=lambda one: (fits(one), one.network.macs(*known))),
+        }
+        if fixed_config(study.space):
+            corners = {"only": corners["middle"]}
+        behind = f" {kind}" if kinds(study.space)[1:] else ""
+        found |= {f"{name}{behind}": config for name, config in corners.items()}
+    if not any(map(fits, found.values())):
+        raise _too_large(study, [one.network for one in found.values()], parts, file)
+    return {name: config for name, config in found.items() if fits(config)}
+
+
+def _too_large(
+    study: StudyFile, networks: Sequence[Network], parts: Parts, file: str
+) -> InputError:
+    """Every network of a study is over a limit of its budget."""
+    sizes = [(one, one.size(parts.input_shape, parts.outputs)) for one in networks]
+    name = next(iter(study.budget.excess(sizes[0][1])))
+    least, size = min(sizes, key=lambda pair: getattr(pair[1], name))
+    counts = [key for key in least.grows_with if not isinstance(getattr(least, key), bool)]
+    keys = [place.keys for place in places(study.space) if place.trait.name in counts]
+    lower = " or ".join(".".join(["space", *each]) for each in keys or [("network",)])
+    return InputError(
+        f"{file}: budget.max_{name} = {study.budget.size_limits[name]}, but the smallest model"
+        f" has {getattr(size, name)}; raise it, or lower {lower}"
+    )
 
 
 def _try(

@@ -50,13 +50,15 @@ def study_data(
     if study.baseline is not None:
         tried.append(type(study.baseline.network))
     refusals = [network.refusal(parts.input_shape) for network in tried]
-    refusals.append(config_at(study.space, 1.0).augment.refusal(parts.input_shape))
+    augments = [config_at(study.space, 1.0).augment]
+    augments += [study.baseline.augment] if study.baseline is not None else []
+    refusals += [augment.refusal(parts.input_shape) for augment in augments]
     for refusal in filter(None, refusals):
         raise InputError(f"{file}: {refusal}")
-    may_flip = study.space.field("augment").field("flip") is not False
+    may_flip = any(augment.flip for augment in augments)
     if warn and may_flip and all(len(name) == 1 for name in parts.class_names):
         progress.say(
-            f"warning: {file}: space.augment.flip mirrors images, but the classes are named like"
-            " digits or letters, which are others mirrored; take it out."
+            f"warning: {file}: augment.flip mirrors images, and the classes are named like digits"
+            " or letters; if they are, take it out."
         )
     return dataset, parts

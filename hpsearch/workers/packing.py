@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Parts
 from hpsearch.optimizers import Optimizer
-from hpsearch.space import config_at, kinds
+from hpsearch.space import config_at, ends, kinds
 from hpsearch.study_file import StudyFile
 
 CONTEXT = 2**30
@@ -68,27 +68,29 @@ def study_load(file: StudyFile, parts: Parts, private_bytes: int) -> Load:
     """
     examples = len(parts.train) + len(parts.validation)
     are_bytes = all(part.x.dtype == "uint8" for part in (parts.train, parts.validation))
+
+    def fits(config: TrialConfig) -> bool:
+        size = config.network.size(parts.input_shape, parts.outputs)
+        return not file.budget.excess(size)
+
+    most = config_at(file.space, 1.0).batch_size
     loads = [
         Load(
-            **_largest(file, kind, parts),
+            **_bytes(config, most, parts),
             data_bytes=examples * example_bytes(parts.inputs, are_bytes=are_bytes),
             private_bytes=private_bytes,
         )
         for kind in kinds(file.space)
+        for config in ends(file.space, 1.0, kind, fits=fits)
     ]
     return max(loads, key=lambda load: load.gpu_bytes)
 
 
-def _largest(file: StudyFile, kind: str, parts: Parts) -> dict[str, int]:
-    """Parameters and bytes of the largest network of a kind."""
-    shape, outputs, given = parts.input_shape, parts.outputs, {"network": kind}
-
-    def fits(config: TrialConfig) -> bool:
-        return not file.budget.excess(config.network.size(shape, outputs))
-
-    config = config_at(file.space, 1.0, given, fits)
+def _bytes(config: TrialConfig, most: int, parts: Parts) -> dict[str, int]:
+    """Parameters and bytes of a configuration's network, with a batch of ``most`` examples."""
+    shape, outputs = parts.input_shape, parts.outputs
     values = config.network.output_sizes(shape, outputs)
-    batch = max(config_at(file.space, 1.0, given).batch_size, evaluation_batch(max(values)))
+    batch = max(most, evaluation_batch(max(values)))
     parameters = config.network.parameters(shape, outputs)
     return {
         "parameters": parameters,

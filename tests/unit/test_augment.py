@@ -96,6 +96,15 @@ def test_it_is_written_as_a_table() -> None:
     assert 'translate = { type = "int", low = 0, high = 4 }' in text
 
 
+@pytest.mark.parametrize("setting", [{"cutout": 8}, {"translate": 9}])
+def test_something_of_an_image_has_to_be_left(setting: dict[str, int]) -> None:
+    (name,) = setting
+    told = Augment(**setting).refusal((8, 9, 3))
+    assert f"augment.{name} = " in told
+    assert told.endswith("write at most 4")
+    assert not Augment(**{name: 7}).refusal((8, 9, 3))
+
+
 @pytest.mark.parametrize("shape", [(8,), (8, 8, 5)])
 def test_only_images_are_augmented(shape: tuple[int, ...]) -> None:
     assert "augment changes images" in Augment(flip=True).refusal(shape)

@@ -9,7 +9,7 @@ from strategies import conv_networks, image_shapes
 from hpsearch.config import TrialConfig, describe, flat, is_whole
 from hpsearch.networks.conv import Conv
 from hpsearch.searchable import identity
-from hpsearch.space import Replay, Space, config_at, kinds, smallest, suggest_config
+from hpsearch.space import Replay, Space, config_at, ends, kinds, smallest, suggest_config
 from hpsearch.walks import misfits, settle
 
 SPACE: dict[str, Any] = {
@@ -81,12 +81,36 @@ def test_a_count_of_zero_needs_no_values() -> None:
 def test_corners_are_of_each_kind() -> None:
     space = Space.model_validate(SPACE)
     assert kinds(space) == ["dense", "conv"]
-    assert [config.network.type for config in smallest(space, {})] == ["dense", "conv"]
+    assert [config.network.type for config in smallest(space, {})] == ["dense", "conv", "conv"]
     assert [config.network.type for config in smallest(space, {"network": "dense"})] == ["dense"]
     largest = config_at(space, 1.0, {"network": "conv"})
     assert (largest.network.filters, largest.network.units) == ((16, 16, 16), (64, 64))
     assert kinds(Space()) == ["dense"]
     assert kinds(Space.model_validate({"network": {"type": "conv"}})) == ["conv"]
+
+
+def test_neither_end_need_be_the_smallest() -> None:
+    """With all of the last block's outputs fewer blocks have more parameters."""
+    table = {
+        "blocks": {"type": "int", "low": 1, "high": 4}, "layers": 1, "units": 256,
+        "filters": {"type": "int", "low": 32, "high": 128},
+        "head": {"type": "categorical", "choices": ["flatten", "gap"]},
+    }  # fmt: skip
+    space = Space.model_validate({"network": {"conv": table}})
+    sizes = [config.network.parameters((28, 28), 10) for config in smallest(space, {})]
+    assert (len(sizes), min(sizes), max(sizes)) == (4, 11_626, 1_609_066)
+    assert len(smallest(space, {"conv.head": "gap"})) == 2
+    largest = [config.network.parameters((28, 28), 10) for config in ends(space, 1.0, "conv")]
+    assert max(largest) == 6_427_018
+
+    def fits(config: TrialConfig) -> bool:
+        return config.network.parameters((28, 28), 10) < 10**6
+
+    assert all(map(fits, ends(space, 1.0, "conv", fits=fits)[1::2]))
+
+
+def test_an_empty_list_stands_for_none() -> None:
+    assert conv(units=[]) == conv(layers=0) == conv()
 
 
 @pytest.mark.parametrize("shape", [(8,), (8, 8, 5), (8, 8, 3, 1), ()])

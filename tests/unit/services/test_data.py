@@ -50,6 +50,7 @@ FLIP = {"augment": {"flip": {"type": "categorical", "choices": [False, True]}}}
         ({"space": CONV}, "a convolutional network takes images"),
         ({"space": FLIP}, "augment changes images"),
         ({"space": {}, "baseline": {"network": {"type": "conv"}}}, "a convolutional network takes"),
+        ({"space": {}, "baseline": {"augment": {"cutout": 1}}}, "augment changes images"),
     ],
 )
 def test_vectors_are_refused_with_the_cure(
