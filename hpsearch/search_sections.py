@@ -6,7 +6,6 @@ from pydantic import Field, Strict, Tag
 
 from hpsearch.fields import BY_SPELLING, BY_TYPE, Bool, Positive, Seconds, Section
 from hpsearch.networks.network import Size
-from hpsearch.text import nearest
 
 Count = Annotated[int, Strict(), Field(ge=0)]
 
@@ -156,7 +155,6 @@ Sampler = Annotated[
     | Annotated[Random, Tag("<random>")]
     | Annotated[Grid, Tag("<grid>")],
     BY_TYPE,
-    nearest,
 ]
 
 
@@ -167,7 +165,6 @@ Pruner = Annotated[
     | Annotated[Percentile, Tag("<percentile>")]
     | Annotated[NoPruner, Tag("<none>")],
     BY_TYPE,
-    nearest,
 ]
 
 
