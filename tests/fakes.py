@@ -4,6 +4,7 @@ import math
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sqlalchemy.exc import OperationalError
@@ -12,7 +13,10 @@ from hpsearch.data.parts import Part, Parts
 from hpsearch.data.transform import Affine
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.recipe import Recipe
+from hpsearch.search import claims
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.progress import Silent
+from hpsearch.space import suggest_config
 from hpsearch.training import checkpoint
 from hpsearch.training.outcome import Epoch, Outcome, Watch
 
@@ -118,3 +122,23 @@ class Told(Silent):
 
     def say(self, text: str) -> None:
         self.lines.append(text)
+
+
+FINITE = {
+    "layers": {"type": "int", "low": 1, "high": 3},
+    "dropout": {"type": "float", "low": 0.0, "high": 0.1, "step": 0.1},
+    "activation": {"type": "categorical", "choices": ["relu", "tanh"]},
+}
+"""A space that is a grid."""
+
+
+def draw(study: OpenStudy, count: int) -> list[dict[str, Any]]:
+    """Run trials that are as good as their configuration; the parameters of each."""
+    drawn = []
+    for _ in range(count):
+        trial = claims.claim(study)
+        assert trial is not None
+        config = suggest_config(study.file.space, trial)
+        study.optuna.tell(trial, score(study.file.recipe(config, 0, {})))
+        drawn.append(trial.params)
+    return drawn

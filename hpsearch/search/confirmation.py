@@ -17,7 +17,7 @@ from hpsearch.search import attributes as attr
 from hpsearch.search import trials as rows
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.making import create
-from hpsearch.search.sampling.samplers import derive_seed
+from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.search.shapes import ConfirmRequest, Kind
 from hpsearch.search.storage import Storage, waiting_trial
 from hpsearch.search.study import OpenStudy, both_names, confirmation_studies, load_study

@@ -18,8 +18,9 @@ from hpsearch.search import attributes as attr
 from hpsearch.search.database.exclusive import Work, exclusive
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.queueing import as_key, check_size, known_params
+from hpsearch.search.sampling.grid import grid_size
 from hpsearch.search.sampling.initial_design import first_trials
-from hpsearch.search.sampling.samplers import check_sampler, grid_size
+from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Storage, waiting_trial
 from hpsearch.search.study import (
     OpenStudy,

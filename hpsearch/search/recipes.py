@@ -10,7 +10,7 @@ from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
 from hpsearch.search import attributes as attr
 from hpsearch.search import trials
-from hpsearch.search.sampling.samplers import derive_seed
+from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.search.study import OpenStudy
 
 

@@ -17,9 +17,9 @@ from hpsearch.parsing import parse
 from hpsearch.search import attributes as attr
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.database.sqlite import LONE_COPY
+from hpsearch.search.sampling.grid import grid_point
 from hpsearch.search.sampling.initial_design import design_size
 from hpsearch.search.sampling.pruners import make_pruner
-from hpsearch.search.sampling.samplers import grid_point
 from hpsearch.search.shapes import odd, typed
 from hpsearch.search.storage import Counts, Storage, TrialSummary
 from hpsearch.search_sections import BudgetSection, Grid

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from hpsearch.search.sampling.samplers import grid_size
+from hpsearch.search.sampling.grid import grid_size
 from hpsearch.search_sections import Grid
 from hpsearch.study_file import StudyFile
 

@@ -8,7 +8,7 @@ from hpsearch.search.history import history
 from hpsearch.search.study import OpenStudy
 
 TRIAL_SEEDS = 'the first 31 bits of SHA-256("SEED/trial/NUMBER"), SEED the study\'s'
-"""How a trial's seed follows (``hpsearch.search.sampling.samplers.derive_seed``)."""
+"""How a trial's seed follows (``hpsearch.search.sampling.seeds.derive_seed``)."""
 
 
 def provenance(study: OpenStudy) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from optuna.samplers import RandomSampler
 
 from hpsearch.config import TrialConfig
 from hpsearch.networks.network import Size
-from hpsearch.search.sampling.samplers import derive_seed
+from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.search_sections import GP, TPE, BudgetSection
 from hpsearch.space import Space, suggest_config
 from hpsearch.study_file import StudyFile

@@ -28,7 +28,7 @@ from setting import Setting, study_text
 
 from hpsearch.config import TrialConfig
 from hpsearch.home import Home
-from hpsearch.search.sampling.samplers import derive_seed
+from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.search.trials import best, config

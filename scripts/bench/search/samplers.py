@@ -27,7 +27,7 @@ from optuna.samplers import BaseSampler, QMCSampler, RandomSampler, TPESampler
 from setting import Setting
 
 from hpsearch.ranges import Suggest
-from hpsearch.search.sampling.samplers import derive_seed
+from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 

@@ -9,7 +9,7 @@ from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import Parts, split
 from hpsearch.errors import TrialFailedError
 from hpsearch.home import Home
-from hpsearch.search.sampling.samplers import derive_seed
+from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.study_file import StudyFile, load
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.start import start_tensorflow

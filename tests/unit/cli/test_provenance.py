@@ -12,7 +12,7 @@ from hpsearch.cli.provenance import show_provenance
 from hpsearch.cli.workspace import workspace
 from hpsearch.home import Home
 from hpsearch.search.history import history
-from hpsearch.search.sampling.samplers import derive_seed
+from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.provenance import provenance
 

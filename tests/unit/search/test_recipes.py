@@ -11,7 +11,7 @@ from hpsearch.errors import InputError
 from hpsearch.recipe import dump, parse_recipe
 from hpsearch.search import claims, trials
 from hpsearch.search.recipes import recipe_of, trial_seed
-from hpsearch.search.sampling.samplers import derive_seed
+from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.search.study import OpenStudy
 
 Finish = Callable[..., FrozenTrial]
