@@ -12,8 +12,9 @@ from hpsearch.errors import Failure
 from hpsearch.outputs.test_access import plain
 from hpsearch.outputs.trainings import Training
 from hpsearch.ranges import words
-from hpsearch.report.following import as_toml, following
+from hpsearch.report.following import following
 from hpsearch.report.leaders import Row, in_words, leaders
+from hpsearch.report.study_toml import as_toml
 from hpsearch.search import trials
 from hpsearch.search.attributes import SAME_KEY
 from hpsearch.search.confirmation import BASELINE

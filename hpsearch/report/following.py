@@ -1,7 +1,6 @@
 """The study to try next: the same one with ranges moved to where the best trials were."""
 
 import copy
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -10,11 +9,10 @@ from typing import Any
 
 from hpsearch.config import TrialConfig, is_whole
 from hpsearch.errors import InputError
-from hpsearch.fields import Section
 from hpsearch.parsing import parse
 from hpsearch.ranges import Categorical
 from hpsearch.report.leaders import LEAST, Crowded, Row, crowded
-from hpsearch.searchable import traits
+from hpsearch.report.study_toml import as_table, as_text
 from hpsearch.study_file import StudyFile
 from hpsearch.walks import Place, opened, places
 
@@ -24,9 +22,6 @@ best quarter, and what they have in common may be what all trials have in common
 
 MANY = 8
 """Trials that must have tried a choice before it is dropped for want of success."""
-
-
-_TRAITS = {trait.name: trait for trait in traits(TrialConfig)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +56,7 @@ def following(
         best: the best of them, the best first.
         config: the best configuration, if there is one.
     """
-    table = _table(file)
+    table = as_table(file, _next_name(file.name))
     changes, stuck, too_few = list[str](), list[str](), ""
     complete = sum(row["state"] == "complete" and is_whole(row["config"]) for row in rows)
     if complete >= ENOUGH:
@@ -78,7 +73,7 @@ def following(
     head = f"# What to search after {file.name}, by hpsearch report.\n"
     return Following(
         changes=changes,
-        text=head + _toml(table),
+        text=head + as_text(table),
         name=table["name"],
         stuck=stuck,
         too_few=too_few,
@@ -103,67 +98,6 @@ def _move_ends(
     return moved, stuck
 
 
-def as_toml(file: StudyFile, name: str) -> str:
-    """A study file with what is other than the default, as a person would write it.
-
-    Args:
-        file: the study file.
-        name: the name to write.
-    """
-    table = {**_table(file), "name": name}
-    if file.enqueue:
-        table["enqueue"] = [
-            one.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-            for one in file.enqueue
-        ]
-    return _toml(table)
-
-
-def _toml(table: dict[str, Any]) -> str:
-    """A study file as a person would write it: a range in one line."""
-    lines = [f"{key} = {_inline(value)}" for key, value in table.items() if _is_plain(value)]
-    for key, value in table.items():
-        for header, section in _sections(key, value):
-            lines += ["", f"[{header}]", *(f"{k} = {_inline(v)}" for k, v in section.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _sections(key: str, value: Any) -> list[tuple[str, dict[str, Any]]]:
-    """A table or list of tables as what stands below a header each."""
-    if isinstance(value, list):
-        return [(f"[{key}]", one) for one in value]
-    if not isinstance(value, dict):
-        return []
-    # A table without a type is a choice in [space]: one table for each kind.
-    below = {
-        name: field
-        for name, field in value.items()
-        if key == "space" and isinstance(field, dict) and "type" not in field
-    }
-    rest = {name: field for name, field in value.items() if name not in below}
-    sections = {name for name, trait in _TRAITS.items() if trait.section is not None}
-    tables = [
-        (".".join((key, name, *kind)), table)
-        for name, field in below.items()
-        for kind, table in (
-            [((), field)] if name in sections else [((kind,), one) for kind, one in field.items()]
-        )
-    ]
-    return [(key, rest), *tables]
-
-
-def _is_plain(value: Any) -> bool:
-    return not isinstance(value, (dict, list))
-
-
-def _inline(value: Any) -> str:
-    """A value in one line; TOML and JSON spell all but tables alike."""
-    if not isinstance(value, dict):
-        # Of what does not print JSON escapes all but this one; TOML knows no pairs of surrogates.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return "{ " + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + " }"
-
-
 def _next_name(name: str) -> str:
     """``cifar10-2`` after ``cifar10``, ``cifar10-3`` after that."""
     stem, _, number = name.rpartition("-")
@@ -172,54 +106,6 @@ def _next_name(name: str) -> str:
     else:
         stem, after = name, "-2"
     return stem[: 100 - len(after)] + after
-
-
-def _table(file: StudyFile) -> dict[str, Any]:
-    """The study file as a table with what is other than the default, under its next name."""
-    table: dict[str, Any] = {"name": _next_name(file.name)}
-    if file.seed:
-        table["seed"] = file.seed
-    for key in ("dataset", "objective", "budget", "sampler", "pruner", "training", "workers"):
-        section = getattr(file, key)
-        if section != StudyFile.model_fields[key].default:
-            table[key] = _section(section)
-    stopping = file.training.early_stopping
-    if stopping and stopping.monitor != file.objective.metric:  # else it follows the metric
-        inner = {**_section(stopping), "monitor": stopping.monitor}
-        table["training"] = {**table.get("training", {}), "early_stopping": inner}
-    table["space"] = _space_table(file)
-    if file.baseline is not None:
-        optimizer = {"optimizer": _section(file.baseline.optimizer)}
-        table["baseline"] = _section(file.baseline) | optimizer
-    return table
-
-
-def _section(section: Section) -> dict[str, Any]:
-    """A section with what is other than the default, and its type if it has one."""
-    whole = section.model_dump(mode="json", exclude_none=True)
-    short = section.model_dump(mode="json", exclude_defaults=True)
-    return {key: value for key, value in whole.items() if key in short or key == "type"}
-
-
-def _space_table(file: StudyFile) -> dict[str, Any]:
-    """``[space]`` with what is other than the default, ranges always with their type."""
-    whole = file.space.model_dump(mode="json", exclude_none=True)
-    short = file.space.model_dump(mode="json", exclude_defaults=True)
-    sections = [key for key, trait in _TRAITS.items() if trait.section is not None]
-    for key in sections:
-        whole[key] = {name: one for name, one in whole[key].items() if name in short.get(key, {})}
-    return {key: _compact(value) for key, value in whole.items() if key in short}
-
-
-def _compact(value: Any) -> Any:
-    """A range with its type first, and without ``log = false`` and the like."""
-    if not isinstance(value, dict):
-        return value
-    plain: dict[str, Any] = {"log": False, "per_layer": False}
-    if value.get("type") == "int":  # a real range with a step of 1.0 is another one
-        plain["step"] = 1
-    keys = sorted(value, key=lambda key: key != "type")
-    return {k: _compact(value[k]) for k in keys if k not in plain or value[k] != plain[k]}
 
 
 def _with_range(table: dict[str, Any], place: Place, **changes: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hpsearch.report.following import as_toml
+from hpsearch.report.study_toml import as_toml
 from hpsearch.search.attributes import DATASET_KEY, FORKED_KEY, VERSIONS_KEY
 from hpsearch.search.history import history
 from hpsearch.search.study import OpenStudy

@@ -8,7 +8,7 @@ from hpsearch.augment import Augment
 from hpsearch.config import TrialConfig, describe, flat
 from hpsearch.errors import InputError
 from hpsearch.parsing import parse
-from hpsearch.report.following import as_toml
+from hpsearch.report.study_toml import as_toml
 from hpsearch.searchable import identity
 from hpsearch.space import PartialConfig, Replay, Space, fixed_config, searched, suggest_config
 from hpsearch.study_file import StudyFile

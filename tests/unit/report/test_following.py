@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from hpsearch.config import TrialConfig, flat
 from hpsearch.parsing import parse
-from hpsearch.report.following import as_toml, following
+from hpsearch.report.following import following
 from hpsearch.report.leaders import leaders
+from hpsearch.report.study_toml import as_toml
 from hpsearch.space import Corner, Space, config_of, fixed_config, suggest_config
 from hpsearch.study_file import StudyFile, from_table, load
 from hpsearch.tasks.classification import ACCURACY
