@@ -5,13 +5,11 @@ from typing import Annotated
 from pydantic import Field, Strict
 
 from hpsearch.fields import Bool
+from hpsearch.networks.network import Shape, is_image
 from hpsearch.searchable import Searchable
 
 Pixels = Annotated[int, Strict(), Field(ge=0, le=256)]
 Alpha = Annotated[float, Strict(), Field(ge=0.0, le=10.0)]
-
-MOST_CHANNELS = 4
-"""Of an image: grey, grey and alpha, colours, colours and alpha."""
 
 
 class Augment(Searchable):
@@ -34,7 +32,7 @@ class Augment(Searchable):
         """Whether anything is changed."""
         return self != Augment()
 
-    def refusal(self, shape: tuple[int, ...]) -> str:
+    def refusal(self, shape: Shape) -> str:
         """Why examples cannot be augmented, with the cure; empty: they can.
 
         Args:
@@ -61,8 +59,3 @@ class Augment(Searchable):
         words += [f"move {self.translate}"] if self.translate else []
         words += [f"cut {self.cutout}"] if self.cutout else []
         return words + ([f"mixup {self.mixup:.2g}"] if self.mixup else [])
-
-
-def is_image(shape: tuple[int, ...]) -> bool:
-    """Whether examples of a shape are images: (height, width) or (height, width, channels)."""
-    return len(shape) == 2 or (len(shape) == 3 and shape[-1] <= MOST_CHANNELS)

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
 
-from hpsearch.augment import MOST_CHANNELS, is_image
 from hpsearch.fields import Bool
 from hpsearch.networks.network import (
     L2,
+    MOST_CHANNELS,
     Activation,
     Depth,
     Dropout,
@@ -20,6 +20,7 @@ from hpsearch.networks.network import (
     Units,
     dense_macs,
     dense_parameters,
+    is_image,
     shortened,
 )
 from hpsearch.searchable import Repeated

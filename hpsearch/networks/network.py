@@ -12,6 +12,9 @@ from hpsearch.searchable import Searchable
 Shape = tuple[int, ...]
 """Of one example, without the batch."""
 
+MOST_CHANNELS = 4
+"""Of an image: grey, grey and alpha, colours, colours and alpha."""
+
 Units = Annotated[int, Strict(), Field(ge=1, le=65536)]
 Activation = Literal[
     "relu", "gelu", "tanh", "elu", "selu", "silu", "leaky_relu", "sigmoid", "softplus", "mish"
@@ -113,6 +116,11 @@ class Network(Searchable):
             network: the fields, JSON-ready.
         """
         raise NotImplementedError
+
+
+def is_image(shape: Shape) -> bool:
+    """Whether examples of a shape are images: (height, width) or (height, width, channels)."""
+    return len(shape) == 2 or (len(shape) == 3 and shape[-1] <= MOST_CHANNELS)
 
 
 def dense_parameters(widths: Sequence[int], *, batch_norm: bool) -> int:
