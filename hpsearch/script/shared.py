@@ -36,7 +36,8 @@ class Shared:
 
         Raises:
             KeyError: the module has no such definition.
-            ValueError: another module that was collected has one of that name.
+            ValueError: another module that was collected has one of that name, or it is a class,
+                but none of Keras' made faster.
         """
         known = _read(module)
         node = known.definitions[name]
@@ -116,7 +117,10 @@ def _source(node: ast.stmt, lines: list[str]) -> str:
     """A definition as it was written; of a function the head anew."""
     end = node.end_lineno
     if isinstance(node, ast.ClassDef):  # it only computes faster what its base does
-        return f"{node.name} = {ast.unparse(node.bases[0])}"
+        base = ast.unparse(node.bases[0]) if node.bases else ""
+        if not base.startswith("keras."):
+            raise ValueError(f"class {node.name} is none of Keras' made faster; write a function")
+        return f"{node.name} = {base}"
     if not isinstance(node, ast.FunctionDef):
         return "\n".join(lines[node.lineno - 1 : end])
     head = copy(node)

@@ -25,6 +25,15 @@ def test_types_are_left_out() -> None:
     assert not any("->" in head for head in heads)
 
 
+def test_of_a_faster_layer_comes_that_of_keras() -> None:
+    shared = Shared()
+    shared.add("hpsearch.training.networks.conv", "convolved")
+    assert "BatchNormalization = keras.layers.BatchNormalization" in shared.definitions
+    assert "import keras" in shared.imports
+    with pytest.raises(ValueError, match="Classification is none of Keras'"):
+        Shared().add("hpsearch.training.tasks.classification", "Classification")
+
+
 def test_what_is_not_there_is_an_error() -> None:
     with pytest.raises(KeyError):
         Shared().add("hpsearch.training.schedules", "none")
