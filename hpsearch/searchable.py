@@ -291,7 +291,7 @@ class Searchable(Section):
             if not known[by].allows(count):
                 return data  # the field itself says what is wrong
             spread = {key: data.get(key, known[key].default) for key in repeated}
-            spread = {key: _spread(known[key], value, count) for key, value in spread.items()}
+            spread = {key: _for_each(known[key], value, count) for key, value in spread.items()}
             data = {**data, **spread}
         return data
 
@@ -300,7 +300,7 @@ class Searchable(Section):
         return lower(type(self), self, dump(self))
 
 
-def _spread(trait: Trait, value: Any, count: int) -> tuple[Any, ...]:
+def _for_each(trait: Trait, value: Any, count: int) -> tuple[Any, ...]:
     """One value for each of what is counted; a wrong one stands alone, to be told once."""
     if not isinstance(value, list | tuple) and not trait.allows(value):
         return (value,)

@@ -120,9 +120,8 @@ def plan(study: OpenStudy, file: StudyFile) -> Plan:
             wrong = misfits(file.space, config)
             outside.update(wrong)
             size = size_of(config, data)
-            reason = "outside" if wrong else None
-            for name in () if wrong else file.budget.excess(size):
-                reason = f"max_{name}"
+            over = [f"max_{name}" for name in file.budget.excess(size)]
+            reason = "outside" if wrong else next(iter(over), None)
         if reason is not None or config is None:
             left.setdefault(str(reason), []).append(trial.number)
             continue

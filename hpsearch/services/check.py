@@ -97,16 +97,17 @@ def _corners(study: StudyFile, parts: Parts, file: str) -> dict[str, TrialConfig
         return not study.budget.excess(config.network.size(*known))
 
     found: dict[str, TrialConfig] = {}
-    for kind in kinds(study.space):
+    is_fixed, several = fixed_config(study.space) is not None, kinds(study.space)
+    for kind in several:
         smallest, largest = (ends(study.space, at, kind, fits=fits) for at in (0.0, 1.0))
         corners = {
             "smallest": min(smallest, key=lambda one: (not fits(one), one.network.macs(*known))),
             "middle": config_at(study.space, 0.5, {"network": kind}, fits),
             "largest": max(largest, key=lambda one: (fits(one), one.network.macs(*known))),
         }
-        if fixed_config(study.space):
+        if is_fixed:
             corners = {"only": corners["middle"]}
-        behind = f" {kind}" if kinds(study.space)[1:] else ""
+        behind = f" {kind}" if several[1:] else ""
         found |= {f"{name}{behind}": config for name, config in corners.items()}
     if not any(map(fits, found.values())):
         raise _too_large(study, [one.network for one in found.values()], parts, file)

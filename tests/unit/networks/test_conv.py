@@ -106,7 +106,9 @@ def test_neither_end_need_be_the_smallest() -> None:
     def fits(config: TrialConfig) -> bool:
         return config.network.parameters((28, 28), 10) < 10**6
 
-    assert all(map(fits, ends(space, 1.0, "conv", fits=fits)[1::2]))
+    heads = [c.network for c in ends(space, 1.0, "conv", {"conv.head": "gap"}, fits)]
+    assert [network.blocks for network in heads] == [1, 4]
+    assert all(network.parameters((28, 28), 10) < 10**6 for network in heads)
 
 
 def test_an_empty_list_stands_for_none() -> None:
