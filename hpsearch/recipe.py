@@ -85,8 +85,9 @@ class TrainingSection(Section):
     """Ends a trial that gets no better; ``monitor`` is the objective's metric unless given."""
     reduce_lr_on_plateau: ReduceLROnPlateau = ReduceLROnPlateau()
     """Used by ``lr_schedule = "plateau"`` only."""
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    """What networks compute in; weights stay float32."""
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    """What networks compute in; weights stay float32. "auto": the fastest on the device that a
+    study begins on, measured once; a recipe without it is of float32."""
     tensorboard: Annotated[
         Annotated[Literal[False], Tag("<off>")] | Annotated[TensorBoard, Tag("<on>")], BY_SWITCH
     ] = False
@@ -108,6 +109,11 @@ def following(training: TrainingSection, objective: ObjectiveSection) -> Trainin
     return training.model_copy(update={"early_stopping": told})
 
 
+def computing_in(training: TrainingSection, precision: str) -> TrainingSection:
+    """A training section of which the precision is given."""
+    return training.model_copy(update={"precision": precision})
+
+
 class Recipe(Section):
     """One training run, complete: same recipe, same machine, same curve."""
 
@@ -122,8 +128,11 @@ class Recipe(Section):
     """Where the recipe comes from (study, trial, value, versions ...); training ignores it."""
 
     @model_validator(mode="after")
-    def _stopping_follows(self) -> "Recipe":
-        object.__setattr__(self, "training", following(self.training, self.objective))
+    def _training_follows(self) -> "Recipe":
+        training = following(self.training, self.objective)
+        if "precision" not in training.model_fields_set:
+            training = computing_in(training, "float32")  # as it was before there was a choice
+        object.__setattr__(self, "training", training)
         return self
 
     @property

@@ -12,10 +12,18 @@ from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, Seed, StudyName
 from hpsearch.formats import read_file
+from hpsearch.networks.network import Shape
 from hpsearch.parsing import parse
-from hpsearch.recipe import ObjectiveSection, Recipe, TrainingSection, following, parse_recipe
+from hpsearch.recipe import (
+    ObjectiveSection,
+    Recipe,
+    TrainingSection,
+    computing_in,
+    following,
+    parse_recipe,
+)
 from hpsearch.search_sections import TPE, BudgetSection, Median, Pruner, Sampler, WorkersSection
-from hpsearch.space import PartialConfig, Space, fixed_config
+from hpsearch.space import PartialConfig, Space, config_at, fixed_config, kinds
 from hpsearch.text import nearest, show
 from hpsearch.walks import settle
 
@@ -65,15 +73,33 @@ class StudyFile(Section):
         return self
 
     def recipe(self, config: TrialConfig, seed: int, provenance: Mapping[str, Any]) -> Recipe:
-        """The recipe that trains ``config`` as this study does."""
+        """The recipe that trains ``config`` as this study does; its precision may be "auto"."""
         return Recipe(
             seed=seed,
             config=config,
             dataset=self.dataset,
-            training=self.training,
+            training=computing_in(self.training, self.training.precision),
             objective=self.objective,
             provenance=dict(provenance),
         )
+
+    def middle_recipes(self, shape: Shape, outputs: int) -> dict[str, Recipe]:
+        """The recipe in the middle of the space of each kind of network, by the kind.
+
+        Where the budget limits sizes, of the next smaller network that is within the limits.
+
+        Args:
+            shape: of an example.
+            outputs: of the networks.
+        """
+
+        def fits(config: TrialConfig) -> bool:
+            return not self.budget.excess(config.network.size(shape, outputs))
+
+        each = {
+            kind: config_at(self.space, 0.5, {"network": kind}, fits) for kind in kinds(self.space)
+        }
+        return {kind: self.recipe(config, self.seed, {}) for kind, config in each.items()}
 
     def fixed_recipe(self) -> Recipe | None:
         """The recipe of a study file without ranges; None where there is something to search."""
@@ -247,13 +273,16 @@ def differences(stored: Section, given: Section, keys: Sequence[str] = SAME_SEAR
 def as_stored(stored: StudyFile, given: StudyFile) -> StudyFile:
     """``given`` with what it leaves out as the study has it, where the default is another by now.
 
-    Studies made before early stopping followed the objective's metric go on as they began.
+    Studies made before early stopping followed the objective's metric, and before the precision was
+    measured, go on as they began.
     """
+    kept: dict[str, Any] = {}
     ours, theirs = given.training.early_stopping, stored.training.early_stopping
-    if not ours or not theirs or "monitor" in ours.model_fields_set:
-        return given
-    kept = ours.model_copy(update={"monitor": theirs.monitor})
-    training = given.training.model_copy(update={"early_stopping": kept})
+    if ours and theirs and "monitor" not in ours.model_fields_set:
+        kept["early_stopping"] = ours.model_copy(update={"monitor": theirs.monitor})
+    if "precision" not in given.training.model_fields_set:
+        kept["precision"] = stored.training.precision
+    training = given.training.model_copy(update=kept)
     return given.model_copy(update={"training": training})
 
 

@@ -28,6 +28,7 @@ source = "digits"
 trials = {trials}
 [training]
 epochs = {epochs}
+precision = "float32"
 [space]
 layers = {{ type = "int", low = 1, high = 2 }}
 units = {{ type = "int", low = 16, high = 64, log = true, per_layer = true }}
@@ -64,7 +65,7 @@ if "worker" in sys.orig_argv:
     import fakes
     from hpsearch.workers import worker
     train = functools.partial(fakes.train, seconds={seconds})
-    worker._keras_trainer = lambda **_: train
+    worker._keras_trainer = lambda *_, **__: train
 """
 """What Python runs when it starts a worker that trains without TensorFlow, as if installed so."""
 

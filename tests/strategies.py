@@ -173,7 +173,7 @@ trainings = st.fixed_dictionaries(
         "epochs": st.integers(1, 100_000),
         "early_stopping": st.just(False)
         | st.fixed_dictionaries({}, optional={"monitor": metrics, "patience": st.integers(1, 99)}),
-        "precision": st.sampled_from(["float32", "mixed_bfloat16", "mixed_float16"]),
+        "precision": st.sampled_from(["auto", "float32", "mixed_bfloat16", "mixed_float16"]),
         "tensorboard": st.just(False) | st.fixed_dictionaries({"histograms": st.booleans()}),
         "trial_timeout": seconds,
     },

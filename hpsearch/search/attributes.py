@@ -23,6 +23,7 @@ from hpsearch.search.shapes import (
     Number,
     Origin,
     Params,
+    Precision,
     Process,
     RunKind,
     Span,
@@ -118,6 +119,10 @@ TEST_ACCESSES_KEY = _of_study("test_opened", list[Table])
 NOTE_KEY = _of_study("note", str)
 """The note as hpsearch last wrote it into the dashboard; another one there is a user's own. Written
 by ``run``. Since 2026-11-25."""
+
+PRECISION_KEY = _of_study("precision", Precision)
+"""What ``training.precision = "auto"`` has become. Written by the first worker, by the first one of
+each other device, and by ``confirm`` and ``fork``. Since 2026-11-29."""
 
 FORKED_KEY = _of_trial(_of_study("forked_from", Fork), Origin)
 """Of a study: the one whose trials it took over; of such a trial: which one it was there. Written

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, uses_place
 from hpsearch.search import attributes as attr
+from hpsearch.search import precision
 from hpsearch.search import trials as rows
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.making import create
@@ -121,7 +122,8 @@ def _create(storage: Storage, study: OpenStudy, name: str) -> None:
         }
     )  # fmt: skip
     dataset = study.data
-    create(storage, file, dataset, budget=budget, attrs={attr.CLOSED_KEY: True})
+    attrs = {attr.CLOSED_KEY: True, **precision.inherited(study)}
+    create(storage, file, dataset, budget=budget, attrs=attrs)
 
 
 def seeds(study: OpenStudy, count: int) -> list[int]:

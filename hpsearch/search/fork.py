@@ -14,6 +14,7 @@ from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError, uses_place
 from hpsearch.parsing import parse
 from hpsearch.search import attributes as attr
+from hpsearch.search import precision
 from hpsearch.search import trials as rows
 from hpsearch.search.confirmation import refuse_confirmation_study
 from hpsearch.search.database.exclusive import Work, exclusive
@@ -232,6 +233,7 @@ def fork(
 
     opened = study.optuna.user_attrs.get(attr.TEST_ACCESSES_KEY)
     attrs: dict[str, Any] = inherited(study) | ({attr.TEST_ACCESSES_KEY: opened} if opened else {})
+    attrs |= precision.inherited(study)
     attrs |= {
         attr.SINCE_KEY: len(found.taken),
         attr.FORKED_KEY: {

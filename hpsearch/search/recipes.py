@@ -38,7 +38,7 @@ def recipe_of(study: OpenStudy, trial: FrozenTrial) -> Recipe:
             f"study {study.name}: trial {trial.number} has no configuration yet; choose another"
             f" trial (hpsearch trials {study.name})"
         )
-    recipe = study.file.recipe(config, trial_seed(study, trial), _provenance(study, trial))
+    recipe = study.recipe(config, trial_seed(study, trial), _provenance(study, trial))
     changes = trial.user_attrs.get(attr.CHANGES_KEY) or {}
     if not changes:
         return recipe
@@ -60,7 +60,7 @@ def baseline_recipe(study: OpenStudy) -> Recipe:
             f"study {study.name}: has no baseline; add a [baseline] table to its file and run it"
         )
     seed = derive_seed(study.file.seed, "baseline", 0)
-    return study.file.recipe(study.file.baseline, seed, _provenance(study, None))
+    return study.recipe(study.file.baseline, seed, _provenance(study, None))
 
 
 def _provenance(study: OpenStudy, trial: FrozenTrial | None) -> dict[str, Any]:

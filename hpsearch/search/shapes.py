@@ -183,6 +183,23 @@ class Sign(Shape):
     beat: NaiveDatetime
 
 
+class Measured(Shape):
+    """What a device took for some steps of training in each precision."""
+
+    host: Text
+    device: Text
+    seconds: dict[Text, Span]
+    """By precision; 0.0 of float32 alone where the device is fast in no other."""
+
+
+class Precision(Shape):
+    """What ``training.precision = "auto"`` has become."""
+
+    chosen: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    measured: list[Measured]
+    """The first one chose; those of other devices follow."""
+
+
 class Origin(Shape):
     """The trial of another study that one was taken over from."""
 

@@ -14,13 +14,14 @@ from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError, UnknownStudyError
 from hpsearch.networks.network import Size
 from hpsearch.parsing import parse
+from hpsearch.recipe import Recipe, computing_in
 from hpsearch.search import attributes as attr
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.database.sqlite import LONE_COPY
 from hpsearch.search.sampling.grid import grid_point
 from hpsearch.search.sampling.initial_design import design_size
 from hpsearch.search.sampling.pruners import make_pruner
-from hpsearch.search.shapes import odd, typed
+from hpsearch.search.shapes import Precision, odd, typed
 from hpsearch.search.storage import Counts, Storage, TrialSummary
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.study_file import StudyFile, differences
@@ -81,6 +82,20 @@ class OpenStudy:
     def data(self) -> dict[str, Any]:
         """The facts of its data (``hpsearch.data.facts``); empty where it knows of none."""
         return dict(self.optuna.user_attrs.get(attr.DATASET_KEY) or {})
+
+    @property
+    def precision(self) -> Precision | None:
+        """What its precision "auto" has become; None: nobody has measured yet, or it is given."""
+        stored = self.optuna.user_attrs.get(attr.PRECISION_KEY)
+        return None if stored is None else Precision.model_validate(stored)
+
+    def recipe(self, config: TrialConfig, seed: int, provenance: Mapping[str, Any]) -> Recipe:
+        """The recipe that trains ``config`` as its trials are trained."""
+        recipe = self.file.recipe(config, seed, provenance)
+        if recipe.training.precision != "auto" or (found := self.precision) is None:
+            return recipe
+        training = computing_in(recipe.training, found.chosen)
+        return recipe.model_copy(update={"training": training})
 
     @property
     def is_closed(self) -> bool:

@@ -1,5 +1,6 @@
 """The workers of a run, of ``confirm`` or of ``evaluate --refit``, until they are done."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 
@@ -7,7 +8,7 @@ from hpsearch.dashboard.publish import Publisher
 from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
 from hpsearch.errors import InputError, StoppedError, UnknownStudyError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.search import budget
+from hpsearch.search import budget, precision
 from hpsearch.search import trials as rows
 from hpsearch.search.attributes import WORKER_KEY
 from hpsearch.search.database.messages import STORAGE_ERRORS
@@ -69,14 +70,15 @@ def supervise(
         publisher = None if typed is None else Publisher(followed, place, typed)
         presence = Presence(followed)
         with progress.follow(followed) as view:
+            tell = Remarks(followed, view)
 
             def on_tick() -> None:
                 view.tick()
+                tell.precision()
                 look_after(quick, presence)
                 if publisher is not None:
                     publisher.tick()
 
-            tell = Remarks(followed, view)
             supervisor = Supervisor(
                 study=followed,
                 slots=plan.slots,
@@ -112,6 +114,18 @@ class Remarks:
     def __init__(self, study: OpenStudy, view: View) -> None:
         self.study = study
         self.view = view
+        self._told: set[str] = set()
+        self._look_at = 0.0
+
+    def precision(self) -> None:
+        """What the study's devices have measured since the last time, at most once in a second."""
+        if self.study.file.training.precision != "auto" or time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + (10.0 if self._told else 1.0)
+        for line in precision.lines(self.study):
+            if line not in self._told:
+                self._told.add(line)
+                self.view.say(line)
 
     def stopping(self, by_signal: bool) -> None:
         """The first signal, or ``hpsearch stop``, was heard; and what comes next."""

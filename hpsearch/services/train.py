@@ -7,13 +7,15 @@ from hpsearch.data.dataset import Dataset
 from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.home import WEIGHTS, Home
-from hpsearch.recipe import Recipe
+from hpsearch.recipe import Recipe, computing_in
 from hpsearch.services.data import opened_data
 from hpsearch.services.judging import Kept, judge
+from hpsearch.services.precision import settled
 from hpsearch.services.progress import Progress
 from hpsearch.services.training import Trained, keep, prepare, train_here
 from hpsearch.study_file import load_either
 from hpsearch.tasks.evaluation import Evaluation
+from hpsearch.training.start import start_tensorflow
 
 
 def train(
@@ -50,10 +52,13 @@ def train(
         if refusal := part.refusal(parts.input_shape):
             raise InputError(f"{file}: {refusal}")
     _warn(recipe, dataset.fingerprint, progress)
+    progress.say("TensorFlow takes a few seconds to start.")
+    if recipe.training.precision == "auto":
+        start_tensorflow()
+        training = computing_in(recipe.training, settled([recipe], parts, progress))
+        recipe = recipe.model_copy(update={"training": training})
     folder = prepare(output, home, file.stem, recipe, dataset.fingerprint)
-    progress.say(
-        f"Training {file} with seed {recipe.seed}; TensorFlow takes a few seconds to start."
-    )
+    progress.say(f"Training {file} with seed {recipe.seed}.")
     outcome = train_here(recipe, parts, folder, progress)
     trained = Trained(
         recipe=recipe,

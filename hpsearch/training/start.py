@@ -1,5 +1,6 @@
 """Starting TensorFlow: once in a process, without its chatter; imports it only when called."""
 
+import functools
 import gc
 import os
 import sys
@@ -20,8 +21,9 @@ _UNUSED = ("matplotlib", "sklearn")
 a third of the import's time, and 65 MB of memory."""
 
 
+@functools.cache
 def start_tensorflow(threads: int | None = None, gpu_memory: int | None = None) -> None:
-    """Import TensorFlow (some seconds) and settle threads, memory and determinism.
+    """Import TensorFlow (some seconds) and settle threads, memory and determinism, once.
 
     Args:
         threads: cores that one operation may use, from 1; None: all of the machine's.

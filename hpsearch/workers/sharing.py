@@ -78,6 +78,34 @@ class Device:
         os.close(self._wanted)
 
 
+class Turn:
+    """What one process of a data home on this machine does at a time."""
+
+    def __init__(self, home: Home, name: str) -> None:
+        """Open the lock's file.
+
+        Args:
+            home: whose processes take turns.
+            name: of what they do.
+
+        Raises:
+            UnreachableError: the file cannot be written.
+        """
+        self._file = _open(home.locks / name)
+
+    def take(self, stopped: Callable[[], bool]) -> bool:
+        """Wait for the turn, which lasts until :meth:`close`.
+
+        Returns:
+            False where ``stopped`` came first; it is asked while waiting.
+        """
+        return _wait(self._file, fcntl.LOCK_EX, stopped)
+
+    def close(self) -> None:
+        """End the turn."""
+        os.close(self._file)
+
+
 def _open(path: Path) -> int:
     """A lock file; it is never removed, or two processes could each hold a lock of that name."""
     try:

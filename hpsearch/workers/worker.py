@@ -40,6 +40,7 @@ from hpsearch.training.outcome import Trainer
 from hpsearch.training.start import start_tensorflow
 from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.lease import AWAY_FOR, BEAT, HeartbeatThread
+from hpsearch.workers.precision import settle_precision
 from hpsearch.workers.presence import present
 from hpsearch.workers.sharing import Device, device_key
 from hpsearch.workers.slots import WORKER_MEMORY
@@ -171,8 +172,9 @@ def work(
                 stop_now=stopper,
                 share=Share.find(home, study.name, study.key),
             )
+            settle = partial(settle_precision, study, parts, home, stopper)
             heartbeat = HeartbeatThread(study, presence)
-            return _work(study, make, home, stopper, heartbeat, carried, trainer)
+            return _work(study, make, home, stopper, heartbeat, carried, trainer, settle)
 
 
 def _work(  # noqa: PLR0917  # those of work, opened
@@ -183,6 +185,7 @@ def _work(  # noqa: PLR0917  # those of work, opened
     heartbeat: HeartbeatThread,
     carried: int | None,
     trainer: Trainer | None,
+    settle: Callable[[], None],
 ) -> int:
     """Run trials, sending heartbeats; the exit code.
 
@@ -194,6 +197,7 @@ def _work(  # noqa: PLR0917  # those of work, opened
         heartbeat: sends the heartbeats.
         carried: a running trial that is to be tried alone on the device.
         trainer: what trains; None for Keras.
+        settle: called when Keras is there, before anything is trained.
     """
     owner = study.storage.owner
     device = Device(home, device_key())
@@ -206,7 +210,7 @@ def _work(  # noqa: PLR0917  # those of work, opened
                 if carried is not None:
                     claims.interrupt(study, carried)
                 return stopper.exit_code
-            trainer = trainer or _keras_trainer(alone=carried is not None)
+            trainer = trainer or _keras_trainer(settle, alone=carried is not None)
         objective = make(trainer=trainer, alive=heartbeat.alive)
         _log.info("worker %s is ready on %s", owner[WORKER_KEY], owner[DEVICE_KEY])
         if carried is None:
@@ -275,9 +279,10 @@ def start_anew(why: str, study: OpenStudy, stopper: Stopper, carry: int | None =
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # ourselves
 
 
-def _keras_trainer(*, alone: bool = False) -> Trainer:
+def _keras_trainer(settle: Callable[[], None], *, alone: bool = False) -> Trainer:
     """TensorFlow's, with this worker's share of cores and memory; alone: all of the memory."""
     start_tensorflow(_number(THREADS_VARIABLE), None if alone else _number(GPU_MEMORY_VARIABLE))
+    settle()
     from hpsearch.training.train import train  # noqa: PLC0415  # needs TensorFlow
 
     return train

@@ -229,3 +229,19 @@ def test_early_stopping_looks_at_the_objective_where_nothing_else_is_said(metric
     assert said.training.early_stopping.monitor == "val_accuracy"
     off = Recipe(seed=1, config={}, training={"early_stopping": False}, **own)
     assert off.training.early_stopping is False
+
+
+def test_a_recipe_without_a_precision_computes_as_ever() -> None:
+    assert parse(Recipe, SMALL, "here").training.precision == "float32"
+    other = SMALL | {"training": {"epochs": 2}}
+    assert parse(Recipe, other, "here").training.precision == "float32"
+    auto = SMALL | {"training": {"precision": "auto"}}
+    assert parse(Recipe, auto, "here").training.precision == "auto"
+
+
+def test_a_new_study_measures_its_precision() -> None:
+    table = {"name": "a", "dataset": {"source": "digits"}, "space": {"layers": 1}}
+    study = parse(StudyFile, table, "here")
+    recipe = study.fixed_recipe()
+    assert recipe is not None
+    assert (study.training.precision, recipe.training.precision) == ("auto", "auto")

@@ -140,3 +140,21 @@ def test_the_test_split_is_opened_once_all_is_trained(
     (access,) = map(json.loads, (datasets / "test_opened.jsonl").read_text().splitlines())
     assert access["opened_by"].startswith("train ")
     assert "result" not in access
+
+
+def test_the_recipe_that_is_left_names_the_precision_that_was_used(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[list[Recipe]] = []
+
+    def settled(recipes: list[Recipe], *_: Any) -> str:
+        tried.append(recipes)
+        return "mixed_bfloat16"
+
+    monkeypatch.setattr(service, "start_tensorflow", lambda: None)
+    monkeypatch.setattr(service, "settled", settled)
+    folder = train(overrides=["training.precision=auto"])
+    assert 'precision = "mixed_bfloat16"' in (folder / "recipe.toml").read_text()
+    assert [recipe.config.batch_size for (recipe,) in tried] == [32]
+    train()
+    assert len(tried) == 1

@@ -41,6 +41,19 @@ def test_a_new_study_holds_what_it_was_made_of(
     assert again.study_id == study.study_id
 
 
+def test_a_study_goes_on_with_the_precision_that_it_began_with(
+    connect: Callable[[], Storage], make_file: Make
+) -> None:
+    """Studies made before the precision was measured have float32 in their file."""
+    old = {"epochs": 5, "precision": "float32"}
+    for training in (old, {"epochs": 5}, old):
+        study, _ = open_or_create(connect(), make_file(training=training), DATASET)
+        assert study.file.training.precision == "float32"
+    other = make_file(training=old | {"precision": "auto"})
+    with pytest.raises(InputError, match=r'training.precision: "float32" -> "auto"'):
+        open_or_create(connect(), other, DATASET)
+
+
 def test_a_study_goes_on_with_the_early_stopping_that_it_began_with(
     connect: Callable[[], Storage], make_file: Make
 ) -> None:
