@@ -12,9 +12,11 @@ from hpsearch.data.cache import list_datasets
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
+from hpsearch.recipe import Recipe
 from hpsearch.services.inspection import PARTS, Inspection, import_facts, inspect
 from hpsearch.services.overwriting import refuse_to_replace
-from hpsearch.study_file import load_either
+from hpsearch.space import config_at
+from hpsearch.study_file import StudyFile, load_either
 from hpsearch.text import plural, size
 
 PAGE = "data.html"
@@ -31,7 +33,8 @@ def data(
         Path | None,
         typer.Option(
             "-o", "--output", metavar="FILE",
-            help="File for the page (.html), or for the sample images alone (.png).",
+            help="File for the page (.html), or for the sample images alone, augmented where"
+                 " training changes them (.png).",
         ),
     ] = None,
     clear: Annotated[
@@ -52,13 +55,13 @@ def data(
         raise InputError(f"-o {output}: unknown ending; use a name that ends in .html or .png")
     if output is not None:
         refuse_to_replace(output, "samples" if output.suffix == ".png" else "data")
-    section = None if file is None else load_either(file, overrides or ()).dataset
+    found = None if file is None else load_either(file, overrides or ())
     if clear:
-        _clear(place, section)
-    elif section is None:
+        _clear(place, None if found is None else found.dataset)
+    elif found is None:
         _list(place, as_json)
     else:
-        _show(section, place, output, as_json)
+        _show(found, place, output, as_json)
 
 
 def _clear(home: Home, section: DatasetSection | None) -> None:
@@ -86,9 +89,10 @@ def _list(home: Home, as_json: bool) -> None:
         stdout().print(f"No data are imported in {home.datasets}.")
 
 
-def _show(section: DatasetSection, home: Home, output: Path | None, as_json: bool) -> None:
+def _show(found: StudyFile | Recipe, home: Home, output: Path | None, as_json: bool) -> None:
     """The data of one study: facts, classes, warnings, and the page with sample images."""
-    view = inspect(section, home, Screen())
+    config = found.config if isinstance(found, Recipe) else config_at(found.space, 1.0)
+    view = inspect(found.dataset, config.augment, home, Screen())
     page = view.write(output) if output else _kept(view)
     if as_json:
         print_json(view.plain(page))

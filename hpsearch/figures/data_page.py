@@ -59,7 +59,7 @@ img {{ max-width: 100%; height: auto; }}
 {rows}
 </tbody>
 </table></div>
-{sheet}</body>
+{sheets}</body>
 </html>
 """
 
@@ -71,7 +71,7 @@ def data_page(
     parts: Sequence[str],
     classes: Sequence[tuple[str, Sequence[int]]],
     warnings: Sequence[str],
-    sheet: bytes | None,
+    sheets: Mapping[str, bytes],
 ) -> str:
     """The page as HTML that needs no other file and no network.
 
@@ -81,7 +81,7 @@ def data_page(
         parts: names of the parts of the data, the training part first.
         classes: each class's name and its examples in these parts.
         warnings: what is suspicious, a sentence each.
-        sheet: sample images as a PNG file; None where the examples are no images.
+        sheets: sample images as PNG files, by title; none where the examples are no images.
     """
     most = max((counts[0] for _, counts in classes), default=0)
     return _PAGE.format(
@@ -90,7 +90,7 @@ def data_page(
         facts="\n".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items()),
         heads="".join(f'<th scope="col">{escape(part)}</th>' for part in parts),
         rows="\n".join(_row(name, counts, most) for name, counts in classes),
-        sheet="" if sheet is None else _pictures(sheet),
+        sheets="".join(_pictures(title, sheet) for title, sheet in sheets.items()),
     )
 
 
@@ -102,9 +102,9 @@ def _row(name: str, counts: Sequence[int], most: int) -> str:
     return f'<tr><th scope="row">{escape(name)}</th>{cells}{bar}</tr>'
 
 
-def _pictures(sheet: bytes) -> str:
+def _pictures(title: str, sheet: bytes) -> str:
     data = base64.b64encode(sheet).decode()
     return (
-        "<h2>Training images</h2>\n"
-        f'<img alt="Some training images of each class" src="data:image/png;base64,{data}">\n'
+        f"<h2>{title}</h2>\n"
+        f'<img alt="{title}, some of each class" src="data:image/png;base64,{data}">\n'
     )

@@ -1,5 +1,8 @@
 """The data of a study or recipe: imported where need be, with progress, and split."""
 
+from collections.abc import Sequence
+
+from hpsearch.augment import Augment
 from hpsearch.data.advice import advise
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
@@ -55,10 +58,14 @@ def study_data(
     refusals += [augment.refusal(parts.input_shape) for augment in augments]
     for refusal in filter(None, refusals):
         raise InputError(f"{file}: {refusal}")
-    may_flip = any(augment.flip for augment in augments)
-    if warn and may_flip and all(len(name) == 1 for name in parts.class_names):
-        progress.say(
-            f"warning: {file}: augment.flip mirrors images, and the classes are named like digits"
-            " or letters; if they are, take it out."
-        )
+    for warning in advise_flips(augments, parts.class_names) if warn else ():
+        progress.say(f"warning: {file}: {warning}.")
     return dataset, parts
+
+
+def advise_flips(augments: Sequence[Augment], class_names: Sequence[str]) -> list[str]:
+    """What is suspicious about mirroring images of these classes, if anything is."""
+    may_flip = any(augment.flip for augment in augments)
+    if not may_flip or any(len(name) > 1 for name in class_names):
+        return []
+    return ["augment.flip mirrors images, but the classes are named like digits or letters"]

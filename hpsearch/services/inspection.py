@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL.Image import Image
 
+from hpsearch.augment import Augment
 from hpsearch.data.advice import advise, validation_copies
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Part, Parts
@@ -17,9 +19,10 @@ from hpsearch.figures.data_page import data_page
 from hpsearch.figures.samples import MOST_CLASSES, contact_sheet, displayable, png
 from hpsearch.files import write_bytes, write_text
 from hpsearch.home import Home
-from hpsearch.services.data import opened_data
+from hpsearch.services.data import advise_flips, opened_data
 from hpsearch.services.progress import Progress
 from hpsearch.text import size
+from hpsearch.training.start import start_tensorflow
 
 PARTS = ("training", "validation", "test")
 _SAMPLES = 10
@@ -39,6 +42,8 @@ class Inspection:
     warnings: list[str]
     validation_copies: int
     """Validation examples that occur in the training part too."""
+    augment: Augment
+    """How training changes the examples; off unless they are images."""
 
     def plain(self, page: Path | None) -> dict[str, Any]:
         """What is known, as JSON, with the page that was written."""
@@ -73,12 +78,12 @@ class Inspection:
             InputError: pictures are asked for, but the examples are none.
             UnreachableError: the file cannot be written.
         """
-        sheet = _sheet(self) if displayable(self.dataset.input_shape) else None
+        sheets = self._sheets() if displayable(self.dataset.input_shape) else {}
         if file.suffix == ".png":
-            if sheet is None:
+            if not sheets:
                 shape = " x ".join(map(str, self.dataset.input_shape))
                 raise InputError(f"-o {file}: examples of shape {shape} are not images; use .html")
-            write_bytes(file, png(sheet))
+            write_bytes(file, png([*sheets.values()][-1]))
         else:
             page = data_page(
                 f"Data: {self.dataset.source}",
@@ -86,17 +91,34 @@ class Inspection:
                 parts=PARTS,
                 classes=[(row["name"], [row[part] for part in PARTS]) for row in self.classes],
                 warnings=self.warnings,
-                sheet=None if sheet is None else png(sheet),
+                sheets={title: png(sheet) for title, sheet in sheets.items()},
             )
             write_text(file, page)
         return file
 
+    def _sheets(self) -> dict[str, Image]:
+        """The sheets of sample images, by title; the last one as training sees them."""
+        chosen = _chosen(self)
+        part = self.parts.train
+        found = {"Training images": _sheet(self, part.x[chosen], chosen)}
+        if self.augment.is_on:
+            start_tensorflow()
+            from hpsearch.training.augment import samples  # noqa: PLC0415  # imports TensorFlow
 
-def inspect(section: DatasetSection, home: Home, progress: Progress) -> Inspection:
+            grey = self.parts.transform.zero(part.x.dtype)
+            changed = samples(self.augment, 0, part.x[chosen], grey)
+            found["The same images augmented"] = _sheet(self, changed, chosen)
+        return found
+
+
+def inspect(
+    section: DatasetSection, augment: Augment, home: Home, progress: Progress
+) -> Inspection:
     """Look at the data of a study or recipe; they are imported where need be.
 
     Args:
         section: the data section.
+        augment: how training changes the examples, at the most.
         home: where data sets are kept.
         progress: is told of the import.
 
@@ -112,13 +134,18 @@ def inspect(section: DatasetSection, home: Home, progress: Progress) -> Inspecti
         for i, name in enumerate(parts.class_names)
     ]
     copies = validation_copies(parts)
+    warnings = advise(dataset, section, parts)
+    if refusal := augment.refusal(parts.input_shape):
+        warnings, augment = [*warnings, refusal], Augment()
+    warnings += advise_flips([augment], parts.class_names)
     return Inspection(
         dataset=dataset,
         parts=parts,
-        facts=_described(dataset, section, parts, copies),
+        facts=_described(dataset, section, parts, copies) | _augmented(augment),
         classes=classes,
-        warnings=advise(dataset, section, parts),
+        warnings=warnings,
         validation_copies=copies,
+        augment=augment,
     )
 
 
@@ -173,17 +200,34 @@ def _described(
     }
 
 
-def _sheet(view: Inspection) -> Image:
-    """A few training images of each class, the same at every call."""
-    part, summary = view.parts.train, view.dataset.summary
+def _augmented(augment: Augment) -> dict[str, str]:
+    """How training changes the examples, for a reader; nothing where it does not."""
+    words = augment.summary()
+    return {"augmented": f"at most {', '.join(words)}; in training alone"} if words else {}
+
+
+def _chosen(view: Inspection) -> npt.NDArray[np.int64]:
+    """The rows of a few training images of each class, the same at every call."""
+    part = view.parts.train
     rows = np.random.default_rng(0).permutation(part.rows)
     labels = part.y[rows]
-    chosen = np.concatenate(
+    return np.concatenate(
         [rows[labels == label][:_SAMPLES] for label in range(min(MOST_CLASSES, len(view.classes)))]
     )
+
+
+def _sheet(view: Inspection, images: npt.NDArray[np.generic], rows: npt.NDArray[np.int64]) -> Image:
+    """Training images, as they are or augmented, by class.
+
+    Args:
+        view: of the data.
+        images: shape (n, *input_shape).
+        rows: where each comes from, shape (n,).
+    """
+    summary = view.dataset.summary
     return contact_sheet(
-        part.x[chosen],
-        part.y[chosen],
+        images,
+        view.parts.train.y[rows],
         view.parts.class_names,
         counts=[row["training"] for row in view.classes],
         columns=_SAMPLES,

@@ -92,6 +92,7 @@ def supervise(
                 on_wait=tell.waiting,
                 on_fewer=tell.fewer,
                 on_unplaced=tell.unplaced,
+                on_idle=tell.idle,
                 on_away=tell.away,
                 may_thin_out=plan.may_thin_out,
             )
@@ -160,6 +161,16 @@ class Remarks:
         self.view.say(
             f"Ray cannot place any of {plural(workers, 'worker')} yet (ray status shows its"
             " resources). Fewer workers, or more workers per GPU, may fit; Ctrl-C stops."
+        )
+
+    def idle(self, slots: Sequence[Slot]) -> None:
+        """No trial is left for some slots, while others still train."""
+        gpus = sorted({slot.device for slot in slots if slot.gpu is not None})
+        cores = sum(slot.threads for slot in slots if slot.gpu is None)
+        what = [*gpus, *([plural(cores, "core")] if cores else [])]
+        self.view.say(
+            f"Idle, as no trial is left to start: {', '.join(what)}. The trials that run keep the"
+            " device and threads that they began with: on these their rounding depends."
         )
 
     def away(self, is_away: bool) -> None:

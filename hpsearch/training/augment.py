@@ -64,6 +64,31 @@ def changed(augment: Augment, x: tf.Tensor, drawn: tf.Tensor, grey: tf.Tensor) -
     return x
 
 
+def samples(
+    augment: Augment, seed: int, images: npt.NDArray[np.generic], grey: npt.NDArray[np.generic]
+) -> npt.NDArray[np.generic]:
+    """Some images as an epoch might see them, to be looked at: of two that are mixed each stands
+    where the larger share is its own.
+
+    Args:
+        augment: its settings.
+        seed: what is done to them follows from it.
+        images: as they are stored, shape (n, height, width) or with channels behind.
+        grey: as for :func:`changed`.
+
+    Returns:
+        images of the same shape; float32 where they are mixed.
+    """
+    drawn, partners = draws(augment, seed, 0, len(images))
+    drawn[:, SHARE] = np.maximum(drawn[:, SHARE], 1 - drawn[:, SHARE])
+    filling = tf.constant(grey, images.dtype)
+    x = changed(augment, tf.constant(images), tf.constant(drawn), filling)
+    if augment.mixup:
+        other = changed(augment, tf.constant(images[partners]), tf.constant(drawn), filling)
+        x = mixed(tf.constant(drawn[:, SHARE]), x, other)
+    return np.asarray(x)
+
+
 def moved(images: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
     """Images flipped and moved by whole pixels; what comes in mirrors what is beside it."""
     height, width = images.shape[1:3]

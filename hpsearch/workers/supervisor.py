@@ -1,5 +1,6 @@
 """The supervisor: starts this machine's workers, revives them, and passes signals on."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,9 @@ from hpsearch.workers.slots import Slot
 
 UNPLACED_FOR = 30.0
 """Seconds after which it is said that no worker has got a place."""
+
+IDLE_FOR = 30.0
+"""Seconds after which it is said that slots are idle, and why, while others still train."""
 
 LASTED = 120.0
 """Seconds after whose passing a machine that is lost has been there for a while."""
@@ -76,6 +80,8 @@ class Supervisor:
         on_wait: called once when trials of others hold all places and no worker is left here.
         on_fewer: called when a GPU gets fewer workers; told the GPU's slot and how many there are.
         on_unplaced: called once when no worker got a place for half a minute; told how many wait.
+        on_idle: called once when slots have been idle for half a minute while others train, as no
+            trial is left to start; told which.
         on_away: called when the storage cannot be reached (told True), and when it is back.
         may_thin_out: whether a GPU gets a worker fewer when one of its workers ran out of memory:
             where the number was ours to choose.
@@ -93,6 +99,7 @@ class Supervisor:
     on_fewer: Callable[[Slot, int], None] = lambda *_: None
     may_thin_out: bool = False
     on_unplaced: Callable[[int], None] = lambda _: None
+    on_idle: Callable[[Sequence[Slot]], None] = lambda _: None
     on_away: Callable[[bool], None] = lambda _: None
     _children: list[Child] = field(default_factory=list)
     _signals: list[int] = field(default_factory=list)
@@ -111,6 +118,8 @@ class Supervisor:
     _away_since: float | None = None
     _placed_at: float | None = None
     """When a worker had a place last, or the first one was asked for; None: that was said."""
+    _idle_since: float | None = None
+    """When a slot became idle for want of trials; infinite: that was said."""
     _killed: bool = False
     """Whether we killed workers: their trials are not to blame."""
 
@@ -188,6 +197,7 @@ class Supervisor:
         alive = any(child.is_there for child in self._children)
         if self._is_leaving or budget.ending(self.study) is not None:
             self._withdraw()
+            self._notice_idle(0)
             return alive  # those still running end by themselves
         places = self._free_places()
         if not alive and places < 1 and not self._waits:
@@ -201,7 +211,20 @@ class Supervisor:
             elif places < 0 and child.withdraw():
                 places += 1
         self._notice_unplaced()
+        self._notice_idle(places)
         return True
+
+    def _notice_idle(self, places: int) -> None:
+        """Tell once where slots are idle and others train, and no place is left to start in."""
+        idle = [child.slot for child in self._children if not child.is_there]
+        is_idle = bool(idle) and len(idle) < len(self._children) and places <= 0
+        if not is_idle or self._is_leaving:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = time.monotonic()
+        elif time.monotonic() > self._idle_since + IDLE_FOR:
+            self._idle_since = math.inf
+            self.on_idle(idle)
 
     def _notice_unplaced(self) -> None:
         """Tell once where workers wait for a place, and none has one."""

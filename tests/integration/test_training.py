@@ -12,9 +12,15 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from hpsearch.augment import Augment
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.section import DatasetSection
 from hpsearch.data.transform import Affine
+from hpsearch.home import Home
+from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
+from hpsearch.services.inspection import inspect
+from hpsearch.services.progress import Silent
 from hpsearch.tasks.evaluation import evaluate
 from hpsearch.training import devices
 from hpsearch.training.outcome import Outcome, Watch
@@ -107,3 +113,22 @@ def test_another_process_draws_the_same_curve(
     assert len(drawn) == 6
     for theirs, ours in zip(drawn, trained[0].curves, strict=True):
         assert theirs | {"seconds": 0} == dataclasses.asdict(ours) | {"seconds": 0}
+
+
+def test_what_training_sees_of_images_is_shown_beside_them(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    section = parse(DatasetSection, {"source": "digits"}, "here")
+    shown: list[bytes] = []
+    for augment in (Augment(), Augment(translate=2, cutout=2)):
+        view = inspect(section, augment, home, Silent())
+        page = view.write(tmp_path / "page.html").read_text()
+        assert page.count("data:image/png;base64,") == 1 + augment.is_on
+        assert ("The same images augmented" in page) == augment.is_on
+        assert view.facts.get("augmented", "").startswith("at most move 2, cut 2") == augment.is_on
+        shown.append(view.write(tmp_path / "samples.png").read_bytes())
+    assert shown[0] != shown[1]
+    too_far = inspect(section, Augment(translate=8), home, Silent())
+    assert not too_far.augment.is_on
+    assert "translate = 8 leaves nothing of an image of 8 × 8" in too_far.warnings[-1]
+    mirrored = inspect(section, Augment(flip=True), home, Silent())
+    assert "augment.flip mirrors images" in mirrored.warnings[-1]

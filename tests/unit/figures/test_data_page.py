@@ -19,14 +19,19 @@ class Texts(HTMLParser):
         self.texts.append(data)
 
 
-def page(*, name: str = "cat", sheet: bytes | None = b"png", warnings: tuple[str, ...] = ()) -> str:
+def page(
+    *,
+    name: str = "cat",
+    sheets: tuple[str, ...] = ("Training images",),
+    warnings: tuple[str, ...] = (),
+) -> str:
     return data_page(
         f"Data: {name}",
         facts={"data": f"folder/{name}"},
         parts=("training", "validation", "test"),
         classes=[(name, (1200, 5, 0)), ("dog", (0, 1, 2))],
         warnings=warnings,
-        sheet=sheet,
+        sheets=dict.fromkeys(sheets, b"png"),
     )
 
 
@@ -54,13 +59,22 @@ def test_names_are_texts_and_nothing_else() -> None:
 
 
 def test_without_pictures_there_is_no_heading_for_them() -> None:
-    found = Texts(page(sheet=None))
+    found = Texts(page(sheets=()))
     assert "img" not in found.tags
     assert "Training images" not in found.texts
 
 
 def test_a_class_without_training_examples() -> None:
     made = data_page(
-        "t", facts={}, parts=("training",), classes=[("cat", (0,))], warnings=(), sheet=None
+        "t", facts={}, parts=("training",), classes=[("cat", (0,))], warnings=(), sheets={}
     )
     assert "width: 0.0%" in made
+
+
+def test_augmented_images_stand_below_the_others() -> None:
+    found = Texts(page(sheets=("Training images", "The same images augmented")))
+    first, second = (
+        found.texts.index(text) for text in ("Training images", "The same images augmented")
+    )
+    assert first < second
+    assert found.tags.count("img") == 2

@@ -11,9 +11,12 @@ import pytest
 from hpsearch.errors import Failure
 from hpsearch.home import Home
 from hpsearch.search import claims
+from hpsearch.search.precision import note
+from hpsearch.search.shapes import Measured
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.services.supervise import Remarks, _warn_of_share, look_after
+from hpsearch.workers.gpus import Gpu
 from hpsearch.workers.identity import identity
 from hpsearch.workers.presence import Presence
 from hpsearch.workers.slots import Slot
@@ -97,3 +100,29 @@ def test_what_was_heard_is_said_with_what_comes_next(open_study: Callable[..., O
     assert fewer.startswith("CPU ran out of memory; 2 workers from now on")
     assert "cannot be reached" in away
     assert back == "The storage can be reached again."
+
+
+def test_what_is_idle_is_named_with_the_reason(open_study: Callable[..., OpenStudy]) -> None:
+    view = fakes.Told()
+    gpu = Gpu(index=1, uuid="GPU-1", name="T4", memory=16 * 2**30)
+    cpu = [Slot(index=i, gpu=None, threads=2) for i in range(2)]
+    Remarks(open_study(), view).idle([*cpu, Slot(index=2, gpu=gpu, threads=2)])
+    assert view.lines == [
+        (
+            "Idle, as no trial is left to start: GPU 1 (T4), 4 cores. The trials that run keep the"
+            " device and threads that they began with: on these their rounding depends."
+        )
+    ]
+
+
+def test_a_precision_that_was_measured_is_told_once(open_study: Callable[..., OpenStudy]) -> None:
+    study, view = open_study(), fakes.Told()
+    tell = Remarks(study, view)
+    tell.precision()
+    assert view.lines == []
+    seconds = {"float32": 1.0, "mixed_bfloat16": 0.5}
+    note(study, Measured(host="here", device="CPU", seconds=seconds))
+    for _ in range(3):
+        tell._look_at = 0.0
+        tell.precision()
+    assert view.lines == ["precision mixed_bfloat16: 2.00 times as fast as float32 on CPU of here"]

@@ -18,6 +18,7 @@ from hpsearch.training.augment import (
     changed,
     draws,
     mixed,
+    samples,
 )
 
 ALL = Augment(flip=True, translate=3, cutout=4, mixup=0.5)
@@ -99,3 +100,18 @@ def test_mixing_is_by_share() -> None:
     one, other = tf.constant(IMAGES[:1]), tf.constant(IMAGES[1:])
     found = mixed(tf.constant([0.25]), one, other)
     assert np.allclose(found, 0.25 * IMAGES[:1] + 0.75 * IMAGES[1:])
+
+
+@pytest.mark.parametrize("shape", [(6, 8, 8), (6, 8, 8, 4)])
+def test_samples_are_as_an_epoch_sees_them(shape: tuple[int, ...]) -> None:
+    images = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    grey = np.uint8(7)
+    found = samples(ALL, 5, images, grey)
+    rows, partners = draws(ALL, 5, 0, len(images))
+    one = changed(ALL, tf.constant(images), tf.constant(rows), tf.constant(grey))
+    other = changed(ALL, tf.constant(images[partners]), tf.constant(rows), tf.constant(grey))
+    share = np.maximum(rows[:, SHARE], 1 - rows[:, SHARE])
+    assert np.array_equal(found, mixed(tf.constant(share), one, other).numpy())
+    unmixed = samples(Augment(flip=True), 5, images, grey)
+    assert unmixed.dtype == np.uint8
+    assert 0 < sum(np.array_equal(a, b) for a, b in zip(unmixed, images, strict=True)) < 6

@@ -535,6 +535,32 @@ def test_workers_without_a_place_are_told_of_once(
     assert told == [2]
 
 
+def test_slots_without_a_trial_are_told_of_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two workers has ended its trials, and the other one holds the last place."""
+    monkeypatch.setattr(module, "IDLE_FOR", 0.1)
+    told: list[list[int]] = []
+    ticks = iter(range(20))
+    last: list[int] = []
+
+    def meanwhile() -> None:
+        if run.ready(2) and not last:
+            done, busy = run.children()
+            for _ in range(2):
+                run.study.optuna.tell(run.claim(done), 0.5)
+            last.append(run.claim(busy))
+            done.kill()
+            assert told == []
+        elif told and next(ticks, None) is None and budget.ending(run.study) is None:
+            run.study.optuna.tell(last[0], 0.5)
+            run.children()[0].kill()
+
+    def on_idle(slots: Any) -> None:
+        told.append([slot.threads for slot in slots])
+
+    assert run(WAIT, workers=2, meanwhile=meanwhile, on_idle=on_idle) == 0
+    assert told == [[3]]
+
+
 def test_a_gpu_that_runs_out_of_memory_gets_a_worker_fewer(run: Run) -> None:
     """Three workers share a GPU; one of them runs out of memory and has it alone for a trial."""
     gpus = [Gpu(index=i, uuid=f"GPU-{i}", name="Test", memory=16 * 2**30) for i in (0, 1)]
