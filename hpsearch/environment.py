@@ -33,6 +33,9 @@ GPU_MEMORY_VARIABLE = "HPSEARCH_GPU_MEMORY"
 DEVICE_VARIABLE = "HPSEARCH_DEVICE"
 """The worker's device in words for people: "GPU 0 (A100-SXM4-40GB)" or "CPU"."""
 
+ANY_DEVICE = "any device"
+"""What is said of the device of a process for which nobody chose one."""
+
 ALONE_VARIABLE = "HPSEARCH_ALONE"
 """Number of the trial that a worker started itself anew for, to try it alone on its device."""
 

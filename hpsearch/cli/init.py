@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hpsearch.cli.output import tell
-from hpsearch.cli.template import study_text
+from hpsearch.cli.template import SPACES, study_text
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.data.sources import SOURCES, source_classes
 from hpsearch.errors import InputError
@@ -37,11 +37,17 @@ def init(
             help="The data: an .npz file, a folder of images, or a copy of a public set.",
         ),
     ] = None,
+    network: Annotated[
+        str,
+        typer.Option("--network", metavar="KIND", help=f"Of networks: {' or '.join(SPACES)}."),
+    ] = "dense",
 ) -> None:  # fmt: skip
     """Write a commented study file that you can run as it is, or edit."""
     source = _source(path) if dataset is None else dataset
     if source not in SOURCES:
         raise InputError(f"--dataset {source}: unknown; {closest(source, list(SOURCES))}")
+    if network not in SPACES:
+        raise InputError(f"--network {network}: unknown; {closest(network, list(SPACES))}")
     if file.suffix != ".toml":
         raise InputError(f"{file}: a study file ends in .toml; choose such a name")
     if is_there(file):
@@ -50,7 +56,8 @@ def init(
         name = check_name(file.stem)
     except ValueError as error:
         raise InputError(f"{file}: its name becomes the study's, but {file.stem} {error}") from None
-    write_text(file, study_text(name, source, None if path is None else _below(path, file, source)))
+    given = None if path is None else _below(path, file, source)
+    write_text(file, study_text(name, source, given, network))
     tell(
         f"Wrote {file}. Look it over, then: hpsearch data {file}; hpsearch check {file};"
         f" hpsearch run {file}"

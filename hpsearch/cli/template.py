@@ -41,7 +41,11 @@ type = "median"              # median | hyperband | successive_halving | percent
 epochs = {epochs}
 early_stopping = {{ patience = 5 }}    # epochs without a better value of the metric; or false
 reduce_lr_on_plateau = {{ monitor = "val_loss", factor = 0.5, patience = 2 }}  # for lr_schedule "plateau"
+# precision = "float32"      # else hpsearch measures once whether the processor is faster in bfloat16
 
+"""  # noqa: E501  # a user reads these lines in an editor
+
+_DENSE = """\
 [space]
 layers = {{ type = "int", low = 1, high = {layers} }}
 units = {{ type = "int", low = {low}, high = {high}, log = true, per_layer = true }}
@@ -52,28 +56,68 @@ l2 = {{ type = "categorical", choices = [0.0, 1e-5, 1e-4] }}
 initializer = {{ type = "categorical", choices = ["he_normal", "glorot_uniform"] }}
 batch_size = {{ type = "categorical", choices = [32, 64, 128] }}
 lr_schedule = {{ type = "categorical", choices = ["constant", "plateau", "cosine", "warmup_cosine"] }}
+"""  # noqa: E501
 
+_OPTIMIZERS = """
 [space.optimizer]            # one table for each optimizer that may be chosen
 adam = {{ learning_rate = {{ type = "float", low = 5e-4, high = 1e-2, log = true }} }}
 adamw = {{ learning_rate = {{ type = "float", low = 5e-4, high = 1e-2, log = true }}, weight_decay = {{ type = "float", low = 1e-5, high = 1e-3, log = true }} }}
 sgd = {{ learning_rate = {{ type = "float", low = 1e-2, high = 1e-1, log = true }}, momentum = {{ type = "float", low = 0.5, high = 0.95 }}, nesterov = true }}
 
+"""  # noqa: E501
+
+_FIRST_DENSE = """\
 # [[enqueue]]                # tried first; fields left out are sampled
 # layers = 2
 # units = [{low}, {low}]
 # optimizer = {{ type = "adam", learning_rate = 1e-3 }}
-"""  # noqa: E501  # a user reads these lines in an editor
+"""
+
+_CONV = """\
+[space]
+batch_size = {{ type = "categorical", choices = [64, 128] }}
+lr_schedule = {{ type = "categorical", choices = ["cosine", "warmup_cosine"] }}
+
+[space.augment]              # training images change anew in every epoch; hpsearch data shows them
+flip = false                 # true: mirror them; not for digits and letters
+translate = {{ type = "int", low = 0, high = {move} }}      # pixels
+cutout = 0                   # pixels of a grey square
+mixup = 0.0                  # 0.2: mix images and their labels
+
+[space.network.conv]         # a block: [convolution, batch normalisation, activation] x convs, then pooling
+blocks = {{ type = "int", low = 2, high = {blocks} }}
+filters = {{ type = "int", low = 16, high = {filters}, step = 16, per_layer = true }}   # of each block
+convs = {{ type = "int", low = 1, high = 2, per_layer = true }}
+residual = {{ type = "categorical", choices = [true, false] }}
+pool = {{ type = "categorical", choices = ["max", "avg"] }}   # or "stride"
+activation = {{ type = "categorical", choices = ["relu", "gelu"] }}
+dropout = {{ type = "float", low = 0.0, high = 0.3 }}
+l2 = {{ type = "categorical", choices = [0.0, 1e-4] }}
+head = "gap"                 # the mean over the image; "flatten" keeps all places
+layers = {{ type = "int", low = 0, high = 1 }}    # hidden Dense layers behind: with any it is a hybrid
+units = {{ type = "int", low = 64, high = 256, log = true, per_layer = true }}
+"""  # noqa: E501
+
+_FIRST_CONV = """\
+# [[enqueue]]                # tried first; fields left out are sampled
+# network = {{ type = "conv", filters = [16, 32], convs = 1, layers = 0 }}
+# optimizer = {{ type = "adam", learning_rate = 1e-3 }}
+"""
+
+SPACES = {"dense": (_DENSE, _FIRST_DENSE), "conv": (_CONV, _FIRST_CONV)}
+"""By the kind of network: the text of ``[space]``, and of what is tried first."""
 
 _COPY = '# path = "{}"  # a copy that you have; else keras.datasets downloads it'
 
 
-def study_text(name: str, source: str, path: str | None = None) -> str:
+def study_text(name: str, source: str, path: str | None = None, network: str = "dense") -> str:
     """A commented study file for a data set.
 
     Args:
         name: the study's.
         source: as ``dataset.source``.
         path: as ``dataset.path``; None: an example, where the source has a path.
+        network: one of ``SPACES``.
     """
     kind = source_class(source)
     about = f"  # {kind.path_about}" if kind.path_about else ""
@@ -81,7 +125,8 @@ def study_text(name: str, source: str, path: str | None = None) -> str:
         line = tomli_w.dumps({"path": path}).strip()
     else:
         line = f'path = "{kind.sample}"' if kind.needs_path() else _COPY.format(kind.sample)
-    return _TEXT.format(
+    space, first = SPACES[network]
+    return (_TEXT + space + _OPTIMIZERS + first).format(
         name=name,
         file=f"{name}.toml",
         source=source,
@@ -95,4 +140,7 @@ def study_text(name: str, source: str, path: str | None = None) -> str:
         layers=3 if kind.is_small else 5,
         low=32 if kind.is_small else 64,
         high=256 if kind.is_small else 2048,
+        blocks=3 if kind.is_small else 4,
+        filters=64 if kind.is_small else 128,
+        move=1 if kind.is_small else 3,
     )

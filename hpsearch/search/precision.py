@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hpsearch.environment import ANY_DEVICE
 from hpsearch.search import attributes as attr
 from hpsearch.search.shapes import Measured, Precision
 from hpsearch.search.study import OpenStudy
@@ -76,7 +77,8 @@ def in_words(found: Precision, measured: Measured) -> str:
         found: the study's precision.
         measured: one of its devices' figures.
     """
-    where = f"{measured.device} of {measured.host}"
+    named = measured.device != ANY_DEVICE
+    where = f"{measured.device} of {measured.host}" if named else measured.host
     others = [name for name in measured.seconds if name != "float32"]
     if measured == found.measured[0]:
         if not others:

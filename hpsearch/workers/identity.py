@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch import clock
-from hpsearch.environment import DEVICE_VARIABLE, THREADS_VARIABLE
+from hpsearch.environment import ANY_DEVICE, DEVICE_VARIABLE, THREADS_VARIABLE
 from hpsearch.search.attributes import DEVICE_KEY, PROCESS_KEY, THREADS_KEY, WORKER_KEY
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def device() -> str:
         return named
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
-        return "any device"
+        return ANY_DEVICE
     return f"GPU {visible}" if visible not in ("", "-1") else "CPU"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hpsearch.cli.init import init
-from hpsearch.cli.template import study_text
+from hpsearch.cli.template import SPACES, study_text
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.parts import split
 from hpsearch.data.sources import SOURCES
@@ -17,7 +17,7 @@ from hpsearch.home import Home
 from hpsearch.space import Corner, suggest_config
 from hpsearch.study_file import StudyFile, load
 
-COMMENTED = ("limit", "class_weights", "timeout", "plateau", "max_parameters")
+COMMENTED = ("limit", "class_weights", "timeout", "plateau", "max_parameters", "precision")
 
 
 def prepare(folder: Path) -> None:
@@ -26,26 +26,33 @@ def prepare(folder: Path) -> None:
     (folder / "images").mkdir()
 
 
+@pytest.mark.parametrize("network", SPACES)
 @pytest.mark.parametrize("source", SOURCES)
 def test_what_is_written_loads(
-    source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: str, network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prepare(tmp_path)
     file = tmp_path / "my-first.study.toml"
-    init(file, source)
+    init(file, source, network=network)
     study = load(file)
     assert study.name == "my-first.study"
     assert study.dataset.source == source
     assert (study.dataset.path is not None) == (source in ("npz", "image_folder"))
     largest = suggest_config(study.space, Corner(1.0))
-    assert largest.network.layers == (3 if source == "digits" else 5)
+    assert largest.network.type == network
+    if network == "dense":
+        assert largest.network.layers == (3 if source == "digits" else 5)
+    else:
+        assert largest.network.blocks == (3 if source == "digits" else 4)
+        assert largest.augment.translate == (1 if source == "digits" else 3)
     assert "hpsearch run" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("network", SPACES)
 @pytest.mark.parametrize("source", SOURCES)
-def test_what_is_commented_out_loads_too(source: str, tmp_path: Path) -> None:
+def test_what_is_commented_out_loads_too(source: str, network: str, tmp_path: Path) -> None:
     prepare(tmp_path)
-    lines = study_text("mine", source).splitlines()
+    lines = study_text("mine", source, network=network).splitlines()
     start = lines.index(next(line for line in lines if line.startswith("# [[enqueue]]")))
     for number, line in enumerate(lines):
         if number >= start or line.startswith(tuple(f"# {key} =" for key in COMMENTED)):
@@ -57,6 +64,7 @@ def test_what_is_commented_out_loads_too(source: str, tmp_path: Path) -> None:
     assert study.budget.timeout == 7200
     assert study.budget.plateau == 25
     assert study.budget.max_parameters == 5_000_000
+    assert study.training.precision == "float32"
     assert len(study.enqueue) == 1
 
 

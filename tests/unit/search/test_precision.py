@@ -83,6 +83,8 @@ def test_what_a_device_is_said_to_be() -> None:
     assert slow == "precision float32: mixed_bfloat16 takes 1.25 times as long on CPU of here"
     alone = note_of(measured(device="GPU 0 (T4)", float32=0.0))
     assert alone == "precision float32: GPU 0 (T4) of here is fast in nothing else"
+    unnamed = note_of(measured(device="any device", float32=1.0, mixed_bfloat16=1.25))
+    assert unnamed == "precision float32: mixed_bfloat16 takes 1.25 times as long on here"
     chosen = measured(float32=1.0, mixed_bfloat16=0.5)
     other = measured("old", float32=0.0)
     assert note_of(chosen, other) == (
