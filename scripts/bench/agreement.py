@@ -4,8 +4,9 @@
 
 FOLDER has CIFAR-10 as images in train/<class>/; 5,010 of them are trained on (a last batch that is
 not full), 2,000 validated on. Six configurations, each with batch normalisation, dropout, L2, class
-weights and a learning-rate schedule, are trained by ``hpsearch.training`` and by a network that is
-written, compiled and fitted as Keras' documentation shows, each with five seeds. For each the mean
+weights and a learning-rate schedule, are trained by ``hpsearch.training``, in float32 and in
+mixed_bfloat16, and by a network that is written, compiled and fitted as Keras' documentation shows,
+in float32, each with five seeds. For each the mean
 of the last epoch's validation accuracy and cross-entropy is compared, and at every epoch the
 difference of the means in standard errors (Welch's t). Results: results/agreement.csv and
 agreement.md beside this file.
@@ -33,6 +34,7 @@ from hpsearch.training.outcome import Watch
 from hpsearch.training.start import start_tensorflow
 
 TRAIN, SEEDS, EPOCHS = 5_010, 5, 6
+PRECISIONS = ("float32", "mixed_bfloat16")
 COMMON: Table = {"batch_norm": True, "l2": 1e-4, "initializer": "he_normal"}
 CONFIGURATIONS: list[Table] = [
     {
@@ -70,7 +72,7 @@ Curves = npt.NDArray[np.float64]
 """Validation accuracy and cross-entropy, shape (seeds, epochs, 2)."""
 
 
-def by_hpsearch(config: Table, parts: Parts) -> Curves:
+def by_hpsearch(config: Table, parts: Parts, precision: str) -> Curves:
     """Curves of the engine."""
     from hpsearch.training.train import train  # noqa: PLC0415 - after start_tensorflow
 
@@ -80,7 +82,7 @@ def by_hpsearch(config: Table, parts: Parts) -> Curves:
             seed=seed,
             config=config,
             dataset={"source": "digits"},  # not read: the parts are given
-            training={"epochs": EPOCHS, "early_stopping": False},
+            training={"epochs": EPOCHS, "early_stopping": False, "precision": precision},
         )
         with tempfile.TemporaryDirectory() as run:
             outcome = train(recipe, parts, Path(run), Watch())
@@ -159,9 +161,9 @@ def by_keras(config: Table, parts: Parts) -> Curves:
     return np.array(found)
 
 
-def compare(config: Table, ours: Curves, theirs: Curves) -> list[Row]:
-    """The rows of one configuration."""
-    name = f"{shown(config)} {config['lr_schedule']}"
+def compare(config: Table, precision: str, ours: Curves, theirs: Curves) -> list[Row]:
+    """The rows of one configuration in one precision."""
+    name = f"{shown(config)} {config['lr_schedule']}, {precision}"
     rows: list[Row] = []
     for which, (metric, scale, unit) in enumerate(
         (("accuracy", 100, "%"), ("cross-entropy", 1, "nats"))
@@ -194,12 +196,16 @@ def main() -> None:
         parts = replace(parts, class_weights=np.linspace(0.5, 1.5, 10, dtype=np.float32))
         rows: list[Row] = []
         for config in CONFIGURATIONS:
-            found = compare(config, by_hpsearch(config, parts), by_keras(config, parts))
-            print(*(f"{value:10.4f} {unit:6} {what}" for what, value, unit in found), sep="\n")
-            rows += found
+            theirs = by_keras(config, parts)
+            for precision in PRECISIONS:
+                found = compare(config, precision, by_hpsearch(config, parts, precision), theirs)
+                print(*(f"{value:10.4f} {unit:6} {what}" for what, value, unit in found), sep="\n")
+                rows += found
     tests = 2 * EPOCHS * len(CONFIGURATIONS)
-    least = min(value for what, value, _ in rows if "least p" in what)
-    rows.insert(0, (f"least p of all {tests} comparisons", least, ""))
+    for precision in PRECISIONS:
+        of = [row for row in rows if f", {precision}: " in row[0]]
+        least = min(value for what, value, _ in of if "least p" in what)
+        rows.insert(0, (f"least p of all {tests} comparisons in {precision}", least, ""))
     write("agreement", "hpsearch's training and Keras' fit, five seeds each", rows)
 
 
