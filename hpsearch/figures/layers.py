@@ -37,6 +37,7 @@ def layers_figure(
     points: Sequence[Point],
     metric: Metric,
     network: type[Network] = Dense,
+    depth: Depth = Dense.depths[0],
     searched: Collection[str] | None = None,
 ) -> go.Figure:
     """Width and dropout of each layer: all trials faint, the best tenth, and the best.
@@ -45,15 +46,16 @@ def layers_figure(
         points: the trials; those of other networks are left out.
         metric: the objective's; it only decides which trials are the best.
         network: the kind of network.
+        depth: which of its layers are shown.
         searched: fields of the space that are not fixed, one that the figure is about at least;
             None: all.
     """
-    depth = network.depth
     names = {depth.width: depth.widths, depth.dropout: "dropout"}
     keys = [key for key in names if searched is None or key in searched]
     title = f"{' and '.join(names[key] for key in keys)} by {depth.layer}".capitalize()
     kind = kind_of(network)
     known = [p for p in points if p.setting("type") == kind and p.state != "waiting"]
+    known = [point for point in known if _settings(point, depth.width)]
     if not known:
         return empty(title, "No trial has started yet.")
     deepest = max(len(_settings(point, depth.width)) for point in known)

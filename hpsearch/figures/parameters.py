@@ -2,17 +2,21 @@
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 
 import plotly.graph_objects as go
 
 from hpsearch.figures.points import Mark, Point, best, marks, shown
 from hpsearch.figures.style import (
     BEST,
+    COMPLETE,
     GREY,
     INK,
     MOST,
     NOTHING,
     TEST,
+    VERMILLION,
+    Look,
     add_values,
     count,
     dots,
@@ -29,6 +33,12 @@ from hpsearch.tasks.metric import Metric
 
 _TESTED = 100
 """Trials whose test accuracy is shown."""
+_FAMILIES = (
+    COMPLETE,
+    Look(colour=VERMILLION, symbol="square"),
+    Look(colour=INK, symbol="diamond"),
+)
+"""Of complete trials, where there are networks of several kinds; in the order of their names."""
 _ONE_PANEL = {"yaxis": {"title": {"text": "accuracy"}}}
 _TWO_PANELS = {
     "xaxis": {"anchor": "y2"},
@@ -62,7 +72,18 @@ def parameters_figure(points: Sequence[Point], metric: Metric) -> go.Figure:
     joined = metric == ACCURACY
     if tests and joined:
         figure.add_trace(_joins(tests))
-    add_values(figure, drawn, hover="%{x} parameters")
+    hover = "%{x} parameters"
+    families = sorted({str(point.family) for point, _, _ in drawn if point.state == "complete"})
+    if len(families) > 1:
+        pruned = [mark for mark in drawn if mark[0].state != "complete"]
+        add_values(figure, pruned, hover=hover)
+        for family, look in zip(families, cycle(_FAMILIES)):
+            some = [
+                mark for mark in drawn if mark[0].state == "complete" and mark[0].family == family
+            ]
+            figure.add_trace(dots(some, name=family, look=look, hover=hover))
+    else:
+        add_values(figure, drawn, hover=hover)
     leader = best([point for point, _, _ in known], metric)
     if leader is not None:
         _add_best(figure, leader, above=by_direction(metric, more=True, less=False))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from hpsearch.config import is_whole, network_of
+from hpsearch.networks import NETWORKS
 from hpsearch.ranking import Rank, rank
 from hpsearch.tasks.metric import Metric
 
@@ -40,6 +41,14 @@ class Point:
     """Reported (epoch, value), in order of the epochs, which count from 1."""
     test: float | None
     """Test accuracy in [0, 1], where it was evaluated."""
+
+    @property
+    def family(self) -> str | None:
+        """What a reader calls its network: "dense", "hybrid" ...; None while nothing is drawn."""
+        if self.config is None:
+            return None
+        network = network_of(self.config)
+        return NETWORKS[network["type"]].family(network)
 
     def setting(self, name: str) -> Any:
         """A field of its network; None where that is not known, or has no such field."""

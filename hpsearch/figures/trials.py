@@ -67,15 +67,16 @@ def search_figures(
     if _is_searched(("optimizer", "learning_rate"), searched):
         figures["5-learning-rates"] = learning_rate_figure(*told)
     for network in _networks(points):
-        depth = network.depth
         kind = kind_of(network)
-        of = [
-            field
-            for field in (depth.width, depth.dropout)
-            if searched is None or f"{kind}.{field}" in searched or field in searched
-        ]
-        if of:
-            figures[f"6-{depth.layer}s"] = layers_figure(*told, network, of)
+        for depth in network.depths:
+            of = [
+                field
+                for field in (depth.width, depth.dropout)
+                if searched is None or f"{kind}.{field}" in searched or field in searched
+            ]
+            if of:
+                name = f"6-{depth.layer.replace(' ', '-')}s"
+                figures[name] = layers_figure(*told, network, depth, of)
     figures["7-curves"] = curves_figure(*told)
     return figures
 

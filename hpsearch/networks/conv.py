@@ -65,13 +65,23 @@ class Conv(Network):
 
     grows_with = ("filters", "convs", "kernel", "layers", "units", "batch_norm")
     turning = ("blocks", "head", "pool")
-    depth = Depth(
-        layer="block",
-        axis="block",
-        width="filters",
-        widths="filters",
-        width_axis="filters",
-        dropout="dropout",
+    depths = (
+        Depth(
+            layer="block",
+            axis="block",
+            width="filters",
+            widths="filters",
+            width_axis="filters",
+            dropout="dropout",
+        ),
+        Depth(
+            layer="dense layer",
+            axis="hidden Dense layer",
+            width="units",
+            widths="widths",
+            width_axis="units",
+            dropout="dense_dropout",
+        ),
     )
 
     type: Literal["conv"] = "conv"
@@ -194,6 +204,11 @@ class Conv(Network):
         height, width = self._pooled(block[-1])
         places = height * width if self.head == "flatten" else 1
         return (places * block[-1].filters, *self.units, outputs)
+
+    @classmethod
+    def family(cls, network: Mapping[str, Any]) -> str:
+        """A hybrid with hidden Dense layers, "conv" without."""
+        return "hybrid" if network["layers"] else "conv"
 
     @classmethod
     def summary(cls, network: Mapping[str, Any]) -> list[str]:

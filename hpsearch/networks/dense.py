@@ -34,13 +34,15 @@ class Dense(Network):
     """
 
     grows_with = ("layers", "units", "batch_norm")
-    depth = Depth(
-        layer="layer",
-        axis="hidden layer",
-        width="units",
-        widths="widths",
-        width_axis="width (units)",
-        dropout="dropout",
+    depths = (
+        Depth(
+            layer="layer",
+            axis="hidden layer",
+            width="units",
+            widths="widths",
+            width_axis="width (units)",
+            dropout="dropout",
+        ),
     )
 
     type: Literal["dense"] = "dense"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, Strict
 
-from hpsearch.searchable import Searchable
+from hpsearch.searchable import Searchable, kind_of
 
 Shape = tuple[int, ...]
 """Of one example, without the batch."""
@@ -65,8 +65,8 @@ class Network(Searchable):
     """The fields by which it is made smaller, for advice."""
     turning: ClassVar[tuple[str, ...]] = ()
     """The fields of which neither end need be the smallest network."""
-    depth: ClassVar[Depth]
-    """What a figure shows of its layers."""
+    depths: ClassVar[tuple[Depth, ...]]
+    """What figures show of its layers, a figure each."""
 
     @classmethod
     def refusal(cls, shape: Shape) -> str:  # noqa: ARG003  # most take any
@@ -107,6 +107,15 @@ class Network(Searchable):
             outputs: values that the network puts out for an example.
         """
         raise NotImplementedError
+
+    @classmethod
+    def family(cls, network: Mapping[str, Any]) -> str:  # noqa: ARG003  # most have one name
+        """What a reader calls such a network, where figures tell kinds apart.
+
+        Args:
+            network: the fields, JSON-ready.
+        """
+        return kind_of(cls)
 
     @classmethod
     def summary(cls, network: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from made_points import made
 
+from hpsearch.config import TrialConfig, flat
 from hpsearch.figures.parameters import parameters_figure
 from hpsearch.tasks.classification import ACCURACY, F1_MACRO, LOSS
 from hpsearch.tasks.metric import Metric
@@ -71,3 +72,24 @@ def test_tested_trials_of_a_large_study_are_kept() -> None:
     figure = parameters_figure(points, ACCURACY)
     assert trace(figure, "test").x == (1007, 2007, 3007, 4007, 5007)
     assert trace(figure, "best").y == (0.9998,)
+
+
+def test_kinds_of_networks_are_told_apart() -> None:
+    conv, hybrid = (
+        flat(TrialConfig.model_validate({"network": {"type": "conv", "layers": layers}}))
+        for layers in (0, 1)
+    )
+    points = [
+        made(0, 0.5, parameters=100),
+        made(1, 0.7, parameters=200, config=conv),
+        made(2, 0.8, parameters=300, config=hybrid),
+        made(3, 0.6, parameters=250, config=conv, state="pruned"),
+    ]
+    figure = parameters_figure(points, ACCURACY)
+    names = [each.name for each in figure.data]
+    assert names == ["pruned", "conv", "dense", "hybrid", "best"]
+    assert [trace(figure, name).x for name in names[1:4]] == [(200,), (100,), (300,)]
+    looks = {(each.marker.symbol, each.marker.color) for each in figure.data}
+    assert len(looks) == 5
+    alike = parameters_figure(points[1:2], ACCURACY)
+    assert [each.name for each in alike.data] == ["complete", "best"]

@@ -244,3 +244,19 @@ def test_figures_of_what_is_fixed_are_left_out(searched: list[str], left_out: se
     }  # fmt: skip
     found = search_figures(search(5), ACCURACY, searched)
     assert found.keys() == every - left_out
+
+
+def test_blocks_and_dense_layers_of_hybrid_networks_have_a_figure_each() -> None:
+    network = {"type": "conv", "filters": [16, 32], "layers": 1, "units": 64, "dense_dropout": 0.5}
+    hybrid = flat(TrialConfig.model_validate({"network": network}))
+    conv = flat(TrialConfig.model_validate({"network": {"type": "conv", "filters": [8]}}))
+    points = [made(0, 0.5, config=hybrid), made(1, 0.6, config=conv)]
+    searched = ["conv.filters", "conv.units"]
+    figures = search_figures(points, ACCURACY, searched)
+    assert figures["6-blocks"].data[0].y == (16, 32, 8)
+    assert figures["6-dense-layers"].data[0].y == (64,)
+    assert figures["6-dense-layers"].layout.title.text == "Widths by dense layer"
+    both = search_figures([*points, made(2, 0.4)], ACCURACY)
+    assert both.keys() >= {"6-layers", "6-blocks", "6-dense-layers"}
+    # Nobody has hidden Dense layers: there is nothing to show.
+    assert search_figures(points[1:], ACCURACY)["6-dense-layers"].data == ()
