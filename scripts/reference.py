@@ -166,7 +166,9 @@ def settings(model: type[Section]) -> Iterator[str]:
     """The lines of a configuration's fields, or of a section's in it; lifted ones among them."""
     for trait in traits(model):
         each = (
-            " One for all layers, a list, or a range with `per_layer = true`." if trait.by else ""
+            f" One for all {trait.by}, a list, or a range with `per_layer = true`."
+            if trait.by
+            else ""
         )
         given = default(trait.default)
         if trait.members is not None and trait.lifted is not None:
