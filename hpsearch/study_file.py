@@ -86,7 +86,8 @@ class StudyFile(Section):
     def middle_recipes(self, shape: Shape, outputs: int) -> dict[str, Recipe]:
         """The recipe in the middle of the space of each kind of network, by the kind.
 
-        Where the budget limits sizes, of the next smaller network that is within the limits.
+        Where the budget limits sizes, of the next smaller network that is within the limits; kinds
+        that have none are left out.
 
         Args:
             shape: of an example.
@@ -96,10 +97,14 @@ class StudyFile(Section):
         def fits(config: TrialConfig) -> bool:
             return not self.budget.excess(config.network.size(shape, outputs))
 
-        each = {
+        middle = {
             kind: config_at(self.space, 0.5, {"network": kind}, fits) for kind in kinds(self.space)
         }
-        return {kind: self.recipe(config, self.seed, {}) for kind, config in each.items()}
+        return {
+            kind: self.recipe(config, self.seed, {})
+            for kind, config in middle.items()
+            if fits(config)
+        }
 
     def fixed_recipe(self) -> Recipe | None:
         """The recipe of a study file without ranges; None where there is something to search."""

@@ -54,6 +54,13 @@ MORE: dict[str, dict[str, Any]] = {
             }
         },
         "note": "",
+        "precision": {
+            "chosen": "mixed_bfloat16",
+            "measured": [
+                {"host": "a", "device": "CPU", "reason": "",
+                 "seconds": {"float32": 2.0, "mixed_bfloat16": 1.0}},
+            ],
+        },
         "stop_request": {"number": 1, "how": "leave", "over": True},
         "test_opened": [{"date": "2026-01-01", "opened_by": "evaluate", "key": "a"}],
     },

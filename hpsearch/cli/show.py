@@ -106,7 +106,7 @@ def _facts(details: dict[str, Any]) -> list[str]:
         f"budget    {details['counted']} counted of {', '.join(limits)}",
         f"trials    {', '.join(listed)}",
         f"data      {data}",
-        f"precision {details['precision']['chosen']}",
+        f"precision {details['precision']}",
         f"test      {_opened(details['test_openings'])}",
         *([f"confirmed {_confirmed(winner)}"] if (winner := details["confirmed"]) else []),
     ]

@@ -1,6 +1,6 @@
 """Parts: the training and validation examples of one study, as rows of arrays that stay put."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,19 @@ class Parts:
     def outputs(self) -> int:
         """Values that a network puts out for an example."""
         return self.classes
+
+    def first(self, training: int, validation: int) -> "Parts":
+        """Parts of fewer examples, for a moment's training.
+
+        Args:
+            training: at most so many of the training part, from 1.
+            validation: likewise.
+        """
+        return replace(
+            self,
+            train=replace(self.train, rows=self.train.rows[:training]),
+            validation=replace(self.validation, rows=self.validation.rows[:validation]),
+        )
 
 
 def split(dataset: Dataset, section: DatasetSection) -> Parts:

@@ -37,7 +37,7 @@ def layers_figure(
     points: Sequence[Point],
     metric: Metric,
     network: type[Network] = Dense,
-    depth: Depth = Dense.depths[0],
+    depth: Depth | None = None,
     searched: Collection[str] | None = None,
 ) -> go.Figure:
     """Width and dropout of each layer: all trials faint, the best tenth, and the best.
@@ -46,10 +46,11 @@ def layers_figure(
         points: the trials; those of other networks are left out.
         metric: the objective's; it only decides which trials are the best.
         network: the kind of network.
-        depth: which of its layers are shown.
+        depth: which of its layers are shown; None: the first ones.
         searched: fields of the space that are not fixed, one that the figure is about at least;
             None: all.
     """
+    depth = depth or network.depths[0]
     names = {depth.width: depth.widths, depth.dropout: "dropout"}
     keys = [key for key in names if searched is None or key in searched]
     title = f"{' and '.join(names[key] for key in keys)} by {depth.layer}".capitalize()

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from itertools import cycle
 
 import plotly.graph_objects as go
 
@@ -33,12 +32,12 @@ from hpsearch.tasks.metric import Metric
 
 _TESTED = 100
 """Trials whose test accuracy is shown."""
-_FAMILIES = (
-    COMPLETE,
-    Look(colour=VERMILLION, symbol="square"),
-    Look(colour=INK, symbol="diamond"),
-)
-"""Of complete trials, where there are networks of several kinds; in the order of their names."""
+_FAMILIES = {
+    "conv": COMPLETE,
+    "dense": Look(colour=VERMILLION, symbol="square"),
+    "hybrid": Look(colour=INK, symbol="diamond"),
+}
+"""Of complete trials, where there are networks of several kinds."""
 _ONE_PANEL = {"yaxis": {"title": {"text": "accuracy"}}}
 _TWO_PANELS = {
     "xaxis": {"anchor": "y2"},
@@ -73,15 +72,13 @@ def parameters_figure(points: Sequence[Point], metric: Metric) -> go.Figure:
     if tests and joined:
         figure.add_trace(_joins(tests))
     hover = "%{x} parameters"
-    families = sorted({str(point.family) for point, _, _ in drawn if point.state == "complete"})
+    families = dict.fromkeys(point.family for point, _, _ in drawn if point.state == "complete")
     if len(families) > 1:
-        pruned = [mark for mark in drawn if mark[0].state != "complete"]
-        add_values(figure, pruned, hover=hover)
-        for family, look in zip(families, cycle(_FAMILIES)):
-            some = [
-                mark for mark in drawn if mark[0].state == "complete" and mark[0].family == family
-            ]
-            figure.add_trace(dots(some, name=family, look=look, hover=hover))
+        add_values(figure, [mark for mark in drawn if mark[0].state != "complete"], hover=hover)
+        for family, look in _FAMILIES.items():
+            of = [mark for mark in drawn if mark[0].family == family]
+            if some := [mark for mark in of if mark[0].state == "complete"]:
+                figure.add_trace(dots(some, name=family, look=look, hover=hover))
     else:
         add_values(figure, drawn, hover=hover)
     leader = best([point for point, _, _ in known], metric)

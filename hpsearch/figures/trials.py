@@ -74,7 +74,10 @@ def search_figures(
                 for field in (depth.width, depth.dropout)
                 if searched is None or f"{kind}.{field}" in searched or field in searched
             ]
-            if of:
+            has_none = depth is not network.depths[0] and not any(
+                point.setting(depth.width) for point in points
+            )
+            if of and not has_none:
                 name = f"6-{depth.layer.replace(' ', '-')}s"
                 figures[name] = layers_figure(*told, network, depth, of)
     figures["7-curves"] = curves_figure(*told)

@@ -122,7 +122,7 @@ def _create(storage: Storage, study: OpenStudy, name: str) -> None:
         }
     )  # fmt: skip
     dataset = study.data
-    attrs = {attr.CLOSED_KEY: True, **precision.inherited(study)}
+    attrs = {attr.CLOSED_KEY: True, **precision.attributes(study)}
     create(storage, file, dataset, budget=budget, attrs=attrs)
 
 

@@ -233,7 +233,7 @@ def fork(
 
     opened = study.optuna.user_attrs.get(attr.TEST_ACCESSES_KEY)
     attrs: dict[str, Any] = inherited(study) | ({attr.TEST_ACCESSES_KEY: opened} if opened else {})
-    attrs |= precision.inherited(study)
+    attrs |= precision.attributes(study)
     attrs |= {
         attr.SINCE_KEY: len(found.taken),
         attr.FORKED_KEY: {

@@ -17,10 +17,10 @@ def choose(seconds: Mapping[str, float]) -> str:
     """The precision that is worth leaving float32 for, or float32.
 
     Args:
-        seconds: what the same steps took in each precision, float32 among them.
+        seconds: what the same steps took in each precision; nothing: only float32 is there.
     """
-    fastest = min(seconds, key=lambda name: seconds[name])
-    return fastest if seconds["float32"] >= FASTER * seconds[fastest] else "float32"
+    fastest = min(seconds, key=lambda name: seconds[name], default="float32")
+    return fastest if seconds and _times(seconds, fastest) >= FASTER else "float32"
 
 
 def chosen_by(measured: Measured) -> Precision:
@@ -28,7 +28,7 @@ def chosen_by(measured: Measured) -> Precision:
     return Precision.model_validate({"chosen": choose(measured.seconds), "measured": [measured]})
 
 
-def note(study: OpenStudy, measured: Measured) -> Precision:
+def keep_measured(study: OpenStudy, measured: Measured) -> Precision:
     """Keep what a device measured; of a study that has no precision yet it chooses that.
 
     Args:
@@ -42,22 +42,21 @@ def note(study: OpenStudy, measured: Measured) -> Precision:
     def change(known: Mapping[str, Any] | None) -> dict[str, Any] | None:
         if known is None:
             return chosen_by(measured).model_dump(mode="json")
-        if measured_on(Precision.model_validate(known), measured.host, measured.device):
+        if is_known(Precision.model_validate(known), measured.host, measured.device):
             return None
         return {**known, "measured": [*known["measured"], measured.model_dump(mode="json")]}
 
     study.storage.revise(study.study_id, attr.PRECISION_KEY, change)
-    found = study.precision
-    assert found is not None  # noqa: S101  # nobody takes it out again
-    return found
+    return study.precision or chosen_by(measured)
 
 
-def measured_on(found: Precision, host: str, device: str) -> Measured | None:
-    """What a device of a machine measured; None: nothing yet."""
-    return next((one for one in found.measured if (one.host, one.device) == (host, device)), None)
+def is_known(found: Precision, host: str, device: str) -> bool:
+    """Whether a device has nothing to measure: it did, or float32 was chosen, which all can do."""
+    seen = [(one.host, one.device) for one in found.measured]
+    return found.chosen == "float32" or (host, device) in seen
 
 
-def inherited(study: OpenStudy) -> dict[str, Any]:
+def attributes(study: OpenStudy) -> dict[str, Any]:
     """The attributes of a study whose trials compute as those of another one do."""
     found = study.optuna.user_attrs.get(attr.PRECISION_KEY)
     return {} if found is None else {attr.PRECISION_KEY: found}
@@ -79,20 +78,31 @@ def in_words(found: Precision, measured: Measured) -> str:
     """
     named = measured.device != ANY_DEVICE
     where = f"{measured.device} of {measured.host}" if named else measured.host
-    others = [name for name in measured.seconds if name != "float32"]
     if measured == found.measured[0]:
-        if not others:
-            return f"precision float32: {where} is fast in nothing else"
-        share = measured.seconds[others[0]] / measured.seconds["float32"]
-        if found.chosen == "float32":
-            return f"precision float32: {others[0]} takes {share:.2f} times as long on {where}"
-        return f"precision {found.chosen}: {1 / share:.2f} times as fast as float32 on {where}"
-    if found.chosen not in measured.seconds:
-        return f"warning: {where} is slow in {found.chosen}, the study's precision"
-    share = measured.seconds[found.chosen] / measured.seconds["float32"]
-    if share <= 1:
+        return _why_chosen(found, measured, where)
+    if not measured.seconds:
+        return f"warning: precision {found.chosen}: {where} {measured.reason}."
+    times = 1 / _times(measured.seconds, found.chosen)
+    if times < FASTER:
         return ""
     return (
-        f"warning: {where} takes {share:.1f} times as long in {found.chosen}, the study's"
-        " precision, as in float32"
+        f"warning: precision {found.chosen}: {where} takes {times:.1f} times as long in it as in"
+        " float32."
     )
+
+
+def _why_chosen(found: Precision, measured: Measured, where: str) -> str:
+    """Why a study computes in its precision."""
+    if not measured.seconds:
+        return f"precision float32: {where} {measured.reason}."
+    if found.chosen != "float32":
+        times = _times(measured.seconds, found.chosen)
+        return f"precision {found.chosen}: {times:.2f} times as fast as float32 on {where}."
+    other = next(name for name in measured.seconds if name != "float32")
+    times = 1 / _times(measured.seconds, other)
+    return f"precision float32: {other} takes {times:.2f} times as long on {where}."
+
+
+def _times(seconds: Mapping[str, float], name: str) -> float:
+    """How many times as fast as float32 a precision is."""
+    return seconds["float32"] / seconds[name]

@@ -15,6 +15,8 @@ from pydantic import (
     Field,
     NaiveDatetime,
     TypeAdapter,
+    field_validator,
+    model_validator,
 )
 
 from hpsearch.config import TrialConfig
@@ -184,20 +186,35 @@ class Sign(Shape):
 
 
 class Measured(Shape):
-    """What a device took for some steps of training in each precision."""
+    """What a device took for some steps of training in float32 and in another precision."""
 
     host: Text
     device: Text
-    seconds: dict[Text, Span]
-    """By precision; 0.0 of float32 alone where the device is fast in no other."""
+    seconds: dict[Text, Annotated[Span, Field(gt=0)]]
+    """By precision; empty where only float32 comes into question."""
+    reason: Text = ""
+    """Why that is so: "has no instructions for bfloat16"."""
+
+    @field_validator("seconds")
+    @classmethod
+    def _can_be_compared(cls, value: dict[str, float]) -> dict[str, float]:
+        if value and ("float32" not in value or len(value) != 2):
+            raise ValueError("does not compare float32 with another precision")
+        return value
 
 
 class Precision(Shape):
     """What ``training.precision = "auto"`` has become."""
 
     chosen: Literal["float32", "mixed_bfloat16", "mixed_float16"]
-    measured: list[Measured]
+    measured: Annotated[list[Measured], Field(min_length=1)]
     """The first one chose; those of other devices follow."""
+
+    @model_validator(mode="after")
+    def _was_measured(self) -> "Precision":
+        if self.chosen != "float32" and self.chosen not in self.measured[0].seconds:
+            raise ValueError("was chosen without being measured")
+        return self
 
 
 class Origin(Shape):

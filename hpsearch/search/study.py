@@ -85,16 +85,22 @@ class OpenStudy:
 
     @property
     def precision(self) -> Precision | None:
-        """What its precision "auto" has become; None: nobody has measured yet, or it is given."""
+        """What its precision "auto" has become; None while no worker has measured it."""
         stored = self.optuna.user_attrs.get(attr.PRECISION_KEY)
         return None if stored is None else Precision.model_validate(stored)
+
+    @property
+    def computes_in(self) -> str:
+        """The precision of its trials; "auto" while no worker has measured it."""
+        given = self.file.training.precision
+        if given != "auto" or (found := self.precision) is None:
+            return given
+        return found.chosen
 
     def recipe(self, config: TrialConfig, seed: int, provenance: Mapping[str, Any]) -> Recipe:
         """The recipe that trains ``config`` as its trials are trained."""
         recipe = self.file.recipe(config, seed, provenance)
-        if recipe.training.precision != "auto" or (found := self.precision) is None:
-            return recipe
-        training = computing_in(recipe.training, found.chosen)
+        training = computing_in(recipe.training, self.computes_in)
         return recipe.model_copy(update={"training": training})
 
     @property

@@ -246,8 +246,7 @@ def details(study: OpenStudy) -> dict[str, Any]:
         **summary(study),
         "budget": study.budget.model_dump(mode="json"),
         "dataset": attrs.get(attr.DATASET_KEY),
-        "precision": attrs.get(attr.PRECISION_KEY)
-        or {"chosen": study.file.training.precision, "measured": []},
+        "precision": study.computes_in,
         "over": ending(study),
         "seconds": round(seconds_used(study.trial_summaries()), 3),
         "stop": stop_requested(study),

@@ -11,7 +11,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.errors import InputError, TrialFailedError
 from hpsearch.home import Home
 from hpsearch.networks.network import Network
-from hpsearch.recipe import computing_in
+from hpsearch.recipe import Recipe, computing_in
 from hpsearch.search.sampling.pruners import hint
 from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.services.data import study_data
@@ -19,7 +19,7 @@ from hpsearch.services.estimate import Estimate, estimate
 from hpsearch.services.plans import planned_workers
 from hpsearch.services.precision import settled
 from hpsearch.services.progress import Progress
-from hpsearch.space import ends, fixed_config
+from hpsearch.space import ends, fixed_config, kinds
 from hpsearch.study_file import StudyFile, load
 from hpsearch.training.start import start_tensorflow
 from hpsearch.walks import places
@@ -63,7 +63,8 @@ def check(file: Path, home: Home, progress: Progress, *, overrides: Sequence[str
     dataset, parts = study_data(study, str(file), home, progress)
     needed = study_load(study, parts, dataset.private_bytes)
     plan = planned_workers(study, list_gpus().gpus, needed, study.budget.trials)
-    corners = _corners(study, parts, str(file))
+    middle = study.middle_recipes(parts.input_shape, parts.outputs)
+    corners = _corners(study, parts, middle, str(file))
     progress.say(
         f"{file} is valid. Data: {len(parts.train)} training and {len(parts.validation)} validation"
         f" examples, {dataset.test_size} set aside for testing"
@@ -79,8 +80,7 @@ def check(file: Path, home: Home, progress: Progress, *, overrides: Sequence[str
     start_tensorflow(plan.slots[0].threads)  # as a worker does
     started = time.monotonic() - began
     if study.training.precision == "auto":
-        middle = [*study.middle_recipes(parts.input_shape, parts.outputs).values()]
-        precision = settled(middle, parts, progress)
+        precision = settled([*middle.values()], parts, progress)
         training = computing_in(study.training, precision)
         study = study.model_copy(update={"training": training})
     rows = [_try(study, parts, name, config, progress) for name, config in corners.items()]
@@ -92,7 +92,9 @@ def check(file: Path, home: Home, progress: Progress, *, overrides: Sequence[str
     )
 
 
-def _corners(study: StudyFile, parts: Parts, file: str) -> dict[str, TrialConfig]:
+def _corners(
+    study: StudyFile, parts: Parts, middle: Mapping[str, Recipe], file: str
+) -> dict[str, TrialConfig]:
     """The smallest, middle and largest configuration; one where the space is fixed.
 
     Raises:
@@ -104,18 +106,17 @@ def _corners(study: StudyFile, parts: Parts, file: str) -> dict[str, TrialConfig
         return not study.budget.excess(config.network.size(*known))
 
     found: dict[str, TrialConfig] = {}
-    is_fixed = fixed_config(study.space) is not None
-    several = study.middle_recipes(*known)
-    for kind, recipe in several.items():
+    is_fixed, several = fixed_config(study.space) is not None, kinds(study.space)
+    for kind in several:
         smallest, largest = (ends(study.space, at, kind, fits=fits) for at in (0.0, 1.0))
         corners = {
             "smallest": min(smallest, key=lambda one: (not fits(one), one.network.macs(*known))),
-            "middle": recipe.config,
+            **({"middle": middle[kind].config} if kind in middle else {}),
             "largest": max(largest, key=lambda one: (fits(one), one.network.macs(*known))),
         }
         if is_fixed:
-            corners = {"only": corners["middle"]}
-        behind = f" {kind}" if len(several) > 1 else ""
+            corners = {"only": corners["largest"]}
+        behind = f" {kind}" if several[1:] else ""
         found |= {f"{name}{behind}": config for name, config in corners.items()}
     if not any(map(fits, found.values())):
         raise _too_large(study, [one.network for one in found.values()], parts, file)

@@ -68,4 +68,9 @@ def advise_flips(augments: Sequence[Augment], class_names: Sequence[str]) -> lis
     may_flip = any(augment.flip for augment in augments)
     if not may_flip or any(len(name) > 1 for name in class_names):
         return []
-    return ["augment.flip mirrors images, but the classes are named like digits or letters"]
+    return [
+        (
+            "augment.flip mirrors images, and the classes are named like digits or letters; if they"
+            " are, take it out"
+        )
+    ]

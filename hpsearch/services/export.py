@@ -88,6 +88,11 @@ def export(
     home = workspace.home
     with workspace.study(study, writes=test) as found:
         chosen = _confirmed(found, home) if confirmed else _chosen(found, home, trial, baseline)
+        if form != "recipe" and chosen.recipe.training.precision == "auto":
+            raise InputError(
+                f"study {study}: its precision is not measured yet; run it first, or export a"
+                " recipe: -o NAME.toml"
+            )
         if form in ("keras", "saved_model"):
             chosen = _trained(found, home, chosen)
         if overrides:

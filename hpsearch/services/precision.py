@@ -19,6 +19,9 @@ def settled(recipes: Sequence[Recipe], parts: Parts, progress: Progress) -> str:
         parts: their data.
         progress: is told.
     """
-    found = chosen_by(measured_here(recipes, parts))
-    progress.say(in_words(found, found.measured[0]) + ".")
+    measured = measured_here(recipes, parts)
+    if measured is None:  # nobody stops it
+        return "float32"
+    found = chosen_by(measured)
+    progress.say(in_words(found, measured))
     return found.chosen

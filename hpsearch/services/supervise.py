@@ -165,7 +165,7 @@ class Remarks:
 
     def idle(self, slots: Sequence[Slot]) -> None:
         """No trial is left for some slots, while others still train."""
-        gpus = sorted({slot.device for slot in slots if slot.gpu is not None})
+        gpus = dict.fromkeys(slot.device for slot in slots if slot.gpu is not None)
         cores = sum(slot.threads for slot in slots if slot.gpu is None)
         what = [*gpus, *([plural(cores, "core")] if cores else [])]
         self.view.say(

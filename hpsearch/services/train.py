@@ -12,7 +12,7 @@ from hpsearch.services.data import opened_data
 from hpsearch.services.judging import Kept, judge
 from hpsearch.services.precision import settled
 from hpsearch.services.progress import Progress
-from hpsearch.services.training import Trained, keep, prepare, train_here
+from hpsearch.services.training import Trained, keep, precision_before, prepare, train_here
 from hpsearch.study_file import load_either
 from hpsearch.tasks.evaluation import Evaluation
 from hpsearch.training.start import start_tensorflow
@@ -53,13 +53,16 @@ def train(
             raise InputError(f"{file}: {refusal}")
     _warn(recipe, dataset.fingerprint, progress)
     progress.say("TensorFlow takes a few seconds to start.")
-    if recipe.training.precision == "auto":
+    is_auto = recipe.training.precision == "auto"
+    if is_auto:
         start_tensorflow()
-        training = computing_in(recipe.training, settled([recipe], parts, progress))
+        precision = precision_before(output, home, file.stem, recipe, dataset.fingerprint)
+        precision = precision or settled([recipe], parts, progress)
+        training = computing_in(recipe.training, precision)
         recipe = recipe.model_copy(update={"training": training})
     folder = prepare(output, home, file.stem, recipe, dataset.fingerprint)
     progress.say(f"Training {file} with seed {recipe.seed}.")
-    outcome = train_here(recipe, parts, folder, progress)
+    outcome = train_here(recipe, parts, folder, progress, started=is_auto)
     trained = Trained(
         recipe=recipe,
         outcome=outcome,

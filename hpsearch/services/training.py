@@ -34,7 +34,7 @@ from hpsearch.home import (
     Home,
 )
 from hpsearch.parsing import parse
-from hpsearch.recipe import Recipe, dump
+from hpsearch.recipe import Recipe, computing_in, dump
 from hpsearch.services.overwriting import is_there
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import main_thread_only
@@ -137,6 +137,25 @@ def _unlike(folder: Path, recipe: Recipe, fingerprint: str) -> list[str]:
     return found
 
 
+def precision_before(
+    output: Path | None, home: Home, name: str, recipe: Recipe, fingerprint: str
+) -> str | None:
+    """The precision in which a recipe with "auto" was trained where it would be trained again.
+
+    Near the threshold another measurement would choose otherwise, and what is there would be
+    another recipe's. Arguments as of :func:`prepare`; None: it was not trained there.
+    """
+    folder = output or home.trained(name, recipe.seed, 1)
+    if not (folder / RECIPE).exists():
+        return None
+    for precision in ("float32", "mixed_bfloat16", "mixed_float16"):
+        training = computing_in(recipe.training, precision)
+        known = recipe.model_copy(update={"training": training})
+        if not _unlike(folder, known, fingerprint):
+            return precision
+    return None
+
+
 def train_here(
     recipe: Recipe,
     parts: Parts,
@@ -145,6 +164,7 @@ def train_here(
     *,
     last: int | None = None,
     threads: int | None = None,
+    started: bool = False,
 ) -> Outcome:
     """Train in this process, showing the epochs; Ctrl-C ends it in good order.
 
@@ -155,6 +175,7 @@ def train_here(
         progress: shows the epochs.
         last: the epoch after which training ends, whatever the recipe says; None: as it says.
         threads: of TensorFlow; None: all cores.
+        started: whether TensorFlow is started already.
 
     Raises:
         NoTrialError: training failed.
@@ -175,7 +196,8 @@ def train_here(
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        start_tensorflow(threads)
+        if not started:
+            start_tensorflow(threads)
         from hpsearch.training.train import train  # noqa: PLC0415  # imports TensorFlow
 
         return train(recipe, parts, folder, Watch(on_epoch=show, interrupted=lambda: bool(caught)))

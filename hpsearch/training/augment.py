@@ -40,6 +40,24 @@ def draws(
     return found, random.integers(0, examples, examples)
 
 
+def augmented(
+    augment: Augment, x: tf.Tensor, other: tf.Tensor | None, drawn: tf.Tensor, grey: tf.Tensor
+) -> tf.Tensor:
+    """Images with all that is done to them; float32 where they are mixed.
+
+    Args:
+        augment: its settings.
+        x: images as they are stored, shape (batch, height, width) or with channels behind.
+        other: the images that they are mixed with; None where they are not.
+        drawn: rows of :func:`draws`, shape (batch, 6).
+        grey: as for :func:`changed`.
+    """
+    x = changed(augment, x, drawn, grey)
+    if other is None:
+        return x
+    return mixed(drawn[:, SHARE], x, changed(augment, other, drawn, grey))
+
+
 def changed(augment: Augment, x: tf.Tensor, drawn: tf.Tensor, grey: tf.Tensor) -> tf.Tensor:
     """Images flipped, moved and cut as was drawn.
 
@@ -81,12 +99,11 @@ def samples(
     """
     drawn, partners = draws(augment, seed, 0, len(images))
     drawn[:, SHARE] = np.maximum(drawn[:, SHARE], 1 - drawn[:, SHARE])
-    filling = tf.constant(grey, images.dtype)
-    x = changed(augment, tf.constant(images), tf.constant(drawn), filling)
-    if augment.mixup:
-        other = changed(augment, tf.constant(images[partners]), tf.constant(drawn), filling)
-        x = mixed(tf.constant(drawn[:, SHARE]), x, other)
-    return np.asarray(x)
+    with tf.device("/CPU:0"):  # a GPU may be full
+        other = tf.constant(images[partners]) if augment.mixup else None
+        filling = tf.constant(grey, images.dtype)
+        found = augmented(augment, tf.constant(images), other, tf.constant(drawn), filling)
+        return np.asarray(found)
 
 
 def moved(images: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:

@@ -25,7 +25,7 @@ import tensorflow as tf
 
 from hpsearch.augment import Augment
 from hpsearch.training import devices, quiet, seeds
-from hpsearch.training.augment import SHARE, changed, draws, mixed
+from hpsearch.training.augment import SHARE, augmented, draws, mixed
 from hpsearch.training.resident import Resident, Rows
 from hpsearch.training.tasks.task import Task
 
@@ -287,14 +287,10 @@ class Engine:
         if not drawn:
             return x, y
         changes, partners = drawn
-        grey = tf.cast(self._grey, x.dtype)
-        x = changed(self._augment, x, changes, grey)
-        if not self._augment.mixup:
-            return x, y
-        other, label = self._resident.batch(partners)
-        other = changed(self._augment, other, changes, grey)
-        share = changes[:, SHARE]
-        return mixed(share, x, other), y, share, label
+        mixes = self._augment.mixup > 0
+        other, label = self._resident.batch(partners) if mixes else (None, None)
+        x = augmented(self._augment, x, other, changes, tf.cast(self._grey, x.dtype))
+        return (x, y, changes[:, SHARE], label) if mixes else (x, y)
 
     def _score_rows(self, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """What the task scores of some rows, dropout off."""

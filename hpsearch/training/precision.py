@@ -1,12 +1,15 @@
 """Precision: which one a device trains a study's networks fastest in, measured on a few steps."""
 
+import logging
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+import tensorflow as tf
+
 from hpsearch.data.parts import Parts
-from hpsearch.errors import Failure, TrialFailedError
+from hpsearch.errors import TrialFailedError
 from hpsearch.recipe import Recipe, computing_in
 from hpsearch.training import devices, memory
 from hpsearch.training.engine import Engine, steps_per_call
@@ -16,6 +19,8 @@ SECONDS = 1.0
 """How long the precisions are measured in turns, all together; each at least ``_ROUNDS`` times."""
 
 _ROUNDS = 3
+_MOST = 10 * SECONDS
+"""After so long one round of each is enough."""
 _VALIDATION = 64
 """Examples that are validated in each round."""
 
@@ -24,12 +29,19 @@ _BFLOAT16 = {"avx512_bf16", "amx_bf16"}
 """Instructions of x86 processors that multiply bfloat16; without them it is emulated, up to ten
 times slower than float32 (scripts/bench/README.md)."""
 
+_log = logging.getLogger(__name__)
 
-def candidates() -> tuple[str, ...]:
-    """The precisions that may be the fastest on the device of this process, float32 first."""
-    if devices.on_gpu():
-        return "float32", "mixed_float16"
-    return ("float32", "mixed_bfloat16") if _has_bfloat16() else ("float32",)
+
+def rival() -> str:
+    """The precision that float32 is compared with on the device of this process."""
+    return "mixed_float16" if devices.on_gpu() else "mixed_bfloat16"
+
+
+def why_not(precision: str) -> str:
+    """Why this device need not be tried in a precision; empty: it is to be measured."""
+    if precision == "mixed_bfloat16" and not devices.on_gpu() and not _has_bfloat16():
+        return "has no instructions for bfloat16"
+    return ""
 
 
 def _has_bfloat16() -> bool:
@@ -42,65 +54,66 @@ def _has_bfloat16() -> bool:
     return flags is None or bool(_BFLOAT16 & set(flags.split()))
 
 
+class Stopped(Exception):  # noqa: N818  # no error
+    """Nobody waits for the figures any more."""
+
+
 def measure(
     recipes: Sequence[Recipe],
     parts: Parts,
-    precisions: Sequence[str],
+    precision: str,
     *,
+    stopped: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
-    """Time some steps of training in each precision, in turns: what disturbs one disturbs all.
+    """Time some steps of training in float32 and another precision, in turns: what disturbs one
+    disturbs the other.
 
     Args:
         recipes: what is trained, one after the other; their own precision is not looked at.
         parts: their data.
-        precisions: what they are trained in.
+        precision: the other one.
+        stopped: asked after every round.
         clock: tells seconds.
 
     Returns:
-        The fastest round of each in seconds, all recipes together; of one alone 0.0: there is
-        nothing to measure.
+        By precision the fastest round in seconds, all recipes together.
 
     Raises:
         TrialFailedError: out of memory.
+        tensorflow.errors.OpError: the device cannot compute so.
+        Stopped: ``stopped`` said so.
     """
-    found = dict.fromkeys(precisions, 0.0)
-    for recipe in recipes if len(precisions) > 1 else ():
-        try:
-            each = _measure(recipe, parts, precisions, clock, SECONDS / len(recipes))
-        except memory.CANDIDATES as error:
-            if not memory.is_out_of_memory(error):
-                raise
-            raise TrialFailedError(Failure.OUT_OF_MEMORY, memory.describe(error)) from None
-        finally:
-            devices.release()
-        found = {one: seconds + each[one] for one, seconds in found.items()}
+    both = ("float32", precision)
+    found = dict.fromkeys(both, 0.0)
+    for recipe in recipes:
+        seconds = SECONDS / len(recipes)
+        each = memory.within(
+            lambda: _measure(recipe, parts, both, seconds, stopped, clock)  # noqa: B023  # at once
+        )
+        found = {one: total + each[one] for one, total in found.items()}
     return found
 
 
-def _measure(
+def _measure(  # noqa: PLR0917  # those of measure
     recipe: Recipe,
     parts: Parts,
     precisions: Sequence[str],
-    clock: Callable[[], float],
     seconds: float,
+    stopped: Callable[[], bool],
+    clock: Callable[[], float],
 ) -> dict[str, float]:
     """The fastest round of each precision with one recipe."""
     size = recipe.config.network.size(parts.input_shape, parts.outputs)
     batch = recipe.config.batch_size
-    examples = batch * steps_per_call(size.parameters, size.macs, batch)
-    short = replace(
-        parts,
-        train=replace(parts.train, rows=parts.train.rows[:examples]),
-        validation=replace(parts.validation, rows=parts.validation.rows[:_VALIDATION]),
-    )
+    short = parts.first(batch * steps_per_call(size.parameters, size.macs, batch), _VALIDATION)
     engines = {one: build_engine(_in(recipe, one), short) for one in precisions}
     for engine in engines.values():
-        _round(engine, clock)  # which traces it
-    fastest, spent, rounds = dict.fromkeys(precisions, float("inf")), 0.0, 0
-    while spent < seconds or rounds < _ROUNDS:
+        _round(engine, stopped, clock)  # which traces it
+    fastest, spent, rounds = dict.fromkeys(precisions, math.inf), 0.0, 0
+    while spent < seconds or (rounds < _ROUNDS and spent < _MOST):
         for one, engine in engines.items():
-            took = _round(engine, clock)
+            took = _round(engine, stopped, clock)
             fastest[one], spent = min(fastest[one], took), spent + took
         rounds += 1
     return fastest
@@ -110,7 +123,39 @@ def _in(recipe: Recipe, precision: str) -> Recipe:
     return recipe.model_copy(update={"training": computing_in(recipe.training, precision)})
 
 
-def _round(engine: Engine, clock: Callable[[], float]) -> float:
+def _round(engine: Engine, stopped: Callable[[], bool], clock: Callable[[], float]) -> float:
     began = clock()
     engine.fit(epochs=1, callbacks=[])
-    return clock() - began
+    took = clock() - began
+    if stopped():
+        raise Stopped
+    return took
+
+
+def measured(
+    recipes: Sequence[Recipe],
+    parts: Parts,
+    precision: str | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> tuple[dict[str, float], str]:
+    """What :func:`measure` finds on this device; or nothing, and why only float32 is left.
+
+    Args:
+        recipes: see there; none: there is nothing to measure.
+        parts: see there.
+        precision: the other one; None: the usual one of the device.
+        stopped: see there.
+
+    Raises:
+        Stopped: ``stopped`` said so.
+    """
+    other = precision or rival()
+    if reason := why_not(other):
+        return {}, reason
+    if not recipes:
+        return {}, "has no network to measure"
+    try:
+        return measure(recipes, parts, other, stopped=stopped), ""
+    except (TrialFailedError, tf.errors.OpError) as error:
+        _log.warning("%s cannot be measured: %s", other, error)
+        return {}, f"failed in {other} ({str(error).splitlines()[0]})"

@@ -2,15 +2,14 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from hpsearch.data.parts import Part, Parts
-from hpsearch.errors import Failure, TrialFailedError
+from hpsearch.data.parts import Parts
 from hpsearch.recipe import Recipe
-from hpsearch.training import devices, memory
+from hpsearch.training import memory
 from hpsearch.training.engine import steps_per_call
 from hpsearch.training.train import build_engine
 
@@ -42,15 +41,7 @@ def probe(recipe: Recipe, parts: Parts) -> Probe:
     Raises:
         TrialFailedError: out of memory.
     """
-    try:
-        return _probe(recipe, parts)
-    except memory.CANDIDATES as error:
-        if not memory.is_out_of_memory(error):
-            raise
-        failed = TrialFailedError(Failure.OUT_OF_MEMORY, memory.describe(error))
-    finally:
-        devices.release()
-    raise failed
+    return memory.within(lambda: _probe(recipe, parts))
 
 
 def _probe(recipe: Recipe, parts: Parts) -> Probe:
@@ -58,11 +49,7 @@ def _probe(recipe: Recipe, parts: Parts) -> Probe:
     size = recipe.config.network.size(parts.input_shape, parts.outputs)
     steps = steps_per_call(size.parameters, size.macs, batch)
     began = time.perf_counter()
-    short = replace(
-        parts,
-        train=_first(parts.train, batch * _CALLS * steps),
-        validation=_first(parts.validation, _VALIDATION),
-    )
+    short = parts.first(batch * _CALLS * steps, _VALIDATION)
     engine = build_engine(recipe, short)
     timer = _Timer()
     engine.fit(epochs=_EPOCHS, callbacks=[timer])
@@ -75,10 +62,6 @@ def _probe(recipe: Recipe, parts: Parts) -> Probe:
         seconds_per_epoch=seconds,
         seconds_to_start=max(0.0, to_start),
     )
-
-
-def _first(part: Part, examples: int) -> Part:
-    return replace(part, rows=part.rows[:examples])
 
 
 class _Timer(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types

@@ -1,6 +1,5 @@
 """Starting TensorFlow: once in a process, without its chatter; imports it only when called."""
 
-import functools
 import gc
 import os
 import sys
@@ -21,9 +20,8 @@ _UNUSED = ("matplotlib", "sklearn")
 a third of the import's time, and 65 MB of memory."""
 
 
-@functools.cache
 def start_tensorflow(threads: int | None = None, gpu_memory: int | None = None) -> None:
-    """Import TensorFlow (some seconds) and settle threads, memory and determinism, once.
+    """Import TensorFlow (some seconds) and settle threads, memory and determinism.
 
     Args:
         threads: cores that one operation may use, from 1; None: all of the machine's.

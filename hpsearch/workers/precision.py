@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from hpsearch.data.parts import Parts
-from hpsearch.errors import TrialFailedError
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
-from hpsearch.search.precision import in_words, measured_on, note
+from hpsearch.search.precision import in_words, is_known, keep_measured
 from hpsearch.search.shapes import Measured
 from hpsearch.search.study import OpenStudy
 from hpsearch.workers.identity import device
@@ -30,36 +29,59 @@ def settle_precision(
         study: the study.
         parts: its data.
         home: whose workers take turns.
-        stopped: asked while waiting; then nothing is settled.
+        stopped: asked while waiting and measuring; then nothing is settled.
     """
-    if study.file.training.precision != "auto" or _is_known(study):
+    if study.file.training.precision != "auto" or _is_settled(study):
         return
     with closing(Turn(home, f"{device_key()}.precision")) as turn:
-        if not turn.take(stopped) or _is_known(study):
+        if not turn.take(stopped) or _is_settled(study):
             return
         recipes = study.file.middle_recipes(parts.input_shape, parts.outputs)
-        measured = measured_here([*recipes.values()], parts)
-        found = note(study, measured)
+        known = study.precision
+        measured = measured_here(
+            [*recipes.values()], parts, None if known is None else known.chosen, stopped
+        )
+        if measured is None:
+            return
+        found = keep_measured(study, measured)
         if line := in_words(found, measured):
             _log.info("%s", line)
 
 
-def _is_known(study: OpenStudy) -> bool:
-    """Whether there is nothing to measure here: every device computes float32 well."""
+def _is_settled(study: OpenStudy) -> bool:
+    """Whether there is nothing to measure here.
+
+    A confirmation study is as the study that it is of, whose workers have measured.
+    """
     found = study.precision
     if found is None:
         return False
-    here = measured_on(found, socket.gethostname(), device())
-    return found.chosen == "float32" or here is not None
+    return study.is_closed or is_known(found, socket.gethostname(), device())
 
 
-def measured_here(recipes: Sequence[Recipe], parts: Parts) -> Measured:
-    """What steps of some recipes take on this device in each precision; TensorFlow is started."""
-    from hpsearch.training.precision import candidates, measure  # noqa: PLC0415  # needs TensorFlow
+def measured_here(
+    recipes: Sequence[Recipe],
+    parts: Parts,
+    precision: str | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Measured | None:
+    """What steps of some recipes take on this device in float32 and another precision.
+
+    TensorFlow is started.
+
+    Args:
+        recipes: what is trained.
+        parts: their data.
+        precision: the other one; None: the usual one of the device.
+        stopped: asked while measuring.
+
+    Returns:
+        The figures; None where ``stopped`` ended it.
+    """
+    from hpsearch.training.precision import Stopped, measured  # noqa: PLC0415  # needs TensorFlow
 
     try:
-        seconds = measure(recipes, parts, candidates())
-    except TrialFailedError as error:
-        _log.warning("the precision could not be measured (%s): float32", error)
-        seconds = {"float32": 0.0}
-    return Measured(host=socket.gethostname(), device=device(), seconds=seconds)
+        seconds, reason = measured(recipes, parts, precision, stopped)
+    except Stopped:
+        return None
+    return Measured(host=socket.gethostname(), device=device(), seconds=seconds, reason=reason)

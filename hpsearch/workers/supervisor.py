@@ -1,6 +1,5 @@
 """The supervisor: starts this machine's workers, revives them, and passes signals on."""
 
-import math
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -119,7 +118,8 @@ class Supervisor:
     _placed_at: float | None = None
     """When a worker had a place last, or the first one was asked for; None: that was said."""
     _idle_since: float | None = None
-    """When a slot became idle for want of trials; infinite: that was said."""
+    """When a slot became idle for want of trials."""
+    _idle_told: bool = False
     _killed: bool = False
     """Whether we killed workers: their trials are not to blame."""
 
@@ -216,14 +216,19 @@ class Supervisor:
 
     def _notice_idle(self, places: int) -> None:
         """Tell once where slots are idle and others train, and no place is left to start in."""
-        idle = [child.slot for child in self._children if not child.is_there]
-        is_idle = bool(idle) and len(idle) < len(self._children) and places <= 0
-        if not is_idle or self._is_leaving:
+        busy = [c.slot for c in self._children if c.is_there and not c.is_waiting]
+        used = {slot.gpu for slot in busy if slot.gpu is not None}
+        idle = [
+            child.slot
+            for child in self._children
+            if not child.is_there and not child.is_retired and child.slot.gpu not in used
+        ]
+        if not idle or not busy or places > 0 or self._is_leaving or self._idle_told:
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = time.monotonic()
         elif time.monotonic() > self._idle_since + IDLE_FOR:
-            self._idle_since = math.inf
+            self._idle_told = True
             self.on_idle(idle)
 
     def _notice_unplaced(self) -> None:

@@ -179,3 +179,14 @@ def test_weights_that_are_not_kept(cli: Cli) -> None:
     assert "the weights of trial 0 are not in" in refused
     assert "hpsearch export small --trial 0 -o recipe.toml; hpsearch train recipe.toml" in refused
     assert not (cli.folder / "best.keras").exists()
+
+
+def test_a_script_has_a_precision_that_was_measured(cli: Cli, tmp_path: Path) -> None:
+    file = cli.study_file(trials=1)
+    file.write_text(file.read_text().replace('precision = "float32"', 'precision = "auto"'))
+    make_study(cli, file)  # by a trainer that measures nothing
+    for name in ("best.py", "best.keras"):
+        refused = cli("export", "small", "-o", tmp_path / name, code=2)
+        assert "its precision is not measured yet; run it first" in refused.stderr
+    cli("export", "small", "-o", tmp_path / "best.toml")
+    assert 'precision = "auto"' in (tmp_path / "best.toml").read_text()

@@ -26,7 +26,8 @@ from hpsearch.services.workspace import Workspace
 
 place, silent = Workspace(home=Home.find(Path("home"))), Silent()
 means = Means(workers="1", gpus="none")
-found = search(Path("small.toml"), Settings(workers="1", gpus="none"), place, silent)
+settings = Settings(overrides=("training.precision=auto",), workers="1", gpus="none")
+found = search(Path("small.toml"), settings, place, silent)
 confirmed = confirm("small", place, silent, top=1, seeds=2, means=means)
 judged = evaluate("small", place, silent)
 written = export("small", "best.toml", place, silent, confirmed=True)
@@ -69,6 +70,9 @@ def test_from_search_to_export_without_the_command_line(cli: Cli) -> None:
     assert facts["what"].startswith(f"trial {candidate['of']}, the first by its mean, confirmed")
     assert facts["largest"] <= 1e-5
     assert facts["again"] in values.values()  # the recipe's seed is that of a confirmed run
+    precision = cli.json("show", "small")["precision"]
+    assert precision in ("float32", "mixed_bfloat16")
+    assert f'precision = "{precision}"' in (cli.folder / "best.toml").read_text()
     history = cli.json("show", "small", "--provenance")["commands"]
     assert [one["command"] for one in history] == ["hpsearch from Python"] * 3
 

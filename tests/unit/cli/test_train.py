@@ -42,7 +42,7 @@ IMAGE_OF_EPOCHS = training.image_of_epochs
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Train:
     """Trains a recipe of some width, without a picture; the folder that is named at the end."""
 
-    def train_here(recipe: Recipe, parts: Parts, folder: Path, _: Progress) -> Outcome:
+    def train_here(recipe: Recipe, parts: Parts, folder: Path, _: Progress, **__: Any) -> Outcome:
         say("it is trained")
         return fakes.train(recipe, parts, folder, Watch())
 
@@ -153,8 +153,12 @@ def test_the_recipe_that_is_left_names_the_precision_that_was_used(
 
     monkeypatch.setattr(service, "start_tensorflow", lambda: None)
     monkeypatch.setattr(service, "settled", settled)
-    folder = train(overrides=["training.precision=auto"])
+    auto = {"overrides": ["training.precision=auto"]}
+    folder = train(**auto)
     assert 'precision = "mixed_bfloat16"' in (folder / "recipe.toml").read_text()
     assert [recipe.config.batch_size for (recipe,) in tried] == [32]
-    train()
+    # Measured again it might be float32, which would be another recipe.
+    assert train(**auto) == train(**auto, output=folder) == folder
     assert len(tried) == 1
+    assert train(17, **auto) != folder
+    assert len(tried) == 2

@@ -11,7 +11,7 @@ import pytest
 from hpsearch.errors import Failure
 from hpsearch.home import Home
 from hpsearch.search import claims
-from hpsearch.search.precision import note
+from hpsearch.search.precision import keep_measured
 from hpsearch.search.shapes import Measured
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy, load_study
@@ -121,8 +121,8 @@ def test_a_precision_that_was_measured_is_told_once(open_study: Callable[..., Op
     tell.precision()
     assert view.lines == []
     seconds = {"float32": 1.0, "mixed_bfloat16": 0.5}
-    note(study, Measured(host="here", device="CPU", seconds=seconds))
+    keep_measured(study, Measured(host="here", device="CPU", seconds=seconds))
     for _ in range(3):
         tell._look_at = 0.0
         tell.precision()
-    assert view.lines == ["precision mixed_bfloat16: 2.00 times as fast as float32 on CPU of here"]
+    assert view.lines == ["precision mixed_bfloat16: 2.00 times as fast as float32 on CPU of here."]

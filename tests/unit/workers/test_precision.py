@@ -13,8 +13,8 @@ import pytest
 
 from hpsearch.data.parts import Part, Parts
 from hpsearch.data.transform import Affine
-from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.home import Home
+from hpsearch.search.confirmation import ensure_confirmation_study
 from hpsearch.search.precision import lines
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.workers import precision
@@ -46,19 +46,22 @@ def parts() -> Parts:
 class Measuring(ModuleType):
     """In the place of what measures: there is no TensorFlow in this process."""
 
+    class Stopped(Exception):  # noqa: N818  # as there
+        pass
+
     def __init__(self) -> None:
         super().__init__("hpsearch.training.precision")
         self.found = {"float32": 1.0, "mixed_bfloat16": 0.5}
-        self.asked: list[Any] = []
+        self.reason = ""
+        self.asked: list[tuple[int, str | None]] = []
 
-    def candidates(self) -> tuple[str, ...]:
-        return tuple(self.found)
-
-    def measure(self, recipes: Any, *_: Any) -> dict[str, float]:
-        self.asked.append(recipes)
-        if not self.found:
-            raise TrialFailedError(Failure.OUT_OF_MEMORY, "no memory")
-        return self.found
+    def measured(
+        self, recipes: Any, _parts: Parts, precision: str | None, stopped: Callable[[], bool]
+    ) -> tuple[dict[str, float], str]:
+        self.asked.append((len(recipes), precision))
+        if stopped():
+            raise self.Stopped
+        return self.found, self.reason
 
 
 @pytest.fixture
@@ -80,7 +83,7 @@ def test_it_is_measured_once(
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert [len(recipes) for recipes in measuring.asked] == [1]
+    assert measuring.asked == [(1, None)]
     for one in ready:
         assert one.precision is not None
         assert one.precision.chosen == "mixed_bfloat16"
@@ -111,7 +114,8 @@ def test_each_machine_measures_what_it_did_not_choose(
     assert found is not None
     assert found.chosen == "mixed_bfloat16"
     assert [one.host == "slow" for one in found.measured] == [False, True]
-    assert "takes 2.0 times as long in mixed_bfloat16" in lines(study)[1]
+    assert "takes 2.0 times as long in it as in float32" in lines(study)[1]
+    assert measuring.asked == [(1, None), (1, "mixed_bfloat16")]
 
 
 def test_float32_is_not_measured_again_elsewhere(
@@ -121,7 +125,7 @@ def test_float32_is_not_measured_again_elsewhere(
     measuring: Measuring,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    measuring.found = {"float32": 0.0}
+    measuring.found, measuring.reason = {}, "has no instructions for bfloat16"
     study = open_study()
     settle_precision(study, parts, home, never)
     monkeypatch.setattr(precision.socket, "gethostname", lambda: "another")
@@ -131,14 +135,37 @@ def test_float32_is_not_measured_again_elsewhere(
     assert study.precision.chosen == "float32"
 
 
-def test_networks_that_are_too_large_are_left_to_the_trials(
+def test_networks_beyond_the_limits_are_not_measured(
     open_study: Open, home: Home, parts: Parts, measuring: Measuring
 ) -> None:
-    measuring.found = {}
+    study = open_study(budget={"max_parameters": 10})
+    settle_precision(study, parts, home, never)
+    assert measuring.asked == [(0, None)]
+
+
+def test_a_confirmation_study_is_not_measured_again(
+    open_study: Open,
+    home: Home,
+    parts: Parts,
+    measuring: Measuring,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     study = open_study()
     settle_precision(study, parts, home, never)
-    assert study.precision is not None
-    assert study.precision.chosen == "float32"
+    confirmation = ensure_confirmation_study(study)
+    monkeypatch.setattr(precision.socket, "gethostname", lambda: "another")
+    settle_precision(confirmation, parts, home, never)
+    assert len(measuring.asked) == 1
+    assert confirmation.computes_in == "mixed_bfloat16"
+
+
+def test_who_is_to_stop_while_it_measures_settles_nothing(
+    open_study: Open, home: Home, parts: Parts, measuring: Measuring
+) -> None:
+    study = open_study()
+    settle_precision(study, parts, home, lambda: True)  # the turn is free, so that it is taken
+    assert len(measuring.asked) == 1
+    assert study.computes_in == "auto"
 
 
 def test_who_is_to_stop_does_not_wait_for_its_turn(

@@ -11,7 +11,7 @@ import pytest
 
 from hpsearch.errors import UnreachableError
 from hpsearch.home import Home
-from hpsearch.workers.sharing import Device, device_key
+from hpsearch.workers.sharing import Device, Turn, device_key
 
 
 def never() -> bool:
@@ -115,3 +115,14 @@ def test_locks_that_cannot_be_made_are_said(home: Home) -> None:
     home.locks.touch()
     with pytest.raises(UnreachableError, match="cannot be written"):
         Device(home, "cpu")
+
+
+def test_turns_are_taken_one_after_the_other(home: Home) -> None:
+    first, second, other = Turn(home, "a"), Turn(home, "a"), Turn(home, "b")
+    assert first.take(at_once)
+    assert not second.take(at_once)
+    assert other.take(at_once)
+    first.close()
+    assert second.take(at_once)
+    second.close()
+    other.close()

@@ -561,6 +561,31 @@ def test_slots_without_a_trial_are_told_of_once(run: Run, monkeypatch: pytest.Mo
     assert told == [[3]]
 
 
+def test_a_gpu_on_which_another_worker_trains_is_not_idle(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE_FOR", 0.0)
+    told: list[Any] = []
+    gpu = Gpu(index=0, uuid="GPU-0", name="Test", memory=16 * 2**30)
+    run.slots = [Slot(index=i, gpu=gpu, threads=1, memory_limit=1000) for i in range(2)]
+    ticks = iter(range(20))
+    last: list[int] = []
+
+    def meanwhile() -> None:
+        if run.ready(2) and not last:
+            done, busy = run.children()
+            for _ in range(2):
+                run.study.optuna.tell(run.claim(done), 0.5)
+            last.append(run.claim(busy))
+            done.kill()
+        elif last and next(ticks, None) is None and budget.ending(run.study) is None:
+            run.study.optuna.tell(last[0], 0.5)
+            run.children()[0].kill()
+
+    assert run(WAIT, meanwhile=meanwhile, on_idle=told.append) == 0
+    assert told == []
+
+
 def test_a_gpu_that_runs_out_of_memory_gets_a_worker_fewer(run: Run) -> None:
     """Three workers share a GPU; one of them runs out of memory and has it alone for a trial."""
     gpus = [Gpu(index=i, uuid=f"GPU-{i}", name="Test", memory=16 * 2**30) for i in (0, 1)]
