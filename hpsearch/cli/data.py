@@ -93,6 +93,8 @@ def _show(found: StudyFile | Recipe, home: Home, output: Path | None, as_json: b
     """The data of one study: facts, classes, warnings, and the page with sample images."""
     config = found.config if isinstance(found, Recipe) else config_at(found.space, 1.0)
     view = inspect(found.dataset, config.augment, home, Screen())
+    if view.augment.is_on:
+        say("Augmenting sample images: TensorFlow takes a few seconds to start.")
     page = view.write(output) if output else _kept(view)
     if as_json:
         print_json(view.plain(page))
