@@ -7,7 +7,8 @@ Four ways, each in a process of its own with one thread, as a worker has it: the
 and, where the processor has it, in mixed_bfloat16; and the same networks written, compiled and
 fitted as Keras' documentation shows, with TensorFlow as it is by default, in the same precisions.
 The ways take turns, twice, of which the faster epoch counts. The floor is the time of the epoch's
-multiplications at the most that one thread reached in a float32 matrix product. Results:
+multiplications at the most that one thread reached in a float32 matrix product. And ten steps of one
+of them by ``fit`` with TensorFlow's options: oneDNN on and off, and compiled by XLA. Results:
 results/conv.csv and conv.md beside this file.
 """
 
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
@@ -39,6 +40,7 @@ from hpsearch.training.start import start_tensorflow
 
 EPOCHS, TURNS = 3, 2
 """Epochs of each training, of which the first one warms up; and how often each way has its turn."""
+QUIET = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 
@@ -148,7 +150,7 @@ def by_engine(config: TrialConfig, parts: Parts, precision: str) -> float:
     return float(clock.fastest)
 
 
-def by_fit(config: TrialConfig, parts: Parts, precision: str) -> float:
+def by_fit(config: TrialConfig, parts: Parts, precision: str, *, xla: bool = False) -> float:
     """Seconds of an epoch of ``Model.fit``."""
     import keras  # noqa: PLC0415  # see above
 
@@ -163,6 +165,7 @@ def by_fit(config: TrialConfig, parts: Parts, precision: str) -> float:
         optimizer=keras.optimizers.Adam(config.optimizer.learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
+        jit_compile=xla,
     )
     clock = timer()
     model.fit(
@@ -173,7 +176,16 @@ def by_fit(config: TrialConfig, parts: Parts, precision: str) -> float:
     return float(clock.fastest)
 
 
-WAYS = {"engine": by_engine, "fit": by_fit}
+WAYS: dict[str, Callable[[TrialConfig, Parts, str], float]] = {"engine": by_engine, "fit": by_fit}
+
+OPTIONS = {
+    "as it is": {"TF_ENABLE_ONEDNN_OPTS": "1"},
+    "without oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+    "by XLA": {"TF_ENABLE_ONEDNN_OPTS": "1"},
+}
+"""TensorFlow's options that are tried on one configuration, and their environment variables."""
+TRIED, STEPS = 4, 10
+"""Which configuration that is, and how many steps of it are timed."""
 
 
 def configs() -> list[TrialConfig]:
@@ -187,6 +199,37 @@ def open_parts(data: Path) -> Parts:
     return split(open_dataset(section, Home(data.parent / "home")), section)
 
 
+def one_thread() -> None:
+    """Have TensorFlow use one thread, as a worker does."""
+    import tensorflow as tf  # noqa: PLC0415  # see above
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def one_option(name: str, data: str) -> None:
+    """Print the seconds of some steps with an option of TensorFlow."""
+    config = configs()[TRIED]
+    parts = open_parts(Path(data)).first(STEPS * config.batch_size, config.batch_size)
+    one_thread()
+    print(by_fit(config, parts, "float32", xla=name == "by XLA"))
+
+
+def options(data: Path) -> list[Row]:
+    """The rows of TensorFlow's options."""
+    rows: list[Row] = []
+    for name, variables in OPTIONS.items():
+        command = [sys.executable, __file__, "option", name, str(data)]
+        environment = os.environ | QUIET | variables
+        done = subprocess.run(  # noqa: S603  # ourselves
+            command, check=True, stdout=subprocess.PIPE, env=environment
+        )
+        what = f"fit of {describe(configs()[TRIED])}, {STEPS} steps, TensorFlow {name}"
+        rows.append((what, float(done.stdout.splitlines()[-1]), "s"))
+        print(what, rows[-1][1], flush=True)
+    return rows
+
+
 def one_way(name: str, precision: str, data: str) -> None:
     """Print the seconds of each configuration by one way, as JSON."""
     parts = open_parts(Path(data))
@@ -194,10 +237,7 @@ def one_way(name: str, precision: str, data: str) -> None:
         start_tensorflow(threads=1)
         floor = peak() if precision == "float32" else 0.0
     else:
-        import tensorflow as tf  # noqa: PLC0415  # see above
-
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        one_thread()
         floor = 0.0
     seconds = [WAYS[name](config, parts, precision) for config in configs()]
     print(json.dumps({"seconds": seconds, "peak": floor}))
@@ -205,7 +245,6 @@ def one_way(name: str, precision: str, data: str) -> None:
 
 def in_turns(data: Path) -> tuple[dict[tuple[str, str], list[float]], float]:
     """The seconds of each configuration by each way and precision; and the fastest product."""
-    quiet = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     ways = [(name, precision) for precision in PRECISIONS for name in WAYS]
     found: dict[tuple[str, str], list[float]] = {}
     best = 0.0
@@ -213,7 +252,7 @@ def in_turns(data: Path) -> tuple[dict[tuple[str, str], list[float]], float]:
         for name, precision in ways if turn % 2 == 0 else ways[::-1]:
             command = [sys.executable, __file__, "way", name, precision, str(data)]
             done = subprocess.run(  # noqa: S603  # ourselves
-                command, check=True, stdout=subprocess.PIPE, env=quiet
+                command, check=True, stdout=subprocess.PIPE, env=os.environ | QUIET
             )
             told = json.loads(done.stdout.splitlines()[-1])
             best = max(best, told["peak"])
@@ -253,12 +292,15 @@ def main() -> None:
     if sys.argv[1:2] == ["way"]:
         one_way(*sys.argv[2:5])
         return
+    if sys.argv[1:2] == ["option"]:
+        one_option(*sys.argv[2:4])
+        return
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as scratch:
         data = write_data(Path(sys.argv[1]).resolve(), Path(scratch))
         found, best = in_turns(data)
-        rows = rows_of(found, best, open_parts(data))
+        rows = [*rows_of(found, best, open_parts(data)), *options(data)]
     print(write("conv", "An epoch of twelve convolutional configurations, and Keras' fit", rows))
 
 
