@@ -7,8 +7,8 @@ Four ways, each in a process of its own with one thread, as a worker has it: the
 and, where the processor has it, in mixed_bfloat16; and the same networks written, compiled and
 fitted as Keras' documentation shows, with TensorFlow as it is by default, in the same precisions.
 The ways take turns, twice, of which the faster epoch counts. The floor is the time of the epoch's
-multiplications at the most that one thread reached in a float32 matrix product. And ten steps of one
-of them by ``fit`` with TensorFlow's options: oneDNN on and off, and compiled by XLA. Results:
+multiplications at the most that one thread reached in a float32 matrix product. And ten steps of
+one of them by ``fit`` with TensorFlow's options: oneDNN on and off, and compiled by XLA. Results:
 results/conv.csv and conv.md beside this file.
 """
 
@@ -186,6 +186,8 @@ OPTIONS = {
 """TensorFlow's options that are tried on one configuration, and their environment variables."""
 TRIED, STEPS = 4, 10
 """Which configuration that is, and how many steps of it are timed."""
+LIMIT = 300.0
+"""Seconds after which an option is given up, compilation included."""
 
 
 def configs() -> list[TrialConfig]:
@@ -221,12 +223,16 @@ def options(data: Path) -> list[Row]:
     for name, variables in OPTIONS.items():
         command = [sys.executable, __file__, "option", name, str(data)]
         environment = os.environ | QUIET | variables
-        done = subprocess.run(  # noqa: S603  # ourselves
-            command, check=True, stdout=subprocess.PIPE, env=environment
-        )
-        what = f"fit of {describe(configs()[TRIED])}, {STEPS} steps, TensorFlow {name}"
-        rows.append((what, float(done.stdout.splitlines()[-1]), "s"))
-        print(what, rows[-1][1], flush=True)
+        what, took = f"fit of {describe(configs()[TRIED])}, {STEPS} steps, TensorFlow {name}", LIMIT
+        try:
+            done = subprocess.run(  # noqa: S603  # ourselves
+                command, check=True, stdout=subprocess.PIPE, env=environment, timeout=LIMIT
+            )
+            took = float(done.stdout.splitlines()[-1])
+        except subprocess.TimeoutExpired:
+            what += ": given up"
+        rows.append((what, took, "s"))
+        print(what, took, flush=True)
     return rows
 
 
