@@ -101,6 +101,25 @@ def test_precision_is_the_layers_and_leaves_the_default_alone() -> None:
     assert keras.config.dtype_policy().name == "float32"
 
 
+@pytest.mark.parametrize(
+    ("activation", "precision", "computes_in"),
+    [
+        ("gelu", "mixed_bfloat16", "float32"),
+        ("relu", "mixed_bfloat16", "bfloat16"),
+        ("gelu", "mixed_float16", "float16"),
+        ("gelu", "float32", "float32"),
+    ],
+)
+def test_slow_activations_of_bfloat16_compute_in_float32(
+    activation: str, precision: str, computes_in: str
+) -> None:
+    config = TrialConfig.model_validate({"layers": 1, "units": 4, "activation": activation})
+    network = build(config, precision=precision)
+    assert network.get_layer("act_0").compute_dtype == computes_in
+    products = "float32" if precision == "float32" else precision.removeprefix("mixed_")
+    assert network.get_layer("dense_0").compute_dtype == products
+
+
 # Keras copies TensorFlow's variables in a way that NumPy is going to change.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_saved_model_loads_without_hpsearch_and_answers_alike(tmp_path: Path) -> None:
