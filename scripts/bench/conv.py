@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/bench/conv.py FOLDER
 
-FOLDER has CIFAR-10 as images in train/<class>/; 10,000 of them are trained on, 2,000 validated on.
+FOLDER has CIFAR-10 as images in train/<class>/; 4,000 of them are trained on, 2,000 validated on.
 Four ways, each in a process of its own with one thread, as a worker has it: the engine in float32
 and, where the processor has it, in mixed_bfloat16; and the same networks written, compiled and
 fitted as Keras' documentation shows, with TensorFlow as it is by default, in the same precisions.
@@ -38,8 +38,8 @@ from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
 from hpsearch.training.start import start_tensorflow
 
-EPOCHS, TURNS = 3, 2
-"""Epochs of each training, of which the first one warms up; and how often each way has its turn."""
+TRAIN, EPOCHS, TURNS = 4_000, 3, 2
+"""Images, and epochs of each training, of which the first one warms up; turns of each way."""
 QUIET = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 PRECISIONS = ("float32", "mixed_bfloat16")
 
@@ -186,7 +186,7 @@ OPTIONS = {
 """TensorFlow's options that are tried on one configuration, and their environment variables."""
 TRIED, STEPS = 4, 10
 """Which configuration that is, and how many steps of it are timed."""
-LIMIT = 300.0
+LIMIT = 120.0
 """Seconds after which an option is given up, compilation included."""
 
 
@@ -304,7 +304,7 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as scratch:
-        data = write_data(Path(sys.argv[1]).resolve(), Path(scratch))
+        data = write_data(Path(sys.argv[1]).resolve(), Path(scratch), train=TRAIN)
         found, best = in_turns(data)
         rows = [*rows_of(found, best, open_parts(data)), *options(data)]
     print(write("conv", "An epoch of twelve convolutional configurations, and Keras' fit", rows))
