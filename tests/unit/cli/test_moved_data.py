@@ -29,6 +29,8 @@ path = "d.npz"
 scale = "standardize"
 [budget]
 trials = 1
+[training]
+precision = "float32"
 [space]
 layers = { type = "int", low = 1, high = 2 }
 """

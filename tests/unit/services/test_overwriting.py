@@ -22,7 +22,7 @@ def test_pages_of_ours_are_written_over_and_those_of_others_are_not(
 
     sheet = png(Image.new("L", (8, 8)))
     report = _TEMPLATE.read_text().replace("{{ study.name }}", "n" * 100)
-    pages = {"report": report, "data": data_page("Data: digits", sheet=sheet, **DATA)}
+    pages = {"report": report, "data": data_page("Data: digits", sheets={"a": sheet}, **DATA)}
     for kind, new in pages.items():
         old = new.replace(f'<meta name="generator" content="hpsearch {kind}">\n', "")
         assert "generator" not in old
