@@ -16,7 +16,9 @@ from pathlib import Path
 import fakes
 from hpsearch.services import train
 from hpsearch.training.outcome import Watch
-train.train_here = lambda recipe, parts, folder, _: fakes.train(recipe, parts, folder, Watch())
+train.train_here = lambda recipe, parts, folder, *_, **__: fakes.train(
+    recipe, parts, folder, Watch()
+)
 """
 """What ``train`` does without TensorFlow."""
 
