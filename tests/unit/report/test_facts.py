@@ -434,7 +434,7 @@ def test_what_others_stand_for_is_told_apart(open_study: Open) -> None:
     assert (
         "Not listed: 1 interrupted trial, whose time counts in the trials that resume them." in text
     )
-    assert "Not listed: 1 configuration above budget.max_parameters" in text
+    assert "Not listed: 1 configuration above the budget's limits of size" in text
 
 
 def test_repeats_of_the_best_are_told(open_study: Open, finish: Finish) -> None:
