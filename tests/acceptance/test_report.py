@@ -191,7 +191,7 @@ def test_the_environment(page: Sections, rows: list[dict[str, Any]], show: dict[
     sizes = [f"{data[key]:,}" for key in ("train", "validation", "test")]
     sides = [str(side) for side in data["input_shape"]]
     counted = [*sizes, str(len(data["class_names"])), *sides, str(len(rows))]
-    assert f"precision {show['precision']}" in text
+    assert f"precision{show['precision']}" in text
     assert numbers(text.replace(host, "").replace(show["precision"], "")) == counted
 
 
