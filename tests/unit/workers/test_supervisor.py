@@ -535,11 +535,8 @@ def test_workers_without_a_place_are_told_of_once(
     assert told == [2]
 
 
-def test_slots_without_a_trial_are_told_of_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of two workers has ended its trials, and the other one holds the last place."""
-    monkeypatch.setattr(module, "IDLE_FOR", 0.1)
-    told: list[list[int]] = []
-    ticks = iter(range(20))
+def last_place(run: Run, is_time: Callable[[], bool]) -> Callable[[], None]:
+    """Meanwhile one of two workers ends its trials; the other one has the last until it is time."""
     last: list[int] = []
 
     def meanwhile() -> None:
@@ -549,16 +546,21 @@ def test_slots_without_a_trial_are_told_of_once(run: Run, monkeypatch: pytest.Mo
                 run.study.optuna.tell(run.claim(done), 0.5)
             last.append(run.claim(busy))
             done.kill()
-            assert told == []
-        elif told and next(ticks, None) is None and budget.ending(run.study) is None:
+        elif last and is_time() and budget.ending(run.study) is None:
             run.study.optuna.tell(last[0], 0.5)
             run.children()[0].kill()
 
-    def on_idle(slots: Any) -> None:
-        told.append([slot.threads for slot in slots])
+    return meanwhile
 
-    assert run(WAIT, workers=2, meanwhile=meanwhile, on_idle=on_idle) == 0
-    assert told == [[3]]
+
+def test_slots_without_a_trial_are_told_of_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE_FOR", 0.1)
+    told: list[Any] = []
+    ticks = iter(range(20))
+    meanwhile = last_place(run, lambda: bool(told) and next(ticks, None) is None)
+    assert run(WAIT, workers=2, meanwhile=meanwhile, on_idle=told.append) == 0
+    ((slot,),) = told
+    assert slot.threads == 3
 
 
 def test_a_gpu_on_which_another_worker_trains_is_not_idle(
@@ -566,22 +568,10 @@ def test_a_gpu_on_which_another_worker_trains_is_not_idle(
 ) -> None:
     monkeypatch.setattr(module, "IDLE_FOR", 0.0)
     told: list[Any] = []
+    ticks = iter(range(20))
     gpu = Gpu(index=0, uuid="GPU-0", name="Test", memory=16 * 2**30)
     run.slots = [Slot(index=i, gpu=gpu, threads=1, memory_limit=1000) for i in range(2)]
-    ticks = iter(range(20))
-    last: list[int] = []
-
-    def meanwhile() -> None:
-        if run.ready(2) and not last:
-            done, busy = run.children()
-            for _ in range(2):
-                run.study.optuna.tell(run.claim(done), 0.5)
-            last.append(run.claim(busy))
-            done.kill()
-        elif last and next(ticks, None) is None and budget.ending(run.study) is None:
-            run.study.optuna.tell(last[0], 0.5)
-            run.children()[0].kill()
-
+    meanwhile = last_place(run, lambda: next(ticks, None) is None)
     assert run(WAIT, meanwhile=meanwhile, on_idle=told.append) == 0
     assert told == []
 
