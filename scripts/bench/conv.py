@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
 
+import numpy as np
 from common import write_data
 from configurations import Table
 from epoch import peak
@@ -83,8 +84,9 @@ def build(network: Conv, shape: tuple[int, ...], classes: int, parts: Parts) -> 
         )(x)
         return layers.BatchNormalization()(x) if network.batch_norm else x
 
+    transform = parts.transform
     multiplier, offset = (
-        float(one[0]) for one in (parts.transform.multiplier, parts.transform.offset)
+        float(np.ravel(one)[0]) for one in (transform.multiplier, transform.offset)
     )
     inputs = x = keras.Input(shape)
     x = layers.Rescaling(multiplier, offset)(x)
