@@ -76,7 +76,7 @@ def tested(study: OpenStudy, home: Home) -> dict[str, float]:
     found: dict[str, float] = {}
     for access in accesses(study, home):
         if access.study == study.name and access.result is not None:
-            found[access.opened_by] = float(access.result["accuracy"])
+            found[access.opened_by] = fmean(access.result["accuracy"])
     return found
 
 
