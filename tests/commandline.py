@@ -27,8 +27,8 @@ source = "digits"
 [budget]
 trials = {trials}
 [training]
-epochs = {epochs}
 precision = "float32"
+epochs = {epochs}
 [space]
 layers = {{ type = "int", low = 1, high = 2 }}
 units = {{ type = "int", low = 16, high = 64, log = true, per_layer = true }}
