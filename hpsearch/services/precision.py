@@ -20,8 +20,6 @@ def settled(recipes: Sequence[Recipe], parts: Parts, progress: Progress) -> str:
         progress: is told.
     """
     measured = measured_here(recipes, parts)
-    if measured is None:  # nobody stops it
-        return "float32"
     found = chosen_by(measured)
     progress.say(in_words(found, measured))
     return found.chosen

@@ -9,7 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from hpsearch.data.parts import Parts
-from hpsearch.errors import TrialFailedError
+from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.recipe import Recipe, computing_in
 from hpsearch.training import devices, memory
 from hpsearch.training.engine import Engine, steps_per_call
@@ -54,10 +54,6 @@ def _has_bfloat16() -> bool:
     return flags is None or bool(_BFLOAT16 & set(flags.split()))
 
 
-class Stopped(Exception):  # noqa: N818  # no error
-    """Nobody waits for the figures any more."""
-
-
 def measure(
     recipes: Sequence[Recipe],
     parts: Parts,
@@ -80,9 +76,8 @@ def measure(
         By precision the fastest round in seconds, all recipes together.
 
     Raises:
-        TrialFailedError: out of memory.
+        TrialFailedError: out of memory, or interrupted, as ``stopped`` said.
         tensorflow.errors.OpError: the device cannot compute so.
-        Stopped: ``stopped`` said so.
     """
     both = ("float32", precision)
     found = dict.fromkeys(both, 0.0)
@@ -128,7 +123,7 @@ def _round(engine: Engine, stopped: Callable[[], bool], clock: Callable[[], floa
     engine.fit(epochs=1, callbacks=[])
     took = clock() - began
     if stopped():
-        raise Stopped
+        raise TrialFailedError(Failure.INTERRUPTED, "while the precision was measured")
     return took
 
 
@@ -147,7 +142,7 @@ def measured(
         stopped: see there.
 
     Raises:
-        Stopped: ``stopped`` said so.
+        TrialFailedError: interrupted, as ``stopped`` said.
     """
     other = precision or rival()
     if reason := why_not(other):
@@ -157,5 +152,7 @@ def measured(
     try:
         return measure(recipes, parts, other, stopped=stopped), ""
     except (TrialFailedError, tf.errors.OpError) as error:
+        if isinstance(error, TrialFailedError) and error.failure is Failure.INTERRUPTED:
+            raise
         _log.warning("%s cannot be measured: %s", other, error)
         return {}, f"failed in {other} ({str(error).splitlines()[0]})"

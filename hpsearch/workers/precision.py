@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from hpsearch.data.parts import Parts
+from hpsearch.errors import TrialFailedError
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
 from hpsearch.search.precision import in_words, is_known, keep_measured
@@ -38,10 +39,10 @@ def settle_precision(
             return
         recipes = study.file.middle_recipes(parts.input_shape, parts.outputs)
         known = study.precision
-        measured = measured_here(
-            [*recipes.values()], parts, None if known is None else known.chosen, stopped
-        )
-        if measured is None:
+        other = None if known is None else known.chosen
+        try:
+            measured = measured_here([*recipes.values()], parts, other, stopped)
+        except TrialFailedError:  # it was interrupted: who comes next measures
             return
         found = keep_measured(study, measured)
         if line := in_words(found, measured):
@@ -64,7 +65,7 @@ def measured_here(
     parts: Parts,
     precision: str | None = None,
     stopped: Callable[[], bool] = lambda: False,
-) -> Measured | None:
+) -> Measured:
     """What steps of some recipes take on this device in float32 and another precision.
 
     TensorFlow is started.
@@ -75,13 +76,10 @@ def measured_here(
         precision: the other one; None: the usual one of the device.
         stopped: asked while measuring.
 
-    Returns:
-        The figures; None where ``stopped`` ended it.
+    Raises:
+        TrialFailedError: interrupted, as ``stopped`` said.
     """
-    from hpsearch.training.precision import Stopped, measured  # noqa: PLC0415  # needs TensorFlow
+    from hpsearch.training.precision import measured  # noqa: PLC0415  # needs TensorFlow
 
-    try:
-        seconds, reason = measured(recipes, parts, precision, stopped)
-    except Stopped:
-        return None
+    seconds, reason = measured(recipes, parts, precision, stopped)
     return Measured(host=socket.gethostname(), device=device(), seconds=seconds, reason=reason)

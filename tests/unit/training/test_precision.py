@@ -14,7 +14,7 @@ from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.recipe import Recipe
 from hpsearch.search.precision import choose
 from hpsearch.training import devices, precision
-from hpsearch.training.precision import Stopped, measure, measured, rival, why_not
+from hpsearch.training.precision import measure, measured, rival, why_not
 
 BOTH = ("float32", "mixed_bfloat16")
 
@@ -60,9 +60,18 @@ def test_real_time_is_measured(make_recipe: Callable[..., Recipe], blobs: Parts)
 
 def test_who_asked_may_go(make_recipe: Callable[..., Recipe], blobs: Parts) -> None:
     asked = iter([False, False, False, True])
-    with pytest.raises(Stopped):
+    with pytest.raises(TrialFailedError) as caught:
         measure([make_recipe()], blobs, BOTH[1], stopped=asked.__next__)
+    assert caught.value.failure == Failure.INTERRUPTED
     assert list(asked) == []
+
+
+def test_who_goes_leaves_no_figures(
+    make_recipe: Callable[..., Recipe], blobs: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "why_not", lambda _: "")
+    with pytest.raises(TrialFailedError, match="while the precision was measured"):
+        measured([make_recipe()], blobs, BOTH[1], stopped=lambda: True)
 
 
 def test_slow_networks_are_measured_once(make_recipe: Callable[..., Recipe], blobs: Parts) -> None:

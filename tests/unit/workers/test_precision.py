@@ -13,6 +13,7 @@ import pytest
 
 from hpsearch.data.parts import Part, Parts
 from hpsearch.data.transform import Affine
+from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.home import Home
 from hpsearch.search.confirmation import ensure_confirmation_study
 from hpsearch.search.precision import lines
@@ -46,9 +47,6 @@ def parts() -> Parts:
 class Measuring(ModuleType):
     """In the place of what measures: there is no TensorFlow in this process."""
 
-    class Stopped(Exception):  # noqa: N818  # as there
-        pass
-
     def __init__(self) -> None:
         super().__init__("hpsearch.training.precision")
         self.found = {"float32": 1.0, "mixed_bfloat16": 0.5}
@@ -60,7 +58,7 @@ class Measuring(ModuleType):
     ) -> tuple[dict[str, float], str]:
         self.asked.append((len(recipes), precision))
         if stopped():
-            raise self.Stopped
+            raise TrialFailedError(Failure.INTERRUPTED, "as asked")
         return self.found, self.reason
 
 
