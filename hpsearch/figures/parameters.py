@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 
 import plotly.graph_objects as go
 
@@ -26,18 +27,28 @@ from hpsearch.figures.style import (
     tidy,
     value_axis,
 )
+from hpsearch.networks import NETWORKS
 from hpsearch.ranking import by_direction
 from hpsearch.tasks.classification import ACCURACY
 from hpsearch.tasks.metric import Metric
 
 _TESTED = 100
 """Trials whose test accuracy is shown."""
-_FAMILIES = {
-    "conv": COMPLETE,
-    "dense": Look(colour=VERMILLION, symbol="square"),
-    "hybrid": Look(colour=INK, symbol="diamond"),
-}
+_LOOKS = (
+    Look(colour=VERMILLION, symbol="square"),
+    COMPLETE,
+    Look(colour=INK, symbol="diamond"),
+    Look(colour=GREY, symbol="cross"),
+)
 """Of complete trials, where there are networks of several kinds."""
+_FAMILIES = dict(
+    zip(
+        (family for network in NETWORKS.values() for family in network.families()),
+        cycle(_LOOKS),
+        strict=False,
+    )
+)
+"""The look of each kind, the same in all studies."""
 _ONE_PANEL = {"yaxis": {"title": {"text": "accuracy"}}}
 _TWO_PANELS = {
     "xaxis": {"anchor": "y2"},

@@ -206,6 +206,11 @@ class Conv(Network):
         return (places * block[-1].filters, *self.units, outputs)
 
     @classmethod
+    def families(cls) -> tuple[str, ...]:
+        """Two: purely convolutional ones, and hybrids."""
+        return ("conv", "hybrid")
+
+    @classmethod
     def family(cls, network: Mapping[str, Any]) -> str:
         """A hybrid with hidden Dense layers, "conv" without."""
         return "hybrid" if network["layers"] else "conv"

@@ -109,13 +109,18 @@ class Network(Searchable):
         raise NotImplementedError
 
     @classmethod
+    def families(cls) -> tuple[str, ...]:
+        """What a reader may call such networks, where figures tell kinds apart."""
+        return (kind_of(cls),)
+
+    @classmethod
     def family(cls, network: Mapping[str, Any]) -> str:  # noqa: ARG003  # most have one name
-        """What a reader calls such a network, where figures tell kinds apart.
+        """Which of :meth:`families` a network is.
 
         Args:
             network: the fields, JSON-ready.
         """
-        return kind_of(cls)
+        return cls.families()[0]
 
     @classmethod
     def summary(cls, network: Mapping[str, Any]) -> list[str]:

@@ -87,8 +87,8 @@ def test_kinds_of_networks_are_told_apart() -> None:
     ]
     figure = parameters_figure(points, ACCURACY)
     names = [each.name for each in figure.data]
-    assert names == ["pruned", "conv", "dense", "hybrid", "best"]
-    assert [trace(figure, name).x for name in names[1:4]] == [(200,), (100,), (300,)]
+    assert names == ["pruned", "dense", "conv", "hybrid", "best"]
+    assert [trace(figure, name).x for name in names[1:4]] == [(100,), (200,), (300,)]
     looks = {(each.marker.symbol, each.marker.color) for each in figure.data}
     assert len(looks) == 5
     alike = parameters_figure(points[1:2], ACCURACY)
