@@ -31,6 +31,9 @@ Filters = Annotated[int, Strict(), Field(ge=1, le=4096)]
 Kernel = Annotated[int, Strict(), Field(ge=1, le=15)]
 Behind = Annotated[int, Strict(), Field(ge=0, le=16)]
 
+RISING = ("relu", "leaky_relu", "elu", "selu", "tanh", "sigmoid", "softplus")
+"""Activations that never fall."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Convolution:
@@ -143,19 +146,21 @@ class Conv(Network):
     def output_sizes(self, shape: Shape, outputs: int) -> list[int]:
         """Of a block its convolutions, normalisations, activations, sums, pooling and dropout."""
         found = [math.prod(shape)]
-        each = 2 + self.batch_norm
+        each = 1 + self.batch_norm
         for block, dropout in zip(self.convolutions(shape), self.dropout, strict=True):
-            # A shortcut has no activation, but the block then a sum.
-            for one in block:
-                found += [one.values] * (each - one.is_shortcut)
-            found += [block[-1].values] * self.residual
+            values = block[-1].values
+            found += [one.values for one in block for _ in range(each)]
+            found += [values] * self.residual
             height, width = self._pooled(block[-1])
             pooled = height * width * block[-1].filters
+            *first, _ = (one for one in block if not one.is_shortcut)
+            found += [one.values for one in first]  # activations
+            found.append(pooled if pools_first(self) else values)
             found += [pooled] * ((self.pool != "stride") + (dropout > 0))
         head, *widths = self._widths(shape, outputs)
         found.append(head)
         for units, dropout in zip(widths, self.dense_dropout, strict=False):
-            found += [units] * (each + (dropout > 0))
+            found += [units] * (each + 1 + (dropout > 0))
         return [*found, outputs]
 
     def convolutions(self, shape: Shape) -> Iterator[list[Convolution]]:
@@ -229,6 +234,14 @@ class Conv(Network):
         if any(dropout := [*network["dropout"], *network["dense_dropout"]]):
             words.append(f"drop {math.fsum(dropout) / len(dropout):.2f}")
         return words
+
+
+def pools_first(network: Conv) -> bool:
+    """Whether the last activation of a block comes behind pooling, where fewer values are left.
+
+    It makes no difference where the greatest of four stays the greatest.
+    """
+    return network.pool == "max" and network.activation in RISING
 
 
 def _half(size: int) -> int:

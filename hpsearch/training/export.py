@@ -7,6 +7,7 @@ it needs no hpsearch.
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,9 +23,6 @@ from hpsearch.training.written import NAME, Form, classes_file, write_classes
 
 Probabilities = npt.NDArray[np.float32]
 """Shape (examples, classes)."""
-
-BATCH_NORMALIZATION = keras.layers.BatchNormalization
-"""Ours is one of its kind."""
 
 TOLERANCE = 1e-5
 """A probability of the written model may be so far off the network's."""
@@ -143,7 +141,7 @@ def _stock(layer: keras.Layer) -> keras.Layer:
     if isinstance(layer, keras.layers.Rescaling):
         scale, offset = (np.asarray(v).tolist() for v in (layer.scale, layer.offset))
         return keras.layers.Rescaling(scale, offset, dtype="float32", name=layer.name)
-    kind = BATCH_NORMALIZATION if isinstance(layer, BATCH_NORMALIZATION) else type(layer)
+    kind: Any = next(one for one in type(layer).__mro__ if one.__module__.startswith("keras."))
     return kind.from_config(layer.get_config())
 
 

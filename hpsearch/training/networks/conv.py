@@ -2,8 +2,8 @@
 
 import keras
 
-from hpsearch.networks.conv import Conv
-from hpsearch.training.layers import BatchNormalization
+from hpsearch.networks.conv import Conv, pools_first
+from hpsearch.training.layers import BatchNormalization, Conv2D
 from hpsearch.training.networks.dense import activated, dropped, kernel, stack
 from hpsearch.training.seeds import dropout_seed
 
@@ -34,14 +34,23 @@ def build(
                     )
                     layer += 1
                 x = keras.layers.Add(dtype=policy, name=f"add_{block}")([x, inputs])
+            if last and pools_first(network):
+                x = pooled(network, x, block, policy)
             x = activated(network, x, f"{block}_{conv}", policy)
-        if network.pool != "stride":
-            x = POOLS[network.pool](2, padding="same", dtype=policy, name=f"pool_{block}")(x)
+        if network.pool != "stride" and not pools_first(network):
+            x = pooled(network, x, block, policy)
         mask, name = dropout_seed(seed, layer - 1), f"block_{block}"
         x = dropped(x, network.dropout[block], mask, name, policy)
     x = HEADS[network.head](dtype=policy, name="head")(x)
     dropout = network.dense_dropout
     return stack(network, x, outputs, seed, policy, dropout=dropout, before=layer)
+
+
+def pooled(
+    network: Conv, x: keras.KerasTensor, block: int, policy: keras.DTypePolicy
+) -> keras.KerasTensor:
+    """Pooling to half the height and width."""
+    return POOLS[network.pool](2, padding="same", dtype=policy, name=f"pool_{block}")(x)
 
 
 def convolved(network: Conv, x: keras.KerasTensor, name: str, **made: object) -> keras.KerasTensor:
@@ -55,7 +64,7 @@ def convolved(network: Conv, x: keras.KerasTensor, name: str, **made: object) ->
     """
     # A normalisation's own offset takes the bias's place.
     bias = not network.batch_norm
-    layer = keras.layers.Conv2D(padding="same", use_bias=bias, name=f"conv_{name}", **made)
+    layer = Conv2D(padding="same", use_bias=bias, name=f"conv_{name}", **made)
     x = layer(x)
     if network.batch_norm:
         x = BatchNormalization(dtype=made["dtype"], name=f"norm_{name}")(x)

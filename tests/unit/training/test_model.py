@@ -4,6 +4,7 @@ from typing import get_args
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -118,6 +119,13 @@ def test_slow_activations_of_bfloat16_compute_in_float32(
     assert network.get_layer("act_0").compute_dtype == computes_in
     products = "float32" if precision == "float32" else precision.removeprefix("mixed_")
     assert network.get_layer("dense_0").compute_dtype == products
+
+
+def test_dropout_of_bfloat16_keeps_to_its_rate() -> None:
+    config = TrialConfig(layers=1, units=4, dropout=(0.05,))
+    dropout = build(config, precision="mixed_bfloat16").get_layer("dropout_0")
+    dropped = dropout(tf.ones((1000, 1000), tf.bfloat16), training=True) == 0
+    assert float(tf.reduce_mean(tf.cast(dropped, tf.float32))) == pytest.approx(0.05, abs=0.001)
 
 
 # Keras copies TensorFlow's variables in a way that NumPy is going to change.

@@ -1,15 +1,17 @@
 """Convolutional networks in Keras: what is counted of them is what is built."""
 
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import conv_networks, image_shapes
 
 from hpsearch.config import TrialConfig
 from hpsearch.networks.conv import Conv
+from hpsearch.networks.network import Activation
 from hpsearch.training import networks
 
 
@@ -52,10 +54,23 @@ def test_layers_come_in_their_order() -> None:
     _, built = build(table, (6, 6))
     assert [layer.name for layer in built.layers[1:]] == [
         "channels", "conv_0_0", "norm_0_0", "act_0_0", "conv_0_1", "conv_0_shortcut", "norm_0_1",
-        "norm_0_shortcut", "add_0", "act_0_1", "pool_0", "dropout_block_0", "conv_1_0",
-        "conv_1_shortcut", "norm_1_0", "norm_1_shortcut", "add_1", "act_1_0", "pool_1", "head",
+        "norm_0_shortcut", "add_0", "pool_0", "act_0_1", "dropout_block_0", "conv_1_0",
+        "conv_1_shortcut", "norm_1_0", "norm_1_shortcut", "add_1", "pool_1", "act_1_0", "head",
         "dense_0", "norm_0", "act_0", "logits",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", get_args(Activation))
+def test_pooling_before_the_activation_makes_no_difference(activation: str) -> None:
+    table = {"type": "conv", "filters": [4], "activation": activation}
+    _, built = build(table, (6, 6, 3))
+    x = keras.random.normal((5, 6, 6, 3), seed=0)
+    normed = built.get_layer("norm_0_0")
+    act, pool = (built.get_layer(name) for name in ("act_0_0", "pool_0"))
+    conv = built.get_layer("conv_0_0")
+    ours = keras.Model(built.inputs, built.get_layer("head").output)(x)
+    theirs = built.get_layer("head")(pool(act(normed(conv(x)))))
+    assert np.allclose(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
 def test_weights_and_masks_follow_from_the_seed() -> None:
