@@ -153,9 +153,8 @@ class Conv(Network):
             found += [values] * self.residual
             height, width = self._pooled(block[-1])
             pooled = height * width * block[-1].filters
-            *first, _ = (one for one in block if not one.is_shortcut)
-            found += [one.values for one in first]  # activations
-            found.append(pooled if pools_first(self) else values)
+            activated = [one.values for one in block if not one.is_shortcut]
+            found += [*activated[:-1], pooled if pools_first(self) else values]
             found += [pooled] * ((self.pool != "stride") + (dropout > 0))
         head, *widths = self._widths(shape, outputs)
         found.append(head)
@@ -239,7 +238,8 @@ class Conv(Network):
 def pools_first(network: Conv) -> bool:
     """Whether the last activation of a block comes behind pooling, where fewer values are left.
 
-    It makes no difference where the greatest of four stays the greatest.
+    It makes no difference where the greatest of four stays the greatest. Exported scripts have this
+    function, and of the network only its fields.
     """
     return network.pool == "max" and network.activation in RISING
 

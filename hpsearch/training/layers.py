@@ -10,15 +10,15 @@ _VECTOR = 16
 
 
 class Conv2D(keras.layers.Conv2D):  # type: ignore[misc]  # has no types
-    """``keras.layers.Conv2D``; its kernel and its bias get their gradients one after the other.
+    """``keras.layers.Conv2D`` of one group without dilation or activation; its kernel and its bias
+    get their gradients one after the other.
 
-    oneDNN would find both in one, which took up to three times as long: a seventh of a step in
-    float32.
+    oneDNN would find both in one, which took up to three times as long in float32.
     """
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Convolve; see ``keras.layers.Conv2D.call``."""
-        if not self.use_bias:
+        if not (training and self.use_bias):
             return super().call(inputs)
         made = {"strides": [1, *self.strides, 1], "padding": self.padding.upper()}
 
@@ -54,7 +54,7 @@ class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
         """Normalise; see ``keras.layers.BatchNormalization.call``."""
         if not training:
             return super().call(inputs, training=training, mask=mask)
-        # For such widths the kernel has no quick way in bfloat16: it took ten times as long.
+        # Where channels are no multiple of 16 the kernel is ten times as slow in bfloat16.
         by_float32 = inputs.dtype == tf.bfloat16 and inputs.shape[-1] % _VECTOR > 0
         found = tf.raw_ops.FusedBatchNormV3(
             x=tf.cast(inputs, tf.float32) if by_float32 else inputs,

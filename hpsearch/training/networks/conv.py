@@ -40,7 +40,7 @@ def build(
         if network.pool != "stride" and not pools_first(network):
             x = pooled(network, x, block, policy)
         mask, name = dropout_seed(seed, layer - 1), f"block_{block}"
-        x = dropped(x, network.dropout[block], mask, name, policy)
+        x = dropped(x, network.dropout[block], mask, name)
     x = HEADS[network.head](dtype=policy, name="head")(x)
     dropout = network.dense_dropout
     return stack(network, x, outputs, seed, policy, dropout=dropout, before=layer)

@@ -53,6 +53,27 @@ def test_every_activation_is_keras_own(make_recipe: Make, blobs: Parts, activati
         assert read.get_config() == layer.get_config()
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_every_layer_of_a_convolutional_network_is_keras_own(
+    batch_norm: bool, precision: str, blobs: Parts
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (9, 4, 5, 3)).astype(np.uint8)
+    parts = replace(blobs, train=replace(blobs.train, x=images), input_shape=(4, 5, 3))
+    network = {"type": "conv", "filters": [4, 3], "residual": True, "batch_norm": batch_norm}
+    recipe = Recipe(
+        seed=1,
+        config={"network": network},
+        dataset={"source": "digits"},
+        training={"precision": precision},
+    )
+    built = moved(recipe, parts)
+    exported = portable(built, parts)
+    own = tf.nn.softmax(built(images, training=False)).numpy()
+    assert np.abs(exported(images, training=False) - own).max() <= 1e-6
+    assert all(type(layer).__module__.startswith("keras.") for layer in exported.layers)
+
+
 @pytest.mark.parametrize(
     ("form", "precision"),
     [

@@ -24,6 +24,7 @@ def test_batch_normalisation_is_that_of_keras(channels: int, precision: str) -> 
             with tf.GradientTape() as tape:
                 tape.watch(x)
                 y = layer(x, training=True)
+                assert y.dtype == layer.compute_dtype
                 loss = tf.reduce_sum(tf.cast(y, tf.float32) * weights)
         slopes = tape.gradient(loss, [x, *layer.trainable_variables])
         after = layer(x, training=False)
@@ -35,24 +36,25 @@ def test_batch_normalisation_is_that_of_keras(channels: int, precision: str) -> 
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("strides", [1, 2])
-def test_a_convolution_is_that_of_keras(strides: int, bias: bool, precision: str) -> None:
+def test_a_convolution_is_that_of_keras(strides: int, training: bool, precision: str) -> None:
     random = np.random.default_rng(0)
     x = tf.constant(random.normal(0, 1, (4, 7, 6, 3)), tf.float32)
     found = []
     for kind in (Conv2D, keras.layers.Conv2D):
-        layer = kind(5, 3, strides, padding="same", use_bias=bias, dtype=precision)
+        layer = kind(5, 3, strides, padding="same", dtype=precision)
         layer.build(x.shape)
         layer.kernel.assign(np.linspace(-1, 1, 135).reshape(3, 3, 3, 5))
-        if bias:
-            layer.bias.assign([-1, -0.5, 0, 0.5, 1])
+        layer.bias.assign([-1, -0.5, 0, 0.5, 1])
+        given = {"training": training} if kind is Conv2D else {}
 
         @tf.function
-        def slopes(layer: keras.Layer = layer) -> list[tf.Tensor]:
+        def slopes(layer: keras.Layer = layer, given: dict[str, bool] = given) -> list[tf.Tensor]:
             with tf.GradientTape() as tape:
                 tape.watch(x)
-                y = layer(x)
+                y = layer(x, **given)
+                assert y.dtype == layer.compute_dtype
                 loss = tf.reduce_sum(tf.cast(y, tf.float32) ** 2)
             return [y, *tape.gradient(loss, [x, *layer.trainable_variables])]
 

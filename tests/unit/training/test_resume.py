@@ -430,12 +430,16 @@ def test_nothing_is_written_where_it_was_not_asked_for(
     assert [path.name for path in tmp_path.iterdir()] == ["curves.csv"]
 
 
-def test_augmented_images_in_mixed_precision_too(blobs: Parts, tmp_path: Path) -> None:
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_augmented_images_in_mixed_precision_too(
+    batch_norm: bool, blobs: Parts, tmp_path: Path
+) -> None:
     """What is drawn for an example is the same wherever its epoch was cut off."""
     images = np.random.default_rng(0).integers(0, 256, (74, 4, 4, 3)).astype(np.uint8)
     train_part, validation = (replace(p, x=images) for p in (blobs.train, blobs.validation))
     pictures = replace(blobs, train=train_part, validation=validation, input_shape=(4, 4, 3))
     network = {"type": "conv", "filters": [4], "residual": True, "dropout": 0.3, "l2": 1e-3}
+    network |= {"batch_norm": batch_norm}
     recipe = Recipe(
         seed=1,
         config={

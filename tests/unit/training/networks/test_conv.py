@@ -60,17 +60,25 @@ def test_layers_come_in_their_order() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("pool", ["max", "avg"])
 @pytest.mark.parametrize("activation", get_args(Activation))
-def test_pooling_before_the_activation_makes_no_difference(activation: str) -> None:
-    table = {"type": "conv", "filters": [4], "activation": activation}
-    _, built = build(table, (6, 6, 3))
-    x = keras.random.normal((5, 6, 6, 3), seed=0)
+def test_pooling_before_the_activation_makes_no_difference(activation: str, pool: str) -> None:
+    table = {"type": "conv", "filters": [4], "activation": activation, "pool": pool}
+    _, built = build(table, (7, 5, 3))
+    x = keras.random.normal((5, 7, 5, 3), seed=0)
     normed = built.get_layer("norm_0_0")
-    act, pool = (built.get_layer(name) for name in ("act_0_0", "pool_0"))
+    act, pooling = (built.get_layer(name) for name in ("act_0_0", "pool_0"))
     conv = built.get_layer("conv_0_0")
     ours = keras.Model(built.inputs, built.get_layer("head").output)(x)
-    theirs = built.get_layer("head")(pool(act(normed(conv(x)))))
+    theirs = built.get_layer("head")(pooling(act(normed(conv(x)))))
     assert np.allclose(ours, theirs, rtol=1e-6, atol=1e-6)
+
+
+def test_what_rises_and_falls_comes_before_pooling() -> None:
+    _, built = build({"type": "conv", "filters": [4], "activation": "gelu"}, (6, 6, 3))
+    assert [layer.name for layer in built.layers[1:]] == [
+        "conv_0_0", "norm_0_0", "act_0_0", "pool_0", "head", "logits",
+    ]  # fmt: skip
 
 
 def test_weights_and_masks_follow_from_the_seed() -> None:
