@@ -142,7 +142,7 @@ def _stock(layer: keras.Layer) -> keras.Layer:
         return keras.layers.Rescaling(scale, offset, dtype="float32", name=layer.name)
     kind = type(layer)
     if kind.__module__ == layers.__name__:  # Keras' own, but faster
-        kind = kind.__base__
+        kind = kind.__bases__[0]
     return kind.from_config(layer.get_config())
 
 
