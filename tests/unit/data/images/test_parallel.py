@@ -24,11 +24,16 @@ Write = Callable[..., DatasetSection]
 
 def children() -> list[psutil.Process]:
     """The processes that decode for this one, those that have ended but for the waiting too."""
-    return [
-        child
-        for child in forked.children()
-        if child.status() == psutil.STATUS_ZOMBIE or parallel.__name__ in "".join(child.cmdline())
-    ]
+    return [child for child in forked.children() if _decodes(child)]
+
+
+def _decodes(child: psutil.Process) -> bool:
+    """One that has ended counts, as nobody can tell any more; it may end while it is looked at."""
+    try:
+        ended = child.status() == psutil.STATUS_ZOMBIE
+        return ended or parallel.__name__ in "".join(child.cmdline())
+    except psutil.ZombieProcess:
+        return True
 
 
 @pytest.fixture
