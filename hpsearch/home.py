@@ -32,6 +32,9 @@ TEST_RESULT = "test.json"
 CONFUSION = "confusion.html"
 """Beside it: the confusion matrix as a figure."""
 
+THRESHOLDS = "thresholds.html"
+"""Beside it: ROC curves, precision and recall, and calibration as figures."""
+
 CHECKPOINTS = ("checkpoint.npz", "checkpoint.previous.npz")
 """In the folder of a trial that is not over: where its training stands, the newest first."""
 

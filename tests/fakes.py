@@ -89,6 +89,8 @@ def train(
                     "val_loss": 1 - value,
                     "val_accuracy": value,
                     "val_f1_macro": value,
+                    "val_balanced_accuracy": value,
+                    "val_auc": value,
                 },
                 learning_rate=recipe.config.optimizer.learning_rate,
                 seconds=seconds,

@@ -12,6 +12,7 @@ from hpsearch.networks.dense import Activation, Initializer
 from hpsearch.optimizers import OPTIMIZERS
 from hpsearch.ranges import RANGES
 from hpsearch.space import Replay, Space
+from hpsearch.tasks import METRICS
 
 ACTIVATIONS = get_args(Activation)
 INITIALIZERS = get_args(Initializer)
@@ -156,7 +157,7 @@ def spaces(draw: st.DrawFn) -> dict[str, Any]:
 
 
 seconds = st.sampled_from(["2h", "1h30m", "90s"]) | between(0.5, 1e6)
-metrics = st.sampled_from(["val_accuracy", "val_f1_macro", "val_loss"])
+metrics = st.sampled_from(sorted(METRICS))
 datasets = st.fixed_dictionaries(
     {"source": st.sampled_from(["digits", "mnist", "cifar10"])},
     optional={

@@ -117,6 +117,8 @@ def _print_mean(one: Judged) -> None:
             f"95 % interval over the seeds: {seeds.low:.4f} to {seeds.high:.4f} (Student's t)"
         )
     out.print(f"95 % interval over the {examples} examples: {low:.4f} to {high:.4f} (Wilson)")
+    others = ", ".join(f"{name} {value:.4f}" for name, value in one.means.items())
+    out.print(f"Other means: {others}")
 
 
 def _row(one: Judged, model: Model) -> list[str]:

@@ -5,16 +5,37 @@ from typing import Any
 
 from hpsearch.cli.output import print_table, stdout, tell
 from hpsearch.tasks.evaluation import Evaluation
+from hpsearch.text import plural
 
 
 def print_accuracy(result: Evaluation) -> None:
-    """Accuracy and macro F1 of one model."""
+    """The metrics of one model, each with its 95 % interval."""
     out = stdout()
     out.print(f"test accuracy {result.accuracy:.4f}", style="bold")
-    out.print(
-        f"95 % interval {result.accuracy_low:.4f} to {result.accuracy_high:.4f},"
-        f" macro F1 {result.f1_macro:.4f}, {result.examples} examples"
+    rows = [
+        ("accuracy", result.accuracy, (result.accuracy_low, result.accuracy_high), "Wilson"),
+        ("macro F1", result.f1_macro, result.f1_macro_interval, "bootstrap"),
+        (
+            "balanced accuracy",
+            result.balanced_accuracy,
+            result.balanced_accuracy_interval,
+            "bootstrap",
+        ),
+        ("AUC", result.auc, result.auc_interval, "DeLong"),
+        ("log loss", result.log_loss, result.log_loss_interval, "standard error"),
+    ]
+    print_table(
+        ("metric", "value", "95 % interval", "by"),
+        [
+            [name, f"{value:.4f}", f"{ends[0]:.4f} to {ends[1]:.4f}", how]
+            for name, value, ends, how in rows
+            if value is not None and ends is not None
+        ],
+        words=["metric", "by"],
+        title=f"On {plural(result.examples, 'test example')}",
     )
+    error = result.thresholds.calibration_error
+    out.print(f"Probabilities of answers and what came true are {100 * error:.1f} points apart.")
 
 
 def print_classes(result: Evaluation) -> None:

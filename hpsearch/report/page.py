@@ -14,6 +14,7 @@ from plotly.offline import get_plotlyjs
 
 from hpsearch import __version__
 from hpsearch.figures.confusion import confusion_figure
+from hpsearch.figures.thresholds import threshold_figures
 from hpsearch.search.budget import ENDED, Ending
 from hpsearch.search.confirmation import told
 
@@ -90,6 +91,7 @@ def _tested(trainings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "accuracy": math.fsum(row["test"]["accuracy"] for row in rows) / len(rows),
                 "shown": shown,
                 "figure": _confusion(shown["test"], f"confusion-{index}"),
+                "thresholds": _thresholds(shown["test"], index),
             }
         )
     return found
@@ -98,6 +100,14 @@ def _tested(trainings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _confusion(result: Mapping[str, Any], name: str) -> Markup:
     classes = [row["name"] for row in result["classes"]]
     return _embedded(confusion_figure(result["confusion"], classes, "Confusion matrix"), name)
+
+
+def _thresholds(result: Mapping[str, Any], index: int) -> list[Markup]:
+    """Curves and calibration; none of a result of before they were kept."""
+    if "thresholds" not in result:
+        return []
+    figures = threshold_figures(result["thresholds"])
+    return [_embedded(figure, f"{name}-{index}") for name, figure in figures.items()]
 
 
 def number(value: float | None) -> str:

@@ -23,12 +23,21 @@ from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.refit import refits
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load_dataset_override
+from hpsearch.tasks.classification import AUC, BALANCED_ACCURACY, F1_MACRO, LOSS
 from hpsearch.tasks.evaluation import Evaluation
 from hpsearch.tasks.metric import Metric
 from hpsearch.text import plural
 from hpsearch.training.start import start_tensorflow
 from hpsearch.workers.by_hand import settle_device
 from hpsearch.workers.worker import open_study_data
+
+OTHERS = {
+    "f1_macro": F1_MACRO,
+    "balanced_accuracy": BALANCED_ACCURACY,
+    "auc": AUC,
+    "log_loss": LOSS,
+}
+"""Metrics of an evaluation beside the accuracy, by the name of its field."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +53,17 @@ class Judged:
     def accuracies(self) -> list[float]:
         """One for each seed."""
         return [result.accuracy for result in self.results.values()]
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Of the other metrics, by what readers know them as; the AUC only where there is one."""
+        found = {metric.short: self.all_of(name) for name, metric in OTHERS.items()}
+        return {short: statistics.fmean(values) for short, values in found.items() if values}
+
+    def all_of(self, name: str) -> list[float]:
+        """A field of the results, one for each seed; none where one has none."""
+        found = [getattr(result, name) for result in self.results.values()]
+        return [] if None in found else found
 
     @property
     def interval(self) -> Interval | None:
@@ -70,7 +90,11 @@ class Judged:
             "config": flat(group.leader.config),
             "refit_epochs": group.epochs,
             "accuracy": _mean(self.accuracies),
-            "f1_macro": _mean([result.f1_macro for result in self.results.values()]),
+            **{
+                name: _mean(found, metric.bounds)
+                for name, metric in OTHERS.items()
+                if (found := self.all_of(name))
+            },
             "middle": self.middle,
             "models": [
                 {
@@ -200,9 +224,9 @@ def _kind(group: Group) -> str:
     return str(kind_of(trial.user_attrs)) if is_run(trial) else "search"
 
 
-def _mean(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, standard deviation and 95 % interval over seeds."""
-    interval = mean_interval(values, SHARE)
+def _mean(values: Sequence[float], bounds: tuple[float, float] = SHARE) -> dict[str, Any]:
+    """Mean, standard deviation and 95 % interval over seeds, within bounds."""
+    interval = mean_interval(values, bounds)
     return {
         "mean": statistics.fmean(values),
         "deviation": statistics.stdev(values) if len(values) > 1 else None,

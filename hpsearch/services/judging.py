@@ -14,8 +14,9 @@ from hpsearch.data.parts import Parts, split
 from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.figures.confusion import write_confusion
+from hpsearch.figures.thresholds import write_thresholds
 from hpsearch.files import write_text
-from hpsearch.home import CONFUSION, TEST_RESULT
+from hpsearch.home import CONFUSION, TEST_RESULT, THRESHOLDS
 from hpsearch.recipe import Recipe
 from hpsearch.tasks.evaluation import Evaluation, evaluate
 
@@ -42,7 +43,8 @@ def judge(
 ) -> list[Evaluation]:
     """Access the test split, judge models on it, and record both.
 
-    The results of each are put beside its weights, too: ``test.json`` and ``confusion.html``.
+    The results of each are put beside its weights, too: ``test.json``,
+    ``confusion.html`` and ``thresholds.html``.
 
     Args:
         dataset: whose test split it is.
@@ -63,9 +65,10 @@ def _judge(
     model: Kept, parts: Parts, x: npt.NDArray[np.generic], y: npt.NDArray[np.int64]
 ) -> Evaluation:
     """Judge kept weights on test examples, and write the results beside them."""
-    from hpsearch.training.train import predict  # noqa: PLC0415  # imports TensorFlow
+    from hpsearch.training.train import logits  # noqa: PLC0415  # imports TensorFlow
 
-    result = evaluate(y, predict(model.recipe, parts, model.weights, x), parts.class_names)
+    outputs = logits(model.recipe, parts, model.weights, x)
+    result = evaluate(y, outputs, parts.class_names)
     told = dataclasses.asdict(result) | {"seed": model.recipe.seed, "value": model.value}
     folder = model.weights.parent
     write_text(folder / TEST_RESULT, json.dumps(told, indent=2) + "\n")
@@ -75,6 +78,7 @@ def _judge(
         parts.class_names,
         f"Test accuracy {result.accuracy:.2%}, macro F1 {result.f1_macro:.4f}",
     )
+    write_thresholds(folder / THRESHOLDS, told["thresholds"])
     return result
 
 

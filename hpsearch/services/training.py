@@ -30,6 +30,7 @@ from hpsearch.home import (
     RECIPE,
     RESULT,
     TEST_RESULT,
+    THRESHOLDS,
     WEIGHTS,
     Home,
 )
@@ -43,7 +44,7 @@ from hpsearch.tasks.evaluation import Evaluation
 from hpsearch.training.outcome import Epoch, Outcome, Watch
 from hpsearch.training.start import start_tensorflow
 
-_LEFT = (CURVES, WEIGHTS, INPUTS, RESULT, TEST_RESULT, CURVES_FIGURE, CONFUSION)
+_LEFT = (CURVES, WEIGHTS, INPUTS, RESULT, TEST_RESULT, CURVES_FIGURE, CONFUSION, THRESHOLDS)
 """What a training leaves beside its recipe."""
 
 

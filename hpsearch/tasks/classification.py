@@ -22,15 +22,31 @@ F1_MACRO = Metric(
 )
 """The mean over the classes of the harmonic mean of precision and recall."""
 
+BALANCED_ACCURACY = Metric(
+    name="val_balanced_accuracy",
+    label="validation balanced accuracy",
+    direction="maximize",
+    bounds=(0.0, 1.0),
+    is_share=True,
+)
+"""The mean over the classes of the share of their examples that is found."""
+
+AUC = Metric(name="val_auc", label="validation AUC", direction="maximize", bounds=(0.0, 1.0))
+"""The area under the ROC curve: the mean over the classes of the share of pairs, one example of
+the class and one of another, of which the former gets the higher probability of it."""
+
 LOSS = Metric(name="val_loss", label="validation loss", direction="minimize")
 """The cross-entropy, without the L2 penalty."""
 
+METRICS = (ACCURACY, F1_MACRO, BALANCED_ACCURACY, AUC, LOSS)
+
 CLASSIFICATION = Task(
     name="classification",
-    metrics={metric.name: metric for metric in (ACCURACY, F1_MACRO, LOSS)},
-    curves=("loss", "accuracy", "val_loss", "val_accuracy", "val_f1_macro"),
+    metrics={metric.name: metric for metric in METRICS},
+    curves=("loss", "accuracy", *(metric.name for metric in (LOSS, *METRICS[:-1]))),
     panels={
-        "accuracy": ("accuracy", "val_accuracy", "val_f1_macro"),
+        "accuracy": ("accuracy", "val_accuracy", "val_f1_macro", "val_balanced_accuracy"),
+        "AUC": ("val_auc",),
         "cross-entropy": ("loss", "val_loss"),
     },
     gap="accuracy",

@@ -2,6 +2,9 @@
 
 import math
 
+import numpy as np
+import numpy.typing as npt
+
 from hpsearch.tasks.metric import Metric
 from hpsearch.text import plural
 
@@ -22,6 +25,23 @@ def wilson(right: int, examples: int) -> tuple[float, float]:
     half = _Z * math.sqrt(share * (1 - share) / examples + weight / (4 * examples))
     half /= 1 + weight
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def of_mean(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """95 % interval of the mean of some values, by its standard error; of one value it is nothing.
+
+    Args:
+        values: at least one.
+    """
+    mean = float(values.mean())
+    half = _Z * float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return mean - half, mean + half
+
+
+def of_resampled(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """95 % interval of what was found on examples drawn anew again and again: percentiles."""
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def measured(metric: Metric, value: float, examples: int | None) -> tuple[float, float] | None:

@@ -229,17 +229,15 @@ class Engine:
         """Evaluate some rows, one large batch in a call; the task's values."""
         self._model.stop_evaluating = False
         called.on_test_begin()
-        scores: list[npt.NDArray[np.float64]] = []
-        logs: dict[str, float] = {}
+        scores: list[list[npt.NDArray[np.generic]]] = []
         for call, start in enumerate(range(0, len(rows), self._evaluation_batch)):
             called.on_test_batch_begin(call)
             found = self._score(tf.constant(rows[start : start + self._evaluation_batch]))
-            more = [np.asarray(one, np.float64) for one in found]
-            scores = [a + b for a, b in zip(scores, more, strict=True)] if scores else more
-            logs = self.task.values(scores)
-            called.on_test_batch_end(call, logs)
+            scores.append([np.asarray(one) for one in found])
+            called.on_test_batch_end(call)
             if self._model.stop_evaluating:
                 break
+        logs = self.task.values(scores)
         called.on_test_end(logs)
         return logs
 
@@ -293,7 +291,7 @@ class Engine:
         return (x, y, changes[:, SHARE], label) if mixes else (x, y)
 
     def _score_rows(self, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """What the task scores of some rows, dropout off."""
+        """What the task keeps of some rows, dropout off."""
         x, y = self._resident.batch(rows)
         return self.task.score(y, self.network(x, training=False))
 

@@ -121,13 +121,6 @@ def logits(
     return np.concatenate([np.empty((0, parts.outputs), np.float32), *found])
 
 
-def predict(
-    recipe: Recipe, parts: Parts, kept: Path, x: npt.NDArray[np.generic]
-) -> npt.NDArray[np.int64]:
-    """What the network of a recipe answers: labels, shape (n,). Arguments as of :func:`logits`."""
-    return np.asarray(np.argmax(logits(recipe, parts, kept, x), axis=-1), np.int64)
-
-
 def validated(recipe: Recipe, parts: Parts, kept: Path) -> dict[str, float]:
     """The values of kept weights on the validation examples, named as training names them.
 
@@ -136,7 +129,7 @@ def validated(recipe: Recipe, parts: Parts, kept: Path) -> dict[str, float]:
     part, task = parts.validation, tasks.MAKERS[recipe.task.name](recipe.config, parts)
     outputs = logits(recipe, parts, kept, part.x[part.rows])
     scores = task.score(tf.constant(part.y[part.rows]), tf.constant(outputs))
-    values = task.values([np.asarray(one, np.float64) for one in scores])
+    values = task.values([[np.asarray(one) for one in scores]])
     return {f"val_{name}": value for name, value in values.items()}
 
 

@@ -151,6 +151,8 @@ def curve(number: int, weights: bytes, seconds: float) -> Epoch:
             "val_loss": 1 - value,
             "val_accuracy": value,
             "val_f1_macro": value,
+            "val_balanced_accuracy": value,
+            "val_auc": value,
         },
         learning_rate=0.1,
         seconds=seconds,

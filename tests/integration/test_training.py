@@ -25,7 +25,7 @@ from hpsearch.tasks.evaluation import evaluate
 from hpsearch.training import devices
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.probe import probe
-from hpsearch.training.train import predict, train
+from hpsearch.training.train import logits, train
 
 RECIPE = Recipe(
     seed=11,
@@ -80,11 +80,13 @@ def test_digits_are_learnt_and_the_kept_weights_say_so(
     assert outcome.train_accuracy is not None
     assert outcome.train_accuracy >= 0.97
     rows = digits.validation.rows
-    answers = predict(RECIPE, digits, run / "best.weights.h5", digits.validation.x[rows])
-    found = evaluate(digits.validation.y[rows], answers, digits.class_names)
+    outputs = logits(RECIPE, digits, run / "best.weights.h5", digits.validation.x[rows])
+    found = evaluate(digits.validation.y[rows], outputs, digits.class_names)
     best = outcome.curves[outcome.best_epoch - 1]
     assert found.accuracy == best.values["val_accuracy"]
-    assert found.f1_macro == pytest.approx(best.values["val_f1_macro"])
+    for name in ("f1_macro", "balanced_accuracy", "auc"):
+        assert getattr(found, name) == pytest.approx(best.values[f"val_{name}"])
+    assert found.log_loss == pytest.approx(best.values["val_loss"], rel=1e-5)
     measured = probe(RECIPE, digits)
     assert measured.parameters == outcome.parameters == 64 * 128 + 256 + 128 * 64 + 128 + 650
 

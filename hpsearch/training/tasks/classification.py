@@ -1,6 +1,6 @@
 """Classification in TensorFlow: cross-entropy, and what is counted of right and wrong answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Parts
+from hpsearch.training.tasks.task import Scores
 
 
 class Classification:
@@ -38,24 +39,30 @@ class Classification:
         """See :func:`score`."""
         return score(y, logits)
 
-    def values(self, scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, float]:
+    def values(self, scores: Scores) -> dict[str, float]:
         """See :func:`values`."""
         return values(scores)
 
 
 def score(y: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Summed cross-entropy without weights and penalties, and the confusion matrix."""
-    return total(cross_entropies(y, logits)), confusion(y, logits, logits.shape[-1])
+    """Summed cross-entropy without weights and penalties, the confusion matrix, labels, and
+    probabilities.
+    """
+    loss = total(cross_entropies(y, logits))
+    return loss, confusion(y, logits, logits.shape[-1]), y, tf.nn.softmax(logits)
 
 
-def values(scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, float]:
-    """Loss, accuracy and macro F1 of what was scored."""
-    loss, counts = scores
+def values(scores: Scores) -> dict[str, float]:
+    """The metrics of what was scored."""
+    losses, matrices, labels, probabilities = zip(*scores, strict=True)
+    counts = np.asarray(np.sum(matrices, axis=0), np.float64)
     seen = counts.sum()
     return {
-        "loss": float(loss / seen),
+        "loss": float(sum(losses) / seen),
         "accuracy": float(np.trace(counts) / seen),
         "f1_macro": macro_f1(counts),
+        "balanced_accuracy": balanced_accuracy(counts),
+        "auc": area(np.concatenate(labels), np.concatenate(probabilities)),
     }
 
 
@@ -109,6 +116,40 @@ def macro_f1(counts: npt.NDArray[np.floating]) -> float:
     seen = counts.sum(axis=0) + counts.sum(axis=1)
     present = seen > 0
     return float(np.mean(2 * np.diag(counts)[present] / seen[present]))
+
+
+def balanced_accuracy(counts: npt.NDArray[np.floating]) -> float:
+    """Unweighted mean of the share that is right over the classes that occur as labels.
+
+    The same as ``sklearn.metrics.balanced_accuracy_score``.
+
+    Args:
+        counts: as for :func:`macro_f1`.
+    """
+    labels = counts.sum(axis=1)
+    present = labels > 0
+    return float(np.mean(np.diag(counts)[present] / labels[present]))
+
+
+def area(y: npt.NDArray[np.generic], probabilities: npt.NDArray[np.floating]) -> float:
+    """The area under the ROC curve of each class against the others, the mean over the classes.
+
+    The same as ``sklearn.metrics.roc_auc_score(multi_class="ovr")``; but classes that do not occur
+    as labels are left out, and 0.5 stands where there is nothing to be told apart.
+
+    Args:
+        y: labels, shape (n,).
+        probabilities: shape (n, classes).
+    """
+    found = []
+    for label in np.unique(y):
+        own = probabilities[y == label, label]
+        others = np.sort(probabilities[y != label, label])
+        if len(others):
+            # Of how many others it is ahead; one that it shares a place with counts half.
+            ahead = np.searchsorted(others, own, "left") + np.searchsorted(others, own, "right")
+            found.append(ahead.mean() / (2 * len(others)))
+    return float(np.mean(found)) if found else 0.5
 
 
 def total(values: tf.Tensor) -> tf.Tensor:

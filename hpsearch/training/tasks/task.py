@@ -7,6 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+Scores = Sequence[Sequence[npt.NDArray[np.generic]]]
+"""What was kept of the batches of an evaluation, of each the same arrays."""
+
 
 class Task(Protocol):
     """What the engine asks of a task. All but means and values is compiled.
@@ -44,13 +47,13 @@ class Task(Protocol):
         ...
 
     def score(self, y: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Sums over a batch of an evaluation, dropout off, to be added up."""
+        """What is kept of a batch of an evaluation, dropout off."""
         ...
 
-    def values(self, scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, float]:
+    def values(self, scores: Scores) -> dict[str, float]:
         """What is told of an evaluation: "loss" and whatever else.
 
         Args:
-            scores: of :meth:`score`, over all examples.
+            scores: of :meth:`score`, of each batch, at least one.
         """
         ...

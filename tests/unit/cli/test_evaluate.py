@@ -25,7 +25,7 @@ def evaluation(seed: int, names: tuple[str, ...] = CIFAR) -> Evaluation:
     labels = chance.integers(0, len(names), 10_000)
     wrong = chance.random(10_000) < 0.4
     answers = np.where(wrong, chance.integers(0, len(names), 10_000), labels)
-    return evaluate(labels, answers, names)
+    return evaluate(labels, np.eye(len(names), dtype=np.float32)[answers], names)
 
 
 def judged(seeds: int, epochs: int | None = None, names: tuple[str, ...] = CIFAR) -> Judged:

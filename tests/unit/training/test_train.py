@@ -23,7 +23,7 @@ from hpsearch.services.judging import check_kept
 from hpsearch.training import train as train_module
 from hpsearch.training.networks import dense
 from hpsearch.training.outcome import Epoch, Outcome, Watch
-from hpsearch.training.train import gap_rows, logits, predict, train, validated
+from hpsearch.training.train import gap_rows, logits, train, validated
 
 MakeRecipe = Callable[..., Recipe]
 NORMAL = Watch()
@@ -40,8 +40,7 @@ def rows_of(run: Path) -> list[dict[str, str]]:
 
 def accuracy(recipe: Recipe, parts: Parts, run: Path, which: str) -> float:
     part = getattr(parts, which)
-    answers = predict(recipe, parts, run / "best.weights.h5", part.x[part.rows])
-    assert answers.dtype == np.int64
+    answers = logits(recipe, parts, run / "best.weights.h5", part.x[part.rows]).argmax(axis=1)
     return float(np.mean(answers == part.y[part.rows]))
 
 

@@ -2,11 +2,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from sklearn.metrics import confusion_matrix, f1_score
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, roc_auc_score
 
 from hpsearch.config import TrialConfig
 from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.training.tasks.classification import (
+    area,
     confusion,
     losses,
     macro_f1,
@@ -31,6 +34,32 @@ def test_counts_and_macro_f1_equal_those_of_scikit_learn(classes: int) -> None:
     assert macro_f1(counts) == pytest.approx(f1_score(y, answers, average="macro"))
 
 
+@given(st.integers(2, 5), st.integers(0, 99), st.sampled_from([1, 2, 9]))
+def test_values_are_those_of_scikit_learn(classes: int, seed: int, digits: int) -> None:
+    """Of a few digits there are many ties."""
+    random = np.random.default_rng(seed)
+    y = np.concatenate([np.arange(classes), random.integers(0, classes, 40)])
+    logits = np.round(random.normal(size=(len(y), classes)), digits).astype(np.float32)
+    batches = [
+        [one.numpy() for one in score(tf.constant(y[part]), tf.constant(logits[part]))]
+        for part in (slice(0, 25), slice(25, None))
+    ]
+    found = values(batches)
+    probabilities = np.concatenate([batch[3] for batch in batches])
+    scores = probabilities[:, 1] if classes == 2 else probabilities
+    answers = logits.argmax(axis=1)
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(y, answers))
+    if classes > 2 or digits > 2:  # of two, rounding may tell apart what scikit-learn has alike
+        wanted = roc_auc_score(y, scores, multi_class="ovr")
+        assert found["auc"] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_an_area_needs_two_classes() -> None:
+    probabilities = np.full((3, 2), 0.5)
+    assert area(np.array([1, 1, 1]), probabilities) == 0.5
+    assert area(np.array([0, 1, 1]), probabilities) == 0.5
+
+
 def test_nothing_right_is_no_f1() -> None:
     assert macro_f1(np.array([[0.0, 3.0], [2.0, 0.0]])) == 0.0
 
@@ -49,16 +78,16 @@ def test_smoothed_labels_are_those_of_keras(smoothing: float) -> None:
 
 def test_what_is_told_of_validation_is_never_smoothed() -> None:
     y, logits = tf.constant([0, 1]), tf.constant([[9.0, 0.0], [0.0, 9.0]])
-    loss, _ = score(y, logits)
+    loss, *_ = score(y, logits)
     assert float(loss) / 2 == pytest.approx(np.log1p(np.exp(-9.0)), rel=1e-3)
 
 
 def test_the_loss_of_a_network_that_is_sure_and_wrong_is_finite() -> None:
-    loss, _ = score(tf.constant([0]), tf.constant([[0.0, 9000.0]]))
+    loss, *_ = score(tf.constant([0]), tf.constant([[0.0, 9000.0]]))
     assert float(loss) == pytest.approx(9000.0)
 
 
 def test_what_is_scored_are_the_values_of_the_curves() -> None:
-    found = values([one.numpy() for one in score(tf.constant([0, 1]), tf.eye(2))])
+    found = values([[one.numpy() for one in score(tf.constant([0, 1]), tf.eye(2))]])
     told = {f"val_{name}" for name in found}
     assert told == {name for name in CLASSIFICATION.curves if name.startswith("val_")}

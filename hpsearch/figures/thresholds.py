@@ -1,0 +1,110 @@
+"""What a classifier's probabilities are worth, as figures: ROC, precision and recall, calibration.
+
+All take what ``hpsearch.tasks.thresholds`` found as plain values, as files have it.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+from hpsearch.figures.style import BLUE, GREY, empty, styled
+from hpsearch.files import write_text
+
+_SHARE = {"range": [-0.02, 1.02], "tickformat": ".0%"}
+
+
+def threshold_figures(found: Mapping[str, Any]) -> dict[str, go.Figure]:
+    """The figures, by name.
+
+    Args:
+        found: ``dataclasses.asdict`` of ``hpsearch.tasks.thresholds.Thresholds``.
+    """
+    classes = found["classes"]
+    return {
+        "roc": _curves(
+            "ROC curve", classes, "roc", "taken for the class by mistake", "found (recall)"
+        ).add_shape(_line()),
+        "precision-recall": _curves(
+            "Precision and recall",
+            classes,
+            "precision_recall",
+            "found (recall)",
+            "right (precision)",
+        ),
+        "calibration": _calibration(found["calibration"], found["calibration_error"]),
+    }
+
+
+def write_thresholds(path: Path, found: Mapping[str, Any]) -> None:
+    """Write the figures as one HTML page that needs no network.
+
+    Args:
+        path: the file.
+        found: as for :func:`threshold_figures`.
+
+    Raises:
+        UnreachableError: the file cannot be written.
+    """
+    config = {"displaylogo": False, "responsive": True}
+    parts = [
+        figure.to_html(full_html=False, include_plotlyjs=not place, config=config)
+        for place, figure in enumerate(threshold_figures(found).values())
+    ]
+    head = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Thresholds</title>'
+    style = "<style>body { max-width: 44rem; margin: 1rem auto; }</style></head><body>"
+    write_text(path, "\n".join([head + style, *parts, "</body></html>\n"]))
+
+
+def _curves(
+    title: str, classes: Sequence[Mapping[str, Any]], key: str, x: str, y: str
+) -> go.Figure:
+    if not classes:
+        return empty(title, "All examples are of one class.")
+    hover = f"{x} %{{x:.1%}}<br>{y} %{{y:.1%}}"
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[point[0] for point in one[key]],
+                y=[point[1] for point in one[key]],
+                mode="lines",
+                name=escape(one["name"]),
+                hovertemplate=f"%{{fullData.name}}<br>{hover}<extra></extra>",
+            )
+            for one in classes
+        ]
+    )
+    figure.update_layout(
+        xaxis={"title": {"text": x}, **_SHARE}, yaxis={"title": {"text": y}, **_SHARE}
+    )
+    return styled(figure, title)
+
+
+def _calibration(bins: Sequence[Mapping[str, Any]], error: float) -> go.Figure:
+    figure = go.Figure(
+        go.Scatter(
+            x=[one["probability"] for one in bins],
+            y=[one["accuracy"] for one in bins],
+            customdata=[one["examples"] for one in bins],
+            mode="lines+markers",
+            line={"color": BLUE},
+            showlegend=False,
+            hovertemplate=(
+                "probability %{x:.1%}<br>right %{y:.1%}<br>%{customdata} examples<extra></extra>"
+            ),
+        )
+    )
+    figure.add_shape(_line())
+    figure.update_layout(
+        xaxis={"title": {"text": "probability of the answer"}, **_SHARE},
+        yaxis={"title": {"text": "right answers"}, **_SHARE},
+    )
+    return styled(figure, "Calibration", subtitle=f"{100 * error:.1f} points apart in the mean")
+
+
+def _line() -> dict[str, Any]:
+    """From corner to corner: what chance, or a network that knows how sure it is, would give."""
+    line = {"color": GREY, "width": 1, "dash": "dash"}
+    return {"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "line": line}
