@@ -87,7 +87,13 @@ def shortened(text: str) -> str:
 
 
 def nearest(word: str, known: Collection[str]) -> list[str]:
-    """Those of some words that are nearest to a misspelt one, whatever their case; often none."""
+    """Those of some words that are nearest to a misspelt one, whatever their case; often none.
+
+    The only word that begins so is meant before one that is spelt alike: "val_acc" is not val_auc.
+    """
+    begun = [one for one in known if one.casefold().startswith(word.casefold())]
+    if len(begun) == 1 and len(word) > 2:
+        return begun
     near = difflib.get_close_matches(word.casefold(), {one.casefold() for one in known}, n=1)
     return [one for one in known if one.casefold() in near]
 

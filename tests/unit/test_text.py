@@ -91,6 +91,9 @@ def test_whatever_text_is_shown_on_one_printable_line(text: str) -> None:
 def test_the_closest_word_is_offered_only_where_it_is_near() -> None:
     assert closest("medain", ["median", "none"]) == "did you mean median? known: median, none"
     assert closest("xyz", ["median", "none"]) == "known: median, none"
+    metrics = ["val_auc", "val_accuracy"]
+    assert closest("val_acc", metrics).startswith("did you mean val_accuracy? ")
+    assert closest("val_auk", metrics).startswith("did you mean val_auc? ")
     assert closest("SGD", ["adam", "sgd"]).startswith("did you mean sgd? ")
     assert closest("Relu", ["relu", "gelu", "selu"]).startswith("did you mean relu? ")
     assert closest("x_TRAIN", ["x_train", "X_test"]).startswith("did you mean x_train? ")

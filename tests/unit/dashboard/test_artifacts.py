@@ -62,7 +62,7 @@ def study(
 EPOCHS = [
     Epoch(
         epoch=1,
-        values=dict(zip(CLASSIFICATION.curves, (1.0, 0.5, 1.0, 0.5, 0.5), strict=True)),
+        values=dict(zip(CLASSIFICATION.curves, (1.0, 0.5, 1.0, 0.5, 0.5, 0.5, 0.5), strict=True)),
         learning_rate=0.1,
         seconds=1.0,
     )

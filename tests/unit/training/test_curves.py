@@ -17,7 +17,7 @@ NAMES = CLASSIFICATION.curves
 def row(epoch: int) -> Epoch:
     return Epoch(
         epoch=epoch,
-        values=dict(zip(NAMES, (1 / 3, 0.5, 0.25, 2 / 3, 0.1), strict=True)),
+        values=dict(zip(NAMES, (1 / 3, 0.5, 0.25, 2 / 3, 0.1, 0.2, 0.7), strict=True)),
         learning_rate=1e-3,
         seconds=0.01,
     )
