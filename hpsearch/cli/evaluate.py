@@ -16,7 +16,7 @@ from hpsearch.cli.options import (
     WorkersOption,
 )
 from hpsearch.cli.output import number, print_json, print_table, say, stdout
-from hpsearch.cli.results import print_accuracy, print_classes
+from hpsearch.cli.results import print_accuracy, print_scores
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import describe
 from hpsearch.errors import InputError
@@ -98,12 +98,12 @@ def print_judged(one: Judged, metric: str) -> None:
         title=f"{what} on training (train) and test examples",
     )
     if len(models) == 1:
-        print_accuracy(one.results[models[0].seed])
+        print_accuracy(one.results[models[0].seed].accuracy)
     else:
         _print_mean(one)
         by = "validation" if epochs is None else "its training examples"
-        out.print(f"Seed {one.middle} is the median by {by}; its classes:")
-    print_classes(one.results[one.middle])
+        out.print(f"Seed {one.middle} is the median by {by}; what follows is of it.")
+    print_scores(one.results[one.middle])
 
 
 def _print_mean(one: Judged) -> None:

@@ -8,10 +8,18 @@ from hpsearch.tasks.evaluation import Evaluation
 from hpsearch.text import plural
 
 
-def print_accuracy(result: Evaluation) -> None:
-    """The metrics of one model, each with its 95 % interval."""
-    out = stdout()
-    out.print(f"test accuracy {result.accuracy:.4f}", style="bold")
+def print_accuracy(accuracy: float) -> None:
+    """The answer in short."""
+    stdout().print(f"test accuracy {accuracy:.4f}", style="bold")
+
+
+def print_scores(result: Evaluation) -> None:
+    """One model: its metrics with 95 % intervals, its calibration, and its classes."""
+    _print_metrics(result)
+    _print_classes(result)
+
+
+def _print_metrics(result: Evaluation) -> None:
     rows = [
         ("accuracy", result.accuracy, (result.accuracy_low, result.accuracy_high), "Wilson"),
         ("macro F1", result.f1_macro, result.f1_macro_interval, "bootstrap"),
@@ -35,10 +43,12 @@ def print_accuracy(result: Evaluation) -> None:
         title=f"On {plural(result.examples, 'test example')}",
     )
     error = result.thresholds.calibration_error
-    out.print(f"Probabilities of answers and what came true are {100 * error:.1f} points apart.")
+    stdout().print(
+        f"Probabilities of answers and what came true are {100 * error:.1f} points apart."
+    )
 
 
-def print_classes(result: Evaluation) -> None:
+def _print_classes(result: Evaluation) -> None:
     """One model class by class: scores, confusion matrix, what is taken for what."""
     print_table(
         ("class", "precision", "recall", "F1", "examples"),

@@ -7,7 +7,7 @@ import typer
 
 from hpsearch.cli.options import HomeOption, JsonOption, SetOption
 from hpsearch.cli.output import Screen, print_json, stdout
-from hpsearch.cli.results import print_accuracy, print_classes, print_files
+from hpsearch.cli.results import print_accuracy, print_files, print_scores
 from hpsearch.home import Home
 from hpsearch.services import train as service
 from hpsearch.services.training import Trained
@@ -80,5 +80,5 @@ def print_trained(trained: Trained) -> None:
     if outcome.train_accuracy is not None and outcome.gap is not None:
         out.print(f"training accuracy {outcome.train_accuracy:.4f}, gap {outcome.gap:+.4f}")
     if result is not None:
-        print_accuracy(result)
-        print_classes(result)
+        print_accuracy(result.accuracy)
+        print_scores(result)

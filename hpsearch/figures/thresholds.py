@@ -25,14 +25,14 @@ def threshold_figures(found: Mapping[str, Any]) -> dict[str, go.Figure]:
     classes = found["classes"]
     return {
         "roc": _curves(
-            "ROC curve", classes, "roc", "taken for the class by mistake", "found (recall)"
+            "ROC curve", classes, "roc", "false positive rate", "recall (true positive rate)"
         ).add_shape(_line()),
         "precision-recall": _curves(
             "Precision and recall",
             classes,
             "precision_recall",
-            "found (recall)",
-            "right (precision)",
+            "recall",
+            "precision",
         ),
         "calibration": _calibration(found["calibration"], found["calibration_error"]),
     }
@@ -92,14 +92,14 @@ def _calibration(bins: Sequence[Mapping[str, Any]], error: float) -> go.Figure:
             line={"color": BLUE},
             showlegend=False,
             hovertemplate=(
-                "probability %{x:.1%}<br>right %{y:.1%}<br>%{customdata} examples<extra></extra>"
+                "probability %{x:.1%}<br>accuracy %{y:.1%}<br>%{customdata} examples<extra></extra>"
             ),
         )
     )
     figure.add_shape(_line())
     figure.update_layout(
         xaxis={"title": {"text": "probability of the answer"}, **_SHARE},
-        yaxis={"title": {"text": "right answers"}, **_SHARE},
+        yaxis={"title": {"text": "accuracy"}, **_SHARE},
     )
     return styled(figure, "Calibration", subtitle=f"{100 * error:.1f} points apart in the mean")
 
