@@ -26,7 +26,9 @@ class ObjectiveSection(Section):
     """``[objective]``: the value that a trial is judged by."""
 
     metric: MetricName = "val_accuracy"
-    """What trials are judged by; ``val_loss`` is the cross-entropy without the L2 penalty."""
+    """What trials are judged by. Balanced accuracy is the mean of the classes' recall; ``val_auc``
+    the area under the ROC curve, of several classes the mean of each against all others;
+    ``val_loss`` the cross-entropy (log loss) without the L2 penalty."""
     direction: Direction | None = None
     """Follows from the metric; may be written, but only as it follows."""
     epoch: Literal["best", "last"] = "best"
