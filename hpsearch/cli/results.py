@@ -1,10 +1,11 @@
 """What a reader is told of results on the test split."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hpsearch.cli.output import print_table, stdout, tell
-from hpsearch.tasks.evaluation import Evaluation
+from hpsearch.tasks.evaluation import Evaluation, with_intervals
 from hpsearch.text import plural
 
 
@@ -20,24 +21,11 @@ def print_scores(result: Evaluation) -> None:
 
 
 def _print_metrics(result: Evaluation) -> None:
-    rows = [
-        ("accuracy", result.accuracy, (result.accuracy_low, result.accuracy_high), "Wilson"),
-        ("macro F1", result.f1_macro, result.f1_macro_interval, "bootstrap"),
-        (
-            "balanced accuracy",
-            result.balanced_accuracy,
-            result.balanced_accuracy_interval,
-            "bootstrap",
-        ),
-        ("AUC", result.auc, result.auc_interval, "DeLong"),
-        ("log loss", result.log_loss, result.log_loss_interval, "standard error"),
-    ]
     print_table(
         ("metric", "value", "95 % interval", "by"),
         [
             [name, f"{value:.4f}", f"{ends[0]:.4f} to {ends[1]:.4f}", how]
-            for name, value, ends, how in rows
-            if value is not None and ends is not None
+            for name, value, ends, how in with_intervals(asdict(result))
         ],
         words=["metric", "by"],
         title=f"On {plural(result.examples, 'test example')}",

@@ -17,6 +17,7 @@ from hpsearch.figures.confusion import confusion_figure
 from hpsearch.figures.thresholds import threshold_figures
 from hpsearch.search.budget import ENDED, Ending
 from hpsearch.search.confirmation import told
+from hpsearch.tasks.evaluation import with_intervals
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -90,6 +91,7 @@ def _tested(trainings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "rows": rows,
                 "accuracy": math.fsum(row["test"]["accuracy"] for row in rows) / len(rows),
                 "shown": shown,
+                "metrics": with_intervals(shown["test"]),
                 "figure": _confusion(shown["test"], f"confusion-{index}"),
                 "thresholds": _thresholds(shown["test"], index),
             }

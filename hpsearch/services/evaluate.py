@@ -23,21 +23,12 @@ from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.refit import refits
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load_dataset_override
-from hpsearch.tasks.classification import AUC, BALANCED_ACCURACY, F1_MACRO, LOSS
-from hpsearch.tasks.evaluation import Evaluation
+from hpsearch.tasks.evaluation import OTHERS, Evaluation
 from hpsearch.tasks.metric import Metric
 from hpsearch.text import plural
 from hpsearch.training.start import start_tensorflow
 from hpsearch.workers.by_hand import settle_device
 from hpsearch.workers.worker import open_study_data
-
-OTHERS = {
-    "f1_macro": F1_MACRO,
-    "balanced_accuracy": BALANCED_ACCURACY,
-    "auc": AUC,
-    "log_loss": LOSS,
-}
-"""Metrics of an evaluation beside the accuracy, by the name of its field."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +48,7 @@ class Judged:
     @property
     def means(self) -> dict[str, float]:
         """Of the other metrics, by what readers know them as; the AUC only where there is one."""
-        found = {metric.short: self.all_of(name) for name, metric in OTHERS.items()}
+        found = {metric.short: self.all_of(name) for name, (metric, _) in OTHERS.items()}
         return {short: statistics.fmean(values) for short, values in found.items() if values}
 
     def all_of(self, name: str) -> list[float]:
@@ -92,7 +83,7 @@ class Judged:
             "accuracy": _mean(self.accuracies),
             **{
                 name: _mean(found, metric.bounds)
-                for name, metric in OTHERS.items()
+                for name, (metric, _) in OTHERS.items()
                 if (found := self.all_of(name))
             },
             "middle": self.middle,

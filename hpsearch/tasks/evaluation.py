@@ -1,7 +1,8 @@
 """Evaluation of a finished classifier, from labels and logits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,9 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import rankdata
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from hpsearch.tasks.classification import ACCURACY, AUC, BALANCED_ACCURACY, F1_MACRO, LOSS
 from hpsearch.tasks.interval import of_mean, of_resampled, wilson
+from hpsearch.tasks.metric import Metric
 from hpsearch.tasks.thresholds import Thresholds, thresholds
 
 Labels = npt.NDArray[np.int64]
@@ -18,6 +21,15 @@ Probabilities = npt.NDArray[np.float64]
 Ends = tuple[float, float]
 """Of a 95 % interval, by the number of examples: the lower and the upper one."""
 
+
+OTHERS: dict[str, tuple[Metric, str]] = {
+    "f1_macro": (F1_MACRO, "bootstrap"),
+    "balanced_accuracy": (BALANCED_ACCURACY, "bootstrap"),
+    "auc": (AUC, "DeLong"),
+    "log_loss": (LOSS, "standard error"),
+}
+"""Metrics of an evaluation beside the accuracy, by the name of its field, and how the interval of
+each is found."""
 
 _RESAMPLES = 1000
 """Of a bootstrap."""
@@ -80,6 +92,21 @@ class Evaluation:
     """The most frequent mistakes, most frequent first."""
     thresholds: Thresholds
     """Curves and calibration."""
+
+
+def with_intervals(result: Mapping[str, Any]) -> list[tuple[str, float, Ends, str]]:
+    """The metrics of an evaluation for a reader: name, value, interval, and how that is found.
+
+    Args:
+        result: ``dataclasses.asdict`` of an :class:`Evaluation`, or one of an earlier version, of
+            which there is the accuracy alone.
+    """
+    ends = (result["accuracy_low"], result["accuracy_high"])
+    found = [(ACCURACY.short, result["accuracy"], ends, "Wilson")]
+    for name, (metric, how) in OTHERS.items():
+        if result.get(f"{name}_interval") is not None:
+            found.append((metric.short, result[name], result[f"{name}_interval"], how))
+    return found
 
 
 def evaluate(

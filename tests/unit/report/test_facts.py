@@ -4,11 +4,12 @@ import base64
 import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import optuna
 import plotly.graph_objects as go
 import pytest
@@ -24,6 +25,7 @@ from hpsearch.search import claims, trials
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
+from hpsearch.tasks.evaluation import evaluate
 
 Finish = Callable[..., FrozenTrial]
 Open = Callable[..., OpenStudy]
@@ -403,6 +405,18 @@ def test_failures_by_class_with_what_the_first_said(open_study: Open) -> None:
     )
 
 
+def test_results_of_today_have_intervals_and_curves(study: OpenStudy) -> None:
+    labels = np.array([0, 0, 1, 1, 2])
+    logits = np.eye(3, dtype=np.float32)[[0, 1, 1, 1, 2]]
+    result = json.loads(json.dumps(asdict(evaluate(labels, logits, ["a", "b", "c"]))))
+    read = written(known(study, [training(0, 0.5, **result)]))
+    for metric in ("F1 (macro)", "balanced accuracy", "AUC", "loss"):
+        assert metric in read.text
+    assert {"roc-0", "precision-recall-0", "calibration-0"} <= {
+        attributes.get("id") for _, attributes in read.tags
+    }
+
+
 def test_results_on_the_test_split(study: OpenStudy) -> None:
     scores = {"precision": 0.5, "recall": 0.25, "f1": 0.375, "support": 4}
     result = {
@@ -415,7 +429,7 @@ def test_results_on_the_test_split(study: OpenStudy) -> None:
     assert not [attrs for tag, attrs in read.tags if tag == "i"]
     assert len([tag for tag, _ in read.tags if tag == "b"]) == 1  # "Not confirmed."
     assert "On the test split: 0.6250 (trial 0, seed 5)" in read.text
-    assert "95 % interval 0.5000 to 0.7500" in read.text
+    assert "accuracy0.62500.5000 to 0.7500Wilson" in "".join(map(str.strip, read.text.split("\n")))
     assert "dog<b>cat</b>2" in read.text.replace(" ", "")
 
 
