@@ -15,7 +15,7 @@ HERE = Path(__file__).parents[1] / "hpsearch"
 NOTIONS = {
     "fields of a dense network": r"units|batch_norm|dropout|l2|initializer|activation",
     "classification": r"class_names|class_weights|confusion|logits|cross_entrop(y|ies)|f1_macro",
-    "metrics": r"val_accuracy|val_f1_macro|val_loss",
+    "metrics": r"val_accuracy|val_f1_macro|val_balanced_accuracy|val_auc|val_loss",
     "directions": r"maximize|minimize",
 }
 """What is looked for, as whole words of code: names, attributes, keywords and texts."""

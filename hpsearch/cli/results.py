@@ -24,16 +24,14 @@ def _print_metrics(result: Evaluation) -> None:
     print_table(
         ("metric", "value", "95 % interval", "by"),
         [
-            [name, f"{value:.4f}", f"{ends[0]:.4f} to {ends[1]:.4f}", how]
+            [name, f"{value:.4f}", f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else "", how]
             for name, value, ends, how in with_intervals(asdict(result))
         ],
         words=["metric", "by"],
         title=f"On {plural(result.examples, 'test example')}",
     )
     error = result.thresholds.calibration_error
-    stdout().print(
-        f"Probabilities of answers and what came true are {100 * error:.1f} points apart."
-    )
+    stdout().print(f"expected calibration error {100 * error:.1f} %")
 
 
 def _print_classes(result: Evaluation) -> None:

@@ -22,17 +22,11 @@ def threshold_figures(found: Mapping[str, Any]) -> dict[str, go.Figure]:
     Args:
         found: ``dataclasses.asdict`` of ``hpsearch.tasks.thresholds.Thresholds``.
     """
-    classes = found["classes"]
+    roc = _curves("ROC curve", found, "roc", "false positive rate", "recall (true positive rate)")
     return {
-        "roc": _curves(
-            "ROC curve", classes, "roc", "false positive rate", "recall (true positive rate)"
-        ).add_shape(_line()),
+        "roc": roc.add_shape(_line()),
         "precision-recall": _curves(
-            "Precision and recall",
-            classes,
-            "precision_recall",
-            "recall",
-            "precision",
+            "Precision and recall", found, "precision_recall", "recall", "precision"
         ),
         "calibration": _calibration(found["calibration"], found["calibration_error"]),
     }
@@ -58,11 +52,15 @@ def write_thresholds(path: Path, found: Mapping[str, Any]) -> None:
     write_text(path, "\n".join([head + style, *parts, "</body></html>\n"]))
 
 
-def _curves(
-    title: str, classes: Sequence[Mapping[str, Any]], key: str, x: str, y: str
-) -> go.Figure:
+def _curves(title: str, found: Mapping[str, Any], key: str, x: str, y: str) -> go.Figure:
+    classes, of = found["classes"], found["of"]
     if not classes:
         return empty(title, "All examples are of one class.")
+    is_precise = key == "precision_recall"
+
+    def precision(one: Mapping[str, Any]) -> str:
+        return f", AP {one['average_precision']:.3f}" if is_precise else ""
+
     hover = f"{x} %{{x:.1%}}<br>{y} %{{y:.1%}}"
     figure = go.Figure(
         [
@@ -70,7 +68,7 @@ def _curves(
                 x=[point[0] for point in one[key]],
                 y=[point[1] for point in one[key]],
                 mode="lines",
-                name=escape(one["name"]),
+                name=escape(one["name"]) + precision(one),
                 hovertemplate=f"%{{fullData.name}}<br>{hover}<extra></extra>",
             )
             for one in classes
@@ -79,7 +77,8 @@ def _curves(
     figure.update_layout(
         xaxis={"title": {"text": x}, **_SHARE}, yaxis={"title": {"text": y}, **_SHARE}
     )
-    return styled(figure, title)
+    some = f"the {len(classes)} of {of} classes with the least average precision (AP)"
+    return styled(figure, title, subtitle=some if of > len(classes) else "")
 
 
 def _calibration(bins: Sequence[Mapping[str, Any]], error: float) -> go.Figure:
@@ -98,10 +97,10 @@ def _calibration(bins: Sequence[Mapping[str, Any]], error: float) -> go.Figure:
     )
     figure.add_shape(_line())
     figure.update_layout(
-        xaxis={"title": {"text": "probability of the answer"}, **_SHARE},
+        xaxis={"title": {"text": "predicted probability (confidence)"}, **_SHARE},
         yaxis={"title": {"text": "accuracy"}, **_SHARE},
     )
-    return styled(figure, "Calibration", subtitle=f"{100 * error:.1f} points apart in the mean")
+    return styled(figure, "Calibration", subtitle=f"expected calibration error {error:.1%}")
 
 
 def _line() -> dict[str, Any]:

@@ -21,8 +21,8 @@ from hpsearch.recipe import Recipe
 from hpsearch.tasks.evaluation import Evaluation, evaluate
 
 APART = 0.005
-"""By how much accuracy or F1 of the same weights may differ between devices and precisions; a loss
-by as much, or by one in a hundred."""
+"""By how much a metric of 0 to 1 may differ for the same weights between devices and precisions; a
+loss by as much, or by one in a hundred."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def check_kept(recipe: Recipe, parts: Parts, weights: Path, value: float | None)
         raise InputError(f"{weights}: is damaged or does not fit its network: {said}") from None
     if value is None:
         return
-    apart = APART if metric.is_share else max(APART, abs(value) / 100)
+    apart = APART if metric.bounds[1] == 1 else max(APART, abs(value) / 100)
     if not abs(value - now) <= apart:  # NaN is not near either
         raise InputError(
             f"{weights}: gives {metric.name} {now:.4f}, but its training gave {value:.4f}, so these"

@@ -1,22 +1,33 @@
 """Evaluation of a finished classifier, from labels and logits."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax, softmax
+from scipy.sparse import csr_array
+from scipy.special import expit, log_softmax, logit
 from scipy.stats import rankdata
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from hpsearch.tasks.classification import ACCURACY, AUC, BALANCED_ACCURACY, F1_MACRO, LOSS
-from hpsearch.tasks.interval import of_mean, of_resampled, wilson
+from hpsearch.tasks.interval import Z, of_mean, of_resampled, wilson
 from hpsearch.tasks.metric import Metric
+from hpsearch.tasks.scores import (
+    Counts,
+    area,
+    balanced_accuracy,
+    counted,
+    finite,
+    log_odds,
+    macro_f1,
+)
 from hpsearch.tasks.thresholds import Thresholds, thresholds
 
 Labels = npt.NDArray[np.int64]
-Probabilities = npt.NDArray[np.float64]
+Scores = npt.NDArray[np.float64]
 """Of each class, shape (examples, classes)."""
 Ends = tuple[float, float]
 """Of a 95 % interval, by the number of examples: the lower and the upper one."""
@@ -70,21 +81,23 @@ class Evaluation:
     accuracy_high: float
     f1_macro: float
     """Unweighted mean of F1 over the classes that occur, as labels or as answers."""
-    f1_macro_interval: Ends
-    """By the bootstrap, of the examples."""
+    f1_macro_interval: Ends | None
+    """By the bootstrap, of the examples. An interval is None where nothing scatters, as where all
+    answers are right: then the examples do not tell it."""
     balanced_accuracy: float
     """Unweighted mean of the recall of the classes that occur as labels."""
-    balanced_accuracy_interval: Ends
+    balanced_accuracy_interval: Ends | None
     """By the bootstrap, of the examples."""
     auc: float | None
     """Area under the ROC curve: the mean over the classes, each against all others; None where
     all labels are of one class."""
     auc_interval: Ends | None
-    """By DeLong's formula (1988), of the mean of the classes' areas."""
+    """By DeLong's formula (1988), of the mean of the classes' areas; None where a class that occurs
+    has one example."""
     log_loss: float
     """Mean cross-entropy, in nats."""
-    log_loss_interval: Ends
-    """By its standard error."""
+    log_loss_interval: Ends | None
+    """By the standard error of its logarithm."""
     classes: tuple[ClassScores, ...]
     confusion: tuple[tuple[int, ...], ...]
     """Counts: rows are labels, columns are answers."""
@@ -94,7 +107,7 @@ class Evaluation:
     """Curves and calibration."""
 
 
-def with_intervals(result: Mapping[str, Any]) -> list[tuple[str, float, Ends, str]]:
+def with_intervals(result: Mapping[str, Any]) -> list[tuple[str, float, Ends | None, str]]:
     """The metrics of an evaluation for a reader: name, value, interval, and how that is found.
 
     Args:
@@ -102,9 +115,11 @@ def with_intervals(result: Mapping[str, Any]) -> list[tuple[str, float, Ends, st
             which there is the accuracy alone.
     """
     ends = (result["accuracy_low"], result["accuracy_high"])
-    found = [(ACCURACY.short, result["accuracy"], ends, "Wilson")]
+    found: list[tuple[str, float, Ends | None, str]] = [
+        (ACCURACY.short, result["accuracy"], ends, "Wilson")
+    ]
     for name, (metric, how) in OTHERS.items():
-        if result.get(f"{name}_interval") is not None:
+        if f"{name}_interval" in result and result[name] is not None:
             found.append((metric.short, result[name], result[f"{name}_interval"], how))
     return found
 
@@ -120,29 +135,30 @@ def evaluate(
 
     Args:
         y_true: labels 0 ... classes - 1, shape (n,), n at least 1.
-        logits: shape (n, classes).
+        logits: shape (n, classes); what is no number counts as the least.
         class_names: by label.
         mistakes: length of ``most_confused``; pairs that never occur are left out.
     """
-    y_pred = logits.argmax(axis=1)
-    probabilities = softmax(logits.astype(np.float64), axis=1)
+    logits = finite(logits)
+    y_pred, odds = logits.argmax(axis=1), log_odds(logits)
     losses = -log_softmax(logits.astype(np.float64), axis=1)[np.arange(len(y_true)), y_true]
     labels = np.arange(len(class_names))
     matrix = confusion_matrix(y_true, y_pred, labels=labels)
     scores = precision_recall_fscore_support(y_true, y_pred, labels=labels, zero_division=0)
     right = int(np.trace(matrix))
     low, high = wilson(right, len(y_true))
-    resampled = _resampled(matrix)
-    areas = _area(y_true, probabilities)
+    found, drawn = counted(y_true, y_pred, len(labels)), _resampled(matrix)
+    f1, balanced = float(macro_f1(*found)), float(balanced_accuracy(*found[:2]))
+    areas = _area(y_true, odds)
     return Evaluation(
         examples=len(y_true),
         accuracy=right / len(y_true),
         accuracy_low=low,
         accuracy_high=high,
-        f1_macro=float(_f1_macro(matrix)),
-        f1_macro_interval=of_resampled(_f1_macro(resampled)),
-        balanced_accuracy=float(_balanced_accuracy(matrix)),
-        balanced_accuracy_interval=of_resampled(_balanced_accuracy(resampled)),
+        f1_macro=f1,
+        f1_macro_interval=of_resampled(f1, macro_f1(*drawn)),
+        balanced_accuracy=balanced,
+        balanced_accuracy_interval=of_resampled(balanced, balanced_accuracy(*drawn[:2])),
         auc=None if areas is None else areas[0],
         auc_interval=None if areas is None else areas[1],
         log_loss=float(losses.mean()),
@@ -153,70 +169,63 @@ def evaluate(
         ),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         most_confused=_most_confused(matrix, class_names)[:mistakes],
-        thresholds=thresholds(y_true, probabilities, class_names),
+        thresholds=thresholds(y_true, odds, class_names),
     )
 
 
-def _resampled(matrix: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Confusion matrices of examples drawn anew from those that there are.
+def _resampled(matrix: npt.NDArray[np.int64]) -> tuple[Counts, Counts, Counts]:
+    """What :func:`hpsearch.tasks.scores.counted` gives, of examples drawn anew again and again.
 
-    To draw examples with replacement is to draw how many fall into each cell.
+    To draw examples with replacement is to draw how many fall into each cell of the confusion
+    matrix.
 
     Args:
         matrix: shape (classes, classes).
 
     Returns:
-        shape (_RESAMPLES, classes, classes); the same for the same matrix.
+        three arrays, shape (_RESAMPLES, classes); the same for the same matrix.
     """
-    random = np.random.default_rng(0)
-    filled = np.flatnonzero(matrix)
-    counts = matrix.ravel()[filled]
-    found = np.zeros((_RESAMPLES, matrix.size), np.int64)
-    found[:, filled] = random.multinomial(matrix.sum(), counts / matrix.sum(), _RESAMPLES)
-    return found.reshape(_RESAMPLES, *matrix.shape)
+    label, answer = np.nonzero(matrix)
+    shares = matrix[label, answer] / matrix.sum()
+    drawn = np.random.default_rng(0).multinomial(matrix.sum(), shares, _RESAMPLES)
+    cells = np.arange(len(label))
+
+    def summed(classes: npt.NDArray[np.int64], of: npt.NDArray[np.int64]) -> Counts:
+        shape = (len(label), len(matrix))
+        return np.asarray(drawn @ csr_array((np.ones(len(of), np.int64), (of, classes)), shape))
+
+    same = np.flatnonzero(label == answer)
+    return summed(label[same], same), summed(label, cells), summed(answer, cells)
 
 
-def _f1_macro(matrices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Macro F1 of confusion matrices, shape (..., classes, classes)."""
-    # F1 of class c is 2 right(c) / (labels(c) + answers(c)).
-    seen = matrices.sum(axis=-1) + matrices.sum(axis=-2)
-    return _mean_share(2 * np.diagonal(matrices, axis1=-2, axis2=-1), seen)
-
-
-def _balanced_accuracy(matrices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Balanced accuracy of confusion matrices, shape (..., classes, classes)."""
-    return _mean_share(np.diagonal(matrices, axis1=-2, axis2=-1), matrices.sum(axis=-1))
-
-
-def _mean_share(some: npt.NDArray[np.int64], of: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """The mean of shares over the last axis, without shares of nothing."""
-    found: npt.NDArray[np.float64] = np.mean(some / np.maximum(of, 1), axis=-1, where=of > 0)
-    return found
-
-
-def _area(y: Labels, probabilities: Probabilities) -> tuple[float, Ends] | None:
+def _area(y: Labels, scores: Scores) -> tuple[float, Ends | None] | None:
     """The area under the ROC curve as ``Evaluation`` has it; None where there is none.
 
     The area of a class is the mean, over its examples, of how many others each is ahead of; and as
     well the mean, over the others, of how many examples of the class are ahead of each. How far
     these scatter is how far the area does (DeLong et al. 1988, "Comparing the areas under two or
-    more correlated receiver operating characteristic curves").
+    more correlated receiver operating characteristic curves"); of the mean over the classes it is
+    how far the sums over the classes do. The interval is that of the area's logit.
     """
-    present = np.unique(y)
+    present, sizes = np.unique(y, return_counts=True)
     if len(present) < 2:
         return None
-    influence, areas = np.zeros(len(y)), []
+    influence = np.zeros(len(y))
     for label in present:
-        own, score = y == label, probabilities[:, label]
+        own, score = y == label, scores[:, label]
         ranks, ahead = rankdata(score), np.empty(len(y))
         ahead[own] = (ranks[own] - rankdata(score[own])) / np.sum(~own)
         ahead[~own] = 1 - (ranks[~own] - rankdata(score[~own])) / np.sum(own)
-        areas.append(ahead[own].mean())
-        scale = np.where(own, np.sum(own), np.sum(~own)) * len(present) / len(y)
-        influence += (ahead - areas[-1]) / scale
-    area = float(np.mean(areas))
-    low, high = of_mean(area + influence)
-    return area, (max(0.0, low), min(1.0, high))
+        for side in (own, ~own):
+            size = int(side.sum())
+            scatter = ahead[side] - ahead[side].mean()
+            influence[side] += scatter / math.sqrt(size * max(1, size - 1))
+    found = area(y, scores)
+    error = math.sqrt(float(np.square(influence).sum())) / len(present)
+    if sizes.min() < 2 or not error or not 0 < found < 1:
+        return found, None
+    low, high = (expit(logit(found) + sign * Z * error / (found * (1 - found))) for sign in (-1, 1))
+    return found, (float(low), float(high))
 
 
 def _most_confused(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
 
 MOST_CLASSES = 10
@@ -47,51 +48,52 @@ class Thresholds:
     """Curves of the classes, and calibration."""
 
     classes: tuple[ClassCurves, ...]
+    of: int
+    """How many classes could have curves."""
     calibration: tuple[Bin, ...]
     """From the least probable answers to the most probable ones."""
     calibration_error: float
-    """Mean difference of probability and accuracy over the examples, bin by bin (Naeini et al.
-    2015, there with bins of equal width)."""
+    """Expected calibration error: the mean difference of probability and accuracy over the
+    examples, bin by bin (Naeini et al. 2015, there with bins of equal width)."""
 
 
 def thresholds(
-    y: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64], class_names: Sequence[str]
+    y: npt.NDArray[np.int64], odds: npt.NDArray[np.float64], class_names: Sequence[str]
 ) -> Thresholds:
     """What there is to be told of some probabilities.
 
     Args:
         y: labels 0 ... classes - 1, shape (n,), n at least 1.
-        probabilities: shape (n, classes).
+        odds: logarithms (``hpsearch.tasks.scores.log_odds``), shape (n, classes).
         class_names: by label.
     """
     present = [label for label in np.unique(y).tolist() if not np.all(y == label)]
     if len(class_names) == 2:  # the curves of the other class say the same
         present = present[-1:]
     precisions = {
-        label: float(average_precision_score(y == label, probabilities[:, label]))
-        for label in present
+        label: float(average_precision_score(y == label, odds[:, label])) for label in present
     }
     chosen = sorted(sorted(present, key=precisions.__getitem__)[:MOST_CLASSES])
-    bins = _calibration(probabilities.max(axis=1), probabilities.argmax(axis=1) == y)
+    bins = _calibration(expit(odds.max(axis=1)), odds.argmax(axis=1) == y)
     error = sum(abs(one.probability - one.accuracy) * one.examples for one in bins) / len(y)
     return Thresholds(
         classes=tuple(
-            _class_curves(class_names[label], y == label, probabilities[:, label])
-            for label in chosen
+            _class_curves(class_names[label], y == label, odds[:, label]) for label in chosen
         ),
+        of=len(present),
         calibration=bins,
         calibration_error=error,
     )
 
 
 def _class_curves(
-    name: str, own: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64]
+    name: str, own: npt.NDArray[np.bool_], odds: npt.NDArray[np.float64]
 ) -> ClassCurves:
-    false, recall, _ = roc_curve(own, probability)
-    precision, found, _ = precision_recall_curve(own, probability)
+    false, recall, _ = roc_curve(own, odds)
+    precision, found, _ = precision_recall_curve(own, odds)
     return ClassCurves(
         name=name,
-        average_precision=float(average_precision_score(own, probability)),
+        average_precision=float(average_precision_score(own, odds)),
         roc=_thinned(false, recall),
         precision_recall=_thinned(found[::-1], precision[::-1]),
     )

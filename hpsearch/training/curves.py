@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +20,7 @@ def start(run: Path, names: Sequence[str], earlier: Sequence[Epoch] = ()) -> Non
     Args:
         run: the trial's folder, made when there is none; the one above it is there.
         names: of the task's values.
-        earlier: epochs that are trained already.
+        earlier: epochs that are trained already; of an earlier version they may lack values.
 
     Raises:
         UnreachableError: the folder or the file cannot be written.
@@ -31,7 +32,8 @@ def start(run: Path, names: Sequence[str], earlier: Sequence[Epoch] = ()) -> Non
     except OSError as error:
         raise UnreachableError(f"{run}: cannot be created: {error.strerror}") from None
     head = ["epoch", *names, "learning_rate", "seconds"]
-    _write(run / CURVES, new_file, [head, *(epoch.row().values() for epoch in earlier)])
+    rows = ([epoch.row().get(name, math.nan) for name in head] for epoch in earlier)
+    _write(run / CURVES, new_file, [head, *rows])
 
 
 def append(run: Path, epoch: Epoch) -> None:

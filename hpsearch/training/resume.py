@@ -210,13 +210,14 @@ def _epoch(row: Mapping[str, float], names: Sequence[str]) -> int:
     """Which epoch a row is of.
 
     Raises:
-        ValueError: it is no row, or has other values than those of the names.
+        ValueError: it is no row, or has values that are none of the names. An earlier version knew
+            fewer of them.
     """
     try:
         epoch = Epoch.of_row(row)
     except (KeyError, OverflowError) as error:
         raise ValueError(f"it has a row that is no epoch: {error}") from None
-    if epoch.values.keys() != {*names}:
+    if not epoch.values.keys() <= {*names}:
         raise ValueError("its epochs are of another task")
     return epoch.epoch
 

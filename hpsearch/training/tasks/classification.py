@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Parts
+from hpsearch.tasks.scores import area, balanced_accuracy, counted, finite, log_odds, macro_f1
 from hpsearch.training.tasks.task import Scores
 
 
@@ -45,24 +45,21 @@ class Classification:
 
 
 def score(y: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Summed cross-entropy without weights and penalties, the confusion matrix, labels, and
-    probabilities.
-    """
-    loss = total(cross_entropies(y, logits))
-    return loss, confusion(y, logits, logits.shape[-1]), y, tf.nn.softmax(logits)
+    """Summed cross-entropy without weights and penalties, labels, and logits."""
+    return total(cross_entropies(y, logits)), y, logits
 
 
 def values(scores: Scores) -> dict[str, float]:
     """The metrics of what was scored."""
-    losses, matrices, labels, probabilities = zip(*scores, strict=True)
-    counts = np.asarray(np.sum(matrices, axis=0), np.float64)
-    seen = counts.sum()
+    losses, labels, logits = zip(*scores, strict=True)
+    y, outputs = np.concatenate(labels), finite(np.concatenate(logits))
+    right, seen, answers = counted(y, outputs.argmax(axis=1), outputs.shape[1])
     return {
-        "loss": float(sum(losses) / seen),
-        "accuracy": float(np.trace(counts) / seen),
-        "f1_macro": macro_f1(counts),
-        "balanced_accuracy": balanced_accuracy(counts),
-        "auc": area(np.concatenate(labels), np.concatenate(probabilities)),
+        "loss": float(sum(losses) / len(y)),
+        "accuracy": float(right.sum() / len(y)),
+        "f1_macro": float(macro_f1(right, seen, answers)),
+        "balanced_accuracy": float(balanced_accuracy(right, seen)),
+        "auc": area(y, log_odds(outputs)),
     }
 
 
@@ -86,70 +83,6 @@ def cross_entropies(y: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0) -> 
     if smoothing:
         labels = labels * (1 - smoothing) + smoothing / classes
     return -tf.reduce_sum(labels * tf.nn.log_softmax(logits), axis=-1)
-
-
-def confusion(y: tf.Tensor, logits: tf.Tensor, classes: int) -> tf.Tensor:
-    """Counts, float32, shape (classes, classes): rows are labels, columns are answers.
-
-    A product of two one-hot tables: exact in float32 and, unlike counting by scattering, the
-    same on every device and in any order.
-
-    Args:
-        y: labels, int64, shape (batch,).
-        logits: shape (batch, classes).
-        classes: number of classes.
-    """
-    labels = tf.one_hot(y, classes)
-    answers = tf.one_hot(tf.argmax(logits, axis=-1), classes)
-    return tf.linalg.matmul(labels, answers, transpose_a=True)
-
-
-def macro_f1(counts: npt.NDArray[np.floating]) -> float:
-    """Unweighted mean of the classes' F1 over the classes that occur, as labels or as answers.
-
-    The same as ``sklearn.metrics.f1_score(average="macro")`` over all examples at once.
-
-    Args:
-        counts: summed matrices of :func:`confusion`, at least one example.
-    """
-    # F1 of class c is 2 right(c) / (labels(c) + answers(c)).
-    seen = counts.sum(axis=0) + counts.sum(axis=1)
-    present = seen > 0
-    return float(np.mean(2 * np.diag(counts)[present] / seen[present]))
-
-
-def balanced_accuracy(counts: npt.NDArray[np.floating]) -> float:
-    """Unweighted mean of the share that is right over the classes that occur as labels.
-
-    The same as ``sklearn.metrics.balanced_accuracy_score``.
-
-    Args:
-        counts: as for :func:`macro_f1`.
-    """
-    labels = counts.sum(axis=1)
-    present = labels > 0
-    return float(np.mean(np.diag(counts)[present] / labels[present]))
-
-
-def area(y: npt.NDArray[np.generic], probabilities: npt.NDArray[np.floating]) -> float:
-    """The area under the ROC curve of each class against the others, the mean over the classes.
-
-    The same as ``sklearn.metrics.roc_auc_score(multi_class="ovr")``; but classes that do not occur
-    as labels are left out, and 0.5 stands where there is nothing to be told apart.
-
-    Args:
-        y: labels, shape (n,).
-        probabilities: shape (n, classes).
-    """
-    found = []
-    for label in np.unique(y):
-        own = probabilities[y == label, label]
-        others = np.sort(probabilities[y != label, label])
-        if len(others):
-            # Of how many others it is ahead; one that it shares a place with counts half.
-            ahead = np.searchsorted(others, own, "left") + np.searchsorted(others, own, "right")
-            found.append(ahead.mean() / (2 * len(others)))
-    return float(np.mean(found)) if found else 0.5
 
 
 def total(values: tf.Tensor) -> tf.Tensor:

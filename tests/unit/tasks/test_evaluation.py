@@ -1,11 +1,14 @@
 """Evaluation of classifiers: metrics as scikit-learn has them, and intervals that hold."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 
-from hpsearch.tasks.evaluation import Confusion, evaluate
+from hpsearch.tasks.evaluation import Confusion, evaluate, with_intervals
 
 NAMES = ("cat", "dog", "owl")
 Y_TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
@@ -49,11 +52,13 @@ def test_a_class_that_does_not_occur_counts_for_nothing() -> None:
     assert found.f1_macro == 1.0
 
 
-def noisy(seed: int, examples: int = 200, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
+def noisy(
+    seed: int, examples: int = 200, classes: int = 3, known: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Labels, and logits that know something of them."""
     random = np.random.default_rng(seed)
     y = np.concatenate([np.arange(classes), random.integers(0, classes, examples - classes)])
-    logits = random.normal(size=(examples, classes)) + np.eye(classes)[y]
+    logits = random.normal(size=(examples, classes)) + known * np.eye(classes)[y]
     return y, logits.astype(np.float32)
 
 
@@ -76,11 +81,46 @@ def test_there_is_no_area_of_one_class() -> None:
     assert found.thresholds.classes == ()
 
 
-def test_a_network_that_is_always_right() -> None:
+def test_where_nothing_scatters_there_is_no_interval() -> None:
     found = evaluate(Y_TRUE, 50 * np.eye(3, dtype=np.float32)[Y_TRUE], NAMES)
     assert found.auc == found.f1_macro == found.balanced_accuracy == 1.0
-    for ends in (found.auc_interval, found.f1_macro_interval, found.balanced_accuracy_interval):
-        assert ends == (1.0, 1.0)
+    assert found.auc_interval is found.f1_macro_interval is found.log_loss_interval is None
+    rows = with_intervals(asdict(found))
+    assert [ends for name, _, ends, _ in rows if name != "accuracy"] == [None] * 4
+
+
+def test_of_a_class_with_one_example_the_area_has_no_interval() -> None:
+    y, logits = noisy(1)
+    y[:] = 0
+    y[7] = 1
+    found = evaluate(y, logits, NAMES)
+    assert found.auc is not None
+    assert found.auc_interval is None
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_outputs_that_are_no_numbers_are_judged_too(value: float) -> None:
+    y, logits = noisy(2)
+    logits[5, y[5]] = value
+    found = evaluate(y, logits, NAMES)
+    assert json.loads(json.dumps(asdict(found), allow_nan=False))["examples"] == len(y)
+
+
+def test_one_example_and_many_classes() -> None:
+    assert evaluate(np.array([1]), LOGITS[:1], NAMES).accuracy == 0.0
+    y, logits = noisy(3, examples=1500, classes=700)
+    assert evaluate(y, logits, [str(number) for number in range(700)]).thresholds.of == 700
+
+
+def test_the_interval_of_macro_f1_holds_for_many_classes_with_few_examples() -> None:
+    names = [str(number) for number in range(60)]
+    large = evaluate(*noisy(0, examples=60_000, classes=60, known=3.0), names).f1_macro
+    held = 0
+    for seed in range(1, 61):
+        ends = evaluate(*noisy(seed, 200, 60, known=3.0), names).f1_macro_interval
+        assert ends is not None
+        held += ends[0] <= large <= ends[1]
+    assert held >= 0.85 * 60
 
 
 def test_intervals_hold_as_often_as_they_say() -> None:

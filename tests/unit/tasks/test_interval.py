@@ -1,9 +1,12 @@
-"""The interval of a share."""
+"""Intervals, by hand."""
 
+import math
+
+import numpy as np
 import pytest
 
 from hpsearch.tasks.classification import ACCURACY, F1_MACRO, LOSS
-from hpsearch.tasks.interval import measured, measured_words, wilson
+from hpsearch.tasks.interval import measured, measured_words, of_mean, of_resampled, wilson
 from hpsearch.tasks.metric import Metric
 
 
@@ -44,3 +47,21 @@ def test_of_data_of_unknown_size_nothing_is_said(examples: int | None) -> None:
 
 def test_a_value_of_another_program_that_is_no_share() -> None:
     assert measured(ACCURACY, 97.5, 46) is None
+
+
+def test_the_interval_of_a_mean_is_above_0() -> None:
+    values = np.array([1.0, 3.0])
+    half = 1.959963984540054 * 1.0 / 2.0  # the standard error of the mean is 1, the mean 2
+    assert of_mean(values) == pytest.approx((2 * math.exp(-half), 2 * math.exp(half)))
+    one_mistake = np.array([20.0, *[1e-3] * 199])
+    ends = of_mean(one_mistake)
+    assert ends is not None
+    assert 0 < ends[0] < one_mistake.mean() < ends[1]
+    assert of_mean(np.array([2.0])) is of_mean(np.array([2.0, 2.0])) is None
+
+
+def test_the_interval_of_what_was_drawn_anew() -> None:
+    drawn = np.linspace(0.5, 0.7, 1001)
+    assert of_resampled(0.65, drawn) == pytest.approx((1.3 - 0.695, 1.3 - 0.505))
+    assert of_resampled(0.95, drawn) == pytest.approx((1.9 - 0.695, 1.0))
+    assert of_resampled(1.0, np.ones(5)) is None

@@ -53,6 +53,16 @@ def test_a_resumed_trial_keeps_what_it_had(tmp_path: Path) -> None:
     assert read(tmp_path) == [row(1), row(2), row(3)]
 
 
+def test_epochs_of_an_earlier_version_lack_values(tmp_path: Path) -> None:
+    values = {name: value for name, value in row(1).values.items() if name != "val_accuracy"}
+    curves.start(tmp_path, NAMES, [replace(row(1), values=values)])
+    curves.append(tmp_path, row(2))
+    first, second = curves.read(tmp_path)
+    assert math.isnan(first.values["val_accuracy"])
+    assert {name: first.values[name] for name in values} == values
+    assert second == row(2)
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnreachableError, match="file/run"):
