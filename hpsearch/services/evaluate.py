@@ -82,9 +82,8 @@ class Judged:
             "refit_epochs": group.epochs,
             "accuracy": _mean(self.accuracies),
             **{
-                name: _mean(found, metric.bounds)
+                name: _mean(found, metric.bounds) if (found := self.all_of(name)) else None
                 for name, (metric, _) in OTHERS.items()
-                if (found := self.all_of(name))
             },
             "middle": self.middle,
             "models": [
