@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.cli.output import print_table, stdout, tell
-from hpsearch.tasks.evaluation import Evaluation, with_intervals
+from hpsearch.tasks.evaluation import Evaluation
+from hpsearch.tasks.results import with_intervals
 from hpsearch.text import plural
 
 

@@ -17,7 +17,7 @@ from hpsearch.figures.confusion import confusion_figure
 from hpsearch.figures.thresholds import threshold_figures
 from hpsearch.search.budget import ENDED, Ending
 from hpsearch.search.confirmation import told
-from hpsearch.tasks.evaluation import with_intervals
+from hpsearch.tasks.results import with_intervals
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

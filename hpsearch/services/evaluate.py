@@ -23,8 +23,9 @@ from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.refit import refits
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load_dataset_override
-from hpsearch.tasks.evaluation import OTHERS, Evaluation
+from hpsearch.tasks.evaluation import Evaluation
 from hpsearch.tasks.metric import Metric
+from hpsearch.tasks.results import OTHERS
 from hpsearch.text import plural
 from hpsearch.training.start import start_tensorflow
 from hpsearch.workers.by_hand import settle_device

@@ -1,9 +1,8 @@
 """Evaluation of a finished classifier, from labels and logits."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +11,8 @@ from scipy.special import expit, log_softmax, logit
 from scipy.stats import rankdata
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from hpsearch.tasks.classification import ACCURACY, AUC, BALANCED_ACCURACY, F1_MACRO, LOSS
 from hpsearch.tasks.interval import Z, of_mean, of_resampled, wilson
-from hpsearch.tasks.metric import Metric
+from hpsearch.tasks.results import Ends
 from hpsearch.tasks.scores import (
     Counts,
     area,
@@ -29,18 +27,7 @@ from hpsearch.tasks.thresholds import Thresholds, thresholds
 Labels = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
 """Of each class, shape (examples, classes)."""
-Ends = tuple[float, float]
-"""Of a 95 % interval, by the number of examples: the lower and the upper one."""
 
-
-OTHERS: dict[str, tuple[Metric, str]] = {
-    "f1_macro": (F1_MACRO, "bootstrap"),
-    "balanced_accuracy": (BALANCED_ACCURACY, "bootstrap"),
-    "auc": (AUC, "DeLong"),
-    "log_loss": (LOSS, "standard error"),
-}
-"""Metrics of an evaluation beside the accuracy, by the name of its field, and how the interval of
-each is found."""
 
 _RESAMPLES = 1000
 """Of a bootstrap."""
@@ -105,23 +92,6 @@ class Evaluation:
     """The most frequent mistakes, most frequent first."""
     thresholds: Thresholds
     """Curves and calibration."""
-
-
-def with_intervals(result: Mapping[str, Any]) -> list[tuple[str, float, Ends | None, str]]:
-    """The metrics of an evaluation for a reader: name, value, interval, and how that is found.
-
-    Args:
-        result: ``dataclasses.asdict`` of an :class:`Evaluation`, or one of an earlier version, of
-            which there is the accuracy alone.
-    """
-    ends = (result["accuracy_low"], result["accuracy_high"])
-    found: list[tuple[str, float, Ends | None, str]] = [
-        (ACCURACY.short, result["accuracy"], ends, "Wilson")
-    ]
-    for name, (metric, how) in OTHERS.items():
-        if f"{name}_interval" in result and result[name] is not None:
-            found.append((metric.short, result[name], result[f"{name}_interval"], how))
-    return found
 
 
 def evaluate(

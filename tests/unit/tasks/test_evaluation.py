@@ -8,7 +8,8 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 
-from hpsearch.tasks.evaluation import Confusion, evaluate, with_intervals
+from hpsearch.tasks.evaluation import Confusion, evaluate
+from hpsearch.tasks.results import with_intervals
 
 NAMES = ("cat", "dog", "owl")
 Y_TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
