@@ -44,6 +44,7 @@ CLASSIFICATION = Task(
     name="classification",
     metrics={metric.name: metric for metric in METRICS},
     curves=("loss", "accuracy", *(metric.name for metric in (LOSS, *METRICS[:-1]))),
+    added=(BALANCED_ACCURACY.name, AUC.name),
     panels={
         "accuracy": ("accuracy", "val_accuracy", "val_f1_macro", "val_balanced_accuracy"),
         "AUC": ("val_auc",),

@@ -15,6 +15,8 @@ class Task:
     """By the name that a study file has."""
     curves: tuple[str, ...]
     """The values of an epoch, in the order in which they are told."""
+    added: tuple[str, ...]
+    """Those of them that checkpoints of earlier versions may lack."""
     panels: Mapping[str, tuple[str, ...]]
     """Which of them are drawn together, by the axis' label."""
     gap: str

@@ -131,6 +131,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         self._network = network
         self._objective = recipe.objective
         self.names = recipe.task.curves
+        self.needed = {*self.names} - {*recipe.task.added} | {recipe.objective.metric}
         self._run = run
         self._watch = watch
         self._guard = guard

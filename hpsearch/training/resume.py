@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -106,7 +106,8 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
         if kept and kept != own:
             raise ValueError("the kept weights are of another network")
         position = _position(state)
-        rows = [_epoch(row, self._training.recorder.names) for row in state.recorder.epochs]
+        recorder = self._training.recorder
+        rows = [_epoch(row, recorder.names, recorder.needed) for row in state.recorder.epochs]
         if rows != [*range(1, position.epoch + 1)]:
             raise ValueError("its epochs are not those before its position")
         if state.recorder.best not in (None, *rows):
@@ -206,18 +207,17 @@ def _position(state: _State) -> Position:
     return Position(epoch=epoch, examples=examples, totals=rest)
 
 
-def _epoch(row: Mapping[str, float], names: Sequence[str]) -> int:
+def _epoch(row: Mapping[str, float], names: Sequence[str], needed: Set[str]) -> int:
     """Which epoch a row is of.
 
     Raises:
-        ValueError: it is no row, or has values that are none of the names. An earlier version knew
-            fewer of them.
+        ValueError: it is no row, lacks a value that is needed, or has one of no such name.
     """
     try:
         epoch = Epoch.of_row(row)
     except (KeyError, OverflowError) as error:
         raise ValueError(f"it has a row that is no epoch: {error}") from None
-    if not epoch.values.keys() <= {*names}:
+    if not needed <= epoch.values.keys() <= {*names}:
         raise ValueError("its epochs are of another task")
     return epoch.epoch
 

@@ -15,6 +15,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, TrialFailedError, UnreachableError
 from hpsearch.home import CHECKPOINTS
 from hpsearch.recipe import Recipe
+from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.training import checkpoint, resume
 from hpsearch.training import engine as engine_module
 from hpsearch.training.checkpoint import Checkpoint
@@ -303,6 +304,11 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(  # noqa: PLR0917  # 
     assert untimed(outcome) == whole(recipe)[0]
 
 
+def without(rows: list[dict[str, float]], *names: str) -> list[dict[str, float]]:
+    """Rows that lack some values."""
+    return [{key: value for key, value in row.items() if key not in names} for row in rows]
+
+
 def other_contents(good: Checkpoint) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """What is changed of the values and the arrays of a checkpoint, so that it is none."""
     position, recorder = good.values["position"], good.values["recorder"]
@@ -317,6 +323,9 @@ def other_contents(good: Checkpoint) -> Iterator[tuple[dict[str, Any], dict[str,
         {"epochs": [{}, {}]}, {"epochs": None}, {"epoch_seconds": -1.0}, {"epoch_seconds": "1"},
     ):  # fmt: skip
         yield {"recorder": recorder | wrong}, {}
+    for name in ("loss", "val_accuracy", "val_loss"):
+        yield {"recorder": recorder | {"epochs": without(rows, name)}}, {}
+    yield {"recorder": recorder | {"epochs": [row | {"val_rmse": 1.0} for row in rows]}}, {}
     for name in ("position", "recorder", "seconds", "counts"):
         yield {name: None}, {}
     yield {"seconds": float("nan")}, {}
@@ -365,6 +374,22 @@ def test_what_is_no_state_of_this_training_counts_as_torn(  # noqa: PLR0917  # f
     assert refused == 2 * len(wrong)
     assert "is damaged" in caplog.text
     assert outcome == whole(recipe)[0]
+
+
+def test_an_earlier_version_knew_fewer_values(
+    plain: Recipe, blobs: Parts, interrupted: Path
+) -> None:
+    found = checkpoint.load([interrupted], checkpoint.key_of(plain, blobs))
+    assert found is not None
+    recorder = found.values["recorder"]
+    earlier = recorder | {"epochs": without(recorder["epochs"], *CLASSIFICATION.added)}
+    checkpoint.save(interrupted, replace(found, values=found.values | {"recorder": earlier}))
+    resumed: list[Epoch] = []
+    outcome = train(
+        plain, blobs, interrupted, Watch(checkpoint_every=1e6, on_resume=resumed.extend)
+    )
+    assert ["val_auc" in epoch.values for epoch in resumed] == [False] * len(resumed) != []
+    assert "val_auc" in outcome.curves[-1].values
 
 
 def test_another_training_does_not_go_on_from_it(
