@@ -35,6 +35,9 @@ CONFUSION = "confusion.html"
 THRESHOLDS = "thresholds.html"
 """Beside it: ROC curves, precision and recall, and calibration as figures."""
 
+OF_TEST = (TEST_RESULT, CONFUSION, THRESHOLDS)
+"""All that is written when weights are judged on the test split."""
+
 CHECKPOINTS = ("checkpoint.npz", "checkpoint.previous.npz")
 """In the folder of a trial that is not over: where its training stands, the newest first."""
 

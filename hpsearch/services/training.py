@@ -23,14 +23,12 @@ from hpsearch.figures.curve_image import image_of_epochs
 from hpsearch.files import write_bytes, write_text
 from hpsearch.formats import read_file
 from hpsearch.home import (
-    CONFUSION,
     CURVES,
     CURVES_FIGURE,
     INPUTS,
+    OF_TEST,
     RECIPE,
     RESULT,
-    TEST_RESULT,
-    THRESHOLDS,
     WEIGHTS,
     Home,
 )
@@ -44,7 +42,7 @@ from hpsearch.tasks.evaluation import Evaluation
 from hpsearch.training.outcome import Epoch, Outcome, Watch
 from hpsearch.training.start import start_tensorflow
 
-_LEFT = (CURVES, WEIGHTS, INPUTS, RESULT, TEST_RESULT, CURVES_FIGURE, CONFUSION, THRESHOLDS)
+_LEFT = (CURVES, WEIGHTS, INPUTS, RESULT, CURVES_FIGURE, *OF_TEST)
 """What a training leaves beside its recipe."""
 
 

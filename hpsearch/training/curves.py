@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from hpsearch.errors import UnreachableError
 from hpsearch.files import continued_file, new_file
-from hpsearch.home import CONFUSION, CURVES, TEST_RESULT, THRESHOLDS
+from hpsearch.home import CURVES, OF_TEST
 from hpsearch.training.outcome import Epoch
 
 
@@ -27,7 +27,7 @@ def start(run: Path, names: Sequence[str], earlier: Sequence[Epoch] = ()) -> Non
     """
     try:
         run.mkdir(exist_ok=True)
-        for stale in (TEST_RESULT, CONFUSION, THRESHOLDS):  # of other weights
+        for stale in OF_TEST:  # of other weights
             (run / stale).unlink(missing_ok=True)
     except OSError as error:
         raise UnreachableError(f"{run}: cannot be created: {error.strerror}") from None
