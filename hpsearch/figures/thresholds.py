@@ -56,11 +56,6 @@ def _curves(title: str, found: Mapping[str, Any], key: str, x: str, y: str) -> g
     classes, of = found["classes"], found["of"]
     if not classes:
         return empty(title, "All examples are of one class.")
-    is_precise = key == "precision_recall"
-
-    def precision(one: Mapping[str, Any]) -> str:
-        return f", AP {one['average_precision']:.3f}" if is_precise else ""
-
     hover = f"{x} %{{x:.1%}}<br>{y} %{{y:.1%}}"
     figure = go.Figure(
         [
@@ -68,7 +63,7 @@ def _curves(title: str, found: Mapping[str, Any], key: str, x: str, y: str) -> g
                 x=[point[0] for point in one[key]],
                 y=[point[1] for point in one[key]],
                 mode="lines",
-                name=escape(one["name"]) + precision(one),
+                name=f"{escape(one['name'])}, AP {one['average_precision']:.3f}",
                 hovertemplate=f"%{{fullData.name}}<br>{hover}<extra></extra>",
             )
             for one in classes

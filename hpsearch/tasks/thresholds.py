@@ -78,7 +78,8 @@ def thresholds(
     error = sum(abs(one.probability - one.accuracy) * one.examples for one in bins) / len(y)
     return Thresholds(
         classes=tuple(
-            _class_curves(class_names[label], y == label, odds[:, label]) for label in chosen
+            _class_curves(class_names[label], precisions[label], y == label, odds[:, label])
+            for label in chosen
         ),
         of=len(present),
         calibration=bins,
@@ -87,13 +88,16 @@ def thresholds(
 
 
 def _class_curves(
-    name: str, own: npt.NDArray[np.bool_], odds: npt.NDArray[np.float64]
+    name: str,
+    average_precision: float,
+    own: npt.NDArray[np.bool_],
+    odds: npt.NDArray[np.float64],
 ) -> ClassCurves:
     false, recall, _ = roc_curve(own, odds)
     precision, found, _ = precision_recall_curve(own, odds)
     return ClassCurves(
         name=name,
-        average_precision=float(average_precision_score(own, odds)),
+        average_precision=average_precision,
         roc=_thinned(false, recall),
         precision_recall=_thinned(found[::-1], precision[::-1]),
     )
