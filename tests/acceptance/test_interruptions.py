@@ -121,7 +121,8 @@ def test_a_service_manager_stops_it_in_mid_trial(cli: Cli) -> None:
 def test_stopped_in_mid_trial_and_run_again(cli: Cli) -> None:
     """What was cut off goes on where it stood."""
     cli.train_with_tensorflow()
-    file = slow_study(cli, trials=1, epochs=120)
+    # 120 epochs were over once before the signal was noticed.
+    file = slow_study(cli, trials=1, epochs=400)
     run = forked.start(cli, "run", file, "--workers", "1", trains=True)
     cut = stopped_in_mid_trial(cli, run, signal.SIGINT, epoch=3)
     checkpoints = {path.parent.name for path in cli.home.glob("runs/slow/*/checkpoint.npz")}
@@ -139,7 +140,7 @@ def test_stopped_in_mid_trial_and_run_again(cli: Cli) -> None:
     for number in done:
         curves = cli.home / "runs" / "slow" / f"trial-{number:05d}" / "curves.csv"
         epochs = [line.partition(",")[0] for line in curves.read_text().splitlines()[1:]]
-        assert epochs == [str(epoch) for epoch in range(1, 121)]
+        assert epochs == [str(epoch) for epoch in range(1, 401)]
     assert list(cli.home.glob("runs/slow/*/*checkpoint*")) == []  # nobody needs them any more
 
 
