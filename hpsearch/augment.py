@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, Strict
 
 from hpsearch.fields import Bool
-from hpsearch.networks.network import Shape, is_image
+from hpsearch.networks.network import Shape, described, is_image, of_array
 from hpsearch.searchable import Searchable
 
 Pixels = Annotated[int, Strict(), Field(ge=0, le=256)]
@@ -42,14 +42,15 @@ class Augment(Searchable):
             return ""
         if not is_image(shape):
             return (
-                f"augment changes images, but an example has shape {shape}; take it out, or reshape"
-                " the arrays"
+                f"augment changes images, but an example {described(shape)}; take it out, or"
+                " reshape the arrays"
             )
+        height, width, *_ = of_array(shape)
         for name, pixels in (("translate", self.translate), ("cutout", self.cutout)):
-            if pixels >= min(shape[:2]):
+            if pixels >= min(height, width):
                 return (
-                    f"augment.{name} = {pixels} leaves nothing of an image of {shape[0]} ×"
-                    f" {shape[1]}; write at most {min(shape[:2]) // 2}"
+                    f"augment.{name} = {pixels} leaves nothing of an image of {height} ×"
+                    f" {width}; write at most {min(height, width) // 2}"
                 )
         return ""
 

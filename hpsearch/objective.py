@@ -147,7 +147,7 @@ class Objective:
 
     def _too_large(self, trial: Trial, config: TrialConfig) -> bool:
         """Note the configuration's size; end the trial where it is over the limit."""
-        size = config.network.size(self.parts.input_shape, self.parts.outputs)
+        size = config.network.size(self.parts.shape, self.parts.outputs)
         self.study.storage.annotate(self.study.trial_id(trial.number), attr.of_size(size))
         if excess := self.study.budget.excess(size):
             claims.redraw(self.study, trial.number, " and ".join(excess.values()))
@@ -204,7 +204,7 @@ class Objective:
         except TrialFailedError as error:
             self._failed(trial, error, time.monotonic() - began)
         else:
-            self._tell(trial, outcome, pruned=pruned)
+            self._tell(trial, recipe, outcome, pruned=pruned)
 
     def _shared(self, number: int) -> AbstractContextManager[None]:
         """While a trial trains, what it leaves is put into the share, if there is one."""
@@ -256,7 +256,7 @@ class Objective:
             trial.set_user_attr(attr.FAILURE_EPOCH_KEY, error.epoch)
         claims.fail(self.study, trial.number, error.failure, str(error))
 
-    def _tell(self, trial: Trial, outcome: Outcome, *, pruned: bool) -> None:
+    def _tell(self, trial: Trial, recipe: Recipe, outcome: Outcome, *, pruned: bool) -> None:
         """Keep the summary of a trial as user attributes, then its value."""
         _log.info(
             "trial %d ends: %s %.4f after %d epochs, %.1f s",
@@ -272,7 +272,7 @@ class Objective:
             attr.EPOCHS_KEY: outcome.epochs,
             attr.BEST_EPOCH_KEY: outcome.best_epoch,
             attr.VAL_LOSS_KEY: outcome.curves[kept - 1].values["val_loss"],
-            attr.TRAIN_ACCURACY_KEY: outcome.train_accuracy,
+            attr.trained_key(recipe.task): outcome.train_value,
             attr.GAP_KEY: outcome.gap,
             attr.SECONDS_KEY: round(outcome.seconds, 3),
             attr.RATE_KEY: round(outcome.examples_per_second, 1),

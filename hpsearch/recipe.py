@@ -10,8 +10,7 @@ from hpsearch.config import TrialConfig
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.fields import BY_SWITCH, Bool, Positive, Seconds, Section, Seed
 from hpsearch.parsing import parse
-from hpsearch.tasks import METRICS
-from hpsearch.tasks.classification import CLASSIFICATION
+from hpsearch.tasks import METRICS, TASKS
 from hpsearch.tasks.metric import Direction, Metric
 from hpsearch.tasks.task import Task
 
@@ -26,9 +25,11 @@ class ObjectiveSection(Section):
     """``[objective]``: the value that a trial is judged by."""
 
     metric: MetricName = "val_accuracy"
-    """What trials are judged by. Balanced accuracy is the mean of the classes' recall; ``val_auc``
-    the area under the ROC curve, of several classes the mean of each against all others;
-    ``val_loss`` the cross-entropy (log loss) without the L2 penalty."""
+    """What trials are judged by; left out, ``val_rmse`` of a regression. Balanced accuracy is the
+    mean of the classes' recall; ``val_auc`` the area under the ROC curve, of several classes the
+    mean of each against all others; ``val_rmse`` and ``val_mae`` are in the target's own unit;
+    ``val_loss`` is the cross-entropy (log loss), or the mean squared error of the standardised
+    target, without the L2 penalty."""
     direction: Direction | None = None
     """Follows from the metric; may be written, but only as it follows."""
     epoch: Literal["best", "last"] = "best"
@@ -140,7 +141,7 @@ class Recipe(Section):
     @property
     def task(self) -> Task:
         """What the network is for."""
-        return CLASSIFICATION
+        return TASKS[self.dataset.task or "classification"]
 
 
 def dump(recipe: Recipe, ending: str) -> str:

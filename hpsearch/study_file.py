@@ -3,11 +3,12 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import model_validator
 
 from hpsearch.config import TrialConfig
+from hpsearch.data.arrays import TaskName
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, Seed, StudyName
@@ -24,6 +25,8 @@ from hpsearch.recipe import (
 )
 from hpsearch.search_sections import TPE, BudgetSection, Median, Pruner, Sampler, WorkersSection
 from hpsearch.space import PartialConfig, Space, config_at, fixed_config, kinds
+from hpsearch.tasks import TASKS
+from hpsearch.tasks.task import Task
 from hpsearch.text import nearest, show
 from hpsearch.walks import settle
 
@@ -289,6 +292,64 @@ def as_stored(stored: StudyFile, given: StudyFile) -> StudyFile:
         kept["precision"] = stored.training.precision
     training = given.training.model_copy(update=kept)
     return given.model_copy(update={"training": training})
+
+
+Given = TypeVar("Given", StudyFile, Recipe)
+
+
+def for_task(given: Given, task: TaskName, where: str) -> Given:
+    """A study file or recipe as its data make it, which say what the task is.
+
+    The metric is the task's usual one, where none is named; a regression is named in ``dataset``.
+
+    Args:
+        given: as it was written.
+        task: of the data.
+        where: the file, for messages.
+
+    Raises:
+        InputError: a metric of another task, or class weights of a regression.
+    """
+    known = TASKS[task]
+    objective = given.objective
+    if "metric" not in objective.model_fields_set:
+        objective = ObjectiveSection(metric=known.usual, epoch=objective.epoch)
+        if objective.metric == given.objective.metric:
+            objective = given.objective
+    training = following(given.training, objective)
+    _check_metrics(known, objective, training, where)
+    if task == "regression" and given.dataset.class_weights != "none":
+        raise InputError(
+            f'{where}: dataset.class_weights = "{given.dataset.class_weights}" is of classes, but'
+            " the target is numbers (a regression); leave it out"
+        )
+    named = {"task": task} if task == "regression" else {}
+    dataset = given.dataset.model_copy(update=named)
+    return given.model_copy(
+        update={"objective": objective, "training": training, "dataset": dataset}
+    )
+
+
+def _check_metrics(
+    task: Task, objective: ObjectiveSection, training: TrainingSection, where: str
+) -> None:
+    """Refuse a metric that is none of the task's.
+
+    Raises:
+        InputError: where it stands, and which there are.
+    """
+    stopping = training.early_stopping
+    used = {
+        "objective.metric": objective.metric,
+        "training.early_stopping.monitor": stopping.monitor if stopping else objective.metric,
+        "training.reduce_lr_on_plateau.monitor": training.reduce_lr_on_plateau.monitor,
+    }
+    for key, metric in used.items():
+        if metric not in task.metrics:
+            raise InputError(
+                f'{where}: {key} = "{metric}" is no metric of a {task.name}, which the target'
+                f" makes it; choose one of {', '.join(task.metrics)}, or set dataset.task"
+            )
 
 
 def _changes(key: str, old: Any, new: Any) -> list[str]:

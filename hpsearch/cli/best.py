@@ -8,6 +8,7 @@ from hpsearch.cli.output import cell, number, print_json, stdout
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import is_whole
 from hpsearch.search import trials as rows
+from hpsearch.search.attributes import trained
 from hpsearch.tasks import METRICS
 from hpsearch.tasks.interval import measured_words
 
@@ -36,8 +37,8 @@ def print_best(row: Mapping[str, Any], metric: str) -> None:
         out.print(on)
     facts = [] if row["parameters"] is None else [f"{row['parameters']:,} parameters"]
     facts += [] if row["best_epoch"] is None else [f"best epoch {row['best_epoch']}"]
-    if row["train_accuracy"] is not None:
-        facts.append(f"training accuracy {number(row['train_accuracy'])}")
+    if (told := trained(row)) is not None:
+        facts.append(f"training {told[0]} {number(told[1])}")
     out.print(", ".join(facts))
     values = [repeat["value"] for repeat in row["repeats"]]
     if len(values) > 1:

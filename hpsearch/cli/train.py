@@ -77,8 +77,9 @@ def print_trained(trained: Trained) -> None:
         f"{outcome.parameters:,} parameters, {outcome.epochs} epochs (best: {outcome.best_epoch}),"
         f" {duration(outcome.seconds)}"
     )
-    if outcome.train_accuracy is not None and outcome.gap is not None:
-        out.print(f"training accuracy {outcome.train_accuracy:.4f}, gap {outcome.gap:+.4f}")
+    if outcome.train_value is not None and outcome.gap is not None:
+        told = trained.recipe.task.gap_label
+        out.print(f"training {told} {outcome.train_value:.4f}, gap {outcome.gap:+.4f}")
     if result is not None:
         print_accuracy(result.accuracy)
         print_scores(result)

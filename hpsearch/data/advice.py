@@ -108,6 +108,8 @@ def _drawn(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterator[
 
 def _classes(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterator[str]:
     names = parts.class_names
+    if not names:
+        return
     counts = np.bincount(parts.train.y[parts.train.rows], minlength=len(names))
     least, most = int(counts.argmin()), int(counts.argmax())
     if counts[most] >= IMBALANCE * counts[least] and section.class_weights == "none":

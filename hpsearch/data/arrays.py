@@ -2,19 +2,24 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.precision import Merged, merged
+from hpsearch.data.tables.column import Column
 from hpsearch.errors import InputError
 from hpsearch.text import show
 
 Inputs = npt.NDArray[np.generic]
 Labels = npt.NDArray[np.int64]
+Targets = npt.NDArray[np.generic]
+"""Labels of a classification, or float64 numbers to be predicted: shape (n,)."""
+TaskName = Literal["classification", "regression"]
+Beside = Literal["group", "time", "weight"]
 PartName = Literal["train", "val", "test"]
 
 Progress = Callable[[str, int, int], None]
@@ -45,14 +50,14 @@ class Arrays:
 
     x_train: Inputs
     """Inputs, shape (n, *input_shape), whole numbers or floats."""
-    y_train: Labels
-    """Labels 0 ... classes - 1, shape (n,)."""
+    y_train: Targets
+    """Labels 0 ... classes - 1, int64, or, of a regression, numbers, float64; shape (n,)."""
     x_val: Inputs | None = None
-    y_val: Labels | None = None
+    y_val: Targets | None = None
     x_test: Inputs | None = None
-    y_test: Labels | None = None
+    y_test: Targets | None = None
     class_names: tuple[str, ...]
-    """One name for each label, in the order of the labels."""
+    """One name for each label, in the order of the labels; none: a regression."""
     maximum: float | None
     """Largest value that whole-number inputs can have (they start at 0); None: not declared."""
     skipped: tuple[str, ...] = ()
@@ -63,13 +68,32 @@ class Arrays:
     """How the source was understood, where its names are others than ours; one line each."""
     merged: tuple[Merged, ...] = ()
     """Features of the training inputs of which float32 merges values; set by :func:`check`."""
+    columns: tuple[Column, ...] = ()
+    """Of a table: what the inputs are, which are stored one behind the other in a row."""
+    target: str | None = None
+    """Of a table: the name of the target's column."""
+    beside: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
+    """What else is known of the examples of a part, shape (n,): "group_train", int64 numbers of
+    groups; "time_train", float64; "weight_train", float32, at least 0."""
 
-    def parts(self) -> Iterator[tuple[PartName, Inputs, Labels]]:
+    @property
+    def task(self) -> TaskName:
+        """What the targets are for."""
+        return "classification" if self.class_names else "regression"
+
+    def parts(self) -> Iterator[tuple[PartName, Inputs, Targets]]:
         """The parts that there are: ("train", x, y), then "val" and "test"."""
         for part in get_args(PartName):
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
             if x is not None and y is not None:
                 yield part, x, y
+
+    def named(self) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
+        """All arrays with the names that they are stored by: ("x_train", x), ("y_train", y) ..."""
+        for part, x, y in self.parts():
+            yield f"x_{part}", x
+            yield f"y_{part}", y
+        yield from self.beside.items()
 
 
 def check(arrays: Arrays, where: str) -> Arrays:
@@ -78,13 +102,15 @@ def check(arrays: Arrays, where: str) -> Arrays:
     Whole numbers and float16/float32 stay as they are (in the machine's byte order); longer
     floats become float32, booleans uint8 with the declared maximum 1.
 
+    Of a table values may be missing (NaN).
+
     Args:
         arrays: what a source has read.
         where: the file or folder it was read from, for messages.
 
     Raises:
         InputError: shapes or types that do not fit together, no examples, NaN or infinity,
-            fewer than two classes, a class without a training example.
+            fewer than two classes, a class without a training example, a constant target.
     """
     stored: dict[str, Inputs] = {}
     for part, x, y in arrays.parts():
@@ -95,16 +121,23 @@ def check(arrays: Arrays, where: str) -> Arrays:
                 f"{name} holds {x.dtype}, but x_train {arrays.x_train.dtype};"
                 " save both with the same type and scale"
             )
-        stored[f"x_{part}"] = _stored(name, x)
-        _check_labels(f"{where}: y_{part}", y, len(arrays.class_names))
-    _check_classes(where, arrays)
+        stored[f"x_{part}"] = x if arrays.columns else _stored(name, x)
+        if arrays.task == "regression":
+            stored[f"y_{part}"] = _numbers(f"{where}: y_{part}", y)
+        else:
+            _check_labels(f"{where}: y_{part}", y, len(arrays.class_names))
+    if arrays.task == "regression":
+        _check_varies(where, arrays)
+    else:
+        _check_classes(where, arrays)
     boolean = arrays.x_train.dtype.kind == "b"
-    told = tuple(merged(arrays.x_train))  # before long floats are cut to float32
+    # Before long floats are cut to float32; of a table they are by now.
+    told = () if arrays.columns else tuple(merged(arrays.x_train))
     maximum = 1.0 if boolean else arrays.maximum
     return replace(arrays, maximum=maximum, merged=told, **stored)  # type: ignore[arg-type] # mypy cannot see which fields the names in stored mean
 
 
-def _check_shape(name: str, x: Inputs, y: Labels, first: Inputs) -> None:
+def _check_shape(name: str, x: Inputs, y: Targets, first: Inputs) -> None:
     if x.ndim < 2 or 0 in x.shape[1:]:
         raise InputError(
             f"{name} has shape {x.shape}; write one example per row: (examples, features) or"
@@ -147,7 +180,30 @@ def _stored(name: str, x: Inputs) -> Inputs:
     return x
 
 
-def _check_labels(name: str, y: Labels, classes: int) -> None:
+def _numbers(name: str, y: Targets) -> npt.NDArray[np.float64]:
+    """The targets of a regression as they are stored."""
+    if y.dtype.kind not in "uif":
+        raise InputError(f"{name} holds {y.dtype}; the targets of a regression are numbers")
+    numbers = y.astype(np.float64)
+    finite = np.isfinite(numbers)
+    if not finite.all():
+        raise InputError(
+            f"{name}: row {int(np.argmin(finite))} (from 0) has NaN or infinity; fix or remove such"
+            " rows"
+        )
+    return numbers
+
+
+def _check_varies(where: str, arrays: Arrays) -> None:
+    """The training targets of a regression are not all the same."""
+    if (arrays.y_train == arrays.y_train[0]).all():
+        raise InputError(
+            f"{where}: the target is {arrays.y_train[0]:g} in all training examples; there is"
+            " nothing to predict"
+        )
+
+
+def _check_labels(name: str, y: Targets, classes: int) -> None:
     if y.dtype.kind not in "ui":
         raise InputError(f"{name} holds {y.dtype}; give whole numbers from 0")
     if y.min() < 0 or y.max() >= classes:

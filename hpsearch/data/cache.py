@@ -44,12 +44,21 @@ def open_dataset(section: DatasetSection, home: Home, progress: Progress = silen
     """
     folder = home.datasets / f"{section.source}-{cache_key(section)}"
     found = find(folder)
+    if found is None and section.task is not None:
+        found = _inferred(section, home)
     if found is not None and _signature(section) in (None, found.signature):
         return found
     if found is not None and not may_write(home.datasets) and _is_same(section, found, progress):
         return found
     with _lock(home, progress):
         return _current(section, folder, progress) or _import(section, folder, progress)
+
+
+def _inferred(section: DatasetSection, home: Home) -> Dataset | None:
+    """The import of the same source without a task, where its task turned out as the section's."""
+    whatever = section.model_copy(update={"task": None})
+    found = find(home.datasets / f"{section.source}-{cache_key(whatever)}")
+    return found if found is not None and found.task == section.task else None
 
 
 def list_datasets(home: Home) -> list[Dataset]:

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, ValidationError
 
-from hpsearch.data.arrays import Arrays, Inputs, Labels
+from hpsearch.data.arrays import Arrays, Beside, Inputs, Targets
 from hpsearch.data.importing import META_FILE, Meta, array_file, fingerprint
 from hpsearch.data.record import Access, write_access, write_result
 from hpsearch.data.signature import unreadable
@@ -61,8 +62,8 @@ class Dataset(Meta):
         """What all arrays take, the test part's included (their sizes are looked up, no more)."""
         return sum(file.stat().st_size for file in self.folder.glob("*.npy"))
 
-    def train(self) -> tuple[Inputs, Labels]:
-        """Inputs (train_size, *input_shape) and labels (train_size,), read-only.
+    def train(self) -> tuple[Inputs, Targets]:
+        """Inputs (train_size, *input_shape) and targets (train_size,), read-only.
 
         Raises:
             InputError: files that are damaged or gone.
@@ -70,9 +71,19 @@ class Dataset(Meta):
         """
         return _arrays(self, "train", self.train_size)
 
-    def validation(self) -> tuple[Inputs, Labels] | None:
+    def validation(self) -> tuple[Inputs, Targets] | None:
         """The source's own validation part as :meth:`train` gives its; None: it has none."""
         return _arrays(self, "val", self.val_size) if self.val_size else None
+
+    def known(self, what: Beside, part: Literal["train", "val"]) -> npt.NDArray[np.generic] | None:
+        """What is known of the examples of a part beside inputs and targets; None: it is not.
+
+        Raises:
+            InputError: files that are damaged or gone.
+            UnreachableError: files that cannot be read.
+        """
+        name = f"{what}_{part}"
+        return _array(array_file(self.folder, name)) if name in self.beside else None
 
 
 def find(folder: Path) -> Dataset | None:
@@ -106,7 +117,7 @@ def read_meta(folder: Path) -> Meta | None:
         return None
 
 
-def open_test(dataset: Dataset, access: Access) -> tuple[Inputs, Labels]:
+def open_test(dataset: Dataset, access: Access) -> tuple[Inputs, Targets]:
     """Open the test split, and record that it was opened. The only way to it.
 
     Args:
@@ -115,7 +126,7 @@ def open_test(dataset: Dataset, access: Access) -> tuple[Inputs, Labels]:
             :func:`record_result`.
 
     Returns:
-        Inputs (test_size, *input_shape) and labels (test_size,), memory-mapped and read-only.
+        Inputs (test_size, *input_shape) and targets (test_size,), memory-mapped and read-only.
 
     Raises:
         InputError: files that are damaged, gone or other than when they were imported.
@@ -156,7 +167,7 @@ def _changed(dataset: Dataset) -> InputError:
     )
 
 
-def _fingerprint_now(dataset: Dataset, x_test: Inputs, y_test: Labels) -> str:
+def _fingerprint_now(dataset: Dataset, x_test: Inputs, y_test: Targets) -> str:
     """The fingerprint of the arrays as they are in their files now."""
     (x, y), given = dataset.train(), dataset.validation()
     arrays = Arrays(
@@ -168,18 +179,22 @@ def _fingerprint_now(dataset: Dataset, x_test: Inputs, y_test: Labels) -> str:
         y_test=y_test,
         class_names=dataset.class_names,
         maximum=dataset.maximum,
+        columns=dataset.columns,
+        target=dataset.target,
+        beside={name: _array(array_file(dataset.folder, name)) for name in dataset.beside},
     )
     return fingerprint(arrays)
 
 
-def _arrays(dataset: Dataset, part: str, size: int) -> tuple[Inputs, Labels]:
-    """Inputs and labels of one part, memory-mapped."""
+def _arrays(dataset: Dataset, part: str, size: int) -> tuple[Inputs, Targets]:
+    """Inputs and targets of one part, memory-mapped."""
     x = _array(array_file(dataset.folder, f"x_{part}"))
     y = _array(array_file(dataset.folder, f"y_{part}"))
     fits = x.shape == (size, *dataset.input_shape) and x.dtype == dataset.dtype
-    if not fits or y.shape != (size,) or y.dtype != np.int64:
+    kind = np.int64 if dataset.task == "classification" else np.float64
+    if not fits or y.shape != (size,) or y.dtype != kind:
         raise _damaged(dataset.folder)
-    return x, y.view(np.int64)
+    return x, y
 
 
 def _array(file: Path) -> Inputs:

@@ -7,6 +7,7 @@ import numpy as np
 
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Parts
+from hpsearch.data.tables.shape import TableShape
 
 
 def facts(dataset: Dataset, parts: Parts) -> dict[str, Any]:
@@ -22,6 +23,7 @@ def facts(dataset: Dataset, parts: Parts) -> dict[str, Any]:
         "split_fingerprint": split_fingerprint(parts),
         "input_shape": list(parts.input_shape),
         "class_names": list(parts.class_names),
+        **({"table": parts.shape.plain()} if isinstance(parts.shape, TableShape) else {}),
         "train": len(parts.train),
         "validation": len(parts.validation),
         "test": dataset.test_size,

@@ -12,13 +12,14 @@ from typing import Literal
 import numpy as np
 from pydantic import model_validator
 
-from hpsearch.data.arrays import Arrays, PartName, Progress
+from hpsearch.data.arrays import Arrays, PartName, Progress, TaskName
 from hpsearch.data.litter import listed
 from hpsearch.data.section import DatasetSection
 from hpsearch.data.signature import SourceFiles
 from hpsearch.data.sources import source_class
-from hpsearch.data.stratify import check_complete, draw
+from hpsearch.data.splitting import held_out
 from hpsearch.data.summary import Summary, summarize
+from hpsearch.data.tables.column import Column
 from hpsearch.errors import InputError
 from hpsearch.fields import Section
 from hpsearch.files import written_whole
@@ -48,7 +49,14 @@ class Meta(Section):
     input_shape: tuple[int, ...]
     dtype: str
     class_names: tuple[str, ...]
+    """Of a regression none."""
     maximum: float | None
+    columns: tuple[Column, ...] = ()
+    """Of a table: its inputs."""
+    target: str | None = None
+    """Of a table: the name of the target's column."""
+    beside: tuple[str, ...] = ()
+    """The arrays beside inputs and targets; see ``Arrays.beside``."""
     sizes: dict[PartName, int]
     """Examples of each part that there is."""
     test_split: TestSplit
@@ -74,12 +82,17 @@ class Meta(Section):
         counts = self.summary.counts
         if {part: sum(each) for part, each in counts.items()} != self.sizes:
             raise ValueError("counts and sizes differ")
-        if {len(each) for each in counts.values()} != {len(self.class_names)}:
+        if {len(each) for each in counts.values()} != {len(self.class_names) or 1}:
             raise ValueError("counts and class names differ")
         unscaled = self.maximum is not None and self.maximum <= 0
         if unscaled or not {"train", "test"} <= self.sizes.keys():
             raise ValueError("no such data set was ever stored")
         return self
+
+    @property
+    def task(self) -> TaskName:
+        """What the targets are for."""
+        return "classification" if self.class_names else "regression"
 
 
 def array_file(folder: Path, name: str) -> Path:
@@ -96,38 +109,59 @@ def cache_key(section: DatasetSection) -> str:
     path = None if section.path is None else str(Path(section.path).absolute())
     own = source_class(section.source).own_keys()
     reading = section.model_dump(mode="json", include={*_NAMED_BY, *own})
+    if section.task is not None:
+        reading["task"] = section.task
     told = json.dumps([_KEYED, path, reading], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def hold_out(arrays: Arrays, where: str) -> Arrays:
-    """The arrays with a test part: their own, else a stratified fifth of the training part.
+    """The arrays with a test part: their own, else a fifth of the training part.
+
+    It is stratified by class, of whole groups where there are groups, and the newest where there
+    are times.
 
     Raises:
         InputError: too few examples of a class.
     """
     if arrays.x_test is not None:
         return arrays
-    x, y, names = arrays.x_train, arrays.y_train, arrays.class_names
-    rows = np.arange(len(y))
+    x, y = arrays.x_train, arrays.y_train
+    own = {name.removesuffix("_train"): array for name, array in arrays.beside.items()}
     try:
-        train, test = draw(rows, y, len(y) - round(TEST_SHARE * len(y)), TEST_SPLIT_SEED, names)
-        check_complete(test, y, names)
+        train, test = held_out(
+            np.arange(len(y)),
+            y,
+            TEST_SHARE,
+            TEST_SPLIT_SEED,
+            arrays.class_names,
+            group=own.get("group"),
+            time=own.get("time"),
+            draws_left=True,
+        )
     except ValueError as error:
         raise InputError(
             f"{where}: there is no test part, and {TEST_SHARE:.0%} of the training examples cannot"
             f" be set aside as one: {error}; add examples, or give a test part"
         ) from None
-    return replace(arrays, x_train=x[train], y_train=y[train], x_test=x[test], y_test=y[test])
+    beside = dict(arrays.beside)
+    for name, array in own.items():
+        if f"{name}_train" in beside:
+            beside |= {f"{name}_train": array[train], f"{name}_test": array[test]}
+    return replace(
+        arrays, x_train=x[train], y_train=y[train], x_test=x[test], y_test=y[test], beside=beside
+    )
 
 
 def fingerprint(arrays: Arrays) -> str:
-    """SHA-256 over names, types, shapes and bytes of all arrays, and the class names."""
+    """SHA-256 over names, types, shapes and bytes of all arrays, class names, and columns."""
     digest = hashlib.sha256(json.dumps(arrays.class_names).encode())
-    for part, x, y in arrays.parts():
-        for name, array in ((f"x_{part}", x), (f"y_{part}", y)):
-            digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
-            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    if arrays.columns:
+        columns = [column.model_dump(mode="json") for column in arrays.columns]
+        digest.update(json.dumps([arrays.target, columns]).encode())
+    for name, array in arrays.named():
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -152,9 +186,7 @@ def store(  # noqa: PLR0917 - each is another thing
     Raises:
         OSError: a full disk, no permission and the like.
     """
-    names = [
-        (f"{kind}_{part}", a) for part, x, y in arrays.parts() for kind, a in (("x", x), ("y", y))
-    ]
+    names = [*arrays.named()]
     for done, (name, array) in enumerate(names):
         progress("storing the data set", done, len(names))
         with array_file(folder, name).open("wb") as file:
@@ -168,6 +200,9 @@ def store(  # noqa: PLR0917 - each is another thing
         dtype=str(arrays.x_train.dtype),
         class_names=arrays.class_names,
         maximum=arrays.maximum,
+        columns=arrays.columns,
+        target=arrays.target,
+        beside=tuple(arrays.beside),
         sizes={part: len(y) for part, _, y in arrays.parts()},
         test_split=test_split,
         fingerprint=fingerprint(arrays),

@@ -6,6 +6,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.tables.fitted import Tabular
+from hpsearch.data.target import Standard
 from hpsearch.data.transform import Affine
 from hpsearch.fields import Section
 from hpsearch.files import write_text
@@ -21,8 +23,11 @@ class Inputs(Section):
     dtype: str
     """NumPy's name of the type that inputs are stored in."""
     class_names: tuple[str, ...]
-    multiplier: _Factor
-    offset: _Factor
+    multiplier: _Factor | None = None
+    offset: _Factor | None = None
+    table: Tabular | None = None
+    """Of a table, in place of multiplier and offset."""
+    target: Standard | None = None
     fingerprint: str
 
 
@@ -36,8 +41,15 @@ def write_inputs(file: Path, parts: Parts) -> None:
         input_shape=parts.input_shape,
         dtype=parts.train.x.dtype.name,
         class_names=parts.class_names,
-        multiplier=parts.transform.multiplier.tolist(),
-        offset=parts.transform.offset.tolist(),
+        **(
+            {"table": parts.transform}
+            if isinstance(parts.transform, Tabular)
+            else {
+                "multiplier": parts.transform.multiplier.tolist(),
+                "offset": parts.transform.offset.tolist(),
+            }
+        ),
+        target=parts.target,
         fingerprint=parts.fingerprint,
     )
     write_text(file, told.model_dump_json(), makes_folder=False)
@@ -49,7 +61,7 @@ def read_inputs(file: Path) -> Parts | None:
         told = Inputs.model_validate_json(file.read_bytes())
         nothing = Part(
             x=np.empty((0, *told.input_shape), told.dtype),
-            y=np.empty(0, np.int64),
+            y=np.empty(0, np.int64 if told.class_names else np.float64),
             rows=np.empty(0, np.int64),
         )
         return Parts(
@@ -57,10 +69,12 @@ def read_inputs(file: Path) -> Parts | None:
             validation=nothing,
             input_shape=told.input_shape,
             class_names=told.class_names,
-            transform=Affine(
+            transform=told.table
+            or Affine(
                 multiplier=np.asarray(told.multiplier, np.float32),
                 offset=np.asarray(told.offset, np.float32),
             ),
+            target=told.target,
             class_weights=None,
             fingerprint=told.fingerprint,
         )

@@ -1,15 +1,20 @@
 """Parts: the training and validation examples of one study, as rows of arrays that stay put."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.arrays import Labels
+from hpsearch.data.arrays import Targets
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.section import DatasetSection
 from hpsearch.data.sources import source_classes
-from hpsearch.data.stratify import Rows, check_complete, draw
+from hpsearch.data.splitting import held_out, thinned
+from hpsearch.data.stratify import Rows
+from hpsearch.data.tables.fitted import Tabular, fit_table
+from hpsearch.data.tables.shape import TableShape
+from hpsearch.data.target import Standard, fit_target
 from hpsearch.data.transform import Affine, fit
 from hpsearch.errors import DataError, InputError
 
@@ -23,10 +28,12 @@ class Part:
 
     x: npt.NDArray[np.generic]
     """All examples that rows point into, shape (n, *input_shape), as stored (memory-mapped)."""
-    y: Labels
-    """Labels 0 ... classes - 1 of all examples, shape (n,)."""
+    y: Targets
+    """Labels 0 ... classes - 1 of all examples, or numbers to be predicted, shape (n,)."""
     rows: npt.NDArray[np.int64]
     """The examples of this part: indices into ``x`` and ``y``, ascending."""
+    weights: npt.NDArray[np.generic] | None = None
+    """Of all examples in the training loss, at least 0, shape (n,); None: all alike."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -43,8 +50,11 @@ class Parts:
     input_shape: tuple[int, ...]
     """Shape of one example, without the batch: (32, 32, 3), (64,) ..."""
     class_names: tuple[str, ...]
-    transform: Affine
+    """By label; of a regression none."""
+    transform: Affine | Tabular
     """What the network does to inputs first."""
+    target: Standard | None = None
+    """Of a regression: how targets are standardised."""
     class_weights: npt.NDArray[np.float32] | None
     """Weight of each class in the training loss, shape (classes,); None: all alike."""
     fingerprint: str
@@ -56,14 +66,32 @@ class Parts:
         return int(np.prod(self.input_shape))
 
     @property
-    def classes(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
+    def shape(self) -> tuple[int, ...] | TableShape:
+        """What a network gets of an example."""
+        return self.transform.shape if isinstance(self.transform, Tabular) else self.input_shape
+
+    @property
+    def affine(self) -> Affine:
+        """The transform of arrays.
+
+        Raises:
+            TypeError: they are rows of a table.
+        """
+        if isinstance(self.transform, Tabular):
+            raise TypeError("rows of a table are not scaled")
+        return self.transform
+
+    @property
+    def grey(self) -> npt.NDArray[np.generic] | None:
+        """The input that becomes 0, for images that are augmented; None: they are none."""
+        if isinstance(self.transform, Tabular):
+            return None
+        return self.transform.zero(self.train.x.dtype)
 
     @property
     def outputs(self) -> int:
-        """Values that a network puts out for an example."""
-        return self.classes
+        """Values that a network puts out for an example: one for each class, or one number."""
+        return len(self.class_names) or 1
 
     def first(self, training: int, validation: int) -> "Parts":
         """Parts of fewer examples, for a moment's training.
@@ -84,7 +112,7 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
 
     Validation examples are drawn from the training split by ``split_seed``, stratified, or are
     the source's own; ``limit`` then thins the training part, so that it leaves validation as it
-    is. Scaling and class weights come from the training part alone.
+    is. All that is fitted comes from the training part alone.
 
     Args:
         dataset: the imported data set.
@@ -97,18 +125,29 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
     """
     x, y = dataset.train()
     rows, validation = _validation(dataset, section, x, y)
-    train = Part(x=x, y=y, rows=_limit(dataset, section, rows, y))
+    weights = dataset.known("weight", "train")
+    train = Part(x=x, y=y, rows=_limit(dataset, section, rows, y), weights=weights)
     if section.include_validation:
-        train, validation = _together(train, validation)
+        train, validation = _together(dataset, train, validation)
+    where, is_regression = section.path or section.source, dataset.task == "regression"
     return Parts(
         train=train,
         validation=validation,
         input_shape=dataset.input_shape,
         class_names=dataset.class_names,
-        transform=fit(section.scale, train.x, train.rows, dataset.maximum),
+        transform=(
+            fit_table(dataset.columns, train.x, train.rows)
+            if dataset.columns
+            else fit(section.scale, train.x, train.rows, dataset.maximum)
+        ),
+        target=(
+            fit_target(train.y, train.rows, is_log=section.log_target, where=where)
+            if is_regression
+            else None
+        ),
         class_weights=(
             _balanced(train.y[train.rows], len(dataset.class_names))
-            if section.class_weights == "balanced"
+            if section.class_weights == "balanced" and not is_regression
             else None
         ),
         fingerprint=dataset.fingerprint,
@@ -123,9 +162,11 @@ def check_values(parts: Parts) -> None:
     """
     for name, part in (("training", parts.train), ("validation", parts.validation)):
         for rows in np.array_split(part.rows, -(-len(part.rows) // _ROWS)):
-            labels = part.y[rows]
-            wrong = (labels < 0) | (labels >= parts.classes)
-            if np.issubdtype(part.x.dtype, np.floating):
+            targets: npt.NDArray[Any] = part.y[rows]
+            wrong = ~np.isfinite(targets)
+            if parts.class_names:
+                wrong |= (targets < 0) | (targets >= len(parts.class_names))
+            if isinstance(parts.transform, Affine) and np.issubdtype(part.x.dtype, np.floating):
                 wrong |= ~np.isfinite(part.x[rows]).reshape(len(rows), -1).all(axis=1)
             if wrong.any():
                 raise DataError(
@@ -136,7 +177,7 @@ def check_values(parts: Parts) -> None:
 
 
 def _validation(
-    dataset: Dataset, section: DatasetSection, x: npt.NDArray[np.generic], y: Labels
+    dataset: Dataset, section: DatasetSection, x: npt.NDArray[np.generic], y: Targets
 ) -> tuple[Rows, Part]:
     """Rows left for training, and the validation part."""
     rows = np.arange(len(y))
@@ -150,11 +191,12 @@ def _validation(
                 " dataset.validation = 0.1"
             )
         return rows, Part(x=given[0], y=given[1], rows=np.arange(len(given[1])))
-    share, names = section.validation, dataset.class_names
+    share = section.validation
+    group, time = dataset.known("group", "train"), dataset.known("time", "train")
     try:
-        count = max(1, round(share * len(y)))
-        taken, left = draw(rows, y, count, section.split_seed, names)
-        check_complete(left, y, names)
+        left, taken = held_out(
+            rows, y, share, section.split_seed, dataset.class_names, group=group, time=time
+        )
     except ValueError as error:
         raise InputError(
             f"dataset.validation = {share} of {len(y)} training examples: {error}; choose a share"
@@ -163,23 +205,27 @@ def _validation(
     return left, Part(x=x, y=y, rows=taken)
 
 
-def _together(train: Part, validation: Part) -> tuple[Part, Part]:
+def _together(dataset: Dataset, train: Part, validation: Part) -> tuple[Part, Part]:
     """Both parts as the training part, and the validation part among them."""
     if validation.x is train.x:
         rows = np.sort(np.concatenate([train.rows, validation.rows]))
-        return Part(x=train.x, y=train.y, rows=rows), validation
+        return replace(train, rows=rows), validation
     x = np.concatenate([train.x, validation.x])  # not mapped any more: a copy in this process
     y = np.concatenate([train.y, validation.y])
+    weights = train.weights
+    if weights is not None:
+        weights = np.concatenate([weights, dataset.known("weight", "val")])
     behind = Part(x=x, y=y, rows=len(train.y) + validation.rows)
-    return Part(x=x, y=y, rows=np.concatenate([train.rows, behind.rows])), behind
+    rows = np.concatenate([train.rows, behind.rows])
+    return Part(x=x, y=y, rows=rows, weights=weights), behind
 
 
-def _limit(dataset: Dataset, section: DatasetSection, rows: Rows, y: Labels) -> Rows:
+def _limit(dataset: Dataset, section: DatasetSection, rows: Rows, y: Targets) -> Rows:
     """At most ``limit`` of the rows."""
     if section.limit is None or section.limit >= len(rows):
         return rows
     try:
-        return draw(rows, y, section.limit, section.split_seed, dataset.class_names)[0]
+        return thinned(rows, y, section.limit, section.split_seed, dataset.class_names)
     except ValueError as error:
         raise InputError(
             f"dataset.limit = {section.limit} of {len(rows)} training examples: {error};"
@@ -187,6 +233,6 @@ def _limit(dataset: Dataset, section: DatasetSection, rows: Rows, y: Labels) -> 
         ) from None
 
 
-def _balanced(y: Labels, classes: int) -> npt.NDArray[np.float32]:
+def _balanced(y: Targets, classes: int) -> npt.NDArray[np.float32]:
     """Weights n / (classes * n_c), whose mean over the examples is 1 (King & Zeng, 2001)."""
     return (len(y) / (classes * np.bincount(y, minlength=classes))).astype(np.float32)

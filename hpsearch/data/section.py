@@ -44,6 +44,11 @@ class CommonKeys(Section):
     """Use at most so many training examples, stratified, taken after the validation split."""
     class_weights: Literal["none", "balanced"] = "none"
     """"balanced" weighs each class by examples / (classes x examples of the class)."""
+    task: Literal["classification", "regression"] | None = None
+    """Left out, it follows from the target: whole numbers of at most 20 values and all that are no
+    numbers are classes."""
+    log_target: Bool = False
+    """Of a regression with a heavy tail: networks model log(1 + target)."""
 
     @property
     def reader(self) -> Source:
@@ -58,6 +63,8 @@ class CommonKeys(Section):
             raise ValueError(f'source = "{self.source}" needs a path; add path = "..."')
         if self.path is not None and not kind.takes_path():
             raise ValueError(f'source = "{self.source}" is built in; leave path out')
+        if self.task is not None and not kind.takes_task():
+            raise ValueError(f'source = "{self.source}" has classes; leave task out')
         for one in source_classes():
             for key in one.own_keys():
                 if one is not kind and getattr(self, key) is not None:

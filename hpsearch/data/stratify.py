@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.arrays import Labels
+from hpsearch.data.arrays import Labels, Targets
 from hpsearch.text import show
 
 Rows = npt.NDArray[np.int64]
 
 
 def draw(
-    rows: Rows, y: Labels, count: int, seed: int, class_names: Sequence[str]
+    rows: Rows, y: Targets, count: int, seed: int, class_names: Sequence[str]
 ) -> tuple[Rows, Rows]:
     """``count`` of the rows, each class in proportion to its examples, and the rows left over.
 
@@ -37,7 +37,7 @@ def draw(
         raise ValueError(
             f"{count} of {len(rows)} examples cannot contain all {len(class_names)} classes"
         )
-    labels = y[rows]
+    labels = y[rows].astype(np.int64)
     sizes = np.bincount(labels, minlength=len(class_names))
     if sizes.min() < 2:
         name = class_names[int(np.argmin(sizes))]
@@ -72,13 +72,13 @@ def _in_proportion(
     return counts.astype(np.int64)
 
 
-def check_complete(rows: Rows, y: Labels, class_names: Sequence[str]) -> None:
+def check_complete(rows: Rows, y: Targets, class_names: Sequence[str]) -> None:
     """Check that every class is among the rows.
 
     Raises:
         ValueError: naming a class that is not.
     """
-    sizes = np.bincount(y[rows], minlength=len(class_names))
+    sizes = np.bincount(y[rows].astype(np.int64), minlength=len(class_names))
     if not sizes.all():
         name = class_names[int(np.argmin(sizes))]
         raise ValueError(f"class {show(name)} would have no example left")

@@ -2,11 +2,12 @@
 
 import hashlib
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.arrays import Arrays, Inputs, Labels, PartName, Progress, throttled
+from hpsearch.data.arrays import Arrays, Inputs, Labels, PartName, Progress, Targets, throttled
 from hpsearch.data.precision import Merged, blocks
 from hpsearch.fields import Section
 
@@ -23,7 +24,8 @@ class Summary(Section):
     """
 
     counts: dict[PartName, tuple[int, ...]]
-    """Examples of each class, in the order of the labels, of each part that there is."""
+    """Examples of each class, in the order of the labels, of each part that there is; of a
+    regression one number, all of them."""
     low: float
     """Smallest value of the training inputs."""
     high: float
@@ -44,7 +46,7 @@ class Summary(Section):
     """Training examples that occur earlier in the training split; examples of the other parts that
     occur in the training split."""
     contradictions: int
-    """Training examples that have a copy in the training split with another label."""
+    """Training examples that have a copy in the training split with another target."""
 
 
 def summarize(arrays: Arrays, progress: Progress) -> Summary:
@@ -57,7 +59,8 @@ def summarize(arrays: Arrays, progress: Progress) -> Summary:
     train = row_digests(arrays.x_train)
     constant, equal = _features(arrays.x_train, progress)
     known, labels = np.unique(train, return_inverse=True)
-    pairs = np.unique(np.stack([labels, arrays.y_train]), axis=1)
+    targets = np.unique(arrays.y_train, return_inverse=True)[1]
+    pairs = np.unique(np.stack([labels, targets]), axis=1)
     ambiguous = np.bincount(pairs[0], minlength=len(known)) > 1
     copies = {
         part: int(np.isin(row_digests(x), known).sum())
@@ -66,8 +69,8 @@ def summarize(arrays: Arrays, progress: Progress) -> Summary:
     }
     return Summary(
         counts={part: _counts(y, len(arrays.class_names)) for part, _, y in arrays.parts()},
-        low=float(arrays.x_train.min()),
-        high=float(arrays.x_train.max()),
+        low=_extreme(np.nanmin, arrays.x_train),
+        high=_extreme(np.nanmax, arrays.x_train),
         constant_features=len(constant),
         constant_named=tuple(constant[:_NAMED]),
         equal_features=len(equal),
@@ -94,8 +97,16 @@ def row_digests(x: Inputs, rows: Labels | None = None) -> Digests:
     return digests
 
 
-def _counts(y: Labels, classes: int) -> tuple[int, ...]:
-    return tuple(int(count) for count in np.bincount(y, minlength=classes))
+def _counts(y: Targets, classes: int) -> tuple[int, ...]:
+    """Examples of each class; where there are none all of them."""
+    if not classes:
+        return (len(y),)
+    return tuple(int(count) for count in np.bincount(y.astype(np.int64), minlength=classes))
+
+
+def _extreme(of: Callable[[Inputs], np.generic], x: Inputs) -> float:
+    """The least or greatest value that is there; 0 where all are missing."""
+    return 0.0 if x.dtype.kind == "f" and np.isnan(x).all() else float(of(x))
 
 
 def _features(x: Inputs, progress: Progress) -> tuple[list[int], list[tuple[int, int]]]:
@@ -107,7 +118,7 @@ def _features(x: Inputs, progress: Progress) -> tuple[list[int], list[tuple[int,
     total = math.prod(x.shape[1:])
     for start, block in blocks(x):
         for feature, column in enumerate(block, start):
-            if (column == column[0]).all():
+            if (column == column[0]).all() or (column != column).all():  # noqa: PLR0124  # NaN
                 constant.append(feature)
             else:
                 digest = hashlib.blake2b(column.data, digest_size=16).digest()

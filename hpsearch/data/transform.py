@@ -1,8 +1,7 @@
 """The transform of inputs: fitted on the training rows, and part of every network and its exports.
 
-Data stay as they are stored; a network takes them raw, and its first layer applies the transform.
-Today it is :class:`Affine` for all inputs. What tables need (medians for what is missing, columns
-of categories) is another one beside it, which :func:`fit` chooses.
+Data stay as they are stored; a network takes them raw, and its first layer applies the transform:
+:class:`Affine` of arrays, ``hpsearch.data.tables.fitted.Tabular`` of tables.
 """
 
 from dataclasses import dataclass

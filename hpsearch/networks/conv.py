@@ -20,8 +20,11 @@ from hpsearch.networks.network import (
     Units,
     dense_macs,
     dense_parameters,
+    described,
     is_image,
+    of_array,
     shortened,
+    width_of,
 )
 from hpsearch.searchable import Repeated
 
@@ -126,7 +129,7 @@ class Conv(Network):
             return ""
         return (
             f"a convolutional network takes images, shape (height, width) or (height, width, 1 to"
-            f" {MOST_CHANNELS}), but an example has shape {shape}; reshape the arrays, or use a"
+            f" {MOST_CHANNELS}), but an example {described(shape)}; reshape the arrays, or use a"
             " dense network"
         )
 
@@ -145,7 +148,7 @@ class Conv(Network):
 
     def output_sizes(self, shape: Shape, outputs: int) -> list[int]:
         """Of a block its convolutions, normalisations, activations, sums, pooling and dropout."""
-        found = [math.prod(shape)]
+        found = [width_of(shape)]
         each = 1 + self.batch_norm
         for block, dropout in zip(self.convolutions(shape), self.dropout, strict=True):
             values = block[-1].values
@@ -168,8 +171,8 @@ class Conv(Network):
         Args:
             shape: of an example.
         """
-        height, width = shape[:2]
-        channels = shape[2] if len(shape) > 2 else 1
+        height, width, *channel = of_array(shape)
+        channels = channel[0] if channel else 1
         strided = self.pool == "stride"
         for filters, convs, kernel in zip(self.filters, self.convs, self.kernel, strict=True):
             inputs, block = channels, list[Convolution]()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
 
+from hpsearch.data.tables.shape import DIMENSION, TableShape
 from hpsearch.fields import Bool
 from hpsearch.networks.network import (
     L2,
@@ -19,6 +20,7 @@ from hpsearch.networks.network import (
     dense_macs,
     dense_parameters,
     shortened,
+    width_of,
 )
 from hpsearch.searchable import Repeated
 
@@ -62,19 +64,21 @@ class Dense(Network):
     """Of the kernels."""
 
     def parameters(self, shape: Shape, outputs: int) -> int:
-        """Dense kernels, biases, and normalisation."""
-        return dense_parameters(self._widths(shape, outputs), batch_norm=self.batch_norm)
+        """Dense kernels, biases, normalisation, and embedded categories."""
+        categories = shape.rows * DIMENSION if isinstance(shape, TableShape) else 0
+        stack = dense_parameters(self._widths(shape, outputs), batch_norm=self.batch_norm)
+        return categories + stack
 
     def macs(self, shape: Shape, outputs: int) -> int:
         """One for each weight of a kernel."""
         return dense_macs(self._widths(shape, outputs))
 
     def _widths(self, shape: Shape, outputs: int) -> tuple[int, ...]:
-        return (math.prod(shape), *self.units, outputs)
+        return (width_of(shape), *self.units, outputs)
 
     def output_sizes(self, shape: Shape, outputs: int) -> list[int]:
         """Of a hidden layer Dense, activation, and what else it has."""
-        found = [math.prod(shape)]
+        found = [width_of(shape)]
         for units, dropout in zip(self.units, self.dropout, strict=True):
             found += [units] * (2 + self.batch_norm + (dropout > 0))
         return [*found, outputs]

@@ -1,5 +1,6 @@
 """Network: what every kind of network has, its size and its summary."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,9 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, Strict
 
+from hpsearch.data.tables.shape import TableShape
 from hpsearch.searchable import Searchable, kind_of
 
-Shape = tuple[int, ...]
+Shape = tuple[int, ...] | TableShape
 """Of one example, without the batch."""
 
 MOST_CHANNELS = 4
@@ -134,7 +136,31 @@ class Network(Searchable):
 
 def is_image(shape: Shape) -> bool:
     """Whether examples of a shape are images: (height, width) or (height, width, channels)."""
+    if isinstance(shape, TableShape):
+        return False
     return len(shape) == 2 or (len(shape) == 3 and shape[-1] <= MOST_CHANNELS)
+
+
+def of_array(shape: Shape) -> tuple[int, ...]:
+    """The shape of an array's example.
+
+    Raises:
+        TypeError: it is a row of a table, which has none; what ``refusal`` refuses does not get so
+            far.
+    """
+    if isinstance(shape, TableShape):
+        raise TypeError("a row of a table has no shape")
+    return shape
+
+
+def described(shape: Shape) -> str:
+    """A shape for a message: "has shape (64,)", "is a row of a table"."""
+    return "is a row of a table" if isinstance(shape, TableShape) else f"has shape {shape}"
+
+
+def width_of(shape: Shape) -> int:
+    """Values of an example, flattened."""
+    return shape.width if isinstance(shape, TableShape) else math.prod(shape)
 
 
 def dense_parameters(widths: Sequence[int], *, batch_norm: bool) -> int:

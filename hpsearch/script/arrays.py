@@ -44,8 +44,8 @@ def contents(parts: Parts, test: Part | None = None) -> Contents:
         test: the test part, all rows.
     """
     found: Contents = {
-        "multiplier": (parts.transform.multiplier, None),
-        "offset": (parts.transform.offset, None),
+        "multiplier": (parts.affine.multiplier, None),
+        "offset": (parts.affine.offset, None),
         "class_names": (np.array(parts.class_names), None),
     }
     for name, part in (("train", parts.train), ("val", parts.validation), ("test", test)):

@@ -5,6 +5,7 @@ attributes, too. What is not of the shape that is given here counts as not there
 it; a study that has it is not opened (``hpsearch.search.study``).
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
@@ -32,6 +33,9 @@ from hpsearch.search.shapes import (
     Text,
     Whose,
 )
+from hpsearch.tasks import TASKS
+from hpsearch.tasks.classification import CLASSIFICATION
+from hpsearch.tasks.task import Task
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -170,10 +174,15 @@ VAL_LOSS_KEY = _of_trial("val_loss", Number)
 """The validation loss of the epoch that counts. Written with its end. Since 2026-11-25."""
 
 TRAIN_ACCURACY_KEY = _of_trial("train_accuracy", Number | None)
-"""The training accuracy of the same epoch. Written with its end. Since 2026-11-23."""
+"""The training accuracy of the same epoch; of a regression it is not there. Written with its end.
+Since 2026-11-23."""
+
+TRAIN_VALUE_KEY = _of_trial("train_value", Number | None)
+"""What another task has in its place: R² of training examples. Written with its end. Since
+2026-11-29."""
 
 GAP_KEY = _of_trial("gap", Number | None)
-"""The training accuracy, less that of validation. Written with its end. Since 2026-11-23."""
+"""The training accuracy, or R², less that of validation. Written with its end. Since 2026-11-23."""
 
 SECONDS_KEY = _of_trial("seconds", Span)
 """How long it trained. Written with its end. Since 2026-11-23."""
@@ -278,3 +287,20 @@ def earlier(trial: "FrozenTrial") -> list[int]:
 def of_size(size: Size) -> dict[str, int]:
     """The attributes of a trial that tell its network's size."""
     return {PARAMETERS_KEY: size.parameters, MACS_KEY: size.macs}
+
+
+def trained_key(task: Task) -> str:
+    """Where the value of training examples is kept that a task's gap is told of."""
+    return TRAIN_ACCURACY_KEY if task is CLASSIFICATION else TRAIN_VALUE_KEY
+
+
+def trained(values: Mapping[str, Any]) -> tuple[str, float] | None:
+    """The value of training examples that a gap is told of: what it is, and the value.
+
+    Args:
+        values: a trial's attributes, or its row.
+    """
+    for task in TASKS.values():
+        if (value := values.get(trained_key(task))) is not None:
+            return task.gap_label, float(value)
+    return None

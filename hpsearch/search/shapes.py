@@ -107,7 +107,8 @@ class Facts(Shape):
 
     fingerprint: Text
     input_shape: Annotated[list[Annotated[int, Field(ge=1, lt=2**31)]], Field(min_length=1)]
-    class_names: Annotated[list[Text], Field(min_length=1)]
+    class_names: list[Text]
+    table: dict[Text, Count] | None = None
     source: Text | None = None
     train: Count | None = None
     validation: Count | None = None

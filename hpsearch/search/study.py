@@ -11,6 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from hpsearch.config import TrialConfig
+from hpsearch.data.tables.shape import TableShape
 from hpsearch.errors import InputError, UnknownStudyError
 from hpsearch.networks.network import Size
 from hpsearch.parsing import parse
@@ -192,7 +193,9 @@ def _at(file: StudyFile, path: str | None) -> StudyFile:
 
 def size_of(config: TrialConfig, dataset: Mapping[str, Any]) -> Size:
     """What a configuration's network takes on a data set of which the facts are given."""
-    return config.network.size(tuple(dataset["input_shape"]), len(dataset["class_names"]))
+    table = dataset.get("table")
+    shape = tuple(dataset["input_shape"]) if table is None else TableShape(**table)
+    return config.network.size(shape, len(dataset["class_names"]) or 1)
 
 
 def unlike(

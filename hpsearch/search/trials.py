@@ -28,8 +28,8 @@ STATES = {
 }
 _ATTRIBUTES = (
     attr.PARAMETERS_KEY, attr.MACS_KEY, attr.EPOCHS_KEY, attr.BEST_EPOCH_KEY, attr.VAL_LOSS_KEY,
-    attr.SECONDS_KEY, attr.TRAIN_ACCURACY_KEY, attr.GAP_KEY, attr.WORKER_KEY, attr.DEVICE_KEY,
-    attr.SEED_KEY, attr.FAILURE_KEY, attr.FAILURE_MESSAGE_KEY, attr.SAME_KEY,
+    attr.SECONDS_KEY, attr.TRAIN_ACCURACY_KEY, attr.TRAIN_VALUE_KEY, attr.GAP_KEY, attr.WORKER_KEY,
+    attr.DEVICE_KEY, attr.SEED_KEY, attr.FAILURE_KEY, attr.FAILURE_MESSAGE_KEY, attr.SAME_KEY,
 )  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def best_row(study: OpenStudy) -> dict[str, Any]:
     values = row(study, trial)
     keys = (
         "number", "values", "config", attr.PARAMETERS_KEY, attr.MACS_KEY, attr.BEST_EPOCH_KEY,
-        attr.VAL_LOSS_KEY, attr.TRAIN_ACCURACY_KEY, attr.GAP_KEY,
+        attr.VAL_LOSS_KEY, attr.TRAIN_ACCURACY_KEY, attr.TRAIN_VALUE_KEY, attr.GAP_KEY,
     )  # fmt: skip
     first = trial.user_attrs.get(attr.SAME_KEY, trial.number)
     repeats = study.storage.values_of(study.study_id, attr.SAME_KEY, first)

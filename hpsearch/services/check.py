@@ -60,10 +60,10 @@ def check(file: Path, home: Home, progress: Progress, *, overrides: Sequence[str
     """
     study = load(file, overrides)
     check_sampler(study, str(file))
-    dataset, parts = study_data(study, str(file), home, progress)
+    study, dataset, parts = study_data(study, str(file), home, progress)
     needed = study_load(study, parts, dataset.private_bytes)
     plan = planned_workers(study, list_gpus().gpus, needed, study.budget.trials)
-    middle = study.middle_recipes(parts.input_shape, parts.outputs)
+    middle = study.middle_recipes(parts.shape, parts.outputs)
     corners = _corners(study, parts, middle, str(file))
     progress.say(
         f"{file} is valid. Data: {len(parts.train)} training and {len(parts.validation)} validation"
@@ -100,7 +100,7 @@ def _corners(
     Raises:
         InputError: all are over a limit of the budget.
     """
-    known = parts.input_shape, parts.outputs
+    known = parts.shape, parts.outputs
 
     def fits(config: TrialConfig) -> bool:
         return not study.budget.excess(config.network.size(*known))
@@ -127,7 +127,7 @@ def _too_large(
     study: StudyFile, networks: Sequence[Network], parts: Parts, file: str
 ) -> InputError:
     """Every network of a study is over a limit of its budget."""
-    sizes = [(one, one.size(parts.input_shape, parts.outputs)) for one in networks]
+    sizes = [(one, one.size(parts.shape, parts.outputs)) for one in networks]
     name = next(iter(study.budget.excess(sizes[0][1])))
     least, size = min(sizes, key=lambda pair: getattr(pair[1], name))
     counts = [key for key in least.grows_with if not isinstance(getattr(least, key), bool)]
@@ -145,7 +145,7 @@ def _try(
     """Train one model for a moment; a row of the result."""
     from hpsearch.training.probe import probe  # noqa: PLC0415  # imports TensorFlow
 
-    size = config.network.size(parts.input_shape, parts.outputs)
+    size = config.network.size(parts.shape, parts.outputs)
     progress.say(f"Trying the {name} model: {size.parameters:,} parameters, {size.macs:,} MACs")
     row: dict[str, Any] = {"model": name, "config": flat(config), **asdict(size)}
     try:

@@ -13,7 +13,7 @@ from hpsearch.home import Home
 from hpsearch.networks import NETWORKS
 from hpsearch.services.progress import Progress
 from hpsearch.space import config_at, kinds
-from hpsearch.study_file import StudyFile
+from hpsearch.study_file import StudyFile, for_task
 
 
 def opened_data(
@@ -42,25 +42,26 @@ def opened_data(
 
 def study_data(
     study: StudyFile, file: str, home: Home, progress: Progress, *, warn: bool = True
-) -> tuple[Dataset, Parts]:
-    """The data set of a study, and its parts; see :func:`opened_data`.
+) -> tuple[StudyFile, Dataset, Parts]:
+    """A study as its data make it, the data set, and its parts; see :func:`opened_data`.
 
     Raises:
-        InputError: as there, or data that a network of the study cannot take.
+        InputError: as there, or data that a network or a metric of the study cannot take.
     """
     dataset, parts = opened_data(study.dataset, home, progress, warn=warn)
+    study = for_task(study, dataset.task, file)
     tried = [NETWORKS[kind] for kind in kinds(study.space)]
     if study.baseline is not None:
         tried.append(type(study.baseline.network))
-    refusals = [network.refusal(parts.input_shape) for network in tried]
+    refusals = [network.refusal(parts.shape) for network in tried]
     augments = [config_at(study.space, 1.0).augment]
     augments += [study.baseline.augment] if study.baseline is not None else []
-    refusals += [augment.refusal(parts.input_shape) for augment in augments]
+    refusals += [augment.refusal(parts.shape) for augment in augments]
     for refusal in filter(None, refusals):
         raise InputError(f"{file}: {refusal}")
     for warning in advise_flips(augments, parts.class_names) if warn else ():
         progress.say(f"warning: {file}: {warning}.")
-    return dataset, parts
+    return study, dataset, parts
 
 
 def advise_flips(augments: Sequence[Augment], class_names: Sequence[str]) -> list[str]:

@@ -88,7 +88,7 @@ def _plan(
     if file is None:
         return make_slots(listing.gpus, cores=cores.count)
     study = load(file, overrides)
-    dataset, parts = study_data(study, str(file), home, progress, warn=False)
+    study, dataset, parts = study_data(study, str(file), home, progress, warn=False)
     needed = study_load(study, parts, dataset.private_bytes)
     return planned_workers(study, listing.gpus, needed, study.budget.trials)
 

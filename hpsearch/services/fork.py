@@ -72,7 +72,7 @@ def fork(
     with workspace.opened() as opened:
         old = load_study(opened, study)
         forks.refuse_taken(opened, new.name)
-        dataset, parts = study_data(new, str(file), home, progress, warn=False)
+        new, dataset, parts = study_data(new, str(file), home, progress, warn=False)
         with progress.steps() as report:
             known, own = facts(dataset, parts), written_budget(file)
             made, plan = forks.fork(old, new, known, Copies(home), written=own, report=report)

@@ -78,7 +78,8 @@ class Inspection:
             InputError: pictures are asked for, but the examples are none.
             UnreachableError: the file cannot be written.
         """
-        sheets = self._sheets() if displayable(self.dataset.input_shape) else {}
+        shown = displayable(self.dataset.input_shape) and self.classes
+        sheets = self._sheets() if shown else {}
         if file.suffix == ".png":
             if not sheets:
                 shape = " x ".join(map(str, self.dataset.input_shape))
@@ -105,7 +106,7 @@ class Inspection:
             start_tensorflow()
             from hpsearch.training.augment import samples  # noqa: PLC0415  # imports TensorFlow
 
-            grey = self.parts.transform.zero(part.x.dtype)
+            grey = self.parts.affine.zero(part.x.dtype)
             changed = samples(self.augment, 0, part.x[chosen], grey)
             found["The same images augmented"] = _sheet(self, changed, chosen)
         return found
@@ -135,7 +136,7 @@ def inspect(
     ]
     copies = validation_copies(parts)
     warnings = advise(dataset, section, parts)
-    if refusal := augment.refusal(parts.input_shape):
+    if refusal := augment.refusal(parts.shape):
         warnings, augment = [*warnings, refusal], Augment()
     warnings += advise_flips([augment], parts.class_names)
     return Inspection(
@@ -227,7 +228,7 @@ def _sheet(view: Inspection, images: npt.NDArray[np.generic], rows: npt.NDArray[
     summary = view.dataset.summary
     return contact_sheet(
         images,
-        view.parts.train.y[rows],
+        view.parts.train.y[rows].astype(np.int64),
         view.parts.class_names,
         counts=[row["training"] for row in view.classes],
         columns=_SAMPLES,

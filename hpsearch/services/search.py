@@ -140,7 +140,7 @@ def search(
     with planner(
         settings.engine, settings.address, settings.gpus, workspace, progress
     ) as plan_workers:
-        dataset, parts = study_data(study_file, str(file), place, progress)
+        study_file, dataset, parts = study_data(study_file, str(file), place, progress)
         load_of_one = study_load(study_file, parts, dataset.private_bytes)
         # Refuses workers that cannot be before anything is written.
         plan_workers(study_file, load_of_one, study_file.budget.trials)

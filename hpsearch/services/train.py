@@ -13,7 +13,7 @@ from hpsearch.services.judging import Kept, judge
 from hpsearch.services.precision import settled
 from hpsearch.services.progress import Progress
 from hpsearch.services.training import Trained, keep, precision_before, prepare, train_here
-from hpsearch.study_file import load_either
+from hpsearch.study_file import for_task, load_either
 from hpsearch.tasks.evaluation import Evaluation
 from hpsearch.training.start import start_tensorflow
 
@@ -48,8 +48,9 @@ def train(
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
     dataset, parts = opened_data(recipe.dataset, home, progress)
+    recipe = for_task(recipe, dataset.task, str(file))
     for part in (recipe.config.network, recipe.config.augment):
-        if refusal := part.refusal(parts.input_shape):
+        if refusal := part.refusal(parts.shape):
             raise InputError(f"{file}: {refusal}")
     _warn(recipe, dataset.fingerprint, progress)
     progress.say("TensorFlow takes a few seconds to start.")

@@ -34,6 +34,7 @@ from hpsearch.home import (
 )
 from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe, computing_in, dump
+from hpsearch.search.attributes import trained_key
 from hpsearch.services.overwriting import is_there
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import main_thread_only
@@ -67,7 +68,8 @@ class Trained:
             "parameters": outcome.parameters,
             "epochs": outcome.epochs,
             "best_epoch": outcome.best_epoch,
-            "train_accuracy": outcome.train_accuracy,
+            "train_accuracy": None,
+            trained_key(self.recipe.task): outcome.train_value,
             "gap": outcome.gap,
             "seconds": outcome.seconds,
             "fingerprint": self.fingerprint,

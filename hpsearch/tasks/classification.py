@@ -50,6 +50,7 @@ CLASSIFICATION = Task(
         "AUC": ("val_auc",),
         "cross-entropy": ("loss", "val_loss"),
     },
+    usual=ACCURACY.name,
     gap="accuracy",
 )
 """Losses are cross-entropies without the L2 penalty; those of training and the accuracy are means

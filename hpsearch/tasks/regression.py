@@ -29,6 +29,7 @@ REGRESSION = Task(
         "R²": ("val_r2",),
         "squared error": ("loss", "val_loss"),
     },
+    usual=RMSE.name,
     gap="r2",
 )
 """Losses are mean squared errors of the standardised target, without the L2 penalty; those of

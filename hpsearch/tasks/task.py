@@ -19,5 +19,12 @@ class Task:
     """Those of them that checkpoints of earlier versions may lack."""
     panels: Mapping[str, tuple[str, ...]]
     """Which of them are drawn together, by the axis' label."""
+    usual: str
+    """The metric where none is named."""
     gap: str
     """The value whose difference between training and validation examples is told."""
+
+    @property
+    def gap_label(self) -> str:
+        """That value in words: "accuracy"."""
+        return self.metrics[f"val_{self.gap}"].short

@@ -83,7 +83,7 @@ def write_model(recipe: Recipe, parts: Parts, weights: Path, output: Path, form:
 def _made_up(parts: Parts) -> npt.NDArray[np.generic]:
     """Inputs that are noise when they are scaled, as they would be stored."""
     noise = np.random.default_rng(0).standard_normal((MADE_UP, *parts.input_shape))
-    transform, dtype = parts.transform, parts.train.x.dtype
+    transform, dtype = parts.affine, parts.train.x.dtype
     x = (noise - transform.offset) / transform.multiplier
     if np.issubdtype(dtype, np.integer):
         limits = np.iinfo(dtype.name)

@@ -5,10 +5,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.parts import Parts
+from hpsearch.data.tables.fitted import Tabular
 from hpsearch.data.transform import Affine
 from hpsearch.networks.network import Network
 from hpsearch.recipe import Recipe
-from hpsearch.training import networks
+from hpsearch.training import networks, tables
 
 
 def build(
@@ -16,17 +17,17 @@ def build(
     *,
     input_shape: tuple[int, ...],
     outputs: int,
-    transform: Affine,
+    transform: Affine | Tabular,
     seed: int,
     precision: str = "float32",
 ) -> keras.Model:
-    """Build the network: its layers behind one that scales the inputs.
+    """Build the network: its layers behind what the transform does to the inputs.
 
     Args:
         network: its fields.
         input_shape: of one example, without the batch.
         outputs: values that the network puts out for an example.
-        transform: how inputs are scaled.
+        transform: what is done to the inputs first.
         seed: the trial's seed; same seed, same weights and dropout masks.
         precision: "float32", "mixed_bfloat16" or "mixed_float16", for the hidden layers;
             scaling and outputs are float32 always.
@@ -36,10 +37,13 @@ def build(
         shape (batch, outputs).
     """
     inputs = keras.Input(input_shape, name="inputs")
-    scale = keras.layers.Rescaling(
-        _plain(transform.multiplier), _plain(transform.offset), dtype="float32", name="scale"
-    )
-    found = networks.build(network, scale(inputs), outputs, seed, keras.DTypePolicy(precision))
+    if isinstance(transform, Tabular):
+        x = tables.features(transform.arrays(), inputs, seed)
+    else:
+        x = keras.layers.Rescaling(
+            _plain(transform.multiplier), _plain(transform.offset), dtype="float32", name="scale"
+        )(inputs)
+    found = networks.build(network, x, outputs, seed, keras.DTypePolicy(precision))
     return keras.Model(inputs, found, name="network")
 
 

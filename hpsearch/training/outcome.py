@@ -57,11 +57,11 @@ class Outcome:
     """Trainable parameters."""
     stopped: Literal["epochs", "early_stopping", "watch"]
     """Why training ended: all epochs done, no better for too long, or asked to (pruned)."""
-    train_accuracy: float | None
-    """Of the kept weights on as many training examples as there are validation examples, dropout
-    off; None where asked to stop."""
+    train_value: float | None
+    """The task's value that a gap is told of (the accuracy, or R²), of the kept weights on as many
+    training examples as there are validation examples, dropout off; None where asked to stop."""
     gap: float | None
-    """``train_accuracy`` minus the validation accuracy of the same weights."""
+    """``train_value`` minus the same of the validation examples."""
     seconds: float
     """Wall time of training, building and evaluating included; of all its parts where it was
     interrupted."""

@@ -50,7 +50,8 @@ class Resident:
 
         Returns:
             inputs, not scaled yet, uint8 or float32, shape (batch, *input_shape), and labels,
-            int64, shape (batch,).
+            int64, or float64 targets, shape (batch,); with weights float64, shape (batch, 2):
+            the target and the weight.
         """
         inputs = self._gather(rows)
         if self._packed:
@@ -78,7 +79,7 @@ class Resident:
         start = 0 if validation.x is train.x else len(train.x)
         self.train, self.validation = train.rows, start + validation.rows
         self._inputs = [_as_tensor(part.x) for part in arrays]
-        self._labels = tf.constant(np.concatenate([part.y for part in arrays]), tf.int64)
+        self._labels = tf.constant(np.concatenate([_targets(part, train) for part in arrays]))
 
     def _copy(self, *parted: Part) -> None:
         """Copy the parts' examples to the device, one after another."""
@@ -86,11 +87,19 @@ class Resident:
         self.train, self.validation = np.arange(ends[0]), np.arange(ends[0], ends[1])
         self._packed = all(part.x.dtype == np.uint8 for part in parted)
         inputs = (_pack if self._packed else _floats)(parted, self._features)
-        labels = np.concatenate([part.y[part.rows] for part in parted])
+        labels = np.concatenate([_targets(part, parted[0])[part.rows] for part in parted])
         # On the device from the start: a tensor that lies elsewhere is copied at every call.
         with tf.device(devices.main_device()):
             self._inputs = [tf.constant(inputs)]
-            self._labels = tf.constant(labels, tf.int64)
+            self._labels = tf.constant(labels)
+
+
+def _targets(part: Part, train: Part) -> npt.NDArray[np.generic]:
+    """What is to be learned of all of a part's examples; with the weight where training has any."""
+    if train.weights is None:
+        return part.y
+    weights = part.weights if part.weights is not None else np.ones(len(part.y), np.float32)
+    return np.stack([part.y.astype(np.float64), weights.astype(np.float64)], axis=1)
 
 
 class _Exported:

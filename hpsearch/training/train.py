@@ -84,7 +84,7 @@ def build_engine(recipe: Recipe, parts: Parts) -> Engine:
         seed=recipe.seed,
         macs=config.network.macs(parts.input_shape, parts.outputs),
         augment=config.augment,
-        grey=parts.transform.zero(parts.train.x.dtype),
+        grey=parts.grey,
     )
 
 
@@ -99,8 +99,8 @@ def gap_rows(recipe: Recipe, parts: Parts) -> npt.NDArray[np.int64]:
 
 def logits(
     recipe: Recipe, parts: Parts, kept: Path, x: npt.NDArray[np.generic]
-) -> npt.NDArray[np.float32]:
-    """What the network of a recipe gives for each class.
+) -> npt.NDArray[np.floating]:
+    """What the network of a recipe gives: logits, or predictions in the target's own unit.
 
     Args:
         recipe: what was trained.
@@ -109,8 +109,16 @@ def logits(
         x: examples as they are stored, shape (n, *input_shape).
 
     Returns:
-        outputs, shape (n, outputs).
+        shape (n, outputs).
     """
+    found = _outputs(recipe, parts, kept, x)
+    return found if parts.target is None else parts.target.restored(found)
+
+
+def _outputs(
+    recipe: Recipe, parts: Parts, kept: Path, x: npt.NDArray[np.generic]
+) -> npt.NDArray[np.float32]:
+    """What the network itself gives. Arguments as of :func:`logits`."""
     network = model.build_for(recipe, parts)
     network.load_weights(kept)
     batch = evaluation_batch(network)
@@ -127,7 +135,7 @@ def validated(recipe: Recipe, parts: Parts, kept: Path) -> dict[str, float]:
     Arguments as of :func:`logits`.
     """
     part, task = parts.validation, tasks.MAKERS[recipe.task.name](recipe.config, parts)
-    outputs = logits(recipe, parts, kept, part.x[part.rows])
+    outputs = _outputs(recipe, parts, kept, part.x[part.rows])
     scores = task.score(tf.constant(part.y[part.rows]), tf.constant(outputs))
     values = task.values([[np.asarray(one) for one in scores]])
     return {f"val_{name}": value for name, value in values.items()}
@@ -175,7 +183,7 @@ def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) 
         learned = engine.evaluate(engine.train_rows[rows])[recipe.task.gap]
         write_inputs(run / INPUTS, parts)
         weights.save(engine.network, run / WEIGHTS)
-    return _outcome(recipe, engine, recorder, train_accuracy=learned, seconds=guard.seconds)
+    return _outcome(recipe, engine, recorder, train_value=learned, seconds=guard.seconds)
 
 
 def _resume(checkpointer: Checkpointer, found: Checkpoint | None) -> Position:
@@ -209,7 +217,7 @@ def _outcome(
     engine: Engine,
     recorder: Recorder,
     *,
-    train_accuracy: float | None,
+    train_value: float | None,
     seconds: float,
 ) -> Outcome:
     """The outcome of a training that came to its end or was asked to stop."""
@@ -226,8 +234,8 @@ def _outcome(
         best_epoch=best.epoch,
         parameters=engine.parameters,
         stopped=stopped,
-        train_accuracy=train_accuracy,
-        gap=None if train_accuracy is None else train_accuracy - kept.values[f"val_{gap}"],
+        train_value=train_value,
+        gap=None if train_value is None else train_value - kept.values[f"val_{gap}"],
         seconds=seconds,
         examples_per_second=(
             len(engine.train_rows) * trained / sum(epoch.seconds for epoch in recorder.epochs)

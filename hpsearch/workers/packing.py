@@ -70,7 +70,7 @@ def study_load(file: StudyFile, parts: Parts, private_bytes: int) -> Load:
     are_bytes = all(part.x.dtype == "uint8" for part in (parts.train, parts.validation))
 
     def fits(config: TrialConfig) -> bool:
-        size = config.network.size(parts.input_shape, parts.outputs)
+        size = config.network.size(parts.shape, parts.outputs)
         return not file.budget.excess(size)
 
     most = config_at(file.space, 1.0).batch_size
@@ -88,7 +88,7 @@ def study_load(file: StudyFile, parts: Parts, private_bytes: int) -> Load:
 
 def _bytes(config: TrialConfig, most: int, parts: Parts) -> dict[str, int]:
     """Parameters and bytes of a configuration's network, with a batch of ``most`` examples."""
-    shape, outputs = parts.input_shape, parts.outputs
+    shape, outputs = parts.shape, parts.outputs
     values = config.network.output_sizes(shape, outputs)
     batch = max(most, evaluation_batch(max(values)))
     parameters = config.network.parameters(shape, outputs)

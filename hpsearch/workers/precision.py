@@ -37,7 +37,7 @@ def settle_precision(
     with closing(Turn(home, f"{device_key()}.precision")) as turn:
         if not turn.take(stopped) or _is_settled(study):
             return
-        recipes = study.file.middle_recipes(parts.input_shape, parts.outputs)
+        recipes = study.file.middle_recipes(parts.shape, parts.outputs)
         known = study.precision
         other = None if known is None else known.chosen
         try:

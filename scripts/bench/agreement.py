@@ -98,7 +98,7 @@ def by_keras(config: Table, parts: Parts) -> Curves:
 
     def examples(part: Any) -> tuple[Any, Any]:
         x = part.x[part.rows].astype("float32")
-        scaled = x * parts.transform.multiplier + parts.transform.offset
+        scaled = x * parts.affine.multiplier + parts.affine.offset
         return scaled, part.y[part.rows]
 
     (x, y), validation = examples(parts.train), examples(parts.validation)

@@ -84,7 +84,7 @@ def build(network: Conv, shape: tuple[int, ...], classes: int, parts: Parts) -> 
         )(x)
         return layers.BatchNormalization()(x) if network.batch_norm else x
 
-    transform = parts.transform
+    transform = parts.affine
     multiplier, offset = (
         float(np.ravel(one)[0]) for one in (transform.multiplier, transform.offset)
     )

@@ -138,7 +138,7 @@ def measure(config: Table, parts: Parts, best: float) -> list[Row]:
 
     batch, steps = config["batch_size"], engine.steps_per_epoch
     repeat = max(3, min(200, int(steps / epoch)))  # about a second
-    inputs, classes = parts.inputs, parts.classes
+    inputs, classes = parts.inputs, parts.outputs
     own_shapes = timed(products(config, inputs, classes, batch), repeat)
     variables = engine.network.trainable_variables
     gradients = [tf.zeros(v.shape) for v in variables]

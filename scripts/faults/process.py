@@ -105,7 +105,7 @@ class Settings:
             best_epoch=best.epoch,
             parameters=1,
             stopped="watch" if pruned else "epochs",
-            train_accuracy=None if pruned else best.values["accuracy"],
+            train_value=None if pruned else best.values["accuracy"],
             gap=None if pruned else 0.0,
             seconds=sum(epoch.seconds for epoch in epochs),
             examples_per_second=1.0,

@@ -5,13 +5,14 @@ import math
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import psutil
 
-from hpsearch.data.arrays import Arrays, Labels, Progress
+from hpsearch.data.arrays import Arrays, Labels, Progress, TaskName
 from hpsearch.data.mistaken import HEAD, refuse
 from hpsearch.data.signature import SourceFiles, source_files
 from hpsearch.data.sources.source import DataPath, Source
@@ -56,6 +57,8 @@ class Npz(Source):
     path_about = "x_train, y_train; x_test, y_test if you have them"
 
     path: DataPath
+    task: TaskName | None = None
+    """As ``dataset.task``; None: numbers that are not whole are a regression's."""
 
     @classmethod
     def looks_like(cls, path: Path) -> bool:
@@ -72,18 +75,25 @@ class Npz(Source):
         ``x_train`` and ``y_train`` are required; ``x_val`` with ``y_val``, ``x_test`` with
         ``y_test`` and ``class_names`` (texts) are not. Inputs are images of any shape or flat
         vectors, whole numbers or floats; labels are whole numbers or texts, shape (n,) or (n, 1).
+        Numbers that are not whole are the targets of a regression, and so are whole ones where
+        ``task`` says so.
         """
         path = Path(self.path)
         arrays = read(path, progress)
-        names, encoded = _encode(path, arrays)
+        names: tuple[str, ...]
+        targets: Mapping[str, Array]
+        if self.task == "regression" or (self.task is None and _is_fractional(arrays["y_train"])):
+            names, targets = (), _numbers(path, arrays)
+        else:
+            names, targets = _encode(path, arrays)
         x_train = arrays["x_train"]
         return Arrays(
             x_train=x_train,
-            y_train=encoded["y_train"],
+            y_train=targets["y_train"],
             x_val=arrays.get("x_val"),
-            y_val=encoded.get("y_val"),
+            y_val=targets.get("y_val"),
             x_test=arrays.get("x_test"),
-            y_test=encoded.get("y_test"),
+            y_test=targets.get("y_test"),
             class_names=names,
             maximum=255.0 if x_train.dtype == np.uint8 else None,
         )
@@ -260,10 +270,29 @@ def _whole(path: Path, name: str, y: Array) -> Array:
         value = y[int(np.argmax(fractional))].item()
         raise InputError(
             f"{path}: {name} holds {y.dtype} with values such as {value:g}, which are not"
-            " classes; hpsearch cannot predict real values (regression) yet: give a class for each"
-            " example, as a whole number or a text"
+            " classes; give a class for each example, as a whole number or a text, or set"
+            ' dataset.task = "regression"'
         )
     return y.astype(np.int64)
+
+
+def _is_fractional(y: Array) -> bool:
+    """Whether targets are numbers that are not all whole."""
+    return y.dtype.kind == "f" and bool((np.isfinite(y) & (y != np.floor(y))).any())
+
+
+def _numbers(path: Path, arrays: dict[str, Array]) -> dict[str, Array]:
+    """The targets of a regression."""
+    if "class_names" in arrays:
+        raise InputError(
+            f"{path}: class_names belong to classes, but the targets are numbers (a regression);"
+            " leave them out"
+        )
+    return {
+        name: y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+        for name, y in arrays.items()
+        if name.startswith("y_")
+    }
 
 
 def _class_names(path: Path, names: Array) -> tuple[str, ...]:

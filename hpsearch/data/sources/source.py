@@ -13,11 +13,16 @@ from hpsearch.fields import Section
 DataPath = Annotated[str, Field(min_length=1)]
 
 
+_COMMON = ("path", "task")
+"""Keys of ``[dataset]`` that several sources have."""
+
+
 class Source(Section):
     """What every source has.
 
     Its fields are those keys of ``[dataset]`` that it alone has, each None where it is left out;
-    and ``path``, where it has one: required, or with the default None.
+    and ``path``, where it has one: required, or with the default None; and ``task``, where its
+    targets may be numbers.
     """
 
     name: ClassVar[str]
@@ -40,12 +45,17 @@ class Source(Section):
     @classmethod
     def own_keys(cls) -> dict[str, FieldInfo]:
         """The keys of ``[dataset]`` that it alone has."""
-        return {key: field for key, field in cls.model_fields.items() if key != "path"}
+        return {key: field for key, field in cls.model_fields.items() if key not in _COMMON}
 
     @classmethod
     def takes_path(cls) -> bool:
         """Whether it may have a path."""
         return "path" in cls.model_fields
+
+    @classmethod
+    def takes_task(cls) -> bool:
+        """Whether its targets may be numbers, so that they may be a regression's."""
+        return "task" in cls.model_fields
 
     @classmethod
     def needs_path(cls) -> bool:

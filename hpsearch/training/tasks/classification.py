@@ -8,7 +8,7 @@ import tensorflow as tf
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Parts
 from hpsearch.tasks.scores import area, balanced_accuracy, counted, finite, log_odds, macro_f1
-from hpsearch.training.tasks.task import Scores
+from hpsearch.training.tasks.task import Scores, total, weighted
 
 
 class Classification:
@@ -22,13 +22,17 @@ class Classification:
         self._weights = None if weights is None else tf.constant(weights)
 
     def losses(self, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Cross-entropies in nats, weighted where classes are."""
+        """Cross-entropies in nats, weighted where classes or examples are."""
+        y, weights = weighted(y)
         found = losses(self._config, y, logits)
-        return found if self._weights is None else found * tf.gather(self._weights, y)
+        if self._weights is not None:
+            found *= tf.gather(self._weights, tf.cast(y, tf.int64))
+        return found if weights is None else found * weights
 
     def count(self, losses: tf.Tensor, y: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Summed loss, and the number of right answers."""
-        right = tf.cast(tf.equal(tf.argmax(logits, axis=-1), y), tf.float32)
+        y, _ = weighted(y)
+        right = tf.cast(tf.equal(tf.argmax(logits, axis=-1), tf.cast(y, tf.int64)), tf.float32)
         return total(losses), total(right)
 
     def means(self, totals: Mapping[str, float], examples: int) -> dict[str, float]:
@@ -37,7 +41,7 @@ class Classification:
 
     def score(self, y: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """See :func:`score`."""
-        return score(y, logits)
+        return score(tf.cast(weighted(y)[0], tf.int64), logits)
 
     def values(self, scores: Scores) -> dict[str, float]:
         """See :func:`values`."""
@@ -83,10 +87,3 @@ def cross_entropies(y: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0) -> 
     if smoothing:
         labels = labels * (1 - smoothing) + smoothing / classes
     return -tf.reduce_sum(labels * tf.nn.log_softmax(logits), axis=-1)
-
-
-def total(values: tf.Tensor) -> tf.Tensor:
-    """A batch's sum in float64, in which sums of float32 numbers are all but exact: what is
-    reported does not depend on how many batches one call has.
-    """
-    return tf.cast(tf.reduce_sum(values), tf.float64)

@@ -57,3 +57,21 @@ class Task(Protocol):
             scores: of :meth:`score`, of each batch, at least one.
         """
         ...
+
+
+def weighted(y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Targets, and their weights in the loss where there are any.
+
+    Args:
+        y: shape (batch,), or (batch, 2) with weights; see ``hpsearch.training.resident``.
+    """
+    if len(y.shape) == 1:
+        return y, None
+    return y[:, 0], tf.cast(y[:, 1], tf.float32)
+
+
+def total(values: tf.Tensor) -> tf.Tensor:
+    """A batch's sum in float64, in which sums of float32 numbers are all but exact: what is
+    reported does not depend on how many batches one call has.
+    """
+    return tf.cast(tf.reduce_sum(values), tf.float64)

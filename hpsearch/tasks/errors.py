@@ -1,0 +1,31 @@
+"""Errors of a regression, from targets and predictions: the same in training and on the test split.
+
+Exported scripts have these functions too.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+
+def rmse(y: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> float:
+    """The root of the mean squared error.
+
+    Args:
+        y: targets, shape (n,).
+        found: predictions, shape (n,).
+    """
+    return float(np.sqrt(np.mean(np.square(found - y))))
+
+
+def mae(y: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> float:
+    """The mean absolute error. Arguments as of :func:`rmse`."""
+    return float(np.mean(np.abs(found - y)))
+
+
+def r2(y: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> float:
+    """The share of the targets' variance that is explained; 0 where they do not vary.
+
+    Arguments as of :func:`rmse`.
+    """
+    deviations = np.sum(np.square(y - y.mean()))
+    return float(1 - np.sum(np.square(found - y)) / deviations) if deviations else 0.0

@@ -1,0 +1,97 @@
+"""Regression in TensorFlow: squared errors of the standardised target, scores in its own unit."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from hpsearch.config import TrialConfig
+from hpsearch.data.parts import Parts
+from hpsearch.data.target import Standard
+from hpsearch.tasks.errors import mae, r2, rmse
+from hpsearch.training.tasks.task import Scores, total, weighted
+
+
+class Regression:
+    """A task (``hpsearch.training.tasks.Task``) whose targets and outputs are numbers."""
+
+    totals: tuple[str, ...] = ("loss", "squares")
+
+    def __init__(self, config: TrialConfig, parts: Parts) -> None:
+        if parts.target is None:
+            raise ValueError("the data are of classes")
+        self._config = config
+        self._target = parts.target
+
+    def losses(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Squared errors of the standardised target, weighted where examples are."""
+        y, weights = weighted(y)
+        found = losses(self._config, standardised(self._target, y), outputs)
+        return found if weights is None else found * weights
+
+    def count(self, losses: tf.Tensor, y: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Summed loss, and summed squared errors in the target's unit."""
+        y, _ = weighted(y)
+        error = restored(self._target, outputs) - tf.cast(y, tf.float64)
+        return total(losses), total(tf.square(error))
+
+    def means(self, totals: Mapping[str, float], examples: int) -> dict[str, float]:
+        """Loss, and the root of the mean squared error."""
+        return {
+            "loss": totals["loss"] / examples,
+            "rmse": math.sqrt(totals["squares"] / examples),
+        }
+
+    def score(self, y: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """See :func:`score`."""
+        return score(self._target, weighted(y)[0], outputs)
+
+    def values(self, scores: Scores) -> dict[str, float]:
+        """See :func:`values`."""
+        return values(scores)
+
+
+def losses(config: TrialConfig, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:  # noqa: ARG001  # as the other task's
+    """What training makes small, of each example, shape (batch,).
+
+    Args:
+        config: nothing of it matters here.
+        y: standardised targets, float32, shape (batch,).
+        outputs: shape (batch, 1).
+    """
+    return tf.square(outputs[:, 0] - y)
+
+
+def standardised(target: Standard, y: tf.Tensor) -> tf.Tensor:
+    """Targets as a network models them, float32; see ``hpsearch.data.target``."""
+    y = tf.cast(y, tf.float64)
+    found = tf.math.log1p(y) if target.is_log else y
+    return tf.cast((found - target.mean) / target.deviation, tf.float32)
+
+
+def restored(target: Standard, outputs: tf.Tensor) -> tf.Tensor:
+    """Predictions in the target's own unit, within the training rows' range, float64 (batch,)."""
+    found = tf.cast(outputs[:, 0], tf.float64) * target.deviation + target.mean
+    if target.is_log:
+        low, high = math.log1p(target.low), math.log1p(target.high)
+        found = tf.math.expm1(tf.clip_by_value(found, low, high))
+    return tf.clip_by_value(found, target.low, target.high)
+
+
+def score(target: Standard, y: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Summed squared errors of the standardised target, targets, and predictions in its unit."""
+    squares = tf.square(outputs[:, 0] - standardised(target, y))
+    return total(squares), tf.cast(y, tf.float64), restored(target, outputs)
+
+
+def values(scores: Scores) -> dict[str, float]:
+    """The metrics of what was scored."""
+    squares, targets, predictions = zip(*scores, strict=True)
+    y, found = np.concatenate(targets), np.concatenate(predictions)
+    return {
+        "loss": float(sum(squares) / len(y)),
+        "rmse": rmse(y, found),
+        "mae": mae(y, found),
+        "r2": r2(y, found),
+    }
