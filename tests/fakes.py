@@ -108,7 +108,7 @@ def train(
         best_epoch=len(curves),
         parameters=1,
         stopped="watch" if stopped else "epochs",
-        train_accuracy=None if stopped else curves[-1].values["accuracy"],
+        train_value=None if stopped else curves[-1].values["accuracy"],
         gap=None if stopped else 0.0,
         seconds=seconds * len(curves),
         examples_per_second=1.0,

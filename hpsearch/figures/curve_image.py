@@ -14,9 +14,6 @@ _DRAWING = threading.Lock()
 """Matplotlib's caches (of fonts, above all) are not made for several threads."""
 
 _RATE = "learning_rate"
-_PANELS = {label: names for task in TASKS.values() for label, names in task.panels.items()}
-"""What is drawn together, by the axis' label; the learning rate stands below."""
-
 _HEIGHTS = (2.4, 1.8)
 """Of a task's panels, in inches; of more, and of the learning rate's, it is the last one."""
 
@@ -50,7 +47,8 @@ def curve_image(
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  # half a second, for who looks at one
 
-    every = {**_PANELS, "learning rate": (_RATE,)}
+    task = max(TASKS.values(), key=lambda one: len(curves.keys() & {*one.curves}))
+    every = {**task.panels, "learning rate": (_RATE,)}
     panels = {label: names for label, names in every.items() if curves.keys() & set(names)}
     heights = [_height(place, names) for place, names in enumerate(panels.values())]
     with _DRAWING:

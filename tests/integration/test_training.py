@@ -77,8 +77,8 @@ def test_digits_are_learnt_and_the_kept_weights_say_so(
     outcome, run = trained
     assert outcome.value == outcome.curves[outcome.best_epoch - 1].values["val_accuracy"] >= 0.95
     assert outcome.stopped == "epochs"
-    assert outcome.train_accuracy is not None
-    assert outcome.train_accuracy >= 0.97
+    assert outcome.train_value is not None
+    assert outcome.train_value >= 0.97
     rows = digits.validation.rows
     outputs = logits(RECIPE, digits, run / "best.weights.h5", digits.validation.x[rows])
     found = evaluate(digits.validation.y[rows], outputs, digits.class_names)

@@ -9,6 +9,7 @@ from hpsearch.ranking import by_direction, gain, is_better, rank, worst_first
 from hpsearch.tasks import METRICS
 from hpsearch.tasks.classification import ACCURACY, LOSS
 from hpsearch.tasks.metric import Metric
+from hpsearch.tasks.regression import MAE, RMSE
 
 
 def order(*trials: tuple[float, dict[str, Any]], metric: Metric = ACCURACY) -> list[int]:
@@ -47,7 +48,7 @@ def test_what_is_not_finite_comes_last(value: float, metric: Metric) -> None:
 
 @pytest.mark.parametrize("metric", METRICS.values())
 def test_which_of_two_values_is_better(metric: Metric) -> None:
-    better, worse = (0.6, 0.5) if metric is not LOSS else (0.5, 0.6)
+    better, worse = (0.6, 0.5) if metric not in {LOSS, RMSE, MAE} else (0.5, 0.6)
     assert is_better(metric, 0.5, None)
     assert is_better(metric, better, worse)
     assert not is_better(metric, worse, better)

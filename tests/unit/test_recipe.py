@@ -195,7 +195,9 @@ def test_the_direction_follows_from_the_metric(metric: Any) -> None:
     section = ObjectiveSection(metric=metric)
     direction = section.measure.direction
     assert section.measure.name == metric
-    assert direction == ("minimize" if metric == "val_loss" else "maximize")
+    assert direction == (
+        "minimize" if metric in {"val_loss", "val_rmse", "val_mae"} else "maximize"
+    )
     assert ObjectiveSection(metric=metric, direction=direction).measure is section.measure
 
 

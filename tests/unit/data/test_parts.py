@@ -54,7 +54,7 @@ def test_a_split_is_disjoint_stratified_and_independent_of_the_limit(
 def test_parts_say_what_training_needs(digits: Dataset) -> None:
     parts = split(digits, section())
     assert (len(parts.train), len(parts.validation)) == (1294, 144)
-    assert (parts.inputs, parts.classes, parts.input_shape) == (64, 10, (8, 8))
+    assert (parts.inputs, parts.outputs, parts.input_shape) == (64, 10, (8, 8))
     assert parts.fingerprint == digits.fingerprint
     assert parts.class_weights is None
     assert parts.train.x is parts.validation.x  # no copies

@@ -37,7 +37,7 @@ def make_engine(blobs: Parts) -> MakeEngine:
         network = model.build(
             settings.network,
             input_shape=parts.input_shape,
-            outputs=parts.classes,
+            outputs=parts.outputs,
             transform=parts.transform,
             seed=seed,
         )

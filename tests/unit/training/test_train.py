@@ -125,9 +125,9 @@ def test_the_weights_of_the_best_epoch_are_kept(rough: Trained, blobs: Parts) ->
     assert accuracy(rough.recipe, blobs, rough.run, "validation") == best.values["val_accuracy"]
     rows = blobs.train.rows[gap_rows(rough.recipe, blobs)]
     sample = replace(blobs, train=replace(blobs.train, rows=rows))
-    assert accuracy(rough.recipe, sample, rough.run, "train") == outcome.train_accuracy
-    assert outcome.train_accuracy is not None
-    assert outcome.gap == outcome.train_accuracy - best.values["val_accuracy"]
+    assert accuracy(rough.recipe, sample, rough.run, "train") == outcome.train_value
+    assert outcome.train_value is not None
+    assert outcome.gap == outcome.train_value - best.values["val_accuracy"]
 
 
 def test_an_outcome_is_what_it_says(rough: Trained) -> None:
@@ -192,7 +192,7 @@ def test_a_watch_ends_training_after_an_epoch(
     assert outcome.stopped == "watch"
     assert outcome.epochs == 2
     assert tuple(seen) == outcome.curves
-    assert outcome.train_accuracy is None
+    assert outcome.train_value is None
     assert outcome.gap is None
     assert not (tmp_path / "best.weights.h5").exists()
 

@@ -71,8 +71,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "x_test alone": ({"x_test": np.zeros((4, 5))}, "add the other"),
     "one-hot": ({"y_train": np.eye(3)[np.arange(60) % 3]}, "argmax"),
     "float labels": (
-        {"y_train": np.linspace(0, 1, 60)},
-        "holds float64 with values such as 0.0169492, which are not classes; hpsearch cannot",
+        {"y_train": np.arange(60) % 3, "y_val": np.linspace(0, 1, 60), "x_val": np.zeros((60, 5))},
+        "holds float64 with values such as 0.0169492, which are not classes; give a class",
     ),
     "labels with gaps": ({"y_train": np.array([0.0, 1, np.nan] * 20)}, "values such as nan"),
     "labels without end": ({"y_train": np.array([0.0, 1e300] * 30)}, "values such as 1e+300"),
