@@ -62,6 +62,16 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def significant(value: float) -> str:
+    """A value in a unit of its own, of any size: five significant digits ("0.49530", "1234.5").
+
+    Whole numbers of more digits are not cut, up to a billion.
+    """
+    if 1e5 <= abs(value) < 1e9:
+        return f"{value:.0f}"
+    return f"{value:#.5g}".rstrip(".")
+
+
 def listed(names: Sequence[str]) -> str:
     """Names in a sentence."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

@@ -42,6 +42,7 @@ def test_each_metric_is_recorded_drawn_and_the_only_one_of_its_name() -> None:
     for task in TASKS.values():
         assert task.metrics.keys() <= set(task.curves)
         assert set(task.curves) == {name for names in task.panels.values() for name in names}
-        assert task.gap in task.curves
+        assert f"val_{task.gap}" in task.curves
+        assert task.gap_metric in task.metrics.values()
         for name, metric in task.metrics.items():
             assert METRICS[name] is metric
