@@ -38,6 +38,11 @@ class Model(Kept):
         accuracy = self.trial.user_attrs.get(TRAIN_ACCURACY_KEY)
         return None if accuracy is None else float(accuracy)
 
+    @property
+    def train_value(self) -> float | None:
+        """What the gap is a difference of (``Task.gap``), on training examples, where known."""
+        return self.train_accuracy
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:

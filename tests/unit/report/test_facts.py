@@ -428,7 +428,7 @@ def test_results_on_the_test_split(study: OpenStudy) -> None:
     read = written(known(study, [training(0, 0.5, **result)]))
     assert not [attrs for tag, attrs in read.tags if tag == "i"]
     assert len([tag for tag, _ in read.tags if tag == "b"]) == 1  # "Not confirmed."
-    assert "On the test split: 0.6250 (trial 0, seed 5)" in read.text
+    assert "On the test split: accuracy 0.6250 (trial 0, seed 5)" in read.text
     assert "accuracy0.62500.5000 to 0.7500Wilson" in "".join(map(str.strip, read.text.split("\n")))
     assert "dog<b>cat</b>2" in read.text.replace(" ", "")
 
