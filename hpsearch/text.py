@@ -67,7 +67,7 @@ def significant(value: float) -> str:
 
     Whole numbers of more digits are not cut, up to a billion.
     """
-    if 1e5 <= abs(value) < 1e9:
+    if 99_999.5 <= abs(value) < 1e9:
         return f"{value:.0f}"
     return f"{value:#.5g}".rstrip(".")
 

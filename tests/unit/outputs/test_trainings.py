@@ -126,6 +126,14 @@ def test_accuracies_of_a_trial_are_averaged() -> None:
     assert headlines_on_test(found) == {2: 0.5}
 
 
+def test_of_a_regression_it_is_the_rmse_that_is_averaged() -> None:
+    found = [
+        Training(trial=2, seed=seed, value=0.5, test={"rmse": rmse, "r2": 0.5})
+        for seed, rmse in enumerate((1.0, 4.0))
+    ]
+    assert headlines_on_test(found) == {2: 2.5}
+
+
 def test_a_trial_that_was_reproduced_is_no_other_training(
     study: OpenStudy, home: Home, put: Put
 ) -> None:
