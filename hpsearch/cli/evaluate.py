@@ -119,7 +119,7 @@ def _title(task: Task, metric: str, epochs: int | None) -> str:
     start = f"{metric} (val)," if epochs is None else f"After {epochs} epochs:"
     if gap == test:
         return f"{start} {test.short} on training (train) and test examples"
-    return f"{start} {gap.short} on training examples, {test.short} (test) and {gap.short} on test"
+    return f"{start} {gap.short} on training, {test.short} (test) and {gap.short} on test examples"
 
 
 def _print_mean(one: Judged) -> None:

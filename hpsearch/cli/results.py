@@ -39,27 +39,22 @@ def _print_errors(result: RegressionEvaluation) -> None:
     out = stdout()
     if result.not_finite:
         out.print(
-            f"{plural(result.not_finite, 'prediction')} are no finite numbers, and count as"
-            f" {WORST:.1e} with their sign, or less."
+            f"{plural(result.not_finite, 'prediction')} not finite: each counts as {WORST:.1e}"
         )
+    out.print(f"bias (mean of predicted - true) {significant(result.bias)}")
+    out.print(f"RMSE of predicting the mean {significant(result.mean_rmse)}")
+    quantiles = [("50 %", result.median_absolute_error)]
+    quantiles += [(f"{100 * one.share:.0f} %", one.error) for one in result.absolute_errors]
     print_table(
-        ("absolute error", "value"),
-        [
-            ["median", significant(result.median_absolute_error)],
-            *(
-                [f"{one.share:.0%} at most", significant(one.error)]
-                for one in result.absolute_errors
-            ),
-        ],
-        title="How far predictions are off",
+        ("quantile", "absolute error"),
+        [[share, significant(error)] for share, error in quantiles],
+        title="Absolute errors",
     )
-    out.print(f"mean of predicted less true values (bias) {significant(result.bias)}")
-    out.print(f"RMSE of the mean for all {significant(result.mean_rmse)}")
     if result.worst:
         print_table(
-            ("row", "true", "predicted"),
+            ("row (from 0)", "true", "predicted"),
             [[str(m.index), significant(m.true), significant(m.predicted)] for m in result.worst],
-            title="Farthest off, by the row of the test split (from 0)",
+            title="Farthest off",
         )
 
 

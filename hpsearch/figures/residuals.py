@@ -12,7 +12,6 @@ import plotly.graph_objects as go
 
 from hpsearch.figures.several import write_figures
 from hpsearch.figures.style import BLUE, GREY, empty, styled
-from hpsearch.text import plural
 
 _NONE = "No prediction is a finite number."
 _FAINTEST, _DENSE = 0.12, 150
@@ -103,7 +102,7 @@ def _histogram(found: Mapping[str, Any]) -> go.Figure:
         yaxis={"title": {"text": "examples"}},
     )
     beyond = found["beyond"]
-    note = f"{plural(beyond, 'example')} more than 3 interquartile ranges off not shown"
+    note = f"{beyond:,} of {sum(found['counts']) + beyond:,} examples lie outside"
     return styled(figure, title, subtitle=note if beyond else "")
 
 

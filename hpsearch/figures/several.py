@@ -26,6 +26,7 @@ def write_figures(path: Path, title: str, figures: Mapping[str, go.Figure]) -> N
         for place, figure in enumerate(figures.values())
     ]
     head = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+    head += '<meta name="viewport" content="width=device-width, initial-scale=1">'
     style = "<style>body { max-width: 44rem; margin: 1rem auto; }</style></head><body>"
     top = f"{head}<title>{escape(title)}</title>{style}"
     write_text(path, "\n".join([top, *parts, "</body></html>\n"]))

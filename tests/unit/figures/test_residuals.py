@@ -47,7 +47,7 @@ def test_what_is_not_shown_is_told() -> None:
     figures = residual_figures(many(5000))
     told = [figure.layout.title.subtitle.text for figure in figures.values()]
     assert told[0] == told[1] == "2,000 of 5,001 examples, drawn at random"
-    assert told[2] == "1 example more than 3 interquartile ranges off not shown"
+    assert told[2] == "1 of 5,001 examples lie outside"
 
 
 def test_without_predictions_it_is_said_why() -> None:

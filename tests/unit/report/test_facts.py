@@ -430,7 +430,7 @@ def test_results_of_a_regression(study: OpenStudy) -> None:
     assert {"predicted-0", "residuals-0", "histogram-0"} <= {
         attributes.get("id") for _, attributes in read.tags
     }
-    for said in ("On the test split: RMSE 288.63 (trial 0", "test RMSE", "standard error", "bias",
+    for said in ("On the test split: RMSE 288.63 (trial 0", "test RMSE", "standard error", "Bias (",
                  "290.00", "mean RMSE", "training R²", "Farthest off"):  # fmt: skip
         assert said in read.text
     assert "By class" not in read.text
