@@ -306,5 +306,5 @@ def trained(values: Mapping[str, Any]) -> tuple[str, float] | None:
     """
     for task in TASKS.values():
         if (value := values.get(trained_key(task))) is not None:
-            return task.gap_label, float(value)
+            return task.gap_metric.short, float(value)
     return None

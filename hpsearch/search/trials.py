@@ -99,6 +99,8 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
         "config": flat(resolved) if resolved else _params(trial),
     }
     row |= {key: trial.user_attrs.get(key) for key in _ATTRIBUTES}
+    told = attr.trained(trial.user_attrs)
+    row[attr.TRAIN_VALUE_KEY] = told and told[1]
     if trial.state == TrialState.RUNNING and trial.intermediate_values:
         # Steps behind the epochs are folds.
         row[attr.EPOCHS_KEY] = min(trial.last_step or 0, study.file.training.epochs)
