@@ -29,7 +29,8 @@ def report(rows: Sequence[Row]) -> str:
     found: dict[tuple[str, int], dict[str, Row]] = {}
     for row in rows:
         found.setdefault((row["table"], row["split"]), {})[label(row)] = row
-    labels = sorted({label(row) for row in rows}, key=len)
+    order = sorted(rows, key=lambda row: ([*METHODS].index(row["method"]), row["given"]))
+    labels = [*dict.fromkeys(label(row) for row in order)]
     parts = (_ranks(found, labels), _errors(found, labels), _machines(rows))
     head = "# Methods on real tables\n\nMade by `scripts/bench/tables/compare.py`."
     return "\n\n".join([head, *parts]) + "\n"
