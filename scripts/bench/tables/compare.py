@@ -38,7 +38,7 @@ def make_environment() -> Path:
     python, stamp = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "stamp"
     lock = HERE / "tables.lock"
     if not stamp.exists() or stamp.read_text() != lock.read_text():
-        print("Making .venv-tables (about 0.8 GB, a minute) ...", flush=True)
+        print("Making .venv-tables (about 0.5 GB, a minute) ...", flush=True)
         make = [sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)]
         subprocess.run(make, check=True)  # noqa: S603 - our own environment
         install = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r"]
