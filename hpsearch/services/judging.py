@@ -115,6 +115,6 @@ def check_kept(recipe: Recipe, parts: Parts, weights: Path, value: float | None)
     apart = APART if metric.bounds[1] == 1 else max(APART, abs(value) / 100)
     if not abs(value - now) <= apart:  # NaN is not near either
         raise InputError(
-            f"{weights}: gives {metric.name} {decimal(now)}, but its training gave {decimal(value)}, so these"
-            " weights belong to another study of this name; train again"
+            f"{weights}: gives {metric.name} {decimal(now)}, but its training gave"
+            f" {decimal(value)}, so these weights belong to another study of this name; train again"
         )
