@@ -2,14 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.precision import Merged, merged
+from hpsearch.data.tables.column import Column
 from hpsearch.errors import InputError
 from hpsearch.text import show
 
@@ -63,6 +64,14 @@ class Arrays:
     """How the source was understood, where its names are others than ours; one line each."""
     merged: tuple[Merged, ...] = ()
     """Features of the training inputs of which float32 merges values; set by :func:`check`."""
+    columns: tuple[Column, ...] = ()
+    """Of a table: what its input columns are, in the order in which they are stored."""
+    target: str | None = None
+    """Of a table: the name of the column that y comes from."""
+    beside: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
+    """Of a table, by part: "group_train" (int64, the same numbers in all parts), "time_train"
+    (float64, seconds since 2000-01-01 or a number), "weight_train" (float32), each of shape (n,)
+    where there is such a column; likewise _val and _test."""
 
     def parts(self) -> Iterator[tuple[PartName, Inputs, Labels]]:
         """The parts that there are: ("train", x, y), then "val" and "test"."""
