@@ -11,7 +11,7 @@ from hpsearch.data.tables import dates
 from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.values import Cells
 from hpsearch.errors import InputError
-from hpsearch.text import show
+from hpsearch.text import plural, show
 
 _DAY = 86_400.0
 """Seconds."""
@@ -88,8 +88,9 @@ def weights(
 def _refuse_missing(where: str, role: str, name: str, parts: Mapping[PartName, Cells]) -> None:
     for part, cells in parts.items():
         if cells.missing:
+            rows = plural(cells.missing, "row")
             raise InputError(
-                f"{where}: {role} {show(name)} is missing in {cells.missing:,} rows of the {part}"
+                f"{where}: {role} {show(name)} is missing in {rows} of the {part}"
                 " part; fill it in, or leave these rows out"
             )
 

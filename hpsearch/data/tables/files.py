@@ -126,7 +126,15 @@ def open_bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
 
 
 def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
-    """A file of text with its line ends as they stand, which is how ``csv`` wants it."""
+    """A file of text with its line ends as they stand, which is how ``csv`` wants it.
+
+    Raises:
+        InputError: an unknown encoding.
+    """
+    try:
+        "".encode(encoding)
+    except LookupError as error:
+        raise InputError(f"{path}: {error}; correct dataset.encoding, or leave it out") from None
     return io.TextIOWrapper(open_bytes(path), encoding=encoding, newline="")
 
 
@@ -149,8 +157,6 @@ def explained(path: Path) -> Iterator[None]:
             f"{path} is not {error.encoding} ({error.reason}); correct or leave out"
             " dataset.encoding"
         ) from None
-    except LookupError as error:
-        raise InputError(f"{path}: {error}; correct dataset.encoding, or leave it out") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path} is a damaged archive ({show(str(error))}); copy it again") from (
             None

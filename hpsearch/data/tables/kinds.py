@@ -10,7 +10,7 @@ from hpsearch.data.tables import dates
 from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.values import Cells, Family
 from hpsearch.errors import InputError
-from hpsearch.text import show
+from hpsearch.text import plural, show
 
 _WRONG_SHARE = 0.01
 _WRONG_TEXTS = 5
@@ -99,7 +99,7 @@ def _number(name: str, parts: Sequence[Cells]) -> Found | None:
         )
     notes: list[str] = []
     if len(wrong):
-        texts = ", ".join(f"{show(text)} ({rows:,} rows)" for text, rows in _counted(wrong))
+        texts = ", ".join(f"{show(text)} ({plural(rows, 'row')})" for text, rows in _counted(wrong))
         notes.append(f"{_of(name)}: {texts} taken as missing; all else are numbers")
     infinite = sum(int((each.abs() > _LARGEST).sum()) for each in numbers)
     if infinite:

@@ -12,7 +12,7 @@ from hpsearch.data.tables.files import explained
 from hpsearch.data.tables.table import Table
 from hpsearch.data.tables.values import MISSING, cleaned
 from hpsearch.errors import InputError
-from hpsearch.text import shortened, show
+from hpsearch.text import plural, shortened, show
 
 
 class Typed(Table):
@@ -31,7 +31,8 @@ class Typed(Table):
             self._frame = scan(path, glob=False)
             self.names = tuple(self._frame.collect_schema().names())
         if len(self.names) < 2:
-            raise InputError(f"{path} has {len(self.names)} columns; a target and inputs are two")
+            columns = plural(len(self.names), "column")
+            raise InputError(f"{path} has {columns}; a target and an input are two")
         for name in self.names:
             if not name.strip():
                 raise InputError(f"{path} has a column without a name; name it, or remove it")

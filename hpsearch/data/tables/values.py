@@ -58,8 +58,8 @@ class Cells:
     def texts(self) -> pl.Series:
         """The values as texts: those of a file of text as they stand, whole floats as "1"."""
         values = self.values
-        if values.dtype.is_float() or values.dtype.is_decimal():
-            numbers = values.cast(pl.Float64)
+        if self.family == "number" and not values.dtype.is_integer():
+            numbers = self.numbers()
             whole = (numbers == numbers.floor()) & (numbers.abs() < 2**53)
             cut = numbers.cast(pl.Int64, strict=False).cast(pl.String)
             return pl.select(
