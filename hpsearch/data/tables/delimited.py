@@ -10,7 +10,7 @@ import polars as pl
 
 from hpsearch.data.tables import dialect
 from hpsearch.data.tables.dialect import Named
-from hpsearch.data.tables.files import explained, open_text
+from hpsearch.data.tables.files import explained, is_packed, open_text
 from hpsearch.data.tables.table import Table
 from hpsearch.data.tables.values import MISSING, cleaned
 from hpsearch.errors import InputError
@@ -76,7 +76,7 @@ class Delimited(Table):
 
     def _at_a_time(self) -> int:
         """How many columns fit into what may be held."""
-        size = self.path.stat().st_size * (_PACKED if self.path.suffix == ".gz" else 1)
+        size = self.path.stat().st_size * (_PACKED if is_packed(self.path) else 1)
         rows = size / self._dialect.row_bytes
         return max(1, int(_HELD / (_VIEW * rows + size / len(self.names))))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from hpsearch.data.tables.files import explained, open_bytes, open_text
+from hpsearch.data.tables.files import ending, explained, open_bytes, open_text
 from hpsearch.data.tables.values import MISSING
 from hpsearch.errors import InputError
 from hpsearch.text import show
@@ -59,7 +59,7 @@ class Dialect:
     """Of the columns: as the first row has them, or column_1 ..."""
     has_header: bool
     row_bytes: float
-    """Characters of one row, in the mean over the first rows."""
+    """Characters of one line, in the mean over the first ones."""
     notes: tuple[str, ...]
     """What was found out that is not the usual; one line each."""
 
@@ -111,7 +111,7 @@ def find(path: Path, named: Named) -> Dialect:
         encoding=encoding,
         names=names,
         has_header=has_header,
-        row_bytes=max(len(text) / len(rows), 1.0),
+        row_bytes=len(text) / max(text.count("\n"), text.count("\r"), 1),
         notes=notes,
     )
 
@@ -166,7 +166,7 @@ def is_blank(row: Sequence[str]) -> bool:
 
 
 def _delimiter(path: Path, text: str, is_all: bool) -> str:
-    if ".tsv" in path.suffixes:
+    if (ending(path) or "").startswith(".tsv"):
         return "\t"
     best, most = ",", 0
     for delimiter in _DELIMITERS:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hpsearch.data.arrays import PartName
 from hpsearch.data.litter import is_litter
-from hpsearch.data.mistaken import HEAD, refuse
+from hpsearch.data.mistaken import HEAD, mistaken
 from hpsearch.data.signature import unreadable
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.text import show
@@ -28,6 +28,8 @@ PARTS: dict[str, PartName] = {
 }
 """What a file of a folder may be called, without its ending, and the part that it holds."""
 
+_TABLES = ("a CSV table", "a Parquet table", "a gzipped file")
+"""What :mod:`hpsearch.data.mistaken` knows that is no mistake here."""
 _PARQUET = b"PAR1"
 _GZIP = b"\x1f\x8b"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
@@ -99,30 +101,31 @@ def refuse_others(path: Path) -> None:
         head = file.read(HEAD)
     if not head:
         raise InputError(f"{path} is empty; give a table with a row of names and rows of values")
-    refuse_as = (_PARQUET, _GZIP) + ((head,) if _is_table(head) else ())
-    refuse(str(path), head, allowed=refuse_as)
     end = ending(path)
     if end is None:
         raise InputError(
             f"{path} has none of the endings of tables ({', '.join(ENDINGS)}); convert or rename it"
         )
-    if end in TEXT and not end.endswith(".gz") and _is_binary(head):
+    other = mistaken(head)
+    if other is not None and other.kind not in _TABLES:
+        raise InputError(f"{path} is {other.kind}, not the data; {other.cure}")
+    if end in TEXT and not is_packed(path) and _is_binary(head):
         cure = "call it .parquet" if head.startswith(_PARQUET) else "save it as CSV"
         raise InputError(f"{path} is called {end}, but is a binary file; {cure}")
-
-
-def _is_table(head: bytes) -> bool:
-    """Whether the first bytes are no page and no pointer: "a CSV table" is no mistake here."""
-    return not head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"<", b"version https://git-lfs"))
 
 
 def _is_binary(head: bytes) -> bool:
     return head.startswith((_PARQUET, _GZIP)) or (b"\0" in head and not head.startswith(_WIDE))
 
 
+def is_packed(path: Path) -> bool:
+    """Whether a file is gzipped, by its name."""
+    return path.name.casefold().endswith(".gz")
+
+
 def open_bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
     """The bytes of a file of text, unpacked where its name ends in .gz."""
-    return gzip.open(path) if path.name.casefold().endswith(".gz") else path.open("rb")
+    return gzip.open(path) if is_packed(path) else path.open("rb")
 
 
 def open_text(path: Path, encoding: str) -> io.TextIOWrapper:

@@ -99,9 +99,10 @@ def _tells_values(values: Values, y: Values, column: Column) -> bool:
 
 def _majority(codes: Codes, labels: Codes) -> int:
     """Rows that the commonest class of their value is right for."""
-    pairs, counts = np.unique(np.stack([codes, labels]), axis=1, return_counts=True)
+    classes = int(labels.max()) + 1
+    pairs, counts = np.unique(codes * classes + labels, return_counts=True)
     most = np.zeros(codes.max() + 1, np.int64)
-    np.maximum.at(most, pairs[0], counts)
+    np.maximum.at(most, pairs // classes, counts)
     return int(most.sum())
 
 

@@ -101,8 +101,6 @@ def train_names(path: Path, named: Named) -> tuple[str, ...]:
 def check_roles(where: str, roles: Roles, names: Sequence[str]) -> None:
     """Check that the columns that are named are there, each for one thing.
 
-    A time column may be categorical, too.
-
     Args:
         where: the table, for messages.
         roles: what the columns are for.
@@ -118,7 +116,7 @@ def check_roles(where: str, roles: Roles, names: Sequence[str]) -> None:
                 f"{where}: dataset.{key} names the column {show(name)}, which is not there;"
                 f" {closest(name, list(names))}"
             )
-        if name in seen and (seen[name], key) != ("time", "categorical"):
+        if name in seen:
             raise InputError(
                 f"{where}: column {show(name)} is named by dataset.{seen[name]} and by"
                 f" dataset.{key}; leave it out of one"
