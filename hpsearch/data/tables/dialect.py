@@ -14,7 +14,7 @@ from pathlib import Path
 from hpsearch.data.tables.files import ending, explained, open_bytes, open_text
 from hpsearch.data.tables.values import MISSING
 from hpsearch.errors import InputError
-from hpsearch.text import show
+from hpsearch.text import plural, show
 
 Rows = list[list[str]]
 
@@ -29,6 +29,7 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff",
 """How files of other encodings than plain UTF-8 begin."""
 _POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?")
+_DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}\b.*")
 _WHOLE = re.compile(r"[+-]?\d+([eE][+-]?\d+)?")
 
 
@@ -73,9 +74,9 @@ def find(path: Path, named: Named) -> Dialect:
       as many fields, at least two; else the one that does so for the most rows.
     - Decimal comma: where the delimiter is no comma, and more fields are numbers with one than are
       numbers with a point.
-    - Header: the first row has names where no field of it is a number or missing (the very first
-      may be missing: programs leave row numbers without a name), or where a column has a text in it
-      and numbers alone below.
+    - Header: the first row has names where no field of it is a number, a date or missing (the very
+      first may be missing: programs leave row numbers without a name), or where a column has a
+      text in it and numbers or dates alone below.
 
     Args:
         path: the file, which is there and no binary file.
@@ -89,14 +90,7 @@ def find(path: Path, named: Named) -> Dialect:
         text, is_all = _head(path, encoding)
     delimiter = named.delimiter or _delimiter(path, text, is_all)
     rows = _parse(text, is_all, delimiter)
-    if not rows:
-        raise InputError(f"{path} has no rows; give a table with a row of names and values")
-    width = len(rows[0])
-    if width < 2:
-        raise InputError(
-            f"{path} has one column only, {show(rows[0][0])}; where it is written with another"
-            " delimiter than comma, semicolon, tab or bar name it: dataset.delimiter"
-        )
+    width = _width(path, rows)
     decimal = named.decimal or _decimal(rows, delimiter)
     missing = MISSING.union(named.missing)
     has_header = _has_header(rows, decimal, missing) if named.header is None else named.header
@@ -114,6 +108,25 @@ def find(path: Path, named: Named) -> Dialect:
         row_bytes=len(text) / max(text.count("\n"), text.count("\r"), 1),
         notes=notes,
     )
+
+
+def _width(path: Path, rows: Rows) -> int:
+    """How many columns there are: the fields of the first row, which most rows have, too."""
+    if not rows:
+        raise InputError(f"{path} has no rows; give a table with a row of names and values")
+    width = len(rows[0])
+    most = Counter(map(len, rows)).most_common(1)[0][0]
+    if width != most > 1:
+        raise InputError(
+            f"{path}: the first row has {plural(width, 'field')}, but most rows have {most}; name"
+            " every column in line 1, and remove lines above the names"
+        )
+    if width < 2:
+        raise InputError(
+            f"{path} has one column only, {show(rows[0][0])}; where it is written with another"
+            " delimiter than comma, semicolon, tab or bar name it: dataset.delimiter"
+        )
+    return width
 
 
 def _encoding(path: Path) -> str:
@@ -189,16 +202,17 @@ def _decimal(rows: Rows, delimiter: str) -> str:
 
 
 def _has_header(rows: Rows, decimal: str, missing: frozenset[str]) -> bool:
-    def is_number(field: str) -> bool:
-        pattern = _COMMA if decimal == "," else _POINT
-        return any(one.fullmatch(field) for one in (_WHOLE, pattern))
+    patterns = (_WHOLE, _DATE, _COMMA if decimal == "," else _POINT)
+
+    def is_value(field: str) -> bool:
+        return any(one.fullmatch(field) for one in patterns)
 
     first, below = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
-    if not any(is_number(field) for field in first) and not missing.intersection(first[1:]):
+    if not any(is_value(field) for field in first) and not missing.intersection(first[1:]):
         return True
     for place, field in enumerate(first):
         under = [row[place] for row in below if row[place] not in missing]
-        if field not in missing and not is_number(field) and under and all(map(is_number, under)):
+        if field not in missing and not is_value(field) and under and all(map(is_value, under)):
             return True
     return False
 

@@ -59,11 +59,15 @@ class Typed(Table):
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        try:
-            with explained(self.path):
+        """Say for a user what goes wrong; what polars raises on made-up bytes is of many kinds."""
+        with explained(self.path):
+            try:
                 yield
-        except pl.exceptions.PolarsError as error:
-            reason = show(shortened(" ".join(str(error).split())))
-            raise InputError(
-                f"{self.path} is damaged or no {self.path.suffix} file ({reason}); write it again"
-            ) from None
+            except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise
+                reason = show(shortened(" ".join(str(error).split())))
+                raise InputError(
+                    f"{self.path} is damaged or no {self.path.suffix} file ({reason}); write it"
+                    " again"
+                ) from None

@@ -47,6 +47,16 @@ WRONG: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "nothing but empty lines": ("\n\n\n", {}, "has no rows"),
     "names alone": ("a,y\n", {}, "no other rows"),
     "one column": ("y\n1\n2\n", {}, "one column only"),
+    "a title above the names": (
+        "Prices of 2020\n" + rows(),
+        {},
+        "the first row has 1 field, but most rows have 3",
+    ),
+    "row numbers without a name": (
+        rows("{i},{i},{k},{y}"),
+        {},
+        "the first row has 3 fields, but most rows have 4",
+    ),
     "two names alike": (rows(header="a,a,y"), {}, 'called "a"'),
     "names alike but for spaces": (rows(header="a, a ,y"), {}, 'called "a"'),
     "a name missing": (rows(header="a,,y"), {}, "column 2 has no name"),

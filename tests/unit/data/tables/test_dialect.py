@@ -58,6 +58,8 @@ def test_the_decimal_is_a_comma_where_more_numbers_have_one(
         ("1,2\n3,4\n", None),
         ("M,0.5\nF,0.25\n", None),
         ("x,?\ny,z\n", None),
+        ("x,2020-01-01 06:00\ny,z\n", None),
+        ("x,day\ny,1.2.2020\n", ("x", "day")),
         ("id,2019\n1,2\n", ("id", "2019")),
         (",x\n1,2\n", ("column_1", "x")),
         ('"",x\n1,2\n', ("column_1", "x")),
