@@ -146,6 +146,7 @@ UNTYPED = {
     "with semicolons": rows("{i}.5;{k};{y}", "a;k;y").encode(),
     "with decimal commas": rows("{i}.5;{k};{y}", "a;k;y").replace(".", ",").encode(),
     "with quotes": rows('"{i}.5","{k}","{y}"', '"a","k","y"').encode(),
+    "with quotes behind spaces": rows('{i}.5, "{k}", {y}').encode(),
     "with spaces": rows(" {i}.5 , {k} ,  {y} ", " a , k , y ").encode(),
     "with empty lines": rows().replace("\n", "\n\n").encode(),
     "with other spellings of numbers": rows("{i}5e-1,{k},+{y}").encode(),
