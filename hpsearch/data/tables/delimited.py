@@ -15,10 +15,10 @@ from hpsearch.data.tables.table import Table
 from hpsearch.data.tables.values import MISSING, cleaned
 from hpsearch.errors import InputError
 
-_HELD = 2**29
+_HELD = 2**30
 """Bytes of columns, by estimate, that are held at a time."""
-_FIELDS = 1_000_000
-"""Fields that are Python texts at a time."""
+_FIELDS = 100_000
+"""Fields that are Python texts at a time; more or fewer are slower."""
 _VIEW = 16
 """Bytes that polars needs for a text beside its characters."""
 _PACKED = 8
@@ -31,7 +31,7 @@ class Delimited(Table):
     """A table of text.
 
     Every pass reads the whole file, checks each row's number of fields, and keeps as many columns
-    as fit into half a gigabyte; the next column that is asked for and not kept makes another one.
+    as fit into a gigabyte; the next column that is asked for and not kept makes another one.
 
     Args:
         path: the file, which is there and no binary file.
@@ -53,10 +53,11 @@ class Delimited(Table):
         return len(self.column(self.names[0]))
 
     def column(self, name: str) -> pl.Series:
-        """One column of texts, which those behind it are read with."""
+        """One column of texts, which its neighbours are read with."""
         if name not in self._kept:
-            start = self.names.index(name)
-            names = self.names[start : start + self._at_a_time()]
+            count = self._at_a_time()
+            start = max(0, min(self.names.index(name), len(self.names) - count))
+            names = self.names[start : start + count]
             self._kept = {}  # before the next are read
             frames = list(self.batches(names, max(1, _FIELDS // len(self.names))))
             self._kept = {each: pl.concat([frame[each] for frame in frames]) for each in names}
