@@ -72,6 +72,8 @@ class Arrays:
     """Of a table: what its input columns are, in the order in which they are stored."""
     target: str | None = None
     """Of a table: the name of the column that y comes from."""
+    decimal: str | None = None
+    """Of a table: what stands before the fraction of a number that is a text."""
     beside: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
     """Of a table, by part: "group_train" (int64, the same numbers in all parts), "time_train"
     (float64, seconds since 2000-01-01 or a number), "weight_train" (float32), each of shape (n,)

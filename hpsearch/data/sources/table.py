@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hpsearch.data.arrays import Arrays, Progress
+from hpsearch.data.arrays import Arrays, Progress, TaskName
 from hpsearch.data.signature import SourceFiles, source_files
 from hpsearch.data.sources.source import DataPath, Source
 from hpsearch.data.tables.files import ending
@@ -31,6 +31,8 @@ target = "target"            # the column to predict
 """
 
     path: DataPath
+    task: TaskName | None = None
+    """As ``dataset.task``; None: found by the target's values."""
     target: ColumnName | None = None
     """Of a table: the column to predict."""
     ignore: tuple[ColumnName, ...] | None = None
@@ -94,8 +96,4 @@ target = "target"            # the column to predict
             time=self.time,
             weight=self.weight,
         )
-        return load(Path(self.path), named, roles, getattr(self, "task", None), progress)
-
-    def read(self, progress: Progress) -> Arrays:
-        """Read it whole; what is wrong with a table is found while it is read."""
-        return self.load(progress)
+        return load(Path(self.path), named, roles, self.task, progress)

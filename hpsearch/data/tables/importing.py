@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.arrays import Arrays, Labels, PartName, Progress, throttled
+from hpsearch.data.arrays import Arrays, PartName, Progress, throttled
 from hpsearch.data.tables import beside, kinds, target
 from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.dialect import Named
@@ -90,7 +89,7 @@ def load(path: Path, named: Named, roles: Roles, task: Task | None, progress: Pr
     progress("reading the columns", len(names), len(names))
     if not gathered.columns:
         raise InputError(f"{where} has no input columns left; {'; '.join(gathered.notes)}")
-    return _arrays(roles.target, found, gathered)
+    return _arrays(roles.target, found, gathered, tables["train"].decimal)
 
 
 def train_names(path: Path, named: Named) -> tuple[str, ...]:
@@ -179,21 +178,20 @@ def _gather(
             gathered.inputs[part].append(encode_cells(each, found.column)[0])
 
 
-def _arrays(name: str, found: Target, gathered: _Gathered) -> Arrays:
+def _arrays(name: str, found: Target, gathered: _Gathered, decimal: str) -> Arrays:
     x = {part: np.concatenate(columns, axis=1) for part, columns in gathered.inputs.items()}
-    # Values of a regression are float64; Labels is what the other sources have.
-    y = {part: cast(Labels, values) for part, values in found.y.items()}
     return Arrays(
         x_train=x["train"],
-        y_train=y["train"],
+        y_train=found.y["train"],
         x_val=x.get("val"),
-        y_val=y.get("val"),
+        y_val=found.y.get("val"),
         x_test=x.get("test"),
-        y_test=y.get("test"),
+        y_test=found.y.get("test"),
         class_names=found.class_names,
         maximum=None,
         notes=tuple(gathered.notes),
         columns=tuple(gathered.columns),
+        decimal=decimal,
         target=name,
         beside=gathered.beside,
     )
