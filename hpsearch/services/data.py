@@ -14,6 +14,8 @@ from hpsearch.networks import NETWORKS
 from hpsearch.services.progress import Progress
 from hpsearch.space import config_at, kinds
 from hpsearch.study_file import StudyFile, for_task
+from hpsearch.tasks.classification import CLASSIFICATION
+from hpsearch.tasks.task import Task
 
 
 def opened_data(
@@ -57,11 +59,25 @@ def study_data(
     augments = [config_at(study.space, 1.0).augment]
     augments += [study.baseline.augment] if study.baseline is not None else []
     refusals += [augment.refusal(parts.shape) for augment in augments]
+    smoothing = config_at(study.space, 1.0).label_smoothing
+    refusals.append(smoothing_refusal(study.task, smoothing))
     for refusal in filter(None, refusals):
         raise InputError(f"{file}: {refusal}")
     for warning in advise_flips(augments, parts.class_names) if warn else ():
         progress.say(f"warning: {file}: {warning}.")
     return study, dataset, parts
+
+
+def smoothing_refusal(task: Task, smoothing: float) -> str:
+    """Why labels cannot be smoothed, with the cure; empty: they can, or are not.
+
+    Args:
+        task: of the networks.
+        smoothing: the share of a label that is spread, at the most.
+    """
+    if task is CLASSIFICATION or not smoothing:
+        return ""
+    return "label_smoothing is of classes, but the target is numbers (a regression); leave it out"
 
 
 def advise_flips(augments: Sequence[Augment], class_names: Sequence[str]) -> list[str]:
