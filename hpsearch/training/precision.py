@@ -99,7 +99,7 @@ def _measure(  # noqa: PLR0917  # those of measure
     clock: Callable[[], float],
 ) -> dict[str, float]:
     """The fastest round of each precision with one recipe."""
-    size = recipe.config.network.size(parts.input_shape, parts.outputs)
+    size = recipe.config.network.size(parts.shape, parts.outputs)
     batch = recipe.config.batch_size
     short = parts.first(batch * steps_per_call(size.parameters, size.macs, batch), _VALIDATION)
     engines = {one: build_engine(_in(recipe, one), short) for one in precisions}

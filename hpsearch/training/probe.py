@@ -46,7 +46,7 @@ def probe(recipe: Recipe, parts: Parts) -> Probe:
 
 def _probe(recipe: Recipe, parts: Parts) -> Probe:
     batch = recipe.config.batch_size
-    size = recipe.config.network.size(parts.input_shape, parts.outputs)
+    size = recipe.config.network.size(parts.shape, parts.outputs)
     steps = steps_per_call(size.parameters, size.macs, batch)
     began = time.perf_counter()
     short = parts.first(batch * _CALLS * steps, _VALIDATION)

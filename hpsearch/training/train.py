@@ -82,7 +82,7 @@ def build_engine(recipe: Recipe, parts: Parts) -> Engine:
         tasks.MAKERS[recipe.task.name](config, parts),
         batch_size=config.batch_size,
         seed=recipe.seed,
-        macs=config.network.macs(parts.input_shape, parts.outputs),
+        macs=config.network.macs(parts.shape, parts.outputs),
         augment=config.augment,
         grey=parts.grey,
     )
