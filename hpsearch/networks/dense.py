@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -37,6 +38,35 @@ PERIODIC = 4
 """Values of the periodic embedding of a number, itself among them (Holzmüller et al. 2024)."""
 PIECEWISE = 8
 """Values of the piecewise-linear embedding of a number: the least that TabM is tuned with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Embedded:
+    """What an embedding has for each number."""
+
+    values: int = 1
+    """In its place."""
+    parameters: int = 0
+    macs: int = 0
+    outputs: tuple[int, ...] = ()
+    """Values that each of its layers puts out."""
+
+
+_EMBEDDED: dict[Embedding, _Embedded] = {
+    "none": _Embedded(),
+    "periodic": _Embedded(
+        values=PERIODIC,
+        parameters=2 * FREQUENCIES + (FREQUENCIES + 1) * (PERIODIC - 1),
+        macs=FREQUENCIES * PERIODIC,
+        outputs=(FREQUENCIES, FREQUENCIES, PERIODIC - 1, PERIODIC),
+    ),
+    "piecewise": _Embedded(
+        values=PIECEWISE,
+        parameters=(1 + BINS + 1) * PIECEWISE,
+        macs=(1 + BINS) * PIECEWISE,
+        outputs=(BINS, BINS, BINS, 1 + BINS, PIECEWISE),
+    ),
+}
 
 
 class Dense(Network):
@@ -105,9 +135,7 @@ class Dense(Network):
         widths = self._widths(shape, outputs)
         found = self.input_scale * widths[0]
         if isinstance(shape, TableShape):
-            periodic = 2 * FREQUENCIES + (FREQUENCIES + 1) * (PERIODIC - 1)
-            own = {"none": 0, "periodic": periodic, "piecewise": (BINS + 2) * PIECEWISE}
-            found += shape.rows * DIMENSION + shape.numbers * own[self.numeric_embedding]
+            found += shape.rows * DIMENSION + shape.numbers * self._embedded.parameters
         if self.members == 1:
             return found + dense_parameters(widths, batch_norm=self.batch_norm)
         *hidden, last = pairwise(widths)
@@ -120,16 +148,17 @@ class Dense(Network):
         """One for each weight of a kernel and each member; a scale adds nothing up."""
         found = self.members * dense_macs(self._widths(shape, outputs))
         if isinstance(shape, TableShape):
-            periodic = FREQUENCIES + FREQUENCIES * (PERIODIC - 1)
-            own = {"none": 0, "periodic": periodic, "piecewise": (BINS + 1) * PIECEWISE}
-            found += shape.numbers * own[self.numeric_embedding]
+            found += shape.numbers * self._embedded.macs
         return found
+
+    @property
+    def _embedded(self) -> _Embedded:
+        return _EMBEDDED[self.numeric_embedding]
 
     def _widths(self, shape: Shape, outputs: int) -> tuple[int, ...]:
         width = width_of(shape)
         if isinstance(shape, TableShape):
-            each = {"none": 1, "periodic": PERIODIC, "piecewise": PIECEWISE}
-            width += shape.numbers * (each[self.numeric_embedding] - 1)
+            width += shape.numbers * (self._embedded.values - 1)
         return (width, *self.units, outputs)
 
     def output_sizes(self, shape: Shape, outputs: int) -> list[int]:
@@ -137,10 +166,7 @@ class Dense(Network):
         width, *_ = self._widths(shape, outputs)
         found = [width] * (1 + self.input_scale)
         if isinstance(shape, TableShape):
-            periodic = [FREQUENCIES, FREQUENCIES, PERIODIC - 1, PERIODIC]
-            piecewise = [BINS, BINS, BINS, BINS + 1, PIECEWISE]
-            own = {"none": list[int](), "periodic": periodic, "piecewise": piecewise}
-            found += [shape.numbers * size for size in own[self.numeric_embedding]]
+            found += [shape.numbers * size for size in self._embedded.outputs]
         several = self.members > 1
         for units, dropout in zip(self.units, self.dropout, strict=True):
             found += [self.members * width] * several
