@@ -105,6 +105,15 @@ BY_SPELLING = Discriminator(spelling)
 """Picks between a word and a number."""
 
 
+def form(value: Any) -> str:
+    """The tag of a table ("<table>"); else as :func:`spelling`."""
+    return "<table>" if isinstance(value, (Mapping, BaseModel)) else spelling(value)
+
+
+BY_FORM = Discriminator(form)
+"""Picks between a word, a number and a table."""
+
+
 class Section(BaseModel):
     """Base of every value that a user writes: frozen, no unknown keys, no NaN or infinity."""
 

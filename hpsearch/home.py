@@ -35,7 +35,10 @@ CONFUSION = "confusion.html"
 THRESHOLDS = "thresholds.html"
 """Beside it: ROC curves, precision and recall, and calibration as figures."""
 
-OF_TEST = (TEST_RESULT, CONFUSION, THRESHOLDS)
+RESIDUALS = "residuals.html"
+"""Beside the results of a regression: predictions, targets and residuals as figures."""
+
+OF_TEST = (TEST_RESULT, CONFUSION, THRESHOLDS, RESIDUALS)
 """All that is written when weights are judged on the test split."""
 
 CHECKPOINTS = ("checkpoint.npz", "checkpoint.previous.npz")

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.config import TrialConfig, describe
 from hpsearch.data.parts import Parts
-from hpsearch.data.section import DatasetSection
+from hpsearch.data.section import DatasetSection, Folds
 from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
 from hpsearch.home import CHECKPOINTS, Home
 from hpsearch.outputs.listed import OF_COMPLETE, OF_OTHERS, listed
@@ -26,6 +27,7 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import same_as
 from hpsearch.share import Share
 from hpsearch.space import suggest_config
+from hpsearch.study_file import StudyFile
 from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch
 
 _log = logging.getLogger(__name__)
@@ -161,32 +163,14 @@ class Objective:
         if same is not None:
             trial.set_user_attr(attr.SAME_KEY, same)
         run, earlier = self.home.trial_run(self.study.name, trial.number), self._earlier(frozen)
-        metric, pruned = self.study.file.objective.metric, False
-
-        def report(epoch: Epoch) -> None:
-            # Of a trial that is tried once more Optuna has some epochs already.
-            if epoch.epoch not in frozen.intermediate_values:
-                trial.report(epoch.values[metric], epoch.epoch)
-
-        def on_epoch(epoch: Epoch) -> bool:
-            nonlocal pruned
-            report(epoch)
-            # After its last epoch a trial is complete, whatever its value.
-            pruned = epoch.epoch < self.study.file.training.epochs and trial.should_prune()
-            return pruned
-
-        def on_resume(epochs: Sequence[Epoch]) -> None:
-            _log.info("trial %d resumes after epoch %d", trial.number, epochs[-1].epoch)
-            for epoch in epochs:
-                report(epoch)
-
-        deadline = self._deadline()
+        deadline, reports = self._deadline(), _Reports(self.study.file, trial, frozen)
         watch = Watch(
-            on_epoch=on_epoch,
+            on_epoch=reports.epoch,
             interrupted=lambda: self.stop_now() or lease_lost() or time.monotonic() > deadline,
             checkpoint_every=CHECKPOINT_EVERY,
             earlier=earlier,
-            on_resume=on_resume,
+            on_resume=reports.resumed,
+            on_fold=reports.fold,
         )
         began = time.monotonic()
         try:
@@ -204,7 +188,7 @@ class Objective:
         except TrialFailedError as error:
             self._failed(trial, error, time.monotonic() - began)
         else:
-            self._tell(trial, recipe, outcome, pruned=pruned)
+            self._tell(trial, recipe, outcome, pruned=reports.pruned)
 
     def _shared(self, number: int) -> AbstractContextManager[None]:
         """While a trial trains, what it leaves is put into the share, if there is one."""
@@ -266,17 +250,19 @@ class Objective:
             outcome.epochs,
             outcome.seconds,
         )
-        is_last = self.study.file.objective.epoch == "last"
-        kept = outcome.epochs if is_last else outcome.best_epoch
-        summary = {
+        summary: dict[str, Any] = {
             attr.EPOCHS_KEY: outcome.epochs,
             attr.BEST_EPOCH_KEY: outcome.best_epoch,
-            attr.VAL_LOSS_KEY: outcome.curves[kept - 1].values["val_loss"],
+            attr.VAL_LOSS_KEY: outcome.val_loss,
             attr.trained_key(recipe.task): outcome.train_value,
             attr.GAP_KEY: outcome.gap,
             attr.SECONDS_KEY: round(outcome.seconds, 3),
             attr.RATE_KEY: round(outcome.examples_per_second, 1),
         }
+        if outcome.folds:
+            summary[attr.FOLDS_KEY] = [
+                {"value": value, "best_epoch": epoch} for value, epoch in outcome.folds
+            ]
         files = listed(OF_OTHERS if pruned else OF_COMPLETE)
         self.study.storage.annotate(self.study.trial_id(trial.number), summary, files)
         if pruned:
@@ -286,3 +272,49 @@ class Objective:
             self.study.storage.set_trial_state_values(trial_id, TrialState.PRUNED, [outcome.value])
         else:
             self.study.optuna.tell(trial, outcome.value, skip_if_finished=True)
+
+
+class _Reports:
+    """What Optuna is told of a trial while it trains: its epochs, and then its folds.
+
+    Attributes:
+        pruned: whether the pruner has ended it.
+    """
+
+    def __init__(self, file: StudyFile, trial: Trial, before: FrozenTrial) -> None:
+        """Args: the study's file; the trial; the same as it was, of which Optuna may know some."""
+        self._trial, self._known = trial, before.intermediate_values
+        self._metric, self._epochs = file.objective.metric, file.training.epochs
+        validation = file.dataset.validation
+        self._folds = 1
+        if isinstance(validation, Folds):
+            self._folds = validation.folds * validation.repeats
+        self.pruned = False
+
+    def epoch(self, epoch: Epoch) -> bool:
+        """Report an epoch; whether the trial is pruned."""
+        self._report(epoch.values[self._metric], epoch.epoch)
+        # After its last epoch a trial is complete, whatever its value.
+        goes_on = epoch.epoch < self._epochs or self._folds > 1
+        self.pruned = goes_on and self._trial.should_prune()
+        return self.pruned
+
+    def fold(self, folds: int, mean: float) -> bool:
+        """Report the mean of some folds; whether the trial is pruned.
+
+        Its steps are behind those of the epochs, so that it is compared with that of as many folds.
+        """
+        self._report(mean, self._epochs + folds - 1)
+        self.pruned = folds < self._folds and self._trial.should_prune()
+        return self.pruned
+
+    def resumed(self, epochs: Sequence[Epoch]) -> None:
+        """Report the epochs that were trained before the trial was cut off."""
+        _log.info("trial %d resumes after epoch %d", self._trial.number, epochs[-1].epoch)
+        for epoch in epochs:
+            self._report(epoch.values[self._metric], epoch.epoch)
+
+    def _report(self, value: float, step: int) -> None:
+        # Of a trial that is tried once more Optuna has some steps already.
+        if step not in self._known:
+            self._trial.report(value, step)

@@ -75,6 +75,11 @@ class StudyFile(Section):
                 raise ValueError(f"enqueue[{index}].{error}") from None
         return self
 
+    @property
+    def task(self) -> Task:
+        """What the networks are for."""
+        return TASKS[self.dataset.task or "classification"]
+
     def recipe(self, config: TrialConfig, seed: int, provenance: Mapping[str, Any]) -> Recipe:
         """The recipe that trains ``config`` as this study does; its precision may be "auto"."""
         return Recipe(

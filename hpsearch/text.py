@@ -62,6 +62,21 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def significant(value: float) -> str:
+    """A value in a unit of its own, of any size: five significant digits ("0.49530", "1234.5").
+
+    Whole numbers of more digits are not cut, up to a billion.
+    """
+    if 99_999.5 <= abs(value) < 1e9:
+        return f"{value:.0f}"
+    return f"{value:#.5g}".rstrip(".")
+
+
+def decimal(value: float) -> str:
+    """A metric's value, for a reader: four digits after the point, of larger ones five in all."""
+    return f"{value:.4f}" if not abs(value) >= 10 else significant(value)
+
+
 def listed(names: Sequence[str]) -> str:
     """Names in a sentence."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

@@ -104,6 +104,7 @@ def train(
     stopped = len(curves) < recipe.training.epochs
     return Outcome(
         value=curves[-1].values["val_accuracy"],
+        val_loss=curves[-1].values["val_loss"],
         epochs=len(curves),
         best_epoch=len(curves),
         parameters=1,

@@ -16,7 +16,7 @@ from hpsearch.cli.options import (
     WorkersOption,
 )
 from hpsearch.cli.output import number, print_json, print_table, say, stdout
-from hpsearch.cli.results import print_accuracy, print_scores
+from hpsearch.cli.results import print_headline, print_scores
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import describe
 from hpsearch.errors import InputError
@@ -25,7 +25,8 @@ from hpsearch.services.confirmed import CHOICES
 from hpsearch.services.evaluate import Judged
 from hpsearch.services.jobs import Means
 from hpsearch.services.models import Model
-from hpsearch.tasks.interval import wilson
+from hpsearch.tasks.results import interval_text
+from hpsearch.tasks.task import Task
 
 
 def evaluate(
@@ -55,7 +56,7 @@ def evaluate(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Evaluate the winner on the test split and record it: accuracy, F1, confusion matrix."""
+    """Evaluate the winner on the test split and record it: metrics, mistakes, figures."""
     if not refit and (workers is not None or gpus != "all"):
         raise InputError(
             "--workers and --gpus apply to the trainings of --refit only; add --refit"
@@ -90,15 +91,15 @@ def print_judged(one: Judged, metric: str) -> None:
     chosen = one.group.chosen and f" ({CHOICES[one.group.chosen]})"
     out.print(f"{name[0].upper()}{name[1:]}{chosen or ''}", style="bold")
     out.print(describe(one.group.leader.config))
-    epochs = one.group.epochs
-    what = f"{metric} (val), accuracy" if epochs is None else f"After {epochs} epochs: accuracy"
+    epochs, task = one.group.epochs, one.task
+    heads = [_train(task), "test", "95 % interval", *(score.column for score in task.columns)]
     print_table(
-        ("seed", *["val"] * (epochs is None), "train", "test", "95 % interval", "macro F1", "gap"),
+        ("seed", *["val"] * (epochs is None), *heads, "gap"),
         [_row(one, model) for model in models],
-        title=f"{what} on training (train) and test examples",
+        title=_title(task, metric, epochs),
     )
     if len(models) == 1:
-        print_accuracy(one.results[models[0].seed].accuracy)
+        print_headline(one.results[models[0].seed])
     else:
         _print_mean(one)
         by = "validation" if epochs is None else "its training examples"
@@ -106,29 +107,48 @@ def print_judged(one: Judged, metric: str) -> None:
     print_scores(one.results[one.middle])
 
 
+def _train(task: Task) -> str:
+    """The head of the values on training examples."""
+    gap = task.gap_metric
+    return "train" if gap == task.headline.metric else f"train {gap.short}"
+
+
+def _title(task: Task, metric: str, epochs: int | None) -> str:
+    """What the columns of the seeds are of."""
+    test, gap = task.headline.metric, task.gap_metric
+    start = f"{metric} (val)," if epochs is None else f"After {epochs} epochs:"
+    if gap == test:
+        return f"{start} {test.short} on training (train) and test examples"
+    return f"{start} {gap.short} on training, {test.short} (test) and {gap.short} on test examples"
+
+
 def _print_mean(one: Judged) -> None:
     """The mean over seeds, with what is uncertain about it for two reasons."""
-    mean, out = statistics.fmean(one.accuracies), stdout()
-    examples = next(iter(one.results.values())).examples
-    low, high = wilson(round(mean * examples), examples)
-    out.print(f"Mean test accuracy of {len(one.accuracies)} seeds: {mean:.4f}", style="bold")
+    values, headline, out = one.headlines, one.task.headline, stdout()
+    written, short = headline.metric.written, headline.metric.short
+    mean = written(statistics.fmean(values))
+    out.print(f"Mean test {short} of {len(values)} seeds: {mean}", style="bold")
     if (seeds := one.interval) is not None:
-        out.print(
-            f"95 % interval over the seeds: {seeds.low:.4f} to {seeds.high:.4f} (Student's t)"
-        )
-    out.print(f"95 % interval over the {examples} examples: {low:.4f} to {high:.4f} (Wilson)")
-    others = ", ".join(f"{name} {value:.4f}" for name, value in one.means.items())
+        ends = f"{written(seeds.low)} to {written(seeds.high)}"
+        out.print(f"95 % interval over the seeds: {ends} (Student's t)")
+    if (found := one.over_examples) is not None:
+        examples, ends = next(iter(one.results.values())).examples, " to ".join(map(written, found))
+        out.print(f"95 % interval over the {examples} examples: {ends} ({headline.how})")
+    others = ", ".join(f"{name} {value}" for name, value in one.means.items())
     out.print(f"Other means: {others}")
 
 
 def _row(one: Judged, model: Model) -> list[str]:
-    result, gap = one.results[model.seed], one.gap(model)
+    result, gap, task = one.results[model.seed], one.gap(model), one.task
+    headline = task.headline
+    values = {score: getattr(result, score.name) for score in (headline, *task.columns)}
+    told = ["" if value is None else score.metric.written(value) for score, value in values.items()]
     return [
         str(model.seed),
-        *([] if one.group.epochs else [number(model.value)]),
-        number(model.train_accuracy),
-        number(result.accuracy),
-        f"{result.accuracy_low:.4f} to {result.accuracy_high:.4f}",
-        number(result.f1_macro),
+        *([] if one.group.epochs else [one.metric.written(model.value)]),
+        number(model.train_value),
+        told[0],
+        interval_text(vars(result), headline),
+        *told[1:],
         "" if gap is None else f"{gap:+.4f}",
     ]

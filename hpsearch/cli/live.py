@@ -34,6 +34,7 @@ from hpsearch.search.confirmation import name_of
 from hpsearch.search.storage.reading import utc
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
+from hpsearch.text import decimal
 
 LAST = 5
 """Ended trials that are shown at most."""
@@ -211,8 +212,8 @@ class LiveView:
     def _line(self, trial: Trial, look: Look, then: Standing) -> str:
         """One ended trial as a plain line, with how the study stood when it ended."""
         state = trial.user_attrs.get(FAILURE_KEY) or rows.STATES[trial.state]
-        value = f" {trial.values[0]:.4f}" if trial.values else ""
-        best = "" if then.best is None else f", best {then.best:.4f}"
+        value = f" {decimal(trial.values[0])}" if trial.values else ""
+        best = "" if then.best is None else f", best {decimal(then.best)}"
         counted = f"{then.counted} of {look.budget.trials}"
         setting = look.setting(trial)
         name = name_of(self.study, trial)

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.cli.console import Console
-from hpsearch.text import printable
+from hpsearch.text import decimal, printable
 
 if TYPE_CHECKING:  # what prints a line needs no numpy
     from hpsearch.data.arrays import Progress as Steps
@@ -109,7 +109,7 @@ def _plain_progress() -> "Steps":
 
 def number(value: float | None) -> str:
     """A metric's value for a reader; nothing where there is none."""
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None else decimal(value)
 
 
 def cell(value: Any) -> str:
@@ -134,5 +134,5 @@ class Screen:
 
     def epoch(self, epoch: "Epoch", epochs: int) -> None:
         """An epoch that was trained, in one line."""
-        told = "  ".join(f"{name} {value:.4f}" for name, value in epoch.values.items())
+        told = "  ".join(f"{name} {decimal(value)}" for name, value in epoch.values.items())
         say(f"epoch {epoch.epoch}/{epochs}  {told}  {epoch.seconds:.1f} s")

@@ -12,6 +12,7 @@ from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services import reproduce as service
 from hpsearch.services.reproduce import Reproduction
 from hpsearch.tasks import METRICS
+from hpsearch.text import decimal
 
 
 def reproduce(
@@ -57,9 +58,11 @@ def print_reproduction(found: Reproduction) -> None:
     comparison, metric = found.comparison, found.recipe.objective.metric
     out, then, now = stdout(), comparison.then, comparison.now
     if then is None:
-        out.print(f"Trial {found.trial} reported no epoch; {metric} is {now:.4f} now.")
+        out.print(f"Trial {found.trial} reported no epoch; {metric} is {decimal(now)} now.")
     else:
-        out.print(f"{metric} {then:.4f} then, {now:.4f} now: {_apart(metric, now - then)}.")
+        out.print(
+            f"{metric} {decimal(then)} then, {decimal(now)} now: {_apart(metric, now - then)}."
+        )
     if comparison.identical:
         number = comparison.compared
         what = "The only epoch is" if number == 1 else f"All {number} epochs are"

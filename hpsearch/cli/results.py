@@ -1,38 +1,61 @@
 """What a reader is told of results on the test split."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hpsearch.cli.output import print_table, stdout, tell
+from hpsearch.tasks.evaluating import AnyEvaluation
 from hpsearch.tasks.evaluation import Evaluation
-from hpsearch.tasks.results import with_intervals
-from hpsearch.text import plural
+from hpsearch.tasks.regression_evaluation import WORST, RegressionEvaluation
+from hpsearch.tasks.results import written
+from hpsearch.text import plural, significant
 
 
-def print_accuracy(accuracy: float) -> None:
-    """The answer in short."""
-    stdout().print(f"test accuracy {accuracy:.4f}", style="bold")
+def print_headline(result: AnyEvaluation) -> None:
+    """The answer in short: "test accuracy 0.9125", "test RMSE 0.49530"."""
+    score = result.task.headline
+    value = score.metric.written(getattr(result, score.name))
+    stdout().print(f"test {score.metric.short} {value}", style="bold")
 
 
-def print_scores(result: Evaluation) -> None:
-    """One model: its metrics with 95 % intervals, its calibration, and its classes."""
-    _print_metrics(result)
-    _print_classes(result)
-
-
-def _print_metrics(result: Evaluation) -> None:
+def print_scores(result: AnyEvaluation) -> None:
+    """One model: its metrics with 95 % intervals; its calibration and classes, or its errors."""
     print_table(
         ("metric", "value", "95 % interval", "by"),
-        [
-            [name, f"{value:.4f}", f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else "", how]
-            for name, value, ends, how in with_intervals(asdict(result))
-        ],
+        written(vars(result)),
         words=["metric", "by"],
         title=f"On {plural(result.examples, 'test example')}",
     )
+    if isinstance(result, RegressionEvaluation):
+        _print_errors(result)
+        return
     error = result.thresholds.calibration_error
     stdout().print(f"expected calibration error {100 * error:.1f} %")
+    _print_classes(result)
+
+
+def _print_errors(result: RegressionEvaluation) -> None:
+    """How far the predictions of a regression are off, and which are the farthest."""
+    out = stdout()
+    if result.not_finite:
+        out.print(
+            f"{plural(result.not_finite, 'prediction')} not finite: each counts as {WORST:.1e}"
+        )
+    out.print(f"bias (mean of predicted - true) {significant(result.bias)}")
+    out.print(f"RMSE of predicting the mean {significant(result.mean_rmse)}")
+    quantiles = [("50 %", result.median_absolute_error)]
+    quantiles += [(f"{100 * one.share:.0f} %", one.error) for one in result.absolute_errors]
+    print_table(
+        ("quantile", "absolute error"),
+        [[share, significant(error)] for share, error in quantiles],
+        title="Absolute errors",
+    )
+    if result.worst:
+        print_table(
+            ("row (from 0)", "true", "predicted"),
+            [[str(m.index), significant(m.true), significant(m.predicted)] for m in result.worst],
+            title="Farthest off",
+        )
 
 
 def _print_classes(result: Evaluation) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from hpsearch.cli.options import HomeOption, JsonOption, SetOption
 from hpsearch.cli.output import Screen, print_json, stdout
-from hpsearch.cli.results import print_accuracy, print_files, print_scores
+from hpsearch.cli.results import print_files, print_headline, print_scores
 from hpsearch.home import Home
 from hpsearch.services import train as service
 from hpsearch.services.training import Trained
@@ -43,9 +43,7 @@ def train(
     ] = None,
     test: Annotated[
         bool,
-        typer.Option(
-            "--test", help="Also evaluate on the test split: accuracy, F1, confusion matrix."
-        ),
+        typer.Option("--test", help="Also evaluate on the test split: metrics, mistakes, figures."),
     ] = False,
     overrides: SetOption = None,
     home: HomeOption = None,
@@ -72,14 +70,15 @@ def print_trained(trained: Trained) -> None:
     """The result for a reader."""
     outcome, result = trained.outcome, trained.test
     out = stdout()
-    out.print(f"{trained.recipe.objective.metric} {outcome.value:.4f}", style="bold")
+    objective, gap = trained.recipe.objective, trained.recipe.task.gap_metric
+    out.print(f"{objective.metric} {objective.measure.written(outcome.value)}", style="bold")
     out.print(
         f"{outcome.parameters:,} parameters, {outcome.epochs} epochs (best: {outcome.best_epoch}),"
         f" {duration(outcome.seconds)}"
     )
-    if outcome.train_value is not None and outcome.gap is not None:
-        told = trained.recipe.task.gap_label
-        out.print(f"training {told} {outcome.train_value:.4f}, gap {outcome.gap:+.4f}")
+    learned = trained.train_value
+    if learned is not None and outcome.gap is not None:
+        out.print(f"training {gap.short} {learned:.4f}, gap {outcome.gap:+.4f}")
     if result is not None:
-        print_accuracy(result.accuracy)
+        print_headline(result)
         print_scores(result)

@@ -10,7 +10,7 @@ from hpsearch.search.shapes import Kind
 from hpsearch.search.verdict import Candidate, Interval, Verdict
 from hpsearch.services.confirm import Confirmation
 from hpsearch.tasks.metric import Metric
-from hpsearch.text import listed
+from hpsearch.text import decimal, listed
 
 WIDE = 140
 """Columns of a terminal from which on the table shows all that is known."""
@@ -45,10 +45,10 @@ def _print_all(known: Mapping[str, Leader], verdict: Verdict, metric: Metric) ->
         found = leader.found
         return [
             one.name,
-            "" if found is None else f"{found:.4f}",
-            f"{one.mean:.4f}",
+            "" if found is None else decimal(found),
+            decimal(one.mean),
             "" if found is None else f"{gain(metric, found, one.mean):+.4f}",
-            "" if one.deviation is None else f"{one.deviation:.4f}",
+            "" if one.deviation is None else decimal(one.deviation),
             _ends(one.interval),
             _ends(verdict.differences.get(one.name)) + _tie(one, verdict),
             f"{one.parameters:,}",
@@ -69,13 +69,13 @@ def _print_short(known: Mapping[str, Leader], verdict: Verdict) -> None:
 
     def row(one: Candidate) -> list[str]:
         found = known[one.name].found
-        behind = "" if one is first else f"{abs(first.mean - one.mean):.4f}"
+        behind = "" if one is first else decimal(abs(first.mean - one.mean))
         return [
             one.name,
-            f"{one.mean:.4f}",
+            decimal(one.mean),
             _ends(one.interval),
             behind + _tie(one, verdict),
-            "" if found is None else f"{found:.4f}",
+            "" if found is None else decimal(found),
             f"{one.parameters:,}",
         ]
 
@@ -91,7 +91,7 @@ def _print_short(known: Mapping[str, Leader], verdict: Verdict) -> None:
 
 
 def _ends(interval: Interval | None) -> str:
-    return "" if interval is None else f"{interval.low:.4f} to {interval.high:.4f}"
+    return "" if interval is None else f"{decimal(interval.low)} to {decimal(interval.high)}"
 
 
 def _tie(one: Candidate, verdict: Verdict) -> str:
@@ -111,7 +111,7 @@ def _about_winner(verdict: Verdict, metric: Metric) -> str:
         why = "has the best mean, and the seeds tell it from all others"
     name = told(winner.name)
     return (
-        f"{name[0].upper()}{name[1:]} is confirmed: it {why} ({metric.name} {winner.mean:.4f},"
+        f"{name[0].upper()}{name[1:]} is confirmed: it {why} ({metric.name} {decimal(winner.mean)},"
         f" {len(winner.values)} seeds)."
     )
 
@@ -152,7 +152,7 @@ def _remarks(
     if again is not None and top.found is not None:
         off = gain(metric, top.found, again.mean)
         lines.append(
-            f"The search's best value, {top.found:.4f} of {top.name}, is"
+            f"The search's best value, {decimal(top.found)} of {top.name}, is"
             f" {metric.told(abs(off))} {'better' if off > 0 else 'worse'} than the mean of its"
             " new runs."
         )

@@ -21,7 +21,7 @@ from hpsearch.search.storage.reading import utc
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.search_sections import BudgetSection
-from hpsearch.text import duration
+from hpsearch.text import decimal, duration
 
 LOOK_EVERY = 0.5
 """Seconds between two looks."""
@@ -184,7 +184,7 @@ def _best(look: Look) -> list[tuple[str, str]]:
     ago = max(0.0, (datetime.now(UTC) - ended_at(look.best)).total_seconds())
     since = f"{look.since_best or 'no'} trial{'s' * (look.since_best != 1)} since"
     metric = look.study.file.objective.metric
-    value = f"{look.best.values[0]:.4f} {metric} in {name_of(look.study, look.best)}"
+    value = f"{decimal(look.best.values[0])} {metric} in {name_of(look.study, look.best)}"
     return [
         (f"best: {value}, {short(ago)} ago, {since}", "bold"),
         (f"      {look.setting(look.best)}", ""),
@@ -218,7 +218,7 @@ def running_table(look: Look) -> list[tuple[str, ...]]:
                 str(trial.user_attrs.get(DEVICE_KEY, "")).partition(" (")[0],
                 cell_of(look.study, trial),
                 f"{step or 0}/{epochs}",
-                "" if step is None else f"{trial.intermediate_values[step]:.4f}",
+                "" if step is None else decimal(trial.intermediate_values[step]),
                 f"{_seconds(trial):.0f}",
                 f"no heartbeat for {short(silent)}" if silent > SILENT else look.setting(trial),
             )
@@ -241,7 +241,7 @@ def ended_table(look: Look, last: Iterable[Trial]) -> list[tuple[str, ...]]:
             (
                 cell_of(look.study, trial),
                 state + ", best" * (look.best is not None and look.best.number == trial.number),
-                f"{trial.values[0]:.4f}" if trial.values else "",
+                decimal(trial.values[0]) if trial.values else "",
                 f"{_seconds(trial):.1f}",
                 look.setting(trial),
             )

@@ -10,7 +10,7 @@ from hpsearch.dashboard.note import write_note
 from hpsearch.figures.points import points
 from hpsearch.figures.trials import search_figures
 from hpsearch.home import Home
-from hpsearch.outputs.trainings import accuracies_on_test, trainings
+from hpsearch.outputs.trainings import headlines_on_test, trainings
 from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import searched
@@ -39,9 +39,10 @@ def publish(study: OpenStudy, home: Home, command: Sequence[str] | None) -> None
     known = points(
         [rows.row(study, trial) for trial in trials],
         [trial.intermediate_values for trial in trials],
-        accuracies_on_test(trainings(study, home)),
+        headlines_on_test(trainings(study, home)),
     )
-    figures = search_figures(known, objective.measure, searched(study.file.space))
+    space = searched(study.file.space)
+    figures = search_figures(known, objective.measure, space, study.file.task)
     for name, figure in figures.items():
         save_plotly_graph_object(study.optuna, figure, graph_object_id=name)
 

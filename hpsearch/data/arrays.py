@@ -69,12 +69,15 @@ class Arrays:
     merged: tuple[Merged, ...] = ()
     """Features of the training inputs of which float32 merges values; set by :func:`check`."""
     columns: tuple[Column, ...] = ()
-    """Of a table: what the inputs are, which are stored one behind the other in a row."""
+    """Of a table: what its input columns are, in the order in which they are stored."""
     target: str | None = None
-    """Of a table: the name of the target's column."""
+    """Of a table: the name of the column that y comes from."""
+    decimal: str | None = None
+    """Of a table: what stands before the fraction of a number that is a text."""
     beside: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
-    """What else is known of the examples of a part, shape (n,): "group_train", int64 numbers of
-    groups; "time_train", float64; "weight_train", float32, at least 0."""
+    """Of a table, by part: "group_train" (int64, the same numbers in all parts), "time_train"
+    (float64, seconds since 2000-01-01 or a number), "weight_train" (float32), each of shape (n,)
+    where there is such a column; likewise _val and _test."""
 
     @property
     def task(self) -> TaskName:

@@ -152,7 +152,8 @@ def record_result(dataset: Dataset, access: Access, result: Mapping[str, Any]) -
     Args:
         dataset: whose test split was opened.
         access: as it was given to :func:`open_test`.
-        result: ``accuracy`` and ``f1_macro``, one for each seed.
+        result: ``accuracy`` and ``f1_macro``, of a regression ``rmse`` and ``r2``; one for each
+            seed.
 
     Raises:
         UnreachableError: a record that cannot be written.

@@ -25,20 +25,30 @@ def facts(dataset: Dataset, parts: Parts) -> dict[str, Any]:
         "class_names": list(parts.class_names),
         **({"table": parts.shape.plain()} if isinstance(parts.shape, TableShape) else {}),
         "train": len(parts.train),
-        "validation": len(parts.validation),
+        "validation": _validated(parts),
+        **({"folds": len(parts.folds)} if parts.others else {}),
         "test": dataset.test_size,
     }
+
+
+def _validated(parts: Parts) -> int:
+    """Different examples that are validated on, in whichever fold."""
+    if not parts.others:
+        return len(parts.validation)
+    return len(np.unique(np.concatenate([fold.validation.rows for fold in parts.folds])))
 
 
 def split_fingerprint(parts: Parts) -> str:
     """SHA-256 over which examples are trained and which validated on, as hexadecimal digits.
 
-    Of each part: the array that it is of (the training split, or a validation split that the
-    source gives), the number of its rows, and their indices.
+    Of each part, of each fold: the array that it is of (the training split, or a validation split
+    that the source gives), the number of its rows, and their indices.
     """
     digest = hashlib.sha256()
-    given = parts.validation.x is not parts.train.x
-    for array, part in (("train", parts.train), ("given" if given else "train", parts.validation)):
-        digest.update(f"{array} {len(part)}\n".encode())
-        digest.update(np.asarray(part.rows, "<i8").tobytes())
+    for fold in parts.folds:
+        given = fold.validation.x is not fold.train.x
+        own = "given" if given else "train"
+        for array, part in (("train", fold.train), (own, fold.validation)):
+            digest.update(f"{array} {len(part)}\n".encode())
+            digest.update(np.asarray(part.rows, "<i8").tobytes())
     return digest.hexdigest()

@@ -55,6 +55,8 @@ class Meta(Section):
     """Of a table: its inputs."""
     target: str | None = None
     """Of a table: the name of the target's column."""
+    decimal: str | None = None
+    """Of a table: what stands before the fraction of a number that is a text."""
     beside: tuple[str, ...] = ()
     """The arrays beside inputs and targets; see ``Arrays.beside``."""
     sizes: dict[PartName, int]
@@ -202,6 +204,7 @@ def store(  # noqa: PLR0917 - each is another thing
         maximum=arrays.maximum,
         columns=arrays.columns,
         target=arrays.target,
+        decimal=arrays.decimal,
         beside=tuple(arrays.beside),
         sizes={part: len(y) for part, _, y in arrays.parts()},
         test_split=test_split,

@@ -1,16 +1,17 @@
 """Parts: the training and validation examples of one study, as rows of arrays that stay put."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.arrays import Targets
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.section import DatasetSection
+from hpsearch.data.section import DatasetSection, Folds
 from hpsearch.data.sources import source_classes
-from hpsearch.data.splitting import held_out, thinned
+from hpsearch.data.splitting import folds, held_out, thinned
 from hpsearch.data.stratify import Rows
 from hpsearch.data.tables.fitted import Tabular, fit_table
 from hpsearch.data.tables.shape import TableShape
@@ -59,6 +60,13 @@ class Parts:
     """Weight of each class in the training loss, shape (classes,); None: all alike."""
     fingerprint: str
     """SHA-256 of the whole data set, test split included, as hexadecimal digits."""
+    others: tuple["Parts", ...] = ()
+    """Of a cross-validation the other folds, of which this is the first."""
+
+    @property
+    def folds(self) -> "tuple[Parts, ...]":
+        """Each fold by itself; without a cross-validation these alone."""
+        return (replace(self, others=()), *self.others)
 
     @property
     def inputs(self) -> int:
@@ -94,7 +102,7 @@ class Parts:
         return len(self.class_names) or 1
 
     def first(self, training: int, validation: int) -> "Parts":
-        """Parts of fewer examples, for a moment's training.
+        """Parts of fewer examples and one fold, for a moment's training.
 
         Args:
             training: at most so many of the training part, from 1.
@@ -102,6 +110,7 @@ class Parts:
         """
         return replace(
             self,
+            others=(),
             train=replace(self.train, rows=self.train.rows[:training]),
             validation=replace(self.validation, rows=self.validation.rows[:validation]),
         )
@@ -111,8 +120,8 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
     """The training and validation parts that a data section asks for.
 
     Validation examples are drawn from the training split by ``split_seed``, stratified, or are
-    the source's own; ``limit`` then thins the training part, so that it leaves validation as it
-    is. All that is fitted comes from the training part alone.
+    the source's own, or there are several folds; ``limit`` then thins the training part, so that it
+    leaves validation as it is. All that is fitted comes from the training part alone.
 
     Args:
         dataset: the imported data set.
@@ -123,12 +132,27 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
             "given"`` where nothing is given, a scale that the inputs do not allow.
         UnreachableError: files of the data set that cannot be read.
     """
+    first, *others = (
+        _fitted(dataset, section, train, validation)
+        for train, validation in _drawn(dataset, section)
+    )
+    return replace(first, others=tuple(others))
+
+
+def _drawn(dataset: Dataset, section: DatasetSection) -> Iterator[tuple[Part, Part]]:
+    """The training and the validation part; of a cross-validation those of each fold."""
     x, y = dataset.train()
-    rows, validation = _validation(dataset, section, x, y)
     weights = dataset.known("weight", "train")
-    train = Part(x=x, y=y, rows=_limit(dataset, section, rows, y), weights=weights)
-    if section.include_validation:
-        train, validation = _together(dataset, train, validation)
+    for rows, validation in _splits(dataset, section, x, y):
+        train = Part(x=x, y=y, rows=_limit(dataset, section, rows, y), weights=weights)
+        if section.include_validation:
+            yield _together(dataset, train, validation)
+            return  # the folds are alike then
+        yield train, validation
+
+
+def _fitted(dataset: Dataset, section: DatasetSection, train: Part, validation: Part) -> Parts:
+    """A training and a validation part, with all that is fitted to the former."""
     where, is_regression = section.path or section.source, dataset.task == "regression"
     return Parts(
         train=train,
@@ -176,12 +200,45 @@ def check_values(parts: Parts) -> None:
                 )
 
 
-def _validation(
+def _splits(
     dataset: Dataset, section: DatasetSection, x: npt.NDArray[np.generic], y: Targets
+) -> Iterator[tuple[Rows, Part]]:
+    """Rows left for training, and the validation part; of a cross-validation those of each fold."""
+    if not isinstance(section.validation, Folds):
+        yield _validation(dataset, section, section.validation, x, y)
+        return
+    number, repeats = section.validation.folds, section.validation.repeats
+    group, time = dataset.known("group", "train"), dataset.known("time", "train")
+    try:
+        for repeat in range(repeats):
+            # As it is for the first, so that more repeats leave the first as they were.
+            seed = section.split_seed if repeat == 0 else _derived(section.split_seed, repeat)
+            for rows, taken in folds(
+                np.arange(len(y)), y, number, seed, dataset.class_names, group=group, time=time
+            ):
+                yield rows, Part(x=x, y=y, rows=taken)
+    except ValueError as error:
+        raise InputError(
+            f"dataset.validation = {{ folds = {number} }} of {len(y)} training examples: {error};"
+            " use fewer folds, or add examples"
+        ) from None
+
+
+def _derived(seed: int, repeat: int) -> int:
+    """The seed of a further repeat, 0 ... 2**31 - 1."""
+    return int(np.random.SeedSequence((seed, repeat)).generate_state(1)[0]) & (2**31 - 1)
+
+
+def _validation(
+    dataset: Dataset,
+    section: DatasetSection,
+    share: float | Literal["given"],
+    x: npt.NDArray[np.generic],
+    y: Targets,
 ) -> tuple[Rows, Part]:
     """Rows left for training, and the validation part."""
     rows = np.arange(len(y))
-    if section.validation == "given":
+    if share == "given":
         given = dataset.validation()
         if given is None:
             cures = [f"{one.given} ({one.name})" for one in source_classes() if one.given]
@@ -191,7 +248,6 @@ def _validation(
                 " dataset.validation = 0.1"
             )
         return rows, Part(x=given[0], y=given[1], rows=np.arange(len(given[1])))
-    share = section.validation
     group, time = dataset.known("group", "train"), dataset.known("time", "train")
     try:
         left, taken = held_out(

@@ -51,7 +51,8 @@ class Access:
     fingerprint: str | None = None
     """Of the whole data set; see :class:`hpsearch.data.dataset.Dataset`."""
     result: Mapping[str, Any] | None = None
-    """What came of it: ``accuracy`` and ``f1_macro``, one for each seed; None: nothing did."""
+    """What came of it: ``accuracy`` and ``f1_macro``, of a regression ``rmse`` and ``r2``; one for
+    each seed. None: nothing did."""
 
 
 def write_access(folder: Path, access: Access) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field, Strict, Tag, create_model, model_validator
 from hpsearch.data.sources import SOURCES, source_class, source_classes
 from hpsearch.data.sources.source import DataPath, Source
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.fields import BY_SPELLING, Bool, Positive, Section, Seed
+from hpsearch.fields import BY_FORM, Bool, Positive, Section, Seed
 from hpsearch.text import show
 
 if TYPE_CHECKING:
@@ -17,10 +17,22 @@ if TYPE_CHECKING:
 else:
     SourceName = Literal[*SOURCES]
 
+
+class Folds(Section):
+    """Cross-validation: a trial is trained once for each fold, and its value is their mean."""
+
+    folds: Annotated[int, Strict(), Field(ge=2, le=20)] = 5
+    """Each is validated on once, and trained on otherwise: by class in proportion, by whole groups,
+    or, in order of time, only by what is newer."""
+    repeats: Annotated[int, Strict(), Field(ge=1, le=20)] = 1
+    """Times that the examples are dealt out anew."""
+
+
 Validation = Annotated[
     Annotated[Literal["given"], Tag("<text>")]
-    | Annotated[float, Strict(), Field(gt=0.0, lt=1.0), Tag("<number>")],
-    BY_SPELLING,
+    | Annotated[float, Strict(), Field(gt=0.0, lt=1.0), Tag("<number>")]
+    | Annotated[Folds, Tag("<table>")],
+    BY_FORM,
 ]
 
 
@@ -32,7 +44,8 @@ class CommonKeys(Section):
     path: DataPath | None = None
     """File or folder, relative to the study file; for the public sets a copy that you have."""
     validation: Validation = 0.1
-    """Stratified share of the training split, or "given": the source's own validation part."""
+    """Stratified share of the training split, or "given": the source's own validation part; or a
+    table, ``{ folds = 5, repeats = 1 }``: cross-validation, of small data."""
     split_seed: Seed = 0
     """Seed of the validation split: the same for all trials, whatever their seeds."""
     scale: Literal["none", "unit", "symmetric", "standardize"] = "symmetric"

@@ -3,12 +3,14 @@
 import hashlib
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.arrays import Arrays, Inputs, Labels, PartName, Progress, Targets, throttled
 from hpsearch.data.precision import Merged, blocks
+from hpsearch.data.tables.look import ColumnLook, TargetLook
 from hpsearch.fields import Section
 
 Digests = npt.NDArray[np.void]
@@ -47,6 +49,12 @@ class Summary(Section):
     occur in the training split."""
     contradictions: int
     """Training examples that have a copy in the training split with another target."""
+    columns: tuple[ColumnLook, ...] = ()
+    """Of a table: what each input column shows."""
+    target: TargetLook | None = None
+    """Of a regression: what the target shows."""
+    flaws: tuple[str, ...] = ()
+    """Of a table: what is suspicious about its columns, one line each."""
 
 
 def summarize(arrays: Arrays, progress: Progress) -> Summary:
@@ -57,7 +65,9 @@ def summarize(arrays: Arrays, progress: Progress) -> Summary:
         progress: told of features looked at.
     """
     train = row_digests(arrays.x_train)
-    constant, equal = _features(arrays.x_train, progress)
+    # A table's columns are looked at by themselves.
+    is_table = bool(arrays.columns)
+    constant, equal = ([], []) if is_table else _features(arrays.x_train, progress)
     known, labels = np.unique(train, return_inverse=True)
     targets = np.unique(arrays.y_train, return_inverse=True)[1]
     pairs = np.unique(np.stack([labels, targets]), axis=1)
@@ -79,7 +89,26 @@ def summarize(arrays: Arrays, progress: Progress) -> Summary:
         merged_named=arrays.merged[:_NAMED],
         copies={"train": len(train) - len(known), **copies},
         contradictions=int(ambiguous[labels].sum()),
+        **_looks(arrays),
     )
+
+
+def _looks(arrays: Arrays) -> dict[str, Any]:
+    """What a table's columns and a regression's target show, by the summary's fields."""
+    # polars, which they need, is a tenth of the time that other commands take to start.
+    from hpsearch.data.tables import flaws, looks  # noqa: PLC0415
+
+    x, columns, name = arrays.x_train, arrays.columns, arrays.target or "target"
+    found: dict[str, Any] = {}
+    y: Labels | npt.NDArray[np.float64] = arrays.y_train.astype(np.int64)
+    if arrays.task == "regression":
+        y = arrays.y_train.astype(np.float64)
+        found["target"] = looks.target_look(name, y)
+    if columns:
+        stored = x.astype(np.float32, copy=False)
+        found["columns"] = looks.column_looks(stored, columns)
+        found["flaws"] = tuple(flaws.flaws(stored, y, columns, name))
+    return found
 
 
 def row_digests(x: Inputs, rows: Labels | None = None) -> Digests:

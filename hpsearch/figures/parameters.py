@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import cycle
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -29,11 +30,12 @@ from hpsearch.figures.style import (
 )
 from hpsearch.networks import NETWORKS
 from hpsearch.ranking import by_direction
-from hpsearch.tasks.classification import ACCURACY
+from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.metric import Metric
+from hpsearch.tasks.task import Task
 
 _TESTED = 100
-"""Trials whose test accuracy is shown."""
+"""Trials whose results on the test split are shown."""
 _LOOKS = (
     Look(colour=VERMILLION, symbol="square"),
     COMPLETE,
@@ -49,23 +51,21 @@ _FAMILIES = dict(
     )
 )
 """The look of each kind, the same in all studies."""
-_ONE_PANEL = {"yaxis": {"title": {"text": "accuracy"}}}
-_TWO_PANELS = {
-    "xaxis": {"anchor": "y2"},
-    "yaxis": {"domain": [0.46, 1]},
-    "yaxis2": {"domain": [0, 0.38], "title": {"text": "test accuracy"}},
-}
 
 
-def parameters_figure(points: Sequence[Point], metric: Metric) -> go.Figure:
-    """Trainable parameters against the metric, and test accuracy where it was evaluated.
+def parameters_figure(
+    points: Sequence[Point], metric: Metric, task: Task = CLASSIFICATION
+) -> go.Figure:
+    """Trainable parameters against the metric, and the test's headline where it was evaluated.
 
-    Where the metric is the accuracy, a line joins a trial's test accuracy to its validation
-    accuracy; another metric has another scale, and the test accuracy a panel of its own.
+    Where the metric is the task's headline (accuracy, RMSE), a line joins a trial's value on the
+    test split to that on validation examples; another metric has another scale, and the headline
+    a panel of its own.
 
     Args:
         points: the trials.
         metric: the objective's.
+        task: what the networks are for.
     """
     title = f"Network size and {metric.short}"
     known = marks(points, _size)
@@ -79,7 +79,8 @@ def parameters_figure(points: Sequence[Point], metric: Metric) -> go.Figure:
     )
     tested = [point for point, _, _ in known if point.test is not None]
     tests = marks(shown(tested, _TESTED, metric), _size, _test)
-    joined = metric == ACCURACY
+    headline = task.headline.metric
+    joined = metric == headline
     if tests and joined:
         figure.add_trace(_joins(tests))
     hover = "%{x} parameters"
@@ -94,12 +95,25 @@ def parameters_figure(points: Sequence[Point], metric: Metric) -> go.Figure:
         add_values(figure, drawn, hover=hover)
     leader = best([point for point, _, _ in known], metric)
     if leader is not None:
-        _add_best(figure, leader, above=by_direction(metric, more=True, less=False))
+        above = by_direction(metric, more=True, less=False)
+        _add_best(figure, leader, headline, above=above)
     if tests:
-        dot = dots(tests, name="test", look=TEST, hover="test accuracy %{y}")
+        dot = dots(tests, name="test", look=TEST, hover=f"test {headline.short} %{{y}}")
         figure.add_trace(dot if joined else dot.update(yaxis="y2"))
-        figure.update_layout(_ONE_PANEL if joined else _TWO_PANELS)
+        figure.update_layout(_one_panel(headline) if joined else _two_panels(headline))
     return styled(figure, title, subtitle=some_of(len(drawn), len(known)))
+
+
+def _one_panel(headline: Metric) -> dict[str, Any]:
+    return {"yaxis": {"title": {"text": headline.short}}}
+
+
+def _two_panels(headline: Metric) -> dict[str, Any]:
+    return {
+        "xaxis": {"anchor": "y2"},
+        "yaxis": {"domain": [0.46, 1]},
+        "yaxis2": {"domain": [0, 0.38], "title": {"text": f"test {headline.short}"}},
+    }
 
 
 def _size(point: Point) -> float | None:
@@ -111,7 +125,7 @@ def _test(point: Point) -> float | None:
 
 
 def _joins(tests: Sequence[Mark]) -> go.Scatter:
-    """A thin line from each trial's validation accuracy to its test accuracy."""
+    """A thin line from each trial's value on validation examples to that on the test split."""
     xs: list[float | None] = []
     ys: list[float | None] = []
     for point, size, test in tests:
@@ -122,13 +136,13 @@ def _joins(tests: Sequence[Mark]) -> go.Scatter:
     return go.Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", showlegend=False)
 
 
-def _add_best(figure: go.Figure, leader: Point, *, above: bool) -> None:
+def _add_best(figure: go.Figure, leader: Point, headline: Metric, *, above: bool) -> None:
     """Mark and annotate the best trial, on the side where no other ones are."""
     ((_, size, value),) = mark = marks([leader], _size)
     figure.add_trace(dots(mark, name="best", look=BEST, hover="%{x} parameters"))
     lines = [f"trial {leader.number}: {value:.4g}", f"{count(int(size))} parameters"]
     if leader.test is not None:
-        lines.insert(1, f"test accuracy {leader.test:.4g}")
+        lines.insert(1, f"test {headline.short} {leader.test:.4g}")
     # On a logarithmic axis the place of an annotation is a logarithm, unlike that of a dot.
     logarithmic = figure.layout.yaxis.type == "log"
     figure.add_annotation(

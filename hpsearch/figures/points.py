@@ -32,15 +32,15 @@ class Point:
     """Time of training."""
     epochs: int | None
     train_accuracy: float | None
-    """Share in [0, 1], of the weights that were kept."""
+    """Share in [0, 1], of the weights that were kept; of a classifier."""
     gap: float | None
-    """Training accuracy minus validation accuracy."""
+    """A value on training examples (``Task.gap``) minus that on validation examples."""
     failure: str | None
     """What a failed trial died of."""
     curve: tuple[tuple[int, float], ...]
     """Reported (epoch, value), in order of the epochs, which count from 1."""
     test: float | None
-    """Test accuracy in [0, 1], where it was evaluated."""
+    """The task's headline on the test split, where it was evaluated: accuracy, or RMSE."""
 
     @property
     def family(self) -> str | None:
@@ -67,7 +67,7 @@ def point(row: Mapping[str, Any], curve: Mapping[int, float], test: float | None
     Args:
         row: the trial as ``hpsearch trials --json`` prints it.
         curve: its reported values by epoch.
-        test: its test accuracy in [0, 1], where it was evaluated.
+        test: its accuracy or RMSE on the test split, where it was evaluated.
     """
     reported = tuple((n, value) for n, value in sorted(curve.items()) if math.isfinite(value))
     value = _finite(row["values"][0]) if row["values"] else None
@@ -100,7 +100,7 @@ def points(
     Args:
         rows: of each trial.
         curves: of each trial.
-        tests: test accuracy by number, of those trials for which it is known.
+        tests: accuracy or RMSE on the test split by number, of those trials for which it is known.
     """
     return [
         point(row, curve, tests.get(row["number"])) for row, curve in zip(rows, curves, strict=True)

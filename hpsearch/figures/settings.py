@@ -24,7 +24,9 @@ from hpsearch.figures.style import (
     styled,
     value_axis,
 )
+from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.metric import Metric
+from hpsearch.tasks.task import Task
 
 REGULARISED_BY = ("dropout", "l2", "batch_norm")
 """Fields of the space that the figure of gaps is about."""
@@ -40,6 +42,7 @@ def gap_figure(
     points: Sequence[Point],
     metric: Metric,
     searched: Collection[str] = REGULARISED_BY,
+    task: Task = CLASSIFICATION,
 ) -> go.Figure:
     """Generalisation gap against regularisation: dropout, L2 and batch normalisation.
 
@@ -47,8 +50,9 @@ def gap_figure(
 
     Args:
         points: the trials.
-        metric: the objective's; the gap is one of accuracies whatever it is.
+        metric: the objective's; the gap is one of accuracies or R² whatever it is.
         searched: fields of the space that are not fixed; one of ``REGULARISED_BY`` at least.
+        task: what the networks are for.
     """
     title = "Generalisation gap"
     known = [point for point, _, _ in marks(points, _dropout, _gap)]
@@ -69,7 +73,8 @@ def gap_figure(
                 figure.add_trace(dot, row=1, col=col)
     for col, (_, axis) in enumerate(panels, start=1):
         figure.update_xaxes(axis, row=1, col=col)
-    figure.update_layout(yaxis={"title": {"text": "training − validation accuracy"}})
+    gap = f"training − {task.gap_metric.label}"
+    figure.update_layout(yaxis={"title": {"text": gap}})
     return styled(figure, title, subtitle=some_of(len(drawn), len(known)))
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from hpsearch.figures.several import write_figures
 from hpsearch.figures.style import BLUE, GREY, empty, styled
-from hpsearch.files import write_text
 
 _SHARE = {"range": [-0.02, 1.02], "tickformat": ".0%"}
 
@@ -42,14 +42,7 @@ def write_thresholds(path: Path, found: Mapping[str, Any]) -> None:
     Raises:
         UnreachableError: the file cannot be written.
     """
-    config = {"displaylogo": False, "responsive": True}
-    parts = [
-        figure.to_html(full_html=False, include_plotlyjs=not place, config=config)
-        for place, figure in enumerate(threshold_figures(found).values())
-    ]
-    head = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Thresholds</title>'
-    style = "<style>body { max-width: 44rem; margin: 1rem auto; }</style></head><body>"
-    write_text(path, "\n".join([head + style, *parts, "</body></html>\n"]))
+    write_figures(path, "Thresholds", threshold_figures(found))
 
 
 def _curves(title: str, found: Mapping[str, Any], key: str, x: str, y: str) -> go.Figure:

@@ -31,7 +31,9 @@ from hpsearch.networks import NETWORKS
 from hpsearch.networks.network import Network
 from hpsearch.ranking import worst_first
 from hpsearch.searchable import kind_of
+from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.metric import Metric
+from hpsearch.tasks.task import Task
 
 _SIZES = (key for one in NETWORKS.values() for key in (*one.grows_with, *one.turning))
 _GROWING = ["network", *_SIZES]
@@ -44,7 +46,10 @@ _FRONT = Look(colour=GREEN, symbol="square", size=8, opacity=1)
 
 
 def search_figures(
-    points: Sequence[Point], metric: Metric, searched: Collection[str] | None = None
+    points: Sequence[Point],
+    metric: Metric,
+    searched: Collection[str] | None = None,
+    task: Task = CLASSIFICATION,
 ) -> dict[str, go.Figure]:
     """All figures of a search, in the order to be read, by an id that is valid in HTML.
 
@@ -55,15 +60,16 @@ def search_figures(
             and redrawn, or cut off and went on there.
         metric: the objective's.
         searched: the fields of the space that are not fixed, by name; None: all.
+        task: what the networks are for.
     """
     points = [p for p in points if p.failure not in _REPLACED]
     told = points, metric
     figures = {"1-history": history(*told)}
     if _is_searched(_GROWING, searched):
-        figures["2-parameters"] = parameters_figure(*told)
+        figures["2-parameters"] = parameters_figure(*told, task)
     figures["3-time"] = time_figure(*told)
     if of := _is_searched(REGULARISED_BY, searched):
-        figures["4-gap"] = gap_figure(*told, of)
+        figures["4-gap"] = gap_figure(*told, of, task)
     if _is_searched(("optimizer", "learning_rate"), searched):
         figures["5-learning-rates"] = learning_rate_figure(*told)
     for network in _networks(points):

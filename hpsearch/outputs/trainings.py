@@ -18,6 +18,7 @@ from hpsearch.search.recipes import baseline_recipe, recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy, with_confirmation
 from hpsearch.search.trials import find, is_complete
+from hpsearch.tasks.results import task_of
 
 REPRODUCED = "reproduced"
 """In the results of ``hpsearch reproduce``: how it compares. It is the trial itself once more, with
@@ -34,7 +35,8 @@ class Training:
     value: float
     """The objective's metric on the validation part."""
     test: dict[str, Any] | None
-    """Results on the test split, where it was opened: accuracy, f1_macro, classes, confusion ..."""
+    """Results on the test split, where it was opened: an evaluation (``hpsearch.tasks.evaluating``)
+    as plain values."""
     of_search: bool = False
     """Whether it is the trial itself, whose seed the search chose by its value."""
     kind: Kind = Kind.SEED
@@ -131,10 +133,12 @@ def _essence(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"seed": 0, "provenance": {}, "dataset": dataset})
 
 
-def accuracies_on_test(found: list[Training]) -> dict[int, float]:
-    """The mean test accuracy of each trial whose recipe was judged on the test split."""
+def headlines_on_test(found: list[Training]) -> dict[int, float]:
+    """The mean accuracy or RMSE of each trial whose recipe was judged on the test split."""
     by_trial: dict[int, list[float]] = {}
     for one in found:
         if one.trial is not None and one.test is not None and one.kind is Kind.SEED:
-            by_trial.setdefault(one.trial, []).append(float(one.test["accuracy"]))
+            by_trial.setdefault(one.trial, []).append(
+                float(one.test[task_of(one.test).headline.name])
+            )
     return {trial: math.fsum(values) / len(values) for trial, values in by_trial.items()}

@@ -14,10 +14,14 @@ from plotly.offline import get_plotlyjs
 
 from hpsearch import __version__
 from hpsearch.figures.confusion import confusion_figure
+from hpsearch.figures.residuals import residual_figures
 from hpsearch.figures.thresholds import threshold_figures
 from hpsearch.search.budget import ENDED, Ending
 from hpsearch.search.confirmation import told
-from hpsearch.tasks.results import with_intervals
+from hpsearch.tasks.classification import CLASSIFICATION
+from hpsearch.tasks.results import interval_text, task_of, written
+from hpsearch.tasks.task import Task
+from hpsearch.text import decimal, significant
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -25,17 +29,21 @@ if TYPE_CHECKING:
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
-def page(facts: Mapping[str, Any], figures: Mapping[str, "go.Figure"]) -> str:
+def page(
+    facts: Mapping[str, Any], figures: Mapping[str, "go.Figure"], task: Task = CLASSIFICATION
+) -> str:
     """The page.
 
     Args:
         facts: what :func:`hpsearch.report.facts.facts` gives.
         figures: by name, in their order.
+        task: what the networks are for.
     """
     shown = [_embedded(figure, f"figure-{name}") for name, figure in figures.items()]
     text = _template().render(
         facts,
         figures=shown,
+        task=task,
         tested=_tested(facts["trainings"]),
         version=__version__,
         written=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -74,7 +82,7 @@ _KINDS = {
 
 
 def _tested(trainings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What was judged on the test split, by configuration; the classes of one in its middle."""
+    """What was judged on the test split, by configuration; details of one in its middle."""
     groups: dict[tuple[int | None, str], list[Mapping[str, Any]]] = {}
     for one in trainings:
         if one["test"] is not None:
@@ -83,43 +91,79 @@ def _tested(trainings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for index, ((trial, kind), rows) in enumerate(groups.items()):
         shown = sorted(rows, key=lambda row: row["value"])[(len(rows) - 1) // 2]
+        test = shown["test"]
+        headline = task_of(test).headline
+        values = [row["test"][headline.name] for row in rows]
         found.append(
             {
                 "name": "baseline" if trial is None else f"trial {trial}",
                 "what": _KINDS[kind],
                 "refit": kind == "refit",
-                "rows": rows,
-                "accuracy": math.fsum(row["test"]["accuracy"] for row in rows) / len(rows),
+                "rows": [{**row, "cells": _cells(row["test"])} for row in rows],
+                "heads": _heads(task_of(test)),
+                "headline": f"{headline.metric.short} {headline.metric.written(_mean(values))}",
                 "shown": shown,
-                "metrics": with_intervals(shown["test"]),
-                "figure": _confusion(shown["test"], f"confusion-{index}"),
-                "thresholds": _thresholds(shown["test"], index),
+                "metrics": written(test),
+                "figures": _figures(test, index),
+                "confusion": _confusion(test, f"confusion-{index}"),
             }
         )
     return found
 
 
-def _confusion(result: Mapping[str, Any], name: str) -> Markup:
+def _heads(task: Task) -> list[str]:
+    """What the table of the seeds has of the test split."""
+    beside = [score.column for score in task.columns]
+    return [f"test {task.headline.metric.short}", "95 % interval", *beside]
+
+
+def _cells(result: Mapping[str, Any]) -> list[str]:
+    """One line of it."""
+    task = task_of(result)
+    first, *beside = [
+        "" if (value := result[score.name]) is None else score.metric.written(value)
+        for score in (task.headline, *task.columns)
+    ]
+    return [first, interval_text(result, task.headline), *beside]
+
+
+def _confusion(result: Mapping[str, Any], name: str) -> Markup | None:
+    """Of a classifier; None of others."""
+    if "confusion" not in result:
+        return None
     classes = [row["name"] for row in result["classes"]]
     return _embedded(confusion_figure(result["confusion"], classes, "Confusion matrix"), name)
 
 
-def _thresholds(result: Mapping[str, Any], index: int) -> list[Markup]:
-    """Curves and calibration; none of a result of before they were kept."""
-    if "thresholds" not in result:
-        return []
-    figures = threshold_figures(result["thresholds"])
+def _figures(result: Mapping[str, Any], index: int) -> list[Markup]:
+    """Curves and calibration, or residuals; none of a result of before they were kept."""
+    figures: dict[str, go.Figure] = {}
+    if "thresholds" in result:
+        figures = threshold_figures(result["thresholds"])
+    elif "residuals" in result:
+        figures = residual_figures(result["residuals"])
     return [_embedded(figure, f"{name}-{index}") for name, figure in figures.items()]
 
 
 def number(value: float | None) -> str:
-    """A metric's value, with four digits after the point."""
-    return "" if value is None else f"{value:.4f}"
+    """A metric's value; nothing where there is none."""
+    return "" if value is None else decimal(value)
 
 
 def mean(rows: Sequence[Mapping[str, Any]]) -> float:
     """The mean of the rows' values; of one at least."""
-    return math.fsum(row["value"] for row in rows) / len(rows)
+    return _mean([row["value"] for row in rows])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def headline(result: Mapping[str, Sequence[float]]) -> str:
+    """The mean of what the record of test accesses keeps of some models: "0.9125"."""
+    score = task_of(result).headline
+    values = result[score.name]
+    return score.metric.written(_mean(values))
 
 
 def signed(value: float | None) -> str:
@@ -166,6 +210,8 @@ _FILTERS = {
     function.__name__: function
     for function in (
         number,
+        headline,
+        significant,
         mean,
         signed,
         whole,

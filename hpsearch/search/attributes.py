@@ -18,6 +18,7 @@ from hpsearch.search.shapes import (
     ConfirmRequest,
     Count,
     Facts,
+    FoldResult,
     Fork,
     Machine,
     Moment,
@@ -173,6 +174,9 @@ BEST_EPOCH_KEY = _of_trial("best_epoch", Count)
 VAL_LOSS_KEY = _of_trial("val_loss", Number)
 """The validation loss of the epoch that counts. Written with its end. Since 2026-11-25."""
 
+FOLDS_KEY = _of_trial("folds", list[FoldResult])
+"""Of a cross-validation what each fold came to. Written with its end. Since 2026-11-29."""
+
 TRAIN_ACCURACY_KEY = _of_trial("train_accuracy", Number | None)
 """The training accuracy of the same epoch; of a regression it is not there. Written with its end.
 Since 2026-11-23."""
@@ -302,5 +306,5 @@ def trained(values: Mapping[str, Any]) -> tuple[str, float] | None:
     """
     for task in TASKS.values():
         if (value := values.get(trained_key(task))) is not None:
-            return task.gap_label, float(value)
+            return task.gap_metric.short, float(value)
     return None

@@ -109,11 +109,19 @@ class Facts(Shape):
     input_shape: Annotated[list[Annotated[int, Field(ge=1, lt=2**31)]], Field(min_length=1)]
     class_names: list[Text]
     table: dict[Text, Count] | None = None
+    folds: Count | None = None
     source: Text | None = None
     train: Count | None = None
     validation: Count | None = None
     test: Count | None = None
     split_fingerprint: Text | None = None
+
+
+class FoldResult(Shape):
+    """What one fold of a cross-validation came to."""
+
+    value: Number
+    best_epoch: Count
 
 
 Stop = Literal["leave", "now"]

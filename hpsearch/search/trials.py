@@ -28,8 +28,9 @@ STATES = {
 }
 _ATTRIBUTES = (
     attr.PARAMETERS_KEY, attr.MACS_KEY, attr.EPOCHS_KEY, attr.BEST_EPOCH_KEY, attr.VAL_LOSS_KEY,
-    attr.SECONDS_KEY, attr.TRAIN_ACCURACY_KEY, attr.TRAIN_VALUE_KEY, attr.GAP_KEY, attr.WORKER_KEY,
-    attr.DEVICE_KEY, attr.SEED_KEY, attr.FAILURE_KEY, attr.FAILURE_MESSAGE_KEY, attr.SAME_KEY,
+    attr.SECONDS_KEY, attr.TRAIN_ACCURACY_KEY, attr.TRAIN_VALUE_KEY, attr.GAP_KEY, attr.FOLDS_KEY,
+    attr.WORKER_KEY, attr.DEVICE_KEY, attr.SEED_KEY, attr.FAILURE_KEY, attr.FAILURE_MESSAGE_KEY,
+    attr.SAME_KEY,
 )  # fmt: skip
 
 
@@ -98,8 +99,11 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
         "config": flat(resolved) if resolved else _params(trial),
     }
     row |= {key: trial.user_attrs.get(key) for key in _ATTRIBUTES}
+    told = attr.trained(trial.user_attrs)
+    row[attr.TRAIN_VALUE_KEY] = told and told[1]
     if trial.state == TrialState.RUNNING and trial.intermediate_values:
-        row[attr.EPOCHS_KEY] = trial.last_step
+        # Steps behind the epochs are folds.
+        row[attr.EPOCHS_KEY] = min(trial.last_step or 0, study.file.training.epochs)
     return row
 
 
@@ -172,6 +176,7 @@ def best_row(study: OpenStudy) -> dict[str, Any]:
     keys = (
         "number", "values", "config", attr.PARAMETERS_KEY, attr.MACS_KEY, attr.BEST_EPOCH_KEY,
         attr.VAL_LOSS_KEY, attr.TRAIN_ACCURACY_KEY, attr.TRAIN_VALUE_KEY, attr.GAP_KEY,
+        attr.FOLDS_KEY,
     )  # fmt: skip
     first = trial.user_attrs.get(attr.SAME_KEY, trial.number)
     repeats = study.storage.values_of(study.study_id, attr.SAME_KEY, first)

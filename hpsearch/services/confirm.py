@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hpsearch.data.section import Folds
 from hpsearch.errors import InputError, NoTrialError
 from hpsearch.search import confirmation
 from hpsearch.search.confirmation import Leader
@@ -85,7 +86,7 @@ def confirm(
         progress: shows the trainings.
         top: how many of the best are trained, from 1; None: ``TOP``.
         seeds: how many seeds each gets, from 2; None: ``SEEDS``.
-        new_split: draw a new validation split for each seed, too.
+        new_split: draw a new validation split for each seed, too; new folds always are.
         smallest: choose the smallest network that the seeds cannot tell from the first by its mean,
             or the first; None: the first. Given alone, it chooses anew among what was confirmed.
         means: what they are trained with.
@@ -101,6 +102,8 @@ def confirm(
         found = load_study(opened, study)
         confirmation.refuse_confirmation_study(found)
         anew = smallest is None or new_split or (top, seeds) != (None, None)
+        # Folds by which a configuration was found flatter it.
+        new_split = new_split or isinstance(found.file.dataset.validation, Folds)
         last = None if anew else _last_request(found)
         if last is not None:
             request = last.model_copy(update={"smallest": bool(smallest)})

@@ -15,7 +15,7 @@ from hpsearch.errors import InputError
 from hpsearch.outputs.test_access import accesses, remember
 from hpsearch.search.confirmation import is_run, kind_of, refuse_confirmation_study
 from hpsearch.search.study import OpenStudy, load_study, move_data
-from hpsearch.search.verdict import SHARE, Interval, mean_interval, middle
+from hpsearch.search.verdict import Bounds, Interval, mean_interval, middle
 from hpsearch.services.jobs import HERE, Means
 from hpsearch.services.judging import check_kept, judge
 from hpsearch.services.models import Group, Model, check_weights, confirmed_groups, found_groups
@@ -23,9 +23,11 @@ from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.refit import refits
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load_dataset_override
-from hpsearch.tasks.evaluation import Evaluation
+from hpsearch.tasks.evaluating import AnyEvaluation
+from hpsearch.tasks.interval import wilson
 from hpsearch.tasks.metric import Metric
-from hpsearch.tasks.results import OTHERS
+from hpsearch.tasks.results import Ends, interval_of
+from hpsearch.tasks.task import Task
 from hpsearch.text import plural
 from hpsearch.training.start import start_tensorflow
 from hpsearch.workers.by_hand import settle_device
@@ -37,20 +39,32 @@ class Judged:
     """A group and its results on the test split, by seed."""
 
     group: Group
-    results: dict[int, Evaluation]
+    results: dict[int, AnyEvaluation]
+    """At least one, all of one task."""
     metric: Metric
     """Whether more of the objective's value is better."""
 
     @property
-    def accuracies(self) -> list[float]:
-        """One for each seed."""
-        return [result.accuracy for result in self.results.values()]
+    def task(self) -> Task:
+        """What the models are for."""
+        return next(iter(self.results.values())).task
 
     @property
-    def means(self) -> dict[str, float]:
-        """Of the other metrics, by what readers know them as; the AUC only where there is one."""
-        found = {metric.short: self.all_of(name) for name, (metric, _) in OTHERS.items()}
-        return {short: statistics.fmean(values) for short, values in found.items() if values}
+    def headlines(self) -> list[float]:
+        """The accuracy or RMSE, one for each seed."""
+        return self.all_of(self.task.headline.name)
+
+    @property
+    def means(self) -> dict[str, str]:
+        """Of the other metrics, for a reader, by what he knows them as; without those that are not
+        known of all.
+        """
+        found = {score.metric: self.all_of(score.name) for score in self.task.scores[1:]}
+        return {
+            metric.short: metric.written(statistics.fmean(values))
+            for metric, values in found.items()
+            if values
+        }
 
     def all_of(self, name: str) -> list[float]:
         """A field of the results, one for each seed; none where one has none."""
@@ -59,18 +73,40 @@ class Judged:
 
     @property
     def interval(self) -> Interval | None:
-        """95 % of the mean accuracy, by the seeds; None of a single one."""
-        return mean_interval(self.accuracies, SHARE)
+        """95 % of the mean headline, by the seeds; None of a single one."""
+        return mean_interval(self.headlines, self.task.headline.metric.bounds)
+
+    @property
+    def over_examples(self) -> Ends | None:
+        """95 % of the mean headline, by the number of examples; None where one is not known.
+
+        Of an accuracy it is Wilson's. Of other metrics it reaches as far as the seeds' own
+        intervals do on average: a mean's standard error is at most the mean of standard errors,
+        and as much where all seeds err on the same examples.
+        """
+        headline, results = self.task.headline, self.results.values()
+        if headline.metric.of_examples:
+            examples = next(iter(results)).examples
+            return wilson(round(statistics.fmean(self.headlines) * examples), examples)
+        ends = [found for one in results if (found := interval_of(vars(one), headline))]
+        if len(ends) < len(results):
+            return None
+        low, high = map(statistics.fmean, zip(*ends, strict=True))
+        return low, high
 
     @property
     def middle(self) -> int:
-        """The seed whose classes are shown: chosen by validation, never by the test split."""
+        """The seed whose details are shown: chosen by validation, never by the test split."""
         return middle(self.group.values, self.metric)
 
     def gap(self, model: Model) -> float | None:
-        """A model's generalisation gap: accuracy on training examples, less that on the test."""
-        accuracy = model.train_accuracy
-        return None if accuracy is None else accuracy - self.results[model.seed].accuracy
+        """A model's generalisation gap: a value on training examples, less that on the test.
+
+        It is the accuracy, or R²; None where one of both is not known.
+        """
+        learned = model.train_value
+        tested: float | None = getattr(self.results[model.seed], self.task.gap)
+        return None if learned is None or tested is None else learned - tested
 
     def plain(self) -> dict[str, Any]:
         """The results as JSON."""
@@ -81,10 +117,10 @@ class Judged:
             "chosen": group.chosen,
             "config": flat(group.leader.config),
             "refit_epochs": group.epochs,
-            "accuracy": _mean(self.accuracies),
             **{
-                name: _mean(found, metric.bounds) if (found := self.all_of(name)) else None
-                for name, (metric, _) in OTHERS.items()
+                score.name: _mean(found, score.metric.bounds) if found else None
+                for score in self.task.scores
+                for found in [self.all_of(score.name)]
             },
             "middle": self.middle,
             "models": [
@@ -92,6 +128,7 @@ class Judged:
                     "seed": model.seed,
                     "value": None if group.epochs else model.value,
                     "train_accuracy": model.train_accuracy,
+                    "train_value": model.train_value,
                     "gap": self.gap(model),
                     "test": dataclasses.asdict(self.results[model.seed]),
                 }
@@ -215,7 +252,7 @@ def _kind(group: Group) -> str:
     return str(kind_of(trial.user_attrs)) if is_run(trial) else "search"
 
 
-def _mean(values: Sequence[float], bounds: tuple[float, float] = SHARE) -> dict[str, Any]:
+def _mean(values: Sequence[float], bounds: Bounds) -> dict[str, Any]:
     """Mean, standard deviation and 95 % interval over seeds, within bounds."""
     interval = mean_interval(values, bounds)
     return {

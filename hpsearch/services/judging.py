@@ -14,11 +14,14 @@ from hpsearch.data.parts import Parts, split
 from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.figures.confusion import write_confusion
+from hpsearch.figures.residuals import write_residuals
 from hpsearch.figures.thresholds import write_thresholds
 from hpsearch.files import write_text
-from hpsearch.home import CONFUSION, TEST_RESULT, THRESHOLDS
+from hpsearch.home import CONFUSION, RESIDUALS, TEST_RESULT, THRESHOLDS
 from hpsearch.recipe import Recipe
-from hpsearch.tasks.evaluation import Evaluation, evaluate
+from hpsearch.tasks.evaluating import AnyEvaluation, evaluate
+from hpsearch.tasks.regression_evaluation import RegressionEvaluation
+from hpsearch.text import decimal
 
 APART = 0.005
 """By how much a metric of 0 to 1 may differ for the same weights between devices and precisions; a
@@ -40,38 +43,42 @@ def judge(
     access: Access,
     models: Sequence[Kept],
     remember: Callable[[Access, Mapping[str, list[float]] | None], None] = lambda *_: None,
-) -> list[Evaluation]:
+) -> list[AnyEvaluation]:
     """Access the test split, judge models on it, and record both.
 
-    The results of each are put beside its weights, too: ``test.json``,
-    ``confusion.html`` and ``thresholds.html``.
+    The results of each are put beside its weights, too: ``test.json``, and of a classifier
+    ``confusion.html`` and ``thresholds.html``, of a regression ``residuals.html``.
 
     Args:
         dataset: whose test split it is.
         access: why it is opened.
-        models: what is judged.
+        models: what is judged, one at least, all of one task.
         remember: where the access, and afterwards its results, are noted as well.
     """
     test = open_test(dataset, access)
     remember(access, None)
     results = [_judge(one, split(dataset, one.recipe.dataset), *test) for one in models]
-    told = {key: [getattr(one, key) for one in results] for key in ("accuracy", "f1_macro")}
+    kept = results[0].task.recorded
+    told = {key: [getattr(one, key) for one in results] for key in kept}
     record_result(dataset, access, told)
     remember(access, told)
     return results
 
 
 def _judge(
-    model: Kept, parts: Parts, x: npt.NDArray[np.generic], y: npt.NDArray[np.int64]
-) -> Evaluation:
+    model: Kept, parts: Parts, x: npt.NDArray[np.generic], y: npt.NDArray[np.generic]
+) -> AnyEvaluation:
     """Judge kept weights on test examples, and write the results beside them."""
     from hpsearch.training.train import logits  # noqa: PLC0415  # imports TensorFlow
 
     outputs = logits(model.recipe, parts, model.weights, x)
-    result = evaluate(y, outputs, parts.class_names)
+    result = evaluate(model.recipe.task, y, outputs, parts.class_names)
     told = dataclasses.asdict(result) | {"seed": model.recipe.seed, "value": model.value}
     folder = model.weights.parent
     write_text(folder / TEST_RESULT, json.dumps(told, indent=2) + "\n")
+    if isinstance(result, RegressionEvaluation):
+        write_residuals(folder / RESIDUALS, told["residuals"])
+        return result
     write_confusion(
         folder / CONFUSION,
         result.confusion,
@@ -108,6 +115,6 @@ def check_kept(recipe: Recipe, parts: Parts, weights: Path, value: float | None)
     apart = APART if metric.bounds[1] == 1 else max(APART, abs(value) / 100)
     if not abs(value - now) <= apart:  # NaN is not near either
         raise InputError(
-            f"{weights}: gives {metric.name} {now:.4f}, but its training gave {value:.4f}, so these"
-            " weights belong to another study of this name; train again"
+            f"{weights}: gives {metric.name} {decimal(now)}, but its training gave"
+            f" {decimal(value)}, so these weights belong to another study of this name; train again"
         )

@@ -7,7 +7,7 @@ from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.outputs.leftovers import kept_weights
 from hpsearch.search import trials
-from hpsearch.search.attributes import TRAIN_ACCURACY_KEY, WORKER_KEY
+from hpsearch.search.attributes import TRAIN_ACCURACY_KEY, WORKER_KEY, trained
 from hpsearch.search.confirmation import BASELINE, Leader, leaders
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.study import OpenStudy
@@ -37,6 +37,12 @@ class Model(Kept):
         """Accuracy on the training examples, where it is known."""
         accuracy = self.trial.user_attrs.get(TRAIN_ACCURACY_KEY)
         return None if accuracy is None else float(accuracy)
+
+    @property
+    def train_value(self) -> float | None:
+        """What the gap is a difference of (``Task.gap``), on training examples, where known."""
+        told = trained(self.trial.user_attrs)
+        return None if told is None else told[1]
 
 
 @dataclass(frozen=True, kw_only=True)

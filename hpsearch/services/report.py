@@ -9,7 +9,7 @@ from hpsearch.figures.points import points
 from hpsearch.figures.trials import search_figures
 from hpsearch.files import write_bytes
 from hpsearch.outputs.test_access import accesses
-from hpsearch.outputs.trainings import Training, accuracies_on_test, trainings
+from hpsearch.outputs.trainings import Training, headlines_on_test, trainings
 from hpsearch.report.facts import facts
 from hpsearch.report.page import page
 from hpsearch.search.confirmation import values
@@ -38,9 +38,10 @@ class Report:
     def page(self) -> bytes:
         """One HTML page, in UTF-8; figures are drawn for it."""
         epochs = [trial.intermediate_values for trial in self.trials]
-        drawn = points(self.rows, epochs, accuracies_on_test(self.trainings))
+        drawn = points(self.rows, epochs, headlines_on_test(self.trainings))
         measure, space = self.file.objective.measure, searched(self.file.space)
-        content = page(self.facts, search_figures(drawn, measure, space))
+        figures = search_figures(drawn, measure, space, self.file.task)
+        content = page(self.facts, figures, self.file.task)
         return content.encode("utf-8", "backslashreplace")  # names of files may be no text
 
     def write(self, file: Path) -> int:

@@ -14,7 +14,7 @@ from hpsearch.services.precision import settled
 from hpsearch.services.progress import Progress
 from hpsearch.services.training import Trained, keep, precision_before, prepare, train_here
 from hpsearch.study_file import for_task, load_either
-from hpsearch.tasks.evaluation import Evaluation
+from hpsearch.tasks.evaluating import AnyEvaluation
 from hpsearch.training.start import start_tensorflow
 
 
@@ -102,7 +102,7 @@ def _warn(recipe: Recipe, fingerprint: str, progress: Progress) -> None:
         )
 
 
-def _test(recipe: Recipe, dataset: Dataset, folder: Path, name: str) -> Evaluation:
+def _test(recipe: Recipe, dataset: Dataset, folder: Path, name: str) -> AnyEvaluation:
     """Open the test split, judge the kept weights on it, and record what came of it."""
     trial, study = recipe.provenance.get("trial"), recipe.provenance.get("study")
     access = Access(

@@ -39,7 +39,7 @@ from hpsearch.services.overwriting import is_there
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import main_thread_only
 from hpsearch.study_file import differences
-from hpsearch.tasks.evaluation import Evaluation
+from hpsearch.tasks.evaluating import AnyEvaluation
 from hpsearch.training.outcome import Epoch, Outcome, Watch
 from hpsearch.training.start import start_tensorflow
 
@@ -57,8 +57,13 @@ class Trained:
     """Where curves, weights and results lie."""
     fingerprint: str
     """The data set's."""
-    test: Evaluation | None = None
+    test: AnyEvaluation | None = None
     """What it achieves on the test split; None: that was not accessed."""
+
+    @property
+    def train_value(self) -> float | None:
+        """What the gap is a difference of (``Task.gap``), on training examples, where known."""
+        return self.outcome.train_value
 
     def plain(self) -> dict[str, Any]:
         """The results as ``--json`` prints them and ``result.json`` keeps them."""
@@ -69,7 +74,8 @@ class Trained:
             "epochs": outcome.epochs,
             "best_epoch": outcome.best_epoch,
             "train_accuracy": None,
-            trained_key(self.recipe.task): outcome.train_value,
+            "train_value": self.train_value,
+            trained_key(self.recipe.task): self.train_value,
             "gap": outcome.gap,
             "seconds": outcome.seconds,
             "fingerprint": self.fingerprint,

@@ -1,7 +1,7 @@
 """Classification: each example is of one of several classes."""
 
 from hpsearch.tasks.metric import Metric
-from hpsearch.tasks.task import Task
+from hpsearch.tasks.task import Score, Task
 
 ACCURACY = Metric(
     name="val_accuracy",
@@ -52,6 +52,13 @@ CLASSIFICATION = Task(
     },
     usual=ACCURACY.name,
     gap="accuracy",
+    scores=(
+        Score(name="accuracy", metric=ACCURACY, how="Wilson"),
+        Score(name="f1_macro", metric=F1_MACRO, how="bootstrap", column="macro F1"),
+        Score(name="balanced_accuracy", metric=BALANCED_ACCURACY, how="bootstrap"),
+        Score(name="auc", metric=AUC, how="DeLong"),
+        Score(name="log_loss", metric=LOSS, how="standard error"),
+    ),
 )
 """Losses are cross-entropies without the L2 penalty; those of training and the accuracy are means
 over the epoch's training batches, dropout active, weighted where classes are."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from scipy.special import expit, log_softmax, logit
 from scipy.stats import rankdata
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.interval import Z, of_mean, of_resampled, wilson
 from hpsearch.tasks.results import Ends
 from hpsearch.tasks.scores import (
@@ -22,6 +24,7 @@ from hpsearch.tasks.scores import (
     log_odds,
     macro_f1,
 )
+from hpsearch.tasks.task import Task
 from hpsearch.tasks.thresholds import Thresholds, thresholds
 
 Labels = npt.NDArray[np.int64]
@@ -59,8 +62,9 @@ class Confusion:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What a model achieves on examples that it was not trained on."""
+    """What a classifier achieves on examples that it was not trained on."""
 
+    task: ClassVar[Task] = CLASSIFICATION
     examples: int
     accuracy: float
     accuracy_low: float

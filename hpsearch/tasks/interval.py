@@ -42,8 +42,12 @@ def of_mean(values: npt.NDArray[np.float64]) -> tuple[float, float] | None:
     return mean * math.exp(-half), mean * math.exp(min(half, 700))
 
 
-def of_resampled(value: float, values: npt.NDArray[np.float64]) -> tuple[float, float] | None:
-    """95 % interval of a share by what it is on examples drawn anew again and again.
+def of_resampled(
+    value: float,
+    values: npt.NDArray[np.float64],
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> tuple[float, float] | None:
+    """95 % interval of a value by what it is on examples drawn anew again and again.
 
     The basic bootstrap (Davison and Hinkley 1997, section 5.2): what is drawn anew is as far from
     the value as the value is from the truth, biases as well. Percentiles held in 23 % of all cases
@@ -52,11 +56,12 @@ def of_resampled(value: float, values: npt.NDArray[np.float64]) -> tuple[float, 
     Args:
         value: on the examples themselves.
         values: on those drawn anew.
+        bounds: the least and the greatest value that it can have; left out, those of a share.
     """
     low, high = np.quantile(values, (0.025, 0.975))
     if low == high:
         return None
-    return max(0.0, 2 * value - float(high)), min(1.0, 2 * value - float(low))
+    return max(bounds[0], 2 * value - float(high)), min(bounds[1], 2 * value - float(low))
 
 
 def measured(metric: Metric, value: float, examples: int | None) -> tuple[float, float] | None:

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from hpsearch.text import significant
+
 Direction = Literal["maximize", "minimize"]
 
 
@@ -23,12 +25,18 @@ class Metric:
     """Whether it is a share of something: differences are told in percentage points."""
     of_examples: bool = False
     """Whether it is the share of examples that are right, so that their number says how sure."""
+    in_unit: bool = False
+    """Whether it is in the target's own unit, and so of any size."""
 
     @property
     def short(self) -> str:
         """For titles, where it need not be said on which examples: "accuracy"."""
         return self.label.removeprefix("validation ")
 
+    def written(self, value: float) -> str:
+        """A value, for a reader: "0.9125", of a metric in the target's unit "1234.5"."""
+        return significant(value) if self.in_unit else f"{value:.4f}"
+
     def told(self, difference: float) -> str:
         """A difference of two values, for a reader: "1.25 points"."""
-        return f"{100 * difference:.2f} points" if self.is_share else f"{difference:.4f}"
+        return f"{100 * difference:.2f} points" if self.is_share else self.written(difference)

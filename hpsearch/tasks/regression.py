@@ -4,12 +4,12 @@ import math
 
 from hpsearch.tasks.classification import LOSS
 from hpsearch.tasks.metric import Metric
-from hpsearch.tasks.task import Task
+from hpsearch.tasks.task import Score, Task
 
-RMSE = Metric(name="val_rmse", label="validation RMSE", direction="minimize")
+RMSE = Metric(name="val_rmse", label="validation RMSE", direction="minimize", in_unit=True)
 """The root of the mean squared error, in the target's own unit."""
 
-MAE = Metric(name="val_mae", label="validation MAE", direction="minimize")
+MAE = Metric(name="val_mae", label="validation MAE", direction="minimize", in_unit=True)
 """The mean absolute error, in the target's own unit."""
 
 R2 = Metric(name="val_r2", label="validation R²", direction="maximize", bounds=(-math.inf, 1.0))
@@ -31,6 +31,11 @@ REGRESSION = Task(
     },
     usual=RMSE.name,
     gap="r2",
+    scores=(
+        Score(name="rmse", metric=RMSE, how="standard error"),
+        Score(name="mae", metric=MAE, how="standard error"),
+        Score(name="r2", metric=R2, how="bootstrap", column="R²"),
+    ),
 )
 """Losses are mean squared errors of the standardised target, without the L2 penalty; those of
 training and the RMSE are means over the epoch's training batches, dropout active."""

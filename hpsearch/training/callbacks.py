@@ -123,8 +123,11 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         run: Path,
         watch: Watch,
         guard: Guard,
+        *,
+        fold: int = 0,
     ) -> None:
         super().__init__()
+        self._fold = fold
         self.epochs: list[Epoch] = []
         self.best: Epoch | None = None
         self.asked_to_stop = False
@@ -171,7 +174,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         self._already = values["epoch_seconds"]
         number = sum(name.startswith("best.") for name in arrays)
         self._best_weights = [arrays[f"best.{i}"] for i in range(number)] or None
-        curves.start(self._run, self.names, self.epochs)
+        curves.start(self._run, self.names, self.epochs, self._fold)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Start the clock."""
@@ -184,7 +187,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         row = self._row(epoch, logs or {})
         self._began = None
         self.epochs.append(row)
-        curves.append(self._run, row)
+        curves.append(self._run, row, self._fold)
         metric = self._objective.metric
         than = None if self.best is None else self.best.values[metric]
         if is_better(self._objective.measure, row.values[metric], than):

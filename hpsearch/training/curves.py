@@ -14,13 +14,14 @@ from hpsearch.home import CURVES, OF_TEST
 from hpsearch.training.outcome import Epoch
 
 
-def start(run: Path, names: Sequence[str], earlier: Sequence[Epoch] = ()) -> None:
+def start(run: Path, names: Sequence[str], earlier: Sequence[Epoch] = (), fold: int = 0) -> None:
     """Begin the file anew with a header and the epochs of a trial that is resumed.
 
     Args:
         run: the trial's folder, made when there is none; the one above it is there.
         names: of the task's values.
         earlier: epochs that are trained already; of an earlier version they may lack values.
+        fold: from 0; each has a file of its own.
 
     Raises:
         UnreachableError: the folder or the file cannot be written.
@@ -33,16 +34,21 @@ def start(run: Path, names: Sequence[str], earlier: Sequence[Epoch] = ()) -> Non
         raise UnreachableError(f"{run}: cannot be created: {error.strerror}") from None
     head = ["epoch", *names, "learning_rate", "seconds"]
     rows = ([epoch.row().get(name, math.nan) for name in head] for epoch in earlier)
-    _write(run / CURVES, new_file, [head, *rows])
+    _write(run / _name(fold), new_file, [head, *rows])
 
 
-def append(run: Path, epoch: Epoch) -> None:
-    """Add one epoch.
+def append(run: Path, epoch: Epoch, fold: int = 0) -> None:
+    """Add one epoch. Arguments as of :func:`start`.
 
     Raises:
         UnreachableError: the file cannot be written.
     """
-    _write(run / CURVES, continued_file, [epoch.row().values()])
+    _write(run / _name(fold), continued_file, [epoch.row().values()])
+
+
+def _name(fold: int) -> str:
+    """The file of a fold: "curves.csv", "curves.fold-2.csv"."""
+    return CURVES if fold == 0 else CURVES.replace(".", f".fold-{fold + 1}.")
 
 
 def read(run: Path) -> list[Epoch]:

@@ -1,5 +1,7 @@
 """The network of a recipe, as a Keras model that takes inputs as they are stored."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -51,21 +53,58 @@ def build(
 
 
 def build_for(recipe: Recipe, parts: Parts) -> keras.Model:
-    """The network of a recipe for its data; see :func:`build`.
+    """The network of a recipe for its data; with folds one that averages those of the folds.
+
+    See :func:`build`.
 
     Raises:
         InputError: a setting that does not fit the data.
     """
     if misfit := recipe.config.network.misfit(parts.shape):
         raise InputError(misfit)
-    return build(
-        recipe.config.network,
-        input_shape=parts.input_shape,
-        outputs=parts.outputs,
-        transform=parts.transform,
-        seed=recipe.seed,
-        precision=recipe.training.precision,
-    )
+    networks = [
+        build(
+            recipe.config.network,
+            input_shape=fold.input_shape,
+            outputs=fold.outputs,
+            transform=fold.transform,
+            seed=recipe.seed,
+            precision=recipe.training.precision,
+        )
+        for fold in parts.folds
+    ]
+    return networks[0] if len(networks) == 1 else _averaged(networks, parts)
+
+
+def _averaged(networks: Sequence[keras.Model], parts: Parts) -> keras.Model:
+    """A network whose probabilities, or numbers, are the means of those of some networks.
+
+    Args:
+        networks: one for each fold.
+        parts: the folds' data.
+    """
+    inputs = keras.Input(parts.input_shape, name="inputs")
+    found = []
+    for number, (network, fold) in enumerate(zip(networks, parts.folds, strict=True)):
+        outputs = _again(network, inputs, f"fold_{number + 1}")
+        if fold.target is not None and parts.target is not None:
+            # As the first fold has its outputs, which the average's are taken for.
+            scale = fold.target.deviation / parts.target.deviation
+            offset = (fold.target.mean - parts.target.mean) / parts.target.deviation
+            name = f"as_first_{number + 1}"
+            outputs = keras.layers.Rescaling(scale, offset, dtype="float32", name=name)(outputs)
+        else:
+            outputs = keras.layers.Softmax(dtype="float32", name=f"share_{number + 1}")(outputs)
+        found.append(outputs)
+    mean = keras.layers.Average(dtype="float32", name="mean")(found)
+    if parts.target is None:
+        mean = keras.ops.log(keras.ops.maximum(mean, np.finfo(np.float32).tiny))
+    return keras.Model(inputs, mean, name="network")
+
+
+def _again(network: keras.Model, inputs: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """The outputs of a network as a layer of another one."""
+    return keras.Model(network.inputs, network.outputs[0], name=name)(inputs)
 
 
 def _plain(values: npt.NDArray[np.float32]) -> float | npt.NDArray[np.float32]:

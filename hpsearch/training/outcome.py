@@ -48,11 +48,13 @@ class Outcome:
     """What came of training one recipe."""
 
     value: float
-    """The objective's metric at the epoch that counts."""
+    """The objective's metric at the epoch that counts; with folds the mean over them."""
+    val_loss: float
+    """The validation loss, likewise."""
     epochs: int
-    """Epochs trained."""
+    """Epochs trained; with folds of the first, which the curves are of."""
     best_epoch: int
-    """The epoch (from 1) with the best value of the objective's metric."""
+    """The epoch (from 1) with the best value of the objective's metric; likewise."""
     parameters: int
     """Trainable parameters."""
     stopped: Literal["epochs", "early_stopping", "watch"]
@@ -68,6 +70,8 @@ class Outcome:
     examples_per_second: float
     """Training examples in one second of the epochs' wall time."""
     curves: tuple[Epoch, ...]
+    folds: tuple[tuple[float, int], ...] = ()
+    """The value of each fold and its best epoch, where there are several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +90,11 @@ class Watch:
     """Run folders of the same training where it was cut off before, the latest first: it goes on
     from the first whole checkpoint in the run's own folder or in these."""
     on_resume: Callable[[Sequence[Epoch]], None] = lambda _: None
-    """Called before training goes on from a checkpoint, with the epochs that are trained."""
+    """Called before training goes on from a checkpoint, with the epochs that are trained; with
+    folds those of the first."""
+    on_fold: Callable[[int, float], bool] = lambda *_: False
+    """Called after every fold from the second on, again where training goes on from a checkpoint:
+    how many are trained, and the mean of their values. True ends training in good order."""
 
 
 class Trainer(Protocol):

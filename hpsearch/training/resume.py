@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -16,6 +16,7 @@ from hpsearch.training import checkpoint
 from hpsearch.training.callbacks import Guard, Logs, Recorder
 from hpsearch.training.checkpoint import Checkpoint
 from hpsearch.training.engine import Engine, Position
+from hpsearch.training.folds import Finished, finished_of, state_of
 from hpsearch.training.outcome import Epoch
 
 COST = 20
@@ -41,6 +42,17 @@ class _Recorded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Fold:
+    """What a checkpoint has of a fold that is trained; see ``hpsearch.training.folds``."""
+
+    epochs: list[dict[str, float]]
+    kept: int
+    best: int
+    train_value: float
+    weights: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class _State:
     """What a checkpoint has beside arrays."""
 
@@ -49,6 +61,8 @@ class _State:
     seconds: _Seconds
     recorder: _Recorded
     counts: list[dict[_Counter, float | int | None]]
+    folds: list[_Fold] = field(default_factory=list)
+    """Those that are trained."""
 
 
 _STATE = TypeAdapter(_State)
@@ -63,6 +77,8 @@ class Training:
     recorder: Recorder
     counting: Sequence[keras.callbacks.Callback]
     """Keras' callbacks that count epochs, always in the same order."""
+    finished: Sequence[Finished] = ()
+    """The folds that are trained."""
 
 
 class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
@@ -176,12 +192,25 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
             "counts": [_counts(callback) for callback in training.counting],
         }
         arrays = training.engine.get_variables() | best
+        if training.finished:
+            values["folds"], weights = state_of(training.finished)
+            arrays |= weights
         try:
             checkpoint.save(self._run, Checkpoint(key=self._key, values=values, arrays=arrays))
         except UnreachableError as error:
             _log.warning("no checkpoint: %s", error)
         now = time.monotonic()
         self._due = now + max(self._every, COST * (now - began))
+
+
+def folds_of(found: Checkpoint) -> list[Finished]:
+    """The folds that were trained when a checkpoint was written.
+
+    Raises:
+        ValueError: it has something else.
+        KeyError: likewise.
+    """
+    return finished_of([asdict(one) for one in _state(found).folds], found.arrays)
 
 
 def _state(found: Checkpoint) -> _State:

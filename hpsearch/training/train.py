@@ -3,9 +3,11 @@
 import contextlib
 import logging
 import math
-from collections.abc import Iterator
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -32,9 +34,10 @@ from hpsearch.training import (
 from hpsearch.training.callbacks import Guard, Recorder, of_keras
 from hpsearch.training.checkpoint import Checkpoint
 from hpsearch.training.engine import BEGINNING, Engine, Position, evaluation_batch
+from hpsearch.training.folds import Finished, mean_of
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.resident import Resident
-from hpsearch.training.resume import Checkpointer, Training
+from hpsearch.training.resume import Checkpointer, Training, folds_of
 from hpsearch.training.schedules import SCHEDULES
 
 _log = logging.getLogger(__name__)
@@ -111,16 +114,16 @@ def logits(
     Returns:
         shape (n, outputs).
     """
-    found = _outputs(recipe, parts, kept, x)
+    network = model.build_for(recipe, parts)
+    network.load_weights(kept)
+    found = _outputs(network, parts, x)
     return found if parts.target is None else parts.target.restored(found)
 
 
 def _outputs(
-    recipe: Recipe, parts: Parts, kept: Path, x: npt.NDArray[np.generic]
+    network: keras.Model, parts: Parts, x: npt.NDArray[np.generic]
 ) -> npt.NDArray[np.float32]:
-    """What the network itself gives. Arguments as of :func:`logits`."""
-    network = model.build_for(recipe, parts)
-    network.load_weights(kept)
+    """What a network itself gives for some examples, shape (n, outputs)."""
     batch = evaluation_batch(network)
     found = [
         np.asarray(network(np.asarray(x[start : start + batch]), training=False), np.float32)
@@ -132,13 +135,21 @@ def _outputs(
 def validated(recipe: Recipe, parts: Parts, kept: Path) -> dict[str, float]:
     """The values of kept weights on the validation examples, named as training names them.
 
-    Arguments as of :func:`logits`.
+    With folds the mean of those of each on its own. Arguments as of :func:`logits`.
     """
-    part, task = parts.validation, tasks.MAKERS[recipe.task.name](recipe.config, parts)
-    outputs = _outputs(recipe, parts, kept, part.x[part.rows])
-    scores = task.score(tf.constant(part.y[part.rows]), tf.constant(outputs))
-    values = task.values([[np.asarray(one) for one in scores]])
-    return {f"val_{name}": value for name, value in values.items()}
+    network = model.build_for(recipe, parts)
+    network.load_weights(kept)
+    every: list[dict[str, float]] = []
+    weights = network.get_weights()
+    for fold in parts.folds:
+        own = model.build_for(recipe, fold)
+        own.set_weights(weights[: len(own.weights)])
+        del weights[: len(own.weights)]
+        part, task = fold.validation, tasks.MAKERS[recipe.task.name](recipe.config, fold)
+        outputs = _outputs(own, fold, part.x[part.rows])
+        scores = task.score(tf.constant(part.y[part.rows]), tf.constant(outputs))
+        every.append(task.values([[np.asarray(one) for one in scores]]))
+    return {f"val_{name}": statistics.fmean(values[name] for values in every) for name in every[0]}
 
 
 def _attempt(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome | TrialFailedError:
@@ -157,49 +168,217 @@ def _attempt(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome |
 
 
 def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) -> Outcome:
-    """Build, fit, evaluate and save; failures are raised."""
-    curves.start(run, recipe.task.curves)
-    engine = build_engine(recipe, parts)
-    recorder = Recorder(engine.network, recipe, run, watch, guard)
-    counting = of_keras(recipe.training, recipe.config.lr_schedule)
-    key = checkpoint.key_of(recipe, parts)
-    training = Training(engine=engine, guard=guard, recorder=recorder, counting=counting)
-    checkpointer = Checkpointer(training, run, key, watch.checkpoint_every)
-    start, last = BEGINNING, []
-    if math.isfinite(watch.checkpoint_every):
-        last = [checkpointer]
-        found = checkpoint.load([run, *watch.earlier], key, checkpointer.check)
-        start = _resume(checkpointer, found)
-    if recorder.epochs:
-        watch.on_resume(tuple(recorder.epochs))
-    with _board(recipe, run) as writers:
-        called = [guard, recorder, *counting, *writers, *last]
-        engine.fit(epochs=recipe.training.epochs, callbacks=called, start=start)
-    guard.check()
-    learned: float | None = None
-    if not recorder.asked_to_stop:
-        recorder.restore()
-        rows = gap_rows(recipe, parts)
-        learned = engine.evaluate(engine.train_rows[rows])[recipe.task.gap]
+    """Build, fit, evaluate and save, one fold after the other; failures are raised."""
+    attempt = _Attempt(recipe, parts, run, watch, guard)
+    start = attempt.resume()
+    while True:
+        session = attempt.session
+        with _board(recipe, run, attempt.fold) as writers:
+            called = [guard, session.recorder, *session.counting, *writers, *session.writing]
+            session.engine.fit(epochs=recipe.training.epochs, callbacks=called, start=start)
+        guard.check()
+        if session.recorder.asked_to_stop:
+            return attempt.stopped()
+        if not attempt.finish():
+            break
+        start = BEGINNING
+    if not attempt.pruned:
         write_inputs(run / INPUTS, parts)
-        weights.save(engine.network, run / WEIGHTS)
-    return _outcome(recipe, engine, recorder, train_value=learned, seconds=guard.seconds)
+        weights.save(attempt.network(), run / WEIGHTS)
+    return attempt.outcome()
 
 
-def _resume(checkpointer: Checkpointer, found: Checkpoint | None) -> Position:
-    """Where training begins: at the checkpoint's place, or at the beginning."""
-    if found is None:
-        return BEGINNING
-    start = checkpointer.resume(found)
-    _log.info("resumes in epoch %d, after %d examples", start.epoch + 1, start.examples)
-    return start
+@dataclass(frozen=True, kw_only=True)
+class _Session:
+    """What trains one fold."""
+
+    engine: Engine
+    recorder: Recorder
+    counting: Sequence[keras.callbacks.Callback]
+    writing: Sequence[Checkpointer]
+    """What writes checkpoints, if anything does."""
+
+
+class _Attempt:
+    """A training, fold by fold; without a cross-validation there is one.
+
+    Attributes:
+        finished: the folds that are trained.
+        session: what trains the next one.
+        pruned: whether the watch ended training after a fold.
+    """
+
+    session: _Session
+
+    def __init__(self, recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) -> None:
+        self._recipe, self._parts, self._run = recipe, parts, run
+        self._watch, self._guard = watch, guard
+        self._key = checkpoint.key_of(recipe, parts)
+        self._folds = parts.folds
+        self.finished: list[Finished] = []
+        self.pruned = False
+        curves.start(run, recipe.task.curves)
+
+    @property
+    def fold(self) -> int:
+        """The number of the one that is trained next, from 0."""
+        return len(self.finished)
+
+    def resume(self) -> Position:
+        """Where training begins: at a checkpoint's place, or at the beginning."""
+        if math.isinf(self._watch.checkpoint_every):
+            self.session = self._make(0)
+            return BEGINNING
+        found = checkpoint.load([self._run, *self._watch.earlier], self._key, self._check)
+        if found is None:
+            self.finished.clear()
+            self.session = self._make(0)
+            return BEGINNING
+        start = self.session.writing[0].resume(found)
+        at = f"fold {self.fold + 1}, " if len(self._folds) > 1 else ""
+        _log.info("resumes in %sepoch %d, after %d examples", at, start.epoch + 1, start.examples)
+        self._tell_what_was()
+        return start
+
+    def _check(self, found: Checkpoint) -> None:
+        """Refuse a checkpoint that is no state of this training; else make what goes on from it.
+
+        Raises:
+            ValueError: what is wrong with it.
+        """
+        self.finished[:] = folds_of(found)
+        if self.fold >= len(self._folds):
+            raise ValueError("it has more folds than the training")
+        self.session = self._make(self.fold)
+        self.session.writing[0].check(found)
+
+    def _tell_what_was(self) -> None:
+        """Report the epochs and folds that are trained."""
+        first = self.finished[0].curves if self.finished else self.session.recorder.epochs
+        if first:
+            self._watch.on_resume(tuple(first))
+        for number in range(2, self.fold + 1):
+            mean = mean_of(self.finished[:number], self._recipe.objective.metric)
+            self._watch.on_fold(number, mean)
+
+    def _make(self, fold: int) -> _Session:
+        """What trains a fold, from its first epoch."""
+        recipe, watch = self._recipe, self._watch
+        if fold > 0:
+            watch = replace(watch, on_epoch=lambda _: False)
+            curves.start(self._run, recipe.task.curves, fold=fold)
+        engine = build_engine(recipe, self._folds[fold])
+        recorder = Recorder(engine.network, recipe, self._run, watch, self._guard, fold=fold)
+        counting = of_keras(recipe.training, recipe.config.lr_schedule)
+        training = Training(
+            engine=engine,
+            guard=self._guard,
+            recorder=recorder,
+            counting=counting,
+            finished=self.finished,
+        )
+        every = watch.checkpoint_every
+        writing = [Checkpointer(training, self._run, self._key, every)]
+        return _Session(
+            engine=engine,
+            recorder=recorder,
+            counting=counting,
+            writing=writing if math.isfinite(every) else [],
+        )
+
+    def finish(self) -> bool:
+        """Keep what the session came to; whether there is another fold, which is made."""
+        recorder, engine = self.session.recorder, self.session.engine
+        recorder.restore()
+        rows = gap_rows(self._recipe, self._folds[self.fold])
+        learned = engine.evaluate(engine.train_rows[rows])[self._recipe.task.gap]
+        best = recorder.best or recorder.kept
+        self.finished.append(
+            Finished(
+                curves=tuple(recorder.epochs),
+                kept=recorder.kept.epoch,
+                best=best.epoch,
+                train_value=learned,
+                weights=engine.network.get_weights(),
+            )
+        )
+        number, every = self.fold, len(self._folds)
+        if number > 1:
+            mean = mean_of(self.finished, self._recipe.objective.metric)
+            self.pruned = self._watch.on_fold(number, mean) and number < every
+        if number == every or self.pruned:
+            return False
+        del recorder, engine
+        self.session = self._make(number)
+        return True
+
+    def network(self) -> keras.Model:
+        """The trained network; of several folds that which averages theirs."""
+        if len(self._folds) == 1:
+            return self.session.engine.network
+        network = model.build_for(self._recipe, self._parts)
+        network.set_weights([weight for one in self.finished for weight in one.weights])
+        return network
+
+    def stopped(self) -> Outcome:
+        """The outcome of a training that the watch ended within its first fold."""
+        recorder = self.session.recorder
+        kept, best = recorder.kept, recorder.best or recorder.kept
+        return self._outcome(
+            value=kept.values[self._recipe.objective.metric],
+            val_loss=kept.values["val_loss"],
+            best_epoch=best.epoch,
+            stopped="watch",
+            train_value=None,
+            gap=None,
+            curves=tuple(recorder.epochs),
+        )
+
+    def outcome(self) -> Outcome:
+        """The outcome of a training that came to its end, or was ended after a fold."""
+        metric, done, first = self._recipe.objective.metric, self.finished, self.finished[0]
+        train_value = statistics.fmean(one.train_value for one in done)
+        stopped: Literal["epochs", "early_stopping", "watch"] = "epochs"
+        if self.pruned:
+            stopped = "watch"
+        elif len(first.curves) < self._recipe.training.epochs:
+            stopped = "early_stopping"
+        several = len(self._folds) > 1
+        return self._outcome(
+            value=mean_of(done, metric),
+            val_loss=mean_of(done, "val_loss"),
+            best_epoch=first.best,
+            stopped=stopped,
+            train_value=train_value,
+            gap=train_value - mean_of(done, f"val_{self._recipe.task.gap}"),
+            curves=first.curves,
+            folds=tuple((one.value(metric), one.best) for one in done) if several else (),
+        )
+
+    def _outcome(self, **known: Any) -> Outcome:
+        """An outcome with all that follows from the curves and the engine."""
+        every = [one.curves for one in self.finished] or [known["curves"]]
+        examples = sum(
+            len(fold.train) * len(curve) for fold, curve in zip(self._folds, every, strict=False)
+        )
+        return Outcome(
+            epochs=len(known["curves"]),
+            parameters=self.session.engine.parameters,
+            seconds=self._guard.seconds,
+            examples_per_second=(
+                examples / sum(epoch.seconds for curve in every for epoch in curve)
+            ),
+            **known,
+        )
 
 
 @contextlib.contextmanager
-def _board(recipe: Recipe, run: Path) -> Iterator[list[keras.callbacks.Callback]]:
-    """TensorBoard's callback where it is asked for; its files are closed however training ends."""
+def _board(recipe: Recipe, run: Path, fold: int) -> Iterator[list[keras.callbacks.Callback]]:
+    """TensorBoard's callback where it is asked for, of the first fold; its files are closed however
+    training ends.
+    """
     section = recipe.training.tensorboard
-    if not section:
+    if not section or fold > 0:
         yield []
         return
     board.write_hyperparameters(recipe.config, run)
@@ -210,35 +389,3 @@ def _board(recipe: Recipe, run: Path) -> Iterator[list[keras.callbacks.Callback]
         # Keras calls this only where fit comes to its end.
         writer.on_train_end()
         raise
-
-
-def _outcome(
-    recipe: Recipe,
-    engine: Engine,
-    recorder: Recorder,
-    *,
-    train_value: float | None,
-    seconds: float,
-) -> Outcome:
-    """The outcome of a training that came to its end or was asked to stop."""
-    kept, best, gap = recorder.kept, recorder.best or recorder.kept, recipe.task.gap
-    trained = len(recorder.epochs)
-    stopped: Literal["epochs", "early_stopping", "watch"] = "epochs"
-    if recorder.asked_to_stop:
-        stopped = "watch"
-    elif trained < recipe.training.epochs:
-        stopped = "early_stopping"
-    return Outcome(
-        value=kept.values[recipe.objective.metric],
-        epochs=trained,
-        best_epoch=best.epoch,
-        parameters=engine.parameters,
-        stopped=stopped,
-        train_value=train_value,
-        gap=None if train_value is None else train_value - kept.values[f"val_{gap}"],
-        seconds=seconds,
-        examples_per_second=(
-            len(engine.train_rows) * trained / sum(epoch.seconds for epoch in recorder.epochs)
-        ),
-        curves=tuple(recorder.epochs),
-    )

@@ -101,6 +101,7 @@ class Settings:
         best = max(epochs, key=lambda epoch: epoch.values["val_accuracy"])
         return Outcome(
             value=best.values["val_accuracy"],
+            val_loss=best.values["val_loss"],
             epochs=len(epochs),
             best_epoch=best.epoch,
             parameters=1,

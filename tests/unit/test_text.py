@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.text import closest, duration, plain, plural, printable, show, size
+from hpsearch.text import closest, duration, plain, plural, printable, show, significant, size
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,20 @@ from hpsearch.text import closest, duration, plain, plural, printable, show, siz
 )
 def test_codes_of_terminals_are_taken_out(text: str, kept: str) -> None:
     assert plain(text) == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.4953, "0.49530"), (1234.5678, "1234.6"), (12345.6, "12346"), (99999.96, "100000"),
+        (123456.7, "123457"), (-7e8, "-700000000"), (0.0, "0.0000"), (3.4e38, "3.4000e+38"),
+        (1.5e-7, "1.5000e-07"),
+    ],
+)  # fmt: skip
+def test_values_in_a_unit_of_their_own_have_five_significant_digits(
+    value: float, text: str
+) -> None:
+    assert significant(value) == text
 
 
 def test_what_does_not_show_is_written_as_an_escape() -> None:

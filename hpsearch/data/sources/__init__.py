@@ -17,6 +17,7 @@ SOURCES = {
     "cifar100": "Cifar100",
     "npz": "Npz",
     "image_folder": "ImageFolder",
+    "table": "Table",
 }
 """The class of each source, by the name that ``dataset.source`` has, which is its module's, too.
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from copy import copy
 from functools import partial
 from types import SimpleNamespace
 
@@ -44,7 +45,8 @@ def make_pruner(file: StudyFile, storage: Storage, study_id: int) -> BasePruner:
             first = warmup(file, section) + 1
             rule = kind(n_warmup_steps=first, **options)
             newest = max(MEMORY, section.n_startup_trials)
-            return _ByQuery(rule, first, partial(storage.values_at, study_id, newest=newest))
+            values_at = partial(storage.values_at, study_id, newest=newest)
+            return _ByQuery(rule, first, values_at, file.training.epochs)
         case SuccessiveHalving():
             return SuccessiveHalvingPruner(**options)
         case Hyperband():
@@ -62,9 +64,14 @@ class _ByQuery(BasePruner):
     are asked for, so that an answer costs the same however long the study is.
     """
 
-    def __init__(self, rule: PercentilePruner, first: int, values_at: ValuesAt) -> None:
-        """Args: the rule; the first step at which it prunes; the query, which is given a step."""
+    def __init__(
+        self, rule: PercentilePruner, first: int, values_at: ValuesAt, epochs: int
+    ) -> None:
+        """Args: the rule; the first step at which it prunes; the query, which is given a step; the
+        last step of an epoch, behind which those of folds are.
+        """
         self._rule, self._first, self._values_at = rule, first, values_at
+        self._epochs = epochs
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether the rule ends the trial at the step that it reported last."""
@@ -78,6 +85,9 @@ class _ByQuery(BasePruner):
             )
             for value in self._values_at(step)
         ]
+        if step > self._epochs:  # a mean of folds, which no epoch of the first one makes better
+            trial = copy(trial)
+            trial.intermediate_values = {step: trial.intermediate_values[step]}
         # All that the rule asks of the study are its complete trials, and of these that value.
         return self._rule.prune(view(study, others), trial)
 

@@ -1,6 +1,7 @@
 """What ``evaluate`` prints, on a terminal of 80 columns."""
 
 import io
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +11,16 @@ import pytest
 from screens import on_terminal
 
 from hpsearch.cli.evaluate import print_judged
+from hpsearch.cli.results import print_scores
 from hpsearch.config import TrialConfig
 from hpsearch.search.confirmation import Leader
 from hpsearch.services.evaluate import Judged
 from hpsearch.services.models import Group, Model
+from hpsearch.tasks import regression_evaluation
 from hpsearch.tasks.classification import ACCURACY
+from hpsearch.tasks.evaluating import AnyEvaluation
 from hpsearch.tasks.evaluation import Evaluation, evaluate
+from hpsearch.tasks.regression import RMSE
 
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -28,19 +33,36 @@ def evaluation(seed: int, names: tuple[str, ...] = CIFAR) -> Evaluation:
     return evaluate(labels, np.eye(len(names), dtype=np.float32)[answers], names)
 
 
-def judged(seeds: int, epochs: int | None = None, names: tuple[str, ...] = CIFAR) -> Judged:
+def priced(seed: int) -> AnyEvaluation:
+    """Of predictions of prices."""
+    chance = np.random.default_rng(seed)
+    y = chance.normal(200_000, 80_000, 1000)
+    return regression_evaluation.evaluate(y, y + chance.normal(3000, 40_000, 1000))
+
+
+def judged(
+    seeds: int,
+    epochs: int | None = None,
+    names: tuple[str, ...] = CIFAR,
+    *,
+    prices: bool = False,
+) -> Judged:
     """A configuration with results of random answers."""
 
     def model(number: int) -> Model:
         trial: Any = SimpleNamespace(user_attrs={"train_accuracy": 0.9234})
         recipe: Any = SimpleNamespace(seed=2_000_000_000 + number)
-        return Model(study="s", recipe=recipe, trial=trial, value=0.6123, weights=Path("w"))
+        value = 41_234.5678 if prices else 0.6123
+        return Model(study="s", recipe=recipe, trial=trial, value=value, weights=Path("w"))
 
     leader = Leader(of="12", config=TrialConfig(units=[2048, 1024], dropout=0.25), found=0.6)
     models = tuple(model(number) for number in range(seeds))
     group = Group(leader=leader, models=models, epochs=epochs, chosen="smallest")
-    results = {model.seed: evaluation(model.seed, names) for model in models}
-    return Judged(group=group, results=results, metric=ACCURACY)
+    results: dict[int, AnyEvaluation] = {
+        model.seed: priced(model.seed) if prices else evaluation(model.seed, names)
+        for model in models
+    }
+    return Judged(group=group, results=results, metric=RMSE if prices else ACCURACY)
 
 
 @pytest.mark.parametrize("epochs", [None, 27])
@@ -75,3 +97,70 @@ def test_what_goes_into_a_pipe_is_whole(monkeypatch: pytest.MonkeyPatch) -> None
     print_judged(judged(2, None, names), "val_accuracy")
     assert "Confusion matrix" in pipe.getvalue()
     assert "…" not in pipe.getvalue()
+
+
+@pytest.mark.parametrize("epochs", [None, 27])
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_a_regression_fits_80_columns_too(
+    monkeypatch: pytest.MonkeyPatch, seeds: int, epochs: int | None
+) -> None:
+    one = judged(seeds, epochs, prices=True)
+    lines = on_terminal(monkeypatch, lambda: print_judged(one, "val_rmse"))
+    text = "\n".join(lines)
+    assert "…" not in text
+    head = next(line for line in lines if line.strip().startswith("seed"))
+    own = ["val"] if epochs is None else []
+    assert head.split() == ["seed", *own, "train", "R²", "test", "95", "%", "interval", "R²", "gap"]
+    assert ("val_rmse (val), R² on training, RMSE (test)" in text) is (epochs is None)
+    assert ("Mean test RMSE of 5 seeds: " in text) is (seeds == 5)
+    assert not any(word in text for word in ("accuracy", "F1", "Confusion", "class"))
+    for said in ("RMSE", "MAE", "standard error", "bias", "Farthest off", "99 %"):
+        assert said in text
+
+
+def test_the_mean_of_a_regression_has_both_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = judged(3, prices=True)
+    lines = on_terminal(monkeypatch, lambda: print_judged(one, "val_rmse"))
+    (seeds,) = [line for line in lines if line.startswith("95 % interval over the seeds")]
+    (examples,) = [line for line in lines if line.startswith("95 % interval over the 1000")]
+    assert seeds.endswith("(Student's t)")
+    assert examples.endswith("(standard error)")
+    low, high = one.over_examples or (0.0, 0.0)
+    ends = [vars(result)["rmse_interval"] for result in one.results.values()]
+    assert low == pytest.approx(np.mean([end[0] for end in ends]))
+    assert low < np.mean(one.headlines) < high
+    assert f" {low:.0f} to {high:.0f} " in examples
+    (others,) = [line for line in lines if line.startswith("Other means")]
+    assert others.startswith("Other means: MAE 3")
+    assert ", R² 0." in others
+
+
+def test_the_json_of_a_regression() -> None:
+    found = judged(2, prices=True).plain()
+    assert list(found)[5:9] == ["rmse", "mae", "r2", "middle"]
+    assert 30_000 < found["rmse"]["mean"] < 50_000
+    assert found["r2"]["interval"][1] <= 1
+    (first, _) = found["models"]
+    assert first["gap"] == pytest.approx(first["train_value"] - first["test"]["r2"])
+    assert json.dumps(found, allow_nan=False)
+
+
+def test_of_a_classifier_the_json_has_what_it_had() -> None:
+    found = judged(2).plain()
+    names = ["accuracy", "f1_macro", "balanced_accuracy", "auc", "log_loss"]
+    assert list(found)[5:11] == [*names, "middle"]
+    first = found["models"][0]
+    assert first["gap"] == pytest.approx(0.9234 - first["test"]["accuracy"])
+
+
+def test_a_gap_needs_both_values() -> None:
+    one = judged(1, prices=True)
+    (model,) = one.group.models
+    same = regression_evaluation.evaluate(np.ones(3), np.zeros(3))
+    assert Judged(group=one.group, results={model.seed: same}, metric=RMSE).gap(model) is None
+
+
+def test_predictions_that_are_no_numbers_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = regression_evaluation.evaluate(np.arange(9.0), np.full(9, np.nan))
+    lines = on_terminal(monkeypatch, lambda: print_scores(broken))
+    assert "9 predictions not finite: each counts as 3.4e+38" in lines

@@ -24,6 +24,7 @@ def prepare(folder: Path) -> None:
     """What the paths of the templates point to."""
     (folder / "data.npz").touch()
     (folder / "images").mkdir()
+    (folder / "table.csv").touch()
 
 
 @pytest.mark.parametrize("network", SPACES)
@@ -37,7 +38,7 @@ def test_what_is_written_loads(
     study = load(file)
     assert study.name == "my-first.study"
     assert study.dataset.source == source
-    assert (study.dataset.path is not None) == (source in ("npz", "image_folder"))
+    assert (study.dataset.path is not None) == (source in ("npz", "image_folder", "table"))
     largest = suggest_config(study.space, Corner(1.0))
     assert largest.network.type == network
     if network == "dense":
@@ -125,14 +126,14 @@ def test_a_path_is_written_so_that_the_study_file_finds_it(
     ("source", "path", "says"),
     [
         (None, "gone.npz", "--path: dataset.path = "),
-        (None, "data.csv", "is neither a folder nor an .npz file; say what it is with --dataset"),
+        (None, "data.bin", "nor a folder nor an .npz file; say what it is with --dataset"),
         ("digits", "data.npz", "is built in; leave path out"),
     ],
 )
 def test_a_path_that_does_not_fit_is_refused(
     source: str | None, path: str, says: str, tmp_path: Path
 ) -> None:
-    for name in ("data.npz", "data.csv"):
+    for name in ("data.npz", "data.bin"):
         (tmp_path / name).touch()
     with pytest.raises(InputError, match=re.escape(says)):
         init(tmp_path / "a.toml", source, tmp_path / path)

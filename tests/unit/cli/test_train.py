@@ -4,9 +4,11 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fakes
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -19,6 +21,9 @@ from hpsearch.recipe import Recipe
 from hpsearch.services import train as service
 from hpsearch.services import training
 from hpsearch.services.progress import Progress
+from hpsearch.services.training import Trained
+from hpsearch.tasks.regression import REGRESSION, RMSE
+from hpsearch.tasks.regression_evaluation import evaluate
 from hpsearch.training.outcome import Outcome, Watch
 
 RECIPE = """\
@@ -162,3 +167,22 @@ def test_the_recipe_that_is_left_names_the_precision_that_was_used(
     assert len(tried) == 1
     assert train(17, **auto) != folder
     assert len(tried) == 2
+
+
+def test_what_a_regression_came_to_is_told_in_its_own_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    objective: Any = SimpleNamespace(metric="val_rmse", measure=RMSE)
+    recipe: Any = SimpleNamespace(objective=objective, task=REGRESSION)
+    outcome: Any = SimpleNamespace(
+        value=41234.5678, parameters=12, epochs=3, best_epoch=2, seconds=1.0,
+        train_accuracy=0.75, train_value=0.75, gap=0.125,
+    )  # fmt: skip
+    found = evaluate(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 6.0]))
+    trained = Trained(recipe=recipe, outcome=outcome, folder=tmp_path, fingerprint="f", test=found)
+    command.print_trained(trained)
+    said = capsys.readouterr().out
+    assert "val_rmse 41235\n" in said
+    assert "training R² 0.7500, gap +0.1250" in said
+    assert "test RMSE 1.7321" in said
+    assert "accuracy" not in said

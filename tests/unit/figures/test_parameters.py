@@ -9,6 +9,7 @@ from hpsearch.config import TrialConfig, flat
 from hpsearch.figures.parameters import parameters_figure
 from hpsearch.tasks.classification import ACCURACY, F1_MACRO, LOSS
 from hpsearch.tasks.metric import Metric
+from hpsearch.tasks.regression import R2, REGRESSION, RMSE
 
 POINTS = [
     made(0, 0.3, parameters=100),
@@ -93,3 +94,13 @@ def test_kinds_of_networks_are_told_apart() -> None:
     assert len(looks) == 5
     alike = parameters_figure(points[1:2], ACCURACY)
     assert [each.name for each in alike.data] == ["complete", "best"]
+
+
+def test_of_a_regression_the_rmse_is_joined() -> None:
+    figure = parameters_figure(POINTS, RMSE, REGRESSION)
+    assert trace(figure, "test").hovertemplate.endswith("test RMSE %{y}<extra></extra>")
+    assert trace(figure, None).y == (0.5, 0.48, None, 0.4, 0.41, None)
+    assert figure.layout.yaxis.title.text == "RMSE"
+    (note,) = parameters_figure(POINTS[1:2], R2, REGRESSION).layout.annotations
+    assert note.text == "trial 1: 0.5<br>test RMSE 0.48<br>2M parameters"
+    assert parameters_figure(POINTS, R2, REGRESSION).layout.yaxis2.title.text == "test RMSE"

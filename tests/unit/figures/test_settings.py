@@ -8,6 +8,7 @@ from made_points import CONFIG, made
 from hpsearch.figures.points import Point
 from hpsearch.figures.settings import gap_figure, learning_rate_figure
 from hpsearch.tasks.classification import ACCURACY
+from hpsearch.tasks.regression import REGRESSION, RMSE
 
 
 def with_l2(number: int, factor: float, **fields: Any) -> Point:
@@ -34,6 +35,9 @@ def test_the_gap_is_shown_over_dropout_and_over_l2() -> None:
     assert figure.layout.xaxis2.ticktext == ("0", "1e-5", "1e-4")
     assert plain.marker.symbol != normalised.marker.symbol
     assert [trace.showlegend for trace in figure.data] == [True, False, True, False]
+    assert figure.layout.yaxis.title.text == "training − validation accuracy"
+    figure = gap_figure(points, RMSE, task=REGRESSION)
+    assert figure.layout.yaxis.title.text == "training − validation R²"
 
 
 def test_what_is_fixed_has_no_panel() -> None:

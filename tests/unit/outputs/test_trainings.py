@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from hpsearch.home import Home
-from hpsearch.outputs.trainings import Training, accuracies_on_test, trainings
+from hpsearch.outputs.trainings import Training, headlines_on_test, trainings
 from hpsearch.recipe import Recipe, dump
 from hpsearch.search.recipes import baseline_recipe, recipe_of
 from hpsearch.search.study import OpenStudy
@@ -123,7 +123,15 @@ def test_accuracies_of_a_trial_are_averaged() -> None:
         Training(trial=2, seed=1, value=0.5, test={"accuracy": 0.75}),
         Training(trial=3, seed=0, value=0.5, test=None),
     ]
-    assert accuracies_on_test(found) == {2: 0.5}
+    assert headlines_on_test(found) == {2: 0.5}
+
+
+def test_of_a_regression_it_is_the_rmse_that_is_averaged() -> None:
+    found = [
+        Training(trial=2, seed=seed, value=0.5, test={"rmse": rmse, "r2": 0.5})
+        for seed, rmse in enumerate((1.0, 4.0))
+    ]
+    assert headlines_on_test(found) == {2: 2.5}
 
 
 def test_a_trial_that_was_reproduced_is_no_other_training(

@@ -25,7 +25,11 @@ from hpsearch.search import claims, trials
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
+from hpsearch.tasks import regression_evaluation
+from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.evaluation import evaluate
+from hpsearch.tasks.regression import REGRESSION
+from hpsearch.tasks.task import Task
 
 Finish = Callable[..., FrozenTrial]
 Open = Callable[..., OpenStudy]
@@ -88,9 +92,9 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def written(found: dict[str, Any]) -> Reader:
+def written(found: dict[str, Any], task: Task = CLASSIFICATION) -> Reader:
     """The page; what is on it comes from itself."""
-    text = page(found, {"1-history": go.Figure(go.Scatter(y=[1]))})
+    text = page(found, {"1-history": go.Figure(go.Scatter(y=[1]))}, task)
     assert text.count(get_plotlyjs()) == 1
     text = text.replace(get_plotlyjs(), "")
     assert "http://" not in text
@@ -417,6 +421,24 @@ def test_results_of_today_have_intervals_and_curves(study: OpenStudy) -> None:
     }
 
 
+def test_results_of_a_regression(study: OpenStudy) -> None:
+    y = np.arange(5000.0)
+    result = json.loads(json.dumps(asdict(regression_evaluation.evaluate(y, 1.1 * y))))
+    access = Access(opened_by="evaluate s", result={"rmse": [280.0, 300.0], "r2": [0.9, 0.8]})
+    found = known(study, [training(0, 0.5, **result)], opened=[access])
+    read = written(found, REGRESSION)
+    assert {"predicted-0", "residuals-0", "histogram-0"} <= {
+        attributes.get("id") for _, attributes in read.tags
+    }
+    for said in ("On the test split: RMSE 288.63 (trial 0", "test RMSE", "standard error", "Bias (",
+                 "290.00", "mean RMSE", "training R²", "Farthest off"):  # fmt: skip
+        assert said in read.text
+    assert "By class" not in read.text
+    assert "test accuracy" not in read.text
+    assert "training accuracy" not in read.text
+    assert "macro F1" not in read.text
+
+
 def test_results_on_the_test_split(study: OpenStudy) -> None:
     scores = {"precision": 0.5, "recall": 0.25, "f1": 0.375, "support": 4}
     result = {
@@ -428,7 +450,7 @@ def test_results_on_the_test_split(study: OpenStudy) -> None:
     read = written(known(study, [training(0, 0.5, **result)]))
     assert not [attrs for tag, attrs in read.tags if tag == "i"]
     assert len([tag for tag, _ in read.tags if tag == "b"]) == 1  # "Not confirmed."
-    assert "On the test split: 0.6250 (trial 0, seed 5)" in read.text
+    assert "On the test split: accuracy 0.6250 (trial 0, seed 5)" in read.text
     assert "accuracy0.62500.5000 to 0.7500Wilson" in "".join(map(str.strip, read.text.split("\n")))
     assert "dog<b>cat</b>2" in read.text.replace(" ", "")
 

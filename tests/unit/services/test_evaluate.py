@@ -9,6 +9,7 @@ from hpsearch.home import Home
 from hpsearch.services.evaluate import _mean, evaluate
 from hpsearch.services.progress import Silent
 from hpsearch.services.workspace import Workspace
+from hpsearch.tasks.classification import ACCURACY
 
 
 def test_at_least_one_configuration_is_evaluated(tmp_path: Path) -> None:
@@ -18,6 +19,6 @@ def test_at_least_one_configuration_is_evaluated(tmp_path: Path) -> None:
 
 def test_the_interval_of_accuracies_ends_where_shares_do() -> None:
     """It was told as 0.7320 to 1.0087."""
-    low, high = _mean([0.9, 0.95, 0.7612])["interval"]
+    low, high = _mean([0.9, 0.95, 0.7612], ACCURACY.bounds)["interval"]
     assert 0 < low < 0.9
     assert high == 1.0

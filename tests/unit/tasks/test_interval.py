@@ -65,3 +65,5 @@ def test_the_interval_of_what_was_drawn_anew() -> None:
     assert of_resampled(0.65, drawn) == pytest.approx((1.3 - 0.695, 1.3 - 0.505))
     assert of_resampled(0.95, drawn) == pytest.approx((1.9 - 0.695, 1.0))
     assert of_resampled(1.0, np.ones(5)) is None
+    ends = of_resampled(0.95, drawn, bounds=(-math.inf, math.inf))
+    assert ends == pytest.approx((1.9 - 0.695, 1.9 - 0.505))

@@ -9,6 +9,7 @@ from hpsearch.parsing import parse
 from hpsearch.recipe import ObjectiveSection
 from hpsearch.tasks import METRICS, TASKS
 from hpsearch.tasks.classification import ACCURACY, F1_MACRO, LOSS
+from hpsearch.tasks.regression import MAE, R2, RMSE
 
 
 def test_a_study_file_knows_every_metric() -> None:
@@ -30,6 +31,20 @@ def test_differences_are_told_in_the_metrics_own_measure() -> None:
     assert LOSS.told(0.0125) == "0.0125"
 
 
+def test_values_in_the_targets_unit_are_of_any_size() -> None:
+    assert (ACCURACY.written(0.5), LOSS.written(12.34567)) == ("0.5000", "12.3457")
+    assert (RMSE.written(0.49534), MAE.written(41234.5)) == ("0.49534", "41234")
+    assert (RMSE.told(1234.5678), R2.written(-0.25)) == ("1234.6", "-0.2500")
+
+
+def test_every_task_has_a_headline_with_an_interval() -> None:
+    for task in TASKS.values():
+        assert task.recorded[0] == task.headline.name == task.scores[0].name
+        assert all(score.metric in task.metrics.values() for score in task.scores)
+    assert TASKS["classification"].recorded == ("accuracy", "f1_macro")
+    assert TASKS["regression"].recorded == ("rmse", "r2")
+
+
 def test_what_a_metric_can_be() -> None:
     assert ACCURACY.bounds == F1_MACRO.bounds == (0.0, 1.0)
     assert LOSS.bounds == (0.0, math.inf)
@@ -42,5 +57,6 @@ def test_each_metric_is_recorded_drawn_and_the_only_one_of_its_name() -> None:
         assert set(task.curves) == {name for names in task.panels.values() for name in names}
         assert f"val_{task.gap}" in task.curves
         assert task.usual in task.metrics
+        assert task.gap_metric in task.metrics.values()
         for name, metric in task.metrics.items():
             assert METRICS[name] is metric

@@ -1,0 +1,128 @@
+"""Delimited: a table of text, whose columns are read a few at a time."""
+
+import csv
+import functools
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from hpsearch.data.tables import dialect
+from hpsearch.data.tables.dialect import Named
+from hpsearch.data.tables.files import explained, is_packed, open_text
+from hpsearch.data.tables.table import Table
+from hpsearch.data.tables.values import MISSING, cleaned
+from hpsearch.errors import InputError
+
+_HELD = 2**30
+"""Bytes of columns, by estimate, that are held at a time."""
+_FIELDS = 100_000
+"""Fields that are Python texts at a time; more or fewer are slower."""
+_VIEW = 16
+"""Bytes that polars needs for a text beside its characters."""
+_PACKED = 8
+"""So many times as large a gzipped table most likely is when it is unpacked."""
+
+Rows = list[list[str]]
+
+
+class Delimited(Table):
+    """A table of text.
+
+    Every pass reads the whole file, checks each row's number of fields, and keeps as many columns
+    as fit into a gigabyte; the next column that is asked for and not kept makes another one.
+
+    Args:
+        path: the file, which is there and no binary file.
+        named: what the user says of how it is written.
+    """
+
+    def __init__(self, path: Path, named: Named) -> None:
+        self.path = path
+        self._dialect = dialect.find(path, named)
+        self._missing = MISSING.union(named.missing)
+        self._kept: dict[str, pl.Series] = {}
+        self.names = self._dialect.names
+        self.notes = self._dialect.notes
+        self.decimal = self._dialect.decimal
+
+    @functools.cached_property
+    def rows(self) -> int:
+        """How many rows it has; the first columns are read for it."""
+        return len(self.column(self.names[0]))
+
+    def column(self, name: str) -> pl.Series:
+        """One column of texts, which its neighbours are read with."""
+        if name not in self._kept:
+            count = self._at_a_time()
+            start = max(0, min(self.names.index(name), len(self.names) - count))
+            names = self.names[start : start + count]
+            self._kept = {}  # before the next are read
+            frames = list(self.batches(names, max(1, _FIELDS // len(self.names))))
+            self._kept = {each: pl.concat([frame[each] for frame in frames]) for each in names}
+        return self._kept[name]
+
+    def batches(self, names: Sequence[str], rows: int) -> Iterator[pl.DataFrame]:
+        """Some columns of texts, so many rows at a time."""
+        places = [self.names.index(name) for name in names]
+        is_empty = True
+        for batch in self._rows(rows):
+            is_empty = False
+            columns = list(zip(*batch, strict=True))
+            texts = [pl.Series(self.names[i], columns[i], dtype=pl.String) for i in places]
+            yield pl.DataFrame([cleaned(each, self._missing) for each in texts])
+        if is_empty:
+            raise InputError(f"{self.path} has a row of names and no other rows; add some")
+
+    def _at_a_time(self) -> int:
+        """How many columns fit into what may be held."""
+        size = self.path.stat().st_size * (_PACKED if is_packed(self.path) else 1)
+        rows = size / self._dialect.row_bytes
+        return max(1, int(_HELD / (_VIEW * rows + size / len(self.names))))
+
+    def _rows(self, count: int) -> Iterator[Rows]:
+        """The rows behind the names, ``count`` at a time, without empty lines."""
+        width = len(self.names)
+        with explained(self.path), open_text(self.path, self._dialect.encoding) as file:
+            reader = csv.reader(
+                file, delimiter=self._dialect.delimiter, skipinitialspace=True, strict=True
+            )
+            skip = self._dialect.has_header
+            while batch := self._next(reader, count):
+                if set(map(len, batch)) != {width}:
+                    batch = [row for row in batch if not dialect.is_blank(row)]
+                    if not set(map(len, batch)) <= {width}:
+                        raise self._wrong_row()
+                if skip and batch:
+                    batch, skip = batch[1:], False
+                if batch:
+                    yield batch
+
+    def _next(self, reader: "Iterator[list[str]]", count: int) -> Rows:
+        try:
+            return list(islice(reader, count))
+        except csv.Error:
+            raise self._wrong_row() from None
+
+    def _wrong_row(self) -> InputError:
+        """What is wrong with the first wrong row, which is looked for again to know its line."""
+        width = len(self.names)
+        with open_text(self.path, self._dialect.encoding) as file:
+            reader = csv.reader(
+                file, delimiter=self._dialect.delimiter, skipinitialspace=True, strict=True
+            )
+            while True:
+                line = reader.line_num + 1
+                try:
+                    row = next(reader)
+                except csv.Error as error:
+                    return InputError(
+                        f"{self.path}, line {line}: a quote is not closed, or text stands behind it"
+                        f" ({error}); close it, and double quotes that belong to a quoted text"
+                    )
+                if len(row) != width and not dialect.is_blank(row):
+                    return InputError(
+                        f"{self.path}, line {line}: the row has {len(row)} fields, but there are"
+                        f" {width} columns; correct it (texts with delimiters need quotes)"
+                    )

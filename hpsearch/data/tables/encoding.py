@@ -1,0 +1,157 @@
+"""Encoding: the cells of a table's input columns as one matrix of stored values."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from hpsearch.data.tables import dates
+from hpsearch.data.tables.column import Column, places
+from hpsearch.data.tables.dialect import Named
+from hpsearch.data.tables.reading import open_table
+from hpsearch.data.tables.table import Table
+from hpsearch.data.tables.values import Cells
+from hpsearch.errors import InputError
+from hpsearch.text import closest, show
+
+Matrix = npt.NDArray[np.float32]
+
+BATCH = 65_536
+"""Rows that are encoded at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """Rows of a table as stored values."""
+
+    x: Matrix
+    """Shape (rows, sum of the columns' widths), as :class:`~hpsearch.data.tables.column.Column`
+    says; rows in the order of the file."""
+    unread: dict[str, int]
+    """Values that are no finite number or no date, by column; they are missing in ``x``."""
+    unknown: dict[str, int]
+    """Values that are none of the column's categories, by column; they are -1 in ``x``."""
+    extra: tuple[str, ...]
+    """Columns of the table that are no inputs."""
+
+
+def encode(table: Table, columns: Sequence[Column]) -> Encoded:
+    """All rows of a table.
+
+    Args:
+        table: open for reading.
+        columns: the inputs, in the order in which they are stored.
+
+    Raises:
+        InputError: a column that the table lacks; the file is damaged.
+    """
+    extra = _extra(table, columns)
+    return _encoded(table.cells, table.rows, columns, extra)
+
+
+def batches(
+    path: Path, named: Named, columns: Sequence[Column], rows: int = BATCH
+) -> Iterator[Encoded]:
+    """All rows of a file that may be larger than the memory, some at a time, in their order.
+
+    Args:
+        path: the file.
+        named: what the user says of how it is written.
+        columns: see :func:`encode`.
+        rows: the most in one batch.
+
+    Raises:
+        InputError: see :func:`encode` and :func:`hpsearch.data.tables.reading.open_table`.
+        UnreachableError: the file cannot be read.
+    """
+    table = open_table(path, named)
+    extra = _extra(table, columns)
+    for frame in table.batches([column.name for column in columns], rows):
+
+        def cells(name: str, frame: pl.DataFrame = frame) -> Cells:
+            return Cells(values=frame[name], decimal=table.decimal)
+
+        yield _encoded(cells, frame.height, columns, extra)
+
+
+def encode_cells(cells: Cells, column: Column) -> tuple[Matrix, int, int]:
+    """The cells of one column as it is stored.
+
+    Args:
+        cells: of n rows.
+        column: what the column is.
+
+    Returns:
+        values of shape (n, width); how many values are no finite number or no date, and so
+        missing; how many are no known category.
+    """
+    if column.kind == "category":
+        return _categories(cells, column)
+    if column.kind == "date":
+        values = _dates(cells, column)
+    else:
+        numbers = cells.numbers().fill_null(np.nan).to_numpy()
+        with np.errstate(over="ignore"):
+            values = numbers.astype(np.float32)[:, None]
+        values[~np.isfinite(values)] = np.nan
+    unread = int(np.isnan(values[:, 0]).sum()) - cells.missing
+    return values, unread, 0
+
+
+def _categories(cells: Cells, column: Column) -> tuple[Matrix, int, int]:
+    texts = cells.texts()
+    known = pl.Series(column.categories, dtype=pl.String)
+    codes = texts.replace_strict(
+        known, pl.Series(range(len(known)), dtype=pl.Float32), default=-1.0, return_dtype=pl.Float32
+    )
+    codes = pl.select(pl.when(texts.is_not_null()).then(codes).otherwise(None)).to_series()
+    values = codes.fill_null(np.nan).to_numpy()
+    return values.astype(np.float32)[:, None], 0, int((values == -1).sum())
+
+
+def _dates(cells: Cells, column: Column) -> Matrix:
+    """Days, and where the column has them shares of a day."""
+    if cells.family == "date":
+        times = dates.naive(cells.values)
+    else:
+        texts = cells.texts()
+        form = column.date_format or next(iter(dates.formats([texts])), dates.FORMATS[0])
+        times = dates.parsed(texts, form)
+    whole, share = dates.days(times)
+    values = np.stack([whole, share], axis=1)[:, : column.width].astype(np.float32)
+    if column.has_time:
+        values[values[:, 1] >= 1.0, 1] = np.nextafter(np.float32(1), np.float32(0))
+    return values
+
+
+def _extra(table: Table, columns: Sequence[Column]) -> tuple[str, ...]:
+    """The names of the table that are no inputs.
+
+    Raises:
+        InputError: a column that the table lacks.
+    """
+    wanted = [column.name for column in columns]
+    lacking = [name for name in wanted if name not in table.names]
+    if lacking:
+        raise InputError(
+            f"{table.path} has no column {', '.join(map(show, lacking))};"
+            f" {closest(lacking[0], list(table.names))}; add it, or rename the one that is meant"
+        )
+    return tuple(name for name in table.names if name not in wanted)
+
+
+def _encoded(
+    cells: Callable[[str], Cells], rows: int, columns: Sequence[Column], extra: tuple[str, ...]
+) -> Encoded:
+    x = np.empty((rows, sum(column.width for column in columns)), np.float32)
+    unread: dict[str, int] = {}
+    unknown: dict[str, int] = {}
+    for column, place in zip(columns, places(tuple(columns)), strict=True):
+        values, wrong, new = encode_cells(cells(column.name), column)
+        x[:, place : place + column.width] = values
+        unread |= {column.name: wrong} if wrong else {}
+        unknown |= {column.name: new} if new else {}
+    return Encoded(x=x, unread=unread, unknown=unknown, extra=extra)

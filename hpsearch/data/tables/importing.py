@@ -1,0 +1,197 @@
+"""Importing: the files of a table as one data set: target, input columns, what stands beside."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hpsearch.data.arrays import Arrays, PartName, Progress, throttled
+from hpsearch.data.tables import beside, kinds, target
+from hpsearch.data.tables.column import Column
+from hpsearch.data.tables.dialect import Named
+from hpsearch.data.tables.encoding import Matrix, encode_cells
+from hpsearch.data.tables.files import files_of
+from hpsearch.data.tables.reading import open_table
+from hpsearch.data.tables.table import Table
+from hpsearch.data.tables.target import Target, Task
+from hpsearch.data.tables.values import Cells
+from hpsearch.errors import InputError
+from hpsearch.text import closest, show
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """What the columns of a table are for; all others are inputs."""
+
+    target: str
+    ignore: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    """Inputs that are categories, whatever their values look like."""
+    group: str | None = None
+    time: str | None = None
+    """An input, too."""
+    weight: str | None = None
+
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """Each column that is named, behind the key that names it."""
+        single = {
+            "target": self.target,
+            "group": self.group,
+            "time": self.time,
+            "weight": self.weight,
+        }
+        named = [(key, name) for key, name in single.items() if name is not None]
+        named += [("ignore", name) for name in self.ignore]
+        return named + [("categorical", name) for name in self.categorical]
+
+
+@dataclass(kw_only=True)
+class _Gathered:
+    """What was read so far."""
+
+    inputs: dict[PartName, list[Matrix]]
+    columns: list[Column] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    beside: dict[str, npt.NDArray[np.generic]] = field(default_factory=dict)
+
+
+def load(path: Path, named: Named, roles: Roles, task: Task | None, progress: Progress) -> Arrays:
+    """Read a table, or a folder with one for each part, column by column.
+
+    Args:
+        path: the file or folder.
+        named: what the user says of how files of text are written.
+        roles: what the columns are for.
+        task: what is learnt; None: found by :func:`hpsearch.data.tables.target.find`.
+        progress: told of each column read.
+
+    Raises:
+        InputError: files, columns or values that are wrong.
+        UnreachableError: a file that cannot be read.
+    """
+    progress = throttled(progress)
+    where = str(path)
+    tables = {part: open_table(file, named) for part, file in files_of(path).items()}
+    names = tables["train"].names
+    check_roles(where, roles, names)
+    notes = _compare(tables)
+    found = target.find(where, roles.target, _cells(tables, roles.target), task)
+    gathered = _Gathered(inputs={part: [] for part in tables}, notes=[*notes, *found.notes])
+    for done, name in enumerate(names):
+        progress("reading the columns", done, len(names))
+        if name == roles.target or name in roles.ignore:
+            continue
+        cells = _cells(tables, name)
+        _gather(where, name, _kept(cells, found), roles, gathered)
+    progress("reading the columns", len(names), len(names))
+    if not gathered.columns:
+        raise InputError(f"{where} has no input columns left; {'; '.join(gathered.notes)}")
+    return _arrays(roles.target, found, gathered, tables["train"].decimal)
+
+
+def train_names(path: Path, named: Named) -> tuple[str, ...]:
+    """The names of a table's columns; see :func:`load`."""
+    return open_table(files_of(path)["train"], named).names
+
+
+def check_roles(where: str, roles: Roles, names: Sequence[str]) -> None:
+    """Check that the columns that are named are there, each for one thing.
+
+    Args:
+        where: the table, for messages.
+        roles: what the columns are for.
+        names: of the table's columns.
+
+    Raises:
+        InputError: a column that is not there, or named twice.
+    """
+    seen: dict[str, str] = {}
+    for key, name in roles.named:
+        if name not in names:
+            raise InputError(
+                f"{where}: dataset.{key} names the column {show(name)}, which is not there;"
+                f" {closest(name, list(names))}"
+            )
+        if name in seen:
+            raise InputError(
+                f"{where}: column {show(name)} is named by dataset.{seen[name]} and by"
+                f" dataset.{key}; leave it out of one"
+            )
+        seen[name] = key
+
+
+def _compare(tables: Mapping[PartName, Table]) -> list[str]:
+    """How the files were understood, and which columns only another part than training has.
+
+    Raises:
+        InputError: a part without a column of the training part.
+    """
+    train = tables["train"]
+    notes: dict[str, None] = {}
+    for part, table in tables.items():
+        notes |= dict.fromkeys(table.notes)
+        lacking = [name for name in train.names if name not in table.names]
+        if lacking:
+            raise InputError(
+                f"{table.path} has no column {', '.join(map(show, lacking))}, which"
+                f" {train.path.name} has; add it, or rename the one that is meant"
+            )
+        extra = [name for name in table.names if name not in train.names]
+        if extra:
+            notes[f"columns that only the {part} part has are ignored: {show(extra)}"] = None
+    return list(notes)
+
+
+def _cells(tables: Mapping[PartName, Table], name: str) -> dict[PartName, Cells]:
+    return {part: table.cells(name) for part, table in tables.items()}
+
+
+def _kept(cells: Mapping[PartName, Cells], found: Target) -> dict[PartName, Cells]:
+    return {part: each.kept(found.keep[part]) for part, each in cells.items()}
+
+
+def _gather(
+    where: str, name: str, cells: dict[PartName, Cells], roles: Roles, gathered: _Gathered
+) -> None:
+    """Take one column: an input, or group, time or weight."""
+    stored: Mapping[PartName, npt.NDArray[np.generic]]
+    if name == roles.group:
+        stored = beside.groups(where, name, cells)
+        gathered.beside |= {f"group_{part}": values for part, values in stored.items()}
+        return
+    if name == roles.weight:
+        stored = beside.weights(where, name, cells)
+        gathered.beside |= {f"weight_{part}": values for part, values in stored.items()}
+        return
+    as_category = name in roles.categorical
+    found = kinds.find(name, list(cells.values()), as_category=as_category, where=where)
+    gathered.notes += found.notes
+    if name == roles.time:
+        stored = beside.times(where, name, cells, found.column)
+        gathered.beside |= {f"time_{part}": values for part, values in stored.items()}
+    if found.column is not None:
+        gathered.columns.append(found.column)
+        for part, each in cells.items():
+            gathered.inputs[part].append(encode_cells(each, found.column)[0])
+
+
+def _arrays(name: str, found: Target, gathered: _Gathered, decimal: str) -> Arrays:
+    x = {part: np.concatenate(columns, axis=1) for part, columns in gathered.inputs.items()}
+    return Arrays(
+        x_train=x["train"],
+        y_train=found.y["train"],
+        x_val=x.get("val"),
+        y_val=found.y.get("val"),
+        x_test=x.get("test"),
+        y_test=found.y.get("test"),
+        class_names=found.class_names,
+        maximum=None,
+        notes=tuple(gathered.notes),
+        columns=tuple(gathered.columns),
+        decimal=decimal,
+        target=name,
+        beside=gathered.beside,
+    )

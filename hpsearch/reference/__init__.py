@@ -1,0 +1,1 @@
+"""Reference models of scikit-learn: what a study's networks are compared with."""

@@ -1,0 +1,43 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpsearch.data.tables.dialect import Named
+from hpsearch.data.tables.importing import Roles, check_roles, load, train_names
+from hpsearch.errors import InputError
+
+
+def test_each_column_is_for_one_thing() -> None:
+    names = ("a", "b", "c", "d", "y")
+    roles = Roles(target="y", ignore=("a",), categorical=("b",), group="c", time="d", weight=None)
+    check_roles("mine.csv", roles, names)
+    assert {name for _, name in roles.named} == set(names)
+
+
+@pytest.mark.parametrize(
+    ("roles", "told"),
+    [
+        ({"target": "z"}, r'dataset\.target names the column "z", which is not there'),
+        ({"time": "tme"}, r'dataset\.time names the column "tme".*did you mean time\?'),
+        ({"group": "y"}, r'"y" is named by dataset\.target and by dataset\.group'),
+        ({"weight": "a", "time": "a"}, r"dataset\.time and by dataset\.weight"),
+        ({"ignore": ("a",), "categorical": ("a",)}, r"dataset\.ignore and by dataset\.categorical"),
+        ({"ignore": ("a", "a")}, r"dataset\.ignore and by dataset\.ignore"),
+    ],
+)
+def test_a_column_that_is_not_there_or_named_twice_is_told(
+    roles: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InputError, match=f"^mine.csv: .*{told}"):
+        check_roles("mine.csv", Roles(**({"target": "y"} | roles)), ("a", "time", "y"))
+
+
+def test_every_column_is_told_while_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,y\n" + "".join(f"{i % 3},{i % 4},{i % 5}.5\n" for i in range(20)))
+    told: list[tuple[str, int, int]] = []
+    load(path, Named(), Roles(target="y"), None, lambda *each: told.append(each))
+    assert told[0] == ("reading the columns", 0, 3)
+    assert told[-1] == ("reading the columns", 3, 3)
+    assert train_names(path, Named()) == ("a", "b", "y")
