@@ -53,7 +53,10 @@ CONFIGS: list[dict[str, Any]] = [
     {"layers": 3, "units": [64, 32, 16], "dropout": [0.1, 0.0, 0.5]},
     {"dropout": 0.2, "batch_norm": True, "l2": 1e-4},
     *({"activation": name} for name in ("silu", "leaky_relu", "mish")),
-    *({"lr_schedule": name} for name in ("plateau", "cosine", "step", "warmup_cosine")),
+    *({"lr_schedule": name} for name in ("plateau", "cosine", "step", "warmup_cosine", "coslog4")),
+    {"input_scale": True},
+    {"members": 4, "dropout": 0.2, "batch_norm": True},
+    {"members": 2, "augment": {"mixup": 0.2}},
     *({"optimizer": {"type": name}} for name in OPTIMIZERS),
     {"optimizer": {"type": "sgd", "momentum": 0.9, "nesterov": True}},
     {"optimizer": {"type": "rmsprop", "momentum": 0.5, "centered": True}},
@@ -152,7 +155,7 @@ def test_network_loss_and_scores_are_those_of_training() -> None:
 def test_every_monitor_is_one_of_the_values_of_validation() -> None:
     text = written(recipe(config={"l2": 1e-4}, objective={"metric": "val_loss"}))
     assert 'monitor="val_loss"' in text
-    assert text.index("Validation(x_val, y_val)") < text.index("EarlyStopping(")
+    assert text.index("Validation(network, x_val, y_val)") < text.index("EarlyStopping(")
 
 
 @pytest.mark.parametrize(
