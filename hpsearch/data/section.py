@@ -58,8 +58,8 @@ class CommonKeys(Section):
     class_weights: Literal["none", "balanced"] = "none"
     """"balanced" weighs each class by examples / (classes x examples of the class)."""
     task: Literal["classification", "regression"] | None = None
-    """Left out, it follows from the target: whole numbers of at most 20 values and all that are no
-    numbers are classes."""
+    """What the target is; left out, it follows from its values: texts are classes, and so are whole
+    numbers of few values in a table (20 at most, and ten rows to each); all others are numbers."""
     log_target: Bool = False
     """Of a regression with a heavy tail: networks model log(1 + target)."""
 

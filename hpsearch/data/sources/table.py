@@ -32,7 +32,6 @@ target = "target"            # the column to predict
 
     path: DataPath
     task: TaskName | None = None
-    """As ``dataset.task``; None: found by the target's values."""
     target: ColumnName | None = None
     """Of a table: the column to predict."""
     ignore: tuple[ColumnName, ...] | None = None
