@@ -9,7 +9,7 @@ from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.data.summary import row_digests
-from hpsearch.text import show
+from hpsearch.text import brief, show
 
 IMBALANCE = 3.0
 """So many times as many training examples in the largest as in the smallest class are told."""
@@ -115,11 +115,20 @@ def _copies(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
                 f" copies): {_judgement(dataset, name)} will look too good; remove them from one"
                 " of the two"
             )
-    if _are_many(summary.contradictions, dataset.train_size, dataset):
-        what = "label" if dataset.class_names else "target"
+    yield from _contradictions(dataset)
+
+
+def _contradictions(dataset: Dataset) -> Iterator[str]:
+    """Copies with another target; of a table's regression they are ordinary noise."""
+    count, is_table = dataset.summary.contradictions, bool(dataset.columns)
+    what = "label" if dataset.class_names else "target"
+    if is_table and what == "target":
+        return
+    if _are_many(count, dataset.train_size, dataset):
+        cure = "add a column that tells them apart" if is_table else "remove the examples"
         yield (
-            f"{summary.contradictions:,} training examples have an exact copy with another {what}:"
-            f" no network can learn both; fix the {what}s or remove the examples"
+            f"{count:,} training examples have an exact copy with another {what}:"
+            f" no network can learn both; fix the {what}s or {cure}"
         )
 
 
@@ -225,8 +234,9 @@ def _tail(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
     look = dataset.summary.target
     if look is None or section.log_target or look.skewness <= _SKEWED or look.low <= -1:
         return
+    name = f" {show(dataset.target)}" if dataset.target else ""
     yield (
-        f"the target {show(look.name)} has a heavy tail (skewness {look.skewness:.1f}, half of the"
-        f" examples below {look.quartiles[1]:g}, the largest {look.high:g}): consider"
+        f"the target{name} has a heavy tail (skewness {look.skewness:.1f}, half of the examples"
+        f" below {brief(look.quartiles[1])}, the largest {brief(look.high)}): consider"
         " dataset.log_target = true"
     )

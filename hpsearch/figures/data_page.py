@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from hpsearch.data.tables.look import TargetLook
-from hpsearch.figures.histogram import histogram
+from hpsearch.figures.histogram import STYLE, histogram
 
 _PAGE = """\
 <!doctype html>
@@ -38,10 +38,9 @@ thead th {{ color: #6b6b6b; }}
 td.bar {{ width: 40%; padding-right: 0; }}
 .columns th, .columns td {{ vertical-align: top; }}
 .columns :is(th, td):not(:nth-child(3), :nth-child(4)) {{ text-align: left; }}
-.columns td:nth-child(n + 5) {{ min-width: 11rem; }}
-.histogram {{ display: block; width: 100%; max-width: 46rem; height: auto; }}
-.histogram text {{ font-size: 13px; fill: #6b6b6b; }}
-td.bar div {{ background: #0072b2; height: .7rem; }}
+.columns td:nth-child(n + 5) {{ min-width: 11rem; padding-left: .75rem; }}
+.columns thead th:nth-child(n + 5) {{ padding-left: .75rem; }}
+{histogram_style}td.bar div {{ background: #0072b2; height: .7rem; }}
 img {{ max-width: 100%; height: auto; }}
 @media (max-width: 34rem) {{
   .bar {{ display: none; }}
@@ -118,6 +117,7 @@ def data_page(
         title=escape(title),
         warnings="".join(f'<p class="warning">{escape(text)}.</p>\n' for text in warnings),
         facts="\n".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items()),
+        histogram_style=STYLE,
         sections="".join(sections),
     )
 
@@ -135,13 +135,14 @@ def _classes(parts: Sequence[str], classes: Sequence[tuple[str, Sequence[int]]])
 def _target(look: TargetLook) -> str:
     """The histogram of the target's values in the training split."""
     label = f"Examples of the training split by {look.name}"
-    return f"<h2>{escape(label)}</h2>\n{histogram(look.counts, look.edges, label)}"
+    most = f"<p>The highest bar stands for {max(look.counts):,} examples.</p>\n"
+    return f"<h2>{escape(label)}</h2>\n{most}{histogram(look.counts, look.edges, label)}"
 
 
 def _columns(heads: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
     rows = "\n".join(
         f'<tr><th scope="row">{escape(name)}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        + "".join(f"<td>{escape(cell).replace(' %', '&nbsp;%')}</td>" for cell in cells)
         + "</tr>"
         for name, *cells in columns
     )
@@ -160,5 +161,5 @@ def _pictures(title: str, sheet: bytes) -> str:
     data = base64.b64encode(sheet).decode()
     return (
         f"<h2>{title}</h2>\n"
-        f'<img alt="{title}, some of each class" src="data:image/png;base64,{data}">\n'
+        f'<img alt="{title}, sorted by class or by target" src="data:image/png;base64,{data}">\n'
     )

@@ -7,7 +7,7 @@ from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection, Folds
 from hpsearch.data.tables.look import ColumnLook
-from hpsearch.text import plural, shortened, size
+from hpsearch.text import brief, plural, shortened, size
 
 ROLES = ("ignore", "group", "time", "weight")
 """Keys of a table that name columns beside inputs and target."""
@@ -56,7 +56,7 @@ def column_cells(look: ColumnLook, rows: int) -> tuple[str, ...]:
         rows: that were looked at.
     """
     present = max(1, rows - look.missing)
-    shares = (f"{_cut(name)} {100 * n / present:.0f} %" for name, n in look.commonest)
+    shares = (f"{_cut(name)} {_percent(n / present)}" for name, n in look.commonest)
     values = f"{look.low} to {look.high}, median {look.median}" if look.low is not None else ""
     return (
         shortened(look.name),
@@ -66,6 +66,13 @@ def column_cells(look: ColumnLook, rows: int) -> tuple[str, ...]:
         ", ".join(shares) or values,
         ", ".join(map(_cut, look.samples)),
     )
+
+
+def _percent(share: float) -> str:
+    """A share above 0, to a whole per cent: "37 %"; "<1 %" and ">99 %" where that would mislead."""
+    if share < 0.01:
+        return "<1 %"
+    return ">99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
 
 
 def _cut(text: str) -> str:
@@ -102,12 +109,12 @@ def _of_target(dataset: Dataset, section: DatasetSection) -> dict[str, str]:
     if look is None:
         classes = f"{len(dataset.class_names):,}"
         return {"target": f"{shortened(name)}, {classes} classes"} if name else {"classes": classes}
-    quartiles = ", ".join(f"{value:g}" for value in look.quartiles)
+    quartiles = "; ".join(map(brief, look.quartiles))
     logarithm = "; networks model log(1 + target)" if section.log_target else ""
     return {
         "target": f"{shortened(name)}, regression" if name else "regression",
-        "its range": f"{look.low:g} to {look.high:g}, quartiles {quartiles}",
-        "its shape": f"mean {look.mean:g}, deviation {look.deviation:g}, skewness"
+        "range": f"{brief(look.low)} to {brief(look.high)}; quartiles {quartiles}",
+        "shape": f"mean {brief(look.mean)}; deviation {brief(look.deviation)}; skewness"
         f" {look.skewness:.1f}{logarithm}",
     }
 

@@ -216,7 +216,9 @@ def _groups(view: Inspection) -> tuple[npt.NDArray[np.int64], list[str]]:
     if look is None:
         return part.y.astype(np.int64), list(view.parts.class_names)
     ends = pairwise((look.low, *look.quartiles, look.high))
-    return np.searchsorted(look.quartiles, part.y), [f"{low:g} to {high:g}" for low, high in ends]
+    return np.searchsorted(look.quartiles, part.y), [
+        f"{low:.3g} to {high:.3g}" for low, high in ends
+    ]
 
 
 def _chosen(view: Inspection) -> npt.NDArray[np.int64]:
