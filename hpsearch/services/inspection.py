@@ -58,8 +58,10 @@ class Inspection:
             "maximum": self.dataset.maximum,
             "per_class": self.classes,
             "roles": self.roles,
-            "columns": [look.model_dump() for look in summary.columns],
-            "target_values": None if summary.target is None else summary.target.model_dump(),
+            "columns": [look.model_dump(mode="json") for look in summary.columns],
+            "target_values": None
+            if summary.target is None
+            else summary.target.model_dump(mode="json"),
             "train": len(self.parts.train),
             "validation": len(self.parts.validation),
             "folds": self._folds(),
