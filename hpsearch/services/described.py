@@ -13,6 +13,7 @@ ROLES = ("ignore", "group", "time", "weight")
 """Keys of a table that name columns beside inputs and target."""
 COLUMN_HEADS = ("column", "kind", "missing", "distinct", "values", "first values")
 """Of :func:`column_cells`."""
+_NEWEST = "the newest"
 _LONGEST = 24
 """Characters of a category or a date in a list of some."""
 
@@ -137,6 +138,7 @@ def _validation(section: DatasetSection, parts: Parts, how: str) -> str:
     if isinstance(section.validation, Folds) and parts.others:
         sizes = sorted(len(fold.validation) for fold in parts.folds)
         span = f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,} to {sizes[-1]:,}"
+        how = "in order of time" if how == _NEWEST else how
         again = section.validation.repeats
         dealt = f", dealt out {again} times" if again > 1 else ""
         return f"{len(sizes)} folds of {span} of the training split ({how}{dealt})"
@@ -146,7 +148,7 @@ def _validation(section: DatasetSection, parts: Parts, how: str) -> str:
 def _drawn(dataset: Dataset) -> str:
     """By what examples are held out; see ``hpsearch.data.splitting``."""
     if "time_train" in dataset.beside:
-        return "the newest"
+        return _NEWEST
     if "group_train" in dataset.beside:
         return "whole groups"
-    return "by class in proportion" if dataset.class_names else "at random"
+    return "stratified by class" if dataset.class_names else "at random"

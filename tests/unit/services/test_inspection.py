@@ -1,6 +1,7 @@
 """What ``hpsearch data`` shows of a table, and of arrays whose target is a number."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def test_classes_and_folds_of_a_table(tmp_path: Path) -> None:
     found = table(tmp_path, target="sold", ignore=("id", "price", "house"), validation=folds)
     assert found.facts["target"] == "sold, 2 classes"
     assert found.facts["validation"] == (
-        "6 folds of 53 to 54 of the training split (by class in proportion, dealt out 2 times)"
+        "6 folds of 53 to 54 of the training split (stratified by class, dealt out 2 times)"
     )
     plain = found.plain(None)
     assert plain["target_values"] is None
@@ -79,6 +80,8 @@ def test_the_newest_are_held_out(tmp_path: Path) -> None:
     assert found.facts["time"] == "day"
     assert "the newest" in found.facts["test"]
     assert "the newest" in found.facts["validation"]
+    folds = table(tmp_path, target="price", time="day", ignore=("id",), validation={"folds": 3})
+    assert folds.facts["validation"] == "3 folds of 40 of the training split (in order of time)"
 
 
 def test_a_column_is_one_line(tmp_path: Path) -> None:
@@ -128,7 +131,10 @@ def test_images_of_a_regression_are_sorted_by_target(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     x = random.integers(0, 256, (80, 5, 4, 3)).astype(np.uint8)
     np.savez(tmp_path / "a.npz", x_train=x, y_train=random.normal(size=80))
-    found = view(tmp_path, {"source": "npz", "path": str(tmp_path / "a.npz")})
+    section = DatasetSection(source="npz", path=str(tmp_path / "a.npz"))
+    found = inspect(section, Augment(flip=True), Home(tmp_path / "home"), Silent())
+    assert found.warnings == []  # among them that classes are named like digits
+    found = replace(found, augment=Augment())
     assert found.facts["target"] == "regression"
     assert found.facts["example"] == "5 x 4 x 3 uint8"
     with Image.open(found.write(tmp_path / "samples.png")) as sheet:
