@@ -12,7 +12,17 @@ from commandline import Cli
 
 SIZE = 160
 QUICK = ("--workers", "1", "--set", "training.epochs=3", "--set", "training.precision=float32")
-SMALL = (*QUICK, "--set", "space.units=8", "--set", "space.layers=1")
+SMALL = (
+    *QUICK,
+    "--set",
+    "space.units=8",
+    "--set",
+    "space.layers=1",
+    "--set",
+    "space.members=1",
+    "--set",
+    "enqueue=[]",
+)
 
 
 def rows(seed: int = 0, size: int = SIZE) -> list[dict[str, Any]]:
