@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import optuna
+from networks import by_hpsearch, by_untuned
 from sklearn.pipeline import Pipeline
 from splits import Problem, Rows
 
@@ -105,6 +106,8 @@ def by_tuned_trees(problem: Problem, seconds: float) -> Predictions:
 
 
 METHODS: Mapping[str, Method] = {
+    "untuned": Method(label="dense network of 256-128, untuned", predict=by_untuned),
+    "hpsearch": Method(label="hpsearch", predict=by_hpsearch, searches=True),
     "linear": Method(label="linear model", predict=by_linear),
     "trees": Method(label="boosted trees", predict=by_trees),
     "tuned_trees": Method(label="boosted trees, tuned", predict=by_tuned_trees, searches=True),
