@@ -210,7 +210,7 @@ def write_model(
     """
     if form == "saved_model":  # which TensorFlow itself writes
         utf8(path)
-    parts = _trained_on(recipe, weights, home, progress)
+    parts = trained_on(recipe, weights, home, progress)
     progress.say("TensorFlow takes a few seconds to start.")
     start_tensorflow()
     from hpsearch.training import export as models  # noqa: PLC0415  # imports TensorFlow
@@ -227,7 +227,7 @@ def write_model(
     )
 
 
-def _trained_on(recipe: Recipe, weights: Path, home: Home, progress: Progress) -> Parts:
+def trained_on(recipe: Recipe, weights: Path, home: Home, progress: Progress) -> Parts:
     """What a network was trained on; without examples, where its data are not here any more.
 
     Raises:

@@ -12,8 +12,9 @@ from hpsearch.training.written import classes_file, is_classes, is_model
 
 Form = Literal["recipe", "script", "keras", "saved_model"]
 """What ``export`` writes."""
-Page = Literal["report", "data", "samples", "arrays"]
-"""What is written beside those: two kinds of pages, a picture, and the data of a script."""
+Page = Literal["report", "data", "samples", "arrays", "predictions"]
+"""What is written beside those: two kinds of pages, a picture, the data of a script, and a table of
+predictions."""
 
 _MARKS: dict[Form | Page, Sequence[tuple[bytes, ...]]] = {
     "report": [
@@ -38,6 +39,7 @@ _KINDS: dict[Form | Page, str] = {
     "data": "page that hpsearch data wrote",
     "samples": "picture that hpsearch data wrote",
     "arrays": "script's data that hpsearch wrote",
+    "predictions": "table of predictions that hpsearch wrote",
 }
 
 
@@ -80,6 +82,10 @@ def _is_ours(path: Path, form: Form | Page) -> bool:
             return empty or is_model(path, form)
         if form == "arrays":
             return arrays.is_ours(path)
+        if form == "predictions":
+            from hpsearch.services.predictions import is_predictions  # noqa: PLC0415  # polars
+
+            return is_predictions(path)
         begins = _beginning(path)
         return any(all(part in begins for part in parts) for parts in _MARKS[form])
     except (HpsearchError, OSError):

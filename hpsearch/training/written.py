@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from hpsearch.errors import InputError
+
 Form = Literal["keras", "saved_model"]
 """A .keras file, or the folder of a SavedModel."""
 
@@ -37,6 +39,25 @@ def is_classes(file: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
+def class_names_of(output: Path, form: Form) -> tuple[str, ...]:
+    """The names of a model's classes, as they are beside it.
+
+    Args:
+        output: the file or folder that export wrote.
+        form: which of the two.
+
+    Raises:
+        InputError: they are not there.
+    """
+    file = classes_file(output, form)
+    if not is_classes(file):
+        raise InputError(
+            f"{file}: is not there, or has no names of classes, which export writes beside the"
+            " model; move both together, or export it again"
+        )
+    return tuple(json.loads(file.read_text(encoding="utf-8")))
 
 
 def is_model(path: Path, form: Form) -> bool:
