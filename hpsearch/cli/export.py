@@ -85,7 +85,21 @@ def _compared(model: WrittenModel) -> str:
     if not model.are_real:
         on = f"{model.examples} made-up inputs"
         missing = "; the data are not here, so it was compared on no real example"
+    files = [
+        (
+            "what it takes and gives"
+            if ".signature" in f".{file.name}"
+            else "the names of its classes"
+        )
+        + f" to {file}"
+        for file in model.beside
+    ]
+    if model.is_regression:
+        return (
+            f"{' and '.join(files)}. Its predictions on {on} differ from the network's by at most"
+            f" {model.largest:.1e} of the targets' range{missing}"
+        )
     return (
-        f"the names of its classes to {model.classes}. Its probabilities on {on} differ from the"
-        f" network's by at most {model.largest:.1e}{missing}"
+        f"{' and '.join(files)}. Its probabilities on {on} differ from the network's by at most"
+        f" {model.largest:.1e}{missing}"
     )

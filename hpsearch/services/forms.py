@@ -1,7 +1,7 @@
 """The forms that ``export`` writes, each read back."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +25,7 @@ from hpsearch.services.data import opened_data
 from hpsearch.services.overwriting import Form, refuse_to_replace
 from hpsearch.services.progress import Progress
 from hpsearch.training.start import start_tensorflow
-from hpsearch.training.written import classes_file, write_classes
+from hpsearch.training.written import beside_files, signature, target_name, write_beside
 
 _ENDINGS: dict[str, Form] = {
     ".toml": "recipe",
@@ -174,10 +174,13 @@ def _seen_from(script: Path, data: Path) -> Path:
 class WrittenModel:
     """A trained network that was written, read back and compared."""
 
-    classes: Path
-    """The file with the names of its classes."""
+    beside: Sequence[Path]
+    """The files with the names of its classes, and with its signature."""
+    is_regression: bool
+    """Whether it predicts a number."""
     largest: float
-    """By how much its probabilities differ at most from the network's."""
+    """By how much its probabilities differ at most from the network's; predictions in ranges of
+    the training rows' targets."""
     examples: int
     """On how many they were compared."""
     are_real: bool
@@ -193,7 +196,7 @@ def write_model(
     form: Literal["keras", "saved_model"],
     progress: Progress,
 ) -> WrittenModel:
-    """Write a trained network with the names of its classes, read back and compared.
+    """Write a trained network with what lies beside it, read back and compared.
 
     Args:
         recipe: what was trained.
@@ -215,15 +218,18 @@ def write_model(
     start_tensorflow()
     from hpsearch.training import export as models  # noqa: PLC0415  # imports TensorFlow
 
-    beside = classes_file(path, form)
+    told = signature(parts, target_name(recipe), form)
     with made_beside(path) as partial:
         largest = models.write_model(recipe, parts, weights, partial, form)
         if form == "keras":
-            with made_beside(beside) as names:
-                write_classes(names, parts.class_names)
+            write_beside(path, form, told)
     compared = min(models.COMPARED, len(parts.validation))
     return WrittenModel(
-        classes=beside, largest=largest, examples=compared or models.MADE_UP, are_real=compared > 0
+        beside=beside_files(path, form, told),
+        is_regression=parts.target is not None,
+        largest=largest,
+        examples=compared or models.MADE_UP,
+        are_real=compared > 0,
     )
 
 

@@ -73,22 +73,32 @@ def _stored(frame: pl.DataFrame, decimal: str, columns: Sequence[Column], told: 
 def _raw(
     frame: pl.DataFrame, decimal: str, columns: Sequence[Column], told: Told
 ) -> dict[str, Array]:
-    """Columns as a model that was exported takes them: numbers, NaN where one is missing; texts,
-    "" where one is missing, dates as "2024-03-01" or "2024-03-01 12:30:00".
+    """Columns as a model that was exported takes them (``hpsearch.training.raw``): numbers, NaN
+    where one is missing; categories as they stand, dates as ISO 8601 has them, "" where one is
+    missing.
     """
     found: dict[str, Array] = {}
     for column in columns:
         cells = Cells(values=frame[column.name], decimal=decimal)
         if column.kind == "number":
             values, unread, _ = encode_cells(cells, column)
-            told.unread.update({column.name: unread} if unread else {})
             found[column.name] = values[:, 0]
-        elif cells.family == "date":
-            form = "%Y-%m-%d" if cells.values.dtype == pl.Date else "%Y-%m-%d %H:%M:%S"
-            found[column.name] = cells.values.dt.strftime(form).fill_null("").to_numpy()
         else:
-            found[column.name] = cells.texts().fill_null("").to_numpy()
+            texts = _dates(cells) if column.kind == "date" else cells.texts()
+            unread = texts.null_count() - cells.missing
+            found[column.name] = texts.fill_null("").to_numpy()
+        told.unread.update({column.name: unread} if unread else {})
     return found
+
+
+def _dates(cells: Cells) -> pl.Series:
+    """Dates as texts; null where one is missing, or is a text that is not written so."""
+    if cells.family == "date":
+        is_day = cells.values.dtype == pl.Date
+        return cells.values.dt.strftime("%Y-%m-%d" if is_day else "%Y-%m-%d %H:%M:%S%.3f")
+    texts = cells.texts()
+    is_date = texts.str.contains(r"^\d{4}-\d{2}-\d{2}").fill_null(value=False)
+    return pl.select(pl.when(is_date).then(texts).otherwise(None)).to_series()
 
 
 def _total(table: Table) -> int:

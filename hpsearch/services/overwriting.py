@@ -8,7 +8,13 @@ from hpsearch.errors import HpsearchError, InputError
 from hpsearch.formats import read_file
 from hpsearch.script import arrays
 from hpsearch.script.script import MARK
-from hpsearch.training.written import classes_file, is_classes, is_model
+from hpsearch.training.written import (
+    classes_file,
+    is_classes,
+    is_model,
+    is_signature,
+    signature_file,
+)
 
 Form = Literal["recipe", "script", "keras", "saved_model"]
 """What ``export`` writes."""
@@ -55,11 +61,12 @@ def refuse_to_replace(path: Path, form: Form | Page) -> None:
             f"{path}: already exists and is not a {_KINDS[form]}; choose {name}, or remove it"
         )
     if form == "keras":
-        beside = classes_file(path, form)
-        if is_there(beside) and not is_classes(beside):
-            raise InputError(
-                f"{beside}: already exists and does not hold class names; choose another name"
-            )
+        for beside, is_ours, what in (
+            (classes_file(path, form), is_classes, "does not hold class names"),
+            (signature_file(path, form), is_signature, "is no signature that hpsearch wrote"),
+        ):
+            if is_there(beside) and not is_ours(beside):
+                raise InputError(f"{beside}: already exists and {what}; choose another name")
 
 
 def is_there(path: Path) -> bool:

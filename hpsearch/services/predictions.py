@@ -104,17 +104,26 @@ def _parquet(path: Path) -> Iterator[Write]:
 
     def write(table: pl.DataFrame) -> None:
         files.append(folder / f"{len(files)}.parquet")
-        table.write_parquet(files[-1])
+        with _as_os_error():
+            table.write_parquet(files[-1])
 
     try:
         remove(folder)  # of one that was killed
         folder.mkdir()
         yield write
-        pl.scan_parquet(files, glob=False).sink_parquet(path)
-    except pl.exceptions.PolarsError as error:
-        raise OSError(str(error)) from None
+        with _as_os_error():
+            pl.scan_parquet(files, glob=False).sink_parquet(path)
     finally:
         remove(folder)
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    """What polars says where a disk is full and the like, as Python says it."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        raise OSError(str(error)) from None
 
 
 def is_predictions(path: Path) -> bool:

@@ -1,12 +1,16 @@
 """Predictors: what a user may name to predict with, from a study to a model that was exported."""
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from hpsearch.data.inputs import read_inputs
 from hpsearch.data.parts import Parts
@@ -25,7 +29,14 @@ from hpsearch.services.new_rows import Takes
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
 from hpsearch.training.start import start_tensorflow
-from hpsearch.training.written import Form, class_names_of, is_model
+from hpsearch.training.written import (
+    Form,
+    classes_file,
+    is_classes,
+    is_model,
+    read_signature,
+    signature_file,
+)
 
 if TYPE_CHECKING:  # what is behind it imports TensorFlow
     from hpsearch.training import predicting
@@ -189,31 +200,58 @@ def _network(recipe: Recipe, parts: Parts, weights: Path) -> Answer:
 
 
 def _of_model(path: Path, form: Form) -> Predictor:
-    """A model that was exported: only itself says what it takes."""
+    """A model that was exported; what it takes is beside it, or, of arrays, in itself."""
     if not is_model(path, form):
         raise InputError(f"{path}: is no model that hpsearch export wrote; export it again")
-    class_names = class_names_of(path, form)
-    start_tensorflow()
-    from hpsearch.training.predicting import of_model  # noqa: PLC0415  # imports TensorFlow
+    told = read_signature(signature_file(path, form))
+    names = {} if told is None else {one.column or "": one.name for one in told.inputs}
+    if told is None or "" in names:
+        asked = _asked(path, form)
+        shape, dtype = asked.inputs.get("inputs", (None, ""))
+        if shape is None:
+            raise _without(signature_file(path, form))
+        return Predictor(
+            what=f"the model {path}",
+            takes=Takes(shape=shape, dtype=dtype),
+            class_names=_class_names(path, form) if told is None else told.class_names,
+            load=lambda: asked.answer,
+        )
+    columns = tuple(Column(name=one.column, kind=one.kind) for one in told.inputs)
 
-    asked = of_model(path, form)
+    def load() -> Answer:
+        asked = _asked(path, form)
+
+        def answer(x: "predicting.Examples") -> npt.NDArray[np.floating]:
+            assert isinstance(x, Mapping)  # noqa: S101  # as the predictor takes them
+            return asked.answer({names[name]: values for name, values in x.items()})
+
+        return answer
+
     return Predictor(
         what=f"the model {path}",
-        takes=_taken(asked.inputs),
-        class_names=class_names,
-        load=lambda: asked.answer,
+        takes=Takes(columns=columns, is_raw=True),
+        class_names=told.class_names,
+        load=load,
     )
 
 
-def _taken(inputs: dict[str, tuple[tuple[int, ...], str]]) -> Takes:
-    """What a model takes, by its inputs: one array, or a column each."""
-    if list(inputs) == ["inputs"]:
-        shape, dtype = inputs["inputs"]
-        return Takes(shape=shape, dtype=dtype)
-    return Takes(
-        columns=tuple(
-            Column(name=name, kind="category" if dtype == "str_" else "number")
-            for name, (_, dtype) in inputs.items()
-        ),
-        is_raw=True,
+def _asked(path: Path, form: Form) -> "predicting.Asked":
+    start_tensorflow()
+    from hpsearch.training.predicting import of_model  # noqa: PLC0415  # imports TensorFlow
+
+    return of_model(path, form)
+
+
+def _class_names(path: Path, form: Form) -> tuple[str, ...]:
+    """The names of a model's classes, as they are beside it."""
+    file = classes_file(path, form)
+    if not is_classes(file):
+        raise _without(file)
+    return tuple(json.loads(file.read_text(encoding="utf-8")))
+
+
+def _without(file: Path) -> InputError:
+    return InputError(
+        f"{file}: is not there, or is not what export writes beside the model; move them together,"
+        " or export the model again"
     )

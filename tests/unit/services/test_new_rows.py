@@ -91,13 +91,13 @@ def test_a_table_without_rows_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_model_that_was_exported_gets_the_columns_themselves(tmp_path: Path) -> None:
-    columns = (*COLUMNS, Column(name="d", kind="category"), Column(name="t", kind="category"))
+    dates = (Column(name="d", kind="date"), Column(name="t", kind="date"))
     frame = pl.DataFrame(
         {
             "n": ["1.5", "x", None],
             "c": ["b", None, "new"],
             "d": ["2024-03-01", None, "2024-12-31"],
-            "t": ["2024-03-01 12:30:00", None, "2024-12-31 00:00:00"],
+            "t": ["2024-03-01 12:30:00.250", None, "2024-12-31 00:00:00.000"],
         }
     )
     times = frame.with_columns(
@@ -105,8 +105,8 @@ def test_a_model_that_was_exported_gets_the_columns_themselves(tmp_path: Path) -
     )
     frame.write_csv(tmp_path / "rows.csv")
     times.write_parquet(tmp_path / "rows.parquet")
+    takes = Takes(columns=(*COLUMNS, *dates), is_raw=True)
     for name in ("rows.csv", "rows.parquet"):
-        takes = Takes(columns=columns, is_raw=True)
         examples = open_new_table(tmp_path / name, takes, Named())
         (batch,) = examples.batches
         assert isinstance(batch.x, dict)
@@ -115,6 +115,11 @@ def test_a_model_that_was_exported_gets_the_columns_themselves(tmp_path: Path) -
             key: frame[key].fill_null("").to_list() for key in "cdt"
         }
         assert dict(examples.told.unread) == {"n": 1}
+    (tmp_path / "other.csv").write_text("n,c,d,t\n1,a,31.12.2024,2024-12-31\n")
+    examples = open_new_table(tmp_path / "other.csv", takes, Named())
+    (batch,) = examples.batches
+    assert [batch.x[key][0] for key in "cdt"] == ["a", "", "2024-12-31"]
+    assert dict(examples.told.unread) == {"d": 1}
 
 
 @pytest.mark.parametrize("form", ["npy", "npz", "single"])

@@ -337,6 +337,37 @@ def test_an_exported_model_of_arrays(place: Place, digits: Path, tmp_path: Path,
         place.predict(tmp_path / name, tmp_path / "wrong.npy")
 
 
+@pytest.mark.parametrize("name", ["model.keras", "model"])
+@pytest.mark.parametrize("kind", ["classes", "regression"])
+def test_an_exported_model_of_a_table(
+    place: Place, request: pytest.FixtureRequest, tmp_path: Path, name: str, kind: str
+) -> None:
+    trained, data = request.getfixturevalue(kind), place.folder / "new.csv"
+    recipe, _ = place.parts(trained)
+    form: Any = "keras" if name.endswith(".keras") else "saved_model"
+    forms.write_model(
+        recipe, trained / WEIGHTS, place.home, tmp_path / name, form=form, progress=Silent()
+    )
+    wanted = first_of(place.predict(trained, data, keep=["id"]))
+    found = first_of(place.predict(tmp_path / name, data, keep=["id"]))
+    assert found.columns == wanted.columns
+    for one in found.columns:
+        if wanted[one].dtype == pl.String:
+            assert found[one].equals(wanted[one])
+        else:
+            np.testing.assert_allclose(found[one], wanted[one], rtol=1e-5)
+
+
+def test_a_model_that_was_moved_alone_is_told(place: Place, digits: Path, tmp_path: Path) -> None:
+    recipe, _ = place.parts(digits)
+    model = tmp_path / "model.keras"
+    forms.write_model(recipe, digits / WEIGHTS, place.home, model, form="keras", progress=Silent())
+    (tmp_path / "model.classes.json").unlink()
+    np.save(tmp_path / "x.npy", np.zeros((2, 8, 8), np.uint8))
+    with pytest.raises(InputError, match=r"model\.classes\.json: is not there"):
+        place.predict(model, tmp_path / "x.npy")
+
+
 def test_what_names_nothing_is_told_with_what_may_be_named(place: Place, tmp_path: Path) -> None:
     (tmp_path / "best.h5").touch()
     (tmp_path / "no.keras").write_bytes(b"no model")
