@@ -14,6 +14,7 @@ from hpsearch.data.arrays import silent, throttled
 from hpsearch.data.sources.table import Table
 from hpsearch.data.tables.dialect import Named
 from hpsearch.errors import InputError
+from hpsearch.files import check_writable
 from hpsearch.parsing import parse
 from hpsearch.services.new_arrays import open_new_array, open_new_images
 from hpsearch.services.new_rows import NewRows, Takes, Told
@@ -115,6 +116,8 @@ def predict(
     predictor = find_predictor(what, workspace, progress, trial=trial)
     examples = _open(data, predictor.takes, keep, overrides, SHOWN if output is None else rows)
     _check_names(keep, predictor.class_names)
+    if output is not None:
+        check_writable(output)
     progress.say(f"Predicting {data} with {predictor.what}.")
     answer, first = predictor.load(), None
     if output is None:

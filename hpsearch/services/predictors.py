@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -98,12 +98,7 @@ def find_predictor(
         raise InputError(_nothing(what, path))
     with workspace.study(what) as study:
         chosen = model_of(study, workspace.home, trial)
-    chosen = Chosen(
-        recipe=chosen.recipe,
-        what=f"study {what}, {chosen.what}",
-        weights=chosen.weights,
-        option=chosen.option,
-    )
+    chosen = replace(chosen, what=f"study {what}, {chosen.what}")
     return _of_chosen(chosen, workspace.home, progress)
 
 
@@ -153,7 +148,7 @@ def _of_recipe(file: Path, workspace: Workspace) -> Chosen:
         with suppress(InputError), workspace.study(name) as study:
             chosen = model_of_recipe(study, workspace.home, recipe)
             if chosen is not None:
-                return chosen
+                return replace(chosen, what=f"study {name}, {chosen.what}")
     for own, weights in trained_alike(workspace.home, recipe):
         what = f"{file}, as hpsearch train trained it with seed {own.seed}"
         return Chosen(recipe=own, what=what, weights=weights, option="")

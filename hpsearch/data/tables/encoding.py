@@ -16,6 +16,9 @@ from hpsearch.text import closest, show
 
 Matrix = npt.NDArray[np.float32]
 
+_NAMED = 5
+"""Columns that a message names."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
@@ -121,8 +124,9 @@ def other_columns(table: Table, wanted: Sequence[str]) -> tuple[str, ...]:
     """
     lacking = [name for name in wanted if name not in table.names]
     if lacking:
+        more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
         raise InputError(
-            f"{table.path} has no column {', '.join(map(show, lacking))};"
+            f"{table.path} has no column {', '.join(map(show, lacking[:_NAMED]))}{more};"
             f" {closest(lacking[0], list(table.names))}; add it, or rename the one that is meant"
         )
     return tuple(name for name in table.names if name not in wanted)

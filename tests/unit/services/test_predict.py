@@ -432,7 +432,7 @@ def test_a_study_predicts_as_its_best_trial_until_a_winner_is_confirmed(
     from hpsearch.services.export import export  # noqa: PLC0415  # of this test alone
 
     export("study", str(tmp_path / "r.toml"), workspace, Silent(), trial=1 - best)
-    assert told(str(tmp_path / "r.toml")) == f"trial {1 - best}"
+    assert told(str(tmp_path / "r.toml")) == f"study study, trial {1 - best}"
     recipe = read_file(tmp_path / "r.toml")
     recipe["config"]["batch_size"] = 17
     (tmp_path / "r.toml").write_text(tomli_w.dumps(recipe))
