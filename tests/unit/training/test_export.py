@@ -74,6 +74,19 @@ def test_every_layer_of_a_convolutional_network_is_keras_own(
     assert all(type(layer).__module__.startswith("keras.") for layer in exported.layers)
 
 
+@pytest.mark.parametrize("config", [FULL, {"members": 3, "input_scale": True}], ids=str)
+def test_every_layer_of_the_networks_of_folds_is_keras_own(
+    make_recipe: Make, blobs: Parts, config: dict[str, Any]
+) -> None:
+    rows = blobs.train.rows
+    parts = replace(blobs, others=(replace(blobs, train=replace(blobs.train, rows=rows[9:])),))
+    built = moved(make_recipe(config=config), parts)
+    exported = portable(built, parts)
+    own = tf.nn.softmax(built(blobs.train.x, training=False)).numpy()
+    assert np.abs(exported(blobs.train.x, training=False) - own).max() <= 1e-6
+    assert "hpsearch." not in exported.to_json()
+
+
 @pytest.mark.parametrize(
     ("form", "precision"),
     [
