@@ -12,7 +12,6 @@ from tabular import table_parts
 
 from hpsearch.data.transform import Affine
 from hpsearch.training.written import (
-    beside_files,
     classes_file,
     input_names,
     is_classes,
@@ -68,7 +67,7 @@ def test_what_lies_beside_a_model_is_that_of_the_last_one(tmp_path: Path, form: 
     classes, numbers = (table_parts(regression=regression) for regression in (False, True))
     for parts, there in ((classes, True), (numbers, False), (classes, True)):
         told = signature(parts, "y", form)
-        assert write_beside(output, form, told) == beside_files(output, form, told)
+        write_beside(output, form, told)
         assert read_signature(signature_file(output, form)) == told
         assert classes_file(output, form).exists() == there
     (output / "saved_model.pb").write_bytes(b"")
@@ -79,8 +78,12 @@ def test_a_model_of_arrays_and_classes_has_the_names_of_classes_alone(tmp_path: 
     transform = Affine(multiplier=np.float32(1), offset=np.float32(0))
     parts = replace(table_parts(regression=False), transform=transform)
     told = signature(parts, None, "keras")
-    file = tmp_path / "a.classes.json"
-    assert beside_files(tmp_path / "a.keras", "keras", told) == [file]
+    write_beside(
+        tmp_path / "a.keras", "keras", signature(table_parts(regression=True), "y", "keras")
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["a.signature.json"]
+    write_beside(tmp_path / "a.keras", "keras", told)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.classes.json"]
     assert told.inputs[0].takes == "float32, shape (batch, 9), as stored"
 
 
