@@ -16,7 +16,7 @@ DEFAULT_NETWORK = kind_of(Dense)
 
 BatchSize = Annotated[int, Strict(), Field(ge=1, le=65536)]
 LabelSmoothing = Annotated[float, Strict(), Field(ge=0.0, lt=1.0)]
-LRSchedule = Literal["constant", "plateau", "cosine", "step", "warmup_cosine"]
+LRSchedule = Literal["constant", "plateau", "cosine", "step", "warmup_cosine", "coslog4"]
 
 
 class TrialConfig(Searchable):

@@ -28,7 +28,7 @@ from hpsearch.search.trials import same_as
 from hpsearch.share import Share
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
-from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch
+from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch, fold_step
 
 _log = logging.getLogger(__name__)
 
@@ -304,7 +304,7 @@ class _Reports:
 
         Its steps are behind those of the epochs, so that it is compared with that of as many folds.
         """
-        self._report(mean, self._epochs + folds - 1)
+        self._report(mean, fold_step(self._epochs, folds))
         self.pruned = folds < self._folds and self._trial.should_prune()
         return self.pruned
 

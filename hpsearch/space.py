@@ -139,7 +139,8 @@ def ends(
         fits: as for :func:`config_at`.
     """
     found = named_fields(space)
-    names = [f"{kind}.{name}" for name in NETWORKS[kind].turning]
+    # A lifted kind that is the only one has its fields among those of the configuration.
+    names = [name for one in NETWORKS[kind].turning for name in (f"{kind}.{one}", one)]
     open_ones = {name: _ends_of(found[name]) for name in names if name in found}
     turns = {name: values for name, values in open_ones.items() if values and name not in params}
     return [

@@ -40,6 +40,8 @@ def print_best(row: Mapping[str, Any], metric: str) -> None:
     if (told := trained(row)) is not None:
         facts.append(f"training {told[0]} {number(told[1])}")
     out.print(", ".join(facts))
+    if folds := [fold["value"] for fold in row["folds"] or ()]:
+        out.print(f"the mean of {len(folds)} folds: {', '.join(map(number, folds))}")
     values = [repeat["value"] for repeat in row["repeats"]]
     if len(values) > 1:
         spread = f"{number(min(values))} to {number(max(values))}"

@@ -86,20 +86,17 @@ def _compared(model: WrittenModel) -> str:
         on = f"{model.examples} made-up inputs"
         missing = "; the data are not here, so it was compared on no real example"
     files = [
-        (
-            "what it takes and gives"
-            if ".signature" in f".{file.name}"
-            else "the names of its classes"
+        f"{what} to {file}"
+        for what, file in (
+            ("the names of its classes", model.classes),
+            ("what it takes and gives", model.signature),
         )
-        + f" to {file}"
-        for file in model.beside
+        if file is not None
     ]
-    if model.is_regression:
-        return (
-            f"{' and '.join(files)}. Its predictions on {on} differ from the network's by at most"
-            f" {model.largest:.1e} of the targets' range{missing}"
-        )
+    answers, unit = (
+        ("probabilities", "") if model.classes else ("predictions", " of the target's range")
+    )
     return (
-        f"{' and '.join(files)}. Its probabilities on {on} differ from the network's by at most"
-        f" {model.largest:.1e}{missing}"
+        f"{' and '.join(files)}. Its {answers} on {on} differ from the network's by at most"
+        f" {model.largest:.1e}{unit}{missing}"
     )

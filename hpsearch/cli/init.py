@@ -17,6 +17,7 @@ from hpsearch.parsing import parse
 from hpsearch.services.overwriting import is_there
 from hpsearch.text import closest
 
+_TABLE = "table"
 _WITHOUT_PATH = next(iter(SOURCES))
 """What is taken where neither a source nor a path is given."""
 
@@ -34,13 +35,17 @@ def init(
         Path | None,
         typer.Option(
             "--path", metavar="PATH",
-            help="The data: an .npz file, a folder of images, or a copy of a public set.",
+            help="The data: a table, an .npz file, a folder of images, or a copy of a public set.",
         ),
     ] = None,
     network: Annotated[
         str,
         typer.Option("--network", metavar="KIND", help=f"Of networks: {' or '.join(SPACES)}."),
     ] = "dense",
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="COLUMN", help="Of a table: the column to predict."),
+    ] = None,
 ) -> None:  # fmt: skip
     """Write a commented study file that you can run as it is, or edit."""
     source = _source(path) if dataset is None else dataset
@@ -56,8 +61,10 @@ def init(
         name = check_name(file.stem)
     except ValueError as error:
         raise InputError(f"{file}: its name becomes the study's, but {file.stem} {error}") from None
-    given = None if path is None else _below(path, file, source)
-    write_text(file, study_text(name, source, given, network))
+    if target is not None and source != _TABLE:
+        raise InputError(f"--target {target}: only tables have one; leave it out")
+    given = None if path is None else below(path, file, source)
+    write_text(file, study_text(name, source, given, network, target))
     tell(
         f"Wrote {file}. Look it over, then: hpsearch data {file}; hpsearch check {file};"
         f" hpsearch run {file}"
@@ -79,7 +86,7 @@ def _source(path: Path | None) -> str:
     )
 
 
-def _below(path: Path, file: Path, source: str) -> str:
+def below(path: Path, file: Path, source: str) -> str:
     """The path as the study file has it: relative to its folder, where a relative one was typed.
 
     Raises:

@@ -91,3 +91,7 @@ AnyStudyArgument = Annotated[
     ),
 ]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Study file (.toml).")]
+FileOrTable = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="Study file (.toml), or a table with --target."),
+]

@@ -57,6 +57,7 @@ def print_reproduction(found: Reproduction) -> None:
     """How near it came, for a reader."""
     comparison, metric = found.comparison, found.recipe.objective.metric
     out, then, now = stdout(), comparison.then, comparison.now
+    steps = "epochs and folds" if found.outcome.folds else "epochs"
     if then is None:
         out.print(f"Trial {found.trial} reported no epoch; {metric} is {decimal(now)} now.")
     else:
@@ -65,12 +66,12 @@ def print_reproduction(found: Reproduction) -> None:
         )
     if comparison.identical:
         number = comparison.compared
-        what = "The only epoch is" if number == 1 else f"All {number} epochs are"
+        what = "The only epoch is" if number == 1 else f"All {number} {steps} are"
         out.print(f"{what} identical.", style="bold")
     elif comparison.largest == 0.0:
         out.print(
-            f"The {comparison.compared} epochs that both have are identical; then there were"
-            f" {comparison.epochs_then} epochs, now there are {comparison.epochs_now}."
+            f"The {comparison.compared} {steps} that both have are identical; then there were"
+            f" {comparison.epochs_then}, now there are {comparison.epochs_now}."
         )
     elif comparison.largest is not None:
         out.print(

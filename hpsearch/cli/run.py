@@ -7,20 +7,30 @@ import typer
 from hpsearch.cli.conclusion import print_conclusion
 from hpsearch.cli.live import LiveScreen
 from hpsearch.cli.options import (
-    FileArgument,
+    FileOrTable,
     ForceOption,
     GpusOption,
     HomeOption,
     SetOption,
     WorkersOption,
 )
+from hpsearch.cli.table import is_table, study_file_of
 from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.errors import InputError
 from hpsearch.services.plans import Engine
 from hpsearch.services.search import Settings, search
 
 
 def run(
-    file: FileArgument,
+    file: FileOrTable,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="COLUMN",
+            help="With a table in place of a study file: the column to predict.",
+        ),
+    ] = None,
     trials: Annotated[
         int | None,
         typer.Option(
@@ -77,6 +87,10 @@ def run(
         address=address,
         dashboard=dashboard,
     )
+    if is_table(file):
+        file = study_file_of(file, target)
+    elif target is not None:
+        raise InputError(f"--target {target}: {file} is a study file; set dataset.target in it")
     found = search(file, settings, workspace(home, storage, force=force), LiveScreen())
     print_conclusion(found)
     raise typer.Exit(found.exit_code)

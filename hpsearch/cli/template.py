@@ -17,13 +17,12 @@ seed = 0
 
 [dataset]
 source = "{source}"          # {sources}
-{path}validation = 0.1             # stratified share of the training split; the test split is never used here
-scale = {scale:<20} # none | unit [0,1] | symmetric [-1,1] | standardize
-# limit = 20000              # use at most so many training examples
+{path}validation = 0.1             # stratified share of the training split; or {{ folds = 5 }}; the test split is never used here
+{scale}# limit = 20000              # use at most so many training examples
 # class_weights = "balanced" # weigh rare classes up
 
 [objective]
-metric = "{metric}"      # {metrics}
+{metric}      # {metrics}
 
 [budget]                     # exact, however many workers share it
 trials = {trials}
@@ -39,7 +38,7 @@ type = "median"              # median | hyperband | successive_halving | percent
 
 [training]
 epochs = {epochs}
-early_stopping = {{ patience = 5 }}    # epochs without a better value of the metric; or false
+early_stopping = {{ patience = {patience} }}    # epochs without a better value of the metric; or false
 reduce_lr_on_plateau = {{ monitor = "val_loss", factor = 0.5, patience = 2 }}  # for lr_schedule "plateau"
 # precision = "float32"      # else hpsearch measures once whether the processor is faster in bfloat16
 
@@ -56,6 +55,20 @@ l2 = {{ type = "categorical", choices = [0.0, 1e-5, 1e-4] }}
 initializer = {{ type = "categorical", choices = ["he_normal", "glorot_uniform"] }}
 batch_size = {{ type = "categorical", choices = [32, 64, 128] }}
 lr_schedule = {{ type = "categorical", choices = ["constant", "plateau", "cosine", "warmup_cosine"] }}
+"""  # noqa: E501
+
+_TABLE = """\
+[space]
+layers = {{ type = "int", low = 1, high = 4 }}
+units = {{ type = "int", low = 64, high = 512, log = true }}     # one width for all layers
+activation = {{ type = "categorical", choices = ["relu", "gelu", "selu"] }}
+dropout = {{ type = "float", low = 0.0, high = 0.5 }}
+batch_size = {{ type = "categorical", choices = [64, 256] }}
+lr_schedule = {{ type = "categorical", choices = ["constant", "cosine"] }}
+
+[space.optimizer]
+adamw = {{ learning_rate = {{ type = "float", low = 3e-4, high = 1e-2, log = true }}, weight_decay = {{ type = "float", low = 1e-4, high = 1e-1, log = true }} }}
+
 """  # noqa: E501
 
 _OPTIMIZERS = """
@@ -104,13 +117,25 @@ _FIRST_CONV = """\
 # optimizer = {{ type = "adam", learning_rate = 1e-3 }}
 """
 
-SPACES = {"dense": (_DENSE, _FIRST_DENSE), "conv": (_CONV, _FIRST_CONV)}
+SPACES = {
+    "dense": (_DENSE + _OPTIMIZERS, _FIRST_DENSE),
+    "conv": (_CONV + _OPTIMIZERS, _FIRST_CONV),
+}
 """By the kind of network: the text of ``[space]``, and of what is tried first."""
 
+_SPACE_OF_TABLE = (_TABLE, _FIRST_DENSE)
+
+_SCALE = "scale = {:<20} # none | unit [0,1] | symmetric [-1,1] | standardize\n"
 _COPY = '# path = "{}"  # a copy that you have; else keras.datasets downloads it'
 
 
-def study_text(name: str, source: str, path: str | None = None, network: str = "dense") -> str:
+def study_text(
+    name: str,
+    source: str,
+    path: str | None = None,
+    network: str = "dense",
+    target: str | None = None,
+) -> str:
     """A commented study file for a data set.
 
     Args:
@@ -118,6 +143,7 @@ def study_text(name: str, source: str, path: str | None = None, network: str = "
         source: as ``dataset.source``.
         path: as ``dataset.path``; None: an example, where the source has a path.
         network: one of ``SPACES``.
+        target: as ``dataset.target`` of a table; None: an example.
     """
     kind = source_class(source)
     about = f"  # {kind.path_about}" if kind.path_about else ""
@@ -125,18 +151,26 @@ def study_text(name: str, source: str, path: str | None = None, network: str = "
         line = tomli_w.dumps({"path": path}).strip()
     else:
         line = f'path = "{kind.sample}"' if kind.needs_path() else _COPY.format(kind.sample)
-    space, first = SPACES[network]
-    return (_TEXT + space + _OPTIMIZERS + first).format(
+    # Dense networks for tables have a space of their own.
+    is_table = kind is source_class("table")
+    space, first = _SPACE_OF_TABLE if is_table and network == "dense" else SPACES[network]
+    more = kind.more_lines
+    if target is not None:
+        more = more.replace('target = "target"', tomli_w.dumps({"target": target}).strip(), 1)
+    # What the target says is not known yet.
+    metric = f'metric = "{ObjectiveSection().metric}"'
+    return (_TEXT + space + first).format(
         name=name,
         file=f"{name}.toml",
         source=source,
         sources=" | ".join(SOURCES),
-        metric=ObjectiveSection().metric,
+        metric=f"# {metric}" if kind.takes_task() else metric,
         metrics=" | ".join(METRICS),
-        path=(f"{line}{about}\n" if kind.takes_path() else "") + kind.more_lines,
-        scale=f'"{kind.usual_scale}"',
+        path=(f"{line}{about}\n" if kind.takes_path() else "") + more,
+        scale="" if is_table else _SCALE.format(f'"{kind.usual_scale}"'),
         trials=20 if kind.is_small else 50,
-        epochs=20 if kind.is_small else 30,
+        epochs=100 if is_table else 20 if kind.is_small else 30,
+        patience=16 if is_table else 5,
         layers=3 if kind.is_small else 5,
         low=32 if kind.is_small else 64,
         high=256 if kind.is_small else 2048,

@@ -79,6 +79,19 @@ class Network(Searchable):
         """
         return ""
 
+    @property
+    def builder(self) -> str:
+        """The module of ``hpsearch.training.networks`` that has its layers."""
+        return self.type
+
+    def misfit(self, shape: Shape) -> str:
+        """Why its settings do not fit examples, with the cure; empty: they do.
+
+        Args:
+            shape: of an example, which ``refusal`` does not refuse.
+        """
+        return ""
+
     def parameters(self, shape: Shape, outputs: int) -> int:
         """Trainable parameters.
 

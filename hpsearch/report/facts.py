@@ -93,7 +93,7 @@ _UNKNOWN: dict[str, Any] = {
 
 _LISTED = (
     "number", "config", "parameters", "macs", "epochs", "best_epoch", "val_loss", "seconds",
-    "train_accuracy", "train_value", "gap",
+    "train_accuracy", "train_value", "gap", "folds",
 )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def script(recipe: Recipe, parts: Parts, data: Path) -> str:
     """
     config, schedule = recipe.config, recipe.config.lr_schedule
     shared = Shared()
-    shared.add(f"hpsearch.training.networks.{config.network.type}", "build")
+    shared.add(f"hpsearch.training.networks.{config.network.builder}", "build")
     shared.add("hpsearch.training.schedules", schedule)
     for name in ("losses", "score", "values"):
         shared.add(f"hpsearch.training.tasks.{recipe.task.name}", name)
@@ -69,6 +69,8 @@ def script(recipe: Recipe, parts: Parts, data: Path) -> str:
         "augment": namespace("AUGMENT", augment) if augment else [],
         # Constants first.
         "definitions": sorted(shared.definitions, key=lambda text: text.startswith("def ")),
+        "apart": config.network.builder == "members",
+        "trained": "trained" if config.network.builder == "members" else "network",
         "schedule": schedule,
         "optimizer": config.optimizer.keras,
         "settings": _settings(config.optimizer),

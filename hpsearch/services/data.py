@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hpsearch.augment import Augment
+from hpsearch.config import TrialConfig
 from hpsearch.data.advice import advise
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
@@ -10,10 +11,11 @@ from hpsearch.data.parts import Parts, split
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
 from hpsearch.home import Home
-from hpsearch.networks import NETWORKS
 from hpsearch.services.progress import Progress
-from hpsearch.space import config_at, kinds
+from hpsearch.space import ends, kinds
 from hpsearch.study_file import StudyFile, for_task
+from hpsearch.tasks.classification import CLASSIFICATION
+from hpsearch.tasks.task import Task
 
 
 def opened_data(
@@ -50,18 +52,30 @@ def study_data(
     """
     dataset, parts = opened_data(study.dataset, home, progress, warn=warn)
     study = for_task(study, dataset.task, file)
-    tried = [NETWORKS[kind] for kind in kinds(study.space)]
-    if study.baseline is not None:
-        tried.append(type(study.baseline.network))
-    refusals = [network.refusal(parts.shape) for network in tried]
-    augments = [config_at(study.space, 1.0).augment]
-    augments += [study.baseline.augment] if study.baseline is not None else []
-    refusals += [augment.refusal(parts.shape) for augment in augments]
-    for refusal in filter(None, refusals):
-        raise InputError(f"{file}: {refusal}")
+    largest = [config for kind in kinds(study.space) for config in ends(study.space, 1.0, kind)]
+    tried = largest + ([study.baseline] if study.baseline is not None else [])
+    for config in tried:
+        if refusal := config_refusal(config, study.task, parts):
+            raise InputError(f"{file}: {refusal}")
+    augments = [config.augment for config in tried]
     for warning in advise_flips(augments, parts.class_names) if warn else ():
         progress.say(f"warning: {file}: {warning}.")
     return study, dataset, parts
+
+
+def config_refusal(config: TrialConfig, task: Task, parts: Parts) -> str:
+    """Why a configuration cannot be trained on data, with the cure; empty: it can.
+
+    Args:
+        config: of a network.
+        task: what it is for.
+        parts: the data.
+    """
+    network, shape = config.network, parts.shape
+    refusal = network.refusal(shape) or network.misfit(shape) or config.augment.refusal(shape)
+    if refusal or task is CLASSIFICATION or not config.label_smoothing:
+        return refusal
+    return "label_smoothing is of classes, but the target is numbers (a regression); leave it out"
 
 
 def advise_flips(augments: Sequence[Augment], class_names: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """The forms that ``export`` writes, each read back."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +25,13 @@ from hpsearch.services.data import opened_data
 from hpsearch.services.overwriting import Form, refuse_to_replace
 from hpsearch.services.progress import Progress
 from hpsearch.training.start import start_tensorflow
-from hpsearch.training.written import beside_files, signature, target_name, write_beside
+from hpsearch.training.written import (
+    classes_file,
+    signature,
+    signature_file,
+    target_name,
+    write_beside,
+)
 
 _ENDINGS: dict[str, Form] = {
     ".toml": "recipe",
@@ -174,10 +180,10 @@ def _seen_from(script: Path, data: Path) -> Path:
 class WrittenModel:
     """A trained network that was written, read back and compared."""
 
-    beside: Sequence[Path]
-    """The files with the names of its classes, and with its signature."""
-    is_regression: bool
-    """Whether it predicts a number."""
+    classes: Path | None
+    """The file with the names of its classes; None: it predicts a number."""
+    signature: Path | None
+    """The file that says what it takes and gives; None: what its source stores, and classes."""
     largest: float
     """By how much its probabilities differ at most from the network's; predictions in ranges of
     the training rows' targets."""
@@ -225,8 +231,8 @@ def write_model(
             write_beside(path, form, told)
     compared = min(models.COMPARED, len(parts.validation))
     return WrittenModel(
-        beside=beside_files(path, form, told),
-        is_regression=parts.target is not None,
+        classes=classes_file(path, form) if told.class_names else None,
+        signature=signature_file(path, form) if told.is_written else None,
         largest=largest,
         examples=compared or models.MADE_UP,
         are_real=compared > 0,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hpsearch.errors import InputError, NoTrialError
+from hpsearch.search.attributes import BEST_EPOCH_KEY, EPOCHS_KEY, FOLDS_KEY
 from hpsearch.search.confirmation import ensure_confirmation_study, queue, results
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
@@ -63,11 +64,16 @@ def refits(
 def _queue(study: OpenStudy, confirmation: OpenStudy, group: Group, progress: Progress) -> int:
     """Queue the last trainings of a configuration; for how many epochs.
 
-    That is the middle of what its runs took to their best epoch: fixed before the test split is
-    opened, and from validation alone.
+    That is the middle of what its runs, or their folds, took to their best epoch: fixed before the
+    test split is opened, and from validation alone.
     """
-    key = "best_epoch" if study.file.objective.epoch == "best" else "epochs"
-    took = [int(m.trial.user_attrs[key]) for m in group.models if key in m.trial.user_attrs]
+    key = BEST_EPOCH_KEY if study.file.objective.epoch == "best" else EPOCHS_KEY
+    known = [model.trial.user_attrs for model in group.models if key in model.trial.user_attrs]
+    took = [
+        int(fold["best_epoch"]) if key == BEST_EPOCH_KEY else int(attrs[key])
+        for attrs in known
+        for fold in attrs.get(FOLDS_KEY) or [{"best_epoch": attrs[key]}]
+    ]
     if not took:
         raise InputError(
             f"study {study.name}: another program has changed how many epochs the runs of"

@@ -89,7 +89,7 @@ def reproduce(
     threads = chosen.user_attrs.get(THREADS_KEY)
     outcome = train_here(recipe, parts, folder, progress, last=last, threads=threads)
     metric = recipe.objective.metric
-    epochs = {epoch.epoch: epoch.values[metric] for epoch in outcome.curves}
+    epochs = outcome.steps(metric, recipe.training.epochs)
     reproduction = Reproduction(
         recipe=recipe,
         outcome=outcome,

@@ -8,7 +8,7 @@ from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.recipe import Recipe, computing_in
-from hpsearch.services.data import opened_data
+from hpsearch.services.data import config_refusal, opened_data
 from hpsearch.services.judging import Kept, judge
 from hpsearch.services.precision import settled
 from hpsearch.services.progress import Progress
@@ -49,9 +49,8 @@ def train(
         recipe = recipe.model_copy(update={"seed": seed})
     dataset, parts = opened_data(recipe.dataset, home, progress)
     recipe = for_task(recipe, dataset.task, str(file))
-    for part in (recipe.config.network, recipe.config.augment):
-        if refusal := part.refusal(parts.shape):
-            raise InputError(f"{file}: {refusal}")
+    if refusal := config_refusal(recipe.config, recipe.task, parts):
+        raise InputError(f"{file}: {refusal}")
     _warn(recipe, dataset.fingerprint, progress)
     progress.say("TensorFlow takes a few seconds to start.")
     is_auto = recipe.training.precision == "auto"

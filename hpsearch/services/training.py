@@ -40,7 +40,8 @@ from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import main_thread_only
 from hpsearch.study_file import differences
 from hpsearch.tasks.evaluating import AnyEvaluation
-from hpsearch.training.outcome import Epoch, Outcome, Watch
+from hpsearch.text import decimal
+from hpsearch.training.outcome import Epoch, Outcome, Watch, fold_step
 from hpsearch.training.start import start_tensorflow
 
 _LEFT = (CURVES, WEIGHTS, INPUTS, RESULT, CURVES_FIGURE, *OF_TEST)
@@ -180,7 +181,7 @@ def train_here(
         parts: its data.
         folder: where curves and weights go.
         progress: shows the epochs.
-        last: the epoch after which training ends, whatever the recipe says; None: as it says.
+        last: the step after which training ends, whatever the recipe says; None: as it says.
         threads: of TensorFlow; None: all cores.
         started: whether TensorFlow is started already.
 
@@ -199,7 +200,14 @@ def train_here(
     def show(epoch: Epoch) -> bool:
         """Show an epoch; whether it is the last one that is wanted, though there are more."""
         progress.epoch(epoch, epochs)
-        return last is not None and last <= epoch.epoch < epochs
+        more = epoch.epoch < epochs or bool(parts.others)
+        return last is not None and last <= epoch.epoch and more
+
+    def fold(folds: int, mean: float) -> bool:
+        """Show the folds so far; whether they are all that is wanted."""
+        metric = recipe.objective.metric
+        progress.say(f"{folds} of {len(parts.folds)} folds: mean {metric} {decimal(mean)}")
+        return last is not None and last <= fold_step(epochs, folds)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -207,7 +215,8 @@ def train_here(
             start_tensorflow(threads)
         from hpsearch.training.train import train  # noqa: PLC0415  # imports TensorFlow
 
-        return train(recipe, parts, folder, Watch(on_epoch=show, interrupted=lambda: bool(caught)))
+        watch = Watch(on_epoch=show, on_fold=fold, interrupted=lambda: bool(caught))
+        return train(recipe, parts, folder, watch)
     except TrialFailedError as error:
         if error.failure is Failure.INTERRUPTED and caught:
             raise StoppedError("", 128 + caught[0]) from None

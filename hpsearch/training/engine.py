@@ -53,7 +53,7 @@ class Engine:
     """Trains and evaluates one network on resident examples.
 
     Attributes:
-        network: from ``hpsearch.training.model``.
+        network: from ``hpsearch.training.model``; its layer with outputs is "logits".
         optimizer: its variables exist from the start.
         task: has the loss and what is counted.
         train_rows: the rows of the training part, for :meth:`evaluate`.
@@ -88,8 +88,11 @@ class Engine:
         self._evaluation_batch = evaluation_batch(network)
         optimizer.build(network.trainable_variables)
         # What callbacks know as their model: the same layers, and the optimizer. The network
-        # itself has none, so that its file has the weights alone.
-        self._model = keras.Model(network.inputs, network.outputs)
+        # itself has none, so that its file has the weights alone. Its outputs are those of the last
+        # layer, where members stand apart, and the network's own.
+        self._model = keras.Model(
+            network.input, [network.get_layer("logits").output, network.output]
+        )
         self._model.compile(optimizer=optimizer, jit_compile=False)
         self._augment, self._grey = augment, grey
         rows = tf.TensorSpec((None,), tf.int64)
@@ -267,11 +270,11 @@ class Engine:
         """One optimizer step; what the task counts of the batch."""
         x, y, *others = self._batch(rows, *drawn)
         with tf.GradientTape() as tape:
-            outputs = self.network(x, training=True)
-            losses = self.task.losses(y, outputs)
+            apart, outputs = self._model(x, training=True)
+            losses = self.task.losses(y, apart)
             if others:
                 share, other = others
-                losses = mixed(share, losses, self.task.losses(other, outputs))
+                losses = mixed(share, losses, self.task.losses(other, apart))
             # The penalties belong to the gradient; what is reported has none.
             objective = tf.add_n([tf.reduce_mean(losses), *_penalties(self.network)])
             objective = self.optimizer.scale_loss(objective)

@@ -227,7 +227,7 @@ def _answered(outputs: keras.KerasTensor, target: Standard | None) -> keras.Kera
 
 def _stock(layer: keras.Layer) -> keras.Layer:
     """A layer like one of the network's that any Keras can read back."""
-    if isinstance(layer, keras.Model):  # of a fold
+    if isinstance(layer, keras.Model):  # the network of a fold
         return keras.models.clone_model(layer, clone_function=_stock)
     if isinstance(layer, keras.layers.Activation):  # ours may have a function that is not Keras'
         name = layer.activation.__name__

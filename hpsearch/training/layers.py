@@ -41,6 +41,23 @@ class Conv2D(keras.layers.Conv2D):  # type: ignore[misc]  # has no types
         return convolved(inputs, kernel, bias)
 
 
+class Scaled(keras.layers.EinsumDense):  # type: ignore[misc]  # has no types
+    """``keras.layers.EinsumDense`` whose equation adds nothing up, and has no activation.
+
+    The kernel's axes are the last ones of the outputs. TensorFlow's own makes a product of matrices
+    for each weight.
+    """
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Multiply, and add the bias; see ``keras.layers.EinsumDense.call``."""
+        given, made = self.equation.partition(",")[0], self.equation.partition("->")[2]
+        for axis, label in enumerate(made):
+            if label not in given:
+                inputs = tf.expand_dims(inputs, axis)
+        found = inputs * tf.convert_to_tensor(self.kernel)
+        return found if self.bias is None else found + tf.convert_to_tensor(self.bias)
+
+
 class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # has no types
     """``keras.layers.BatchNormalization``; by TensorFlow's fused kernel, of images.
 

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from hpsearch.data.parts import Parts
 from hpsearch.data.tables.fitted import Tabular
 from hpsearch.data.transform import Affine
+from hpsearch.errors import InputError
+from hpsearch.networks.dense import Dense
 from hpsearch.networks.network import Network
 from hpsearch.recipe import Recipe
 from hpsearch.training import networks, tables
@@ -40,7 +42,8 @@ def build(
     """
     inputs = keras.Input(input_shape, name="inputs")
     if isinstance(transform, Tabular):
-        x = tables.features(transform.arrays(), inputs, seed)
+        fields = network if isinstance(network, Dense) else Dense()
+        x = tables.features(transform.arrays(), inputs, seed, fields)
     else:
         x = keras.layers.Rescaling(
             _plain(transform.multiplier), _plain(transform.offset), dtype="float32", name="scale"
@@ -53,7 +56,12 @@ def build_for(recipe: Recipe, parts: Parts) -> keras.Model:
     """The network of a recipe for its data; with folds one that averages those of the folds.
 
     See :func:`build`.
+
+    Raises:
+        InputError: a setting that does not fit the data.
     """
+    if misfit := recipe.config.network.misfit(parts.shape):
+        raise InputError(misfit)
     networks = [
         build(
             recipe.config.network,

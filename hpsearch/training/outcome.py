@@ -1,6 +1,7 @@
 """What training is told and what it gives back; plain values, no TensorFlow."""
 
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,16 @@ class Epoch:
         return cls(epoch=int(epoch), values=values, learning_rate=rate, seconds=seconds)
 
 
+def fold_step(epochs: int, folds: int) -> int:
+    """The step at which the mean of some folds is reported: behind all epochs of the first.
+
+    Args:
+        epochs: of a training, at most.
+        folds: how many are trained, from 2.
+    """
+    return epochs + folds - 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What came of training one recipe."""
@@ -72,6 +83,19 @@ class Outcome:
     curves: tuple[Epoch, ...]
     folds: tuple[tuple[float, int], ...] = ()
     """The value of each fold and its best epoch, where there are several."""
+
+    def steps(self, metric: str, epochs: int) -> dict[int, float]:
+        """All that was reported of the training: each epoch's value, and means of folds.
+
+        Args:
+            metric: the objective's.
+            epochs: of the training, at most.
+        """
+        found = {epoch.epoch: epoch.values[metric] for epoch in self.curves}
+        values = [value for value, _ in self.folds]
+        for folds in range(2, len(values) + 1):
+            found[fold_step(epochs, folds)] = statistics.fmean(values[:folds])
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

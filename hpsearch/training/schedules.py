@@ -51,11 +51,29 @@ def warmup_cosine(base: float, steps: int) -> Rate:
     )
 
 
+def coslog4(base: float, steps: int) -> Rate:
+    """Four waves from 0 to ``base`` and back, each twice as long as the one before.
+
+    RealMLP's (Holzmüller et al., 2024, "Better by Default"):
+    ``base * (1 - cos(2 pi log2(1 + 15 t))) / 2``, where t is the share of the steps that is over in
+    the middle of a step, so that none has 0.
+    """
+
+    class CosLog4(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # no types
+        def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
+            share = (keras.ops.cast(step, "float32") + 0.5) / steps
+            wave = 2 * math.pi / math.log(2) * keras.ops.log1p(15 * share)
+            return base * (1 - keras.ops.cos(wave)) / 2
+
+    return CosLog4()
+
+
 SCHEDULES: dict[str, Callable[[float, int], Rate]] = {
     "constant": constant,
     "plateau": plateau,
     "cosine": cosine,
     "step": step,
     "warmup_cosine": warmup_cosine,
+    "coslog4": coslog4,
 }
 """By the name in a configuration: (rate that it starts from, steps of the whole trial) to rate."""

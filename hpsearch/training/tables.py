@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.tables.shape import DIMENSION
+from hpsearch.networks.dense import Dense
+from hpsearch.training.embeddings import embedded_numbers
 from hpsearch.training.seeds import weights_seed
 
 CATEGORIES = 2**20
@@ -20,7 +22,10 @@ TO_MARCH = 730425
 
 
 def features(
-    fitted: Mapping[str, npt.NDArray[np.generic]], x: keras.KerasTensor, seed: int
+    fitted: Mapping[str, npt.NDArray[np.generic]],
+    x: keras.KerasTensor,
+    seed: int,
+    network: Dense,
 ) -> keras.KerasTensor:
     """All that a network gets of stored rows: numbers, others, embedded categories.
 
@@ -28,13 +33,14 @@ def features(
         fitted: what was fitted, see ``hpsearch.data.tables.fitted.Tabular.arrays``.
         x: stored rows, float32, shape (batch, values).
         seed: the trial's seed, for what is trainable.
+        network: says how numbers are embedded.
 
     Returns:
-        shape (batch, ``TableShape.width``).
+        shape (batch, ``TableShape.width``), or more where numbers are embedded.
     """
     found = others(fitted, x)
     if len(fitted["number_places"]):
-        found = [numbers(fitted, x), *found]
+        found = [embedded_numbers(network, fitted, numbers(fitted, x), seed), *found]
     if len(fitted["embedded_places"]):
         found.append(embedded(fitted, x, weights_seed(seed, CATEGORIES)))
     if len(found) == 1:

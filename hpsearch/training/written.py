@@ -62,6 +62,11 @@ class Signature(Section):
     gives: str
     """In words."""
 
+    @property
+    def is_written(self) -> bool:
+        """Whether it lies beside its model: not of arrays with classes, which are as stored."""
+        return self.task == "regression" or self.inputs[0].kind != "array"
+
 
 def signature(parts: Parts, target: str | None, form: Form) -> Signature:
     """What a model takes and gives.
@@ -176,39 +181,25 @@ def is_signature(file: Path) -> bool:
     return read_signature(file) is not None
 
 
-def beside_files(output: Path, form: Form, told: Signature) -> list[Path]:
-    """What lies beside a model: the names of its classes, and the signature where it has one.
+def write_beside(output: Path, form: Form, told: Signature) -> None:
+    """Write the names of a model's classes and its signature, as far as it has them.
 
-    A model of arrays and classes has none: it takes what its source stores.
-    """
-    files = [classes_file(output, form)] if told.class_names else []
-    needs = told.task == "regression" or told.inputs[0].kind != "array"
-    return [*files, signature_file(output, form)] if needs else files
-
-
-def write_beside(output: Path, form: Form, told: Signature) -> list[Path]:
-    """Write what lies beside a model, each file whole or not at all; gives the files.
-
-    What hpsearch wrote there beside another model is removed.
+    Each file is written whole or not at all; what hpsearch wrote there before is removed.
 
     Raises:
-        OSError: a full disk, no permission and the like.
+        UnreachableError: a full disk, no permission and the like.
     """
-    files = beside_files(output, form, told)
-    for file in files:
-        file.parent.mkdir(exist_ok=True)
-        with made_beside(file) as partial:
-            if file == signature_file(output, form):
-                write_signature(partial, told)
-            else:
-                write_classes(partial, told.class_names)
-    for file, is_ours in (
-        (classes_file(output, form), is_classes),
-        (signature_file(output, form), is_signature),
-    ):
-        if file not in files and is_ours(file):
-            file.unlink()
-    return files
+    classes, own = classes_file(output, form), signature_file(output, form)
+    if told.class_names:
+        with made_beside(classes) as partial:
+            write_classes(partial, told.class_names)
+    elif is_classes(classes):
+        classes.unlink()
+    if told.is_written:
+        with made_beside(own) as partial:
+            write_signature(partial, told)
+    elif is_signature(own):
+        own.unlink()
 
 
 def is_classes(file: Path) -> bool:

@@ -26,7 +26,7 @@ def run(file: Path) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "script", "__file__": str(file)}
     keras: Any = ModuleType("keras")
     keras.callbacks = SimpleNamespace(Callback=object)
-    keras.initializers = MagicMock()
+    keras.initializers = keras.layers = MagicMock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "keras", keras)
         patch.setitem(sys.modules, "tensorflow", ModuleType("tensorflow"))

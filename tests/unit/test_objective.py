@@ -637,19 +637,3 @@ def test_a_trial_that_failed_has_curves_where_it_has_an_epoch(
     assert first == CURVES * bool(epochs)
     assert study.trials()[0].user_attrs["epochs"] == epochs
     assert others == [[]] * (failure is Failure.INTERRUPTED)  # its successor has none yet
-
-
-@pytest.mark.parametrize("epoch", ["best", "last"])
-def test_the_loss_that_is_kept_is_of_the_epoch_whose_value_counts(
-    open_study: Callable[..., OpenStudy], build: Build, epoch: str
-) -> None:
-    study = open_study(objective={"epoch": epoch})
-
-    def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
-        outcome = fakes.train(recipe, parts, run, watch)
-        return replace(outcome, best_epoch=2)
-
-    build(study, train).run_one()
-    (trial,) = study.trials()
-    counted = trial.intermediate_values[2 if epoch == "best" else 5]
-    assert trial.user_attrs["val_loss"] == pytest.approx(1 - counted)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from hpsearch.data.arrays import Inputs
 from hpsearch.data.stratify import Rows
 from hpsearch.data.tables.column import Column, places
-from hpsearch.data.tables.shape import TableShape
+from hpsearch.data.tables.shape import BINS, TableShape
 from hpsearch.fields import Section
 
 ONE_HOT = 9
@@ -32,6 +32,9 @@ class Number(Section):
     """What the distance from the median is multiplied by; 0: the column does not vary."""
     has_missing: bool
     """Whether training rows lack it, so that this is a feature."""
+    bins: tuple[float, ...] = ()
+    """The ends of its bins, ascending: quantiles of training rows as the network has them, clipped
+    smoothly. At most ``BINS`` and one more; none where it does not vary."""
 
 
 class Category(Section):
@@ -88,7 +91,9 @@ class Tabular(Section):
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All that the first layer needs, by name; places are int32, all else float32.
 
-        ``number_places``, ``medians``, ``factors``; ``missing_places``: whose absence is a feature;
+        ``number_places``, ``medians``, ``factors``; ``bin_starts`` and ``bin_factors``, shape
+        (numbers, BINS): where each bin begins, and 1 over its width, both 0 of one that is not
+        there; ``missing_places``: whose absence is a feature;
         ``equal_places`` and ``equal_codes``: which category is each one-hot feature;
         ``pair_places``, ``pair_firsts``, ``pair_seconds``; ``date_places``, ``clock_places``;
         ``embedded_places``, ``embedded_starts`` and ``embedded_rows``: where each column's part of
@@ -102,10 +107,13 @@ class Tabular(Section):
         missing += [one for one in small if one.has_missing]
         slots = [(one.place, code) for one in small for code in one.known]
         starts, rows = self._rows(large)
+        bins = [_padded(one.bins) for one in self.numbers]
         return {
             "number_places": _whole(one.place for one in self.numbers),
             "medians": _floats(one.median for one in self.numbers),
             "factors": _floats(one.factor for one in self.numbers),
+            "bin_starts": np.array([start for start, _ in bins]).reshape(-1, BINS),
+            "bin_factors": np.array([factor for _, factor in bins]).reshape(-1, BINS),
             "missing_places": _whole(one.place for one in missing),
             "equal_places": _whole(place for place, _ in slots),
             "equal_codes": _floats(code for _, code in slots),
@@ -162,16 +170,38 @@ def _number(values: Inputs, place: int) -> Number:
     known = values[~missing].astype(np.float64)
     if not len(known):
         return Number(place=place, median=0.0, factor=0.0, has_missing=False)
-    low, first, median, third, high = np.quantile(known, (0.0, 0.25, 0.5, 0.75, 1.0))
+    quantiles = np.quantile(known, np.linspace(0.0, 1.0, BINS + 1))
+    low, first, median, third, high = quantiles[:: BINS // 4]
     spread = (third - first) or (high - low) / 2
     # Less than the rounding of float32 is no variation.
     limit = max(np.finfo(np.float32).eps * abs(median), np.finfo(np.float32).tiny)
+    factor = float(1 / spread) if spread > limit else 0.0
     return Number(
         place=place,
         median=float(median),
-        factor=float(1 / spread) if spread > limit else 0.0,
+        factor=factor,
         has_missing=bool(missing.any()),
+        bins=_bins((quantiles - median) * factor),
     )
+
+
+def _bins(quantiles: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    """The different ones among quantiles, clipped as the first layer clips numbers.
+
+    Args:
+        quantiles: ascending, in interquartile ranges from the median.
+    """
+    ends = np.unique((quantiles / np.sqrt(1 + np.square(quantiles / 3))).astype(np.float32))
+    return tuple(float(end) for end in ends) if len(ends) > 1 else ()
+
+
+def _padded(ends: tuple[float, ...]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Where bins begin, and 1 over their widths; 0 behind the last, shape (BINS,) each."""
+    starts, factors = np.zeros((2, BINS), np.float32)
+    if ends:
+        starts[: len(ends) - 1] = ends[:-1]
+        factors[: len(ends) - 1] = 1 / np.diff(np.array(ends, np.float32))
+    return starts, factors
 
 
 def _category(values: Inputs, place: int) -> Category:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+BINS = 16
+"""Between quantiles of a number, for its piecewise-linear embedding; at most so many."""
+
 DIMENSION = 8
 """Of the embedding of a category (Holzmüller et al. 2024, "Better by Default", RealMLP)."""
 

@@ -5,13 +5,17 @@ from collections.abc import Callable
 import keras
 
 from hpsearch.networks.network import Network
-from hpsearch.training.networks import conv, dense
+from hpsearch.training.networks import conv, dense, members
 
 Builder = Callable[..., keras.KerasTensor]
 """(network, scaled inputs, outputs, seed, policy of the hidden layers) to float32 outputs."""
 
-BUILDERS: dict[str, Builder] = {"dense": dense.build, "conv": conv.build}
-"""By the ``type`` of the network, which is its module's name, too.
+BUILDERS: dict[str, Builder] = {
+    "dense": dense.build,
+    "members": members.build,
+    "conv": conv.build,
+}
+"""By the ``builder`` of the network, which is its module's name, too.
 
 Exported scripts take ``build`` as it stands, with what it uses (``hpsearch.script.shared``): it
 asks nothing of the network but fields.
@@ -35,4 +39,4 @@ def build(
     Returns:
         the outputs, shape (batch, outputs).
     """
-    return BUILDERS[network.type](network, x, outputs, seed, policy)
+    return BUILDERS[network.builder](network, x, outputs, seed, policy)

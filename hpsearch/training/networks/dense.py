@@ -6,6 +6,7 @@ import keras
 
 from hpsearch.networks.conv import Conv
 from hpsearch.networks.dense import Dense
+from hpsearch.training.layers import Scaled
 from hpsearch.training.seeds import dropout_seed, weights_seed
 
 INITIALIZERS = {
@@ -31,8 +32,17 @@ def build(
     network: Dense, x: keras.KerasTensor, outputs: int, seed: int, policy: keras.DTypePolicy
 ) -> keras.KerasTensor:
     """Flatten, the hidden layers, and a Dense layer of the outputs, which is float32."""
-    x = keras.layers.Flatten(dtype=policy, name="flatten")(x)
+    x = flattened(network, x, policy)
     return stack(network, x, outputs, seed, policy, dropout=network.dropout, before=0)
+
+
+def flattened(network: Dense, x: keras.KerasTensor, policy: keras.DTypePolicy) -> keras.KerasTensor:
+    """Inputs as the first layer gets them, shape (batch, values); scaled where that is asked."""
+    x = keras.layers.Flatten(dtype=policy, name="flatten")(x)
+    if not network.input_scale:
+        return x
+    settings = {"kernel_initializer": "ones", "dtype": policy, "name": "input_scale"}
+    return Scaled("bi,i->bi", output_shape=x.shape[1:], **settings)(x)
 
 
 def stack(

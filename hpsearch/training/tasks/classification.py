@@ -8,7 +8,7 @@ import tensorflow as tf
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Parts
 from hpsearch.tasks.scores import area, balanced_accuracy, counted, finite, log_odds, macro_f1
-from hpsearch.training.tasks.task import Scores, total, weighted
+from hpsearch.training.tasks.task import Scores, each_member, total, weighted
 
 
 class Classification:
@@ -68,8 +68,9 @@ def values(scores: Scores) -> dict[str, float]:
 
 
 def losses(config: TrialConfig, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """What training makes small, of each example, shape (batch,)."""
-    return cross_entropies(y, logits, config.label_smoothing)
+    """What training makes small, of each example, shape (batch,); of members the mean."""
+    smoothing = config.label_smoothing
+    return each_member(lambda y, found: cross_entropies(y, found, smoothing), y, logits)
 
 
 def cross_entropies(y: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:

@@ -10,7 +10,7 @@ from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Parts
 from hpsearch.data.target import Standard
 from hpsearch.tasks.errors import mae, r2, rmse
-from hpsearch.training.tasks.task import Scores, total, weighted
+from hpsearch.training.tasks.task import Scores, each_member, total, weighted
 
 
 class Regression:
@@ -58,9 +58,9 @@ def losses(config: TrialConfig, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor: 
     Args:
         config: nothing of it matters here.
         y: standardised targets, float32, shape (batch,).
-        outputs: shape (batch, 1).
+        outputs: shape (batch, 1), or (batch, members, 1), whose mean it is.
     """
-    return tf.square(outputs[:, 0] - y)
+    return each_member(lambda y, found: tf.square(found[:, 0] - y), y, outputs)
 
 
 def standardised(target: Standard, y: tf.Tensor) -> tf.Tensor:

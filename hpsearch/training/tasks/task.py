@@ -1,6 +1,6 @@
 """A task in TensorFlow: its loss, and what is counted of the outputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -26,7 +26,8 @@ class Task(Protocol):
 
         Args:
             y: labels, shape (batch, ...).
-            outputs: of the network, dropout active, float32, shape (batch, outputs).
+            outputs: of the network, dropout active, float32, shape (batch, outputs); of one with
+                members theirs, shape (batch, members, outputs).
 
         Returns:
             float32, shape (batch,).
@@ -68,6 +69,23 @@ def weighted(y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
     if len(y.shape) == 1:
         return y, None
     return y[:, 0], tf.cast(y[:, 1], tf.float32)
+
+
+def each_member(
+    losses: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], y: tf.Tensor, outputs: tf.Tensor
+) -> tf.Tensor:
+    """The mean of the members' losses of each example, shape (batch,).
+
+    Args:
+        losses: of targets, shape (n,), and outputs, shape (n, outputs).
+        y: shape (batch,).
+        outputs: shape (batch, members, outputs); of a network without members (batch, outputs).
+    """
+    if len(outputs.shape) == 2:
+        return losses(y, outputs)
+    members, width = outputs.shape[1:]
+    found = losses(tf.repeat(y, members), tf.reshape(outputs, (-1, width)))
+    return tf.reduce_mean(tf.reshape(found, (-1, members)), axis=1)
 
 
 def total(values: tf.Tensor) -> tf.Tensor:

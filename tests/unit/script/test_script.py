@@ -75,6 +75,10 @@ def table(y: Targets) -> Parts:
 
 
 CLASSES, NUMBERS = np.arange(60) % 2, np.geomspace(1, 9, 60)
+EMBEDDED = (
+    {"numeric_embedding": "periodic"},
+    {"numeric_embedding": "piecewise", "members": 3, "input_scale": True},
+)
 REGRESSION = {
     "dataset": {"source": "table", "path": "x.csv", "target": "y", "task": "regression"},
     "objective": {"metric": "val_rmse"},
@@ -90,7 +94,10 @@ CONFIGS: list[dict[str, Any]] = [
     {"layers": 3, "units": [64, 32, 16], "dropout": [0.1, 0.0, 0.5]},
     {"dropout": 0.2, "batch_norm": True, "l2": 1e-4},
     *({"activation": name} for name in ("silu", "leaky_relu", "mish")),
-    *({"lr_schedule": name} for name in ("plateau", "cosine", "step", "warmup_cosine")),
+    *({"lr_schedule": name} for name in ("plateau", "cosine", "step", "warmup_cosine", "coslog4")),
+    {"input_scale": True},
+    {"members": 4, "dropout": 0.2, "batch_norm": True},
+    {"members": 2, "augment": {"mixup": 0.2}},
     *({"optimizer": {"type": name}} for name in OPTIMIZERS),
     {"optimizer": {"type": "sgd", "momentum": 0.9, "nesterov": True}},
     {"optimizer": {"type": "rmsprop", "momentum": 0.5, "centered": True}},
@@ -148,6 +155,7 @@ def test_tables_regressions_weights_and_folds_give_clean_scripts(tmp_path: Path)
     texts = [
         script(recipe(), classes, DATA),
         script(regression, numbers, DATA),
+        *(script(recipe(config=one, **REGRESSION), numbers, DATA) for one in EMBEDDED),
         script(regression, replace(numbers, others=(numbers, numbers)), DATA),
         script(recipe(config={"augment": {"mixup": 0.2}}, **REGRESSION), images, DATA),
     ]
@@ -155,8 +163,8 @@ def test_tables_regressions_weights_and_folds_give_clean_scripts(tmp_path: Path)
         assert check_names(text, "script.py") == []
         (tmp_path / f"script_{number}.py").write_text(text)
     check(tmp_path)
-    of_table, of_number, of_folds, of_images = texts
-    assert "features(load_fitted(), inputs, SEED)" in of_table
+    of_table, of_number, *_, of_folds, of_images = texts
+    assert "features(load_fitted(), inputs, SEED, NETWORK)" in of_table
     assert "TARGET" not in of_table
     assert "fitted_" not in of_images
     assert "hpsearch trained on 3 folds" in of_folds
@@ -212,7 +220,7 @@ def test_network_loss_and_scores_are_those_of_training() -> None:
 def test_every_monitor_is_one_of_the_values_of_validation() -> None:
     text = written(recipe(config={"l2": 1e-4}, objective={"metric": "val_loss"}))
     assert 'monitor="val_loss"' in text
-    assert text.index("Validation(x_val, y_val)") < text.index("EarlyStopping(")
+    assert text.index("Validation(network, x_val, y_val)") < text.index("EarlyStopping(")
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,16 @@ def test_the_scaled_loss_of_float16(
     assert in_parts(recipe, blobs, tmp_path, [2 * LOOKS + 1]) == whole(recipe)[0]
 
 
+def test_members_and_the_waves_of_the_rate(
+    make_rough: MakeRecipe, whole: Whole, blobs: Parts, tmp_path: Path
+) -> None:
+    recipe = make_rough("adamw", "coslog4", [6, 5])
+    network = recipe.config.network.model_copy(update={"members": 3, "input_scale": True})
+    config = recipe.config.model_copy(update={"network": network})
+    recipe = recipe.model_copy(update={"config": config})
+    assert in_parts(recipe, blobs, tmp_path, [2, LOOKS + 1]) == whole(recipe)[0]
+
+
 @pytest.fixture(scope="module")
 def stopped_early(
     make_rough: MakeRecipe, whole: Whole, blobs: Parts, tmp_path_factory: pytest.TempPathFactory

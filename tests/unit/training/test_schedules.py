@@ -41,6 +41,15 @@ def test_warmup_rises_to_the_base_and_falls_to_zero() -> None:
     assert found[5:] == pytest.approx(cosine, abs=1e-7)
 
 
-@pytest.mark.parametrize("name", ["cosine", "step", "warmup_cosine"])
+def test_coslog4_has_four_waves_each_twice_as_long() -> None:
+    found = rates("coslog4", 1500)[:-1]
+    times = [(step + 0.5) / 1500 for step in range(1500)]
+    expected = [0.25 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * t))) for t in times]
+    assert found == pytest.approx(expected, abs=1e-5)
+    lows = [step for step in range(1, 1499) if found[step - 1] > found[step] <= found[step + 1]]
+    assert lows == pytest.approx([100, 300, 700], abs=1)
+
+
+@pytest.mark.parametrize("name", ["cosine", "step", "warmup_cosine", "coslog4"])
 def test_a_trial_of_one_step_has_a_rate(name: str) -> None:
     assert rates(name, 1)[0] > 0

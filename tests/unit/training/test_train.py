@@ -128,6 +128,7 @@ def test_the_weights_of_the_best_epoch_are_kept(rough: Trained, blobs: Parts) ->
     assert accuracy(rough.recipe, sample, rough.run, "train") == outcome.train_value
     assert outcome.train_value is not None
     assert outcome.gap == outcome.train_value - best.values["val_accuracy"]
+    assert outcome.val_loss == best.values["val_loss"]
 
 
 def test_an_outcome_is_what_it_says(rough: Trained) -> None:
@@ -157,6 +158,7 @@ def test_the_last_epoch_counts_where_the_objective_says_so(
 ) -> None:
     outcome = rough_last.outcome
     last = outcome.curves[-1]
+    assert outcome.val_loss == last.values["val_loss"]
     assert outcome.best_epoch < outcome.epochs
     assert outcome.value == last.values["val_loss"]
     assert (
