@@ -39,7 +39,7 @@ sgd = {{ learning_rate = {{ type = "float", low = 1e-2, high = 1e-1, log = true 
 """
 
 
-TRAINING = {"check", "confirm", "evaluate", "reproduce", "run", "train"}
+TRAINING = {"check", "confirm", "evaluate", "predict", "reproduce", "run", "train"}
 """Commands that train or start other processes where they succeed, and then end."""
 
 LASTING = {"dashboard", "worker"}

@@ -85,7 +85,18 @@ def _compared(model: WrittenModel) -> str:
     if not model.are_real:
         on = f"{model.examples} made-up inputs"
         missing = "; the data are not here, so it was compared on no real example"
+    files = [
+        f"{what} to {file}"
+        for what, file in (
+            ("the names of its classes", model.classes),
+            ("what it takes and gives", model.signature),
+        )
+        if file is not None
+    ]
+    answers, unit = (
+        ("probabilities", "") if model.classes else ("predictions", " of the target's range")
+    )
     return (
-        f"the names of its classes to {model.classes}. Its probabilities on {on} differ from the"
-        f" network's by at most {model.largest:.1e}{missing}"
+        f"{' and '.join(files)}. Its {answers} on {on} differ from the network's by at most"
+        f" {model.largest:.1e}{unit}{missing}"
     )

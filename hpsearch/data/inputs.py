@@ -29,6 +29,8 @@ class Inputs(Section):
     """Of a table, in place of multiplier and offset."""
     target: Standard | None = None
     fingerprint: str
+    others: "tuple[Inputs, ...]" = ()
+    """Of a cross-validation the other folds."""
 
 
 def write_inputs(file: Path, parts: Parts) -> None:
@@ -37,7 +39,19 @@ def write_inputs(file: Path, parts: Parts) -> None:
     Raises:
         UnreachableError: the file cannot be written.
     """
-    told = Inputs(
+    write_text(file, _told(parts).model_dump_json(), makes_folder=False)
+
+
+def read_inputs(file: Path) -> Parts | None:
+    """The data that :func:`write_inputs` was given, without any example; None: it is not there."""
+    try:
+        return _parts(Inputs.model_validate_json(file.read_bytes()))
+    except (OSError, ValidationError, TypeError, ValueError):
+        return None
+
+
+def _told(parts: Parts) -> Inputs:
+    return Inputs(
         input_shape=parts.input_shape,
         dtype=parts.train.x.dtype.name,
         class_names=parts.class_names,
@@ -51,32 +65,29 @@ def write_inputs(file: Path, parts: Parts) -> None:
         ),
         target=parts.target,
         fingerprint=parts.fingerprint,
+        others=tuple(_told(fold) for fold in parts.others),
     )
-    write_text(file, told.model_dump_json(), makes_folder=False)
 
 
-def read_inputs(file: Path) -> Parts | None:
-    """The data that :func:`write_inputs` was given, without any example; None: it is not there."""
-    try:
-        told = Inputs.model_validate_json(file.read_bytes())
-        nothing = Part(
-            x=np.empty((0, *told.input_shape), told.dtype),
-            y=np.empty(0, np.int64 if told.class_names else np.float64),
-            rows=np.empty(0, np.int64),
-        )
-        return Parts(
-            train=nothing,
-            validation=nothing,
-            input_shape=told.input_shape,
-            class_names=told.class_names,
-            transform=told.table
-            or Affine(
-                multiplier=np.asarray(told.multiplier, np.float32),
-                offset=np.asarray(told.offset, np.float32),
-            ),
-            target=told.target,
-            class_weights=None,
-            fingerprint=told.fingerprint,
-        )
-    except (OSError, ValidationError, TypeError, ValueError):
-        return None
+def _parts(told: Inputs) -> Parts:
+    """The data without any example."""
+    nothing = Part(
+        x=np.empty((0, *told.input_shape), told.dtype),
+        y=np.empty(0, np.int64 if told.class_names else np.float64),
+        rows=np.empty(0, np.int64),
+    )
+    return Parts(
+        train=nothing,
+        validation=nothing,
+        input_shape=told.input_shape,
+        class_names=told.class_names,
+        transform=told.table
+        or Affine(
+            multiplier=np.asarray(told.multiplier, np.float32),
+            offset=np.asarray(told.offset, np.float32),
+        ),
+        target=told.target,
+        class_weights=None,
+        fingerprint=told.fingerprint,
+        others=tuple(_parts(fold) for fold in told.others),
+    )

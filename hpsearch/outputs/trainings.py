@@ -11,13 +11,14 @@ from hpsearch.errors import HpsearchError
 from hpsearch.formats import read_file
 from hpsearch.home import RECIPE, RESULT, TEST_RESULT, WEIGHTS, Home
 from hpsearch.parsing import parse
-from hpsearch.recipe import Recipe
+from hpsearch.recipe import Recipe, computing_in
 from hpsearch.search.attributes import OF_KEY
 from hpsearch.search.confirmation import BASELINE, is_former, kind_of
 from hpsearch.search.recipes import baseline_recipe, recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy, with_confirmation
 from hpsearch.search.trials import find, is_complete
+from hpsearch.study_file import for_task
 from hpsearch.tasks.results import task_of
 
 REPRODUCED = "reproduced"
@@ -65,6 +66,31 @@ def retrained(study: OpenStudy, home: Home, recipe: Recipe) -> list[tuple[Recipe
         if _essence(own) == _essence(recipe) and (folder / WEIGHTS).is_file()
     ]
     return sorted(found, key=lambda one: (one[0].seed != recipe.seed, one[0].seed))
+
+
+def trained_alike(home: Home, recipe: Recipe) -> list[tuple[Recipe, Path]]:
+    """What ``hpsearch train`` made of a recipe in this home, whether it is of a study or not, with
+    whatever seed: as :func:`retrained` gives them.
+    """
+    found = list[tuple[Recipe, Path]]()
+    for file in home.trainings.glob(f"*/{RESULT}"):
+        try:
+            own = parse(Recipe, read_file(file.parent / RECIPE), str(file.parent))
+            result, weights = json.loads(file.read_text(encoding="utf-8")), file.with_name(WEIGHTS)
+            wanted = for_task(recipe, own.dataset.task or "classification", str(file.parent))
+            if wanted.training.precision == "auto":
+                training = computing_in(wanted.training, own.training.precision)
+                wanted = wanted.model_copy(update={"training": training})
+            if alike(own, wanted) and weights.is_file() and REPRODUCED not in result:
+                found.append((own, weights))
+        except (HpsearchError, OSError, ValueError, TypeError):
+            continue
+    return sorted(found, key=lambda one: (one[0].seed != recipe.seed, one[0].seed))
+
+
+def alike(one: Recipe, other: Recipe) -> bool:
+    """Whether two recipes are the same but for seed, provenance and the place of the data."""
+    return _essence(one) == _essence(other)
 
 
 def _folders(study: OpenStudy, home: Home) -> Iterator[tuple[Recipe, Path, dict[str, Any]]]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from hpsearch.data.arrays import Progress
 from hpsearch.data.parts import Part, Parts
 from hpsearch.data.stratify import Rows
+from hpsearch.data.tables.fitted import Tabular
 
 Array = npt.NDArray[np.generic]
 Contents = dict[str, tuple[Array, Rows | None]]
@@ -33,25 +34,36 @@ _SILENT = 2.0
 
 
 def contents(parts: Parts, test: Part | None = None) -> Contents:
-    """What a script needs: examples as they are stored, labels, and how inputs are scaled.
+    """What a script needs: examples as they are stored, targets, and what was fitted to them.
 
-    ``x_train``, ``y_train``, ``x_val``, ``y_val`` and, where they are given, ``x_test`` and
-    ``y_test``; ``multiplier`` and ``offset`` (inputs are scaled as x * multiplier + offset);
-    ``class_names`` by label.
+    ``x_train``, ``y_train``, ``x_val``, ``y_val`` and, where they are given, ``x_test``,
+    ``y_test`` and ``weights_train``; ``class_names`` by label, of a regression none;
+    ``multiplier`` and ``offset`` (inputs are scaled as x * multiplier + offset), or, of a table,
+    its columns' names as ``columns`` and each of ``Tabular.arrays``, ``fitted_`` before its name.
 
     Args:
-        parts: the training and validation parts.
+        parts: the training and validation parts; of several folds the first.
         test: the test part, all rows.
     """
-    found: Contents = {
-        "multiplier": (parts.affine.multiplier, None),
-        "offset": (parts.affine.offset, None),
-        "class_names": (np.array(parts.class_names), None),
-    }
+    found = _fitted(parts)
+    if parts.class_names:
+        found["class_names"] = (np.array(parts.class_names), None)
+    if parts.train.weights is not None:
+        found["weights_train"] = (parts.train.weights, parts.train.rows)
     for name, part in (("train", parts.train), ("val", parts.validation), ("test", test)):
         if part is not None:
             found |= {f"x_{name}": (part.x, part.rows), f"y_{name}": (part.y, part.rows)}
     return found
+
+
+def _fitted(parts: Parts) -> Contents:
+    """What was fitted to the training rows, for the first layer."""
+    if not isinstance(parts.transform, Tabular):
+        affine = parts.transform
+        return {"multiplier": (affine.multiplier, None), "offset": (affine.offset, None)}
+    names = np.array([column.name for column in parts.transform.columns])
+    fitted = parts.transform.arrays().items()
+    return {"columns": (names, None)} | {f"fitted_{name}": (one, None) for name, one in fitted}
 
 
 def write(path: Path, arrays: Contents, what: str, progress: Progress) -> None:

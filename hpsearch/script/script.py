@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from hpsearch import __version__
 from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Parts
+from hpsearch.data.tables.fitted import Tabular
 from hpsearch.optimizers import Optimizer
 from hpsearch.ranking import by_direction
 from hpsearch.recipe import Recipe
@@ -37,7 +38,8 @@ def script(recipe: Recipe, parts: Parts, data: Path) -> str:
 
     Args:
         recipe: what to train.
-        parts: the training and validation parts; only shape and classes of them matter.
+        parts: the training and validation parts; only shape and classes of them matter, and what
+            of a target was fitted. Of several folds the script trains on the first.
         data: the file of their arrays (``hpsearch.script.arrays``), absolute or from the script's
             folder.
     """
@@ -47,6 +49,11 @@ def script(recipe: Recipe, parts: Parts, data: Path) -> str:
     shared.add("hpsearch.training.schedules", schedule)
     for name in ("losses", "score", "values"):
         shared.add(f"hpsearch.training.tasks.{recipe.task.name}", name)
+    is_table = isinstance(parts.transform, Tabular)
+    if is_table:
+        shared.add("hpsearch.training.tables", "features")
+    if parts.target:
+        shared.add(f"hpsearch.training.tasks.{recipe.task.name}", "standardised")
     augment = config.augment.model_dump(mode="json") if config.augment.is_on else {}
     if augment:
         for name in ("draws", "changed", "mixed", "SHARE"):
@@ -54,7 +61,7 @@ def script(recipe: Recipe, parts: Parts, data: Path) -> str:
         shared.add("hpsearch.training.seeds", "order")
     plain = {trait.name for trait in traits(TrialConfig) if not (trait.members or trait.section)}
     facts = {
-        "docstring": _docstring(recipe),
+        "docstring": _docstring(recipe, len(parts.folds)),
         "imports": _imports(shared),
         "constants": _constants(recipe, parts, data),
         "network": namespace("NETWORK", config.network.model_dump(mode="json", exclude={"type"})),
@@ -67,7 +74,11 @@ def script(recipe: Recipe, parts: Parts, data: Path) -> str:
         "schedule": schedule,
         "optimizer": config.optimizer.keras,
         "settings": _settings(config.optimizer),
-        "balanced": recipe.dataset.class_weights == "balanced",
+        "balanced": parts.class_weights is not None,
+        "weighted": parts.train.weights is not None,
+        "table": is_table,
+        "target": namespace("TARGET", parts.target.model_dump()) if parts.target else [],
+        "folds": len(parts.folds),
         "mixed": recipe.training.precision != "float32",
         "callbacks": _callbacks(recipe),
         "metric": recipe.objective.metric,
@@ -97,7 +108,7 @@ def _template() -> Template:
     return environment.get_template("script.jinja")
 
 
-def _docstring(recipe: Recipe) -> str:
+def _docstring(recipe: Recipe, folds: int) -> str:
     """What the script is and where it comes from."""
     source = recipe.provenance
     trial, value = source.get("trial"), source.get("value")
@@ -112,6 +123,7 @@ def _docstring(recipe: Recipe) -> str:
         f"{MARK} {__version__}{study}.",
         f"Data fingerprint: {source.get('data_fingerprint', 'unknown')}.",
         needs,
+        *([f"hpsearch trained on {folds} folds; this is the first of them."] if folds > 1 else []),
     ]
     # A study's name may be as long as a line, and is not broken.
     folding = textwrap.TextWrapper(98, break_long_words=False, break_on_hyphens=False)

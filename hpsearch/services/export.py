@@ -14,7 +14,7 @@ from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.outputs.leftovers import kept_weights
 from hpsearch.outputs.test_access import remember
-from hpsearch.outputs.trainings import retrained
+from hpsearch.outputs.trainings import alike, retrained
 from hpsearch.recipe import Recipe
 from hpsearch.search import trials
 from hpsearch.search.confirmation import BASELINE, results, told
@@ -139,6 +139,55 @@ class Chosen:
     """Where its weights lie, if they are kept; None: no run of it is known."""
     option: str
     """What was asked for, on the command line."""
+
+
+def model_of(study: OpenStudy, place: Home, trial: int | None) -> Chosen:
+    """What stands for a study where its model is used, with weights that are here.
+
+    Args:
+        study: the study.
+        place: the home.
+        trial: a trial's number; None: the confirmed winner, or, where nothing is confirmed, the
+            best trial.
+
+    Raises:
+        InputError: an unknown trial, or no weights of it are here.
+        NoTrialError: no trial of the study completed.
+        UnfinishedError: confirmation runs are not done yet.
+    """
+    is_confirmed = trial is None and last_confirmed(study) is not None
+    chosen = (
+        _confirmed(study, place) if is_confirmed else _chosen(study, place, trial, baseline=False)
+    )
+    return _trained(study, place, chosen)
+
+
+def model_of_recipe(study: OpenStudy, place: Home, recipe: Recipe) -> Chosen | None:
+    """The training that a recipe was exported from, or one by ``hpsearch train`` with any seed.
+
+    None where no weights of it are here, or the recipe was changed since.
+
+    Args:
+        study: the recipe's by its provenance.
+        place: the home.
+        recipe: as it was read.
+
+    Raises:
+        InputError: the study has no such trial.
+        UnfinishedError: confirmation runs are not done yet.
+    """
+    trial = recipe.provenance.get("trial")
+    if "confirmed" in recipe.provenance:
+        chosen = _confirmed(study, place)
+    else:
+        chosen = _chosen(study, place, trial, baseline=trial is None)
+    same = chosen.recipe.seed == recipe.seed and alike(chosen.recipe, recipe)
+    if same and chosen.weights is not None and chosen.weights.exists():
+        return chosen
+    for own, weights in retrained(study, place, recipe):
+        what = f"{chosen.what}, as hpsearch train trained it with seed {own.seed}"
+        return replace(chosen, recipe=own, weights=weights, what=what)
+    return None
 
 
 def _chosen(study: OpenStudy, place: Home, trial: int | None, baseline: bool) -> Chosen:

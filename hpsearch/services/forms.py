@@ -25,7 +25,13 @@ from hpsearch.services.data import opened_data
 from hpsearch.services.overwriting import Form, refuse_to_replace
 from hpsearch.services.progress import Progress
 from hpsearch.training.start import start_tensorflow
-from hpsearch.training.written import classes_file, write_classes
+from hpsearch.training.written import (
+    classes_file,
+    signature,
+    signature_file,
+    target_name,
+    write_beside,
+)
 
 _ENDINGS: dict[str, Form] = {
     ".toml": "recipe",
@@ -174,10 +180,13 @@ def _seen_from(script: Path, data: Path) -> Path:
 class WrittenModel:
     """A trained network that was written, read back and compared."""
 
-    classes: Path
-    """The file with the names of its classes."""
+    classes: Path | None
+    """The file with the names of its classes; None: it predicts a number."""
+    signature: Path | None
+    """The file that says what it takes and gives; None: what its source stores, and classes."""
     largest: float
-    """By how much its probabilities differ at most from the network's."""
+    """By how much its probabilities differ at most from the network's; predictions in ranges of
+    the training rows' targets."""
     examples: int
     """On how many they were compared."""
     are_real: bool
@@ -193,7 +202,7 @@ def write_model(
     form: Literal["keras", "saved_model"],
     progress: Progress,
 ) -> WrittenModel:
-    """Write a trained network with the names of its classes, read back and compared.
+    """Write a trained network with what lies beside it, read back and compared.
 
     Args:
         recipe: what was trained.
@@ -210,24 +219,27 @@ def write_model(
     """
     if form == "saved_model":  # which TensorFlow itself writes
         utf8(path)
-    parts = _trained_on(recipe, weights, home, progress)
+    parts = trained_on(recipe, weights, home, progress)
     progress.say("TensorFlow takes a few seconds to start.")
     start_tensorflow()
     from hpsearch.training import export as models  # noqa: PLC0415  # imports TensorFlow
 
-    beside = classes_file(path, form)
+    told = signature(parts, target_name(recipe), form)
     with made_beside(path) as partial:
         largest = models.write_model(recipe, parts, weights, partial, form)
         if form == "keras":
-            with made_beside(beside) as names:
-                write_classes(names, parts.class_names)
+            write_beside(path, form, told)
     compared = min(models.COMPARED, len(parts.validation))
     return WrittenModel(
-        classes=beside, largest=largest, examples=compared or models.MADE_UP, are_real=compared > 0
+        classes=classes_file(path, form) if told.class_names else None,
+        signature=signature_file(path, form) if told.is_written else None,
+        largest=largest,
+        examples=compared or models.MADE_UP,
+        are_real=compared > 0,
     )
 
 
-def _trained_on(recipe: Recipe, weights: Path, home: Home, progress: Progress) -> Parts:
+def trained_on(recipe: Recipe, weights: Path, home: Home, progress: Progress) -> Parts:
     """What a network was trained on; without examples, where its data are not here any more.
 
     Raises:

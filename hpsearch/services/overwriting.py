@@ -8,12 +8,19 @@ from hpsearch.errors import HpsearchError, InputError
 from hpsearch.formats import read_file
 from hpsearch.script import arrays
 from hpsearch.script.script import MARK
-from hpsearch.training.written import classes_file, is_classes, is_model
+from hpsearch.training.written import (
+    classes_file,
+    is_classes,
+    is_model,
+    is_signature,
+    signature_file,
+)
 
 Form = Literal["recipe", "script", "keras", "saved_model"]
 """What ``export`` writes."""
-Page = Literal["report", "data", "samples", "arrays"]
-"""What is written beside those: two kinds of pages, a picture, and the data of a script."""
+Page = Literal["report", "data", "samples", "arrays", "predictions"]
+"""What is written beside those: two kinds of pages, a picture, the data of a script, and a table of
+predictions."""
 
 _MARKS: dict[Form | Page, Sequence[tuple[bytes, ...]]] = {
     "report": [
@@ -38,6 +45,7 @@ _KINDS: dict[Form | Page, str] = {
     "data": "page that hpsearch data wrote",
     "samples": "picture that hpsearch data wrote",
     "arrays": "script's data that hpsearch wrote",
+    "predictions": "table of predictions that hpsearch wrote",
 }
 
 
@@ -53,11 +61,12 @@ def refuse_to_replace(path: Path, form: Form | Page) -> None:
             f"{path}: already exists and is not a {_KINDS[form]}; choose {name}, or remove it"
         )
     if form == "keras":
-        beside = classes_file(path, form)
-        if is_there(beside) and not is_classes(beside):
-            raise InputError(
-                f"{beside}: already exists and does not hold class names; choose another name"
-            )
+        for beside, is_ours, what in (
+            (classes_file(path, form), is_classes, "does not hold class names"),
+            (signature_file(path, form), is_signature, "is no signature that hpsearch wrote"),
+        ):
+            if is_there(beside) and not is_ours(beside):
+                raise InputError(f"{beside}: already exists and {what}; choose another name")
 
 
 def is_there(path: Path) -> bool:
@@ -80,6 +89,10 @@ def _is_ours(path: Path, form: Form | Page) -> bool:
             return empty or is_model(path, form)
         if form == "arrays":
             return arrays.is_ours(path)
+        if form == "predictions":
+            from hpsearch.services.predictions import is_predictions  # noqa: PLC0415  # polars
+
+            return is_predictions(path)
         begins = _beginning(path)
         return any(all(part in begins for part in parts) for parts in _MARKS[form])
     except (HpsearchError, OSError):

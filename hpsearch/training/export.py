@@ -1,11 +1,13 @@
 """Export: a trained network as a model that opens wherever Keras or TensorFlow is.
 
-It takes inputs as they are stored and gives probabilities; all its layers are Keras' own, so that
-it needs no hpsearch.
+It takes inputs as they are stored, or the raw columns of a table, and gives probabilities, or
+predictions in the target's own unit; all its layers are Keras' own, so that it needs no hpsearch.
 """
 
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -14,17 +16,23 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from hpsearch.data.parts import Parts
+from hpsearch.data.tables.fitted import Tabular
+from hpsearch.data.tables.raw import known_only, made_up_rows, raw_columns
+from hpsearch.data.target import Standard
 from hpsearch.errors import InputError, ProgramError, UnreachableError
 from hpsearch.recipe import Recipe
-from hpsearch.training import layers, model, quiet
+from hpsearch.training import layers, model, quiet, raw
 from hpsearch.training.engine import evaluation_batch
-from hpsearch.training.written import NAME, Form, classes_file, write_classes
+from hpsearch.training.written import NAME, Form, input_names, signature, target_name, write_beside
 
-Probabilities = npt.NDArray[np.float32]
-"""Shape (examples, classes)."""
+Array = npt.NDArray[np.generic]
+Asked = Mapping[str, Array]
+"""What a written model is asked about: arrays by the names of its inputs."""
+Answer = Callable[[Asked], npt.NDArray[np.floating]]
 
 TOLERANCE = 1e-5
-"""A probability of the written model may be so far off the network's."""
+"""A probability of the written model may be so far off the network's, and a prediction so many
+ranges of the training rows' targets."""
 COMPARED = 1000
 """Validation examples, at most, on which the two are compared."""
 MADE_UP = 32
@@ -41,12 +49,13 @@ def write_model(recipe: Recipe, parts: Parts, weights: Path, output: Path, form:
         parts: its data: shape, classes and scaling of the inputs, and validation examples.
         weights: a ``best.weights.h5`` that training wrote for the recipe.
         output: a file ending in ".keras", or the folder of a SavedModel, where nothing is yet.
-            The names of the classes are written into the folder.
+            What lies beside a file is written into the folder.
         form: which of the two.
 
     Returns:
-        the largest difference of a probability, on up to 1,000 validation examples; where the
-        parts have none, on inputs that are made up.
+        the largest difference of a probability, or of a prediction in ranges of the training rows'
+        targets, on up to 1,000 validation examples; where the parts have none, on inputs that are
+        made up.
 
     Raises:
         InputError: weights that are damaged, or those of another network.
@@ -55,33 +64,80 @@ def write_model(recipe: Recipe, parts: Parts, weights: Path, output: Path, form:
     """
     network = model.build_for(recipe, parts)
     load_weights(network, weights)
-    exported = portable(network, parts)
+    exported = portable(*_slim(recipe, network, parts), form)
     write, read = _FORMS[form]
     try:
         with quiet.keras_copies():
-            write(exported, parts, output)
+            write(exported, output)
             answer = read(output)
     except tf.errors.OpError as error:
         raise UnreachableError(f"{output}: cannot be written: {error.message}") from None
-    rows = parts.validation.rows[:COMPARED]
-    x = parts.validation.x[rows] if len(rows) else _made_up(parts)
-    batch = evaluation_batch(network)
-    largest = 0.0
-    for start in range(0, len(x), batch):
-        some = x[start : start + batch]
-        own = tf.nn.softmax(network(some, training=False)).numpy()
-        difference = np.abs(answer(some) - own).max()
-        largest = max(largest, float(difference) if np.isfinite(difference) else np.inf)
+    if form == "saved_model":
+        write_beside(output, form, signature(parts, target_name(recipe), form))
+    largest = _largest_difference(network, parts, answer, form)
     if largest > TOLERANCE:
+        what = "probability" if parts.target is None else "prediction, by the targets' range"
         raise ProgramError(
             f"the model that was written differs from the trained network by {largest:.2g} in a"
-            f" probability, more than {TOLERANCE:g}; it was removed. Please report this"
+            f" {what}, more than {TOLERANCE:g}; it was removed. Please report this"
         )
     return largest
 
 
-def _made_up(parts: Parts) -> npt.NDArray[np.generic]:
+def _slim(recipe: Recipe, network: keras.Model, parts: Parts) -> tuple[keras.Model, Parts]:
+    """A network that knows no category of a table but those of training rows, and its data."""
+    tables = [fold.transform for fold in parts.folds if isinstance(fold.transform, Tabular)]
+    if not tables:
+        return network, parts
+    first, *others = (
+        replace(fold, transform=table)
+        for fold, table in zip(parts.folds, known_only(tables), strict=True)
+    )
+    slim = replace(first, others=tuple(others))
+    again = model.build_for(recipe, slim)
+    with quiet.keras_copies():
+        again.set_weights(network.get_weights())
+    return again, slim
+
+
+def _largest_difference(network: keras.Model, parts: Parts, answer: Answer, form: Form) -> float:
+    """By how much a written model is off its network at most; infinite where one is no number."""
+    rows = parts.validation.rows[:COMPARED]
+    x = parts.validation.x[rows] if len(rows) else _made_up(parts)
+    batch, unit = evaluation_batch(network), 1.0
+    if parts.target is not None:
+        unit = parts.target.high - parts.target.low
+    largest = 0.0
+    for start in range(0, len(x), batch):
+        some = x[start : start + batch]
+        outputs = network(some, training=False)
+        own = tf.nn.softmax(outputs).numpy()
+        if parts.target is not None:
+            own = parts.target.restored(np.asarray(outputs))
+        difference = np.abs(answer(asked(parts, some, form)) - own).max() / unit
+        largest = max(largest, float(difference) if np.isfinite(difference) else np.inf)
+    return largest
+
+
+def asked(parts: Parts, x: Array, form: Form) -> Asked:
+    """Examples as an exported model takes them.
+
+    Args:
+        parts: the data of its network.
+        x: as they are stored, shape (n, *input_shape).
+        form: of the model.
+    """
+    if not isinstance(parts.transform, Tabular):
+        return {"inputs": x}
+    columns = parts.transform.columns
+    names = input_names([column.name for column in columns], form)
+    return dict(zip(names, raw_columns(columns, x), strict=True))
+
+
+def _made_up(parts: Parts) -> Array:
     """Inputs that are noise when they are scaled, as they would be stored."""
+    if isinstance(parts.transform, Tabular):
+        return made_up_rows(parts.transform, MADE_UP)
     noise = np.random.default_rng(0).standard_normal((MADE_UP, *parts.input_shape))
     transform, dtype = parts.affine, parts.train.x.dtype
     x = (noise - transform.offset) / transform.multiplier
@@ -112,24 +168,61 @@ def load_weights(network: keras.Model, weights: Path) -> None:
         ) from None
 
 
-def portable(network: keras.Model, parts: Parts) -> keras.Model:
+def portable(network: keras.Model, parts: Parts, form: Form = "keras") -> keras.Model:
     """The network as a model of Keras' own layers, with the same weights.
 
     Args:
         network: from :func:`hpsearch.training.model.build_for`, with its weights.
         parts: its data.
+        form: what the model is for; names of a table's inputs depend on it.
 
     Returns:
         a functional model: inputs as they are stored, shape (batch, *input_shape) and of their
-        type, to float32 probabilities of shape (batch, classes).
+        type, or a dict of a table's raw columns (``hpsearch.training.raw``); to float32
+        probabilities of shape (batch, classes), or float64 predictions of shape (batch, 1).
     """
-    inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
-    copied = keras.models.clone_model(network, input_tensors=inputs, clone_function=_stock)
-    outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(copied.output)
-    exported = keras.Model(inputs, outputs, name=NAME)
+    if isinstance(parts.transform, Tabular):
+        exported = _of_columns(network, parts, parts.transform, form)
+    else:
+        inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
+        copied = keras.models.clone_model(network, input_tensors=inputs, clone_function=_stock)
+        exported = keras.Model(inputs, _answered(copied.output, parts.target), name=NAME)
     with quiet.keras_copies():
         exported.set_weights(network.get_weights())
     return exported
+
+
+def _of_columns(network: keras.Model, parts: Parts, table: Tabular, form: Form) -> keras.Model:
+    """A model that takes the raw columns of a table, by the columns' names."""
+    numbered = [f"column_{number}" for number in range(len(table.columns))]
+    given, rows = raw.stored_rows(table.columns, numbered)
+    copied = keras.models.clone_model(network, clone_function=_stock)
+    outputs = _answered(copied(rows), parts.target)
+    names = input_names([column.name for column in table.columns], form)
+    # A model of its own: names of columns may be those of its layers.
+    inner = keras.Model([*given.values()], outputs, name=_unlike("columns", names))
+    inputs = {
+        name: keras.Input((), dtype=one.dtype, name=name)
+        for name, one in zip(names, given.values(), strict=True)
+    }
+    return keras.Model(inputs, inner([*inputs.values()]), name=NAME)
+
+
+def _unlike(name: str, names: Sequence[str]) -> str:
+    """A name that is none of some others."""
+    return _unlike(f"{name}_", names) if name in names else name
+
+
+def _answered(outputs: keras.KerasTensor, target: Standard | None) -> keras.KerasTensor:
+    """What a model gives: probabilities, or predictions as ``Standard.restored`` has them."""
+    if target is None:
+        return keras.layers.Softmax(dtype="float32", name="probabilities")(outputs)
+    found = keras.ops.cast(outputs, "float64") * target.deviation + target.mean
+    found = keras.ops.where(keras.ops.isnan(found), target.mean, found)
+    if target.is_log:
+        low, high = math.log1p(target.low), math.log1p(target.high)
+        found = keras.ops.expm1(keras.ops.clip(found, low, high))
+    return keras.ops.clip(found, target.low, target.high)
 
 
 def _stock(layer: keras.Layer) -> keras.Layer:
@@ -148,34 +241,38 @@ def _stock(layer: keras.Layer) -> keras.Layer:
     return kind.from_config(layer.get_config())
 
 
-Answer = Callable[[npt.NDArray[np.generic]], Probabilities]
-
-
-def _write_keras(exported: keras.Model, _parts: Parts, output: Path) -> None:
+def _write_keras(exported: keras.Model, output: Path) -> None:
     exported.save(output)
 
 
 def _read_keras(output: Path) -> Answer:
     found = keras.saving.load_model(output, safe_mode=True)
-    return lambda x: np.asarray(found(x, training=False))
+
+    def answer(asked: Asked) -> npt.NDArray[np.floating]:
+        given = _tensors(asked)
+        takes = given if isinstance(found.input, dict) else given["inputs"]
+        return np.asarray(found(takes, training=False))
+
+    return answer
 
 
-def _write_saved_model(exported: keras.Model, parts: Parts, output: Path) -> None:
+def _write_saved_model(exported: keras.Model, output: Path) -> None:
     exported.export(output, format="tf_saved_model", verbose=False)
-    file = classes_file(output, "saved_model")
-    file.parent.mkdir()
-    write_classes(file, parts.class_names)
 
 
 def _read_saved_model(output: Path) -> Answer:
     found = tf.saved_model.load(str(output))
 
-    def answer(x: npt.NDArray[np.generic]) -> Probabilities:
+    def answer(asked: Asked) -> npt.NDArray[np.floating]:
         # Asked of the model, which holds the variables, each time.
-        answers = found.signatures["serving_default"](inputs=tf.constant(x))
+        answers = found.signatures["serving_default"](**_tensors(asked))
         return np.asarray(next(iter(answers.values())))
 
     return answer
+
+
+def _tensors(asked: Asked) -> dict[str, tf.Tensor]:
+    return {name: tf.constant(values) for name, values in asked.items()}
 
 
 _FORMS = {

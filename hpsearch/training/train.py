@@ -33,9 +33,10 @@ from hpsearch.training import (
 )
 from hpsearch.training.callbacks import Guard, Recorder, of_keras
 from hpsearch.training.checkpoint import Checkpoint
-from hpsearch.training.engine import BEGINNING, Engine, Position, evaluation_batch
+from hpsearch.training.engine import BEGINNING, Engine, Position
 from hpsearch.training.folds import Finished, mean_of
 from hpsearch.training.outcome import Outcome, Watch
+from hpsearch.training.predicting import outputs_of
 from hpsearch.training.resident import Resident
 from hpsearch.training.resume import Checkpointer, Training, folds_of
 from hpsearch.training.schedules import SCHEDULES
@@ -116,20 +117,8 @@ def logits(
     """
     network = model.build_for(recipe, parts)
     network.load_weights(kept)
-    found = _outputs(network, parts, x)
+    found = outputs_of(network, parts, x)
     return found if parts.target is None else parts.target.restored(found)
-
-
-def _outputs(
-    network: keras.Model, parts: Parts, x: npt.NDArray[np.generic]
-) -> npt.NDArray[np.float32]:
-    """What a network itself gives for some examples, shape (n, outputs)."""
-    batch = evaluation_batch(network)
-    found = [
-        np.asarray(network(np.asarray(x[start : start + batch]), training=False), np.float32)
-        for start in range(0, len(x), batch)
-    ]
-    return np.concatenate([np.empty((0, parts.outputs), np.float32), *found])
 
 
 def validated(recipe: Recipe, parts: Parts, kept: Path) -> dict[str, float]:
@@ -146,7 +135,7 @@ def validated(recipe: Recipe, parts: Parts, kept: Path) -> dict[str, float]:
         own.set_weights(weights[: len(own.weights)])
         del weights[: len(own.weights)]
         part, task = fold.validation, tasks.MAKERS[recipe.task.name](recipe.config, fold)
-        outputs = _outputs(own, fold, part.x[part.rows])
+        outputs = outputs_of(own, fold, part.x[part.rows])
         scores = task.score(tf.constant(part.y[part.rows]), tf.constant(outputs))
         every.append(task.values([[np.asarray(one) for one in scores]]))
     return {f"val_{name}": statistics.fmean(values[name] for values in every) for name in every[0]}

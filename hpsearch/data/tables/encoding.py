@@ -1,8 +1,7 @@
 """Encoding: the cells of a table's input columns as one matrix of stored values."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +9,6 @@ import polars as pl
 
 from hpsearch.data.tables import dates
 from hpsearch.data.tables.column import Column, places
-from hpsearch.data.tables.dialect import Named
-from hpsearch.data.tables.reading import open_table
 from hpsearch.data.tables.table import Table
 from hpsearch.data.tables.values import Cells
 from hpsearch.errors import InputError
@@ -19,8 +16,8 @@ from hpsearch.text import closest, show
 
 Matrix = npt.NDArray[np.float32]
 
-BATCH = 65_536
-"""Rows that are encoded at a time."""
+_NAMED = 5
+"""Columns that a message names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +31,6 @@ class Encoded:
     """Values that are no finite number or no date, by column; they are missing in ``x``."""
     unknown: dict[str, int]
     """Values that are none of the column's categories, by column; they are -1 in ``x``."""
-    extra: tuple[str, ...]
-    """Columns of the table that are no inputs."""
 
 
 def encode(table: Table, columns: Sequence[Column]) -> Encoded:
@@ -48,33 +43,23 @@ def encode(table: Table, columns: Sequence[Column]) -> Encoded:
     Raises:
         InputError: a column that the table lacks; the file is damaged.
     """
-    extra = _extra(table, columns)
-    return _encoded(table.cells, table.rows, columns, extra)
+    other_columns(table, [column.name for column in columns])
+    return _encoded(table.cells, table.rows, columns)
 
 
-def batches(
-    path: Path, named: Named, columns: Sequence[Column], rows: int = BATCH
-) -> Iterator[Encoded]:
-    """All rows of a file that may be larger than the memory, some at a time, in their order.
+def encode_frame(frame: pl.DataFrame, decimal: str, columns: Sequence[Column]) -> Encoded:
+    """Some rows of a table, as :meth:`~hpsearch.data.tables.table.Table.batches` gives them.
 
     Args:
-        path: the file.
-        named: what the user says of how it is written.
+        frame: has all of the columns.
+        decimal: the table's.
         columns: see :func:`encode`.
-        rows: the most in one batch.
-
-    Raises:
-        InputError: see :func:`encode` and :func:`hpsearch.data.tables.reading.open_table`.
-        UnreachableError: the file cannot be read.
     """
-    table = open_table(path, named)
-    extra = _extra(table, columns)
-    for frame in table.batches([column.name for column in columns], rows):
 
-        def cells(name: str, frame: pl.DataFrame = frame) -> Cells:
-            return Cells(values=frame[name], decimal=table.decimal)
+    def cells(name: str) -> Cells:
+        return Cells(values=frame[name], decimal=decimal)
 
-        yield _encoded(cells, frame.height, columns, extra)
+    return _encoded(cells, frame.height, columns)
 
 
 def encode_cells(cells: Cells, column: Column) -> tuple[Matrix, int, int]:
@@ -127,25 +112,27 @@ def _dates(cells: Cells, column: Column) -> Matrix:
     return values
 
 
-def _extra(table: Table, columns: Sequence[Column]) -> tuple[str, ...]:
-    """The names of the table that are no inputs.
+def other_columns(table: Table, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The names of a table's columns that are no inputs.
+
+    Args:
+        table: open for reading.
+        wanted: the names of the inputs.
 
     Raises:
         InputError: a column that the table lacks.
     """
-    wanted = [column.name for column in columns]
     lacking = [name for name in wanted if name not in table.names]
     if lacking:
+        more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
         raise InputError(
-            f"{table.path} has no column {', '.join(map(show, lacking))};"
+            f"{table.path} has no column {', '.join(map(show, lacking[:_NAMED]))}{more};"
             f" {closest(lacking[0], list(table.names))}; add it, or rename the one that is meant"
         )
     return tuple(name for name in table.names if name not in wanted)
 
 
-def _encoded(
-    cells: Callable[[str], Cells], rows: int, columns: Sequence[Column], extra: tuple[str, ...]
-) -> Encoded:
+def _encoded(cells: Callable[[str], Cells], rows: int, columns: Sequence[Column]) -> Encoded:
     x = np.empty((rows, sum(column.width for column in columns)), np.float32)
     unread: dict[str, int] = {}
     unknown: dict[str, int] = {}
@@ -154,4 +141,4 @@ def _encoded(
         x[:, place : place + column.width] = values
         unread |= {column.name: wrong} if wrong else {}
         unknown |= {column.name: new} if new else {}
-    return Encoded(x=x, unread=unread, unknown=unknown, extra=extra)
+    return Encoded(x=x, unread=unread, unknown=unknown)

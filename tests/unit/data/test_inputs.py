@@ -37,6 +37,20 @@ def test_inputs_are_read_as_they_were_written(
     assert len(read.train) == len(read.validation) == 0
 
 
+def test_folds_are_read_each_by_itself(
+    npz: Callable[..., DatasetSection], home: Home, tmp_path: Path
+) -> None:
+    x = np.random.default_rng(0).normal(2.0, 3.0, size=(60, 5)).astype(np.float32)
+    section = npz({"scale": "standardize", "validation": {"folds": 3}}, x_train=x)
+    parts = split(open_dataset(section, home), section)
+    write_inputs(tmp_path / "inputs.json", parts)
+    read = read_inputs(tmp_path / "inputs.json")
+    assert read is not None
+    found = [fold.affine.offset.tolist() for fold in read.folds]
+    assert found == [fold.affine.offset.tolist() for fold in parts.folds]
+    assert found[0] != found[1] != found[2]
+
+
 @pytest.mark.parametrize("text", [None, "", "{}", '{"input_shape": [2], "dtype": "nothing"}', "[1"])
 def test_what_cannot_be_read_is_not_there(tmp_path: Path, text: str | None) -> None:
     if text is not None:

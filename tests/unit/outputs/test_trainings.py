@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from optuna.trial import FrozenTrial
 
-from hpsearch.home import Home
-from hpsearch.outputs.trainings import Training, headlines_on_test, trainings
-from hpsearch.recipe import Recipe, dump
+from hpsearch.home import WEIGHTS, Home
+from hpsearch.outputs.trainings import Training, headlines_on_test, trained_alike, trainings
+from hpsearch.recipe import Recipe, computing_in, dump
 from hpsearch.search.recipes import baseline_recipe, recipe_of
 from hpsearch.search.study import OpenStudy
 
@@ -142,3 +142,24 @@ def test_a_trial_that_was_reproduced_is_no_other_training(
     result = json.loads((folder / "result.json").read_text())
     (folder / "result.json").write_text(json.dumps(result | {"reproduced": {}}))
     assert trainings(study, home) == []
+
+
+def test_what_was_trained_of_a_recipe_is_found_with_its_own_seed_first(
+    study: OpenStudy, home: Home, put: Put
+) -> None:
+    recipe = recipe_of(study, study.trials()[1]).model_copy(update={"seed": 3, "provenance": {}})
+    for seed in (2, 3):
+        (put("a", seed=seed) / WEIGHTS).touch()
+    put("without_weights", seed=4)
+    again = put("again", seed=5)
+    (again / WEIGHTS).touch()
+    result = json.loads((again / "result.json").read_text()) | {"reproduced": {}}
+    (again / "result.json").write_text(json.dumps(result))
+    (put("other", None, seed=6) / WEIGHTS).touch()
+    (put("torn", seed=7) / "result.json").write_text("{")
+    assert [own.seed for own, _ in trained_alike(home, recipe)] == [3, 2]
+    weights = home.trained("a", 3) / WEIGHTS
+    measured = recipe.model_copy(update={"training": computing_in(recipe.training, "auto")})
+    assert trained_alike(home, measured)[0][1] == weights
+    shorter = recipe.training.model_copy(update={"epochs": 1})
+    assert trained_alike(home, recipe.model_copy(update={"training": shorter})) == []

@@ -5,6 +5,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ import pytest
 
 import hpsearch
 from hpsearch.config import TrialConfig, flat
+from hpsearch.data.arrays import Targets
 from hpsearch.data.parts import Part, Parts
+from hpsearch.data.tables.column import Column
+from hpsearch.data.tables.fitted import fit_table
+from hpsearch.data.target import fit_target
 from hpsearch.data.transform import Affine
 from hpsearch.networks.dense import Dense
 from hpsearch.optimizers import OPTIMIZERS
@@ -42,6 +47,42 @@ def parts(shape: tuple[int, ...] = (8, 8)) -> Parts:
 def recipe(**sections: Any) -> Recipe:
     dataset = {"source": "digits"} | sections.pop("dataset", {})
     return Recipe(seed=1, config=sections.pop("config", {}), dataset=dataset, **sections)
+
+
+def table(y: Targets) -> Parts:
+    """A table with every kind of column and weights."""
+    columns = (
+        Column(name="age", kind="number"),
+        Column(name="town", kind="category", categories=tuple(map(str, range(20)))),
+        Column(name="sex", kind="category", categories=("f", "m")),
+        Column(name="since", kind="date", has_time=True),
+    )
+    x = np.random.default_rng(0).integers(0, 20, (len(y), 5)).astype(np.float32)
+    x[:, 2] %= 2
+    x[:, 4] /= 20
+    rows = np.arange(len(y) - 10)
+    train = Part(x=x, y=y, rows=rows, weights=np.linspace(0, 1, len(y)))
+    return replace(
+        parts(),
+        train=train,
+        validation=Part(x=x, y=y, rows=np.arange(len(y) - 10, len(y))),
+        input_shape=(5,),
+        class_names=("a", "b") if y.dtype == np.int64 else (),
+        transform=fit_table(columns, x, rows),
+        target=None if y.dtype == np.int64 else fit_target(y, rows, is_log=True, where=""),
+        class_weights=np.float32([0.5, 1.5]) if y.dtype == np.int64 else None,
+    )
+
+
+CLASSES, NUMBERS = np.arange(60) % 2, np.geomspace(1, 9, 60)
+EMBEDDED = (
+    {"numeric_embedding": "periodic"},
+    {"numeric_embedding": "piecewise", "members": 3, "input_scale": True},
+)
+REGRESSION = {
+    "dataset": {"source": "table", "path": "x.csv", "target": "y", "task": "regression"},
+    "objective": {"metric": "val_rmse"},
+}
 
 
 def written(chosen: Recipe, shape: tuple[int, ...] = (8, 8), data: Path = DATA) -> str:
@@ -105,6 +146,30 @@ def test_every_option_gives_a_clean_script(tmp_path: Path) -> None:
         assert check_names(text, "script.py") == []
         (tmp_path / f"script_{number}.py").write_text(text)
     check(tmp_path)
+
+
+def test_tables_regressions_weights_and_folds_give_clean_scripts(tmp_path: Path) -> None:
+    classes, numbers = table(CLASSES), table(NUMBERS)
+    regression = recipe(**REGRESSION)
+    images = replace(numbers, transform=parts().transform, input_shape=(8, 8))
+    texts = [
+        script(recipe(), classes, DATA),
+        script(regression, numbers, DATA),
+        *(script(recipe(config=one, **REGRESSION), numbers, DATA) for one in EMBEDDED),
+        script(regression, replace(numbers, others=(numbers, numbers)), DATA),
+        script(recipe(config={"augment": {"mixup": 0.2}}, **REGRESSION), images, DATA),
+    ]
+    for number, text in enumerate(texts):
+        assert check_names(text, "script.py") == []
+        (tmp_path / f"script_{number}.py").write_text(text)
+    check(tmp_path)
+    of_table, of_number, *_, of_folds, of_images = texts
+    assert "features(load_fitted(), inputs, SEED, NETWORK)" in of_table
+    assert "TARGET" not in of_table
+    assert "fitted_" not in of_images
+    assert "hpsearch trained on 3 folds" in of_folds
+    assert "validation examples of the first of 3 folds" in of_folds
+    assert "folds" not in of_number
 
 
 def test_a_script_is_the_same_in_every_call_and_says_where_it_is_from() -> None:

@@ -47,3 +47,10 @@ def test_files_of_others_are_not_written_over(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="already exists and is not a "):
             refuse_to_replace(tmp_path / name, kind)  # type: ignore[arg-type]
     refuse_to_replace(tmp_path / "new.html", "report")
+
+
+@pytest.mark.parametrize("kind", ["classes", "signature"])
+def test_files_of_others_beside_a_model_are_not_written_over(tmp_path: Path, kind: str) -> None:
+    (tmp_path / f"a.{kind}.json").write_text("{}")
+    with pytest.raises(InputError, match=f"a.{kind}.json: already exists and .*another name"):
+        refuse_to_replace(tmp_path / "a.keras", "keras")

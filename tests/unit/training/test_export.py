@@ -9,8 +9,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tabular import table_parts, table_recipe
 
 from hpsearch.data.parts import Parts
+from hpsearch.data.target import fit_target
 from hpsearch.data.transform import Affine
 from hpsearch.errors import InputError, ProgramError
 from hpsearch.networks.dense import Activation
@@ -107,6 +109,35 @@ def test_what_is_read_back_is_the_network(
     output = tmp_path / ("a.keras" if form == "keras" else "a")
     assert write_model(recipe, parts, saved(recipe, parts, tmp_path), output, form) <= 1e-5
     assert output.exists()
+
+
+@pytest.mark.parametrize(
+    ("regression", "folds", "form"), [(False, 1, "saved_model"), (True, 2, "keras")]
+)
+@pytest.mark.parametrize("are_here", [True, False])
+def test_models_of_tables_are_compared_on_raw_columns(
+    regression: bool, folds: int, form: Any, are_here: bool, tmp_path: Path
+) -> None:
+    parts = table_parts(regression=regression, folds=folds)
+    if not are_here:
+        nothing = replace(parts.validation, rows=parts.validation.rows[:0])
+        parts = replace(parts, validation=nothing)
+    recipe = table_recipe(regression=regression)
+    output = tmp_path / ("a.keras" if form == "keras" else "a")
+    assert write_model(recipe, parts, saved(recipe, parts, tmp_path), output, form) <= 1e-5
+
+
+def test_a_regression_of_arrays_gives_predictions_in_its_unit(blobs: Parts, tmp_path: Path) -> None:
+    y = np.linspace(1000, 1007, len(blobs.train.y))
+    target = fit_target(y, blobs.train.rows, is_log=False, where="")
+    train, validation = (replace(part, y=y) for part in (blobs.train, blobs.validation))
+    parts = replace(blobs, train=train, validation=validation, class_names=(), target=target)
+    recipe = table_recipe(regression=True)
+    kept = saved(recipe, parts, tmp_path)
+    assert write_model(recipe, parts, kept, tmp_path / "a.keras", "keras") <= 1e-5
+    found = keras.saving.load_model(tmp_path / "a.keras")(blobs.train.x).numpy()
+    assert found.shape == (len(y), 1)
+    assert 1000 <= found.min() < found.max() <= 1007
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import polars as pl
 import pytest
 
 from hpsearch.data.tables.column import Column
-from hpsearch.data.tables.dialect import Named
-from hpsearch.data.tables.encoding import batches, encode, encode_cells
+from hpsearch.data.tables.encoding import encode, encode_cells, encode_frame, other_columns
 from hpsearch.data.tables.reading import open_table
 from hpsearch.data.tables.values import Cells
 from hpsearch.errors import InputError
@@ -67,13 +66,16 @@ def test_a_table_is_one_matrix_with_the_columns_in_their_order(path: Path) -> No
     assert np.isnan(found.x[100]).tolist() == [True, True, True, False]
     assert found.unread == {"t": 1, "n": 1}
     assert found.unknown == {"c": 34}
-    assert found.extra == ("more",)
+    names = [column.name for column in COLUMNS]
+    assert other_columns(open_table(path), names) == ("more",)
 
 
 @pytest.mark.parametrize("rows", [1, 7, 1000])
 def test_batches_are_the_same_rows(path: Path, rows: int) -> None:
-    whole = encode(open_table(path), COLUMNS)
-    found = list(batches(path, Named(), COLUMNS, rows))
+    table = open_table(path)
+    whole = encode(table, COLUMNS)
+    frames = table.batches([column.name for column in COLUMNS], rows)
+    found = [encode_frame(frame, table.decimal, COLUMNS) for frame in frames]
     assert np.array_equal(np.concatenate([each.x for each in found]), whole.x, equal_nan=True)
     assert sum(each.unknown.get("c", 0) for each in found) == whole.unknown["c"]
 
@@ -82,5 +84,5 @@ def test_columns_that_a_new_table_lacks_are_named(path: Path) -> None:
     lacking = (*COLUMNS, Column(name="mode", kind="number"), Column(name="z", kind="number"))
     with pytest.raises(InputError, match='has no column "mode", "z"; did you mean more'):
         encode(open_table(path), lacking)
-    with pytest.raises(InputError, match='has no column "mode", "z"'):
-        next(iter(batches(path, Named(), lacking)))
+    with pytest.raises(InputError, match='has no column "0", "1", "2", "3", "4" and 3 more; known'):
+        other_columns(open_table(path), ["n", *map(str, range(8))])

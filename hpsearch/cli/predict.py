@@ -1,0 +1,119 @@
+"""``hpsearch predict``: what a trained network says of new examples."""
+
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from hpsearch.cli.options import HomeOption, JsonOption
+from hpsearch.cli.output import Screen, number, print_json, print_table, tell
+from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.errors import InputError
+from hpsearch.services import predict as service
+from hpsearch.text import duration, plural, shortened
+
+_COLUMNS = 8
+"""Columns of predictions, at most, that are shown on a terminal."""
+
+
+def predict(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            help="A study (its confirmed winner, else its best trial), a recipe that was trained,"
+            " the folder of hpsearch train -o, or an exported model.",
+        ),
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="New examples. A table: .csv, .tsv, .parquet, .arrow. Arrays: .npy, or .npz with"
+            " x. Images: a folder.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="File to write, .csv or .parquet (default: the first rows on the terminal).",
+        ),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            "--keep",
+            metavar="A,B",
+            help="Of a table: columns to copy in front of the predictions, such as its key.",
+        ),
+    ] = None,
+    trial: Annotated[
+        int | None,
+        typer.Option("--trial", metavar="N", help="Of a study: number of the trial."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="dataset.KEY=VALUE",
+            help="Of a table: delimiter, decimal, encoding, header or missing, if other than in"
+            " training (repeatable).",
+        ),
+    ] = None,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Predict new examples with a trained network: a row for each, in their order."""
+    done = service.predict(
+        what,
+        data,
+        workspace(home, storage),
+        Screen(),
+        output=output,
+        trial=trial,
+        keep=_names(keep),
+        overrides=overrides or (),
+    )
+    if as_json:
+        print_json(done.plain())
+    elif done.first is not None:
+        _print_first(done.first)
+    else:
+        tell(
+            f"Wrote {plural(done.rows, 'prediction')} to {done.output} in {duration(done.seconds)}"
+        )
+
+
+def _names(keep: str | None) -> list[str]:
+    """The columns that --keep names."""
+    if keep is None:
+        return []
+    names = [name.strip() for name in keep.split(",")]
+    if not all(names):
+        raise InputError(f"--keep {keep!r}: has an empty name; write --keep id,name")
+    return names
+
+
+def _print_first(table: pl.DataFrame) -> None:
+    """The first predictions for a reader."""
+    shown = table.columns[:_COLUMNS]
+    words = [name for name in shown if not table[name].dtype.is_numeric()]
+    print_table(
+        [shortened(name) for name in shown],
+        [[_cell(value) for value in row] for row in table.select(shown).rows()],
+        words=[shortened(name) for name in words],
+    )
+    left = len(table.columns) - len(shown)
+    more = f" and {plural(left, 'more column')}" if left else ""
+    tell(f"The first {plural(len(table), 'row')}; all of them{more}: -o FILE.csv")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return number(value)
+    return "" if value is None else shortened(str(value))
