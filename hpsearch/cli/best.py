@@ -7,6 +7,7 @@ from hpsearch.cli.options import HomeOption, JsonOption, StudyArgument
 from hpsearch.cli.output import cell, number, print_json, stdout
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import is_whole
+from hpsearch.reference.reference import Reference, line
 from hpsearch.search import trials as rows
 from hpsearch.search.attributes import trained
 from hpsearch.tasks import METRICS
@@ -40,6 +41,7 @@ def print_best(row: Mapping[str, Any], metric: str) -> None:
     if (told := trained(row)) is not None:
         facts.append(f"training {told[0]} {number(told[1])}")
     out.print(", ".join(facts))
+    _print_reference(row, metric)
     values = [repeat["value"] for repeat in row["repeats"]]
     if len(values) > 1:
         spread = f"{number(min(values))} to {number(max(values))}"
@@ -52,6 +54,13 @@ def print_best(row: Mapping[str, Any], metric: str) -> None:
     width = 2 + max(map(len, config))
     for key, value in config.items():
         out.print(f"  {key:<{width}}{_told(value)}")
+
+
+def _print_reference(row: Mapping[str, Any], metric: str) -> None:
+    """What models of scikit-learn reach on the same examples, where that is known."""
+    found = [Reference.model_validate(one) for one in row["reference"] or ()]
+    if told := line(found, METRICS[metric], row["values"][0]):
+        stdout().print(f"for comparison: {told}")
 
 
 def _told(value: Any) -> str:

@@ -60,6 +60,13 @@ def run(
         bool,
         typer.Option("--dashboard", help="Also show the studies in the browser while it runs."),
     ] = False,
+    no_reference: Annotated[
+        bool,
+        typer.Option(
+            "--no-reference",
+            help="Train no models of scikit-learn beside it for comparison (else once a study).",
+        ),
+    ] = False,
     overrides: SetOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
@@ -76,6 +83,7 @@ def run(
         engine=engine,
         address=address,
         dashboard=dashboard,
+        reference=not no_reference,
     )
     found = search(file, settings, workspace(home, storage, force=force), LiveScreen())
     print_conclusion(found)

@@ -1,9 +1,12 @@
 """Reference: what models of scikit-learn reach on the examples that networks are judged by."""
 
+import statistics
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from hpsearch.fields import Section
+from pydantic import BaseModel, ConfigDict, Field
+
+from hpsearch.ranking import is_better
 from hpsearch.tasks.metric import Metric
 
 Name = Literal["trees", "linear"]
@@ -12,15 +15,24 @@ TITLES: Mapping[Name, str] = {"trees": "gradient-boosted trees", "linear": "a li
 DEFAULTS = " (scikit-learn's defaults)"
 """Behind the first."""
 
+Value = Annotated[float, Field(ge=-1e100, le=1e100)]
+"""Of a metric."""
 
-class Reference(Section):
-    """What one model reached."""
+
+class Reference(BaseModel):
+    """What one model reached. Studies keep it: a newer version may have more keys."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     name: Name
-    values: dict[str, float]
-    """On the validation examples, by the metric's name: "val_rmse"."""
-    test: dict[str, float] | None
+    values: dict[str, Value]
+    """On the validation examples, by the metric's name: "val_rmse"; of a cross-validation the mean
+    over the folds."""
+    test: dict[str, Value] | None
     """The same on the test examples, without ``val_``; None where there were none."""
+    interval: list[Value] | None = None
+    """The ends of the 95 % interval of the task's headline on the test examples, by their number;
+    None where there were none, or where nothing scatters."""
     examples: int
     """Training examples that it was given."""
     of_examples: int
@@ -35,13 +47,38 @@ class Reference(Section):
     """Its version."""
 
 
-def line(found: Sequence[Reference], metric: Metric) -> str:
+def mean_of(folds: Sequence[Sequence[Reference]]) -> tuple[Reference, ...]:
+    """What models reach in the mean over folds; of the examples those of the first fold are told.
+
+    Models, and metrics, that are not known of every fold are left out.
+
+    Args:
+        folds: what they reached in each, at least one fold.
+    """
+    by_name = [{one.name: one for one in fold} for fold in folds]
+    return tuple(
+        _mean([fold[name] for fold in by_name])
+        for name in by_name[0]
+        if all(name in fold for fold in by_name)
+    )
+
+
+def _mean(found: Sequence[Reference]) -> Reference:
+    """One model in the mean over folds."""
+    known = [key for key in found[0].values if all(key in one.values for one in found)]
+    means = {key: statistics.fmean(one.values[key] for one in found) for key in known}
+    seconds = sum(one.seconds for one in found)
+    return found[0].model_copy(update={"values": means, "seconds": seconds})
+
+
+def line(found: Sequence[Reference], metric: Metric, best: float | None = None) -> str:
     """What the models reached, for a reader: "gradient-boosted trees (scikit-learn's defaults):
-    RMSE 0.4712; a linear model: 0.7281".
+    RMSE 0.4712, better than the best network; a linear model: 0.7281".
 
     Args:
         found: of :func:`hpsearch.reference.measure.measure`.
         metric: one of those of validation examples.
+        best: what the best network reached on these; None: it is not known.
 
     Returns:
         one line; empty where no model has the metric.
@@ -50,8 +87,48 @@ def line(found: Sequence[Reference], metric: Metric) -> str:
     return "; ".join(
         f"{TITLES[one.name]}{'' if i else DEFAULTS}{_given(one)}: "
         f"{'' if i else f'{metric.short} '}{_shown(one.values[metric.name])}"
+        f"{', better than the best network' if _wins(one, metric, best) else ''}"
         for i, one in enumerate(told)
     )
+
+
+def sentence(found: Sequence[Reference], metric: Metric, best: float) -> str:
+    """How the models stand to the best network: "Gradient-boosted trees with scikit-learn's
+    defaults reach 0.9550 on the same validation examples, better than the best network (0.9225)."
+
+    Args:
+        found: of :func:`hpsearch.reference.measure.measure`.
+        metric: one of those of validation examples.
+        best: what the best network reached on these.
+
+    Returns:
+        one or two sentences; empty where no model has the metric.
+    """
+    told = [one for one in found if metric.name in one.values]
+    if not told:
+        return ""
+    first, *others = told
+    is_even = first.values[metric.name] == best
+    stands = "as good as" if is_even else "not as good as"
+    stands = "better than" if _wins(first, metric, best) else stands
+    reaches = _reaches(first, metric, " with scikit-learn's defaults")
+    text = f"{reaches} on the same validation examples, {stands} the best network ({_shown(best)})."
+    for one in others:
+        better = ", better than the network" if _wins(one, metric, best) else ""
+        text += f" {_reaches(one, metric)}{better}."
+    return text
+
+
+def _reaches(one: Reference, metric: Metric, how: str = "") -> str:
+    """The beginning of a sentence: "A linear model reaches 0.7281"."""
+    title, verb = TITLES[one.name], "reach" if one.name == "trees" else "reaches"
+    value = _shown(one.values[metric.name])
+    return f"{title[0].upper()}{title[1:]}{how}{_given(one)} {verb} {value}"
+
+
+def _wins(one: Reference, metric: Metric, best: float | None) -> bool:
+    """Whether a model is better than the best network."""
+    return best is not None and is_better(metric, one.values[metric.name], best)
 
 
 def _given(one: Reference) -> str:
