@@ -8,18 +8,24 @@ import numpy.typing as npt
 
 from hpsearch.data.parts import Part, Parts
 from hpsearch.data.tables.column import Column
+from hpsearch.errors import InputError
 from hpsearch.reference.measure import Examples, measure
 from hpsearch.reference.reference import Reference, mean_of
 from hpsearch.tasks.task import Task
 
 MOST_BYTES = 2**30
-"""Of the stored inputs of an example times all examples: with more there are no models."""
+"""Of the stored inputs of training and validation: with more there are no models."""
 
 
-def is_too_large(parts: Parts) -> bool:
-    """Whether the examples are more than the models are trained on: they are copied for it."""
+def check_size(parts: Parts) -> None:
+    """Refuse examples that are more than the models are trained on: they are copied for it.
+
+    Raises:
+        InputError: they are.
+    """
     examples = len(parts.train) + len(parts.validation)
-    return examples * parts.train.x[:1].nbytes > MOST_BYTES
+    if examples * parts.train.x[:1].nbytes > MOST_BYTES:
+        raise InputError(f"the examples take more than {MOST_BYTES // 2**30} GiB")
 
 
 def on_validation(task: Task, parts: Parts, columns: Sequence[Column]) -> tuple[Reference, ...]:

@@ -2,12 +2,13 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from hpsearch.ranking import is_better
 from hpsearch.tasks.metric import Metric
+from hpsearch.tasks.task import Task
 
 Name = Literal["trees", "linear"]
 TITLES: Mapping[Name, str] = {"trees": "gradient-boosted trees", "linear": "a linear model"}
@@ -25,7 +26,7 @@ class Reference(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     name: Name
-    values: dict[str, Value]
+    values: dict[str, Value] = {}
     """On the validation examples, by the metric's name: "val_rmse"; of a cross-validation the mean
     over the folds."""
     test: dict[str, Value] | None
@@ -35,6 +36,8 @@ class Reference(BaseModel):
     None where there were none, or where nothing scatters."""
     examples: int
     """Training examples that it was given."""
+    with_validation: bool = False
+    """Whether the validation examples are among them."""
     of_examples: int
     """Those that there are."""
     inputs: int
@@ -45,6 +48,14 @@ class Reference(BaseModel):
     """Of training and predicting."""
     scikit_learn: str
     """Its version."""
+
+
+_LIST = TypeAdapter(list[Reference])
+
+
+def boosted_trees(found: Sequence[Reference], metric: Metric) -> float | None:
+    """What the trees reached; None where that is not known."""
+    return next((one.values.get(metric.name) for one in found if one.name == "trees"), None)
 
 
 def mean_of(folds: Sequence[Sequence[Reference]]) -> tuple[Reference, ...]:
@@ -126,6 +137,39 @@ def _reaches(one: Reference, metric: Metric, how: str = "") -> str:
     return f"{title[0].upper()}{title[1:]}{how}{_given(one)} {verb} {value}"
 
 
+def test_cells(one: Reference, task: Task) -> list[str]:
+    """What a table has of a model on the test split: headline, interval, other scores."""
+    known = one.test or {}
+    first, *beside = [
+        score.metric.written(known[score.name]) if score.name in known else ""
+        for score in (task.headline, *task.columns)
+    ]
+    return [first, " to ".join(map(task.headline.metric.written, one.interval or ())), *beside]
+
+
+def titled(one: Reference) -> str:
+    """A model, and of how much it was given a part: "a linear model on 10 of 20 inputs"."""
+    return f"{TITLES[one.name]}{_given(one)}"
+
+
+def trained_on(found: Sequence[Reference]) -> str:
+    """On which examples models were trained, for a reader: "trained on 3,600 training examples".
+
+    Args:
+        found: one at least, all on the same.
+    """
+    which = "training and validation" if found[0].with_validation else "training"
+    return f"trained on {found[0].of_examples:,} {which} examples"
+
+
+def recorded(result: Mapping[str, Any] | None) -> list[Reference]:
+    """The models in what a test access came to; none where it has none that can be read."""
+    try:
+        return _LIST.validate_python((result or {}).get("reference") or [])
+    except ValidationError:  # another program has changed it
+        return []
+
+
 def _wins(one: Reference, metric: Metric, best: float | None) -> bool:
     """Whether a model is better than the best network."""
     return best is not None and is_better(metric, one.values[metric.name], best)
@@ -136,7 +180,11 @@ def _given(one: Reference) -> str:
     parts = [
         f"{some:,} of {all_of_them:,} {what}"
         for some, all_of_them, what in (
-            (one.examples, one.of_examples, "training examples"),
+            (
+                one.examples,
+                one.of_examples,
+                "examples" if one.with_validation else "training examples",
+            ),
             (one.inputs, one.of_inputs, "inputs"),
         )
         if some < all_of_them

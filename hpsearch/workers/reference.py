@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from hpsearch.environment import DATA_PATH_VARIABLE, STORAGE_VARIABLE, SUPERVISOR_VARIABLE
-from hpsearch.errors import EXIT_OK, EXIT_PROGRAM, HpsearchError, InputError
+from hpsearch.errors import EXIT_OK, EXIT_PROGRAM, HpsearchError
 from hpsearch.home import Home
 from hpsearch.search.database.messages import readable_errors
 from hpsearch.search.reference import keep_reference, reference
@@ -60,12 +60,13 @@ def measure_once(study: OpenStudy, home: Home) -> None:
         home: where data sets are kept on this machine.
 
     Raises:
-        InputError: the examples are too many.
-        HpsearchError: data or storage that cannot be reached.
+        InputError: the examples are too many, or others than the study's.
+        UnreachableError: data or storage that cannot be reached.
+        ValueError: examples that scikit-learn cannot take.
     """
     # They take a second, in which the study may have been measured already.
     from hpsearch.data.parts import split  # noqa: PLC0415
-    from hpsearch.reference.parts import MOST_BYTES, is_too_large, on_validation  # noqa: PLC0415
+    from hpsearch.reference.parts import check_size, on_validation  # noqa: PLC0415
 
     study.stay()
     home.locks.mkdir(parents=True, exist_ok=True)
@@ -77,8 +78,7 @@ def measure_once(study: OpenStudy, home: Home) -> None:
             section = section.model_copy(update={"path": path})
         dataset = open_study_data(study, section, home)
         parts = split(dataset, section)
-        if is_too_large(parts):
-            raise InputError(f"the examples take more than {MOST_BYTES // 2**30} GiB")
+        check_size(parts)
         keep_reference(study, on_validation(study.file.task, parts, dataset.columns))
 
 
