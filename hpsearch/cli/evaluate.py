@@ -21,7 +21,7 @@ from hpsearch.cli.results import print_headline, print_scores
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import describe
 from hpsearch.errors import InputError
-from hpsearch.reference.reference import Reference, test_cells, titled, trained_on
+from hpsearch.reference.reference import Reference, cells_on_test, titled, trained_on
 from hpsearch.services import evaluate as service
 from hpsearch.services.confirmed import CHOICES
 from hpsearch.services.evaluate import Judged
@@ -116,7 +116,7 @@ def print_reference(found: Sequence[Reference], task: Task) -> None:
     heads = [f"test {task.headline.metric.short}", "95 % interval"]
     print_table(
         ("model", *heads, *(score.column for score in task.columns)),
-        [[titled(one), *test_cells(one, task)] for one in found],
+        [[titled(one), *cells_on_test(one, task)] for one in found],
         words=["model"],
         title=f"For comparison: scikit-learn's defaults, {trained_on(found)}",
     )

@@ -137,7 +137,7 @@ def _reaches(one: Reference, metric: Metric, how: str = "") -> str:
     return f"{title[0].upper()}{title[1:]}{how}{_given(one)} {verb} {value}"
 
 
-def test_cells(one: Reference, task: Task) -> list[str]:
+def cells_on_test(one: Reference, task: Task) -> list[str]:
     """What a table has of a model on the test split: headline, interval, other scores."""
     known = one.test or {}
     first, *beside = [

@@ -17,7 +17,7 @@ from hpsearch.report.following import following
 from hpsearch.report.leaders import Row, in_words, leaders
 from hpsearch.report.study_toml import as_toml
 from hpsearch.search import trials
-from hpsearch.search.attributes import SAME_KEY
+from hpsearch.search.attributes import REFERENCE_KEY, SAME_KEY
 from hpsearch.search.confirmation import BASELINE
 from hpsearch.search.importance import MOST, importances
 from hpsearch.search.recipes import recipe_of
@@ -138,10 +138,11 @@ def _best(
         if other["state"] == "complete" and first in (other["number"], other[SAME_KEY])
     ]
     return {
-        **{key: row[key] for key in (*_LISTED, "values")},
+        **{key: row[key] for key in (*_LISTED, "values", "folds")},
         "summary": summary(row["config"]),
         **(on := trials.measurement(study, row["values"][0])),
         "measured": measured_words(measure, row["values"][0], on["validation_examples"]),
+        "reference": study.optuna.user_attrs.get(REFERENCE_KEY),
         "compared": sentence(reference(study) or (), measure, row["values"][0]),
         "repeats": repeats,
         "recipe": recipe.dump(own, ".toml"),
