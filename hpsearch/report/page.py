@@ -16,7 +16,7 @@ from hpsearch import __version__
 from hpsearch.figures.confusion import confusion_figure
 from hpsearch.figures.residuals import residual_figures
 from hpsearch.figures.thresholds import threshold_figures
-from hpsearch.reference.reference import Reference, recorded, cells_on_test, titled, trained_on
+from hpsearch.reference.reference import Reference, cells_on_test, recorded, titled, trained_on
 from hpsearch.search.budget import ENDED, Ending
 from hpsearch.search.confirmation import told
 from hpsearch.tasks.classification import CLASSIFICATION

@@ -3,11 +3,11 @@ import pytest
 from hpsearch.reference.reference import (
     Reference,
     boosted_trees,
+    cells_on_test,
     line,
     mean_of,
     recorded,
     sentence,
-    cells_on_test,
     titled,
     trained_on,
 )
