@@ -39,6 +39,9 @@ ANY_DEVICE = "any device"
 ALONE_VARIABLE = "HPSEARCH_ALONE"
 """Number of the trial that a worker started itself anew for, to try it alone on its device."""
 
+DATA_PATH_VARIABLE = "HPSEARCH_DATA_PATH"
+"""Where this machine has the data, for the models that are trained beside a search."""
+
 KNOWN_VARIABLE = "HPSEARCH_STORAGE_KNOWN"
 """Set for workers of a run that has just reached the storage: they wait for it to be back."""
 

@@ -144,6 +144,10 @@ class Home:
         """Folder of a study's worker logs."""
         return _below(self.root / "logs", study)
 
+    def reference_log(self, study: str) -> Path:
+        """What the models that were trained beside a search last said."""
+        return self.study_logs(study) / "reference.log"
+
     def worker_log(self, study: str, slot: int) -> Path:
         """Log of the worker in slot ``slot`` (from 0) of this machine."""
         return self.study_logs(study) / f"worker-{slot}.log"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ LASTING = {"dashboard", "worker"}
 WITHOUT_TENSORFLOW = (".toml", ".json", ".yaml", ".yml", ".py")
 """Endings of what is exported without TensorFlow."""
 
+NO_REFERENCE = "--no-reference"
+
 READ_EACH_TIME = ("HPSEARCH_", "PG")
 """Beginnings of variables that are read when they are needed."""
 
@@ -86,6 +88,8 @@ class Cli:
     started: list[psutil.Process] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     """Environment variables of all commands from now on."""
+    compares: bool = False
+    """Whether runs train models of scikit-learn for comparison, which takes seconds."""
     at_start: dict[str, str] = field(default_factory=dict)
     """Those of processes only: what they say of workers is nothing to other commands."""
 
@@ -118,10 +122,16 @@ class Cli:
         """Have workers train as they do for a user, which they do unless told otherwise."""
         del self.at_start["PYTHONPATH"]
 
+    def words(self, arguments: Iterable[str | Path]) -> list[str]:
+        """What is typed behind ``hpsearch``: a run compares with no models unless it is to."""
+        words = [str(argument) for argument in arguments]
+        is_alone = words[:1] == ["run"] and not self.compares and NO_REFERENCE not in words
+        return [*words, *[NO_REFERENCE] * is_alone]
+
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         """Start ``hpsearch ARGUMENTS`` with pipes for its output."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "hpsearch", *map(str, arguments)],
+            [sys.executable, "-m", "hpsearch", *self.words(arguments)],
             cwd=self.folder,
             env=self.environment_of_a_process(),
             stdout=subprocess.PIPE,
@@ -160,7 +170,7 @@ class Cli:
                 None: in this one, or in a forked one where the command trains, unless something
                 about it needs a process.
         """
-        words = [str(argument) for argument in arguments]
+        words = self.words(arguments)
         if process is None:
             process = self._needs_start(words, code)
             trains = not process and self._trains(words, code)

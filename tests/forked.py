@@ -134,7 +134,7 @@ def start(cli: "Cli", *arguments: str | Path, **options: Any) -> Forked:
     """As ``cli.start(*arguments, **options)``."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = Forked(
-        [str(argument) for argument in arguments],
+        cli.words(arguments),
         **{"cwd": cli.folder, "env": cli.environment_of_a_process()} | pipes | options,
     )
     cli.started.append(psutil.Process(process.pid))

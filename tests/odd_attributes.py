@@ -61,6 +61,11 @@ MORE: dict[str, dict[str, Any]] = {
                  "seconds": {"float32": 2.0, "mixed_bfloat16": 1.0}},
             ],
         },
+        "reference": [
+            {"name": "trees", "values": {"val_accuracy": 0.5}, "test": None, "interval": None,
+             "examples": 1, "of_examples": 1, "inputs": 1, "of_inputs": 1,
+             "with_validation": False, "seconds": 1.0, "scikit_learn": "1"},
+        ],
         "stop_request": {"number": 1, "how": "leave", "over": True},
         "test_opened": [{"date": "2026-01-01", "opened_by": "evaluate", "key": "a"}],
     },

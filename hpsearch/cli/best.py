@@ -7,6 +7,7 @@ from hpsearch.cli.options import HomeOption, JsonOption, StudyArgument
 from hpsearch.cli.output import cell, number, print_json, stdout
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import is_whole
+from hpsearch.reference.reference import Reference, line
 from hpsearch.search import trials as rows
 from hpsearch.search.attributes import trained
 from hpsearch.tasks import METRICS
@@ -42,6 +43,7 @@ def print_best(row: Mapping[str, Any], metric: str) -> None:
     out.print(", ".join(facts))
     if folds := [fold["value"] for fold in row["folds"] or ()]:
         out.print(f"the mean of {len(folds)} folds: {', '.join(map(number, folds))}")
+    _print_reference(row, metric)
     values = [repeat["value"] for repeat in row["repeats"]]
     if len(values) > 1:
         spread = f"{number(min(values))} to {number(max(values))}"
@@ -54,6 +56,13 @@ def print_best(row: Mapping[str, Any], metric: str) -> None:
     width = 2 + max(map(len, config))
     for key, value in config.items():
         out.print(f"  {key:<{width}}{_told(value)}")
+
+
+def _print_reference(row: Mapping[str, Any], metric: str) -> None:
+    """What models of scikit-learn reach on the same examples, where that is known."""
+    found = [Reference.model_validate(one) for one in row["reference"] or ()]
+    if told := line(found, METRICS[metric], row["values"][0]):
+        stdout().print(f"for comparison: {told}")
 
 
 def _told(value: Any) -> str:

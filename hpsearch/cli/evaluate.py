@@ -1,6 +1,7 @@
 """``hpsearch evaluate``: accesses the test split for a study's winner, and records that it did."""
 
 import statistics
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from hpsearch.cli.results import print_headline, print_scores
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import describe
 from hpsearch.errors import InputError
+from hpsearch.reference.reference import Reference, cells_on_test, titled, trained_on
 from hpsearch.services import evaluate as service
 from hpsearch.services.confirmed import CHOICES
 from hpsearch.services.evaluate import Judged
@@ -76,6 +78,8 @@ def evaluate(
         return
     for one in found.judged:
         print_judged(one, found.metric)
+    if found.reference:
+        print_reference(found.reference, found.judged[0].task)
     say(
         f"The test split of these data has been accessed {service.times(found.times_opened)} so"
         f" far; hpsearch show {study} --json lists dates, commands and results.\nChoose between"
@@ -105,6 +109,17 @@ def print_judged(one: Judged, metric: str) -> None:
         by = "validation" if epochs is None else "its training examples"
         out.print(f"Seed {one.middle} is the median by {by}; what follows is of it.")
     print_scores(one.results[one.middle])
+
+
+def print_reference(found: Sequence[Reference], task: Task) -> None:
+    """What models of scikit-learn achieve on the same test examples."""
+    heads = [f"test {task.headline.metric.short}", "95 % interval"]
+    print_table(
+        ("model", *heads, *(score.column for score in task.columns)),
+        [[titled(one), *cells_on_test(one, task)] for one in found],
+        words=["model"],
+        title=f"For comparison: scikit-learn's defaults, {trained_on(found)}",
+    )
 
 
 def _train(task: Task) -> str:

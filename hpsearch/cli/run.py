@@ -70,6 +70,13 @@ def run(
         bool,
         typer.Option("--dashboard", help="Also show the studies in the browser while it runs."),
     ] = False,
+    no_reference: Annotated[
+        bool,
+        typer.Option(
+            "--no-reference",
+            help="Train no models of scikit-learn beside it for comparison (else once a study).",
+        ),
+    ] = False,
     overrides: SetOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
@@ -86,6 +93,7 @@ def run(
         engine=engine,
         address=address,
         dashboard=dashboard,
+        reference=not no_reference,
     )
     if is_table(file):
         file = study_file_of(file, target)

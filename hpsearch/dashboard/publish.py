@@ -11,7 +11,9 @@ from hpsearch.figures.points import points
 from hpsearch.figures.trials import search_figures
 from hpsearch.home import Home
 from hpsearch.outputs.trainings import headlines_on_test, trainings
+from hpsearch.reference.reference import boosted_trees
 from hpsearch.search import trials as rows
+from hpsearch.search.reference import reference
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import searched
 
@@ -42,7 +44,8 @@ def publish(study: OpenStudy, home: Home, command: Sequence[str] | None) -> None
         headlines_on_test(trainings(study, home)),
     )
     space = searched(study.file.space)
-    figures = search_figures(known, objective.measure, space, study.file.task)
+    trees = boosted_trees(reference(study) or (), objective.measure)
+    figures = search_figures(known, objective.measure, space, study.file.task, trees)
     for name, figure in figures.items():
         save_plotly_graph_object(study.optuna, figure, graph_object_id=name)
 

@@ -14,6 +14,7 @@ from hpsearch.figures.settings import REGULARISED_BY, gap_figure, learning_rate_
 from hpsearch.figures.style import (
     FAILED,
     GREEN,
+    GREY,
     MOST,
     NOTHING,
     Look,
@@ -50,6 +51,7 @@ def search_figures(
     metric: Metric,
     searched: Collection[str] | None = None,
     task: Task = CLASSIFICATION,
+    trees: float | None = None,
 ) -> dict[str, go.Figure]:
     """All figures of a search, in the order to be read, by an id that is valid in HTML.
 
@@ -61,10 +63,11 @@ def search_figures(
         metric: the objective's.
         searched: the fields of the space that are not fixed, by name; None: all.
         task: what the networks are for.
+        trees: what boosted trees reach on the same examples, where that is known.
     """
     points = [p for p in points if p.failure not in _REPLACED]
     told = points, metric
-    figures = {"1-history": history(*told)}
+    figures = {"1-history": history(*told, trees)}
     if _is_searched(_GROWING, searched):
         figures["2-parameters"] = parameters_figure(*told, task)
     figures["3-time"] = time_figure(*told)
@@ -102,12 +105,13 @@ def _is_searched(names: Collection[str], searched: Collection[str] | None) -> li
     return [name for name in names if name in known]
 
 
-def history(points: Sequence[Point], metric: Metric) -> go.Figure:
+def history(points: Sequence[Point], metric: Metric, trees: float | None = None) -> go.Figure:
     """The value of each trial by its number, with the best so far; failed trials at the foot.
 
     Args:
         points: the trials.
         metric: the objective's.
+        trees: what boosted trees reach; None: it is not known, and there is no line for it.
     """
     title = "Search history"
     over = [p for p in points if p.value is not None or p.state == "failed"]
@@ -122,9 +126,13 @@ def history(points: Sequence[Point], metric: Metric) -> go.Figure:
     records = marks(_records(points, metric), _number)
     if records:
         figure.add_trace(_best_so_far(records, max(p.number for p in over)))
+    numbers, values = [p.number for p in over], [value for _, _, value in marks(over, _number)]
+    if trees is not None:
+        figure.add_trace(_level(trees, min(numbers), max(numbers)))
+        values.append(trees)
     figure.update_layout(
-        xaxis=whole_axis("trial", [point.number for point in over]),
-        yaxis=value_axis(metric, [value for _, _, value in marks(over, _number)]),
+        xaxis=whole_axis("trial", numbers),
+        yaxis=value_axis(metric, values),
         yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
     )
     return styled(figure, title, subtitle=some_of(len(drawn), len(over)))
@@ -153,6 +161,18 @@ def _best_so_far(records: Sequence[Mark], last: int) -> go.Scatter:
         name="best so far",
         line={"shape": "hv", "color": GREEN, "width": 2},
         hoverinfo="skip",
+    )
+
+
+def _level(value: float, first: int, last: int) -> go.Scatter:
+    """A line at what boosted trees reach, over all trials."""
+    return go.Scatter(
+        x=[first, last],
+        y=[tidy(value)] * 2,
+        mode="lines",
+        name="boosted trees",
+        line={"dash": "dash", "color": GREY, "width": 1.5},
+        hovertemplate="boosted trees %{y}<extra></extra>",
     )
 
 

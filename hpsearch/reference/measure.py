@@ -15,7 +15,9 @@ from hpsearch.data.tables.column import Column
 from hpsearch.reference.inputs import Features, Values, features
 from hpsearch.reference.models import MODEL, linear, trees
 from hpsearch.reference.reference import Name, Reference
-from hpsearch.reference.scores import of_classes, of_numbers
+from hpsearch.reference.scores import of_classes, of_numbers, rmse_interval
+from hpsearch.tasks.interval import wilson
+from hpsearch.tasks.results import Ends
 from hpsearch.tasks.task import Task
 
 MOST_CLASSES = 100
@@ -118,13 +120,15 @@ def _measured(name: Name, data: _Data) -> Reference | None:
         # A hundred steps are what the defaults come to, converged or not.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(inputs.values[rows], train.y[rows], **{f"{MODEL}__sample_weight": weights})
-    values, *rest = (
+    (values, _), *rest = (
         _scores(model, seen.thinned(most.inputs), y, data.classes) for seen, y in data.held
     )
+    test, interval = rest[0] if rest else (None, None)
     return Reference(
         name=name,
         values={f"val_{key}": value for key, value in values.items()},
-        test=rest[0] if rest else None,
+        test=test,
+        interval=interval and list(interval),
         examples=len(rows),
         of_examples=len(train.y),
         inputs=inputs.width,
@@ -160,10 +164,14 @@ def _of_two(y: Values, rows: Rows) -> Rows:
     return rows[enough[places]] if enough.sum() > 1 else rows[:0]
 
 
-def _scores(model: Pipeline, seen: Features, y: Values, classes: int) -> dict[str, float]:
-    """The metrics of a fitted model on some examples."""
+def _scores(
+    model: Pipeline, seen: Features, y: Values, classes: int
+) -> tuple[dict[str, float], Ends | None]:
+    """The metrics of a fitted model on some examples, and the headline's 95 % interval."""
     if not classes:
-        return of_numbers(y.astype(np.float64), model.predict(seen.values))
+        predicted = model.predict(seen.values)
+        return of_numbers(y.astype(np.float64), predicted), rmse_interval(y, predicted)
     probabilities = np.zeros((len(y), classes))
     probabilities[:, model.classes_] = model.predict_proba(seen.values)
-    return of_classes(y.astype(np.int64), probabilities)
+    found = of_classes(y.astype(np.int64), probabilities)
+    return found, wilson(round(found["accuracy"] * len(y)), len(y))

@@ -1,9 +1,13 @@
 """Scores of the reference models, by the definitions by which networks are judged."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
+from hpsearch.tasks.interval import of_mean
+from hpsearch.tasks.results import Ends
 from hpsearch.tasks.scores import area, balanced_accuracy, counted, log_odds, macro_f1
 
 Numbers = npt.NDArray[np.float64]
@@ -46,3 +50,14 @@ def of_numbers(y: Numbers, predicted: Numbers) -> dict[str, float]:
     if y.min() < y.max():
         found["r2"] = float(r2_score(y, predicted))
     return found
+
+
+def rmse_interval(y: npt.NDArray[np.generic], predicted: Numbers) -> Ends | None:
+    """95 % interval of an RMSE, by the standard error of its logarithm, as networks have it.
+
+    Args:
+        y: targets, shape (n,), n at least 1.
+        predicted: shape (n,).
+    """
+    of_square = of_mean(np.square(predicted - y.astype(np.float64)))
+    return of_square and (math.sqrt(of_square[0]), math.sqrt(of_square[1]))

@@ -12,14 +12,16 @@ from hpsearch.errors import Failure
 from hpsearch.outputs.test_access import plain
 from hpsearch.outputs.trainings import Training
 from hpsearch.ranges import words
+from hpsearch.reference.reference import sentence
 from hpsearch.report.following import following
 from hpsearch.report.leaders import Row, in_words, leaders
 from hpsearch.report.study_toml import as_toml
 from hpsearch.search import trials
-from hpsearch.search.attributes import SAME_KEY
+from hpsearch.search.attributes import REFERENCE_KEY, SAME_KEY
 from hpsearch.search.confirmation import BASELINE
 from hpsearch.search.importance import MOST, importances
 from hpsearch.search.recipes import recipe_of
+from hpsearch.search.reference import reference
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
@@ -127,7 +129,7 @@ def _best(
     if not best:
         return None
     row = best[0]
-    own = recipe_of(study, seen[row["number"]])
+    own, measure = recipe_of(study, seen[row["number"]]), study.file.objective.measure
     others = again.get(str(row["number"]), {})
     first = row[SAME_KEY] if row[SAME_KEY] is not None else row["number"]
     repeats = [
@@ -136,12 +138,12 @@ def _best(
         if other["state"] == "complete" and first in (other["number"], other[SAME_KEY])
     ]
     return {
-        **{key: row[key] for key in (*_LISTED, "values")},
+        **{key: row[key] for key in (*_LISTED, "values", "folds")},
         "summary": summary(row["config"]),
         **(on := trials.measurement(study, row["values"][0])),
-        "measured": measured_words(
-            study.file.objective.measure, row["values"][0], on["validation_examples"]
-        ),
+        "measured": measured_words(measure, row["values"][0], on["validation_examples"]),
+        "reference": study.optuna.user_attrs.get(REFERENCE_KEY),
+        "compared": sentence(reference(study) or (), measure, row["values"][0]),
         "repeats": repeats,
         "recipe": recipe.dump(own, ".toml"),
         "again": [

@@ -17,6 +17,7 @@ from hpsearch.data.facts import words
 from hpsearch.figures.confusion import confusion_figure
 from hpsearch.figures.residuals import residual_figures
 from hpsearch.figures.thresholds import threshold_figures
+from hpsearch.reference.reference import Reference, cells_on_test, recorded, titled, trained_on
 from hpsearch.search.budget import ENDED, Ending
 from hpsearch.search.confirmation import told
 from hpsearch.tasks.classification import CLASSIFICATION
@@ -47,6 +48,7 @@ def page(
         figures=shown,
         task=task,
         tested=_tested(facts["trainings"]),
+        compared=_compared(facts["test_openings"], facts["study"]["name"], task),
         version=__version__,
         written=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -111,6 +113,24 @@ def _tested(trainings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _compared(
+    openings: Sequence[Mapping[str, Any]], study: str, task: Task
+) -> list[dict[str, Any]]:
+    """What models of scikit-learn reached on the test split: the last of each kind of training."""
+    last: dict[bool, list[Reference]] = {}
+    for one in openings:
+        if one["study"] == study and (found := recorded(one["result"])):
+            last[found[0].with_validation] = found
+    return [
+        {
+            "on": trained_on(found),
+            "heads": _heads(task),
+            "rows": [(titled(one), cells_on_test(one, task)) for one in found],
+        }
+        for found in last.values()
+    ]
 
 
 def _heads(task: Task) -> list[str]:

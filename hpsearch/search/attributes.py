@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from hpsearch.networks.network import Size
+from hpsearch.reference.reference import Reference
 from hpsearch.search.shapes import (
     BudgetTable,
     Command,
@@ -128,6 +129,10 @@ by ``run``. Since 2026-11-25."""
 PRECISION_KEY = _of_study("precision", Precision)
 """What ``training.precision = "auto"`` has become. Written by the first worker, by the first one of
 each other device, and by ``confirm`` and ``fork``. Since 2026-11-29."""
+
+REFERENCE_KEY = _of_study("reference", list[Reference])
+"""What models of scikit-learn reach on the same examples (``hpsearch.reference``). Written by the
+first ``run`` that has trained them. Since 2026-11-29."""
 
 FORKED_KEY = _of_trial(_of_study("forked_from", Fork), Origin)
 """Of a study: the one whose trials it took over; of such a trial: which one it was there. Written

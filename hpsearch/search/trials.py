@@ -169,7 +169,8 @@ def best_row(study: OpenStudy) -> dict[str, Any]:
     """The best trial as ``best --json`` prints it; raises as :func:`best`.
 
     Also :func:`measurement`; ``repeats`` has the number and the value of each complete trial of its
-    configuration, itself among them.
+    configuration, itself among them; ``reference`` what scikit-learn's models reach
+    (``hpsearch.reference``), None where nobody has measured it.
     """
     trial = best(study)
     values = row(study, trial)
@@ -185,6 +186,7 @@ def best_row(study: OpenStudy) -> dict[str, Any]:
         **{key: values[key] for key in keys},
         **measurement(study, trial.values[0]),
         "repeats": [{"number": number, "value": value} for number, value in repeats],
+        "reference": study.optuna.user_attrs.get(attr.REFERENCE_KEY),
     }
 
 
@@ -252,6 +254,7 @@ def details(study: OpenStudy) -> dict[str, Any]:
         "budget": study.budget.model_dump(mode="json"),
         "dataset": attrs.get(attr.DATASET_KEY),
         "precision": study.computes_in,
+        "reference": attrs.get(attr.REFERENCE_KEY),
         "over": ending(study),
         "seconds": round(seconds_used(study.trial_summaries()), 3),
         "stop": stop_requested(study),

@@ -1,17 +1,34 @@
-"""The dashboard beside a search, in a process of its own."""
+"""The dashboard and the models for comparison beside a search, each in a process of its own."""
 
 import os
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
-from hpsearch.environment import STORAGE_VARIABLE, SUPERVISOR_VARIABLE, for_child, python
+from hpsearch.environment import (
+    DATA_PATH_VARIABLE,
+    STORAGE_VARIABLE,
+    SUPERVISOR_VARIABLE,
+    for_child,
+    python,
+)
 from hpsearch.errors import UnreachableError
 from hpsearch.files import new_file
+from hpsearch.search.reference import reference
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
+
+MODELS: tuple[str, ...] = ("-m", "hpsearch.workers.reference")
+"""What Python is told to train the models for comparison."""
+
+PATIENCE = 5.0
+"""Seconds that the end of a search waits for these models."""
+
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @contextmanager
@@ -65,3 +82,97 @@ def _say_where(process: "subprocess.Popen[bytes]", log: BinaryIO, progress: Prog
         said = log.read().decode("utf-8", "replace").strip().splitlines()
         why = said[-1] if said else "see its log"
         progress.say(f"warning: the dashboard did not start: {why}")
+
+
+class Models:
+    """The models of scikit-learn for comparison, which a process trains beside a search."""
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes] | None", log: Path, progress: Progress
+    ) -> None:
+        """Be the handle of such a process.
+
+        Args:
+            process: trains them; None: nobody does.
+            log: what it writes to.
+            progress: is told what went wrong.
+        """
+        self._process, self._log, self._progress = process, log, progress
+
+    def finish(self, patience: float | None = None) -> None:
+        """Wait for the models, and say why where there are none.
+
+        Args:
+            patience: seconds to wait; None: as long as they take, which they limit themselves.
+        """
+        if self._process is None:
+            return
+        if patience is None:
+            self._progress.say("Training models of scikit-learn for comparison.")
+        try:
+            code = self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self._progress.say(
+                "The models of scikit-learn for comparison were not done in time; the same command"
+                " goes on with them."
+            )
+            return
+        if code:
+            self._progress.say(f"warning: no models for comparison: {self._reason(code)}")
+
+    def _reason(self, code: int) -> str:
+        said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        why = said[-1] if said else f"their process ended with exit code {code}"
+        return f"{why} ({self._log})"
+
+
+@contextmanager
+def models_beside(
+    study: OpenStudy, workspace: Workspace, path: str | None, progress: Progress, *, wanted: bool
+) -> Iterator[Models]:
+    """Train models of scikit-learn for comparison while the block runs, unless the study has them.
+
+    They take one thread, and stand behind the workers. The search goes on where they fail.
+
+    Args:
+        study: the study.
+        workspace: home and storage.
+        path: where this machine has the data, for sources that have a path.
+        progress: is told what went wrong.
+        wanted: whether to train them at all.
+    """
+    log = workspace.home.reference_log(study.name)
+    process = None
+    if wanted and reference(study) is None:
+        try:
+            process = _started(study, workspace, path, log)
+        except OSError as error:
+            progress.say(f"warning: no models for comparison: {log}: {error.strerror}")
+    try:
+        yield Models(process, log, progress)
+    finally:
+        if process is not None:
+            process.kill()  # it writes once, in one transaction
+            process.wait()
+
+
+def _started(
+    study: OpenStudy, workspace: Workspace, path: str | None, log: Path
+) -> "subprocess.Popen[bytes]":
+    """The process that trains models; the arguments are those of :func:`models_beside`.
+
+    Raises:
+        OSError: its log cannot be written, or it cannot be started.
+    """
+    own = {STORAGE_VARIABLE: workspace.url, SUPERVISOR_VARIABLE: str(os.getpid()), **_ONE_THREAD}
+    own |= {DATA_PATH_VARIABLE: path} if path else {}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with new_file(log) as file:
+        return subprocess.Popen(  # noqa: S603  # our own command
+            python(*MODELS, study.name, str(workspace.home.root)),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            env=for_child(own),
+            start_new_session=True,  # Ctrl-C is for the search
+        )

@@ -13,9 +13,11 @@ from hpsearch.data.parts import split
 from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.outputs.test_access import accesses, remember
+from hpsearch.reference.reference import Reference
 from hpsearch.search.confirmation import is_run, kind_of, refuse_confirmation_study
 from hpsearch.search.study import OpenStudy, load_study, move_data
 from hpsearch.search.verdict import Bounds, Interval, mean_interval, middle
+from hpsearch.services.comparison import Comparison, plain
 from hpsearch.services.jobs import HERE, Means
 from hpsearch.services.judging import check_kept, judge
 from hpsearch.services.models import Group, Model, check_weights, confirmed_groups, found_groups
@@ -144,6 +146,9 @@ class Evaluated:
     study: str
     metric: str
     judged: Sequence[Judged]
+    reference: Sequence[Reference]
+    """What models of scikit-learn achieve there, trained on the same examples as the first of
+    these; none where that could not be measured."""
     times_opened: int
     """How often the test split of these data has been accessed so far."""
 
@@ -154,6 +159,7 @@ class Evaluated:
             "metric": self.metric,
             "times_opened": self.times_opened,
             "candidates": [one.plain() for one in self.judged],
+            "reference": plain(self.reference),
         }
 
 
@@ -208,10 +214,12 @@ def evaluate(
         before = len(accesses(found, place))
         known = f"been accessed {times(before)}" if before else "never been accessed"
         progress.say(f"Accessing the test split of {dataset.source}, which has {known} before.")
+        compare = Comparison(dataset, groups[0].models[0].recipe, progress)
         return Evaluated(
             study=study,
             metric=found.file.objective.metric,
-            judged=[_judge(found, dataset, group, progress) for group in groups],
+            judged=[_judge(found, dataset, group, progress, compare) for group in groups],
+            reference=compare.found,
             times_opened=len(accesses(found, place)),
         )
 
@@ -231,7 +239,9 @@ def _check_kept(dataset: Dataset, groups: Sequence[Group]) -> None:
             check_kept(model.recipe, parts, model.weights, value)
 
 
-def _judge(study: OpenStudy, dataset: Dataset, group: Group, progress: Progress) -> Judged:
+def _judge(
+    study: OpenStudy, dataset: Dataset, group: Group, progress: Progress, compare: Comparison
+) -> Judged:
     """Open the test split for one configuration, judge all of its models, and record it."""
     progress.say(f"Evaluating {group.name}: {plural(len(group.models), 'model')}.")
     access = Access(
@@ -241,7 +251,7 @@ def _judge(study: OpenStudy, dataset: Dataset, group: Group, progress: Progress)
         recipe=group.models[0].recipe.model_dump(mode="json", exclude={"provenance"}),
         seeds=tuple(model.seed for model in group.models),
     )
-    results = judge(dataset, access, group.models, partial(remember, study))
+    results = judge(dataset, access, group.models, partial(remember, study), compare)
     by_seed = {model.seed: one for model, one in zip(group.models, results, strict=True)}
     return Judged(group=group, results=by_seed, metric=study.file.objective.measure)
 

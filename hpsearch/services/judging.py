@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ from hpsearch.recipe import Recipe
 from hpsearch.tasks.evaluating import AnyEvaluation, evaluate
 from hpsearch.tasks.regression_evaluation import RegressionEvaluation
 from hpsearch.text import decimal
+
+Values: TypeAlias = npt.NDArray[np.generic]
 
 APART = 0.005
 """By how much a metric of 0 to 1 may differ for the same weights between devices and precisions; a
@@ -42,7 +45,8 @@ def judge(
     dataset: Dataset,
     access: Access,
     models: Sequence[Kept],
-    remember: Callable[[Access, Mapping[str, list[float]] | None], None] = lambda *_: None,
+    remember: Callable[[Access, Mapping[str, Any] | None], None] = lambda *_: None,
+    compare: Callable[[Values, Values], Mapping[str, Any]] = lambda *_: {},
 ) -> list[AnyEvaluation]:
     """Access the test split, judge models on it, and record both.
 
@@ -54,12 +58,13 @@ def judge(
         access: why it is opened.
         models: what is judged, one at least, all of one task.
         remember: where the access, and afterwards its results, are noted as well.
+        compare: told inputs and targets of the test split; gives what is recorded beside.
     """
     test = open_test(dataset, access)
     remember(access, None)
     results = [_judge(one, split(dataset, one.recipe.dataset), *test) for one in models]
     kept = results[0].task.recorded
-    told = {key: [getattr(one, key) for one in results] for key in kept}
+    told = {key: [getattr(one, key) for one in results] for key in kept} | {**compare(*test)}
     record_result(dataset, access, told)
     remember(access, told)
     return results

@@ -10,9 +10,11 @@ from hpsearch.figures.trials import search_figures
 from hpsearch.files import write_bytes
 from hpsearch.outputs.test_access import accesses
 from hpsearch.outputs.trainings import Training, headlines_on_test, trainings
+from hpsearch.reference.reference import Reference, boosted_trees
 from hpsearch.report.facts import facts
 from hpsearch.report.page import page
 from hpsearch.search.confirmation import values
+from hpsearch.search.reference import reference
 from hpsearch.search.trials import Trial, row
 from hpsearch.services.confirmed import winner_of
 from hpsearch.services.overwriting import refuse_to_replace
@@ -34,13 +36,16 @@ class Report:
     """The trials as ``trials --json`` has them."""
     trainings: list[Training]
     """What was trained or judged apart from the search."""
+    reference: Sequence[Reference] = ()
+    """What models of scikit-learn reach on the same examples."""
 
     def page(self) -> bytes:
         """One HTML page, in UTF-8; figures are drawn for it."""
         epochs = [trial.intermediate_values for trial in self.trials]
         drawn = points(self.rows, epochs, headlines_on_test(self.trainings))
         measure, space = self.file.objective.measure, searched(self.file.space)
-        figures = search_figures(drawn, measure, space, self.file.task)
+        trees = boosted_trees(self.reference, measure)
+        figures = search_figures(drawn, measure, space, self.file.task, trees)
         content = page(self.facts, figures, self.file.task)
         return content.encode("utf-8", "backslashreplace")  # names of files may be no text
 
@@ -78,4 +83,11 @@ def report(study: str, workspace: Workspace, progress: Progress) -> Report:
         trained = trainings(found, home)
         opened, winner = accesses(found, home), winner_of(found)
         known = facts(found, trials, rows, trained, values(found), opened=opened, winner=winner)
-        return Report(file=found.file, facts=known, trials=trials, rows=rows, trainings=trained)
+        return Report(
+            file=found.file,
+            facts=known,
+            trials=trials,
+            rows=rows,
+            trainings=trained,
+            reference=reference(found) or (),
+        )

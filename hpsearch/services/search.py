@@ -24,7 +24,7 @@ from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Counts
 from hpsearch.search.study import OpenStudy
 from hpsearch.search_sections import BudgetSection
-from hpsearch.services.beside import dashboard_beside
+from hpsearch.services.beside import PATIENCE, dashboard_beside, models_beside
 from hpsearch.services.data import study_data
 from hpsearch.services.plans import Engine, planner
 from hpsearch.services.progress import Progress, SearchProgress
@@ -60,6 +60,8 @@ class Settings:
     """Of Ray's cluster; None: ``RAY_ADDRESS``, else one on this machine."""
     dashboard: bool = False
     """Whether the studies are shown in the browser meanwhile."""
+    reference: bool = True
+    """Whether models of scikit-learn are trained for comparison, once for a study."""
 
     @property
     def given(self) -> list[str]:
@@ -160,14 +162,20 @@ def search(
                     progress.say(advice)
                 _say_what_begins(study, left, progress, is_new=is_new)
                 _say_what_on(known, workspace.url, progress)
+                at, wanted = study_file.dataset.path, settings.reference
+                models = models_beside(study, workspace, at, progress, wanted=wanted)
                 if not (places := _left(study)):
-                    _show_what_is_over(study, settings, file, place, progress)
+                    with models as trained:
+                        _show_what_is_over(study, settings, file, place, progress)
+                        trained.finish()
                     return _conclusion(study, EXIT_OK)
-                plan, at = plan_workers(study.file, load_of_one, places), study_file.dataset.path
+                plan = plan_workers(study.file, load_of_one, places)
                 shown = dashboard_beside(workspace, progress)
-                with shown if settings.dashboard else nullcontext():
+                with shown if settings.dashboard else nullcontext(), models as trained:
                     typed = settings.typed(file)
                     code = supervise(study, plan, workspace, at, progress, typed=typed)
+                    if not code:
+                        trained.finish(PATIENCE)
                 with impatient(study, code):
                     tidy(study, place)  # of a last trial that no worker could tidy up after
                     return _conclusion(study, code)

@@ -57,7 +57,10 @@ def measure(engine: str) -> dict[str, float]:
         began, ready = time.time(), 0.0
         with (folder / "run.log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603  # our own command
-                [sys.executable, "-m", "hpsearch", "run", str(file), "--engine", engine],
+                [
+                    sys.executable, "-m", "hpsearch", "run", str(file), "--engine", engine,
+                    "--no-reference",
+                ],
                 env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
             while process.poll() is None:

@@ -112,7 +112,7 @@ class Run:
         command = [sys.executable, entry, "run", str(self.file), "--workers", str(self.workers)]
         with (self.folder / "run.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603  # our own command
-                [*command, "--trials", str(trials), "--home", str(self.home)],
+                [*command, "--trials", str(trials), "--home", str(self.home), "--no-reference"],
                 env=os.environ
                 | {
                     "HPSEARCH_STORAGE": self.url,

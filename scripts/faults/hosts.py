@@ -124,7 +124,7 @@ def start(host: str, run: Run, url: str, trials: int) -> subprocess.Popen[bytes]
         words += ["unshare", "--pid", "--fork", "--mount-proc", "--uts", "--kill-child"]
         words += ["sh", "-c", f'hostname {OTHER} && exec "$@"', "-"]
     words += [sys.executable, entry, "run", str(run.file), "--workers", str(run.workers)]
-    words += ["--trials", str(trials)]
+    words += ["--trials", str(trials), "--no-reference"]
     with (run.folder / f"{host}.log").open("ab") as log:
         return subprocess.Popen(  # noqa: S603  # our own command
             [*words, "--home", str(run.home)],

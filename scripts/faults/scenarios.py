@@ -499,7 +499,7 @@ class Scenario:
 
 def run_of(name: str, *more: str) -> Command:
     """``run`` of a study file."""
-    return ("run", f"{name}.toml", "--workers", "1", *more)
+    return ("run", f"{name}.toml", "--workers", "1", "--no-reference", *more)
 
 
 MADE: Command = ("made",)

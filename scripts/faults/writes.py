@@ -247,7 +247,8 @@ def started(found: Place, command: str) -> Iterator[subprocess.Popen[bytes]]:
         journal=str(found.folder / "journal"),
         beat=0.5, lease=120.0, checkpoint=1.0, epoch=0.2, real=False,
     )  # fmt: skip
-    words = {"worker": [NAME], "run": [str(found.folder / "study.toml"), "--workers", "1"]}
+    run = [str(found.folder / "study.toml"), "--workers", "1", "--no-reference"]
+    words = {"worker": [NAME], "run": run}
     entry = str(Path(__file__).with_name("process.py"))
     with (found.folder / "said").open("wb") as said:
         process = subprocess.Popen(  # noqa: S603  # our own command

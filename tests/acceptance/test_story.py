@@ -220,6 +220,10 @@ def test_winner_and_baseline_are_evaluated(story: Story) -> None:
     for one in (winner, baseline):
         check_candidate(one, [run["values"][0] for run in story.json["runs"]])
     assert winner["accuracy"]["mean"] > baseline["accuracy"]["mean"]
+    trees, linear = found["reference"]
+    assert (trees["name"], linear["name"]) == ("trees", "linear")
+    assert trees["interval"][0] < trees["test"]["accuracy"] < trees["interval"][1]
+    assert not trees["with_validation"]
 
 
 def test_the_winner_is_trained_on_validation_as_well(story: Story) -> None:
@@ -230,6 +234,10 @@ def test_the_winner_is_trained_on_validation_as_well(story: Story) -> None:
     last = story.json["refit"]["test_openings"][-1]
     assert (last["opened_by"], last["study"]) == ("evaluate small --refit", "small")
     assert len(last["result"]["accuracy"]) == len(last["seeds"]) == 2
+    assert last["result"]["reference"][0]["with_validation"]
+    trained = story.json["evaluate"]["reference"][0]["of_examples"]
+    assert last["result"]["reference"][0]["of_examples"] > trained
+    assert "trained on 1,438 training and validation examples" in " ".join(refit.stdout.split())
     numbers = {run["number"] for run in runs}
     refits = [run for run in story.json["runs and refits"] if run["number"] not in numbers]
     winner = story.json["evaluate"]["candidates"][0]

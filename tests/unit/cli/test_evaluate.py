@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from screens import on_terminal
 
-from hpsearch.cli.evaluate import print_judged
+from hpsearch.cli.evaluate import print_judged, print_reference
 from hpsearch.cli.results import print_scores
 from hpsearch.config import TrialConfig
+from hpsearch.reference.reference import Reference
 from hpsearch.search.confirmation import Leader
 from hpsearch.services.evaluate import Judged
 from hpsearch.services.models import Group, Model
 from hpsearch.tasks import regression_evaluation
-from hpsearch.tasks.classification import ACCURACY
+from hpsearch.tasks.classification import ACCURACY, CLASSIFICATION
 from hpsearch.tasks.evaluating import AnyEvaluation
 from hpsearch.tasks.evaluation import Evaluation, evaluate
 from hpsearch.tasks.regression import RMSE
@@ -164,3 +165,22 @@ def test_predictions_that_are_no_numbers_are_told(monkeypatch: pytest.MonkeyPatc
     broken = regression_evaluation.evaluate(np.arange(9.0), np.full(9, np.nan))
     lines = on_terminal(monkeypatch, lambda: print_scores(broken))
     assert "9 predictions not finite: each counts as 3.4e+38" in lines
+
+
+def test_models_for_comparison_fit_80_columns_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reached(name: str, examples: int) -> Reference:
+        told = {
+            "name": name, "test": {"accuracy": 0.955, "f1_macro": 0.9}, "interval": [0.94, 0.97],
+            "examples": examples, "of_examples": 50_000, "inputs": 3072, "of_inputs": 3072,
+            "seconds": 1.0, "scikit_learn": "1.9", "with_validation": True,
+        }  # fmt: skip
+        return Reference.model_validate(told)
+
+    found = [reached("trees", 1302), reached("linear", 50_000)]
+    lines = on_terminal(monkeypatch, lambda: print_reference(found, CLASSIFICATION))
+    text = " ".join(" ".join(lines).split())
+    assert "…" not in text
+    assert "trained on 50,000 training and validation examples" in text
+    assert "gradient-boosted trees on 1,302 0.9550" in text  # the rest is a line of its own
+    assert "of 50,000 examples a linear model 0.9550" in text
+    assert text.count("0.9550 0.9400 to 0.9700 0.9000") == 2

@@ -132,6 +132,17 @@ def test_names_from_a_study_are_no_markup() -> None:
     assert any("&lt;img" in text for text in texts)
 
 
+def test_the_history_has_a_line_at_what_boosted_trees_reach() -> None:
+    points = [made(2, 0.3), made(5, 0.4)]
+    line = trace(history(points, ACCURACY, 0.5), "boosted trees")
+    assert (line.x, line.y) == ((2, 5), (0.5, 0.5))
+    names = [one.name for one in history(points, ACCURACY).data]
+    assert "boosted trees" not in names
+    figure = search_figures(points, ACCURACY, trees=0.5)["1-history"]
+    assert trace(figure, "boosted trees").y == (0.5, 0.5)
+    assert history([], ACCURACY, 0.5).data == ()
+
+
 def test_the_history_shows_each_trial_by_its_state() -> None:
     points = [
         made(0, 0.3),

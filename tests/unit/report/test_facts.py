@@ -19,9 +19,11 @@ from plotly.offline import get_plotlyjs
 from hpsearch.data.record import Access
 from hpsearch.errors import Failure
 from hpsearch.outputs.trainings import Training
+from hpsearch.reference.reference import Reference
 from hpsearch.report.facts import facts
 from hpsearch.report.page import page
 from hpsearch.search import claims, trials
+from hpsearch.search.reference import keep_reference
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
@@ -227,6 +229,43 @@ def test_the_best_is_that_of_other_commands(open_study: Open, finish: Finish) ->
     own = trials.best_row(study)
     assert best.items() >= {key: own[key] for key in own if key != "study"}.items()
     assert [row["value"] for row in known(study)["top"]] == [0.75, 0.5, 0.25]
+
+
+def compared(value: float, **more: Any) -> Reference:
+    told = {"name": "trees", "values": {"val_accuracy": value}, "test": None, "seconds": 1.0}
+    whole = {"examples": 9, "of_examples": 9, "inputs": 2, "of_inputs": 2, "scikit_learn": "1.9"}
+    return Reference.model_validate(told | whole | more)
+
+
+def test_it_is_said_where_other_models_win(open_study: Open, finish: Finish) -> None:
+    study = open_study()
+    finish(study, 0.75)
+    assert 'id="compared"' not in page(known(study), {})
+    keep_reference(study, [compared(0.8)])
+    assert (
+        "reach 0.8000 on the same validation examples, better than the best network (0.7500)."
+    ) in page(known(study), {})
+
+
+def test_the_last_comparison_on_the_test_split_is_shown(open_study: Open, finish: Finish) -> None:
+    study = open_study()
+    finish(study, 0.75)
+    tests = [
+        compared(0, test={"accuracy": value, "f1_macro": 0.25}, interval=[0.1, 0.2])
+        for value in (0.5, 0.625)
+    ]
+    opened = [
+        Access(opened_by="evaluate", study=name, result={"accuracy": [0.5], "reference": [told]})
+        for name, told in zip(
+            ("study", "study", "other"),
+            [one.model_dump(mode="json") for one in (*tests, compared(0.0))],
+            strict=True,
+        )
+    ]
+    text = page(known(study, opened=opened), {})
+    assert "trained on 9 training examples" in text
+    assert "<td>0.6250</td><td>0.1000 to 0.2000</td>" in text
+    assert text.count('<table class="compared">') == 1
 
 
 BASELINE = {"layers": 1, "units": 64}

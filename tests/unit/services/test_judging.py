@@ -25,7 +25,7 @@ Judge = Callable[..., list[Mapping[str, list[float]] | None]]
 def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
     """Judges made-up outputs of one model; what was told of the access, before and after."""
 
-    def one(task: Task, y: np.ndarray, outputs: np.ndarray) -> list[Any]:
+    def one(task: Task, y: np.ndarray, outputs: np.ndarray, **more: Any) -> list[Any]:
         told: list[Any] = []
         trained = SimpleNamespace(logits=lambda *_: outputs)
         monkeypatch.setitem(sys.modules, "hpsearch.training.train", trained)
@@ -35,7 +35,8 @@ def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
         recipe: Any = SimpleNamespace(seed=3, task=task, dataset=None)
         kept = Kept(recipe=recipe, weights=tmp_path / "best.weights.h5", value=0.25)
         data: Any = None
-        judge(data, Access(opened_by="a test"), [kept], lambda *given: told.append(given[-1]))
+        access = Access(opened_by="a test")
+        judge(data, access, [kept], lambda *given: told.append(given[-1]), **more)
         return told
 
     return one
@@ -55,3 +56,13 @@ def test_a_classifier_leaves_its_confusion_matrix(judged: Judge, tmp_path: Path)
     assert told == [None, {"accuracy": [1.0], "f1_macro": [1.0]}, told[1]]
     names = ["confusion.html", "test.json", "thresholds.html"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_what_is_compared_is_told_the_test_split_and_recorded(judged: Judge) -> None:
+    def compare(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+        return {"reference": [x.shape, y.tolist()]}
+
+    told = judged(CLASSIFICATION, np.array([0, 1]), np.eye(2, dtype=np.float32), compare=compare)
+    assert told == [
+        None, {"accuracy": [1.0], "f1_macro": [1.0], "reference": [(2, 8), [0, 1]]}, told[1],
+    ]  # fmt: skip
