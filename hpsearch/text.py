@@ -72,6 +72,12 @@ def significant(value: float) -> str:
     return f"{value:#.5g}".rstrip(".")
 
 
+def brief(value: float) -> str:
+    """A value as short as it can be told in six digits: "0.35", "18,818", "1.5e-07"."""
+    is_whole = float(value).is_integer() or abs(value) >= 1e5
+    return f"{value:,.0f}" if is_whole and abs(value) < 1e12 else f"{value:.6g}"
+
+
 def decimal(value: float) -> str:
     """A metric's value, for a reader: four digits after the point, of larger ones five in all."""
     return f"{value:.4f}" if not abs(value) >= 10 else significant(value)

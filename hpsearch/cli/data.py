@@ -13,6 +13,7 @@ from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
+from hpsearch.services.described import COLUMN_HEADS
 from hpsearch.services.inspection import PARTS, Inspection, import_facts, inspect
 from hpsearch.services.overwriting import refuse_to_replace
 from hpsearch.space import config_at
@@ -21,6 +22,10 @@ from hpsearch.text import plural, size
 
 PAGE = "data.html"
 """In a data set's folder: the page about it, where no other name is given."""
+_COLUMNS = 50
+"""Columns of a table that are shown on a terminal."""
+_WIDE = 100
+"""Characters a line from which on the columns' first values fit beside the rest."""
 
 
 def data(
@@ -45,7 +50,7 @@ def data(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Inspect data before training: classes, splits, sample images, problems."""
+    """Inspect data before training: classes, columns, splits, sample images, problems."""
     place = Home.find(home)
     if file is None and (output is not None or overrides):
         raise InputError("-o and --set need a study file; name it: hpsearch data FILE")
@@ -90,7 +95,7 @@ def _list(home: Home, as_json: bool) -> None:
 
 
 def _show(found: StudyFile | Recipe, home: Home, output: Path | None, as_json: bool) -> None:
-    """The data of one study: facts, classes, warnings, and the page with sample images."""
+    """The data of one study: facts, classes or columns, warnings, and the page about them."""
     config = found.config if isinstance(found, Recipe) else config_at(found.space, 1.0)
     view = inspect(found.dataset, config.augment, home, Screen())
     if view.augment.is_on:
@@ -103,14 +108,32 @@ def _show(found: StudyFile | Recipe, home: Home, output: Path | None, as_json: b
     width = max(len(label) for label in view.facts)
     for label, text in view.facts.items():
         out.print(f"{label:{width}}  {text}")
-    print_table(
-        ("class", *PARTS),
-        [[row["name"], *(f"{row[part]:,}" for part in PARTS)] for row in view.classes],
-    )
+    if view.classes:
+        print_table(
+            ("class", *PARTS),
+            [[row["name"], *(f"{row[part]:,}" for part in PARTS)] for row in view.classes],
+        )
+    _print_columns(view)
     for warning in view.warnings:
         say(f"warning: {warning}.")
     if page is not None:
         out.print(f"{'sample images' if page.suffix == '.png' else 'page'}: {page}")
+
+
+def _print_columns(view: Inspection) -> None:
+    """The first columns of a table, a line each; the page and --json have all."""
+    rows = view.column_rows()
+    if not rows:
+        return
+    shown = len(COLUMN_HEADS) - (stdout().width < _WIDE)
+    print_table(
+        COLUMN_HEADS[:shown],
+        [row[:shown] for row in rows[:_COLUMNS]],
+        cut=[COLUMN_HEADS[0], *COLUMN_HEADS[-2:]],
+        words=["kind"],
+    )
+    if len(rows) > _COLUMNS:
+        say(f"{len(rows) - _COLUMNS:,} more columns are on the page, and in --json.")
 
 
 def _kept(view: Inspection) -> Path | None:

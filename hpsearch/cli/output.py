@@ -56,6 +56,7 @@ def print_table(
     *,
     title: str = "",
     words: Sequence[str] = (),
+    cut: Sequence[str] = (),
 ) -> None:
     """Print a table.
 
@@ -65,14 +66,22 @@ def print_table(
         title: shown above.
         words: columns of text, on the left, which may go over several lines where the terminal
             is narrow; so is the first column. All others are numbers, on the right.
+        cut: likewise, but cut where the terminal is narrow: each row is one line.
     """
     table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for column in columns:
-        left = column in words or column == columns[0]
+        left = column in {*words, *cut, columns[0]}
         table.add_column(column, justify="left" if left else "right", no_wrap=not left)
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(_written(*each, cut) for each in zip(columns, row, strict=True)))
     stdout().print(table)
+
+
+def _written(column: str, text: str, cut: Sequence[str]) -> Text:
+    """A cell of a column, on one line where that is one of those that are cut."""
+    if column in cut:
+        return Text(printable(text), no_wrap=True, overflow="ellipsis")
+    return Text(printable(text))
 
 
 @contextmanager

@@ -61,15 +61,41 @@ _TABLE = """\
 [space]
 layers = {{ type = "int", low = 1, high = 4 }}
 units = {{ type = "int", low = 64, high = 512, log = true }}     # one width for all layers
-activation = {{ type = "categorical", choices = ["relu", "gelu", "selu"] }}
+activation = {{ type = "categorical", choices = ["relu", "gelu"] }}
 dropout = {{ type = "float", low = 0.0, high = 0.5 }}
-batch_size = {{ type = "categorical", choices = [64, 256] }}
+numeric_embedding = {{ type = "categorical", choices = ["none", "periodic", "piecewise"] }}
+members = {{ type = "categorical", choices = [1, 8] }}           # networks trained as one, averaged
+batch_size = {{ type = "categorical", choices = [64, 128, 256] }}
 lr_schedule = {{ type = "categorical", choices = ["constant", "cosine"] }}
 
 [space.optimizer]
-adamw = {{ learning_rate = {{ type = "float", low = 3e-4, high = 1e-2, log = true }}, weight_decay = {{ type = "float", low = 1e-4, high = 1e-1, log = true }} }}
+adamw = {{ learning_rate = {{ type = "float", low = 5e-4, high = 1e-2, log = true }}, weight_decay = {{ type = "float", low = 1e-4, high = 1e-1, log = true }} }}
 
 """  # noqa: E501
+
+_FIRST_TABLE = """\
+[[enqueue]]                  # tried first; fields left out are sampled
+layers = 3
+units = 256
+activation = "relu"
+dropout = 0.1
+numeric_embedding = "piecewise"
+members = 1
+batch_size = 128
+lr_schedule = "constant"
+optimizer = {{ type = "adamw", learning_rate = 1e-3, weight_decay = 1e-3 }}
+
+[[enqueue]]
+layers = 3
+units = 256
+activation = "relu"
+dropout = 0.1
+numeric_embedding = "piecewise"
+members = 8
+batch_size = 128
+lr_schedule = "constant"
+optimizer = {{ type = "adamw", learning_rate = 2e-3, weight_decay = 1e-3 }}
+"""
 
 _OPTIMIZERS = """
 [space.optimizer]            # one table for each optimizer that may be chosen
@@ -123,7 +149,7 @@ SPACES = {
 }
 """By the kind of network: the text of ``[space]``, and of what is tried first."""
 
-_SPACE_OF_TABLE = (_TABLE, _FIRST_DENSE)
+_SPACE_OF_TABLE = (_TABLE, _FIRST_TABLE)
 
 _SCALE = "scale = {:<20} # none | unit [0,1] | symmetric [-1,1] | standardize\n"
 _COPY = '# path = "{}"  # a copy that you have; else keras.datasets downloads it'

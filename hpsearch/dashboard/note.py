@@ -6,7 +6,8 @@ from typing import Any
 
 from optuna_dashboard import get_note, save_note
 
-from hpsearch.ranges import words
+from hpsearch.data.facts import words
+from hpsearch.ranges import words as range_words
 from hpsearch.search.attributes import DATASET_KEY, NOTE_KEY
 from hpsearch.search.study import OpenStudy
 from hpsearch.search_sections import BudgetSection
@@ -40,7 +41,8 @@ def note_of(study: OpenStudy, command: Sequence[str]) -> str:
     objective, training = file.objective, file.training
     direction = objective.measure.direction
     rows = "\n".join(
-        f"| {name} | {_plain(words(field))} |" for name, field in named_fields(file.space).items()
+        f"| {name} | {_plain(range_words(field))} |"
+        for name, field in named_fields(file.space).items()
     )
     return f"""\
 Networks on **{file.dataset.source}**: {direction} `{objective.metric}` of the
@@ -60,12 +62,13 @@ Networks on **{file.dataset.source}**: {direction} `{objective.metric}` of the
 
 def data_words(file: StudyFile, facts: dict[str, Any]) -> str:
     """What a study knows of its data, in one line."""
-    shape = " x ".join(str(side) for side in facts.get("input_shape", ()))
+    told = [words(facts)]
+    told += [] if facts.get("table") else [f"scale {file.dataset.scale}"]  # tables have their own
+    told.append(f"fingerprint {str(facts.get('fingerprint'))[:12]}")
     return (
         f"{facts.get('train', '?')} training and {facts.get('validation', '?')} validation"
         f" examples ({facts.get('test', '?')} set aside for testing),"
-        f" {len(facts.get('class_names', ()))} classes, {shape} values each, scale"
-        f" {file.dataset.scale}, fingerprint {str(facts.get('fingerprint'))[:12]}"
+        f" {', '.join(filter(None, told))}"
     )
 
 

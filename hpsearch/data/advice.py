@@ -9,7 +9,7 @@ from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.data.summary import row_digests
-from hpsearch.text import show
+from hpsearch.text import brief, show
 
 IMBALANCE = 3.0
 """So many times as many training examples in the largest as in the smallest class are told."""
@@ -18,20 +18,29 @@ _FEW = 10
 _NAMED = 3
 _LARGE = 10.0
 """Unscaled inputs beyond this make the usual initializers and learning rates diverge."""
+_FLAWS = 5
+_COPIED = 0.05
+"""Share of copies from which on they are told of a table: rows of few columns are often alike."""
+_SKEWED = 3.0
+"""Skewness of a target from which on its logarithm is worth a try; an exponential one has 2."""
 _JUDGED: dict[PartName, str] = {"test": "test", "val": "validation"}
 """Parts on which a network is judged."""
 
 
-def advise(dataset: Dataset, section: DatasetSection, parts: Parts) -> list[str]:
+def advise(
+    dataset: Dataset, section: DatasetSection, parts: Parts, *, all_flaws: bool = False
+) -> list[str]:
     """Warnings about the data, one sentence or two each, what matters most first.
 
     Args:
         dataset: the imported data set.
         section: the data section of a study or recipe.
         parts: the training and validation parts that it asks for.
+        all_flaws: name every flaw of a table's columns, not only the first five.
     """
     return [
         *_skipped(dataset),
+        *_flaws(dataset, None if all_flaws else _FLAWS),
         *_merged(dataset, section),
         *_unused(dataset, section),
         *_copies(dataset, section),
@@ -39,6 +48,7 @@ def advise(dataset: Dataset, section: DatasetSection, parts: Parts) -> list[str]
         *_classes(dataset, section, parts),
         *_features(dataset),
         *_range(dataset, section),
+        *_tail(dataset, section),
     ]
 
 
@@ -77,19 +87,48 @@ def _unused(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
         )
 
 
+def _flaws(dataset: Dataset, most: int | None) -> Iterator[str]:
+    """What is suspicious about a table's columns, as the import has found it."""
+    flaws = dataset.summary.flaws
+    yield from flaws[:most]
+    if most is not None and len(flaws) > most:
+        yield f"and {len(flaws) - most:,} more about columns: hpsearch data FILE tells all"
+
+
+def _are_many(copies: int, size: int, dataset: Dataset) -> bool:
+    """Whether copies are to be told: any, but of a table a share that is more than chance."""
+    return copies > (_COPIED * size if dataset.columns else 0)
+
+
+def _judgement(dataset: Dataset, name: str) -> str:
+    """What copies make look too good."""
+    return f"{name} accuracy" if dataset.class_names else f"{name} results"
+
+
 def _copies(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
     summary = dataset.summary
     for part, name in _judged(section):
         copies, size = summary.copies.get(part, 0), sum(summary.counts.get(part, ()))
-        if copies:
+        if _are_many(copies, size, dataset):
             yield (
                 f"{copies:,} of {size:,} {name} examples also occur in the training split (exact"
-                f" copies): {name} accuracy will look too good; remove them from one of the two"
+                f" copies): {_judgement(dataset, name)} will look too good; remove them from one"
+                " of the two"
             )
-    if summary.contradictions:
+    yield from _contradictions(dataset)
+
+
+def _contradictions(dataset: Dataset) -> Iterator[str]:
+    """Copies with another target; of a table's regression they are ordinary noise."""
+    count, is_table = dataset.summary.contradictions, bool(dataset.columns)
+    what = "label" if dataset.class_names else "target"
+    if is_table and what == "target":
+        return
+    if _are_many(count, dataset.train_size, dataset):
+        cure = "add a column that tells them apart" if is_table else "remove the examples"
         yield (
-            f"{summary.contradictions:,} training examples have an exact copy with another label:"
-            " no network can learn both; fix the labels or remove the examples"
+            f"{count:,} training examples have an exact copy with another {what}:"
+            f" no network can learn both; fix the {what}s or {cure}"
         )
 
 
@@ -98,11 +137,12 @@ def _drawn(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterator[
     if section.validation == "given" or not dataset.summary.copies["train"]:
         return
     copies = validation_copies(parts)
-    if copies:
+    if _are_many(copies, len(parts.validation), dataset):
+        cure = ", or name the column that such rows share: dataset.group" if dataset.columns else ""
         yield (
             f"{copies:,} of {len(parts.validation):,} validation examples also occur in the"
-            " training part (exact copies): validation accuracy will look too good; remove the"
-            " copies"
+            f" training part (exact copies): {_judgement(dataset, 'validation')} will look too"
+            f" good; remove the copies{cure}"
         )
 
 
@@ -172,7 +212,10 @@ def _features(dataset: Dataset) -> Iterator[str]:
 
 
 def _range(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
+    """Inputs that the scale does not fit; of tables it says nothing."""
     summary, top = dataset.summary, dataset.maximum
+    if dataset.columns:
+        return
     if top is not None and section.scale in ("unit", "symmetric") and summary.high <= top / 2:
         yield (
             f'the largest training input is {summary.high:g}, but scale = "{section.scale}"'
@@ -184,3 +227,16 @@ def _range(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
             f"inputs reach {largest:g} and are not scaled: networks train badly on such inputs;"
             ' consider dataset.scale = "standardize"'
         )
+
+
+def _tail(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
+    """A target of a regression with few large values, which the squared error is about then."""
+    look = dataset.summary.target
+    if look is None or section.log_target or look.skewness <= _SKEWED or look.low <= -1:
+        return
+    name = f" {show(dataset.target)}" if dataset.target else ""
+    yield (
+        f"the target{name} has a heavy tail (skewness {look.skewness:.1f}, half of the examples"
+        f" below {brief(look.quartiles[1])}, the largest {brief(look.high)}): consider"
+        " dataset.log_target = true"
+    )

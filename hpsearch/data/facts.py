@@ -1,6 +1,7 @@
 """The facts of a study's data: what is kept of it, and by what it is known again."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Parts
 from hpsearch.data.tables.shape import TableShape
+from hpsearch.text import plural, shortened
 
 
 def facts(dataset: Dataset, parts: Parts) -> dict[str, Any]:
@@ -23,12 +25,40 @@ def facts(dataset: Dataset, parts: Parts) -> dict[str, Any]:
         "split_fingerprint": split_fingerprint(parts),
         "input_shape": list(parts.input_shape),
         "class_names": list(parts.class_names),
-        **({"table": parts.shape.plain()} if isinstance(parts.shape, TableShape) else {}),
+        **(
+            {
+                "table": parts.shape.plain(),
+                "columns": len(dataset.columns),
+                "target": dataset.target,
+            }
+            if isinstance(parts.shape, TableShape)
+            else {}
+        ),
         "train": len(parts.train),
         "validation": _validated(parts),
         **({"folds": len(parts.folds)} if parts.others else {}),
         "test": dataset.test_size,
     }
+
+
+def words(known: Mapping[str, Any]) -> str:
+    """What an example and its target are, in a few words: "19 columns, target churn, 2 classes".
+
+    Args:
+        known: as :func:`facts` makes them; any may be missing, and nothing is said of it then.
+    """
+    shape, names = known.get("input_shape") or (), known.get("class_names")
+    if known.get("columns"):
+        told = [plural(known["columns"], "column")]
+    else:
+        told = [f"{' x '.join(map(str, shape))} values each"] if shape else []
+    told += [f"target {shortened(known['target'])}"] if known.get("target") else []
+    if names:
+        told.append(f"{len(names):,} classes")
+    elif names is not None and shape:
+        told.append("regression")
+    told += [f"{known['folds']} folds"] if known.get("folds") else []
+    return ", ".join(told)
 
 
 def _validated(parts: Parts) -> int:

@@ -20,6 +20,8 @@ class Mistaken:
     """With its article: "a Git LFS pointer"."""
     cure: str
     """What to do: "run git lfs pull"."""
+    source: str | None = None
+    """The source of data that reads it, if one does."""
 
 
 _AS_ARRAYS = 'read it with its own library, then save numpy.savez("mine.npz", x_train=x, y_train=y)'
@@ -27,7 +29,10 @@ _LFS = Mistaken(kind="a Git LFS pointer", cure="run git lfs pull")
 _PAGE = "download it again, signed in where the page asks for it"
 _HTML = Mistaken(kind="an HTML page", cure=_PAGE)
 _XML = Mistaken(kind="an XML page", cure=_PAGE)
-_CSV = Mistaken(kind="a CSV table", cure=_AS_ARRAYS)
+_AS_TABLE = 'use it with dataset.source = "table" and dataset.target = "COLUMN"'
+_CSV = Mistaken(kind="a CSV table", cure=_AS_TABLE, source="table")
+_NPZ = Mistaken(kind="an .npz file", cure='use it with dataset.source = "npz"', source="npz")
+_TABLES = ((b"PAR1", "a Parquet table"), (b"ARROW1", "an Arrow table"))
 _IMAGES = {
     b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC",
     b"avif": "AVIF",
@@ -42,12 +47,13 @@ _OTHERS = (
     (b"7z\xbc\xaf", "a 7-Zip archive", "unpack it"),
     (b"Rar!", "a RAR archive", "unpack it"),
     (b"\x89HDF", "an HDF5 file", _AS_ARRAYS),
-    (b"PAR1", "a Parquet table", _AS_ARRAYS),
     (b"\x80\4\x95", "a pickle", _AS_ARRAYS),
 )
 _PAGE_START = re.compile(
     rb"\s*(?:<!--.*?-->\s*)*<(!doctype html|html|head|body|\?xml)", re.I | re.S
 )
+_MEMBER = re.compile(rb"PK\x03\x04.{26}[^\0/]{1,99}?\.npy", re.S)
+"""How an archive begins whose first member is an array (4 + 26 bytes, then its name)."""
 _DELIMITERS = ",;\t"
 
 
@@ -63,6 +69,11 @@ def mistaken(head: bytes) -> Mistaken | None:
         return _XML if page[1].startswith(b"?") else _HTML
     if head[4:8] == b"ftyp" and (name := _IMAGES.get(head[8:12])):
         return Mistaken(kind=f"a {name} image", cure="convert it to JPEG")
+    if _MEMBER.match(head):
+        return _NPZ
+    for start, kind in _TABLES:
+        if head.startswith(start):
+            return Mistaken(kind=kind, cure=_AS_TABLE, source="table")
     for start, kind, cure in _OTHERS:
         if head.startswith(start):
             return Mistaken(kind=kind, cure=cure)

@@ -49,7 +49,8 @@ class CommonKeys(Section):
     split_seed: Seed = 0
     """Seed of the validation split: the same for all trials, whatever their seeds."""
     scale: Literal["none", "unit", "symmetric", "standardize"] = "symmetric"
-    """Inputs as they are, to [0, 1], to [-1, 1], or by mean and deviation of training examples."""
+    """Inputs as they are, to [0, 1], to [-1, 1], or by mean and deviation of training examples.
+    Tables pass it over: their numbers are always scaled by median and quartiles."""
     include_validation: Bool = False
     """Train on the validation examples too, for a configuration that is chosen (``evaluate
     --refit``): what is measured on them says nothing about new examples then."""
@@ -58,8 +59,8 @@ class CommonKeys(Section):
     class_weights: Literal["none", "balanced"] = "none"
     """"balanced" weighs each class by examples / (classes x examples of the class)."""
     task: Literal["classification", "regression"] | None = None
-    """Left out, it follows from the target: whole numbers of at most 20 values and all that are no
-    numbers are classes."""
+    """What the target is; left out, it follows from its values: texts are classes, and so are whole
+    numbers of few values in a table (20 at most, and ten rows to each); all others are numbers."""
     log_target: Bool = False
     """Of a regression with a heavy tail: networks model log(1 + target)."""
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from hpsearch import __version__
+from hpsearch.data.facts import words
 from hpsearch.figures.confusion import confusion_figure
 from hpsearch.figures.residuals import residual_figures
 from hpsearch.figures.thresholds import threshold_figures
@@ -42,6 +43,7 @@ def page(
     shown = [_embedded(figure, f"figure-{name}") for name, figure in figures.items()]
     text = _template().render(
         facts,
+        examples=words(facts["study"]["dataset"]),
         figures=shown,
         task=task,
         tested=_tested(facts["trainings"]),

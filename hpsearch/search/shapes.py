@@ -109,6 +109,8 @@ class Facts(Shape):
     input_shape: Annotated[list[Annotated[int, Field(ge=1, lt=2**31)]], Field(min_length=1)]
     class_names: list[Text]
     table: dict[Text, Count] | None = None
+    columns: Count | None = None
+    target: Text | None = None
     folds: Count | None = None
     source: Text | None = None
     train: Count | None = None

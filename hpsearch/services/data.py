@@ -81,7 +81,7 @@ def config_refusal(config: TrialConfig, task: Task, parts: Parts) -> str:
 def advise_flips(augments: Sequence[Augment], class_names: Sequence[str]) -> list[str]:
     """What is suspicious about mirroring images of these classes, if anything is."""
     may_flip = any(augment.flip for augment in augments)
-    if not may_flip or any(len(name) > 1 for name in class_names):
+    if not may_flip or not class_names or any(len(name) > 1 for name in class_names):
         return []
     return [
         (

@@ -1,7 +1,8 @@
-"""Inspecting data before training: classes, splits, sample images, problems."""
+"""Inspecting data before training: classes or target, columns, splits, images, problems."""
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from hpsearch.figures.samples import MOST_CLASSES, contact_sheet, displayable, p
 from hpsearch.files import write_bytes, write_text
 from hpsearch.home import Home
 from hpsearch.services.data import advise_flips, opened_data
+from hpsearch.services.described import COLUMN_HEADS, column_cells, described, roles
 from hpsearch.services.progress import Progress
-from hpsearch.text import size
 from hpsearch.training.start import start_tensorflow
 
 PARTS = ("training", "validation", "test")
@@ -38,7 +39,9 @@ class Inspection:
     facts: dict[str, str]
     """What the data are, by label, for a reader."""
     classes: list[dict[str, Any]]
-    """Each class: name, and its training, validation and test examples."""
+    """Each class: name, and its training, validation and test examples; of a regression none."""
+    roles: dict[str, Any]
+    """Of a table: columns that are neither inputs nor target, by the key that names them."""
     warnings: list[str]
     validation_copies: int
     """Validation examples that occur in the training part too."""
@@ -54,8 +57,14 @@ class Inspection:
             "high": summary.high,
             "maximum": self.dataset.maximum,
             "per_class": self.classes,
+            "roles": self.roles,
+            "columns": [look.model_dump(mode="json") for look in summary.columns],
+            "target_values": None
+            if summary.target is None
+            else summary.target.model_dump(mode="json"),
             "train": len(self.parts.train),
             "validation": len(self.parts.validation),
+            "folds": self._folds(),
             "constant_features": summary.constant_features,
             "equal_features": summary.equal_features,
             "copies": {
@@ -78,8 +87,7 @@ class Inspection:
             InputError: pictures are asked for, but the examples are none.
             UnreachableError: the file cannot be written.
         """
-        shown = displayable(self.dataset.input_shape) and self.classes
-        sheets = self._sheets() if shown else {}
+        sheets = self._sheets() if displayable(self.dataset.input_shape) else {}
         if file.suffix == ".png":
             if not sheets:
                 shape = " x ".join(map(str, self.dataset.input_shape))
@@ -90,12 +98,25 @@ class Inspection:
                 f"Data: {self.dataset.source}",
                 facts=self.facts,
                 parts=PARTS,
+                heads=COLUMN_HEADS,
                 classes=[(row["name"], [row[part] for part in PARTS]) for row in self.classes],
                 warnings=self.warnings,
                 sheets={title: png(sheet) for title, sheet in sheets.items()},
+                columns=self.column_rows(),
+                target=self.dataset.summary.target,
             )
             write_text(file, page)
         return file
+
+    def column_rows(self) -> list[tuple[str, ...]]:
+        """Of a table each input column, for a reader, below :data:`COLUMN_HEADS`; else nothing."""
+        rows = self.dataset.train_size
+        return [column_cells(look, rows) for look in self.dataset.summary.columns]
+
+    def _folds(self) -> list[dict[str, int]]:
+        """The examples of each fold of a cross-validation; none without one."""
+        folds = self.parts.folds if self.parts.others else ()
+        return [{"train": len(fold.train), "validation": len(fold.validation)} for fold in folds]
 
     def _sheets(self) -> dict[str, Image]:
         """The sheets of sample images, by title; the last one as training sees them."""
@@ -128,22 +149,17 @@ def inspect(
         UnreachableError: data that cannot be read.
     """
     dataset, parts = opened_data(section, home, progress, warn=False)
-    test = dataset.summary.counts["test"]
-    trained, validated = _counts(parts.train), _counts(parts.validation)
-    classes = [
-        {"name": name, "training": trained[i], "validation": validated[i], "test": test[i]}
-        for i, name in enumerate(parts.class_names)
-    ]
     copies = validation_copies(parts)
-    warnings = advise(dataset, section, parts)
+    warnings = advise(dataset, section, parts, all_flaws=True)
     if refusal := augment.refusal(parts.shape):
         warnings, augment = [*warnings, refusal], Augment()
     warnings += advise_flips([augment], parts.class_names)
     return Inspection(
         dataset=dataset,
         parts=parts,
-        facts=_described(dataset, section, parts, copies) | _augmented(augment),
-        classes=classes,
+        facts=described(dataset, section, parts, copies) | _augmented(augment),
+        classes=_classes(dataset, parts),
+        roles=roles(section),
         warnings=warnings,
         validation_copies=copies,
         augment=augment,
@@ -157,6 +173,8 @@ def import_facts(dataset: Dataset) -> dict[str, Any]:
         "path": dataset.path,
         "input_shape": list(dataset.input_shape),
         "dtype": dataset.dtype,
+        "task": dataset.task,
+        "target": dataset.target,
         "classes": len(dataset.class_names),
         "train_split": dataset.train_size,
         "validation_split": dataset.val_size,
@@ -168,37 +186,21 @@ def import_facts(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def _classes(dataset: Dataset, parts: Parts) -> list[dict[str, Any]]:
+    """Each class with its examples in each part, in the order of the labels."""
+    if not parts.class_names:
+        return []
+    test = dataset.summary.counts["test"]
+    trained, validated = _counts(parts.train), _counts(parts.validation)
+    return [
+        {"name": name, "training": trained[i], "validation": validated[i], "test": test[i]}
+        for i, name in enumerate(parts.class_names)
+    ]
+
+
 def _counts(part: Part) -> Counter[int]:
     """Examples of each label in a part."""
     return Counter(part.y[part.rows].tolist())
-
-
-def _described(
-    dataset: Dataset, section: DatasetSection, parts: Parts, copies: int
-) -> dict[str, str]:
-    """What the data are, by label, for a reader."""
-    summary = dataset.summary
-    top = f" (at most {dataset.maximum:g})" if dataset.maximum is not None else ""
-    own = "given by the source"
-    drawn = own if section.validation == "given" else "taken from the training split"
-    test = "a fifth of the source, chosen with a fixed seed" if dataset.test_taken else own
-    return {
-        "data": f"{dataset.source}{f', {dataset.path}' if dataset.path else ''}",
-        "example": f"{' x '.join(map(str, dataset.input_shape))} {dataset.dtype}",
-        "values": f"{summary.low:g} to {summary.high:g}{top}; scale = {section.scale}",
-        "classes": str(len(dataset.class_names)),
-        "training": f"{len(parts.train):,} of {dataset.train_size:,} in the training split",
-        "validation": f"{len(parts.validation):,} ({drawn})",
-        "test": f"{dataset.test_size:,} ({test})",
-        "features": f"{parts.inputs:,}, of which {summary.constant_features:,} never vary and"
-        f" {summary.equal_features:,} copy another one",
-        "copies": f"{summary.copies['train']:,} within the training split,"
-        f" {copies:,} of its examples in the validation part,"
-        f" {summary.copies['test']:,} in the test split",
-        "fingerprint": dataset.fingerprint,
-        "imported": f"{dataset.imported}, {size(dataset.bytes_on_disk)}",
-        **({"notes": "; ".join(dataset.notes)} if dataset.notes else {}),
-    }
 
 
 def _augmented(augment: Augment) -> dict[str, str]:
@@ -207,18 +209,32 @@ def _augmented(augment: Augment) -> dict[str, str]:
     return {"augmented": f"at most {', '.join(words)}; in training alone"} if words else {}
 
 
+def _groups(view: Inspection) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """What sample images are sorted by: the label of every training example, and names by label.
+
+    Classes; of a regression the four quarters of the targets.
+    """
+    part, look = view.parts.train, view.dataset.summary.target
+    if look is None:
+        return part.y.astype(np.int64), list(view.parts.class_names)
+    ends = pairwise((look.low, *look.quartiles, look.high))
+    return np.searchsorted(look.quartiles, part.y), [
+        f"{low:.3g} to {high:.3g}" for low, high in ends
+    ]
+
+
 def _chosen(view: Inspection) -> npt.NDArray[np.int64]:
-    """The rows of a few training images of each class, the same at every call."""
-    part = view.parts.train
-    rows = np.random.default_rng(0).permutation(part.rows)
-    labels = part.y[rows]
+    """The rows of a few training images of each group, the same at every call."""
+    of, names = _groups(view)
+    rows = np.random.default_rng(0).permutation(view.parts.train.rows)
+    labels = of[rows]
     return np.concatenate(
-        [rows[labels == label][:_SAMPLES] for label in range(min(MOST_CLASSES, len(view.classes)))]
+        [rows[labels == label][:_SAMPLES] for label in range(min(MOST_CLASSES, len(names)))]
     )
 
 
 def _sheet(view: Inspection, images: npt.NDArray[np.generic], rows: npt.NDArray[np.int64]) -> Image:
-    """Training images, as they are or augmented, by class.
+    """Training images, as they are or augmented, by group.
 
     Args:
         view: of the data.
@@ -226,11 +242,13 @@ def _sheet(view: Inspection, images: npt.NDArray[np.generic], rows: npt.NDArray[
         rows: where each comes from, shape (n,).
     """
     summary = view.dataset.summary
+    labels, names = _groups(view)
+    counts = np.bincount(labels[view.parts.train.rows], minlength=len(names))
     return contact_sheet(
         images,
-        view.parts.train.y[rows].astype(np.int64),
-        view.parts.class_names,
-        counts=[row["training"] for row in view.classes],
+        labels[rows],
+        names,
+        counts=counts.tolist(),
         columns=_SAMPLES,
         low=0.0 if view.dataset.maximum else summary.low,
         high=view.dataset.maximum or summary.high,

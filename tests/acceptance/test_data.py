@@ -92,3 +92,27 @@ def test_wrong_calls(cli: Cli, line: str, says: str) -> None:
     done = cli(*line.split(), code=2)
     assert says in done.stderr
     assert done.stdout == ""
+
+
+def test_data_of_a_table_are_shown_by_column(cli: Cli) -> None:
+    random = np.random.default_rng(0)
+    columns = {f"c{i}": random.normal(size=200) for i in range(54)}
+    columns |= {"same": np.ones(200), "y": np.exp(2 * random.normal(size=200))}
+    lines = [
+        ",".join(columns),
+        *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True)),
+    ]
+    (cli.folder / "t.csv").write_text("\n".join(lines))
+    file = cli.folder / "mine.toml"
+    file.write_text(STUDY.format(source="table").replace('"data"', '"t.csv"\ntarget = "y"'))
+    shown = cli("data", file)
+    for part in ("55 columns: 55 numbers", "y, regression", " c49 ", "median"):
+        assert part in shown.stdout
+    assert "c50" not in shown.stdout
+    assert "5 more columns are on the page, and in --json." in shown.stderr
+    assert 'warning: column "same" has one value in all training rows' in shown.stderr
+    assert "consider dataset.log_target = true" in shown.stderr
+    assert "are not scaled" not in shown.stderr
+    assert ">c53</th>" in Path(shown.stdout.split("page: ")[1].strip()).read_text()
+    told = cli.json("data", file)
+    assert (len(told["columns"]), told["task"], told["classes"]) == (55, "regression", 0)

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.text import closest, duration, plain, plural, printable, show, significant, size
+from hpsearch.text import (
+    brief,
+    closest,
+    duration,
+    plain,
+    plural,
+    printable,
+    show,
+    significant,
+    size,
+)
 
 
 @pytest.mark.parametrize(
@@ -111,3 +121,9 @@ def test_the_closest_word_is_offered_only_where_it_is_near() -> None:
     assert closest("SGD", ["adam", "sgd"]).startswith("did you mean sgd? ")
     assert closest("Relu", ["relu", "gelu", "selu"]).startswith("did you mean relu? ")
     assert closest("x_TRAIN", ["x_train", "X_test"]).startswith("did you mean x_train? ")
+
+
+def test_a_value_is_told_as_short_as_it_can_be() -> None:
+    told = {0.35: "0.35", 18818.0: "18,818", 77872.23: "77872.2", 1.5e-7: "1.5e-07", -4.0: "-4"}
+    told |= {7373413.2: "7,373,413", 1e15: "1e+15", 0.0: "0"}
+    assert {value: brief(value) for value in told} == told

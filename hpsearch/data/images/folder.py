@@ -12,6 +12,7 @@ from hpsearch.data.images import layout
 from hpsearch.data.images.decoding import Form, Kind, Mode, Pixels, UnreadableError, decode
 from hpsearch.data.images.parallel import decode_all
 from hpsearch.data.sources.image_folder import ImageFolder
+from hpsearch.data.tables.files import holds_table
 from hpsearch.errors import InputError
 from hpsearch.text import show
 
@@ -29,6 +30,8 @@ def read(folder: ImageFolder, progress: Progress) -> Arrays:
     train = found.parts["train"]
     classes = layout.class_folders(train)
     if not classes:
+        if holds_table(train):
+            raise InputError(f'{train} holds a table, no images; use dataset.source = "table"')
         flat = "images, but " if layout.holds_images(train) else ""
         raise InputError(f"{train} has {flat}no class folders; make one for each class")
     listed = {part: _files(f, list(classes), train) for part, f in found.parts.items()}

@@ -250,4 +250,5 @@ def _no_folder(file: Path) -> InputError:
         other = mistaken(stream.read(HEAD))
     kind = f"is {other.kind}" if other else "is a file"
     cure = "unpack it, and " if other and other.cure == "unpack it" else ""
-    return InputError(f"{file} {kind}; {cure}give the folder that holds train/")
+    instead = f", or {other.cure}" if other and other.source else ""
+    return InputError(f"{file} {kind}; {cure}give the folder that holds train/{instead}")

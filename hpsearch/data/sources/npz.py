@@ -58,7 +58,6 @@ class Npz(Source):
 
     path: DataPath
     task: TaskName | None = None
-    """As ``dataset.task``; None: numbers that are not whole are a regression's."""
 
     @classmethod
     def looks_like(cls, path: Path) -> bool:

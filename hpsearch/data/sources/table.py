@@ -32,7 +32,6 @@ target = "target"            # the column to predict
 
     path: DataPath
     task: TaskName | None = None
-    """As ``dataset.task``; None: found by the target's values."""
     target: ColumnName | None = None
     """Of a table: the column to predict."""
     ignore: tuple[ColumnName, ...] | None = None
@@ -88,6 +87,10 @@ target = "target"            # the column to predict
         if self.target is None:
             names = ", ".join(train_names(Path(self.path), named))
             raise InputError(f"{self.path}: add dataset.target, the column to predict: {names}")
+        if self.group is not None and self.time is not None:
+            raise InputError(
+                f"{self.path}: dataset.group and dataset.time both say how to split; leave one out"
+            )
         roles = Roles(
             target=self.target,
             ignore=self.ignore or (),

@@ -28,8 +28,8 @@ PARTS: dict[str, PartName] = {
 }
 """What a file of a folder may be called, without its ending, and the part that it holds."""
 
-_TABLES = ("a CSV table", "a Parquet table", "a gzipped file")
-"""What :mod:`hpsearch.data.mistaken` knows that is no mistake here."""
+_PACKED = "a gzipped file"
+"""What :mod:`hpsearch.data.mistaken` calls a file that is no mistake here."""
 _PARQUET = b"PAR1"
 _GZIP = b"\x1f\x8b"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
@@ -78,9 +78,19 @@ def files_of(path: Path) -> dict[PartName, Path]:
     return found
 
 
+def holds_table(folder: Path) -> bool:
+    """Whether a folder has the training part of a table."""
+    return any((folder / f"train{end}").is_file() for end in ENDINGS)
+
+
 def _part(path: Path) -> PartName:
     end = ending(path)
     part = PARTS.get(path.name.casefold().removesuffix(end)) if end else None
+    if part is None and path.is_dir():
+        raise InputError(
+            f"{path} is a folder, but a table's parts are files, train.csv and the like; for"
+            ' folders of images use dataset.source = "image_folder"'
+        )
     if part is None:
         raise InputError(
             f"{path}: no part of a table; a folder has train, val and test with the ending .csv"
@@ -101,13 +111,12 @@ def refuse_others(path: Path) -> None:
         head = file.read(HEAD)
     if not head:
         raise InputError(f"{path} is empty; give a table with a row of names and rows of values")
-    end = ending(path)
-    if end is None:
+    end, other = ending(path), mistaken(head)
+    if end is None and not (other and other.source == "npz"):
         raise InputError(
             f"{path} has none of the endings of tables ({', '.join(ENDINGS)}); convert or rename it"
         )
-    other = mistaken(head)
-    if other is not None and other.kind not in _TABLES:
+    if other is not None and other.source != "table" and other.kind != _PACKED:
         raise InputError(f"{path} is {other.kind}, not the data; {other.cure}")
     if end in TEXT and not is_packed(path) and _is_binary(head):
         cure = "call it .parquet" if head.startswith(_PARQUET) else "save it as CSV"

@@ -26,6 +26,8 @@ Codes = npt.NDArray[np.int64]
 def flaws(x: Stored, y: Targets, columns: tuple[Column, ...], target: str) -> list[str]:
     """What should be looked at before a network is trained, a sentence or two each.
 
+    Columns that give the target away are first.
+
     - A column with one value in all rows, and one that is equal to an earlier one.
     - A column that gives the target away, where there are 20 rows at least. Of values: Spearman's
       rank correlation is 0.999 or more, or -0.999 or less (of categories: of each one's mean
@@ -41,6 +43,7 @@ def flaws(x: Stored, y: Targets, columns: tuple[Column, ...], target: str) -> li
         target: the target's name.
     """
     told: list[str] = []
+    giving_away: list[str] = []
     seen: dict[bytes, str] = {}
     for column, place in zip(columns, places(columns), strict=True):
         values = np.ascontiguousarray(x[:, place : place + column.width])
@@ -51,11 +54,11 @@ def flaws(x: Stored, y: Targets, columns: tuple[Column, ...], target: str) -> li
         if first != column.name:
             told.append(f"column {show(column.name)} is equal to {show(first)}; ignore one of them")
         if len(y) >= _ROWS and _gives_away(order(values), y, column):
-            told.append(
+            giving_away.append(
                 f"column {show(column.name)} gives the target {show(target)} away: by itself it"
                 " tells nearly all of it. Is it known before the target is? If not, ignore it"
             )
-    return told
+    return giving_away + told
 
 
 def _is_constant(values: Stored) -> bool:

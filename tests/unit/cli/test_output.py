@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from hpsearch.cli import output
+from hpsearch.cli.console import Console
 from hpsearch.cli.output import print_json, print_table, progress
 
 
@@ -48,3 +50,17 @@ def test_progress_in_a_pipe_is_one_line_at_once_and_one_at_the_end(
         "reading: 40 of 40",
         "waiting",
     ]
+
+
+def test_columns_that_are_cut_leave_each_row_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = Console(width=30)
+    monkeypatch.setattr(output, "stdout", lambda: console)
+    rows = [["a", "3", "word " * 20], ["b", "4", "short"]]
+    print_table(("name", "n", "values"), rows, cut=["values"])
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    a, b = [line for line in lines if line.startswith(("a ", "b "))]
+    assert a.endswith("…")
+    assert len(a) <= 30
+    assert b.split() == ["b", "4", "short"]

@@ -83,3 +83,12 @@ def test_a_command_is_code(open_study: Callable[..., OpenStudy], word: str, code
 
 def test_data_that_are_not_known(open_study: Callable[..., OpenStudy]) -> None:
     assert data_words(open_study().file, {}).startswith("? training and ? validation examples (?")
+
+
+def test_the_scale_is_told_of_arrays_alone(open_study: Callable[..., OpenStudy]) -> None:
+    known = {"class_names": [], "input_shape": [13], "fingerprint": "f" * 64}
+    told = data_words(open_study().file, known)
+    assert told.endswith(", 13 values each, regression, scale symmetric, fingerprint ffffffffffff")
+    table = known | {"table": {"numbers": 13}, "columns": 13, "target": "price"}
+    told = data_words(open_study().file, table)
+    assert told.endswith(", 13 columns, target price, regression, fingerprint ffffffffffff")

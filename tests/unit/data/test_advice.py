@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from hpsearch.data.advice import advise, validation_copies
@@ -133,3 +134,64 @@ def test_files_that_were_passed_over(images: Write, home: Home) -> None:
     assert found[0].startswith("4 files could not be read as images and were skipped: ")
     assert "bad0.png" in found[0]
     assert "and 1 more" in found[0]
+
+
+def table(folder: Path, columns: dict[str, Any], **keys: Any) -> DatasetSection:
+    """A table with the target "y"."""
+    pl.DataFrame(columns).write_csv(folder / "t.csv")
+    section: dict[str, Any] = {"source": "table", "path": str(folder / "t.csv"), "target": "y"}
+    return DatasetSection(**section | keys)
+
+
+def test_an_ordinary_table_needs_no_advice(tmp_path: Path, home: Home) -> None:
+    # Numbers of any size are scaled, and a few rows are alike by chance.
+    a, b = np.random.default_rng(0).normal(size=(2, 200)) * 1e6
+    a[1], b[1] = a[0], b[0]
+    columns = {"a": a, "b": b, "y": ["no", "yes"] * 100}
+    assert told(table(tmp_path, columns, scale="none"), home) == []
+    assert told(table(tmp_path, columns, scale="symmetric"), home) == []
+
+
+def test_many_copies_in_a_table_are_told(tmp_path: Path, home: Home) -> None:
+    random = np.random.default_rng(0)
+    columns = {"a": random.integers(5, size=200), "b": random.integers(4, size=200)}
+    labels, values = [*random.permutation(["no", "yes"] * 100)], random.normal(size=200)
+    test, contradictions, drawn = told(table(tmp_path, columns | {"y": labels}), home)
+    assert test.startswith("40 of 40 test examples also occur in the training split")
+    assert "test accuracy will look too good" in test
+    assert "have an exact copy with another label: no network can learn both" in contradictions
+    assert "add a column that tells them apart" in contradictions
+    assert "remove the copies, or name the column that such rows share: dataset.group" in drawn
+    # The values of a regression are noisy anyway.
+    test, drawn = told(table(tmp_path, columns | {"y": values}), home)
+    assert "test results will look too good" in test
+    assert drawn.startswith("16 of 16 validation examples")
+
+
+def test_flaws_of_columns_are_told_the_worst_first(tmp_path: Path, home: Home) -> None:
+    random = np.random.default_rng(0)
+    y = random.normal(size=100)
+    columns = {f"c{i}": np.full(100, i) for i in range(7)} | {"z": y * 2, "y": y}
+    section = table(tmp_path, columns)
+    dataset = open_dataset(section, home)
+    found = told(section, home)
+    assert found[0].startswith('column "z" gives the target "y" away')
+    assert found[1] == 'column "c0" has one value in all training rows; ignore it'
+    assert found[5] == "and 3 more about columns: hpsearch data FILE tells all"
+    assert len(found) == 6
+    every = advise(dataset, section, split(dataset, section), all_flaws=True)
+    assert [each.split()[1] for each in every] == ['"z"', *(f'"c{i}"' for i in range(7))]
+
+
+def test_a_target_with_a_heavy_tail(tmp_path: Path, npz: Write, home: Home) -> None:
+    random = np.random.default_rng(0)
+    y = np.exp(2 * random.normal(size=400))
+    columns = {"a": random.normal(size=400), "y": y}
+    (only,) = told(table(tmp_path, columns), home)
+    assert only.startswith('the target "y" has a heavy tail (skewness ')
+    assert only.endswith("consider dataset.log_target = true")
+    assert told(table(tmp_path, columns, log_target=True), home) == []
+    assert told(table(tmp_path, columns | {"y": y - 2}), home) == []  # which has no logarithm
+    assert told(table(tmp_path, columns | {"y": y**0.1}), home) == []
+    (of_arrays,) = told(npz(NONE, x_train=vectors(400), y_train=y), home)
+    assert of_arrays.startswith("the target has a heavy tail")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from fakes import parts
 
-from hpsearch.data.facts import split_fingerprint
+from hpsearch.data.facts import split_fingerprint, words
 
 
 def test_a_split_is_known_by_its_rows() -> None:
@@ -27,3 +27,17 @@ def test_a_split_is_known_by_its_rows() -> None:
     # The type of the indices, and what the arrays hold, do not matter.
     small = replace(one, train=replace(one.train, rows=one.train.rows.astype(np.int32)))
     assert split_fingerprint(small) == found
+
+
+def test_data_are_told_in_a_few_words() -> None:
+    classes = {"class_names": ["a", "b"]}
+    numbers: dict[str, list[str]] = {"class_names": []}
+    table = {"input_shape": [25], "table": {}, "columns": 19, "target": "churn"}
+    assert words({"input_shape": [8, 8], **classes}) == "8 x 8 values each, 2 classes"
+    assert words({"input_shape": [8], **numbers}) == "8 values each, regression"
+    assert words({**table, **classes}) == "19 columns, target churn, 2 classes"
+    assert (
+        words({**table, **numbers, "folds": 5}) == "19 columns, target churn, regression, 5 folds"
+    )
+    # A study may know nothing of its data.
+    assert words({}) == words({"input_shape": [], **numbers}) == ""

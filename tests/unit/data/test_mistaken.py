@@ -17,9 +17,10 @@ FILES = {
     POINTER: ("a Git LFS pointer", "run git lfs pull"),
     PAGE: ("an HTML page", "download it again, signed in"),
     b"<?xml version='1.0'?><Error>AccessDenied</Error>": ("an XML page", "download it again"),
-    TABLE: ("a CSV table", "numpy.savez"),
-    b"x,y\n" * HEAD: ("a CSV table", "numpy.savez"),
+    TABLE: ("a CSV table", 'dataset.source = "table"'),
+    b"x,y\n" * HEAD: ("a CSV table", 'dataset.source = "table"'),
     b"\0\0\0\x18ftypheic\0\0": ("a HEIC image", "convert it to JPEG"),
+    b"PAR1\x15\4": ("a Parquet table", 'dataset.source = "table"'),
     b"PK\3\4": ("a zip archive", "unpack it"),
     b"\x89HDF\r\n": ("an HDF5 file", "numpy.savez"),
 }
@@ -64,3 +65,36 @@ def test_every_source_says_so(source: str, name: str, content: bytes, tmp_path: 
 def test_an_archive_of_arrays_is_none(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x_train=np.ones((60, 2)), y_train=np.arange(60) % 2)
     DatasetSection(source="npz", path=str(tmp_path / "d.npz")).reader.read(silent)
+
+
+def test_an_npz_file_is_no_other_archive(tmp_path: Path) -> None:
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "a.npz", x_train=np.zeros(3))
+        found = mistaken((tmp_path / "a.npz").read_bytes()[:HEAD])
+        assert found is not None
+        assert (found.kind, found.source) == ("an .npz file", "npz")
+
+
+def refusal(source: str, path: Path) -> str:
+    section = DatasetSection(source=source, path=str(path), target=None)  # type: ignore[call-arg]
+    with pytest.raises(InputError) as caught:
+        section.reader.read(silent)
+    return str(caught.value)
+
+
+def test_the_source_that_reads_a_file_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=np.zeros(3))
+    (tmp_path / "a.csv").write_bytes(TABLE)
+    images, tables = tmp_path / "images", tmp_path / "tables"
+    for folder in (images / "train" / "cat", tables):
+        folder.mkdir(parents=True)
+    (tables / "train.csv").write_bytes(TABLE)
+    for source, path, meant in (
+        ("table", tmp_path / "a.npz", "npz"),
+        ("table", images, "image_folder"),
+        ("npz", tmp_path / "a.csv", "table"),
+        ("image_folder", tmp_path / "a.csv", "table"),
+        ("image_folder", tmp_path / "a.npz", "npz"),
+        ("image_folder", tables, "table"),
+    ):
+        assert f'dataset.source = "{meant}"' in refusal(source, path)

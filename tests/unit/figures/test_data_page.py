@@ -1,5 +1,6 @@
 from html.parser import HTMLParser
 
+from hpsearch.data.tables.look import TargetLook
 from hpsearch.figures.data_page import data_page
 
 
@@ -78,3 +79,22 @@ def test_augmented_images_stand_below_the_others() -> None:
     )
     assert first < second
     assert found.tags.count("img") == 2
+
+
+def test_columns_and_target_are_texts_and_nothing_else() -> None:
+    name = "<script>&"
+    look = TargetLook(
+        name=name, low=0, quartiles=(1, 2, 3), high=4, mean=2, deviation=1, skewness=0,
+        counts=(1200, 4), edges=(0, 2, 4),
+    )  # fmt: skip
+    made = data_page(
+        "t", facts={}, parts=(), classes=(), warnings=(), sheets={},
+        heads=("column", "values"), columns=[(name, f"{name} 37 %")], target=look,
+    )  # fmt: skip
+    found = Texts(made)
+    assert "script" not in found.tags
+    assert name in found.texts
+    assert f"{name} 37\N{NO-BREAK SPACE}%" in found.texts
+    assert f"Examples of the training split by {name}" in found.texts
+    assert "The highest bar stands for 1,200 examples." in found.texts
+    assert "Classes" not in found.texts

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from hpsearch.data.parts import Parts
+from hpsearch.data.sources.table import Table
 from hpsearch.errors import UnreachableError
 from hpsearch.home import CHECKPOINTS
 from hpsearch.parsing import parse
@@ -172,7 +173,8 @@ def test_checkpoints_of_0_1_0_are_known_again(changes: dict[str, Any]) -> None:
     del said["config"]["label_smoothing"], said["config"]["augment"]
     for name in ("numeric_embedding", "embedding_sigma", "input_scale", "members"):
         del said["config"][name]
-    del said["dataset"]["task"], said["dataset"]["log_target"]
+    for key in ("task", "log_target", *Table.own_keys()):
+        del said["dataset"][key]
     if not recipe.dataset.include_validation:
         del said["dataset"]["include_validation"]
     versions = [importlib.metadata.version(name) for name in ("keras", "tensorflow")]

@@ -8,6 +8,7 @@ import pytest
 
 from hpsearch.data.tables.column import EPOCH, Column
 from hpsearch.data.tables.fitted import Tabular, fit_table
+from hpsearch.networks.dense import Dense
 from hpsearch.training import tables
 
 NAN = float("nan")
@@ -15,7 +16,7 @@ NAN = float("nan")
 
 def features(fitted: Tabular, values: list[list[float]]) -> np.ndarray:
     inputs = keras.Input((len(values[0]),))
-    network = keras.Model(inputs, tables.features(fitted.arrays(), inputs, seed=0))
+    network = keras.Model(inputs, tables.features(fitted.arrays(), inputs, 0, Dense()))
     found = np.asarray(network(np.array(values, np.float32)))
     assert found.shape == (len(values), fitted.shape.width)
     return found
