@@ -132,7 +132,7 @@ NPZ = [
     Damaged("no-examples", "npz", _npz(x_train=_X[:0], y_train=_LABELS[:0]), ("no labels",)),
     Damaged("lengths", "npz", _npz(y_train=_LABELS[:50]), ("60 examples", "(50,)")),
     Damaged("one-hot", "npz", _npz(y_train=np.eye(3)[_LABELS]), ("y_train", "argmax")),
-    Damaged("float-labels", "npz", _npz(y_train=_LABELS / 2), ("y_train", "not classes")),
+    Damaged("float-labels", "npz", _npz(y_test=_LABELS[:9] / 2), ("y_test", "not classes")),
     Damaged("unknown-test-label", "npz", _npz(y_test=_LABELS[:9] + 7), ("y_test", "label 7")),
     Damaged("other-shape", "npz", _npz(x_test=_X[:9, :2]), ("x_test", "shape (2,)")),
     Damaged("objects", "npz", _npz(x_train=np.array([{}] * 60)), ("data.npz", "objects")),

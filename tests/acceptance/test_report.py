@@ -190,7 +190,7 @@ def test_the_environment(page: Sections, rows: list[dict[str, Any]], show: dict[
     assert f"{host} ({rows[0]['device']}): {len(rows)} trials" in text
     sizes = [f"{data[key]:,}" for key in ("train", "validation", "test")]
     sides = [str(side) for side in data["input_shape"]]
-    counted = [*sizes, str(len(data["class_names"])), *sides, str(len(rows))]
+    counted = [*sizes, *sides, str(len(data["class_names"])), str(len(rows))]
     assert f"precision{show['precision']}" in text
     assert numbers(text.replace(host, "").replace(show["precision"], "")) == counted
 

@@ -86,8 +86,8 @@ def test_trials_have_the_promised_fields(story: Story) -> None:
     for trial in trials:
         assert trial.keys() == {
             "number", "state", "values", "config", "parameters", "macs", "epochs", "best_epoch",
-            "val_loss", "seconds", "train_accuracy", "gap", "worker", "device", "seed", "failure",
-            "failure_message", "same_as",
+            "val_loss", "seconds", "train_accuracy", "train_value", "gap", "folds", "worker",
+            "device", "seed", "failure", "failure_message", "same_as",
         }  # fmt: skip
         assert trial["state"] in ("complete", "pruned")
         assert trial["failure"] is None

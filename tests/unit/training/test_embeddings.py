@@ -43,6 +43,7 @@ def table() -> Parts:
     x = random.normal(100, 10, (200, 5)).astype(np.float32)
     x[:, 2] = np.where(random.random(200) < 0.2, np.nan, x[:, 2])
     x[:, 3] = random.integers(0, 12, 200)
+    x[:, 4] = np.rint(x[:, 4])  # whole days
     columns = (
         *(Column(name=name, kind="number") for name in "abc"),
         Column(name="d", kind="category", categories=tuple("abcdefghijkl")),

@@ -417,15 +417,18 @@ def test_group_time_and_weight_stand_beside_and_time_is_an_input_too(tmp_path: P
     lines = [f"{i % 4}.5,g{i % 3},2000-01-02 06:00,{i % 2},{i % 7}.5" for i in range(N)]
     for name in ("train.csv", "test.csv"):
         (tmp_path / name).write_text("\n".join(["a,g,t,w,y", *lines]))
-    arrays = read(tmp_path, group="g", time="t", weight="w")
+    arrays = read(tmp_path, time="t", weight="w", ignore=("g",))
     assert [column.name for column in arrays.columns] == ["a", "t"]
     assert arrays.x_train[0].tolist() == [0.5, 1.0, 0.25]
-    kinds = {name: str(values.dtype) for name, values in arrays.beside.items()}
+    grouped = read(tmp_path, group="g", weight="w", ignore=("t",))
+    assert [column.name for column in grouped.columns] == ["a"]
+    beside = {**arrays.beside, **grouped.beside}
+    kinds = {name: str(values.dtype) for name, values in beside.items()}
     assert kinds == {
         "group_train": "int64", "group_test": "int64", "time_train": "float64",
         "time_test": "float64", "weight_train": "float32", "weight_test": "float32",
     }  # fmt: skip
-    assert arrays.beside["group_test"][:4].tolist() == [0, 1, 2, 0]
+    assert beside["group_test"][:4].tolist() == [0, 1, 2, 0]
     assert set(arrays.beside["time_train"].tolist()) == {1.25 * 86_400}
     assert arrays.beside["weight_train"][:2].tolist() == [0.0, 1.0]
 
