@@ -286,9 +286,7 @@ class _Reports:
         self._trial, self._known = trial, before.intermediate_values
         self._metric, self._epochs = file.objective.metric, file.training.epochs
         validation = file.dataset.validation
-        self._folds = 1
-        if isinstance(validation, Folds):
-            self._folds = validation.folds * validation.repeats
+        self._folds = validation.count if isinstance(validation, Folds) else 1
         self.pruned = False
 
     def epoch(self, epoch: Epoch) -> bool:

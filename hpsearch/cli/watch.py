@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from hpsearch.cli.output import say
 from hpsearch.config import describe
+from hpsearch.data.section import Folds
 from hpsearch.ranking import is_better
 from hpsearch.search import trials as rows
 from hpsearch.search.attributes import DEVICE_KEY, FAILURE_KEY, WORKER_KEY
@@ -217,13 +218,20 @@ def running_table(look: Look) -> list[tuple[str, ...]]:
                 (f"{_host(trial)}:{pid}" if len(hosts) > 1 else pid) if pid else "other",
                 str(trial.user_attrs.get(DEVICE_KEY, "")).partition(" (")[0],
                 cell_of(look.study, trial),
-                f"{step or 0}/{epochs}",
+                f"{step or 0}/{epochs}" if not step or step <= epochs else _folds(look, step),
                 "" if step is None else decimal(trial.intermediate_values[step]),
                 f"{_seconds(trial):.0f}",
                 f"no heartbeat for {short(silent)}" if silent > SILENT else look.setting(trial),
             )
         )
     return table
+
+
+def _folds(look: Look, step: int) -> str:
+    """How many folds of a trial are trained, at a step behind its epochs: "2/5 folds"."""
+    validation, epochs = look.study.file.dataset.validation, look.study.file.training.epochs
+    count = validation.count if isinstance(validation, Folds) else 1
+    return f"{step - epochs + 1}/{count} folds"
 
 
 def _host(trial: Trial) -> str:

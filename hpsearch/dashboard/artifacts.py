@@ -14,6 +14,7 @@ from hpsearch.recipe import dump
 from hpsearch.search.attributes import ARTIFACT_PREFIX, BEST_EPOCH_KEY
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.study import load_study
+from hpsearch.search.trials import epoch_values
 from hpsearch.training import curves
 
 if TYPE_CHECKING:
@@ -67,8 +68,9 @@ def _figure(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
     title, best = f"{study.name}, trial {trial.number}", trial.user_attrs.get(BEST_EPOCH_KEY)
     if epochs := curves.read(home.trial_run(study.name, trial.number)):
         return image_of_epochs([epoch.row() for epoch in epochs], title, best)
-    numbers = sorted(trial.intermediate_values)
-    values = [trial.intermediate_values[number] for number in numbers]
+    known = epoch_values(trial, study.file.training.epochs)
+    numbers = sorted(known)
+    values = [known[number] for number in numbers]
     return curve_image(numbers, {study.file.objective.metric: values}, title, best)
 
 
@@ -78,7 +80,8 @@ def _table(study: "OpenStudy", trial: "Trial", home: Home) -> bytes:
     if file.exists():
         return file.read_bytes()
     lines = [f"epoch,{study.file.objective.metric}"]
-    lines += [f"{epoch},{value}" for epoch, value in sorted(trial.intermediate_values.items())]
+    known = epoch_values(trial, study.file.training.epochs)
+    lines += [f"{epoch},{value}" for epoch, value in sorted(known.items())]
     return "".join(f"{line}\n" for line in lines).encode()
 
 

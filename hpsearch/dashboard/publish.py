@@ -40,7 +40,7 @@ def publish(study: OpenStudy, home: Home, command: Sequence[str] | None) -> None
     objective, trials = study.file.objective, study.trials()
     known = points(
         [rows.row(study, trial) for trial in trials],
-        [trial.intermediate_values for trial in trials],
+        [rows.epoch_values(trial, study.file.training.epochs) for trial in trials],
         headlines_on_test(trainings(study, home)),
     )
     space = searched(study.file.space)

@@ -27,6 +27,11 @@ class Folds(Section):
     repeats: Annotated[int, Strict(), Field(ge=1, le=20)] = 1
     """Times that the examples are dealt out anew."""
 
+    @property
+    def count(self) -> int:
+        """Trainings of a trial."""
+        return self.folds * self.repeats
+
 
 Validation = Annotated[
     Annotated[Literal["given"], Tag("<text>")]

@@ -107,6 +107,16 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
     return row
 
 
+def epoch_values(trial: FrozenTrial, epochs: int) -> dict[int, float]:
+    """The values of a trial's epochs; what was reported behind them are means of folds.
+
+    Args:
+        trial: the trial.
+        epochs: of a training, at most.
+    """
+    return {step: value for step, value in trial.intermediate_values.items() if step <= epochs}
+
+
 def ranked(trials: Iterable[FrozenTrial], metric: Metric) -> list[FrozenTrial]:
     """The complete ones of some trials, the best first."""
     return sorted(
@@ -238,7 +248,7 @@ def live_workers(study: OpenStudy) -> list[dict[str, Any]]:
                 "pid": int(pid) if pid else None,
                 "device": trial.user_attrs.get(attr.DEVICE_KEY),
                 "trial": heartbeat.number,
-                "epoch": trial.last_step,
+                "epoch": trial.last_step and min(trial.last_step, study.file.training.epochs),
                 "last_seen": heartbeat.beat and f"{heartbeat.beat.isoformat(timespec='seconds')}Z",
                 "silent": heartbeat.age and round(heartbeat.age, 1),
             }

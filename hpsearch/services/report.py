@@ -15,7 +15,7 @@ from hpsearch.report.facts import facts
 from hpsearch.report.page import page
 from hpsearch.search.confirmation import values
 from hpsearch.search.reference import reference
-from hpsearch.search.trials import Trial, row
+from hpsearch.search.trials import Trial, epoch_values, row
 from hpsearch.services.confirmed import winner_of
 from hpsearch.services.overwriting import refuse_to_replace
 from hpsearch.services.progress import Progress
@@ -41,7 +41,8 @@ class Report:
 
     def page(self) -> bytes:
         """One HTML page, in UTF-8; figures are drawn for it."""
-        epochs = [trial.intermediate_values for trial in self.trials]
+        most = self.file.training.epochs
+        epochs = [epoch_values(trial, most) for trial in self.trials]
         drawn = points(self.rows, epochs, headlines_on_test(self.trainings))
         measure, space = self.file.objective.measure, searched(self.file.space)
         trees = boosted_trees(self.reference, measure)
