@@ -61,12 +61,13 @@ _TABLE = """\
 [space]
 layers = {{ type = "int", low = 1, high = 4 }}
 units = {{ type = "int", low = 64, high = 512, log = true }}     # one width for all layers
-activation = {{ type = "categorical", choices = ["relu", "gelu"] }}
+activation = {{ type = "categorical", choices = ["relu", "gelu", "mish"] }}
 dropout = {{ type = "float", low = 0.0, high = 0.5 }}
 numeric_embedding = {{ type = "categorical", choices = ["none", "periodic", "piecewise"] }}
 members = {{ type = "categorical", choices = [1, 8] }}           # networks trained as one, averaged
+input_scale = {{ type = "categorical", choices = [false, true] }}
 batch_size = {{ type = "categorical", choices = [64, 128, 256] }}
-lr_schedule = {{ type = "categorical", choices = ["constant", "cosine"] }}
+lr_schedule = {{ type = "categorical", choices = ["constant", "cosine", "coslog4"] }}
 
 [space.optimizer]
 adamw = {{ learning_rate = {{ type = "float", low = 5e-4, high = 1e-2, log = true }}, weight_decay = {{ type = "float", low = 1e-4, high = 1e-1, log = true }} }}
@@ -81,20 +82,34 @@ activation = "relu"
 dropout = 0.1
 numeric_embedding = "piecewise"
 members = 1
+input_scale = false
 batch_size = 128
 lr_schedule = "constant"
 optimizer = {{ type = "adamw", learning_rate = 1e-3, weight_decay = 1e-3 }}
 
-[[enqueue]]
+[[enqueue]]                  # after TabM (Gorishniy et al. 2025), with fewer members
 layers = 3
 units = 256
 activation = "relu"
 dropout = 0.1
 numeric_embedding = "piecewise"
 members = 8
+input_scale = false
 batch_size = 128
 lr_schedule = "constant"
 optimizer = {{ type = "adamw", learning_rate = 2e-3, weight_decay = 1e-3 }}
+
+[[enqueue]]                  # after RealMLP (Holzmüller et al. 2024), without its parametrisation
+layers = 3
+units = 256
+activation = "mish"
+dropout = 0.15
+numeric_embedding = "periodic"
+members = 1
+input_scale = true
+batch_size = 256
+lr_schedule = "coslog4"
+optimizer = {{ type = "adamw", learning_rate = 5e-3, weight_decay = 2e-2 }}
 """
 
 _OPTIMIZERS = """

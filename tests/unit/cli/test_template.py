@@ -67,7 +67,7 @@ def test_what_is_commented_out_loads_too(source: str, network: str, tmp_path: Pa
     assert study.budget.plateau == 25
     assert study.budget.max_parameters == 5_000_000
     assert study.training.precision == "float32"
-    assert len(study.enqueue) == (2 if (source, network) == ("table", "dense") else 1)
+    assert len(study.enqueue) == (3 if (source, network) == ("table", "dense") else 1)
 
 
 def test_what_the_template_writes_out_are_the_defaults() -> None:
