@@ -637,3 +637,55 @@ def test_a_trial_that_failed_has_curves_where_it_has_an_epoch(
     assert first == CURVES * bool(epochs)
     assert study.trials()[0].user_attrs["epochs"] == epochs
     assert others == [[]] * (failure is Failure.INTERRUPTED)  # its successor has none yet
+
+
+FOLDED = {"source": "digits", "validation": {"folds": 3}}
+
+
+def in_folds(*values: float) -> Trainer:
+    """Trains one epoch of each fold, unless the watch ends it after one."""
+
+    def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+        outcome = fakes.train(shorter(recipe, 1), parts, run, watch)
+        reached, pruned = 1, outcome.stopped == "watch"
+        while reached < len(values) and not pruned:
+            reached += 1
+            pruned = watch.on_fold(reached, sum(values[:reached]) / reached)
+        folds = tuple((value, 1) for value in values[:reached])
+        stopped = "watch" if pruned and reached < len(values) else "epochs"
+        mean = sum(values[:reached]) / reached
+        return replace(outcome, value=mean, folds=folds, stopped=stopped)
+
+    return train
+
+
+def test_means_of_folds_are_reported_behind_the_epochs(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    study = open_study(dataset=FOLDED)
+    build(study, in_folds(0.5, 0.7, 0.9)).run_one()
+    (trial,) = study.trials()
+    epochs = study.file.training.epochs
+    assert list(trial.intermediate_values) == [1, epochs + 1, epochs + 2]
+    assert trial.intermediate_values[epochs + 1] == pytest.approx(0.6)
+    assert trial.values == [pytest.approx(0.7)]
+    row = trials.row(study, trial)
+    assert row["folds"] == [{"value": value, "best_epoch": 1} for value in (0.5, 0.7, 0.9)]
+    assert list(trials.epoch_values(trial, epochs)) == [1]
+
+
+def test_a_trial_is_pruned_by_as_many_folds_of_others(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    study = open_study(
+        dataset=FOLDED, pruner={"type": "median", "n_startup_trials": 1, "n_warmup_steps": 1}
+    )
+    build(study, in_folds(0.5, 0.7, 0.9)).run_one()
+    build(study, in_folds(0.9, 0.2, 0.9)).run_one()
+    build(study, in_folds(0.5, 0.8, 0.4)).run_one()
+    _, bad, last = study.trials()
+    # Its epochs are better than the other trial's mean of two folds; its own mean is worse.
+    assert bad.state == TrialState.PRUNED
+    assert bad.values == [pytest.approx(0.55)]
+    assert len(bad.user_attrs["folds"]) == 2
+    assert last.state == TrialState.COMPLETE  # after its last fold a trial is complete

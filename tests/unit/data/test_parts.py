@@ -167,3 +167,30 @@ def test_a_refit_where_the_validation_part_is_given(npz: Write, home: Home) -> N
     assert whole.train.y[whole.train.rows].tolist() == labels
     assert np.array_equal(whole.validation.x[whole.validation.rows], x)
     assert whole.validation.y[whole.validation.rows].tolist() == y.tolist()
+
+
+def test_folds_share_the_examples_and_are_fitted_each_for_itself(digits: Dataset) -> None:
+    parts = split(digits, section(validation={"folds": 4}, scale="standardize"))
+    assert len(parts.folds) == 4
+    assert len(parts.others) == 3
+    assert parts.folds[0].others == ()
+    seen = np.concatenate([fold.validation.rows for fold in parts.folds])
+    assert sorted(seen) == [*range(digits.train_size)]
+    assert len({float(fold.affine.offset.sum()) for fold in parts.folds}) == 4
+    assert all(fold.train.x is parts.train.x for fold in parts.folds)
+    again = split(digits, section(validation={"folds": 4, "repeats": 2}))
+    assert len(again.folds) == 8
+    assert again.folds[1].validation.rows.tolist() == parts.folds[1].validation.rows.tolist()
+    assert again.folds[4].validation.rows.tolist() != parts.folds[0].validation.rows.tolist()
+
+
+def test_trained_on_all_folds_there_is_one(digits: Dataset) -> None:
+    parts = split(digits, section(validation={"folds": 4}, include_validation=True))
+    assert parts.others == ()
+    assert len(parts.train) == digits.train_size
+
+
+def test_a_limit_below_the_classes_is_refused_in_folds_too(digits: Dataset) -> None:
+    small = section(validation={"folds": 20}, limit=5)
+    with pytest.raises(InputError, match=r"dataset\.limit = 5"):
+        split(digits, small)
