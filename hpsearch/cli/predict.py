@@ -1,17 +1,18 @@
 """``hpsearch predict``: what a trained network says of new examples."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import polars as pl
 import typer
 
 from hpsearch.cli.options import HomeOption, JsonOption
 from hpsearch.cli.output import Screen, number, print_json, print_table, tell
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.errors import InputError
-from hpsearch.services import predict as service
 from hpsearch.text import duration, plural, shortened
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _COLUMNS = 8
 """Columns of predictions, at most, that are shown on a terminal."""
@@ -69,6 +70,9 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Predict new examples with a trained network: a row for each, in their order."""
+    # polars, which it needs, is a fifth of the time that --help takes.
+    from hpsearch.services import predict as service  # noqa: PLC0415
+
     done = service.predict(
         what,
         data,
@@ -99,7 +103,7 @@ def _names(keep: str | None) -> list[str]:
     return names
 
 
-def _print_first(table: pl.DataFrame) -> None:
+def _print_first(table: "pl.DataFrame") -> None:
     """The first predictions for a reader."""
     shown = table.columns[:_COLUMNS]
     words = [name for name in shown if not table[name].dtype.is_numeric()]

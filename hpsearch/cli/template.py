@@ -4,7 +4,8 @@ import tomli_w
 
 from hpsearch.data.sources import SOURCES, source_class
 from hpsearch.recipe import ObjectiveSection
-from hpsearch.tasks import METRICS
+from hpsearch.tasks import TASKS
+from hpsearch.tasks.classification import CLASSIFICATION, LOSS
 
 _TEXT = """\
 # A search with hpsearch. Its data:  hpsearch data {file}
@@ -17,12 +18,12 @@ seed = 0
 
 [dataset]
 source = "{source}"          # {sources}
-{path}validation = 0.1             # stratified share of the training split; or {{ folds = 5 }}; the test split is never used here
+{path}validation = 0.1             # share of the training split; or {{ folds = 5 }}; the test split is never used here
 {scale}# limit = 20000              # use at most so many training examples
-# class_weights = "balanced" # weigh rare classes up
+# class_weights = "balanced" # of classes: weigh rare ones up
 
 [objective]
-{metric}      # {metrics}
+{metric}
 
 [budget]                     # exact, however many workers share it
 trials = {trials}
@@ -199,14 +200,16 @@ def study_text(
     if target is not None:
         more = more.replace('target = "target"', tomli_w.dumps({"target": target}).strip(), 1)
     # What the target says is not known yet.
-    metric = f'metric = "{ObjectiveSection().metric}"'
+    metric = f'metric = "{ObjectiveSection().metric}"      # {" | ".join(CLASSIFICATION.metrics)}'
+    if kind.takes_task():
+        each = (f"{one.name}: {' | '.join(one.metrics)}" for one in TASKS.values())
+        metric = f'# metric = "{LOSS.name}"    # left out: by the task; {"; ".join(each)}'
     return (_TEXT + space + first).format(
         name=name,
         file=f"{name}.toml",
         source=source,
         sources=" | ".join(SOURCES),
-        metric=f"# {metric}" if kind.takes_task() else metric,
-        metrics=" | ".join(METRICS),
+        metric=metric,
         path=(f"{line}{about}\n" if kind.takes_path() else "") + more,
         scale="" if is_table else _SCALE.format(f'"{kind.usual_scale}"'),
         trials=20 if kind.is_small else 50,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, Strict, Tag, create_model, model_validator
 
+from hpsearch.data.arrays import TaskName
 from hpsearch.data.sources import SOURCES, source_class, source_classes
 from hpsearch.data.sources.source import DataPath, Source
 from hpsearch.errors import InputError, UnreachableError
@@ -63,7 +64,7 @@ class CommonKeys(Section):
     """Use at most so many training examples, stratified, taken after the validation split."""
     class_weights: Literal["none", "balanced"] = "none"
     """"balanced" weighs each class by examples / (classes x examples of the class)."""
-    task: Literal["classification", "regression"] | None = None
+    task: TaskName | None = None
     """What the target is; left out, it follows from its values: texts are classes, and so are whole
     numbers of few values in a table (20 at most, and ten rows to each); all others are numbers."""
     log_target: Bool = False
@@ -74,6 +75,21 @@ class CommonKeys(Section):
         """The source, with the path and its own keys."""
         kind = source_class(self.source)
         return kind(**{key: getattr(self, key) for key in kind.model_fields})
+
+    @property
+    def splits_anew(self) -> bool:
+        """Whether another ``split_seed`` draws other validation examples."""
+        return self.validation != "given" and self.reader.splits_by_seed
+
+    @model_validator(mode="after")
+    def _repeats_differ(self) -> "CommonKeys":
+        repeats = self.validation.repeats if isinstance(self.validation, Folds) else 1
+        if repeats > 1 and not self.reader.splits_by_seed:
+            raise ValueError(
+                f"validation.repeats = {repeats}: with time every repeat has the same folds; leave"
+                " repeats out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _fits_source(self) -> "CommonKeys":

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from hpsearch.ranking import is_better
 from hpsearch.tasks.metric import Metric
 from hpsearch.tasks.task import Task
+from hpsearch.text import decimal
 
 Name = Literal["trees", "linear"]
 TITLES: Mapping[Name, str] = {"trees": "gradient-boosted trees", "linear": "a linear model"}
@@ -97,7 +98,7 @@ def line(found: Sequence[Reference], metric: Metric, best: float | None = None) 
     told = [one for one in found if metric.name in one.values]
     return "; ".join(
         f"{TITLES[one.name]}{'' if i else DEFAULTS}{_given(one)}: "
-        f"{'' if i else f'{metric.short} '}{_shown(one.values[metric.name])}"
+        f"{'' if i else f'{metric.short} '}{decimal(one.values[metric.name])}"
         f"{', better than the best network' if _wins(one, metric, best) else ''}"
         for i, one in enumerate(told)
     )
@@ -123,7 +124,9 @@ def sentence(found: Sequence[Reference], metric: Metric, best: float) -> str:
     stands = "as good as" if is_even else "not as good as"
     stands = "better than" if _wins(first, metric, best) else stands
     reaches = _reaches(first, metric, " with scikit-learn's defaults")
-    text = f"{reaches} on the same validation examples, {stands} the best network ({_shown(best)})."
+    text = (
+        f"{reaches} on the same validation examples, {stands} the best network ({decimal(best)})."
+    )
     for one in others:
         better = ", better than the network" if _wins(one, metric, best) else ""
         text += f" {_reaches(one, metric)}{better}."
@@ -133,7 +136,7 @@ def sentence(found: Sequence[Reference], metric: Metric, best: float) -> str:
 def _reaches(one: Reference, metric: Metric, how: str = "") -> str:
     """The beginning of a sentence: "A linear model reaches 0.7281"."""
     title, verb = TITLES[one.name], "reach" if one.name == "trees" else "reaches"
-    value = _shown(one.values[metric.name])
+    value = decimal(one.values[metric.name])
     return f"{title[0].upper()}{title[1:]}{how}{_given(one)} {verb} {value}"
 
 
@@ -190,10 +193,3 @@ def _given(one: Reference) -> str:
         if some < all_of_them
     ]
     return f" on {' and '.join(parts)}" if parts else ""
-
-
-def _shown(value: float) -> str:
-    """Four digits behind the point of a small value, four in all of a larger one."""
-    if abs(value) < 10:
-        return f"{value:.4f}"
-    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"

@@ -1,12 +1,10 @@
 """Scores of the reference models, by the definitions by which networks are judged."""
 
-import math
-
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from hpsearch.tasks.interval import of_mean
+from hpsearch.tasks.errors import mae, r2, rmse
+from hpsearch.tasks.interval import of_root
 from hpsearch.tasks.results import Ends
 from hpsearch.tasks.scores import area, balanced_accuracy, counted, log_odds, macro_f1
 
@@ -43,13 +41,8 @@ def of_numbers(y: Numbers, predicted: Numbers) -> dict[str, float]:
         y: targets, shape (n,), n at least 1.
         predicted: shape (n,).
     """
-    found = {
-        "rmse": float(root_mean_squared_error(y, predicted)),
-        "mae": float(mean_absolute_error(y, predicted)),
-    }
-    if y.min() < y.max():
-        found["r2"] = float(r2_score(y, predicted))
-    return found
+    found = {"rmse": rmse(y, predicted), "mae": mae(y, predicted), "r2": r2(y, predicted)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def rmse_interval(y: npt.NDArray[np.generic], predicted: Numbers) -> Ends | None:
@@ -59,5 +52,4 @@ def rmse_interval(y: npt.NDArray[np.generic], predicted: Numbers) -> Ends | None
         y: targets, shape (n,), n at least 1.
         predicted: shape (n,).
     """
-    of_square = of_mean(np.square(predicted - y.astype(np.float64)))
-    return of_square and (math.sqrt(of_square[0]), math.sqrt(of_square[1]))
+    return of_root(np.square(predicted - y.astype(np.float64)))

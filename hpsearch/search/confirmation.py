@@ -186,10 +186,13 @@ def check_kind(study: OpenStudy, kind: Kind) -> None:
     Raises:
         InputError: new splits of data whose validation part is given.
     """
-    if kind is Kind.SPLIT and study.file.dataset.validation == "given":
+    section = study.file.dataset
+    if kind is Kind.SPLIT and not section.splits_anew:
+        given = section.validation == "given"
+        why = 'dataset.validation = "given"' if given else "dataset.time says how to split"
         raise InputError(
-            f'study {study.name}: dataset.validation = "given", so no other split can be drawn;'
-            " confirm the study without --new-split"
+            f"study {study.name}: {why}, so no other split can be drawn; confirm the study without"
+            " --new-split"
         )
 
 

@@ -103,7 +103,8 @@ def confirm(
         confirmation.refuse_confirmation_study(found)
         anew = smallest is None or new_split or (top, seeds) != (None, None)
         # Folds by which a configuration was found flatter it.
-        new_split = new_split or isinstance(found.file.dataset.validation, Folds)
+        section = found.file.dataset
+        new_split |= isinstance(section.validation, Folds) and section.splits_anew
         last = None if anew else _last_request(found)
         if last is not None:
             request = last.model_copy(update={"smallest": bool(smallest)})

@@ -39,9 +39,9 @@ from hpsearch.training.written import (
 )
 
 if TYPE_CHECKING:  # what is behind it imports TensorFlow
-    from hpsearch.training import predicting
+    from hpsearch.training import opened
 
-Answer: TypeAlias = "predicting.Answer"
+Answer: TypeAlias = "opened.Answer"
 """Examples to probabilities or predictions."""
 
 _TEXTS = (".toml", ".json", ".yaml", ".yml")
@@ -216,7 +216,7 @@ def _of_model(path: Path, form: Form) -> Predictor:
     def load() -> Answer:
         asked = _asked(path, form)
 
-        def answer(x: "predicting.Examples") -> npt.NDArray[np.floating]:
+        def answer(x: "opened.Examples") -> npt.NDArray[np.floating]:
             assert isinstance(x, Mapping)  # noqa: S101  # as the predictor takes them
             return asked.answer({names[name]: values for name, values in x.items()})
 
@@ -230,9 +230,9 @@ def _of_model(path: Path, form: Form) -> Predictor:
     )
 
 
-def _asked(path: Path, form: Form) -> "predicting.Asked":
+def _asked(path: Path, form: Form) -> "opened.Asked":
     start_tensorflow()
-    from hpsearch.training.predicting import of_model  # noqa: PLC0415  # imports TensorFlow
+    from hpsearch.training.opened import of_model  # noqa: PLC0415  # imports TensorFlow
 
     return of_model(path, form)
 

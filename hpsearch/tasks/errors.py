@@ -22,10 +22,11 @@ def mae(y: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> float:
     return float(np.mean(np.abs(found - y)))
 
 
-def r2(y: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> float:
-    """The share of the targets' variance that is explained; 0 where they do not vary.
+def r2(y: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> float | None:
+    """The share of the targets' variance that is explained; None where they do not vary.
 
     Arguments as of :func:`rmse`.
     """
-    deviations = np.sum(np.square(y - y.mean()))
-    return float(1 - np.sum(np.square(found - y)) / deviations) if deviations else 0.0
+    if y.min() == y.max():
+        return None
+    return float(1 - np.sum(np.square(found - y)) / np.sum(np.square(y - y.mean())))

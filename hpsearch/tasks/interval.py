@@ -42,6 +42,12 @@ def of_mean(values: npt.NDArray[np.float64]) -> tuple[float, float] | None:
     return mean * math.exp(-half), mean * math.exp(min(half, 700))
 
 
+def of_root(squares: npt.NDArray[np.float64]) -> tuple[float, float] | None:
+    """95 % interval of the root of the mean of some squares; see :func:`of_mean`."""
+    found = of_mean(squares)
+    return None if found is None else (math.sqrt(found[0]), math.sqrt(found[1]))
+
+
 def of_resampled(
     value: float,
     values: npt.NDArray[np.float64],

@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.tasks.interval import of_mean, of_resampled
+from hpsearch.tasks.errors import mae, rmse
+from hpsearch.tasks.interval import of_mean, of_resampled, of_root
 from hpsearch.tasks.regression import REGRESSION
 from hpsearch.tasks.residuals import Residuals, Values, residuals
 from hpsearch.tasks.results import Ends
@@ -96,13 +97,12 @@ def evaluate(
     predicted = np.clip(np.nan_to_num(given, nan=-WORST), -WORST, WORST)
     errors = predicted - y
     absolute, squared = np.abs(errors), np.square(errors)
-    of_square = of_mean(squared)
     r2, r2_interval = _r2(y, squared)
     return RegressionEvaluation(
         examples=len(y),
-        rmse=math.sqrt(squared.mean()),
-        rmse_interval=of_square and (math.sqrt(of_square[0]), math.sqrt(of_square[1])),
-        mae=float(absolute.mean()),
+        rmse=rmse(y, predicted),
+        rmse_interval=of_root(squared),
+        mae=mae(y, predicted),
         mae_interval=of_mean(absolute),
         r2=r2,
         r2_interval=r2_interval,

@@ -38,21 +38,13 @@ def interval_of(result: Mapping[str, Any], score: Score) -> Ends | None:
     return None if ends is None else (ends[0], ends[1])
 
 
-def with_intervals(result: Mapping[str, Any]) -> list[tuple[str, float, Ends | None, str]]:
-    """The metrics of an evaluation for a reader: name, value, interval, and how that is found.
+def written(result: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """The metrics of an evaluation for a reader: name, value, interval or "", how that is found.
 
     Args:
         result: an evaluation's fields by name, as ``dataclasses.asdict`` gives them; of an
             ``Evaluation`` of an earlier version there is the accuracy alone.
     """
-    return [
-        (score.metric.short, result[score.name], interval_of(result, score), score.how)
-        for score in _known(result)
-    ]
-
-
-def written(result: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """The same as text: name, value, interval or nothing, and how that is found."""
     return [
         (
             score.metric.short,

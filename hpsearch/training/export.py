@@ -6,7 +6,7 @@ predictions in the target's own unit; all its layers are Keras' own, so that it 
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,12 +23,10 @@ from hpsearch.errors import InputError, ProgramError, UnreachableError
 from hpsearch.recipe import Recipe
 from hpsearch.training import layers, model, quiet, raw
 from hpsearch.training.engine import evaluation_batch
+from hpsearch.training.opened import Answer, Examples, of_model
 from hpsearch.training.written import NAME, Form, input_names, signature, target_name, write_beside
 
 Array = npt.NDArray[np.generic]
-Asked = Mapping[str, Array]
-"""What a written model is asked about: arrays by the names of its inputs."""
-Answer = Callable[[Asked], npt.NDArray[np.floating]]
 
 TOLERANCE = 1e-5
 """A probability of the written model may be so far off the network's, and a prediction so many
@@ -65,16 +63,14 @@ def write_model(recipe: Recipe, parts: Parts, weights: Path, output: Path, form:
     network = model.build_for(recipe, parts)
     load_weights(network, weights)
     exported = portable(*_slim(recipe, network, parts), form)
-    write, read = _FORMS[form]
     try:
         with quiet.keras_copies():
-            write(exported, output)
-            answer = read(output)
+            _WRITERS[form](exported, output)
     except tf.errors.OpError as error:
         raise UnreachableError(f"{output}: cannot be written: {error.message}") from None
     if form == "saved_model":
         write_beside(output, form, signature(parts, target_name(recipe), form))
-    largest = _largest_difference(network, parts, answer, form)
+    largest = _largest_difference(network, parts, of_model(output, form).answer, form)
     if largest > TOLERANCE:
         what = "probability" if parts.target is None else "prediction, by the targets' range"
         raise ProgramError(
@@ -119,7 +115,7 @@ def _largest_difference(network: keras.Model, parts: Parts, answer: Answer, form
     return largest
 
 
-def asked(parts: Parts, x: Array, form: Form) -> Asked:
+def asked(parts: Parts, x: Array, form: Form) -> Examples:
     """Examples as an exported model takes them.
 
     Args:
@@ -128,7 +124,7 @@ def asked(parts: Parts, x: Array, form: Form) -> Asked:
         form: of the model.
     """
     if not isinstance(parts.transform, Tabular):
-        return {"inputs": x}
+        return x
     columns = parts.transform.columns
     names = input_names([column.name for column in columns], form)
     return dict(zip(names, raw_columns(columns, x), strict=True))
@@ -245,37 +241,8 @@ def _write_keras(exported: keras.Model, output: Path) -> None:
     exported.save(output)
 
 
-def _read_keras(output: Path) -> Answer:
-    found = keras.saving.load_model(output, safe_mode=True)
-
-    def answer(asked: Asked) -> npt.NDArray[np.floating]:
-        given = _tensors(asked)
-        takes = given if isinstance(found.input, dict) else given["inputs"]
-        return np.asarray(found(takes, training=False))
-
-    return answer
-
-
 def _write_saved_model(exported: keras.Model, output: Path) -> None:
     exported.export(output, format="tf_saved_model", verbose=False)
 
 
-def _read_saved_model(output: Path) -> Answer:
-    found = tf.saved_model.load(str(output))
-
-    def answer(asked: Asked) -> npt.NDArray[np.floating]:
-        # Asked of the model, which holds the variables, each time.
-        answers = found.signatures["serving_default"](**_tensors(asked))
-        return np.asarray(next(iter(answers.values())))
-
-    return answer
-
-
-def _tensors(asked: Asked) -> dict[str, tf.Tensor]:
-    return {name: tf.constant(values) for name, values in asked.items()}
-
-
-_FORMS = {
-    "keras": (_write_keras, _read_keras),
-    "saved_model": (_write_saved_model, _read_saved_model),
-}
+_WRITERS = {"keras": _write_keras, "saved_model": _write_saved_model}

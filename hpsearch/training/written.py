@@ -18,6 +18,7 @@ from hpsearch.data.tables.fitted import Tabular
 from hpsearch.fields import Section
 from hpsearch.files import made_beside
 from hpsearch.recipe import Recipe
+from hpsearch.text import significant
 
 Form = Literal["keras", "saved_model"]
 """A .keras file, or the folder of a SavedModel."""
@@ -87,7 +88,9 @@ def signature(parts: Parts, target: str | None, form: Form) -> Signature:
         dtype = parts.train.x.dtype.name
         told = f"{dtype}, shape (batch, {', '.join(map(str, parts.input_shape))}), as stored"
         takes = (ModelInput(name="inputs", kind="array", takes=told),)
-    low_high = parts.target and f"{parts.target.low:g} to {parts.target.high:g}"
+    low_high = (
+        parts.target and f"{significant(parts.target.low)} to {significant(parts.target.high)}"
+    )
     return Signature(
         task="regression" if parts.target else "classification",
         target=target,

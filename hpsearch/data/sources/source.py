@@ -72,6 +72,11 @@ class Source(Section):
         """What it is read from, for messages."""
         return getattr(self, "path", None) or self.name
 
+    @property
+    def splits_by_seed(self) -> bool:
+        """Whether another seed splits otherwise; in order of time it does not."""
+        return True
+
     def files(self) -> SourceFiles | None:
         """The files that it is read from, as they are now; None: it is built in or downloaded.
 

@@ -60,6 +60,11 @@ target = "target"            # the column to predict
         """Whether its name ends as a table's does."""
         return ending(path) is not None
 
+    @property
+    def splits_by_seed(self) -> bool:
+        """Whether the table has no times."""
+        return self.time is None
+
     def files(self) -> SourceFiles:
         """That file, or those of the folder."""
         return source_files(Path(self.path), depth=1)

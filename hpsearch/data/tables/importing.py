@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.arrays import Arrays, PartName, Progress, throttled
+from hpsearch.data.arrays import Arrays, PartName, Progress, TaskName, throttled
 from hpsearch.data.tables import beside, kinds, target
 from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.dialect import Named
@@ -15,7 +15,7 @@ from hpsearch.data.tables.encoding import Matrix, encode_cells
 from hpsearch.data.tables.files import files_of
 from hpsearch.data.tables.reading import open_table
 from hpsearch.data.tables.table import Table
-from hpsearch.data.tables.target import Target, Task
+from hpsearch.data.tables.target import Target
 from hpsearch.data.tables.values import Cells
 from hpsearch.errors import InputError
 from hpsearch.text import closest, show
@@ -58,7 +58,9 @@ class _Gathered:
     beside: dict[str, npt.NDArray[np.generic]] = field(default_factory=dict)
 
 
-def load(path: Path, named: Named, roles: Roles, task: Task | None, progress: Progress) -> Arrays:
+def load(
+    path: Path, named: Named, roles: Roles, task: TaskName | None, progress: Progress
+) -> Arrays:
     """Read a table, or a folder with one for each part, column by column.
 
     Args:

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hpsearch.data.arrays import PartName
+from hpsearch.data.arrays import PartName, TaskName
 from hpsearch.data.tables.values import Cells
 from hpsearch.errors import InputError
 from hpsearch.text import show
 
-Task = Literal["classification", "regression"]
 Targets = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 _FEW = 20
@@ -27,7 +25,7 @@ _MOST_CLASSES = 1000
 class Target:
     """The target of a table in all its parts."""
 
-    task: Task
+    task: TaskName
     y: dict[PartName, Targets]
     """Of each part, for the rows that are kept: labels as int64, or values as float64."""
     keep: dict[PartName, pl.Series]
@@ -37,7 +35,7 @@ class Target:
     notes: tuple[str, ...]
 
 
-def find(where: str, name: str, parts: Mapping[PartName, Cells], task: Task | None) -> Target:
+def find(where: str, name: str, parts: Mapping[PartName, Cells], task: TaskName | None) -> Target:
     """The target of a table.
 
     Where no task is said, it is a classification if the target is no number, or if it has whole
@@ -88,7 +86,7 @@ def _check(of: str, present: Mapping[PartName, Cells]) -> None:
             )
 
 
-def _inferred(of: str, present: list[Cells]) -> Task:
+def _inferred(of: str, present: list[Cells]) -> TaskName:
     """The task by the rule of :func:`find`.
 
     Raises:

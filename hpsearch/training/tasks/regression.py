@@ -73,6 +73,7 @@ def standardised(target: Standard, y: tf.Tensor) -> tf.Tensor:
 def restored(target: Standard, outputs: tf.Tensor) -> tf.Tensor:
     """Predictions in the target's own unit, within the training rows' range, float64 (batch,)."""
     found = tf.cast(outputs[:, 0], tf.float64) * target.deviation + target.mean
+    found = tf.where(tf.math.is_nan(found), tf.constant(target.mean, tf.float64), found)
     if target.is_log:
         low, high = math.log1p(target.low), math.log1p(target.high)
         found = tf.math.expm1(tf.clip_by_value(found, low, high))
@@ -93,5 +94,5 @@ def values(scores: Scores) -> dict[str, float]:
         "loss": float(sum(squares) / len(y)),
         "rmse": rmse(y, found),
         "mae": mae(y, found),
-        "r2": r2(y, found),
+        "r2": r2(y, found) or 0.0,
     }

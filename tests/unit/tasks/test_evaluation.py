@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 
 from hpsearch.tasks.evaluation import Confusion, evaluate
-from hpsearch.tasks.results import with_intervals
+from hpsearch.tasks.results import written
 
 NAMES = ("cat", "dog", "owl")
 Y_TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
@@ -86,8 +86,8 @@ def test_where_nothing_scatters_there_is_no_interval() -> None:
     found = evaluate(Y_TRUE, 50 * np.eye(3, dtype=np.float32)[Y_TRUE], NAMES)
     assert found.auc == found.f1_macro == found.balanced_accuracy == 1.0
     assert found.auc_interval is found.f1_macro_interval is found.log_loss_interval is None
-    rows = with_intervals(asdict(found))
-    assert [ends for name, _, ends, _ in rows if name != "accuracy"] == [None] * 4
+    rows = written(asdict(found))
+    assert [ends for name, _, ends, _ in rows if name != "accuracy"] == [""] * 4
 
 
 def test_of_a_class_with_one_example_the_area_has_no_interval() -> None:

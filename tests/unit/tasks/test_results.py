@@ -10,7 +10,7 @@ from hpsearch.tasks import TASKS
 from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.evaluating import AnyEvaluation, evaluate
 from hpsearch.tasks.regression import REGRESSION
-from hpsearch.tasks.results import interval_text, task_of, with_intervals, written
+from hpsearch.tasks.results import interval_text, task_of, written
 
 CLASSES = evaluate(
     CLASSIFICATION, np.array([0, 0, 1]), np.eye(2, dtype=np.float32)[[0, 1, 1]], ["a", "b"]
@@ -29,7 +29,7 @@ def test_a_result_knows_its_task_as_do_its_plain_values(found: AnyEvaluation) ->
     assert task_of(plain) is task_of(vars(found)) is found.task
     recorded = {key: [plain[key]] for key in found.task.recorded}
     assert task_of(recorded) is found.task
-    assert with_intervals(plain) == with_intervals(vars(found))
+    assert written(plain) == written(vars(found))
 
 
 def test_every_score_and_the_gap_are_fields_of_the_evaluation() -> None:
@@ -56,7 +56,6 @@ def test_a_regression_reads_in_the_unit_of_its_target() -> None:
 
 def test_an_accuracy_of_an_earlier_version_stands_alone() -> None:
     old = {"accuracy": 0.625, "accuracy_low": 0.5, "accuracy_high": 0.75, "f1_macro": 0.375}
-    assert with_intervals(old) == [("accuracy", 0.625, (0.5, 0.75), "Wilson")]
     assert written(old) == [("accuracy", "0.6250", "0.5000 to 0.7500", "Wilson")]
 
 

@@ -15,7 +15,8 @@ from hpsearch.errors import InputError
 from hpsearch.recipe import Recipe
 from hpsearch.training import model, quiet
 from hpsearch.training.export import write_model
-from hpsearch.training.predicting import of_model, of_network
+from hpsearch.training.opened import of_model
+from hpsearch.training.predicting import of_network
 from hpsearch.training.train import logits
 
 
