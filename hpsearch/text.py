@@ -79,8 +79,12 @@ def brief(value: float) -> str:
 
 
 def decimal(value: float) -> str:
-    """A metric's value, for a reader: four digits after the point, of larger ones five in all."""
-    return f"{value:.4f}" if not abs(value) >= 10 else significant(value)
+    """A metric's value, for a reader: four digits after the point; of 10 and more five in all, and
+    below a thousandth three.
+    """
+    if abs(value) >= 10:
+        return significant(value)
+    return f"{value:.3g}" if 0 < abs(value) < 1e-3 else f"{value:.4f}"
 
 
 def listed(names: Sequence[str]) -> str:

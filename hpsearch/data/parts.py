@@ -69,6 +69,20 @@ class Parts:
         return (replace(self, others=()), *self.others)
 
     @property
+    def answers(self) -> Standard | None:
+        """How what the kept network puts out becomes predictions; None: it is of classes.
+
+        With folds it puts out the mean of their predictions, brought to about -1 to 1.
+        """
+        targets = [fold.target for fold in self.folds if fold.target is not None]
+        if len(targets) < 2:
+            return self.target
+        low, high = min(one.low for one in targets), max(one.high for one in targets)
+        return Standard(
+            mean=(low + high) / 2, deviation=(high - low) / 2, low=low, high=high, is_log=False
+        )
+
+    @property
     def inputs(self) -> int:
         """Number of input features of one example, flattened."""
         return int(np.prod(self.input_shape))
@@ -143,17 +157,25 @@ def _drawn(dataset: Dataset, section: DatasetSection) -> Iterator[tuple[Part, Pa
     """The training and the validation part; of a cross-validation those of each fold."""
     x, y = dataset.train()
     weights = dataset.known("weight", "train")
-    for rows, validation in _splits(dataset, section, x, y):
+    splits = _splits(dataset, section, x, y)
+    if section.include_validation and isinstance(section.validation, Folds):
+        *_, (_, validation) = splits
+        every = np.arange(len(y))
+        rows = _limit(dataset, section, every, y)
+        yield Part(x=x, y=y, rows=rows, weights=weights), validation
+        return
+    for rows, validation in splits:
         train = Part(x=x, y=y, rows=_limit(dataset, section, rows, y), weights=weights)
         if section.include_validation:
-            yield _together(dataset, train, validation)
-            return  # the folds are alike then
+            train, validation = _together(dataset, train, validation)  # noqa: PLW2901  # both in one
         yield train, validation
 
 
 def _fitted(dataset: Dataset, section: DatasetSection, train: Part, validation: Part) -> Parts:
     """A training and a validation part, with all that is fitted to the former."""
     where, is_regression = section.path or section.source, dataset.task == "regression"
+    if train.weights is not None:
+        train = replace(train, weights=_normalised(train.weights, train.rows, where))
     return Parts(
         train=train,
         validation=validation,
@@ -165,7 +187,13 @@ def _fitted(dataset: Dataset, section: DatasetSection, train: Part, validation: 
             else fit(section.scale, train.x, train.rows, dataset.maximum)
         ),
         target=(
-            fit_target(train.y, train.rows, is_log=section.log_target, where=where)
+            fit_target(
+                train.y,
+                train.rows,
+                validation.y[validation.rows],
+                is_log=section.log_target,
+                where=where,
+            )
             if is_regression
             else None
         ),
@@ -287,6 +315,23 @@ def _limit(dataset: Dataset, section: DatasetSection, rows: Rows, y: Targets) ->
             f"dataset.limit = {section.limit} of {len(rows)} training examples: {error};"
             " raise the limit, or leave it out"
         ) from None
+
+
+def _normalised(
+    weights: npt.NDArray[np.generic], rows: Rows, where: str
+) -> npt.NDArray[np.float32]:
+    """Weights whose mean over the training rows is 1, so that their unit does not matter.
+
+    Raises:
+        InputError: all of these are 0.
+    """
+    mean = float(weights[rows].astype(np.float64).mean())
+    if not mean:
+        raise InputError(
+            f"{where}: the weights of all {len(rows):,} training examples are 0; give some a weight"
+            " above 0"
+        )
+    return (weights.astype(np.float64) / mean).astype(np.float32)
 
 
 def _balanced(y: Targets, classes: int) -> npt.NDArray[np.float32]:

@@ -157,12 +157,15 @@ def _places(labels: Targets | None, size: int, number: int, seed: int) -> Rows:
 
 
 def _places_of_groups(group: Keys, number: int, seed: int) -> Rows:
-    """The fold of each row: each group, the largest first, goes to the fold with fewest rows."""
+    """The fold of each row: each group, roughly the largest first, goes to the fold with fewest.
+
+    Roughly, so that another seed makes other folds of groups of different sizes, too.
+    """
     names, own, sizes = np.unique(group, return_inverse=True, return_counts=True)
     if len(names) < number:
         raise ValueError(f"{len(names)} groups cannot make {number} folds")
-    order = np.random.RandomState(seed).permutation(len(names))
-    order = order[np.argsort(-sizes[order], kind="stable")]
+    random = np.random.RandomState(seed)
+    order = np.argsort(-sizes * random.uniform(0.5, 1.5, len(names)), kind="stable")
     filled, of_group = np.zeros(number, np.int64), np.empty(len(names), np.int64)
     for one in order:
         of_group[one] = fold = int(np.argmin(filled))

@@ -1,5 +1,7 @@
 """The target of a regression: standardised by the training rows for a network, and back again."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,22 +38,31 @@ class Standard(Section):
         return np.clip(found, self.low, self.high)
 
 
-def fit_target(y: Targets, rows: npt.NDArray[np.int64], *, is_log: bool, where: str) -> Standard:
-    """Fit it to the training rows; no other is looked at but for whether a logarithm is possible.
+def fit_target(
+    y: Targets,
+    rows: npt.NDArray[np.int64],
+    others: Targets | None = None,
+    *,
+    is_log: bool,
+    where: str,
+) -> Standard:
+    """Fit it to the training rows; others are only asked whether they have a logarithm.
 
     Args:
         y: targets, float64, shape (n,).
         rows: those that are trained on, at least one.
+        others: targets of other examples that must have a logarithm, if there are any.
         is_log: whether the logarithm is modelled.
         where: what the data are, for messages.
 
     Raises:
         InputError: targets that have no logarithm, or that are all the same.
     """
-    if is_log and y.min() <= -1:
+    least = min(float(y.min()), math.inf if others is None else float(others.min()))
+    if is_log and least <= -1:
         raise InputError(
             f"{where}: dataset.log_target = true models log(1 + target), but the least target is"
-            f" {y.min():g}; leave it out, or shift the target above -1"
+            f" {least:g}; leave it out, or shift the target above -1"
         )
     own = y[rows].astype(np.float64)
     modelled = np.log1p(own) if is_log else own

@@ -61,7 +61,7 @@ def on_test(
         y: its targets, shape (n,).
     """
     if parts.others:
-        rows = np.union1d(parts.train.rows, parts.validation.rows)
+        rows = np.unique(np.concatenate([fold.train.rows for fold in parts.folds]))
         parts = replace(parts, others=(), train=replace(parts.train, rows=rows))
     return _measured(task, parts, columns, Examples(x=x, y=y))
 

@@ -53,7 +53,7 @@ def script(recipe: Recipe, parts: Parts, data: Path) -> str:
     if is_table:
         shared.add("hpsearch.training.tables", "features")
     if parts.target:
-        shared.add(f"hpsearch.training.tasks.{recipe.task.name}", "standardised")
+        shared.add("hpsearch.training.targets", "standardised")
     augment = config.augment.model_dump(mode="json") if config.augment.is_on else {}
     if augment:
         for name in ("draws", "changed", "mixed", "SHARE"):

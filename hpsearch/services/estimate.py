@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
+from hpsearch.data.section import Folds
 from hpsearch.search.sampling.grid import grid_size
 from hpsearch.search_sections import Grid
 from hpsearch.study_file import StudyFile
@@ -55,12 +56,14 @@ def estimate(
     if not known:
         return None
     trials, epochs = _most_trials(file), file.training.epochs
+    validation = file.dataset.validation
+    folds = validation.count if isinstance(validation, Folds) else 1
     rounds = math.ceil(trials / workers)
     begin: float = min(one["seconds_to_start"] for one in known)  # the first also loads libraries
 
     def total(model: dict[str, Any]) -> float:
         seconds: float = model["seconds_per_epoch"]
-        return started + rounds * (begin + epochs * seconds)
+        return started + rounds * folds * (begin + epochs * seconds)
 
     middle = [one for one in known if one["model"].startswith("middle")] or known[:1]
     usual, timeout = fmean(map(total, middle)), file.budget.timeout

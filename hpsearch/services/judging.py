@@ -118,6 +118,9 @@ def check_kept(recipe: Recipe, parts: Parts, weights: Path, value: float | None)
     if value is None:
         return
     apart = APART if metric.bounds[1] == 1 else max(APART, abs(value) / 100)
+    if metric.in_unit and parts.target is not None:
+        # Of what predicting the mean comes to, about; the target may be of any size.
+        apart = max(abs(value), parts.answers.deviation if parts.answers else 0.0) / 100
     if not abs(value - now) <= apart:  # NaN is not near either
         raise InputError(
             f"{weights}: gives {metric.name} {decimal(now)}, but its training gave"

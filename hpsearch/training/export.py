@@ -4,7 +4,6 @@ It takes inputs as they are stored, or the raw columns of a table, and gives pro
 predictions in the target's own unit; all its layers are Keras' own, so that it needs no hpsearch.
 """
 
-import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,6 +23,7 @@ from hpsearch.recipe import Recipe
 from hpsearch.training import layers, model, quiet, raw
 from hpsearch.training.engine import evaluation_batch
 from hpsearch.training.opened import Answer, Examples, of_model
+from hpsearch.training.targets import restored
 from hpsearch.training.written import NAME, Form, input_names, signature, target_name, write_beside
 
 Array = npt.NDArray[np.generic]
@@ -101,15 +101,15 @@ def _largest_difference(network: keras.Model, parts: Parts, answer: Answer, form
     rows = parts.validation.rows[:COMPARED]
     x = parts.validation.x[rows] if len(rows) else _made_up(parts)
     batch, unit = evaluation_batch(network), 1.0
-    if parts.target is not None:
-        unit = parts.target.high - parts.target.low
+    if parts.answers is not None:
+        unit = parts.answers.high - parts.answers.low
     largest = 0.0
     for start in range(0, len(x), batch):
         some = x[start : start + batch]
         outputs = network(some, training=False)
         own = tf.nn.softmax(outputs).numpy()
-        if parts.target is not None:
-            own = parts.target.restored(np.asarray(outputs))
+        if parts.answers is not None:
+            own = parts.answers.restored(np.asarray(outputs))
         difference = np.abs(answer(asked(parts, some, form)) - own).max() / unit
         largest = max(largest, float(difference) if np.isfinite(difference) else np.inf)
     return largest
@@ -182,7 +182,7 @@ def portable(network: keras.Model, parts: Parts, form: Form = "keras") -> keras.
     else:
         inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
         copied = keras.models.clone_model(network, input_tensors=inputs, clone_function=_stock)
-        exported = keras.Model(inputs, _answered(copied.output, parts.target), name=NAME)
+        exported = keras.Model(inputs, _answered(copied.output, parts.answers), name=NAME)
     with quiet.keras_copies():
         exported.set_weights(network.get_weights())
     return exported
@@ -193,7 +193,7 @@ def _of_columns(network: keras.Model, parts: Parts, table: Tabular, form: Form) 
     numbered = [f"column_{number}" for number in range(len(table.columns))]
     given, rows = raw.stored_rows(table.columns, numbered)
     copied = keras.models.clone_model(network, clone_function=_stock)
-    outputs = _answered(copied(rows), parts.target)
+    outputs = _answered(copied(rows), parts.answers)
     names = input_names([column.name for column in table.columns], form)
     # A model of its own: names of columns may be those of its layers.
     inner = keras.Model([*given.values()], outputs, name=_unlike("columns", names))
@@ -210,15 +210,10 @@ def _unlike(name: str, names: Sequence[str]) -> str:
 
 
 def _answered(outputs: keras.KerasTensor, target: Standard | None) -> keras.KerasTensor:
-    """What a model gives: probabilities, or predictions as ``Standard.restored`` has them."""
+    """What a model gives: probabilities, or predictions in the target's own unit."""
     if target is None:
         return keras.layers.Softmax(dtype="float32", name="probabilities")(outputs)
-    found = keras.ops.cast(outputs, "float64") * target.deviation + target.mean
-    found = keras.ops.where(keras.ops.isnan(found), target.mean, found)
-    if target.is_log:
-        low, high = math.log1p(target.low), math.log1p(target.high)
-        found = keras.ops.expm1(keras.ops.clip(found, low, high))
-    return keras.ops.clip(found, target.low, target.high)
+    return restored(target, outputs)
 
 
 def _stock(layer: keras.Layer) -> keras.Layer:

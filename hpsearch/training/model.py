@@ -14,6 +14,7 @@ from hpsearch.networks.dense import Dense
 from hpsearch.networks.network import Network
 from hpsearch.recipe import Recipe
 from hpsearch.training import networks, tables
+from hpsearch.training.targets import restored, standardised
 
 
 def build(
@@ -84,17 +85,13 @@ def _averaged(networks: Sequence[keras.Model], parts: Parts) -> keras.Model:
         parts: the folds' data.
     """
     inputs = keras.Input(parts.input_shape, name="inputs")
-    found = []
+    answers, found = parts.answers, []
     for number, (network, fold) in enumerate(zip(networks, parts.folds, strict=True)):
         outputs = _again(network, inputs, f"fold_{number + 1}")
-        if fold.target is not None and parts.target is not None:
-            # As the first fold has its outputs, which the average's are taken for.
-            scale = fold.target.deviation / parts.target.deviation
-            offset = (fold.target.mean - parts.target.mean) / parts.target.deviation
-            name = f"as_first_{number + 1}"
-            outputs = keras.layers.Rescaling(scale, offset, dtype="float32", name=name)(outputs)
-        else:
+        if fold.target is None or answers is None:
             outputs = keras.layers.Softmax(dtype="float32", name=f"share_{number + 1}")(outputs)
+        else:
+            outputs = standardised(answers, restored(fold.target, outputs))
         found.append(outputs)
     mean = keras.layers.Average(dtype="float32", name="mean")(found)
     if parts.target is None:

@@ -55,7 +55,7 @@ def of_model(path: Path, form: Form) -> Asked:
         raise InputError(
             f"{path}: is damaged, or a model that needs other programs ({reason}); export it again"
         ) from None
-    specs = {_name(one): _spec(one) for one in inputs}
+    specs = {name: _spec(one) for name, one in inputs.items()}
     return Asked(inputs=specs, answer=_in_batches(ask, specs))
 
 
@@ -63,12 +63,13 @@ _Ask = Callable[[Any], Any]
 """One batch of examples to the outputs for them."""
 
 
-def _read_keras(path: Path) -> tuple[list[Any], _Ask]:
+def _read_keras(path: Path) -> tuple[Mapping[str, Any], _Ask]:
     found = keras.saving.load_model(path, safe_mode=True, compile=False)
-    return list(found.inputs), lambda x: found(x, training=False)
+    by_name = found.input if isinstance(found.input, dict) else {found.input.name: found.input}
+    return by_name, lambda x: found(x, training=False)
 
 
-def _read_saved_model(path: Path) -> tuple[list[Any], _Ask]:
+def _read_saved_model(path: Path) -> tuple[Mapping[str, Any], _Ask]:
     found = tf.saved_model.load(str(path))
     specs = found.signatures["serving_default"].structured_input_signature[1]
     names = list(specs)
@@ -78,17 +79,13 @@ def _read_saved_model(path: Path) -> tuple[list[Any], _Ask]:
         given = x if isinstance(x, Mapping) else {names[0]: x}
         return next(iter(found.signatures["serving_default"](**given).values()))
 
-    return list(specs.values()), ask
+    return specs, ask
 
 
-_FORMS: dict[Form, Callable[[Path], tuple[list[Any], _Ask]]] = {
+_FORMS: dict[Form, Callable[[Path], tuple[Mapping[str, Any], _Ask]]] = {
     "keras": _read_keras,
     "saved_model": _read_saved_model,
 }
-
-
-def _name(tensor: Any) -> str:
-    return str(tensor.name)
 
 
 def _spec(tensor: Any) -> tuple[tuple[int, ...], str]:

@@ -56,8 +56,8 @@ def of_network(recipe: Recipe, parts: Parts, weights: Path) -> Answer:
 
     def answer(x: Examples) -> npt.NDArray[np.floating]:
         found = outputs_of(network, parts, np.asarray(x))
-        if parts.target is not None:
-            return parts.target.restored(found)
+        if parts.answers is not None:
+            return parts.answers.restored(found)
         return np.asarray(softmax(found.astype(np.float64), axis=1))
 
     return answer

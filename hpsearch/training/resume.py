@@ -88,7 +88,9 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
     weights. A disk that cannot take a checkpoint does not end the trial; it is logged.
     """
 
-    def __init__(self, training: Training, run: Path, key: str, every: float) -> None:
+    def __init__(  # each is another thing
+        self, training: Training, run: Path, key: str, every: float, due: float | None = None
+    ) -> None:
         """Begin to count the time.
 
         Args:
@@ -96,13 +98,14 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
             run: the trial's folder.
             key: the training's, from ``hpsearch.training.checkpoint.key_of``.
             every: seconds of training between two checkpoints.
+            due: when the first is (``time.monotonic``); None: after so many seconds.
         """
         super().__init__()
         self._training = training
         self._run = run
         self._key = key
         self._every = every
-        self._due = time.monotonic() + every
+        self.due = time.monotonic() + every if due is None else due
         self._counts: list[dict[_Counter, float | int | None]] | None = None
         """What Keras' callbacks had counted where training goes on."""
         self._ended = False
@@ -176,7 +179,7 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
         if interrupted and not self._ended:
             self._ended = True
             self._write()
-        elif failure is None and time.monotonic() >= self._due:
+        elif failure is None and time.monotonic() >= self.due:
             self._write()
 
     def _write(self) -> None:
@@ -200,7 +203,7 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
         except UnreachableError as error:
             _log.warning("no checkpoint: %s", error)
         now = time.monotonic()
-        self._due = now + max(self._every, COST * (now - began))
+        self.due = now + max(self._every, COST * (now - began))
 
 
 def folds_of(found: Checkpoint) -> list[Finished]:

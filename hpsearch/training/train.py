@@ -4,6 +4,7 @@ import contextlib
 import logging
 import math
 import statistics
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,7 +119,7 @@ def logits(
     network = model.build_for(recipe, parts)
     network.load_weights(kept)
     found = outputs_of(network, parts, x)
-    return found if parts.target is None else parts.target.restored(found)
+    return found if parts.answers is None else parts.answers.restored(found)
 
 
 def validated(recipe: Recipe, parts: Parts, kept: Path) -> dict[str, float]:
@@ -159,18 +160,12 @@ def _attempt(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome |
 def _train(recipe: Recipe, parts: Parts, run: Path, watch: Watch, guard: Guard) -> Outcome:
     """Build, fit, evaluate and save, one fold after the other; failures are raised."""
     attempt = _Attempt(recipe, parts, run, watch, guard)
-    start = attempt.resume()
-    while True:
-        session = attempt.session
-        with _board(recipe, run, attempt.fold) as writers:
-            called = [guard, session.recorder, *session.counting, *writers, *session.writing]
-            session.engine.fit(epochs=recipe.training.epochs, callbacks=called, start=start)
-        guard.check()
-        if session.recorder.asked_to_stop:
-            return attempt.stopped()
-        if not attempt.finish():
-            break
-        start = BEGINNING
+    attempt.fit(attempt.resume())
+    while not attempt.is_over:
+        attempt.begin_next()
+        attempt.fit(BEGINNING)
+    if attempt.is_cut_short:
+        return attempt.stopped()
     if not attempt.pruned:
         write_inputs(run / INPUTS, parts)
         weights.save(attempt.network(), run / WEIGHTS)
@@ -195,6 +190,7 @@ class _Attempt:
         finished: the folds that are trained.
         session: what trains the next one.
         pruned: whether the watch ended training after a fold.
+        is_cut_short: whether it ended training within the first.
     """
 
     session: _Session
@@ -205,13 +201,36 @@ class _Attempt:
         self._key = checkpoint.key_of(recipe, parts)
         self._folds = parts.folds
         self.finished: list[Finished] = []
-        self.pruned = False
+        self.pruned = self.is_cut_short = False
+        self._due = time.monotonic() + watch.checkpoint_every
         curves.start(run, recipe.task.curves)
 
     @property
     def fold(self) -> int:
         """The number of the one that is trained next, from 0."""
         return len(self.finished)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no other fold to train."""
+        return self.is_cut_short or self.pruned or self.fold == len(self._folds)
+
+    def fit(self, start: Position) -> None:
+        """Train the session's fold, and keep what it came to; a failure is raised."""
+        session, recipe = self.session, self._recipe
+        with _board(recipe, self._run, self.fold) as writers:
+            called = [self._guard, session.recorder, *session.counting, *writers, *session.writing]
+            session.engine.fit(epochs=recipe.training.epochs, callbacks=called, start=start)
+        self._guard.check()
+        self.is_cut_short = session.recorder.asked_to_stop
+        if not self.is_cut_short:
+            self._finish()
+
+    def begin_next(self) -> None:
+        """Make what trains the next fold, when nothing holds the last one's network any more."""
+        self._due = min((one.due for one in self.session.writing), default=self._due)
+        del self.session
+        self.session = self._make(self.fold)
 
     def resume(self) -> Position:
         """Where training begins: at a checkpoint's place, or at the beginning."""
@@ -226,6 +245,8 @@ class _Attempt:
         start = self.session.writing[0].resume(found)
         at = f"fold {self.fold + 1}, " if len(self._folds) > 1 else ""
         _log.info("resumes in %sepoch %d, after %d examples", at, start.epoch + 1, start.examples)
+        for fold, one in enumerate(self.finished):
+            curves.start(self._run, self._recipe.task.curves, one.curves, fold)
         self._tell_what_was()
         return start
 
@@ -267,7 +288,7 @@ class _Attempt:
             finished=self.finished,
         )
         every = watch.checkpoint_every
-        writing = [Checkpointer(training, self._run, self._key, every)]
+        writing = [Checkpointer(training, self._run, self._key, every, self._due)]
         return _Session(
             engine=engine,
             recorder=recorder,
@@ -275,8 +296,8 @@ class _Attempt:
             writing=writing if math.isfinite(every) else [],
         )
 
-    def finish(self) -> bool:
-        """Keep what the session came to; whether there is another fold, which is made."""
+    def _finish(self) -> None:
+        """Keep what the session came to, and tell the mean of several folds."""
         recorder, engine = self.session.recorder, self.session.engine
         recorder.restore()
         rows = gap_rows(self._recipe, self._folds[self.fold])
@@ -291,15 +312,10 @@ class _Attempt:
                 weights=engine.network.get_weights(),
             )
         )
-        number, every = self.fold, len(self._folds)
-        if number > 1:
+        if self.fold > 1:
             mean = mean_of(self.finished, self._recipe.objective.metric)
-            self.pruned = self._watch.on_fold(number, mean) and number < every
-        if number == every or self.pruned:
-            return False
-        del recorder, engine
-        self.session = self._make(number)
-        return True
+            more = self.fold < len(self._folds)
+            self.pruned = self._watch.on_fold(self.fold, mean) and more
 
     def network(self) -> keras.Model:
         """The trained network; of several folds that which averages theirs."""

@@ -89,7 +89,7 @@ def signature(parts: Parts, target: str | None, form: Form) -> Signature:
         told = f"{dtype}, shape (batch, {', '.join(map(str, parts.input_shape))}), as stored"
         takes = (ModelInput(name="inputs", kind="array", takes=told),)
     low_high = (
-        parts.target and f"{significant(parts.target.low)} to {significant(parts.target.high)}"
+        parts.answers and f"{significant(parts.answers.low)} to {significant(parts.answers.high)}"
     )
     return Signature(
         task="regression" if parts.target else "classification",

@@ -17,6 +17,7 @@ from optuna.pruners import (
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.data.section import Folds
 from hpsearch.search.sampling.view import view
 from hpsearch.search.storage import Storage
 from hpsearch.search_sections import Hyperband, Median, NoPruner, Percentile, SuccessiveHalving
@@ -48,12 +49,34 @@ def make_pruner(file: StudyFile, storage: Storage, study_id: int) -> BasePruner:
             values_at = partial(storage.values_at, study_id, newest=newest)
             return _ByQuery(rule, first, values_at, file.training.epochs)
         case SuccessiveHalving():
-            return SuccessiveHalvingPruner(**options)
+            return _of_epochs(SuccessiveHalvingPruner(**options), file)
         case Hyperband():
             most = max(file.training.epochs, section.min_resource)
-            return HyperbandPruner(max_resource=most, **options)
+            return _of_epochs(HyperbandPruner(max_resource=most, **options), file)
         case NoPruner():
             return NopPruner()
+
+
+def _of_epochs(rule: BasePruner, file: StudyFile) -> BasePruner:
+    """A pruner that goes by rungs; in a cross-validation of the first fold alone.
+
+    A rung between the last epoch of a trial that stopped early and the step of its folds would be
+    given the folds' mean, which is no value of that epoch.
+    """
+    return _WithinEpochs(rule, file) if isinstance(file.dataset.validation, Folds) else rule
+
+
+class _WithinEpochs(BasePruner):
+    """A pruner that is not asked at steps behind the epochs."""
+
+    def __init__(self, rule: BasePruner, file: StudyFile) -> None:
+        """Args: the rule; the study's file."""
+        self._rule, self._epochs = rule, file.training.epochs
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether the rule ends the trial at the epoch that it reported last."""
+        step = trial.last_step
+        return step is not None and step <= self._epochs and self._rule.prune(study, trial)
 
 
 class _ByQuery(BasePruner):

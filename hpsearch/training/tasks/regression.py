@@ -10,6 +10,7 @@ from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Parts
 from hpsearch.data.target import Standard
 from hpsearch.tasks.errors import mae, r2, rmse
+from hpsearch.training.targets import restored, standardised
 from hpsearch.training.tasks.task import Scores, each_member, total, weighted
 
 
@@ -33,7 +34,7 @@ class Regression:
     def count(self, losses: tf.Tensor, y: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Summed loss, and summed squared errors in the target's unit."""
         y, _ = weighted(y)
-        error = restored(self._target, outputs) - tf.cast(y, tf.float64)
+        error = restored(self._target, outputs[:, 0]) - tf.cast(y, tf.float64)
         return total(losses), total(tf.square(error))
 
     def means(self, totals: Mapping[str, float], examples: int) -> dict[str, float]:
@@ -63,27 +64,10 @@ def losses(config: TrialConfig, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor: 
     return each_member(lambda y, found: tf.square(found[:, 0] - y), y, outputs)
 
 
-def standardised(target: Standard, y: tf.Tensor) -> tf.Tensor:
-    """Targets as a network models them, float32; see ``hpsearch.data.target``."""
-    y = tf.cast(y, tf.float64)
-    found = tf.math.log1p(y) if target.is_log else y
-    return tf.cast((found - target.mean) / target.deviation, tf.float32)
-
-
-def restored(target: Standard, outputs: tf.Tensor) -> tf.Tensor:
-    """Predictions in the target's own unit, within the training rows' range, float64 (batch,)."""
-    found = tf.cast(outputs[:, 0], tf.float64) * target.deviation + target.mean
-    found = tf.where(tf.math.is_nan(found), tf.constant(target.mean, tf.float64), found)
-    if target.is_log:
-        low, high = math.log1p(target.low), math.log1p(target.high)
-        found = tf.math.expm1(tf.clip_by_value(found, low, high))
-    return tf.clip_by_value(found, target.low, target.high)
-
-
 def score(target: Standard, y: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Summed squared errors of the standardised target, targets, and predictions in its unit."""
     squares = tf.square(outputs[:, 0] - standardised(target, y))
-    return total(squares), tf.cast(y, tf.float64), restored(target, outputs)
+    return total(squares), tf.cast(y, tf.float64), restored(target, outputs[:, 0])
 
 
 def values(scores: Scores) -> dict[str, float]:

@@ -32,9 +32,9 @@ TREES, LINEAR = reached("trees", 0.47123), reached("linear", 73_512.4)
 
 def test_one_line_tells_what_the_models_reached():
     assert line((TREES, LINEAR), RMSE) == (
-        "gradient-boosted trees (scikit-learn's defaults): RMSE 0.4712; a linear model: 73,512"
+        "gradient-boosted trees (scikit-learn's defaults): RMSE 0.4712; a linear model: 73512"
     )
-    assert line((LINEAR,), RMSE) == "a linear model (scikit-learn's defaults): RMSE 73,512"
+    assert line((LINEAR,), RMSE) == "a linear model (scikit-learn's defaults): RMSE 73512"
 
 
 def test_a_metric_that_no_model_has_is_no_line():
@@ -45,14 +45,14 @@ def test_a_part_that_was_taken_is_told():
     part = reached("linear", 12.345, examples=1000, inputs=384)
     assert line((TREES, part), RMSE) == (
         "gradient-boosted trees (scikit-learn's defaults): RMSE 0.4712; a linear model on"
-        " 1,000 of 9,000 training examples and 384 of 3,072 inputs: 12.35"
+        " 1,000 of 9,000 training examples and 384 of 3,072 inputs: 12.345"
     )
 
 
 def test_who_wins_against_the_best_network_is_told():
     assert line((TREES, LINEAR), RMSE, best=0.5) == (
         "gradient-boosted trees (scikit-learn's defaults): RMSE 0.4712, better than the best"
-        " network; a linear model: 73,512"
+        " network; a linear model: 73512"
     )
     assert "better" not in line((TREES, LINEAR), RMSE, best=0.4)
 
@@ -63,7 +63,7 @@ def test_who_wins_against_the_best_network_is_told():
 def test_the_sentence_says_how_the_trees_stand_to_the_best_network(best, stands):
     assert sentence((TREES, LINEAR), RMSE, best) == (
         "Gradient-boosted trees with scikit-learn's defaults reach 0.4712 on the same validation"
-        f" examples, {stands} the best network ({best:.4f}). A linear model reaches 73,512."
+        f" examples, {stands} the best network ({best:.4f}). A linear model reaches 73512."
     )
 
 
