@@ -185,7 +185,10 @@ def _reader(path: Path) -> Any:
         ".yml": _read_yaml,
     }
     if path.suffix not in readers:
-        raise InputError(f"{path}: unknown ending; {closest(path.suffix, list(readers))}")
+        raise InputError(
+            f"{path}: unknown ending; {closest(path.suffix, list(readers))} (for a table, write a"
+            f" study file first: hpsearch init FILE.toml --path {path} --target COLUMN)"
+        )
     return readers[path.suffix]
 
 

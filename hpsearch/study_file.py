@@ -328,6 +328,11 @@ def for_task(given: Given, task: TaskName, where: str) -> Given:
             f'{where}: dataset.class_weights = "{given.dataset.class_weights}" is of classes, but'
             " the target is numbers (a regression); leave it out"
         )
+    if task == "classification" and given.dataset.log_target:
+        raise InputError(
+            f"{where}: dataset.log_target = true is of numbers (a regression), but the target is"
+            " classes; leave it out"
+        )
     named = {"task": task} if task == "regression" else {}
     dataset = given.dataset.model_copy(update=named)
     return given.model_copy(

@@ -1,21 +1,19 @@
 """``hpsearch init``: writes a commented study file."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hpsearch.cli.output import tell
+from hpsearch.cli.table import FEW, below, check_target, columns_of, rows_of
 from hpsearch.cli.template import SPACES, study_text
-from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.data.sources import SOURCES, source_classes
 from hpsearch.errors import InputError
 from hpsearch.fields import check_name
 from hpsearch.files import write_text
-from hpsearch.parsing import parse
 from hpsearch.services.overwriting import is_there
-from hpsearch.text import closest
+from hpsearch.text import closest, listed
 
 _TABLE = "table"
 _WITHOUT_PATH = next(iter(SOURCES))
@@ -64,7 +62,16 @@ def init(
     if target is not None and source != _TABLE:
         raise InputError(f"--target {target}: only tables have one; leave it out")
     given = None if path is None else below(path, file, source)
-    write_text(file, study_text(name, source, given, network, target))
+    few = False
+    if source == _TABLE and path is not None:
+        if target is None:
+            raise InputError(
+                f"--path {path}: is a table; name the column to predict with --target, one of"
+                f" {listed(columns_of(path))}"
+            )
+        check_target(path, target)
+        few = rows_of(path) < FEW
+    write_text(file, study_text(name, source, given, network, target, in_folds=few))
     tell(
         f"Wrote {file}. Look it over, then: hpsearch data {file}; hpsearch check {file};"
         f" hpsearch run {file}"
@@ -84,17 +91,3 @@ def _source(path: Path | None) -> str:
         f"--path {path}: is neither {looks}; say what it is with --dataset, one of"
         f" {', '.join(one.name for one in known if one.takes_path())}"
     )
-
-
-def below(path: Path, file: Path, source: str) -> str:
-    """The path as the study file has it: relative to its folder, where a relative one was typed.
-
-    Raises:
-        InputError: there is nothing at the path, or the source has none.
-        UnreachableError: it may not be looked at.
-    """
-    section = parse(DatasetSection, {"source": source, "path": str(path)}, "--path")
-    resolve_path(section, Path(), "--path")
-    if path.is_absolute() or str(path).startswith("~"):
-        return str(path)
-    return os.path.relpath(path, file.parent)

@@ -54,7 +54,7 @@ def _print_errors(result: RegressionEvaluation) -> None:
         print_table(
             ("row (from 0)", "true", "predicted"),
             [[str(m.index), significant(m.true), significant(m.predicted)] for m in result.worst],
-            title="Farthest off",
+            title="Farthest off, by the row of the test split",
         )
 
 

@@ -16,7 +16,6 @@ from hpsearch.cli.options import (
 )
 from hpsearch.cli.table import is_table, study_file_of
 from hpsearch.cli.workspace import StorageOption, workspace
-from hpsearch.errors import InputError
 from hpsearch.services.plans import Engine
 from hpsearch.services.search import Settings, search
 
@@ -95,10 +94,11 @@ def run(
         dashboard=dashboard,
         reference=not no_reference,
     )
-    if is_table(file):
-        file = study_file_of(file, target)
-    elif target is not None:
-        raise InputError(f"--target {target}: {file} is a study file; set dataset.target in it")
-    found = search(file, settings, workspace(home, storage, force=force), LiveScreen())
+    place = workspace(home, storage, force=force)
+    if target is not None or is_table(file):
+        with study_file_of(file, target) as written:
+            found = search(written, settings, place, LiveScreen())
+    else:
+        found = search(file, settings, place, LiveScreen())
     print_conclusion(found)
     raise typer.Exit(found.exit_code)

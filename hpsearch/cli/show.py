@@ -11,7 +11,7 @@ from hpsearch.cli.provenance import show_provenance
 from hpsearch.cli.watch import PATIENCE, patiently, say_reading, watch_until_over
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import TrialConfig, describe
-from hpsearch.data.facts import words
+from hpsearch.data.facts import sizes, words
 from hpsearch.errors import InputError
 from hpsearch.outputs.test_access import accesses, plain
 from hpsearch.search import trials as rows
@@ -99,8 +99,7 @@ def _facts(details: dict[str, Any]) -> list[str]:
     if lost := details["uncounted"]:
         listed.append(f"{lost} not counted (interrupted or redrawn)")
     data = (
-        f"{fact('source')}, {fact('train')} training and {fact('validation')} validation examples"
-        f" ({fact('test')} set aside), {words(details['dataset'] or {})},"
+        f"{fact('source')}, {sizes(details['dataset'] or {})} ({fact('test')} set aside), {words(details['dataset'] or {})},"
         f" fingerprint {str(fact('fingerprint'))[:12]}"
     )
     return [

@@ -18,7 +18,7 @@ seed = 0
 
 [dataset]
 source = "{source}"          # {sources}
-{path}validation = 0.1             # share of the training split; or {{ folds = 5 }}; the test split is never used here
+{path}validation = {validation:<15} # share of the training split, or {{ folds = 5 }}; the test split is never used here
 {scale}# limit = 20000              # use at most so many training examples
 # class_weights = "balanced" # of classes: weigh rare ones up
 
@@ -177,6 +177,8 @@ def study_text(
     path: str | None = None,
     network: str = "dense",
     target: str | None = None,
+    *,
+    in_folds: bool = False,
 ) -> str:
     """A commented study file for a data set.
 
@@ -186,6 +188,7 @@ def study_text(
         path: as ``dataset.path``; None: an example, where the source has a path.
         network: one of ``SPACES``.
         target: as ``dataset.target`` of a table; None: an example.
+        in_folds: whether it is cross-validated.
     """
     kind = source_class(source)
     about = f"  # {kind.path_about}" if kind.path_about else ""
@@ -210,6 +213,7 @@ def study_text(
         source=source,
         sources=" | ".join(SOURCES),
         metric=metric,
+        validation="{ folds = 5 }" if in_folds else "0.1",
         path=(f"{line}{about}\n" if kind.takes_path() else "") + more,
         scale="" if is_table else _SCALE.format(f'"{kind.usual_scale}"'),
         trials=20 if kind.is_small else 50,

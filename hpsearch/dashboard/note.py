@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna_dashboard import get_note, save_note
 
-from hpsearch.data.facts import words
+from hpsearch.data.facts import sizes, words
 from hpsearch.ranges import words as range_words
 from hpsearch.search.attributes import DATASET_KEY, NOTE_KEY
 from hpsearch.search.study import OpenStudy
@@ -66,8 +66,7 @@ def data_words(file: StudyFile, facts: dict[str, Any]) -> str:
     told += [] if facts.get("table") else [f"scale {file.dataset.scale}"]  # tables have their own
     told.append(f"fingerprint {str(facts.get('fingerprint'))[:12]}")
     return (
-        f"{facts.get('train', '?')} training and {facts.get('validation', '?')} validation"
-        f" examples ({facts.get('test', '?')} set aside for testing),"
+        f"{sizes(facts)} ({facts.get('test', '?')} set aside for testing),"
         f" {', '.join(filter(None, told))}"
     )
 

@@ -57,8 +57,24 @@ def words(known: Mapping[str, Any]) -> str:
         told.append(f"{len(names):,} classes")
     elif names is not None and shape:
         told.append("regression")
-    told += [f"{known['folds']} folds"] if known.get("folds") else []
     return ", ".join(told)
+
+
+def sizes(known: Mapping[str, Any]) -> str:
+    """On how many examples networks are trained and validated: "100 training and 20 validation
+    examples", "120 examples in 5 folds".
+
+    Args:
+        known: as for :func:`words`.
+    """
+    train, validation = (_count(known.get(part)) for part in ("train", "validation"))
+    if known.get("folds"):
+        return f"{validation} examples in {known['folds']} folds"
+    return f"{train} training and {validation} validation examples"
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number}"
 
 
 def _validated(parts: Parts) -> int:

@@ -20,7 +20,10 @@ from hpsearch.figures.thresholds import threshold_figures
 from hpsearch.reference.reference import Reference, cells_on_test, recorded, titled, trained_on
 from hpsearch.search.budget import ENDED, Ending
 from hpsearch.search.confirmation import told
+from hpsearch.search.verdict import middle
+from hpsearch.tasks import METRICS
 from hpsearch.tasks.classification import CLASSIFICATION
+from hpsearch.tasks.metric import Metric
 from hpsearch.tasks.results import interval_text, task_of, written
 from hpsearch.tasks.task import Task
 from hpsearch.text import decimal, significant
@@ -47,7 +50,7 @@ def page(
         examples=words(facts["study"]["dataset"]),
         figures=shown,
         task=task,
-        tested=_tested(facts["trainings"]),
+        tested=_tested(facts["trainings"], METRICS[facts["study"]["metric"]]),
         compared=_compared(facts["test_openings"], facts["study"]["name"], task),
         version=__version__,
         written=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -85,7 +88,7 @@ _KINDS = {
 }
 
 
-def _tested(trainings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _tested(trainings: Sequence[Mapping[str, Any]], metric: Metric) -> list[dict[str, Any]]:
     """What was judged on the test split, by configuration; details of one in its middle."""
     groups: dict[tuple[int | None, str], list[Mapping[str, Any]]] = {}
     for one in trainings:
@@ -94,7 +97,8 @@ def _tested(trainings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             groups.setdefault((one["trial"], kind), []).append(one)
     found = []
     for index, ((trial, kind), rows) in enumerate(groups.items()):
-        shown = sorted(rows, key=lambda row: row["value"])[(len(rows) - 1) // 2]
+        seed = middle({row["seed"]: row["value"] for row in rows}, metric)
+        shown = next(row for row in rows if row["seed"] == seed)
         test = shown["test"]
         headline = task_of(test).headline
         values = [row["test"][headline.name] for row in rows]

@@ -212,7 +212,8 @@ def unlike(
     changed = differences(found.file, file, keys)
     then, now = (str(facts.get("fingerprint")) for facts in (found.data, dataset))
     if then != now:
-        changed.append(f"the data itself (fingerprint {then[:12]} -> {now[:12]})")
+        place = f" in {file.dataset.path}" if file.dataset.path else ""
+        changed.append(f"the data itself{place} (fingerprint {then[:12]} -> {now[:12]})")
     return "".join(f"\n  {line}" for line in changed)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.config import TrialConfig, flat
+from hpsearch.data.facts import facts, sizes
 from hpsearch.data.parts import Parts
 from hpsearch.errors import InputError, TrialFailedError
 from hpsearch.home import Home
@@ -66,8 +67,8 @@ def check(file: Path, home: Home, progress: Progress, *, overrides: Sequence[str
     middle = study.middle_recipes(parts.shape, parts.outputs)
     corners = _corners(study, parts, middle, str(file))
     progress.say(
-        f"{file} is valid. Data: {len(parts.train)} training and {len(parts.validation)} validation"
-        f" examples, {dataset.test_size} set aside for testing"
+        f"{file} is valid. Data: {sizes(facts(dataset, parts))}, {dataset.test_size} set aside for"
+        " testing"
     )
     if limits := [f"budget.max_{name}" for name in study.budget.size_limits]:
         progress.say(

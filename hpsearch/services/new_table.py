@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from hpsearch.data.tables import dates
 from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.dialect import Named
 from hpsearch.data.tables.encoding import encode_cells, encode_frame, other_columns
@@ -84,21 +85,25 @@ def _raw(
             values, unread, _ = encode_cells(cells, column)
             found[column.name] = values[:, 0]
         else:
-            texts = _dates(cells) if column.kind == "date" else cells.texts()
+            texts = _dates(cells, column) if column.kind == "date" else cells.texts()
             unread = texts.null_count() - cells.missing
             found[column.name] = texts.fill_null("").to_numpy()
         told.unread.update({column.name: unread} if unread else {})
     return found
 
 
-def _dates(cells: Cells) -> pl.Series:
-    """Dates as texts; null where one is missing, or is a text that is not written so."""
+def _dates(cells: Cells, column: Column) -> pl.Series:
+    """Dates as ISO 8601 has them, of which the column's own form is read first; null where one is
+    missing, or is a text that is written otherwise.
+    """
     if cells.family == "date":
-        is_day = cells.values.dtype == pl.Date
-        return cells.values.dt.strftime("%Y-%m-%d" if is_day else "%Y-%m-%d %H:%M:%S%.3f")
-    texts = cells.texts()
-    is_date = texts.str.contains(r"^\d{4}-\d{2}-\d{2}").fill_null(value=False)
-    return pl.select(pl.when(is_date).then(texts).otherwise(None)).to_series()
+        times = dates.naive(cells.values)
+    else:
+        texts = cells.texts()
+        own = [column.date_format] if column.date_format else []
+        found = dates.formats([texts]) if texts.null_count() < len(texts) else []
+        times = dates.parsed(texts, next(iter([*own, *found]), dates.FORMATS[0]))
+    return times.dt.strftime("%Y-%m-%d %H:%M:%S%.3f")
 
 
 def _total(table: Table) -> int:

@@ -211,7 +211,9 @@ def _of_model(path: Path, form: Form) -> Predictor:
             class_names=_class_names(path, form) if told is None else told.class_names,
             load=lambda: asked.answer,
         )
-    columns = tuple(Column(name=one.column, kind=one.kind) for one in told.inputs)
+    columns = tuple(
+        Column(name=one.column, kind=one.kind, date_format=one.date_format) for one in told.inputs
+    )
 
     def load() -> Answer:
         asked = _asked(path, form)

@@ -10,7 +10,7 @@ from typing import Any
 
 from hpsearch.dashboard.note import has_note
 from hpsearch.dashboard.publish import Publisher
-from hpsearch.data.facts import facts
+from hpsearch.data.facts import facts, sizes
 from hpsearch.errors import EXIT_NO_TRIAL, EXIT_OK, EXIT_PROGRAM
 from hpsearch.home import Home
 from hpsearch.outputs.copies import Copies
@@ -216,10 +216,7 @@ def _say_what_begins(
 
 def _say_what_on(data: Mapping[str, Any], url: str, progress: Progress) -> None:
     """Say what is searched on, and where it is kept."""
-    progress.say(
-        f"data: {data['train']} training and {data['validation']} validation examples,"
-        f" {data['test']} set aside for testing"
-    )
+    progress.say(f"data: {sizes(data)}, {data['test']} set aside for testing")
     progress.say(f"storage {hide_password(url)}")
 
 

@@ -48,6 +48,8 @@ class ModelInput(Section):
     kind: Kind | Literal["array"]
     takes: str
     """In words."""
+    date_format: str = ""
+    """Of a date: how the data have it, as polars' strptime; the model itself takes ISO 8601."""
 
 
 class Signature(Section):
@@ -81,7 +83,13 @@ def signature(parts: Parts, target: str | None, form: Form) -> Signature:
     columns = () if table is None else table.columns
     names = input_names([column.name for column in columns], form)
     takes = tuple(
-        ModelInput(name=name, column=column.name, kind=column.kind, takes=_TAKES[column.kind])
+        ModelInput(
+            name=name,
+            column=column.name,
+            kind=column.kind,
+            takes=_TAKES[column.kind],
+            date_format=column.date_format,
+        )
         for name, column in zip(names, columns, strict=True)
     )
     if table is None:

@@ -124,7 +124,8 @@ def _width(path: Path, rows: Rows) -> int:
     if width < 2:
         raise InputError(
             f"{path} has one column only, {show(rows[0][0])}; where it is written with another"
-            " delimiter than comma, semicolon, tab or bar name it: dataset.delimiter"
+            " delimiter than comma, semicolon, tab or bar name it (dataset.delimiter); where one is"
+            " named, correct it or leave it out"
         )
     return width
 

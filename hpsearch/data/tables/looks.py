@@ -45,7 +45,7 @@ def target_look(name: str, y: Values) -> TargetLook:
         high=high,
         mean=float(y.mean()),
         deviation=float(y.std()),
-        skewness=float(stats.skew(y)),
+        skewness=float(np.nan_to_num(stats.skew(y))) if np.ptp(y) else 0.0,
         counts=tuple(int(count) for count in counts),
         edges=tuple(float(edge) for edge in edges),
     )

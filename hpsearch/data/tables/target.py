@@ -78,7 +78,7 @@ def _check(of: str, present: Mapping[PartName, Cells]) -> None:
     for part, cells in present.items():
         if not len(cells.values):
             raise InputError(
-                f"{of} has no value in the {part} part; add the values, or remove that file"
+                f"{of} has no value in the {part} part; add the values, or name another target"
             )
         if cells.family in ("date", "other"):
             raise InputError(
