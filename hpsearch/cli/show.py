@@ -98,8 +98,9 @@ def _facts(details: dict[str, Any]) -> list[str]:
     listed = [f"{details[state]} {state}" for state in states]
     if lost := details["uncounted"]:
         listed.append(f"{lost} not counted (interrupted or redrawn)")
+    known = details["dataset"] or {}
     data = (
-        f"{fact('source')}, {sizes(details['dataset'] or {})} ({fact('test')} set aside), {words(details['dataset'] or {})},"
+        f"{fact('source')}, {sizes(known)} ({fact('test')} set aside), {words(known)},"
         f" fingerprint {str(fact('fingerprint'))[:12]}"
     )
     return [

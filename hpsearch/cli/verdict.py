@@ -10,7 +10,7 @@ from hpsearch.search.shapes import Kind
 from hpsearch.search.verdict import Candidate, Interval, Verdict
 from hpsearch.services.confirm import Confirmation
 from hpsearch.tasks.metric import Metric
-from hpsearch.text import decimal, listed
+from hpsearch.text import listed
 
 WIDE = 140
 """Columns of a terminal from which on the table shows all that is known."""
@@ -24,7 +24,7 @@ def print_verdict(found: Confirmation) -> None:
     if out.width >= WIDE:
         _print_all(known, verdict, metric)
     else:
-        _print_short(known, verdict)
+        _print_short(known, verdict, metric)
     out.print(_about_winner(verdict, metric), style="bold")
     if len(verdict.tied) > 1:
         out.print(_about_ties(file.name, verdict, metric))
@@ -45,12 +45,12 @@ def _print_all(known: Mapping[str, Leader], verdict: Verdict, metric: Metric) ->
         found = leader.found
         return [
             one.name,
-            "" if found is None else decimal(found),
-            decimal(one.mean),
+            "" if found is None else metric.written(found),
+            metric.written(one.mean),
             "" if found is None else f"{gain(metric, found, one.mean):+.4f}",
-            "" if one.deviation is None else decimal(one.deviation),
-            _ends(one.interval),
-            _ends(verdict.differences.get(one.name)) + _tie(one, verdict),
+            "" if one.deviation is None else metric.written(one.deviation),
+            _ends(one.interval, metric),
+            _ends(verdict.differences.get(one.name), metric) + _tie(one, verdict),
             f"{one.parameters:,}",
             describe(leader.config),
         ]
@@ -63,19 +63,19 @@ def _print_all(known: Mapping[str, Leader], verdict: Verdict, metric: Metric) ->
     )  # fmt: skip
 
 
-def _print_short(known: Mapping[str, Leader], verdict: Verdict) -> None:
+def _print_short(known: Mapping[str, Leader], verdict: Verdict, metric: Metric) -> None:
     """What matters most, within 80 columns, and the configurations below."""
     first = verdict.ranked[0]
 
     def row(one: Candidate) -> list[str]:
         found = known[one.name].found
-        behind = "" if one is first else decimal(abs(first.mean - one.mean))
+        behind = "" if one is first else metric.written(abs(first.mean - one.mean))
         return [
             one.name,
-            decimal(one.mean),
-            _ends(one.interval),
+            metric.written(one.mean),
+            _ends(one.interval, metric),
             behind + _tie(one, verdict),
-            "" if found is None else decimal(found),
+            "" if found is None else metric.written(found),
             f"{one.parameters:,}",
         ]
 
@@ -90,8 +90,10 @@ def _print_short(known: Mapping[str, Leader], verdict: Verdict) -> None:
     )
 
 
-def _ends(interval: Interval | None) -> str:
-    return "" if interval is None else f"{decimal(interval.low)} to {decimal(interval.high)}"
+def _ends(interval: Interval | None, metric: Metric) -> str:
+    return (
+        "" if interval is None else " to ".join(map(metric.written, (interval.low, interval.high)))
+    )
 
 
 def _tie(one: Candidate, verdict: Verdict) -> str:
@@ -111,8 +113,8 @@ def _about_winner(verdict: Verdict, metric: Metric) -> str:
         why = "has the best mean, and the seeds tell it from all others"
     name = told(winner.name)
     return (
-        f"{name[0].upper()}{name[1:]} is confirmed: it {why} ({metric.name} {decimal(winner.mean)},"
-        f" {len(winner.values)} seeds)."
+        f"{name[0].upper()}{name[1:]} is confirmed: it {why} ({metric.name}"
+        f" {metric.written(winner.mean)}, {len(winner.values)} seeds)."
     )
 
 
@@ -152,7 +154,7 @@ def _remarks(
     if again is not None and top.found is not None:
         off = gain(metric, top.found, again.mean)
         lines.append(
-            f"The search's best value, {decimal(top.found)} of {top.name}, is"
+            f"The search's best value, {metric.written(top.found)} of {top.name}, is"
             f" {metric.told(abs(off))} {'better' if off > 0 else 'worse'} than the mean of its"
             " new runs."
         )

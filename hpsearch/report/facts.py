@@ -88,7 +88,7 @@ def facts(
 
 _UNKNOWN: dict[str, Any] = {
     "source": "", "fingerprint": "", "input_shape": [], "class_names": [], "train": None,
-    "validation": None, "test": None,
+    "validation": None, "test": None, "folds": None,
 }  # fmt: skip
 """What a study may not know of its data: an older one, or one of a program that uses hpsearch."""
 

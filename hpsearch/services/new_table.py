@@ -103,7 +103,8 @@ def _dates(cells: Cells, column: Column) -> pl.Series:
         own = [column.date_format] if column.date_format else []
         found = dates.formats([texts]) if texts.null_count() < len(texts) else []
         times = dates.parsed(texts, next(iter([*own, *found]), dates.FORMATS[0]))
-    return times.dt.strftime("%Y-%m-%d %H:%M:%S%.3f")
+    days_alone = (times.dt.truncate("1d") == times).fill_null(value=True).all()
+    return times.dt.strftime("%Y-%m-%d" if days_alone else "%Y-%m-%d %H:%M:%S%.3f")
 
 
 def _total(table: Table) -> int:

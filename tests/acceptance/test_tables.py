@@ -103,8 +103,11 @@ def test_groups_stay_whole_and_the_newest_are_tested(cli: Cli) -> None:
     cli("init", "by.toml", "--path", "houses.csv", "--target", "price")
     by_group = cli.json("data", "by.toml", "--set", "dataset.group=owner")
     assert by_group["test"] > 0
-    by_time = cli.json("data", "by.toml", "--set", "dataset.time=sold")
+    share = ("--set", "dataset.validation=0.2")
+    by_time = cli.json("data", "by.toml", "--set", "dataset.time=sold", *share)
     assert by_time["test"] > 0
+    few = cli("data", "by.toml", "--set", "dataset.time=sold", code=2)
+    assert "2 different times cannot make 5 folds" in few.stderr
     both = ("--set", "dataset.time=sold", "--set", "dataset.group=owner")
     refused = cli("data", "by.toml", *both, code=2)
     assert "group and dataset.time both say how to split" in refused.stderr

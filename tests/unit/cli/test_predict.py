@@ -9,6 +9,7 @@ import pytest
 
 from hpsearch.cli import predict as command
 from hpsearch.errors import InputError
+from hpsearch.services import predict as service
 from hpsearch.services.new_rows import Told
 from hpsearch.services.predict import Predicted
 
@@ -35,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             seconds=2.5,
         )
 
-    monkeypatch.setattr(command.service, "predict", predict)
+    monkeypatch.setattr(service, "predict", predict)
     return calls
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from fakes import parts
 
-from hpsearch.data.facts import split_fingerprint, words
+from hpsearch.data.facts import sizes, split_fingerprint, words
 
 
 def test_a_split_is_known_by_its_rows() -> None:
@@ -36,8 +36,9 @@ def test_data_are_told_in_a_few_words() -> None:
     assert words({"input_shape": [8, 8], **classes}) == "8 x 8 values each, 2 classes"
     assert words({"input_shape": [8], **numbers}) == "8 values each, regression"
     assert words({**table, **classes}) == "19 columns, target churn, 2 classes"
-    assert (
-        words({**table, **numbers, "folds": 5}) == "19 columns, target churn, regression, 5 folds"
-    )
+    assert words({**table, **numbers}) == "19 columns, target churn, regression"
+    assert sizes({"train": 80, "validation": 20}) == "80 training and 20 validation examples"
+    assert sizes({"train": 80, "validation": 100, "folds": 5}) == "100 examples in 5 folds"
+    assert sizes({}) == "? training and ? validation examples"
     # A study may know nothing of its data.
     assert words({}) == words({"input_shape": [], **numbers}) == ""

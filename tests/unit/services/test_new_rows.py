@@ -115,10 +115,12 @@ def test_a_model_that_was_exported_gets_the_columns_themselves(tmp_path: Path) -
             key: frame[key].fill_null("").to_list() for key in "cdt"
         }
         assert dict(examples.told.unread) == {"n": 1}
-    (tmp_path / "other.csv").write_text("n,c,d,t\n1,a,31.12.2024,2024-12-31\n")
+    (tmp_path / "other.csv").write_text("n,c,d,t\n1,a,1.12.2024,?\n2,a,long ago,2024-12-31\n")
+    day_first = Column(name="d", kind="date", date_format="%d.%m.%Y")
+    takes = Takes(columns=(*COLUMNS, day_first, dates[1]), is_raw=True)
     examples = open_new_table(tmp_path / "other.csv", takes, Named())
     (batch,) = examples.batches
-    assert [batch.x[key][0] for key in "cdt"] == ["a", "", "2024-12-31"]
+    assert [list(batch.x[key]) for key in "dt"] == [["2024-12-01", ""], ["", "2024-12-31"]]
     assert dict(examples.told.unread) == {"d": 1}
 
 

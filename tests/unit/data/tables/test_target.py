@@ -3,13 +3,14 @@ from typing import Any
 import polars as pl
 import pytest
 
+from hpsearch.data.arrays import TaskName
 from hpsearch.data.tables import target
-from hpsearch.data.tables.target import Target, Task
+from hpsearch.data.tables.target import Target
 from hpsearch.data.tables.values import Cells
 from hpsearch.errors import InputError
 
 
-def found(train: list[Any], task: Task | None = None, **more: list[Any]) -> Target:
+def found(train: list[Any], task: TaskName | None = None, **more: list[Any]) -> Target:
     parts = {"train": train} | more
     cells = {part: Cells(values=pl.Series(values)) for part, values in parts.items()}
     return target.find("mine.csv", "y", cells, task)  # type: ignore[arg-type]
@@ -88,7 +89,7 @@ def test_whole_numbers_are_values_where_the_user_says_so() -> None:
         ([[1], [2]], None, "holds List"),
     ],
 )
-def test_a_wrong_target_is_told(values: list[Any], task: Task | None, told: str) -> None:
+def test_a_wrong_target_is_told(values: list[Any], task: TaskName | None, told: str) -> None:
     with pytest.raises(InputError) as caught:
         found(values, task)
     assert told in str(caught.value)
