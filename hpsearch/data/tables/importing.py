@@ -20,6 +20,9 @@ from hpsearch.data.tables.values import Cells
 from hpsearch.errors import InputError
 from hpsearch.text import closest, show
 
+_FEW_LOST = 0.01
+"""Share of different numbers that rounding may merge untold."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Roles:
@@ -176,8 +179,21 @@ def _gather(
         gathered.beside |= {f"time_{part}": values for part, values in stored.items()}
     if found.column is not None:
         gathered.columns.append(found.column)
-        for part, each in cells.items():
-            gathered.inputs[part].append(encode_cells(each, found.column)[0])
+        stored_inputs = {part: encode_cells(each, found.column)[0] for part, each in cells.items()}
+        for part, values in stored_inputs.items():
+            gathered.inputs[part].append(values)
+        if found.column.kind == "number":
+            gathered.notes += _merged(name, cells["train"], stored_inputs["train"])
+
+
+def _merged(name: str, cells: Cells, stored: Matrix) -> list[str]:
+    """What is lost of a column's numbers in float32, in which networks compute; often nothing."""
+    values = np.unique(cells.numbers().drop_nulls().to_numpy())
+    kept = len(np.unique(stored[np.isfinite(stored)]))
+    if kept >= (1 - _FEW_LOST) * len(values):
+        return []
+    lost = f"column {show(name)}: of {len(values):,} different values float32 keeps {kept:,}"
+    return [f"{lost}; subtract an offset, if the differences matter"]
 
 
 def _arrays(name: str, found: Target, gathered: _Gathered, decimal: str) -> Arrays:

@@ -1,14 +1,16 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.parts import split
+from hpsearch.data.parts import Parts, split
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
 from hpsearch.home import Home
@@ -194,3 +196,59 @@ def test_a_limit_below_the_classes_is_refused_in_folds_too(digits: Dataset) -> N
     small = section(validation={"folds": 20}, limit=5)
     with pytest.raises(InputError, match=r"dataset\.limit = 5"):
         split(digits, small)
+
+
+def table(tmp_path: Path, **keys: Any) -> Parts:
+    """Sixty rows with a weight, a group and a time."""
+    lines = [f"{n}.5,{n % 7 + 1},{n % 5},{n},{n * n}.25" for n in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,w,g,t,y", *lines]))
+    columns = {"source": "table", "path": str(tmp_path / "t.csv"), "target": "y"}
+    wanted = DatasetSection.model_validate({**columns, "validation": 0.2, **keys})
+    return split(open_dataset(wanted, Home(tmp_path / "home")), wanted)
+
+
+def test_weights_are_one_in_the_mean_of_the_training_rows(tmp_path: Path) -> None:
+    parts = table(tmp_path, weight="w", ignore=("g", "t"))
+    assert parts.train.weights is not None
+    assert parts.train.weights[parts.train.rows].mean() == pytest.approx(1, abs=1e-6)
+    assert parts.validation.weights is None
+    folded = table(tmp_path, weight="w", ignore=("g", "t"), validation={"folds": 3})
+    for fold in folded.folds:
+        assert fold.train.weights is not None
+        assert fold.train.weights[fold.train.rows].mean() == pytest.approx(1, abs=1e-6)
+
+
+def test_a_refit_of_folds_in_time_trains_on_all_rows(tmp_path: Path) -> None:
+    wanted = {"time": "t", "ignore": ("g", "w"), "validation": {"folds": 3}}
+    parts = table(tmp_path, **wanted)
+    assert max(len(fold.train) for fold in parts.folds) < 48
+    assert len(table(tmp_path, **wanted, include_validation=True).train) == 48
+    limited = table(tmp_path, **wanted, include_validation=True, limit=20)
+    assert len(limited.train) == 20
+
+
+def test_repeats_of_folds_in_time_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="every repeat has the same folds"):
+        table(tmp_path, time="t", validation={"folds": 3, "repeats": 2})
+
+
+def test_the_kept_network_of_folds_answers_within_all_their_ranges(tmp_path: Path) -> None:
+    parts = table(tmp_path, time="t", ignore=("g", "w"), validation={"folds": 3})
+    ranges = [(fold.target.low, fold.target.high) for fold in parts.folds if fold.target]
+    assert parts.answers is not None
+    assert (parts.answers.low, parts.answers.high) == (
+        min(low for low, _ in ranges),
+        max(high for _, high in ranges),
+    )
+    assert parts.target is not None
+    assert parts.answers.high > parts.target.high
+
+
+def test_a_number_of_which_float32_keeps_little_is_told(tmp_path: Path) -> None:
+    lines = [f"{100_000_000 + n},{n * n}.5" for n in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,y", *lines]))
+    wanted = DatasetSection.model_validate(
+        {"source": "table", "path": str(tmp_path / "t.csv"), "target": "y"}
+    )
+    dataset = open_dataset(wanted, Home(tmp_path / "home"))
+    assert any("of 40 different values float32 keeps 6" in note for note in dataset.notes)

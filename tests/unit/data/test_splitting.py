@@ -110,3 +110,14 @@ def test_numbers_are_thinned_to_the_count() -> None:
     taken = thinned(ROWS, NUMBERS, 17, 0, ())
     assert len({*taken}) == 17
     assert list(taken) == sorted(taken)
+
+
+def test_another_seed_makes_other_folds_of_groups_of_any_sizes() -> None:
+    group = np.repeat(np.arange(12), np.arange(12) + 1)
+    rows = np.arange(len(group))
+    numbers = rows.astype(float)
+    dealt = {
+        tuple(tuple(taken) for _, taken in folds(rows, numbers, 3, seed, (), group=group))
+        for seed in range(5)
+    }
+    assert len(dealt) == 5

@@ -1,5 +1,7 @@
 """Folds: a training is one for each, resumes in any of them, and keeps a network of all."""
 
+import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.data.target import fit_target
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.recipe import Recipe
+from hpsearch.training import checkpoint
 from hpsearch.training import engine as engine_module
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.train import logits, train, validated
@@ -201,3 +204,40 @@ def test_folds_of_a_regression(
     ]
     mean = np.expm1(np.mean(np.log1p(own), axis=0)) if is_log else np.mean(own, axis=0)
     assert together == pytest.approx(mean, rel=2e-3)  # each fold is cut to its own range
+
+
+def test_the_curves_of_finished_folds_are_there_after_a_resume(
+    recipe: Recipe, folded: Parts, tmp_path: Path
+) -> None:
+    left = iter([False] * 40)
+    watch = Watch(interrupted=lambda: next(left, True), checkpoint_every=1e6)
+    with pytest.raises(TrialFailedError):
+        train(recipe, folded, tmp_path / "first", watch)
+    again = Watch(checkpoint_every=1e6, earlier=[tmp_path / "first"])
+    train(recipe, folded, tmp_path / "second", again)
+    train(recipe, folded, tmp_path / "whole", Watch())
+    for name in ("curves.csv", "curves.fold-2.csv", "curves.fold-3.csv"):
+        rows = [
+            [line.rsplit(",", 1)[0] for line in (tmp_path / run / name).read_text().splitlines()]
+            for run in ("second", "whole")
+        ]
+        assert rows[0] == rows[1]
+        assert len(rows[0]) == 4
+
+
+def test_checkpoints_come_at_their_time_over_all_folds(
+    recipe: Recipe, folded: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(0.0, 0.05)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    written: list[Path] = []
+    saved = checkpoint.save
+
+    def save(run: Path, found: checkpoint.Checkpoint) -> None:
+        written.append(run)
+        saved(run, found)
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    # A fold takes less time than there is between two checkpoints; all of them take more.
+    train(recipe, folded, tmp_path / "run", Watch(checkpoint_every=2.0))
+    assert written
