@@ -12,6 +12,7 @@ from commandline import Cli
 
 SIZE = 160
 QUICK = ("--workers", "1", "--set", "training.epochs=3", "--set", "training.precision=float32")
+SHARE = ("--set", "dataset.validation=0.2")
 SMALL = (
     *QUICK,
     "--set",
@@ -49,7 +50,7 @@ def table(cli: Cli, found: list[dict[str, Any]], name: str = "houses.csv") -> No
 
 def test_from_a_table_to_a_judged_network(cli: Cli) -> None:
     table(cli, rows())
-    done = cli("run", "houses.csv", "--target", "price", "--trials", "2", *SMALL)
+    done = cli("run", "houses.csv", "--target", "price", "--trials", "2", *SMALL, *SHARE)
     assert "Wrote houses.toml" in done.stderr + done.stdout
     assert "column id" in done.stderr or "id" in cli("data", "houses.toml").stdout
     written = tomllib.loads((cli.folder / "houses.toml").read_text())
@@ -61,7 +62,7 @@ def test_from_a_table_to_a_judged_network(cli: Cli) -> None:
     shown = cli.json("show", "houses")
     assert shown["study_file"]["dataset"]["task"] == "regression"
     assert shown["study_file"]["objective"]["metric"] == "val_rmse"
-    again = cli("run", "houses.csv", "--target", "price", "--trials", "2", *SMALL)
+    again = cli("run", "houses.csv", "--target", "price", "--trials", "2", *SMALL, *SHARE)
     assert "is there already" in again.stderr + again.stdout
     confirmed = cli.json("confirm", "houses", "--top", "1", "--seeds", "2", "--workers", "1")
     assert len(confirmed["candidates"][0]["values"]) == 2
@@ -103,8 +104,7 @@ def test_groups_stay_whole_and_the_newest_are_tested(cli: Cli) -> None:
     cli("init", "by.toml", "--path", "houses.csv", "--target", "price")
     by_group = cli.json("data", "by.toml", "--set", "dataset.group=owner")
     assert by_group["test"] > 0
-    share = ("--set", "dataset.validation=0.2")
-    by_time = cli.json("data", "by.toml", "--set", "dataset.time=sold", *share)
+    by_time = cli.json("data", "by.toml", "--set", "dataset.time=sold", *SHARE)
     assert by_time["test"] > 0
     few = cli("data", "by.toml", "--set", "dataset.time=sold", code=2)
     assert "2 different times cannot make 5 folds" in few.stderr
