@@ -78,7 +78,7 @@ def main() -> None:
         file = study_file(data, scratch)
         place = ["--gpus", "none", "--home", str(home)]
         log = Home(home).worker_log("bench", 0)
-        found = watch([*base, "run", str(file), "--workers", "1", *place], log)
+        found = watch([*base, "run", str(file), "--workers", "1", "--no-reference", *place], log)
         anew = log.read_text().count("starts anew")
     rows: list[Row] = [
         (f"after {count} trials", max(m for ended, m in found if ended <= count), "MiB at most")

@@ -131,7 +131,16 @@ def by_hpsearch(name: str, data: Path, seed: int, folder: Path) -> list[Sight]:
             sights.append((time.time() - began, best))
         return sights
 
-    command = [sys.executable, "-m", "hpsearch", "run", str(file), "--home", str(home)]
+    command = [
+        sys.executable,
+        "-m",
+        "hpsearch",
+        "run",
+        str(file),
+        "--no-reference",
+        "--home",
+        str(home),
+    ]
     return follow(command, look, TARGETS[name][-1], folder / "log")
 
 

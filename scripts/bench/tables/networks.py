@@ -53,7 +53,7 @@ def by_hpsearch(problem: Problem, seconds: float) -> Predictions:
             "seed": str(problem.split),
         }
         options = [part for item in overrides.items() for part in ("--set", "=".join(item))]
-        _hpsearch(folder, "run", f"{NAME}.toml", *options)
+        _hpsearch(folder, "run", f"{NAME}.toml", "--no-reference", *options)
         _hpsearch(folder, "confirm", NAME, "--top", "1", "--seeds", str(SEEDS))
         _hpsearch(folder, "evaluate", NAME, "--refit")
         return _mean(problem, Home(folder / "home"), _refits(folder))
