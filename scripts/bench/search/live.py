@@ -62,8 +62,8 @@ def search(name: str, seed: int, folder: Path) -> Rows:
         file.write_text(text, encoding="utf-8")
         subprocess.run(  # noqa: S603  # ourselves
             [
-                sys.executable, "-m", "hpsearch", "run", str(file), "--no-reference", "--timeout", f"{SECONDS}s",
-                "--workers", "2", "--gpus", "none", "--home", str(home.root),
+                sys.executable, "-m", "hpsearch", "run", str(file), "--timeout", f"{SECONDS}s",
+                "--no-reference", "--workers", "2", "--gpus", "none", "--home", str(home.root),
             ],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
