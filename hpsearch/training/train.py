@@ -130,11 +130,11 @@ def validated(recipe: Recipe, parts: Parts, kept: Path) -> dict[str, float]:
     network = model.build_for(recipe, parts)
     network.load_weights(kept)
     every: list[dict[str, float]] = []
-    weights = network.get_weights()
+    left = network.get_weights()
     for fold in parts.folds:
         own = model.build_for(recipe, fold)
-        own.set_weights(weights[: len(own.weights)])
-        del weights[: len(own.weights)]
+        own.set_weights(left[: len(own.weights)])
+        del left[: len(own.weights)]
         part, task = fold.validation, tasks.MAKERS[recipe.task.name](recipe.config, fold)
         outputs = outputs_of(own, fold, part.x[part.rows])
         scores = task.score(tf.constant(part.y[part.rows]), tf.constant(outputs))

@@ -55,6 +55,15 @@ def untimed(outcome: Outcome) -> Outcome:
     return replace(outcome, curves=curves, seconds=0.0, examples_per_second=0.0)
 
 
+def cut_off(recipe: Recipe, parts: Parts, run: Path, looks: int) -> None:
+    """Train until the watch interrupts, after so many looks at it."""
+    left = iter([False] * looks)
+    watch = Watch(interrupted=lambda: next(left, True), checkpoint_every=1e6)
+    with pytest.raises(TrialFailedError) as caught:
+        train(recipe, parts, run, watch)
+    assert caught.value.failure is Failure.INTERRUPTED
+
+
 def alone(recipe: Recipe, folded: Parts, folder: Path) -> list[Outcome]:
     """Each fold trained by itself."""
     return [
@@ -112,11 +121,7 @@ def test_a_training_resumes_in_any_fold(recipe: Recipe, folded: Parts, tmp_path:
     for looks in (1, 7, 16, 22, 31, 40):
         told: list[tuple[int, float]] = []
         first, second = tmp_path / f"{looks}-first", tmp_path / f"{looks}-second"
-        left = iter([False] * looks)
-        watch = Watch(interrupted=lambda left=left: next(left, True), checkpoint_every=1e6)
-        with pytest.raises(TrialFailedError) as caught:
-            train(recipe, folded, first, watch)
-        assert caught.value.failure is Failure.INTERRUPTED
+        cut_off(recipe, folded, first, looks)
         assert (first / "checkpoint.npz").exists()
         again = Watch(
             checkpoint_every=1e6,
@@ -131,10 +136,7 @@ def test_a_training_resumes_in_any_fold(recipe: Recipe, folded: Parts, tmp_path:
 def test_it_is_told_which_epochs_and_folds_were_trained(
     recipe: Recipe, folded: Parts, tmp_path: Path
 ) -> None:
-    left = iter([False] * 40)
-    watch = Watch(interrupted=lambda: next(left, True), checkpoint_every=1e6)
-    with pytest.raises(TrialFailedError):
-        train(recipe, folded, tmp_path / "first", watch)
+    cut_off(recipe, folded, tmp_path / "first", 40)
     resumed: list[int] = []
     trained: list[int] = []
     again = Watch(
@@ -162,10 +164,7 @@ def test_the_watch_ends_it_in_the_first_fold(recipe: Recipe, folded: Parts, tmp_
 
 
 def test_a_checkpoint_of_more_folds_is_none(recipe: Recipe, folded: Parts, tmp_path: Path) -> None:
-    left = iter([False] * 40)
-    watch = Watch(interrupted=lambda: next(left, True), checkpoint_every=1e6)
-    with pytest.raises(TrialFailedError):
-        train(recipe, folded, tmp_path / "first", watch)
+    cut_off(recipe, folded, tmp_path / "first", 40)
     fewer = replace(folded, others=folded.others[:1])
     again = Watch(checkpoint_every=1e6, earlier=[tmp_path / "first"])
     outcome = train(recipe, fewer, tmp_path / "second", again)
@@ -209,10 +208,7 @@ def test_folds_of_a_regression(
 def test_the_curves_of_finished_folds_are_there_after_a_resume(
     recipe: Recipe, folded: Parts, tmp_path: Path
 ) -> None:
-    left = iter([False] * 40)
-    watch = Watch(interrupted=lambda: next(left, True), checkpoint_every=1e6)
-    with pytest.raises(TrialFailedError):
-        train(recipe, folded, tmp_path / "first", watch)
+    cut_off(recipe, folded, tmp_path / "first", 40)
     again = Watch(checkpoint_every=1e6, earlier=[tmp_path / "first"])
     train(recipe, folded, tmp_path / "second", again)
     train(recipe, folded, tmp_path / "whole", Watch())
