@@ -21,7 +21,7 @@ from hpsearch.errors import Failure
 from hpsearch.outputs.trainings import Training
 from hpsearch.reference.reference import Reference
 from hpsearch.report.facts import facts
-from hpsearch.report.page import page
+from hpsearch.report.page import _tested, page
 from hpsearch.search import claims, trials
 from hpsearch.search.reference import keep_reference
 from hpsearch.search.shapes import Kind
@@ -30,7 +30,8 @@ from hpsearch.space import suggest_config
 from hpsearch.tasks import regression_evaluation
 from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.evaluation import evaluate
-from hpsearch.tasks.regression import REGRESSION
+from hpsearch.tasks.metric import Metric
+from hpsearch.tasks.regression import R2, REGRESSION, RMSE
 from hpsearch.tasks.task import Task
 
 Finish = Callable[..., FrozenTrial]
@@ -542,3 +543,15 @@ def test_the_study_file_has_the_budget_as_it_is_now(open_study: Open) -> None:
     found = known(study)
     assert "trials = 77" in found["study_file"]
     assert "trials = 77" in found["next"]["text"]
+
+
+@pytest.mark.parametrize(("metric", "seed"), [(RMSE, 2), (R2, 1)])
+def test_what_is_shown_in_full_is_the_worse_of_the_two_in_the_middle(
+    metric: Metric, seed: int
+) -> None:
+    y = np.arange(50.0)
+    result = json.loads(json.dumps(asdict(regression_evaluation.evaluate(y, 1.1 * y))))
+    one = {"trial": 0, "of_search": False, "kind": "seed", "test": result}
+    rows = [{**one, "seed": number, "value": number / 10} for number in (1, 2)]
+    (group,) = _tested(rows, metric)
+    assert group["shown"]["seed"] == seed
