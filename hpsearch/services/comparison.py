@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.parts import split
+from hpsearch.data.drawing import split
 from hpsearch.errors import InputError
 from hpsearch.recipe import Recipe
 from hpsearch.reference.reference import Reference

@@ -7,7 +7,8 @@ from hpsearch.config import TrialConfig
 from hpsearch.data.advice import advise
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.parts import Parts, split
+from hpsearch.data.drawing import split
+from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
 from hpsearch.home import Home

@@ -9,7 +9,7 @@ from typing import Any
 
 from hpsearch.config import flat
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.parts import split
+from hpsearch.data.drawing import split
 from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.outputs.test_access import accesses, remember

@@ -9,8 +9,9 @@ from typing import Literal
 
 from hpsearch.data.cache import find_dataset
 from hpsearch.data.dataset import Dataset
+from hpsearch.data.drawing import split
 from hpsearch.data.inputs import read_inputs
-from hpsearch.data.parts import Part, Parts, split
+from hpsearch.data.parts import Part, Parts
 from hpsearch.data.section import resolve_path
 from hpsearch.errors import HpsearchError, InputError, ProgramError
 from hpsearch.files import check_writable, made_beside, utf8

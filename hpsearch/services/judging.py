@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.dataset import Dataset, open_test, record_result
-from hpsearch.data.parts import Parts, split
+from hpsearch.data.drawing import split
+from hpsearch.data.parts import Parts
 from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.figures.confusion import write_confusion

@@ -129,7 +129,7 @@ class Trainer(Protocol):
 
         Args:
             recipe: what to train.
-            parts: its data, as ``hpsearch.data.parts.split`` gives them for its data section.
+            parts: its data, as ``hpsearch.data.drawing.split`` gives them for its data section.
             run: folder for curves, weights and logs; made when there is none.
             watch: how the training is followed and ended.
 

@@ -65,7 +65,7 @@ def measure_once(study: OpenStudy, home: Home) -> None:
         ValueError: examples that scikit-learn cannot take.
     """
     # They take a second, in which the study may have been measured already.
-    from hpsearch.data.parts import split  # noqa: PLC0415
+    from hpsearch.data.drawing import split  # noqa: PLC0415
     from hpsearch.reference.parts import check_size, on_validation  # noqa: PLC0415
 
     study.stay()

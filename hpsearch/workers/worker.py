@@ -15,8 +15,9 @@ import psutil
 from hpsearch.data.arrays import Progress, silent
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
+from hpsearch.data.drawing import split
 from hpsearch.data.facts import split_fingerprint
-from hpsearch.data.parts import Parts, split
+from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.environment import (
     ALONE_VARIABLE,

@@ -26,7 +26,8 @@ from record import Row, write
 from scipy.stats import ttest_ind
 
 from hpsearch.data.cache import open_dataset
-from hpsearch.data.parts import Parts, split
+from hpsearch.data.drawing import split
+from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe

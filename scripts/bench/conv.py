@@ -31,7 +31,8 @@ from record import Row, write
 
 from hpsearch.config import TrialConfig, describe
 from hpsearch.data.cache import open_dataset
-from hpsearch.data.parts import Parts, split
+from hpsearch.data.drawing import split
+from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
 from hpsearch.networks.conv import Conv

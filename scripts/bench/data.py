@@ -24,7 +24,7 @@ import psutil
 from record import Row, write
 
 from hpsearch.data.cache import open_dataset
-from hpsearch.data.parts import split
+from hpsearch.data.drawing import split
 from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe

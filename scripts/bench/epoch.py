@@ -25,7 +25,8 @@ from configurations import CONFIGURATIONS, Table, shown
 from record import Row, write
 
 from hpsearch.data.cache import open_dataset
-from hpsearch.data.parts import Parts, split
+from hpsearch.data.drawing import split
+from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe

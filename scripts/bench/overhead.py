@@ -26,8 +26,9 @@ from record import Row, write
 
 from hpsearch import objective as objective_module
 from hpsearch.data.cache import open_dataset
+from hpsearch.data.drawing import split
 from hpsearch.data.facts import facts
-from hpsearch.data.parts import Parts, split
+from hpsearch.data.parts import Parts
 from hpsearch.home import Home
 from hpsearch.outputs.leftovers import tidy
 from hpsearch.recipe import Recipe

@@ -35,8 +35,8 @@ from postgresql import running_postgresql  # of the folder above
 from scenarios import FILES, MADE, SCENARIOS, Case, Scenario, anywhere, ended, lost, run_of
 
 from hpsearch.data.cache import open_dataset
+from hpsearch.data.drawing import split
 from hpsearch.data.facts import facts
-from hpsearch.data.parts import split
 from hpsearch.errors import HpsearchError
 from hpsearch.home import sqlite_url
 from hpsearch.search.making import open_or_create

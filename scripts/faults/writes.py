@@ -43,8 +43,8 @@ from postgresql import running_postgresql  # of the folder above
 from process import VARIABLE, Settings
 
 from hpsearch.data.cache import open_dataset
+from hpsearch.data.drawing import split
 from hpsearch.data.facts import facts
-from hpsearch.data.parts import split
 from hpsearch.errors import UnreachableError
 from hpsearch.home import Home
 from hpsearch.search import budget, claims

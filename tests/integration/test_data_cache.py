@@ -104,7 +104,7 @@ import json, sys
 from pathlib import Path
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.facts import split_fingerprint
-from hpsearch.data.parts import split
+from hpsearch.data.drawing import split
 from hpsearch.home import Home
 from hpsearch.recipe import DatasetSection
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from alone import run_alone
 
 from hpsearch.data.cache import open_dataset
-from hpsearch.data.parts import split
+from hpsearch.data.drawing import split
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
 from hpsearch.home import Home

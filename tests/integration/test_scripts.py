@@ -13,7 +13,8 @@ from PIL import Image
 
 from hpsearch.data.arrays import silent
 from hpsearch.data.cache import open_dataset
-from hpsearch.data.parts import Parts, split
+from hpsearch.data.drawing import split
+from hpsearch.data.parts import Parts
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
 from hpsearch.script import arrays

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.cache import open_dataset
-from hpsearch.data.parts import Parts, split
+from hpsearch.data.drawing import split
+from hpsearch.data.parts import Parts
 from hpsearch.errors import TrialFailedError
 from hpsearch.home import Home
 from hpsearch.search.sampling.seeds import derive_seed

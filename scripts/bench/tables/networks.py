@@ -20,7 +20,7 @@ from hpsearch.cli.template import study_text
 from hpsearch.config import TrialConfig
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset, open_test
-from hpsearch.data.parts import split
+from hpsearch.data.drawing import split
 from hpsearch.data.record import Access
 from hpsearch.data.section import DatasetSection
 from hpsearch.home import WEIGHTS, Home

@@ -10,7 +10,7 @@ import pytest
 from hpsearch.cli.init import init
 from hpsearch.cli.template import SPACES, study_text
 from hpsearch.data.cache import open_dataset
-from hpsearch.data.parts import split
+from hpsearch.data.drawing import split
 from hpsearch.data.sources import SOURCES
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home

@@ -12,7 +12,7 @@ import pytest
 
 from hpsearch.data.cache import clear, list_datasets, open_dataset
 from hpsearch.data.dataset import Dataset, find, open_test
-from hpsearch.data.parts import split
+from hpsearch.data.drawing import split
 from hpsearch.data.record import Access
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError, UnreachableError

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from hpsearch.data.cache import find_dataset, open_dataset
+from hpsearch.data.drawing import split
 from hpsearch.data.inputs import read_inputs, write_inputs
-from hpsearch.data.parts import split
 from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
 

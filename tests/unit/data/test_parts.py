@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.parts import Parts, split
+from hpsearch.data.drawing import split
+from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
 from hpsearch.home import Home

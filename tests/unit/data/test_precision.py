@@ -8,7 +8,7 @@ import pytest
 
 from hpsearch.data.advice import advise
 from hpsearch.data.cache import open_dataset
-from hpsearch.data.parts import split
+from hpsearch.data.drawing import split
 from hpsearch.data.precision import merged
 from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home

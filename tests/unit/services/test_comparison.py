@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.parts import split
+from hpsearch.data.drawing import split
 from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
 from hpsearch.parsing import parse

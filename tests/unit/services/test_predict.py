@@ -17,7 +17,8 @@ from PIL import Image
 from scipy.special import softmax
 
 from hpsearch.data.cache import open_dataset
-from hpsearch.data.parts import Parts, split
+from hpsearch.data.drawing import split
+from hpsearch.data.parts import Parts
 from hpsearch.data.tables.encoding import encode
 from hpsearch.data.tables.reading import open_table
 from hpsearch.errors import InputError

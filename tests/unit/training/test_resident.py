@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from hpsearch.data.cache import open_dataset
-from hpsearch.data.parts import Part, Parts, split
+from hpsearch.data.drawing import split
+from hpsearch.data.parts import Part, Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.data.transform import Affine
 from hpsearch.home import Home
