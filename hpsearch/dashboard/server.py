@@ -24,6 +24,7 @@ from bottle import Bottle, JSONPlugin
 from hpsearch.dashboard.access_control import AccessControl
 from hpsearch.dashboard.artifacts import Attached, add_files
 from hpsearch.dashboard.breathing import collecting_seldom, dumps
+from hpsearch.dashboard.importances import answer_without_parameters
 from hpsearch.dashboard.removal import refuse_busy
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
@@ -160,12 +161,13 @@ def application(storage: "Storage", home: Home) -> Bottle:
         attached = None
     # What it thinks of each figure that it is asked for.
     warnings.filterwarnings("ignore", module="optuna")
-    # Cached: trials that have ended are read once.
-    app = optuna_dashboard.wsgi(cached(storage), artifact_store=attached)
+    known = cached(storage)  # trials that have ended are read once
+    app = optuna_dashboard.wsgi(known, artifact_store=attached)
     app.uninstall(JSONPlugin)
     app.install(JSONPlugin(json_dumps=lambda answer: dumps(_in_order(answer))))
     add_files(app, storage, home)
     refuse_busy(app, storage)
+    answer_without_parameters(app, known)
     return app
 
 

@@ -94,7 +94,9 @@ def load(
     progress("reading the columns", len(names), len(names))
     if not gathered.columns:
         raise InputError(f"{where} has no input columns left; {'; '.join(gathered.notes)}")
-    return _arrays(roles.target, found, gathered, tables["train"].decimal)
+    decimal = tables["train"].decimal
+    tables.clear()  # what they hold is no longer needed
+    return _arrays(roles.target, found, gathered, decimal)
 
 
 def train_names(path: Path, named: Named) -> tuple[str, ...]:
@@ -197,7 +199,7 @@ def _merged(name: str, cells: Cells, stored: Matrix) -> list[str]:
 
 
 def _arrays(name: str, found: Target, gathered: _Gathered, decimal: str) -> Arrays:
-    x = {part: np.concatenate(columns, axis=1) for part, columns in gathered.inputs.items()}
+    x = {part: _side_by_side(columns) for part, columns in gathered.inputs.items()}
     return Arrays(
         x_train=x["train"],
         y_train=found.y["train"],
@@ -213,3 +215,14 @@ def _arrays(name: str, found: Target, gathered: _Gathered, decimal: str) -> Arra
         target=name,
         beside=gathered.beside,
     )
+
+
+def _side_by_side(columns: list[Matrix]) -> Matrix:
+    """Columns as one matrix; each is let go of when it is copied, so that memory is needed once."""
+    x = np.empty((len(columns[0]), sum(one.shape[1] for one in columns)), np.float32)
+    place = x.shape[1]
+    while columns:
+        last = columns.pop()
+        place -= last.shape[1]
+        x[:, place : place + last.shape[1]] = last
+    return x

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ from pydantic import ValidationError
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.drawing import split
-from hpsearch.data.parts import Parts
+from hpsearch.data.parts import Parts, check_values
 from hpsearch.data.section import DatasetSection
-from hpsearch.errors import InputError
+from hpsearch.errors import DataError, InputError
 from hpsearch.home import Home
 
 Write = Callable[..., DatasetSection]
@@ -253,3 +254,20 @@ def test_a_number_of_which_float32_keeps_little_is_told(tmp_path: Path) -> None:
     )
     dataset = open_dataset(wanted, Home(tmp_path / "home"))
     assert any("of 40 different values float32 keeps 6" in note for note in dataset.notes)
+
+
+def test_values_of_all_folds_are_checked(tmp_path: Path) -> None:
+    days = np.arange(40)
+    lines = [f"{day},{day % 7},{day * day % 17}.5" for day in days]
+    (tmp_path / "days.csv").write_text("\n".join(["day,x,value", *lines]))
+    folds = {"validation": {"folds": 3}, "target": "value", "time": "day"}
+    data = DatasetSection(source="table", path=str(tmp_path / "days.csv"), **folds)
+    parts = split(open_dataset(data, Home(tmp_path / "home")), data)
+    check_values(parts)
+    newest = parts.folds[-1].validation
+    assert newest.rows[-1] not in parts.validation.rows
+    y = newest.y.copy()
+    y[newest.rows[-1]] = np.nan
+    damaged = [replace(fold, validation=replace(fold.validation, y=y)) for fold in parts.folds]
+    with pytest.raises(DataError, match="row 31 of the validation examples"):
+        check_values(replace(damaged[0], others=tuple(damaged[1:])))
