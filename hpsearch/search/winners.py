@@ -20,6 +20,9 @@ from hpsearch.walks import misfits, opened
 MOST = 3
 """Winners that are tried where the study file names no studies: of the data most alike."""
 
+_LOOKED_AT = 50
+"""Studies among which they are, the newest ones."""
+
 Winner = Mapping[str, Any]
 """``study`` and ``trial``: where a configuration comes from."""
 
@@ -90,7 +93,7 @@ def _named(storage: Storage, name: str) -> OpenStudy:
 def _alike(storage: Storage, file: StudyFile, dataset: Mapping[str, Any]) -> list[OpenStudy]:
     """The studies with a winner whose data are of the same kind, the most similar ones first."""
     found: list[tuple[float, str, OpenStudy]] = []
-    for name in storage.ours():
+    for name in storage.ours(newest=_LOOKED_AT):
         if name == file.name or name.startswith("."):
             continue
         with suppress(InputError, NoTrialError, ValueError):

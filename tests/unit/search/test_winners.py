@@ -67,6 +67,7 @@ def test_a_new_study_of_a_preset_begins_with_the_winners_of_the_most_similar_dat
     # It goes on with what it began with.
     finish(begin("later"))
     assert winners(begin("new", preset="vectors")) == ["nearer", "near", "off"]
+    assert study.storage.ours(newest=2) == ["later", "new"]
 
 
 def open_of(study: OpenStudy, name: str) -> OpenStudy:
