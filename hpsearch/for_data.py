@@ -1,17 +1,20 @@
 """A study file or recipe as its data make it: its task and metric, and what a preset gives it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from hpsearch.config import TrialConfig
 from hpsearch.data.arrays import TaskName
 from hpsearch.data.parts import Parts
 from hpsearch.data.tables.shape import TableShape
 from hpsearch.errors import InputError
+from hpsearch.networks.dense import Dense
 from hpsearch.networks.network import Shape
 from hpsearch.parsing import parse
 from hpsearch.presets.preset import Preset, PresetName, preset
 from hpsearch.presets.sizes import Sizes
 from hpsearch.recipe import ObjectiveSection, Recipe, TrainingSection, following
+from hpsearch.searchable import traits
 from hpsearch.space import PartialConfig, Space, smallest
 from hpsearch.study_file import StudyFile
 from hpsearch.tasks import TASKS
@@ -93,33 +96,60 @@ def for_data(study: StudyFile, task: TaskName, parts: Parts, where: str) -> Stud
     Raises:
         InputError: as :func:`for_task`.
     """
-    return with_preset(for_task(study, task, where), parts)
+    return with_preset(for_task(study, task, where), parts, where)
 
 
-def with_preset(study: StudyFile, parts: Parts) -> StudyFile:
+def with_preset(study: StudyFile, parts: Parts, where: str) -> StudyFile:
     """A study file with what its preset gives it.
 
-    Where it has no ``[space]`` that is the space and, as far as it leaves them out, epochs and
-    early stopping; ``preset`` is named then. In any case it is the portfolio, if there is none and
-    the sampler wants one: of a space of the user's own what lies in it, and only by a preset that
-    is named. Configurations that are too large for the budget are left out.
+    That is, as far as the file leaves them out, the keys of ``[space]``, epochs and early stopping,
+    and the portfolio, if the sampler wants one, with what of it lies in the space and is within the
+    budget's limits. ``preset`` stays named where the whole space is the preset's.
 
     Args:
         study: the study file.
         parts: the examples that it trains and validates on.
+        where: the file, for messages.
+
+    Raises:
+        InputError: a configuration of ``enqueue`` or ``portfolio`` that the space cannot yield, or
+            keys of ``[space]`` that do not fit the preset's.
     """
-    name = study.preset or (usual_preset(parts.shape) if study.awaits_preset else None)
-    if name is None:
+    if not study.awaits_preset:
         return study
+    name = study.preset or usual_preset(parts.shape)
     found = preset(name, sizes_of(parts))
-    changed: dict[str, Any] = {"preset": None}
-    if study.awaits_preset:
-        space = parse(Space, found.table["space"], f"preset {name}")
-        changed = {"preset": name, "space": space, "training": _training(study, found)}
-    own = study.model_copy(update=changed)
+    own = study.space.model_dump(mode="json", exclude_unset=True)
+    space = parse(Space, _merged(found.table["space"], own), f"{where}: [space] with preset {name}")
+    changed = {
+        "preset": None if own else name,
+        "space": space,
+        "training": _training(study, found),
+    }
+    study = study.model_copy(update=changed)
+    for key in ("enqueue", "portfolio"):
+        for index, partial in enumerate(getattr(study, key)):
+            try:
+                settle(space, partial)
+            except ValueError as error:
+                raise InputError(f"{where}: {key}[{index}].{error}") from None
     if not study.portfolio and study.sampler.portfolio:
-        own = own.model_copy(update={"portfolio": _portfolio(own, found, parts)})
-    return own
+        study = study.model_copy(update={"portfolio": _portfolio(study, found, parts)})
+    return study
+
+
+def _merged(space: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A preset's ``[space]`` with a user's keys in place of its own.
+
+    Choices are replaced as a whole, and with the network all fields of a dense one.
+    """
+    sections = {trait.name for trait in traits(TrialConfig) if trait.section is not None}
+    left = {key for key in space if key in own}
+    if "network" in own:
+        left |= {trait.name for trait in traits(Dense)}
+    kept = {key: value for key, value in space.items() if key not in left}
+    inner = {key: {**space[key], **own[key]} for key in sections & space.keys() & own.keys()}
+    return {**kept, **own, **inner}
 
 
 def usual_preset(shape: Shape) -> PresetName:
@@ -165,7 +195,7 @@ def _portfolio(study: StudyFile, found: Preset, parts: Parts) -> Sequence[Partia
         one = parse(PartialConfig, table, f"preset {found.name}")
         try:
             params = settle(study.space, one)
-        except ValueError:  # the space is the user's own
+        except ValueError:  # keys of the space are the user's own
             continue
         least = [config.network for config in smallest(study.space, params)]
         if any(network.refusal(parts.shape) for network in least):

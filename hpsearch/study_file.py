@@ -54,11 +54,12 @@ class StudyFile(Section):
     training: TrainingSection = TrainingSection()
     workers: WorkersSection = WorkersSection()
     preset: PresetName | None = None
-    """What is searched where there is no ``[space]``, and tried first; left out, it follows from
-    the data where there is no ``[space]`` (see Presets)."""
+    """What is searched, but for keys that ``[space]`` has, and tried first; left out, it follows
+    from the data where there is no ``[space]`` (see Presets)."""
     transfer: TransferSection = TransferSection()
     space: Space = Space()
-    """Without ``[space]`` it is the preset's, sized by the data."""
+    """Without ``[space]`` it is the preset's, sized by the data; so is what it leaves out where a
+    preset is named."""
     enqueue: tuple[PartialConfig, ...] = ()
     """Configurations that are tried first."""
     portfolio: tuple[PartialConfig, ...] = ()
@@ -95,8 +96,8 @@ class StudyFile(Section):
 
     @property
     def awaits_preset(self) -> bool:
-        """Whether its space is still to be made from a preset and the data."""
-        return "space" not in self.model_fields_set
+        """Whether its space is still to be made from a preset and the data, or was made so."""
+        return "space" not in self.model_fields_set or self.preset is not None
 
     @property
     def is_search(self) -> bool:

@@ -49,8 +49,8 @@ type = "median"              # median | hyperband | successive_halving | percent
 reduce_lr_on_plateau = {{ monitor = "val_loss", factor = 0.5, patience = 2 }}  # for lr_schedule "plateau"
 # precision = "float32"      # else hpsearch measures once whether the processor is faster in bfloat16
 
-# The preset's space, here for {rows:,} training examples. To search otherwise take the signs away; what
-# lies in it of the preset's first configurations is still tried.
+# The preset's space, here for {rows:,} training examples. What you write here is in its place: take the
+# sign away from [space] and from the lines that you change.
 {space}
 
 # [[enqueue]]                # tried before all others; fields left out are sampled

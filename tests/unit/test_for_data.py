@@ -41,7 +41,6 @@ def test_without_a_space_the_preset_of_the_data_is_searched() -> None:
     assert vectors.space.network.units.high == 64
     assert pictures.space.network.units.high == 128
     assert pictures.space.augment.flip.choices == (False, True)
-    assert not vectors.awaits_preset
     assert vectors.is_search
     assert study().awaits_preset
     assert study().fixed_recipe() is None
@@ -72,15 +71,28 @@ def test_an_own_space_is_left_as_it_is() -> None:
     assert for_data(own, "classification", fakes.parts(), "mine.toml") == own
 
 
-def test_of_a_named_preset_what_lies_in_an_own_space_is_tried_first() -> None:
-    whole = resolved(fakes.parts())
-    space = whole.space.model_dump(mode="json", exclude_none=True)
-    same = resolved(fakes.parts(), preset="vectors", space=space)
-    assert same.preset is None
-    assert same.portfolio == whole.portfolio
-    assert same.training == study().training
-    narrow = resolved(fakes.parts(), preset="vectors", space={**space, "layers": 1})
-    assert len(narrow.portfolio) < len(whole.portfolio)
+def test_keys_of_a_space_are_in_place_of_a_named_presets() -> None:
+    whole = resolved(images(), preset="images")
+    own = {"layers": 1, "augment": {"translate": 5}, "optimizer": {"type": "adam"}}
+    found = resolved(images(), preset="images", space=own)
+    network = found.space.network
+    assert (network.layers, network.units) == (1, whole.space.network.units)
+    assert found.space.augment.translate == 5
+    assert found.space.augment.flip == whole.space.augment.flip
+    assert found.space.optimizer.type == "adam"
+    assert (found.preset, found.portfolio) == (None, ())
+    assert found.training == whole.training
+    narrow = resolved(images(), preset="images", space={"label_smoothing": 0.0})
+    assert 1 <= len(narrow.portfolio) <= len(whole.portfolio)
+    conv = resolved(images(), preset="images", space={"network": {"type": "conv"}})
+    assert conv.space.network.type == "conv"
+
+
+def test_what_is_enqueued_must_lie_in_the_presets_space() -> None:
+    with pytest.raises(
+        InputError, match=r"mine.toml: enqueue\[0\].layers = 60 is not in the space"
+    ):
+        resolved(fakes.parts(), enqueue=[{"layers": 60}])
 
 
 def test_a_portfolio_can_be_switched_off_or_be_the_users_own() -> None:
@@ -114,7 +126,7 @@ def test_a_study_keeps_the_preset_that_it_began_with() -> None:
     assert again.portfolio == ()
     changed = as_stored(older, resolved(fakes.parts(), training={"epochs": 9}))
     assert differences(older, changed) == ["training.epochs: 55 -> 9"]
-    own = as_stored(older, resolved(fakes.parts(), space={"layers": 1}))
+    own = as_stored(older, resolved(fakes.parts(), preset="vectors", space={"layers": 1}))
     assert any(line.startswith("space.") for line in differences(older, own))
 
 
