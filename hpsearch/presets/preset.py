@@ -14,7 +14,8 @@ PresetName = Literal["images", "images-conv", "vectors", "tables"]
 NAMES: tuple[PresetName, ...] = get_args(PresetName)
 
 _SIZE = re.compile(
-    r'"(width|depth|batch|epochs|filters|blocks|move|flip)(?:([/*])(\d+))?"(?=\s*[,}\]\s])'
+    r'"(width|depth|batch|epochs|filters|blocks|move|flip)(?:([/*])(\d+))?( doubling)?"'
+    r"(?=\s*[,}\]\s])"
 )
 _CHOICE = '{ type = "categorical", choices = [false, true] }'
 
@@ -48,13 +49,14 @@ def preset(name: PresetName, sizes: Sizes) -> Preset:
     """
 
     def sized(found: re.Match[str]) -> str:
-        key, operator, number = found.groups()
+        key, operator, number, doubling = found.groups()
         if key == "flip":
             return _CHOICE if sizes.may_flip else "false"
         size: int = getattr(sizes, key)
-        if operator is None:
-            return str(size)
-        return str(size * int(number) if operator == "*" else max(1, size // int(number)))
+        if operator is not None:
+            size = size * int(number) if operator == "*" else max(1, size // int(number))
+        # Of each block of convolutions twice as many as of the one before.
+        return str([size * 2**block for block in range(sizes.blocks)] if doubling else size)
 
     return Preset(name=name, text=_SIZE.sub(sized, _written(name)))
 

@@ -20,12 +20,8 @@ class Sizes:
 
     @property
     def width(self) -> int:
-        """The widest layer: 8 √rows, of images 16 √rows; a power of two from 64 to 512, of images
-        from 128 to 1024.
-        """
-        if self.pixels:
-            return _power_of_two(16 * math.sqrt(self.rows), 128, 1024)
-        return _power_of_two(8 * math.sqrt(self.rows), 64, 512)
+        """The widest layer: 16 √rows, a power of two from 256 to 1024."""
+        return _power_of_two(16 * math.sqrt(self.rows), 256, 1024)
 
     @property
     def depth(self) -> int:

@@ -11,6 +11,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.data.target import Standard
 from hpsearch.errors import InputError
 from hpsearch.for_data import for_data, sizes_of, usual_preset
+from hpsearch.presets.preset import preset
 from hpsearch.study_file import StudyFile, as_stored, differences
 
 
@@ -38,8 +39,8 @@ def resolved(parts: Parts, **sections: Any) -> StudyFile:
 def test_without_a_space_the_preset_of_the_data_is_searched() -> None:
     vectors, pictures = resolved(fakes.parts()), resolved(images())
     assert (vectors.preset, pictures.preset) == ("vectors", "images")
-    assert vectors.space.network.units.high == 64
-    assert pictures.space.network.units.high == 128
+    assert vectors.space.network.units.high == sizes_of(fakes.parts()).width
+    assert "translate" in pictures.space.augment.model_fields_set
     assert pictures.space.augment.flip.choices == (False, True)
     assert vectors.is_search
     assert study().awaits_preset
@@ -54,11 +55,12 @@ def test_letters_are_never_mirrored() -> None:
 
 
 def test_what_a_study_file_says_is_kept() -> None:
+    given = preset("vectors", sizes_of(fakes.parts())).table["training"]
     found = resolved(fakes.parts(), training={"epochs": 7})
     assert found.training.epochs == 7
-    assert found.training.early_stopping.patience == 10  # the preset's
+    assert found.training.early_stopping.patience == given["early_stopping"]["patience"]
     found = resolved(fakes.parts(), training={"early_stopping": {"patience": 3}})
-    assert found.training.epochs == 100  # the preset's
+    assert found.training.epochs == given["epochs"]
     assert found.training.early_stopping.patience == 3
     found = resolved(fakes.parts(), training={"early_stopping": False})
     assert found.training.early_stopping is False
