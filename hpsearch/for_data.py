@@ -18,6 +18,7 @@ from hpsearch.searchable import traits
 from hpsearch.space import PartialConfig, Space, smallest
 from hpsearch.study_file import StudyFile
 from hpsearch.tasks import TASKS
+from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.task import Task
 from hpsearch.walks import settle
 
@@ -119,8 +120,9 @@ def with_preset(study: StudyFile, parts: Parts, where: str) -> StudyFile:
         return study
     name = study.preset or usual_preset(parts.shape)
     found = preset(name, sizes_of(parts))
+    given = _for_task(found.table["space"], study)
     own = study.space.model_dump(mode="json", exclude_unset=True)
-    space = parse(Space, _merged(found.table["space"], own), f"{where}: [space] with preset {name}")
+    space = parse(Space, _merged(given, own), f"{where}: [space] with preset {name}")
     changed = {
         "preset": None if own else name,
         "space": space,
@@ -136,6 +138,12 @@ def with_preset(study: StudyFile, parts: Parts, where: str) -> StudyFile:
     if not study.portfolio and study.sampler.portfolio:
         study = study.model_copy(update={"portfolio": _portfolio(study, found, parts)})
     return study
+
+
+def _for_task(table: Mapping[str, Any], study: StudyFile) -> dict[str, Any]:
+    """A preset's keys of a configuration without those that are of classes alone."""
+    of_classes = {"label_smoothing"} if study.task is not CLASSIFICATION else set()
+    return {key: value for key, value in table.items() if key not in of_classes}
 
 
 def _merged(space: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,7 +200,7 @@ def _portfolio(study: StudyFile, found: Preset, parts: Parts) -> Sequence[Partia
     """The configurations of a preset that lie in the space, and within the budget's limits."""
     kept = []
     for table in found.table["portfolio"]:
-        one = parse(PartialConfig, table, f"preset {found.name}")
+        one = parse(PartialConfig, _for_task(table, study), f"preset {found.name}")
         try:
             params = settle(study.space, one)
         except ValueError:  # keys of the space are the user's own

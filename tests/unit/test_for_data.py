@@ -138,17 +138,23 @@ def test_a_preset_for_other_data_has_no_portfolio() -> None:
     assert found.portfolio == ()
 
 
-def test_a_regression_has_its_metric() -> None:
+def numbers(parts: Parts) -> Parts:
     y = np.linspace(0.0, 1.0, 30)
-    parts = fakes.parts()
-    parts = replace(
+    return replace(
         parts,
         class_names=(),
         target=Standard(mean=0.0, deviation=1.0, low=0.0, high=1.0, is_log=False),
         train=replace(parts.train, y=y),
         validation=replace(parts.validation, y=y),
     )
-    found = for_data(study(), "regression", parts, "mine.toml")
+
+
+def test_a_regression_has_its_metric_and_nothing_that_is_of_classes() -> None:
+    found = for_data(study(), "regression", numbers(images()), "mine.toml")
     assert found.training.early_stopping.monitor == "val_rmse"
+    assert found.space.label_smoothing == 0.0
+    assert len(found.portfolio) > 3
+    assert all(one.label_smoothing is None for one in found.portfolio)
     with pytest.raises(InputError, match="no metric of a regression"):
-        for_data(study(objective={"metric": "val_auc"}), "regression", parts, "mine.toml")
+        metric = {"metric": "val_auc"}
+        for_data(study(objective=metric), "regression", numbers(images()), "mine.toml")
