@@ -155,6 +155,6 @@ def test_a_regression_has_its_metric_and_nothing_that_is_of_classes() -> None:
     assert found.space.label_smoothing == 0.0
     assert len(found.portfolio) > 3
     assert all(one.label_smoothing is None for one in found.portfolio)
+    wrong = study(objective={"metric": "val_auc"})
     with pytest.raises(InputError, match="no metric of a regression"):
-        metric = {"metric": "val_auc"}
-        for_data(study(objective=metric), "regression", numbers(images()), "mine.toml")
+        for_data(wrong, "regression", numbers(images()), "mine.toml")
