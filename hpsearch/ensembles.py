@@ -26,7 +26,7 @@ Key = tuple[float, float]
 Tick = Callable[[], None]
 """Called after each bag."""
 
-BAGS = 10
+BAGS = 20
 """How many ensembles are chosen, each from other models; their weights are averaged (the bagged
 selection of section 2.3, which keeps a model from being in by chance alone)."""
 SHARE = 0.5
