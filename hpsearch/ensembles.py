@@ -33,6 +33,8 @@ SHARE = 0.5
 """Of the models, that each bag chooses from."""
 ROUNDS = 20
 """How often a bag adds a model to those it begins with."""
+LEAST = 0.02
+"""Models of a smaller weight are left out: they cost as much as others and add next to nothing."""
 FOLDS = 5
 """Of the validation examples: what is chosen on the others is measured on each."""
 RESAMPLES = 1000
@@ -134,7 +136,8 @@ def choose(
 ) -> Weights:
     """The weights of an ensemble: the mean over :data:`BAGS` greedy selections.
 
-    Each chooses from :data:`SHARE` of the models, drawn by the seed, two at least.
+    Each chooses from :data:`SHARE` of the models, drawn by the seed, two at least. Weights below
+    :data:`LEAST` become 0, unless all are.
 
     Args:
         library: what the models say of validation examples.
@@ -151,6 +154,9 @@ def choose(
         tick()
     if most is not None:
         weights[np.argsort(-weights, kind="stable")[most:]] = 0.0
+    weights /= weights.sum()
+    if weights.max() >= LEAST:
+        weights[weights < LEAST] = 0.0
     return np.asarray(weights / weights.sum())
 
 
