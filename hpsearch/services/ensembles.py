@@ -125,6 +125,8 @@ class JudgedEnsemble:
     result: AnyEvaluation
     single: str
     """What it is compared with, in words: one trained network."""
+    beside: AnyEvaluation
+    """What that one achieves there."""
     gain: Gain
     """By how much it is better there than that one, in the objective's metric."""
     metric: Metric
@@ -143,8 +145,18 @@ class JudgedEnsemble:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Single:
+    """One trained network that was judged on the test split."""
+
+    model: Model
+    name: str
+    """What it is, in words."""
+    result: AnyEvaluation
+
+
 def judge_ensemble(
-    study: OpenStudy, dataset: Dataset, chosen: Chosen, single: Model, name: str
+    study: OpenStudy, dataset: Dataset, chosen: Chosen, single: Single
 ) -> JudgedEnsemble:
     """Open the test split for an ensemble, judge it beside one network, and record it.
 
@@ -153,7 +165,6 @@ def judge_ensemble(
         dataset: its data.
         chosen: the ensemble.
         single: what it is compared with.
-        name: of that, in words.
     """
     from hpsearch.training.averaging import of_ensemble  # noqa: PLC0415  # imports TensorFlow
     from hpsearch.training.predicting import of_network  # noqa: PLC0415  # likewise
@@ -164,10 +175,11 @@ def judge_ensemble(
         of=ENSEMBLE,
         seeds=tuple(model.seed for model in chosen.models),
     )
-    parts = split(dataset, single.recipe.dataset)
+    alone = single.model
+    parts = split(dataset, alone.recipe.dataset)
     asked = (
         of_ensemble(chosen.members(lambda recipe, _: split(dataset, recipe.dataset))),
-        of_network(single.recipe, parts, single.weights),
+        of_network(alone.recipe, parts, alone.weights),
     )
     x, y = open_test(dataset, access)
     remember(study, access)
@@ -182,7 +194,8 @@ def judge_ensemble(
     return JudgedEnsemble(
         ensemble=chosen.ensemble,
         result=result,
-        single=name,
+        single=single.name,
+        beside=single.result,
         gain=gain_of(library, *answers),
         metric=metric,
     )
