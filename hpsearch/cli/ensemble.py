@@ -7,10 +7,10 @@ import typer
 from hpsearch.cli.options import DataPathOption, ForceOption, HomeOption, JsonOption, StudyArgument
 from hpsearch.cli.output import Screen, print_json, print_table, stdout
 from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.search.ensemble import name_of
 from hpsearch.search.shapes import Ensemble, EnsembleCost
 from hpsearch.services import ensemble as service
 from hpsearch.services.ensemble import MOST, Ensembled
-from hpsearch.services.ensembles import name_of
 from hpsearch.tasks.metric import Metric
 
 
@@ -70,22 +70,14 @@ def print_ensemble(found: Ensembled) -> None:
 
 def told_gain(chosen: Ensemble, metric: Metric) -> str:
     """What an ensemble adds, and whether that can be told from noise."""
-    low, high = (signed(metric, end) for end in (chosen.gain_low, chosen.gain_high))
+    ends = metric.ends(chosen.gain_low, chosen.gain_high)
     told = (
-        f"Gain over the best alone: {signed(metric, chosen.gain)} (95 % interval {low} to {high}),"
-        " measured on validation examples that the choice left out in turn."
+        f"Gain over the best alone: {metric.signed(chosen.gain)} (95 % interval {ends}), measured on"
+        " validation examples that the choice left out in turn."
     )
     if chosen.gain_low > 0:
         return told
     return f"{told} That is within noise: {name_of(chosen.single)} alone may do as well."
-
-
-def signed(metric: Metric, difference: float) -> str:
-    """A difference of two values, with its sign; above 0: better."""
-    told = metric.told(abs(difference))
-    if not any(digit in told for digit in "123456789"):
-        return told
-    return f"{'+' if difference > 0 else '-'}{told}"
 
 
 def _costs(chosen: Ensemble) -> list[str]:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.ensemble import signed
 from hpsearch.cli.live import LiveScreen
 from hpsearch.cli.options import (
     DataPathOption,
@@ -139,11 +138,11 @@ def print_judged_ensemble(found: JudgedEnsemble) -> None:
             " by validation"
         ),
     )
-    low, high = (signed(metric, end) for end in (found.gain.low, found.gain.high))
+    ends = metric.ends(found.gain.low, found.gain.high)
     noise = "" if found.gain.is_certain else " The examples do not tell that it is better."
     out.print(
-        f"Gain of the ensemble in {metric.short}: {signed(metric, found.gain.value)} (95 % interval"
-        f" {low} to {high}, paired bootstrap).{noise}"
+        f"Gain of the ensemble in {metric.short}: {metric.signed(found.gain.value)} (95 % interval"
+        f" {ends}, paired bootstrap).{noise}"
     )
 
 

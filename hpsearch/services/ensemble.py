@@ -29,11 +29,10 @@ from hpsearch.outputs.leftovers import KEEP
 from hpsearch.search import trials
 from hpsearch.search.attributes import OF_KEY
 from hpsearch.search.confirmation import is_run, refuse_confirmation_study, results
-from hpsearch.search.ensemble import keep_ensemble
+from hpsearch.search.ensemble import keep_ensemble, plain
 from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.search.shapes import Ensemble, EnsembleCost, EnsembleMember, Kind
 from hpsearch.search.study import OpenStudy, confirmation_studies, load_study, move_data
-from hpsearch.services.ensembles import summary
 from hpsearch.services.judging import check_value, loading
 from hpsearch.services.models import Model, kept_model
 from hpsearch.services.progress import Progress
@@ -64,7 +63,7 @@ class Ensembled:
 
     def plain(self) -> dict[str, Any]:
         """The ensemble as JSON."""
-        return summary(self.ensemble, self.study)
+        return {"study": self.study, **plain(self.ensemble)}
 
 
 def ensemble(

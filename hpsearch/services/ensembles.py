@@ -1,7 +1,7 @@
 """The ensemble of a study where it is used: its members with their weights, and judging it."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,7 @@ from hpsearch.home import Home
 from hpsearch.outputs.test_access import remember
 from hpsearch.recipe import Recipe
 from hpsearch.search import trials
-from hpsearch.search.confirmation import told
-from hpsearch.search.ensemble import ensemble_of
+from hpsearch.search.ensemble import ENSEMBLE, ensemble_of, name_of
 from hpsearch.search.recipes import trial_seed
 from hpsearch.search.shapes import Ensemble, EnsembleMember
 from hpsearch.search.study import OpenStudy, confirmation_studies
@@ -29,9 +28,6 @@ from hpsearch.tasks.evaluating import AnyEvaluation, evaluate
 from hpsearch.tasks.metric import Metric
 from hpsearch.text import plural
 from hpsearch.training.ensemble import Member
-
-ENSEMBLE = "ensemble"
-"""What a test access was for that is of no single configuration."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +65,6 @@ class Chosen:
                 )
             )
         return found
-
-
-def name_of(member: EnsembleMember) -> str:
-    """How a reader is told of a member: "trial 7", of a confirmation run "trial 7, run 3"."""
-    return f"{told(member.of)}, run {member.trial}" if member.is_run else told(member.of)
 
 
 def chosen_ensemble(study: OpenStudy, place: Home) -> Chosen:
@@ -199,14 +190,3 @@ def judge_ensemble(
         gain=gain_of(library, *answers),
         metric=metric,
     )
-
-
-def summary(ensemble: Ensemble, study: str) -> dict[str, Any]:
-    """An ensemble for ``show`` and the report, ready for JSON."""
-    named: Sequence[EnsembleMember] = ensemble.members
-    return ensemble.model_dump(mode="json") | {
-        "study": study,
-        "is_certain": ensemble.gain_low > 0,
-        "names": [name_of(one) for one in named],
-        "single_name": name_of(ensemble.single),
-    }
