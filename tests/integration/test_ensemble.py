@@ -19,6 +19,7 @@ import numpy as np
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.home import Home
+from hpsearch.services import comparison
 from hpsearch.services.confirm import confirm
 from hpsearch.services.ensemble import ensemble
 from hpsearch.services.evaluate import evaluate
@@ -31,6 +32,7 @@ from hpsearch.services.search import Settings, search
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load
 
+comparison.Comparison._measured = lambda *_: ()  # of no use here, and takes longest
 place, silent = Workspace(home=Home.find(Path("home"))), Silent()
 means = Means(workers="1", gpus="none")
 search(Path("small.toml"), Settings(workers="1", gpus="none", reference=False), place, silent)
