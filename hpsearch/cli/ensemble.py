@@ -72,8 +72,8 @@ def told_gain(chosen: Ensemble, metric: Metric) -> str:
     """What an ensemble adds, and whether that can be told from noise."""
     ends = metric.ends(chosen.gain_low, chosen.gain_high)
     told = (
-        f"Gain over the best alone: {metric.signed(chosen.gain)} (95 % interval {ends}), measured"
-        " on validation examples that the choice left out in turn."
+        f"Gain over the best alone: {metric.signed(chosen.gain)} (95 % interval {ends}, paired"
+        " bootstrap)."
     )
     if chosen.gain_low > 0:
         return told

@@ -196,7 +196,7 @@ class Ensemble(Shape):
     """The best model alone, by the same examples."""
     single_value: Number
     gain: Number
-    """By how much it is expected to be better than that one on examples apart."""
+    """By how much it is better than that one, in the metric's unit; above 0: better."""
     gain_low: Number
     """The lower end of its 95 % interval."""
     gain_high: Number

@@ -15,13 +15,12 @@ from hpsearch.data.parts import Parts
 from hpsearch.data.section import Folds
 from hpsearch.ensembles import (
     BAGS,
-    CHOICES,
     ROUNDS,
     Gain,
     Library,
     Weights,
     choose,
-    expected_gain,
+    gain_of,
 )
 from hpsearch.errors import InputError
 from hpsearch.home import Home
@@ -234,22 +233,23 @@ class _Choice:
 
 
 def _choose(library: Library, of_study: int, most: int | None, report: Steps) -> _Choice:
-    """The weights of the ensemble, and what it is expected to add."""
+    """The weights of the ensemble, and what it adds to the best model alone."""
     done, seed = 0, derive_seed(of_study, "ensemble", 0)
 
     def tick() -> None:
         nonlocal done
         done += 1
-        report("choosing members", done, CHOICES * BAGS)
+        report("choosing members", done, BAGS)
 
     weights = choose(library, seed, most, tick)
-    gain = expected_gain(library, seed, most, tick)
+    best = library.answers[library.ranked()[0]]
+    gain = gain_of(library, library.average(weights), best)
     return _Choice(weights=weights, gain=gain, most=most, seed=seed)
 
 
 def _described(library: Library, asked: Sequence[_Asked], choice: _Choice) -> Ensemble:
     """All that is kept of an ensemble, its cost measured."""
-    best, weights, gain = library.ranked(range(library.models))[0], choice.weights, choice.gain
+    best, weights, gain = library.ranked()[0], choice.weights, choice.gain
     used = [place for place in np.argsort(-weights, kind="stable").tolist() if weights[place]]
     return Ensemble(
         members=[_member(asked[place].model, float(weights[place])) for place in used],

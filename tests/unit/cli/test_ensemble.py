@@ -22,7 +22,10 @@ def test_gain_and_cost_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(capsys, low=0.0025)
     assert "Ensemble of 2 of 8 trained networks" in text
     assert "trial 3 7 0.750 0.5000 trial 0 (run 1) 8 0.250 0.5000" in text
-    assert "Gain over the best alone: +1.00 points (95 % interval +0.25 to +1.75 points)" in text
+    assert (
+        "Gain over the best alone: +1.00 points (95 % interval +0.25 to +1.75 points, paired"
+        in text
+    )
     assert "noise" not in text
     assert "Parameters: 90 against 30 (3.0 x)" in text
     assert "2.00 ms for one example, 30.00 ms for 256; of the best alone 1.00 ms" in text
@@ -31,7 +34,7 @@ def test_gain_and_cost_are_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_gain_within_noise_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(capsys, low=-0.01)
-    assert "(95 % interval -1.00 to +3.00 points)" in text
+    assert "(95 % interval -1.00 to +3.00 points, paired" in text
     assert "That is within noise: trial 3 alone may do as well." in text
 
 

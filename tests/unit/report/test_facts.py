@@ -361,7 +361,7 @@ def test_the_ensemble_is_told_with_what_it_adds_and_costs(study: OpenStudy) -> N
     assert [one["name"] for one in found["ensemble"]["members"]] == ["trial 0", "trial 0 (run 1)"]
     text = " ".join(written(found).text.split())
     assert "Ensemble of 2 of its networks, averaged by weight: +1.25 points against trial 0" in text
-    assert "(95 % interval +0.25 to +2.25 points, on" in text
+    assert "(95 % interval +0.25 to +2.25 points, paired" in text
     assert "noise" not in text
     assert "On the test split" not in text
     access = Access(
