@@ -8,13 +8,14 @@ Averages are of probabilities, or of predictions in the target's own unit.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.target import Standard
 from hpsearch.ranking import gain, worst_first
-from hpsearch.tasks.answers import Answers, Truth, cross_entropy, value_of
+from hpsearch.tasks.answers import Answers, Truth, losses, needed, value
 from hpsearch.tasks.classification import LOSS
 from hpsearch.tasks.interval import of_resampled
 from hpsearch.tasks.metric import Metric
@@ -23,6 +24,8 @@ Weights = npt.NDArray[np.float64]
 """Of each model of a library, at least 0, with the sum 1, shape (models,)."""
 Key = tuple[float, float]
 """How good answers are; the greater one is better."""
+Rows: TypeAlias = npt.NDArray[np.int64] | slice
+"""Places of examples."""
 Tick = Callable[[], None]
 """Called after each bag."""
 
@@ -56,13 +59,29 @@ class Library:
 
     def value(self, answers: Answers) -> float:
         """What the metric comes to of some answers to the same examples."""
-        return self._loss(answers) if self.metric == LOSS else self._value(answers)
+        return self.measured(slice(None), self.needed(answers))
+
+    def needed(self, answers: Answers) -> npt.NDArray[Any]:
+        """What the metric needs of each answer (``hpsearch.tasks.answers.needed``)."""
+        is_loss = self.metric == LOSS
+        return self._losses(answers) if is_loss else needed(self.metric.name, answers)
+
+    def measured(self, rows: Rows, found: npt.NDArray[Any]) -> float:
+        """What the metric comes to on some examples.
+
+        Args:
+            rows: which, once or several times.
+            found: of all examples, as :meth:`needed` gives it.
+        """
+        if self.metric == LOSS:
+            return float(found[rows].mean())
+        return value(self.metric.name, self.y[rows], found[rows])
 
     def key(self, answers: Answers) -> Key:
         """How good some answers are: of equal values, as few examples have, the loss decides."""
-        loss = self._loss(answers)
-        value = loss if self.metric == LOSS else self._value(answers)
-        return worst_first(self.metric, value), -loss
+        loss = float(self._losses(answers).mean())
+        found = loss if self.metric == LOSS else self.value(answers)
+        return worst_first(self.metric, found), -loss
 
     def average(self, weights: Weights) -> Answers:
         """The answers of all models, averaged by weight."""
@@ -78,14 +97,12 @@ class Library:
         """The same models and some of the examples, by their places."""
         return replace(self, answers=self.answers[:, rows], y=self.y[rows])
 
-    def _value(self, answers: Answers) -> float:
-        return value_of(self.metric.name, self.y, answers)
-
-    def _loss(self, answers: Answers) -> float:
+    def _losses(self, answers: Answers) -> npt.NDArray[np.float64]:
+        """The loss of each example."""
         if self.target is None:
-            return cross_entropy(self.y, answers)
+            return losses(self.y, answers)
         found, wanted = map(self.target.standardised, (answers[:, 0], self.y))
-        return float(np.mean(np.square(found - wanted)))
+        return np.asarray(np.square(found - wanted))
 
 
 def grown(library: Library, rounds: int = ROUNDS) -> list[int]:
@@ -205,11 +222,12 @@ def gain_of(library: Library, better: Answers, than: Answers) -> Gain:
         than: others to the same.
     """
     random, metric, count = np.random.default_rng(0), library.metric, len(library.y)
-    value = gain(metric, library.value(better), library.value(than))
-    drawn = np.empty(RESAMPLES)
-    for place in range(RESAMPLES):
-        rows = random.integers(count, size=count)
-        some = replace(library, answers=library.answers[:0], y=library.y[rows])
-        drawn[place] = gain(metric, some.value(better[rows]), some.value(than[rows]))
-    low, high = of_resampled(value, drawn, (-math.inf, math.inf)) or (value, value)
-    return Gain(value=value, low=low, high=high)
+    both = library.needed(better), library.needed(than)
+
+    def gained(rows: Rows) -> float:
+        return gain(metric, *(library.measured(rows, one) for one in both))
+
+    known = gained(slice(None))
+    drawn = np.array([gained(random.integers(count, size=count)) for _ in range(RESAMPLES)])
+    low, high = of_resampled(known, drawn, (-math.inf, math.inf)) or (known, known)
+    return Gain(value=known, low=low, high=high)

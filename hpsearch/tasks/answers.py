@@ -13,7 +13,14 @@ import numpy.typing as npt
 from hpsearch.tasks import errors
 from hpsearch.tasks.classification import ACCURACY, AUC, BALANCED_ACCURACY, F1_MACRO
 from hpsearch.tasks.regression import MAE, R2, RMSE
-from hpsearch.tasks.scores import area, balanced_accuracy, counted, log_odds, macro_f1
+from hpsearch.tasks.scores import (
+    Counts,
+    area,
+    balanced_accuracy,
+    counted,
+    log_odds,
+    macro_f1,
+)
 
 Answers = npt.NDArray[np.floating]
 """Probabilities, shape (n, classes), or predictions in the target's own unit, shape (n, 1)."""
@@ -29,10 +36,10 @@ def logits_of(probabilities: Answers) -> Answers:
     return np.asarray(np.log(np.maximum(probabilities, _LEAST)))
 
 
-def cross_entropy(y: Truth, probabilities: Answers) -> float:
-    """The mean cross-entropy, in nats."""
+def losses(y: Truth, probabilities: Answers) -> npt.NDArray[np.float64]:
+    """The cross-entropy of each example, in nats, shape (n,)."""
     own = probabilities[np.arange(len(y)), y].astype(np.float64)
-    return float(-np.log(np.maximum(own, _LEAST)).mean())
+    return np.asarray(-np.log(np.maximum(own, _LEAST)))
 
 
 def value_of(metric: str, y: Truth, answers: Answers) -> float:
@@ -43,47 +50,55 @@ def value_of(metric: str, y: Truth, answers: Answers) -> float:
         y: of n examples, n at least 1.
         answers: to the same.
     """
-    return _VALUES[metric](y, answers)
+    return value(metric, y, needed(metric, answers))
 
 
-def _accuracy(y: Truth, answers: Answers) -> float:
-    return float(np.mean(answers.argmax(axis=1) == y))
+def needed(metric: str, answers: Answers) -> npt.NDArray[Any]:
+    """What a metric needs of each answer, shape (n,) or (n, classes).
+
+    Of some examples it is that of those rows: who measures many samples of them takes it once.
+    """
+    return _METRICS[metric][0](answers)
 
 
-def _f1_macro(y: Truth, answers: Answers) -> float:
-    return float(macro_f1(*counted(y, answers.argmax(axis=1), answers.shape[1])))
+def value(metric: str, y: Truth, found: npt.NDArray[Any]) -> float:
+    """What a metric comes to; see :func:`value_of`.
+
+    Args:
+        metric: its name.
+        y: of n examples.
+        found: what :func:`needed` gives of the answers to them.
+    """
+    return _METRICS[metric][1](y, found)
 
 
-def _balanced_accuracy(y: Truth, answers: Answers) -> float:
-    return float(balanced_accuracy(*counted(y, answers.argmax(axis=1), answers.shape[1])[:2]))
+def _classes(answers: Answers) -> npt.NDArray[np.int64]:
+    return np.asarray(answers.argmax(axis=1))
 
 
-def _auc(y: Truth, answers: Answers) -> float:
-    return area(y, log_odds(logits_of(answers.astype(np.float64))))
+def _odds(answers: Answers) -> npt.NDArray[np.float64]:
+    return log_odds(logits_of(answers.astype(np.float64)))
 
 
-def _rmse(y: Truth, answers: Answers) -> float:
-    return errors.rmse(*_numbers(y, answers))
+def _numbers(answers: Answers) -> npt.NDArray[np.float64]:
+    return np.asarray(answers[:, 0].astype(np.float64))
 
 
-def _mae(y: Truth, answers: Answers) -> float:
-    return errors.mae(*_numbers(y, answers))
+def _counted(y: Truth, found: npt.NDArray[np.int64]) -> tuple[Counts, Counts, Counts]:
+    return counted(y, found, int(max(y.max(), found.max())) + 1)
 
 
-def _r2(y: Truth, answers: Answers) -> float:
-    return errors.r2(*_numbers(y, answers)) or 0.0
-
-
-def _numbers(y: Truth, answers: Answers) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    return y.astype(np.float64), answers[:, 0].astype(np.float64)
-
-
-_VALUES: dict[str, Callable[[Truth, Answers], float]] = {
-    ACCURACY.name: _accuracy,
-    F1_MACRO.name: _f1_macro,
-    BALANCED_ACCURACY.name: _balanced_accuracy,
-    AUC.name: _auc,
-    RMSE.name: _rmse,
-    MAE.name: _mae,
-    R2.name: _r2,
+_Found = npt.NDArray[Any]
+_METRICS: dict[str, tuple[Callable[[Answers], _Found], Callable[[Truth, _Found], float]]] = {
+    ACCURACY.name: (_classes, lambda y, found: float(np.mean(found == y))),
+    F1_MACRO.name: (_classes, lambda y, found: float(macro_f1(*_counted(y, found)))),
+    BALANCED_ACCURACY.name: (
+        _classes,
+        lambda y, found: float(balanced_accuracy(*_counted(y, found)[:2])),
+    ),
+    AUC.name: (_odds, area),
+    RMSE.name: (_numbers, errors.rmse),
+    MAE.name: (_numbers, errors.mae),
+    R2.name: (_numbers, lambda y, found: errors.r2(y, found) or 0.0),
 }
+"""Of each what it needs, and what it comes to."""

@@ -5,7 +5,9 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 
-from hpsearch.tasks.answers import cross_entropy, logits_of, value_of
+from hpsearch.tasks.answers import logits_of, losses, needed, value, value_of
+from hpsearch.tasks.classification import LOSS
+from hpsearch.tasks.classification import METRICS as CLASS_METRICS
 
 RANDOM = np.random.default_rng(0)
 LABELS = RANDOM.integers(0, 4, 200)
@@ -26,7 +28,7 @@ def test_classes_are_judged_as_by_scikit_learn() -> None:
     assert value_of("val_auc", LABELS, CHANCES) == pytest.approx(
         roc_auc_score(LABELS, CHANCES, multi_class="ovr")
     )
-    assert cross_entropy(LABELS, CHANCES) == pytest.approx(log_loss(LABELS, CHANCES))
+    assert losses(LABELS, CHANCES).mean() == pytest.approx(log_loss(LABELS, CHANCES))
 
 
 def test_numbers_are_judged_by_their_errors() -> None:
@@ -40,9 +42,16 @@ def test_numbers_are_judged_by_their_errors() -> None:
 
 def test_an_impossible_class_has_a_finite_loss() -> None:
     sure = np.array([[1.0, 0.0], [0.0, 1.0]])
-    assert 80 < cross_entropy(np.array([1, 1]), sure) * 2 < 90
+    assert 80 < losses(np.array([1, 1]), sure).sum() < 90
     assert np.isfinite(logits_of(sure)).all()
 
 
 def test_logits_have_the_probabilities_that_they_are_of() -> None:
     np.testing.assert_allclose(softmax(logits_of(CHANCES), axis=1), CHANCES, rtol=1e-12)
+
+
+@pytest.mark.parametrize("metric", [one.name for one in CLASS_METRICS if one != LOSS])
+def test_samples_of_examples_need_nothing_but_their_rows(metric: str) -> None:
+    found, rows = needed(metric, CHANCES), RANDOM.integers(0, 200, 200)
+    expected = value_of(metric, LABELS[rows], CHANCES[rows])
+    assert value(metric, LABELS[rows], found[rows]) == pytest.approx(expected)
