@@ -150,8 +150,8 @@ def choose(
     them each, as section 2.3 of Caruana et al. has it, gain less here: those without the best few
     are worse than these (``scripts/bench/ensembles.py``).
 
-    Weights below :data:`LEAST` become 0, unless all are. Where the best model alone is better by
-    these examples, as one may be that is far ahead of all others, it has all the weight.
+    Weights below :data:`LEAST` become 0, unless all are. The best model alone may be better by
+    these examples, as the luckiest of some: that is told by :func:`gain_of`, and changes nothing.
 
     Args:
         library: what the models say of validation examples.
@@ -164,11 +164,7 @@ def choose(
         drawn = library.of(random.integers(len(library.y), size=len(library.y)))
         weights += _shares(grown(drawn), library.models)
         tick()
-    weights = _limited(weights, most)
-    best = library.ranked()[0]
-    if library.key(library.answers[best]) > library.key(library.average(weights)):
-        return _shares([best], library.models)
-    return weights
+    return _limited(weights, most)
 
 
 def _shares(chosen: Sequence[int], models: int) -> Weights:

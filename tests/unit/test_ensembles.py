@@ -145,11 +145,12 @@ def test_a_choice_among_chance_is_hardly_ever_taken_for_a_gain() -> None:
     assert certain <= 2
 
 
-def test_a_model_far_better_than_all_others_is_left_alone() -> None:
+def test_a_model_far_better_than_all_others_has_nearly_all_the_weight() -> None:
     random = np.random.default_rng(0)
-    errors = random.normal(size=(8, 300)) * np.array([0.05, 1, 1, 1, 1, 1, 1, 1])[:, np.newaxis]
-    weights = choose(regressions(errors + 2 * (errors.std(axis=1, keepdims=True) > 0.5)), seed=0)
-    np.testing.assert_array_equal(weights, [1, 0, 0, 0, 0, 0, 0, 0])
+    errors = random.normal(size=(8, 300)) + 2
+    errors[0] = 0.05 * random.normal(size=300)
+    weights = choose(regressions(errors), seed=0)
+    assert weights[0] > 0.9
 
 
 def test_intervals_hold_the_true_gain_in_most_cases() -> None:
