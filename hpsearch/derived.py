@@ -61,6 +61,8 @@ class OpenSection(Section):
             count = self.field(by)
             for key in repeated:
                 value = getattr(self, key)
+                if getattr(value, "ratio", None) is not None:
+                    self._check_ratio(key, value, by)
                 if not isinstance(value, tuple):
                     continue
                 if not isinstance(count, int):
@@ -70,6 +72,21 @@ class OpenSection(Section):
                     )
                 per_layer(value, count, key, by)
         return self
+
+    def _check_ratio(self, key: str, field: LayerInts[Any], by: str) -> None:
+        """Refuse what grows beyond what a layer may have.
+
+        Raises:
+            ValueError: the size that it would have.
+        """
+        count = self.field(by)
+        most = (
+            max(count.choices) if isinstance(count, Categorical) else getattr(count, "high", count)
+        )
+        trait = next(trait for trait in traits(self.of) if trait.name == key)
+        last = field.from_first(int(field.high), max(field.ratio or ()), max(1, most))[-1]
+        if not trait.allows(last):
+            raise ValueError(f"{key} reaches {last:,} by its ratio; lower high, the ratio, or {by}")
 
     @model_serializer(mode="wrap")
     def _lower(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -125,10 +125,45 @@ class Categorical(Section, Generic[T]):
         return value in self.choices
 
 
+Ratio = Annotated[float, Strict(), Field(gt=0.0, le=8.0)]
+
+
 class LayerInts(IntRange[N], Generic[N]):
     """A whole-number range that may be drawn anew for each layer."""
 
     per_layer: Bool = False
+    ratio: Annotated[tuple[Ratio, ...], Field(min_length=1)] | None = None
+    """Each layer is so many times as wide as the one before, one of these; the range is of the
+    first."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "LayerInts[N]":
+        if self.ratio is not None and self.per_layer:
+            raise ValueError("ratio and per_layer = true exclude each other; leave one of them out")
+        return self
+
+    def from_first(self, first: int, ratio: float, count: int) -> tuple[int, ...]:
+        """The values of all layers.
+
+        Args:
+            first: of the first layer.
+            ratio: of each layer to the one before.
+            count: of layers.
+        """
+        return tuple(max(1, round(first * ratio**layer)) for layer in range(count))
+
+    def ratio_of(self, values: Sequence[int]) -> float | None:
+        """The ratio that layers have; None: none of those that there are. Of one layer the first.
+
+        Args:
+            values: of all layers, at least one.
+        """
+        found = (
+            ratio
+            for ratio in self.ratio or ()
+            if self.from_first(values[0], ratio, len(values)) == tuple(values)
+        )
+        return next(found, None)
 
 
 class LayerFloats(FloatRange[N], Generic[N]):
@@ -166,4 +201,6 @@ def words(field: Any) -> str:
         return f"{show(field)} (fixed)"
     text = extent(field)
     text += ", logarithmic" if getattr(field, "log", False) else ""
+    if ratios := getattr(field, "ratio", None):
+        text += f", of the first layer; of each to the one before one of {show(list(ratios))}"
     return text + (", for each layer" if getattr(field, "per_layer", False) else "")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict, Tag
 
-from hpsearch.fields import BY_SPELLING, BY_TYPE, Bool, Positive, Seconds, Section
+from hpsearch.fields import BY_SPELLING, BY_TYPE, Bool, Positive, Seconds, Section, StudyName
 from hpsearch.networks.network import Size
 
 Count = Annotated[int, Strict(), Field(ge=0)]
@@ -42,7 +42,14 @@ class BudgetSection(Section):
         }
 
 
-class TPE(Section):
+class _Sampler(Section):
+    """What all samplers share."""
+
+    portfolio: Bool = True
+    """Try the configurations of the study's preset first."""
+
+
+class TPE(_Sampler):
     """Tree-structured Parzen estimator; options as in ``optuna.samplers.TPESampler``."""
 
     type: Literal["tpe"] = "tpe"
@@ -60,7 +67,7 @@ class TPE(Section):
     """Keep workers that run side by side from drawing near one another."""
 
 
-class GP(Section):
+class GP(_Sampler):
     """Gaussian process; options as in ``optuna.samplers.GPSampler``. Needs the package torch."""
 
     type: Literal["gp"] = "gp"
@@ -72,7 +79,7 @@ class GP(Section):
     """Values are taken as free of noise."""
 
 
-class QMC(Section):
+class QMC(_Sampler):
     """Quasi-random points; options as in ``optuna.samplers.QMCSampler``."""
 
     type: Literal["qmc"] = "qmc"
@@ -82,13 +89,13 @@ class QMC(Section):
     """The points are moved at random, by the seed."""
 
 
-class Random(Section):
+class Random(_Sampler):
     """Independent random points."""
 
     type: Literal["random"] = "random"
 
 
-class Grid(Section):
+class Grid(_Sampler):
     """Every point of a space that is finite and has no conditional parameters."""
 
     type: Literal["grid"] = "grid"
@@ -171,6 +178,14 @@ Pruner = Annotated[
 AutoCount = Annotated[
     Annotated[Literal["auto"], Tag("<text>")] | Annotated[Positive, Tag("<number>")], BY_SPELLING
 ]
+
+
+class TransferSection(Section):
+    """``[transfer]``: earlier studies, whose winners are tried first if they lie in the space."""
+
+    studies: tuple[StudyName, ...] | None = None
+    """Their names; left out, where a preset is searched, the three of the same storage whose data
+    are most alike; an empty list: none."""
 
 
 class WorkersSection(Section):

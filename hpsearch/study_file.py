@@ -3,18 +3,18 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import model_validator
 
 from hpsearch.config import TrialConfig
-from hpsearch.data.arrays import TaskName
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, Seed, StudyName
 from hpsearch.formats import read_file
 from hpsearch.networks.network import Shape
 from hpsearch.parsing import parse
+from hpsearch.presets.preset import PresetName
 from hpsearch.recipe import (
     ObjectiveSection,
     Recipe,
@@ -23,7 +23,15 @@ from hpsearch.recipe import (
     following,
     parse_recipe,
 )
-from hpsearch.search_sections import TPE, BudgetSection, Median, Pruner, Sampler, WorkersSection
+from hpsearch.search_sections import (
+    TPE,
+    BudgetSection,
+    Median,
+    Pruner,
+    Sampler,
+    TransferSection,
+    WorkersSection,
+)
 from hpsearch.space import PartialConfig, Space, config_at, fixed_config, kinds
 from hpsearch.tasks import TASKS
 from hpsearch.tasks.task import Task
@@ -32,7 +40,7 @@ from hpsearch.walks import settle
 
 
 class StudyFile(Section):
-    """A whole study file. Only ``name``, ``dataset.source`` and ``[space]`` are required."""
+    """A whole study file. Only ``name`` and ``dataset.source`` are required."""
 
     name: StudyName
     """Letters, digits, ".", "_" and "-"; runs with the same name go on with the same study."""
@@ -45,9 +53,17 @@ class StudyFile(Section):
     pruner: Pruner = Median()
     training: TrainingSection = TrainingSection()
     workers: WorkersSection = WorkersSection()
-    space: Space
+    preset: PresetName | None = None
+    """What is searched, but for keys that ``[space]`` has, and tried first; left out, it follows
+    from the data where there is no ``[space]`` (see Presets)."""
+    transfer: TransferSection = TransferSection()
+    space: Space = Space()
+    """Without ``[space]`` it is the preset's, sized by the data; so is what it leaves out where a
+    preset is named."""
     enqueue: tuple[PartialConfig, ...] = ()
     """Configurations that are tried first."""
+    portfolio: tuple[PartialConfig, ...] = ()
+    """Configurations that are tried after those of ``enqueue``; left out, the preset's."""
     baseline: TrialConfig | None = None
     """A configuration to compare with; it need not lie in the space."""
 
@@ -58,7 +74,7 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _validates_on_new_examples(self) -> "StudyFile":
-        if self.dataset.include_validation and fixed_config(self.space) is None:
+        if self.dataset.include_validation and self.is_search:
             raise ValueError(
                 "dataset.include_validation = true: a search needs validation examples that it"
                 " does not train on; leave it out (hpsearch evaluate --refit trains the"
@@ -68,12 +84,30 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _enqueued_in_space(self) -> "StudyFile":
-        for index, partial in enumerate(self.enqueue):
-            try:
-                settle(self.space, partial)
-            except ValueError as error:
-                raise ValueError(f"enqueue[{index}].{error}") from None
+        if self.awaits_preset:
+            return self
+        for key in ("enqueue", "portfolio"):
+            for index, partial in enumerate(getattr(self, key)):
+                try:
+                    settle(self.space, partial)
+                except ValueError as error:
+                    raise ValueError(f"{key}[{index}].{error}") from None
         return self
+
+    @property
+    def awaits_preset(self) -> bool:
+        """Whether its space is still to be made from a preset and the data, or was made so."""
+        return "space" not in self.model_fields_set or self.preset is not None
+
+    @property
+    def is_search(self) -> bool:
+        """Whether there is something to search."""
+        return self.awaits_preset or fixed_config(self.space) is None
+
+    @property
+    def first(self) -> tuple[PartialConfig, ...]:
+        """The configurations that are tried first, in this order."""
+        return (*self.enqueue, *self.portfolio)
 
     @property
     def task(self) -> Task:
@@ -117,7 +151,7 @@ class StudyFile(Section):
     def fixed_recipe(self) -> Recipe | None:
         """The recipe of a study file without ranges; None where there is something to search."""
         config = fixed_config(self.space)
-        if config is None:
+        if config is None or self.awaits_preset:
             return None
         return self.recipe(config, self.seed, {"study_file": self.name})
 
@@ -286,80 +320,24 @@ def differences(stored: Section, given: Section, keys: Sequence[str] = SAME_SEAR
 def as_stored(stored: StudyFile, given: StudyFile) -> StudyFile:
     """``given`` with what it leaves out as the study has it, where the default is another by now.
 
+    The portfolio is the one that the study began with.
+
     Studies made before early stopping followed the objective's metric, and before the precision was
-    measured, go on as they began.
+    measured, go on as they began; so do those of a preset that has changed.
     """
     kept: dict[str, Any] = {}
+    again: dict[str, Any] = {"portfolio": stored.portfolio}
+    if given.preset is not None and given.preset == stored.preset:
+        again["space"] = stored.space
+        left_out = {"epochs", "early_stopping"} - given.training.model_fields_set
+        kept = {key: getattr(stored.training, key) for key in left_out}
     ours, theirs = given.training.early_stopping, stored.training.early_stopping
     if ours and theirs and "monitor" not in ours.model_fields_set:
         kept["early_stopping"] = ours.model_copy(update={"monitor": theirs.monitor})
     if "precision" not in given.training.model_fields_set:
         kept["precision"] = stored.training.precision
     training = given.training.model_copy(update=kept)
-    return given.model_copy(update={"training": training})
-
-
-Given = TypeVar("Given", StudyFile, Recipe)
-
-
-def for_task(given: Given, task: TaskName, where: str) -> Given:
-    """A study file or recipe as its data make it, which say what the task is.
-
-    The metric is the task's usual one, where none is named; a regression is named in ``dataset``.
-
-    Args:
-        given: as it was written.
-        task: of the data.
-        where: the file, for messages.
-
-    Raises:
-        InputError: a metric of another task, or class weights of a regression.
-    """
-    known = TASKS[task]
-    objective = given.objective
-    if "metric" not in objective.model_fields_set:
-        objective = ObjectiveSection(metric=known.usual, epoch=objective.epoch)
-        if objective.metric == given.objective.metric:
-            objective = given.objective
-    training = following(given.training, objective)
-    _check_metrics(known, objective, training, where)
-    if task == "regression" and given.dataset.class_weights != "none":
-        raise InputError(
-            f'{where}: dataset.class_weights = "{given.dataset.class_weights}" is of classes, but'
-            " the target is numbers (a regression); leave it out"
-        )
-    if task == "classification" and given.dataset.log_target:
-        raise InputError(
-            f"{where}: dataset.log_target = true is of numbers (a regression), but the target is"
-            " classes; leave it out"
-        )
-    named = {"task": task} if task == "regression" else {}
-    dataset = given.dataset.model_copy(update=named)
-    return given.model_copy(
-        update={"objective": objective, "training": training, "dataset": dataset}
-    )
-
-
-def _check_metrics(
-    task: Task, objective: ObjectiveSection, training: TrainingSection, where: str
-) -> None:
-    """Refuse a metric that is none of the task's.
-
-    Raises:
-        InputError: where it stands, and which there are.
-    """
-    stopping = training.early_stopping
-    used = {
-        "objective.metric": objective.metric,
-        "training.early_stopping.monitor": stopping.monitor if stopping else objective.metric,
-        "training.reduce_lr_on_plateau.monitor": training.reduce_lr_on_plateau.monitor,
-    }
-    for key, metric in used.items():
-        if metric not in task.metrics:
-            raise InputError(
-                f'{where}: {key} = "{metric}" is no metric of a {task.name}, which the target'
-                f" makes it; choose one of {', '.join(task.metrics)}, or set dataset.task"
-            )
+    return given.model_copy(update={"training": training, **again})
 
 
 def _changes(key: str, old: Any, new: Any) -> list[str]:

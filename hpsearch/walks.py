@@ -1,7 +1,8 @@
 """Walks over a configuration's fields and a space of it: drawing, naming, settling, comparing.
 
 A parameter has the name of its field ("batch_size"), with the layer's number where each layer draws
-its own ("units_0"), and of the kind's setting where the search chooses ("adam.learning_rate").
+its own ("units_0"), with "_ratio" for what each layer is to the one before, and of the kind's
+setting where the search chooses ("adam.learning_rate").
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +22,15 @@ Params = dict[str, Any]
 def is_per_layer(field: Any) -> bool:
     """Whether a field of a space is a range from which each layer draws its own value."""
     return bool(getattr(field, "per_layer", False))
+
+
+def has_ratio(field: Any) -> bool:
+    """Whether a field of a space is a range of the first layer, which the others follow from."""
+    return getattr(field, "ratio", None) is not None
+
+
+_RATIO = "_ratio"
+"""How the name of the parameter ends that the other layers follow by."""
 
 
 # --- what there is ---------------------------------------------------------------------------
@@ -108,7 +118,7 @@ def _inside(name: str, one: Place) -> Place:
 def place_of(space: OpenSection, parameter: str) -> Place | None:
     """The field that a parameter is drawn from; None where the space has none."""
     stem, _, number = parameter.rpartition("_")
-    field = stem if number.isdecimal() else parameter
+    field = stem if number.isdecimal() or f"_{number}" == _RATIO else parameter
     by_name = {place.name: place for place in places(space)}
     return by_name.get(parameter) or by_name.get(field)
 
@@ -158,6 +168,10 @@ def _draw_layers(field: Any, ask: Suggest, name: str, count: int, by: str) -> tu
         return ()
     if is_per_layer(field):
         return tuple(_draw(field, ask, f"{name}_{layer}") for layer in range(count))
+    if has_ratio(field):
+        first = _draw(field, ask, name)
+        ratio = ask.suggest_categorical(f"{name}{_RATIO}", field.ratio)
+        return tuple(field.from_first(first, ratio, count))
     return per_layer(_draw(field, ask, name), count, name, by)
 
 
@@ -275,6 +289,14 @@ def _settle_layers(
         return params
     if isinstance(field, tuple):
         return _settle(field, name, key, values)
+    if has_ratio(field):
+        if (ratio := field.ratio_of(values)) is None:
+            raise ValueError(
+                f"{key} = {show(list(values))} is of no ratio in the space (one of"
+                f" {show(list(field.ratio))}, of each layer to the one before); change it, or set"
+                " per_layer = true in the space"
+            )
+        return _settle(field, name, key, values[0]) | {f"{name}{_RATIO}": ratio}
     if len(set(values)) > 1:
         raise ValueError(
             f"{key} = {show(list(values))} differs between {by}, but the space has one {name}"

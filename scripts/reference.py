@@ -28,6 +28,7 @@ from hpsearch.study_file import StudyFile
 
 PAGE = Path(__file__).parents[1] / "studies" / "README.md"
 BEGIN, END = "<!-- made by scripts/reference.py -->", "<!-- end -->"
+FIRST = tuple(f"| `{key}` " for key in ("name", "seed", "preset"))
 PLAIN = {int: "whole number", float: "number", bool: "true, false", str: "text"}
 
 
@@ -128,9 +129,9 @@ def sections_of(kind: Any) -> list[type[Section]]:
 def reference() -> str:
     """The whole table."""
     top = StudyFile.model_fields
-    first = [line for line in section(StudyFile) if line.startswith(("| `name` ", "| `seed` "))]
+    first = [line for line in section(StudyFile) if line.startswith(FIRST)]
     lines = head("top", "Above the first table.", first)[4:]
-    for name in ("dataset", "objective", "budget", "training", "workers"):
+    for name in ("dataset", "objective", "budget", "training", "workers", "transfer"):
         (model,) = sections_of(top[name].annotation)
         lines += head(f"[{name}]", first_line(model), section(model))
     for name in ("sampler", "pruner"):
@@ -142,7 +143,8 @@ def reference() -> str:
             lines += head(title, told + first_line(model), section(model))
     lines += head(
         "[space]",
-        "Each key a value or a range; what is left out has its default.",
+        "Each key a value or a range; what is left out has its default. "
+        + docs(StudyFile)["space"],
         settings(TrialConfig),
     )
     for trait in traits(TrialConfig):
@@ -158,6 +160,7 @@ def reference() -> str:
             text = first_line(model) + (told if lifted else "")
             lines += head(f"[space.{trait.name}.{kind}]", text, inner)
     lines += head("[[enqueue]]", docs(StudyFile)["enqueue"] + " Fields left out are sampled.")
+    lines += head("[[portfolio]]", docs(StudyFile)["portfolio"])
     lines += head("[baseline]", docs(StudyFile)["baseline"])
     return "\n".join([*lines, ""])
 

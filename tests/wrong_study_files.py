@@ -78,8 +78,19 @@ FILES = [
     Wrong(name="a table twice", text=GOOD + "[dataset]\n", says=("dataset", "twice", "line 5")),
     Wrong(name="too deep", text="a = " + "[" * 3000, says=("nested too deeply", "correct")),
     Wrong(name="a number too long", text="seed = " + "9" * 5000, says=("digits", "correct")),
-    Wrong(name="empty", text="", says=("name", "dataset", "space", "add it"), lines=3),
-    Wrong(name="only a name", text='name = "a"', says=("dataset", "space", "missing"), lines=2),
+    Wrong(name="empty", text="", says=("name", "dataset", "add it"), lines=2),
+    Wrong(
+        name="unknown preset",
+        text='preset = "tabels"\n' + GOOD,
+        says=("preset", "tabels", "tables"),
+    ),
+    Wrong(
+        name="portfolio outside of the space",
+        text=SEARCH + "[[portfolio]]\nlayers = 99\n",
+        says=("portfolio[0]", "layers", "99"),
+    ),
+    _section("transfer of one name", '[transfer]\nstudies = "older"', "transfer.studies", "list"),
+    Wrong(name="only a name", text='name = "a"', says=("dataset", "missing"), lines=1),
 ]
 
 NAMES = [
@@ -192,7 +203,10 @@ SECTIONS = [
     _section("sampler type", '[sampler]\ntype = "tp"', 'sampler.type = "tp"', "tpe"),
     _section("sampler no type", "[sampler]\nn_startup_trials = 5", "sampler", 'type = "tpe"'),
     _section(
-        "sampler option", '[sampler]\ntype = "random"\nscramble = true', "scramble", "known: type"
+        "sampler option",
+        '[sampler]\ntype = "random"\nscramble = true',
+        "scramble",
+        "known: portfolio, type",
     ),
     _section("pruner type", '[pruner]\ntype = "medain"', 'pruner.type = "medain"', "median"),
     _section(
@@ -244,6 +258,24 @@ SECTIONS = [
 ]
 
 RANGES = [
+    _space(
+        "ratio and per layer",
+        'units = { type = "int", low = 8, high = 64, per_layer = true, ratio = [0.5] }',
+        "ratio",
+        "per_layer",
+    ),
+    _space(
+        "ratio beyond reason",
+        'layers = 20\nunits = { type = "int", low = 8, high = 64, ratio = [2.0] }',
+        "units reaches 33,554,432",
+        "lower",
+    ),
+    _space(
+        "no ratio",
+        'layers = 2\nunits = { type = "int", low = 8, high = 64, ratio = [] }',
+        "ratio",
+        "empty",
+    ),
     _space("layers 3.0", "layers = 3.0", "space.layers = 3.0", "whole number"),
     _space("layers of 10,000 digits", "layers = 0x" + "f" * 10_000, "space.layers", "too large"),
     _space("layers 0", "layers = 0", "space.layers = 0", "at least 1"),

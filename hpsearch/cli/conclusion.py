@@ -64,10 +64,14 @@ def print_conclusion(found: Conclusion) -> None:
             say(f"{times} x {failure}: {_ADVICE[failure].format(study=found.study)}")
         say("To continue all the same, run the same command again.")
     if found.best is None:
-        say(
-            f"No trial completed ({counts.pruned} pruned, {counts.failed} failed): see"
-            f" hpsearch trials {found.study} and hpsearch logs {found.study}"
-        )
+        told = f"No trial completed ({counts.pruned} pruned, {counts.failed} failed)"
+        if found.over == "timeout" and not counts.counted:
+            say(
+                f"{told}: one takes longer than the time limit; run it again with a longer"
+                " --timeout, and what was begun goes on, or make [dataset] limit smaller"
+            )
+        else:
+            say(f"{told}: see hpsearch trials {found.study} and hpsearch logs {found.study}")
         return
     print_best(found.best, found.metric)
     _say_next(found.study)

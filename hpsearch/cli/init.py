@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from hpsearch.cli.output import tell
-from hpsearch.cli.table import FEW, below, check_target, columns_of, rows_of
-from hpsearch.cli.template import SPACES, study_text
+from hpsearch.cli.table import below, check_target, columns_of, rows_of
+from hpsearch.cli.template import NETWORKS, study_text
 from hpsearch.data.sources import SOURCES, source_classes
 from hpsearch.errors import InputError
 from hpsearch.fields import check_name
@@ -38,7 +38,7 @@ def init(
     ] = None,
     network: Annotated[
         str,
-        typer.Option("--network", metavar="KIND", help=f"Of networks: {' or '.join(SPACES)}."),
+        typer.Option("--network", metavar="KIND", help=f"Of networks: {' or '.join(NETWORKS)}."),
     ] = "dense",
     target: Annotated[
         str | None,
@@ -49,8 +49,8 @@ def init(
     source = _source(path) if dataset is None else dataset
     if source not in SOURCES:
         raise InputError(f"--dataset {source}: unknown; {closest(source, list(SOURCES))}")
-    if network not in SPACES:
-        raise InputError(f"--network {network}: unknown; {closest(network, list(SPACES))}")
+    if network not in NETWORKS:
+        raise InputError(f"--network {network}: unknown; {closest(network, list(NETWORKS))}")
     if file.suffix != ".toml":
         raise InputError(f"{file}: a study file ends in .toml; choose such a name")
     if is_there(file):
@@ -59,10 +59,12 @@ def init(
         name = check_name(file.stem)
     except ValueError as error:
         raise InputError(f"{file}: its name becomes the study's, but {file.stem} {error}") from None
+    if network == "conv" and source == _TABLE:
+        raise InputError("--network conv: is for images, and a table has none; leave it out")
     if target is not None and source != _TABLE:
         raise InputError(f"--target {target}: only tables have one; leave it out")
     given = None if path is None else below(path, file, source)
-    few = False
+    rows = None
     if source == _TABLE and path is not None:
         if target is None:
             raise InputError(
@@ -70,8 +72,8 @@ def init(
                 f" {listed(columns_of(path))}"
             )
         check_target(path, target)
-        few = rows_of(path) < FEW
-    write_text(file, study_text(name, source, given, network, target, in_folds=few))
+        rows = rows_of(path)
+    write_text(file, study_text(name, source, given, network, target, rows=rows))
     tell(
         f"Wrote {file}. Look it over, then: hpsearch data {file}; hpsearch check {file};"
         f" hpsearch run {file}"

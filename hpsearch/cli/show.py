@@ -20,6 +20,7 @@ from hpsearch.search.confirmation import told
 from hpsearch.search.ensemble import summary
 from hpsearch.search.study import load_study
 from hpsearch.search.trials import Trial
+from hpsearch.search.winners import in_words
 from hpsearch.services.confirmed import winner_of
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile
@@ -116,11 +117,21 @@ def _facts(details: dict[str, Any]) -> list[str]:
         f"budget    {details['counted']} counted of {', '.join(limits)}",
         f"trials    {', '.join(listed)}",
         f"data      {data}",
+        *([f"space     {_searched(details)}"] if details["preset"] else []),
         f"precision {details['precision']}",
         f"test      {_opened(details['test_openings'])}",
         *([f"confirmed {_confirmed(winner)}"] if (winner := details["confirmed"]) else []),
         *([f"ensemble  {_ensemble(chosen)}"] if (chosen := details["ensemble"]) else []),
     ]
+
+
+def _searched(details: dict[str, Any]) -> str:
+    """The preset that is searched, in a few words."""
+    first = details["portfolio"]
+    told = f", {plural(first, 'configuration')} of its portfolio first" if first else ""
+    if winners := details["winners"]:
+        told += f", the winners of {in_words(winners)} among them"
+    return f"preset {details['preset']}, sized by the data{told}"
 
 
 def _confirmed(winner: dict[str, Any]) -> str:

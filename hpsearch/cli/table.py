@@ -21,8 +21,6 @@ from hpsearch.text import closest, listed, show
 _SOURCE = "table"
 SUFFIXES = (".toml", ".json", ".yaml", ".yml")
 """Endings of study files and recipes."""
-FEW = 1000
-"""Rows below which a new study of a table is cross-validated."""
 
 
 def is_table(file: Path) -> bool:
@@ -84,8 +82,8 @@ def text_of(name: str, table: Path, file: Path, target: str) -> str:
         file: where the study file will be.
         target: the column to predict.
     """
-    few = rows_of(table) < FEW
-    return study_text(name, _SOURCE, below(table, file, _SOURCE), target=target, in_folds=few)
+    path = below(table, file, _SOURCE)
+    return study_text(name, _SOURCE, path, target=target, rows=rows_of(table))
 
 
 def check_target(table: Path, target: str) -> None:

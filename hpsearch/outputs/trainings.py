@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import HpsearchError
+from hpsearch.for_data import for_task
 from hpsearch.formats import read_file
 from hpsearch.home import RECIPE, RESULT, TEST_RESULT, WEIGHTS, Home
 from hpsearch.parsing import parse
@@ -18,7 +19,6 @@ from hpsearch.search.recipes import baseline_recipe, recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy, with_confirmation
 from hpsearch.search.trials import find, is_complete
-from hpsearch.study_file import for_task
 from hpsearch.tasks.results import task_of
 
 REPRODUCED = "reproduced"

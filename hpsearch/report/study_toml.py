@@ -20,10 +20,9 @@ def as_toml(file: StudyFile, name: str) -> str:
         name: the name to write.
     """
     table = as_table(file, name)
-    if file.enqueue:
+    if file.first:
         table["enqueue"] = [
-            one.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-            for one in file.enqueue
+            one.model_dump(mode="json", exclude_unset=True, exclude_none=True) for one in file.first
         ]
     return as_text(table)
 
@@ -113,7 +112,7 @@ def _compact(value: Any) -> Any:
     """A range with its type first, and without ``log = false`` and the like."""
     if not isinstance(value, dict):
         return value
-    plain: dict[str, Any] = {"log": False, "per_layer": False}
+    plain: dict[str, Any] = {"log": False, "per_layer": False, "ratio": None}
     if value.get("type") == "int":  # a real range with a step of 1.0 is another one
         plain["step"] = 1
     keys = sorted(value, key=lambda key: key != "type")

@@ -35,6 +35,7 @@ from hpsearch.search.shapes import (
     Table,
     Text,
     Whose,
+    WinnerOf,
 )
 from hpsearch.tasks import TASKS
 from hpsearch.tasks.classification import CLASSIFICATION
@@ -80,6 +81,10 @@ again by ``run`` and where its data move. Since 2026-11-23."""
 DATASET_KEY = _of_study("dataset", Facts)
 """The facts of its data (``hpsearch.data.facts``). Written where a study is made. Since
 2026-11-23."""
+
+WINNERS_KEY = _of_study("winners", list[WinnerOf])
+"""The trials of earlier studies that its portfolio begins with (``winners.py``). Written where a
+study is made. Since 2026-11-30."""
 
 VERSIONS_KEY = _of_study("versions", dict[Text, Text])
 """Versions of hpsearch, Python and packages. Written where a study is made. Since 2026-11-23."""

@@ -31,6 +31,7 @@ from hpsearch.search.study import (
     size_of,
     unlike,
 )
+from hpsearch.search.winners import with_winners
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.study_file import SAME_SEARCH, SAME_VALUES, StudyFile, as_stored
 from hpsearch.walks import settle
@@ -76,7 +77,9 @@ def open_or_create(
     with exclusive(storage.url):
         is_new = file.name not in storage.study_names()
         if is_new:
-            create(storage, own, dataset, budget=file.budget)
+            own, winners = with_winners(storage, own, dataset)
+            attrs = {attr.WINNERS_KEY: winners} if winners else {}
+            create(storage, own, dataset, budget=file.budget, attrs=attrs)
         else:
             found = load_study(storage, file.name)
             file, own = (as_stored(found.file, each) for each in (file, own))
@@ -97,7 +100,7 @@ def check(file: StudyFile, dataset: Mapping[str, Any]) -> None:
         InputError: the sampler cannot work on the space, or an enqueued configuration is too large.
     """
     check_sampler(file, f"study {file.name}")
-    for index, partial in enumerate(file.enqueue):
+    for index, partial in enumerate(file.first):
         check_size(file, partial, dataset, f"enqueue[{index}]")
 
 
@@ -204,7 +207,7 @@ def _merge(
 
 def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None:
     """Write down the budget, and enqueue what is new in ``[[enqueue]]``."""
-    wanted = [settle(file.space, partial) for partial in file.enqueue]
+    wanted = [settle(file.space, partial) for partial in file.first]
     if isinstance(file.sampler, Grid):
         most = grid_size(file.space, wanted)
         if (stored := study.user_attrs.get(attr.BUDGET_KEY)) is not None:

@@ -126,6 +126,13 @@ class FoldResult(Shape):
     best_epoch: Count
 
 
+class WinnerOf(Shape):
+    """The trial of an earlier study, of which a study tries the configuration first."""
+
+    study: Text
+    trial: Count
+
+
 Stop = Literal["leave", "now"]
 """How workers are asked to end: with a checkpoint, or at once."""
 

@@ -11,10 +11,11 @@ from hpsearch.data.drawing import split
 from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
+from hpsearch.for_data import for_data
 from hpsearch.home import Home
 from hpsearch.services.progress import Progress
 from hpsearch.space import ends, kinds
-from hpsearch.study_file import StudyFile, for_task
+from hpsearch.study_file import StudyFile
 from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.task import Task
 
@@ -52,7 +53,7 @@ def study_data(
         InputError: as there, or data that a network or a metric of the study cannot take.
     """
     dataset, parts = opened_data(study.dataset, home, progress, warn=warn)
-    study = for_task(study, dataset.task, file)
+    study = for_data(study, dataset.task, parts, file)
     largest = [config for kind in kinds(study.space) for config in ends(study.space, 1.0, kind)]
     tried = largest + ([study.baseline] if study.baseline is not None else [])
     for config in tried:

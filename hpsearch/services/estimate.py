@@ -82,5 +82,5 @@ def _most_trials(file: StudyFile) -> int:
     """The budget's trials; a grid may have fewer points."""
     most = file.budget.trials
     if isinstance(file.sampler, Grid):
-        most = min(most, grid_size(file.space) + len(file.enqueue))
+        most = min(most, grid_size(file.space) + len(file.first))
     return most

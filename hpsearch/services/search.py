@@ -16,6 +16,7 @@ from hpsearch.home import Home
 from hpsearch.outputs.copies import Copies
 from hpsearch.outputs.leftovers import tidy
 from hpsearch.search import trials as rows
+from hpsearch.search.attributes import WINNERS_KEY
 from hpsearch.search.budget import begin_run, ending, failures_in_a_row
 from hpsearch.search.database.urls import hide_password
 from hpsearch.search.making import open_or_create
@@ -23,6 +24,7 @@ from hpsearch.search.sampling.pruners import hint
 from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Counts
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.winners import in_words
 from hpsearch.search_sections import BudgetSection
 from hpsearch.services.beside import PATIENCE, dashboard_beside, models_beside
 from hpsearch.services.data import study_data
@@ -31,6 +33,7 @@ from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.supervise import impatient, supervise, warn_of_figures
 from hpsearch.services.workspace import Workspace, main_thread_only
 from hpsearch.study_file import load, typed_keys, written_budget
+from hpsearch.text import plural
 from hpsearch.workers.lease import mend
 from hpsearch.workers.packing import study_load
 from hpsearch.workers.presence import present
@@ -161,7 +164,7 @@ def search(
                 if (advice := hint(study_file)) is not None:
                     progress.say(advice)
                 _say_what_begins(study, left, progress, is_new=is_new)
-                _say_what_on(known, workspace.url, progress)
+                _say_what_on(study, known, workspace.url, progress)
                 at, wanted = study_file.dataset.path, settings.reference
                 models = models_beside(study, workspace, at, progress, wanted=wanted)
                 if not (places := _left(study)):
@@ -214,9 +217,17 @@ def _say_what_begins(
         progress.say(f"The workers of trials {left} are gone; these trials resume.")
 
 
-def _say_what_on(data: Mapping[str, Any], url: str, progress: Progress) -> None:
-    """Say what is searched on, and where it is kept."""
+def _say_what_on(study: OpenStudy, data: Mapping[str, Any], url: str, progress: Progress) -> None:
+    """Say what is searched, on what, and where it is kept."""
     progress.say(f"data: {sizes(data)}, {data['test']} set aside for testing")
+    if (name := study.file.preset) is not None:
+        first = len(study.file.portfolio)
+        told = f"; {plural(first, 'configuration')} of its portfolio first" if first else ""
+        progress.say(f"space: preset {name}, sized by the data{told}")
+    if winners := study.optuna.user_attrs.get(WINNERS_KEY):
+        progress.say(
+            f"first of all: the winners of {in_words(winners)}; [transfer] studies = [] tries none"
+        )
     progress.say(f"storage {hide_password(url)}")
 
 

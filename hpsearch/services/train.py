@@ -6,6 +6,7 @@ from pathlib import Path
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.record import Access
 from hpsearch.errors import InputError
+from hpsearch.for_data import for_task
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.recipe import Recipe, computing_in
 from hpsearch.services.data import config_refusal, opened_data
@@ -13,7 +14,7 @@ from hpsearch.services.judging import Kept, judge
 from hpsearch.services.precision import settled
 from hpsearch.services.progress import Progress
 from hpsearch.services.training import Trained, keep, precision_before, prepare, train_here
-from hpsearch.study_file import for_task, load_either
+from hpsearch.study_file import load_either
 from hpsearch.tasks.evaluating import AnyEvaluation
 from hpsearch.training.start import start_tensorflow
 

@@ -144,12 +144,6 @@ def test_what_does_not_fit_a_table(
         row["change"] = number - 30.5
     table(cli, found)
     cli("init", "one.toml", "--path", "houses.csv", "--target", "price")
-    # The template's space stands for a dense network.
-    if "conv" in options[-1]:
-        text = (cli.folder / "one.toml").read_text()
-        head = text[: text.index("[space]")]
-        (cli.folder / "one.toml").write_text(head + "[space]\nnetwork = { type = 'conv' }\n")
-        options = ()
     done = cli("run", "one.toml", "--trials", "1", *options, code=2)
     assert done.stderr.splitlines()[-1].startswith("error: ")
     for part in says:

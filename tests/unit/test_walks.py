@@ -11,7 +11,7 @@ from strategies import WIDE, configs, spaces, within
 from hpsearch.config import TrialConfig, flat
 from hpsearch.derived import Choice
 from hpsearch.parsing import parse
-from hpsearch.space import PartialConfig, Space, config_of, suggest_config
+from hpsearch.space import PartialConfig, Replay, Space, config_of, suggest_config
 from hpsearch.walks import misfits, opened, place_of, places, settle
 
 
@@ -225,3 +225,35 @@ def test_what_a_space_leaves_open_is_enqueued_as_it_is(table: Any, seed: int) ->
     config, params = sample(chosen, seed)
     assert settle(chosen, partial(**opened(chosen, config))) == params
     assert opened(space(**opened(chosen, config)), config) == {}
+
+
+SHAPED = Space.model_validate({
+    "layers": {"type": "int", "low": 1, "high": 3},
+    "units": {"type": "int", "low": 64, "high": 1024, "log": True, "ratio": [0.5, 1.0]},
+})  # fmt: skip
+
+
+def test_layers_follow_from_the_first_one_by_a_ratio() -> None:
+    drawn = {"layers": 3, "units": 301, "units_ratio": 0.5}
+    assert suggest_config(SHAPED, Replay(drawn)).network.units == (301, 150, 75)
+    assert suggest_config(SHAPED, Replay({**drawn, "units_ratio": 1.0})).network.units == (301,) * 3
+    place = place_of(SHAPED, "units_ratio")
+    assert place is not None
+    assert place.name == "units"
+
+
+@given(layers=st.integers(1, 3), first=st.integers(64, 1024), ratio=st.sampled_from([0.5, 1.0]))
+def test_what_has_a_ratio_of_the_space_lies_in_it(layers: int, first: int, ratio: float) -> None:
+    drawn = {"layers": layers, "units": first, "units_ratio": ratio}
+    config = suggest_config(SHAPED, Replay(drawn))
+    assert misfits(SHAPED, config) == []
+    assert suggest_config(SHAPED, Replay(settle(SHAPED, config))) == config
+
+
+def test_what_has_no_ratio_of_the_space_is_refused() -> None:
+    wanted = PartialConfig.model_validate({"units": [512, 128]})
+    with pytest.raises(ValueError, match=r"units = \[512, 128\] is of no ratio in the space"):
+        settle(SHAPED, wanted)
+    assert settle(SHAPED, PartialConfig.model_validate({"units": [512, 256]})) == {
+        "layers": 2, "units": 512, "units_ratio": 0.5,
+    }  # fmt: skip

@@ -4,13 +4,14 @@ import numpy as np
 
 from hpsearch.data.arrays import Arrays, Progress
 from hpsearch.data.sources.source import Source
+from hpsearch.presets.sizes import Sizes
 
 
 class Digits(Source):
     """The digits, which are built in and have no test part."""
 
     name = "digits"
-    is_small = True
+    usual = Sizes(rows=1294, pixels=8)
 
     def load(self, progress: Progress) -> Arrays:
         """Read the set; inputs have shape (1797, 8, 8) and type uint8."""

@@ -1,6 +1,7 @@
 """Source "fashion_mnist": 70,000 pieces of clothing, 28 x 28, grey."""
 
 from hpsearch.data.official.idx import IDX, IdxSet
+from hpsearch.presets.sizes import Sizes
 
 
 class FashionMnist(IdxSet):
@@ -8,6 +9,7 @@ class FashionMnist(IdxSet):
 
     name = "fashion_mnist"
     title = "Fashion-MNIST"
+    usual = Sizes(rows=54_000, pixels=28, may_flip=True)
     class_names = (
         "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
         "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",

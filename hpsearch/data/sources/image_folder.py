@@ -10,6 +10,7 @@ from hpsearch.data.arrays import Arrays, Progress
 from hpsearch.data.images import layout
 from hpsearch.data.signature import SourceFiles, source_files
 from hpsearch.data.sources.source import DataPath, Source
+from hpsearch.presets.sizes import Sizes
 
 
 def _two_sides(value: object) -> object:
@@ -30,6 +31,7 @@ class ImageFolder(Source):
     looks = "a folder"
     given = "val/"
     sample = "images"
+    usual = Sizes(rows=5000, pixels=32, may_flip=True)
     path_about = "train/<class>/*.png, test/<class>/*.png"
     more_lines = """\
 # image_size = [32, 32]      # height, width: resizes all; needed where sizes differ

@@ -17,6 +17,7 @@ from hpsearch.data.mistaken import HEAD, refuse
 from hpsearch.data.signature import SourceFiles, source_files
 from hpsearch.data.sources.source import DataPath, Source
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.presets.sizes import Sizes
 from hpsearch.text import closest, show
 
 Array = npt.NDArray[np.generic]
@@ -52,6 +53,7 @@ class Npz(Source):
     name = "npz"
     looks = "an .npz file"
     given = "x_val and y_val"
+    usual = Sizes(rows=10_000)
     usual_scale = "standardize"  # it may hold any numbers; the other sources have images
     sample = "data.npz"
     path_about = "x_train, y_train; x_test, y_test if you have them"

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from hpsearch.data.arrays import Arrays, Progress, check
 from hpsearch.data.signature import SourceFiles
 from hpsearch.fields import Section
+from hpsearch.presets.sizes import Sizes
 
 DataPath = Annotated[str, Field(min_length=1)]
 
@@ -31,8 +32,8 @@ class Source(Section):
     """What ``hpsearch init --path`` knows it by, in words; see :meth:`looks_like`."""
     given: ClassVar[str] = ""
     """What a user adds to it to give a validation part."""
-    is_small: ClassVar[bool] = False
-    """Whether a new study may be small, too."""
+    usual: ClassVar[Sizes] = Sizes(rows=45_000, pixels=32, may_flip=True)
+    """What a new study file is written for, where it is not known."""
     usual_scale: ClassVar[str] = "symmetric"
     """``dataset.scale`` in a new study file."""
     sample: ClassVar[str] = ""

@@ -11,6 +11,7 @@ from hpsearch.data.sources.source import DataPath, Source
 from hpsearch.data.tables.files import ending
 from hpsearch.errors import InputError
 from hpsearch.fields import Bool
+from hpsearch.presets.sizes import Sizes
 
 ColumnName = Annotated[str, Field(min_length=1)]
 
@@ -21,6 +22,7 @@ class Table(Source):
     name = "table"
     looks = "a .csv, .tsv, .parquet or .arrow file"
     given = "val.csv"
+    usual = Sizes(rows=10_000)
     usual_scale = "standardize"
     sample = "table.csv"
     path_about = "or a folder with train.csv, and test.csv if you have it"

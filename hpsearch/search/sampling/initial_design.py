@@ -95,7 +95,7 @@ def first_trials(
     """
     return cheapest_first(
         file.space,
-        max(0, min(design_size(file), file.budget.trials) - len(file.enqueue) - there),
+        max(0, min(design_size(file), file.budget.trials) - len(file.first) - there),
         derive_seed(file.seed, "first", *([there] if there else [])),
         size,
         file.budget,

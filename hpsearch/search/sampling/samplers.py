@@ -48,7 +48,7 @@ def make_sampler(
     if given:
         return _Given(given)
     seed = derive_seed(file.seed, "sampler", number)
-    options = file.sampler.model_dump(exclude={"type", "cheapest_first"})
+    options = file.sampler.model_dump(exclude={"type", "cheapest_first", "portfolio"})
     with warnings.catch_warnings():
         # QMC is marked experimental, and so is group = true, which a user has to write.
         warnings.simplefilter("ignore", ExperimentalWarning)

@@ -126,13 +126,19 @@ class Studies(RDBStorage):
             return list(session.scalars(query))
 
     @repeatable
-    def ours(self) -> list[str]:
-        """The names of the studies that have a study file, in order."""
+    def ours(self, newest: int | None = None) -> list[str]:
+        """The names of the studies that have a study file, in order.
+
+        Args:
+            newest: only so many, which were made last; None: all.
+        """
         study, attribute = models.StudyModel, models.StudyUserAttributeModel
         query = (
             sa.select(study.study_name)
             .join(attribute, attribute.study_id == study.study_id)
             .where(attribute.key == FILE_KEY)
+            .order_by(study.study_id.desc())
+            .limit(newest)
         )
         with Session(self.engine) as session:
             return sorted(session.scalars(query))

@@ -25,9 +25,9 @@ from hpsearch.data.cache import open_dataset
 from hpsearch.data.drawing import split
 from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
+from hpsearch.for_data import for_task
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
-from hpsearch.study_file import for_task
 from hpsearch.training.start import start_tensorflow
 
 EPOCHS = 4

@@ -23,9 +23,9 @@ from hpsearch.data.dataset import Dataset, open_test
 from hpsearch.data.drawing import split
 from hpsearch.data.record import Access
 from hpsearch.data.section import DatasetSection
+from hpsearch.for_data import for_task
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.recipe import Recipe, parse_recipe
-from hpsearch.study_file import for_task
 from hpsearch.training.outcome import Watch
 from hpsearch.training.start import start_tensorflow
 

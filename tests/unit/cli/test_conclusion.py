@@ -1,6 +1,7 @@
 """The end of a run: how the study stands, and what comes next."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from optuna.trial import FrozenTrial, TrialState
@@ -39,3 +40,11 @@ def test_where_nothing_completed_no_next_step_is_named(
     assert found.exit_code == 1
     print_conclusion(found)
     assert "Next:" not in capsys.readouterr().err
+
+
+def test_a_time_limit_shorter_than_one_training_is_told(
+    open_study: Callable[..., OpenStudy], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = replace(_conclusion(open_study(), 0), over="timeout")
+    print_conclusion(found)
+    assert "one takes longer than the time limit" in capsys.readouterr().err

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from hpsearch.data.parts import Parts
 from hpsearch.data.target import Standard
+from hpsearch.for_data import for_task
 from hpsearch.networks.dense import Dense
 from hpsearch.recipe import Recipe
-from hpsearch.study_file import for_task
 from hpsearch.training import networks, tasks
 from hpsearch.training.export import write_model
 from hpsearch.training.outcome import Watch

@@ -1,0 +1,152 @@
+"""What a study file becomes by its data: a preset's space, training and portfolio."""
+
+from dataclasses import replace
+from typing import Any
+
+import fakes
+import numpy as np
+import pytest
+
+from hpsearch.data.parts import Parts
+from hpsearch.data.target import Standard
+from hpsearch.errors import InputError
+from hpsearch.for_data import for_data, sizes_of, usual_preset
+from hpsearch.study_file import StudyFile, as_stored, differences
+
+
+def study(**sections: Any) -> StudyFile:
+    whole = {"name": "mine", "dataset": {"source": "digits"}, **sections}
+    return StudyFile.model_validate(whole)
+
+
+def images(side: int = 8, names: tuple[str, ...] = ("cat", "dog", "owl")) -> Parts:
+    parts = fakes.parts(inputs=side * side)
+    x = parts.train.x.reshape(-1, side, side)
+    return replace(
+        parts,
+        input_shape=(side, side),
+        class_names=names,
+        train=replace(parts.train, x=x),
+        validation=replace(parts.validation, x=x),
+    )
+
+
+def resolved(parts: Parts, **sections: Any) -> StudyFile:
+    return for_data(study(**sections), "classification", parts, "mine.toml")
+
+
+def test_without_a_space_the_preset_of_the_data_is_searched() -> None:
+    vectors, pictures = resolved(fakes.parts()), resolved(images())
+    assert (vectors.preset, pictures.preset) == ("vectors", "images")
+    assert vectors.space.network.units.high == 64
+    assert pictures.space.network.units.high == 128
+    assert pictures.space.augment.flip.choices == (False, True)
+    assert vectors.is_search
+    assert study().awaits_preset
+    assert study().fixed_recipe() is None
+    assert len(vectors.first) == len(vectors.portfolio) >= 1
+    assert usual_preset((3, 3, 3)) == "images"
+
+
+def test_letters_are_never_mirrored() -> None:
+    assert sizes_of(images(names=("a", "b", "c"))).may_flip is False
+    assert resolved(images(names=("a", "b", "c"))).space.augment.flip is False
+
+
+def test_what_a_study_file_says_is_kept() -> None:
+    found = resolved(fakes.parts(), training={"epochs": 7})
+    assert found.training.epochs == 7
+    assert found.training.early_stopping.patience == 10  # the preset's
+    found = resolved(fakes.parts(), training={"early_stopping": {"patience": 3}})
+    assert found.training.epochs == 100  # the preset's
+    assert found.training.early_stopping.patience == 3
+    found = resolved(fakes.parts(), training={"early_stopping": False})
+    assert found.training.early_stopping is False
+    metric = resolved(fakes.parts(), objective={"metric": "val_f1_macro"})
+    assert metric.training.early_stopping.monitor == "val_f1_macro"
+
+
+def test_an_own_space_is_left_as_it_is() -> None:
+    own = study(space={"layers": {"type": "int", "low": 1, "high": 2}})
+    assert for_data(own, "classification", fakes.parts(), "mine.toml") == own
+
+
+def test_keys_of_a_space_are_in_place_of_a_named_presets() -> None:
+    whole = resolved(images(), preset="images")
+    own = {"layers": 1, "augment": {"translate": 5}, "optimizer": {"type": "adam"}}
+    found = resolved(images(), preset="images", space=own)
+    network = found.space.network
+    assert (network.layers, network.units) == (1, whole.space.network.units)
+    assert found.space.augment.translate == 5
+    assert found.space.augment.flip == whole.space.augment.flip
+    assert found.space.optimizer.type == "adam"
+    assert (found.preset, found.portfolio) == (None, ())
+    assert found.training == whole.training
+    narrow = resolved(images(), preset="images", space={"label_smoothing": 0.0})
+    assert 1 <= len(narrow.portfolio) <= len(whole.portfolio)
+    conv = resolved(images(), preset="images", space={"network": {"type": "conv"}})
+    assert conv.space.network.type == "conv"
+
+
+def test_what_is_enqueued_must_lie_in_the_presets_space() -> None:
+    with pytest.raises(
+        InputError, match=r"mine.toml: enqueue\[0\].layers = 60 is not in the space"
+    ):
+        resolved(fakes.parts(), enqueue=[{"layers": 60}])
+
+
+def test_a_portfolio_can_be_switched_off_or_be_the_users_own() -> None:
+    assert resolved(fakes.parts(), sampler={"type": "tpe", "portfolio": False}).first == ()
+    found = resolved(fakes.parts(), portfolio=[{"layers": 1}])
+    assert [one.network.layers for one in found.portfolio] == [1]
+    # What is enqueued comes first.
+    found = resolved(fakes.parts(), enqueue=[{"layers": 3}])
+    assert found.first[0].network.layers == 3
+    assert len(found.first) == 1 + len(resolved(fakes.parts()).portfolio)
+
+
+def test_what_is_too_large_for_the_budget_is_no_part_of_the_portfolio() -> None:
+    found = resolved(images(), budget={"max_parameters": 10_000})
+    sizes = [one.network.units for one in found.portfolio]
+    assert len(sizes) < len(resolved(images()).portfolio)
+
+
+def test_a_study_keeps_the_preset_that_it_began_with() -> None:
+    stored = resolved(fakes.parts())
+    older = stored.model_copy(
+        update={
+            "space": stored.space.model_copy(update={"batch_size": 77}),
+            "portfolio": (),
+            "training": stored.training.model_copy(update={"epochs": 55}),
+        }
+    )
+    older = StudyFile.model_validate_json(older.model_dump_json())
+    again = as_stored(older, resolved(fakes.parts()))
+    assert differences(older, again) == []
+    assert again.portfolio == ()
+    changed = as_stored(older, resolved(fakes.parts(), training={"epochs": 9}))
+    assert differences(older, changed) == ["training.epochs: 55 -> 9"]
+    own = as_stored(older, resolved(fakes.parts(), preset="vectors", space={"layers": 1}))
+    assert any(line.startswith("space.") for line in differences(older, own))
+
+
+def test_a_preset_for_other_data_has_no_portfolio() -> None:
+    found = resolved(fakes.parts(), preset="images-conv")
+    assert found.space.network.tables()["conv"].blocks.high == 1
+    assert found.portfolio == ()
+
+
+def test_a_regression_has_its_metric() -> None:
+    y = np.linspace(0.0, 1.0, 30)
+    parts = fakes.parts()
+    parts = replace(
+        parts,
+        class_names=(),
+        target=Standard(mean=0.0, deviation=1.0, low=0.0, high=1.0, is_log=False),
+        train=replace(parts.train, y=y),
+        validation=replace(parts.validation, y=y),
+    )
+    found = for_data(study(), "regression", parts, "mine.toml")
+    assert found.training.early_stopping.monitor == "val_rmse"
+    with pytest.raises(InputError, match="no metric of a regression"):
+        for_data(study(objective={"metric": "val_auc"}), "regression", parts, "mine.toml")
