@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,12 +52,19 @@ largest = {}
 for name in ("together.keras", "together"):
     largest[name] = export("small", name, place, silent, ensemble=True).model.largest
     predict(name, Path("new.npy"), place, silent, output=Path(f"{name}.csv"))
+page = report("small", place, silent).page().decode()
+(place.home.trial_run("small", 0) / "best.weights.h5").write_bytes(b"no weights")
+told = []
+silent.say = told.append
+fewer = ensemble("small", place, silent)
 facts = {
+    "left_out": [line for line in told if "left out" in line],
+    "fewer": fewer.ensemble.candidates,
     "chosen": chosen.plain(),
     "again": again.plain(),
     "judged": judged.plain(),
     "largest": largest,
-    "page": "Ensemble of" in report("small", place, silent).page().decode(),
+    "page": "Ensemble of" in page,
 }
 Path("facts.json").write_text(json.dumps(facts))
 """
@@ -109,3 +117,6 @@ def test_an_ensemble_is_what_its_members_say_by_weight(cli: Cli, validation: str
     gain = accuracy - middle["test"]["accuracy"]
     assert judged["ensemble"]["gain"]["value"] == pytest.approx(gain)
     assert facts["page"]
+    assert facts["fewer"] == 4
+    (line,) = facts["left_out"]
+    assert re.search(r"warning: left out: .*trial-00000.*is damaged or does not fit", line)

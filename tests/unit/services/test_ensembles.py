@@ -8,15 +8,21 @@ import pytest
 from averaged import ensemble
 from optuna.trial import FrozenTrial
 
+from hpsearch.data.inputs import write_inputs
 from hpsearch.data.parts import Parts
 from hpsearch.errors import InputError
-from hpsearch.home import WEIGHTS, Home
+from hpsearch.home import INPUTS, WEIGHTS, Home
 from hpsearch.objective import Objective
 from hpsearch.search.confirmation import ensure_confirmation_study, leaders, queue, seeds
 from hpsearch.search.ensemble import keep_ensemble
 from hpsearch.search.recipes import trial_seed
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.ensembles import chosen_ensemble
+from hpsearch.services.evaluate import evaluate
+from hpsearch.services.export import export
+from hpsearch.services.predictors import find_predictor
+from hpsearch.services.progress import Silent
+from hpsearch.services.workspace import Workspace
 
 Finish = Callable[..., FrozenTrial]
 
@@ -99,3 +105,39 @@ def test_runs_without_their_study_are_gone(
     keep_ensemble(alone, ensemble((0, True, 1, 1.0)))
     with pytest.raises(InputError, match=r"trial 0 \(run 0\), a member of its ensemble, is gone"):
         chosen_ensemble(alone, home)
+
+
+@pytest.mark.parametrize("name", ["best.toml", "best.json", "study-of-several.py"])
+def test_an_ensemble_is_neither_a_recipe_nor_a_script(
+    study: OpenStudy, home: Home, tmp_path: Path, name: str
+) -> None:
+    choose(study)
+    with pytest.raises(InputError, match="trains one network, and an ensemble has several; write"):
+        export("study", str(tmp_path / name), Workspace(home=home), Silent(), ensemble=True)
+    assert not (tmp_path / name).exists()
+
+
+def test_options_that_name_another_network_exclude_the_ensemble(home: Home) -> None:
+    place, silent = Workspace(home=home), Silent()
+    with pytest.raises(InputError, match="--confirmed and --ensemble exclude each other"):
+        export("study", "best.keras", place, silent, ensemble=True, confirmed=True)
+    with pytest.raises(InputError, match="--trial and --ensemble exclude each other"):
+        find_predictor("study", place, silent, trial=0, ensemble=True)
+    with pytest.raises(InputError, match="--refit and --ensemble: members of an ensemble are not"):
+        evaluate("study", place, silent, refit=True, ensemble=True)
+
+
+def test_one_training_has_no_ensemble(home: Home, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("[config]\n")
+    with pytest.raises(InputError, match=r"--ensemble: is of a study, and .*recipe\.toml is one"):
+        find_predictor(str(recipe), Workspace(home=home), Silent(), ensemble=True)
+
+
+def test_predictions_of_an_ensemble_say_whose_they_are(study: OpenStudy, home: Home) -> None:
+    choose(study)
+    for file in home.root.rglob(WEIGHTS):
+        write_inputs(file.with_name(INPUTS), fakes.parts())
+    found = find_predictor("study", Workspace(home=home), Silent(), ensemble=True)
+    assert found.what == "study study, the ensemble of 2 networks"
+    assert (found.takes.shape, found.class_names) == ((8,), ("0", "1", "2"))
