@@ -24,7 +24,7 @@ from hpsearch.ensembles import (
 )
 from hpsearch.errors import InputError
 from hpsearch.home import Home
-from hpsearch.outputs.leftovers import KEEP
+from hpsearch.outputs.leftovers import KEEP, weights_file
 from hpsearch.search import trials
 from hpsearch.search.attributes import OF_KEY
 from hpsearch.search.confirmation import is_run, refuse_confirmation_study, results
@@ -123,8 +123,13 @@ def candidates(study: OpenStudy, place: Home, progress: Progress) -> list[Model]
         NoTrialError: no trial of the study completed.
     """
     trials.best(study)  # says what is wrong where there is none
-    best = trials.ranked(study.trials(), study.file.objective.measure)[:KEEP]
-    known = [kept_model(study, trial, place) for trial in best]
+    ranked = trials.ranked(study.trials(), study.file.objective.measure)
+    known = [
+        kept_model(study, trial, place)
+        for rank, trial in enumerate(ranked)
+        # Of others the weights may be here, as members of an earlier ensemble.
+        if rank < KEEP or weights_file(place, study.name, trial.number).is_file()
+    ]
     has_folds = isinstance(study.file.dataset.validation, Folds)
     for runs in confirmation_studies(study):
         apart = [] if has_folds else _runs(study, runs, Kind.SPLIT)

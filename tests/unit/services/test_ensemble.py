@@ -63,6 +63,16 @@ def test_the_best_trials_come_first_and_then_the_runs(
     assert [one.weights for one in found] == [best, second, *runs]
 
 
+def test_weights_that_an_earlier_ensemble_kept_are_chosen_from_too(
+    open_study: Open, finish: Finish, home: Home
+) -> None:
+    study = open_study()
+    for number in range(8):
+        finish(study, 1 - number / 10)
+    own = [kept(home, study, number) for number in (0, 6)]
+    assert [one.weights for one in candidates(study, home, Silent())] == own
+
+
 def test_runs_that_saw_validation_examples_are_left_out(
     open_study: Open, finish: Finish, home: Home
 ) -> None:
