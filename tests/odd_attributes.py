@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from averaged import ensemble
 from commandline import Cli
 from made import make_runs, make_study
 
@@ -45,6 +46,7 @@ TABLES = {
 MORE: dict[str, dict[str, Any]] = {
     "study_user_attributes": {
         "commands": [{"command": "hpsearch run", "date": "2026-01-01", "machine": "a"}],
+        "ensemble": ensemble((0, False, 1, 0.75), (1, True, 2, 0.25)).model_dump(mode="json"),
         "failures_since": 0,
         "forked_from": {"study": "old", "trials": 1, "shift": 1, "date": "2026-01-01"},
         "machines": {

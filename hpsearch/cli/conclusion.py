@@ -25,6 +25,7 @@ _ADVICE = {
 
 _NEXT = {
     "confirm {study}": "retrains the best with new seeds: was it luck?",
+    "ensemble {study}": "averages several networks: what it adds, what it costs",
     "evaluate {study}": "tests the winner, once all is decided",
     "export {study} -o best.toml": "its recipe (or best.py, best.keras)",
     "report {study}": "one page: what mattered, what to try next",

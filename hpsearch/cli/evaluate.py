@@ -24,11 +24,13 @@ from hpsearch.errors import InputError
 from hpsearch.reference.reference import Reference, cells_on_test, titled, trained_on
 from hpsearch.services import evaluate as service
 from hpsearch.services.confirmed import CHOICES
+from hpsearch.services.ensembles import JudgedEnsemble
 from hpsearch.services.evaluate import Judged
 from hpsearch.services.jobs import Means
 from hpsearch.services.models import Model
-from hpsearch.tasks.results import interval_text
+from hpsearch.tasks.results import interval_text, written
 from hpsearch.tasks.task import Task
+from hpsearch.text import plural
 
 
 def evaluate(
@@ -48,6 +50,13 @@ def evaluate(
             "--refit",
             help="Retrain on training and validation examples first, for as many epochs as the"
             " confirmed runs.",
+        ),
+    ] = False,
+    ensemble: Annotated[
+        bool,
+        typer.Option(
+            "--ensemble",
+            help="Also evaluate the ensemble of hpsearch ensemble, beside one trained network.",
         ),
     ] = False,
     workers: WorkersOption = None,
@@ -71,6 +80,7 @@ def evaluate(
         top=top,
         baseline=baseline,
         refit=refit,
+        ensemble=ensemble,
         means=Means(workers=workers, gpus=gpus, overrides=overrides or ()),
     )
     if as_json:
@@ -78,6 +88,8 @@ def evaluate(
         return
     for one in found.judged:
         print_judged(one, found.metric)
+    if found.ensemble is not None:
+        print_judged_ensemble(found.ensemble)
     if found.reference:
         print_reference(found.reference, found.judged[0].task)
     say(
@@ -109,6 +121,29 @@ def print_judged(one: Judged, metric: str) -> None:
         by = "validation" if epochs is None else "its training examples"
         out.print(f"Seed {one.middle} is the median by {by}; what follows is of it.")
     print_scores(one.results[one.middle])
+
+
+def print_judged_ensemble(found: JudgedEnsemble) -> None:
+    """The results of an ensemble for a reader, and what it adds to one network."""
+    out, metric, members = stdout(), found.metric, found.ensemble.members
+    out.print(f"Ensemble of {plural(len(members), 'network')}", style="bold")
+    print_headline(found.result)
+    rows = zip(written(vars(found.result)), written(vars(found.beside)), strict=True)
+    print_table(
+        ("metric", "ensemble", "95 % interval", "alone", "95 % interval"),
+        [[name, value, ends, alone, its] for (name, value, ends, _), (_, alone, its, _) in rows],
+        words=["metric"],
+        title=(
+            f"On {plural(found.result.examples, 'test example')}; alone: {found.single}, the median"
+            " by validation"
+        ),
+    )
+    ends = metric.ends(found.gain.low, found.gain.high)
+    noise = "" if found.gain.is_certain else " The examples do not tell that it is better."
+    out.print(
+        f"Gain of the ensemble in {metric.short}: {metric.signed(found.gain.value)} (95 % interval"
+        f" {ends}, paired bootstrap).{noise}"
+    )
 
 
 def print_reference(found: Sequence[Reference], task: Task) -> None:

@@ -49,6 +49,12 @@ def export(
     confirmed: Annotated[
         bool, typer.Option("--confirmed", help="Export the confirmed winner: its median run.")
     ] = False,
+    ensemble: Annotated[
+        bool,
+        typer.Option(
+            "--ensemble", help="Export what hpsearch ensemble chose, as one trained model."
+        ),
+    ] = False,
     overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
@@ -62,6 +68,7 @@ def export(
         trial=trial,
         baseline=baseline,
         confirmed=confirmed,
+        ensemble=ensemble,
         data=data,
         test=test,
         overrides=overrides or (),

@@ -56,6 +56,10 @@ def predict(
         int | None,
         typer.Option("--trial", metavar="N", help="Of a study: number of the trial."),
     ] = None,
+    ensemble: Annotated[
+        bool,
+        typer.Option("--ensemble", help="Of a study: predict with what hpsearch ensemble chose."),
+    ] = False,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,6 +84,7 @@ def predict(
         Screen(),
         output=output,
         trial=trial,
+        ensemble=ensemble,
         keep=_names(keep),
         overrides=overrides or (),
     )

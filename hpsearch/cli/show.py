@@ -17,14 +17,19 @@ from hpsearch.outputs.test_access import accesses, plain
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import ENDED
 from hpsearch.search.confirmation import told
+from hpsearch.search.ensemble import summary
 from hpsearch.search.study import load_study
 from hpsearch.search.trials import Trial
 from hpsearch.search.winners import in_words
 from hpsearch.services.confirmed import winner_of
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile
+from hpsearch.tasks import METRICS
 from hpsearch.tasks.interval import measured_words
-from hpsearch.text import duration, plural
+from hpsearch.text import duration, listed, plural
+
+MOST_NAMED = 10
+"""Members of an ensemble that are named, at most."""
 
 
 def show(
@@ -54,7 +59,11 @@ def show(
         _watch(study, where)
     with where.study(study) as found:
         opened = plain(accesses(found, where.home))
-        details = rows.details(found) | {"test_openings": opened, "confirmed": winner_of(found)}
+        details = rows.details(found) | {
+            "test_openings": opened,
+            "confirmed": winner_of(found),
+            "ensemble": summary(found),
+        }
         best_trial = rows.find_best(found)
         config = rows.config(found, best_trial) if best_trial else None
     if as_json:
@@ -112,6 +121,7 @@ def _facts(details: dict[str, Any]) -> list[str]:
         f"precision {details['precision']}",
         f"test      {_opened(details['test_openings'])}",
         *([f"confirmed {_confirmed(winner)}"] if (winner := details["confirmed"]) else []),
+        *([f"ensemble  {_ensemble(chosen)}"] if (chosen := details["ensemble"]) else []),
     ]
 
 
@@ -134,6 +144,20 @@ def _confirmed(winner: dict[str, Any]) -> str:
         how += f"; the smallest that the seeds cannot tell from it: {smallest}"
     value = f"{number(winner['mean'])} over {winner['seeds']} seeds"
     return f"{told(winner['of'])}, {value} ({how})"
+
+
+def _ensemble(chosen: dict[str, Any]) -> str:
+    """The ensemble: what it adds to one network, and what it is made of."""
+    metric = METRICS.get(chosen["metric"])
+    gain = number(chosen["gain"]) if metric is None else metric.signed(chosen["gain"])
+    sure = "" if chosen["gain_is_certain"] else ", within noise"
+    members = chosen["members"]
+    named = listed([one["name"] for one in members[:MOST_NAMED]])
+    more = len(members) - MOST_NAMED
+    return (
+        f"{plural(len(members), 'network')}, {gain} against {chosen['single']['name']}{sure}:"
+        f" {named}{f' and {more} more' if more > 0 else ''}"
+    )
 
 
 def _opened(accesses: list[dict[str, Any]]) -> str:

@@ -24,6 +24,13 @@ class Standard(Section):
     is_log: bool
     """Whether t is log(1 + y)."""
 
+    def standardised(self, y: npt.NDArray[np.floating]) -> Numbers:
+        """Targets as a network models them; of any shape, in their own unit."""
+        found = y.astype(np.float64)
+        return np.asarray(
+            ((np.log1p(found) if self.is_log else found) - self.mean) / self.deviation
+        )
+
     def restored(self, outputs: npt.NDArray[np.floating]) -> Numbers:
         """A network's outputs in the target's own unit, within the range of the training rows.
 

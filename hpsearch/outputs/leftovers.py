@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hpsearch.home import CHECKPOINTS, CURVES, INPUTS, WEIGHTS, Home
 from hpsearch.search.attributes import earlier
+from hpsearch.search.ensemble import ensemble_of
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import is_open, ranked
 from hpsearch.share import Share
@@ -30,9 +31,9 @@ def kept_weights(study: OpenStudy, home: Home, number: int) -> Path:
 def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None = None) -> None:
     """Remove what nobody needs any more of a study's trials, here and in the share: curves stay.
 
-    These are the weights of all trials but the best ``keep`` of the complete ones (confirmation
-    runs keep all of theirs), and the checkpoints of trials that are over. What cannot be removed
-    stays until the next time.
+    These are the weights of all trials but the best ``keep`` of the complete ones and those of the
+    study's ensemble (confirmation runs keep all of theirs), and the checkpoints of trials that are
+    over. What cannot be removed stays until the next time.
     """
     trials = study.trials()
     complete = ranked(trials, study.file.objective.measure)
@@ -44,6 +45,8 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None 
         for number in _resumable(home, study.name, [trial.number, *earlier(trial)])
     }
     kept = going_on | {t.number for t in (complete if study.is_closed else complete[:keep])}
+    if (ensemble := ensemble_of(study)) is not None:
+        kept |= {member.trial for member in ensemble.members if not member.is_run}
 
     def spare(number: int) -> list[str]:
         if number >= len(trials):

@@ -19,6 +19,7 @@ from hpsearch.report.study_toml import as_toml
 from hpsearch.search import trials
 from hpsearch.search.attributes import REFERENCE_KEY, SAME_KEY
 from hpsearch.search.confirmation import BASELINE
+from hpsearch.search.ensemble import summary as summary_of_ensemble
 from hpsearch.search.importance import MOST, importances
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.reference import reference
@@ -83,6 +84,7 @@ def facts(
         "trainings": [asdict(one) for one in trained],
         "test_openings": plain(opened),
         "winner": winner,
+        "ensemble": summary_of_ensemble(study),
     }
 
 

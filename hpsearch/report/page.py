@@ -20,6 +20,7 @@ from hpsearch.figures.thresholds import threshold_figures
 from hpsearch.reference.reference import Reference, cells_on_test, recorded, titled, trained_on
 from hpsearch.search.budget import ENDED, Ending
 from hpsearch.search.confirmation import told
+from hpsearch.search.ensemble import ENSEMBLE
 from hpsearch.search.verdict import middle
 from hpsearch.tasks import METRICS
 from hpsearch.tasks.classification import CLASSIFICATION
@@ -51,6 +52,7 @@ def page(
         figures=shown,
         task=task,
         tested=_tested(facts["trainings"], METRICS[facts["study"]["metric"]]),
+        averaged=_averaged(facts["ensemble"], facts["test_openings"], facts["study"]["name"]),
         compared=_compared(facts["test_openings"], facts["study"]["name"], task),
         version=__version__,
         written=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -117,6 +119,28 @@ def _tested(trainings: Sequence[Mapping[str, Any]], metric: Metric) -> list[dict
             }
         )
     return found
+
+
+def _averaged(
+    ensemble: Mapping[str, Any] | None, openings: Sequence[Mapping[str, Any]], study: str
+) -> dict[str, str] | None:
+    """Of an ensemble the numbers as a reader is told them; on the test split the last ones."""
+    if ensemble is None or ensemble["metric"] not in METRICS:
+        return None
+    metric, cost, alone = METRICS[ensemble["metric"]], ensemble["cost"], ensemble["single_cost"]
+    tested = [
+        one["result"]
+        for one in openings
+        if (one["study"], one["of"]) == (study, ENSEMBLE) and one["date"] >= ensemble["date"]
+    ]
+    return {
+        "gain": metric.signed(ensemble["gain"]),
+        "ends": metric.ends(ensemble["gain_low"], ensemble["gain_high"]),
+        "tested": headline(tested[-1]) if tested and tested[-1] else "",
+        "value": metric.written(ensemble["value"]),
+        "one": f"{1000 * cost['one']:.2f}",
+        "alone": f"{1000 * alone['one']:.2f}",
+    }
 
 
 def _compared(

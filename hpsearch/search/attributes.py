@@ -18,6 +18,7 @@ from hpsearch.search.shapes import (
     ConfigTable,
     ConfirmRequest,
     Count,
+    Ensemble,
     Facts,
     FoldResult,
     Fork,
@@ -138,6 +139,10 @@ each other device, and by ``confirm`` and ``fork``. Since 2026-11-29."""
 REFERENCE_KEY = _of_study("reference", list[Reference])
 """What models of scikit-learn reach on the same examples (``hpsearch.reference``). Written by the
 first ``run`` that has trained them. Since 2026-11-29."""
+
+ENSEMBLE_KEY = _of_study("ensemble", Ensemble)
+"""The ensemble that was chosen from its trained networks. Written by ``ensemble``. Since
+2026-11-30."""
 
 FORKED_KEY = _of_trial(_of_study("forked_from", Fork), Origin)
 """Of a study: the one whose trials it took over; of such a trial: which one it was there. Written

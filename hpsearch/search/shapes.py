@@ -166,6 +166,66 @@ class ConfirmRequest(Shape):
     it is the first by its mean. (An earlier version had no choice.)"""
 
 
+class EnsembleMember(Shape):
+    """A trained network that an ensemble was chosen from."""
+
+    of: Whose
+    trial: Count
+    """Its number, of the study or of its confirmation study."""
+    is_run: bool
+    """Whether it is of the latter."""
+    seed: Count
+    weight: Annotated[float, Field(gt=0, le=1)]
+    """By how much it counts; the sum over the members is 1."""
+    value: Number
+    """What its training gave."""
+
+
+class EnsembleCost(Shape):
+    """What a network took where the ensemble was chosen (``hpsearch.training.ensemble``)."""
+
+    parameters: Count
+    one: Span
+    batch: Span
+    examples: Count
+
+
+class Ensemble(Shape):
+    """An ensemble, and how it was chosen (``hpsearch.ensembles``)."""
+
+    members: Annotated[list[EnsembleMember], Field(min_length=1)]
+    """The greatest weight first."""
+    metric: Text
+    """By what it was chosen."""
+    value: Number
+    """Of the ensemble on the examples that it was chosen by."""
+    single: EnsembleMember
+    """The best model alone, by the same examples."""
+    single_value: Number
+    gain: Number
+    """By how much it is better than that one, in the metric's unit; above 0: better."""
+    gain_low: Number
+    """The lower end of its 95 % interval."""
+    gain_high: Number
+    cost: EnsembleCost
+    single_cost: EnsembleCost
+    device: Text
+    """What the costs were measured on."""
+    candidates: Count
+    """How many models it was chosen from."""
+    examples: Count
+    """By how many examples."""
+    most: Count | None
+    """How many members it might have; None: any number."""
+    bags: Count
+    rounds: Count
+    seed: Count
+    version: Text
+    """Of hpsearch."""
+    date: Text
+    """As ISO 8601 in UTC."""
+
+
 class Git(Shape):
     """The state of the folder of a study file."""
 

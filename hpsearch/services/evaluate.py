@@ -18,6 +18,12 @@ from hpsearch.search.confirmation import is_run, kind_of, refuse_confirmation_st
 from hpsearch.search.study import OpenStudy, load_study, move_data
 from hpsearch.search.verdict import Bounds, Interval, mean_interval, middle
 from hpsearch.services.comparison import Comparison, plain
+from hpsearch.services.ensembles import (
+    JudgedEnsemble,
+    Single,
+    chosen_ensemble,
+    judge_ensemble,
+)
 from hpsearch.services.jobs import HERE, Means
 from hpsearch.services.judging import check_kept, judge
 from hpsearch.services.models import Group, Model, check_weights, confirmed_groups, found_groups
@@ -101,6 +107,13 @@ class Judged:
         """The seed whose details are shown: chosen by validation, never by the test split."""
         return middle(self.group.values, self.metric)
 
+    @property
+    def standing(self) -> Single:
+        """The model that stands for all: that of :attr:`middle`."""
+        model = next(one for one in self.group.models if one.seed == self.middle)
+        name = f"{self.group.name}, seed {model.seed}"
+        return Single(model=model, name=name, result=self.results[model.seed])
+
     def gap(self, model: Model) -> float | None:
         """A model's generalisation gap: a value on training examples, less that on the test.
 
@@ -151,6 +164,8 @@ class Evaluated:
     these; none where that could not be measured."""
     times_opened: int
     """How often the test split of these data has been accessed so far."""
+    ensemble: JudgedEnsemble | None = None
+    """What the study's ensemble achieves there, where it was asked for."""
 
     def plain(self) -> dict[str, Any]:
         """The results as JSON."""
@@ -159,6 +174,7 @@ class Evaluated:
             "metric": self.metric,
             "times_opened": self.times_opened,
             "candidates": [one.plain() for one in self.judged],
+            "ensemble": None if self.ensemble is None else self.ensemble.plain(),
             "reference": plain(self.reference),
         }
 
@@ -171,6 +187,7 @@ def evaluate(
     top: int = 1,
     baseline: bool = False,
     refit: bool = False,
+    ensemble: bool = False,
     means: Means = HERE,
 ) -> Evaluated:
     """Evaluate the winner of a study on the test split, and record that.
@@ -183,20 +200,26 @@ def evaluate(
         baseline: judge the baseline, too, once it is confirmed.
         refit: retrain on training and validation examples first, for as many epochs as the
             confirmed runs.
+        ensemble: judge the study's ensemble, too, beside the middle one of the best models.
         means: what is retrained with, and where the data are.
 
     Raises:
-        InputError: ``top`` below 1, an unknown study, a confirmation study, weights that are not
-            here or of another training, or other data.
+        InputError: ``top`` below 1, an unknown study, a confirmation study, no ensemble, weights
+            that are not here or of another training, or other data.
         NoTrialError: no trial of the study completed, or no retraining.
         StoppedError: retraining was stopped; the same call goes on.
     """
     if top < 1:
         raise InputError(f"top = {top}: at least one configuration is evaluated")
+    if refit and ensemble:
+        raise InputError(
+            "--refit and --ensemble: members of an ensemble are not trained again; give only one"
+        )
     place = workspace.home
     with workspace.opened() as opened:
         found = load_study(opened, study)
         refuse_confirmation_study(found)
+        chosen = chosen_ensemble(found, place) if ensemble else None
         workspace.record(found)
         groups = confirmed_groups(found, place, top, progress, baseline=baseline)
         groups = groups or found_groups(found, place, top, progress, baseline=baseline)
@@ -210,17 +233,23 @@ def evaluate(
             move_data(found, section.path)
         settle_device()  # only now: the workers of refits see all GPUs
         progress.say("TensorFlow takes a few seconds to start.")
-        _check_kept(dataset, groups)
+        _check_kept(dataset, groups, () if chosen is None else chosen.models)
         before = len(accesses(found, place))
         known = f"been accessed {times(before)}" if before else "never been accessed"
         progress.say(f"Accessing the test split of {dataset.source}, which has {known} before.")
         compare = Comparison(dataset, groups[0].models[0].recipe, progress)
+        judged = [_judge(found, dataset, group, progress, compare) for group in groups]
+        averaged = None
+        if chosen is not None:
+            progress.say(f"Evaluating {chosen.what}.")
+            averaged = judge_ensemble(found, dataset, chosen, judged[0].standing)
         return Evaluated(
             study=study,
             metric=found.file.objective.metric,
-            judged=[_judge(found, dataset, group, progress, compare) for group in groups],
+            judged=judged,
             reference=compare.found,
             times_opened=len(accesses(found, place)),
+            ensemble=averaged,
         )
 
 
@@ -229,9 +258,12 @@ def times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def _check_kept(dataset: Dataset, groups: Sequence[Group]) -> None:
+def _check_kept(dataset: Dataset, groups: Sequence[Group], members: Sequence[Model]) -> None:
     """Start TensorFlow, and check that all weights are what they are taken for."""
     start_tensorflow()
+    for model in members:
+        parts = split(dataset, model.recipe.dataset)
+        check_kept(model.recipe, parts, model.weights, model.value)
     for group in groups:
         for model in group.models:
             parts = split(dataset, model.recipe.dataset)

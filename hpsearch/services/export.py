@@ -22,7 +22,14 @@ from hpsearch.search.recipes import baseline_recipe, recipe_of
 from hpsearch.search.study import OpenStudy, confirmation_studies
 from hpsearch.services.confirmed import confirmed as last_confirmed
 from hpsearch.services.confirmed import middle_run
-from hpsearch.services.forms import WrittenModel, form_of, write_model, write_recipe, write_script
+from hpsearch.services.export_ensemble import export_ensemble
+from hpsearch.services.forms import (
+    WrittenModel,
+    form_of,
+    write_model,
+    write_recipe,
+    write_script,
+)
 from hpsearch.services.overwriting import Form, refuse_to_replace
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
@@ -54,6 +61,7 @@ def export(
     trial: int | None = None,
     baseline: bool = False,
     confirmed: bool = False,
+    ensemble: bool = False,
     data: Path | None = None,
     test: bool = False,
     overrides: Sequence[str] = (),
@@ -68,6 +76,7 @@ def export(
         trial: its number; None: the best one.
         baseline: write the baseline instead.
         confirmed: write the confirmed winner instead: its median run.
+        ensemble: write the study's ensemble instead, as one model.
         data: of a script the file that its data go to; None: beside it.
         test: give a script the test split, too; the access is recorded.
         overrides: ``dataset.path=PATH``, where the data are elsewhere than before.
@@ -79,9 +88,14 @@ def export(
         UnreachableError: files that cannot be read or written.
         ProgramError: what was written is not what was meant; nothing is left.
     """
-    if (trial is not None) + baseline + confirmed > 1:
-        raise InputError("--trial, --baseline and --confirmed exclude each other; give only one")
+    if (trial is not None) + baseline + confirmed + ensemble > 1:
+        raise InputError(
+            "--trial, --baseline, --confirmed and --ensemble exclude each other; give only one"
+        )
     path, form = Path(output), form_of(output)
+    if ensemble:
+        what, model = export_ensemble(study, path, form, workspace, progress, overrides=overrides)
+        return Exported(what=what, path=path, form=form, model=model)
     if form != "script" and (test or data is not None):
         raise InputError("--data and --test are for a script; write one with -o NAME.py")
     refuse_to_replace(path, form)

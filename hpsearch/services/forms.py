@@ -221,13 +221,42 @@ def write_model(
     if form == "saved_model":  # which TensorFlow itself writes
         utf8(path)
     parts = trained_on(recipe, weights, home, progress)
+
+    def write(file: Path) -> float:
+        from hpsearch.training import export  # noqa: PLC0415  # imports TensorFlow
+
+        return export.write_model(recipe, parts, weights, file, form)
+
+    target = target_name(recipe)
+    return write_with(write, parts, target, path, form=form, progress=progress)
+
+
+def write_with(
+    write: Callable[[Path], float],
+    parts: Parts,
+    target: str | None,
+    path: Path,
+    *,
+    form: Literal["keras", "saved_model"],
+    progress: Progress,
+) -> WrittenModel:
+    """Write a model, whole or not at all, with what lies beside it.
+
+    Args:
+        write: writes it into a file or folder, and says by how much it differs from its network.
+        parts: the data of its network.
+        target: the name of the target's column, if it has one.
+        path: the file or folder.
+        form: which of the two.
+        progress: is told what takes long.
+    """
     progress.say("TensorFlow takes a few seconds to start.")
     start_tensorflow()
     from hpsearch.training import export as models  # noqa: PLC0415  # imports TensorFlow
 
-    told = signature(parts, target_name(recipe), form)
+    told = signature(parts, target, form)
     with made_beside(path) as partial:
-        largest = models.write_model(recipe, parts, weights, partial, form)
+        largest = write(partial)
         if form == "keras":
             write_beside(path, form, told)
     compared = min(models.COMPARED, len(parts.validation))

@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -110,14 +111,40 @@ def check_kept(recipe: Recipe, parts: Parts, weights: Path, value: float | None)
     """
     from hpsearch.training.train import validated  # noqa: PLC0415  # imports TensorFlow
 
-    metric = recipe.objective.measure
+    with loading(weights):
+        now = validated(recipe, parts, weights)[recipe.objective.metric]
+    if value is not None:
+        check_value(recipe, parts, weights, value, now)
+
+
+@contextmanager
+def loading(weights: Path) -> Iterator[None]:
+    """What is wrong with weights that are loaded in the block becomes one message.
+
+    Raises:
+        InputError: the file is damaged, or of another network.
+    """
     try:
-        now = validated(recipe, parts, weights)[metric.name]
+        yield
     except (OSError, ValueError, KeyError) as error:
         said = " ".join(str(error).split())[:200]
         raise InputError(f"{weights}: is damaged or does not fit its network: {said}") from None
-    if value is None:
-        return
+
+
+def check_value(recipe: Recipe, parts: Parts, weights: Path, value: float, now: float) -> None:
+    """Check that kept weights reach what their training gave; see :func:`check_kept`.
+
+    Args:
+        recipe: what was trained.
+        parts: its data.
+        weights: the file of its weights.
+        value: what its training gave.
+        now: what they give on the validation part.
+
+    Raises:
+        InputError: it is another value.
+    """
+    metric = recipe.objective.measure
     apart = APART if metric.bounds[1] == 1 else max(APART, abs(value) / 100)
     if metric.in_unit and parts.target is not None:
         # Of what predicting the mean comes to, about; the target may be of any size.

@@ -80,6 +80,7 @@ def predict(
     *,
     output: Path | None = None,
     trial: int | None = None,
+    ensemble: bool = False,
     keep: Sequence[str] = (),
     overrides: Sequence[str] = (),
     rows: int | None = None,
@@ -97,6 +98,7 @@ def predict(
         output: a .csv or .parquet file; what predict wrote there before gives way. None: only the
             first examples are predicted.
         trial: of a study another trial than its best one, or than the confirmed winner.
+        ensemble: predict with a study's ensemble.
         keep: columns of a table that are copied in front of the predictions.
         overrides: ``dataset.KEY=VALUE``, where a table of text is written otherwise than the
             training data were.
@@ -113,7 +115,7 @@ def predict(
             raise InputError(f"-o {output}: is the data; choose another name")
         refuse_to_replace(output, "predictions")
     started = time.monotonic()
-    predictor = find_predictor(what, workspace, progress, trial=trial)
+    predictor = find_predictor(what, workspace, progress, trial=trial, ensemble=ensemble)
     examples = _open(data, predictor.takes, keep, overrides, SHOWN if output is None else rows)
     _check_names(keep, predictor.class_names)
     if output is not None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,11 +23,14 @@ from hpsearch.home import INPUTS, RECIPE, WEIGHTS, Home
 from hpsearch.outputs.trainings import trained_alike
 from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
+from hpsearch.search.study import OpenStudy
+from hpsearch.services.ensembles import chosen_ensemble
 from hpsearch.services.export import Chosen, model_of, model_of_recipe
 from hpsearch.services.forms import trained_on
 from hpsearch.services.new_rows import Takes
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
+from hpsearch.training.ensemble import Member
 from hpsearch.training.start import start_tensorflow
 from hpsearch.training.written import (
     Form,
@@ -62,7 +65,12 @@ class Predictor:
 
 
 def find_predictor(
-    what: str, workspace: Workspace, progress: Progress, *, trial: int | None = None
+    what: str,
+    workspace: Workspace,
+    progress: Progress,
+    *,
+    trial: int | None = None,
+    ensemble: bool = False,
 ) -> Predictor:
     """The predictor that a user names.
 
@@ -74,29 +82,36 @@ def find_predictor(
         workspace: home and storage.
         progress: is told what takes long.
         trial: of a study another trial's number.
+        ensemble: of a study its ensemble. It is never taken unasked: it costs several times as
+            much, and what it adds may be noise.
 
     Raises:
         InputError: nothing of that name, or no weights of it are here.
         NoTrialError: no trial of the study completed.
         UnreachableError: files that cannot be read.
     """
+    if trial is not None and ensemble:
+        raise InputError("--trial and --ensemble exclude each other; give only one")
+    option = "--ensemble" if ensemble else None if trial is None else f"--trial {trial}"
     path = Path(what)
     form = _form(path)
     if form is not None:
-        _refuse_trial(trial, what)
+        _refuse_option(option, what)
         return _of_model(path, form)
     if (path / RECIPE).is_file():
-        _refuse_trial(trial, what)
+        _refuse_option(option, what)
         return _of_chosen(_of_folder(path), workspace.home, progress)
     if path.suffix in _TEXTS and path.is_file():
         table = read_file(path)
         if "config" in table or path.suffix != ".toml":
-            _refuse_trial(trial, what)
+            _refuse_option(option, what)
             return _of_chosen(_of_recipe(path, workspace), workspace.home, progress)
         what = str(table.get("name", what))
     elif path.is_file() or os.sep in what or path.suffix == ".keras":
         raise InputError(_nothing(what, path))
     with workspace.study(what) as study:
+        if ensemble:
+            return _of_ensemble(study, workspace.home, progress)
         chosen = model_of(study, workspace.home, trial)
     chosen = replace(chosen, what=f"study {what}, {chosen.what}")
     return _of_chosen(chosen, workspace.home, progress)
@@ -109,11 +124,9 @@ def _form(path: Path) -> Form | None:
     return "saved_model" if (path / "saved_model.pb").is_file() else None
 
 
-def _refuse_trial(trial: int | None, what: str) -> None:
-    if trial is not None:
-        raise InputError(
-            f"--trial {trial}: is of a study, and {what} is one training; leave it out"
-        )
+def _refuse_option(option: str | None, what: str) -> None:
+    if option is not None:
+        raise InputError(f"{option}: is of a study, and {what} is one training; leave it out")
 
 
 def _nothing(what: str, path: Path) -> str:
@@ -163,17 +176,34 @@ def _of_chosen(chosen: Chosen, home: Home, progress: Progress) -> Predictor:
     recipe, weights = chosen.recipe, chosen.weights
     assert weights is not None  # noqa: S101  # or it was refused
     parts = _inputs_of(recipe, weights, home, progress)
-    table = parts.transform.columns if isinstance(parts.transform, Tabular) else ()
     return Predictor(
         what=chosen.what,
-        takes=Takes(
-            columns=table,
-            shape=parts.input_shape,
-            dtype=parts.train.x.dtype.name,
-            section=recipe.dataset,
-        ),
+        takes=_takes(recipe, parts),
         class_names=parts.class_names,
         load=partial(_network, recipe, parts, weights),
+    )
+
+
+def _of_ensemble(study: OpenStudy, home: Home, progress: Progress) -> Predictor:
+    """The ensemble of a study."""
+    chosen = chosen_ensemble(study, home)
+    members = chosen.members(lambda recipe, weights: _inputs_of(recipe, weights, home, progress))
+    first = members[0]
+    return Predictor(
+        what=f"study {study.name}, {chosen.what}",
+        takes=_takes(first.recipe, first.parts),
+        class_names=first.parts.class_names,
+        load=partial(_ensemble, members),
+    )
+
+
+def _takes(recipe: Recipe, parts: Parts) -> Takes:
+    """What the network of a recipe takes."""
+    return Takes(
+        columns=parts.transform.columns if isinstance(parts.transform, Tabular) else (),
+        shape=parts.input_shape,
+        dtype=parts.train.x.dtype.name,
+        section=recipe.dataset,
     )
 
 
@@ -192,6 +222,13 @@ def _network(recipe: Recipe, parts: Parts, weights: Path) -> Answer:
     from hpsearch.training.predicting import of_network  # noqa: PLC0415  # imports TensorFlow
 
     return of_network(recipe, parts, weights)
+
+
+def _ensemble(members: Sequence[Member]) -> Answer:
+    start_tensorflow()
+    from hpsearch.training.averaging import of_ensemble  # noqa: PLC0415  # imports TensorFlow
+
+    return of_ensemble(members)
 
 
 def _of_model(path: Path, form: Form) -> Predictor:

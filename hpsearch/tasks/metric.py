@@ -40,3 +40,15 @@ class Metric:
     def told(self, difference: float) -> str:
         """A difference of two values, for a reader: "1.25 points"."""
         return f"{100 * difference:.2f} points" if self.is_share else self.written(difference)
+
+    def signed(self, difference: float) -> str:
+        """As :meth:`told`, with its sign: "+1.25 points", "-0.0031"; of nothing none."""
+        told = self.told(abs(difference))
+        if not any(digit in told for digit in "123456789"):
+            return told
+        return f"{'+' if difference > 0 else '-'}{told}"
+
+    def ends(self, low: float, high: float) -> str:
+        """The interval of a difference: "-0.25 to +1.25 points"."""
+        first, last = self.signed(low), self.signed(high)
+        return f"{first.removesuffix(' points')} to {last}"

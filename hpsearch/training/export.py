@@ -5,8 +5,9 @@ predictions in the target's own unit; all its layers are Keras' own, so that it 
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -27,6 +28,8 @@ from hpsearch.training.targets import restored
 from hpsearch.training.written import NAME, Form, input_names, signature, target_name, write_beside
 
 Array = npt.NDArray[np.generic]
+Build = Callable[[Parts], keras.Model]
+"""Builds a network for data; its weights are those of its seed."""
 
 TOLERANCE = 1e-5
 """A probability of the written model may be so far off the network's, and a prediction so many
@@ -62,14 +65,43 @@ def write_model(recipe: Recipe, parts: Parts, weights: Path, output: Path, form:
     """
     network = model.build_for(recipe, parts)
     load_weights(network, weights)
-    exported = portable(*_slim(recipe, network, parts), form)
+    return write_network(
+        network,
+        partial(model.build_for, recipe),
+        parts,
+        output,
+        form=form,
+        target=target_name(recipe),
+    )
+
+
+def write_network(
+    network: keras.Model,
+    build: Build,
+    parts: Parts,
+    output: Path,
+    *,
+    form: Form,
+    target: str | None,
+) -> float:
+    """Write a network as a model, read it back and compare them; see :func:`write_model`.
+
+    Args:
+        network: with its weights.
+        build: builds such a network for data.
+        parts: its data.
+        output: the file or folder.
+        form: which of the two.
+        target: the name of the target's column, if it has one.
+    """
+    exported = portable(*_slim(build, network, parts), form)
     try:
         with quiet.keras_copies():
             _WRITERS[form](exported, output)
     except tf.errors.OpError as error:
         raise UnreachableError(f"{output}: cannot be written: {error.message}") from None
     if form == "saved_model":
-        write_beside(output, form, signature(parts, target_name(recipe), form))
+        write_beside(output, form, signature(parts, target, form))
     largest = _largest_difference(network, parts, of_model(output, form).answer, form)
     if largest > TOLERANCE:
         what = "probability" if parts.target is None else "prediction, by the targets' range"
@@ -80,7 +112,7 @@ def write_model(recipe: Recipe, parts: Parts, weights: Path, output: Path, form:
     return largest
 
 
-def _slim(recipe: Recipe, network: keras.Model, parts: Parts) -> tuple[keras.Model, Parts]:
+def _slim(build: Build, network: keras.Model, parts: Parts) -> tuple[keras.Model, Parts]:
     """A network that knows no category of a table but those of training rows, and its data."""
     tables = [fold.transform for fold in parts.folds if isinstance(fold.transform, Tabular)]
     if not tables:
@@ -90,7 +122,7 @@ def _slim(recipe: Recipe, network: keras.Model, parts: Parts) -> tuple[keras.Mod
         for fold, table in zip(parts.folds, known_only(tables), strict=True)
     )
     slim = replace(first, others=tuple(others))
-    again = model.build_for(recipe, slim)
+    again = build(slim)
     with quiet.keras_copies():
         again.set_weights(network.get_weights())
     return again, slim

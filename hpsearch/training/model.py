@@ -77,12 +77,31 @@ def build_for(recipe: Recipe, parts: Parts) -> keras.Model:
     return networks[0] if len(networks) == 1 else _averaged(networks, parts)
 
 
-def _averaged(networks: Sequence[keras.Model], parts: Parts) -> keras.Model:
+def build_ensemble(recipes: Sequence[Recipe], shares: Sequence[float], parts: Parts) -> keras.Model:
+    """A network that averages those of some recipes by weight, built as those of folds are.
+
+    Args:
+        recipes: one for each fold of the parts.
+        shares: by how much each counts, likewise; their sum is 1.
+        parts: their data; see :func:`hpsearch.training.ensemble.joined`.
+
+    Returns:
+        see :func:`build`. With several folds what it puts out are logarithms of the averaged
+        probabilities, or the averaged predictions as ``parts.answers`` restores them.
+    """
+    networks = [build_for(*one) for one in zip(recipes, parts.folds, strict=True)]
+    return networks[0] if len(networks) == 1 else _averaged(networks, parts, shares)
+
+
+def _averaged(
+    networks: Sequence[keras.Model], parts: Parts, shares: Sequence[float] | None = None
+) -> keras.Model:
     """A network whose probabilities, or numbers, are the means of those of some networks.
 
     Args:
         networks: one for each fold.
         parts: the folds' data.
+        shares: by how much each counts; None: all alike.
     """
     inputs = keras.Input(parts.input_shape, name="inputs")
     answers, found = parts.answers, []
@@ -93,7 +112,13 @@ def _averaged(networks: Sequence[keras.Model], parts: Parts) -> keras.Model:
         else:
             outputs = standardised(answers, restored(fold.target, outputs))
         found.append(outputs)
-    mean = keras.layers.Average(dtype="float32", name="mean")(found)
+    if shares is None:
+        mean = keras.layers.Average(dtype="float32", name="mean")(found)
+    else:
+        weighted = [
+            keras.ops.multiply(one, share) for one, share in zip(found, shares, strict=True)
+        ]
+        mean = keras.layers.Add(dtype="float32", name="mean")(weighted)
     if parts.target is None:
         mean = keras.ops.log(keras.ops.maximum(mean, np.finfo(np.float32).tiny))
     return keras.Model(inputs, mean, name="network")

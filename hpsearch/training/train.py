@@ -5,7 +5,7 @@ import logging
 import math
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -122,21 +122,38 @@ def logits(
     return found if parts.answers is None else parts.answers.restored(found)
 
 
+FoldOutputs = tuple[Parts, npt.NDArray[np.float32]]
+"""A fold, and what its network puts out for its validation examples, shape (n, outputs)."""
+
+
 def validated(recipe: Recipe, parts: Parts, kept: Path) -> dict[str, float]:
     """The values of kept weights on the validation examples, named as training names them.
 
     With folds the mean of those of each on its own. Arguments as of :func:`logits`.
     """
+    return values_of(recipe, fold_outputs(recipe, parts, kept))
+
+
+def fold_outputs(recipe: Recipe, parts: Parts, kept: Path) -> Iterator[FoldOutputs]:
+    """What each fold's network puts out for its validation examples, which it was not trained on.
+
+    Without a cross-validation there is one. Arguments as of :func:`logits`.
+    """
     network = model.build_for(recipe, parts)
     network.load_weights(kept)
-    every: list[dict[str, float]] = []
     left = network.get_weights()
     for fold in parts.folds:
         own = model.build_for(recipe, fold)
         own.set_weights(left[: len(own.weights)])
         del left[: len(own.weights)]
+        yield fold, outputs_of(own, fold, fold.validation.x[fold.validation.rows])
+
+
+def values_of(recipe: Recipe, found: Iterable[FoldOutputs]) -> dict[str, float]:
+    """The validation values of some folds' outputs, the mean over them; see :func:`validated`."""
+    every: list[dict[str, float]] = []
+    for fold, outputs in found:
         part, task = fold.validation, tasks.MAKERS[recipe.task.name](recipe.config, fold)
-        outputs = outputs_of(own, fold, part.x[part.rows])
         scores = task.score(tf.constant(part.y[part.rows]), tf.constant(outputs))
         every.append(task.values([[np.asarray(one) for one in scores]]))
     return {f"val_{name}": statistics.fmean(values[name] for values in every) for name in every[0]}

@@ -26,7 +26,9 @@ def test_the_next_steps_are_named_in_their_order(
     before, _, after = captured.err.partition("Next:\n")
     assert before == "The budget of 1 trial is met.\n"
     commands = [line.split()[:2] for line in after.splitlines()]
-    assert commands == [["hpsearch", one] for one in ("confirm", "evaluate", "export", "report")]
+    assert commands == [
+        ["hpsearch", one] for one in ("confirm", "ensemble", "evaluate", "export", "report")
+    ]
     assert all("study" in line.split() for line in after.splitlines())
     assert max(map(len, after.splitlines())) <= 100
 

@@ -17,8 +17,8 @@ from hpsearch.search.study import OpenStudy
 
 STUDY = '[dataset]\nsource = "digits"\n[space]\nlayers = { type = "int", low = 1, high = 2 }\n'
 ASKING = (
-    "worker", "stop", "enqueue", "fork", "show", "trials", "logs", "best", "confirm", "evaluate",
-    "report", "export", "reproduce", "delete",
+    "worker", "stop", "enqueue", "fork", "show", "trials", "logs", "best", "confirm", "ensemble",
+    "evaluate", "report", "export", "reproduce", "delete",
 )  # fmt: skip
 
 

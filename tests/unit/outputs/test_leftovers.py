@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from averaged import ensemble
 from optuna.trial import FrozenTrial
 
 from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
 from hpsearch.outputs.leftovers import tidy, weights_file
 from hpsearch.search import claims
+from hpsearch.search.ensemble import keep_ensemble
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 
@@ -46,6 +48,18 @@ def test_only_the_best_weights_stay(
         tidy(study, home, keep=2)
     assert left(home, WEIGHTS) == kept
     assert left(home, "curves.csv") == {0, 1, 2, 3, 4}
+
+
+def test_the_weights_of_an_ensemble_stay(
+    open_study: Callable[..., OpenStudy], finish: Callable[..., FrozenTrial], home: Home
+) -> None:
+    study = open_study()
+    for number, value in enumerate((0.1, 0.9, 0.2, 0.8, 0.5)):
+        finish(study, value)
+        leave(home, number, WEIGHTS)
+    keep_ensemble(study, ensemble((0, False, 1, 0.5), (1, False, 2, 0.25), (2, True, 3, 0.25)))
+    tidy(study, home, keep=2)
+    assert left(home, WEIGHTS) == {0, 1, 3}
 
 
 def test_checkpoints_stay_as_long_as_their_trial_may_go_on(

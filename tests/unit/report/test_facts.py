@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 import plotly.graph_objects as go
 import pytest
+from averaged import ensemble
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from plotly.offline import get_plotlyjs
 
@@ -23,6 +24,7 @@ from hpsearch.reference.reference import Reference
 from hpsearch.report.facts import facts
 from hpsearch.report.page import _tested, page
 from hpsearch.search import claims, trials
+from hpsearch.search.ensemble import keep_ensemble
 from hpsearch.search.reference import keep_reference
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
@@ -351,6 +353,27 @@ def test_the_confirmed_winner_is_named(study: OpenStudy) -> None:
     text = " ".join(written(known(study, winner=more)).text.split())
     assert "Confirmed: the baseline, 0.4375 in the mean of 5 seeds, each with a val" in text
     assert "cannot tell" not in text
+
+
+def test_the_ensemble_is_told_with_what_it_adds_and_costs(study: OpenStudy) -> None:
+    keep_ensemble(study, ensemble((0, False, 7, 0.75), (1, True, 8, 0.25), gain=0.0125, low=0.0025))
+    found = known(study)
+    assert [one["name"] for one in found["ensemble"]["members"]] == ["trial 0", "trial 0 (run 1)"]
+    text = " ".join(written(found).text.split())
+    assert "Ensemble of 2 of its networks, averaged by weight: +1.25 points against trial 0" in text
+    assert "(95 % interval +0.25 to +2.25 points, paired" in text
+    assert "noise" not in text
+    assert "On the test split" not in text
+    access = Access(
+        opened_by="evaluate study --ensemble", study="study", of="ensemble",
+        date="2026-12-01T00:00:00+00:00", result={"accuracy": [0.8125], "f1_macro": [0.8]},
+    )  # fmt: skip
+    keep_ensemble(study, ensemble((0, False, 7, 1.0), gain=0.0125, low=-0.0025))
+    text = " ".join(written(known(study, opened=[access])).text.split())
+    assert (
+        "which is within noise. It has 90 parameters against 30, and took 2.00 ms for one" in text
+    )
+    assert "On the test split: accuracy 0.8125. Its members" in text
 
 
 def test_values_of_other_examples_are_none_of_the_configuration(study: OpenStudy) -> None:

@@ -26,6 +26,15 @@ def test_metrics_have_names() -> None:
     assert (ACCURACY.short, LOSS.short) == ("accuracy", "loss")
 
 
+def test_differences_have_a_sign_where_there_is_one() -> None:
+    assert ACCURACY.signed(0.0125) == "+1.25 points"
+    assert ACCURACY.signed(-0.0125) == "-1.25 points"
+    assert ACCURACY.signed(-1e-9) == "0.00 points"
+    assert LOSS.signed(0.25) == "+0.2500"
+    assert ACCURACY.ends(-0.0025, 0.0125) == "-0.25 to +1.25 points"
+    assert RMSE.ends(-1.5, 0.0) == "-1.5000 to 0.0000"
+
+
 def test_differences_are_told_in_the_metrics_own_measure() -> None:
     assert ACCURACY.told(0.0125) == "1.25 points"
     assert LOSS.told(0.0125) == "0.0125"

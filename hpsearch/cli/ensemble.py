@@ -1,0 +1,97 @@
+"""``hpsearch ensemble``: chooses which of a study's trained networks to average."""
+
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli.options import DataPathOption, ForceOption, HomeOption, JsonOption, StudyArgument
+from hpsearch.cli.output import Screen, print_json, print_table, stdout
+from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.search.ensemble import name_of
+from hpsearch.search.shapes import Ensemble, EnsembleCost
+from hpsearch.services import ensemble as service
+from hpsearch.services.ensemble import MOST, Ensembled
+from hpsearch.tasks.metric import Metric
+
+
+def ensemble(
+    study: StudyArgument,
+    members: Annotated[
+        int,
+        typer.Option("--members", min=2, metavar="K", help="Average at most K networks."),
+    ] = MOST,
+    overrides: DataPathOption = None,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Choose trained networks to average, by validation: what it adds and what it costs."""
+    found = service.ensemble(
+        study,
+        workspace(home, storage, force=force),
+        Screen(),
+        most=members,
+        overrides=overrides or (),
+    )
+    if as_json:
+        print_json(found.plain())
+    else:
+        print_ensemble(found)
+
+
+def print_ensemble(found: Ensembled) -> None:
+    """An ensemble for a reader."""
+    out, chosen, metric = stdout(), found.ensemble, found.metric
+    out.print(
+        f"Ensemble of {len(chosen.members)} of {chosen.candidates} trained networks", style="bold"
+    )
+    print_table(
+        ("member", "seed", "weight", metric.name),
+        [
+            [name_of(one), str(one.seed), f"{one.weight:.3f}", metric.written(one.value)]
+            for one in chosen.members
+        ],
+        words=["member"],
+    )
+    out.print(
+        f"{metric.name} {metric.written(chosen.value)} on the {chosen.examples:,} validation"
+        f" examples that it was chosen by; {name_of(chosen.single)}, the best alone,"
+        f" {metric.written(chosen.single_value)}"
+    )
+    out.print(told_gain(chosen, metric))
+    for line in _costs(chosen):
+        out.print(line)
+    out.print(
+        f"hpsearch evaluate, predict and export take it with --ensemble: hpsearch evaluate"
+        f" {found.study} --ensemble"
+    )
+
+
+def told_gain(chosen: Ensemble, metric: Metric) -> str:
+    """What an ensemble adds, and whether that can be told from noise."""
+    ends = metric.ends(chosen.gain_low, chosen.gain_high)
+    told = (
+        f"Gain over the best alone: {metric.signed(chosen.gain)} (95 % interval {ends}, paired"
+        " bootstrap)."
+    )
+    if chosen.gain_low > 0:
+        return told
+    return f"{told} That is within noise: {name_of(chosen.single)} alone may do as well."
+
+
+def _costs(chosen: Ensemble) -> list[str]:
+    """What an ensemble costs beside one network."""
+    own, single = chosen.cost, chosen.single_cost
+    ratio = own.parameters / max(1, single.parameters)
+    where = f"Latency on this machine ({chosen.device})"
+    return [
+        f"Parameters: {own.parameters:,} against {single.parameters:,} ({ratio:.1f} x)",
+        f"{where}: {_milliseconds(own)}; of the best alone {_milliseconds(single)}",
+    ]
+
+
+def _milliseconds(cost: EnsembleCost) -> str:
+    """How long one example and a batch take."""
+    one, batch = (f"{1000 * seconds:.2f} ms" for seconds in (cost.one, cost.batch))
+    return f"{one} for one example, {batch} for {cost.examples}"

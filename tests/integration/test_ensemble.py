@@ -1,0 +1,122 @@
+"""An ensemble of networks that were really trained: chosen, tested, asked and exported."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from commandline import Cli
+
+ALL = """\
+import json
+from pathlib import Path
+
+import numpy as np
+
+from hpsearch.data.cache import open_dataset
+from hpsearch.home import Home
+from hpsearch.services import comparison
+from hpsearch.services.confirm import confirm
+from hpsearch.services.ensemble import ensemble
+from hpsearch.services.evaluate import evaluate
+from hpsearch.services.export import export
+from hpsearch.services.jobs import Means
+from hpsearch.services.predict import predict
+from hpsearch.services.progress import Silent
+from hpsearch.services.report import report
+from hpsearch.services.search import Settings, search
+from hpsearch.services.workspace import Workspace
+from hpsearch.study_file import load
+
+comparison.Comparison._measured = lambda *_: ()  # of no use here, and takes longest
+place, silent = Workspace(home=Home.find(Path("home"))), Silent()
+means = Means(workers="1", gpus="none")
+search(Path("small.toml"), Settings(workers="1", gpus="none", reference=False), place, silent)
+confirm("small", place, silent, top=1, seeds=2, means=means)
+chosen = ensemble("small", place, silent)
+again = ensemble("small", place, silent)
+judged = evaluate("small", place, silent, ensemble=True)
+dataset = open_dataset(load(Path("small.toml")).dataset, place.home)
+np.save("new.npy", dataset.train()[0][:40])
+predict("small", Path("new.npy"), place, silent, output=Path("own.csv"), ensemble=True)
+for number, member in enumerate(chosen.ensemble.members):
+    study = "small.confirm" if member.is_run else "small"
+    name = Path(f"member-{number}.csv")
+    predict(study, Path("new.npy"), place, silent, output=name, trial=member.trial)
+largest = {}
+for name in ("together.keras", "together"):
+    largest[name] = export("small", name, place, silent, ensemble=True).model.largest
+    predict(name, Path("new.npy"), place, silent, output=Path(f"{name}.csv"))
+page = report("small", place, silent).page().decode()
+(place.home.trial_run("small", 0) / "best.weights.h5").write_bytes(b"no weights")
+told = []
+silent.say = told.append
+fewer = ensemble("small", place, silent)
+facts = {
+    "left_out": [line for line in told if "left out" in line],
+    "fewer": fewer.ensemble.candidates,
+    "chosen": chosen.plain(),
+    "again": again.plain(),
+    "judged": judged.plain(),
+    "largest": largest,
+    "page": "Ensemble of" in page,
+}
+Path("facts.json").write_text(json.dumps(facts))
+"""
+
+
+def answers(file: Path) -> np.ndarray:
+    return pl.read_csv(file).select(pl.selectors.starts_with("probability")).to_numpy()
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("validation", ["0.3", "{ folds = 2 }"], ids=["share", "folds"])
+def test_an_ensemble_is_what_its_members_say_by_weight(cli: Cli, validation: str) -> None:
+    file = cli.study_file(trials=3, epochs=2)
+    text = file.read_text().replace('"digits"', f'"digits"\nvalidation = {validation}')
+    file.write_text(f'{text}[pruner]\ntype = "none"\n')
+    done = subprocess.run(
+        [sys.executable, "-c", ALL],
+        cwd=cli.folder, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True, text=True, timeout=220, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    facts = json.loads((cli.folder / "facts.json").read_text())
+    chosen, judged = facts["chosen"], facts["judged"]
+    members = chosen["members"]
+    assert chosen["candidates"] == 5
+    assert chosen["examples"] == (1438 if "folds" in validation else 431)
+    assert sum(one["weight"] for one in members) == pytest.approx(1)
+    assert facts["again"]["members"] == members  # nothing is left to chance
+    expected = sum(
+        one["weight"] * answers(cli.folder / f"member-{number}.csv")
+        for number, one in enumerate(members)
+    )
+    for name in ("own", "together.keras", "together"):
+        np.testing.assert_allclose(answers(cli.folder / f"{name}.csv"), expected, atol=1e-5)
+    assert max(facts["largest"].values()) <= 1e-5
+    assert judged["ensemble"]["members"] == [
+        {key: value for key, value in one.items() if key != "name"} for one in members
+    ]
+    low, high = judged["ensemble"]["gain"]["interval"]
+    assert low <= judged["ensemble"]["gain"]["value"] <= high
+    record = (cli.folder / "home" / "datasets" / "test_opened.jsonl").read_text().splitlines()
+    opened = [json.loads(line) for line in record]
+    assert [one["opened_by"] for one in opened if "opened_by" in one] == [
+        "evaluate small", "evaluate small --ensemble",
+    ]  # fmt: skip
+    accuracy = judged["ensemble"]["test"]["accuracy"]
+    assert opened[-1]["result"]["accuracy"] == [accuracy]
+    alone = judged["candidates"][0]
+    middle = next(one for one in alone["models"] if one["seed"] == alone["middle"])
+    gain = accuracy - middle["test"]["accuracy"]
+    assert judged["ensemble"]["gain"]["value"] == pytest.approx(gain)
+    assert facts["page"]
+    assert facts["fewer"] == 4
+    (line,) = facts["left_out"]
+    assert re.search(r"warning: left out: .*trial-00000.*is damaged or does not fit", line)
