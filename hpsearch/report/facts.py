@@ -8,6 +8,7 @@ from typing import Any
 from hpsearch import recipe
 from hpsearch.config import TrialConfig, describe, flat, summary
 from hpsearch.data.record import Access
+from hpsearch.effect import Learnt
 from hpsearch.errors import Failure
 from hpsearch.outputs.test_access import plain
 from hpsearch.outputs.trainings import Training
@@ -27,6 +28,7 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.search_sections import Grid
 from hpsearch.tasks.interval import measured_words
+from hpsearch.tasks.metric import Metric
 from hpsearch.walks import places
 
 TOP = 10
@@ -40,6 +42,7 @@ def facts(
     trained: Sequence[Training],
     confirmed: Mapping[str, Mapping[int, float]],
     *,
+    learnt: Learnt,
     opened: Sequence[Access],
     winner: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -51,6 +54,7 @@ def facts(
         rows: the same as ``trials --json`` prints them.
         trained: what ``hpsearch train`` found for recipes of the study.
         confirmed: what ``hpsearch confirm`` found, by whose configuration it is and by seed.
+        learnt: what the trials say of the space.
         opened: the accesses to the test split of its data.
         winner: what the last ``hpsearch confirm`` came to, ready for JSON, if it is done.
     """
@@ -69,6 +73,7 @@ def facts(
         "complete": complete,
         "best": _best(study, seen, rows, best, again),
         "baseline": _baseline(study.file.baseline, rows, again),
+        "learnt": _learnt(learnt, study.file.objective.measure),
         "importances": [asdict(one) for one in importances(study)],
         "importances_of": min(complete, MOST),
         "space": _space(study, best),
@@ -84,6 +89,16 @@ def facts(
         "test_openings": plain(opened),
         "winner": winner,
     }
+
+
+def _learnt(learnt: Learnt, metric: Metric) -> dict[str, Any]:
+    """What the trials say of the space, each effect in words as well."""
+    found = learnt.plain()
+    for row, one in zip(found["effects"], learnt.effects, strict=True):
+        row |= {"compared": one.compared(), "size": one.size(metric)}
+    for row, rare in zip(found["untold"], learnt.untold, strict=True):
+        row["sentence"] = rare.sentence()
+    return found
 
 
 _UNKNOWN: dict[str, Any] = {

@@ -23,6 +23,7 @@ from hpsearch.reference.reference import Reference
 from hpsearch.report.facts import facts
 from hpsearch.report.page import _tested, page
 from hpsearch.search import claims, trials
+from hpsearch.search.effects import effects
 from hpsearch.search.reference import keep_reference
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
@@ -48,7 +49,10 @@ def known(
     """The facts of a study, which must be JSON."""
     seen = study.trials()
     rows = [trials.row(study, trial) for trial in seen]
-    found = facts(study, seen, rows, trained, confirmed, opened=opened, winner=winner)
+    learnt = effects(study)
+    found = facts(
+        study, seen, rows, trained, confirmed, learnt=learnt, opened=opened, winner=winner
+    )
     parsed: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
     assert parsed == found
     return found
