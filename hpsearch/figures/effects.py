@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from hpsearch.effect import Effect, Learnt
 from hpsearch.figures.style import BLUE, GREY, INK, Look, empty, styled, tidy
 from hpsearch.tasks.metric import Metric
+from hpsearch.text import plural
 
 ROWS = 14
 """Parameters that are shown, those with the greatest effects."""
@@ -27,7 +28,8 @@ def effects_figure(learnt: Learnt, metric: Metric) -> go.Figure:
         metric: the objective's.
     """
     title = f"What the choices do to {metric.short}"
-    shown = learnt.strongest()[:ROWS]
+    strongest = learnt.strongest()
+    shown = strongest[:ROWS]
     if not shown:
         return empty(title, "Not known yet: ten complete or pruned trials are needed.")
     figure = go.Figure()
@@ -46,11 +48,13 @@ def effects_figure(learnt: Learnt, metric: Metric) -> go.Figure:
         xaxis={"title": {"text": f"better by ({unit})"}, "zeroline": True},
         yaxis={"visible": False, "range": [-len(shown) + 0.4, 0.95], "fixedrange": True},
     )
-    subtitle = f"90 % intervals, {learnt.trials:,} trials, {learnt.pruned:,} of them pruned"
+    of = f"{len(shown)} of {plural(len(strongest), 'parameter')}, "
+    told = f"90 % intervals, {plural(learnt.trials, 'trial')}, {learnt.pruned:,} pruned"
+    subtitle = told if len(shown) == len(strongest) else of + told
     figure = styled(figure, title, subtitle=subtitle, height=190 + _ROW * len(shown))
     figure.add_vline(x=0, line={"color": INK, "width": 1})
     # Below the axis' title at every height: the legend's place is a share of the height.
-    figure.update_layout(legend={"y": -70 / (_ROW * len(shown))})
+    figure.update_layout(legend={"y": -70 / (_ROW * len(shown))}, margin={"l": 24})
     return figure
 
 

@@ -92,13 +92,18 @@ def facts(
 
 
 def _learnt(learnt: Learnt, metric: Metric) -> dict[str, Any]:
-    """What the trials say of the space, each effect in words as well."""
+    """What the trials say of the space, in words as well; the greatest effects by themselves."""
     found = learnt.plain()
-    for row, one in zip(found["effects"], learnt.effects, strict=True):
-        row |= {"compared": one.compared(), "size": one.size(metric)}
-    for row, rare in zip(found["untold"], learnt.untold, strict=True):
-        row["sentence"] = rare.sentence()
-    return found
+    rows = {
+        one: row | {"compared": one.compared(), "size": one.size(metric)}
+        for one, row in zip(learnt.effects, found["effects"], strict=True)
+    }
+    rare = [
+        row | {"sentence": one.sentence()}
+        for one, row in zip(learnt.untold, found["untold"], strict=True)
+    ]
+    greatest = [rows[one] for one in learnt.strongest()]
+    return found | {"effects": [*rows.values()], "greatest": greatest, "untold": rare}
 
 
 _UNKNOWN: dict[str, Any] = {

@@ -36,7 +36,7 @@ def test_each_parameter_has_its_greatest_effect_with_the_interval() -> None:
         "rate relu against gelu", "activation relu against gelu",
     ]  # fmt: skip
     assert "12 trials against 30" in trace.text[0]
-    assert "42 trials, 20 of them pruned" in figure.layout.title.subtitle.text
+    assert "42 trials, 20 pruned" in figure.layout.title.subtitle.text
     strict(figure)
 
 
@@ -59,6 +59,7 @@ def test_many_parameters_are_cut_to_the_greatest() -> None:
     figure = effects_figure(Learnt(effects=some, trials=42), ACCURACY)
     assert len(figure.layout.annotations) == ROWS
     assert figure.layout.annotations[0].text.startswith("p29")
+    assert f"{ROWS} of 30 parameters" in figure.layout.title.subtitle.text
 
 
 def test_names_are_no_markup() -> None:
