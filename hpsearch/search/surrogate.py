@@ -16,18 +16,19 @@ import numpy.typing as npt
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
-from hpsearch.search.factors import Floats, Levels
+from hpsearch.search.factors import ABSENT, Floats, Levels
 
 FITTED = 100
 """Trials, evenly over the search, by which the scales are fitted."""
-_MEANS = np.log([0.4, 0.05, 2.5, 0.3, 0.05, 0.02])
-_SPREADS = np.array([0.6, 1.0, 0.4, 1.0, 1.5, 1.5])
-"""Of the scales' logarithms, a priori, for values of unit variance. Chosen by replays of searches on
-the grids of digits and diabetes (``scripts/bench/effects.py``), which has a third set beside them."""
+_MEANS = np.log([2.4, 0.3, 2.5, 2.0, 0.05, 0.02])
+_SPREADS = np.array([0.8, 1.0, 0.3, 0.5, 1.5, 1.5])
+"""Of the scales' logarithms, a priori, for values of unit variance; the first two of all factors
+that a configuration has, together. Chosen by replays of searches (``scripts/bench/effects.py``)."""
 _INTERCEPT = 4.0
 """The variance of the level that all epochs share, and of each epoch's own: large."""
 _MEMORY = 3.0
 """How fast the levels of epochs become different ones, over the whole training."""
+_FITTING = {"maxiter": 25}
 _JITTER, _FIRM = 1e-8, 1e-6
 """Added to variances, so that rounding leaves them above zero: of values, and of functions."""
 
@@ -137,19 +138,19 @@ class Surrogate:
     def _fit(self, some: Observed) -> Scales:
         """The scales that are most probable by the values."""
         once = np.ones(len(some.levels), np.int64)
+        means = _MEANS.copy()
+        means[:2] -= np.log((some.levels != ABSENT).sum(axis=1).mean())
 
         def surprise(logs: Floats) -> float:
             scales = _scales(logs)
             similar = self._similar(some.levels, some.levels, scales)
             root = np.linalg.cholesky(_covariance(some, similar, scales, once))
             half = solve_triangular(root, some.value, lower=True)
-            prior = (((logs - _MEANS) / _SPREADS) ** 2).sum() / 2
+            prior = (((logs - means) / _SPREADS) ** 2).sum() / 2
             return float(half @ half / 2 + np.log(np.diag(root)).sum() + prior)
 
-        bounds = list(zip(_MEANS - 2.5 * _SPREADS, _MEANS + 2.5 * _SPREADS, strict=True))
-        found = minimize(
-            surprise, _MEANS, method="L-BFGS-B", bounds=bounds, options={"maxiter": 25}
-        )
+        bounds = list(zip(means - 2.5 * _SPREADS, means + 2.5 * _SPREADS, strict=True))
+        found = minimize(surprise, means, method="L-BFGS-B", bounds=bounds, options=_FITTING)
         return _scales(found.x)
 
 

@@ -6,8 +6,10 @@ Needs results/effects-grid.csv, made by effects_grid.py. A replay is a search of
 worker with hpsearch's own sampler and pruner, as they come; a trial is the recorded curve of its
 configuration by one of five seeds. The truth of an effect is a difference of means over all other
 choices. A parameter's size is its greatest effect; beside the order by our effects stands that of
-PED-ANOVA importances, which see complete trials alone. What a replay lacks: the initial design and
-several workers. Results: results/effects.csv and .md.
+PED-ANOVA importances, which see complete trials alone and ask another question: what tells the best
+tenth from the others. The priors of the surrogate were chosen by such replays, so that the coverage
+of these three sets is no proof for a fourth. What a replay lacks: the initial design and several
+workers. Results: results/effects.csv and .md.
 """
 
 import argparse
@@ -167,7 +169,8 @@ def rows_of(data: str, found: Sequence[Found]) -> list[Row]:
     """What is told of the searches on one set."""
     true = {name: max(map(abs, of.values())) for name, of in truth(data).items()}
     hits = [hit for one in found for of in one.covered.values() for hit in of]
-    scale, unit = (100.0, "points") if data == "digits" else (1.0, "RMSE")
+    metric = study_file(data).objective.measure
+    scale, unit = (100.0, "points") if metric.is_share else (1.0, metric.short)
     rows: list[Row] = [
         (f"{data}: searches", len(found), ""),
         (f"{data}: pruned", 100 * fmean(one.pruned / TRIALS for one in found), "%"),
