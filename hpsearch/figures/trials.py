@@ -73,7 +73,7 @@ def search_figures(
     points = [p for p in points if p.failure not in _REPLACED]
     told = points, metric
     figures = {"1-history": history(*told, trees)}
-    if learnt is not None:
+    if learnt is not None and searched != []:
         figures["2-effects"] = effects_figure(learnt, metric)
     if _is_searched(_GROWING, searched):
         figures["2-parameters"] = parameters_figure(*told, task)

@@ -36,7 +36,7 @@ Curve = Mapping[int, float]
 
 
 def effects(study: OpenStudy) -> Learnt:
-    """What the trials of a study say of its space; nothing of too few of them.
+    """What the trials of a study say of its space; nothing of too few, or of confirmation runs.
 
     An effect is by how much one level of a parameter is better than its others at the last epoch,
     in the mean of the space: a surrogate (``hpsearch.search.surrogate``) fills in what was not
@@ -44,6 +44,8 @@ def effects(study: OpenStudy) -> Learnt:
     selection using bagged posteriors"): the posteriors by bootstrap samples of the trials, taken
     together. It is wider than that of one posterior, which believes its own assumptions.
     """
+    if study.is_closed:
+        return Learnt()
     found = factors(study.file.space)
     seen, curves = list[list[int]](), list[Curve]()
     for trial in _compared(study.trials())[-MOST:]:
