@@ -10,9 +10,9 @@ from hpsearch.ranking import worst_first
 from hpsearch.search.factors import Floats
 from hpsearch.tasks.metric import Metric
 
-_FAR = 6.0
-"""Interquartile ranges below the lower quartile from which on a value is that of a failed training
-(Tukey's far-out values, 1977), and counts as lying there."""
+_FAR = 4.0
+"""A value that lies so many times as far below the lower quartile as the best one above it is that
+of a failed training, and counts as lying there."""
 _MARGIN = 1e-3
 """By how much of its size a bounded metric may lie beyond its bound, which then has a logit."""
 
@@ -48,8 +48,9 @@ class Link:
         margin = _MARGIN * size if math.isfinite(best) and size > 0 else _MARGIN
         raw = cls(worst=worst, best=best, margin=margin, low=-math.inf, mean=0.0, spread=1.0)
         line = raw.line(values)
-        lower, upper = np.percentile(line, [25, 75])
-        low = float(lower - _FAR * max(upper - lower, _MARGIN))
+        lower = np.percentile(line, 25)
+        reach = _FAR * (line.max() - lower)
+        low = float(lower - reach if reach > 0 else line.min())
         line = np.maximum(line, low)
         return cls(
             worst=worst,

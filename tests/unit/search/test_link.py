@@ -30,6 +30,12 @@ def test_perfect_and_worthless_accuracies_are_finite(values: list[float]) -> Non
     assert np.isfinite(link.back(np.array([-50.0, 50.0]))).all()
 
 
+def test_where_most_values_are_equal_the_others_stay_apart() -> None:
+    values = np.array([0.9] * 30 + [0.8, 0.7, 0.6])
+    line = Link.of(ACCURACY, values).line(values)
+    assert (np.diff(line[29:]) < -0.1).all()
+
+
 def test_a_failed_training_lies_at_the_low_end() -> None:
     values = np.array([*np.linspace(-1.1, -0.9, 40), -1e12])
     link = Link.of(LOSS, values)
