@@ -15,7 +15,6 @@ from hpsearch.search.attributes import CLOSED_KEY
 from hpsearch.search.effects import LEAST, effects
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
-from hpsearch.tasks.metric import Metric
 
 pytestmark = pytest.mark.slow
 
@@ -215,15 +214,3 @@ def test_effects_of_500_trials_take_two_seconds(open_study: Open) -> None:
     began = time.process_time()
     effects(study)
     assert time.process_time() - began < 2
-
-
-def test_sizes_are_written_with_half_their_interval() -> None:
-    one = Effect(
-        name="activation", level="relu", against="gelu", gain=-0.008, low=-0.013, high=-0.003,
-        trials=10, others=9,
-    )  # fmt: skip
-    share = Metric(name="x", label="x", direction="maximize", is_share=True)
-    rmse = Metric(name="x", label="x", direction="minimize", in_unit=True)
-    assert one.compared() == "activation relu against gelu"
-    assert one.size(share) == "−0.80 ± 0.50 points"
-    assert one.size(rmse) == "−0.0080000 ± 0.0050000"
