@@ -1,5 +1,6 @@
 """The effect of a choice on the objective, with an interval: what was learnt, as plain values."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -38,10 +39,12 @@ class Effect:
         return f"{self.name} {self.level} against {self.against}"
 
     def size(self, metric: Metric) -> str:
-        """The gain with half of its interval: "+0.80 ± 0.50 points"."""
-        sign = "+" if self.gain >= 0 else "−"
-        half = metric.told((self.high - self.low) / 2)
-        return f"{sign}{metric.told(abs(self.gain)).removesuffix(' points')} ± {half}"
+        """The gain with half of its interval, of which two digits count: "+0.80 ± 0.50 points"."""
+        scale, unit = (100, " points") if metric.is_share else (1, "")
+        gain, half = scale * self.gain, scale * (self.high - self.low) / 2
+        digits = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 2
+        sign = "+" if gain >= 0 else "−"
+        return f"{sign}{abs(gain):.{digits}f} ± {half:.{digits}f}{unit}"
 
 
 @dataclass(frozen=True, kw_only=True)

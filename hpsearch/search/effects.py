@@ -28,6 +28,8 @@ _FUNCTIONS = 15
 """Functions that are drawn for each of them."""
 _POINTS = 300
 """Configurations of the space over which an effect is the mean."""
+_AT_LEAST = 0.5
+"""Of these configurations, what a level counts for that none of them has."""
 _APART = 1.6
 """A trial is compared at its last epoch, and at earlier ones that lie so many times apart."""
 
@@ -93,13 +95,15 @@ def learnt(file: StudyFile, levels: Levels, curves: Sequence[Curve]) -> Learnt:
     pruned = sum(max(curve) < last for curve in curves)
     points = sampled(file.space, found, _POINTS)
     shares = [
-        _counts(points[:, number], factor).astype(np.float64) + 0.5
+        _counts(points[:, number], factor).astype(np.float64) + _AT_LEAST
         for number, factor in enumerate(found)
     ]
     means = _main_effects(points, found, _values(file, levels, curves, points, shares))
     told, untold = list[Effect](), list[Untold]()
     for number, factor in enumerate(found):
         have = _counts(levels[:, number], factor)
+        if not have.any():  # it stands under a choice that no trial has, which is told
+            continue
         one, other = _of_factor(factor, have, shares[number], means[number])
         told += one
         untold += other
@@ -190,6 +194,8 @@ def _of_factor(
     told, untold, of = list[Effect](), list[Untold](), int(have.sum())
     for level, label in enumerate(factor.labels):
         trials = int(have[level])
+        if shares[level] == _AT_LEAST:  # one of very many, of which the points tell nothing
+            continue
         if min(trials, of - trials) < HAVE_IT:
             untold.append(Untold(name=factor.name, level=label, trials=trials, of=of))
             continue
@@ -218,7 +224,7 @@ def _of_two(told: list[Effect], untold: list[Untold]) -> tuple[list[Effect], lis
         told: the effect of each, or none.
         untold: both, or none.
     """
-    if untold:
-        return [], [min(untold, key=lambda one: one.trials)]
+    if len(told) < 2:
+        return [], sorted(untold, key=lambda one: one.trials)[:1]
     better, worse = sorted(told, key=lambda one: -one.gain)
     return [replace(better, against=worse.level)], []

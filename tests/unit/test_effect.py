@@ -24,7 +24,11 @@ def effect(
     [
         (effect(), SHARE, "+0.80 ± 0.50 points"),
         (effect(gain=-0.008), SHARE, "−0.80 ± 0.50 points"),
-        (effect(gain=12.5, half=2.0), UNIT, "+12.500 ± 2.0000"),
+        (effect(gain=0.0994, half=0.0757), SHARE, "+9.9 ± 7.6 points"),
+        (effect(gain=12.5, half=2.0), UNIT, "+12.5 ± 2.0"),
+        (effect(gain=1234.5, half=321.0), UNIT, "+1234 ± 321"),
+        (effect(gain=0.00691, half=0.00213), UNIT, "+0.0069 ± 0.0021"),
+        (effect(gain=0.5, half=0.0), UNIT, "+0.50 ± 0.00"),
     ],
 )
 def test_a_size_is_written_with_half_its_interval(

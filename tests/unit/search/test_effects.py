@@ -154,6 +154,19 @@ def test_what_few_trials_have_cannot_be_told(open_study: Open) -> None:
     )
 
 
+def test_a_choice_that_nobody_tried_is_named_without_its_settings(open_study: Open) -> None:
+    study = opened(open_study)
+    search(study, 60, true_score)
+    other = opened(lambda **sections: open_study(name="other", **sections))
+    for trial in study.trials():
+        if trial.params["optimizer"] == "adam":
+            other.optuna.add_trial(trial)
+    sentences = [one.sentence() for one in effects(other).untold]
+    assert sentences == [
+        f"optimizer sgd: cannot be told, 0 of {len(other.trials())} trials have it"
+    ]
+
+
 def test_where_there_is_nothing_to_tell_nothing_is_clear(open_study: Open) -> None:
     study = opened(open_study)
     search(study, 60, lambda _: 0.8)
