@@ -151,7 +151,7 @@ def _print_learnt(learnt: Learnt, metric: Metric) -> None:
     clear = [one for one in strongest if one.is_clear]
     lines = [f"{one.compared()}: {one.size(metric)}" for one in clear[:_LEARNT]]
     if rest := len(strongest) - len(clear):
-        lines.append(f"{plural(rest, 'parameter')} more: cannot be told yet")
+        lines.append(f"{plural(rest, 'other parameter' if clear else 'parameter')}: cannot be told")
     lines += [rare.sentence() for rare in learnt.untold[:_LEARNT]]
     for head, line in zip_longest(["learnt"], lines, fillvalue=""):
         tell(f"{head:10}{line}")

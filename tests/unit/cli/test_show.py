@@ -26,7 +26,7 @@ def test_clear_effects_come_first_and_the_others_are_counted(
     assert capsys.readouterr().out.splitlines() == [
         "learnt    c relu against gelu: −1.00 ± 0.20 points",
         "          a relu against gelu: +0.80 ± 0.50 points",
-        "          1 parameter more: cannot be told yet",
+        "          1 other parameter: cannot be told",
         "          batch_norm true: cannot be told, 2 of 19 trials have it",
     ]
 
