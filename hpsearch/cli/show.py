@@ -1,5 +1,6 @@
 """``hpsearch show``: how a study stands, live, or where its results come from."""
 
+from itertools import zip_longest
 from typing import Annotated, Any
 
 import typer
@@ -12,11 +13,13 @@ from hpsearch.cli.watch import PATIENCE, patiently, say_reading, watch_until_ove
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import TrialConfig, describe
 from hpsearch.data.facts import sizes, words
+from hpsearch.effect import Learnt
 from hpsearch.errors import InputError
 from hpsearch.outputs.test_access import accesses, plain
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import ENDED
 from hpsearch.search.confirmation import told
+from hpsearch.search.effects import effects
 from hpsearch.search.ensemble import summary
 from hpsearch.search.study import load_study
 from hpsearch.search.trials import Trial
@@ -26,10 +29,13 @@ from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile
 from hpsearch.tasks import METRICS
 from hpsearch.tasks.interval import measured_words
+from hpsearch.tasks.metric import Metric
 from hpsearch.text import duration, listed, plural
 
 MOST_NAMED = 10
 """Members of an ensemble that are named, at most."""
+_LEARNT = 5
+"""Effects that are shown, and levels of which none can be told."""
 
 
 def show(
@@ -64,12 +70,14 @@ def show(
             "confirmed": winner_of(found),
             "ensemble": summary(found),
         }
+        learnt = effects(found)
         best_trial = rows.find_best(found)
         config = rows.config(found, best_trial) if best_trial else None
     if as_json:
-        print_json(details)
+        print_json(details | {"learnt": learnt.plain()})
         return
     _print_details(found.file, details, best_trial, config)
+    _print_learnt(learnt, found.file.objective.measure)
 
 
 def _print_details(
@@ -167,6 +175,20 @@ def _opened(accesses: list[dict[str, Any]]) -> str:
     last = accesses[-1]
     times = "once," if len(accesses) == 1 else f"{len(accesses)} times, last"
     return f"split accessed {times} on {last['date'][:10]} by {last['opened_by']}"
+
+
+def _print_learnt(learnt: Learnt, metric: Metric) -> None:
+    """The greatest effects, in a few lines; nothing where nothing is known."""
+    if not learnt.effects:
+        return
+    strongest = learnt.strongest()
+    clear = [one for one in strongest if one.is_clear]
+    lines = [f"{one.compared()}: {one.size(metric)}" for one in clear[:_LEARNT]]
+    if rest := len(strongest) - len(clear):
+        lines.append(f"{plural(rest, 'other parameter' if clear else 'parameter')}: cannot be told")
+    lines += [rare.sentence() for rare in learnt.untold[:_LEARNT]]
+    for head, line in zip_longest(["learnt"], lines, fillvalue=""):
+        tell(f"{head:10}{line}")
 
 
 def _print_workers(workers: list[dict[str, Any]], epochs: int) -> None:

@@ -13,6 +13,7 @@ from hpsearch.home import Home
 from hpsearch.outputs.trainings import headlines_on_test, trainings
 from hpsearch.reference.reference import boosted_trees
 from hpsearch.search import trials as rows
+from hpsearch.search.effects import effects
 from hpsearch.search.reference import reference
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import searched
@@ -45,7 +46,8 @@ def publish(study: OpenStudy, home: Home, command: Sequence[str] | None) -> None
     )
     space = searched(study.file.space)
     trees = boosted_trees(reference(study) or (), objective.measure)
-    figures = search_figures(known, objective.measure, space, study.file.task, trees)
+    learnt = effects(study)
+    figures = search_figures(known, objective.measure, space, study.file.task, trees, learnt=learnt)
     for name, figure in figures.items():
         save_plotly_graph_object(study.optuna, figure, graph_object_id=name)
 

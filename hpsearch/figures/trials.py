@@ -5,8 +5,10 @@ from collections.abc import Collection, Sequence
 import plotly.graph_objects as go
 
 from hpsearch.config import DEFAULT_NETWORK
+from hpsearch.effect import Learnt
 from hpsearch.errors import Failure
 from hpsearch.figures.curves import curves_figure
+from hpsearch.figures.effects import effects_figure
 from hpsearch.figures.layers import layers_figure
 from hpsearch.figures.parameters import parameters_figure
 from hpsearch.figures.points import Mark, Point, best, marks, shown, spread
@@ -52,6 +54,8 @@ def search_figures(
     searched: Collection[str] | None = None,
     task: Task = CLASSIFICATION,
     trees: float | None = None,
+    *,
+    learnt: Learnt | None = None,
 ) -> dict[str, go.Figure]:
     """All figures of a search, in the order to be read, by an id that is valid in HTML.
 
@@ -64,10 +68,13 @@ def search_figures(
         searched: the fields of the space that are not fixed, by name; None: all.
         task: what the networks are for.
         trees: what boosted trees reach on the same examples, where that is known.
+        learnt: what the trials say of the space; None: there is no figure of it.
     """
     points = [p for p in points if p.failure not in _REPLACED]
     told = points, metric
     figures = {"1-history": history(*told, trees)}
+    if learnt is not None and searched != []:
+        figures["2-effects"] = effects_figure(learnt, metric)
     if _is_searched(_GROWING, searched):
         figures["2-parameters"] = parameters_figure(*told, task)
     figures["3-time"] = time_figure(*told)

@@ -8,6 +8,7 @@ from typing import Any
 from hpsearch import recipe
 from hpsearch.config import TrialConfig, describe, flat, summary
 from hpsearch.data.record import Access
+from hpsearch.effect import Learnt
 from hpsearch.errors import Failure
 from hpsearch.outputs.test_access import plain
 from hpsearch.outputs.trainings import Training
@@ -28,6 +29,7 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.search_sections import Grid
 from hpsearch.tasks.interval import measured_words
+from hpsearch.tasks.metric import Metric
 from hpsearch.walks import places
 
 TOP = 10
@@ -41,6 +43,7 @@ def facts(
     trained: Sequence[Training],
     confirmed: Mapping[str, Mapping[int, float]],
     *,
+    learnt: Learnt,
     opened: Sequence[Access],
     winner: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -52,6 +55,7 @@ def facts(
         rows: the same as ``trials --json`` prints them.
         trained: what ``hpsearch train`` found for recipes of the study.
         confirmed: what ``hpsearch confirm`` found, by whose configuration it is and by seed.
+        learnt: what the trials say of the space.
         opened: the accesses to the test split of its data.
         winner: what the last ``hpsearch confirm`` came to, ready for JSON, if it is done.
     """
@@ -70,6 +74,7 @@ def facts(
         "complete": complete,
         "best": _best(study, seen, rows, best, again),
         "baseline": _baseline(study.file.baseline, rows, again),
+        "learnt": _learnt(learnt, study.file.objective.measure),
         "importances": [asdict(one) for one in importances(study)],
         "importances_of": min(complete, MOST),
         "space": _space(study, best),
@@ -86,6 +91,21 @@ def facts(
         "winner": winner,
         "ensemble": summary_of_ensemble(study),
     }
+
+
+def _learnt(learnt: Learnt, metric: Metric) -> dict[str, Any]:
+    """What the trials say of the space, in words as well; the greatest effects by themselves."""
+    found = learnt.plain()
+    rows = {
+        one: row | {"compared": one.compared(), "size": one.size(metric)}
+        for one, row in zip(learnt.effects, found["effects"], strict=True)
+    }
+    rare = [
+        row | {"sentence": one.sentence()}
+        for one, row in zip(learnt.untold, found["untold"], strict=True)
+    ]
+    greatest = [rows[one] for one in learnt.strongest()]
+    return found | {"effects": [*rows.values()], "greatest": greatest, "untold": rare}
 
 
 _UNKNOWN: dict[str, Any] = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpsearch.effect import Learnt
 from hpsearch.figures.points import points
 from hpsearch.figures.trials import search_figures
 from hpsearch.files import write_bytes
@@ -14,6 +15,7 @@ from hpsearch.reference.reference import Reference, boosted_trees
 from hpsearch.report.facts import facts
 from hpsearch.report.page import page
 from hpsearch.search.confirmation import values
+from hpsearch.search.effects import effects
 from hpsearch.search.reference import reference
 from hpsearch.search.trials import Trial, epoch_values, row
 from hpsearch.services.confirmed import winner_of
@@ -36,6 +38,8 @@ class Report:
     """The trials as ``trials --json`` has them."""
     trainings: list[Training]
     """What was trained or judged apart from the search."""
+    learnt: Learnt
+    """What the trials say of the space."""
     reference: Sequence[Reference] = ()
     """What models of scikit-learn reach on the same examples."""
 
@@ -46,7 +50,7 @@ class Report:
         drawn = points(self.rows, epochs, headlines_on_test(self.trainings))
         measure, space = self.file.objective.measure, searched(self.file.space)
         trees = boosted_trees(self.reference, measure)
-        figures = search_figures(drawn, measure, space, self.file.task, trees)
+        figures = search_figures(drawn, measure, space, self.file.task, trees, learnt=self.learnt)
         content = page(self.facts, figures, self.file.task)
         return content.encode("utf-8", "backslashreplace")  # names of files may be no text
 
@@ -83,12 +87,23 @@ def report(study: str, workspace: Workspace, progress: Progress) -> Report:
         rows = [row(found, trial) for trial in trials]
         trained = trainings(found, home)
         opened, winner = accesses(found, home), winner_of(found)
-        known = facts(found, trials, rows, trained, values(found), opened=opened, winner=winner)
+        learnt = effects(found)
+        known = facts(
+            found,
+            trials,
+            rows,
+            trained,
+            values(found),
+            learnt=learnt,
+            opened=opened,
+            winner=winner,
+        )
         return Report(
             file=found.file,
             facts=known,
             trials=trials,
             rows=rows,
             trainings=trained,
+            learnt=learnt,
             reference=reference(found) or (),
         )

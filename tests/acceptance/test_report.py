@@ -147,7 +147,20 @@ def test_time_and_failures(
 def test_what_mattered(
     searched: Cli, page: Sections, rows: list[dict[str, Any]], show: dict[str, Any]
 ) -> None:
-    (_, *shares), (head, *fields) = page.tables["mattered"]
+    *effects, (_, *shares), (head, *fields) = page.tables["mattered"]
+    learnt = searched.json("report", "small")["learnt"]
+    assert learnt["trials"] == show["complete"] + show["pruned"]
+    assert [rows[1:] for rows in effects] == [
+        [
+            [one["compared"], one["size"], f"{one['trials']} against {one['others']}"]
+            for one in learnt[kind]
+        ]
+        for kind in ("greatest", "effects")
+    ]
+    untold = page.texts["mattered"]
+    assert all(one["sentence"] in " ".join(untold.split()) for one in learnt["untold"])
+    shown = searched.json("show", "small")["learnt"]
+    assert [one["gain"] for one in shown["effects"]] == [one["gain"] for one in learnt["effects"]]
     study = optuna.load_study(study_name="small", storage=f"sqlite:///{searched.database}")
     told = searched.json("report", "small")["importances"]
     assert {one["name"] for one in told} == get_param_importances(study).keys()
@@ -181,7 +194,8 @@ def test_what_mattered(
         searched_in = f"{ends['low']} to {ends['high']}, logarithmic"
         assert [f"{kind}.learning_rate", searched_in, words] in fields
     # The interval's ninety percent, and how many trials it is from.
-    assert numbers(page.texts["mattered"]) == [str(show["complete"]), "90"]
+    common = page.texts["mattered"].partition("What the best have in common")[2]
+    assert numbers(common) == [str(show["complete"]), "90"]
 
 
 def test_the_environment(page: Sections, rows: list[dict[str, Any]], show: dict[str, Any]) -> None:
@@ -210,7 +224,7 @@ def test_what_to_try_next_runs(searched: Cli, page: Sections) -> None:
 def test_all_figures_are_there(searched: Cli) -> None:
     text = (searched.folder / "report.html").read_text()
     # Of two gaps one: neither dropout nor L2 is searched, but batch normalisation is.
-    assert text.count('class="plotly-graph-div"') == 7
+    assert text.count('class="plotly-graph-div"') == 8
     assert "L2 factor" not in text
     assert 'http-equiv="Content-Security-Policy"' in text
 

@@ -35,7 +35,8 @@ def test_all_figures_are_there_and_renewed(
     assert "hpsearch run study.toml" in get_note(study.optuna)
     names = sorted(figures(study))
     assert names == [
-        "1-history", "2-parameters", "3-time", "4-gap", "5-learning-rates", "6-layers", "7-curves"
+        "1-history", "2-effects", "2-parameters", "3-time", "4-gap", "5-learning-rates",
+        "6-layers", "7-curves",
     ]  # fmt: skip
     for value in (0.25, 0.5):
         finish(study, value)

@@ -24,6 +24,7 @@ from hpsearch.reference.reference import Reference
 from hpsearch.report.facts import facts
 from hpsearch.report.page import _tested, page
 from hpsearch.search import claims, trials
+from hpsearch.search.effects import effects
 from hpsearch.search.ensemble import keep_ensemble
 from hpsearch.search.reference import keep_reference
 from hpsearch.search.shapes import Kind
@@ -50,7 +51,10 @@ def known(
     """The facts of a study, which must be JSON."""
     seen = study.trials()
     rows = [trials.row(study, trial) for trial in seen]
-    found = facts(study, seen, rows, trained, confirmed, opened=opened, winner=winner)
+    learnt = effects(study)
+    found = facts(
+        study, seen, rows, trained, confirmed, learnt=learnt, opened=opened, winner=winner
+    )
     parsed: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
     assert parsed == found
     return found
@@ -578,3 +582,39 @@ def test_what_is_shown_in_full_is_the_worse_of_the_two_in_the_middle(
     rows = [{**one, "seed": number, "value": number / 10} for number in (1, 2)]
     (group,) = _tested(rows, metric)
     assert group["shown"]["seed"] == seed
+
+
+def test_effects_are_told_with_what_cannot_be_told(open_study: Open) -> None:
+    study = open_study(
+        budget={"trials": 60}, sampler={"type": "random"}, pruner={"type": "none"},
+        space={"activation": {"type": "categorical", "choices": ["relu", "tanh"]},
+               "batch_norm": {"type": "categorical", "choices": [True, False]},
+               "batch_size": {"type": "categorical", "choices": [32, 64, 128, 256]}},
+    )  # fmt: skip
+    choices = {"batch_norm": [True, False], "batch_size": [32, 64, 128]}
+    draw = np.random.default_rng(0)
+    for number in range(40):
+        params = {
+            "activation": ["relu", "tanh"][number % 2], "batch_norm": number == 7,
+            "batch_size": choices["batch_size"][number % 3],
+        }  # fmt: skip
+        trial = create_trial(
+            value=0.8 + 0.05 * (number % 2) + draw.normal(0, 0.002),
+            params=params,
+            distributions={
+                "activation": optuna.distributions.CategoricalDistribution(["relu", "tanh"]),
+                "batch_norm": optuna.distributions.CategoricalDistribution([True, False]),
+                "batch_size": optuna.distributions.CategoricalDistribution([32, 64, 128, 256]),
+            },
+        )
+        study.optuna.add_trial(trial)
+    found = known(study)["learnt"]
+    assert (found["trials"], found["pruned"]) == (40, 0)
+    first = found["greatest"][0]
+    assert (first["name"], first["level"], first["clear"]) == ("activation", "tanh", True)
+    assert len(found["effects"]) > len(found["greatest"]) == 2
+    read = written(known(study))
+    assert f"activation tanh against relu{first['size']}" in read.text
+    assert "batch_norm true: cannot be told, 1 of 40 trials has it" in read.text
+    assert "batch_size 256: cannot be told, 0 of 40 trials have it" in read.text
+    assert f"All {len(found['effects'])}" in read.text
