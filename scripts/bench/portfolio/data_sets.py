@@ -23,6 +23,8 @@ class RecordedSet:
     target: str | None = None
     limit: int | None = None
     """Training examples, at most."""
+    task: Literal["classification", "regression"] | None = None
+    """Of vectors whose whole numbers are no classes; else it follows from the targets."""
     folds: int = 0
     """Of a cross-validation, three and not hpsearch's five to save time; 0: a tenth validates."""
     later: bool = False
@@ -41,7 +43,7 @@ class RecordedSet:
         """
         found: dict[str, Any] = {"path": f"{folder}/{self.file}"}
         if self.target is None:
-            found |= {"source": "npz", "scale": "standardize"}
+            found |= {"source": "npz", "scale": "standardize", "task": self.task}
         else:
             found |= {"source": "table", "target": self.target}
         if self.limit is not None:
@@ -79,7 +81,7 @@ SETS = (
     _vectors("digits as vectors", 40, file="digits.npz"),
     _vectors("breast_cancer", 60),
     _vectors("wine", 60, folds=3),
-    _vectors("diabetes", 60),
+    _vectors("diabetes", 60, task="regression"),
     _vectors("italy_power", 40),
     _vectors("osu_leaf", 40, folds=3),
     _vectors("arrow_head", 60, folds=3),
