@@ -143,8 +143,8 @@ def write_cifar10(folder: Path, place: Path) -> bool:
     with tempfile.TemporaryDirectory() as scratch:
         if place.is_file():
             with tarfile.open(place) as archive:
-                archive.extractall(scratch, filter="data")
-            place = next(Path(scratch).glob("**/train")).parent
+                archive.extractall(Path(scratch) / "images", filter="data")
+            place = Path(scratch) / "images"
         section = DatasetSection(source="image_folder", path=str(place))
         dataset = open_dataset(section, Home(Path(scratch) / "home"))
         x, y = (np.asarray(array) for array in dataset.train())

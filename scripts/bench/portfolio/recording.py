@@ -51,7 +51,7 @@ from record import RESULTS, machine  # isort: skip  # of the folder above
 FILE = RESULTS / "portfolio.jsonl"
 TABLES = Path(__file__).parents[1] / "tables"
 SEED = 0
-LONGEST = 120.0
+LONGEST = 300.0
 """Seconds of a training; what takes longer counts as failed."""
 SHARE = 60
 """Trainings of one process: what one leaves behind must not slow the next for ever."""
