@@ -64,7 +64,7 @@ def fits(table: Recorded, configs: Sequence[TrialConfig]) -> list[str]:
         table: of a kind.
         configs: of its candidates.
     """
-    return [*_sizes(table, configs), "", *_effects(table, configs)]
+    return [*_sizes(table, configs), "", *_slopes(table, configs), "", *_effects(table, configs)]
 
 
 def _sizes(table: Recorded, configs: Sequence[TrialConfig]) -> list[str]:
@@ -89,6 +89,29 @@ def _sizes(table: Recorded, configs: Sequence[TrialConfig]) -> list[str]:
     for place, what in enumerate(("rows", "features", "outputs")):
         found = [_correlation(np.array(sizes)[:, place], one) for one in np.array(means).T]
         text.append(f"| rank correlation with {what} | | | | | | " + " | ".join(found) + " |")
+    return text
+
+
+def _slopes(table: Recorded, configs: Sequence[TrialConfig]) -> list[str]:
+    """How the regret of all candidates goes with their numbers, set by set."""
+    regret = regrets(table.pooled)
+    titles = [title for title in NUMBERS if title != "best epoch"]
+    text = [
+        "Rank correlation of regret with each number over candidates (below 0: more is better):",
+        "",
+        "| set | rows | " + " | ".join(titles) + " |",
+        "|---|" + "---|" * (1 + len(titles)),
+    ]
+    for row, (name, lines) in enumerate(zip(table.sets, table.lines, strict=True)):
+        cells = []
+        for title in titles:
+            trait = NUMBERS[title]
+            values = [
+                trait(line, config) if "value" in line else np.nan
+                for line, config in zip(lines, configs, strict=True)
+            ]
+            cells.append(_correlation(regret[row], np.array(values)))
+        text.append(f"| {name} | {lines[0]['rows']} | " + " | ".join(cells) + " |")
     return text
 
 
