@@ -91,8 +91,9 @@ def judged(table: Recorded, guesses: int, most: int) -> dict[str, Errors]:
             "best single default": [order[:1]],
             "guesses as they were written": [list(range(guesses))],
             "random": shuffled,
-            "random, without the guesses": of_space,
         }
+        if count > guesses:
+            ways["random, without the guesses"] = of_space
         for name, orders in ways.items():
             each = [
                 [
