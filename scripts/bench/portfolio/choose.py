@@ -6,8 +6,9 @@ A portfolio is an ordered list of candidates. Each next one is that which, tried
 it, leaves the least mean regret of the best (auto-sklearn 2: Feurer et al. 2022; TabRepo: Salinas &
 Erickson 2024). Regrets are those of regrets.py, of validation and test examples together, and all
 families of sets count the same. It is judged with each family left out: a portfolio is chosen
-without it, the best of its first k by validation is taken, and its regret is that of the test
-examples. Results: results/portfolio.md, and results/portfolio-KIND.toml with the configurations.
+without it, and the regret of the best of its first k is told, once of that which is the best by all
+examples, once as a search has it, which knows the validation examples alone. Results:
+results/portfolio.md, and results/portfolio-KIND.toml with the configurations.
 """
 
 import argparse
@@ -68,15 +69,19 @@ def of_first(order: Sequence[int], validated: Errors, regret: Errors, count: int
     return np.asarray(regret[np.arange(len(regret)), taken])
 
 
-def judged(table: Recorded, guesses: int, most: int) -> dict[str, Errors]:
+def judged(
+    table: Recorded, guesses: int, most: int, chosen_by: Errors, errors: Errors
+) -> dict[str, Errors]:
     """By the way of ordering the mean regrets of the families, shape (families, after).
 
     Args:
         table: of a kind.
         guesses: how many of its candidates are guesses; they are the first.
         most: candidates of a portfolio, at most.
+        chosen_by: the errors by which the best of the first is taken, shape (sets, candidates).
+        errors: those whose regret is told, of the same shape.
     """
-    chosen_by, tested_by = regrets(table.pooled), regrets(table.tested)
+    known, told = regrets(table.pooled), regrets(errors)
     count = len(table.candidates)
     random = np.random.default_rng(0)
     shuffled = [list(random.permutation(count)) for _ in range(ORDERS)]
@@ -85,7 +90,7 @@ def judged(table: Recorded, guesses: int, most: int) -> dict[str, Errors]:
     for family in dict.fromkeys(table.families):
         is_out = np.array([one == family for one in table.families])
         rest = [one for one in table.families if one != family]
-        order = greedy(chosen_by[~is_out], weights(rest), most)
+        order = greedy(known[~is_out], weights(rest), most)
         ways = {
             "portfolio": [order],
             "best single default": [order[:1]],
@@ -96,10 +101,7 @@ def judged(table: Recorded, guesses: int, most: int) -> dict[str, Errors]:
             ways["random, without the guesses"] = of_space
         for name, orders in ways.items():
             each = [
-                [
-                    of_first(one, table.validated[is_out], tested_by[is_out], after).mean()
-                    for after in AFTER
-                ]
+                [of_first(one, chosen_by[is_out], told[is_out], k).mean() for k in AFTER]
                 for one in orders
             ]
             found.setdefault(name, []).append(np.mean(each, axis=0))
@@ -115,7 +117,13 @@ def report(table: Recorded, known: Mapping[tuple[str, int], Candidate], order: l
     lines = [
         f"## {table.kind}: {title}",
         "",
-        *_judgement(judged(table, guesses, len(order))),
+        "Mean regret on a family that is left out (0: best, 1: median), of the best by all examples:",
+        "",
+        *_judgement(judged(table, guesses, len(order), table.pooled, table.pooled)),
+        "",
+        "The same by test examples alone, of the best by validation examples:",
+        "",
+        *_judgement(judged(table, guesses, len(order), table.validated, table.tested)),
         "",
         *_list(table, candidates, order),
         "",
@@ -132,9 +140,8 @@ def _judgement(found: Mapping[str, Errors]) -> list[str]:
     rows.append(
         ["families in which it is not behind random", *(f"{one} of {count}" for one in ahead)]
     )
-    about = "Mean regret on the test examples of a family that is left out (0: best, 1: median):"
     head = ["", *(f"after {one}" for one in AFTER)]
-    return [about, "", *_rows([head, ["---"] * len(head), *rows])]
+    return _rows([head, ["---"] * len(head), *rows])
 
 
 def _list(table: Recorded, candidates: Sequence[Candidate], order: list[int]) -> list[str]:
