@@ -117,7 +117,7 @@ def report(table: Recorded, known: Mapping[tuple[str, int], Candidate], order: l
     lines = [
         f"## {table.kind}: {title}",
         "",
-        "Mean regret on a family that is left out (0: best, 1: median), of the best by all examples:",
+        "Regret on a family that is left out (0: best, 1: median), of the best by all examples:",
         "",
         *_judgement(judged(table, guesses, len(order), table.pooled, table.pooled)),
         "",
