@@ -209,8 +209,9 @@ def main() -> None:
         order = greedy(regrets(table.pooled), weights(table.families), options.most)
         parts.append(report(table, known, order))
         entries = [known[kind, table.candidates[one]] for one in order]
-        text = "\n".join(entry(one, f"candidate {one.number}") for one in entries)
-        (RESULTS / f"portfolio-{kind}.toml").write_text(text, encoding="utf-8")
+        head = f"# The portfolio of kind {kind}, in the order in which it is tried; by choose.py.\n"
+        text = [head, *(entry(one, f"candidate {one.number}") for one in entries)]
+        (RESULTS / f"portfolio-{kind}.toml").write_text("\n".join(text), encoding="utf-8")
     whole = "\n\n".join(parts)
     (RESULTS / "portfolio.md").write_text(whole, encoding="utf-8")
     print(whole)
