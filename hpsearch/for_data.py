@@ -9,7 +9,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.data.tables.shape import TableShape
 from hpsearch.errors import InputError
 from hpsearch.networks.dense import Dense
-from hpsearch.networks.network import Shape
+from hpsearch.networks.network import Shape, is_image
 from hpsearch.parsing import parse
 from hpsearch.presets.preset import Preset, PresetName, preset
 from hpsearch.presets.sizes import Sizes
@@ -23,6 +23,9 @@ from hpsearch.tasks.task import Task
 from hpsearch.walks import settle
 
 Given = TypeVar("Given", StudyFile, Recipe)
+
+_LEAST_PIXELS = 4
+"""Of the shorter side of what is augmented as an image."""
 
 
 def for_task(given: Given, task: TaskName, where: str) -> Given:
@@ -118,7 +121,9 @@ def with_preset(study: StudyFile, parts: Parts, where: str) -> StudyFile:
     """
     if not study.awaits_preset:
         return study
-    name = study.preset or usual_preset(parts.shape)
+    name = usual_preset(parts.shape)
+    if study.preset is not None and study.preset != "auto":
+        name = study.preset
     found = preset(name, sizes_of(parts))
     given = _for_task(found.table["space"], study)
     own = study.space.model_dump(mode="json", exclude_unset=True)
@@ -168,16 +173,16 @@ def usual_preset(shape: Shape) -> PresetName:
     """
     if isinstance(shape, TableShape):
         return "tables"
-    return "images" if len(shape) > 1 else "vectors"
+    return "images" if is_image(shape) and min(shape[:2]) >= _LEAST_PIXELS else "vectors"
 
 
 def sizes_of(parts: Parts) -> Sizes:
     """What a preset's sizes follow from; classes named by one character are digits or letters."""
-    is_image = not isinstance(parts.shape, TableShape) and len(parts.shape) > 1
+    shows = usual_preset(parts.shape) == "images"
     return Sizes(
         rows=len(parts.train),
-        pixels=min(parts.input_shape[:2]) if is_image else 0,
-        may_flip=is_image and any(len(name) > 1 for name in parts.class_names),
+        pixels=min(parts.input_shape[:2]) if shows else 0,
+        may_flip=shows and any(len(name) > 1 for name in parts.class_names),
     )
 
 

@@ -14,7 +14,7 @@ from hpsearch.fields import Section, Seed, StudyName
 from hpsearch.formats import read_file
 from hpsearch.networks.network import Shape
 from hpsearch.parsing import parse
-from hpsearch.presets.preset import PresetName
+from hpsearch.presets.preset import PresetKey
 from hpsearch.recipe import (
     ObjectiveSection,
     Recipe,
@@ -53,9 +53,9 @@ class StudyFile(Section):
     pruner: Pruner = Median()
     training: TrainingSection = TrainingSection()
     workers: WorkersSection = WorkersSection()
-    preset: PresetName | None = None
-    """What is searched, but for keys that ``[space]`` has, and tried first; left out, it follows
-    from the data where there is no ``[space]`` (see Presets)."""
+    preset: PresetKey | None = None
+    """What is searched, but for keys that ``[space]`` has, and tried first; "auto": by the data;
+    left out, "auto" where there is no ``[space]`` (see Presets)."""
     transfer: TransferSection = TransferSection()
     space: Space = Space()
     """Without ``[space]`` it is the preset's, sized by the data; so is what it leaves out where a
@@ -205,7 +205,10 @@ def load_either(path: Path, overrides: Sequence[str] = ()) -> StudyFile | Recipe
 
 def from_table(data: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> StudyFile:
     """Check the table of a study file that was read from ``path``."""
+    has_space = "space" in data
     folder = _apply(data, overrides, path)
+    if "space" in data and not has_space:
+        data.setdefault("preset", "auto")  # a key of [space] that is typed changes what is searched
     study = parse(StudyFile, data, str(path))
     dataset = resolve_path(study.dataset, folder, str(path))
     return study.model_copy(update={"dataset": dataset})
@@ -320,24 +323,31 @@ def differences(stored: Section, given: Section, keys: Sequence[str] = SAME_SEAR
 def as_stored(stored: StudyFile, given: StudyFile) -> StudyFile:
     """``given`` with what it leaves out as the study has it, where the default is another by now.
 
-    The portfolio is the one that the study began with.
-
     Studies made before early stopping followed the objective's metric, and before the precision was
-    measured, go on as they began; so do those of a preset that has changed.
+    measured, go on as they began.
     """
     kept: dict[str, Any] = {}
-    again: dict[str, Any] = {"portfolio": stored.portfolio}
-    if given.preset is not None and given.preset == stored.preset:
-        again["space"] = stored.space
-        left_out = {"epochs", "early_stopping"} - given.training.model_fields_set
-        kept = {key: getattr(stored.training, key) for key in left_out}
     ours, theirs = given.training.early_stopping, stored.training.early_stopping
     if ours and theirs and "monitor" not in ours.model_fields_set:
         kept["early_stopping"] = ours.model_copy(update={"monitor": theirs.monitor})
     if "precision" not in given.training.model_fields_set:
         kept["precision"] = stored.training.precision
     training = given.training.model_copy(update=kept)
-    return given.model_copy(update={"training": training, **again})
+    return given.model_copy(update={"training": training})
+
+
+def as_begun(stored: StudyFile, given: StudyFile) -> StudyFile:
+    """A study file that goes on with a study: :func:`as_stored`, with the portfolio that the study
+    began with, and where both are of one preset with the study's space, epochs and early stopping,
+    as the preset may have changed since.
+    """
+    found = as_stored(stored, given).model_copy(update={"portfolio": stored.portfolio})
+    if given.preset is None or given.preset != stored.preset:
+        return found
+    left_out = {"epochs", "early_stopping"} - given.training.model_fields_set
+    kept = {key: getattr(stored.training, key) for key in left_out}
+    training = found.training.model_copy(update=kept)
+    return found.model_copy(update={"space": stored.space, "training": training})
 
 
 def _changes(key: str, old: Any, new: Any) -> list[str]:

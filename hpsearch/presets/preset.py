@@ -12,6 +12,8 @@ from hpsearch.presets.sizes import Sizes
 
 PresetName = Literal["images", "images-conv", "vectors", "tables"]
 NAMES: tuple[PresetName, ...] = get_args(PresetName)
+PresetKey = Literal["auto", "images", "images-conv", "vectors", "tables"]
+"""As a study file has it; "auto": by the data."""
 
 _SIZE = re.compile(
     r'"(width|depth|batch|epochs|filters|blocks|move|flip)(?:([/*])(\d+))?( doubling)?"'

@@ -118,7 +118,7 @@ def _create(storage: Storage, study: OpenStudy, name: str) -> None:
     file = study.file.model_copy(
         update={
             "name": name, "sampler": Random(), "pruner": NoPruner(), "enqueue": (),
-            "baseline": None, "budget": budget,
+            "portfolio": (), "baseline": None, "budget": budget,
         }
     )  # fmt: skip
     dataset = study.data

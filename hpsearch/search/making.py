@@ -33,7 +33,7 @@ from hpsearch.search.study import (
 )
 from hpsearch.search.winners import with_winners
 from hpsearch.search_sections import BudgetSection, Grid
-from hpsearch.study_file import SAME_SEARCH, SAME_VALUES, StudyFile, as_stored
+from hpsearch.study_file import SAME_SEARCH, SAME_VALUES, StudyFile, as_begun
 from hpsearch.walks import settle
 
 MAKING = ".unfinished"
@@ -82,7 +82,7 @@ def open_or_create(
             create(storage, own, dataset, budget=file.budget, attrs=attrs)
         else:
             found = load_study(storage, file.name)
-            file, own = (as_stored(found.file, each) for each in (file, own))
+            file, own = (as_begun(found.file, each) for each in (file, own))
             _check_same(found, file, dataset)
             place = file.dataset.path or found.file.dataset.path
             budget = _merge(found, file.budget, own.budget, explicit)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from hpsearch.data.parts import Parts
+from hpsearch.data.tables.shape import TableShape
 from hpsearch.data.target import Standard
 from hpsearch.errors import InputError
 from hpsearch.for_data import for_data, sizes_of, usual_preset
+from hpsearch.networks.network import Shape
 from hpsearch.presets.preset import preset
-from hpsearch.study_file import StudyFile, as_stored, differences
+from hpsearch.study_file import StudyFile, as_begun, differences
 
 
 def study(**sections: Any) -> StudyFile:
@@ -46,7 +48,30 @@ def test_without_a_space_the_preset_of_the_data_is_searched() -> None:
     assert study().awaits_preset
     assert study().fixed_recipe() is None
     assert len(vectors.first) == len(vectors.portfolio) >= 1
-    assert usual_preset((3, 3, 3)) == "images"
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [
+        ((28, 28), "images"),
+        ((4, 9, 3), "images"),
+        ((7,), "vectors"),
+        ((2, 50), "vectors"),
+        ((8, 8, 8, 3), "vectors"),
+        ((8, 8, 100), "vectors"),
+        (TableShape(numbers=2, others=0, embedded=0, rows=0), "tables"),
+    ],
+)
+def test_each_kind_of_data_has_its_preset(shape: Shape, name: str) -> None:
+    assert usual_preset(shape) == name
+
+
+def test_a_preset_may_be_by_the_data_and_changed() -> None:
+    found = resolved(images(), preset="auto", space={"layers": 1})
+    assert found.space.network.layers == 1
+    assert found.space.network.units == resolved(images()).space.network.units
+    assert found.preset is None
+    assert resolved(images(), preset="auto") == resolved(images())
 
 
 def test_letters_are_never_mirrored() -> None:
@@ -123,12 +148,12 @@ def test_a_study_keeps_the_preset_that_it_began_with() -> None:
         }
     )
     older = StudyFile.model_validate_json(older.model_dump_json())
-    again = as_stored(older, resolved(fakes.parts()))
+    again = as_begun(older, resolved(fakes.parts()))
     assert differences(older, again) == []
     assert again.portfolio == ()
-    changed = as_stored(older, resolved(fakes.parts(), training={"epochs": 9}))
+    changed = as_begun(older, resolved(fakes.parts(), training={"epochs": 9}))
     assert differences(older, changed) == ["training.epochs: 55 -> 9"]
-    own = as_stored(older, resolved(fakes.parts(), preset="vectors", space={"layers": 1}))
+    own = as_begun(older, resolved(fakes.parts(), preset="vectors", space={"layers": 1}))
     assert any(line.startswith("space.") for line in differences(older, own))
 
 

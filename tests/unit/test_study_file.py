@@ -265,3 +265,14 @@ def test_whatever_stands_in_a_file_is_taken_or_refused_in_words(
         message = str(error)
         assert all(line.startswith("study.toml: ") for line in message.splitlines())
         assert message.encode("utf-8")
+
+
+def test_a_key_of_the_space_that_is_typed_changes_the_preset(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('name = "mine"\n[dataset]\nsource = "digits"\n')
+    assert load(file).preset is None
+    typed = load(file, ["space.layers=1"])
+    assert (typed.preset, typed.awaits_preset) == ("auto", True)
+    file.write_text(file.read_text() + "[space]\nlayers = 2\n")
+    own = load(file, ["space.layers=1"])
+    assert (own.preset, own.awaits_preset) == (None, False)

@@ -333,3 +333,12 @@ def test_a_field_that_was_not_there_then_makes_no_other_run(study: OpenStudy, of
     other = now | {"config": flat(config) | {"batch_norm": True}}
     assert _identity(other) != _identity(now)
     assert is_former(study, other) == (of == OF_BASELINE)
+
+
+def test_a_portfolio_is_no_part_of_a_confirmation_study(open_study: Open, finish: Finish) -> None:
+    study = open_study(name="portfolio", portfolio=[{"layers": 2}, {"layers": 1}])
+    assert study.counts().waiting == 2
+    finish(study)
+    confirmation = ensure_confirmation_study(study)
+    assert confirmation.file.portfolio == ()
+    assert confirmation.counts().waiting == 0

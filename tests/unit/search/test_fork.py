@@ -690,3 +690,12 @@ def test_runs_of_another_storage_are_not_written_over(
     other = open_storage(f"sqlite:///{tmp_path / 'other.db'}")
     Copies(home).refuse_foreign_runs(other, "elsewhere")
     other.close()
+
+
+def test_a_fork_has_a_portfolio_of_its_own(
+    open_study: Callable[..., OpenStudy], make_file: Callable[..., StudyFile], home: Home
+) -> None:
+    old = open_study(name="old", portfolio=[{"layers": 3}])
+    file = make_file(name="new", space={**SPACE, "layers": 1}, portfolio=[{"layers": 1}])
+    made, _ = forks.fork(old, file, old.data, Copies(home))
+    assert [one.network.layers for one in made.file.portfolio] == [1]
