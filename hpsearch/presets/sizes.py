@@ -20,8 +20,8 @@ class Sizes:
 
     @property
     def width(self) -> int:
-        """The widest layer: 16 √rows, a power of two from 256 to 1024."""
-        return _power_of_two(16 * math.sqrt(self.rows), 256, 1024)
+        """The widest layer: 16 √rows, a power of two from 256 to 512, of images to 1024."""
+        return _power_of_two(16 * math.sqrt(self.rows), 256, 1024 if self.pixels else 512)
 
     @property
     def depth(self) -> int:
