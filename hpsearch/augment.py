@@ -1,5 +1,6 @@
 """Augment: how images are changed at random whenever training sees them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field, Strict
@@ -60,3 +61,11 @@ class Augment(Searchable):
         words += [f"move {self.translate}"] if self.translate else []
         words += [f"cut {self.cutout}"] if self.cutout else []
         return words + ([f"mixup {self.mixup:.2g}"] if self.mixup else [])
+
+
+def may_mirror(class_names: Sequence[str]) -> bool:
+    """Whether the mirror images of examples may be of the same classes.
+
+    Numbers and single characters are most likely names of digits and letters.
+    """
+    return not class_names or any(len(name) > 1 and not name.isdecimal() for name in class_names)

@@ -1,8 +1,9 @@
 """A study file or recipe as its data make it: its task and metric, and what a preset gives it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from hpsearch.augment import may_mirror
 from hpsearch.config import TrialConfig
 from hpsearch.data.arrays import TaskName
 from hpsearch.data.parts import Parts
@@ -165,6 +166,27 @@ def _merged(space: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, **own, **inner}
 
 
+def lost_portfolio(given: StudyFile, found: StudyFile, parts: Parts) -> str:
+    """What of a preset's portfolio is not tried, in one line; empty: nothing.
+
+    Args:
+        given: a study file as it was written.
+        found: what :func:`for_data` made of it.
+        parts: the examples that it trains and validates on.
+    """
+    if not given.awaits_preset or given.portfolio or not given.sampler.portfolio:
+        return ""
+    own = given.preset if given.preset not in (None, "auto") else usual_preset(parts.shape)
+    whole = len(preset(cast(PresetName, own), sizes_of(parts)).table["portfolio"])
+    kept = len(found.portfolio)
+    if kept == whole:
+        return ""
+    return (
+        f"{kept} of {whole} configurations of the preset's portfolio lie in the space and within"
+        " the budget's limits; the others are not tried"
+    )
+
+
 def usual_preset(shape: Shape) -> PresetName:
     """The preset of a kind of data.
 
@@ -177,12 +199,12 @@ def usual_preset(shape: Shape) -> PresetName:
 
 
 def sizes_of(parts: Parts) -> Sizes:
-    """What a preset's sizes follow from; classes named by one character are digits or letters."""
+    """What a preset's sizes follow from."""
     shows = usual_preset(parts.shape) == "images"
     return Sizes(
-        rows=len(parts.train),
+        rows=len(parts.folds[-1].train),  # folds in order of time grow
         pixels=min(parts.input_shape[:2]) if shows else 0,
-        may_flip=shows and any(len(name) > 1 for name in parts.class_names),
+        may_flip=shows and bool(parts.class_names) and may_mirror(parts.class_names),
     )
 
 

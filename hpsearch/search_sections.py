@@ -184,8 +184,9 @@ class TransferSection(Section):
     """``[transfer]``: earlier studies, whose winners are tried first if they lie in the space."""
 
     studies: tuple[StudyName, ...] | None = None
-    """Their names; left out, where a preset is searched, the three of the same storage whose data
-    are most alike; an empty list: none."""
+    """Their names; left out, where the whole space is a preset's and its portfolio is tried, the
+    three of the same storage whose data are most alike; an empty list: none. Only a new study
+    looks at them."""
 
 
 class WorkersSection(Section):

@@ -63,7 +63,8 @@ class StudyFile(Section):
     enqueue: tuple[PartialConfig, ...] = ()
     """Configurations that are tried first."""
     portfolio: tuple[PartialConfig, ...] = ()
-    """Configurations that are tried after those of ``enqueue``; left out, the preset's."""
+    """Configurations that are tried after those of ``enqueue``; left out, the preset's. They are
+    those that a study begins with; more are enqueued."""
     baseline: TrialConfig | None = None
     """A configuration to compare with; it need not lie in the space."""
 

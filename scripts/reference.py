@@ -39,7 +39,8 @@ def docs(model: type[BaseModel]) -> dict[str, str]:
         every = (CommonKeys, *source_classes())
         return {key: text for one in every for key, text in docs(one).items()}
     (made,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
-    found: dict[str, str] = {}
+    above = [one for one in model.__bases__ if issubclass(one, Section) and one is not Section]
+    found = {key: text for one in above for key, text in docs(one).items()}
     last = ""
     for node in getattr(made, "body", []):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):

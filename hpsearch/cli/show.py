@@ -116,6 +116,7 @@ def _facts(details: dict[str, Any]) -> list[str]:
     listed = [f"{details[state]} {state}" for state in states]
     if lost := details["uncounted"]:
         listed.append(f"{lost} not counted (interrupted or redrawn)")
+    searched = in_words(details["preset"], details["portfolio"], details["winners"])
     known = details["dataset"] or {}
     data = (
         f"{fact('source')}, {sizes(known)} ({fact('test')} set aside), {words(known)},"
@@ -125,21 +126,12 @@ def _facts(details: dict[str, Any]) -> list[str]:
         f"budget    {details['counted']} counted of {', '.join(limits)}",
         f"trials    {', '.join(listed)}",
         f"data      {data}",
-        *([f"space     {_searched(details)}"] if details["preset"] else []),
+        *([f"space     {searched}"] if searched else []),
         f"precision {details['precision']}",
         f"test      {_opened(details['test_openings'])}",
         *([f"confirmed {_confirmed(winner)}"] if (winner := details["confirmed"]) else []),
         *([f"ensemble  {_ensemble(chosen)}"] if (chosen := details["ensemble"]) else []),
     ]
-
-
-def _searched(details: dict[str, Any]) -> str:
-    """The preset that is searched, in a few words."""
-    first = details["portfolio"]
-    told = f", {plural(first, 'configuration')} of its portfolio first" if first else ""
-    if winners := details["winners"]:
-        told += f", the winners of {in_words(winners)} among them"
-    return f"preset {details['preset']}, sized by the data{told}"
 
 
 def _confirmed(winner: dict[str, Any]) -> str:

@@ -8,8 +8,9 @@ from optuna_dashboard import get_note, save_note
 
 from hpsearch.data.facts import sizes, words
 from hpsearch.ranges import words as range_words
-from hpsearch.search.attributes import DATASET_KEY, NOTE_KEY
+from hpsearch.search.attributes import DATASET_KEY, NOTE_KEY, WINNERS_KEY
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.winners import in_words
 from hpsearch.search_sections import BudgetSection
 from hpsearch.study_file import StudyFile
 from hpsearch.walks import named_fields
@@ -40,6 +41,11 @@ def note_of(study: OpenStudy, command: Sequence[str]) -> str:
     file, attrs = study.file, study.optuna.user_attrs
     objective, training = file.objective, file.training
     direction = objective.measure.direction
+    winners = attrs.get(WINNERS_KEY) or []
+    searched = in_words(file.preset, len(file.portfolio), winners)
+    space = f"- space: {_plain(searched)}\n" if searched else ""
+    kinds = f"{file.sampler.type} sampler, {file.pruner.type} pruner"
+    trained = f"at most {training.epochs} epochs, {kinds}"
     rows = "\n".join(
         f"| {name} | {_plain(range_words(field))} |"
         for name, field in named_fields(file.space).items()
@@ -50,7 +56,7 @@ Networks on **{file.dataset.source}**: {direction} `{objective.metric}` of the
 
 - data: {_plain(data_words(file, attrs.get(DATASET_KEY) or {}))}
 - budget: {budget_words(study.budget)}
-- training: at most {training.epochs} epochs, {file.sampler.type} sampler, {file.pruner.type} pruner
+{space}- training: {trained}
 - command: {_code(" ".join(command))}
 - started {study.made}; the study's seed is {file.seed}
 

@@ -36,7 +36,7 @@ class Access:
     study: str | None = None
     """The study that the recipe is of."""
     of: str | None = None
-    """The number of its trial, or "baseline"."""
+    """The number of its trial, "baseline", or "ensemble"."""
     recipe: Mapping[str, Any] | None = None
     """The recipe, without its provenance; of several seeds the first one's."""
     seeds: tuple[int, ...] = ()

@@ -13,7 +13,7 @@ from hpsearch.config import flat
 from hpsearch.ranges import RANGES, Categorical, IntRange
 from hpsearch.space import Space, suggest_config
 from hpsearch.text import brief, show
-from hpsearch.walks import Place, is_per_layer, places
+from hpsearch.walks import Place, has_ratio, is_per_layer, places
 
 FEW = 5
 """Values of a range that are a level each; of more, a third of the range is one."""
@@ -38,6 +38,8 @@ class Factor:
     @property
     def name(self) -> str:
         """The field's; of layers with values of their own it says what is compared."""
+        if has_ratio(self.place.field):
+            return f"{self.place.name} (first layer)"
         if not is_per_layer(self.place.field):
             return self.place.name
         of = "first layer" if isinstance(self.place.field, Categorical) else "mean of layers"

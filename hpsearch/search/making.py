@@ -77,13 +77,15 @@ def open_or_create(
     with exclusive(storage.url):
         is_new = file.name not in storage.study_names()
         if is_new:
-            own, winners = with_winners(storage, own, dataset)
+            begun, winners = with_winners(storage, file, dataset)
+            own = own.model_copy(update={"portfolio": begun.portfolio})
             attrs = {attr.WINNERS_KEY: winners} if winners else {}
             create(storage, own, dataset, budget=file.budget, attrs=attrs)
         else:
             found = load_study(storage, file.name)
             file, own = (as_begun(found.file, each) for each in (file, own))
             _check_same(found, file, dataset)
+            _check_first(file)
             place = file.dataset.path or found.file.dataset.path
             budget = _merge(found, file.budget, own.budget, explicit)
             _update(storage, found.optuna, own, budget)
@@ -100,8 +102,9 @@ def check(file: StudyFile, dataset: Mapping[str, Any]) -> None:
         InputError: the sampler cannot work on the space, or an enqueued configuration is too large.
     """
     check_sampler(file, f"study {file.name}")
-    for index, partial in enumerate(file.first):
-        check_size(file, partial, dataset, f"enqueue[{index}]")
+    for key in ("enqueue", "portfolio"):
+        for index, partial in enumerate(getattr(file, key)):
+            check_size(file, partial, dataset, f"{key}[{index}]")
 
 
 def create(
@@ -220,6 +223,15 @@ def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: Budg
     waiting = [waiting_trial(params) for key, params in new.items() if key not in known]
     if waiting:
         storage.add_waiting(storage.get_study_id_from_name(study.study_name), waiting)
+
+
+def _check_first(file: StudyFile) -> None:
+    """Refuse what is enqueued outside of the space that the study has by now."""
+    for index, partial in enumerate(file.enqueue):
+        try:
+            settle(file.space, partial)
+        except ValueError as error:
+            raise InputError(f"study {file.name}: enqueue[{index}].{error}") from None
 
 
 def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from hpsearch.search.trials import best
 from hpsearch.search.trials import config as config_of
 from hpsearch.space import PartialConfig
 from hpsearch.study_file import StudyFile
+from hpsearch.text import plural
 from hpsearch.walks import misfits, opened
 
 MOST = 3
@@ -71,9 +72,20 @@ def with_winners(
     return file.model_copy(update={"portfolio": first}), winners
 
 
-def in_words(winners: Sequence[Winner]) -> str:
-    """Where configurations come from: "a (trial 3), b (trial 12)"."""
-    return ", ".join(f"{one['study']} (trial {one['trial']})" for one in winners)
+def in_words(preset: str | None, portfolio: int, winners: Sequence[Winner]) -> str:
+    """What a study searches and tries first, in one line; empty: a space of its own alone.
+
+    Args:
+        preset: its name; None: the space is not as a whole a preset's.
+        portfolio: how many configurations are tried first.
+        winners: those of earlier studies among them.
+    """
+    told = [f"preset {preset}, sized by the data"] if preset else []
+    told += [f"{plural(portfolio, 'configuration')} of the portfolio first"] if portfolio else []
+    if winners:
+        named = ", ".join(f"{one['study']} (trial {one['trial']})" for one in winners)
+        told.append(f"the winners of {named} among them")
+    return ", ".join(told)
 
 
 def _named(storage: Storage, name: str) -> OpenStudy:
@@ -99,7 +111,7 @@ def _alike(storage: Storage, file: StudyFile, dataset: Mapping[str, Any]) -> lis
         with suppress(InputError, NoTrialError, ValueError):
             study = load_study(storage, name)
             known: Mapping[str, Any] = study.optuna.user_attrs.get(DATASET_KEY) or {}
-            if study.is_closed or _kind(known) != _kind(dataset):
+            if study.is_closed or not known.get("train") or _kind(known) != _kind(dataset):
                 continue
             best(study)
             found.append((_distance(known, dataset), name, study))
@@ -108,7 +120,8 @@ def _alike(storage: Storage, file: StudyFile, dataset: Mapping[str, Any]) -> lis
 
 def _kind(facts: Mapping[str, Any]) -> tuple[bool, bool, bool]:
     """Whether data are a table, images, classes."""
-    return "table" in facts, len(facts["input_shape"]) > 1, bool(facts["class_names"])
+    is_table = facts.get("table") is not None
+    return is_table, len(facts["input_shape"]) > 1, bool(facts["class_names"])
 
 
 def _distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hpsearch.augment import Augment
+from hpsearch.augment import Augment, may_mirror
 from hpsearch.config import TrialConfig
 from hpsearch.data.advice import advise
 from hpsearch.data.cache import open_dataset
@@ -11,7 +11,7 @@ from hpsearch.data.drawing import split
 from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
-from hpsearch.for_data import for_data
+from hpsearch.for_data import for_data, lost_portfolio
 from hpsearch.home import Home
 from hpsearch.services.progress import Progress
 from hpsearch.space import ends, kinds
@@ -53,7 +53,7 @@ def study_data(
         InputError: as there, or data that a network or a metric of the study cannot take.
     """
     dataset, parts = opened_data(study.dataset, home, progress, warn=warn)
-    study = for_data(study, dataset.task, parts, file)
+    written, study = study, for_data(study, dataset.task, parts, file)
     largest = [config for kind in kinds(study.space) for config in ends(study.space, 1.0, kind)]
     tried = largest + ([study.baseline] if study.baseline is not None else [])
     for config in tried:
@@ -62,6 +62,8 @@ def study_data(
     augments = [config.augment for config in tried]
     for warning in advise_flips(augments, parts.class_names) if warn else ():
         progress.say(f"warning: {file}: {warning}.")
+    if warn and (lost := lost_portfolio(written, study, parts)):
+        progress.say(f"{file}: {lost}.")
     return study, dataset, parts
 
 
@@ -82,8 +84,7 @@ def config_refusal(config: TrialConfig, task: Task, parts: Parts) -> str:
 
 def advise_flips(augments: Sequence[Augment], class_names: Sequence[str]) -> list[str]:
     """What is suspicious about mirroring images of these classes, if anything is."""
-    may_flip = any(augment.flip for augment in augments)
-    if not may_flip or not class_names or any(len(name) > 1 for name in class_names):
+    if may_mirror(class_names) or not any(augment.flip for augment in augments):
         return []
     return [
         (

@@ -93,11 +93,11 @@ def export(
             "--trial, --baseline, --confirmed and --ensemble exclude each other; give only one"
         )
     path, form = Path(output), form_of(output)
+    if form != "script" and (test or data is not None):
+        raise InputError("--data and --test are for a script; write one with -o NAME.py")
     if ensemble:
         what, model = export_ensemble(study, path, form, workspace, progress, overrides=overrides)
         return Exported(what=what, path=path, form=form, model=model)
-    if form != "script" and (test or data is not None):
-        raise InputError("--data and --test are for a script; write one with -o NAME.py")
     refuse_to_replace(path, form)
     home = workspace.home
     with workspace.study(study, writes=test) as found:

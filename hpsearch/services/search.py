@@ -33,7 +33,6 @@ from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.supervise import impatient, supervise, warn_of_figures
 from hpsearch.services.workspace import Workspace, main_thread_only
 from hpsearch.study_file import load, typed_keys, written_budget
-from hpsearch.text import plural
 from hpsearch.workers.lease import mend
 from hpsearch.workers.packing import study_load
 from hpsearch.workers.presence import present
@@ -220,14 +219,9 @@ def _say_what_begins(
 def _say_what_on(study: OpenStudy, data: Mapping[str, Any], url: str, progress: Progress) -> None:
     """Say what is searched, on what, and where it is kept."""
     progress.say(f"data: {sizes(data)}, {data['test']} set aside for testing")
-    if (name := study.file.preset) is not None:
-        first = len(study.file.portfolio)
-        told = f"; {plural(first, 'configuration')} of its portfolio first" if first else ""
-        progress.say(f"space: preset {name}, sized by the data{told}")
-    if winners := study.optuna.user_attrs.get(WINNERS_KEY):
-        progress.say(
-            f"first of all: the winners of {in_words(winners)}; [transfer] studies = [] tries none"
-        )
+    file, winners = study.file, study.optuna.user_attrs.get(WINNERS_KEY) or []
+    if told := in_words(file.preset, len(file.portfolio), winners):
+        progress.say(f"space: {told}")
     progress.say(f"storage {hide_password(url)}")
 
 

@@ -14,7 +14,7 @@ from hpsearch.services.judging import Kept, judge
 from hpsearch.services.precision import settled
 from hpsearch.services.progress import Progress
 from hpsearch.services.training import Trained, keep, precision_before, prepare, train_here
-from hpsearch.study_file import load_either
+from hpsearch.study_file import StudyFile, load_either
 from hpsearch.tasks.evaluating import AnyEvaluation
 from hpsearch.training.start import start_tensorflow
 
@@ -80,6 +80,11 @@ def _read(file: Path, overrides: Sequence[str]) -> Recipe:
     found = load_either(file, overrides)
     recipe = found if isinstance(found, Recipe) else found.fixed_recipe()
     if recipe is None:
+        if isinstance(found, StudyFile) and found.awaits_preset:
+            raise InputError(
+                f"{file}: it searches a preset, so there is no single network to train; search with"
+                f" hpsearch run {file} and train the recipe that hpsearch export writes"
+            )
         raise InputError(
             f"{file}: its space has ranges, so there is no single network to train; fix them, or"
             f" search with hpsearch run {file} and train the recipe that hpsearch export writes"

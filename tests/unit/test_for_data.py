@@ -11,7 +11,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.data.tables.shape import TableShape
 from hpsearch.data.target import Standard
 from hpsearch.errors import InputError
-from hpsearch.for_data import for_data, sizes_of, usual_preset
+from hpsearch.for_data import for_data, lost_portfolio, sizes_of, usual_preset
 from hpsearch.networks.network import Shape
 from hpsearch.presets.preset import preset
 from hpsearch.study_file import StudyFile, as_begun, differences
@@ -76,6 +76,8 @@ def test_a_preset_may_be_by_the_data_and_changed() -> None:
 
 def test_letters_are_never_mirrored() -> None:
     assert sizes_of(images(names=("a", "b", "c"))).may_flip is False
+    assert sizes_of(images(names=("9", "10", "11"))).may_flip is False
+    assert sizes_of(images(names=("a", "cat", "c"))).may_flip is True
     assert resolved(images(names=("a", "b", "c"))).space.augment.flip is False
 
 
@@ -136,6 +138,24 @@ def test_what_is_too_large_for_the_budget_is_no_part_of_the_portfolio() -> None:
     found = resolved(images(), budget={"max_parameters": 10_000})
     sizes = [one.network.units for one in found.portfolio]
     assert len(sizes) < len(resolved(images()).portfolio)
+
+
+def test_what_is_lost_of_a_portfolio_is_told() -> None:
+    given = study(preset="images", space={"optimizer": {"type": "adam"}})
+    found = for_data(given, "classification", images(), "mine.toml")
+    assert lost_portfolio(given, found, images()).startswith("0 of ")
+    whole = study()
+    found = for_data(whole, "classification", images(), "mine.toml")
+    assert not lost_portfolio(whole, found, images())
+    off = study(sampler={"type": "tpe", "portfolio": False})
+    found = for_data(off, "classification", images(), "mine.toml")
+    assert not lost_portfolio(off, found, images())
+
+
+def test_folds_in_order_of_time_are_sized_by_the_last() -> None:
+    parts = fakes.parts()
+    grown = replace(parts, train=replace(parts.train, rows=np.arange(30)))
+    assert sizes_of(replace(parts, others=(grown,))).rows == 30
 
 
 def test_a_study_keeps_the_preset_that_it_began_with() -> None:

@@ -55,7 +55,7 @@ def test_what_is_written_loads(
     assert study.dataset.source == source
     assert (study.dataset.path is not None) == (source in ("npz", "image_folder", "table"))
     assert study.awaits_preset
-    usual = {"npz": None, "table": "tables"}.get(source, "images")
+    usual = {"npz": "auto", "table": "tables"}.get(source, "images")
     assert study.preset == ("images-conv" if network == "conv" else usual)
     assert "hpsearch run" in capsys.readouterr().out
 

@@ -56,10 +56,13 @@ def test_a_new_study_of_a_preset_begins_with_the_winners_of_the_most_similar_dat
     begin("unfinished")
     finish(begin("pictures", {"input_shape": [8, 8]}))
     finish(begin("numbers", {"class_names": []}))
+    finish(begin("odd", {"train": None, "table": None}))  # another program's
     study = begin("new", preset="vectors")
     assert winners(study) == ["nearer", "near", "off"]
     assert len(study.file.portfolio) == MOST
-    assert "nearer (trial 1)" in in_words(study.optuna.user_attrs[WINNERS_KEY])
+    told = in_words("vectors", 3, study.optuna.user_attrs[WINNERS_KEY])
+    assert told.startswith("preset vectors, sized by the data, 3 configurations of the portfolio")
+    assert "the winners of nearer (trial 1), near (trial 1)" in told
     assert details(study)["winners"] == study.optuna.user_attrs[WINNERS_KEY]
     first = finish(study)
     best = trials.best(open_of(study, "nearer"))
@@ -105,3 +108,24 @@ def test_a_named_study_must_have_a_winner(begin: Callable[..., OpenStudy]) -> No
     }.items():
         with pytest.raises(InputError, match=f"transfer.studies: .*{says}"):
             begin("new", transfer={"studies": [name]})
+
+
+def test_what_is_enqueued_on_must_lie_in_the_space_of_the_study(
+    begin: Callable[..., OpenStudy],
+) -> None:
+    begin("old", preset="vectors")
+    wide = {**SPACE, "layers": {"type": "int", "low": 1, "high": 9}}
+    with pytest.raises(InputError, match=r"study old: enqueue\[0\].layers = 9 is not in the space"):
+        begin("old", preset="vectors", space=wide, enqueue=[{"layers": 9}])
+
+
+def test_a_winner_is_measured_against_the_budget_of_the_command_line(
+    connect: Callable[[], Storage], begin: Callable[..., OpenStudy],
+    make_file: Callable[..., StudyFile], finish: Finish,
+) -> None:  # fmt: skip
+    finish(begin("older"))
+    limited = make_file(name="new", preset="vectors", budget={"trials": 3, "max_parameters": 50})
+    written = make_file(name="new").budget
+    study, _ = open_or_create(connect(), limited, FACTS, written=written)
+    assert winners(study) == []
+    assert study.file.budget == written
