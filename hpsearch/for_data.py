@@ -1,7 +1,7 @@
 """A study file or recipe as its data make it: its task and metric, and what a preset gives it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from hpsearch.augment import may_mirror
 from hpsearch.config import TrialConfig
@@ -122,28 +122,31 @@ def with_preset(study: StudyFile, parts: Parts, where: str) -> StudyFile:
     """
     if not study.awaits_preset:
         return study
-    name = usual_preset(parts.shape)
-    if study.preset is not None and study.preset != "auto":
-        name = study.preset
-    found = preset(name, sizes_of(parts))
+    found = _preset(study, parts)
     given = _for_task(found.table["space"], study)
     own = study.space.model_dump(mode="json", exclude_unset=True)
-    space = parse(Space, _merged(given, own), f"{where}: [space] with preset {name}")
+    space = parse(Space, _merged(given, own), f"{where}: [space] with preset {found.name}")
     changed = {
-        "preset": None if own else name,
+        "preset": None if own else found.name,
         "space": space,
         "training": _training(study, found),
     }
     study = study.model_copy(update=changed)
-    for key in ("enqueue", "portfolio"):
-        for index, partial in enumerate(getattr(study, key)):
-            try:
-                settle(space, partial)
-            except ValueError as error:
-                raise InputError(f"{where}: {key}[{index}].{error}") from None
+    try:
+        study.check_first()
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
     if not study.portfolio and study.sampler.portfolio:
         study = study.model_copy(update={"portfolio": _portfolio(study, found, parts)})
     return study
+
+
+def _preset(study: StudyFile, parts: Parts) -> Preset:
+    """The preset that a study file names, or that is usual for its data, sized for them."""
+    name = study.preset
+    if name is None or name == "auto":
+        name = usual_preset(parts.shape)
+    return preset(name, sizes_of(parts))
 
 
 def _for_task(table: Mapping[str, Any], study: StudyFile) -> dict[str, Any]:
@@ -176,8 +179,7 @@ def lost_portfolio(given: StudyFile, found: StudyFile, parts: Parts) -> str:
     """
     if not given.awaits_preset or given.portfolio or not given.sampler.portfolio:
         return ""
-    own = given.preset if given.preset not in (None, "auto") else usual_preset(parts.shape)
-    whole = len(preset(cast(PresetName, own), sizes_of(parts)).table["portfolio"])
+    whole = len(_preset(given, parts).table["portfolio"])
     kept = len(found.portfolio)
     if kept == whole:
         return ""

@@ -85,15 +85,22 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _enqueued_in_space(self) -> "StudyFile":
-        if self.awaits_preset:
-            return self
+        if not self.awaits_preset:
+            self.check_first()
+        return self
+
+    def check_first(self) -> None:
+        """Refuse what is tried first, and does not lie in the space.
+
+        Raises:
+            ValueError: the first such configuration, with field and cure.
+        """
         for key in ("enqueue", "portfolio"):
             for index, partial in enumerate(getattr(self, key)):
                 try:
                     settle(self.space, partial)
                 except ValueError as error:
                     raise ValueError(f"{key}[{index}].{error}") from None
-        return self
 
     @property
     def awaits_preset(self) -> bool:

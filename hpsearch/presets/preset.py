@@ -12,7 +12,7 @@ from hpsearch.presets.sizes import Sizes
 
 PresetName = Literal["images", "images-conv", "vectors", "tables"]
 NAMES: tuple[PresetName, ...] = get_args(PresetName)
-PresetKey = Literal["auto", "images", "images-conv", "vectors", "tables"]
+PresetKey = Literal["auto", PresetName]
 """As a study file has it; "auto": by the data."""
 
 _SIZE = re.compile(

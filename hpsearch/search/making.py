@@ -85,7 +85,10 @@ def open_or_create(
             found = load_study(storage, file.name)
             file, own = (as_begun(found.file, each) for each in (file, own))
             _check_same(found, file, dataset)
-            _check_first(file)
+            try:
+                file.check_first()
+            except ValueError as error:
+                raise InputError(f"study {file.name}: {error}") from None
             place = file.dataset.path or found.file.dataset.path
             budget = _merge(found, file.budget, own.budget, explicit)
             _update(storage, found.optuna, own, budget)
@@ -223,15 +226,6 @@ def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: Budg
     waiting = [waiting_trial(params) for key, params in new.items() if key not in known]
     if waiting:
         storage.add_waiting(storage.get_study_id_from_name(study.study_name), waiting)
-
-
-def _check_first(file: StudyFile) -> None:
-    """Refuse what is enqueued outside of the space that the study has by now."""
-    for index, partial in enumerate(file.enqueue):
-        try:
-            settle(file.space, partial)
-        except ValueError as error:
-            raise InputError(f"study {file.name}: enqueue[{index}].{error}") from None
 
 
 def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:
