@@ -16,7 +16,7 @@ PresetKey = Literal["auto", PresetName]
 """As a study file has it; "auto": by the data."""
 
 _SIZE = re.compile(
-    r'"(width|depth|batch|epochs|filters|blocks|move|flip)(?:([/*])(\d+))?( doubling)?"'
+    r'"(width|depth|batch|epochs|filters|blocks|move|flip|flipped)(?:([/*])(\d+))?( doubling)?"'
     r"(?=\s*[,}\]\s])"
 )
 _CHOICE = '{ type = "categorical", choices = [false, true] }'
@@ -54,6 +54,8 @@ def preset(name: PresetName, sizes: Sizes) -> Preset:
         key, operator, number, doubling = found.groups()
         if key == "flip":
             return _CHOICE if sizes.may_flip else "false"
+        if key == "flipped":
+            return str(sizes.may_flip).lower()
         size: int = getattr(sizes, key)
         if operator is not None:
             size = size * int(number) if operator == "*" else max(1, size // int(number))

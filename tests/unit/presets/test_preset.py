@@ -51,7 +51,7 @@ def test_the_text_for_a_new_study_file_is_the_space(name: PresetName) -> None:
     text = found.space_text
     assert text.startswith("[space]\n")
     assert tomllib.loads(text) == {"space": found.table["space"]}
-    assert '"flip"' not in text
+    assert '"flip' not in found.text
 
 
 def test_only_what_may_be_mirrored_is() -> None:
@@ -59,3 +59,5 @@ def test_only_what_may_be_mirrored_is() -> None:
         table = preset("images", Sizes(rows=5000, pixels=28, may_flip=may_flip)).table
         flip = table["space"]["augment"]["flip"]
         assert flip == ({"type": "categorical", "choices": [False, True]} if may_flip else False)
+        mirrored = {one["augment"]["flip"] for one in table["portfolio"]}
+        assert mirrored == ({False, True} if may_flip else {False})
