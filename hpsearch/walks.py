@@ -63,6 +63,11 @@ class Place:
 
         One value, or one for each layer where each draws its own; none of another kind's setting.
         """
+        found = self.of_layers(config)
+        return found if is_per_layer(self.field) else found[:1]
+
+    def of_layers(self, config: Mapping[str, Any]) -> list[Any]:
+        """The same with the values of all layers, however they were drawn."""
         *sections, last = self.keys
         if self.table is not None:
             config, sections = config.get(self.table, {}), sections[1:]
@@ -76,9 +81,7 @@ class Place:
         if last not in config:
             return []
         value = config[last]
-        if self.trait.by is None:
-            return [value]
-        return list(value if is_per_layer(self.field) else value[:1])
+        return [value] if self.trait.by is None else list(value)
 
 
 def places(space: OpenSection) -> list[Place]:

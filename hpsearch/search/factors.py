@@ -34,10 +34,14 @@ class Factor:
     place: Place
     labels: tuple[str, ...]
     """Of the levels, in order: "relu", "0.001 to 0.003"."""
+    is_ratio: bool = False
+    """Whether it is what each layer is to the one before, and not the first layer's value."""
 
     @property
     def name(self) -> str:
         """The field's; of layers with values of their own it says what is compared."""
+        if self.is_ratio:
+            return f"{self.place.name} (of each layer to the one before)"
         if has_ratio(self.place.field):
             return f"{self.place.name} (first layer)"
         if not is_per_layer(self.place.field):
@@ -50,6 +54,8 @@ class Factor:
 
         ``ABSENT`` where it has no such field; None where its value is none of the space.
         """
+        if self.is_ratio:
+            return self._ratio(self.place.of_layers(config))
         field, values = self.place.field, self.place.values(config)
         if not values:
             return ABSENT
@@ -63,6 +69,13 @@ class Factor:
             return min(range(len(few)), key=lambda n: abs(few[n] - value))
         return min(max(int(where * len(self.labels)), 0), len(self.labels) - 1)
 
+    def _ratio(self, values: Sequence[int]) -> int | None:
+        """The level of a ratio, by the values of all layers; one layer has none."""
+        if len(values) < 2:
+            return ABSENT
+        ratio = self.place.field.ratio_of(values)
+        return None if ratio is None else self.place.field.ratio.index(ratio)
+
 
 def factors(space: Space) -> list[Factor]:
     """The factors of a space: its ranges of more than one value."""
@@ -70,6 +83,11 @@ def factors(space: Space) -> list[Factor]:
         Factor(place=place, labels=_labels(place.field))
         for place in places(space)
         if isinstance(place.field, RANGES)
+    ]
+    found += [
+        Factor(place=place, labels=tuple(map(show, place.field.ratio)), is_ratio=True)
+        for place in places(space)
+        if has_ratio(place.field)
     ]
     return [factor for factor in found if len(factor.labels) > 1]
 

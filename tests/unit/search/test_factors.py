@@ -112,3 +112,22 @@ def test_samples_are_even_and_know_the_conditions(make_file: Make) -> None:
     assert ((rate == ABSENT) == (optimizer == 1)).all()
     assert ((momentum == ABSENT) == (optimizer == 0)).all()
     assert (np.bincount(rate[rate != ABSENT]) > 60).all()
+
+
+def test_the_ratio_of_layers_is_a_factor_of_its_own(make_file: Make) -> None:
+    units = {"type": "int", "low": 32, "high": 512, "log": True, "ratio": [0.5, 1.0]}
+    layers = {"type": "int", "low": 1, "high": 3}
+    space = make_file(space={"units": units, "layers": layers}).space
+    first, *_, ratio = factors(space)
+    assert ratio.name == "units (of each layer to the one before)"
+    assert ratio.labels == ("0.5", "1.0")
+    for given, level in {(64, 32, 16): 0, (64, 64): 1, (64,): ABSENT, (64, 8): None}.items():
+        assert ratio.level(flat(TrialConfig(layers=len(given), units=given))) == level
+    assert first.name == "layers"
+
+
+def test_one_ratio_alone_is_no_factor(make_file: Make) -> None:
+    units = {"type": "int", "low": 32, "high": 512, "ratio": [0.5]}
+    assert [one.name for one in factors(make_file(space={"units": units}).space)] == [
+        "units (first layer)"
+    ]
