@@ -1,4 +1,4 @@
-"""What stopping.py found, judged: tables of all rules, and a choice on half of the sets."""
+"""What stopping.py found, judged: tables of all rules, and a choice on half of the families."""
 
 import csv
 from collections import defaultdict
@@ -7,17 +7,33 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from compared import DEFAULT, rules
 from pools import KINDS, LARGE
-from stopping_rules import DEFAULT, Rule, rules
 
-from record import RESULTS  # isort: skip  # found once pools is imported
+from record import RESULTS, machine  # isort: skip  # found once pools is imported
 
 TOLD = ("1/8", "1/4", "1/2", "1")
 """The budgets: shares of the time that all trials need."""
 JUDGED = ("1/4", "1/2")
 """Those by whose mean rules are compared: at 1/8 half of the default's searches have no complete
 trial to prune by, at 1 most rules have begun all trials."""
-MEASURES = ("seen", "chosen", "counted")
+PARTS = (
+    ("Sets of the portfolios' record, in a random order", KINDS, "random"),
+    (
+        "The same, the portfolio first, which was chosen without the set's family",
+        KINDS,
+        "portfolio first",
+    ),
+    ("Four larger pools of one space each, 60 trials in a random order", (LARGE,), "random"),
+)
+"""What is told apart: a title, kinds of pools and the order."""
+ABOUT = {
+    "pruner": "pruner",
+    "patience": "patience",
+    "epochs": "i-Epoch, PASHA",
+    "end": "end of the time",
+}
+"""Of rules, by what they are compared about, those of equal time."""
 DRAWS = 2_000
 """Of the bootstrap over families, and a quarter as many random halves."""
 Values = npt.NDArray[np.float64]
@@ -41,11 +57,11 @@ class Difference:
         return f"{told}, ahead in {self.ahead} of {self.families}"
 
 
-def rows(kinds: Sequence[str], order: str | None = None) -> list[Row]:
-    """Those of results/stopping.csv of some kinds, and of one order or of all."""
+def rows(kinds: Sequence[str], order: str) -> list[Row]:
+    """Those of results/stopping.csv of some kinds and one order."""
     with (RESULTS / "stopping.csv").open(encoding="utf-8", newline="") as file:
         found = [row for row in csv.DictReader(file) if row["kind"] in kinds]
-    return [row for row in found if order is None or row["order"] == order]
+    return [row for row in found if row["order"] == order]
 
 
 def by_family(found: Sequence[Row], value: Callable[[Row], float]) -> dict[str, Values]:
@@ -54,14 +70,17 @@ def by_family(found: Sequence[Row], value: Callable[[Row], float]) -> dict[str, 
     for row in found:
         cells[row["rule"]][row["family"]].append(value(row))
     return {
-        rule: np.array([np.mean(of[family]) for family in sorted(of)])
-        for rule, of in cells.items()
+        rule: np.array([np.mean(of[family]) for family in sorted(of)]) for rule, of in cells.items()
     }
 
 
 def judged(measure: str) -> Callable[[Row], float]:
     """The regret by which rules are compared."""
     return lambda row: float(np.mean([float(row[f"{measure} at {told}"]) for told in JUDGED]))
+
+
+def _at(told: str) -> Callable[[Row], float]:
+    return lambda row: float(row[f"seen at {told}"])
 
 
 def difference(values: Values, base: Values) -> Difference:
@@ -78,7 +97,9 @@ def difference(values: Values, base: Values) -> Difference:
     )
 
 
-def held_out(values: dict[str, Values], names: Sequence[str]) -> tuple[Difference, dict[str, int]]:
+def held_out(
+    values: dict[str, Values], names: Sequence[str]
+) -> tuple[Difference, list[tuple[str, int]]]:
     """A rule is chosen on half of the families and compared with the default on the others.
 
     Gives the mean over random halves, with the interval of 95 % of them, and how often each rule
@@ -101,4 +122,58 @@ def held_out(values: dict[str, Values], names: Sequence[str]) -> tuple[Differenc
         ahead=int((np.array(found) < 0).sum()),
         families=len(found),
     )
-    return told, dict(sorted(chosen.items(), key=lambda one: -one[1]))
+    return told, sorted(chosen.items(), key=lambda one: -one[1])
+
+
+def report(orders: int) -> str:
+    """All of results/stopping.md.
+
+    Args:
+        orders: of each set, in all.
+    """
+    lines = [
+        "# What ends trials, and what the end of the time goes to, replayed",
+        "",
+        (
+            f"Made by `scripts/bench/search/stopping.py`: {orders} searches by two workers on each"
+            " set, over recorded trainings; budgets are shares of the time that all trials need."
+            " Regrets of the best complete trial's validation value: 0 the best training of the"
+            " set, 1 the median one. Compared at 1/4 and 1/2 with the default, with the 95 %"
+            " interval over families of sets. Chosen: the same of what the configuration is worth."
+            " Cut off: of the default, had the trials that the end cuts off counted with their best"
+            " epoch. Busy: time that workers need until all trials are begun and over."
+        ),
+        "",
+        *(f"- {key}: {value}" for key, value in machine().items()),
+    ]
+    for title, kinds, order in PARTS:
+        lines += ["", f"## {title}", "", *_part(rows(kinds, order))]
+    return "\n".join(lines) + "\n"
+
+
+def _part(found: Sequence[Row]) -> list[str]:
+    seen, chosen, counted = (by_family(found, judged(one)) for one in ("seen", "chosen", "counted"))
+    at = {one: by_family(found, _at(one)) for one in TOLD}
+    busy = by_family(found, lambda row: float(row["busy"]))
+    lines = [
+        "| rule | " + " | ".join(TOLD) + " | chosen | busy | less the default | chosen, likewise |",
+        "|---" * 9 + "|",
+    ]
+    for rule in rules():
+        name = rule.name
+        cells = [f"{at[one][name].mean():.3f}" for one in TOLD]
+        cells += [f"{chosen[name].mean():.3f}", f"{100 * busy[name].mean():.0f} %"]
+        for values in (seen, chosen):
+            cells.append("" if name == DEFAULT else str(difference(values[name], values[DEFAULT])))
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    cut_off = difference(counted[DEFAULT], seen[DEFAULT])
+    lines += ["", f"Cut off: {cut_off}.", "", "Chosen on half of the families, told of the others:"]
+    return [*lines, "", *(_choice(seen, about) for about in ABOUT)]
+
+
+def _choice(seen: dict[str, Values], about: str) -> str:
+    names = [DEFAULT, *(rule.name for rule in rules() if rule.about == about)]
+    told, chosen = held_out(seen, list(dict.fromkeys(names)))
+    first = ", ".join(f"{name} ({100 * n / (DRAWS // 4):.0f} %)" for name, n in chosen[:3])
+    span = f"{told.mean:+.3f} ({told.low:+.3f} to {told.high:+.3f})"
+    return f"- {ABOUT[about]}: {span} to the default; most often {first}"

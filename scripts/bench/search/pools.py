@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,11 +14,14 @@ import numpy as np
 
 sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "portfolio")]
 from record import RESULTS  # isort: skip  # of the folder above
-from regrets import MOST, recorded  # isort: skip  # of the portfolios' folder
+from choose import greedy  # isort: skip  # of the portfolios' folder
+from regrets import MOST, recorded, regrets, weights  # isort: skip  # of the portfolios' folder
 
 KINDS = ("dense", "conv", "vectors", "tables")
 PATIENCE = {"dense": 10, "conv": 10, "vectors": 16, "tables": 16, "large": 5}
 """Epochs of patience as hpsearch comes; of the old space in the large pools without a preset."""
+PORTFOLIO = 12
+"""Configurations of a portfolio."""
 LARGE = "large"
 """The kind of the pools of one space with many trainings, whose search is as long as a user's."""
 
@@ -54,7 +56,7 @@ class Pool:
     """What it shares with pools of the same examples."""
     trainings: tuple[Training, ...]
     portfolio: tuple[int, ...] = ()
-    """The trainings that a search with the preset tries first, in their order."""
+    """The trainings that a search with the preset tries first: chosen without its family."""
     drawn: int
     """Trials of a search."""
 
@@ -90,14 +92,16 @@ def pools() -> list[Pool]:
 def _of_kind(kind: str, every: Sequence[dict[str, Any]]) -> list[Pool]:
     """Of the portfolios' record, by set; of folds it has the first one's curve."""
     table = recorded(kind, every)
-    text = (RESULTS / f"portfolio-{kind}.toml").read_text(encoding="utf-8")
-    first = [int(one) for one in re.findall(r"# candidate (\d+)", text)]
-    found = []
+    regret, found = regrets(table.pooled), []
     for name, family, lines, worths in zip(
         table.sets, table.families, table.lines, table.pooled, strict=True
     ):
         whole = [(one, worth) for one, worth in zip(lines, worths, strict=True) if "curve" in one]
         numbers = [line["candidate"] for line, _ in whole]
+        others = np.array([one != family for one in table.families])
+        rest = [one for one in table.families if one != family]
+        order = greedy(regret[others], weights(rest), PORTFOLIO)
+        first = [table.candidates[one] for one in order]
         found.append(
             Pool(
                 name=name,
@@ -129,7 +133,11 @@ def _fashion() -> Pool:
             seconds = float(row["seconds"])
             found.append(Training(errors=tuple(values), seconds=seconds, worth=min(values)))
     return Pool(
-        name="fashion_mnist of 4,000", kind=LARGE, family="fashion", trainings=tuple(found), drawn=60
+        name="fashion_mnist of 4,000",
+        kind=LARGE,
+        family="fashion",
+        trainings=tuple(found),
+        drawn=60,
     )
 
 

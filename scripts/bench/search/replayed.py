@@ -1,6 +1,7 @@
 """One search over recorded trainings, by two workers and the seconds that were recorded."""
 
 import heapq
+import math
 from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,15 @@ class Trial:
     def left(self) -> float:
         """Seconds to its last epoch."""
         return (len(self.training.errors) - self.epoch) * self.training.seconds
+
+    @property
+    def whole(self) -> float:
+        """Seconds of all its epochs."""
+        return len(self.training.errors) * self.training.seconds
+
+    def restart(self) -> None:
+        """Train it anew, and to its end."""
+        self.epoch, self.since, self.best, self.is_final = 0, 0, float("inf"), True
 
     @property
     def error(self) -> float:
@@ -110,8 +120,9 @@ class Stood:
     complete: Trial | None
     """The best complete trial: what hpsearch calls the best. Where there are any with several
     seeds, of these the best by their mean."""
-    counted: Trial | None
-    """The best of the complete trials and of those that the end of the time cut off."""
+    counted: float
+    """The least error of the complete trials and of those that run, which the end would cut off;
+    infinite: there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,10 +198,7 @@ def _train(search: Search, trial: Trial, pruner: Pruner, patience: int | None) -
 
 
 def _stands(search: Search) -> Stood:
-    def best(trials: list[Trial]) -> Trial | None:
-        return min(trials, key=lambda one: one.best, default=None)
-
-    complete = best(search.complete)
-    sure = min((one for one in search.complete if one.mean), key=lambda one: one.mean, default=None)
-    running = [one for one in search.of("running") if one.epoch]
-    return Stood(complete=sure or complete, counted=best([*search.complete, *running]))
+    sure = [one for one in search.complete if one.mean is not None]
+    complete = min(sure or search.complete, key=lambda one: one.mean or one.best, default=None)
+    errors = [one.best for one in (*search.complete, *search.of("running"))]
+    return Stood(complete=complete, counted=min(errors, default=math.inf))

@@ -19,20 +19,19 @@ import csv
 import multiprocessing
 import random
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pools import KINDS, LARGE, Pool, pools
+from compared import Rule, rules
+from judged import TOLD, report
+from pools import Pool, pools
 from replayed import Replay, Stood, replay
-from stopping_rules import DEFAULT, Rule, rules
 
-from regrets import MOST, weights  # isort: skip  # of the portfolios' folder
-from record import RESULTS, machine  # isort: skip  # found once pools is imported
+from regrets import MOST  # isort: skip  # of the portfolios' folder
+from record import RESULTS  # isort: skip  # found once pools is imported
 
 BUDGETS = (1 / 8, 1 / 4, 1 / 2, 1.0)
 """Of the time that all trials of a search need."""
-TOLD = ("1/8", "1/4", "1/2", "1")
 MEASURES = ("seen", "chosen", "counted")
 ORDERS = ("random", "portfolio first")
 Values = npt.NDArray[np.float64]
@@ -83,11 +82,11 @@ def _replayed(rule: Rule, pool: Pool, order: Sequence[int]) -> tuple[Values, flo
 
 
 def _regrets(pool: Pool, stood: Stood) -> tuple[float, float, float]:
-    best, counted = stood.complete, stood.counted
+    best = stood.complete
     return (
         pool.seen(best.best) if best else MOST,
         pool.chosen(best.training) if best else MOST,
-        pool.seen(counted.best) if counted else MOST,
+        pool.seen(stood.counted),
     )
 
 
@@ -122,8 +121,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--orders", type=int, default=120, help="of each set")
-    measure(parser.parse_args().orders)
+    parser.add_argument("--orders", type=int, default=40, help="of each set")
+    orders = parser.parse_args().orders
+    measure(orders)
+    text = report(orders)
+    (RESULTS / "stopping.md").write_text(text, encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,18 @@
-"""The rules that stopping.py compares: what ends trials, and what is trained next."""
+"""What ends trials of a replay, and what is trained next."""
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from statistics import median
-from typing import Literal
 
 import numpy as np
-from replayed import WORKERS, Pruner, Search, Steering, Trial
+from replayed import WORKERS, Pruner, Search, Trial
 
 MARGIN = 1.1
 """What is expected to take a while is given so many times as long."""
 
 
-def never(search: Search, trial: Trial) -> bool:
+def never(_search: Search, _trial: Trial) -> bool:
     """No pruner."""
     return False
 
@@ -84,11 +81,14 @@ class InOrder:
 
 
 class _Finishing:
-    """Explores by pausing trials; what is left of the time goes to finishing the best of them."""
+    """Explores by pausing trials; what is left of the time goes to finishing the best of them.
 
-    def __init__(self, count: int) -> None:
-        """Args: how many are to be finished."""
-        self._count = count
+    They begin anew, so that no weights need be kept of those that are paused.
+    """
+
+    def __init__(self, count: int, *, only: bool = False) -> None:
+        """Args: how many are to be finished, each from its first epoch; whether no more are."""
+        self._count, self._only, self._finished = count, only, 0
         self._is_closing = False
 
     def next(self, search: Search) -> Trial | None:
@@ -99,15 +99,18 @@ class _Finishing:
             if (trial := self._explores(search)) is not None:
                 return trial
             self._is_closing = True
+        if self._only and self._finished == self._count:
+            return None
         left = search.until - search.now
         paused = self._ranked(search)
-        found = next((one for one in paused if one.left <= left), paused[0] if paused else None)
+        found = next((one for one in paused if one.whole <= left), paused[0] if paused else None)
         if found is not None:
-            found.is_final = True
+            self._finished += 1
+            found.restart()
         return found
 
     def _must_close(self, search: Search) -> bool:
-        leaders = [one.left for one in self._ranked(search)[: self._count]]
+        leaders = [one.whole for one in self._ranked(search)[: self._count]]
         needed = max(sum(leaders) / WORKERS, max(leaders, default=0.0))
         return search.until - search.now <= MARGIN * needed
 
@@ -121,9 +124,9 @@ class _Finishing:
 class IEpoch(_Finishing):
     """All trials are stopped after some epochs, and the best are finished (arXiv 2404.04111)."""
 
-    def __init__(self, share: float, count: int) -> None:
-        """Args: the share of the epochs after which trials are stopped, 0: one; how many finish."""
-        super().__init__(count)
+    def __init__(self, share: float, count: int, *, only: bool = False) -> None:
+        """Args: the share of the epochs after which trials are stopped, 0: one; as above."""
+        super().__init__(count, only=only)
         self._share = share
 
     def pauses(self, search: Search, trial: Trial) -> bool:
@@ -182,12 +185,12 @@ class LastMinutes:
     """Trials in their order, but for the end of the time."""
 
     def __init__(self, *, share: float = 0.0, fits: bool = False, resumes: bool = False) -> None:
-        """
-        Args:
-            share: of the time, at its end, in which no trial is begun.
-            fits: whether none is begun that is not expected to complete in the time that is left;
-                the median of the complete ones is expected.
-            resumes: whether pruned trials are resumed, if they end in time, when none is begun.
+        """Args:
+        share: of the time, at its end, in which no trial is begun.
+        fits: whether none is begun that is not expected to complete in the time that is left;
+            the median of the complete ones is expected.
+        resumes: whether pruned trials are trained anew to their end, if they end in time, when
+            none is begun.
         """
         self._share, self._fits, self._resumes = share, fits, resumes
 
@@ -198,10 +201,10 @@ class LastMinutes:
             return trial
         if not self._resumes:
             return None
-        fit = [one for one in search.of("pruned") if one.left <= left]
+        fit = [one for one in search.of("pruned") if one.whole <= left]
         best = min(fit, key=lambda one: _standing(search, one), default=None)
         if best is not None:
-            best.is_final = True
+            best.restart()
         return best
 
     def pauses(self, search: Search, trial: Trial) -> bool:
@@ -232,102 +235,10 @@ class Seeds(InOrder):
 
     def next(self, search: Search) -> Trial | None:
         """A trial, or another seed of that leader which has the fewest."""
-        if search.until - search.now > self._share * search.until:
-            if (trial := search.new()) is not None:
-                return trial
+        is_last = search.until - search.now <= self._share * search.until
+        if not is_last and (trial := search.new()) is not None:
+            return trial
         leaders = sorted(search.complete, key=lambda one: one.best)[: self._count]
         leaders = [one for one in leaders if len(one.again) < len(one.training.again)]
         fewest = min(leaders, key=lambda one: len(one.again), default=None)
         return fewest and fewest.with_seed()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rule:
-    """What ends trials of a search, and what it trains next."""
-
-    name: str
-    about: Literal["pruner", "patience", "epochs", "end"]
-    """What it is compared about."""
-    pruner: Pruner = never
-    patience: int | None = 0
-    """Of early stopping; 0: as hpsearch comes, None: there is none."""
-    steering: Callable[[], Steering] = InOrder
-    is_timed: bool = False
-    """Whether it acts by the budget of time."""
-
-
-TODAY = percentile(50.0, 3, 0.2)
-DEFAULT = "median after 3 trials, a fifth, patience as it comes (the default)"
-_SHARES = {0.0: "one epoch", 0.1: "a tenth", 0.2: "a fifth", 1 / 3: "a third"}
-
-
-def rules() -> list[Rule]:
-    """All that are compared, the default first."""
-    return [Rule(name=DEFAULT, about="pruner", pruner=TODAY), *_pruners(), *_others(), *_ends()]
-
-
-def _pruners() -> list[Rule]:
-    found = [Rule(name="none", about="pruner")]
-    told_of = {0.0: "none", 0.1: "a tenth", 0.2: "a fifth", 0.3: "three tenths", 0.5: "half"}
-    for share, kind in ((50.0, "median"), (25.0, "best quarter"), (67.0, "best two thirds")):
-        for startup in (1, 3, 5):
-            for warmup, told in told_of.items():
-                if (share, startup, warmup) == (50.0, 3, 0.2) or (share != 50.0 and startup != 3):
-                    continue
-                name = f"{kind} after {startup} trials, {told}"
-                rule = percentile(share, startup, warmup)
-                found.append(Rule(name=name, about="pruner", pruner=rule))
-    for least in (1, 2, 4):
-        for factor in (2, 3, 4):
-            name = f"successive halving, from {least}, by {factor}"
-            found.append(Rule(name=name, about="pruner", pruner=halving(least, factor)))
-    return found
-
-
-def _others() -> list[Rule]:
-    found = []
-    for patience in (3, 5, 10, 16, None):
-        told = "no patience" if patience is None else f"patience {patience}"
-        for name, pruner in (("no pruner", never), ("the default's median", TODAY)):
-            found.append(
-                Rule(name=f"{name}, {told}", about="patience", pruner=pruner, patience=patience)
-            )
-    for share, told in _SHARES.items():
-        for count in (1, 3, 5):
-            found.append(
-                Rule(
-                    name=f"i-Epoch, {told}, best {count} finished",
-                    about="epochs",
-                    steering=partial(IEpoch, share, count),
-                    is_timed=True,
-                )
-            )
-    for factor in (2, 3):
-        for count in (1, 3):
-            found.append(
-                Rule(
-                    name=f"PASHA, by {factor}, best {count} finished",
-                    about="epochs",
-                    steering=partial(Pasha, factor, count),
-                    is_timed=True,
-                )
-            )
-    return found
-
-
-def _ends() -> list[Rule]:
-    ways = {
-        "none begun that does not fit": partial(LastMinutes, fits=True),
-        "none begun that does not fit, pruned resumed": partial(LastMinutes, fits=True, resumes=True),
-        "none begun in the last tenth": partial(LastMinutes, share=0.1),
-        "none begun in the last tenth, pruned resumed": partial(LastMinutes, share=0.1, resumes=True),
-        "none begun in the last fifth, pruned resumed": partial(LastMinutes, share=0.2, resumes=True),
-        "pruned resumed when all are begun": partial(LastMinutes, resumes=True),
-        "the last tenth for seeds of the best 3": partial(Seeds, 0.1, 3),
-        "the last quarter for seeds of the best 3": partial(Seeds, 0.25, 3),
-    }
-    return [
-        Rule(name=name, about="end", pruner=TODAY, steering=steering, is_timed=True)
-        for name, steering in ways.items()
-    ]
-
