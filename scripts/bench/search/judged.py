@@ -156,7 +156,7 @@ def _part(found: Sequence[Row]) -> list[str]:
     at = {one: by_family(found, _at(one)) for one in TOLD}
     busy = by_family(found, lambda row: float(row["busy"]))
     lines = [
-        "| rule | " + " | ".join(TOLD) + " | chosen | busy | less the default | chosen, likewise |",
+        "| rule | " + " | ".join(TOLD) + " | chosen | busy | minus the default's | chosen, likewise |",
         "|---" * 9 + "|",
     ]
     for rule in rules():
