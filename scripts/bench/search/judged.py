@@ -155,10 +155,8 @@ def _part(found: Sequence[Row]) -> list[str]:
     seen, chosen, counted = (by_family(found, judged(one)) for one in ("seen", "chosen", "counted"))
     at = {one: by_family(found, _at(one)) for one in TOLD}
     busy = by_family(found, lambda row: float(row["busy"]))
-    lines = [
-        "| rule | " + " | ".join(TOLD) + " | chosen | busy | minus the default's | chosen, likewise |",
-        "|---" * 9 + "|",
-    ]
+    head = ["rule", *TOLD, "chosen", "busy", "minus the default's", "chosen, likewise"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for rule in rules():
         name = rule.name
         cells = [f"{at[one][name].mean():.3f}" for one in TOLD]
