@@ -1,7 +1,8 @@
-"""Delimited: a table of text, whose columns are read a few at a time."""
+"""Delimited: a table of text, read once, and then kept packed until a column is asked for."""
 
 import csv
 import functools
+import io
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,10 +16,12 @@ from hpsearch.data.tables.table import Table
 from hpsearch.data.tables.values import MISSING, cleaned
 from hpsearch.errors import InputError
 
-_HELD = 2**30
-"""Bytes of columns, by estimate, that are held at a time."""
+_HELD = 2**26
+"""Bytes of columns, by estimate, that are unpacked at a time."""
 _FIELDS = 100_000
 """Fields that are Python texts at a time; more or fewer are slower."""
+_BLOCK = 500_000
+"""Fields that are packed at a time."""
 _VIEW = 16
 """Bytes that polars needs for a text beside its characters."""
 _PACKED = 8
@@ -30,8 +33,8 @@ Rows = list[list[str]]
 class Delimited(Table):
     """A table of text.
 
-    Every pass reads the whole file, checks each row's number of fields, and keeps as many columns
-    as fit into a gigabyte; the next column that is asked for and not kept makes another one.
+    It is read once, and each row's number of fields is checked. What stays in memory are its
+    texts, compressed; those of the last columns that were asked for are unpacked.
 
     Args:
         path: the file, which is there and no binary file.
@@ -43,6 +46,7 @@ class Delimited(Table):
         self._dialect = dialect.find(path, named)
         self._missing = MISSING.union(named.missing)
         self._kept: dict[str, pl.Series] = {}
+        self._asked: set[str] = set()
         self.names = self._dialect.names
         self.notes = self._dialect.notes
         self.decimal = self._dialect.decimal
@@ -53,15 +57,40 @@ class Delimited(Table):
         return len(self.column(self.names[0]))
 
     def column(self, name: str) -> pl.Series:
-        """One column of texts, which its neighbours are read with."""
+        """One column of texts, which its neighbours are unpacked with."""
         if name not in self._kept:
-            count = self._at_a_time()
-            start = max(0, min(self.names.index(name), len(self.names) - count))
-            names = self.names[start : start + count]
-            self._kept = {}  # before the next are read
-            frames = list(self.batches(names, max(1, _FIELDS // len(self.names))))
-            self._kept = {each: pl.concat([frame[each] for frame in frames]) for each in names}
+            self._kept = {}  # before the next are unpacked
+            place = self.names.index(name) // self._at_a_time
+            frame = pl.concat(map(_unpacked, self._packed[place]))
+            self._kept = {each.name: each for each in frame}
         return self._kept[name]
+
+    def let_go(self, name: str) -> None:
+        """Its texts are gone once those of all its neighbours are, too."""
+        self._asked.add(name)
+        self._kept.pop(name, None)
+        place = self.names.index(name) // self._at_a_time
+        if self._asked.issuperset(self._groups[place]):
+            self._packed[place].clear()
+
+    @property
+    def _groups(self) -> list[tuple[str, ...]]:
+        """The names of the columns that are unpacked together."""
+        count = self._at_a_time
+        return [self.names[at : at + count] for at in range(0, len(self.names), count)]
+
+    @functools.cached_property
+    def _packed(self) -> list[list[bytes]]:
+        """All columns, so many at a time; of these all rows, block by block."""
+        groups = self._groups
+        packed: list[list[bytes]] = [[] for _ in groups]
+        rows = max(1, _FIELDS // len(self.names))
+        batches = self.batches(self.names, rows)
+        while frames := list(islice(batches, _BLOCK // _FIELDS)):
+            frame = pl.concat(frames)
+            for blocks, names in zip(packed, groups, strict=True):
+                blocks.append(_packed(frame.select(names)))
+        return packed
 
     def batches(self, names: Sequence[str], rows: int) -> Iterator[pl.DataFrame]:
         """Some columns of texts, so many rows at a time."""
@@ -75,8 +104,9 @@ class Delimited(Table):
         if is_empty:
             raise InputError(f"{self.path} has a row of names and no other rows; add some")
 
+    @functools.cached_property
     def _at_a_time(self) -> int:
-        """How many columns fit into what may be held."""
+        """How many columns fit into what may be unpacked."""
         size = self.path.stat().st_size * (_PACKED if is_packed(self.path) else 1)
         rows = size / self._dialect.row_bytes
         return max(1, int(_HELD / (_VIEW * rows + size / len(self.names))))
@@ -126,3 +156,13 @@ class Delimited(Table):
                         f"{self.path}, line {line}: the row has {len(row)} fields, but there are"
                         f" {width} columns; correct it (texts with delimiters need quotes)"
                     )
+
+
+def _packed(frame: pl.DataFrame) -> bytes:
+    file = io.BytesIO()
+    frame.write_ipc_stream(file, compression="zstd")
+    return file.getvalue()
+
+
+def _unpacked(block: bytes) -> pl.DataFrame:
+    return pl.read_ipc_stream(block)

@@ -87,6 +87,8 @@ def _of(name: str) -> str:
 
 
 def _number(name: str, parts: Sequence[Cells]) -> Found | None:
+    if any(cells.first.unparsed().n_unique() > _WRONG_TEXTS for cells in parts):
+        return None  # before all are looked at
     present = sum(len(cells.values) - cells.missing for cells in parts)
     wrong = pl.concat([cells.unparsed() for cells in parts])
     if len(wrong) > _WRONG_SHARE * present or wrong.n_unique() > _WRONG_TEXTS:
@@ -152,8 +154,7 @@ def _differ(some: pl.Series, others: pl.Series) -> bool:
 
 
 def _date(name: str, times: Sequence[pl.Series], form: str) -> Column:
-    shares = (dates.days(each)[1] for each in times)
-    has_time = any(bool(np.nansum(share) > 0) for share in shares)
+    has_time = any(map(dates.have_time, times))
     return Column(name=name, kind="date", date_format=form, has_time=has_time)
 
 

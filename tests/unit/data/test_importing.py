@@ -32,10 +32,10 @@ def test_a_fifth_of_each_class_is_held_out() -> None:
     assert np.bincount(held.y_train).tolist() == [16, 16, 16]
     assert np.bincount(held.y_test).tolist() == [4, 4, 4]
     together = np.concatenate([held.x_train, held.x_test])
-    assert sorted(together.tolist()) == given.x_train.tolist()
+    assert sorted(together.tolist()) == arrays().x_train.tolist()
     for x, y in ((held.x_train, held.y_train), (held.x_test, held.y_test)):
         assert (x[:, 0] // 2 % 3).tolist() == y.tolist()  # each x kept its own label
-    assert hold_out(given, "data").x_test.tolist() == held.x_test.tolist()  # type: ignore[union-attr]
+    assert hold_out(arrays(), "data").x_test.tolist() == held.x_test.tolist()  # type: ignore[union-attr]
 
 
 def test_a_test_part_that_is_given_stays() -> None:

@@ -46,7 +46,7 @@ def test_batches_are_all_rows_in_their_order(path: Path, rows: int, sizes: list[
     assert frames[0].columns == ["b", "a"]
 
 
-def test_columns_that_do_not_fit_together_are_read_one_after_the_other(
+def test_columns_that_do_not_fit_together_are_unpacked_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.csv"
@@ -56,9 +56,25 @@ def test_columns_that_do_not_fit_together_are_read_one_after_the_other(
     monkeypatch.setattr(delimited, "_FIELDS", 100)
     table = open_table(path)
     assert isinstance(table, delimited.Delimited)
-    for name, held in {"c": ["b", "c"], "b": ["b", "c"], "a": ["a", "b"]}.items():
+    for name, held in {"c": ["c"], "b": ["a", "b"], "a": ["a", "b"]}.items():
         assert table.column(name).to_list() == whole[name]
         assert list(table._kept) == held
+
+
+def test_what_was_let_go_of_is_gone_and_its_neighbours_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,c\n" + "1,2,3\n" * 1000)
+    monkeypatch.setattr(delimited, "_HELD", 2.5 * 1000 * (16 + 2))
+    table = open_table(path)
+    assert isinstance(table, delimited.Delimited)
+    table.column("a")
+    table.let_go("a")
+    assert table.column("c").to_list() == ["3"] * 1000
+    assert table.column("b").to_list() == ["2"] * 1000
+    table.let_go("b")
+    assert list(map(len, table._packed)) == [0, 1]
 
 
 def test_a_wrong_row_far_down_is_told_by_its_line(tmp_path: Path) -> None:
