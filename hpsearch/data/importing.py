@@ -213,7 +213,7 @@ def store(  # noqa: PLR0917 - each is another thing
     for done, (name, array) in enumerate(names):
         progress("storing the data set", done, len(names))
         with array_file(folder, name).open("wb") as file:
-            _write(file, array)
+            write_array(file, array)
             file.flush()
             os.fsync(file.fileno())  # a power cut must not leave a folder with holes in its arrays
     meta = Meta(
@@ -242,7 +242,7 @@ def store(  # noqa: PLR0917 - each is another thing
     progress("storing the data set", len(names), len(names))
 
 
-def _write(file: BinaryIO, array: Inputs) -> None:
+def write_array(file: BinaryIO, array: Inputs) -> None:
     """What ``np.save`` writes of an array with the order of its rows."""
     descr = np.lib.format.dtype_to_descr(array.dtype)
     header = {"descr": descr, "fortran_order": False, "shape": array.shape}

@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.arrays import Arrays, Inputs, Labels, PartName, Progress, Targets, rows_in_order, throttled
+from hpsearch.data.arrays import (
+    Arrays,
+    Inputs,
+    Labels,
+    PartName,
+    Progress,
+    Targets,
+    rows_in_order,
+    throttled,
+)
 from hpsearch.data.precision import Merged, blocks
 from hpsearch.data.tables.look import ColumnLook, TargetLook
 from hpsearch.fields import Section

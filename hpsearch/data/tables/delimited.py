@@ -1,11 +1,14 @@
-"""Delimited: a table of text, read once, and then kept packed until a column is asked for."""
+"""Delimited: a table of text, read once, and then packed away until a column is asked for."""
 
 import csv
 import functools
 import io
+import weakref
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
+from typing import IO
 
 import polars as pl
 
@@ -14,7 +17,7 @@ from hpsearch.data.tables.dialect import Named
 from hpsearch.data.tables.files import explained, is_packed, open_text
 from hpsearch.data.tables.table import Table
 from hpsearch.data.tables.values import MISSING, cleaned
-from hpsearch.errors import InputError
+from hpsearch.errors import InputError, UnreachableError
 
 _HELD = 2**26
 """Bytes of columns, by estimate, that are unpacked at a time."""
@@ -28,13 +31,15 @@ _PACKED = 8
 """So many times as large a gzipped table most likely is when it is unpacked."""
 
 Rows = list[list[str]]
+Place = tuple[int, int]
+"""Where packed columns begin in the temporary file, and how many bytes they are."""
 
 
 class Delimited(Table):
     """A table of text.
 
-    It is read once, and each row's number of fields is checked. What stays in memory are its
-    texts, compressed; those of the last columns that were asked for are unpacked.
+    It is read once, and each row's number of fields is checked. Its texts lie, compressed, in a
+    temporary file without a name; those of the last columns that were asked for are in memory.
 
     Args:
         path: the file, which is there and no binary file.
@@ -46,7 +51,6 @@ class Delimited(Table):
         self._dialect = dialect.find(path, named)
         self._missing = MISSING.union(named.missing)
         self._kept: dict[str, pl.Series] = {}
-        self._asked: set[str] = set()
         self.names = self._dialect.names
         self.notes = self._dialect.notes
         self.decimal = self._dialect.decimal
@@ -61,36 +65,51 @@ class Delimited(Table):
         if name not in self._kept:
             self._kept = {}  # before the next are unpacked
             place = self.names.index(name) // self._at_a_time
-            frame = pl.concat(map(_unpacked, self._packed[place]))
+            frame = pl.concat(map(self._unpacked, self._places[place]))
             self._kept = {each.name: each for each in frame}
         return self._kept[name]
 
-    def let_go(self, name: str) -> None:
-        """Its texts are gone once those of all its neighbours are, too."""
-        self._asked.add(name)
-        self._kept.pop(name, None)
-        place = self.names.index(name) // self._at_a_time
-        if self._asked.issuperset(self._groups[place]):
-            self._packed[place].clear()
-
-    @property
-    def _groups(self) -> list[tuple[str, ...]]:
-        """The names of the columns that are unpacked together."""
-        count = self._at_a_time
-        return [self.names[at : at + count] for at in range(0, len(self.names), count)]
-
     @functools.cached_property
-    def _packed(self) -> list[list[bytes]]:
-        """All columns, so many at a time; of these all rows, block by block."""
-        groups = self._groups
-        packed: list[list[bytes]] = [[] for _ in groups]
+    def _places(self) -> list[list[Place]]:
+        """Where all columns are, so many at a time; of these all rows, block by block."""
+        count = self._at_a_time
+        groups = [self.names[at : at + count] for at in range(0, len(self.names), count)]
+        places: list[list[Place]] = [[] for _ in groups]
         rows = max(1, _FIELDS // len(self.names))
         batches = self.batches(self.names, rows)
         while frames := list(islice(batches, _BLOCK // _FIELDS)):
             frame = pl.concat(frames)
-            for blocks, names in zip(packed, groups, strict=True):
-                blocks.append(_packed(frame.select(names)))
-        return packed
+            for blocks, names in zip(places, groups, strict=True):
+                blocks.append(self._pack(frame.select(names)))
+        return places
+
+    @functools.cached_property
+    def _file(self) -> IO[bytes]:
+        """The temporary file, which goes with this table."""
+        file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed by the line below
+        weakref.finalize(self, file.close)
+        return file
+
+    def _pack(self, frame: pl.DataFrame) -> Place:
+        """Write some columns of some rows."""
+        block = io.BytesIO()
+        frame.write_ipc_stream(block, compression="zstd")
+        try:
+            start = self._file.seek(0, io.SEEK_END)
+            left = memoryview(block.getvalue())
+            while left:  # a disk that is nearly full takes a part
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise UnreachableError(
+                f"{gettempdir()}: {error.strerror or error}; free space there, or set TMPDIR to"
+                " another folder"
+            ) from None
+        return start, block.getbuffer().nbytes
+
+    def _unpacked(self, place: Place) -> pl.DataFrame:
+        start, size = place
+        self._file.seek(start)
+        return pl.read_ipc_stream(self._file.read(size))
 
     def batches(self, names: Sequence[str], rows: int) -> Iterator[pl.DataFrame]:
         """Some columns of texts, so many rows at a time."""
@@ -156,13 +175,3 @@ class Delimited(Table):
                         f"{self.path}, line {line}: the row has {len(row)} fields, but there are"
                         f" {width} columns; correct it (texts with delimiters need quotes)"
                     )
-
-
-def _packed(frame: pl.DataFrame) -> bytes:
-    file = io.BytesIO()
-    frame.write_ipc_stream(file, compression="zstd")
-    return file.getvalue()
-
-
-def _unpacked(block: bytes) -> pl.DataFrame:
-    return pl.read_ipc_stream(block)

@@ -89,8 +89,6 @@ def load(
         progress("reading the columns", done, len(names))
         if name != roles.target and name not in roles.ignore:
             _gather(where, name, _kept(_cells(tables, name), found), roles, gathered)
-        for table in tables.values():
-            table.let_go(name)
     progress("reading the columns", len(names), len(names))
     if not gathered.columns:
         raise InputError(f"{where} has no input columns left; {'; '.join(gathered.notes)}")
@@ -190,7 +188,7 @@ def _gather(
 
 def _merged(name: str, cells: Cells, stored: Matrix) -> list[str]:
     """What is lost of a column's numbers in float32, in which networks compute; often nothing."""
-    values, kept = _distinct(cells.floats()), _distinct(stored[:, 0])
+    values, kept = _distinct(cells.floats()), _distinct(stored[:, 0].copy())
     if kept >= (1 - _FEW_LOST) * values:
         return []
     lost = f"column {show(name)}: of {values:,} different values float32 keeps {kept:,}"
@@ -198,9 +196,10 @@ def _merged(name: str, cells: Cells, stored: Matrix) -> list[str]:
 
 
 def _distinct(values: npt.NDArray[np.floating]) -> int:
-    """How many different values there are, missing ones aside."""
-    ordered = np.sort(values[~np.isnan(values)])
-    return min(len(ordered), 1) + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
+    """How many different values there are, missing ones aside; they are sorted in place."""
+    values.sort()
+    present = values[: len(values) - int(np.isnan(values).sum())]
+    return min(len(present), 1) + int(np.count_nonzero(present[1:] != present[:-1]))
 
 
 def _arrays(name: str, found: Target, gathered: _Gathered, decimal: str) -> Arrays:

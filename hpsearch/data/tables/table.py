@@ -43,13 +43,6 @@ class Table(ABC):
                 a damaged file.
         """
 
-    def let_go(self, name: str) -> None:  # noqa: B027 - most hold nothing
-        """Hold nothing more of a column that will not be asked for again.
-
-        Args:
-            name: one of :attr:`names`.
-        """
-
     @abstractmethod
     def batches(self, names: Sequence[str], rows: int) -> Iterator[pl.DataFrame]:
         """Some columns, so many rows at a time, in their order; see :meth:`column`.

@@ -93,10 +93,12 @@ class Cells:
         """The present values that are no numbers, as texts."""
         if self.family == "none":
             return pl.Series([], dtype=pl.String)
-        return pl.concat([block._unparsed() for block in self.blocks()])
-
-    def _unparsed(self) -> pl.Series:
-        return self.texts().filter(self.numbers().is_null() & self.values.is_not_null())
+        return pl.concat(
+            [
+                block.texts().filter(block.numbers().is_null() & block.values.is_not_null())
+                for block in self.blocks()
+            ]
+        )
 
     def kept(self, keep: pl.Series) -> "Cells":
         """Those of some rows alone.
@@ -123,9 +125,7 @@ def cleaned(values: pl.Series, missing: frozenset[str] = MISSING) -> pl.Series:
 def _present(texts: pl.Series, missing: frozenset[str]) -> pl.Series:
     stripped = texts.str.strip_chars()
     present = ~stripped.is_in(sorted(missing))
-    return pl.select(
-        pl.when(present).then(stripped).otherwise(None).alias(texts.name)
-    ).to_series()
+    return pl.select(pl.when(present).then(stripped).otherwise(None).alias(texts.name)).to_series()
 
 
 def _shortest(numbers: pl.Series) -> pl.Series:
