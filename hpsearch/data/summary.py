@@ -24,6 +24,8 @@ from hpsearch.fields import Section
 
 Digests = npt.NDArray[np.void]
 
+_ROWS = 2**16
+"""Examples whose digests are compared at a time."""
 _NAMED = 20
 """Features of each kind that are named; all are counted."""
 
@@ -97,23 +99,34 @@ def _copies(arrays: Arrays) -> tuple[dict[PartName, int], int]:
     """The summary's copies and contradictions."""
     known = row_digests(arrays.x_train)
     order = np.argsort(known, kind="stable")
-    known = known[order]
-    is_first = np.concatenate([[True], known[1:] != known[:-1]])
+    is_first = np.ones(len(order), bool)
+    for start in range(1, len(order), _ROWS):  # in pieces, as digests take much memory
+        ordered = known[order[start - 1 : start + _ROWS]]
+        is_first[start : start + _ROWS] = ordered[1:] != ordered[:-1]
     copies: dict[PartName, int] = {"train": len(known) - int(is_first.sum())}
     for part, x, _ in arrays.parts():
         if part != "train":
-            copies[part] = _found(row_digests(x), known)
-    y = arrays.y_train[order]
+            digests = row_digests(x)
+            places = np.searchsorted(known, digests, sorter=order)
+            nearest = known[order[np.minimum(places, len(order) - 1)]]
+            copies[part] = int((nearest == digests).sum())
+    return copies, _contradictions(arrays.y_train, order, is_first)
+
+
+def _contradictions(y: Targets, order: Labels, is_first: npt.NDArray[np.bool_]) -> int:
+    """Examples that have a copy with another target.
+
+    Args:
+        y: targets, shape (n,).
+        order: puts copies side by side.
+        is_first: in that order, whether an example is no copy of the one before.
+    """
+    is_alone = is_first & np.append(is_first[1:], True)
+    y, is_first = y[order[~is_alone]], is_first[~is_alone]
     firsts, own = np.flatnonzero(is_first), np.cumsum(is_first) - 1
     ambiguous = np.zeros(len(firsts), bool)
     ambiguous[own[y != y[firsts][own]]] = True
-    return copies, int(ambiguous[own].sum())
-
-
-def _found(digests: Digests, known: Digests) -> int:
-    """How many digests are among the known ones, which are sorted."""
-    places = np.minimum(np.searchsorted(known, digests), len(known) - 1)
-    return int((known[places] == digests).sum())
+    return int(ambiguous[own].sum())
 
 
 def _looks(arrays: Arrays) -> dict[str, Any]:
