@@ -22,6 +22,9 @@ TaskName = Literal["classification", "regression"]
 Beside = Literal["group", "time", "weight"]
 PartName = Literal["train", "val", "test"]
 
+_BYTES = 2**22
+"""Of the examples that are looked at at a time."""
+
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
@@ -97,6 +100,17 @@ class Arrays:
             yield f"x_{part}", x
             yield f"y_{part}", y
         yield from self.beside.items()
+
+
+def rows_in_order(x: Inputs) -> Iterator[Inputs]:
+    """The examples of an array in blocks whose values lie in memory in the order of the rows.
+
+    Args:
+        x: shape (n, ...), whose columns may lie one behind the other.
+    """
+    step = max(1, _BYTES // max(1, x[:1].nbytes))
+    for start in range(0, len(x), step):
+        yield np.ascontiguousarray(x[start : start + step])
 
 
 def check(arrays: Arrays, where: str) -> Arrays:

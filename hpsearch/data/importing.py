@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from pydantic import model_validator
 
-from hpsearch.data.arrays import Arrays, PartName, Progress, TaskName
+from hpsearch.data.arrays import Arrays, Inputs, PartName, Progress, TaskName, rows_in_order
 from hpsearch.data.litter import listed
 from hpsearch.data.section import DatasetSection
 from hpsearch.data.signature import SourceFiles
 from hpsearch.data.sources import source_class
 from hpsearch.data.splitting import held_out
+from hpsearch.data.stratify import Rows
 from hpsearch.data.summary import Summary, summarize
 from hpsearch.data.tables.column import Column
 from hpsearch.errors import InputError
@@ -35,6 +36,8 @@ TEST_SPLIT_SEED = 20_250_401
 """Of the test split that is taken where a source has none: the same for all studies."""
 TestSplit = Literal["given", "taken"]
 """Whether a source has a test part of its own, or one was taken from its training part."""
+_ROWS = 1024
+"""Rows that are moved at a time."""
 _NAMED_BY = {"source", "image_size", "image_mode", "max_unreadable"}
 """Keys of a data section that name the imports of every source, those of folders included."""
 
@@ -121,14 +124,15 @@ def hold_out(arrays: Arrays, where: str) -> Arrays:
     """The arrays with a test part: their own, else a fifth of the training part.
 
     It is stratified by class, of whole groups where there are groups, and the newest where there
-    are times.
+    are times. The training inputs that are left stay in the memory of those that were given, which
+    are used up.
 
     Raises:
         InputError: too few examples of a class.
     """
     if arrays.x_test is not None:
         return arrays
-    x, y = arrays.x_train, arrays.y_train
+    y = arrays.y_train
     own = {name.removesuffix("_train"): array for name, array in arrays.beside.items()}
     try:
         train, test = held_out(
@@ -150,9 +154,25 @@ def hold_out(arrays: Arrays, where: str) -> Arrays:
     for name, array in own.items():
         if f"{name}_train" in beside:
             beside |= {f"{name}_train": array[train], f"{name}_test": array[test]}
+    x_train, x_test = _taken_apart(arrays.x_train, train, test)
     return replace(
-        arrays, x_train=x[train], y_train=y[train], x_test=x[test], y_test=y[test], beside=beside
+        arrays,
+        x_train=x_train,
+        y_train=y[train],
+        x_test=x_test,
+        y_test=y[test],
+        beside=beside,
     )
+
+
+def _taken_apart(x: Inputs, train: Rows, test: Rows) -> tuple[Inputs, Inputs]:
+    """The training and the test rows, both ascending; the former in the memory of ``x``."""
+    x = x if x.flags.writeable else x.copy()
+    out = x[test]
+    for start in range(0, len(train), _ROWS):  # no row moves to a place behind its own
+        rows = train[start : start + _ROWS]
+        x[start : start + len(rows)] = x[rows]
+    return x[: len(train)], out
 
 
 def fingerprint(arrays: Arrays) -> str:
@@ -163,7 +183,8 @@ def fingerprint(arrays: Arrays) -> str:
         digest.update(json.dumps([arrays.target, columns]).encode())
     for name, array in arrays.named():
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        for block in rows_in_order(array):
+            digest.update(block.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -192,7 +213,7 @@ def store(  # noqa: PLR0917 - each is another thing
     for done, (name, array) in enumerate(names):
         progress("storing the data set", done, len(names))
         with array_file(folder, name).open("wb") as file:
-            np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+            write_array(file, array)
             file.flush()
             os.fsync(file.fileno())  # a power cut must not leave a folder with holes in its arrays
     meta = Meta(
@@ -219,6 +240,15 @@ def store(  # noqa: PLR0917 - each is another thing
     )
     write_meta(folder, meta)
     progress("storing the data set", len(names), len(names))
+
+
+def write_array(file: BinaryIO, array: Inputs) -> None:
+    """What ``np.save`` writes of an array with the order of its rows."""
+    descr = np.lib.format.dtype_to_descr(array.dtype)
+    header = {"descr": descr, "fortran_order": False, "shape": array.shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    for block in rows_in_order(array):
+        block.tofile(file)
 
 
 def _notes(arrays: Arrays, files: SourceFiles | None) -> Iterator[str]:

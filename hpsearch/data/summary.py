@@ -8,13 +8,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.data.arrays import Arrays, Inputs, Labels, PartName, Progress, Targets, throttled
+from hpsearch.data.arrays import (
+    Arrays,
+    Inputs,
+    Labels,
+    PartName,
+    Progress,
+    Targets,
+    rows_in_order,
+    throttled,
+)
 from hpsearch.data.precision import Merged, blocks
 from hpsearch.data.tables.look import ColumnLook, TargetLook
 from hpsearch.fields import Section
 
 Digests = npt.NDArray[np.void]
 
+_ROWS = 2**16
+"""Examples whose digests are compared at a time."""
 _NAMED = 20
 """Features of each kind that are named; all are counted."""
 
@@ -64,19 +75,10 @@ def summarize(arrays: Arrays, progress: Progress) -> Summary:
         arrays: all parts, checked.
         progress: told of features looked at.
     """
-    train = row_digests(arrays.x_train)
     # A table's columns are looked at by themselves.
     is_table = bool(arrays.columns)
     constant, equal = ([], []) if is_table else _features(arrays.x_train, progress)
-    known, labels = np.unique(train, return_inverse=True)
-    targets = np.unique(arrays.y_train, return_inverse=True)[1]
-    pairs = np.unique(np.stack([labels, targets]), axis=1)
-    ambiguous = np.bincount(pairs[0], minlength=len(known)) > 1
-    copies = {
-        part: int(np.isin(row_digests(x), known).sum())
-        for part, x, _ in arrays.parts()
-        if part != "train"
-    }
+    copies, contradictions = _copies(arrays)
     return Summary(
         counts={part: _counts(y, len(arrays.class_names)) for part, _, y in arrays.parts()},
         low=_extreme(np.nanmin, arrays.x_train),
@@ -87,10 +89,44 @@ def summarize(arrays: Arrays, progress: Progress) -> Summary:
         equal_named=tuple(equal[:_NAMED]),
         merged_features=len(arrays.merged),
         merged_named=arrays.merged[:_NAMED],
-        copies={"train": len(train) - len(known), **copies},
-        contradictions=int(ambiguous[labels].sum()),
+        copies=copies,
+        contradictions=contradictions,
         **_looks(arrays),
     )
+
+
+def _copies(arrays: Arrays) -> tuple[dict[PartName, int], int]:
+    """The summary's copies and contradictions."""
+    known = row_digests(arrays.x_train)
+    order = np.argsort(known, kind="stable")
+    is_first = np.ones(len(order), bool)
+    for start in range(1, len(order), _ROWS):  # in pieces, as digests take much memory
+        ordered = known[order[start - 1 : start + _ROWS]]
+        is_first[start : start + _ROWS] = ordered[1:] != ordered[:-1]
+    copies: dict[PartName, int] = {"train": len(known) - int(is_first.sum())}
+    for part, x, _ in arrays.parts():
+        if part != "train":
+            digests = row_digests(x)
+            places = np.searchsorted(known, digests, sorter=order)
+            nearest = known[order[np.minimum(places, len(order) - 1)]]
+            copies[part] = int((nearest == digests).sum())
+    return copies, _contradictions(arrays.y_train, order, is_first)
+
+
+def _contradictions(y: Targets, order: Labels, is_first: npt.NDArray[np.bool_]) -> int:
+    """Examples that have a copy with another target.
+
+    Args:
+        y: targets, shape (n,).
+        order: puts copies side by side.
+        is_first: in that order, whether an example is no copy of the one before.
+    """
+    is_alone = is_first & np.append(is_first[1:], True)
+    y, is_first = y[order[~is_alone]], is_first[~is_alone]
+    firsts, own = np.flatnonzero(is_first), np.cumsum(is_first) - 1
+    ambiguous = np.zeros(len(firsts), bool)
+    ambiguous[own[y != y[firsts][own]]] = True
+    return int(ambiguous[own].sum())
 
 
 def _looks(arrays: Arrays) -> dict[str, Any]:
@@ -118,12 +154,11 @@ def row_digests(x: Inputs, rows: Labels | None = None) -> Digests:
         x: inputs, shape (examples, ...), which are looked at one by one.
         rows: which of them; None: all.
     """
-    rows = np.arange(len(x)) if rows is None else rows
-    digests = np.empty(len(rows), "V16")
-    for i, row in enumerate(rows):
-        data = np.ascontiguousarray(x[row]).data
-        digests[i] = np.void(hashlib.blake2b(data, digest_size=16).digest())
-    return digests
+    size = len(x) if rows is None else len(rows)
+    blocks = rows_in_order(x) if rows is None else ([x[row]] for row in rows)
+    examples = (np.ascontiguousarray(example) for block in blocks for example in block)
+    each = (hashlib.blake2b(example.data, digest_size=16).digest() for example in examples)
+    return np.fromiter(each, "V16", size)
 
 
 def _counts(y: Targets, classes: int) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import polars as pl
 
 from hpsearch.data.tables.column import EPOCH
+from hpsearch.data.tables.values import in_blocks
 
 _TIMES = (" %H:%M", " %H:%M:%S")
 FORMATS = (
@@ -62,10 +63,14 @@ def parsed(texts: pl.Series, form: str) -> pl.Series:
     Returns:
         datetimes, null where a text is missing or written otherwise.
     """
-    alike = texts.str.contains(_pattern(form))
-    texts = pl.select(pl.when(alike).then(texts).otherwise(None)).to_series()
-    read = texts.str.strptime(pl.Datetime("us"), form, strict=False)
-    return naive(read)
+    pattern = _pattern(form)
+
+    def read(some: pl.Series) -> pl.Series:
+        alike = some.str.contains(pattern)
+        some = pl.select(pl.when(alike).then(some).otherwise(None)).to_series()
+        return naive(some.str.strptime(pl.Datetime("us"), form, strict=False))
+
+    return in_blocks(read, texts)
 
 
 def naive(values: pl.Series) -> pl.Series:
@@ -73,6 +78,15 @@ def naive(values: pl.Series) -> pl.Series:
     if isinstance(values.dtype, pl.Datetime) and values.dtype.time_zone:
         values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     return values.cast(pl.Datetime("us"))
+
+
+def have_time(times: pl.Series) -> bool:
+    """Whether there is any that is not at midnight.
+
+    Args:
+        times: datetimes in microseconds, null where one is missing.
+    """
+    return bool((times.to_physical() % _DAY != 0).any())
 
 
 def days(times: pl.Series) -> tuple[Days, Days]:

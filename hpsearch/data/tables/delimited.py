@@ -1,10 +1,14 @@
-"""Delimited: a table of text, whose columns are read a few at a time."""
+"""Delimited: a table of text, read once, and then packed away until a column is asked for."""
 
 import csv
 import functools
+import io
+import weakref
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
+from typing import IO
 
 import polars as pl
 
@@ -13,25 +17,29 @@ from hpsearch.data.tables.dialect import Named
 from hpsearch.data.tables.files import explained, is_packed, open_text
 from hpsearch.data.tables.table import Table
 from hpsearch.data.tables.values import MISSING, cleaned
-from hpsearch.errors import InputError
+from hpsearch.errors import InputError, UnreachableError
 
-_HELD = 2**30
-"""Bytes of columns, by estimate, that are held at a time."""
+_HELD = 2**26
+"""Bytes of columns, by estimate, that are unpacked at a time."""
 _FIELDS = 100_000
 """Fields that are Python texts at a time; more or fewer are slower."""
+_BLOCK = 500_000
+"""Fields that are packed at a time."""
 _VIEW = 16
 """Bytes that polars needs for a text beside its characters."""
 _PACKED = 8
 """So many times as large a gzipped table most likely is when it is unpacked."""
 
 Rows = list[list[str]]
+Place = tuple[int, int]
+"""Where packed columns begin in the temporary file, and how many bytes they are."""
 
 
 class Delimited(Table):
     """A table of text.
 
-    Every pass reads the whole file, checks each row's number of fields, and keeps as many columns
-    as fit into a gigabyte; the next column that is asked for and not kept makes another one.
+    It is read once, and each row's number of fields is checked. Its texts lie, compressed, in a
+    temporary file without a name; those of the last columns that were asked for are in memory.
 
     Args:
         path: the file, which is there and no binary file.
@@ -53,15 +61,55 @@ class Delimited(Table):
         return len(self.column(self.names[0]))
 
     def column(self, name: str) -> pl.Series:
-        """One column of texts, which its neighbours are read with."""
+        """One column of texts, which its neighbours are unpacked with."""
         if name not in self._kept:
-            count = self._at_a_time()
-            start = max(0, min(self.names.index(name), len(self.names) - count))
-            names = self.names[start : start + count]
-            self._kept = {}  # before the next are read
-            frames = list(self.batches(names, max(1, _FIELDS // len(self.names))))
-            self._kept = {each: pl.concat([frame[each] for frame in frames]) for each in names}
+            self._kept = {}  # before the next are unpacked
+            place = self.names.index(name) // self._at_a_time
+            frame = pl.concat(map(self._unpacked, self._places[place]))
+            self._kept = {each.name: each for each in frame}
         return self._kept[name]
+
+    @functools.cached_property
+    def _places(self) -> list[list[Place]]:
+        """Where all columns are, so many at a time; of these all rows, block by block."""
+        count = self._at_a_time
+        groups = [self.names[at : at + count] for at in range(0, len(self.names), count)]
+        places: list[list[Place]] = [[] for _ in groups]
+        rows = max(1, _FIELDS // len(self.names))
+        batches = self.batches(self.names, rows)
+        while frames := list(islice(batches, _BLOCK // _FIELDS)):
+            frame = pl.concat(frames)
+            for blocks, names in zip(places, groups, strict=True):
+                blocks.append(self._pack(frame.select(names)))
+        return places
+
+    @functools.cached_property
+    def _file(self) -> IO[bytes]:
+        """The temporary file, which goes with this table."""
+        file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed by the line below
+        weakref.finalize(self, file.close)
+        return file
+
+    def _pack(self, frame: pl.DataFrame) -> Place:
+        """Write some columns of some rows."""
+        block = io.BytesIO()
+        frame.write_ipc_stream(block, compression="zstd")
+        try:
+            start = self._file.seek(0, io.SEEK_END)
+            left = memoryview(block.getvalue())
+            while left:  # a disk that is nearly full takes a part
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise UnreachableError(
+                f"{gettempdir()}: {error.strerror or error}; free space there, or set TMPDIR to"
+                " another folder"
+            ) from None
+        return start, block.getbuffer().nbytes
+
+    def _unpacked(self, place: Place) -> pl.DataFrame:
+        start, size = place
+        self._file.seek(start)
+        return pl.read_ipc_stream(self._file.read(size))
 
     def batches(self, names: Sequence[str], rows: int) -> Iterator[pl.DataFrame]:
         """Some columns of texts, so many rows at a time."""
@@ -75,8 +123,9 @@ class Delimited(Table):
         if is_empty:
             raise InputError(f"{self.path} has a row of names and no other rows; add some")
 
+    @functools.cached_property
     def _at_a_time(self) -> int:
-        """How many columns fit into what may be held."""
+        """How many columns fit into what may be unpacked."""
         size = self.path.stat().st_size * (_PACKED if is_packed(self.path) else 1)
         rows = size / self._dialect.row_bytes
         return max(1, int(_HELD / (_VIEW * rows + size / len(self.names))))

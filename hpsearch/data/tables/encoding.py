@@ -73,6 +73,19 @@ def encode_cells(cells: Cells, column: Column) -> tuple[Matrix, int, int]:
         values of shape (n, width); how many values are no finite number or no date, and so
         missing; how many are no known category.
     """
+    if column.kind == "date" and not column.date_format and cells.family != "date":
+        form = next(iter(dates.formats([cells.texts()])), dates.FORMATS[0])
+        column = column.model_copy(update={"date_format": form})
+    values = np.empty((len(cells.values), column.width), np.float32)
+    start = unread = unknown = 0
+    for block in cells.blocks():
+        end = start + len(block.values)
+        values[start:end], wrong, new = _encoded_block(block, column)
+        start, unread, unknown = end, unread + wrong, unknown + new
+    return values, unread, unknown
+
+
+def _encoded_block(cells: Cells, column: Column) -> tuple[Matrix, int, int]:
     if column.kind == "category":
         return _categories(cells, column)
     if column.kind == "date":
@@ -102,9 +115,7 @@ def _dates(cells: Cells, column: Column) -> Matrix:
     if cells.family == "date":
         times = dates.naive(cells.values)
     else:
-        texts = cells.texts()
-        form = column.date_format or next(iter(dates.formats([texts])), dates.FORMATS[0])
-        times = dates.parsed(texts, form)
+        times = dates.parsed(cells.texts(), column.date_format)
     whole, share = dates.days(times)
     values = np.stack([whole, share], axis=1)[:, : column.width].astype(np.float32)
     if column.has_time:

@@ -87,10 +87,8 @@ def load(
     gathered = _Gathered(inputs={part: [] for part in tables}, notes=[*notes, *found.notes])
     for done, name in enumerate(names):
         progress("reading the columns", done, len(names))
-        if name == roles.target or name in roles.ignore:
-            continue
-        cells = _cells(tables, name)
-        _gather(where, name, _kept(cells, found), roles, gathered)
+        if name != roles.target and name not in roles.ignore:
+            _gather(where, name, _kept(_cells(tables, name), found), roles, gathered)
     progress("reading the columns", len(names), len(names))
     if not gathered.columns:
         raise InputError(f"{where} has no input columns left; {'; '.join(gathered.notes)}")
@@ -190,12 +188,18 @@ def _gather(
 
 def _merged(name: str, cells: Cells, stored: Matrix) -> list[str]:
     """What is lost of a column's numbers in float32, in which networks compute; often nothing."""
-    values = np.unique(cells.numbers().drop_nulls().to_numpy())
-    kept = len(np.unique(stored[np.isfinite(stored)]))
-    if kept >= (1 - _FEW_LOST) * len(values):
+    values, kept = _distinct(cells.floats()), _distinct(stored[:, 0].copy())
+    if kept >= (1 - _FEW_LOST) * values:
         return []
-    lost = f"column {show(name)}: of {len(values):,} different values float32 keeps {kept:,}"
+    lost = f"column {show(name)}: of {values:,} different values float32 keeps {kept:,}"
     return [f"{lost}; subtract an offset, if the differences matter"]
+
+
+def _distinct(values: npt.NDArray[np.floating]) -> int:
+    """How many different values there are, missing ones aside; they are sorted in place."""
+    values.sort()
+    present = values[: len(values) - int(np.isnan(values).sum())]
+    return min(len(present), 1) + int(np.count_nonzero(present[1:] != present[:-1]))
 
 
 def _arrays(name: str, found: Target, gathered: _Gathered, decimal: str) -> Arrays:
@@ -218,8 +222,11 @@ def _arrays(name: str, found: Target, gathered: _Gathered, decimal: str) -> Arra
 
 
 def _side_by_side(columns: list[Matrix]) -> Matrix:
-    """Columns as one matrix; each is let go of when it is copied, so that memory is needed once."""
-    x = np.empty((len(columns[0]), sum(one.shape[1] for one in columns)), np.float32)
+    """Columns as one matrix, one behind the other in memory, which is so needed once.
+
+    Each is let go of when it is copied.
+    """
+    x = np.empty((len(columns[0]), sum(one.shape[1] for one in columns)), np.float32, order="F")
     place = x.shape[1]
     while columns:
         last = columns.pop()

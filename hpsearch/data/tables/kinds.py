@@ -87,12 +87,13 @@ def _of(name: str) -> str:
 
 
 def _number(name: str, parts: Sequence[Cells]) -> Found | None:
+    if any(cells.first.unparsed().n_unique() > _WRONG_TEXTS for cells in parts):
+        return None  # before all are looked at
     present = sum(len(cells.values) - cells.missing for cells in parts)
     wrong = pl.concat([cells.unparsed() for cells in parts])
     if len(wrong) > _WRONG_SHARE * present or wrong.n_unique() > _WRONG_TEXTS:
         return None
-    numbers = [cells.numbers() for cells in parts]
-    if _counts_rows(numbers):
+    if _counts_rows(parts):
         return Found(
             column=None,
             notes=(f"{_of(name)} is ignored: it counts the rows; {_wanted(name)}",),
@@ -101,7 +102,9 @@ def _number(name: str, parts: Sequence[Cells]) -> Found | None:
     if len(wrong):
         texts = ", ".join(f"{show(text)} ({plural(rows, 'row')})" for text, rows in _counted(wrong))
         notes.append(f"{_of(name)}: {texts} taken as missing; all else are numbers")
-    infinite = sum(int((each.abs() > _LARGEST).sum()) for each in numbers)
+    infinite = sum(
+        int((block.numbers().abs() > _LARGEST).sum()) for cells in parts for block in cells.blocks()
+    )
     if infinite:
         notes.append(
             f"{_of(name)}: {infinite:,} infinite values (or beyond float32) taken as missing"
@@ -119,14 +122,16 @@ def _wanted(name: str) -> str:
     return f"to use it: categorical = [{show(name)}]"
 
 
-def _counts_rows(parts: Sequence[pl.Series]) -> bool:
+def _counts_rows(parts: Sequence[Cells]) -> bool:
     """Whether whole numbers count the rows, on from part to part or anew in each."""
-    first = parts[0]
-    if len(first) < _COUNTED_ROWS or first[0] not in (0, 1):
+    first = parts[0].first.numbers()
+    if len(first) < _COUNTED_ROWS or first[0] not in (0, 1) or not _counts(first):
         return False
-    return all(
-        not each.null_count() and bool((each.diff().drop_nulls() == 1).all()) for each in parts
-    )
+    return all(_counts(cells.numbers()) for cells in parts)
+
+
+def _counts(numbers: pl.Series) -> bool:
+    return not numbers.null_count() and bool((numbers.diff().drop_nulls() == 1).all())
 
 
 def _written_date(name: str, parts: Sequence[Cells]) -> Found | None:
@@ -152,8 +157,7 @@ def _differ(some: pl.Series, others: pl.Series) -> bool:
 
 
 def _date(name: str, times: Sequence[pl.Series], form: str) -> Column:
-    shares = (dates.days(each)[1] for each in times)
-    has_time = any(bool(np.nansum(share) > 0) for share in shares)
+    has_time = any(map(dates.have_time, times))
     return Column(name=name, kind="date", date_format=form, has_time=has_time)
 
 

@@ -122,7 +122,7 @@ def _values(of: str, cells: Cells) -> npt.NDArray[np.float64]:
             f"{of} has the text {show(value)}, but a regression needs numbers; correct it, or"
             ' task = "classification"'
         )
-    values = cells.numbers().to_numpy().astype(np.float64)
+    values = cells.floats()
     if not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values)))
         raise InputError(f"{of} has the value {values[row]}; correct it, or leave that row out")

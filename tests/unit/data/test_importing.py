@@ -1,13 +1,14 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from hpsearch.data.arrays import Arrays
-from hpsearch.data.importing import cache_key, fingerprint, hold_out
+from hpsearch.data.importing import cache_key, fingerprint, hold_out, write_array
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
 
@@ -32,10 +33,10 @@ def test_a_fifth_of_each_class_is_held_out() -> None:
     assert np.bincount(held.y_train).tolist() == [16, 16, 16]
     assert np.bincount(held.y_test).tolist() == [4, 4, 4]
     together = np.concatenate([held.x_train, held.x_test])
-    assert sorted(together.tolist()) == given.x_train.tolist()
+    assert sorted(together.tolist()) == arrays().x_train.tolist()
     for x, y in ((held.x_train, held.y_train), (held.x_test, held.y_test)):
         assert (x[:, 0] // 2 % 3).tolist() == y.tolist()  # each x kept its own label
-    assert hold_out(given, "data").x_test.tolist() == held.x_test.tolist()  # type: ignore[union-attr]
+    assert hold_out(arrays(), "data").x_test.tolist() == held.x_test.tolist()  # type: ignore[union-attr]
 
 
 def test_a_test_part_that_is_given_stays() -> None:
@@ -97,3 +98,28 @@ def test_the_key_is_that_of_source_and_path(npz: Write, images: Write) -> None:
 )
 def test_imports_of_earlier_versions_are_found(section: dict[str, Any], key: str) -> None:
     assert cache_key(DatasetSection(**section)) == key
+
+
+def test_the_order_in_memory_and_the_size_of_blocks_change_nothing_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = np.random.default_rng(0).random((50, 3)).astype(np.float32)
+    np.save(tmp_path / "numpy.npy", x)
+    given = arrays()
+    names = {fingerprint(replace(given, x_train=x))}
+    monkeypatch.setattr("hpsearch.data.arrays._BYTES", 7 * x[:1].nbytes)
+    for order in ("C", "F"):
+        same = np.array(x, order=order)  # type: ignore[call-overload]  # numpy's own names
+        names.add(fingerprint(replace(given, x_train=same)))
+        with (tmp_path / f"{order}.npy").open("wb") as file:
+            write_array(file, same)
+        assert (tmp_path / f"{order}.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+    assert len(names) == 1
+
+
+def test_inputs_that_cannot_be_written_are_left_alone() -> None:
+    given = arrays()
+    given.x_train.flags.writeable = False
+    held = hold_out(given, "data")
+    assert given.x_train.tolist() == arrays().x_train.tolist()
+    assert held.x_train.tolist() == hold_out(arrays(), "data").x_train.tolist()

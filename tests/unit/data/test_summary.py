@@ -94,3 +94,16 @@ def test_digests_are_equal_where_examples_are() -> None:
 def test_a_summary_survives_json() -> None:
     found = summarize(arrays(), silent)
     assert Summary.model_validate_json(found.model_dump_json()) == found
+
+
+def test_copies_are_counted_as_a_slow_count_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hpsearch.data.summary._ROWS", 7)
+    random = np.random.default_rng(0)
+    x, x_test = random.integers(0, 4, (60, 2)), random.integers(0, 6, (20, 2))
+    given = replace(arrays(60), x_train=x, x_test=x_test, y_test=np.arange(20) % 3)
+    rows, y = list(map(tuple, x.tolist())), given.y_train.tolist()
+    targets = {row: {y[i] for i, other in enumerate(rows) if other == row} for row in rows}
+    found = summarize(given, silent)
+    in_train = sum(tuple(row) in targets for row in x_test.tolist())
+    assert found.copies == {"train": 60 - len(targets), "test": in_train}
+    assert found.contradictions == sum(len(targets[row]) > 1 for row in rows)

@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 
+from hpsearch.data.arrays import silent
+from hpsearch.data.importing import fingerprint
 from hpsearch.data.tables.dialect import Named
 from hpsearch.data.tables.importing import Roles, check_roles, load, train_names
 from hpsearch.errors import InputError
@@ -41,3 +43,28 @@ def test_every_column_is_told_while_it_is_read(tmp_path: Path) -> None:
     assert told[0] == ("reading the columns", 0, 3)
     assert told[-1] == ("reading the columns", 3, 3)
     assert train_names(path, Named()) == ("a", "b", "y")
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64, 299])
+def test_how_many_rows_are_looked_at_at_a_time_changes_nothing(
+    rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    lines = [
+        f"{i % 7},{i * 0.25 if i % 5 else ''},{'NA' if i % 11 == 3 else f't{i % 13}'},"
+        f"2020-01-{i % 28 + 1:02d} 0{i % 10}:30,{'wrong' if i == 250 else i},{i % 17}.5"
+        for i in range(300)
+    ]
+    path.write_text("\n".join(["whole,half,text,when,odd,y", *lines]))
+    whole = load(path, Named(), Roles(target="y", time="when"), None, silent)
+    monkeypatch.setattr("hpsearch.data.tables.values._ROWS", rows)
+    monkeypatch.setattr("hpsearch.data.tables.values._FIRST", 5)
+    monkeypatch.setattr("hpsearch.data.tables.delimited._FIELDS", 6 * rows)
+    monkeypatch.setattr("hpsearch.data.tables.delimited._BLOCK", 12 * rows)
+    monkeypatch.setattr("hpsearch.data.tables.delimited._HELD", 1)
+    pieces = load(path, Named(), Roles(target="y", time="when"), None, silent)
+    assert [column.kind for column in whole.columns] == [
+        "number", "number", "category", "date", "number",
+    ]  # fmt: skip
+    assert (pieces.columns, pieces.notes) == (whole.columns, whole.notes)
+    assert fingerprint(pieces) == fingerprint(whole)

@@ -11,7 +11,7 @@ from hpsearch.data.tables import delimited
 from hpsearch.data.tables.dialect import Named
 from hpsearch.data.tables.reading import open_table
 from hpsearch.data.tables.values import MISSING
-from hpsearch.errors import InputError
+from hpsearch.errors import InputError, UnreachableError
 
 
 @pytest.fixture(params=["csv", "csv.gz", "parquet", "arrow"])
@@ -46,7 +46,7 @@ def test_batches_are_all_rows_in_their_order(path: Path, rows: int, sizes: list[
     assert frames[0].columns == ["b", "a"]
 
 
-def test_columns_that_do_not_fit_together_are_read_one_after_the_other(
+def test_columns_that_do_not_fit_together_are_unpacked_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.csv"
@@ -56,9 +56,18 @@ def test_columns_that_do_not_fit_together_are_read_one_after_the_other(
     monkeypatch.setattr(delimited, "_FIELDS", 100)
     table = open_table(path)
     assert isinstance(table, delimited.Delimited)
-    for name, held in {"c": ["b", "c"], "b": ["b", "c"], "a": ["a", "b"]}.items():
+    for name, held in {"c": ["c"], "b": ["a", "b"], "a": ["a", "b"]}.items():
         assert table.column(name).to_list() == whole[name]
         assert list(table._kept) == held
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n")
+    full = Path("/dev/full").open("r+b", 0)  # noqa: SIM115 - the table closes it
+    monkeypatch.setattr(delimited, "TemporaryFile", lambda **_: full)
+    with pytest.raises(UnreachableError, match="No space left on device; free space there"):
+        open_table(path).column("a")
 
 
 def test_a_wrong_row_far_down_is_told_by_its_line(tmp_path: Path) -> None:
