@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import polars as pl
 
 from hpsearch.data.tables.column import Column, places
 from hpsearch.data.tables.looks import Stored, Values, order
@@ -109,7 +109,8 @@ def _correlation(values: Values, y: Values) -> float:
     """The absolute rank correlation; 0 where one of both is the same everywhere."""
     if values.min() == values.max() or y.min() == y.max():
         return 0.0
-    return float(abs(np.corrcoef(stats.rankdata(values), stats.rankdata(y))[0, 1]))
+    ranks = [pl.Series(each).rank().to_numpy() for each in (values, y)]
+    return float(abs(np.corrcoef(*ranks)[0, 1]))
 
 
 def _majority(codes: Codes, labels: Codes) -> int:

@@ -3,7 +3,6 @@
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import stats
 
 from hpsearch.data.tables.column import EPOCH, Column, places
 from hpsearch.data.tables.look import ColumnLook, TargetLook
@@ -45,7 +44,7 @@ def target_look(name: str, y: Values) -> TargetLook:
         high=high,
         mean=float(y.mean()),
         deviation=float(y.std()),
-        skewness=float(np.nan_to_num(stats.skew(y))) if np.ptp(y) else 0.0,
+        skewness=float(np.nan_to_num(pl.Series(y).skew() or 0.0)) if np.ptp(y) else 0.0,
         counts=tuple(int(count) for count in counts),
         edges=tuple(float(edge) for edge in edges),
     )
