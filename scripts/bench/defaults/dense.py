@@ -67,19 +67,20 @@ class Tried:
     """To its best one."""
 
 
-def build(network: Network, data: Data, steps: int) -> Any:
+def build(network: Network, data: Data, shape: tuple[int, ...], steps: int) -> Any:
     """The network of a configuration, compiled.
 
     Args:
         network: the configuration.
         data: what it is for.
+        shape: of one row's inputs, which has more categories where more rows are known.
         steps: of the whole training, for schedules.
     """
     import keras  # noqa: PLC0415 - slow
 
     layers = keras.layers
     penalty = keras.regularizers.L2(network.l2) if network.l2 else None
-    model = keras.Sequential([keras.Input(data.train[0].shape[1:]), layers.Flatten()])
+    model = keras.Sequential([keras.Input(shape), layers.Flatten()])
     for units, dropout in zip(network.units, network.dropout, strict=True):
         model.add(
             layers.Dense(
@@ -150,8 +151,8 @@ def built(network: Network, data: Data, epochs: int, seed: int, *, final: bool =
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    rows = len((data.known if final else data.train)[0])
-    return build(network, data, epochs * math.ceil(rows / network.batch_size))
+    x, _ = data.known if final else data.train
+    return build(network, data, x.shape[1:], epochs * math.ceil(len(x) / network.batch_size))
 
 
 def came_to(network: Network, data: Data, values: Sequence[float]) -> Tried:
