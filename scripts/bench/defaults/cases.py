@@ -153,7 +153,7 @@ def section(found: Case, folder: Path) -> dict[str, str]:
 
 
 def write_arrays(found: Case, file: Path) -> None:
-    """What ``dense.read`` reads: bytes in [-1, 1], tables with numbers standardised and categories
+    """What ``dense.read`` reads: bytes in [0, 1], tables with numbers standardised and categories
     one-hot, targets that are numbers standardised.
 
     What is fitted of a table's inputs is fitted on the training rows, for the last training and
@@ -178,7 +178,7 @@ def write_arrays(found: Case, file: Path) -> None:
 def _inputs(found: Case, fitted: Array, rows: Array) -> Array:
     """Inputs of rows, by what is fitted on others."""
     if found.table is None:
-        return np.asarray(found.x[rows] / np.float32(127.5) - 1, np.float32)
+        return np.asarray(found.x[rows] / np.float32(255), np.float32)
     coded = linear(found.table.table.task, found.table.inputs.is_category)[0]
     x = coded.fit(found.x[fitted]).transform(found.x[rows])
     return np.asarray(x.todense() if hasattr(x, "todense") else x, np.float32)
