@@ -7,8 +7,8 @@ Fourteen data sets (cases.py) are written to FOLDER where they are not there. Of
 of the rows is for the test, a fifth to choose by, and all ways have the same rows. Each way
 searches once, for the most trials; what its first 10, 20 and 40 trials come to is the best of them
 by validation (accuracy, or RMSE of numbers), trained once more on training and validation rows for
-as many epochs as it took to its best one, and judged on the test rows. The ways, fixed
-before any of them was run:
+as many epochs as it took to its best one, and judged on the test rows. The ways, fixed before any
+of them was run but for what the end says:
 
 - first guess, of an expert and without a search. Images and vectors: 1024-512 units, relu, dropout
   of 0.5 behind each layer, AdamW with a learning rate of 0.001 and a weight decay of 0.01, batches
@@ -32,10 +32,11 @@ before any of them was run:
 Networks of all but hpsearch get bytes in [0, 1]; of tables numbers standardised (a missing one is
 the median), categories one-hot, targets standardised. Bytes were in [-1, 1], and behind a
 StandardScaler for SVC, until a first look at a split of MNIST, where that is worse for the others
-(first guess 93.7 to 94.5 %, SVC 92.7 to 95.9 %): that alone was changed after a run. Results: results/defaults.csv beside the
-other benchmarks', a line a data set, seed, way and number of trials, and defaults.md. Lines that
-are there already are not done again: the command goes on where it was cut off, with hpsearch's
-searches in FOLDER/searches, others from a search's beginning.
+(first guess 93.7 to 94.5 %, SVC 92.7 to 95.9 %): that alone was changed after a run.
+
+Results: results/defaults.csv beside the other benchmarks', a line a data set, seed, way and number
+of trials, and defaults.md. Lines that are there already are not done again: the command goes on
+where it was cut off, with hpsearch's searches in FOLDER/searches, others from a search's beginning.
 """
 
 import argparse
