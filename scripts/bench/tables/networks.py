@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from splits import Problem, Rows
+from splits import Problem, write_parts
 
 from hpsearch.cli.template import study_text
 from hpsearch.config import TrialConfig
@@ -41,7 +41,7 @@ def by_hpsearch(problem: Problem, seconds: float) -> Predictions:
     """What a search of so many seconds finds, confirmed and refitted with several seeds."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        _write(problem, folder / "data")
+        write_parts(problem, folder / "data")
         metric = "val_loss" if problem.classes else "val_rmse"
         text = study_text(NAME, "table", str(folder / "data"), target=problem.table.target)
         (folder / f"{NAME}.toml").write_text(text)
@@ -66,7 +66,7 @@ def by_untuned(problem: Problem, _seconds: float) -> Predictions:
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        _write(problem, folder / "data")
+        write_parts(problem, folder / "data")
         home = Home(folder / "home")
         section = DatasetSection.model_validate(
             {
@@ -87,18 +87,6 @@ def by_untuned(problem: Problem, _seconds: float) -> Predictions:
         run = folder / "run"
         train(recipe, split(dataset, recipe.dataset), run, Watch())
         return _mean(problem, home, [(recipe, run / WEIGHTS)])
-
-
-def _write(problem: Problem, folder: Path) -> None:
-    """The rows of a split as three files."""
-    folder.mkdir()
-    parts: dict[str, Rows] = {
-        "train": problem.train,
-        "val": problem.validation,
-        "test": problem.test,
-    }
-    for part, rows in parts.items():
-        problem.frame[rows].write_csv(folder / f"{part}.csv")
 
 
 def _hpsearch(folder: Path, *words: str) -> str:

@@ -53,7 +53,7 @@ def problem(folder: Path, table: Table, split: int) -> Problem:
     Args:
         folder: with its CSV file.
         table: one of ``TABLES``.
-        split: 0 to ``SPLITS`` - 1.
+        split: the seed of the split; compare.py has 0 to ``SPLITS`` - 1.
     """
     frame = pl.read_csv(
         folder / f"{table.name}.csv", try_parse_dates=True, infer_schema_length=None
@@ -78,6 +78,23 @@ def problem(folder: Path, table: Table, split: int) -> Problem:
         validation=validation,
         test=test,
     )
+
+
+def write_parts(problem: Problem, folder: Path) -> None:
+    """The rows of a split as three files, train.csv, val.csv and test.csv.
+
+    Args:
+        problem: the table in its split.
+        folder: that they go to; it is not there yet.
+    """
+    folder.mkdir()
+    parts: dict[str, Rows] = {
+        "train": problem.train,
+        "val": problem.validation,
+        "test": problem.test,
+    }
+    for part, rows in parts.items():
+        problem.frame[rows].write_csv(folder / f"{part}.csv")
 
 
 def _drawn(rows: Rows, y: Values, share: float, classes: int, seed: int) -> tuple[Rows, Rows]:

@@ -1,0 +1,131 @@
+"""hpsearch as it comes: a study file with name, seed, data and number of trials, and nothing else.
+
+A search lies in a folder of its own, where a run that was cut off goes on. After each number of
+trials that is asked for its results are judged, in a copy, so that nothing of it comes back into
+the search: the weights of an ensemble's members would be kept, and a confirmation be there already.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from cases import Case, section
+
+NAME = "search"
+"""Of the study."""
+Line = dict[str, Any]
+
+
+def searched(case: Case, folder: Path, trials: Sequence[int]) -> Iterator[Line]:
+    """After each number of trials the best one by validation, refitted, and the search's ensemble.
+
+    Args:
+        case: the data.
+        folder: of the search; with one that was begun it goes on.
+        trials: ascending.
+    """
+    for count in trials:
+        began = time.perf_counter()
+        _search(case, folder, count)
+        with _copied(folder) as copy:
+            line = {"way": "hpsearch", "trials": count, **_refitted(case, copy)}
+            yield line | {"seconds": time.perf_counter() - began}
+            began = time.perf_counter()
+            line = {"way": "ensemble", "trials": count, **_ensemble(case, copy)[0]}
+            yield line | {"seconds": time.perf_counter() - began}
+
+
+def confirmed(case: Case, folder: Path, trials: Sequence[int]) -> Iterator[Line]:
+    """After the last number of trials: leaders confirmed, the winner's median run, and an ensemble.
+
+    Both are trained without the validation rows. Arguments as of :func:`searched`, whose search it
+    is; what is missing of it is done.
+    """
+    began = time.perf_counter()
+    _search(case, folder, trials[-1])
+    with _copied(folder) as copy:
+        _hpsearch(copy, "confirm", NAME)
+        whole, single = _ensemble(case, copy)
+        seconds = time.perf_counter() - began
+        common = {"trials": trials[-1], "seconds": seconds}
+        yield {"way": "confirmed", **common, "score": single}
+        yield {"way": "confirmed ensemble", **common, **whole}
+
+
+def _search(case: Case, folder: Path, trials: int) -> None:
+    """Begin a search, or go on with it, until it has so many trials."""
+    file = folder / f"{NAME}.toml"
+    if not file.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        study = {
+            "name": NAME,
+            "seed": case.seed,
+            "dataset": section(case, folder.resolve() / "data"),
+            "budget": {"trials": trials},
+        }
+        file.write_text(tomli_w.dumps(study), encoding="utf-8")
+    _hpsearch(folder, "run", file.name, "--no-reference", "--trials", str(trials))
+
+
+def _refitted(case: Case, folder: Path) -> Line:
+    """The best trial, trained as ``evaluate --refit`` trains: on training and validation rows, for
+    as many epochs as it took to its best one.
+    """
+    _hpsearch(folder, "export", NAME, "-o", "best.json")
+    origin = json.loads((folder / "best.json").read_text(encoding="utf-8"))["provenance"]
+    changes = (
+        "dataset.include_validation=true",
+        f"training.epochs={origin['best_epoch']}",
+        "training.early_stopping=false",
+        'objective.epoch="last"',
+    )
+    options = [word for change in changes for word in ("--set", change)]
+    found = json.loads(_hpsearch(folder, "train", "best.json", "--test", "--json", *options))
+    return {"score": found["test"][case.metric], "validation": origin["value"]}
+
+
+def _ensemble(case: Case, folder: Path) -> tuple[Line, float]:
+    """The study's ensemble, and the test score of the single network that it is compared with."""
+    validation = json.loads(_hpsearch(folder, "ensemble", NAME, "--json"))["value"]
+    found = json.loads(_hpsearch(folder, "evaluate", NAME, "--ensemble", "--json"))
+    (winner,), whole = found["candidates"], found["ensemble"]
+    single = next(one for one in winner["models"] if one["seed"] == winner["middle"])
+    line = {"score": whole["test"][case.metric], "validation": validation}
+    gain = whole["gain"]
+    line |= {"gain": gain["value"], "low": gain["interval"][0], "high": gain["interval"][1]}
+    return line, float(single["test"][case.metric])
+
+
+@contextmanager
+def _copied(folder: Path) -> Iterator[Path]:
+    """A copy of a search's study file and home, for a while."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "copy"
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("data"))
+        yield copy
+
+
+def _hpsearch(folder: Path, *words: str) -> str:
+    """What a command prints.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    environment = {**os.environ, "HPSEARCH_HOME": str(folder.resolve() / "home")}
+    command = [sys.executable, "-m", "hpsearch", *words]
+    done = subprocess.run(  # noqa: S603 - our own command
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"hpsearch {' '.join(words)}: {done.stderr[-2000:]}")
+    return done.stdout
