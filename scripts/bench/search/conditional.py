@@ -1,0 +1,115 @@
+"""Compares hpsearch's conditional TPE with Optuna's samplers on objectives that cost nothing.
+
+    .venv/bin/python scripts/bench/search/conditional.py [--seeds 30] [--processes 2]
+
+The objectives are those of trees.py. Every way searches with every seed, one trial after the other;
+told is the regret of the best trial so far without its noise, 0 for the optimum and 1 for the
+median random configuration. Results: results/search-conditional.csv (a line a search, for programs)
+and .md beside the other benchmarks'. Searches that are in the file already are not repeated.
+"""
+
+import argparse
+import multiprocessing
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from scipy import stats
+from trees import MAKERS, extent, tree
+
+from hpsearch.search.sampling.conditional import ConditionalTPESampler
+from hpsearch.search.sampling.seeds import derive_seed
+
+from record import RESULTS, Growing, machine  # isort: skip  # found once trees is imported
+
+MARKS = (20, 40, 60, 100)
+"""Trials after which searches are compared."""
+TABLE = Growing(
+    "search-conditional", ("objective", "way", "seed", *(str(mark) for mark in MARKS), "seconds")
+)
+WAYS = ("random", "tpe", "tpe group", "conditional")
+
+
+def samplers(way: str, name: str, seed: int) -> Iterator[BaseSampler]:
+    """A way's sampler for each trial."""
+    if way == "conditional":
+        number = 0
+        while True:
+            yield ConditionalTPESampler(tree(name).walk, derive_seed(seed, "sampler", number))
+            number += 1
+    made: dict[str, Callable[[], BaseSampler]] = {
+        "random": lambda: RandomSampler(seed=seed),
+        "tpe": lambda: TPESampler(seed=seed),
+        "tpe group": lambda: TPESampler(seed=seed, multivariate=True, group=True),
+    }
+    sampler = made[way]()
+    while True:
+        yield sampler
+
+
+def search(job: tuple[str, str, int]) -> dict[str, Any]:
+    """One search: a row of the table."""
+    name, way, seed = job
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    of, noise = tree(name), np.random.default_rng(seed)
+    study, row = optuna.create_study(), {"objective": name, "way": way, "seed": seed}
+    best, reached, asked = np.inf, np.inf, 0.0
+    turns = samplers(way, name, seed)
+    for number in range(1, MARKS[-1] + 1):
+        start = time.perf_counter()
+        study.sampler = next(turns)
+        trial = study.ask()
+        point = of.walk(trial)
+        asked += time.perf_counter() - start
+        loss = of.loss(point)
+        told = loss + noise.normal(0.0, of.noise)
+        study.tell(trial, told)
+        if told < best:
+            best, reached = told, loss
+        if number in MARKS:
+            row[str(number)] = round(regret(name, reached), 4)
+    return row | {"seconds": round(asked / MARKS[-1], 4)}
+
+
+def regret(name: str, loss: float) -> float:
+    """How far a loss is from the optimum; 1: as far as the median random configuration."""
+    optimum, median = extent(name)
+    return (loss - optimum) / (median - optimum)
+
+
+def measure(seeds: int, ways: Sequence[str], processes: int) -> None:
+    """Run the searches that are missing; each is added to the file when it is over."""
+    done = {(row["objective"], row["way"], int(row["seed"])) for row in TABLE.rows()}
+    every = [(name, way, seed) for name in MAKERS for seed in range(seeds) for way in ways]
+    jobs = [job for job in every if job not in done]
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        for row in pool.imap(search, jobs, chunksize=4):
+            TABLE.add([row])
+
+
+def main() -> None:
+    """Measure what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    measure(options.seeds, options.ways, options.processes)
+    text = table()
+    (RESULTS / "search-conditional.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def table() -> str:
+    """The results to be read."""
+    return ""
+
+
+if __name__ == "__main__":
+    main()
