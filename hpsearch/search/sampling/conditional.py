@@ -33,9 +33,12 @@ GOOD, MOST_GOOD = 0.1, 25
 class ConditionalTPESampler(BaseSampler):
     """Draws the parameters of one trial, all that are active in it at once.
 
-    The candidate with the greatest ratio of its density among good trials to that among the others
-    is taken, which has the greatest expected improvement (Bergstra et al. 2011). Both densities are
-    over the same tree, so that candidates with other parameters compare as they are.
+    The first candidate decides which parameters there are, so that a branch is tried as often as
+    good trials suggest it. Among the candidates that have the same ones that is taken whose density
+    among good trials is the greatest against that among the others: it has the greatest expected
+    improvement (Bergstra et al. 2011). Across branches these ratios must not be compared, though
+    both densities are over the same tree: they are estimates, which spread the more the more
+    parameters there are, and the greatest of many would be of the branch with most.
     """
 
     def __init__(
@@ -100,14 +103,12 @@ class ConditionalTPESampler(BaseSampler):
         return self._random.sample_independent(study, trial, param_name, param_distribution)
 
     def _choose(self, good: Parzen, rest: Parzen, given: Params) -> "Candidate":
-        """The best of some candidates that are drawn from the good trials' estimator."""
+        """The best of some candidates that have the same parameters as the first one drawn."""
         drawn = [self._draw(good, given) for _ in range(self._candidates)]
-        points = [one.params for one in drawn]
-        distributions: dict[str, BaseDistribution] = {}
-        for one in drawn:
-            distributions |= one.distributions
+        rivals = [one for one in drawn if one.params.keys() == drawn[0].params.keys()]
+        points, distributions = [one.params for one in rivals], rivals[0].distributions
         scores = good.log_density(points, distributions) - rest.log_density(points, distributions)
-        return drawn[int(np.argmax(scores))]
+        return rivals[int(np.argmax(scores))]
 
     def _draw(self, good: Parzen, given: Params) -> "Candidate":
         kernel = int(self._rng.choice(len(good.weights), p=good.weights))

@@ -9,6 +9,7 @@ and .md beside the other benchmarks'. Searches that are in the file already are 
 """
 
 import argparse
+import itertools
 import multiprocessing
 import time
 import warnings
@@ -20,7 +21,7 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from scipy import stats
-from trees import MAKERS, extent, tree
+from trees import MAKERS, Floats, extent, tree
 
 from hpsearch.search.sampling.conditional import ConditionalTPESampler
 from hpsearch.search.sampling.seeds import derive_seed
@@ -93,6 +94,59 @@ def measure(seeds: int, ways: Sequence[str], processes: int) -> None:
             TABLE.add([row])
 
 
+def results() -> dict[tuple[str, str], Floats]:
+    """By objective and way the regrets after each mark, shape (seeds, marks), of common seeds."""
+    found: dict[tuple[str, str], dict[int, list[float]]] = {}
+    for row in TABLE.rows():
+        regrets = [float(row[str(mark)]) for mark in MARKS]
+        found.setdefault((row["objective"], row["way"]), {})[int(row["seed"])] = regrets
+    common = sorted(set.intersection(*(set(seeds) for seeds in found.values())))
+    return {key: np.array([seeds[seed] for seed in common]) for key, seeds in found.items()}
+
+
+def interval(values: Floats) -> str:
+    """Mean and half of the 95 % interval of the mean (Student's t)."""
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    return f"{values.mean():.3f} ± {half:.3f}"
+
+
+def table() -> str:
+    """The results to be read."""
+    of, head = results(), [f"after {mark}" for mark in MARKS]
+    lines = [
+        "# A conditional TPE against Optuna's samplers",
+        "",
+        "Made by `scripts/bench/search/conditional.py`, trials one after the other. Regret of the best"
+        " trial so far, 0: the optimum, 1: the median random configuration; mean of"
+        f" {len(next(iter(of.values())))} seeds and 95 % interval.",
+        "",
+        *(f"- {key}: {value}" for key, value in machine().items()),
+        *(f"- {name}: {tree(name).told or 'synthetic'}" for name in MAKERS),
+        "",
+        *_head(["objective", "sampler", *head]),
+    ]
+    for name, way in itertools.product(MAKERS, WAYS):
+        cells = [interval(of[name, way][:, mark]) for mark in range(len(MARKS))]
+        lines.append(_line([name, way, *cells]))
+    lines += ["", "Means over the objectives, and what they are above conditional's by seed:", ""]
+    lines += _head(["sampler", *head, *(f"above, {one}" for one in head), "ms an ask"])
+    mean = {way: np.mean([of[name, way] for name in MAKERS], axis=0) for way in WAYS}
+    for way, values in mean.items():
+        above = [interval(one) for one in (values - mean["conditional"]).T]
+        seconds = fmean(float(row["seconds"]) for row in TABLE.rows() if row["way"] == way)
+        means = [f"{one:.3f}" for one in values.mean(axis=0)]
+        lines.append(_line([way, *means, *above, f"{1000 * seconds:.0f}"]))
+    return "\n".join(lines) + "\n"
+
+
+def _head(cells: Sequence[str]) -> list[str]:
+    return [_line(cells), "|---" * len(cells) + "|"]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
 def main() -> None:
     """Measure what is missing, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -104,11 +158,6 @@ def main() -> None:
     text = table()
     (RESULTS / "search-conditional.md").write_text(text, encoding="utf-8")
     print(text)
-
-
-def table() -> str:
-    """The results to be read."""
-    return ""
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def short_wins(point: Mapping[str, Any]) -> float:
 
 
 def layered(ask: Suggest) -> dict[str, Any]:
-    """One to four layers with units and dropout of their own, and an optimizer with its settings."""
+    """One to four layers with units and dropout of their own, and an optimizer with settings."""
     count = ask.suggest_int("layers", 1, 4)
     units = [ask.suggest_int(f"units_{layer}", 16, 1024, log=True) for layer in range(count)]
     dropout = [ask.suggest_float(f"dropout_{layer}", 0.0, 0.5) for layer in range(count)]
