@@ -31,7 +31,7 @@ GOOD, MOST_GOOD = 0.1, 25
 
 
 class ConditionalTPESampler(BaseSampler):
-    """Draws the parameters of one trial, all that are active in it at once.
+    """Draws the parameters of a trial, all that are active in it at once.
 
     The first candidate decides which parameters there are, so that a branch is tried as often as
     good trials suggest it. Among the candidates that have the same ones that is taken whose density
@@ -50,7 +50,7 @@ class ConditionalTPESampler(BaseSampler):
         n_ei_candidates: int = 24,
         constant_liar: bool = True,
     ) -> None:
-        """A sampler of one trial.
+        """A sampler of trials that are asked for one after the other.
 
         Args:
             walk: asks for the values of one configuration, and only for those that are active.
@@ -70,6 +70,7 @@ class ConditionalTPESampler(BaseSampler):
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """The distributions of the chosen candidate; which they are tells only the draw itself."""
+        self._chosen = None
         states = (*FINISHED, TrialState.RUNNING) if self._liar else FINISHED
         trials = [
             one

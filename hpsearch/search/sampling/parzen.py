@@ -107,9 +107,9 @@ class _Choices:
         """Args: the choices; the observed ones, None where one lacks the parameter."""
         self._choices = choices
         places = [_place(choices, value) for value in observed]
-        known = [kernel for kernel, place in enumerate(places) if place is not None]
+        known = {kernel: place for kernel, place in enumerate(places) if place is not None}
         mass = np.full((len(observed) + 1, len(choices)), 1.0 / (len(known) + 1))
-        mass[known, [places[kernel] for kernel in known]] += 1.0
+        mass[list(known), list(known.values())] += 1.0
         self._mass = mass / mass.sum(axis=1, keepdims=True)
 
     def log_density(self, values: Sequence[Any]) -> Floats:
@@ -130,7 +130,7 @@ def _place(choices: Sequence[Any], value: Any) -> int | None:
 
 
 class _Numbers:
-    """A number: truncated normal distributions on a scale from 0 to 1, in bins where it is discrete.
+    """A number: truncated normal distributions on a scale from 0 to 1, in bins if it is discrete.
 
     The scale is logarithmic where the range is, and reaches half a step beyond it on both sides.
     """

@@ -13,7 +13,7 @@ import itertools
 import multiprocessing
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
@@ -36,21 +36,14 @@ TABLE = Growing(
 WAYS = ("random", "tpe", "tpe group", "conditional")
 
 
-def samplers(way: str, name: str, seed: int) -> Iterator[BaseSampler]:
-    """A way's sampler for each trial."""
-    if way == "conditional":
-        number = 0
-        while True:
-            yield ConditionalTPESampler(tree(name).walk, derive_seed(seed, "sampler", number))
-            number += 1
-    made: dict[str, Callable[[], BaseSampler]] = {
-        "random": lambda: RandomSampler(seed=seed),
-        "tpe": lambda: TPESampler(seed=seed),
-        "tpe group": lambda: TPESampler(seed=seed, multivariate=True, group=True),
-    }
-    sampler = made[way]()
-    while True:
-        yield sampler
+def optunas(way: str, seed: int) -> BaseSampler:
+    """The sampler of Optuna's for one of ``WAYS``."""
+    match way:
+        case "random":
+            return RandomSampler(seed=seed)
+        case "tpe":
+            return TPESampler(seed=seed)
+    return TPESampler(seed=seed, multivariate=True, group=True)
 
 
 def search(job: tuple[str, str, int]) -> dict[str, Any]:
@@ -59,12 +52,13 @@ def search(job: tuple[str, str, int]) -> dict[str, Any]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     of, noise = tree(name), np.random.default_rng(seed)
-    study, row = optuna.create_study(), {"objective": name, "way": way, "seed": seed}
+    study = optuna.create_study(sampler=optunas(way, seed))
+    row: dict[str, Any] = {"objective": name, "way": way, "seed": seed}
     best, reached, asked = np.inf, np.inf, 0.0
-    turns = samplers(way, name, seed)
     for number in range(1, MARKS[-1] + 1):
         start = time.perf_counter()
-        study.sampler = next(turns)
+        if way == "conditional":  # it is made anew for each trial, as hpsearch does
+            study.sampler = ConditionalTPESampler(of.walk, derive_seed(seed, "sampler", number - 1))
         trial = study.ask()
         point = of.walk(trial)
         asked += time.perf_counter() - start
@@ -116,9 +110,11 @@ def table() -> str:
     lines = [
         "# A conditional TPE against Optuna's samplers",
         "",
-        "Made by `scripts/bench/search/conditional.py`, trials one after the other. Regret of the best"
-        " trial so far, 0: the optimum, 1: the median random configuration; mean of"
-        f" {len(next(iter(of.values())))} seeds and 95 % interval.",
+        (
+            "Made by `scripts/bench/search/conditional.py`: trials one after the other. Regret of"
+            " the best trial so far, 0: the optimum, 1: the median random configuration; mean of"
+            f" {len(next(iter(of.values())))} seeds and 95 % interval."
+        ),
         "",
         *(f"- {key}: {value}" for key, value in machine().items()),
         *(f"- {name}: {tree(name).told or 'synthetic'}" for name in MAKERS),

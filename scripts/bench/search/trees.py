@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import optuna
 from curves import TABLE
-from setting import study_text
+from setting import space
 from sklearn.ensemble import RandomForestRegressor
 
 from hpsearch.config import TrialConfig, flat
@@ -197,35 +197,33 @@ def features(config: TrialConfig) -> dict[str, Any]:
 
 def of_curves() -> Tree:
     """The regret of the best validation accuracy of the 300 curves."""
-    text = study_text(Path(), limit=1, epochs=1, trials=1, seed=0, rest="")
-    space = Space.model_validate(tomllib.loads(text)["space"])
     configs, losses = [], []
     for row in TABLE.rows():
         seed = derive_seed(0, "trial", int(row["number"])) % 2**32
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-        config = suggest_config(space, study.ask())
+        config = suggest_config(space(), study.ask())
         if (config.lr_schedule, config.optimizer.type) != (row["lr_schedule"], row["optimizer"]):
             raise SystemExit(f"curve {row['number']} is of another configuration")
         if curve := [float(row[key]) for key in row if key.isdecimal() and row[key]]:
             configs.append(config)
             losses.append(1 - max(curve))
-    return _fitted(space, configs, regrets(np.array([losses]))[0])
+    return _fitted(space(), configs, regrets(np.array([losses]))[0])
 
 
 def of_portfolio(kind: str) -> Tree:
     """The mean regret over the recorded sets of a kind."""
     table, known = recorded(kind, lines()), read()
     text = (SPACES / f"{kind}.toml").read_text(encoding="utf-8")
-    space = Space.model_validate(tomllib.loads(text)["space"])
+    wide = Space.model_validate(tomllib.loads(text)["space"])
     configs = [known[kind, number].config for number in table.candidates]
     losses = weights(table.families) @ regrets(table.pooled)
-    return _fitted(space, configs, losses)
+    return _fitted(wide, configs, losses)
 
 
-def _fitted(space: Space, configs: Sequence[TrialConfig], losses: Floats) -> Tree:
+def _fitted(of: Space, configs: Sequence[TrialConfig], losses: Floats) -> Tree:
     forest = Forest(configs, losses)
     return Tree(
-        walk=partial(suggest_config, space),
+        walk=partial(suggest_config, of),
         loss=forest.loss,
         noise=NOISE,
         told=f"forest of {len(configs)} configurations, {forest.explained:.0%} explained",
