@@ -154,10 +154,13 @@ class Candidate:
         """A choice, as Suggest."""
         return self._value(name, CategoricalDistribution(choices))
 
-    def _value(self, name: str, distribution: BaseDistribution) -> Any:
+    def _value(
+        self, name: str, distribution: CategoricalDistribution | FloatDistribution | IntDistribution
+    ) -> Any:
         if distribution.single():
-            is_choice = isinstance(distribution, CategoricalDistribution)
-            return distribution.choices[0] if is_choice else distribution.low
+            if isinstance(distribution, CategoricalDistribution):
+                return distribution.choices[0]
+            return distribution.low
         if name in self._given:
             value = self._given[name]
         else:

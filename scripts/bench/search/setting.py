@@ -83,7 +83,8 @@ def study_text(
 def space() -> Space:
     """The space of the study file, which is conditional."""
     text = study_text(Path(), limit=1, epochs=1, trials=1, seed=0, rest="")
-    return Space.model_validate(tomllib.loads(text)["space"])
+    found: Space = Space.model_validate(tomllib.loads(text)["space"])
+    return found
 
 
 class Setting:

@@ -103,7 +103,7 @@ def layers_loss(point: Mapping[str, Any]) -> float:
     found = 0.15 * abs(point["layers"] - 3) + units + dropout
     found += {"sgd": 0.05, "adam": 0.0, "rmsprop": 0.15}[point["kind"]]
     found += float(np.log10(point["rate"] / best)) ** 2 / 3
-    return found + (0.0 if point["momentum"] is None else (point["momentum"] - 0.9) ** 2)
+    return found + (0.0 if point["momentum"] is None else float(point["momentum"] - 0.9) ** 2)
 
 
 def nested(ask: Suggest) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def nested_loss(point: Mapping[str, Any]) -> float:
     return found + 1.5 * _squares(point["hidden"], (0.7, 0.25))
 
 
-def _squares(values: Sequence[float], aims: Sequence[float]) -> float:
+def _squares(values: Sequence[float] | Floats, aims: Sequence[float] | Floats) -> float:
     """The mean square of what is between values and aims, of which there may be more."""
     return float(np.mean((np.array(values) - np.array(aims)[: len(values)]) ** 2))
 
