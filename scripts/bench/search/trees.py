@@ -100,7 +100,7 @@ def layers_loss(point: Mapping[str, Any]) -> float:
     units = _squares(np.log2(point["units"]) / 3, np.log2([512, 64, 256, 128]) / 3)
     dropout = 4.0 * _squares(point["dropout"], (0.1, 0.4, 0.2, 0.0))
     best = {"sgd": 3e-2, "adam": 2e-3, "rmsprop": 5e-4}[point["kind"]]
-    found = 0.15 * abs(point["layers"] - 3) + units + dropout
+    found: float = 0.15 * abs(point["layers"] - 3) + units + dropout
     found += {"sgd": 0.05, "adam": 0.0, "rmsprop": 0.15}[point["kind"]]
     found += float(np.log10(point["rate"] / best)) ** 2 / 3
     return found + (0.0 if point["momentum"] is None else float(point["momentum"] - 0.9) ** 2)
