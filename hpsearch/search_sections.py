@@ -59,12 +59,20 @@ class TPE(_Sampler):
     """Try of the start-up trials (the initial design, at most 100) those first that train fast."""
     n_ei_candidates: Positive = 24
     """Points among which the most promising is chosen."""
+    conditional: Bool = False
+    """Sample all parameters of a configuration together, also those that only some have; not where
+    ``multivariate`` or ``group`` are written, which are Optuna's own ways."""
     multivariate: Bool | None = None
     """Parameters are sampled jointly; left out: as Optuna chooses."""
     group: Bool = False
     """Sample parameters jointly that occur together in conditional spaces (experimental)."""
     constant_liar: Bool = True
     """Keep workers that run side by side from drawing near one another."""
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether it is hpsearch's own, not Optuna's."""
+        return self.conditional and self.multivariate is None and not self.group
 
 
 class GP(_Sampler):

@@ -3,6 +3,7 @@
 import importlib.util
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from optuna.exceptions import ExperimentalWarning
@@ -11,10 +12,12 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
+from hpsearch.search.sampling.conditional import ConditionalTPESampler
 from hpsearch.search.sampling.grid import grid_values
 from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.search.sampling.view import newest_and_best
 from hpsearch.search_sections import GP, QMC, TPE, Grid, Random
+from hpsearch.space import Space, suggest_config
 from hpsearch.study_file import StudyFile
 
 MEMORY = 1_000
@@ -55,7 +58,7 @@ def make_sampler(
         match file.sampler:
             case TPE():
                 memory = max(MEMORY, file.sampler.n_startup_trials)
-                return _Remembers(TPESampler(seed=seed, **options), memory)
+                return _Remembers(_tpe(file.space, file.sampler, seed), memory)
             case GP():
                 _require_torch()
                 return GPSampler(seed=seed, warn_independent_sampling=False, **options)
@@ -78,6 +81,26 @@ def make_sampler(
                     )
                 grid_values(file.space)
                 return RandomSampler(seed=seed)  # of what was enqueued in part; others have a point
+
+
+def _tpe(space: Space, section: TPE, seed: int) -> BaseSampler:
+    """Optuna's, or the one that knows the tree of the space's conditions."""
+    if section.is_conditional:
+        return ConditionalTPESampler(
+            partial(suggest_config, space),
+            seed,
+            n_startup_trials=section.n_startup_trials,
+            n_ei_candidates=section.n_ei_candidates,
+            constant_liar=section.constant_liar,
+        )
+    return TPESampler(
+        seed=seed,
+        n_startup_trials=section.n_startup_trials,
+        n_ei_candidates=section.n_ei_candidates,
+        multivariate=section.multivariate,
+        group=section.group,
+        constant_liar=section.constant_liar,
+    )
 
 
 def check_sampler(file: StudyFile, where: str) -> None:

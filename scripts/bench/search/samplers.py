@@ -16,6 +16,7 @@ import multiprocessing
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev, variance
 from typing import Any
@@ -24,9 +25,10 @@ import figure
 import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, QMCSampler, RandomSampler, TPESampler
-from setting import Setting
+from setting import Setting, space
 
 from hpsearch.ranges import Suggest
+from hpsearch.search.sampling.conditional import ConditionalTPESampler
 from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
@@ -102,6 +104,7 @@ SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe univariate": lambda seed: tpe(seed, multivariate=False),
     "tpe group": lambda seed: tpe(seed, multivariate=True, group=True),
     "tpe all parameters": tpe,
+    "tpe conditional": lambda seed: ConditionalTPESampler(partial(suggest_config, space()), seed),
     "qmc, then tpe": lambda seed: Start(
         QMCSampler(
             seed=seed, scramble=True, warn_independent_sampling=False,

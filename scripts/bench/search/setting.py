@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from hpsearch.config import TrialConfig
@@ -11,6 +12,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.errors import TrialFailedError
 from hpsearch.home import Home
 from hpsearch.search.sampling.seeds import derive_seed
+from hpsearch.space import Space
 from hpsearch.study_file import StudyFile, load
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.start import start_tensorflow
@@ -76,6 +78,13 @@ def study_text(
         rest: the end of ``[training]``, and sections that follow it.
     """
     return STUDY.format(path=path, limit=limit, epochs=epochs, trials=trials, seed=seed, rest=rest)
+
+
+def space() -> Space:
+    """The space of the study file, which is conditional."""
+    text = study_text(Path(), limit=1, epochs=1, trials=1, seed=0, rest="")
+    found: Space = Space.model_validate(tomllib.loads(text)["space"])
+    return found
 
 
 class Setting:

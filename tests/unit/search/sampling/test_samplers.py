@@ -14,6 +14,7 @@ from optuna.pruners import _filter_study
 from hpsearch.errors import Failure, InputError
 from hpsearch.search import claims, trials
 from hpsearch.search.sampling import samplers
+from hpsearch.search.sampling.conditional import ConditionalTPESampler
 from hpsearch.search.sampling.samplers import make_sampler
 from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
@@ -25,6 +26,7 @@ SHALLOW = SPACE | {"layers": {"type": "int", "low": 1, "high": 2}}
 SAMPLERS: list[dict[str, Any]] = [
     {"type": "tpe", "n_startup_trials": 4},
     {"type": "tpe", "n_startup_trials": 4, "group": True},
+    {"type": "tpe", "n_startup_trials": 4, "conditional": True},
     {"type": "random"},
     {"type": "qmc"},
     {"type": "grid"},
@@ -162,6 +164,19 @@ def test_options_reach_optuna(make_file: Callable[..., StudyFile]) -> None:
     qmc = make_sampler(make_file(sampler={"type": "qmc", "qmc_type": "halton"}), 0)
     assert isinstance(qmc, optuna.samplers.QMCSampler)
     assert qmc._qmc_type == "halton"
+
+
+def test_conditional_is_hpsearchs_own_unless_optunas_ways_are_asked_for(
+    make_file: Callable[..., StudyFile],
+) -> None:
+    options = {"type": "tpe", "conditional": True, "n_startup_trials": 3, "n_ei_candidates": 5}
+    ours: Any = make_sampler(make_file(sampler=options | {"constant_liar": False}), 0)
+    ours = ours._sampler
+    assert isinstance(ours, ConditionalTPESampler)
+    assert (ours._startup, ours._candidates, ours._liar) == (3, 5, False)
+    for more in ({"group": True}, {"multivariate": True}, {"multivariate": False}):
+        optunas: Any = make_sampler(make_file(sampler=options | more), 0)
+        assert isinstance(optunas._sampler, optuna.samplers.TPESampler)
 
 
 def test_every_trial_of_a_conditional_space_has_a_configuration(
