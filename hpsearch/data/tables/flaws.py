@@ -109,8 +109,8 @@ def _correlation(values: Values, y: Values) -> float:
     """The absolute rank correlation; 0 where one of both is the same everywhere."""
     if values.min() == values.max() or y.min() == y.max():
         return 0.0
-    ranks = [pl.Series(each).rank().to_numpy() for each in (values, y)]
-    return float(abs(np.corrcoef(*ranks)[0, 1]))
+    first, second = (pl.Series(each).rank().to_numpy() for each in (values, y))
+    return float(abs(np.corrcoef(first, second)[0, 1]))
 
 
 def _majority(codes: Codes, labels: Codes) -> int:
