@@ -61,6 +61,11 @@ def is_whole(config: Mapping[str, Any] | None) -> bool:
     return table.keys() >= TrialConfig.model_fields.keys() and network.keys() >= known
 
 
+def without_places(config: TrialConfig) -> TrialConfig:
+    """A configuration that does not say where anything of it lies."""
+    return config.model_copy(update={"network": config.network.without_place()})
+
+
 def network_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """The network of a configuration as :func:`flat` gives it: its fields and its ``type``."""
     network: Mapping[str, Any] = lift(TrialConfig, config)["network"]

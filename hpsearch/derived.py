@@ -2,7 +2,8 @@
 
 Both are made from the configuration's own fields (``hpsearch.searchable``). In a space each field
 is a plain value or a range, and a section is a fixed one or a table of tables, one for each kind
-that the search may choose, with settings of its own. In a part any field may be left out.
+that the search may choose, with settings of its own. In a part any field may be left out. Settings
+of any name (``hpsearch.searchable.OwnNames``) are plain values or ranges, too, or tables of tables.
 """
 
 import operator
@@ -12,6 +13,7 @@ from typing import Annotated, Any, ClassVar, get_args, get_origin
 
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Discriminator,
     SerializerFunctionWrapHandler,
     Tag,
@@ -19,6 +21,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic_core import PydanticUndefined
 
 from hpsearch.fields import BY_TYPE, LIFTED, Lifted, Section
 from hpsearch.ranges import (
@@ -30,16 +33,26 @@ from hpsearch.ranges import (
     LayerInts,
 )
 from hpsearch.searchable import (
+    RANGE_TYPES,
+    Chosen,
     OneOf,
+    OwnNames,
+    OwnValue,
+    Plain,
     Trait,
     as_lifted,
     counts,
     kind_of,
     lift,
     lower,
+    own_form,
+    own_names,
+    own_trait,
     per_layer,
     traits,
+    value_of,
     with_counts,
+    with_own_names,
 )
 from hpsearch.text import show
 
@@ -94,10 +107,18 @@ class OpenSection(Section):
 
     def field(self, name: str) -> Any:
         """A plain value, a range or a section; what is left out has its default."""
-        found = getattr(self, name)
+        found = value_of(self, name)
         if found is not None:
             return found
-        return next(trait.default for trait in traits(self.of) if trait.name == name)
+        return next(trait.default for trait in self.traits() if trait.name == name)
+
+    def traits(self) -> tuple[Trait, ...]:
+        """Its fields, and its settings of any name."""
+        own = own_names(self).items()
+        return (
+            *traits(self.of),
+            *(own_trait(name, is_table=isinstance(field, Choice)) for name, field in own),
+        )
 
 
 class Part(Section):
@@ -149,6 +170,69 @@ class Choice(Section):
         return {kind: table for kind, table in self if table is not None}
 
 
+class OwnSpace(OpenSection):
+    """A section whose settings of any name are plain values, ranges, or tables of tables."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, "OwnField"]
+
+    of: ClassVar[type[Section]] = Chosen
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_names_are_names(cls, data: Any) -> Any:
+        return with_own_names(data)
+
+
+class OwnChoice(Choice):
+    """One table for each that a setting of any name may be."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, OwnSpace]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tables_can_be_told(cls, data: Any) -> Any:
+        for name in RANGE_TYPES if isinstance(data, Mapping) else ():
+            if name in data:
+                raise ValueError(f"{name} is the type of a range; call the table otherwise")
+        if data == {}:
+            raise ValueError("has no table; add at least one, or write a plain value or a range")
+        return with_own_names(data)
+
+
+def _own_tag(value: Any) -> str:
+    """The tag of a plain value, a list, a range by its type, a table of tables, or a chosen one."""
+    if isinstance(value, Chosen):
+        return "<fixed>"
+    if isinstance(value, Mapping):
+        return f"<{value['type']}>" if "type" in value else "<choice>"
+    kind = getattr(value, "type", None)
+    return "<choice>" if isinstance(value, Choice) else f"<{kind}>" if kind else own_form(value)
+
+
+OwnField = Annotated[
+    Annotated[Plain, Tag("<value>")]
+    | Annotated[IntRange[int], Tag("<int>")]
+    | Annotated[FloatRange[float], Tag("<float>")]
+    | Annotated[Categorical[Plain], Tag("<categorical>")]
+    | Annotated[OwnChoice, Tag("<choice>")]
+    | Annotated[Chosen, Tag("<fixed>")],
+    Discriminator(_own_tag),
+]
+"""What a space may have for a setting of any name."""
+
+OwnSpace.model_rebuild()
+OwnChoice.model_rebuild()
+
+
+class OwnPart(Part):
+    """A part of a section with settings of any name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, OwnValue]
+
+
 @cache
 def space_of(model: type[Section]) -> type[OpenSection]:
     """``[space]`` of a configuration: what is left out is fixed to its default."""
@@ -158,12 +242,21 @@ def space_of(model: type[Section]) -> type[OpenSection]:
 @cache
 def _settings_of(model: type[Section]) -> type[OpenSection]:
     """A table of a :class:`Choice`: None stands for what is left out, as it is not drawn."""
-    return _open(model, {t.name: (_open_field(t) | None, None) for t in traits(model)})
+    return _open(
+        model,
+        {
+            t.name: (_open_field(t), ...)
+            if t.default is PydanticUndefined
+            else (_open_field(t) | None, None)
+            for t in traits(model)
+        },
+    )
 
 
 def _open(model: type[Section], fields: Mapping[str, Any]) -> type[OpenSection]:
     doc = f"{model.__name__}, each field a plain value or a range."
-    made = create_model(f"{model.__name__}Space", __base__=OpenSection, __doc__=doc, **fields)
+    base = OwnSpace if issubclass(model, OwnNames) else OpenSection
+    made = create_model(f"{model.__name__}Space", __base__=base, __doc__=doc, **fields)
     made.of = model
     return made
 
@@ -185,6 +278,8 @@ def _open_field(trait: Trait) -> Any:
         return space_of(trait.section)
     if trait.members is not None:
         return _section_field(trait, trait.members)
+    if trait.is_place:
+        return trait.value
     ranges: dict[type, Any] = {int: IntRange, float: FloatRange}
     choices: Any = Categorical
     if trait.by is not None:
@@ -269,7 +364,8 @@ def partial_of(model: type[Section]) -> type[Part]:
             kind = Annotated[reduce(operator.or_, _values(trait)), BY_TYPE]
         fields[trait.name] = (kind | None, None)
     doc = f"Some fields of {model.__name__}; those left out are sampled."
-    made = create_model(f"Partial{model.__name__}", __base__=Part, __doc__=doc, **fields)
+    base = OwnPart if issubclass(model, OwnNames) else Part
+    made = create_model(f"Partial{model.__name__}", __base__=base, __doc__=doc, **fields)
     made.of = model
     return made
 

@@ -4,7 +4,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection, Folds
 from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
 from hpsearch.home import CHECKPOINTS, Home
+from hpsearch.networks.network import Size
 from hpsearch.outputs.listed import OF_COMPLETE, OF_OTHERS, listed
 from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
@@ -124,9 +126,11 @@ class Objective:
                 config = suggest_config(self.study.file.space, trial)
             else:
                 config = parse(TrialConfig, fixed, f"trial {trial.number}")
-            if self._too_large(trial, config):
+            size = config.network.size(self.parts.shape, self.parts.outputs)
+            if size is not None and (excess := self._note_size(trial, size)):
+                claims.redraw(self.study, trial.number, excess)
                 return False
-            self._train(trial, lease_lost)
+            return self._train(trial, lease_lost, size)
         except UpdateFinishedTrialError:
             # Somebody took this process for dead and gave the trial to another one.
             _log.warning("trial %d: lease lost; continuing with the next trial", trial.number)
@@ -147,16 +151,31 @@ class Objective:
             raise
         return True
 
-    def _too_large(self, trial: Trial, config: TrialConfig) -> bool:
-        """Note the configuration's size; end the trial where it is over the limit."""
-        size = config.network.size(self.parts.shape, self.parts.outputs)
+    def _note_size(self, trial: Trial, size: Size) -> str:
+        """Note a network's size; by what it is over the budget's limits, empty: by nothing."""
         self.study.storage.annotate(self.study.trial_id(trial.number), attr.of_size(size))
-        if excess := self.study.budget.excess(size):
-            claims.redraw(self.study, trial.number, " and ".join(excess.values()))
-        return bool(excess)
+        return " and ".join(self.study.budget.excess(size).values())
 
-    def _train(self, trial: Trial, lease_lost: Callable[[], bool]) -> None:
-        """Train one trial, from its last checkpoint where it has one, and tell its result."""
+    def _check_size(self, trial: Trial, size: Size) -> None:
+        """Note the size of a network that was built; see :meth:`_note_size`.
+
+        Raises:
+            TrialFailedError: it is over a limit.
+        """
+        if excess := self._note_size(trial, size):
+            raise TrialFailedError(Failure.TOO_LARGE, excess)
+
+    def _train(self, trial: Trial, lease_lost: Callable[[], bool], size: Size | None) -> bool:
+        """Train one trial, from its last checkpoint where it has one, and tell its result.
+
+        Args:
+            trial: the trial.
+            lease_lost: whether it is another worker's.
+            size: of its network; None: it is known when that is built.
+
+        Returns:
+            False where it was too large to train.
+        """
         frozen = self.study.storage.get_trial(self.study.trial_id(trial.number))
         trial.set_user_attr(attr.SEED_KEY, trial_seed(self.study, frozen))
         same = same_as(self.study, frozen)
@@ -172,6 +191,8 @@ class Objective:
             on_resume=reports.resumed,
             on_fold=reports.fold,
         )
+        if size is None:
+            watch = replace(watch, on_size=partial(self._check_size, trial))
         began = time.monotonic()
         try:
             recipe = recipe_of(self.study, frozen)
@@ -187,8 +208,9 @@ class Objective:
                 outcome = self.trainer(recipe, self._parts(recipe), run, watch)
         except TrialFailedError as error:
             self._failed(trial, error, time.monotonic() - began)
-        else:
-            self._tell(trial, recipe, outcome, pruned=reports.pruned)
+            return error.failure is not Failure.TOO_LARGE
+        self._tell(trial, recipe, outcome, pruned=reports.pruned)
+        return True
 
     def _shared(self, number: int) -> AbstractContextManager[None]:
         """While a trial trains, what it leaves is put into the share, if there is one."""
@@ -232,6 +254,9 @@ class Objective:
         self.study.storage.annotate(trial_id, summary, files)
         if error.failure is Failure.INTERRUPTED:
             claims.interrupt(self.study, trial.number)
+            return
+        if error.failure is Failure.TOO_LARGE:
+            claims.redraw(self.study, trial.number, str(error))
             return
         if error.failure is Failure.OUT_OF_MEMORY and not trial.user_attrs.get(attr.ALONE_KEY):
             trial.set_user_attr(attr.ALONE_KEY, True)

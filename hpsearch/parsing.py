@@ -165,6 +165,8 @@ def _explain_tag(key: str, given: object, context: dict[str, Any], kinds: list[s
         return f"{key}.type = {show(kind)} does not fit here; {closest(str(kind), kinds)}"
     if isinstance(given, Mapping):
         return f"{key}: the table has no type; add type = {' or '.join(map(show, kinds))}"
+    if not kinds:
+        return f"{key} = {show(given)} has the wrong type; write one plain value"
     plain = "one plain value or " if "<value>" in context.get("expected_tags", "") else ""
     kind = "categorical" if "categorical" in kinds and isinstance(given, list) else kinds[0]
     rest = f"choices = {show(given)}" if kind == "categorical" else "..."
@@ -237,7 +239,8 @@ def _children(schema: dict[str, Any], node: dict[str, Any], part: Any) -> list[d
     if isinstance(part, int):
         return _branches(schema, node["items"]) if "items" in node else []
     if not part.startswith("<"):
-        return _branches(schema, _keys(node)[part]) if part in _keys(node) else []
+        below = _keys(node).get(part, node.get("additionalProperties"))
+        return _branches(schema, below) if isinstance(below, dict) else []
     # A union is flat by now: its tag keeps the members of that type, or those without any.
     if LIFTED in (part, *node):
         return [node] if part == LIFTED and LIFTED in node else []

@@ -9,6 +9,7 @@ from hpsearch import formats
 from hpsearch.config import TrialConfig
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.fields import BY_SWITCH, Bool, Positive, Seconds, Section, Seed
+from hpsearch.networks import locate
 from hpsearch.parsing import parse
 from hpsearch.tasks import METRICS, TASKS
 from hpsearch.tasks.metric import Direction, Metric
@@ -160,6 +161,7 @@ def parse_recipe(data: dict[str, Any], where: Path, folder: Path | None = None) 
     Raises:
         InputError: a key or value that does not fit.
     """
+    locate(data, where.parent, str(where))
     recipe = parse(Recipe, data, str(where))
     dataset = resolve_path(recipe.dataset, folder or where.parent, str(where))
     return recipe.model_copy(update={"dataset": dataset})

@@ -30,11 +30,13 @@ class BudgetSection(Section):
         limits = {"parameters": self.max_parameters, "macs": self.max_macs}
         return {name: limit for name, limit in limits.items() if limit is not None}
 
-    def excess(self, size: Size) -> dict[str, str]:
+    def excess(self, size: Size | None) -> dict[str, str]:
         """The limits that a network is over: "9 parameters, more than budget.max_parameters = 8".
 
-        By what they limit; {}: it is over none.
+        By what they limit; {}: it is over none, or its size is not known yet (None).
         """
+        if size is None:
+            return {}
         return {
             name: f"{getattr(size, name)} {name}, more than budget.max_{name} = {limit}"
             for name, limit in self.size_limits.items()

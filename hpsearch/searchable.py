@@ -2,20 +2,26 @@
 
 A hyperparameter is one pydantic field. Its place in ``[space]``, ``[[enqueue]]`` and
 ``[baseline]``, its name in Optuna, its range and its identity follow from the field's type and
-two marks: :class:`Repeated` and :class:`OneOf` (``hpsearch.derived``, ``hpsearch.walks``). A field
-that is a section has its fields in a table.
+three marks: :class:`Repeated`, :class:`OneOf` and :class:`Located` (``hpsearch.derived``,
+``hpsearch.walks``). A field that is a section has its fields in a table. Beside its fields a section
+may take settings of any name (:class:`OwnNames`).
 """
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, reduce
 from typing import Annotated, Any, get_args
 
 from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
     Field,
     GetCoreSchemaHandler,
     SerializerFunctionWrapHandler,
+    Strict,
     Tag,
     TypeAdapter,
     ValidationError,
@@ -60,6 +66,13 @@ class OneOf:
         return handler.generate_schema(Annotated[reduce(operator.or_, tagged), BY_TYPE])
 
 
+@dataclass(frozen=True)
+class Located:
+    """Marks a text that says where something lies: it is fixed, and makes no configuration another
+    one.
+    """
+
+
 def as_lifted(section: type[Section]) -> Any:
     """The member of a union that takes a :class:`Lifted` table."""
     return Annotated[section, Tag(LIFTED), Field(json_schema_extra={LIFTED: True})]
@@ -82,6 +95,8 @@ class Trait:
     """The ``type`` of the one whose fields need no table."""
     section: type[Section] | None = None
     """The section that it always is, whose fields have a table of their own."""
+    is_place: bool = False
+    """Whether it is a :class:`Located` one."""
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -116,7 +131,7 @@ def _traits(model: type[Section]) -> tuple[Trait, ...]:
 
 
 def _trait(name: str, field: FieldInfo) -> Trait:
-    marks = [mark for mark in field.metadata if isinstance(mark, Repeated | OneOf)]
+    marks = [mark for mark in field.metadata if isinstance(mark, Repeated | OneOf | Located)]
     rest = tuple(mark for mark in field.metadata if mark not in marks)
     match marks:
         case [Repeated(by, usual)]:
@@ -131,7 +146,10 @@ def _trait(name: str, field: FieldInfo) -> Trait:
     value = Annotated[(field.annotation, *rest)] if rest else field.annotation
     told: Any = field.annotation
     section = told if isinstance(told, type) and issubclass(told, Section) else None
-    return Trait(name=name, value=value, default=field.default, section=section)
+    is_place = bool(marks)
+    return Trait(
+        name=name, value=value, default=field.default, section=section, is_place=is_place
+    )
 
 
 def counts(model: type[Section]) -> dict[str, tuple[str, ...]]:
@@ -307,6 +325,120 @@ def _for_each(trait: Trait, value: Any, count: int) -> tuple[Any, ...]:
     return per_layer(value, count, trait.name, str(trait.by))
 
 
+# --- settings of any name --------------------------------------------------------------------
+
+
+Plain = Annotated[
+    Annotated[bool, Strict(), Tag("<bool>")]
+    | Annotated[int, Strict(), Tag("<int>")]
+    | Annotated[float, Strict(), Tag("<float>")]
+    | Annotated[str, Strict(), Tag("<str>")],
+    Discriminator(lambda value: f"<{type(value).__name__}>"),
+]
+"""What a setting of any name may be."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+RANGE_TYPES = ("int", "float", "categorical")
+"""The ``type`` of each kind of range; no table that is chosen may be called so."""
+
+
+def check_own_name(name: str) -> str:
+    """Return the name of a setting, or of one of its tables; else raise ValueError."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{show(name)}: a setting's name has letters, digits and _; change it")
+    return name
+
+
+class OwnNames(Searchable):
+    """A section that takes settings of any name beside its fields.
+
+    Each is a plain value, or a table that was chosen, with settings of its own.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, "OwnValue"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_names_are_names(cls, data: Any) -> Any:
+        return with_own_names(data)
+
+
+class Chosen(OwnNames):
+    """One of several tables that a setting of any name may be."""
+
+    type: str
+    """Which of them."""
+
+    @model_validator(mode="after")
+    def _is_no_range(self) -> "Chosen":
+        if self.type in RANGE_TYPES:
+            raise ValueError("is a range, but only a plain value fits here")
+        return self
+
+
+def own_form(value: Any) -> str:
+    """The tag of a plain value, a list, or a table."""
+    if isinstance(value, (Mapping, BaseModel)):
+        return "<table>"
+    return "<list>" if isinstance(value, (list, tuple)) else "<value>"
+
+
+OwnValue = Annotated[
+    Annotated[Plain, Tag("<value>")] | Annotated[Chosen, Tag("<table>")], Discriminator(own_form)
+]
+"""A setting of any name."""
+
+OwnNames.model_rebuild()
+Chosen.model_rebuild()
+
+
+def with_own_names(data: Any) -> Any:
+    """A table as it is, of which every key is a name.
+
+    Raises:
+        ValueError: a key is none.
+    """
+    if isinstance(data, Mapping):
+        for name in data:
+            check_own_name(str(name))
+    return data
+
+
+def own_names(section: Section) -> dict[str, Any]:
+    """The settings of a section that are none of its fields."""
+    return {
+        name: value
+        for name, value in (section.model_extra or {}).items()
+        if name not in type(section).model_fields
+    }
+
+
+def value_of(section: Section, name: str) -> Any:
+    """A field of a section, or a setting of any name; None: it has none."""
+    if name in type(section).model_fields:
+        return getattr(section, name)
+    return own_names(section).get(name)  # a method may have the same name
+
+
+def own_trait(name: str, *, is_table: bool) -> Trait:
+    """A setting of any name, as the walks see it: a plain value, or one of several tables."""
+    members: Mapping[str, type[Section]] | None = {} if is_table else None
+    return Trait(name=name, value=Plain, default=None, members=members)
+
+
+def _held(config: Section) -> tuple[Trait, ...]:
+    """The fields of a configuration's section, and its settings of any name."""
+    own = own_names(config).items()
+    return (
+        *traits(type(config)),
+        *(own_trait(name, is_table=isinstance(value, Section)) for name, value in own),
+    )
+
+
+# --- identity --------------------------------------------------------------------------------
+
+
 def identity(config: Section) -> dict[str, Any]:
     """What makes a configuration another one: its settings that differ from the defaults.
 
@@ -314,8 +446,10 @@ def identity(config: Section) -> dict[str, Any]:
     is, as long as its default does what was done without it.
     """
     found: dict[str, Any] = {}
-    for trait in traits(type(config)):
-        value, default = getattr(config, trait.name), trait.default
+    for trait in _held(config):
+        value, default = value_of(config, trait.name), trait.default
+        if trait.is_place:
+            continue
         if trait.by is not None:
             if any(one != default for one in value):
                 found[trait.name] = list(value)

@@ -1,5 +1,6 @@
 """The study file: what a user writes to describe a search, read and checked once, here."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, Seed, StudyName
 from hpsearch.formats import read_file
+from hpsearch.networks import locate
 from hpsearch.networks.network import Shape
 from hpsearch.parsing import parse
 from hpsearch.presets.preset import PresetKey
@@ -217,6 +219,7 @@ def from_table(data: dict[str, Any], path: Path, overrides: Sequence[str] = ()) 
     folder = _apply(data, overrides, path)
     if "space" in data and not has_space:
         data.setdefault("preset", "auto")  # a key of [space] that is typed changes what is searched
+    locate(data, path.parent, str(path))
     study = parse(StudyFile, data, str(path))
     dataset = resolve_path(study.dataset, folder, str(path))
     return study.model_copy(update={"dataset": dataset})
@@ -312,7 +315,8 @@ def differences(stored: Section, given: Section, keys: Sequence[str] = SAME_SEAR
     """What keeps ``given`` from going on with the study ``stored``; empty where nothing does.
 
     Budget, workers, sampler, pruner, enqueued configurations and baseline may change, and so
-    may the place of the data (their fingerprint is compared elsewhere).
+    may the place of the data (their fingerprint is compared elsewhere) and of a network's file
+    (whose SHA-256 is compared).
 
     Args:
         stored: the study as it was made; or a recipe.
@@ -325,7 +329,11 @@ def differences(stored: Section, given: Section, keys: Sequence[str] = SAME_SEAR
         if isinstance(old, Section):
             old, new = old.model_dump(mode="json"), new.model_dump(mode="json")
         found += _changes(key, old, new)
-    return [line for line in found if not line.startswith("dataset.path")]
+    return [line for line in found if not _PLACE.match(line)]
+
+
+_PLACE = re.compile(r"dataset\.path|(space|config)\.network(\.\w+)?\.file: ")
+"""How a difference begins that is only of a place."""
 
 
 def as_stored(stored: StudyFile, given: StudyFile) -> StudyFile:

@@ -2,17 +2,28 @@
 
 A parameter has the name of its field ("batch_size"), with the layer's number where each layer draws
 its own ("units_0"), with "_ratio" for what each layer is to the one before, and of the kind's
-setting where the search chooses ("adam.learning_rate").
+setting where the search chooses ("adam.learning_rate"); below a setting of any name its own name is
+before that ("python.pool.max.size").
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hpsearch.derived import Choice, OpenSection, space_of
+from hpsearch.derived import Choice, OpenSection, OwnChoice, space_of
 from hpsearch.fields import Section
 from hpsearch.ranges import RANGES, Categorical, Suggest, extent
-from hpsearch.searchable import Trait, counts, kind_of, listed, may_be_none, per_layer, traits
+from hpsearch.searchable import (
+    Trait,
+    counts,
+    kind_of,
+    listed,
+    may_be_none,
+    own_names,
+    per_layer,
+    traits,
+    value_of,
+)
 from hpsearch.text import show
 
 Params = dict[str, Any]
@@ -91,8 +102,8 @@ def places(space: OpenSection) -> list[Place]:
     """
     found: list[Place] = []
     later: list[Place] = []
-    for trait in traits(space.of):
-        name, field = trait.name, getattr(space, trait.name)
+    for trait in space.traits():
+        name, field = trait.name, value_of(space, trait.name)
         if isinstance(field, OpenSection):
             found += [_inside(name, one) if trait.section else one for one in places(field)]
             continue
@@ -100,7 +111,7 @@ def places(space: OpenSection) -> list[Place]:
             later += [
                 replace(
                     one,
-                    name=f"{kind}.{one.name}",
+                    name=f"{_of_kind(field, kind, name)}{one.name}",
                     keys=(name, kind, *one.keys),
                     lifted=kind == trait.lifted,
                 )
@@ -111,6 +122,11 @@ def places(space: OpenSection) -> list[Place]:
         if field is not None:
             found.append(Place(name=name, keys=(name,), field=field, trait=trait))
     return found + later
+
+
+def _of_kind(choice: Choice, kind: str, name: str) -> str:
+    """What stands before the names of the settings of a kind that may be chosen."""
+    return f"{name}.{kind}." if isinstance(choice, OwnChoice) else f"{kind}."
 
 
 def _inside(name: str, one: Place) -> Place:
@@ -134,17 +150,20 @@ def named_fields(space: OpenSection) -> dict[str, Any]:
 # --- drawing ---------------------------------------------------------------------------------
 
 
-def suggest(space: OpenSection, ask: Suggest, prefix: str = "") -> Any:
+def suggest(
+    space: OpenSection, ask: Suggest, prefix: str = "", kind: str | None = None
+) -> Any:
     """One configuration of a space.
 
     Args:
         space: of whatever section.
         ask: what chooses the values; only ranges are asked for.
         prefix: what stands before the parameters' names.
+        kind: the ``type`` of the section, where it was chosen.
     """
-    found: Params = {}
-    for trait in traits(space.of):  # what counts others is declared before them
-        field, name = getattr(space, trait.name), prefix + trait.name
+    found: Params = {} if kind is None else {"type": kind}
+    for trait in space.traits():  # what counts others is declared before them
+        field, name = value_of(space, trait.name), prefix + trait.name
         if field is None:
             continue
         if isinstance(field, OpenSection):
@@ -152,7 +171,7 @@ def suggest(space: OpenSection, ask: Suggest, prefix: str = "") -> Any:
         elif isinstance(field, Choice):
             tables = field.tables()
             kind = ask.suggest_categorical(name, tuple(tables))
-            found[trait.name] = suggest(tables[kind], ask, f"{kind}.")
+            found[trait.name] = suggest(tables[kind], ask, _of_kind(field, kind, name), kind)
         elif trait.by is not None:
             count = found.get(trait.by, space.field(trait.by))
             found[trait.name] = _draw_layers(field, ask, name, count, trait.by)
@@ -195,10 +214,14 @@ def settle(space: OpenSection, wanted: Section, prefix: str = "", within: str = 
     """
     params: Params = {}
     sizes = _sizes(space, wanted, within)
-    for trait in sorted(traits(space.of), key=lambda trait: _turn(space, trait, sizes)):
-        field, value = space.field(trait.name), sizes.get(trait.name, getattr(wanted, trait.name))
+    for unknown in _unknown(space, wanted):
+        raise ValueError(
+            f"{within}{unknown} is no setting of the space; take it out, or add it there"
+        )
+    for trait in sorted(space.traits(), key=lambda trait: _turn(space, trait, sizes)):
+        field, value = space.field(trait.name), sizes.get(trait.name, value_of(wanted, trait.name))
         name, key = prefix + trait.name, within + trait.name
-        if value is None:
+        if value is None or trait.is_place:
             continue
         if trait.by is not None:
             count = sizes[trait.by]
@@ -208,10 +231,15 @@ def settle(space: OpenSection, wanted: Section, prefix: str = "", within: str = 
         elif trait.section is not None:
             params |= settle(field, value, f"{name}.", f"{key}.")
         elif trait.members is not None:
-            params |= _settle_section(field, trait, value, prefix)
+            params |= _settle_section(field, trait, value, prefix, within)
         else:
             params |= _settle(field, name, key, value)
     return params
+
+
+def _unknown(space: OpenSection, wanted: Section) -> list[str]:
+    """The settings of any name that a space does not have."""
+    return [name for name in own_names(wanted) if name not in own_names(space)]
 
 
 def _sizes(space: OpenSection, wanted: Section, within: str) -> dict[str, int | None]:
@@ -238,7 +266,7 @@ def _sizes(space: OpenSection, wanted: Section, within: str) -> dict[str, int | 
 
 def _turn(space: OpenSection, trait: Trait, sizes: Mapping[str, Any]) -> int:
     """When a field is settled: counts, what they count, plain ones, sections."""
-    if trait.name in sizes or isinstance(getattr(space, trait.name), OpenSection):
+    if trait.name in sizes or isinstance(value_of(space, trait.name), OpenSection):
         return 0
     if trait.by is not None:
         return 1
@@ -308,24 +336,34 @@ def _settle_layers(
     return _settle(field, name, key, values[0])
 
 
-def _settle_section(field: Any, trait: Trait, wanted: Any, prefix: str) -> Params:
+def _settle_section(
+    field: Any, trait: Trait, wanted: Any, prefix: str, before: str
+) -> Params:
     """The parameters of a section's kind, and of those of its settings that are not left out."""
     name = prefix + trait.name
     if isinstance(field, Choice):
         tables = field.tables()
-        if wanted.type not in tables:
+        if not isinstance(wanted, Section):
             raise ValueError(
-                f"{trait.name}.type = {show(wanted.type)} is not in the space (one of"
+                f"{before}{trait.name} = {show(wanted)} is not in the space; write a table with a"
+                f" type, one of {', '.join(tables)}"
+            )
+        kind = value_of(wanted, "type")
+        if kind not in tables:
+            raise ValueError(
+                f"{before}{trait.name}.type = {show(kind)} is not in the space (one of"
                 f" {', '.join(tables)}); choose one of them or add a table for it"
             )
-        settings = settle(tables[wanted.type], wanted, f"{wanted.type}.", _within(trait, wanted))
-        return {name: wanted.type, **settings}
+        inside = f"{before}{_within(trait, wanted)}"
+        settings = settle(tables[kind], wanted, _of_kind(field, kind, name), inside)
+        return {name: kind, **settings}
     kind: type[Section] = field.of if isinstance(field, OpenSection) else type(field)
     key = f"{trait.name}.type"
     _settle(kind_of(kind), key, key, wanted.type)
     if isinstance(field, OpenSection):
         return settle(field, wanted, prefix)
-    fixed = space_of(kind)(**{one.name: getattr(field, one.name) for one in traits(kind)})
+    names = [*(one.name for one in traits(kind)), *own_names(field)]
+    fixed = space_of(kind)(**{one: value_of(field, one) for one in names})
     return settle(fixed, wanted, within=_within(trait, wanted))
 
 
@@ -349,33 +387,39 @@ def misfits(space: OpenSection, config: Section, within: str = "") -> list[str]:
     """
     found: list[str] = []
     sections: list[str] = []
-    for trait in traits(space.of):
+    for trait in space.traits():
         key, field = within + trait.name, space.field(trait.name)
-        value = getattr(config, trait.name)
+        value = value_of(config, trait.name)
+        if trait.is_place:
+            continue
         if isinstance(field, OpenSection):
             inside = f"{key}." if trait.section else ""
             found += misfits(field, value, inside) if type(value) is field.of else [key]
         elif trait.members is not None:
-            sections += _misfits_of_section(field, trait, value)
+            sections += _misfits_of_section(field, trait, value, within)
         elif trait.by is not None:
             if not _settles(_settle_layers, field, key, key, value, trait.by):
                 found.append(key)
         elif not _settles(_settle, field, key, key, value):
             found.append(key)
-    return found + sections
+    return found + sections + [within + name for name in _unknown(space, config)]
 
 
-def _misfits_of_section(field: Any, trait: Trait, value: Any) -> list[str]:
-    kind, within = type(value), _within(trait, value)
+def _misfits_of_section(field: Any, trait: Trait, value: Any, before: str) -> list[str]:
+    if not isinstance(value, Section):
+        return [before + trait.name]
+    kind, within = type(value), f"{before}{_within(trait, value)}"
     if isinstance(field, Choice):
-        table = field.tables().get(kind_of(kind))
-        return [trait.name] if table is None else misfits(table, value, within)
+        table = field.tables().get(value_of(value, "type"))
+        return [before + trait.name] if table is None else misfits(table, value, within)
     if type(field) is not kind:
         return [trait.name]
     return [
-        f"{within}{one.name}"
-        for one in traits(kind)
-        if getattr(field, one.name) != getattr(value, one.name)
+        f"{within}{name}"
+        for name in dict.fromkeys(
+            [*(t.name for t in traits(kind) if not t.is_place), *own_names(field), *own_names(value)]
+        )
+        if value_of(field, name) != value_of(value, name)
     ]
 
 
@@ -391,7 +435,7 @@ def _settles(settling: Callable[..., Params], *values: Any) -> bool:
 def opened(space: OpenSection, config: Section) -> dict[str, Any]:
     """What of a configuration a space leaves open, as ``[[enqueue]]`` has it; {}: nothing."""
     whole, found = config.model_dump(mode="json"), dict[str, Any]()
-    for trait in traits(space.of):
+    for trait in traits(space.of):  # a section of any names is a choice's, or a fixed one
         field, value = getattr(space, trait.name), getattr(config, trait.name)
         if isinstance(field, OpenSection):
             inner = opened(field, value) if type(value) is field.of else {}

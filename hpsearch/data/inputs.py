@@ -29,6 +29,8 @@ class Inputs(Section):
     """Of a table, in place of multiplier and offset."""
     target: Standard | None = None
     fingerprint: str
+    training_rows: int | None = None
+    """Examples that it was trained on."""
     others: "tuple[Inputs, ...]" = ()
     """Of a cross-validation the other folds."""
 
@@ -65,6 +67,7 @@ def _told(parts: Parts) -> Inputs:
         ),
         target=parts.target,
         fingerprint=parts.fingerprint,
+        training_rows=parts.training_rows,
         others=tuple(_told(fold) for fold in parts.others),
     )
 
@@ -89,5 +92,6 @@ def _parts(told: Inputs) -> Parts:
         target=told.target,
         class_weights=None,
         fingerprint=told.fingerprint,
+        trained_on=told.training_rows,
         others=tuple(_parts(fold) for fold in told.others),
     )

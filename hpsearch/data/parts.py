@@ -54,8 +54,15 @@ class Parts:
     """Weight of each class in the training loss, shape (classes,); None: all alike."""
     fingerprint: str
     """SHA-256 of the whole data set, test split included, as hexadecimal digits."""
+    trained_on: int | None = None
+    """Training examples, where ``train`` has not all of them; None: it has."""
     others: tuple["Parts", ...] = ()
     """Of a cross-validation the other folds, of which this is the first."""
+
+    @property
+    def training_rows(self) -> int:
+        """Examples that a network is trained on."""
+        return len(self.train) if self.trained_on is None else self.trained_on
 
     @property
     def folds(self) -> "tuple[Parts, ...]":
@@ -119,6 +126,7 @@ class Parts:
         return replace(
             self,
             others=(),
+            trained_on=self.training_rows,
             train=replace(self.train, rows=self.train.rows[:training]),
             validation=replace(self.validation, rows=self.validation.rows[:validation]),
         )

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, Strict
 
@@ -67,6 +68,8 @@ class Network(Searchable):
     """The fields by which it is made smaller, for advice."""
     turning: ClassVar[tuple[str, ...]] = ()
     """The fields of which neither end need be the smallest network."""
+    has_script: ClassVar[bool] = True
+    """Whether there is a script of it that needs no hpsearch."""
     depths: ClassVar[tuple[Depth, ...]]
     """What figures show of its layers, a figure each."""
 
@@ -110,8 +113,8 @@ class Network(Searchable):
         """
         raise NotImplementedError
 
-    def size(self, shape: Shape, outputs: int) -> Size:
-        """Both. Arguments as above."""
+    def size(self, shape: Shape, outputs: int) -> Size | None:
+        """Both; None: they are known only when the network is built. Arguments as above."""
         return Size(parameters=self.parameters(shape, outputs), macs=self.macs(shape, outputs))
 
     def output_sizes(self, shape: Shape, outputs: int) -> list[int]:
@@ -122,6 +125,26 @@ class Network(Searchable):
             outputs: values that the network puts out for an example.
         """
         raise NotImplementedError
+
+    def without_place(self) -> Self:
+        """The same without where anything of it lies."""
+        return self
+
+    @classmethod
+    def located(
+        cls, table: Mapping[str, Any], folder: Path, where: str
+    ) -> dict[str, Any]:
+        """The table of such a network with what it names found, before it is checked.
+
+        Args:
+            table: of a configuration, a space or a part, as a file has it.
+            folder: what paths are relative to.
+            where: the file, for a message.
+
+        Raises:
+            HpsearchError: it names something that is not there, or has changed.
+        """
+        return dict(table)
 
     @classmethod
     def families(cls) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpsearch.config import without_places
 from hpsearch.errors import HpsearchError
 from hpsearch.for_data import for_task
 from hpsearch.formats import read_file
@@ -156,7 +157,9 @@ def _evaluated(study: OpenStudy, home: Home) -> Iterator[Training]:
 def _essence(recipe: Recipe) -> Recipe:
     """A recipe without what may be other where the same is trained again."""
     dataset = recipe.dataset.model_copy(update={"path": None})
-    return recipe.model_copy(update={"seed": 0, "provenance": {}, "dataset": dataset})
+    config = without_places(recipe.config)
+    changed = {"seed": 0, "provenance": {}, "dataset": dataset, "config": config}
+    return recipe.model_copy(update=changed)
 
 
 def headlines_on_test(found: list[Training]) -> dict[int, float]:

@@ -308,6 +308,15 @@ def of_size(size: Size) -> dict[str, int]:
     return {PARAMETERS_KEY: size.parameters, MACS_KEY: size.macs}
 
 
+def size_of(trial: "FrozenTrial") -> Size | None:
+    """The size that a trial's network has by its attributes; None: it was not counted."""
+    known = [trial.user_attrs.get(key) for key in (PARAMETERS_KEY, MACS_KEY)]
+    if None in known:
+        return None
+    parameters, macs = known
+    return Size(parameters=parameters, macs=macs)
+
+
 def trained_key(task: Task) -> str:
     """Where the value of training examples is kept that a task's gap is told of."""
     return TRAIN_ACCURACY_KEY if task is CLASSIFICATION else TRAIN_VALUE_KEY

@@ -120,13 +120,13 @@ def plan(study: OpenStudy, file: StudyFile) -> Plan:
         if reason is None and config is not None:
             wrong = misfits(file.space, config)
             outside.update(wrong)
-            size = size_of(config, data)
+            size = size_of(config, data) or attr.size_of(trial)
             over = [f"max_{name}" for name in file.budget.excess(size)]
             reason = "outside" if wrong else next(iter(over), None)
         if reason is not None or config is None:
             left.setdefault(str(reason), []).append(trial.number)
             continue
-        attrs = {**attr.of_size(size), attr.SEED_KEY: trial_seed(study, trial)}
+        attrs = {**(attr.of_size(size) if size else {}), attr.SEED_KEY: trial_seed(study, trial)}
         new = _rewritten(study, trial, file, config, attrs)
         key = frozenset(new.params.items())
         if key in first:

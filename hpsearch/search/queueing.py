@@ -55,8 +55,9 @@ def check_size(
         return
     least = smallest(file.space, settle(file.space, partial))
     sizes = [size_of(config, dataset) for config in least]
-    if all(map(file.budget.excess, sizes)):
-        excess = file.budget.excess(min(sizes, key=lambda size: size.parameters))
+    known = [size for size in sizes if size is not None]
+    if known == sizes and all(map(file.budget.excess, known)):
+        excess = file.budget.excess(min(known, key=lambda size: size.parameters))
         told = " and ".join(excess.values()).replace(", more than", ", but")
         raise InputError(f"{where}: has at least {told}; make it smaller or raise the limit")
 

@@ -191,8 +191,10 @@ def _at(file: StudyFile, path: str | None) -> StudyFile:
     return file.model_copy(update={"dataset": dataset})
 
 
-def size_of(config: TrialConfig, dataset: Mapping[str, Any]) -> Size:
-    """What a configuration's network takes on a data set of which the facts are given."""
+def size_of(config: TrialConfig, dataset: Mapping[str, Any]) -> Size | None:
+    """What a configuration's network takes on a data set of which the facts are given; None: it is
+    known only when the network is built.
+    """
     table = dataset.get("table")
     shape = tuple(dataset["input_shape"]) if table is None else TableShape(**table)
     return config.network.size(shape, len(dataset["class_names"]) or 1)

@@ -11,7 +11,7 @@ from hpsearch.data.facts import facts, sizes
 from hpsearch.data.parts import Parts
 from hpsearch.errors import InputError, TrialFailedError
 from hpsearch.home import Home
-from hpsearch.networks.network import Network
+from hpsearch.networks.network import Network, Size
 from hpsearch.recipe import Recipe, computing_in
 from hpsearch.search.sampling.pruners import hint
 from hpsearch.search.sampling.samplers import check_sampler
@@ -103,17 +103,24 @@ def _corners(
     """
     known = parts.shape, parts.outputs
 
+    def size(config: TrialConfig) -> Size | None:
+        return config.network.size(*known)
+
     def fits(config: TrialConfig) -> bool:
-        return not study.budget.excess(config.network.size(*known))
+        return not study.budget.excess(size(config))
+
+    def macs(config: TrialConfig) -> int:
+        found = size(config)
+        return 0 if found is None else found.macs  # it is known when that is built
 
     found: dict[str, TrialConfig] = {}
     is_fixed, several = fixed_config(study.space) is not None, kinds(study.space)
     for kind in several:
         smallest, largest = (ends(study.space, at, kind, fits=fits) for at in (0.0, 1.0))
         corners = {
-            "smallest": min(smallest, key=lambda one: (not fits(one), one.network.macs(*known))),
+            "smallest": min(smallest, key=lambda one: (not fits(one), macs(one))),
             **({"middle": middle[kind].config} if kind in middle else {}),
-            "largest": max(largest, key=lambda one: (fits(one), one.network.macs(*known))),
+            "largest": max(largest, key=lambda one: (fits(one), macs(one))),
         }
         if is_fixed:
             corners = {"only": corners["largest"]}
@@ -128,7 +135,8 @@ def _too_large(
     study: StudyFile, networks: Sequence[Network], parts: Parts, file: str
 ) -> InputError:
     """Every network of a study is over a limit of its budget."""
-    sizes = [(one, one.size(parts.shape, parts.outputs)) for one in networks]
+    every = [(one, one.size(parts.shape, parts.outputs)) for one in networks]
+    sizes = [(one, size) for one, size in every if size is not None]
     name = next(iter(study.budget.excess(sizes[0][1])))
     least, size = min(sizes, key=lambda pair: getattr(pair[1], name))
     counts = [key for key in least.grows_with if not isinstance(getattr(least, key), bool)]
@@ -147,14 +155,20 @@ def _try(
     from hpsearch.training.probe import probe  # noqa: PLC0415  # imports TensorFlow
 
     size = config.network.size(parts.shape, parts.outputs)
-    progress.say(f"Trying the {name} model: {size.parameters:,} parameters, {size.macs:,} MACs")
-    row: dict[str, Any] = {"model": name, "config": flat(config), **asdict(size)}
+    told = f": {size.parameters:,} parameters, {size.macs:,} MACs" if size else ""
+    progress.say(f"Trying the {name} model{told}")
+    sizes = asdict(size) if size else dict.fromkeys(("parameters", "macs"))
+    row: dict[str, Any] = {"model": name, "config": flat(config), **sizes}
     try:
         found = probe(study.recipe(config, study.seed, {}), parts)
     except TrialFailedError as error:
         unknown = dict.fromkeys(("bytes", "seconds_per_epoch", "seconds_to_start"))
         return row | unknown | {"failure": error.failure}
+    built = Size(parameters=found.parameters, macs=found.macs)
+    if excess := " and ".join(study.budget.excess(built).values()):
+        progress.say(f"The {name} model has {excess}; such trials are drawn again.")
     return row | {
+        **asdict(built),
         "bytes": found.bytes_weights_and_optimizer,
         "seconds_per_epoch": found.seconds_per_epoch,
         "seconds_to_start": found.seconds_to_start,

@@ -137,6 +137,11 @@ def write_script(
         UnreachableError: data that cannot be read; a file that cannot be written.
         ProgramError: the script would not run; nothing is left.
     """
+    if not recipe.config.network.has_script:
+        raise InputError(
+            f"{path}: a network of your own is no script yet; export a recipe (-o NAME.toml) or a"
+            " model (-o NAME.keras)"
+        )
     data = _data_file(path, data)
     section = resolve_path(recipe.dataset, Path(), _whose(recipe))
     dataset, parts = opened_data(section, home, progress, warn=False)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hpsearch.config import without_places
 from hpsearch.data.parts import Parts
 from hpsearch.errors import UnreachableError
 from hpsearch.files import written_whole
@@ -71,6 +72,7 @@ class Checkpoint:
 
 def key_of(recipe: Recipe, parts: Parts) -> str:
     """A digest of all that a training's course depends on: recipe, data, and what trains."""
+    recipe = recipe.model_copy(update={"config": without_places(recipe.config)})
     said = recipe.model_dump(mode="json", exclude={"provenance": True, "dataset": {"path"}})
     for section, known in _FIRST.items():
         changed = getattr(recipe, section).model_dump(mode="json", exclude_defaults=True)

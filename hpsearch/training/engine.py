@@ -13,6 +13,7 @@ scores a large batch, and Keras' callbacks around their calls in the order of ``
 a quarter to a third of a short trial.
 """
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from hpsearch.augment import Augment
-from hpsearch.training import devices, quiet, seeds
+from hpsearch.training import devices, quiet, seeds, users
 from hpsearch.training.augment import SHARE, augmented, draws, mixed
 from hpsearch.training.resident import Resident, Rows
 from hpsearch.training.tasks.task import Task
@@ -56,6 +57,7 @@ class Engine:
         network: from ``hpsearch.training.model``; its layer with outputs is "logits".
         optimizer: its variables exist from the start.
         task: has the loss and what is counted.
+        macs: multiplications of the network for an example.
         train_rows: the rows of the training part, for :meth:`evaluate`.
         batch_size: examples of a step.
         steps_per_epoch: optimizer steps; the last one takes the examples that are left over.
@@ -78,6 +80,7 @@ class Engine:
         self.network = network
         self.optimizer = optimizer
         self.task = task
+        self.macs = macs
         self.train_rows = resident.train
         self.position = BEGINNING
         self.steps_per_epoch = math.ceil(len(resident.train) / batch_size)
@@ -140,8 +143,12 @@ class Engine:
                 raise ValueError(f"{name} is missing, or has another shape or type")
 
     def _variables(self) -> dict[str, keras.Variable]:
-        """All that training changes, but the state of dropout, which follows from the position."""
-        groups = {"network": self.network.weights, "optimizer": self.optimizer.variables}
+        """All that training changes, but the state of our dropout, which follows from the position."""
+        groups = {
+            "network": self.network.weights,
+            "optimizer": self.optimizer.variables,
+            "random": _random_states(self.network),
+        }
         return {f"{group}.{i}": v for group, found in groups.items() for i, v in enumerate(found)}
 
     def fit(
@@ -168,7 +175,7 @@ class Engine:
         called = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=epochs)
         model.stop_training = False
         logs: dict[str, float] = {}
-        with quiet.keras_copies():
+        with quiet.keras_copies(), users.told():
             called.on_train_begin()
             self.position = start
             for epoch in range(start.epoch, epochs):
@@ -316,18 +323,52 @@ def evaluation_batch(network: keras.Model) -> int:
 
     On a CPU at most 1,024: larger batches leave the caches and were slower.
     """
-    widest = max(int(np.prod(layer.output.shape[1:])) for layer in network.layers)
+    widest = max(widths(network))
     fits = max(1, _EVALUATION_VALUES // widest)
     return int(np.clip(2 ** int(math.log2(fits)), 64, 8192 if devices.on_gpu() else 1024))
 
 
+def widths(network: keras.Model) -> list[int]:
+    """How many values each layer puts out for one example; in a model of the user's own those of
+    layers of which Keras knows it.
+    """
+    found: list[int] = []
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            found += widths(layer)
+        with contextlib.suppress(AttributeError, TypeError):  # called twice, or not by Keras
+            found.append(int(np.prod(layer.output.shape[1:])))
+    return found
+
+
+def _random_states(network: keras.Model) -> list[keras.Variable]:
+    """How far what a model of the user's own draws has come; in our networks it follows from the
+    position.
+    """
+    inside = [layer for layer in network.layers if isinstance(layer, keras.Model)]
+    kept = {id(weight) for layer in inside for weight in layer.weights}
+    return [
+        variable
+        for layer in inside
+        for variable in layer.non_trainable_variables
+        if id(variable) not in kept and variable.name == "seed_generator_state"
+    ]
+
+
 def _penalties(network: keras.Model) -> list[tf.Tensor]:
-    """The L2 penalty of each kernel that has one, ``l2 * sum(kernel ** 2)``.
+    """The L2 penalty of each kernel that has one, ``l2 * sum(kernel ** 2)``; of a model of the
+    user's own all that it adds.
 
     Keras' own ``network.losses`` have the same values, but the gradient of a sum of squares is
     made of three tensors of the kernel's size, and that of ``l2_loss`` of one.
     """
-    return [
+    own = [
+        loss
+        for layer in network.layers
+        if isinstance(layer, keras.Model)
+        for loss in layer.losses
+    ]
+    return own + [
         2 * layer.kernel_regularizer.l2 * tf.nn.l2_loss(tf.convert_to_tensor(layer.kernel))
         for layer in network.layers
         if getattr(layer, "kernel_regularizer", None) is not None

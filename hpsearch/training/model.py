@@ -5,13 +5,15 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from hpsearch.data.parts import Parts
 from hpsearch.data.tables.fitted import Tabular
 from hpsearch.data.transform import Affine
 from hpsearch.errors import InputError
 from hpsearch.networks.dense import Dense
-from hpsearch.networks.network import Network
+from hpsearch.networks.network import Network, Size
+from hpsearch.networks.python import Data
 from hpsearch.recipe import Recipe
 from hpsearch.training import networks, tables
 from hpsearch.training.targets import restored, standardised
@@ -25,6 +27,8 @@ def build(
     transform: Affine | Tabular,
     seed: int,
     precision: str = "float32",
+    class_names: tuple[str, ...] = (),
+    training_rows: int = 0,
 ) -> keras.Model:
     """Build the network: its layers behind what the transform does to the inputs.
 
@@ -36,6 +40,8 @@ def build(
         seed: the trial's seed; same seed, same weights and dropout masks.
         precision: "float32", "mixed_bfloat16" or "mixed_float16", for the hidden layers;
             scaling and outputs are float32 always.
+        class_names: in the order of the outputs; of a regression none.
+        training_rows: examples that are trained on.
 
     Returns:
         a functional model: raw values of shape (batch, *input_shape) to float32 outputs of
@@ -49,7 +55,14 @@ def build(
         x = keras.layers.Rescaling(
             _plain(transform.multiplier), _plain(transform.offset), dtype="float32", name="scale"
         )(inputs)
-    found = networks.build(network, x, outputs, seed, keras.DTypePolicy(precision))
+    data = Data(
+        input_shape=tuple(x.shape[1:]),
+        outputs=outputs,
+        task="classification" if class_names else "regression",
+        class_names=class_names,
+        training_rows=training_rows,
+    )
+    found = networks.build(network, x, data, seed, keras.DTypePolicy(precision))
     return keras.Model(inputs, found, name="network")
 
 
@@ -71,6 +84,8 @@ def build_for(recipe: Recipe, parts: Parts) -> keras.Model:
             transform=fold.transform,
             seed=recipe.seed,
             precision=recipe.training.precision,
+            class_names=fold.class_names,
+            training_rows=fold.training_rows,
         )
         for fold in parts.folds
     ]
@@ -91,6 +106,22 @@ def build_ensemble(recipes: Sequence[Recipe], shares: Sequence[float], parts: Pa
     """
     networks = [build_for(*one) for one in zip(recipes, parts.folds, strict=True)]
     return networks[0] if len(networks) == 1 else _averaged(networks, parts, shares)
+
+
+def size_of(network: keras.Model) -> Size:
+    """The trainable parameters of a network that is built, and its multiplications, each with an
+    addition, as far as TensorFlow's profiler knows the operations.
+    """
+    call = tf.function(lambda x: network(x, training=False), autograph=False)
+    shape = (1, *network.input.shape[1:])
+    graph = call.get_concrete_function(tf.TensorSpec(shape, network.input.dtype)).graph
+    profile = tf.compat.v1.profiler
+    options = profile.ProfileOptionBuilder(profile.ProfileOptionBuilder.float_operation())
+    counted = profile.profile(graph, options=options.with_empty_output().build())
+    return Size(
+        parameters=sum(int(np.prod(one.shape)) for one in network.trainable_variables),
+        macs=counted.total_float_ops // 2,
+    )
 
 
 def _averaged(

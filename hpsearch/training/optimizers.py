@@ -40,6 +40,16 @@ def build(
     return optimizer
 
 
+def kept(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer that a model was compiled with; of one of Keras' own the faster one like it."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return keras.optimizers.LossScaleOptimizer(kept(optimizer.inner_optimizer))
+    kind = type(optimizer)
+    if kind is not getattr(keras.optimizers, kind.__name__, None):
+        return optimizer
+    return _class(kind.__name__).from_config(optimizer.get_config())
+
+
 @functools.cache
 def _class(name: str) -> type[keras.optimizers.Optimizer]:
     """Keras' optimizer of a name, or the faster one of it; neither keeps the graphs of trials."""

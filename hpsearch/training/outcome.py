@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from hpsearch.data.parts import Parts
+from hpsearch.networks.network import Size
 from hpsearch.recipe import Recipe
 
 OTHERS = ("epoch", "learning_rate", "seconds")
@@ -116,6 +117,8 @@ class Watch:
     on_resume: Callable[[Sequence[Epoch]], None] = lambda _: None
     """Called before training goes on from a checkpoint, with the epochs that are trained; with
     folds those of the first."""
+    on_size: Callable[[Size], None] = lambda _: None
+    """Called when a network is built, before it is trained; may raise TrialFailedError."""
     on_fold: Callable[[int, float], bool] = lambda *_: False
     """Called after every fold from the second on, again where training goes on from a checkpoint:
     how many are trained, and the mean of their values. True ends training in good order."""

@@ -13,7 +13,7 @@ from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.recipe import Recipe, computing_in
 from hpsearch.training import devices, memory
 from hpsearch.training.engine import Engine, steps_per_call
-from hpsearch.training.train import build_engine
+from hpsearch.training.train import build_engine, size_of
 
 SECONDS = 1.0
 """How long the precisions are measured in turns, all together; each at least ``_ROUNDS`` times."""
@@ -99,7 +99,7 @@ def _measure(  # noqa: PLR0917  # those of measure
     clock: Callable[[], float],
 ) -> dict[str, float]:
     """The fastest round of each precision with one recipe."""
-    size = recipe.config.network.size(parts.shape, parts.outputs)
+    size = size_of(recipe, parts)
     batch = recipe.config.batch_size
     short = parts.first(batch * steps_per_call(size.parameters, size.macs, batch), _VALIDATION)
     engines = {one: build_engine(_in(recipe, one), short) for one in precisions}

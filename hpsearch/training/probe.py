@@ -11,7 +11,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.recipe import Recipe
 from hpsearch.training import memory
 from hpsearch.training.engine import steps_per_call
-from hpsearch.training.train import build_engine
+from hpsearch.training.train import build_engine, size_of
 
 _CALLS = 2
 """Calls of the engine in one timed epoch."""
@@ -27,6 +27,8 @@ class Probe:
 
     parameters: int
     """Trainable parameters."""
+    macs: int
+    """Multiplications, each with an addition, for one example."""
     bytes_weights_and_optimizer: int
     """Of the network's variables and the optimizer's; outputs and gradients come on top."""
     seconds_per_epoch: float
@@ -46,7 +48,7 @@ def probe(recipe: Recipe, parts: Parts) -> Probe:
 
 def _probe(recipe: Recipe, parts: Parts) -> Probe:
     batch = recipe.config.batch_size
-    size = recipe.config.network.size(parts.shape, parts.outputs)
+    size = size_of(recipe, parts)
     steps = steps_per_call(size.parameters, size.macs, batch)
     began = time.perf_counter()
     short = parts.first(batch * _CALLS * steps, _VALIDATION)
@@ -58,6 +60,7 @@ def _probe(recipe: Recipe, parts: Parts) -> Probe:
     seconds += timer.validation * len(parts.validation) / len(short.validation)
     return Probe(
         parameters=engine.parameters,
+        macs=engine.macs,
         bytes_weights_and_optimizer=engine.bytes_of_variables,
         seconds_per_epoch=seconds,
         seconds_to_start=max(0.0, to_start),

@@ -19,7 +19,8 @@ from hpsearch.data.inputs import write_inputs
 from hpsearch.data.parts import Parts, check_values
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.home import INPUTS, WEIGHTS
-from hpsearch.recipe import Recipe
+from hpsearch.networks.network import Size
+from hpsearch.recipe import Recipe, computing_in
 from hpsearch.training import (
     board,
     checkpoint,
@@ -36,11 +37,13 @@ from hpsearch.training.callbacks import Guard, Recorder, of_keras
 from hpsearch.training.checkpoint import Checkpoint
 from hpsearch.training.engine import BEGINNING, Engine, Position
 from hpsearch.training.folds import Finished, mean_of
+from hpsearch.training.networks.python import compiled_in, loss_of
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.predicting import outputs_of
 from hpsearch.training.resident import Resident
 from hpsearch.training.resume import Checkpointer, Training, folds_of
 from hpsearch.training.schedules import SCHEDULES
+from hpsearch.training.tasks.own_loss import OwnLoss
 
 _log = logging.getLogger(__name__)
 
@@ -78,19 +81,38 @@ def build_engine(recipe: Recipe, parts: Parts) -> Engine:
     """The network, optimizer and data of a recipe, ready to train from its first epoch."""
     config, training = recipe.config, recipe.training
     network = model.build_for(recipe, parts)
+    size = config.network.size(parts.shape, parts.outputs) or model.size_of(network)
+    own = compiled_in(network)
     steps = -(-len(parts.train) // config.batch_size) * training.epochs
     rate = SCHEDULES[config.lr_schedule](config.optimizer.learning_rate, steps)
+    optimizer = (
+        optimizers.build(config.optimizer, rate, training.precision)
+        if own is None
+        else optimizers.kept(own.optimizer)
+    )
+    task = tasks.MAKERS[recipe.task.name](config, parts)
+    loss = None if own is None else loss_of(own)
     return Engine(
         network,
-        optimizers.build(config.optimizer, rate, training.precision),
+        optimizer,
         Resident(parts),
-        tasks.MAKERS[recipe.task.name](config, parts),
+        task if loss is None else OwnLoss(task, loss, parts),
         batch_size=config.batch_size,
         seed=recipe.seed,
-        macs=config.network.macs(parts.shape, parts.outputs),
+        macs=size.macs,
         augment=config.augment,
         grey=parts.grey,
     )
+
+
+def size_of(recipe: Recipe, parts: Parts) -> Size:
+    """What a recipe's network takes; built for that only where it cannot be told before."""
+    known = recipe.config.network.size(parts.shape, parts.outputs)
+    if known is not None:
+        return known
+    training = computing_in(recipe.training, "float32")  # it may not be settled yet
+    one = recipe.model_copy(update={"training": training})
+    return model.size_of(model.build_for(one, parts.first(1, 1)))
 
 
 def gap_rows(recipe: Recipe, parts: Parts) -> npt.NDArray[np.int64]:
@@ -295,6 +317,7 @@ class _Attempt:
             watch = replace(watch, on_epoch=lambda _: False)
             curves.start(self._run, recipe.task.curves, fold=fold)
         engine = build_engine(recipe, self._folds[fold])
+        watch.on_size(Size(parameters=engine.parameters, macs=engine.macs))
         recorder = Recorder(engine.network, recipe, self._run, watch, self._guard, fold=fold)
         counting = of_keras(recipe.training, recipe.config.lr_schedule)
         training = Training(

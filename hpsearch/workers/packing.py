@@ -24,6 +24,8 @@ MAX_PER_GPU = 4
 of a GPU idle between its kernels, which a few neighbours fill; more only wait for each other."""
 
 _FLOAT, _WORD, _MIB, _GIB = 4, 8, 2**20, 2**30
+ASSUMED_PARAMETERS, ASSUMED_OUTPUTS = 25_600_000, (1_000_000,) * 11
+"""Of a network whose size is known only when it is built: about a ResNet-50's."""
 LEAST_SLOTS = 2
 """Adam's, which is the usual one, and may be drawn where the space has another one as well."""
 
@@ -33,7 +35,7 @@ class Load:
     """What one worker of a study is reckoned to take while it trains the study's largest model."""
 
     parameters: int
-    """Of that model."""
+    """Of that model; assumed where it is the user's own."""
     model_bytes: int
     """Its weights with all that is kept beside them; see :func:`model_bytes`."""
     output_bytes: int
@@ -89,9 +91,12 @@ def study_load(file: StudyFile, parts: Parts, private_bytes: int) -> Load:
 def _bytes(config: TrialConfig, most: int, parts: Parts) -> dict[str, int]:
     """Parameters and bytes of a configuration's network, with a batch of ``most`` examples."""
     shape, outputs = parts.shape, parts.outputs
-    values = config.network.output_sizes(shape, outputs)
+    size = config.network.size(shape, outputs)
+    if size is None:
+        values, parameters = [parts.inputs, *ASSUMED_OUTPUTS], ASSUMED_PARAMETERS
+    else:
+        values, parameters = config.network.output_sizes(shape, outputs), size.parameters
     batch = max(most, evaluation_batch(max(values)))
-    parameters = config.network.parameters(shape, outputs)
     return {
         "parameters": parameters,
         "model_bytes": model_bytes(parameters, config.optimizer),

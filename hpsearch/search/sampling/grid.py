@@ -106,10 +106,11 @@ def grid_values(space: Space) -> dict[str, list[Any]]:
                 f" every point has it; fix {key}, let {by} begin at 1, or use another sampler"
             )
     for place in named:
-        chosen, key = place.keys[0], ".".join(place.keys)
-        kinds = by_keys.get((chosen,))
-        several = len(place.keys) > 1 and kinds is not None and len(kinds.choices) > 1
+        key = ".".join(place.keys)
+        choices = [place.keys[:end] for end in range(1, len(place.keys), 2)]
+        several = [keys[-1] for keys in choices if len(getattr(by_keys.get(keys), "choices", ())) > 1]
         if several and isinstance(place.field, RANGES):
+            chosen = several[0]
             raise InputError(
                 f'sampler.type = "grid": space.{key} belongs to one of several'
                 f" {chosen}s, so that not every point has it; fix it, keep one {chosen}, or use"

@@ -33,13 +33,14 @@ STEP = 200_000
 """Parameters whose update takes as long as all that a step costs whatever the network, 0.1 ms."""
 
 
-def cost(config: TrialConfig, size: Size) -> float:
+def cost(config: TrialConfig, size: Size | None) -> float:
     """What an epoch takes on a CPU, to be compared only: products, updates and steps.
 
     Args:
         config: the configuration.
-        size: of its network.
+        size: of its network; None: it is not known, and only the steps count.
     """
+    size = size or Size(parameters=0, macs=0)
     return size.macs + (size.parameters + STEP) * UPDATE / config.batch_size
 
 
@@ -47,7 +48,7 @@ def cheapest_first(
     space: Space,
     count: int,
     seed: int,
-    size: Callable[[TrialConfig], Size],
+    size: Callable[[TrialConfig], Size | None],
     budget: BudgetSection,
 ) -> list[dict[str, Any]]:
     """The parameters of random configurations, the cheapest one first.
@@ -81,7 +82,7 @@ def design_size(file: StudyFile) -> int:
 
 
 def first_trials(
-    file: StudyFile, size: Callable[[TrialConfig], Size], there: int = 0
+    file: StudyFile, size: Callable[[TrialConfig], Size | None], there: int = 0
 ) -> list[dict[str, Any]]:
     """Draw a new study's start-up trials: their parameters, the cheapest one first.
 

@@ -11,7 +11,7 @@ from hpsearch.training.tasks import MAKERS
 
 def test_each_network_has_a_builder_in_the_module_of_its_name() -> None:
     assert NETWORKS.keys() | {Dense(members=2).builder} == BUILDERS.keys()
-    assert all(Made().builder == kind for kind, Made in NETWORKS.items())
+    assert all(Made.model_construct().builder == kind for kind, Made in NETWORKS.items())
     for kind, build in BUILDERS.items():
         module = inspect.getmodule(build)
         assert module is not None

@@ -12,14 +12,14 @@ from strategies import conv_networks, image_shapes
 from hpsearch.config import TrialConfig
 from hpsearch.networks.conv import Conv
 from hpsearch.networks.network import Activation
-from hpsearch.training import networks
+from hpsearch.training.networks import conv
 
 
 def build(table: dict[str, Any], shape: tuple[int, ...], precision: str = "float32") -> Any:
     """The network's fields, and it in Keras."""
     network = TrialConfig.model_validate({"network": table}).network
     inputs = keras.Input(shape)
-    outputs = networks.build(network, inputs, 3, 5, keras.DTypePolicy(precision))
+    outputs = conv.build(network, inputs, 3, 5, keras.DTypePolicy(precision))
     return network, keras.Model(inputs, outputs)
 
 

@@ -30,7 +30,7 @@ def build(outputs: int = 3, precision: str = "float32", **fields: Any) -> tuple[
     """The network's fields, and it in Keras, of vectors of six values."""
     network = Dense.model_validate(fields)
     inputs = keras.Input((6,))
-    found = networks.build(network, inputs, outputs, 5, keras.DTypePolicy(precision))
+    found = members.build(network, inputs, outputs, 5, keras.DTypePolicy(precision))
     return network, keras.Model(inputs, found)
 
 

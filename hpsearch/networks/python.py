@@ -1,0 +1,128 @@
+"""Networks of one's own: a function in a Python file builds them in Keras."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, Strict
+
+from hpsearch.errors import InputError, UnreachableError
+from hpsearch.networks.network import MOST_WIDTHS, Network, Shape, Size
+from hpsearch.searchable import Located, OwnNames
+from hpsearch.text import show
+
+_FIELDS = ("type", "file", "function", "sha256")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """What a function that builds a network is told of the data."""
+
+    input_shape: tuple[int, ...]
+    """Of one example as the network gets it, without the batch."""
+    outputs: int
+    """Values that the network puts out for an example: one for each class, or one number."""
+    task: str
+    """"classification" or "regression"."""
+    class_names: tuple[str, ...]
+    """In the order of the outputs; of a regression none."""
+    training_rows: int
+    """Examples that are trained on."""
+
+
+class Python(Network, OwnNames):
+    """A function of your own builds it in Keras: ``build(config, data)`` gives a model.
+
+    All other keys have any name; each is a plain value, a range, or a table of tables, of which one
+    is chosen with its settings. The function gets them as a plain mapping, and of the data shape,
+    outputs, task, class names and number of training rows (:class:`Data`).
+    """
+
+    grows_with = ()
+    has_script = False
+    depths = ()
+
+    type: Literal["python"] = "python"
+    file: Annotated[str, Strict(), Field(min_length=1), Located()]
+    """The Python file, relative to this one; it may import what lies beside it."""
+    function: Annotated[str, Strict(), Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "build"
+    """The function in it. Its model takes one input, and puts out logits or probabilities, or one
+    number of a regression; one that comes compiled keeps its loss and optimizer."""
+    sha256: Annotated[str, Strict()] = ""
+    """Of the file, found out when it is read: with another content it is another network."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the function gets: a table that was chosen has its name as ``type``."""
+        return {key: one for key, one in self.model_dump().items() if key not in _FIELDS}
+
+    def size(self, shape: Shape, outputs: int) -> Size | None:  # noqa: ARG002  # as the others'
+        """None: it is counted when the network is built."""
+        return None
+
+    def without_place(self) -> "Python":
+        """The same wherever the file lies."""
+        return self.model_copy(update={"file": ""})
+
+    @classmethod
+    def located(cls, table: Mapping[str, Any], folder: Path, where: str) -> dict[str, Any]:
+        """The table with an absolute ``file``, and what the file's SHA-256 is.
+
+        Raises:
+            InputError: there is no such file, or it is another one than the table says.
+            UnreachableError: it cannot be read.
+        """
+        if not isinstance(given := table.get("file"), str) or not given:
+            return dict(table)
+        path = (folder / given).absolute()
+        found = sha256_of(read(path, f"{where}: file = {show(given)}"))
+        if table.get("sha256") not in (None, "", found):
+            raise InputError(
+                f"{where}: {path} has changed since this was written (SHA-256 {found[:12]}, not"
+                f" {str(table['sha256'])[:12]}); restore the file, or take sha256 out to use it as"
+                " it is now"
+            )
+        return {**table, "file": str(path.resolve()), "sha256": found}
+
+    @classmethod
+    def summary(cls, network: Mapping[str, Any]) -> list[str]:
+        """The file's name, the function where it is not as usual, and the first settings."""
+        own = {key: one for key, one in network.items() if key not in _FIELDS}
+        words = [Path(network["file"]).stem]
+        if network["function"] != cls.model_fields["function"].default:
+            words.append(network["function"])
+        told = [f"{key} {_short(one)}" for key, one in own.items()]
+        return words + told[:MOST_WIDTHS] + ["…"] * (len(told) > MOST_WIDTHS)
+
+
+def _short(value: Any) -> str:
+    """A setting in a short line; of a table that was chosen its name."""
+    if isinstance(value, Mapping):
+        return str(value["type"])
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def read(path: Path, where: str) -> bytes:
+    """The content of a network's file.
+
+    Args:
+        path: the file.
+        where: what names it, for the message.
+
+    Raises:
+        InputError: there is none.
+        UnreachableError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise InputError(f"{where} does not exist (looked for {path}); correct it") from None
+    except OSError as error:
+        raise UnreachableError(f"{where} cannot be read: {error.strerror}") from None
+
+
+def sha256_of(content: bytes) -> str:
+    """The SHA-256 of a file's content, as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,152 @@
+"""Networks of one's own: a function in a Python file builds a model, which becomes a layer."""
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from hpsearch.errors import InputError
+from hpsearch.networks.python import Data, Python
+from hpsearch.training import users
+
+NAME = "own"
+"""Of the model among the layers of the network."""
+
+_MADE_UP = 8
+"""Examples of noise by which probabilities are told from logits."""
+
+
+def build(
+    network: Python, x: keras.KerasTensor, data: Data, seed: int, policy: keras.DTypePolicy
+) -> keras.KerasTensor:
+    """The user's model behind the scaled inputs; its outputs as logits, or as one number.
+
+    Keras' own policy is the given one while the function runs, and all that it draws follows from
+    the seed.
+
+    Args:
+        network: the file, the function, and what it gets.
+        x: scaled inputs, shape (batch, ...).
+        data: what the function is told.
+        seed: the trial's seed.
+        policy: types of the layers that are given none.
+
+    Returns:
+        float32, shape (batch, outputs). The layer "logits" has what the loss is of: with a loss of
+        the model's own its outputs as they are.
+
+    Raises:
+        InputError: the file has changed, or does not give such a model; the message names its line.
+    """
+    function = users.function(network)
+    folder = users.folder_of(function)
+    with users.told(function), users.running(folder), _settled(seed, policy):
+        model = function(network.settings, data)
+        _check_is_model(model, function, data)
+        model.name = NAME
+        outputs = model(x)
+        _check_outputs(outputs, function, data)
+        are_probabilities = data.task == "classification" and _sums_to_one(model, x.shape[1:])
+    as_they_are = keras.layers.Activation("linear", dtype="float32", name="logits")
+    if not are_probabilities:
+        return as_they_are(outputs)
+    if loss_of(model) is not None:
+        return _logarithm(as_they_are(outputs))
+    return as_they_are(_logarithm(keras.ops.cast(outputs, "float32")))
+
+
+def compiled_in(network: keras.Model) -> keras.Model | None:
+    """The user's model in a network, where it came compiled; None: there is none."""
+    own = next((layer for layer in network.layers if layer.name == NAME), None)
+    return own if isinstance(own, keras.Model) and own.compiled else None
+
+
+def loss_of(model: keras.Model) -> Callable[[Any, Any], Any] | None:
+    """The loss that a model was compiled with, of each example by itself; None: it has none."""
+    given = getattr(model, "loss", None) if model.compiled else None
+    if isinstance(given, (list, tuple)) and len(given) == 1:
+        given = given[0]
+    if given is None:
+        return None
+    if isinstance(given, (list, tuple, Mapping)):
+        raise InputError("a model of your own has one output; compile it with one loss")
+    loss = keras.losses.get(given)
+    found: Callable[[Any, Any], Any] = loss.call if isinstance(loss, keras.losses.Loss) else loss
+    return found
+
+
+@contextlib.contextmanager
+def _settled(seed: int, policy: keras.DTypePolicy) -> Iterator[None]:
+    """While the block runs: what layers compute in that are told nothing else, and what all that
+    draws begins with.
+    """
+    before, drawn, others = keras.config.dtype_policy(), random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+        random.setstate(drawn)
+        np.random.set_state(others)  # noqa: NPY002  # the user's code may use it
+
+
+def _check_is_model(model: object, function: Callable[..., object], data: Data) -> None:
+    """Refuse what is no model, or a model of several inputs.
+
+    Raises:
+        InputError: what it is instead, and the line of the function.
+    """
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            f"{users.line_of(function)} gives {type(model).__name__}, not a keras.Model; end it"
+            " with return model"
+        )
+    inputs = _inputs(model)
+    if inputs not in (None, 1):
+        raise InputError(
+            f"{users.line_of(function)} gives a model of {inputs} inputs; it takes one, of shape"
+            f" {data.input_shape}"
+        )
+
+
+def _inputs(model: keras.Model) -> int | None:
+    """How many inputs a model has; None: that is known when it is called."""
+    try:
+        return len(model.inputs)
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _check_outputs(outputs: object, function: Callable[..., object], data: Data) -> None:
+    """Refuse outputs that no loss of the task can be of.
+
+    Raises:
+        InputError: their shape, and the line of the function.
+    """
+    shape = getattr(outputs, "shape", None)
+    if shape is not None and tuple(shape) == (None, data.outputs):
+        return
+    told = f"shape {tuple(shape)}" if shape is not None else f"{type(outputs).__name__}"
+    each = "one for each class" if data.class_names else "the number to predict"
+    raise InputError(
+        f"{users.line_of(function)} gives a model that puts out {told}; it must be"
+        f" (None, {data.outputs}), {each}: end it with Dense(data.outputs)"
+    )
+
+
+def _sums_to_one(model: keras.Model, shape: tuple[int, ...]) -> bool:
+    """Whether a model puts out probabilities: of noise, too, they are from 0 to 1, and add up to
+    1.
+    """
+    noise = np.random.default_rng(0).standard_normal((_MADE_UP, *shape)).astype(np.float32)
+    found = np.asarray(keras.ops.cast(model(noise, training=False), "float32"))
+    return bool((found >= 0).all() and np.allclose(found.sum(axis=1), 1, atol=1e-2))
+
+
+def _logarithm(probabilities: keras.KerasTensor) -> keras.KerasTensor:
+    """Logits of probabilities."""
+    return keras.ops.log(keras.ops.maximum(probabilities, np.finfo(np.float32).tiny))

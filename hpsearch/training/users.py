@@ -1,0 +1,204 @@
+"""The user's Python files: loaded once, and what goes wrong in them told by their own line."""
+
+import contextlib
+import hashlib
+import io
+import logging
+import re
+import sys
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterator
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hpsearch.errors import HpsearchError, InputError, TrialFailedError
+from hpsearch.networks.python import Python, read, sha256_of
+from hpsearch.training import memory
+
+_PRINTED = 10_000
+"""Characters that a user's file may print each time, so that no log grows without end."""
+_SAID = 300
+"""Characters of an error's text in a message; the log has all of it."""
+
+_OTHERS = (
+    *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")),
+    Path(__file__).resolve().parents[1],
+)
+"""Folders whose files are not the user's, even where they lie below the user's folder."""
+
+_log = logging.getLogger(__name__)
+_modules: dict[str, ModuleType] = {}
+"""What is loaded, by the name that the module has."""
+
+Function = Callable[..., Any]
+
+
+def function(network: Python) -> Function:
+    """The user's function, from a file that is as it was when the study or recipe was made.
+
+    The file is read once in a process, as a module with a name of its own. What lies beside it can
+    be imported, by ``from . import name`` or ``import name``; installed packages come first.
+
+    Raises:
+        InputError: the file is gone, has changed, cannot be imported, or has no such function.
+        UnreachableError: it cannot be read.
+    """
+    path = Path(network.file)
+    content = read(path, f"network.file = {network.file}")
+    found = sha256_of(content)
+    if network.sha256 not in ("", found):
+        raise InputError(
+            f"{path} has changed since the study or recipe was made (SHA-256 {found[:12]}, not"
+            f" {network.sha256[:12]}); restore it, or start another study"
+        )
+    package = f"hpsearch_own_{hashlib.sha256(f'{path}:{found}'.encode()).hexdigest()[:12]}"
+    if package not in _modules:
+        _modules[package] = _load(path, content, package)
+    made = getattr(_modules[package], network.function, None)
+    if not callable(made):
+        raise InputError(
+            f"{path}: has no function {network.function}; define it, or name another one by"
+            " network.function"
+        )
+    return made  # type: ignore[no-any-return]  # whatever the user calls so
+
+
+def _load(path: Path, content: bytes, package: str) -> ModuleType:
+    """Import what a file has, as a module of a package that is its folder.
+
+    Raises:
+        InputError: it cannot be imported; the message names its line.
+    """
+    around = ModuleType(package)
+    around.__path__ = [str(path.parent)]
+    name = f"{package}.{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}"
+    module = ModuleType(name)
+    module.__file__, module.__package__ = str(path), package
+    module.__spec__ = spec_from_file_location(name, path)
+    sys.modules |= {package: around, name: module}
+    try:
+        with told(path=path), running(path.parent):
+            # What is compared by its SHA-256 is what runs.
+            exec(compile(content, str(path), "exec"), module.__dict__)  # noqa: S102  # asked for
+    except BaseException:
+        del sys.modules[package], sys.modules[name]
+        raise
+    return module
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[None]:
+    """While the user's code runs: its folder can be imported from, and what it prints goes to
+    standard error, as far as that is not too much.
+
+    Args:
+        folder: of the user's file.
+    """
+    sys.path.append(str(folder))
+    try:
+        with contextlib.redirect_stdout(_Few()):
+            yield
+    finally:
+        with contextlib.suppress(ValueError):  # the user's code may have taken it out
+            sys.path.remove(str(folder))
+
+
+class _Few(io.TextIOBase):
+    """Passes text on to standard error until it is too much."""
+
+    def __init__(self) -> None:
+        self._left = _PRINTED
+
+    def write(self, text: str) -> int:
+        """Pass text on."""
+        if self._left > 0:
+            sys.stderr.write(text[: self._left])
+            self._left -= len(text)
+            if self._left <= 0:
+                sys.stderr.write("\n(what is printed from here on is left out)\n")
+        return len(text)
+
+
+@contextlib.contextmanager
+def told(made: Function | None = None, *, path: Path | None = None) -> Iterator[None]:
+    """Tell an error of the user's code as one message that names its line; the log has the rest.
+
+    Errors in which none of that code takes part pass.
+
+    Args:
+        made: the function that the block is about: an error that has no line of the user's is
+            told at the function's.
+        path: the file that the block is about, where there is no function yet.
+
+    Raises:
+        InputError: the user's code is wrong.
+    """
+    try:
+        yield
+    except (HpsearchError, TrialFailedError):
+        raise
+    except (Exception, SystemExit) as error:
+        if memory.is_out_of_memory(error):
+            raise
+        place = _place(error, path) or (None if made is None else line_of(made))
+        if place is None or (isinstance(error, SystemExit) and not _is_own_exit(error, path)):
+            raise
+        _log.info("%s", "".join(traceback.format_exception(error)))
+        raise InputError(f"{place}: {_said(error)}") from None
+
+
+def line_of(made: Function) -> str:
+    """Where a function is defined: "/home/me/own.py, line 9 (build)"."""
+    code = getattr(made, "__code__", None)
+    if code is None:
+        return str(made)
+    return f"{code.co_filename}, line {code.co_firstlineno} ({code.co_name})"
+
+
+def folder_of(made: Function) -> Path:
+    """The folder of the file that a function is from."""
+    module = sys.modules.get(str(getattr(made, "__module__", "")))
+    return Path(getattr(module, "__file__", None) or ".").parent
+
+
+def _place(error: BaseException, path: Path | None) -> str | None:
+    """The last line of the user's that took part in an error; None: none did."""
+    one: BaseException | None = error
+    found = None
+    while one is not None:
+        if isinstance(one, SyntaxError) and _is_users(one.filename or "", path):
+            return f"{one.filename}, line {one.lineno}"
+        for frame in traceback.extract_tb(one.__traceback__):
+            if _is_users(frame.filename, path):
+                found = f"{frame.filename}, line {frame.lineno}"
+        one = one.__cause__ or one.__context__
+    return found
+
+
+def _is_users(file: str, path: Path | None) -> bool:
+    """Whether a file lies where the user's files do."""
+    folders = {Path(str(module.__file__)).parent for module in _modules.values()}
+    if path is not None:
+        folders.add(path.parent)
+    given = Path(file)
+    if any(given.resolve().is_relative_to(one) for one in _OTHERS):
+        return False
+    return any(given.is_relative_to(folder) for folder in folders)
+
+
+def _is_own_exit(error: SystemExit, path: Path | None) -> bool:
+    """Whether the user's code left Python by itself, not for a signal."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and _is_users(frames[-1].filename, path)
+
+
+def _said(error: BaseException) -> str:
+    """An error in one line."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"there is no package {error.name} here; install it beside hpsearch"
+    text = " ".join(str(error).split())
+    text = text if len(text) <= _SAID else f"{text[:_SAID]} ..."
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
