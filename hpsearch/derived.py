@@ -256,6 +256,7 @@ def _settings_of(model: type[Section]) -> type[OpenSection]:
 def _open(model: type[Section], fields: Mapping[str, Any]) -> type[OpenSection]:
     doc = f"{model.__name__}, each field a plain value or a range."
     base = OwnSpace if issubclass(model, OwnNames) else OpenSection
+    made: type[OpenSection]
     made = create_model(f"{model.__name__}Space", __base__=base, __doc__=doc, **fields)
     made.of = model
     return made
@@ -365,6 +366,7 @@ def partial_of(model: type[Section]) -> type[Part]:
         fields[trait.name] = (kind | None, None)
     doc = f"Some fields of {model.__name__}; those left out are sampled."
     base = OwnPart if issubclass(model, OwnNames) else Part
+    made: type[Part]
     made = create_model(f"Partial{model.__name__}", __base__=base, __doc__=doc, **fields)
     made.of = model
     return made

@@ -357,13 +357,13 @@ def _settle_section(
         inside = f"{before}{_within(trait, wanted)}"
         settings = settle(tables[kind], wanted, _of_kind(field, kind, name), inside)
         return {name: kind, **settings}
-    kind: type[Section] = field.of if isinstance(field, OpenSection) else type(field)
+    model: type[Section] = field.of if isinstance(field, OpenSection) else type(field)
     key = f"{trait.name}.type"
-    _settle(kind_of(kind), key, key, wanted.type)
+    _settle(kind_of(model), key, key, wanted.type)
     if isinstance(field, OpenSection):
         return settle(field, wanted, prefix)
-    names = [*(one.name for one in traits(kind)), *own_names(field)]
-    fixed = space_of(kind)(**{one: value_of(field, one) for one in names})
+    names = [*(one.name for one in traits(model)), *own_names(field)]
+    fixed = space_of(model)(**{one: value_of(field, one) for one in names})
     return settle(fixed, wanted, within=_within(trait, wanted))
 
 

@@ -69,7 +69,8 @@ def _told(value: Any) -> str:
     """A field of a configuration: a value, those of the layers, or a kind with its settings."""
     if isinstance(value, dict):
         settings = (f"{key} {_told(one)}" for key, one in value.items() if key != "type")
-        kind = f"{value['type']}: " if "type" in value else ""
+        kind = str(value.get("type", ""))
+        kind += ": " if kind and value.keys() > {"type"} else ""
         return f"{kind}{', '.join(settings)}"
     if value == []:
         return "none"

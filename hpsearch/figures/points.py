@@ -51,8 +51,14 @@ class Point:
         return NETWORKS[network["type"]].family(network)
 
     def setting(self, name: str) -> Any:
-        """A field of its network; None where that is not known, or has no such field."""
-        return None if self.config is None else network_of(self.config).get(name)
+        """A field of its network; None where that is not known, or has no such field.
+
+        What the user calls so in a network of his own is none.
+        """
+        if self.config is None:
+            return None
+        network = network_of(self.config)
+        return network.get(name) if name in NETWORKS[network["type"]].model_fields else None
 
 
 Mark: TypeAlias = tuple[Point, float, float]

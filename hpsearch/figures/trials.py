@@ -33,13 +33,15 @@ from hpsearch.figures.style import (
 from hpsearch.networks import NETWORKS
 from hpsearch.networks.network import Network
 from hpsearch.ranking import worst_first
-from hpsearch.searchable import kind_of
+from hpsearch.searchable import OwnNames, kind_of
 from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.metric import Metric
 from hpsearch.tasks.task import Task
 
 _SIZES = (key for one in NETWORKS.values() for key in (*one.grows_with, *one.turning))
 _GROWING = ["network", *_SIZES]
+_OWN = tuple(f"{kind}." for kind, one in NETWORKS.items() if issubclass(one, OwnNames))
+"""How the parameters begin that are settings of any name."""
 _REPLACED = {failure.value for failure in Failure if failure.is_replaced}
 _LINE = 200
 """Points of a line that is drawn through trials."""
@@ -72,6 +74,8 @@ def search_figures(
     """
     points = [p for p in points if p.failure not in _REPLACED]
     told = points, metric
+    if searched is not None:  # names of the user's own say nothing of what they do
+        searched = [name for name in searched if not name.startswith(_OWN)]
     figures = {"1-history": history(*told, trees)}
     if learnt is not None and searched != []:
         figures["2-effects"] = effects_figure(learnt, metric)

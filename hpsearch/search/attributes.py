@@ -311,10 +311,8 @@ def of_size(size: Size) -> dict[str, int]:
 def size_of(trial: "FrozenTrial") -> Size | None:
     """The size that a trial's network has by its attributes; None: it was not counted."""
     known = [trial.user_attrs.get(key) for key in (PARAMETERS_KEY, MACS_KEY)]
-    if None in known:
-        return None
-    parameters, macs = known
-    return Size(parameters=parameters, macs=macs)
+    counts = [int(count) for count in known if count is not None]
+    return Size(parameters=counts[0], macs=counts[1]) if counts[1:] else None
 
 
 def trained_key(task: Task) -> str:

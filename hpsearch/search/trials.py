@@ -57,12 +57,13 @@ def config(study: OpenStudy, trial: FrozenTrial) -> TrialConfig | None:
 
 
 def parameters(study: OpenStudy, trial: FrozenTrial) -> int:
-    """The trainable parameters of a trial that has a configuration."""
+    """The trainable parameters of a trial that has a configuration; 0: they are not known yet."""
     known = trial.user_attrs.get(attr.PARAMETERS_KEY)
     if known is not None:
         return int(known)
     found = config(study, trial)
-    return 0 if found is None else size_of(found, study.data).parameters
+    size = None if found is None else size_of(found, study.data)
+    return 0 if size is None else size.parameters
 
 
 def _params(trial: FrozenTrial) -> dict[str, Any]:

@@ -23,6 +23,11 @@ _PRINTED = 10_000
 _SAID = 300
 """Characters of an error's text in a message; the log has all of it."""
 
+_KERAS_ADDS = re.compile(
+    r"\x1b\[[0-9;]*m|^Exception encountered when calling \S+\s|\s+Arguments received by .*", re.DOTALL
+)
+"""Colours, and what Keras says of a layer around the error itself."""
+
 _OTHERS = (
     *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")),
     Path(__file__).resolve().parents[1],
@@ -147,7 +152,7 @@ def told(made: Function | None = None, *, path: Path | None = None) -> Iterator[
         if place is None or (isinstance(error, SystemExit) and not _is_own_exit(error, path)):
             raise
         _log.info("%s", "".join(traceback.format_exception(error)))
-        raise InputError(f"{place}: {_said(error)}") from None
+        raise InputError(f"{place}: {said(error)}") from None
 
 
 def line_of(made: Function) -> str:
@@ -195,10 +200,10 @@ def _is_own_exit(error: SystemExit, path: Path | None) -> bool:
     return bool(frames) and _is_users(frames[-1].filename, path)
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     """An error in one line."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"there is no package {error.name} here; install it beside hpsearch"
-    text = " ".join(str(error).split())
+    text = " ".join(_KERAS_ADDS.sub(" ", str(error)).split())
     text = text if len(text) <= _SAID else f"{text[:_SAID]} ..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -286,9 +286,9 @@ def rows_of(found: dict[tuple[str, str], list[float]], best: float, parts: Parts
     faster = [a / b for a, b in zip(*both, strict=True)]
     rows.append(("engine, float32 / mixed_bfloat16: geometric mean", geometric_mean(faster), "x"))
     for i, config in enumerate(configs()):
-        size = config.network.size(parts.input_shape, parts.outputs)
-        floor = 6 * size.macs * len(parts.train) / best
-        name = f"{describe(config)} ({size.macs / 1e6:.1f} million MACs)"
+        macs = config.network.macs(parts.input_shape, parts.outputs)
+        floor = 6 * macs * len(parts.train) / best
+        name = f"{describe(config)} ({macs / 1e6:.1f} million MACs)"
         rows += [
             (f"{name}: {way} in {p}", found[way, p][i], "s") for p in PRECISIONS for way in WAYS
         ]

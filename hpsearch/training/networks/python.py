@@ -2,11 +2,13 @@
 
 import contextlib
 import random
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from hpsearch.errors import InputError
 from hpsearch.networks.python import Data, Python
@@ -49,7 +51,11 @@ def build(
         model.name = NAME
         outputs = model(x)
         _check_outputs(outputs, function, data)
-        are_probabilities = data.task == "classification" and _sums_to_one(model, x.shape[1:])
+        if not model.trainable_variables:
+            raise InputError(f"{users.line_of(function)} gives a model without weights to train")
+        answers = _of_noise(model, x.shape[1:])
+        _check_loss(model, answers, function, data)
+    are_probabilities = data.task == "classification" and _sum_to_one(answers)
     as_they_are = keras.layers.Activation("linear", dtype="float32", name="logits")
     if not are_probabilities:
         return as_they_are(outputs)
@@ -87,7 +93,10 @@ def _settled(seed: int, policy: keras.DTypePolicy) -> Iterator[None]:
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(policy)
     try:
-        yield
+        with warnings.catch_warnings():
+            # Keras guesses what is wrong; the error that follows says it.
+            warnings.filterwarnings("ignore", r"(?s).*unbuilt state", UserWarning)
+            yield
     finally:
         keras.config.set_dtype_policy(before)
         random.setstate(drawn)
@@ -138,13 +147,40 @@ def _check_outputs(outputs: object, function: Callable[..., object], data: Data)
     )
 
 
-def _sums_to_one(model: keras.Model, shape: tuple[int, ...]) -> bool:
-    """Whether a model puts out probabilities: of noise, too, they are from 0 to 1, and add up to
-    1.
-    """
+def _of_noise(model: keras.Model, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """What a model puts out for a few examples of noise, float32, shape (examples, outputs)."""
     noise = np.random.default_rng(0).standard_normal((_MADE_UP, *shape)).astype(np.float32)
-    found = np.asarray(keras.ops.cast(model(noise, training=False), "float32"))
-    return bool((found >= 0).all() and np.allclose(found.sum(axis=1), 1, atol=1e-2))
+    return np.asarray(keras.ops.cast(model(noise, training=False), "float32"))
+
+
+def _sum_to_one(answers: npt.NDArray[np.float32]) -> bool:
+    """Whether outputs are probabilities: of noise, too, they are from 0 to 1, and add up to 1."""
+    return bool((answers >= 0).all() and np.allclose(answers.sum(axis=1), 1, atol=1e-2))
+
+
+def _check_loss(
+    model: keras.Model,
+    answers: npt.NDArray[np.float32],
+    function: Callable[..., object],
+    data: Data,
+) -> None:
+    """Refuse a model's own loss that cannot be of its outputs and of such targets as there are.
+
+    Raises:
+        InputError: what it says, and the line of the function.
+    """
+    loss = loss_of(model)
+    if loss is None:
+        return
+    wanted = np.zeros(len(answers), np.int64) if data.class_names else np.zeros((len(answers), 1))
+    try:
+        loss(keras.ops.convert_to_tensor(wanted), keras.ops.convert_to_tensor(answers))
+    except Exception as error:
+        what = "class numbers" if data.class_names else "numbers, shape (batch, 1)"
+        raise InputError(
+            f"{users.line_of(function)} gives a model whose loss does not fit: targets are {what};"
+            f" {users.said(error)}"
+        ) from None
 
 
 def _logarithm(probabilities: keras.KerasTensor) -> keras.KerasTensor:
