@@ -84,13 +84,13 @@ class Place:
             config, sections = config.get(self.table, {}), sections[1:]
         for section, kind in zip(sections[::2], sections[1::2], strict=True):
             inner = config.get(section, config if self.lifted else {})
-            if inner.get("type", kind) != kind or last not in inner:
+            if inner.get("type", kind) != kind:
                 return []
             config = inner
-        if self.trait.members is not None:
-            return [config[last]["type"] if last in config else self.trait.lifted]
         if last not in config:
-            return []
+            return [] if self.trait.lifted is None else [self.trait.lifted]
+        if self.trait.members is not None:
+            return [config[last]["type"]]
         value = config[last]
         return [value] if self.trait.by is None else list(value)
 

@@ -211,6 +211,14 @@ def portable(network: keras.Model, parts: Parts, form: Form = "keras") -> keras.
     """
     if isinstance(parts.transform, Tabular):
         exported = _of_columns(network, parts, parts.transform, form)
+    elif own := _own_class(network):
+        if form == "keras":
+            raise InputError(
+                f"a .keras file opens only where the code of its layers is, and {own} is your own;"
+                " export a SavedModel, which needs no code: a name that ends in /"
+            )
+        inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
+        return keras.Model(inputs, _answered(network(inputs), parts.answers), name=NAME)
     else:
         inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
         copied = keras.models.clone_model(network, input_tensors=inputs, clone_function=_stock)
@@ -218,6 +226,20 @@ def portable(network: keras.Model, parts: Parts, form: Form = "keras") -> keras.
     with quiet.keras_copies():
         exported.set_weights(network.get_weights())
     return exported
+
+
+def _own_class(network: keras.Model) -> str | None:
+    """The name of a class among a network's layers that is neither Keras' nor ours; None: all are.
+
+    Layers within a layer are Keras' own affair, or of such a class.
+    """
+    for layer in network.layers:
+        kind = type(layer)
+        if kind.__module__.partition(".")[0] not in ("keras", "hpsearch"):
+            return kind.__name__
+        if isinstance(layer, keras.Model) and (found := _own_class(layer)):
+            return found
+    return None
 
 
 def _of_columns(network: keras.Model, parts: Parts, table: Tabular, form: Form) -> keras.Model:
