@@ -255,8 +255,7 @@ def _settings_of(model: type[Section]) -> type[OpenSection]:
 
 def _open(model: type[Section], fields: Mapping[str, Any]) -> type[OpenSection]:
     doc = f"{model.__name__}, each field a plain value or a range."
-    base = OwnSpace if issubclass(model, OwnNames) else OpenSection
-    made: type[OpenSection]
+    base: type[OpenSection] = OwnSpace if issubclass(model, OwnNames) else OpenSection
     made = create_model(f"{model.__name__}Space", __base__=base, __doc__=doc, **fields)
     made.of = model
     return made
@@ -365,8 +364,7 @@ def partial_of(model: type[Section]) -> type[Part]:
             kind = Annotated[reduce(operator.or_, _values(trait)), BY_TYPE]
         fields[trait.name] = (kind | None, None)
     doc = f"Some fields of {model.__name__}; those left out are sampled."
-    base = OwnPart if issubclass(model, OwnNames) else Part
-    made: type[Part]
+    base: type[Part] = OwnPart if issubclass(model, OwnNames) else Part
     made = create_model(f"Partial{model.__name__}", __base__=base, __doc__=doc, **fields)
     made.of = model
     return made

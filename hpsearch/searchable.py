@@ -3,8 +3,8 @@
 A hyperparameter is one pydantic field. Its place in ``[space]``, ``[[enqueue]]`` and
 ``[baseline]``, its name in Optuna, its range and its identity follow from the field's type and
 three marks: :class:`Repeated`, :class:`OneOf` and :class:`Located` (``hpsearch.derived``,
-``hpsearch.walks``). A field that is a section has its fields in a table. Beside its fields a section
-may take settings of any name (:class:`OwnNames`).
+``hpsearch.walks``). A field that is a section has its fields in a table. Beside its fields a
+section may take settings of any name (:class:`OwnNames`).
 """
 
 import operator
@@ -147,9 +147,7 @@ def _trait(name: str, field: FieldInfo) -> Trait:
     told: Any = field.annotation
     section = told if isinstance(told, type) and issubclass(told, Section) else None
     is_place = bool(marks)
-    return Trait(
-        name=name, value=value, default=field.default, section=section, is_place=is_place
-    )
+    return Trait(name=name, value=value, default=field.default, section=section, is_place=is_place)
 
 
 def counts(model: type[Section]) -> dict[str, tuple[str, ...]]:

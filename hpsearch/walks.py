@@ -150,9 +150,7 @@ def named_fields(space: OpenSection) -> dict[str, Any]:
 # --- drawing ---------------------------------------------------------------------------------
 
 
-def suggest(
-    space: OpenSection, ask: Suggest, prefix: str = "", kind: str | None = None
-) -> Any:
+def suggest(space: OpenSection, ask: Suggest, prefix: str = "", kind: str | None = None) -> Any:
     """One configuration of a space.
 
     Args:
@@ -336,9 +334,7 @@ def _settle_layers(
     return _settle(field, name, key, values[0])
 
 
-def _settle_section(
-    field: Any, trait: Trait, wanted: Any, prefix: str, before: str
-) -> Params:
+def _settle_section(field: Any, trait: Trait, wanted: Any, prefix: str, before: str) -> Params:
     """The parameters of a section's kind, and of those of its settings that are not left out."""
     name = prefix + trait.name
     if isinstance(field, Choice):
@@ -417,7 +413,11 @@ def _misfits_of_section(field: Any, trait: Trait, value: Any, before: str) -> li
     return [
         f"{within}{name}"
         for name in dict.fromkeys(
-            [*(t.name for t in traits(kind) if not t.is_place), *own_names(field), *own_names(value)]
+            [
+                *(t.name for t in traits(kind) if not t.is_place),
+                *own_names(field),
+                *own_names(value),
+            ]
         )
         if value_of(field, name) != value_of(value, name)
     ]

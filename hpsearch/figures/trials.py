@@ -33,15 +33,15 @@ from hpsearch.figures.style import (
 from hpsearch.networks import NETWORKS
 from hpsearch.networks.network import Network
 from hpsearch.ranking import worst_first
-from hpsearch.searchable import OwnNames, kind_of
+from hpsearch.searchable import kind_of
 from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.metric import Metric
 from hpsearch.tasks.task import Task
 
 _SIZES = (key for one in NETWORKS.values() for key in (*one.grows_with, *one.turning))
 _GROWING = ["network", *_SIZES]
-_OWN = tuple(f"{kind}." for kind, one in NETWORKS.items() if issubclass(one, OwnNames))
-"""How the parameters begin that are settings of any name."""
+_OWN = tuple(f"{kind}." for kind, one in NETWORKS.items() if not one.depths)
+"""How the parameters begin of networks whose layers nobody knows."""
 _REPLACED = {failure.value for failure in Failure if failure.is_replaced}
 _LINE = 200
 """Points of a line that is drawn through trials."""

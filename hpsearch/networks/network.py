@@ -132,7 +132,10 @@ class Network(Searchable):
 
     @classmethod
     def located(
-        cls, table: Mapping[str, Any], folder: Path, where: str
+        cls,
+        table: Mapping[str, Any],
+        folder: Path,  # noqa: ARG003  # most name nothing
+        where: str,  # noqa: ARG003
     ) -> dict[str, Any]:
         """The table of such a network with what it names found, before it is checked.
 

@@ -33,11 +33,11 @@ class Data:
 
 
 class Python(Network, OwnNames):
-    """A function of your own builds it in Keras: ``build(config, data)`` gives a model.
+    """Built in Keras by your own ``build(config, data)``; all other keys, of any name, are config.
 
-    All other keys have any name; each is a plain value, a range, or a table of tables, of which one
-    is chosen with its settings. The function gets them as a plain mapping, and of the data shape,
-    outputs, task, class names and number of training rows (:class:`Data`).
+    Each is a plain value, a range, or a table of tables, of which one is chosen with its settings.
+    The function gets them as a plain mapping, and of the data shape, outputs, task, class names and
+    number of training rows (:class:`Data`).
     """
 
     grows_with = ()
@@ -48,8 +48,11 @@ class Python(Network, OwnNames):
     file: Annotated[str, Strict(), Field(min_length=1), Located()]
     """The Python file, relative to this one; it may import what lies beside it."""
     function: Annotated[str, Strict(), Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "build"
-    """The function in it. Its model takes one input, and puts out logits or probabilities, or one
-    number of a regression; one that comes compiled keeps its loss and optimizer."""
+    """The function in it, ``build(config, data) -> keras.Model``. ``config`` has the other keys,
+    ``data`` input_shape, outputs, task, class_names and training_rows. The model takes one input,
+    and puts out logits or probabilities, or the standardised number of a regression; one that comes
+    compiled keeps its loss and optimizer. A table of tables, ``norm = { batch = { ... }, layer =
+    {} }``, is a choice: ``config["norm"]["type"]`` says which."""
     sha256: Annotated[str, Strict()] = ""
     """Of the file, found out when it is read: with another content it is another network."""
 
@@ -58,7 +61,7 @@ class Python(Network, OwnNames):
         """What the function gets: a table that was chosen has its name as ``type``."""
         return {key: one for key, one in self.model_dump().items() if key not in _FIELDS}
 
-    def size(self, shape: Shape, outputs: int) -> Size | None:  # noqa: ARG002  # as the others'
+    def size(self, shape: Shape, outputs: int) -> Size | None:
         """None: it is counted when the network is built."""
         return None
 

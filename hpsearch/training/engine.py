@@ -143,7 +143,9 @@ class Engine:
                 raise ValueError(f"{name} is missing, or has another shape or type")
 
     def _variables(self) -> dict[str, keras.Variable]:
-        """All that training changes, but the state of our dropout, which follows from the position."""
+        """All that training changes, but the state of our own dropout, which follows from the
+        position.
+        """
         groups = {
             "network": self.network.weights,
             "optimizer": self.optimizer.variables,
@@ -363,10 +365,7 @@ def _penalties(network: keras.Model) -> list[tf.Tensor]:
     made of three tensors of the kernel's size, and that of ``l2_loss`` of one.
     """
     own = [
-        loss
-        for layer in network.layers
-        if isinstance(layer, keras.Model)
-        for loss in layer.losses
+        loss for layer in network.layers if isinstance(layer, keras.Model) for loss in layer.losses
     ]
     return own + [
         2 * layer.kernel_regularizer.l2 * tf.nn.l2_loss(tf.convert_to_tensor(layer.kernel))

@@ -24,7 +24,8 @@ _SAID = 300
 """Characters of an error's text in a message; the log has all of it."""
 
 _KERAS_ADDS = re.compile(
-    r"\x1b\[[0-9;]*m|^Exception encountered when calling \S+\s|\s+Arguments received by .*", re.DOTALL
+    r"\x1b\[[0-9;]*m|^Exception encountered when calling \S+\s|\s+Arguments received by .*",
+    re.DOTALL,
 )
 """Colours, and what Keras says of a layer around the error itself."""
 

@@ -17,9 +17,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import OperationalError
 
 from hpsearch import objective
+from hpsearch.config import TrialConfig
 from hpsearch.data.parts import Parts
 from hpsearch.errors import DataError, Failure, InputError, TrialFailedError, UnreachableError
 from hpsearch.home import Home
+from hpsearch.networks.network import Size
 from hpsearch.objective import CrowdedError, Objective
 from hpsearch.recipe import Recipe
 from hpsearch.search import budget, claims, trials
@@ -460,6 +462,36 @@ def test_a_model_over_the_limit_is_drawn_again_before_training(
         )
         if large:
             assert "more than budget.max_parameters = 1000" in trial.user_attrs["failure_message"]
+
+
+def test_a_network_that_is_too_large_when_it_is_built_is_drawn_again(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    """Its size is known only then, and it is not trained."""
+    own = {"file": "/home/me/own.py", "units": {"type": "categorical", "choices": [8, 1024]}}
+    study = open_study(
+        space={"network": {"python": own}},
+        sampler={"type": "random"},
+        budget={"trials": 6, "max_parameters": 1000},
+    )
+
+    def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+        units = recipe.config.network.model_dump()["units"]
+        watch.on_size(Size(parameters=units, macs=2 * units))
+        dense = TrialConfig(optimizer=recipe.config.optimizer)
+        return fakes.train(recipe.model_copy(update={"config": dense}), parts, run, watch)
+
+    job = build(study, train)
+    while job.run_one():
+        pass
+    counts = study.counts()
+    assert (counts.complete, counts.counted) == (6, 6)
+    assert counts.uncounted >= 1
+    for trial in study.trials():
+        large = trial.params["python.units"] == 1024
+        assert (trial.user_attrs.get("failure") == "too_large") == large
+        assert trial.user_attrs["parameters"] == trial.params["python.units"]
+        assert trial.user_attrs["macs"] == 2 * trial.params["python.units"]
 
 
 def test_what_was_enqueued_is_kept_when_the_rest_was_drawn_too_large(

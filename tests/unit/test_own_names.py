@@ -1,8 +1,8 @@
 """Settings of any name: drawn, named, settled and compared as those of other networks are."""
 
-import random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hpsearch.config import TrialConfig, flat
@@ -30,20 +30,20 @@ def part(**settings: Any) -> PartialConfig:
     return parse(PartialConfig, {"network": {"type": "python", **settings}}, "P")
 
 
-class Any_:
+class Evenly:
     """Answers with values drawn evenly."""
 
     def __init__(self, seed: int) -> None:
-        self.draw, self.params = random.Random(seed), dict[str, Any]()
+        self.draw, self.params = np.random.default_rng(seed), dict[str, Any]()
 
     def suggest_int(self, name: str, low: int, high: int, **_: Any) -> int:
-        return self.params.setdefault(name, self.draw.randint(low, high))
+        return self.params.setdefault(name, int(self.draw.integers(low, high + 1)))
 
     def suggest_float(self, name: str, low: float, high: float, **_: Any) -> float:
-        return self.params.setdefault(name, self.draw.uniform(low, high))
+        return self.params.setdefault(name, float(self.draw.uniform(low, high)))
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
-        return self.params.setdefault(name, self.draw.choice(list(choices)))
+        return self.params.setdefault(name, choices[int(self.draw.integers(len(choices)))])
 
 
 def test_parameters_have_the_names_of_the_settings_and_of_the_chosen_table() -> None:
@@ -59,7 +59,7 @@ def test_parameters_have_the_names_of_the_settings_and_of_the_chosen_table() -> 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_what_is_drawn_lies_in_the_space_and_is_drawn_again_by_its_parameters(seed: int) -> None:
-    ask = Any_(seed)
+    ask = Evenly(seed)
     drawn = suggest_config(space(), ask)
     assert misfits(space(), drawn) == []
     assert settle(space(), drawn) == ask.params

@@ -108,7 +108,9 @@ def grid_values(space: Space) -> dict[str, list[Any]]:
     for place in named:
         key = ".".join(place.keys)
         choices = [place.keys[:end] for end in range(1, len(place.keys), 2)]
-        several = [keys[-1] for keys in choices if len(getattr(by_keys.get(keys), "choices", ())) > 1]
+        several = [
+            keys[-1] for keys in choices if len(getattr(by_keys.get(keys), "choices", ())) > 1
+        ]
         if several and isinstance(place.field, RANGES):
             chosen = several[0]
             raise InputError(

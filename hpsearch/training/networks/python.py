@@ -100,7 +100,7 @@ def _settled(seed: int, policy: keras.DTypePolicy) -> Iterator[None]:
     finally:
         keras.config.set_dtype_policy(before)
         random.setstate(drawn)
-        np.random.set_state(others)  # noqa: NPY002  # the user's code may use it
+        np.random.set_state(others)  # which the user's code may use
 
 
 def _check_is_model(model: object, function: Callable[..., object], data: Data) -> None:
@@ -175,7 +175,7 @@ def _check_loss(
     wanted = np.zeros(len(answers), np.int64) if data.class_names else np.zeros((len(answers), 1))
     try:
         loss(keras.ops.convert_to_tensor(wanted), keras.ops.convert_to_tensor(answers))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # of the user's code it may be any
         what = "class numbers" if data.class_names else "numbers, shape (batch, 1)"
         raise InputError(
             f"{users.line_of(function)} gives a model whose loss does not fit: targets are {what};"

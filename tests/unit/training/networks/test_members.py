@@ -18,8 +18,9 @@ from hpsearch.data.target import Standard
 from hpsearch.for_data import for_task
 from hpsearch.networks.dense import Dense
 from hpsearch.recipe import Recipe
-from hpsearch.training import networks, tasks
+from hpsearch.training import tasks
 from hpsearch.training.export import write_model
+from hpsearch.training.networks import members
 from hpsearch.training.outcome import Watch
 from hpsearch.training.train import build_engine, logits, train
 
