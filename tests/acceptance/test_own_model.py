@@ -56,12 +56,14 @@ def test_it_is_searched_cut_off_resumed_and_exported(cli: Cli, study: Path) -> N
     assert {row["config"]["network"]["type"] for row in rows} == {"python"}
     assert "resumes in epoch" in (cli.home / "logs" / "own-model" / "worker-0.log").read_text()
     # The trial that was cut off is trained again from its recipe, without a break.
-    resumed = next(row["number"] for row in rows if row["state"] == "interrupted") + 1
-    known = {row["number"]: row for row in rows}
-    while known[resumed]["state"] != "complete" or known[resumed]["config"] != known[0]["config"]:
-        resumed += 1
-    said = cli("reproduce", "own-model", "--trial", str(resumed), process=True, timeout=300).stdout
-    assert "All 60 epochs are identical." in said
+    cut = next(row for row in rows if row["failure"] == "interrupted")
+    (resumed,) = (
+        str(row["number"])
+        for row in rows
+        if row["state"] == "complete" and row["seed"] == cut["seed"]
+    )
+    said = cli("reproduce", "own-model", "--trial", resumed, process=True, timeout=300)
+    assert "All 60 epochs are identical." in said.stdout + said.stderr
 
     for name in ("best.toml", "best.keras"):
         cli("export", "own-model", "-o", cli.folder / name, process=True, timeout=200)
