@@ -97,7 +97,9 @@ def _refitted(case: Case, folder: Path) -> Line:
 def _ensemble(case: Case, folder: Path) -> tuple[Line, float]:
     """The study's ensemble, and the test score of the single network that it is compared with."""
     validation = json.loads(_hpsearch(folder, "ensemble", NAME, "--json"))["value"]
-    found = json.loads(_hpsearch(folder, "evaluate", NAME, "--ensemble", "--json"))
+    found = json.loads(
+        _hpsearch(folder, "evaluate", NAME, "--ensemble", "--no-reference", "--json")
+    )
     (winner,), whole = found["candidates"], found["ensemble"]
     single = next(one for one in winner["models"] if one["seed"] == winner["middle"])
     line = {"score": whole["test"][case.metric], "validation": validation}
