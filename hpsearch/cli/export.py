@@ -52,7 +52,8 @@ def export(
     ensemble: Annotated[
         bool,
         typer.Option(
-            "--ensemble", help="Export what hpsearch ensemble chose, as one trained model."
+            "--ensemble",
+            help="Export what hpsearch ensemble chose: as one trained model, or a script.",
         ),
     ] = False,
     overrides: DataPathOption = None,
