@@ -36,8 +36,8 @@ def ensemble_script(
         networks: at least one, of one study: they share data, training and objective.
         study: its name.
         value: the ensemble's, in the objective's metric.
-        parts: the training and validation parts, on which all networks are trained; of several
-            folds the first.
+        parts: the training and validation parts, on which all networks are trained, also those
+            that had other splits; of several folds the first.
         data: the file of their arrays, absolute or from the script's folder.
     """
     recipes = [network.recipe for network in networks]
@@ -46,10 +46,13 @@ def ensemble_script(
     if parts.target:
         shared.add("hpsearch.training.targets", "restored")
     facts = pieces.common(recipes, parts, shared)
+    has_splits = len({recipe.dataset.split_seed for recipe in recipes}) > 1
+    splits = ["Some of its networks had other splits there; here all have this one."]
     who = f"the ensemble of {plural(len(networks), 'network')}"
     facts["docstring"] = pieces.docstring(
         "Trains the Keras networks of an ensemble and prints validation results of their average.",
         f"study {study}, {who} ({first.objective.metric} {value:.6g})", first, parts,
+        *(splits if has_splits else []),
     )  # fmt: skip
     facts["constants"] = [*pieces.constants(recipes, parts, data), *_own(networks)]
     always, some = set(schedules) == {"plateau"}, "plateau" in schedules

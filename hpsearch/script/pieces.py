@@ -108,7 +108,7 @@ def _template(name: str) -> Template:
     return environment.get_template(name)
 
 
-def docstring(first: str, source: str, recipe: Recipe, parts: Parts) -> str:
+def docstring(first: str, source: str, recipe: Recipe, parts: Parts, *notes: str) -> str:
     """What a script is and where it comes from.
 
     Args:
@@ -116,17 +116,19 @@ def docstring(first: str, source: str, recipe: Recipe, parts: Parts) -> str:
         source: where it comes from, "study mine, trial 12", or nothing.
         recipe: what it trains.
         parts: the training and validation parts.
+        notes: paragraphs at its end.
     """
     folds = len(parts.folds)
     needs = (
         "Needs tensorflow and the arrays in DATA, but not hpsearch. With --test it also evaluates"
-        " the network on the test split, if DATA has it."
+        " on the test split, if DATA has it."
     )
     paragraphs = [
         f"{MARK} {__version__}{source and f' from {source}'}.",
         f"Data fingerprint: {recipe.provenance.get('data_fingerprint', 'unknown')}.",
         needs,
         *([f"hpsearch trained on {folds} folds; this is the first of them."] if folds > 1 else []),
+        *notes,
     ]
     # A study's name may be as long as a line, and is not broken.
     folding = textwrap.TextWrapper(98, break_long_words=False, break_on_hyphens=False)

@@ -1,4 +1,4 @@
-"""Exporting: a trial, the baseline or the confirmed winner, as recipe, script or model."""
+"""Exporting: a trial, the baseline, the confirmed winner or the ensemble, in each form."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ def export(
     test: bool = False,
     overrides: Sequence[str] = (),
 ) -> Exported:
-    """Write a trial of a study as a recipe, a Keras script or a trained model.
+    """Write a trial of a study, or its ensemble, as a recipe, a Keras script or a trained model.
 
     Args:
         study: its name.

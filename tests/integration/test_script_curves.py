@@ -11,16 +11,19 @@ import pytest
 from alone import run_alone
 from tabular import table_parts, table_recipe
 
+from hpsearch.config import TrialConfig
 from hpsearch.data.arrays import silent
 from hpsearch.data.parts import Part, Parts
 from hpsearch.data.target import fit_target
 from hpsearch.data.transform import Affine
+from hpsearch.ensembles import Library
 from hpsearch.home import WEIGHTS
 from hpsearch.recipe import Recipe
 from hpsearch.script import arrays
 from hpsearch.script.ensemble import Network, ensemble_script
 from hpsearch.script.script import script
-from hpsearch.tasks.answers import value_of
+from hpsearch.tasks import METRICS
+from hpsearch.tasks.classification import LOSS
 from hpsearch.training import devices
 from hpsearch.training.averaging import of_ensemble
 from hpsearch.training.ensemble import Member
@@ -105,11 +108,12 @@ def averaged_images() -> tuple[list[Recipe], Parts]:
     """Dense and convolutional networks of images, of which one mixes them, of classes."""
     _, parts = mixed_images()
     y = (parts.train.y // 90).astype(np.int64)
-    whole = {"network": {"type": "conv", "filters": 4}, "lr_schedule": "plateau", **WHOLE}
+    conv = TrialConfig(network={"type": "conv", "filters": 4}, lr_schedule="plateau", **WHOLE)
+    dense = table_recipe(regression=False, **WHOLE)
     recipes = [
-        table_recipe(regression=False, **WHOLE),
+        dense,
         table_recipe(regression=False, augment={"mixup": 0.3, "flip": True}, **WHOLE),
-        table_recipe(regression=False, **whole),
+        dense.model_copy(update={"config": conv}),
     ]
     train, validation = (replace(one, y=y) for one in (parts.train, parts.validation))
     found = replace(
@@ -143,23 +147,20 @@ def test_the_script_of_an_ensemble_averages_as_hpsearch_does(make: Any, tmp_path
         check_results(told, outcome.curves[outcome.best_epoch - 1].values)
         file = folder / WEIGHTS
         members.append(Member(recipe=recipe, parts=parts, weights=file, share=weight))
-    x, y = parts.validation.x, parts.validation.y
     rows = parts.validation.rows
-    answers = of_ensemble(members)(x[rows])
-    for name in VALUES[recipes[0].task.name]:
-        expected = value_of(name, y[rows], answers)
-        assert together[name] == pytest.approx(expected, rel=1e-3, abs=1e-4)
-        assert together[name.replace("val_", "test_")] == together[name]
-
-
-VALUES = {"classification": ("val_accuracy", "val_auc"), "regression": ("val_rmse", "val_mae")}
+    x, y = parts.validation.x[rows], parts.validation.y[rows]
+    answers = of_ensemble(members)(x)
+    library = Library(answers=answers[np.newaxis], y=y, metric=LOSS, target=parts.target)
+    for name, value in together.items():
+        metric = METRICS[name.replace("test_", "val_")]  # it was given as the test part
+        expected = replace(library, metric=metric).value(answers)
+        assert value == pytest.approx(expected, rel=1e-3, abs=1e-4), name
+    assert len(together) == 2 * len([name for name in together if name.startswith("val_")])
 
 
 def results(said: str) -> dict[str, float]:
     """The values at the end of what a script says, by name."""
-    return {
-        name: float(value) for name, value in re.findall(r"^(\w+) ([\d.]+)$", said, re.MULTILINE)
-    }
+    return {name: float(value) for name, value in re.findall(r"^(\w+) (\S+)$", said, re.MULTILINE)}
 
 
 def check_results(told: dict[str, float], values: Mapping[str, float]) -> None:

@@ -155,3 +155,7 @@ def test_it_says_where_it_is_from(folds: int) -> None:
     assert "from study digits, the ensemble of 2 networks (val_accuracy 0.98765)." in head
     assert "f" * 64 in head
     assert ("trained on 3 folds; this is the first of them" in head) == (folds > 1)
+    assert "other splits" not in head
+    other = recipe(dataset={"split_seed": 7})
+    text = ensemble_script(networks(chosen, other), "digits", 0.98765, data, DATA)
+    assert "Some of its networks had other splits there; here all have this one." in text
