@@ -46,14 +46,7 @@ def ensemble_script(
     if parts.target:
         shared.add("hpsearch.training.targets", "restored")
     facts = pieces.common(recipes, parts, shared)
-    has_splits = len({recipe.dataset.split_seed for recipe in recipes}) > 1
-    splits = ["Some of its networks had other splits there; here all have this one."]
-    who = f"the ensemble of {plural(len(networks), 'network')}"
-    facts["docstring"] = pieces.docstring(
-        "Trains the Keras networks of an ensemble and prints validation results of their average.",
-        f"study {study}, {who} ({first.objective.metric} {value:.6g})", first, parts,
-        *(splits if has_splits else []),
-    )  # fmt: skip
+    facts["docstring"] = _docstring(recipes, f"study {study}", value, parts)
     facts["constants"] = [*pieces.constants(recipes, parts, data), *_own(networks)]
     always, some = set(schedules) == {"plateau"}, "plateau" in schedules
     lowering = pieces.lowering(first) if some else []
@@ -71,6 +64,20 @@ def ensemble_script(
         "optimizer": ["getattr(keras.optimizers, config.optimizer)(rate, **vars(config.settings))"],
     }
     return pieces.rendered("ensemble.jinja", facts)
+
+
+def _docstring(recipes: Sequence[Recipe], study: str, value: float, parts: Parts) -> str:
+    """What the script is and where it comes from."""
+    first, who = recipes[0], f"the ensemble of {plural(len(recipes), 'network')}"
+    has_splits = len({recipe.dataset.split_seed for recipe in recipes}) > 1
+    splits = ["Some of its networks had other splits there; here all have this one."]
+    return pieces.docstring(
+        "Trains the Keras networks of an ensemble and prints validation results of their average.",
+        f"{study}, {who} ({first.objective.metric} {value:.6g})",
+        first,
+        parts,
+        *(splits if has_splits else []),
+    )
 
 
 def _builders(configs: Sequence[TrialConfig], shared: Shared) -> dict[str, str]:
