@@ -21,7 +21,7 @@ WANTED = 5
 class Measured:
     """The results of a data set."""
 
-    ways: Mapping[str, Mapping[int, Sequence[Sight]]] = field(
+    ways: Mapping[str, Mapping[int, list[Sight]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
     """Of each way and seed."""

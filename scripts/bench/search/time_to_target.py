@@ -38,11 +38,12 @@ import numpy as np
 from followed import Run, Sight, by_hpsearch, by_peer, first_result
 from reached import FIRST, TARGET, Measured, curves, read, report, shared, targets_of
 
-sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("defaults", "."))
+sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("defaults", "tables", "."))
 
-from cases import KINDS, TABLES, Case, case, section, write_arrays, write_sets  # isort: skip  # of the folder beside
+from cases import KINDS, Case, case, section, write_arrays, write_sets  # isort: skip  # of the folder beside
 from common import PEERS_PYTHON, make_peers, write_data  # isort: skip  # of the folder above
 from record import RESULTS, Growing, machine  # isort: skip  # see above
+from sets import TABLES  # isort: skip  # of the folder of tables
 
 FASHION = "fashion_mnist"
 NUMBERS = {table.name for table in TABLES if table.task == "regression"}
@@ -166,13 +167,10 @@ def target(
     if not of_set(table, name).targets:
         for seed in seeds:
             search(seed, float("inf"))
-        add(
-            table,
-            name,
-            TARGET,
-            "",
-            targets_of(of_set(table, name).ways["script"].values(), longest),
-        )
+        targets = targets_of(of_set(table, name).ways["script"].values(), longest)
+        if not targets[0][1]:
+            sys.exit(f"The script has found nothing in {targets[0][0]:g} s: give it longer")
+        add(table, name, TARGET, "", targets)
     at, highest = of_set(table, name).targets[-1]
     if at != longest:
         sys.exit(f"{table.path} has targets of {at:g} s: --longest {at:g}, or --results FILE")
