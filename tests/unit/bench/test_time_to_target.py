@@ -177,7 +177,7 @@ def test_a_script_that_has_found_nothing_yet_sets_no_target(
     bench: SimpleNamespace, tmp_path: Path
 ) -> None:
     table = bench.record.Growing(str(tmp_path / "found"), bench.time_to_target.COLUMNS)
-    with pytest.raises(SystemExit, match="nothing in 0.5 s: give it longer"):
+    with pytest.raises(SystemExit, match=r"nothing in 0\.5 s: give it longer"):
         bench.time_to_target.target(table, "mnist", range(1), 5.0, searched(table, (0.5,)))
 
 
