@@ -119,14 +119,14 @@ def run_command(run: Run) -> list[str]:
 
 
 def best_reported(database: Path) -> float | None:
-    """The best epoch that any trial has reported; None before the first."""
+    """The best epoch that any trial has reported, rounded as usual.py rounds; None before one."""
     try:
         with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
             query = "SELECT MAX(intermediate_value) FROM trial_intermediate_values"
             (best,) = opened.execute(query).fetchone()
     except sqlite3.OperationalError:  # the database, or its tables, are not there yet
         return None
-    return None if best is None else float(best)
+    return None if best is None else round(float(best), 6)
 
 
 def growing(sights: Sequence[Sight]) -> list[Sight]:

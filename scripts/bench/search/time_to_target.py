@@ -88,7 +88,7 @@ def add(table: Growing, name: str, way: str, seed: int | str, sights: Sequence[S
             "way": way,
             "seed": seed,
             "seconds": f"{seconds:.2f}",
-            "accuracy": f"{accuracy:.4f}",
+            "accuracy": f"{accuracy:.6f}",
         }
         for seconds, accuracy in sights
     )
