@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,11 @@ def script(data: Data, seed: int, out: str) -> None:
     study.optimize(objective, n_trials=TRIALS)
 
 
+def space(kind: str, trial: Any) -> None:
+    """Ask for what a network of a kind of data needs: Ray Tune takes the trial's parameters."""
+    SPACES[kind](trial)
+
+
 def ray(data: Data, seed: int, out: str) -> None:
     """Ray Tune: ASHA and Optuna's TPE, two trials at a time, a core each."""
     import ray as engine  # noqa: PLC0415 - see above
@@ -72,11 +78,6 @@ def ray(data: Data, seed: int, out: str) -> None:
     from ray.tune.search import ConcurrencyLimiter  # noqa: PLC0415 - see above
     from ray.tune.search.optuna import OptunaSearch  # noqa: PLC0415 - see above
 
-    kind = data.kind
-
-    def space(trial: Any) -> None:
-        SPACES[kind](trial)
-
     def objective(config: dict[str, Any], data: Data) -> None:
         import keras  # noqa: PLC0415 - see above
         import optuna  # noqa: PLC0415 - see above
@@ -84,10 +85,10 @@ def ray(data: Data, seed: int, out: str) -> None:
         def report(_epoch: int, logs: Mapping[str, float]) -> None:
             tune.report({"val_accuracy": logs["val_accuracy"]})
 
-        number = int(tune.get_context().get_trial_id().rpartition("_")[2])
+        own = int(tune.get_context().get_trial_id(), 16)  # at random: Ray numbers no trials
         reporting = keras.callbacks.LambdaCallback(on_epoch_end=report)
         drawn = optuna.trial.FixedTrial(config)
-        trained(drawn, data, 10_000 * seed + number, out, reporting)
+        trained(drawn, data, own, out, reporting)
 
     engine.init(
         num_cpus=2,
@@ -96,7 +97,8 @@ def ray(data: Data, seed: int, out: str) -> None:
         runtime_env={"env_vars": {"PYTHONPATH": str(DEFAULTS)}},
         log_to_driver=False,
     )
-    search = OptunaSearch(space, metric="val_accuracy", mode="max", seed=seed)
+    asking = partial(space, data.kind)  # Ray pickles it
+    search = OptunaSearch(asking, metric="val_accuracy", mode="max", seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         tune.Tuner(
             tune.with_resources(tune.with_parameters(objective, data=data), {"cpu": 1}),
@@ -107,7 +109,11 @@ def ray(data: Data, seed: int, out: str) -> None:
                 scheduler=ASHAScheduler(max_t=data.epochs),
                 num_samples=TRIALS,
             ),
-            run_config=tune.RunConfig(storage_path=folder, verbose=0),
+            run_config=tune.RunConfig(
+                storage_path=folder,
+                verbose=0,
+                failure_config=tune.FailureConfig(fail_fast=True),  # else it goes on without
+            ),
         ).fit()
 
 
