@@ -167,7 +167,10 @@ def target(
     if not of_set(table, name).targets:
         for seed in seeds:
             search(seed, float("inf"))
-        targets = targets_of(of_set(table, name).ways["script"].values(), longest)
+        runs = of_set(table, name).ways["script"].values()
+        if any(sights[-1][0] < longest for sights in runs):
+            sys.exit(f"{table.path} has a shorter run of the script: --results FILE, for another")
+        targets = targets_of(runs, longest)
         if not targets[0][1]:
             sys.exit(f"The script has found nothing in {targets[0][0]:g} s: give it longer")
         add(table, name, TARGET, "", targets)

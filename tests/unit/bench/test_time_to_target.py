@@ -160,7 +160,7 @@ def test_an_ended_trial_is_told_from_what_else_is_shown(
 
 def searched(table: Any, values: Sequence[float]) -> Any:
     def search(seed: int, _enough: float) -> None:
-        table.add([row("script", seed, 1.0, values[seed])])
+        table.add([row("script", seed, at, values[seed]) for at in (1.0, 60.0)])
 
     return search
 
@@ -181,6 +181,14 @@ def test_a_script_that_has_found_nothing_yet_sets_no_target(
     table = bench.record.Growing(str(tmp_path / "found"), bench.time_to_target.COLUMNS)
     with pytest.raises(SystemExit, match=r"nothing in 0\.5 s: give it longer"):
         bench.time_to_target.target(table, "mnist", range(1), 5.0, searched(table, (0.5,)))
+
+
+def test_a_run_that_was_measured_for_a_shorter_time_sets_no_target(
+    bench: SimpleNamespace, tmp_path: Path
+) -> None:
+    table = bench.record.Growing(str(tmp_path / "found"), bench.time_to_target.COLUMNS)
+    with pytest.raises(SystemExit, match="has a shorter run of the script"):
+        bench.time_to_target.target(table, "mnist", range(1), 600.0, searched(table, (0.5,)))
 
 
 def test_a_run_that_is_there_is_not_repeated(
