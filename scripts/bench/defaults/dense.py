@@ -4,7 +4,6 @@ Needs the environment of peers.lock, or hpsearch's.
 """
 
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,6 @@ from typing import Any
 
 import numpy as np
 from old_space import Network
-
-sys.path.append(str(Path(__file__).parents[1] / "search"))
-
-from usual import rate  # isort: skip  # of the folder beside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +60,20 @@ class Tried:
     """Of its best epoch on the validation rows; NaN where it diverged."""
     epochs: int
     """To its best one."""
+
+
+def rate(schedule: str, base: float, steps: int) -> Any:
+    """The learning rate, by Keras' own schedules."""
+    from keras.optimizers import schedules  # noqa: PLC0415 - slow
+
+    if schedule == "cosine":
+        return schedules.CosineDecay(base, steps)
+    if schedule == "warmup_cosine":
+        warmup = max(1, steps // 20)
+        return schedules.CosineDecay(
+            0.0, max(1, steps - warmup), warmup_target=base, warmup_steps=warmup
+        )
+    return base
 
 
 def build(network: Network, data: Data, shape: tuple[int, ...], steps: int) -> Any:
