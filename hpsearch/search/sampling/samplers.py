@@ -85,7 +85,7 @@ def make_sampler(
 
 def _tpe(space: Space, section: TPE, seed: int) -> BaseSampler:
     """Optuna's, or the one that knows the tree of the space's conditions."""
-    if section.is_conditional:
+    if section.conditional:
         return ConditionalTPESampler(
             partial(suggest_config, space),
             seed,
