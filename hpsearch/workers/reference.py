@@ -72,6 +72,7 @@ def measure_once(study: OpenStudy, home: Home, patience: float = 0.0) -> None:
     from hpsearch.reference.parts import check_size, on_validation  # noqa: PLC0415
 
     study.stay()
+    _let_first_end(study, patience)
     home.locks.mkdir(parents=True, exist_ok=True)
     with FileLock(home.locks / "reference.lock"):
         if reference(study) is not None:
@@ -82,7 +83,6 @@ def measure_once(study: OpenStudy, home: Home, patience: float = 0.0) -> None:
         dataset = open_study_data(study, section, home)
         parts = split(dataset, section)
         check_size(parts)
-        _let_first_end(study, patience)
         keep_reference(study, on_validation(study.file.task, parts, dataset.columns))
 
 
