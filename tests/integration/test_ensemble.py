@@ -142,4 +142,6 @@ def check_script(said: str, chosen: dict[str, Any]) -> None:
         "ensemble",
     ]
     expected = [*(one["value"] for one in members), chosen["value"]]
-    assert [float(value) for _, value in found] == pytest.approx(expected, abs=0.1)
+    values = [float(value) for _, value in found]
+    assert values == pytest.approx(expected, abs=0.1)
+    assert values[-1] >= min(values[:-1])  # and so is the average of the script's own networks
