@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +25,14 @@ def utf8(path: Path) -> str:
             f"{path}: is not UTF-8, and TensorFlow cannot write to such a name; choose another one"
         ) from None
     return text
+
+
+def temporary_folder() -> str:
+    """Where temporary files go, for a message; it is named also where none can be written."""
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - nothing is written there
 
 
 def may_write(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, Strict, Tag
+from pydantic import Field, Strict, Tag, model_validator
 
 from hpsearch.fields import BY_SPELLING, BY_TYPE, Bool, Positive, Seconds, Section, StudyName
 from hpsearch.networks.network import Size
@@ -62,8 +62,8 @@ class TPE(_Sampler):
     n_ei_candidates: Positive = 24
     """Points among which the most promising is chosen."""
     conditional: Bool = False
-    """Sample all parameters of a configuration together, also those that only some have; not where
-    ``multivariate`` or ``group`` are written, which are Optuna's own ways."""
+    """Sample all parameters of a configuration together, also those that only some have; excludes
+    ``multivariate`` and ``group``, which are Optuna's own ways."""
     multivariate: Bool | None = None
     """Parameters are sampled jointly; left out: as Optuna chooses."""
     group: Bool = False
@@ -71,10 +71,14 @@ class TPE(_Sampler):
     constant_liar: Bool = True
     """Keep workers that run side by side from drawing near one another."""
 
-    @property
-    def is_conditional(self) -> bool:
-        """Whether it is hpsearch's own, not Optuna's."""
-        return self.conditional and self.multivariate is None and not self.group
+    @model_validator(mode="after")
+    def _one_way(self) -> "TPE":
+        if self.conditional and (self.multivariate is not None or self.group):
+            raise ValueError(
+                "conditional excludes multivariate and group, which are Optuna's own ways; leave"
+                " them out"
+            )
+        return self
 
 
 class GP(_Sampler):

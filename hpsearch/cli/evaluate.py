@@ -59,6 +59,12 @@ def evaluate(
             help="Also evaluate the ensemble of hpsearch ensemble, beside one trained network.",
         ),
     ] = False,
+    no_reference: Annotated[
+        bool,
+        typer.Option(
+            "--no-reference", help="Train no models of scikit-learn on the same examples."
+        ),
+    ] = False,
     workers: WorkersOption = None,
     gpus: GpusOption = "all",
     overrides: DataPathOption = None,
@@ -81,6 +87,7 @@ def evaluate(
         baseline=baseline,
         refit=refit,
         ensemble=ensemble,
+        reference=not no_reference,
         means=Means(workers=workers, gpus=gpus, overrides=overrides or ()),
     )
     if as_json:

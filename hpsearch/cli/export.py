@@ -1,4 +1,4 @@
-"""``hpsearch export``: writes a trial as a recipe, a Keras script or a trained model."""
+"""``hpsearch export``: writes a trial or an ensemble as recipe, Keras script or trained model."""
 
 from pathlib import Path
 from typing import Annotated
@@ -52,14 +52,15 @@ def export(
     ensemble: Annotated[
         bool,
         typer.Option(
-            "--ensemble", help="Export what hpsearch ensemble chose, as one trained model."
+            "--ensemble",
+            help="Export what hpsearch ensemble chose: as one trained model, or a script.",
         ),
     ] = False,
     overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Write the best trial, or another, as a recipe, a Keras script or a trained model."""
+    """Write the best trial, another or the ensemble as a recipe, a Keras script or a model."""
     done = service.export(
         study,
         output,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 WIDTH = 100
@@ -54,16 +55,47 @@ def namespace(name: str, values: Mapping[str, object]) -> list[str]:
 
     Args:
         name: of the constant.
-        values: see :func:`literal`.
+        values: see :func:`literal`; a mapping is a namespace inside.
     """
-    lines = [f"{name} = SimpleNamespace("]
+    return _namespace(f"{name} = ", values, "", "")
+
+
+def mapping(name: str, values: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """The lines of ``NAME = {...}``, a dict of namespaces.
+
+    Args:
+        name: of the constant.
+        values: by key; see :func:`namespace`.
+    """
+    inside = (
+        _namespace(f"    {literal(key)}: ", each, "    ", ",") for key, each in values.items()
+    )
+    return [f"{name} = {{", *chain.from_iterable(inside), "}"]
+
+
+def _namespace(head: str, values: Mapping[str, object], indent: str, end: str) -> list[str]:
+    """The lines of a namespace.
+
+    Args:
+        head: what stands before it, with its indent.
+        values: see :func:`namespace`.
+        indent: of the last line.
+        end: what stands behind it.
+    """
+    if not values:
+        return [f"{head}SimpleNamespace(){end}"]
+    inner, lines = f"{indent}    ", [f"{head}SimpleNamespace("]
     for key, value in values.items():
-        line = f"    {key}={literal(value)},"
+        if isinstance(value, Mapping):
+            lines += _namespace(f"{inner}{key}=", value, inner, ",")
+            continue
+        line = f"{inner}{key}={literal(value)},"
         if len(line) > WIDTH and isinstance(value, list):
-            lines += [f"    {key}=[", *(f"        {literal(item)}," for item in value), "    ],"]
+            items = (f"{inner}    {literal(item)}," for item in value)
+            lines += [f"{inner}{key}=[", *items, f"{inner}],"]
         else:
             lines.append(line)
-    return [*lines, ")"]
+    return [*lines, f"{indent}){end}"]
 
 
 def _folded(name: str, value: object) -> list[str]:

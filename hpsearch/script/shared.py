@@ -27,12 +27,14 @@ class Shared:
     _names: dict[str, str] = field(default_factory=dict)
     """Which module a name is of."""
 
-    def add(self, module: str, name: str) -> None:
+    def add(self, module: str, name: str, known_as: str = "") -> None:
         """Collect one function or constant, and what it uses.
 
         Args:
             module: its name, "hpsearch.training.schedules".
             name: of the definition in it.
+            known_as: its name in the script, of a function that no other definition uses; empty:
+                the same.
 
         Raises:
             KeyError: the module has no such definition.
@@ -43,8 +45,9 @@ class Shared:
         node = known.definitions[name]
         if (module, node.lineno) in self._seen:
             return
-        if self._names.setdefault(name, module) != module:
-            raise ValueError(f"{module} and {self._names[name]} both define {name}; rename one")
+        called = known_as or name
+        if self._names.setdefault(called, module) != module:
+            raise ValueError(f"{module} and {self._names[called]} both define {called}; rename one")
         self._seen.add((module, node.lineno))
         inside = node.bases[:1] if isinstance(node, ast.ClassDef) else [node]
         names = (one for part in inside for one in ast.walk(part) if isinstance(one, ast.Name))
@@ -55,7 +58,7 @@ class Shared:
                 self.add(known.own[used], used)
             elif used in known.others:
                 self.imports.add(known.others[used])
-        self.definitions.append(_source(node, known.lines))
+        self.definitions.append(_source(node, known.lines, called))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +116,8 @@ def _untyped(node: ast.stmt) -> ast.stmt:
     return node
 
 
-def _source(node: ast.stmt, lines: list[str]) -> str:
-    """A definition as it was written; of a function the head anew."""
+def _source(node: ast.stmt, lines: list[str], called: str) -> str:
+    """A definition as it was written; of a function the head anew, with the name it is called."""
     end = node.end_lineno
     if isinstance(node, ast.ClassDef):  # it only computes faster what its base does
         base = ast.unparse(node.bases[0]) if node.bases else ""
@@ -124,6 +127,6 @@ def _source(node: ast.stmt, lines: list[str]) -> str:
     if not isinstance(node, ast.FunctionDef):
         return "\n".join(lines[node.lineno - 1 : end])
     head = copy(node)
-    head.body = [ast.Pass()]
+    head.name, head.body = called, [ast.Pass()]
     first = ast.unparse(head).removesuffix("\n    pass")
     return "\n".join([first, *lines[node.body[0].lineno - 1 : end]])

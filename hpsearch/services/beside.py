@@ -22,6 +22,9 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
 
+FIRST = 30.0
+"""Seconds that models for comparison wait at most for the first trial to end."""
+
 MODELS: tuple[str, ...] = ("-m", "hpsearch.workers.reference")
 """What Python is told to train the models for comparison."""
 
@@ -169,7 +172,7 @@ def _started(
     log.parent.mkdir(parents=True, exist_ok=True)
     with new_file(log) as file:
         return subprocess.Popen(  # noqa: S603  # our own command
-            python(*MODELS, study.name, str(workspace.home.root)),
+            python(*MODELS, study.name, str(workspace.home.root), str(FIRST)),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,

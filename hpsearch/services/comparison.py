@@ -21,17 +21,20 @@ class Comparison:
         found: by model; none before it was called, and where there are none.
     """
 
-    def __init__(self, dataset: Dataset, recipe: Recipe, progress: Progress) -> None:
+    def __init__(
+        self, dataset: Dataset, recipe: Recipe, progress: Progress, *, wanted: bool = True
+    ) -> None:
         """Prepare it; nothing is trained yet.
 
         Args:
             dataset: whose test split it is.
             recipe: of one of the networks.
             progress: is told what happens.
+            wanted: whether models are trained at all.
         """
         self.found: Sequence[Reference] = ()
         self._dataset, self._recipe, self._progress = dataset, recipe, progress
-        self._is_due = True
+        self._is_due = wanted
 
     def __call__(
         self, x: npt.NDArray[np.generic], y: npt.NDArray[np.generic]

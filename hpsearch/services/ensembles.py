@@ -36,7 +36,7 @@ class Chosen:
 
     ensemble: Ensemble
     models: tuple[Model, ...]
-    """In the order of its members; their weights are here."""
+    """In the order of its members."""
 
     @property
     def what(self) -> str:
@@ -67,8 +67,13 @@ class Chosen:
         return found
 
 
-def chosen_ensemble(study: OpenStudy, place: Home) -> Chosen:
+def chosen_ensemble(study: OpenStudy, place: Home, *, trained: bool = True) -> Chosen:
     """The ensemble of a study, with weights that are here.
+
+    Args:
+        study: the study.
+        place: the home.
+        trained: whether the weights are needed; else they may be gone.
 
     Raises:
         InputError: none was chosen, or some of its members are not here any more.
@@ -88,7 +93,7 @@ def chosen_ensemble(study: OpenStudy, place: Home) -> Chosen:
                 f"study {study.name}: {name_of(member)}, a member of its ensemble, is gone; choose"
                 f" another one: hpsearch ensemble {study.name}"
             )
-        if not model.weights.is_file():
+        if trained and not model.weights.is_file():
             raise InputError(
                 f"{model.weights}: does not exist, and {name_of(member)} is a member of the"
                 f" ensemble of study {study.name}; choose another one (hpsearch ensemble"

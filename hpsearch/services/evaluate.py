@@ -188,6 +188,7 @@ def evaluate(
     baseline: bool = False,
     refit: bool = False,
     ensemble: bool = False,
+    reference: bool = True,
     means: Means = HERE,
 ) -> Evaluated:
     """Evaluate the winner of a study on the test split, and record that.
@@ -201,6 +202,7 @@ def evaluate(
         refit: retrain on training and validation examples first, for as many epochs as the
             confirmed runs.
         ensemble: judge the study's ensemble, too, beside the middle one of the best models.
+        reference: train models of scikit-learn for comparison, too.
         means: what is retrained with, and where the data are.
 
     Raises:
@@ -237,7 +239,7 @@ def evaluate(
         before = len(accesses(found, place))
         known = f"been accessed {times(before)}" if before else "never been accessed"
         progress.say(f"Accessing the test split of {dataset.source}, which has {known} before.")
-        compare = Comparison(dataset, groups[0].models[0].recipe, progress)
+        compare = Comparison(dataset, groups[0].models[0].recipe, progress, wanted=reference)
         judged = [_judge(found, dataset, group, progress, compare) for group in groups]
         averaged = None
         if chosen is not None:

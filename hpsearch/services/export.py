@@ -1,21 +1,17 @@
-"""Exporting: a trial, the baseline or the confirmed winner, as recipe, script or model."""
+"""Exporting: a trial, the baseline, the confirmed winner or the ensemble, in each form."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from hpsearch.data.dataset import Dataset, open_test
-from hpsearch.data.parts import Part
 from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.outputs.leftovers import kept_weights
-from hpsearch.outputs.test_access import remember
 from hpsearch.outputs.trainings import alike, retrained
 from hpsearch.recipe import Recipe
+from hpsearch.script.script import script
 from hpsearch.search import trials
 from hpsearch.search.confirmation import BASELINE, results, told
 from hpsearch.search.recipes import baseline_recipe, recipe_of
@@ -23,33 +19,12 @@ from hpsearch.search.study import OpenStudy, confirmation_studies
 from hpsearch.services.confirmed import confirmed as last_confirmed
 from hpsearch.services.confirmed import middle_run
 from hpsearch.services.export_ensemble import export_ensemble
-from hpsearch.services.forms import (
-    WrittenModel,
-    form_of,
-    write_model,
-    write_recipe,
-    write_script,
-)
-from hpsearch.services.overwriting import Form, refuse_to_replace
+from hpsearch.services.forms import Exported, form_of, write_model, write_recipe
+from hpsearch.services.overwriting import refuse_to_replace
 from hpsearch.services.progress import Progress
+from hpsearch.services.scripts import open_for_script, write_script
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import moved
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exported:
-    """What was written."""
-
-    what: str
-    """In words, such as "trial 12"."""
-    path: Path
-    form: Form
-    model: WrittenModel | None = None
-    """How a model compared; None: it is a recipe or a script."""
-    data: Path | None = None
-    """The data of a script."""
-    data_kept: bool = False
-    """Whether the file of the data was there already, and holds them."""
 
 
 def export(
@@ -66,7 +41,7 @@ def export(
     test: bool = False,
     overrides: Sequence[str] = (),
 ) -> Exported:
-    """Write a trial of a study as a recipe, a Keras script or a trained model.
+    """Write a trial of a study, or its ensemble, as a recipe, a Keras script or a trained model.
 
     Args:
         study: its name.
@@ -76,7 +51,7 @@ def export(
         trial: its number; None: the best one.
         baseline: write the baseline instead.
         confirmed: write the confirmed winner instead: its median run.
-        ensemble: write the study's ensemble instead, as one model.
+        ensemble: write the study's ensemble instead, as a script or one model.
         data: of a script the file that its data go to; None: beside it.
         test: give a script the test split, too; the access is recorded.
         overrides: ``dataset.path=PATH``, where the data are elsewhere than before.
@@ -96,8 +71,9 @@ def export(
     if form != "script" and (test or data is not None):
         raise InputError("--data and --test are for a script; write one with -o NAME.py")
     if ensemble:
-        what, model = export_ensemble(study, path, form, workspace, progress, overrides=overrides)
-        return Exported(what=what, path=path, form=form, model=model)
+        return export_ensemble(
+            study, path, form, workspace, progress, data=data, test=test, overrides=overrides
+        )
     refuse_to_replace(path, form)
     home = workspace.home
     with workspace.study(study, writes=test) as found:
@@ -113,8 +89,12 @@ def export(
             chosen = replace(chosen, recipe=moved(chosen.recipe, found.file, overrides))
         done = Exported(what=chosen.what, path=path, form=form)
         if form == "script":
-            opened = partial(_test_part, found, chosen.recipe, progress) if test else None
-            written = write_script(chosen.recipe, home, path, progress, data=data, open_test=opened)
+            recipe = chosen.recipe
+            access, source = _access(found, recipe), partial(script, recipe)
+            opened = partial(open_for_script, found, access, progress) if test else None
+            written = write_script(
+                source, recipe, home, path, progress, data=data, open_test=opened
+            )
             return replace(done, data=written.data, data_kept=written.data_kept)
     if form == "recipe":
         write_recipe(chosen.recipe, path, progress)
@@ -124,22 +104,15 @@ def export(
     return done
 
 
-def _test_part(study: OpenStudy, recipe: Recipe, progress: Progress, dataset: Dataset) -> Part:
-    """Open the test split for a script, and record that, in the home and with the study."""
-    progress.say(
-        f"Accessing the test split of {dataset.source}; hpsearch show {study.name} counts it."
-    )
-    access = Access(
+def _access(study: OpenStudy, recipe: Recipe) -> Access:
+    """How a script's access to the test split is recorded."""
+    return Access(
         opened_by=f"export {study.name} --test",
         study=study.name,
         of=str(recipe.provenance.get("trial", "baseline")),
         recipe=recipe.model_dump(mode="json", exclude={"provenance"}),
         seeds=(recipe.seed,),
     )
-    x, y = open_test(dataset, access)
-    if dataset.fingerprint == study.data.get("fingerprint"):
-        remember(study, access)
-    return Part(x=x, y=y, rows=np.arange(len(y)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,5 @@
 """The forms that ``export`` writes, each read back."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -8,22 +7,18 @@ from pathlib import Path
 from typing import Literal
 
 from hpsearch.data.cache import find_dataset
-from hpsearch.data.dataset import Dataset
 from hpsearch.data.drawing import split
 from hpsearch.data.inputs import read_inputs
-from hpsearch.data.parts import Part, Parts
+from hpsearch.data.parts import Parts
 from hpsearch.data.section import resolve_path
 from hpsearch.errors import HpsearchError, InputError, ProgramError
-from hpsearch.files import check_writable, made_beside, utf8
+from hpsearch.files import made_beside, utf8
 from hpsearch.formats import read_file
 from hpsearch.home import INPUTS, Home
 from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe, dump
-from hpsearch.script import arrays
-from hpsearch.script.names import check_names
-from hpsearch.script.script import script
 from hpsearch.services.data import opened_data
-from hpsearch.services.overwriting import Form, refuse_to_replace
+from hpsearch.services.overwriting import Form
 from hpsearch.services.progress import Progress
 from hpsearch.training.start import start_tensorflow
 from hpsearch.training.written import (
@@ -104,85 +99,6 @@ def write_recipe(recipe: Recipe, path: Path, progress: Progress) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WrittenScript:
-    """A script that was written with its data."""
-
-    data: Path
-    """The file of its data."""
-    data_kept: bool
-    """Whether the file was there already, and holds them."""
-
-
-def write_script(
-    recipe: Recipe,
-    home: Home,
-    path: Path,
-    progress: Progress,
-    *,
-    data: Path | None,
-    open_test: Callable[[Dataset], Part] | None,
-) -> WrittenScript:
-    """Write a Keras script that trains a recipe without hpsearch, and check its names.
-
-    Args:
-        recipe: what to train.
-        home: where the data set is kept.
-        path: of the script.
-        progress: is told of the data.
-        data: of its data; None: beside the script. A file that holds them stays as it is.
-        open_test: opens the test split, which the data then have, too.
-
-    Raises:
-        InputError: data that are wrong or not there, or a file of others in their place.
-        UnreachableError: data that cannot be read; a file that cannot be written.
-        ProgramError: the script would not run; nothing is left.
-    """
-    if not recipe.config.network.has_script:
-        raise InputError(
-            f"{path}: a network of your own is no script yet; export a recipe (-o NAME.toml) or a"
-            " model (-o NAME.keras)"
-        )
-    data = _data_file(path, data)
-    section = resolve_path(recipe.dataset, Path(), _whose(recipe))
-    dataset, parts = opened_data(section, home, progress, warn=False)
-    if not _same_data(recipe, dataset.fingerprint):
-        progress.say("warning: the data are not the ones that the study used; results may differ")
-    with made_beside(path) as partial, progress.steps() as report:
-        partial.write_text(script(recipe, parts, _seen_from(path, data)), encoding="utf-8")
-        if unknown := check_names(partial.read_text(encoding="utf-8"), str(path)):
-            raise ProgramError(
-                f"{path}: uses unknown names ({', '.join(unknown)}); please report this"
-            )
-        check_writable(data)  # before an access of the test split is recorded
-        contents = arrays.contents(parts, open_test(dataset) if open_test else None)
-        held = arrays.holds(data, contents, f"comparing {data.name}", report)
-        if not held:
-            with made_beside(data) as new:
-                arrays.write(new, contents, f"writing {data.name}", report)
-    return WrittenScript(data=data, data_kept=held)
-
-
-def _data_file(script: Path, data: Path | None) -> Path:
-    """Where the data of a script go: the file that was asked for, else the one beside the script.
-
-    Raises:
-        InputError: another ending, or something else is there.
-    """
-    chosen = script.with_suffix(".npz") if data is None else data
-    if chosen.suffix != ".npz":
-        raise InputError(f"--data {data}: the data of a script are a file that ends in .npz")
-    refuse_to_replace(chosen, "arrays")
-    return chosen
-
-
-def _seen_from(script: Path, data: Path) -> Path:
-    """The path of a script's data: from its folder where they lie below that, else absolute."""
-    folder = Path(os.path.realpath(script.parent))
-    place = Path(os.path.realpath(data.parent)) / data.name
-    return place.relative_to(folder) if place.is_relative_to(folder) else place
-
-
-@dataclass(frozen=True, kw_only=True)
 class WrittenModel:
     """A trained network that was written, read back and compared."""
 
@@ -197,6 +113,22 @@ class WrittenModel:
     """On how many they were compared."""
     are_real: bool
     """Whether these are validation examples; else inputs that were made up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What was written."""
+
+    what: str
+    """In words, such as "trial 12"."""
+    path: Path
+    form: Form
+    model: WrittenModel | None = None
+    """How a model compared; None: it is a recipe or a script."""
+    data: Path | None = None
+    """The data of a script."""
+    data_kept: bool = False
+    """Whether the file of the data was there already, and holds them."""
 
 
 def write_model(
@@ -284,9 +216,9 @@ def trained_on(recipe: Recipe, weights: Path, home: Home, progress: Progress) ->
     if fingerprint is not None and (found := find_dataset(home, fingerprint)) is not None:
         return split(found, recipe.dataset)
     try:
-        section = resolve_path(recipe.dataset, Path(), _whose(recipe))
+        section = resolve_path(recipe.dataset, Path(), whose(recipe))
         dataset, parts = opened_data(section, home, progress, warn=False)
-        if _same_data(recipe, dataset.fingerprint):
+        if same_data(recipe, dataset.fingerprint):
             return parts
         wrong = "the data are not the ones that the network was trained on"
     except HpsearchError as error:
@@ -301,10 +233,11 @@ def trained_on(recipe: Recipe, weights: Path, home: Home, progress: Progress) ->
     )
 
 
-def _whose(recipe: Recipe) -> str:
+def whose(recipe: Recipe) -> str:
     """What a recipe's data section is of, for messages."""
     return f"study {recipe.provenance.get('study', '?')}"
 
 
-def _same_data(recipe: Recipe, fingerprint: str) -> bool:
+def same_data(recipe: Recipe, fingerprint: str) -> bool:
+    """Whether data are those that a recipe's study used, as far as it says."""
     return recipe.provenance.get("data_fingerprint") in (None, fingerprint)

@@ -7,7 +7,7 @@ from typing import Literal
 from hpsearch.errors import HpsearchError, InputError
 from hpsearch.formats import read_file
 from hpsearch.script import arrays
-from hpsearch.script.script import MARK
+from hpsearch.script.pieces import MARK
 from hpsearch.training.written import (
     classes_file,
     is_classes,

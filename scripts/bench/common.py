@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import tomli_w
 from configurations import CONFIGURATIONS
+from environment import make_environment
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.section import DatasetSection
@@ -20,26 +21,9 @@ PEERS_PYTHON = HERE.parent.parent / ".venv-peers" / "bin" / "python"
 TRAIN, VALIDATION = 10_000, 2_000
 
 
-def make_peers() -> None:
-    """The environment of the peers, from locked versions."""
-    stamp = PEERS_PYTHON.parent.parent / "stamp"
-    lock = (HERE / "peers.lock").read_text()
-    if stamp.exists() and stamp.read_text() == lock:
-        return
-    print("Making .venv-peers (about 2.5 GB, a few minutes) ...", flush=True)
-    run = [sys.executable, "-m", "venv", "--clear", str(PEERS_PYTHON.parent.parent)]
-    subprocess.run(run, check=True)  # noqa: S603 - our own environment
-    install = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "-r",
-        str(HERE / "peers.lock"),
-    ]
-    subprocess.run([PEERS_PYTHON, *install], check=True)  # noqa: S603 - see above
-    stamp.write_text(lock)
+def make_peers() -> Path:
+    """The Python of the peers' environment, which is made from locked versions."""
+    return make_environment(".venv-peers", HERE / "peers.lock", "about 2.5 GB, a few minutes")
 
 
 def write_data(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from configurations import CONFIGURATIONS, Table
+from usual_layers import hidden
 
 EPOCHS = 2
 Arrays = tuple[Any, Any, Any, Any]
@@ -36,25 +37,18 @@ def build(config: Table, shape: tuple[int, ...]) -> Any:
     """The network of a configuration, compiled."""
     import keras  # noqa: PLC0415 - see above
 
-    layers = keras.layers
     penalty = keras.regularizers.L2(config["l2"]) if config["l2"] else None
-    model = keras.Sequential([keras.Input(shape), layers.Flatten()])
-    for units, dropout in zip(config["units"], config["dropout"], strict=True):
-        model.add(
-            layers.Dense(
-                units,
-                use_bias=not config["batch_norm"],
-                kernel_initializer=config["initializer"],
-                kernel_regularizer=penalty,
-            )
-        )
-        if config["batch_norm"]:
-            model.add(layers.BatchNormalization())
-        model.add(layers.Activation(config["activation"]))
-        if dropout:
-            model.add(layers.Dropout(dropout))
+    model = hidden(
+        shape,
+        config["units"],
+        config["dropout"],
+        config["activation"],
+        config["initializer"],
+        config["l2"],
+        batch_norm=config["batch_norm"],
+    )
     model.add(
-        layers.Dense(10, kernel_initializer=config["initializer"], kernel_regularizer=penalty)
+        keras.layers.Dense(10, kernel_initializer=config["initializer"], kernel_regularizer=penalty)
     )
     model.compile(
         optimizer=keras.optimizers.get(

@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from alone import run_alone
 from commandline import Cli
 
 ALL = """\
@@ -52,6 +54,7 @@ largest = {}
 for name in ("together.keras", "together"):
     largest[name] = export("small", name, place, silent, ensemble=True).model.largest
     predict(name, Path("new.npy"), place, silent, output=Path(f"{name}.csv"))
+export("small", "alone/several.py", place, silent, ensemble=True)
 page = report("small", place, silent).page().decode()
 (place.home.trial_run("small", 0) / "best.weights.h5").write_bytes(b"no weights")
 told = []
@@ -74,12 +77,13 @@ def answers(file: Path) -> np.ndarray:
     return pl.read_csv(file).select(pl.selectors.starts_with("probability")).to_numpy()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(360)
 @pytest.mark.parametrize("validation", ["0.3", "{ folds = 2 }"], ids=["share", "folds"])
 def test_an_ensemble_is_what_its_members_say_by_weight(cli: Cli, validation: str) -> None:
     file = cli.study_file(trials=3, epochs=2)
     text = file.read_text().replace('"digits"', f'"digits"\nvalidation = {validation}')
     file.write_text(f'{text}[pruner]\ntype = "none"\n')
+    (cli.folder / "alone").mkdir()
     done = subprocess.run(
         [sys.executable, "-c", ALL],
         cwd=cli.folder, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
@@ -117,6 +121,27 @@ def test_an_ensemble_is_what_its_members_say_by_weight(cli: Cli, validation: str
     gain = accuracy - middle["test"]["accuracy"]
     assert judged["ensemble"]["gain"]["value"] == pytest.approx(gain)
     assert facts["page"]
+    check_script(run_alone(cli.folder / "alone" / "several.py", folder=cli.folder), chosen)
     assert facts["fewer"] == 4
     (line,) = facts["left_out"]
     assert re.search(r"warning: left out: .*trial-00000.*is damaged or does not fit", line)
+
+
+def check_script(said: str, chosen: dict[str, Any]) -> None:
+    """A script trained all members; seeds and shuffles aside they are as good as hpsearch's."""
+    found = re.findall(
+        r"^(network .*|ensemble)\nval_loss .*\nval_accuracy (.+)$", said, re.MULTILINE
+    )
+    members, count = chosen["members"], len(chosen["members"])
+    assert [name for name, _ in found] == [
+        *(
+            f"network {number} of {count} ({one['name'].partition(' (')[0]}, seed {one['seed']},"
+            f" weight {one['weight']:.3f})"
+            for number, one in enumerate(members, 1)
+        ),
+        "ensemble",
+    ]
+    expected = [*(one["value"] for one in members), chosen["value"]]
+    values = [float(value) for _, value in found]
+    assert values == pytest.approx(expected, abs=0.1)
+    assert values[-1] >= min(values[:-1])  # and so is the average of the script's own networks

@@ -21,6 +21,7 @@ from hpsearch.errors import (
     ProgramError,
     UnreachableError,
 )
+from hpsearch.files import temporary_folder
 
 if TYPE_CHECKING:
     from hpsearch.data.official.official import OfficialSet
@@ -57,7 +58,7 @@ def download(official: "type[OfficialSet]", progress: Progress) -> dict[str, npt
             return {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS}
     except OSError as error:
         raise UnreachableError(
-            f"the download of {official.title} cannot be kept in {tempfile.gettempdir()}:"
+            f"the download of {official.title} cannot be kept in {temporary_folder()}:"
             f" {error.strerror or error}; free space, or set TMPDIR to another folder"
         ) from None
 

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryFile, gettempdir
+from tempfile import TemporaryFile
 from typing import IO
 
 import polars as pl
@@ -18,6 +18,7 @@ from hpsearch.data.tables.files import explained, is_packed, open_text
 from hpsearch.data.tables.table import Table
 from hpsearch.data.tables.values import MISSING, cleaned
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.files import temporary_folder
 
 _HELD = 2**26
 """Bytes of columns, by estimate, that are unpacked at a time."""
@@ -101,8 +102,8 @@ class Delimited(Table):
                 left = left[self._file.write(left) :]
         except OSError as error:
             raise UnreachableError(
-                f"{gettempdir()}: {error.strerror or error}; free space there, or set TMPDIR to"
-                " another folder"
+                f"{temporary_folder()}: {error.strerror or error}; free space there, or set TMPDIR"
+                " to another folder"
             ) from None
         return start, block.getbuffer().nbytes
 

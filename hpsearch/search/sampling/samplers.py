@@ -12,7 +12,6 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import InputError
-from hpsearch.search.sampling.conditional import ConditionalTPESampler
 from hpsearch.search.sampling.grid import grid_values
 from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.search.sampling.view import newest_and_best
@@ -58,7 +57,7 @@ def make_sampler(
         match file.sampler:
             case TPE():
                 memory = max(MEMORY, file.sampler.n_startup_trials)
-                return _Remembers(_tpe(file.space, file.sampler, seed), memory)
+                return _Remembers(_tpe(file.space, seed, options), memory)
             case GP():
                 _require_torch()
                 return GPSampler(seed=seed, warn_independent_sampling=False, **options)
@@ -83,24 +82,15 @@ def make_sampler(
                 return RandomSampler(seed=seed)  # of what was enqueued in part; others have a point
 
 
-def _tpe(space: Space, section: TPE, seed: int) -> BaseSampler:
+def _tpe(space: Space, seed: int, options: dict[str, Any]) -> BaseSampler:
     """Optuna's, or the one that knows the tree of the space's conditions."""
-    if section.is_conditional:
-        return ConditionalTPESampler(
-            partial(suggest_config, space),
-            seed,
-            n_startup_trials=section.n_startup_trials,
-            n_ei_candidates=section.n_ei_candidates,
-            constant_liar=section.constant_liar,
-        )
-    return TPESampler(
-        seed=seed,
-        n_startup_trials=section.n_startup_trials,
-        n_ei_candidates=section.n_ei_candidates,
-        multivariate=section.multivariate,
-        group=section.group,
-        constant_liar=section.constant_liar,
-    )
+    if not options.pop("conditional"):
+        return TPESampler(seed=seed, **options)
+    from hpsearch.search.sampling.conditional import ConditionalTPESampler  # noqa: PLC0415  # SciPy
+
+    of_optuna = ("multivariate", "group")
+    options = {key: value for key, value in options.items() if key not in of_optuna}
+    return ConditionalTPESampler(partial(suggest_config, space), seed, **options)
 
 
 def check_sampler(file: StudyFile, where: str) -> None:

@@ -15,7 +15,7 @@ class Task(Protocol):
     """What the engine asks of a task. All but means and values is compiled.
 
     Its module has functions ``losses``, ``score`` and ``values`` as well, which exported scripts
-    take (``hpsearch.script.script``).
+    take (``hpsearch.script.pieces``).
     """
 
     totals: tuple[str, ...]

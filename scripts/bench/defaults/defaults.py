@@ -61,7 +61,7 @@ from hpsearch.reference.models import trees
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from environment import make_environment  # isort: skip  # of the folder above
+from common import make_peers  # isort: skip  # of the folder above
 from record import RESULTS, Growing, machine  # isort: skip  # of the folder above
 
 HERE = Path(__file__).parent
@@ -81,7 +81,7 @@ def in_keras(way: str, found: Case, _folder: Path, trials: Sequence[int]) -> Ite
     Raises:
         RuntimeError: it failed.
     """
-    python = make_environment(".venv-peers", HERE.parent / "peers.lock", "about 2.5 GB, minutes")
+    python = make_peers()
     quiet = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     with tempfile.TemporaryDirectory() as scratch:
         data, out = Path(scratch) / "data.npz", Path(scratch) / "lines.json"

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from old_space import Network
 
-sys.path.append(str(Path(__file__).parents[1] / "search"))
-
-from usual import rate  # isort: skip  # of the folder beside
+sys.path.append(str(Path(__file__).parents[1]))
+from usual_layers import hidden  # isort: skip  # of the folder above
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +66,20 @@ class Tried:
     """To its best one."""
 
 
+def rate(schedule: str, base: float, steps: int) -> Any:
+    """The learning rate, by Keras' own schedules."""
+    from keras.optimizers import schedules  # noqa: PLC0415 - slow
+
+    if schedule == "cosine":
+        return schedules.CosineDecay(base, steps)
+    if schedule == "warmup_cosine":
+        warmup = max(1, steps // 20)
+        return schedules.CosineDecay(
+            0.0, max(1, steps - warmup), warmup_target=base, warmup_steps=warmup
+        )
+    return base
+
+
 def build(network: Network, data: Data, shape: tuple[int, ...], steps: int) -> Any:
     """The network of a configuration, compiled.
 
@@ -78,24 +91,16 @@ def build(network: Network, data: Data, shape: tuple[int, ...], steps: int) -> A
     """
     import keras  # noqa: PLC0415 - slow
 
-    layers = keras.layers
-    penalty = keras.regularizers.L2(network.l2) if network.l2 else None
-    model = keras.Sequential([keras.Input(shape), layers.Flatten()])
-    for units, dropout in zip(network.units, network.dropout, strict=True):
-        model.add(
-            layers.Dense(
-                units,
-                use_bias=not network.batch_norm,
-                kernel_initializer=network.initializer,
-                kernel_regularizer=penalty,
-            )
-        )
-        if network.batch_norm:
-            model.add(layers.BatchNormalization())
-        model.add(layers.Activation(network.activation))
-        if dropout:
-            model.add(layers.Dropout(dropout))
-    model.add(layers.Dense(data.classes or 1))
+    model = hidden(
+        shape,
+        network.units,
+        network.dropout,
+        network.activation,
+        network.initializer,
+        network.l2,
+        batch_norm=network.batch_norm,
+    )
+    model.add(keras.layers.Dense(data.classes or 1))
     settings = dict(network.settings)
     settings["learning_rate"] = rate(network.schedule, float(settings["learning_rate"]), steps)
     of_classes = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

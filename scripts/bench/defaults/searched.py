@@ -6,10 +6,7 @@ the search: the weights of an ensemble's members would be kept, and a confirmati
 """
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +16,7 @@ from typing import Any
 
 import tomli_w
 from cases import Case, section
+from command import hpsearch
 
 NAME = "search"
 """Of the study."""
@@ -53,7 +51,7 @@ def confirmed(case: Case, folder: Path, trials: Sequence[int]) -> Iterator[Line]
     began = time.perf_counter()
     _search(case, folder, trials[-1])
     with _copied(folder) as copy:
-        _hpsearch(copy, "confirm", NAME)
+        hpsearch(copy, "confirm", NAME)
         whole, single = _ensemble(case, copy)
         seconds = time.perf_counter() - began
         common = {"trials": trials[-1], "seconds": seconds}
@@ -74,14 +72,14 @@ def _search(case: Case, folder: Path, trials: int) -> None:
             "budget": {"trials": trials},
         }
         file.write_text(tomli_w.dumps(study), encoding="utf-8")
-    _hpsearch(folder, "run", file.name, "--no-reference", "--trials", str(trials))
+    hpsearch(folder, "run", file.name, "--no-reference", "--trials", str(trials))
 
 
 def _refitted(case: Case, folder: Path) -> Line:
     """The best trial, trained as ``evaluate --refit`` trains: on training and validation rows, for
     as many epochs as it took to its best one.
     """
-    _hpsearch(folder, "export", NAME, "-o", "best.json")
+    hpsearch(folder, "export", NAME, "-o", "best.json")
     origin = json.loads((folder / "best.json").read_text(encoding="utf-8"))["provenance"]
     changes = (
         "dataset.include_validation=true",
@@ -90,14 +88,14 @@ def _refitted(case: Case, folder: Path) -> Line:
         'objective.epoch="last"',
     )
     options = [word for change in changes for word in ("--set", change)]
-    found = json.loads(_hpsearch(folder, "train", "best.json", "--test", "--json", *options))
+    found = json.loads(hpsearch(folder, "train", "best.json", "--test", "--json", *options))
     return {"score": found["test"][case.metric], "validation": origin["value"]}
 
 
 def _ensemble(case: Case, folder: Path) -> tuple[Line, float]:
     """The study's ensemble, and the test score of the single network that it is compared with."""
-    validation = json.loads(_hpsearch(folder, "ensemble", NAME, "--json"))["value"]
-    found = json.loads(_hpsearch(folder, "evaluate", NAME, "--ensemble", "--json"))
+    validation = json.loads(hpsearch(folder, "ensemble", NAME, "--json"))["value"]
+    found = json.loads(hpsearch(folder, "evaluate", NAME, "--ensemble", "--no-reference", "--json"))
     (winner,), whole = found["candidates"], found["ensemble"]
     single = next(one for one in winner["models"] if one["seed"] == winner["middle"])
     line = {"score": whole["test"][case.metric], "validation": validation}
@@ -113,19 +111,3 @@ def _copied(folder: Path) -> Iterator[Path]:
         copy = Path(scratch) / "copy"
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("data"))
         yield copy
-
-
-def _hpsearch(folder: Path, *words: str) -> str:
-    """What a command prints.
-
-    Raises:
-        RuntimeError: it failed.
-    """
-    environment = {**os.environ, "HPSEARCH_HOME": str(folder.resolve() / "home")}
-    command = [sys.executable, "-m", "hpsearch", *words]
-    done = subprocess.run(  # noqa: S603 - our own command
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"hpsearch {' '.join(words)}: {done.stderr[-2000:]}")
-    return done.stdout

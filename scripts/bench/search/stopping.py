@@ -123,6 +123,8 @@ def main() -> None:
     )
     parser.add_argument("--orders", type=int, default=40, help="of each set")
     orders = parser.parse_args().orders
+    if orders < 2 or orders % 2:
+        parser.error("--orders: an even number from 2, half of them with the portfolio first")
     measure(orders)
     text = report(orders)
     (RESULTS / "stopping.md").write_text(text, encoding="utf-8")

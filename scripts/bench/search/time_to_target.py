@@ -1,303 +1,239 @@
 """Measures the wall time until a search has found a network of some validation accuracy.
 
-    .venv/bin/python scripts/bench/search/time_to_target.py FASHION CIFAR
+    .venv/bin/python scripts/bench/search/time_to_target.py FASHION FOLDER [--seeds 5]
+        [--sets fashion_mnist,mnist] [--longest 600] [--first] [--results FILE]
 
-FASHION has Fashion-MNIST's four idx files, CIFAR has CIFAR-10 as images in train/<class>/; 10,000
-images of each are trained on and 2,000 validated on. Three ways search one after the other, each
-with the same space, epochs and early stopping and a seed for what it samples: ``hpsearch run`` as
-it comes, the usual Optuna script, and Ray Tune with ASHA and Optuna (see usual.py; the peers'
-environment is made from peers.lock). The time is from typing the command to the end of the first
-epoch that reaches the target. A run ends at the highest target, or after the longest time, and then
-counts as slower than all that reached it. Results: results/search-time_to_target.csv (a line each
-time that a run's best grew), .md and .png. Runs that are in the file are not repeated: the command
-goes on where it was cut off.
+Two data sets that no preset or portfolio was chosen on: FASHION has Fashion-MNIST's four idx files,
+of which 10,000 images are trained on and 2,000 validated on; MNIST's 5,000 images are written to
+FOLDER with all that ../defaults/cases.py has, 3,000 of them trained on and 1,000 validated on.
+--sets may also name classifications among its tables and its vectors.
+
+Three ways search one after the other, with a seed each for what they sample: ``hpsearch run`` as it
+comes (a study file with name, seed, data and number of trials), and in the space, epochs and early
+stopping that ``init`` wrote before there were presets the usual Optuna script and Ray Tune with
+ASHA and Optuna (usual.py; their environment is made from peers.lock). Bytes are in [0, 1] for them.
+
+First the script searches for the longest time with every seed. What it has reached after a tenth,
+three tenths and all of that time (1, 3 and 10 minutes), in the median of the seeds, are the
+targets; they stay in the results. The other ways end at the highest target, or after the longest
+time, and then count as slower than all that reached it. The time is from typing the command to the
+end of the first epoch that reaches the target; of hpsearch it is up to 0.2 s too long.
+
+Before that, or alone with --first: the seconds from typing ``hpsearch run`` until a terminal shows
+the first trial's result, five times in new homes, on Fashion-MNIST (``limit = 10000``).
+
+Results: results/search-time_to_target.csv (a line each time that a run's best grew), .md and .png.
+Runs that are in the file are not repeated: the command goes on where it was cut off.
 """
 
 import argparse
-import contextlib
-import signal
-import sqlite3
-import subprocess
 import sys
 import tempfile
-import time
-import tomllib
-from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from statistics import median
-from typing import Any, Literal
 
 import figure
-import psutil
-import tomli_w
+import numpy as np
+from followed import Run, Sight, by_hpsearch, by_peer, first_result
+from reached import FIRST, TARGET, Measured, curves, read, report, shared, targets_of
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("defaults", "tables", "."))
 
-from common import PEERS_PYTHON, make_peers, write_data
-from record import RESULTS, Growing, machine
+from cases import KINDS, Case, case, section, write_arrays, write_sets  # isort: skip  # of the folder beside
+from common import PEERS_PYTHON, make_peers, write_data  # isort: skip  # of the folder above
+from record import RESULTS, Growing, machine  # isort: skip  # see above
+from sets import TABLES  # isort: skip  # of the folder of tables
 
-HERE = Path(__file__).parent
-STUDIES = HERE.parents[2] / "studies"
-SEEDS, EPOCHS = range(5, 10), 30
-"""Seeds 0 to 4 were used while the start of a search and the pruner's defaults were chosen."""
-LONGEST = 90.0
-"""Seconds after which a run is ended."""
-LOOK = 0.2
-"""Seconds between two looks at a run."""
-TARGETS = {"fashion_mnist": (0.86, 0.87, 0.88), "cifar10": (0.42, 0.44, 0.46)}
-"""Of each set; the last one ends a run."""
-NAMES = {"hpsearch": "hpsearch run", "script": "Optuna script", "ray": "Ray Tune, ASHA"}
-TABLE = Growing("search-time_to_target", ("set", "way", "seed", "seconds", "accuracy"))
-
-Sight = tuple[float, float]
-"""Seconds since the start, and the best accuracy so far."""
-Found = dict[str, dict[str, dict[int, list[Sight]]]]
-"""By set, way and seed."""
+FASHION = "fashion_mnist"
+NUMBERS = {table.name for table in TABLES if table.task == "regression"}
+SETS = [FASHION, *(name for name in KINDS if name not in NUMBERS)]
+"""Data sets of classes, which have an accuracy."""
+FIRST_RUNS = range(5)
+LIMIT = 10_000
+"""Images of Fashion-MNIST where the first result is waited for."""
+COLUMNS = ("set", "way", "seed", "seconds", "accuracy")
 
 
-def follow(
-    command: Sequence[str], look: Callable[[float], Sequence[Sight]], enough: float, log: Path
-) -> list[Sight]:
-    """Start a search, follow it until it is good enough or late, and end it.
+def fashion(folder: Path, scratch: Path) -> Case:
+    """Fashion-MNIST, limited, in one split.
 
     Args:
-        command: what is started.
-        look: gives what was found since the start (seconds since 1970).
-        enough: the accuracy at which to stop.
-        log: where the command's output goes.
+        folder: of the four idx files.
+        scratch: for what is written meanwhile.
     """
-    with log.open("w") as file:
-        began = time.time()
-        process = subprocess.Popen(command, stdout=file, stderr=file)  # noqa: S603 - ours
-        try:
-            while time.time() < began + LONGEST:
-                time.sleep(LOOK)
-                seen = look(began)
-                if seen and seen[-1][1] >= enough:
-                    break
-                if process.poll() is not None:
-                    sys.exit(f"{command} ended with {process.returncode}:\n{log.read_text()}")
-        finally:
-            end(process)
-    seen = look(began)
-    # Each sight is better than those before; who found nothing has no accuracy yet.
-    return [*seen, (time.time() - began, seen[-1][1] if seen else 0.0)]
+    with np.load(write_data(folder, scratch, source="fashion_mnist")) as arrays:
+        x = [arrays[f"x_{part}"] for part in ("train", "val", "test")]
+        y = [arrays[f"y_{part}"] for part in ("train", "val", "test")]
+    ends = np.cumsum([len(labels) for labels in y])
+    train, validation, test = np.split(np.arange(ends[-1]), ends[:-1])
+    return Case(
+        name=FASHION,
+        kind="images",
+        seed=0,
+        x=np.concatenate(x),
+        y=np.concatenate(y),
+        classes=10,
+        train=train,
+        validation=validation,
+        test=test,
+    )
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a search to end, and see to it that nothing of it is left to slow the next one."""
-    try:
-        family = psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:  # it ended by itself
-        return
-    process.send_signal(signal.SIGINT)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(30)
-    for member in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            member.kill()
-    process.kill()
-    process.wait()
-    psutil.wait_procs(family, timeout=30)
+def add(table: Growing, name: str, way: str, seed: int | str, sights: Sequence[Sight]) -> None:
+    """Add what was measured to the table, and say how it ended."""
+    table.add(
+        {
+            "set": name,
+            "way": way,
+            "seed": seed,
+            "seconds": f"{seconds:.2f}",
+            "accuracy": f"{accuracy:.6f}",
+        }
+        for seconds, accuracy in sights
+    )
+    seconds, accuracy = sights[-1]
+    print(f"{name}, {way} {seed}: {accuracy:.4f} after {seconds:.1f} s", flush=True)
 
 
-def growing(sights: Sequence[Sight]) -> list[Sight]:
-    """Those of them that are better than all before."""
-    grown: list[Sight] = []
-    for seconds, accuracy in sights:
-        if not grown or accuracy > grown[-1][1]:
-            grown.append((seconds, accuracy))
-    return grown
+def measure_first(table: Growing, path: Path) -> None:
+    """Measure what is missing of the times to the first result.
 
-
-def by_hpsearch(name: str, data: Path, seed: int, folder: Path) -> list[Sight]:
-    """The study of ``studies/``, but for its data and without what names single configurations."""
-    text = (STUDIES / f"{name}.toml").read_text(encoding="utf-8")
-    study = {k: v for k, v in tomllib.loads(text).items() if k not in ("enqueue", "baseline")}
-    study |= {
-        "name": "bench",
-        "seed": seed,
-        "dataset": {"source": "npz", "path": str(data), "validation": "given"},
-        "budget": {"trials": 100_000, "max_parameters": study["budget"]["max_parameters"]},
-    }
-    file, home = folder / "bench.toml", folder / "home"
-    file.write_text(tomli_w.dumps(study), encoding="utf-8")
-    sights: list[Sight] = []
-
-    def look(began: float) -> list[Sight]:
-        best = best_reported(home / "studies.db")
-        if best is not None and (not sights or best > sights[-1][1]):
-            sights.append((time.time() - began, best))
-        return sights
-
-    command = [
-        sys.executable,
-        "-m",
-        "hpsearch",
-        "run",
-        str(file),
-        "--no-reference",
-        "--home",
-        str(home),
-    ]
-    return follow(command, look, TARGETS[name][-1], folder / "log")
-
-
-def best_reported(database: Path) -> float | None:
-    """The best epoch that any trial has reported; None before the first."""
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
-            query = "SELECT MAX(intermediate_value) FROM trial_intermediate_values"
-            (best,) = opened.execute(query).fetchone()
-    except sqlite3.OperationalError:  # the database, or its tables, are not there yet
-        return None
-    return None if best is None else float(best)
-
-
-def by_peer(way: Literal["script", "ray"]) -> Callable[[str, Path, int, Path], list[Sight]]:
-    """What runs one of the peers."""
-
-    def run(name: str, data: Path, seed: int, folder: Path) -> list[Sight]:
-        out = folder / "epochs.csv"
-
-        def look(began: float) -> list[Sight]:
-            if not out.exists():
-                return []
-            lines = [line.split(",") for line in out.read_text().splitlines(keepends=True)]
-            # The last one may not be whole yet.
-            whole = [line for line in lines if line[-1].endswith("\n")]
-            return growing([(float(at) - began, float(value)) for at, value in whole])
-
-        command = [PEERS_PYTHON, HERE / "usual.py", way, data, seed, EPOCHS, out]
-        return follow([str(word) for word in command], look, TARGETS[name][-1], folder / "log")
-
-    return run
-
-
-WAYS = {"hpsearch": by_hpsearch, "script": by_peer("script"), "ray": by_peer("ray")}
-
-
-def read() -> Found:
-    """What was measured so far."""
-    found: Found = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    for row in TABLE.rows():
-        sight = (float(row["seconds"]), float(row["accuracy"]))
-        found[row["set"]][row["way"]][int(row["seed"])].append(sight)
-    return found
-
-
-def measure(name: str, data: Path) -> None:
-    """Run what is missing of one set, each seed by all ways in turn."""
-    there = read()[name]
-    for seed in SEEDS:
-        for way, run in WAYS.items():
-            if seed in there[way]:
-                continue
+    Args:
+        table: the results.
+        path: the four idx files of Fashion-MNIST.
+    """
+    dataset = {"source": FASHION, "path": str(path), "limit": LIMIT}
+    there = read(table.rows()).get(FASHION, Measured()).firsts
+    for seed in FIRST_RUNS:
+        if seed not in there:
             with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as folder:
-                sights = run(name, data, seed, Path(folder))
-            TABLE.add(
-                {
-                    "set": name,
-                    "way": way,
-                    "seed": seed,
-                    "seconds": f"{seconds:.2f}",
-                    "accuracy": f"{accuracy:.4f}",
-                }
-                for seconds, accuracy in sights
-            )
-            print(f"{name}, seed {seed}, {way}: {sights[-1][1]:.4f}", flush=True)
+                run = Run(dataset=dataset, seed=seed, enough=0, longest=600, folder=Path(folder))
+                add(table, FASHION, FIRST, seed, [first_result(run)])
 
 
-def time_to(sights: Sequence[Sight], target: float) -> float:
-    """Seconds until a run reached the target; infinite where it did not in time."""
-    reached = next((s for s, accuracy in sights if accuracy >= target), float("inf"))
-    return reached if reached <= LONGEST else float("inf")
+def measure(table: Growing, found: Case, seeds: Sequence[int], longest: float) -> None:
+    """Run what is missing of one set: the script, for targets, then each seed by all ways in turn.
 
+    Args:
+        table: the results.
+        found: the data set.
+        seeds: of the searches.
+        longest: seconds after which a search ends.
+    """
+    with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as scratch:
+        dataset = section(found, Path(scratch) / "data")
+        arrays = Path(scratch) / "arrays.npz"
+        write_arrays(found, arrays)
+        peers = {way: by_peer(way, PEERS_PYTHON, arrays) for way in ("script", "ray")}
+        ways = {"hpsearch": by_hpsearch, **peers}
 
-def shown(seconds: Sequence[float]) -> str:
-    """Median, least and most of some times."""
-    low, middle, high = min(seconds), median(seconds), max(seconds)
-    cells = [f"{s:.0f}" if s < float("inf") else f"> {LONGEST:.0f}" for s in (middle, low, high)]
-    return f"{cells[0]} ({cells[1]} to {cells[2]})"
-
-
-def table(found: Found) -> str:
-    """The results to be read."""
-    lines = [
-        "# Time to a target",
-        "",
-        (
-            f"Made by `scripts/bench/search/time_to_target.py`: seconds from the command to the"
-            f" first epoch that reaches a validation accuracy, median of {len(SEEDS)} seeds (least"
-            " to most). Ratio: the better peer's median to that of hpsearch; with > it is at least"
-            " so much, as neither peer got there in time. hpsearch needs some four seconds before"
-            " its first epoch ends, so that low targets tell how fast a search starts."
-        ),
-        "",
-    ]
-    lines += [f"- {key}: {value}" for key, value in machine().items()]
-    heads = ["set", "target", *NAMES.values(), "better peer / hpsearch"]
-    lines += ["", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for name, ways in found.items():
-        for target in TARGETS[name]:
-            times = {w: [time_to(s, target) for s in ways[w].values()] for w in NAMES}
-            medians = {way: median(seconds) for way, seconds in times.items()}
-            peer = min(medians["script"], medians["ray"])
-            ratio = f"{min(peer, LONGEST) / medians['hpsearch']:.1f}"
-            if medians["hpsearch"] == float("inf"):
-                ratio = "-"
-            elif peer == float("inf"):
-                ratio = f"> {ratio}"
-            cells = [name, f"{100 * target:g} %", *(shown(times[way]) for way in NAMES), ratio]
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def draw(found: Found) -> None:
-    """The figures: the median of the best so far over the seconds, up to where runs end."""
-    for name, ways in found.items():
-        drawn: dict[str, Any] = {}
-        highest = TARGETS[name][-1]
-        for way, seeds in ways.items():
-            moments = sorted({s for sights in seeds.values() for s, _ in sights})
-            best = [
-                median(
-                    min(highest, max((v for s, v in sights if s <= moment), default=0.0))
-                    for sights in seeds.values()
+        def search(way: str, seed: int, enough: float) -> None:
+            if seed in of_set(table, found.name).ways[way]:
+                return
+            with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as folder:
+                run = Run(
+                    dataset=dataset, seed=seed, enough=enough, longest=longest, folder=Path(folder)
                 )
-                for moment in moments
-            ]
-            shown_at = [i for i, value in enumerate(best) if value > 0.0]
-            drawn[NAMES[way]] = (
-                [moments[i] for i in shown_at], [100 * best[i] for i in shown_at]
-            )  # fmt: skip
-        figure.lines(
-            f"search-time_to_target-{name}",
-            f"{name}, limited: median of {len(SEEDS)} searches, which end at {100 * highest:g} %",
-            "seconds since the command",
-            "best validation accuracy so far, %",
-            drawn,
-            log=True,
-        )
+                add(table, found.name, way, seed, ways[way](run))
+
+        highest = target(table, found.name, seeds, longest, partial(search, "script"))
+        for seed in seeds:
+            for way in ways:
+                search(way, seed, highest)
+
+
+def of_set(table: Growing, name: str) -> Measured:
+    """What is there of a data set."""
+    return read(table.rows()).get(name, Measured())
+
+
+def target(
+    table: Growing,
+    name: str,
+    seeds: Sequence[int],
+    longest: float,
+    search: Callable[[int, float], None],
+) -> float:
+    """The highest target of a set; where there are none yet, the script searches for them.
+
+    Args:
+        table: the results, which get the targets.
+        name: of the set.
+        seeds: of the searches.
+        longest: in seconds.
+        search: runs the script with a seed, up to an accuracy, where that is not there.
+    """
+    if not of_set(table, name).targets:
+        for seed in seeds:
+            search(seed, float("inf"))
+        runs = of_set(table, name).ways["script"].values()
+        if any(sights[-1][0] < longest for sights in runs):
+            sys.exit(f"{table.path} has a shorter run of the script: --results FILE, for another")
+        targets = targets_of(runs, longest)
+        if not targets[0][1]:
+            sys.exit(f"The script has found nothing in {targets[0][0]:g} s: give it longer")
+        add(table, name, TARGET, "", targets)
+    at, highest = of_set(table, name).targets[-1]
+    if at != longest:
+        sys.exit(f"{table.path} has targets of {at:g} s: --longest {at:g}, or --results FILE")
+    return highest
+
+
+def draw(found: dict[str, Measured], file: str) -> None:
+    """The figures: the median of the best so far over the seconds, up to where runs end."""
+    for name, measured in found.items():
+        if seeds := shared(measured):
+            figure.lines(
+                f"{file}-{name}",
+                f"{name}: median of {len(seeds)} searches, up to the highest target",
+                "seconds since the command",
+                "best validation accuracy so far, %",
+                curves(measured),
+                log=True,
+            )
+
+
+def asked() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("fashion", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--sets", default=f"{FASHION},mnist")
+    parser.add_argument("--longest", type=float, default=600.0, help="seconds of a search")
+    parser.add_argument("--first", action="store_true", help="the time to a first result alone")
+    parser.add_argument("--results", type=Path, default=RESULTS / "search-time_to_target.csv")
+    given = parser.parse_args()
+    given.sets = given.sets.split(",")
+    if wrong := [name for name in given.sets if name not in SETS]:
+        parser.error(f"{wrong[0]!r} is none of: {', '.join(SETS)}")
+    return given
 
 
 def main() -> None:
     """Measure what is missing, then write the table and draw the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("fashion", type=Path)
-    parser.add_argument("cifar", type=Path)
-    options = parser.parse_args()
-    make_peers()
-    with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as scratch:
-        folder = options.fashion.absolute()
-        measure("fashion_mnist", write_data(folder, Path(scratch), source="fashion_mnist"))
-    with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as scratch:
-        measure("cifar10", write_data(options.cifar.absolute(), Path(scratch)))
-    found = read()
-    text = table(found)
-    (RESULTS / "search-time_to_target.md").write_text(text, encoding="utf-8")
-    draw(found)
+    given = asked()
+    file = given.results.resolve().with_suffix("")
+    table = Growing(str(file), COLUMNS)
+    measure_first(table, given.fashion.absolute())
+    if not given.first:
+        make_peers()
+        write_sets(given.folder)
+        for name in given.sets:
+            with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as scratch:
+                found = (
+                    fashion(given.fashion.absolute(), Path(scratch))
+                    if name == FASHION
+                    else case(given.folder, name, 0)
+                )
+            measure(table, found, range(given.seeds), given.longest)
+    results = read(table.rows())
+    text = report(results, machine())
+    file.with_suffix(".md").write_text(text, encoding="utf-8")
+    draw(results, str(file))
     print(text)
 
 

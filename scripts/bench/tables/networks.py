@@ -5,15 +5,13 @@ A search is what a user does: ``run`` with the study file that ``run TABLE --tar
 """
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from command import hpsearch
 from splits import Problem, write_parts
 
 from hpsearch.cli.template import study_text
@@ -53,9 +51,9 @@ def by_hpsearch(problem: Problem, seconds: float) -> Predictions:
             "seed": str(problem.split),
         }
         options = [part for item in overrides.items() for part in ("--set", "=".join(item))]
-        _hpsearch(folder, "run", f"{NAME}.toml", "--no-reference", *options)
-        _hpsearch(folder, "confirm", NAME, "--top", "1", "--seeds", str(SEEDS))
-        _hpsearch(folder, "evaluate", NAME, "--refit")
+        hpsearch(folder, "run", f"{NAME}.toml", "--no-reference", *options)
+        hpsearch(folder, "confirm", NAME, "--top", "1", "--seeds", str(SEEDS))
+        hpsearch(folder, "evaluate", NAME, "--refit")
         return _mean(problem, Home(folder / "home"), _refits(folder))
 
 
@@ -89,28 +87,16 @@ def by_untuned(problem: Problem, _seconds: float) -> Predictions:
         return _mean(problem, home, [(recipe, run / WEIGHTS)])
 
 
-def _hpsearch(folder: Path, *words: str) -> str:
-    """What a command prints."""
-    environment = {**os.environ, "HPSEARCH_HOME": str(folder / "home")}
-    command = [sys.executable, "-m", "hpsearch", *words]
-    done = subprocess.run(  # noqa: S603 - our own command
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(words)}: {done.stderr[-2000:]}")
-    return done.stdout
-
-
 def _refits(folder: Path) -> list[tuple[Recipe, Path]]:
     """The recipes and weights of the refitted seeds."""
     confirmation = f"{NAME}.confirm"
-    trials = json.loads(_hpsearch(folder, "trials", confirmation, "--json"))
+    trials = json.loads(hpsearch(folder, "trials", confirmation, "--json"))
     found = []
     for trial in trials:
         if trial["state"] != "complete":
             continue
         file = folder / f"recipe-{trial['number']}.json"
-        _hpsearch(folder, "export", confirmation, "--trial", str(trial["number"]), "-o", str(file))
+        hpsearch(folder, "export", confirmation, "--trial", str(trial["number"]), "-o", str(file))
         recipe = parse_recipe(json.loads(file.read_text()), file)
         if recipe.dataset.include_validation:
             run = Home(folder / "home").trial_run(confirmation, trial["number"])

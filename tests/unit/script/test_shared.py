@@ -38,3 +38,14 @@ def test_of_a_faster_layer_comes_that_of_keras() -> None:
 def test_what_is_not_there_is_an_error() -> None:
     with pytest.raises(KeyError):
         Shared().add("hpsearch.training.schedules", "none")
+
+
+def test_a_function_may_have_another_name_in_a_script() -> None:
+    shared = Shared()
+    kinds = ("dense", "members", "conv")
+    for kind in kinds:
+        shared.add(f"hpsearch.training.networks.{kind}", "build", f"build_{kind}")
+    heads = [text.partition("(")[0] for text in shared.definitions]
+    assert [head for head in heads if "build" in head] == [f"def build_{kind}" for kind in kinds]
+    with pytest.raises(ValueError, match=r"schedules and .*dense both define build_dense; rename"):
+        shared.add("hpsearch.training.schedules", "step", "build_dense")

@@ -73,3 +73,11 @@ def test_what_fails_costs_no_result(data: Dataset, monkeypatch: pytest.MonkeyPat
     compare = Comparison(data, recipe(), told)
     assert compare(x, y) == compare(x, y) == {}
     assert told.lines[1:] == ["warning: no models for comparison: Input X contains infinity"]
+
+
+def test_none_are_trained_that_are_not_wanted(data: Dataset) -> None:
+    told, (x, y) = fakes.Told(), data.train()
+    compare = Comparison(data, recipe(), told, wanted=False)
+    assert compare(x, y) == {}
+    assert compare.found == ()
+    assert told.lines == []

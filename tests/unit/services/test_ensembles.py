@@ -1,9 +1,12 @@
 """The ensemble of a study where it is used: whose weights, and what is said where some are gone."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import fakes
+import numpy as np
 import pytest
 from averaged import ensemble
 from optuna.trial import FrozenTrial
@@ -20,6 +23,7 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.services.ensembles import chosen_ensemble
 from hpsearch.services.evaluate import evaluate
 from hpsearch.services.export import export
+from hpsearch.services.forms import Exported
 from hpsearch.services.predictors import find_predictor
 from hpsearch.services.progress import Silent
 from hpsearch.services.workspace import Workspace
@@ -107,14 +111,52 @@ def test_runs_without_their_study_are_gone(
         chosen_ensemble(alone, home)
 
 
-@pytest.mark.parametrize("name", ["best.toml", "best.json", "study-of-several.py"])
-def test_an_ensemble_is_neither_a_recipe_nor_a_script(
-    study: OpenStudy, home: Home, tmp_path: Path, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["best.toml", "best.json"])
+def test_an_ensemble_is_no_recipe(study: OpenStudy, home: Home, tmp_path: Path, name: str) -> None:
     choose(study)
-    with pytest.raises(InputError, match="trains one network, and an ensemble has several; write"):
+    with pytest.raises(
+        InputError, match="trains one network, and an ensemble has several; write its script"
+    ):
         export("study", str(tmp_path / name), Workspace(home=home), Silent(), ensemble=True)
     assert not (tmp_path / name).exists()
+
+
+def test_a_script_trains_members_whose_weights_are_gone(
+    study: OpenStudy, home: Home, tmp_path: Path
+) -> None:
+    runs = choose(study)
+    weights(home, runs, 0).unlink()
+    seeds = [trial_seed(one, one.trials()[number]) for one, number in ((study, 1), (runs, 0))]
+    done = exported(home, tmp_path / "several.py")
+    assert (done.what, done.form) == ("the ensemble of 2 networks", "script")
+    text = done.path.read_text()
+    assert f'ENSEMBLE = [\n    ("trial 1", {seeds[0]}, 0.75),\n    ("trial 0", {seeds[1]}' in text
+    assert "from study study, the ensemble of 2 networks (val_accuracy 0.75)" in text
+    assert done.data == tmp_path / "several.npz"
+    with np.load(done.data) as arrays:
+        assert "x_test" not in arrays
+    assert exported(home, tmp_path / "again.py", data=done.data).data_kept
+
+
+def test_a_script_with_the_test_split_has_its_access_recorded(
+    study: OpenStudy, home: Home, tmp_path: Path
+) -> None:
+    runs = choose(study)
+    done = exported(home, tmp_path / "several.py", test=True)
+    assert done.data is not None
+    with np.load(done.data) as arrays:
+        assert len(arrays["x_test"]) == len(arrays["y_test"]) > 0
+    (line,) = (home.root / "datasets" / "test_opened.jsonl").read_text().splitlines()
+    access = json.loads(line)
+    assert access["opened_by"] == "export study --ensemble --test"
+    assert (access["study"], access["of"]) == ("study", "ensemble")
+    assert access["seeds"] == [
+        trial_seed(one, one.trials()[number]) for one, number in ((study, 1), (runs, 0))
+    ]
+
+
+def exported(home: Home, file: Path, **options: Any) -> Exported:
+    return export("study", str(file), Workspace(home=home), Silent(), ensemble=True, **options)
 
 
 def test_options_that_name_another_network_exclude_the_ensemble(home: Home) -> None:

@@ -27,6 +27,7 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.services.data import study_data
 from hpsearch.services.progress import Silent
 from hpsearch.study_file import StudyFile
+from hpsearch.workers import reference as workers_reference
 from hpsearch.workers.reference import measure_once
 
 Make = Callable[..., OpenStudy]
@@ -115,3 +116,21 @@ def test_it_ends_with_the_process_that_started_it(make: Make, home: Home) -> Non
     study = make(source="digits", limit=100)
     assert start(study, home, **{SUPERVISOR_VARIABLE: "1"}).returncode == 4
     assert reference(study) is None
+
+
+def test_the_first_trial_ends_before(
+    make: Make, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make(source="digits", limit=100)
+    trial, slept = study.optuna.ask(), list[float]()
+
+    def end_it(seconds: float) -> None:
+        if not slept:  # scikit-learn sleeps later
+            assert reference(study) is None
+            study.optuna.tell(trial, 0.5)
+        slept.append(seconds)
+
+    monkeypatch.setattr(workers_reference.time, "sleep", end_it)
+    measure_once(study, home, patience=100.0)
+    assert slept
+    assert reference(study) is not None

@@ -1,4 +1,5 @@
 import csv
+import tempfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -67,6 +68,18 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     full = Path("/dev/full").open("r+b", 0)  # noqa: SIM115 - the table closes it
     monkeypatch.setattr(delimited, "TemporaryFile", lambda **_: full)
     with pytest.raises(UnreachableError, match="No space left on device; free space there"):
+        open_table(path).column("a")
+
+
+def test_no_folder_for_temporary_files_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n")
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/none"])
+    monkeypatch.setenv("TMPDIR", "/proc/none")
+    with pytest.raises(UnreachableError, match=r"/proc/none: .*set TMPDIR to another folder"):
         open_table(path).column("a")
 
 

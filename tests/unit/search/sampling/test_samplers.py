@@ -166,7 +166,7 @@ def test_options_reach_optuna(make_file: Callable[..., StudyFile]) -> None:
     assert qmc._qmc_type == "halton"
 
 
-def test_conditional_is_hpsearchs_own_unless_optunas_ways_are_asked_for(
+def test_conditional_is_hpsearchs_own_and_excludes_optunas_ways(
     make_file: Callable[..., StudyFile],
 ) -> None:
     options = {"type": "tpe", "conditional": True, "n_startup_trials": 3, "n_ei_candidates": 5}
@@ -175,8 +175,8 @@ def test_conditional_is_hpsearchs_own_unless_optunas_ways_are_asked_for(
     assert isinstance(ours, ConditionalTPESampler)
     assert (ours._startup, ours._candidates, ours._liar) == (3, 5, False)
     for more in ({"group": True}, {"multivariate": True}, {"multivariate": False}):
-        optunas: Any = make_sampler(make_file(sampler=options | more), 0)
-        assert isinstance(optunas._sampler, optuna.samplers.TPESampler)
+        with pytest.raises(InputError, match="conditional excludes multivariate and group"):
+            make_file(sampler=options | more)
 
 
 def test_every_trial_of_a_conditional_space_has_a_configuration(
