@@ -158,6 +158,11 @@ class Home:
         return self.root / "artifacts"
 
     @property
+    def tokens(self) -> Path:
+        """The tokens of the service, hashed."""
+        return self.root / "tokens.json"
+
+    @property
     def dashboard_token(self) -> Path:
         """The token that lets into the dashboard, where none is given."""
         return self.root / "dashboard.token"
