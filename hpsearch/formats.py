@@ -33,6 +33,19 @@ def read_file(path: Path) -> dict[str, Any]:
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
         raise UnreachableError(f"{path}: {reason}; check its name and permissions") from None
+    return parsed(text, path)
+
+
+def parsed(text: str, path: Path) -> dict[str, Any]:
+    """The table in a text.
+
+    Args:
+        text: what a file holds.
+        path: the file, whose name says the format; it is not looked at.
+
+    Raises:
+        InputError: another ending, or text that does not parse.
+    """
     try:
         data = _reader(path)(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:

@@ -31,7 +31,7 @@ def add(
         Role,
         typer.Option(
             "--role",
-            help="read: see everything; submit: also submit studies and stop one's own; admin: all.",
+            help="read: see all; submit: also submit studies and stop one's own; admin: all.",
         ),
     ] = Role.SUBMIT,
     home: HomeOption = None,

@@ -32,6 +32,7 @@ from hpsearch.search.shapes import (
     RunKind,
     Span,
     StopRequest,
+    Submission,
     Table,
     Text,
     Whose,
@@ -143,6 +144,10 @@ first ``run`` that has trained them. Since 2026-11-29."""
 ENSEMBLE_KEY = _of_study("ensemble", Ensemble)
 """The ensemble that was chosen from its trained networks. Written by ``ensemble``. Since
 2026-11-30."""
+
+SUBMISSION_KEY = _of_study("submission", Submission)
+"""Of a study that was submitted to the service: whose it is, and what was decided of it. Written
+where a study is made, and by the service. Since 2026-11-30."""
 
 FORKED_KEY = _of_trial(_of_study("forked_from", Fork), Origin)
 """Of a study: the one whose trials it took over; of such a trial: which one it was there. Written
@@ -272,6 +277,9 @@ others were sampled. Written into successors. Since 2026-11-28."""
 ARTIFACT_PREFIX = "artifacts:"
 """How the keys of system attributes begin in which Optuna lists files (``optuna.artifacts``): those
 of users, and those of each trial that ended (``hpsearch.outputs.listed``). Since 2026-11-25."""
+
+METRIC_NAMES_KEY = "study:metric_names"
+"""Optuna's own, of a study: what its values are of. Written where a study is made."""
 
 PRESENT_PREFIX = "hpsearch:present:"
 """How the keys of a study's system attributes begin that are signs of busy processes

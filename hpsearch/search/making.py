@@ -22,6 +22,7 @@ from hpsearch.search.sampling.grid import grid_size
 from hpsearch.search.sampling.initial_design import first_trials
 from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Storage, waiting_trial
+from hpsearch.search.storage.events import Event
 from hpsearch.search.study import (
     OpenStudy,
     _at,
@@ -77,10 +78,7 @@ def open_or_create(
     with exclusive(storage.url):
         is_new = file.name not in storage.study_names()
         if is_new:
-            begun, winners = with_winners(storage, file, dataset)
-            own = own.model_copy(update={"portfolio": begun.portfolio})
-            attrs = {attr.WINNERS_KEY: winners} if winners else {}
-            create(storage, own, dataset, budget=file.budget, attrs=attrs)
+            _begin(storage, file, own, dataset)
         else:
             found = load_study(storage, file.name)
             file, own = (as_begun(found.file, each) for each in (file, own))
@@ -96,6 +94,68 @@ def open_or_create(
             for confirmation in confirmation_studies(found):
                 _move(confirmation, place)
     return load_study(storage, file.name), is_new
+
+
+def create_submitted(
+    storage: Storage,
+    file: StudyFile,
+    dataset: Mapping[str, Any],
+    submission: Mapping[str, Any],
+    event: Event,
+) -> OpenStudy:
+    """Make the study of a study file that was submitted to the service; there is none yet.
+
+    Args:
+        storage: where studies are kept.
+        file: the study file.
+        dataset: the data set's facts.
+        submission: what the service is to know of it (``shapes.Submission``).
+        event: tells of it, and is written in the transaction that gives the study its name.
+
+    Raises:
+        StudyExistsError: there is a study of that name.
+        InputError: as :func:`open_or_create`.
+        sqlalchemy.exc.IntegrityError: another event has the key of this one.
+    """
+    check(file, dataset)
+    with exclusive(storage.url):
+        if file.name in storage.study_names():
+            raise StudyExistsError(
+                f"study {file.name}: is there already; choose another name (key name of the study"
+                " file)"
+            )
+        attrs = {attr.SUBMISSION_KEY: dict(submission)}
+        _begin(storage, file, file, dataset, attrs=attrs, event=event)
+    return load_study(storage, file.name)
+
+
+class StudyExistsError(InputError):
+    """A study that is to be made is there already."""
+
+
+def _begin(
+    storage: Storage,
+    file: StudyFile,
+    own: StudyFile,
+    dataset: Mapping[str, Any],
+    *,
+    attrs: Mapping[str, Any] | None = None,
+    event: Event | None = None,
+) -> None:
+    """Make the study of a file, with the winners of earlier ones in its portfolio.
+
+    Args:
+        storage: where studies are kept.
+        file: the study file, with the budget that it begins with.
+        own: the file as it is kept.
+        dataset: the data set's facts.
+        attrs: more user attributes.
+        event: as :func:`create`.
+    """
+    begun, winners = with_winners(storage, file, dataset)
+    own = own.model_copy(update={"portfolio": begun.portfolio})
+    more = {attr.WINNERS_KEY: winners} if winners else {}
+    create(storage, own, dataset, budget=file.budget, attrs={**more, **(attrs or {})}, event=event)
 
 
 def check(file: StudyFile, dataset: Mapping[str, Any]) -> None:
@@ -120,6 +180,7 @@ def create(
     fill: Callable[[optuna.Study], int] = lambda _: 0,
     ending: str = MAKING,
     publishing: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    event: Event | None = None,
 ) -> None:
     """Make a study, whole or not at all: it has its name when all else is there.
 
@@ -135,6 +196,7 @@ def create(
         fill: puts trials into the study; gives how many of them samplers learn from.
         ending: of its name while it is made.
         publishing: holds while the study gets its name.
+        event: written with that, where the service makes the study.
     """
     remove_unfinished(storage, ending)
     if ending != FORKING:
@@ -157,9 +219,8 @@ def create(
         _update(storage, study, file, budget)
         study_id = storage.get_study_id_from_name(making)
         with publishing():
-            storage.publish(
-                study_id, file.name, known | {attr.FILE_KEY: file.model_dump(mode="json")}
-            )
+            own = known | {attr.FILE_KEY: file.model_dump(mode="json")}
+            storage.publish(study_id, file.name, own, event)
     except BaseException:
         # It may have its name, and only the answer was lost. Else who makes the next removes it.
         with contextlib.suppress(KeyError, *STORAGE_ERRORS):

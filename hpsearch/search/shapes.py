@@ -145,6 +145,26 @@ class StopRequest(Shape):
     over: bool
 
 
+SubmissionState = Literal["queued", "paused", "cancelled", "done", "failed"]
+"""What was decided of a submitted study; whether it runs just now is seen, and not stored."""
+
+
+class Submission(Shape):
+    """What the service knows of a study that was submitted to it (``submissions.py``)."""
+
+    state: SubmissionState
+    user: Text
+    """The name of the token that it was submitted with."""
+    priority: Annotated[int, Field(ge=-100, le=100)]
+    """The higher, the earlier."""
+    queued: Span
+    """When it was submitted, or resumed, in seconds since 1970, in UTC."""
+    served: Span | None = None
+    """When a worker was started for it last; None: none was since it was queued."""
+    why: str = ""
+    """Why it failed, for a reader."""
+
+
 class Fork(Shape):
     """What a study was forked from."""
 

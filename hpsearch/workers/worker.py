@@ -68,11 +68,14 @@ class Stopper:
 
     Attributes:
         signal: the first one that came, or None.
+        is_last: whether the running trial is the last one: SIGUSR1 came, as another study's turn
+            is next (``hpsearch.server``).
         heartbeat: who hears of ``hpsearch stop``, when there is somebody.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.is_last = False
         self.heartbeat: HeartbeatThread | None = None
         supervisor = os.environ.get(SUPERVISOR_VARIABLE)
         self._supervisor = int(supervisor) if supervisor else None
@@ -85,6 +88,10 @@ class Stopper:
         for number in SIGNALS:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._note)
+        signal.signal(signal.SIGUSR1, self._note_last)
+
+    def _note_last(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_last = True
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if self.signal is None or self.is_supervised:
@@ -233,7 +240,7 @@ def _work(  # noqa: PLR0917  # those of work, opened
 def _run_trials(objective: Objective, device: Device, stopper: Stopper) -> None:
     """Run trials until none is left or it is time to stop; may start this process anew."""
     study, trials, at_first = objective.study, 0, 0
-    while not stopper() and budget.ending(study) is None:
+    while not (stopper() or stopper.is_last) and budget.ending(study) is None:
         try:
             if not objective.run_one():
                 return
@@ -243,6 +250,8 @@ def _run_trials(objective: Objective, device: Device, stopper: Stopper) -> None:
             claims.interrupt(study, error.number)
             return
         tidy(study, objective.home, share=objective.share)
+        if stopper.is_last:
+            return
         trials += 1
         at_first = at_first or memory_used()
         growth = memory_used() - at_first

@@ -1,7 +1,7 @@
 """The storage of all studies: Optuna's, with atomic claims and a budget that is exact.
 
 This folder is all that touches Optuna's tables. Each class builds on the one before: studies,
-summaries, presence, trials, and on a server retrying.
+summaries, the service's queue, presence, trials, and on a server retrying.
 """
 
 from hpsearch.search.storage.facts import (

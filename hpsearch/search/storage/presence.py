@@ -21,6 +21,7 @@ from hpsearch.search.storage.facts import (
     LeaseLostError,
     StudyBusyError,
 )
+from hpsearch.search.storage.queued import Queued
 from hpsearch.search.storage.repeating import repeatable, unless_done
 from hpsearch.search.storage.rows import (
     ADD_ATTRIBUTES,
@@ -30,12 +31,11 @@ from hpsearch.search.storage.rows import (
     sign_of,
     study_attributes,
 )
-from hpsearch.search.storage.summaries import Summaries
 
 NOBODY: Mapping[str, Any] = MappingProxyType({})
 
 
-class Presences(Summaries):
+class Presences(Queued):
     """Heartbeats, and what depends on them.
 
     Attributes:

@@ -83,15 +83,26 @@ def failure_of(text: str | None) -> str | None:
 
 def count_trials(session: Session, study_id: int) -> Counts:
     """How many trials of a study are in which state."""
+    return counts_where(session, models.TrialModel.study_id == study_id).get(study_id, Counts())
+
+
+def counts_where(session: Session, condition: sa.ColumnElement[bool]) -> dict[int, Counts]:
+    """How many trials are in which state, by the key of their study; studies without any are left
+    out.
+
+    Args:
+        session: reads them.
+        condition: which trials are counted.
+    """
     trial, attribute = models.TrialModel, models.TrialUserAttributeModel
     rows = session.execute(
-        sa.select(trial.state, attribute.value_json, sa.func.count())
+        sa.select(trial.study_id, trial.state, attribute.value_json, sa.func.count())
         .outerjoin(
             attribute,
             sa.and_(attribute.trial_id == trial.trial_id, attribute.key == attr.FAILURE_KEY),
         )
-        .where(trial.study_id == study_id)
-        .group_by(trial.state, attribute.value_json)
+        .where(condition)
+        .group_by(trial.study_id, trial.state, attribute.value_json)
     )
     names = {
         TrialState.COMPLETE: "complete",
@@ -99,11 +110,12 @@ def count_trials(session: Session, study_id: int) -> Counts:
         TrialState.RUNNING: "running",
         TrialState.WAITING: "waiting",
     }
-    counts = dict.fromkeys([*names.values(), "failed", "uncounted"], 0)
-    for state, failure, number in rows:
+    found: dict[int, dict[str, int]] = {}
+    for study_id, state, failure, number in rows:
         name = names.get(state) or ("failed" if uses_place(failure_of(failure)) else "uncounted")
-        counts[name] += number
-    return Counts(**counts)
+        counts = found.setdefault(study_id, {})
+        counts[name] = counts.get(name, 0) + number
+    return {study_id: Counts(**counts) for study_id, counts in found.items()}
 
 
 def last_beat(session: Session, trial_id: int) -> datetime | None:

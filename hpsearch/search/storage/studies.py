@@ -15,6 +15,8 @@ from hpsearch.errors import StudyGoneError
 from hpsearch.search.attributes import CREATED_KEY, FILE_KEY, PRESENT_PREFIX, STUDY
 from hpsearch.search.database.sqlite import OpenedFile
 from hpsearch.search.shapes import typed
+from hpsearch.search.storage.events import Event
+from hpsearch.search.storage.events import add as add_event
 from hpsearch.search.storage.facts import Whole
 from hpsearch.search.storage.reading import read_trials
 from hpsearch.search.storage.repeating import repeatable, unless_done
@@ -144,7 +146,9 @@ class Studies(RDBStorage):
             return sorted(session.scalars(query))
 
     @repeatable
-    def revise(self, study_id: int, key: str, change: Callable[[Any], Any]) -> Any:
+    def revise(
+        self, study_id: int, key: str, change: Callable[[Any], Any], event: Event | None = None
+    ) -> Any:
         """Change a user attribute of a study by what it was, which nobody else does meanwhile.
 
         Args:
@@ -152,6 +156,7 @@ class Studies(RDBStorage):
             key: the attribute's.
             change: told the value, None where there is none; gives the new one, or None, for which
                 nothing is written.
+            event: written with the change, where the service makes it.
 
         Returns:
             The new value.
@@ -168,16 +173,21 @@ class Studies(RDBStorage):
             row = session.scalar(of_key) or model(study_id=study_id, key=key)
             row.value_json = json.dumps(value)
             session.add(row)
+            if event is not None:
+                add_event(session, event)
         return value
 
     @unless_done
-    def publish(self, study_id: int, name: str, user: Mapping[str, Any]) -> None:
+    def publish(
+        self, study_id: int, name: str, user: Mapping[str, Any], event: Event | None = None
+    ) -> None:
         """Give a study its last user attributes and its name in one transaction.
 
         Args:
             study_id: the study's key.
             name: its name from now on; no other study may have it.
             user: user attributes.
+            event: written with them, where the service makes the study.
         """
         with Session(self.engine) as session, session.begin():
             study = models.StudyModel.find_or_raise_by_id(study_id, session)
@@ -186,6 +196,8 @@ class Studies(RDBStorage):
                 text = json.dumps(value)
                 session.add(attribute(study_id=study_id, key=key, value_json=text))
             study.study_name = name
+            if event is not None:
+                add_event(session, event)
 
     @staticmethod
     def _lock_study(session: Session, study_id: int) -> bool:

@@ -46,7 +46,9 @@ def test_a_revoked_token_is_not_found_by_a_server_that_knew_it(file: Path) -> No
     assert tokens.find(other)
 
 
-@pytest.mark.parametrize("name", ["", " ", "a b", "-a", "../x", "é", "a" * 41, "a\n", "the service"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "a b", "-a", "../x", "é", "a" * 41, "a\n", "the service"]
+)
 def test_a_name_is_a_word(file: Path, name: str) -> None:
     with pytest.raises(InputError, match="is not a name for a token"):
         Tokens(file).add(name, Role.READ)

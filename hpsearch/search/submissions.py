@@ -1,0 +1,184 @@
+"""Submissions: what was decided of the studies that were submitted to the service, by whom.
+
+A change and the event that tells of it are one transaction. A pause is a request to stop, so that
+workers leave wherever they are, and then the state; a study that goes on has no such request first
+and then the state. So whoever is killed in between leaves nothing half done that was acknowledged:
+a queued study whose workers were asked to stop is taken for paused (:func:`notice_stop`).
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hpsearch.errors import InputError
+from hpsearch.search.attributes import SUBMISSION_KEY
+from hpsearch.search.budget import ENDED, Ending, begin_run, request_stop, stop_requested
+from hpsearch.search.shapes import Submission, SubmissionState
+from hpsearch.search.storage.events import SERVICE, Event
+from hpsearch.search.study import OpenStudy
+
+FINAL = ("cancelled", "done")
+"""States that no study leaves."""
+
+
+class StateError(InputError):
+    """What is asked for cannot be done in the state that a study is in."""
+
+
+def new(user: str, priority: int) -> dict[str, Any]:
+    """The attribute of a study that is submitted now."""
+    made = Submission(state="queued", user=user, priority=priority, queued=time.time())
+    return made.model_dump(mode="json")
+
+
+def submission_of(study: OpenStudy) -> Submission:
+    """What is known of a study that was submitted.
+
+    Raises:
+        StateError: it was not.
+    """
+    stored = study.optuna.user_attrs.get(SUBMISSION_KEY)
+    if stored is None:
+        raise StateError(
+            f"study {study.name}: was not submitted to the service; stop it where it runs (hpsearch"
+            f" stop {study.name})"
+        )
+    return Submission.model_validate(stored)
+
+
+def pause(study: OpenStudy, who: str) -> Submission:
+    """Have no trial start, and running ones saved within an epoch, until it is resumed.
+
+    Raises:
+        StateError: it is over, or was not submitted.
+    """
+    _refuse(study, submission_of(study), "paused", *FINAL, "failed")
+    request_stop(study, "leave")
+    return _move(study, who, "paused", *FINAL, "failed")
+
+
+def cancel(study: OpenStudy, who: str) -> Submission:
+    """As :func:`pause`, but for good; what it has found stays.
+
+    Raises:
+        StateError: it is over, or was not submitted.
+    """
+    _refuse(study, submission_of(study), "cancelled", "done")
+    request_stop(study, "leave")
+    return _move(study, who, "cancelled", "done")
+
+
+def resume(study: OpenStudy, who: str) -> Submission:
+    """Queue a study that was paused or has failed.
+
+    Raises:
+        StateError: it is over, or was not submitted.
+    """
+    _refuse(study, submission_of(study), "queued", *FINAL)
+    begin_run(study)
+    return _move(study, who, "queued", *FINAL)
+
+
+def prioritise(study: OpenStudy, who: str, priority: int) -> Submission:
+    """Give a study another priority.
+
+    Raises:
+        StateError: it was not submitted.
+    """
+    event = Event(who=who, what="prioritised", study=study.name, detail=f"priority {priority}")
+    return _revise(study, event, lambda found: found.model_copy(update={"priority": priority}))
+
+
+def notice_stop(study: OpenStudy) -> bool:
+    """Take a queued study for paused whose workers somebody asked to stop; whether it is one."""
+    if stop_requested(study) is None:
+        return False
+    _move(study, SERVICE, "paused", *FINAL, "failed", detail="by hpsearch stop")
+    return True
+
+
+def finish(study: OpenStudy, ending: Ending) -> None:
+    """Note that the study has ended, or failed where its last trials all did."""
+    if ending == "failures":
+        fail(study, ENDED[ending])
+    else:
+        _move(study, SERVICE, "done", *FINAL, "paused", "failed", detail=ENDED[ending])
+
+
+def fail(study: OpenStudy, why: str) -> None:
+    """Note that the study cannot go on, and why."""
+    _move(study, SERVICE, "failed", *FINAL, "paused", "failed", detail=why, why=why)
+
+
+def serve(study: OpenStudy) -> None:
+    """Note that a worker is started for it; no event, as that happens all the time."""
+    now = time.time()
+    study.storage.revise(
+        study.study_id, SUBMISSION_KEY, lambda found: found and found | {"served": now}
+    )
+
+
+def _move(
+    study: OpenStudy,
+    who: str,
+    to: SubmissionState,
+    *refused: SubmissionState,
+    detail: str = "",
+    why: str = "",
+) -> Submission:
+    """Bring a study into a state; nothing is written where it is in it already.
+
+    Args:
+        study: the study.
+        who: did so; what the service itself does comes too late without an error.
+        to: the state.
+        refused: states in which that cannot be.
+        detail: of the event.
+        why: it failed.
+    """
+
+    def change(found: Submission) -> Submission | None:
+        if found.state == to or (who == SERVICE and found.state in refused):
+            return None
+        _refuse(study, found, to, *refused)
+        update: dict[str, Any] = {"state": to, "why": why}
+        if to == "queued":
+            update |= {"queued": time.time(), "served": None}
+        return found.model_copy(update=update)
+
+    words = {"queued": "resumed", "done": "ended"}
+    what = words.get(to, to)
+    return _revise(study, Event(who=who, what=what, study=study.name, detail=detail), change)
+
+
+def _refuse(
+    study: OpenStudy, found: Submission, to: SubmissionState, *refused: SubmissionState
+) -> None:
+    """Refuse to bring a study from a state into another one."""
+    if found.state not in refused or found.state == to:
+        return
+    cures = {"failed": "resume or cancel it"}
+    raise StateError(
+        f"study {study.name}: is {found.state} and cannot be {'resumed' if to == 'queued' else to};"
+        f" {cures.get(found.state, 'submit it under another name to search on')}"
+    )
+
+
+def _revise(
+    study: OpenStudy, event: Event, change: Callable[[Submission], Submission | None]
+) -> Submission:
+    """Change what is known of a submitted study, with the event that tells of it.
+
+    Returns:
+        What is known of it afterwards.
+    """
+    before = submission_of(study)
+
+    def revised(stored: Any) -> dict[str, Any] | None:
+        nonlocal before
+        before = before if stored is None else Submission.model_validate(stored)
+        found = change(before)
+        return None if found is None else found.model_dump(mode="json")
+
+    after = study.storage.revise(study.study_id, SUBMISSION_KEY, revised, event)
+    return before if after is None else Submission.model_validate(after)

@@ -1,0 +1,250 @@
+"""Submitting a study to the service: checked as ``hpsearch run`` checks it, made, and queued."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from hpsearch.data.facts import facts
+from hpsearch.errors import InputError
+from hpsearch.formats import parsed
+from hpsearch.outputs.copies import Copies
+from hpsearch.search import submissions
+from hpsearch.search.making import create_submitted
+from hpsearch.search.sampling.samplers import check_sampler
+from hpsearch.search.storage import Storage
+from hpsearch.search.storage.events import Event
+from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.services.data import study_data
+from hpsearch.services.progress import Silent
+from hpsearch.services.workspace import Workspace
+from hpsearch.study_file import StudyFile, from_table
+from hpsearch.text import show
+
+FILE = "study.toml"
+"""What messages call a file that came without a name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What those may read and run who submit."""
+
+    data_root: Path | None = None
+    """The folder below which ``dataset.path`` must lie, and to which it is relative; None: no paths
+    may be given."""
+    allow_code: bool = False
+    """Whether networks of one's own may be given: Python that then runs as this user."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A study file that somebody submits."""
+
+    content: str
+    """The file."""
+    ending: str = ".toml"
+    """Its format: ".toml" or ".json"."""
+    user: str
+    """The name of who submits it."""
+    priority: int = 0
+    key: str | None = None
+    """What the client sends again with the same request, if it does not know whether it came."""
+
+    @property
+    def name(self) -> str:
+        """What messages call the file."""
+        return Path(FILE).with_suffix(self.ending).name
+
+    @property
+    def digest(self) -> str:
+        """Tells this request from others that have its key."""
+        text = f"{self.ending}\n{self.priority}\n{self.content}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class KeyReusedError(InputError):
+    """An idempotency key came again with another request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """A study that is queued."""
+
+    study: OpenStudy
+    is_new: bool
+    """Whether this request made it; else an earlier one did, which had the same key."""
+    warnings: list[str]
+    """What is suspicious about its data, in the words of ``hpsearch check``."""
+
+
+@dataclass
+class _Told(Silent):
+    """Progress that keeps what it is told."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        """Keeps a line."""
+        self.lines.append(text.removeprefix("warning: "))
+
+
+def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspace) -> Accepted:
+    """Check a study file, make its study, and queue it; a request that came before makes none.
+
+    Args:
+        request: what is submitted.
+        rules: what it may read and run.
+        storage: where studies are kept; its table of events is there.
+        workspace: with the home that keeps data sets.
+
+    Raises:
+        KeyReusedError: the key came before, with another request.
+        StudyExistsError: there is a study of that name.
+        InputError: what ``hpsearch run`` would refuse, or the rules do.
+        UnreachableError: data or storage that cannot be read.
+    """
+    if (before := _earlier(request, storage)) is not None:
+        return before
+    file = checked(request, rules)
+    told = _Told()
+    home = workspace.home
+    file, dataset, parts = study_data(file, request.name, home, told)
+    Copies(home).refuse_foreign_runs(storage, file.name)
+    event = Event(
+        who=request.user,
+        what="submitted",
+        study=file.name,
+        detail=request.digest,
+        key=None if request.key is None else _key(request),
+    )
+    submission = submissions.new(request.user, request.priority)
+    try:
+        study = create_submitted(storage, file, facts(dataset, parts), submission, event)
+    except IntegrityError:  # the same request came at the same moment
+        if (before := _earlier(request, storage)) is not None:
+            return before
+        raise
+    workspace.record(study)
+    return Accepted(study=study, is_new=True, warnings=told.lines)
+
+
+def checked(request: Request, rules: Rules) -> StudyFile:
+    """The study file of a request, with all that can be said without its data.
+
+    Raises:
+        InputError: what is wrong, one line for each problem; or what the rules refuse.
+    """
+    table = parsed(request.content, Path(request.name))
+    _place_data(table, rules, request.name)
+    _place_code(table, rules, request.name)
+    file = from_table(table, Path(request.name))
+    check_sampler(file, request.name)
+    return file
+
+
+def _earlier(request: Request, storage: Storage) -> Accepted | None:
+    """What an earlier request with the same key came to; None: there was none."""
+    if request.key is None or (event := storage.event_with(_key(request))) is None:
+        return None
+    if event.detail != request.digest:
+        raise KeyReusedError(
+            f"Idempotency-Key {show(request.key)}: came before with another request, for study"
+            f" {event.study}; send a new key with each new request"
+        )
+    study = load_study(storage, str(event.study))
+    return Accepted(study=study, is_new=False, warnings=[])
+
+
+def _key(request: Request) -> str:
+    """The key as it is stored: two users may choose the same."""
+    return f"{request.user} {request.key}"
+
+
+def _place_data(table: Mapping[str, Any], rules: Rules, where: str) -> None:
+    """Have the path of the data be one below the folder of data, in place.
+
+    Raises:
+        InputError: it is outside, there is nothing, or no path may be given.
+    """
+    dataset = table.get("dataset")
+    if isinstance(dataset, dict) and isinstance(dataset.get("path"), str):
+        given = f"{where}: dataset.path = {show(dataset['path'])}"
+        dataset["path"] = str(_below(dataset["path"], rules.data_root, given))
+
+
+def _place_code(table: Mapping[str, Any], rules: Rules, where: str) -> None:
+    """Have files of own networks lie below the folder of data, where there may be any, in place.
+
+    Raises:
+        InputError: code is given, and may not be; or its file is elsewhere.
+    """
+    for network in _own_networks(table):
+        if not rules.allow_code:
+            raise InputError(
+                f"{where}: names Python code of its own (network python), which this service does"
+                " not run; search on your own machine (hpsearch run), or ask for --allow-code"
+            )
+        if isinstance(network.get("file"), str):
+            given = f"{where}: file = {show(network['file'])}"
+            network["file"] = str(_below(network["file"], rules.data_root, given))
+
+
+def _own_networks(value: object) -> Iterator[dict[str, Any]]:
+    """Every table of a network that is made by code, wherever it stands in a study file."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _own_networks(one)
+    if not isinstance(value, dict):
+        return
+    for key, one in value.items():
+        if key == "network":
+            yield from _python(one)
+        yield from _own_networks(one)
+
+
+def _python(network: object) -> Iterator[dict[str, Any]]:
+    """The table of a network if it is made by code; also where it is one of several."""
+    if not isinstance(network, dict):
+        return
+    if network.get("type") == "python":
+        yield network
+    if "python" in network:
+        own = network["python"]
+        yield own if isinstance(own, dict) else {}
+
+
+def _below(path: str, root: Path | None, given: str) -> Path:
+    """A path below the folder of data, all links followed.
+
+    Args:
+        path: as it was given, relative to the folder.
+        root: the folder.
+        given: where it was given, for the message.
+
+    Raises:
+        InputError: it is outside, there is nothing, or no path may be given.
+    """
+    if root is None:
+        raise InputError(
+            f"{given}: this service reads no files (it was started without --data-root); use a"
+            " built-in source"
+        )
+    folder = root.resolve()
+    try:
+        found = Path(os.path.realpath(folder / path))
+    except (OSError, ValueError):  # a null byte, or links that lead in a circle
+        found = Path("/")
+    if not found.is_relative_to(folder):
+        raise InputError(
+            f"{given}: is outside of the folder that this service reads; give a path relative to"
+            " that folder (--data-root)"
+        )
+    if not found.exists():
+        raise InputError(
+            f"{given}: does not exist in the folder that this service reads; correct it"
+        )
+    return found
