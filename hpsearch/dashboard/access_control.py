@@ -126,7 +126,7 @@ class AccessControl:
     def _refusal(self, environ: dict[str, Any]) -> Refusal | None:
         """Why a request is not answered; None where it is."""
         host = environ.get("HTTP_HOST", "")
-        if _name(host) not in self.hosts:
+        if host_name(host) not in self.hosts:
             return UNKNOWN_HOST
         if not self._shows_token(environ):
             return NO_TOKEN
@@ -183,7 +183,7 @@ class AccessControl:
         )
 
 
-def _name(host: str) -> str:
+def host_name(host: str) -> str:
     """The name in a Host header, without port; an IPv6 address keeps its brackets."""
     if host.startswith("["):
         return host.partition("]")[0].lower() + "]"

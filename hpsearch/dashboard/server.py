@@ -216,7 +216,7 @@ def serving(
         InputError: the port is taken or not allowed, or the host none of this machine.
     """
     app = application(storage, home)
-    listening = _listen_somewhere(host) if port is None else _listen(host, port)
+    listening = listen(host, port)
     port = listening.getsockname()[1]
     guarded = AccessControl(
         app=app,
@@ -236,16 +236,31 @@ def serving(
         max_request_body_size=MOST_BYTES,
         clear_untrusted_proxy_headers=True,
     )
-    shown = _EVERY.get(host, f"[{host}]" if ":" in host else host)
     query = "" if token is None else f"?token={quote(token, safe='')}"
     try:
         with collecting_seldom():
-            yield Served(server, f"http://{shown}:{port}/{query}")
+            yield Served(server, f"http://{shown_host(host)}:{port}/{query}")
     finally:
         server.close()
 
 
-def _listen_somewhere(host: str) -> socket.socket:
+def shown_host(host: str) -> str:
+    """What listens on a host, as it is written in an address that leads there from here."""
+    return _EVERY.get(host, f"[{host}]" if ":" in host else host)
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        host: address or name to listen on.
+        port: 0: any that is free; None: ``PORT``, or any where that is taken.
+
+    Raises:
+        InputError: the port is taken or not allowed, or the host none of this machine.
+    """
+    if port is not None:
+        return _listen(host, port)
     try:
         return _listen(host, PORT)
     except InputError:

@@ -1,0 +1,89 @@
+"""The application: routes, errors, pages, and optuna-dashboard behind the same door."""
+
+import re
+from typing import TYPE_CHECKING
+
+from a2wsgi import WSGIMiddleware
+from anyio.to_thread import run_sync
+from fastapi import FastAPI, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hpsearch import __version__
+from hpsearch.dashboard.access_control import AccessControl
+from hpsearch.server import problems
+from hpsearch.server.door import Door
+from hpsearch.server.problems import RefusedError
+from hpsearch.server.routes import pages, queue, studies
+from hpsearch.server.service import Service
+from hpsearch.server.tokens import Role
+from hpsearch.server.who import Gate
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_DASHBOARD = re.compile(
+    r"/(dashboard|api|static|csv|artifacts)(/.*)?|/(favicon\.ico|incompatible-rdb-schema)/?"
+)
+"""The paths that optuna-dashboard answers; it cannot live below one of them."""
+
+THREADS = 8
+"""Requests that optuna-dashboard answers at a time."""
+
+
+def application(
+    service: Service,
+    gate: Gate,
+    dashboard: "WSGIApplication",
+    *,
+    hosts: frozenset[str],
+    allowed: frozenset[str] = frozenset(),
+) -> ASGIApp:
+    """The whole service.
+
+    Args:
+        service: its parts.
+        gate: finds out who asks.
+        dashboard: optuna-dashboard, which lets in everybody by itself.
+        hosts: names, without port, by which it may be called.
+        allowed: those of them that are a proxy's.
+    """
+    app = FastAPI(
+        title="hpsearch",
+        version=__version__,
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=problems.RESPONSES,
+    )
+    app.state.service, app.state.gate = service, gate
+    problems.add_handlers(app, service.workspace.url)
+    for module in (studies, queue, pages):
+        app.include_router(module.router)
+    app.router.default = _Dashboard(dashboard, hosts, allowed)
+    return Door(app=app, hosts=hosts, allowed=allowed)
+
+
+class _Dashboard:
+    """optuna-dashboard for who may see it; only administrators change anything there."""
+
+    def __init__(
+        self, app: "WSGIApplication", hosts: frozenset[str], allowed: frozenset[str]
+    ) -> None:
+        self._of = {
+            read_only: WSGIMiddleware(
+                AccessControl(
+                    app=app, hosts=hosts, allowed=allowed, token=None, read_only=read_only
+                ),
+                workers=THREADS,
+            )
+            for read_only in (True, False)
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that no route of ours is for."""
+        if scope["type"] != "http" or not _DASHBOARD.fullmatch(scope["path"]):
+            raise RefusedError(404, "there is nothing here")
+        request = Request(scope)
+        gate: Gate = scope["app"].state.gate
+        token = await run_sync(gate.token_of, request)
+        await self._of[not token.role.allows(Role.ADMIN)](scope, receive, send)

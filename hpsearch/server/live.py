@@ -1,0 +1,159 @@
+"""Server-sent events: a study's trials as they run, for any number of clients.
+
+One poller for each study that somebody watches. Clients wait for a newer version of the one state
+that it keeps, and are sent what has changed since theirs: so a slow client skips what it was too
+slow for, holds nothing, and hurts nobody.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from anyio.to_thread import run_sync
+
+from hpsearch.errors import HpsearchError
+from hpsearch.search import trials
+from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.storage import Storage
+from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.server.problems import RefusedError
+
+EVERY = 1.0
+"""Seconds between two looks at a study, where few are watched."""
+
+SHARE = 0.1
+"""Seconds by which that grows with each study that is watched: looking takes some milliseconds."""
+
+SILENCE = 15.0
+"""Seconds after which a line is sent that says nothing, so that proxies keep the connection."""
+
+MOST_WATCHERS = 500
+"""Clients that watch at the same time."""
+
+_KEYS = ("number", "state", "epochs", "seconds", "worker", "failure", "parameters")
+"""What clients are sent of a trial beside its value."""
+
+
+@dataclass
+class Watched:
+    """A study that somebody watches."""
+
+    study: OpenStudy | None = None
+    version: int = 0
+    """Grows with every change."""
+    summary: str = ""
+    """The study as ``ls --json`` has it, as JSON."""
+    summary_version: int = 0
+    rows: dict[int, tuple[int, str]] = field(default_factory=dict)
+    """By number: the version in which a trial changed last, and the trial as JSON."""
+    watchers: int = 0
+    is_over: bool = False
+    """Whether the study is gone."""
+    newer: asyncio.Condition = field(default_factory=asyncio.Condition)
+    task: asyncio.Task[None] | None = None
+
+    def since(self, version: int) -> str:
+        """What has changed since a version, as the text of events."""
+        changed = [text for seen, text in self.rows.values() if seen > version]
+        said = f"event: study\ndata: {self.summary}\n\n" * (self.summary_version > version)
+        if changed:
+            said += f"event: trials\ndata: [{','.join(changed)}]\n\n"
+        return said
+
+    def take(self, summary: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
+        """Take note of how the study stands; whether anything has changed."""
+        version, text = self.version + 1, json.dumps(summary)
+        is_new = text != self.summary
+        if is_new:
+            self.summary, self.summary_version = text, version
+        for row in rows:
+            shown = json.dumps(row)
+            if self.rows.get(row["number"], (0, ""))[1] != shown:
+                self.rows[row["number"]] = version, shown
+                is_new = True
+        self.version = version if is_new else self.version
+        return is_new
+
+
+class Hub:
+    """The studies that are watched."""
+
+    def __init__(self, storage: Storage, is_ending: Callable[[], bool]) -> None:
+        """Args: where the studies are; whether the service ends, so that all streams do."""
+        self._storage, self._is_ending = storage, is_ending
+        self._watched: dict[str, Watched] = {}
+
+    async def watch(self, name: str) -> AsyncIterator[str]:
+        """The events of a study, from how it stands now, until it is gone or the service ends.
+
+        Raises:
+            RefusedError: too many watch already.
+        """
+        if sum(one.watchers for one in self._watched.values()) >= MOST_WATCHERS:
+            raise RefusedError(503, "too many clients watch studies; try again later")
+        watched = self._watched.setdefault(name, Watched())
+        watched.watchers += 1
+        if watched.task is None:
+            watched.task = asyncio.create_task(self._poll(name, watched))
+        seen, silent = 0, 0.0
+        try:
+            yield "retry: 2000\n\n"
+            while not self._is_ending():
+                if watched.version > seen:
+                    text, seen, silent = watched.since(seen), watched.version, 0.0
+                    yield text
+                elif watched.is_over:
+                    yield "event: gone\ndata: {}\n\n"
+                    return
+                elif silent >= SILENCE:
+                    silent = 0.0
+                    yield ":\n\n"
+                silent += await _newer(watched, seen)
+        finally:
+            watched.watchers -= 1
+            if not watched.watchers and watched.task is not None:
+                watched.task.cancel()
+                self._watched.pop(name, None)
+
+    async def _poll(self, name: str, watched: Watched) -> None:
+        """Look at a study again and again."""
+        while not watched.is_over:
+            try:
+                found = await run_sync(self._look, name, watched)
+            except HpsearchError:
+                watched.is_over = True
+                found = None
+            except STORAGE_ERRORS:
+                found = None  # the next look may reach it again
+            async with watched.newer:
+                if watched.is_over or (found is not None and watched.take(*found)):
+                    watched.newer.notify_all()
+            await asyncio.sleep(EVERY + SHARE * len(self._watched))
+
+    def _look(self, name: str, watched: Watched) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """How a study stands, and its trials; those that have ended are read once."""
+        if watched.study is None:
+            watched.study = load_study(self._storage, name)
+            watched.study.stay()
+        study = watched.study
+        return trials.summary(study), [_row(study, trial) for trial in study.trials()]
+
+
+async def _newer(watched: Watched, seen: int) -> float:
+    """Wait a second at most for a newer version; gives how long that may have been."""
+    async with watched.newer:
+        if watched.version == seen and not watched.is_over:
+            try:
+                await asyncio.wait_for(watched.newer.wait(), EVERY)
+            except TimeoutError:
+                return EVERY
+    return 0.0
+
+
+def _row(study: OpenStudy, trial: trials.Trial) -> dict[str, Any]:
+    """What clients are sent of a trial."""
+    whole = trials.row(study, trial)
+    values = whole["values"]
+    return {**{key: whole[key] for key in _KEYS}, "value": values[0] if values else None}

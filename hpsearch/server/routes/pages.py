@@ -1,0 +1,57 @@
+"""The pages: one HTML file with its style and script, which ask the routes below ``/v1``."""
+
+import importlib.resources
+from functools import cache
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from hpsearch.server.door import PAGE_POLICY
+from hpsearch.server.problems import RefusedError
+from hpsearch.server.routes.queue import set_session
+from hpsearch.server.who import Gate
+
+router = APIRouter(include_in_schema=False)
+
+_FILES = {
+    "page.html": "text/html; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+}
+
+
+@router.get("/")
+def first(request: Request) -> Response:
+    """The first page; a token in the address becomes a cookie, and the address is forgotten."""
+    shown = request.query_params.get("token")
+    if shown is None:
+        return _file("page.html")
+    gate: Gate = request.app.state.gate
+    token = gate.tokens.find(shown)
+    if token is None:
+        gate.miss(request)
+        raise RefusedError(401, "the token in the address is wrong, or was revoked")
+    rest = [(key, value) for key, value in request.query_params.multi_items() if key != "token"]
+    entered = RedirectResponse("/" + (f"?{urlencode(rest)}" if rest else ""), 303)
+    entered.headers["Cache-Control"] = "no-store"
+    set_session(request, entered, gate.session(token))
+    return entered
+
+
+@router.get("/ui/{name}")
+def file(name: str) -> Response:
+    """What the page consists of."""
+    if name not in _FILES:
+        raise RefusedError(404, "there is nothing here")
+    return _file(name)
+
+
+def _file(name: str) -> Response:
+    headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
+    return Response(_content(name), headers=headers, media_type=_FILES[name])
+
+
+@cache
+def _content(name: str) -> bytes:
+    return importlib.resources.files("hpsearch.server").joinpath("pages", name).read_bytes()

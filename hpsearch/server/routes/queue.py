@@ -1,0 +1,91 @@
+"""``/v1/queue``, ``/v1/events``, ``/v1/me``: the slots, who did what, and who asks."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from hpsearch.server.board import moment
+from hpsearch.server.problems import answer
+from hpsearch.server.routes.answers import with_etag
+from hpsearch.server.service import Service, service
+from hpsearch.server.who import Gate, Reader
+
+router = APIRouter(tags=["queue"])
+
+Here = Annotated[Service, Depends(service)]
+
+
+@router.get("/v1/queue")
+def queue(request: Request, here: Here, _: Reader) -> Response:
+    """The slots of this box and who has them; studies that wait, and all others."""
+    found = here.board.look()
+    slots = [{**slot, "since": moment(slot["since"])} for slot in found.slots]
+    return with_etag(request, {"slots": slots, "studies": found.rows}, found.etag)
+
+
+@router.get("/v1/events")
+def events(
+    here: Here,
+    _: Reader,
+    study: Annotated[str | None, Query(max_length=512)] = None,
+    before: Annotated[int | None, Query(ge=1, lt=2**53)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[dict[str, Any]]:
+    """Who did what, and when, the last one first; ``before`` is the number of an event."""
+    found = here.storage.events(study, before=before, most=limit)
+    return [
+        {
+            "number": event.number,
+            "moment": moment(event.moment),
+            "who": event.who,
+            "what": event.what,
+            "study": event.study,
+            "detail": event.detail,
+        }
+        for event in found
+    ]
+
+
+@router.get("/v1/me")
+def me(token: Reader) -> dict[str, str]:
+    """Whose token was shown, and what it allows."""
+    return {"name": token.name, "role": token.role.value}
+
+
+@router.post("/v1/session", status_code=204)
+def enter(request: Request, token: Reader) -> Response:
+    """Have a browser stay in for some hours, by a cookie that stands for the token."""
+    entered = Response(status_code=204, headers={"Cache-Control": "no-store"})
+    set_session(request, entered, request.app.state.gate.session(token))
+    return entered
+
+
+@router.delete("/v1/session", status_code=204)
+def leave(request: Request) -> Response:
+    """Have the browser forget its cookie."""
+    left = Response(status_code=204)
+    left.delete_cookie(request.app.state.gate.cookie, path="/")
+    return left
+
+
+def set_session(request: Request, response: Response, session: str) -> None:
+    """Put the cookie of a session into an answer."""
+    gate: Gate = request.app.state.gate
+    is_https = request.url.scheme == "https"
+    response.set_cookie(
+        gate.cookie, session, path="/", httponly=True, samesite="lax", secure=is_https
+    )
+
+
+@router.get("/healthz")
+def healthz() -> dict[str, str]:
+    """Whether the process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+def readyz(here: Here) -> JSONResponse:
+    """Whether the service works: its storage can be reached, and workers are started."""
+    trouble = here.trouble
+    return JSONResponse({"status": "ok"}) if trouble is None else answer(503, trouble)

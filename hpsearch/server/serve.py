@@ -1,0 +1,241 @@
+"""``hpsearch serve`` itself: one process that answers HTTP and keeps workers in the slots."""
+
+import logging
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+from filelock import FileLock, Timeout
+
+from hpsearch.dashboard.breathing import collecting_seldom
+from hpsearch.dashboard.server import LOOPBACK, listen, names, shown_host
+from hpsearch.dashboard.server import application as dashboard_of
+from hpsearch.errors import EXIT_OK, EXIT_PROGRAM, InputError, UnreachableError
+from hpsearch.home import Home
+from hpsearch.search.database.exclusive import exclusive
+from hpsearch.search.storage import Storage
+from hpsearch.server.app import application
+from hpsearch.server.board import Board
+from hpsearch.server.live import Hub
+from hpsearch.server.scheduler import Scheduler
+from hpsearch.server.service import Service
+from hpsearch.server.tokens import Role, Tokens
+from hpsearch.server.who import Gate
+from hpsearch.services.submit import Rules
+from hpsearch.services.workspace import Workspace
+from hpsearch.workers.lease import AWAY_FOR
+from hpsearch.workers.presence import is_busy
+from hpsearch.workers.slots import Slot
+from hpsearch.workers.supervisor import LEAVE_WITHIN
+
+FIRST = "admin"
+"""The name of the token that is made where there is none."""
+
+CONNECTIONS = 1000
+"""Connections at a time, those that watch among them."""
+
+SILENCE = 30
+"""Seconds after which a connection is closed that asks nothing."""
+
+FINISH_WITHIN = 2
+"""Seconds that requests have for their answers when the service ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How the service runs."""
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+    """0: any that is free; None: 8080, or any where that is taken."""
+    allowed: Sequence[str] = ()
+    """Names beside its own by which it may be called, such as a proxy's."""
+    certificate: Path | None = None
+    """With ``key``: TLS."""
+    key: Path | None = None
+    plain: bool = False
+    """Whether other machines may connect without TLS."""
+    rules: Rules = field(default_factory=Rules)
+    most_of_user: int | None = None
+    """Workers that each user may have at most; None: any number."""
+
+    def check(self) -> None:
+        """Refuse settings that do not fit together.
+
+        Raises:
+            InputError: so they do not.
+        """
+        if (self.certificate is None) != (self.key is None):
+            raise InputError("--tls-cert and --tls-key belong together; give both, or neither")
+        if self.host not in LOOPBACK and self.certificate is None and not self.plain:
+            raise InputError(
+                f"--host {self.host}: others on the network could read tokens and data; give"
+                " --tls-cert and --tls-key, or --plain-http behind a proxy that speaks TLS"
+            )
+        root = self.rules.data_root
+        if root is not None and not root.is_dir():
+            raise InputError(f"--data-root {root}: is not a folder; create it, or give another")
+
+
+def serve(
+    settings: Settings,
+    slots: Sequence[Slot],
+    workspace: Workspace,
+    tell: Callable[[str], None],
+    say: Callable[[str], None],
+) -> int:
+    """Serve until a signal comes.
+
+    Args:
+        settings: how.
+        slots: of this box.
+        workspace: home and storage.
+        tell: is told the address, with the first token where it is made just now.
+        say: is told what else there is to know.
+
+    Returns:
+        0; 4 where the scheduler ended by itself. (uvicorn raises the signal again that ended it.)
+
+    Raises:
+        InputError: settings that do not fit, a port that is taken, another service at work here.
+        UnreachableError: the home, the storage or the TLS files cannot be read or written.
+    """
+    settings.check()
+    context = _tls(settings)
+    with _alone(workspace.home), workspace.opened(create=True, patience=AWAY_FOR) as storage:
+        with exclusive(storage.url):
+            storage.make_events()
+        storage.is_busy = is_busy
+        first = _first_token(workspace.home)
+        listening = listen(settings.host, settings.port)
+        port = listening.getsockname()[1]
+        scheme = "http" if context is None else "https"
+        token = "" if first is None else f"?token={first}"
+        scheduler = Scheduler(workspace=workspace, slots=slots, most_of_user=settings.most_of_user)
+        server = _server(settings, storage, workspace, scheduler, port, context)
+        with collecting_seldom(), _scheduling(scheduler, server):
+            tell(f"{scheme}://{shown_host(settings.host)}:{port}/{token}")
+            if first is not None:
+                say(f"The token in the address is that of {FIRST}, and is not shown again.")
+            say("hpsearch token add NAME makes more. Ctrl-C stops; studies stay queued.")
+            server.run(sockets=[listening])
+        return EXIT_OK if scheduler.error is None else EXIT_PROGRAM
+
+
+def _server(  # noqa: PLR0917  # those of serve, opened
+    settings: Settings,
+    storage: Storage,
+    workspace: Workspace,
+    scheduler: Scheduler,
+    port: int,
+    context: ssl.SSLContext | None,
+) -> uvicorn.Server:
+    """The server of uvicorn of the service, which does not run yet."""
+    hosts = names(settings.host, settings.allowed)
+    hub = Hub(storage, lambda: server.should_exit)
+    service = Service(
+        workspace=workspace,
+        storage=storage,
+        rules=settings.rules,
+        board=Board(storage, lambda: scheduler.shown),
+        hub=hub,
+        scheduler=scheduler,
+    )
+    app = application(
+        service,
+        Gate(tokens=Tokens(workspace.home.tokens), cookie=f"hpsearch-{port}"),
+        dashboard_of(storage, workspace.home),
+        hosts=hosts,
+        allowed=frozenset(name.lower() for name in settings.allowed),
+    )
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=SILENCE,
+        timeout_graceful_shutdown=FINISH_WITHIN,
+        ssl_context_factory=None if context is None else lambda *_: context,
+    )
+    server = uvicorn.Server(config)
+    return server  # the hub asks it whether it ends
+
+
+@contextmanager
+def _scheduling(scheduler: Scheduler, server: uvicorn.Server) -> Iterator[None]:
+    """Have the scheduler work while the block runs; where it ends by itself, the server does."""
+
+    def run() -> None:
+        scheduler.run()
+        server.should_exit = True
+
+    thread = threading.Thread(target=run, name="scheduler", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        scheduler.over.set()
+        thread.join(3 * LEAVE_WITHIN)
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """Refuse that two services work in one home.
+
+    Raises:
+        InputError: another one does.
+        UnreachableError: the home cannot be written.
+    """
+    file = home.locks / "serve.lock"
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+        home.make(file.parent)
+        lock = FileLock(file)
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise InputError(
+            f"{home.root}: another hpsearch serve works there; end it first, or give another --home"
+        ) from None
+    except OSError as error:
+        raise UnreachableError(f"{file}: cannot be written: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _first_token(home: Home) -> str | None:
+    """An administrator's token, made where there is none at all; else None."""
+    tokens = Tokens(home.tokens)
+    return None if tokens.all() else tokens.add(FIRST, Role.ADMIN)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """What encrypts connections; None: nothing does.
+
+    Raises:
+        InputError: the files are none of a certificate and its key.
+        UnreachableError: they cannot be read.
+    """
+    if settings.certificate is None or settings.key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    where = f"--tls-cert {settings.certificate} --tls-key {settings.key}"
+    try:
+        context.load_cert_chain(settings.certificate, settings.key, password="")
+    except ssl.SSLError as error:
+        raise InputError(f"{where}: {error.reason}; give a PEM certificate and its key") from None
+    except OSError as error:
+        raise UnreachableError(f"{where}: {error.strerror}; check names and permissions") from None
+    return context
