@@ -17,7 +17,7 @@ from hpsearch.search.shapes import Submission, SubmissionState
 from hpsearch.search.storage.events import SERVICE, Event
 from hpsearch.search.study import OpenStudy
 
-FINAL = ("cancelled", "done")
+FINAL: tuple[SubmissionState, ...] = ("cancelled", "done")
 """States that no study leaves."""
 
 

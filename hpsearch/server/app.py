@@ -1,7 +1,8 @@
 """The application: routes, errors, pages, and optuna-dashboard behind the same door."""
 
 import re
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from a2wsgi import WSGIMiddleware
 from anyio.to_thread import run_sync
@@ -69,12 +70,12 @@ class _Dashboard:
     def __init__(
         self, app: "WSGIApplication", hosts: frozenset[str], allowed: frozenset[str]
     ) -> None:
-        self._of = {
-            read_only: WSGIMiddleware(
-                AccessControl(
-                    app=app, hosts=hosts, allowed=allowed, token=None, read_only=read_only
-                ),
-                workers=THREADS,
+        guarded = partial(AccessControl, app=app, hosts=hosts, allowed=allowed, token=None)
+        # a2wsgi has types of its own for what WSGI and ASGI are.
+        self._of: dict[bool, ASGIApp] = {
+            read_only: cast(
+                "ASGIApp",
+                WSGIMiddleware(cast("Any", guarded(read_only=read_only)), workers=THREADS),
             )
             for read_only in (True, False)
         }

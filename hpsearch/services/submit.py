@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from hpsearch.services.progress import Silent
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile, from_table
 from hpsearch.text import show
+from hpsearch.training.outcome import Epoch
 
 FILE = "study.toml"
 """What messages call a file that came without a name."""
@@ -81,15 +82,21 @@ class Accepted:
     """What is suspicious about its data, in the words of ``hpsearch check``."""
 
 
-@dataclass
 class _Told(Silent):
     """Progress that keeps what it is told."""
 
-    lines: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.lines: list[str] = []
 
     def say(self, text: str) -> None:
         """Keeps a line."""
         self.lines.append(text.removeprefix("warning: "))
+
+    def tick(self) -> None:
+        """Shows nothing."""
+
+    def epoch(self, epoch: Epoch, epochs: int) -> None:
+        """Shows nothing."""
 
 
 def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspace) -> Accepted:

@@ -250,8 +250,6 @@ def _run_trials(objective: Objective, device: Device, stopper: Stopper) -> None:
             claims.interrupt(study, error.number)
             return
         tidy(study, objective.home, share=objective.share)
-        if stopper.is_last:
-            return
         trials += 1
         at_first = at_first or memory_used()
         growth = memory_used() - at_first
@@ -270,8 +268,8 @@ def memory_used() -> int:
 def start_anew(why: str, study: OpenStudy, stopper: Stopper, carry: int | None = None) -> None:
     """Replace this process by one with the same command line, pid and environment.
 
-    It is the only way to get back all that libraries took. Returns only where it is time to stop:
-    a process that starts anew would not know of it. (A signal of the last moment may still be
+    It is the only way to get back all that libraries took. Returns only where it is time to stop,
+    or another study's turn: a process that starts anew would not know of it. (A signal of the last moment may still be
     lost; a supervisor sends another one.)
 
     Args:
@@ -280,7 +278,7 @@ def start_anew(why: str, study: OpenStudy, stopper: Stopper, carry: int | None =
         stopper: whether to stop.
         carry: a running trial that the new process is to try alone on the device.
     """
-    if stopper():
+    if stopper() or (stopper.is_last and carry is None):
         return
     study.storage.close()
     if carry is not None:

@@ -1,0 +1,244 @@
+"""Submitting studies over HTTP, seeing them, and deciding what becomes of them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from served import STUDY, Served
+
+from hpsearch.search import budget, claims
+from hpsearch.search.study import load_study
+
+
+def test_a_study_is_submitted_shown_paused_resumed_and_cancelled(served: Served) -> None:
+    made = served.submit("small")
+    assert made.status_code == 201
+    assert made.headers["location"] == "/v1/studies/small"
+    row = made.json()
+    assert (row["name"], row["state"], row["user"], row["trials"]) == (
+        "small",
+        "queued",
+        "submit",
+        5,
+    )
+    assert row["warnings"] == []
+    shown = served.ask("GET", "/v1/studies/small", "read").json()
+    assert shown["submission"]["state"] == "queued"
+    assert shown["study_file"]["budget"]["trials"] == 5
+    for act, state in (("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled")):
+        answer = served.ask("POST", f"/v1/studies/small/{act}", "submit")
+        assert (answer.status_code, answer.json()["state"]) == (200, state)
+        listed = served.ask("GET", "/v1/studies", "read").json()
+        assert [one["state"] for one in listed] == [state]
+    refused = served.ask("POST", "/v1/studies/small/resume", "submit")
+    assert refused.status_code == 409
+    assert "is cancelled and cannot be resumed" in refused.json()["detail"]
+    events = served.ask("GET", "/v1/events?study=small", "read").json()
+    assert [one["what"] for one in events] == ["cancelled", "resumed", "paused", "submitted"]
+    assert {one["who"] for one in events} == {"submit"}
+
+
+def test_a_request_that_is_sent_again_makes_no_second_study(served: Served) -> None:
+    first = served.submit("small", Idempotency_Key="k")
+    again = served.submit("small", Idempotency_Key="k")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["name"] == "small"
+    assert again.headers["location"] == first.headers["location"]
+    other = served.submit("other", Idempotency_Key="k")
+    assert other.status_code == 422
+    assert "came before with another request, for study small" in other.json()["detail"]
+    assert served.submit("other", "other", Idempotency_Key="k").status_code == 201
+    without = served.submit("small")
+    assert without.status_code == 409
+    assert "study small: is there already" in without.json()["detail"]
+
+
+def test_the_same_file_may_come_as_json(served: Served) -> None:
+    table = {
+        "name": "small", "dataset": {"source": "digits"},
+        "space": {"layers": {"type": "int", "low": 1, "high": 2}},
+    }  # fmt: skip
+    assert served.ask("POST", "/v1/studies", "submit", json=table).status_code == 201
+    assert load_study(served.storage, "small").file.dataset.source == "digits"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "study.toml: name: missing; add it"),
+        ("name = 3", "name = 3 has the wrong type; write a text in quotes"),
+        ("name =", "study.toml: is not valid TOML"),
+        (STUDY.format(name="../x", trials=1), "is not a valid study name"),
+        (STUDY.format(name="a", trials=-1), "budget.trials = -1 is out of range"),
+        (STUDY.format(name="a", trials=1).replace("digits", "digit"), "did you mean digits"),
+        ("\udcff", "is not UTF-8 text"),
+        ("a = " + "[" * 5000, "nested too deeply"),
+    ],
+)
+def test_what_is_wrong_is_said_as_the_command_line_says_it(
+    served: Served, content: str, said: str
+) -> None:
+    answer = served.ask(
+        "POST", "/v1/studies", "submit", content=content.encode("utf-8", "surrogateescape")
+    )
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+    assert served.storage.study_names() == []
+    assert served.storage.events() == []
+
+
+def test_a_body_of_another_type_is_refused(served: Served) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = served.ask("POST", "/v1/studies", "submit", content="a=b", headers=headers)
+    assert answer.status_code == 415
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc", "../secret.npz", "inside/../../secret.npz", "link", "~/x", "a\\u0000b", "loop"]
+)
+def test_nothing_outside_of_the_folder_of_data_is_read(
+    serve: Callable[..., Served], tmp_path: Path, path: str
+) -> None:
+    root = tmp_path / "data"
+    (root / "inside").mkdir(parents=True)
+    (tmp_path / "secret.npz").write_text("secret")
+    (root / "link").symlink_to(tmp_path / "secret.npz")
+    (root / "loop").symlink_to(root / "loop")
+    served = serve(data_root=root)
+    content = f'name = "a"\n[dataset]\nsource = "npz"\npath = "{path}"\n'
+    answer = served.ask("POST", "/v1/studies", "submit", content=content)
+    assert answer.status_code == 422
+    told = answer.json()["detail"]
+    assert "is outside of the folder" in told or "does not exist in the folder" in told
+    assert "secret.npz does not" not in told
+    assert str(tmp_path) not in told
+
+
+def test_without_a_folder_of_data_no_path_may_be_given(served: Served) -> None:
+    content = 'name = "a"\n[dataset]\nsource = "npz"\npath = "x.npz"\n'
+    answer = served.ask("POST", "/v1/studies", "submit", content=content)
+    assert answer.status_code == 422
+    assert "without --data-root" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        '[space.network.python]\nfile = "net.py"',
+        '[space]\nnetwork = { type = "python", file = "net.py" }',
+        '[[enqueue]]\nnetwork = { python = { file = "net.py" } }',
+        '[baseline.network]\ntype = "python"\nfile = "net.py"',
+        '[[portfolio]]\n[portfolio.network.python]\nfile = "net.py"',
+        "[space.network]\npython = 3",
+    ],
+)
+def test_own_code_is_refused_unless_it_is_allowed(
+    serve: Callable[..., Served], tmp_path: Path, where: str
+) -> None:
+    (tmp_path / "net.py").write_text("def build(config, data): ...\n")
+    served = serve(data_root=tmp_path)
+    content = f'name = "a"\n[dataset]\nsource = "digits"\n{where}\n'
+    answer = served.ask("POST", "/v1/studies", "submit", content=content)
+    assert answer.status_code == 422
+    assert "names Python code of its own" in answer.json()["detail"]
+
+
+def test_own_code_that_is_allowed_lies_in_the_folder_of_data(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    (root / "net.py").write_text("def build(config, data): ...\n")
+    (tmp_path / "out.py").write_text("def build(config, data): ...\n")
+    served = serve(data_root=root, allow_code=True)
+
+    def submit(file: str) -> int:
+        space = (
+            f'[space.network.python]\nfile = "{file}"\nx = {{ type = "int", low = 1, high = 2 }}\n'
+        )
+        content = f'name = "a"\n[dataset]\nsource = "digits"\n{space}'
+        return served.ask("POST", "/v1/studies", "submit", content=content).status_code
+
+    assert submit("../out.py") == 422
+    assert submit(str(tmp_path / "out.py")) == 422
+    assert submit("net.py") == 201
+
+
+def test_only_an_administrator_gives_a_priority_above_the_usual(served: Served) -> None:
+    assert served.submit("a", path="?priority=1").status_code == 403
+    assert served.submit("a", path="?priority=-1").json()["priority"] == -1
+    assert served.submit("b", "admin", path="?priority=100").json()["priority"] == 100
+    assert served.submit("c", path="?priority=101").status_code == 422
+    up, down = {"priority": 5}, {"priority": -5}
+    assert served.ask("PATCH", "/v1/studies/a", "submit", json=up).status_code == 403
+    assert served.ask("PATCH", "/v1/studies/a", "submit", json=down).json()["priority"] == -5
+    assert served.ask("PATCH", "/v1/studies/a", "other", json=down).status_code == 403
+    assert served.ask("PATCH", "/v1/studies/a", "admin", json=up).json()["priority"] == 5
+    for body in ({}, {"priority": "5"}, {"priority": 1, "x": 2}, {"priority": 1.5}, []):
+        assert served.ask("PATCH", "/v1/studies/a", "admin", json=body).status_code == 422
+
+
+def test_what_is_polled_comes_once_until_it_changes(served: Served) -> None:
+    served.submit("small")
+    for path in ("/v1/studies", "/v1/studies/small", "/v1/studies/small/trials", "/v1/queue"):
+        first = served.ask("GET", path, "read")
+        headers = {"If-None-Match": f'"x", {first.headers["etag"]}'}
+        again = served.ask("GET", path, "read", headers=headers)
+        assert (again.status_code, again.content) == (304, b"")
+    served.ask("POST", "/v1/studies/small/pause")
+    for path in ("/v1/studies", "/v1/studies/small", "/v1/queue"):
+        assert served.ask("GET", path, "read", headers=headers).status_code == 200
+
+
+def test_the_list_can_be_narrowed_to_a_state_and_a_user(served: Served) -> None:
+    served.submit("a")
+    served.submit("b", "other")
+    served.ask("POST", "/v1/studies/b/pause", "other")
+
+    def names(query: str) -> list[str]:
+        return [one["name"] for one in served.ask("GET", f"/v1/studies?{query}", "read").json()]
+
+    assert names("user=other") == ["b"]
+    assert names("state=queued") == ["a"]
+    assert names("state=queued&user=other") == []
+
+
+def test_a_study_with_a_running_trial_is_shown_as_running(served: Served) -> None:
+    served.submit("small")
+    study = load_study(served.storage, "small")
+    assert claims.claim(study) is not None
+    row = served.ask("POST", "/v1/studies/small/resume").json()
+    assert (row["state"], row["running"]) == ("running", 1)
+    assert [one["state"] for one in served.ask("GET", "/v1/studies").json()] == ["running"]
+    assert [one["state"] for one in served.ask("GET", "/v1/studies/small/trials").json()] == [
+        "running"
+    ]
+
+
+def test_a_study_that_was_not_submitted_is_shown_and_left_alone(served: Served) -> None:
+    served.submit("small")
+    study = load_study(served.storage, "small")
+    file = study.file.model_copy(update={"name": "by-hand"})
+    from hpsearch.search.making import open_or_create  # noqa: PLC0415  # of this test alone
+
+    other, _ = open_or_create(served.storage, file, study.data)
+    assert served.ask("GET", "/v1/studies/by-hand").json()["submission"] is None
+    assert served.ask("POST", "/v1/studies/by-hand/cancel").status_code == 409
+    assert budget.stop_requested(other) is None
+    assert [one["name"] for one in served.ask("GET", "/v1/studies").json()] == ["small"]
+
+
+def test_the_best_trial_is_told_when_there_is_one(served: Served) -> None:
+    served.submit("small")
+    answer = served.ask("GET", "/v1/studies/small/best")
+    assert answer.status_code == 409
+    assert "no trial completed yet" in answer.json()["detail"]
+
+
+def test_a_study_is_recorded_as_the_service_s(served: Served) -> None:
+    served.submit("small")
+    study = load_study(served.storage, "small")
+    commands = study.optuna.user_attrs["commands"]
+    assert [one["command"] for one in commands] == ["hpsearch from Python"]
+    assert json.loads(json.dumps(study.optuna.user_attrs["submission"]))["user"] == "submit"
