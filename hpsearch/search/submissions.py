@@ -89,33 +89,28 @@ def prioritise(study: OpenStudy, who: str, priority: int) -> Submission:
     return _revise(study, event, lambda found: found.model_copy(update={"priority": priority}))
 
 
-def notice_stop(study: OpenStudy) -> bool:
-    """Take a queued study for paused whose workers somebody asked to stop; whether it is one."""
+def notice_stop(study: OpenStudy) -> Submission | None:
+    """Take a queued study for paused whose workers somebody asked to stop; None: nobody did."""
     if stop_requested(study) is None:
-        return False
-    _move(study, SERVICE, "paused", *FINAL, "failed", detail="by hpsearch stop")
-    return True
+        return None
+    return _move(study, SERVICE, "paused", *FINAL, "failed", detail="by hpsearch stop")
 
 
-def finish(study: OpenStudy, ending: Ending) -> None:
+def finish(study: OpenStudy, ending: Ending) -> Submission:
     """Note that the study has ended, or failed where its last trials all did."""
     if ending == "failures":
-        fail(study, ENDED[ending])
-    else:
-        _move(study, SERVICE, "done", *FINAL, "paused", "failed", detail=ENDED[ending])
+        return fail(study, ENDED[ending])
+    return _move(study, SERVICE, "done", *FINAL, "paused", "failed", detail=ENDED[ending])
 
 
-def fail(study: OpenStudy, why: str) -> None:
+def fail(study: OpenStudy, why: str) -> Submission:
     """Note that the study cannot go on, and why."""
-    _move(study, SERVICE, "failed", *FINAL, "paused", "failed", detail=why, why=why)
+    return _move(study, SERVICE, "failed", *FINAL, "paused", "failed", detail=why, why=why)
 
 
-def serve(study: OpenStudy) -> None:
-    """Note that a worker is started for it; no event, as that happens all the time."""
-    now = time.time()
-    study.storage.revise(
-        study.study_id, SUBMISSION_KEY, lambda found: found and found | {"served": now}
-    )
+def serve(study: OpenStudy) -> Submission:
+    """Note that it has, or just had, a worker; no event, as that happens all the time."""
+    return _revise(study, None, lambda found: found.model_copy(update={"served": time.time()}))
 
 
 def _move(
@@ -165,7 +160,7 @@ def _refuse(
 
 
 def _revise(
-    study: OpenStudy, event: Event, change: Callable[[Submission], Submission | None]
+    study: OpenStudy, event: Event | None, change: Callable[[Submission], Submission | None]
 ) -> Submission:
     """Change what is known of a submitted study, with the event that tells of it.
 

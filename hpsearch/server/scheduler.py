@@ -9,8 +9,8 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
@@ -22,18 +22,16 @@ from hpsearch.errors import (
     EXIT_SIGINT,
     EXIT_SIGTERM,
     HpsearchError,
-    StudyGoneError,
 )
-from hpsearch.search import submissions
-from hpsearch.search.budget import ending
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.storage import Storage
-from hpsearch.search.storage.queued import Submitted
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
+from hpsearch.server.places import Place
 from hpsearch.server.policy import Contender, Held, next_turn, passes_to
+from hpsearch.server.queue import Queue
 from hpsearch.services import supervise
 from hpsearch.services.workspace import Workspace
-from hpsearch.workers.child import LocalChild, how
+from hpsearch.workers.child import Child, LocalChild, how
 from hpsearch.workers.lease import BEAT, Observer, mend
 from hpsearch.workers.slots import Slot
 from hpsearch.workers.supervisor import (
@@ -44,62 +42,13 @@ from hpsearch.workers.supervisor import (
     TICK,
 )
 
-READ_EVERY = 5.0
-"""Seconds after which the studies are read again though no event tells of a change."""
+PASS_EVERY = 2.0
+"""Seconds between two looks at whose turn is next in slots that are in use."""
 
 KILL_AFTER = 120.0
 """Seconds after which a worker is killed that was asked to leave within an epoch, and has not."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class Place:
-    """A slot of this box, and the worker in it."""
-
-    child: LocalChild
-    study: OpenStudy | None = None
-    """The study that the worker is for; None: there is no worker."""
-    user: str = ""
-    since: float = 0.0
-    """When the worker was started (``time.time``)."""
-    counted: int = 0
-    """Trials that the study had counted then."""
-    passes_to: Held | None = None
-    """Whose turn is next: the worker takes no further trial."""
-    asked_at: float | None = None
-    """When the worker was asked to leave within an epoch (``time.monotonic``)."""
-    ask_again: float = 0.0
-    """When it is to be asked again."""
-
-    @property
-    def held(self) -> Held | None:
-        """Whom the slot counts for: who is next in it, where that is decided."""
-        if self.study is None:
-            return None
-        return self.passes_to or Held(study=self.study.name, user=self.user)
-
-    def plain(self) -> dict[str, Any]:
-        """The slot as JSON."""
-        return {
-            "slot": self.child.slot.index,
-            "device": self.child.slot.device,
-            "study": None if self.study is None else self.study.name,
-            "user": self.user or None,
-            "worker": self.child.worker,
-            "since": self.since or None,
-            "next": None if self.passes_to is None else self.passes_to.study,
-        }
-
-
-@dataclass
-class Trouble:
-    """Workers of a study that crashed."""
-
-    crashes: int = 0
-    """In a row, none of whose workers ended a trial."""
-    not_before: float = 0.0
-    """Start the next one at this moment (``time.monotonic``) at the earliest."""
 
 
 @dataclass
@@ -110,6 +59,7 @@ class Scheduler:
         workspace: home and storage.
         slots: the slots of this box.
         most_of_user: workers that each user may have at most; None: any number.
+        make_child: makes what runs a slot's workers; processes of this machine where not given.
         over: set it to end.
         ticked: when it last did its work (``time.monotonic``).
         shown: the slots, as :meth:`Place.plain` has them.
@@ -119,28 +69,23 @@ class Scheduler:
     workspace: Workspace
     slots: Sequence[Slot]
     most_of_user: int | None = None
+    make_child: Callable[..., Child] = LocalChild
     over: threading.Event = field(default_factory=threading.Event)
     ticked: float = 0.0
     shown: Sequence[Mapping[str, Any]] = ()
     error: BaseException | None = None
     _places: list[Place] = field(default_factory=list)
-    _storage: Storage | None = None
-    _studies: dict[str, Submitted] = field(default_factory=dict)
-    _seen: int = -1
-    """The last event that was read."""
-    _read_at: float = 0.0
+    _queue: Queue | None = None
     _mend_at: float = 0.0
-    _trouble: dict[str, Trouble] = field(default_factory=lambda: defaultdict(Trouble))
+    _pass_at: float = 0.0
     _observers: dict[str, Observer] = field(default_factory=lambda: defaultdict(Observer))
-    _most: dict[int, int | None] = field(default_factory=dict)
-    """Workers that studies may have at most, as far as that is known, by their keys."""
     _is_away: bool = False
 
     def run(self) -> None:
         """Work until told to end; no worker is left behind."""
-        self._places = [Place(child=LocalChild(slot=slot)) for slot in self.slots]
         try:
-            with self.workspace.opened(patience=PATIENCE) as self._storage:
+            with self.workspace.opened(patience=PATIENCE) as storage:
+                self.begin(storage)
                 try:
                     while not self.over.wait(TICK):
                         self._look()
@@ -150,18 +95,23 @@ class Scheduler:
             self.error = error
             _log.exception("the scheduler ended")
 
+    def begin(self, storage: Storage) -> None:
+        """Get ready to work on the studies of a storage."""
+        self._queue = Queue(storage)
+        self._places = [Place(child=self.make_child(slot=slot)) for slot in self.slots]
+
     @property
-    def storage(self) -> Storage:
-        """The storage, which is open while it runs."""
-        if self._storage is None:
+    def queue(self) -> Queue:
+        """The studies, while it runs."""
+        if self._queue is None:
             raise AssertionError("the scheduler does not run")
-        return self._storage
+        return self._queue
 
     def _look(self) -> None:
         """A step; where the storage cannot be reached, the workers go on, and it is tried again."""
         try:
             self.step()
-        except STORAGE_ERRORS as error:
+        except (HpsearchError, *STORAGE_ERRORS) as error:
             if not self._is_away:
                 _log.warning("the storage cannot be reached: %s", error)
             self._is_away = True
@@ -173,7 +123,7 @@ class Scheduler:
 
     def step(self) -> None:
         """Note who ended, stop who may not go on, free trials of the dead, fill the slots."""
-        self._read()
+        self.queue.read()
         for place in self._places:
             if place.child.is_over:
                 self._ended(place)
@@ -182,20 +132,6 @@ class Scheduler:
         self._fill()
         self._pass_on()
         self.shown = [place.plain() for place in self._places]
-
-    def _read(self) -> None:
-        """Read the studies that were submitted, where one may have changed."""
-        last = self.storage.last_event()
-        if last == self._seen and time.monotonic() < self._read_at:
-            return
-        found = {one.name: one for one in self.storage.submitted()}
-        self._studies = found
-        self._seen, self._read_at = last, time.monotonic() + READ_EVERY
-
-    def _state(self, name: str) -> str | None:
-        """What was decided of a study; None: it is gone."""
-        found = self._studies.get(name)
-        return None if found is None else found.submission.state
 
     # Who ended
 
@@ -209,34 +145,31 @@ class Scheduler:
         if study is None:
             return
         _log.info("slot %d: the worker of %s ended (%s)", child.slot.index, study.name, how(code))
-        try:
+        with self.queue.minding(study.name):
             mend(study, dead=[signed], blame=not (asked or passed))
             self._note_end(study, place, code, is_asked=asked or passed)
-        except StudyGoneError as error:
-            _log.info("%s", error)
 
     def _note_end(self, study: OpenStudy, place: Place, code: int, *, is_asked: bool) -> None:
         """What a worker's end means for its study."""
-        submissions.serve(study)
-        trouble = self._trouble[study.name]
+        self.queue.serve(study)
+        trouble, got_on = self.queue.trouble[study.name], study.counts().counted > place.counted
         if code == EXIT_OK or is_asked:
             trouble.crashes = 0
+            # Whatever it found nothing to do for, the next one will, too.
+            trouble.not_before = 0.0 if got_on or is_asked else time.monotonic() + ASK_EVERY
             return
         if code in (EXIT_NO_TRIAL, EXIT_INPUT, EXIT_PROGRAM):
-            submissions.fail(study, place.child.last_words())
-            self._read_at = 0.0
+            self.queue.fail(study, place.child.last_words())
             return
         if code in (EXIT_SIGINT, EXIT_SIGTERM):  # somebody else asked it to leave
             trouble.not_before = time.monotonic() + ASK_EVERY
             return
-        got_on = study.counts().counted > place.counted
         trouble.crashes = 1 if got_on else trouble.crashes + 1
         trouble.not_before = time.monotonic() + 2.0**trouble.crashes
         if trouble.crashes >= MAX_CRASHES:
             words = place.child.last_words()
             why = f"workers crashed {trouble.crashes} times in a row ({how(code)}): {words}"
-            submissions.fail(study, why)
-            self._read_at, trouble.crashes = 0.0, 0
+            self.queue.fail(study, why)
 
     # Who may not go on
 
@@ -244,7 +177,7 @@ class Scheduler:
         """Have workers leave whose study was paused or cancelled, or is gone."""
         now = time.monotonic()
         for place in self._places:
-            if place.study is None or self._state(place.study.name) in ("queued", "done"):
+            if place.study is None or self.queue.state(place.study.name) in ("queued", "done"):
                 continue
             if place.asked_at is None:
                 place.asked_at, place.ask_again = now, now
@@ -259,25 +192,27 @@ class Scheduler:
         if time.monotonic() < self._mend_at:
             return
         self._mend_at = time.monotonic() + BEAT
-        running = self.storage.with_running()
-        names = [one.name for one in self._studies.values() if one.study_id in running]
+        running = self.queue.storage.with_running()
+        names = [one.name for one in self.queue.studies.values() if one.study_id in running]
         for gone in self._observers.keys() - set(names):
             del self._observers[gone]
         for name in names:
-            if (study := self._open(name)) is not None:
-                mend(study, self._observers[name])
+            with self.queue.minding(name):
+                if (study := self.queue.open(name)) is not None:
+                    mend(study, self._observers[name])
 
     # Whose turn it is
 
     def _fill(self) -> None:
         """Start workers in free slots, for those whose turn it is."""
         free = [place for place in self._places if place.study is None]
-        contenders = self._contenders() if free else []
+        contenders = self.queue.contenders() if free else []
         for place in free:
             found = self._first(contenders, self._held())
             if found is None:
                 return
-            self._start(place, *found)
+            with self.queue.minding(found[0].study):
+                self._start(place, *found)
 
     def _first(
         self, contenders: list[Contender], held: Collection[Held]
@@ -285,81 +220,15 @@ class Scheduler:
         """Whose turn it is of those that do have a trial to start; the others are taken out."""
         limit = self.most_of_user
         while found := next_turn(contenders, held, time.time(), most_of_user=limit):
-            study = self._with_a_trial(found)
+            study = self.queue.with_a_trial(found.study, self._places)
             if study is not None:
                 return found, study
             contenders.remove(found)
         return None
 
-    def _contenders(self) -> list[Contender]:
-        """The studies that are queued, whether or not they have a trial to start."""
-        now = time.monotonic()
-        return [
-            self._contender(one)
-            for one in self._studies.values()
-            if one.submission.state == "queued"
-            and (one.name not in self._trouble or self._trouble[one.name].not_before <= now)
-        ]
-
-    def _contender(self, one: Submitted) -> Contender:
-        submission = one.submission
-        return Contender(
-            study=one.name,
-            user=submission.user,
-            priority=submission.priority,
-            waiting_since=max(submission.queued, submission.served or 0.0),
-            most=self._most.get(one.study_id),
-        )
-
     def _held(self, but: Place | None = None) -> list[Held]:
         """Whom the slots count for, but one."""
         return [place.held for place in self._places if place.held and place is not but]
-
-    def _with_a_trial(self, contender: Contender) -> OpenStudy | None:
-        """A study that has a trial to start, for whose worker there is no slot yet; else None.
-
-        What has ended, or was stopped by hand, is noted.
-        """
-        study = self._open(contender.study)
-        if study is None:
-            return None
-        if submissions.notice_stop(study):
-            self._read_at = 0.0
-            return None
-        if (over := ending(study)) is not None:
-            submissions.finish(study, over)
-            self._read_at = 0.0
-            return None
-        count = study.file.workers.count
-        most = self._most[study.study_id] = count if isinstance(count, int) else None
-        own = sum(held.study == study.name for held in self._held())
-        if most is not None and own >= most:
-            return None
-        return study if self._places_left(study) > 0 else None
-
-    def _places_left(self, study: OpenStudy) -> int:
-        """Trials that may start and for which no worker of ours is on its way."""
-        counts = study.counts()
-        running = {
-            heartbeat.owner.get("worker") for heartbeat in study.storage.heartbeats(study.study_id)
-        }
-        idle = sum(
-            held.study == study.name and place.child.worker not in running
-            for place in self._places
-            if (held := place.held) is not None
-        )
-        return study.budget.trials - counts.counted - counts.running - idle
-
-    def _open(self, name: str) -> OpenStudy | None:
-        """A study; None where it is gone, or cannot be read."""
-        try:
-            study = load_study(self.storage, name)
-        except HpsearchError as error:
-            _log.warning("%s", error)
-            self._trouble[name].not_before = time.monotonic() + READ_EVERY
-            return None
-        study.stay()
-        return study
 
     def _start(self, place: Place, contender: Contender, study: OpenStudy) -> None:
         """Start a worker for a study in a free slot."""
@@ -367,27 +236,24 @@ class Scheduler:
         command = [*python(*supervise.WORKER, study.name), "--home", str(where.home.root)]
         command += ["--force"] if where.force else []
         environment = {STORAGE_VARIABLE: where.url, KNOWN_VARIABLE: "1"}
-        try:
-            place.child.start(command, environment, where.home, study.name)
-        except HpsearchError as error:
-            _log.warning("%s", error)
-            self._trouble[study.name].not_before = time.monotonic() + ASK_EVERY
-            return
-        place.study, place.user, place.since = study, contender.user, time.time()
         place.counted = study.counts().counted
-        submissions.serve(study)
-        known = self._studies[study.name]
-        served = known.submission.model_copy(update={"served": place.since})
-        self._studies[study.name] = replace(known, submission=served)
+        place.child.start(command, environment, where.home, study.name)
+        place.study, place.user, place.since = study, contender.user, time.time()
+        self.queue.serve(study)
         _log.info("slot %d: a worker for %s", place.child.slot.index, study.name)
 
     def _pass_on(self) -> None:
         """Have workers take no further trial where another study's turn is next in their slot."""
-        if any(place.study is None for place in self._places):
-            return  # who waits has a slot to go to
-        contenders = {one.study: one for one in self._contenders()}
+        now = time.monotonic()
+        if now < self._pass_at:
+            return
+        self._pass_at = now + PASS_EVERY
+        contenders = {one.study: one for one in self.queue.contenders()}
         for place in self._places:
-            if place.study is None or place.passes_to or place.asked_at is not None:
+            if place.study is None or place.asked_at is not None:
+                continue
+            if place.passes_to is not None:
+                place.child.send(signal.SIGUSR1)  # it may have started itself anew meanwhile
                 continue
             own = contenders.get(place.study.name)
             if own is None:
@@ -415,7 +281,7 @@ class Scheduler:
                 for_seconds=time.time() - place.since,
                 most_of_user=self.most_of_user,
             )
-            if found is None or self._with_a_trial(found) is not None:
+            if found is None or self.queue.with_a_trial(found.study, self._places) is not None:
                 return found
             del contenders[found.study]
 

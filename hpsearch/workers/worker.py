@@ -269,8 +269,8 @@ def start_anew(why: str, study: OpenStudy, stopper: Stopper, carry: int | None =
     """Replace this process by one with the same command line, pid and environment.
 
     It is the only way to get back all that libraries took. Returns only where it is time to stop,
-    or another study's turn: a process that starts anew would not know of it. (A signal of the last moment may still be
-    lost; a supervisor sends another one.)
+    or another study's turn: a process that starts anew would not know of it. (A signal of the last
+    moment may still be lost; a supervisor sends another one.)
 
     Args:
         why: for the log.

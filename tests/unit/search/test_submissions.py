@@ -7,7 +7,7 @@ from typing import Any
 
 import optuna
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial
 from sqlalchemy.exc import IntegrityError
@@ -206,6 +206,7 @@ ACTS: dict[str, Callable[[OpenStudy], object]] = {
 def test_after_any_acts_only_a_queued_study_starts_trials(submit: Submit) -> None:
     numbers = itertools.count()
 
+    @settings(max_examples=15)
     @given(st.lists(st.sampled_from([*ACTS]), max_size=6))
     def holds(acts: list[str]) -> None:
         study = submit(f"study-{next(numbers)}")

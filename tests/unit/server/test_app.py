@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import Served
 
@@ -207,21 +207,23 @@ def test_no_text_in_any_place_makes_a_fault(serve: Callable[..., Served], tmp_pa
     )
     numbers = itertools.count()
 
+    @settings(max_examples=20)
     @given(st.sampled_from(["GET", "POST", "PATCH", "DELETE"]), texts, texts)
     def holds(method: str, path: str, text: str) -> None:
         sent = text.encode("utf-8", "surrogatepass")
         quoted = "".join(f"%{byte:02x}" for byte in path.encode("utf-8", "surrogatepass"))
-        for target in (f"/v1/studies/{quoted}", f"/v1/studies/{quoted}/pause", "/v1/studies"):
-            for kind in ("application/toml", "application/json", text):
-                headers = {b"content-type": kind.encode("utf-8", "replace")}
-                key = f"key {next(numbers)}".encode()
-                answer = served.client.request(
-                    method, target, content=sent,
-                    headers={
-                        **headers, b"idempotency-key": key,
-                        b"authorization": f"Bearer {served.shown['admin']}".encode(),
-                    },
-                )  # fmt: skip
-                assert answer.status_code < 500, answer.text
+        for target, kind in (
+            (f"/v1/studies/{quoted}", "application/json"),
+            (f"/v1/studies/{quoted}/pause", text),
+            ("/v1/studies", "application/toml"),
+            ("/v1/studies", "application/json"),
+        ):
+            headers = {
+                b"content-type": kind.encode("utf-8", "replace"),
+                b"idempotency-key": f"key {next(numbers)}".encode(),
+                b"authorization": f"Bearer {served.shown['admin']}".encode(),
+            }
+            answer = served.client.request(method, target, content=sent, headers=headers)
+            assert answer.status_code < 500, answer.text
 
     holds()

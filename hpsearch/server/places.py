@@ -1,0 +1,47 @@
+"""Places: the slots of this box, each with the worker in it and whom it counts for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.search.study import OpenStudy
+from hpsearch.server.policy import Held
+from hpsearch.workers.child import Child
+
+
+@dataclass
+class Place:
+    """A slot of this box, and the worker in it."""
+
+    child: Child
+    study: OpenStudy | None = None
+    """The study that the worker is for; None: there is no worker."""
+    user: str = ""
+    since: float = 0.0
+    """When the worker was started (``time.time``)."""
+    counted: int = 0
+    """Trials that the study had counted then."""
+    passes_to: Held | None = None
+    """Whose turn is next: the worker takes no further trial."""
+    asked_at: float | None = None
+    """When the worker was asked to leave within an epoch (``time.monotonic``)."""
+    ask_again: float = 0.0
+    """When it is to be asked again."""
+
+    @property
+    def held(self) -> Held | None:
+        """Whom the slot counts for: who is next in it, where that is decided."""
+        if self.study is None:
+            return None
+        return self.passes_to or Held(study=self.study.name, user=self.user)
+
+    def plain(self) -> dict[str, Any]:
+        """The slot as JSON."""
+        return {
+            "slot": self.child.slot.index,
+            "device": self.child.slot.device,
+            "study": None if self.study is None else self.study.name,
+            "user": self.user or None,
+            "worker": self.child.worker,
+            "since": self.since or None,
+            "next": None if self.passes_to is None else self.passes_to.study,
+        }

@@ -1,0 +1,166 @@
+"""The queue: the submitted studies as the scheduler knows them, and which of them have work."""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from hpsearch.errors import HpsearchError
+from hpsearch.search import submissions
+from hpsearch.search.attributes import WORKER_KEY
+from hpsearch.search.budget import ending
+from hpsearch.search.shapes import Submission
+from hpsearch.search.storage import Storage
+from hpsearch.search.storage.queued import Submitted
+from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.server.places import Place
+from hpsearch.server.policy import Contender
+
+READ_EVERY = 5.0
+"""Seconds after which the studies are read again though no event tells of a change."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Trouble:
+    """Workers of a study that crashed."""
+
+    crashes: int = 0
+    """In a row, none of whose workers ended a trial."""
+    not_before: float = 0.0
+    """Start the next one at this moment (``time.monotonic``) at the earliest."""
+
+
+@dataclass
+class Queue:
+    """The submitted studies of a storage.
+
+    Attributes:
+        storage: where they are.
+        studies: what was decided of them, by name, as last read.
+        trouble: which of them had workers that crashed.
+    """
+
+    storage: Storage
+    studies: dict[str, Submitted] = field(default_factory=dict)
+    trouble: dict[str, Trouble] = field(default_factory=lambda: defaultdict(Trouble))
+    _seen: int = -1
+    """The last event that was read."""
+    _read_at: float = 0.0
+    _most: dict[int, int | None] = field(default_factory=dict)
+    """Workers that studies may have at most, as far as that is known, by their keys."""
+
+    def read(self) -> None:
+        """Read the studies, where one may have changed."""
+        last = self.storage.last_event()
+        if last == self._seen and time.monotonic() < self._read_at:
+            return
+        self.studies = {one.name: one for one in self.storage.submitted()}
+        self._seen, self._read_at = last, time.monotonic() + READ_EVERY
+
+    def state(self, name: str) -> str | None:
+        """What was decided of a study; None: it is gone."""
+        found = self.studies.get(name)
+        return None if found is None else found.submission.state
+
+    def know(self, study: OpenStudy, submission: Submission) -> None:
+        """Take note of what is known of a study by now; what others change is read in time."""
+        if (known := self.studies.get(study.name)) is not None:
+            self.studies[study.name] = replace(known, submission=submission)
+
+    def serve(self, study: OpenStudy) -> None:
+        """Note that a study has, or just had, a worker."""
+        self.know(study, submissions.serve(study))
+
+    def fail(self, study: OpenStudy, why: str) -> None:
+        """Note that a study cannot go on; who resumes it begins without earlier crashes."""
+        self.know(study, submissions.fail(study, why))
+        self.trouble.pop(study.name, None)
+
+    def open(self, name: str) -> OpenStudy | None:
+        """A study; None where it is gone.
+
+        Raises:
+            HpsearchError: it is gone since a moment, or cannot be read.
+        """
+        if name not in self.studies:
+            return None
+        study = load_study(self.storage, name)
+        study.stay()
+        return study
+
+    @contextmanager
+    def minding(self, name: str) -> Iterator[None]:
+        """Where something is wrong with one study, say so, and leave it alone for a while."""
+        try:
+            yield
+        except HpsearchError as error:
+            _log.warning("%s", error)
+            self.trouble[name].not_before = time.monotonic() + READ_EVERY
+
+    def contenders(self) -> list[Contender]:
+        """The studies that are queued, whether or not they have a trial to start."""
+        now = time.monotonic()
+        return [
+            self._contender(one)
+            for one in self.studies.values()
+            if one.submission.state == "queued"
+            and (one.name not in self.trouble or self.trouble[one.name].not_before <= now)
+        ]
+
+    def _contender(self, one: Submitted) -> Contender:
+        submission = one.submission
+        return Contender(
+            study=one.name,
+            user=submission.user,
+            priority=submission.priority,
+            waiting_since=max(submission.queued, submission.served or 0.0),
+            most=self._most.get(one.study_id),
+        )
+
+    def with_a_trial(self, name: str, places: Sequence[Place]) -> OpenStudy | None:
+        """A study that has a trial to start, for whose worker there is no slot yet; else None.
+
+        What has ended, or was stopped by hand, is noted.
+
+        Args:
+            name: the study's.
+            places: the slots of this box.
+        """
+        with self.minding(name):
+            study = self.open(name)
+            if study is not None and self._is_open(study):
+                own = [one for one in places if one.held and one.held.study == name]
+                most = self._most[study.study_id]
+                if (most is None or len(own) < most) and _places_left(study, own) > 0:
+                    return study
+        return None
+
+    def _is_open(self, study: OpenStudy) -> bool:
+        """Whether a study is not over, and nobody has stopped it."""
+        count = study.file.workers.count
+        self._most[study.study_id] = count if isinstance(count, int) else None
+        if (paused := submissions.notice_stop(study)) is not None:
+            self.know(study, paused)
+            return False
+        if (over := ending(study)) is not None:
+            self.know(study, submissions.finish(study, over))
+            return False
+        return True
+
+
+def _places_left(study: OpenStudy, own: Sequence[Place]) -> int:
+    """Trials that may start and for which no worker is on its way.
+
+    Args:
+        study: the study.
+        own: the slots that count for it.
+    """
+    counts = study.counts()
+    heartbeats = study.storage.heartbeats(study.study_id)
+    running = {heartbeat.owner.get(WORKER_KEY) for heartbeat in heartbeats}
+    idle = sum(place.child.worker not in running for place in own)
+    return study.budget.trials - counts.counted - counts.running - idle
