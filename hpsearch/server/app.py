@@ -14,7 +14,7 @@ from hpsearch.dashboard.access_control import AccessControl
 from hpsearch.server import problems
 from hpsearch.server.door import Door
 from hpsearch.server.problems import RefusedError
-from hpsearch.server.routes import pages, queue, studies
+from hpsearch.server.routes import files, pages, queue, studies
 from hpsearch.server.service import Service
 from hpsearch.server.tokens import Role
 from hpsearch.server.who import Gate
@@ -58,7 +58,7 @@ def application(
     )
     app.state.service, app.state.gate = service, gate
     problems.add_handlers(app, service.workspace.url)
-    for module in (studies, queue, pages):
+    for module in (studies, files, queue, pages):
         app.include_router(module.router)
     app.router.default = _Dashboard(dashboard, hosts, allowed)
     return Door(app=app, hosts=hosts, allowed=allowed)

@@ -94,7 +94,7 @@ class Board:
     ) -> dict[str, Any]:
         if standing is None:
             return self._settled[one.study_id][1]
-        row = study_row(one.name, one.submission, standing, is_held=one.name in held)
+        row = study_row(one, standing, is_held=one.name in held)
         if one.submission.state != "queued" and not standing.counts.running and not row["held"]:
             self._settled[one.study_id] = one.submission, row
         else:
@@ -102,21 +102,19 @@ class Board:
         return row
 
 
-def study_row(
-    name: str, submission: Submission, standing: Standing, *, is_held: bool
-) -> dict[str, Any]:
+def study_row(one: Submitted, standing: Standing, *, is_held: bool) -> dict[str, Any]:
     """A submitted study in a list, ready for JSON.
 
     Args:
-        name: the study's.
-        submission: what was decided of it.
+        one: the study, and what was decided of it.
         standing: how it stands.
         is_held: whether it has a slot of this box.
     """
-    counts = standing.counts
+    counts, submission = standing.counts, one.submission
     runs = submission.state == "queued" and (is_held or counts.running > 0)
     return {
-        "name": name,
+        "id": one.study_id,
+        "name": one.name,
         "state": "running" if runs else submission.state,
         "held": is_held,
         "user": submission.user,

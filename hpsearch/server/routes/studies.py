@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hpsearch.search import submissions
 from hpsearch.search import trials as rows
 from hpsearch.search.shapes import Submission
+from hpsearch.search.storage.queued import Submitted
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.board import study_row
 from hpsearch.server.problems import RefusedError
@@ -231,4 +232,5 @@ def _row(here: Service, study: OpenStudy, submission: Submission) -> dict[str, A
     """A study as the list has it."""
     standing = here.storage.standings([study.study_id])[study.study_id]
     held = any(slot["study"] == study.name for slot in here.scheduler.shown)
-    return study_row(study.name, submission, standing, is_held=held)
+    one = Submitted(study_id=study.study_id, name=study.name, submission=submission)
+    return study_row(one, standing, is_held=held)

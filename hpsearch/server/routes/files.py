@@ -1,0 +1,55 @@
+"""``/v1/studies/NAME/file`` and ``/logs``: a study's file to clone, and what its workers said."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import PlainTextResponse, Response
+
+from hpsearch.errors import UnfinishedError
+from hpsearch.report.study_toml import as_toml
+from hpsearch.search.study import load_study
+from hpsearch.server.routes.studies import Here, Name
+from hpsearch.server.who import Reader
+from hpsearch.text import plain
+
+router = APIRouter(prefix="/v1/studies", tags=["studies"])
+
+MOST_BYTES = 2**18
+"""Of the end of a log that are looked at."""
+
+
+@router.get("/{name}/file", response_class=PlainTextResponse)
+def file(here: Here, _: Reader, name: Name) -> Response:
+    """The study file, as one would write it, to be edited and submitted under another name."""
+    found = load_study(here.storage, name).file
+    root = here.rules.data_root
+    if found.dataset.path is not None and root is not None:
+        path = Path(found.dataset.path)
+        if path.is_relative_to(root.resolve()):
+            inside = str(path.relative_to(root.resolve()))
+            dataset = found.dataset.model_copy(update={"path": inside})
+            found = found.model_copy(update={"dataset": dataset})
+    return Response(as_toml(found, name), media_type="application/toml")
+
+
+@router.get("/{name}/logs", response_class=PlainTextResponse)
+def logs(
+    here: Here, _: Reader, name: Name, lines: Annotated[int, Query(ge=1, le=1000)] = 40
+) -> PlainTextResponse:
+    """The last lines of the logs of the study's workers on this machine."""
+    load_study(here.storage, name)  # says so where there is none
+    files = sorted(here.workspace.home.study_logs(name).glob("worker-*.log"))
+    if not files:
+        raise UnfinishedError(f"study {name}: has no logs here yet; no worker was started for it")
+    told = [f"==> {one.name} <==\n{_end(one, lines)}" for one in files]
+    return PlainTextResponse("\n".join(told) + "\n")
+
+
+def _end(file: Path, lines: int) -> str:
+    """The last lines of a file, without the control sequences of terminals."""
+    with file.open("rb") as opened:
+        opened.seek(max(0, os.fstat(opened.fileno()).st_size - MOST_BYTES))
+        text = opened.read(MOST_BYTES).decode("utf-8", "replace")
+    return plain("\n".join(text.splitlines()[-lines:]))
