@@ -42,7 +42,7 @@ sgd = {{ learning_rate = {{ type = "float", low = 1e-2, high = 1e-1, log = true 
 TRAINING = {"check", "confirm", "evaluate", "predict", "reproduce", "run", "train"}
 """Commands that train or start other processes where they succeed, and then end."""
 
-LASTING = {"dashboard", "worker"}
+LASTING = {"dashboard", "serve", "worker"}
 """Commands that are started as a user does, where they succeed: what they are is a process."""
 
 WITHOUT_TENSORFLOW = (".toml", ".json", ".yaml", ".yml", ".py")

@@ -55,7 +55,7 @@ _SET_CHILD_SUBREAPER = 36
 NAME = "forks"
 """The name of processes that fork others: the tests' one, and a command's for what it starts."""
 
-STARTING = {"confirm", "evaluate", "run"}
+STARTING = {"confirm", "evaluate", "run", "serve"}
 """Commands that start others."""
 
 _EXECUTE_CHILD = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+import forked
 import psutil
 import pytest
 from commandline import Cli
@@ -52,8 +53,8 @@ class Started:
     """A service in a process of its own."""
 
     def __init__(self, cli: Cli) -> None:
-        self.process: subprocess.Popen[str] = cli.start(
-            "serve", "--port", "0", "--workers", "1", "--gpus", "none"
+        self.process: subprocess.Popen[str] = forked.start(
+            cli, "serve", "--port", "0", "--workers", "1", "--gpus", "none"
         )
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().strip()
@@ -86,7 +87,7 @@ def test_what_was_acknowledged_outlives_a_kill_and_is_searched_to_its_end(cli: C
     made = first.ask("/v1/studies", token, "POST", STUDY)
     assert made.status == 201, made.body
     _wait(lambda: first.row(token)["counted"] > 0)
-    [worker] = [one for one in psutil.Process(first.process.pid).children() if _is_worker(one)]
+    [worker] = forked.children(first.process)
     first.process.send_signal(signal.SIGKILL)
     first.process.communicate()
     psutil.wait_procs([worker], timeout=20)
@@ -103,10 +104,6 @@ def test_what_was_acknowledged_outlives_a_kill_and_is_searched_to_its_end(cli: C
     _, said = second.process.communicate(timeout=30)
     assert second.process.returncode == 143
     assert "Traceback" not in said
-
-
-def _is_worker(process: psutil.Process) -> bool:
-    return "worker" in process.cmdline()
 
 
 def _wait(until: Any, seconds: float = 60) -> None:
