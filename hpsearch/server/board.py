@@ -1,24 +1,28 @@
 """The board: how all submitted studies stand, as clients poll it.
 
-One snapshot serves all of them. It is renewed by whoever asks, at most every half a second, from a
-few queries for all studies together; of studies that nobody works on any more what is known stays.
+One snapshot serves all of them. It is renewed by whoever asks, at most twice a second. What is read
+again are the studies that may have changed: those with a slot or a running trial, just now or when
+last looked at; all of them where an event tells of a change, and every few seconds.
 """
 
-import hashlib
+import itertools
 import json
+import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from hpsearch.search.shapes import Submission
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.queued import Standing, Submitted
 
 FRESH = 0.5
 """Seconds for which a snapshot is shown without looking again."""
+
+WHOLE_EVERY = 10.0
+"""Seconds after which every study is read again, whatever may have changed it."""
 
 Slots = Sequence[Mapping[str, Any]]
 """The slots of the box, as the scheduler shows them."""
@@ -31,6 +35,8 @@ class Snapshot:
     rows: Sequence[Mapping[str, Any]]
     """The studies, the oldest first."""
     slots: Slots
+    studies: bytes
+    """The rows as JSON."""
     etag: str
     """Another one where anything is different."""
     made_at: float
@@ -48,8 +54,12 @@ class Board:
         self._lock = threading.Lock()
         self._writes = 0
         self._latest: Snapshot | None = None
-        self._settled: dict[int, tuple[Submission, dict[str, Any]]] = {}
-        """The rows of studies that nobody works on, while nothing else is decided of them."""
+        self._studies: Sequence[Submitted] = ()
+        self._standings: dict[int, Standing] = {}
+        self._event, self._whole_at = -1, 0.0
+        self._busy: set[int] = set()
+        """The studies that had a slot or a running trial."""
+        self._start, self._versions = secrets.token_hex(4), itertools.count()
 
     def changed(self) -> None:
         """Note that a client has changed something, which its next question must see."""
@@ -60,46 +70,56 @@ class Board:
 
         While one thread renews it the others get the one before, unless a change is not in it.
         """
-        writes = self._writes
-        latest = self._latest
+        writes, latest = self._writes, self._latest
         has_all = latest is not None and latest.writes >= writes
         if latest is not None and has_all and time.monotonic() - latest.made_at < FRESH:
             return latest
         if not self._lock.acquire(blocking=not has_all) and latest is not None:
             return latest
         try:
-            if self._latest is latest:  # else somebody else was quicker
-                self._latest = self._snapshot()
-            return self._latest if self._latest is not None else self._snapshot()
+            if self._latest is None or self._latest is latest:  # else somebody else was quicker
+                self._latest = self._renewed(self._latest)
+            return self._latest
         finally:
             self._lock.release()
 
-    def _snapshot(self) -> Snapshot:
-        made_at, writes, slots = time.monotonic(), self._writes, self._slots()
+    def _renewed(self, before: Snapshot | None) -> Snapshot:
+        """The snapshot of this moment; the content stays where nothing has changed."""
+        made_at, writes, slots = time.monotonic(), self._writes, [*self._slots()]
         held = {slot["study"] for slot in slots}
-        studies = self._storage.submitted()
-        open_ones = [one.study_id for one in studies if not self._is_settled(one)]
-        standings = self._storage.standings(open_ones)
-        rows = [self._row(one, standings.get(one.study_id), held) for one in studies]
-        content = json.dumps([rows, slots], sort_keys=True)
-        etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
-        return Snapshot(rows=rows, slots=slots, etag=etag, made_at=made_at, writes=writes)
-
-    def _is_settled(self, one: Submitted) -> bool:
-        known = self._settled.get(one.study_id)
-        return known is not None and known[0] == one.submission
-
-    def _row(
-        self, one: Submitted, standing: Standing | None, held: set[str | None]
-    ) -> dict[str, Any]:
-        if standing is None:
-            return self._settled[one.study_id][1]
-        row = study_row(one, standing, is_held=one.name in held)
-        if one.submission.state != "queued" and not standing.counts.running and not row["held"]:
-            self._settled[one.study_id] = one.submission, row
+        self._read(held)
+        rows = [
+            study_row(one, self._standings[one.study_id], is_held=one.name in held)
+            for one in self._studies
+        ]
+        if before is not None and before.rows == rows and before.slots == slots:
+            studies, etag = before.studies, before.etag
         else:
-            self._settled.pop(one.study_id, None)
-        return row
+            studies = json.dumps(rows).encode()
+            etag = f'"{self._start}-{next(self._versions)}"'
+        return Snapshot(
+            rows=rows, slots=slots, studies=studies, etag=etag, made_at=made_at, writes=writes
+        )
+
+    def _read(self, held: Collection[str | None]) -> None:
+        """Read what may have changed since the last time."""
+        event, now = self._storage.last_event(), time.monotonic()
+        is_whole = now >= self._whole_at
+        if is_whole or event != self._event:
+            self._studies = self._storage.submitted()
+            self._event = event
+        running = self._storage.with_running()
+        busy = {one.study_id for one in self._studies if one.name in held}
+        busy |= running & {one.study_id for one in self._studies}
+        known = {} if is_whole else self._standings
+        again = [
+            one.study_id
+            for one in self._studies
+            if one.study_id not in known or one.study_id in busy | self._busy
+        ]
+        self._standings = {**known, **self._storage.standings(again)}
+        self._busy = busy
+        self._whole_at = now + WHOLE_EVERY if is_whole else self._whole_at
 
 
 def study_row(one: Submitted, standing: Standing, *, is_held: bool) -> dict[str, Any]:
@@ -116,11 +136,9 @@ def study_row(one: Submitted, standing: Standing, *, is_held: bool) -> dict[str,
         "id": one.study_id,
         "name": one.name,
         "state": "running" if runs else submission.state,
-        "held": is_held,
         "user": submission.user,
         "priority": submission.priority,
         "queued": moment(submission.queued),
-        "served": moment(submission.served),
         "why": submission.why,
         "metric": standing.metric,
         "best": standing.best,

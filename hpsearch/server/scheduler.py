@@ -45,6 +45,9 @@ from hpsearch.workers.supervisor import (
 PASS_EVERY = 2.0
 """Seconds between two looks at whose turn is next in slots that are in use."""
 
+MOST_LOOKS = 50
+"""Studies without a trial to start that one step finds, and one for each slot."""
+
 KILL_AFTER = 120.0
 """Seconds after which a worker is killed that was asked to leave within an epoch, and has not."""
 
@@ -78,6 +81,7 @@ class Scheduler:
     _queue: Queue | None = None
     _mend_at: float = 0.0
     _pass_at: float = 0.0
+    _looks: int = 0
     _observers: dict[str, Observer] = field(default_factory=lambda: defaultdict(Observer))
     _is_away: bool = False
 
@@ -205,7 +209,7 @@ class Scheduler:
 
     def _fill(self) -> None:
         """Start workers in free slots, for those whose turn it is."""
-        free = [place for place in self._places if place.study is None]
+        free, self._looks = [place for place in self._places if place.study is None], 0
         contenders = self.queue.contenders() if free else []
         for place in free:
             found = self._first(contenders, self._held())
@@ -220,6 +224,9 @@ class Scheduler:
         """Whose turn it is of those that do have a trial to start; the others are taken out."""
         limit = self.most_of_user
         while found := next_turn(contenders, held, time.time(), most_of_user=limit):
+            self._looks += 1
+            if self._looks > MOST_LOOKS + len(self._places):
+                return None  # the next step goes on
             study = self.queue.with_a_trial(found.study, self._places)
             if study is not None:
                 return found, study

@@ -17,7 +17,7 @@ from hpsearch.search.storage.queued import Submitted
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.board import study_row
 from hpsearch.server.problems import RefusedError
-from hpsearch.server.routes.answers import with_etag
+from hpsearch.server.routes.answers import as_json, with_etag
 from hpsearch.server.service import Service, service
 from hpsearch.server.tokens import Role, Token
 from hpsearch.server.who import Reader, Submitter, may_change
@@ -104,12 +104,12 @@ def list_studies(
     """All submitted studies, the oldest first; with an ETag for who polls."""
     found = here.board.look()
     if state is None and user is None:
-        return with_etag(request, found.rows, found.etag)
+        return with_etag(request, found.studies, found.etag)
     chosen = [
         row for row in found.rows if row["state"] == (state or row["state"])
         and row["user"] == (user or row["user"])
     ]  # fmt: skip
-    return with_etag(request, chosen)
+    return as_json(request, chosen)
 
 
 @router.post("", status_code=201, openapi_extra=_FILE)
@@ -144,20 +144,20 @@ def show(request: Request, here: Here, _: Reader, name: Name) -> Response:
     study = load_study(here.storage, name)
     details = rows.details(study)
     submission = study.optuna.user_attrs.get("submission")
-    return with_etag(request, {**details, "submission": submission})
+    return as_json(request, {**details, "submission": submission})
 
 
 @router.get("/{name}/trials")
 def trials(request: Request, here: Here, _: Reader, name: Name) -> Response:
     """The trials of a study, as ``hpsearch trials --json`` prints them."""
     study = load_study(here.storage, name)
-    return with_etag(request, [rows.row(study, trial) for trial in study.trials()])
+    return as_json(request, [rows.row(study, trial) for trial in study.trials()])
 
 
 @router.get("/{name}/best")
 def best(request: Request, here: Here, _: Reader, name: Name) -> Response:
     """The best trial of a study, as ``hpsearch best --json`` prints it."""
-    return with_etag(request, rows.best_row(load_study(here.storage, name)))
+    return as_json(request, rows.best_row(load_study(here.storage, name)))
 
 
 @router.get("/{name}/events", response_class=StreamingResponse)
