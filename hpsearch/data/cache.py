@@ -54,6 +54,19 @@ def open_dataset(section: DatasetSection, home: Home, progress: Progress = silen
         return _current(section, folder, progress) or _import(section, folder, progress)
 
 
+def is_imported(section: DatasetSection, home: Home) -> bool:
+    """Whether a data section can be opened without reading its source, whose files are as then.
+
+    Raises:
+        InputError: it cannot be told which files are meant.
+        UnreachableError: they cannot be read.
+    """
+    found = find(home.datasets / f"{section.source}-{cache_key(section)}")
+    if found is None and section.task is not None:
+        found = _inferred(section, home)
+    return found is not None and _signature(section) in (None, found.signature)
+
+
 def _inferred(section: DatasetSection, home: Home) -> Dataset | None:
     """The import of the same source without a task, where its task turned out as the section's."""
     whatever = section.model_copy(update={"task": None})

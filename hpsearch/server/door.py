@@ -27,8 +27,11 @@ PAGE_POLICY = (
 )
 """What our own pages may load: what the service itself sends. (optuna-dashboard's need more.)"""
 
-MOST_BYTES = 16 * 2**20
-"""Of a request's body; more than any artifact that optuna-dashboard sends."""
+MOST_BYTES = 2**20
+"""Of a request's body; more than any study file has."""
+
+MOST_OF_ARTIFACT = 16 * 2**20
+"""Of a file that a user attaches in optuna-dashboard."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +53,15 @@ class Door:
             return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         answering = _with_headers(send)
-        refused = self._refusal(scope["method"], headers)
+        attaches = scope["path"].startswith("/api/artifacts/")
+        most = MOST_OF_ARTIFACT if attaches else MOST_BYTES
+        refused = self._refusal(scope["method"], headers, most)
         if refused is not None:
             await problems.answer(*refused)(scope, receive, answering)
             return
-        await self.app(scope, _Limited(receive), answering)
+        await self.app(scope, _Limited(receive, most), answering)
 
-    def _refusal(self, method: str, headers: dict[bytes, str]) -> tuple[int, str] | None:
+    def _refusal(self, method: str, headers: dict[bytes, str], most: int) -> tuple[int, str] | None:
         """Why a request is not answered: status and message; None where it is."""
         host = headers.get(b"host", "")
         if host_name(host) not in self.hosts:
@@ -67,8 +72,8 @@ class Door:
         if method not in READING and self._is_foreign(headers, host):
             return 403, "another site's page may not change anything here"
         length = headers.get(b"content-length", "0")
-        if length.isdecimal() and int(length[:20]) > MOST_BYTES:
-            return 413, f"the body has {length[:20]} bytes; at most {MOST_BYTES} are read"
+        if length.isdecimal() and int(length[:20]) > most:
+            return 413, f"the body has {length[:20]} bytes; at most {most} are read"
         return None
 
     def _is_foreign(self, headers: dict[bytes, str], host: str) -> bool:
@@ -86,14 +91,14 @@ class Door:
 class _Limited:
     """Hands a body on, as far as it is not too large."""
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive, self._bytes = receive, 0
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive, self._most, self._bytes = receive, most, 0
 
     async def __call__(self) -> Message:
         message = await self._receive()
         self._bytes += len(message.get("body", b""))
-        if self._bytes > MOST_BYTES:
-            raise problems.RefusedError(413, f"at most {MOST_BYTES} bytes of a body are read")
+        if self._bytes > self._most:
+            raise problems.RefusedError(413, f"at most {self._most} bytes of a body are read")
         return message
 
 

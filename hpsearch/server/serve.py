@@ -1,5 +1,6 @@
 """``hpsearch serve`` itself: one process that answers HTTP and keeps workers in the slots."""
 
+import asyncio
 import logging
 import ssl
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import uvicorn
 from filelock import FileLock, Timeout
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hpsearch.dashboard.breathing import collecting_seldom
 from hpsearch.dashboard.server import LOOPBACK, listen, names, shown_host
@@ -43,6 +45,21 @@ SILENCE = 30
 
 FINISH_WITHIN = 2
 """Seconds that requests have for their answers when the service ends."""
+
+
+class Impatient(H11Protocol):
+    """HTTP on one connection, which is closed where no request comes: who has no token yet can open
+    as many as there may be.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, and wait for a request for :data:`SILENCE` seconds."""
+        super().connection_made(transport)
+        self.loop.call_later(SILENCE, self._close_silent)
+
+    def _close_silent(self) -> None:
+        if self.cycle is None:  # no request was complete so far
+            self.transport.close()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +171,7 @@ def _server(  # noqa: PLR0917  # those of serve, opened
     )
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=Impatient,
         ws="none",
         lifespan="off",
         log_config=None,

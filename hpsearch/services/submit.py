@@ -2,16 +2,22 @@
 
 import hashlib
 import os
+import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tomli_w
 from sqlalchemy.exc import IntegrityError
 
+from hpsearch.data.cache import is_imported
 from hpsearch.data.facts import facts
-from hpsearch.errors import InputError
+from hpsearch.environment import for_child, python
+from hpsearch.errors import EXIT_INPUT, EXIT_UNREACHABLE, InputError, UnreachableError
 from hpsearch.formats import parsed
+from hpsearch.home import Home
 from hpsearch.outputs.copies import Copies
 from hpsearch.search import submissions
 from hpsearch.search.making import create_submitted
@@ -119,6 +125,7 @@ def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspac
     file = checked(request, rules)
     told = _Told()
     home = workspace.home
+    _import_apart(file, request.name, home)
     file, dataset, parts = study_data(file, request.name, home, told)
     Copies(home).refuse_foreign_runs(storage, file.name)
     event = Event(
@@ -137,6 +144,46 @@ def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspac
         raise
     workspace.record(study)
     return Accepted(study=study, is_new=True, warnings=told.lines)
+
+
+def _import_apart(file: StudyFile, where: str, home: Home) -> None:
+    """Import data in a process of its own: what others made may take all of its memory, or end it.
+
+    Args:
+        file: the study file.
+        where: what messages call it.
+        home: where data sets are kept.
+
+    Raises:
+        InputError: data that are wrong, or too large.
+        UnreachableError: data that cannot be read, or no process started.
+    """
+    section = file.dataset
+    if not section.reader.takes_path() or is_imported(section, home):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        text = tomli_w.dumps(
+            {
+                "name": file.name,
+                "dataset": section.model_dump(mode="json", exclude_unset=True, exclude_none=True),
+            }
+        )
+        (Path(folder) / where).with_suffix(".toml").write_text(text, encoding="utf-8")
+        command = python("-m", "hpsearch", "data", Path(where).with_suffix(".toml").name, "--json")
+        try:
+            done = subprocess.run(  # noqa: S603  # our own command
+                [*command, "--home", str(home.root)],
+                cwd=folder, env=for_child(), stdin=subprocess.DEVNULL, capture_output=True,
+                text=True, check=False,
+            )  # fmt: skip
+        except OSError as error:
+            raise UnreachableError(f"{where}: data cannot be imported: {error.strerror}") from None
+    if done.returncode:
+        said = done.stderr.rpartition("error: ")[2].strip()
+        kind = UnreachableError if done.returncode == EXIT_UNREACHABLE else InputError
+        if done.returncode not in (EXIT_INPUT, EXIT_UNREACHABLE):
+            said = f"{where}: the import of its data ended early; they may be too large, or damaged"
+        raise kind(said)
 
 
 def checked(request: Request, rules: Rules) -> StudyFile:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hpsearch.search import submissions
 from hpsearch.search import trials as rows
+from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.shapes import Submission
 from hpsearch.search.storage.queued import Submitted
 from hpsearch.search.study import OpenStudy, load_study
@@ -24,9 +25,6 @@ from hpsearch.server.who import Reader, Submitter, may_change
 from hpsearch.services import submit as submitting
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
-
-MOST_BYTES = 2**20
-"""Of a study file."""
 
 AT_ONCE = 2
 """Submits that are worked on at the same time: each may import data."""
@@ -66,15 +64,10 @@ async def _content(request: Request) -> str:
     """The text of a body.
 
     Raises:
-        RefusedError: it is too large, or no text.
+        RefusedError: it is no text, or too large (:mod:`hpsearch.server.door`).
     """
-    content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > MOST_BYTES:
-            raise RefusedError(413, f"the study file is larger than {MOST_BYTES} bytes")
     try:
-        return content.decode("utf-8-sig")
+        return (await request.body()).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise RefusedError(422, "the study file is not UTF-8 text; save it as UTF-8") from None
 
@@ -143,7 +136,7 @@ def show(request: Request, here: Here, _: Reader, name: Name) -> Response:
     """One study: budget, data, counts, workers, study file, and what was decided of it."""
     study = load_study(here.storage, name)
     details = rows.details(study)
-    submission = study.optuna.user_attrs.get("submission")
+    submission = study.optuna.user_attrs.get(SUBMISSION_KEY)
     return as_json(request, {**details, "submission": submission})
 
 

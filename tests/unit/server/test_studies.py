@@ -1,6 +1,7 @@
 """Submitting studies over HTTP, seeing them, and deciding what becomes of them."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from served import STUDY, Served
 
 from hpsearch.search import budget, claims
 from hpsearch.search.study import load_study
+from hpsearch.services import submit
 
 
 def test_a_study_is_submitted_shown_paused_resumed_and_cancelled(served: Served) -> None:
@@ -242,3 +244,76 @@ def test_a_study_is_recorded_as_the_service_s(served: Served) -> None:
     commands = study.optuna.user_attrs["commands"]
     assert [one["command"] for one in commands] == ["hpsearch from Python"]
     assert json.loads(json.dumps(study.optuna.user_attrs["submission"]))["user"] == "submit"
+
+
+def test_data_below_the_folder_are_imported_in_a_process_of_their_own(
+    serve: Callable[..., Served], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    rows = "".join(f"{n % 7},{n % 5},{'yes' if n % 2 else 'no'}\n" for n in range(200))
+    (root / "houses.csv").write_text(f"a,b,sold\n{rows}")
+    served = serve(data_root=root)
+    content = (
+        'name = "a"\n[dataset]\nsource = "table"\npath = "houses.csv"\ntarget = "sold"\n'
+        '[space]\nlayers = { type = "int", low = 1, high = 2 }\n'
+    )
+    made = served.ask("POST", "/v1/studies", "submit", content=content)
+    assert made.status_code == 201, made.text
+    file = served.ask("GET", "/v1/studies/a/file", "read").text
+    assert 'path = "houses.csv"' in file
+
+    def fails(*_: object, **__: object) -> None:
+        raise AssertionError("imported again")
+
+    monkeypatch.setattr(submit.subprocess, "run", fails)
+    again = served.ask("POST", "/v1/studies", "submit", content=file.replace('"a"', '"b"', 1))
+    assert again.status_code == 201, again.text
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        (2, 422, "x.npz: holds no arrays"),
+        (3, 503, "x.npz: holds no arrays"),
+        (-9, 422, "study.toml: the import of its data ended early"),
+        (4, 422, "study.toml: the import of its data ended early"),
+    ],
+)
+def test_what_an_import_comes_to_is_told(  # noqa: PLR0917  # pytest gives them by name
+    serve: Callable[..., Served], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    code: int, status: int, said: str,
+) -> None:  # fmt: skip
+    (tmp_path / "x.npz").write_text("nothing")
+
+    def run(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(
+            [], code, "", "12 of 30\nerror: x.npz: holds no arrays\n"
+        )
+
+    monkeypatch.setattr(submit.subprocess, "run", run)
+    content = 'name = "a"\n[dataset]\nsource = "npz"\npath = "x.npz"\n'
+    answer = serve(data_root=tmp_path).ask("POST", "/v1/studies", "submit", content=content)
+    assert answer.status_code == status
+    assert said in answer.json()["detail"]
+    assert "12 of 30" not in answer.text
+
+
+def test_logs_are_told_when_there_are_some(served: Served) -> None:
+    served.submit("small")
+    assert served.ask("GET", "/v1/studies/small/logs").status_code == 409
+    log = served.home.worker_log("small", 0)
+    log.parent.mkdir(parents=True)
+    log.write_text("".join(f"line {n}\n" for n in range(100)) + "\x1b[31mred\x1b[0m\n")
+    told = served.ask("GET", "/v1/studies/small/logs?lines=2").text
+    assert told == "==> worker-0.log <==\nline 99\nred\n"
+
+
+def test_a_file_can_be_cloned_and_submitted_under_another_name(served: Served) -> None:
+    served.submit("small")
+    file = served.ask("GET", "/v1/studies/small/file", "read")
+    assert file.headers["content-type"] == "application/toml"
+    text = file.text.replace('name = "small"', 'name = "small-2"')
+    assert served.ask("POST", "/v1/studies", "submit", content=text).status_code == 201
+    first, second = (load_study(served.storage, name) for name in ("small", "small-2"))
+    assert first.file.model_copy(update={"name": "small-2"}) == second.file
