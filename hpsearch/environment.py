@@ -39,6 +39,9 @@ ANY_DEVICE = "any device"
 ALONE_VARIABLE = "HPSEARCH_ALONE"
 """Number of the trial that a worker started itself anew for, to try it alone on its device."""
 
+ASSIGNED_VARIABLE = "HPSEARCH_ASSIGNED"
+"""What a worker of a service is doing, for itself when it starts anew (``workers.assigned``)."""
+
 DATA_PATH_VARIABLE = "HPSEARCH_DATA_PATH"
 """Where this machine has the data, for the models that are trained beside a search."""
 

@@ -12,6 +12,7 @@ from hpsearch.search.database.messages import readable_errors
 from hpsearch.search.study import load_study
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load_dataset_override
+from hpsearch.workers.assigned import ASSIGNED, work_assigned
 from hpsearch.workers.by_hand import settle_device
 from hpsearch.workers.worker import log_to_stderr, work
 
@@ -27,6 +28,8 @@ def worker(
     log_to_stderr()
     settle_device()
     where = workspace(home, storage, force=force)
+    if study == ASSIGNED:
+        raise typer.Exit(work_assigned(where.url, where.home, force=force))
     _record(study, where, overrides or ())
     with readable_errors(where.url):
         code = work(study, url=where.url, home=where.home, overrides=overrides or (), force=force)

@@ -4,20 +4,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.search.study import OpenStudy
+from hpsearch.server.child import AssignedChild
 from hpsearch.server.policy import Held
-from hpsearch.workers.child import Child
 
 
 @dataclass
 class Place:
     """A slot of this box, and the worker in it."""
 
-    child: Child
+    child: AssignedChild
     study: OpenStudy | None = None
-    """The study that the worker is for; None: there is no worker."""
+    """The study that the worker works for; None: it waits, or there is none."""
     user: str = ""
     since: float = 0.0
-    """When the worker was started (``time.time``)."""
+    """When it began to (``time.time``)."""
     counted: int = 0
     """Trials that the study had counted then."""
     passes_to: Held | None = None
@@ -33,6 +33,11 @@ class Place:
         if self.study is None:
             return None
         return self.passes_to or Held(study=self.study.name, user=self.user)
+
+    def clear(self) -> None:
+        """Note that the worker works for no study any more."""
+        self.study, self.user, self.since = None, "", 0.0
+        self.passes_to, self.asked_at = None, None
 
     def plain(self) -> dict[str, Any]:
         """The slot as JSON."""

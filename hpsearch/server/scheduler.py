@@ -26,12 +26,15 @@ from hpsearch.errors import (
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
+from hpsearch.server.child import AssignedChild
 from hpsearch.server.places import Place
 from hpsearch.server.policy import Contender, Held, next_turn, passes_to
 from hpsearch.server.queue import Queue
 from hpsearch.services import supervise
 from hpsearch.services.workspace import Workspace
-from hpsearch.workers.child import Child, LocalChild, how
+from hpsearch.space import kinds
+from hpsearch.workers.assigned import ASSIGNED, Assignment
+from hpsearch.workers.child import how
 from hpsearch.workers.lease import BEAT, Observer, mend
 from hpsearch.workers.slots import Slot
 from hpsearch.workers.supervisor import (
@@ -39,11 +42,17 @@ from hpsearch.workers.supervisor import (
     LEAVE_WITHIN,
     MAX_CRASHES,
     PATIENCE,
-    TICK,
 )
+
+TICK = 0.2
+"""Seconds between two looks at the workers."""
 
 PASS_EVERY = 2.0
 """Seconds between two looks at whose turn is next in slots that are in use."""
+
+MOST_WAITS = 6
+"""Ends in a row of a slot's worker that waited, after which the wait for the next one grows no
+more: a minute."""
 
 MOST_LOOKS = 50
 """Studies without a trial to start that one step finds, and one for each slot."""
@@ -56,14 +65,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Scheduler:
-    """Starts workers, passes slots on, and stops what was paused or cancelled.
+    """Assigns studies to workers, passes slots on, and stops what was paused or cancelled.
 
     Attributes:
         workspace: home and storage.
         slots: the slots of this box.
         most_of_user: workers that each user may have at most; None: any number.
         make_child: makes what runs a slot's workers; processes of this machine where not given.
-        over: set it to end.
+        over: whether it is to end.
         ticked: when it last did its work (``time.monotonic``).
         shown: the slots, as :meth:`Place.plain` has them.
         error: what ended it by itself: a fault of the program.
@@ -72,13 +81,14 @@ class Scheduler:
     workspace: Workspace
     slots: Sequence[Slot]
     most_of_user: int | None = None
-    make_child: Callable[..., Child] = LocalChild
+    make_child: Callable[..., AssignedChild] = AssignedChild
     over: threading.Event = field(default_factory=threading.Event)
     ticked: float = 0.0
     shown: Sequence[Mapping[str, Any]] = ()
     error: BaseException | None = None
     _places: list[Place] = field(default_factory=list)
     _queue: Queue | None = None
+    _wake: threading.Event = field(default_factory=threading.Event)
     _mend_at: float = 0.0
     _pass_at: float = 0.0
     _looks: int = 0
@@ -91,13 +101,24 @@ class Scheduler:
             with self.workspace.opened(patience=PATIENCE) as storage:
                 self.begin(storage)
                 try:
-                    while not self.over.wait(TICK):
+                    while not self.over.is_set():
                         self._look()
+                        self._wake.wait(TICK)
+                        self._wake.clear()
                 finally:
                     self._end_all()
         except BaseException as error:  # noqa: BLE001  # whatever it is, the server ends with it
             self.error = error
             _log.exception("the scheduler ended")
+
+    def wake(self) -> None:
+        """Have it look at once, as something was decided."""
+        self._wake.set()
+
+    def end(self) -> None:
+        """Have :meth:`run` return."""
+        self.over.set()
+        self._wake.set()
 
     def begin(self, storage: Storage) -> None:
         """Get ready to work on the studies of a storage."""
@@ -131,8 +152,11 @@ class Scheduler:
         for place in self._places:
             if place.child.is_over:
                 self._ended(place)
+            elif (report := place.child.report()) is not None:
+                self._reported(place, report.code)
         self._stop()
         self._mend()
+        self._begin()
         self._fill()
         self._pass_on()
         self.shown = [place.plain() for place in self._places]
@@ -140,18 +164,31 @@ class Scheduler:
     # Who ended
 
     def _ended(self, place: Place) -> None:
-        """A worker ended: see whether that was in order."""
-        study, child, asked = place.study, place.child, place.asked_at is not None
-        passed = place.passes_to is not None
+        """A worker's process ended: see whether that was in order."""
+        study, child = place.study, place.child
+        was_asked = place.asked_at is not None or place.passes_to is not None
         signed, code = child.signature, child.collect()
-        place.study, place.user, place.since, place.passes_to = None, "", 0.0, None
-        place.asked_at = None
+        place.clear()
         if study is None:
+            child.crashes = 0 if code == EXIT_OK else min(child.crashes + 1, MOST_WAITS)
+            if child.crashes:
+                _log.warning("slot %d: its worker ended (%s)", child.slot.index, how(code))
+                child.back_off()
             return
         _log.info("slot %d: the worker of %s ended (%s)", child.slot.index, study.name, how(code))
         with self.queue.minding(study.name):
-            mend(study, dead=[signed], blame=not (asked or passed))
-            self._note_end(study, place, code, is_asked=asked or passed)
+            mend(study, dead=[signed], blame=not was_asked)
+            self._note_end(study, place, code, is_asked=was_asked)
+
+    def _reported(self, place: Place, code: int) -> None:
+        """A worker has ended its work for a study, and waits for the next one."""
+        study = place.study
+        was_asked = place.asked_at is not None or place.passes_to is not None
+        place.clear()
+        place.child.crashes = 0
+        if study is not None:
+            with self.queue.minding(study.name):
+                self._note_end(study, place, code, is_asked=was_asked)
 
     def _note_end(self, study: OpenStudy, place: Place, code: int, *, is_asked: bool) -> None:
         """What a worker's end means for its study."""
@@ -207,9 +244,25 @@ class Scheduler:
 
     # Whose turn it is
 
+    def _begin(self) -> None:
+        """Have a worker's process in every slot, before there is anything to do for it."""
+        where = self.workspace
+        command = [*python(*supervise.WORKER, ASSIGNED), "--home", str(where.home.root)]
+        command += ["--force"] if where.force else []
+        environment = {STORAGE_VARIABLE: where.url, KNOWN_VARIABLE: "1"}
+        for place in self._places:
+            if place.child.may_start:
+                try:
+                    place.child.begin(command, environment)
+                except HpsearchError as error:
+                    _log.warning("%s", error)
+                    place.child.crashes = min(place.child.crashes + 1, MOST_WAITS)
+                    place.child.back_off()
+
     def _fill(self) -> None:
-        """Start workers in free slots, for those whose turn it is."""
-        free, self._looks = [place for place in self._places if place.study is None], 0
+        """Have workers that wait work for those whose turn it is."""
+        self._looks = 0
+        free = [place for place in self._places if place.study is None and place.child.is_there]
         contenders = self.queue.contenders() if free else []
         for place in free:
             found = self._first(contenders, self._held())
@@ -238,16 +291,14 @@ class Scheduler:
         return [place.held for place in self._places if place.held and place is not but]
 
     def _start(self, place: Place, contender: Contender, study: OpenStudy) -> None:
-        """Start a worker for a study in a free slot."""
-        where = self.workspace
-        command = [*python(*supervise.WORKER, study.name), "--home", str(where.home.root)]
-        command += ["--force"] if where.force else []
-        environment = {STORAGE_VARIABLE: where.url, KNOWN_VARIABLE: "1"}
+        """Have a worker that waits work for a study."""
         place.counted = study.counts().counted
-        place.child.start(command, environment, where.home, study.name)
+        assignment = Assignment(study=study.name, apart="python" in kinds(study.file.space))
+        if not place.child.assign(assignment, self.workspace.home):
+            return  # it has just ended
         place.study, place.user, place.since = study, contender.user, time.time()
         self.queue.serve(study)
-        _log.info("slot %d: a worker for %s", place.child.slot.index, study.name)
+        _log.info("slot %d: works for %s", place.child.slot.index, study.name)
 
     def _pass_on(self) -> None:
         """Have workers take no further trial where another study's turn is next in their slot."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 from filelock import FileLock, Timeout
@@ -58,7 +59,7 @@ class Impatient(H11Protocol):
         self.loop.call_later(SILENCE, self._close_silent)
 
     def _close_silent(self) -> None:
-        if self.cycle is None:  # no request was complete so far
+        if cast("object", self.cycle) is None:  # no request was complete so far
             self.transport.close()
 
 
@@ -201,7 +202,7 @@ def _scheduling(scheduler: Scheduler, server: uvicorn.Server) -> Iterator[None]:
     try:
         yield
     finally:
-        scheduler.over.set()
+        scheduler.end()
         thread.join(3 * LEAVE_WITHIN)
 
 

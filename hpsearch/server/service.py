@@ -28,6 +28,11 @@ class Service:
     hub: Hub
     scheduler: Scheduler
 
+    def changed(self) -> None:
+        """Have what a client has changed seen by the scheduler, and by the next question."""
+        self.board.changed()
+        self.scheduler.wake()
+
     @property
     def trouble(self) -> str | None:
         """Why the service does no work just now; None: it does."""

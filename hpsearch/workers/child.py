@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -135,28 +136,42 @@ class LocalChild(Child):
     ) -> None:
         """As :meth:`Child.start`."""
         with self._open_log(home, study) as log:
-            try:
-                self.process = subprocess.Popen(  # noqa: S603  # our own command
-                    list(command),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=for_child(
-                        {
-                            **environment,
-                            **self.slot.environment,
-                            SUPERVISOR_VARIABLE: str(os.getpid()),
-                            "PYTHONUNBUFFERED": "1",
-                        }
-                    ),
-                    # A group of its own: Ctrl-C reaches the supervisor only, which passes it on.
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise UnreachableError(
-                    f"no worker can be started: {error.strerror}; see what limits processes and"
-                    " memory here, then run the same command again"
-                ) from None
+            self._spawn(command, environment, subprocess.DEVNULL, log)
+
+    def _spawn(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        stdin: int,
+        log: BinaryIO | None,
+    ) -> None:
+        """Start a process whose output goes to a log, or, without one, where ours does.
+
+        Raises:
+            UnreachableError: no process started.
+        """
+        try:
+            self.process = subprocess.Popen(  # noqa: S603  # our own command
+                list(command),
+                stdin=stdin,
+                stdout=sys.stderr.fileno() if log is None else log,
+                stderr=subprocess.STDOUT,
+                env=for_child(
+                    {
+                        **environment,
+                        **self.slot.environment,
+                        SUPERVISOR_VARIABLE: str(os.getpid()),
+                        "PYTHONUNBUFFERED": "1",
+                    }
+                ),
+                # A group of its own: Ctrl-C reaches the supervisor only, which passes it on.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise UnreachableError(
+                f"no worker can be started: {error.strerror}; see what limits processes and"
+                " memory here, then run the same command again"
+            ) from None
         signed = identity(self.process.pid)
         self.worker, self.signature = signed[WORKER_KEY], signature(signed)
 

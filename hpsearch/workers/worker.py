@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
 
@@ -58,6 +59,10 @@ stays within what the number of workers was reckoned with."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks a worker to leave; SIGHUP comes when the terminal is closed."""
 
+MakesTrainer = Callable[..., Trainer]
+"""Starts what trains: told what settles a study's precision, and ``alone``, whether it may have all
+of the device's memory."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -79,6 +84,10 @@ class Stopper:
         self.heartbeat: HeartbeatThread | None = None
         supervisor = os.environ.get(SUPERVISOR_VARIABLE)
         self._supervisor = int(supervisor) if supervisor else None
+
+    def begin(self) -> None:
+        """Forget what was asked of another study's worker, before the next one."""
+        self.is_last, self.heartbeat = False, None
 
     def listen(self) -> None:
         """Take SIGINT, SIGTERM and, unless nohup has it ignored, SIGHUP.
@@ -122,6 +131,27 @@ class Stopper:
         return EXIT_SIGINT if self.signal == signal.SIGINT else EXIT_SIGTERM
 
 
+@dataclass
+class Kept:
+    """What a process keeps from one study to the next: signals, TensorFlow, and how worn it is."""
+
+    stopper: Stopper = field(default_factory=Stopper)
+    makes_trainer: MakesTrainer | None = None
+    """Gives the trainer where TensorFlow runs already; None: it is started."""
+    trials: int = 0
+    """That it has run."""
+    at_first: int = 0
+    """Bytes that it took after the first one."""
+
+    def worn(self) -> str:
+        """Count a trial; why the process should start anew after it, or nothing."""
+        self.trials += 1
+        self.at_first = self.at_first or memory_used()
+        growth = memory_used() - self.at_first
+        is_worn = growth > MAX_GROWTH or self.trials >= MAX_TRIALS
+        return f"after {self.trials} trials, grown by {growth / 1e6:.0f} MB" if is_worn else ""
+
+
 def work(
     name: str,
     *,
@@ -130,6 +160,7 @@ def work(
     overrides: Sequence[str] = (),
     trainer: Trainer | None = None,
     force: bool = False,
+    kept: Kept | None = None,
 ) -> int:
     """Run trials of the study ``name`` until none is left or a signal comes.
 
@@ -140,6 +171,8 @@ def work(
         overrides: ``--set dataset.path=...``, for a machine that has the data elsewhere.
         trainer: what trains; None for Keras (imported here, so that the CLI stays light).
         force: open SQLite on a network file system too.
+        kept: what a process keeps that works for one study after the other; None: this is the only
+            one.
 
     Returns:
         An exit code.
@@ -147,8 +180,10 @@ def work(
     Raises:
         HpsearchError: wrong input, or storage or data out of reach.
     """
-    stopper = Stopper()
-    stopper.listen()
+    if kept is None:
+        kept = Kept()
+        kept.stopper.listen()
+    stopper = kept.stopper
     carried = _number(ALONE_VARIABLE, least=0)
     os.environ.pop(ALONE_VARIABLE, None)
     # Of one that starts anew the storage was there a moment ago.
@@ -182,18 +217,22 @@ def work(
             )
             settle = partial(settle_precision, study, parts, home, stopper)
             heartbeat = HeartbeatThread(study, presence)
-            return _work(study, make, home, stopper, heartbeat, carried, trainer, settle)
+            if trainer is None:
+                makes = kept.makes_trainer or _keras_trainer
+                trainer_of = partial(makes, settle, alone=carried is not None)
+            else:
+                trainer_of = partial(_given, trainer)
+            return _work(study, make, home, kept, heartbeat, carried, trainer_of)
 
 
 def _work(  # noqa: PLR0917  # those of work, opened
     study: OpenStudy,
     make: Callable[..., Objective],
     home: Home,
-    stopper: Stopper,
+    kept: Kept,
     heartbeat: HeartbeatThread,
     carried: int | None,
-    trainer: Trainer | None,
-    settle: Callable[[], None],
+    trainer_of: Callable[[], Trainer],
 ) -> int:
     """Run trials, sending heartbeats; the exit code.
 
@@ -201,13 +240,12 @@ def _work(  # noqa: PLR0917  # those of work, opened
         study: the study.
         make: makes the objective, given ``trainer`` and ``alive``.
         home: whose devices are shared.
-        stopper: whether to stop.
+        kept: what the process keeps beyond this study.
         heartbeat: sends the heartbeats.
         carried: a running trial that is to be tried alone on the device.
-        trainer: what trains; None for Keras.
-        settle: called when Keras is there, before anything is trained.
+        trainer_of: starts what trains.
     """
-    owner = study.storage.owner
+    owner, stopper = study.storage.owner, kept.stopper
     device = Device(home, device_key())
     stopper.heartbeat = heartbeat
     heartbeat.start()
@@ -218,11 +256,11 @@ def _work(  # noqa: PLR0917  # those of work, opened
                 if carried is not None:
                     claims.interrupt(study, carried)
                 return stopper.exit_code
-            trainer = trainer or _keras_trainer(settle, alone=carried is not None)
+            trainer = trainer_of()
         objective = make(trainer=trainer, alive=heartbeat.alive)
         _log.info("worker %s is ready on %s", owner[WORKER_KEY], owner[DEVICE_KEY])
         if carried is None:
-            _run_trials(objective, device, stopper)
+            _run_trials(objective, device, kept)
         else:
             objective.try_alone(carried)
             tidy(study, home, share=objective.share)
@@ -237,9 +275,9 @@ def _work(  # noqa: PLR0917  # those of work, opened
     return stopper.exit_code
 
 
-def _run_trials(objective: Objective, device: Device, stopper: Stopper) -> None:
+def _run_trials(objective: Objective, device: Device, kept: Kept) -> None:
     """Run trials until none is left or it is time to stop; may start this process anew."""
-    study, trials, at_first = objective.study, 0, 0
+    study, stopper = objective.study, kept.stopper
     while not (stopper() or stopper.is_last) and budget.ending(study) is None:
         try:
             if not objective.run_one():
@@ -250,11 +288,8 @@ def _run_trials(objective: Objective, device: Device, stopper: Stopper) -> None:
             claims.interrupt(study, error.number)
             return
         tidy(study, objective.home, share=objective.share)
-        trials += 1
-        at_first = at_first or memory_used()
-        growth = memory_used() - at_first
-        if growth > MAX_GROWTH or trials >= MAX_TRIALS:
-            start_anew(f"after {trials} trials, grown by {growth / 1e6:.0f} MB", study, stopper)
+        if worn := kept.worn():
+            start_anew(worn, study, stopper)
         elif device.is_wanted:
             start_anew("another worker wants the device alone for a trial", study, stopper)
 
@@ -285,6 +320,10 @@ def start_anew(why: str, study: OpenStudy, stopper: Stopper, carry: int | None =
         os.environ[ALONE_VARIABLE] = str(carry)
     _log.info("worker restarts: %s", why)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # ourselves
+
+
+def _given(trainer: Trainer) -> Trainer:
+    return trainer
 
 
 def _keras_trainer(settle: Callable[[], None], *, alone: bool = False) -> Trainer:

@@ -122,7 +122,7 @@ async def submit(  # noqa: PLR0917  # FastAPI gives them by name
 
     def work() -> tuple[dict[str, Any], bool]:
         done = submitting.submit(asked, here.rules, here.storage, here.workspace)
-        here.board.changed()
+        here.changed()
         row = _row(here, done.study, submissions.submission_of(done.study))
         return {**row, "warnings": done.warnings}, done.is_new
 
@@ -218,7 +218,7 @@ def _noted(here: Service) -> Iterator[None]:
     try:
         yield
     finally:
-        here.board.changed()
+        here.changed()
 
 
 def _row(here: Service, study: OpenStudy, submission: Submission) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE
@@ -23,10 +23,12 @@ from hpsearch.search.storage.events import Event
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server import policy, queue
 from hpsearch.server import scheduler as module
+from hpsearch.server.child import AssignedChild
 from hpsearch.server.scheduler import KILL_AFTER, Scheduler
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile
-from hpsearch.workers.child import Child
+from hpsearch.workers import child
+from hpsearch.workers.assigned import Assignment, Report
 from hpsearch.workers.identity import identity, signature
 from hpsearch.workers.slots import Slot
 from hpsearch.workers.supervisor import MAX_CRASHES
@@ -40,24 +42,39 @@ _pids = itertools.count(2**22 + 1)  # more than any process has
 
 
 @dataclass
-class Worker(Child):
+class Worker(AssignedChild):
     """A worker that does nothing by itself."""
 
     study: str = ""
+    """That it was assigned last."""
     command: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     sent: list[int] = field(default_factory=list)
+    """Signals, since it was assigned the study."""
     code: int | None = None
+    """Its process ends with it."""
+    says: int | None = None
+    """It reports that it has ended its work for the study."""
     there: bool = False
     pid: int = 0
 
-    def start(
-        self, command: Sequence[str], environment: Mapping[str, str], home: Home, study: str
-    ) -> None:
-        self.command, self.environment, self.study = command, environment, study
-        self.there, self.code, self.sent, self.pid = True, None, [], next(_pids)
+    def begin(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.command, self.environment = command, environment
+        self.there, self.code, self.says, self.sent = True, None, None, []
+        self.pid, self.study = next(_pids), ""
         signed = identity(self.pid)
         self.worker, self.signature = signed["worker"], signature(signed)
+
+    def assign(self, assignment: Assignment, home: Home) -> bool:
+        self.study, self.sent = assignment.study, []
+        return self.code is None
+
+    def report(self) -> Report | None:
+        if self.says is None:
+            return None
+        told = Report(study=self.study, code=self.says)
+        self.says, self.study = None, ""
+        return told
 
     @property
     def is_there(self) -> bool:
@@ -155,7 +172,7 @@ def make_box(
             monotonic = staticmethod(lambda: real[0]() + box.passed)
             time = staticmethod(lambda: real[1]() + box.passed)
 
-        for one in (module, queue, submissions):
+        for one in (module, queue, submissions, child):
             monkeypatch.setattr(one, "time", Clock)
         return box
 
@@ -168,7 +185,7 @@ def test_free_slots_get_workers_for_what_is_queued(make_box: Callable[..., Box])
     box.submit("a", budget={"trials": 5})
     assert box.step() == ["a", "a"]
     first = box.workers[0]
-    assert first.command[-3:-2] == ["a"]
+    assert first.command[-3:-2] == ["-"]
     assert first.command[-2:] == ["--home", str(box.scheduler.workspace.home.root)]
     assert first.environment == {
         STORAGE_VARIABLE: box.scheduler.workspace.url, KNOWN_VARIABLE: "1",
@@ -191,7 +208,7 @@ def test_a_study_that_has_ended_is_done_and_gets_no_worker(make_box: Callable[..
     box.submit("a", budget={"trials": 1})
     box.step()
     box.run_trial(box.workers[0])
-    box.workers[0].code = EXIT_OK
+    box.workers[0].says = EXIT_OK
     assert box.step() == [""]
     assert box.state("a") == "done"
     assert [event.what for event in box.storage.events("a")] == ["ended", "submitted"]
@@ -227,7 +244,7 @@ def test_a_slot_passes_on_between_two_trials(make_box: Callable[..., Box]) -> No
     box.step(10)
     assert set(asked[0].sent) == {signal.SIGUSR1}  # again: it may have started itself anew
     assert sum(bool(worker.sent) for worker in box.workers) == 1
-    asked[0].code = EXIT_OK
+    asked[0].says = EXIT_OK
     assert sorted(box.step()) == ["a", "b"]
     for _ in range(5):
         assert sorted(box.step(100)) == ["a", "b"]
@@ -330,7 +347,7 @@ def test_what_a_worker_says_is_wrong_fails_its_study_and_no_other(
     box.submit("b", "ben")
     box.step()
     broken = next(worker for worker in box.workers if worker.study == "a")
-    broken.code = EXIT_INPUT
+    broken.says = EXIT_INPUT
     assert sorted(box.step()) == ["b", "b"]
     assert (box.state("a"), box.state("b")) == ("failed", "queued")
 
@@ -390,13 +407,58 @@ def test_a_worker_that_cannot_be_started_is_tried_again(
     box.submit("a")
 
     def refuse(*_: object) -> None:
-        raise UnreachableError("worker-0.log: cannot be written")
+        raise UnreachableError("no worker can be started: Cannot allocate memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Worker, "start", refuse)
+        patch.setattr(Worker, "begin", refuse)
         assert box.step() == [""]
     assert box.step() == [""]
     assert box.step(10) == ["a"]
+
+
+def test_a_study_whose_log_cannot_be_written_is_tried_again_later(
+    make_box: Callable[..., Box], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = make_box(1)
+    box.submit("a")
+    box.submit("b")
+
+    def refuse(worker: Worker, assignment: Assignment, _: Home) -> bool:
+        if assignment.study == "a":
+            raise UnreachableError("worker-0.log: cannot be written")
+        worker.study = assignment.study
+        return True
+
+    monkeypatch.setattr(Worker, "assign", refuse)
+    assert box.step() == [""]
+    assert box.step() == ["b"]
+
+
+def test_a_process_that_ends_while_it_waits_is_started_again_ever_later(
+    make_box: Callable[..., Box],
+) -> None:
+    box = make_box(1)
+    starts = set()
+    for _ in range(100):
+        box.step(1)
+        starts.add(box.workers[0].pid)
+        box.workers[0].code = 1
+    assert 4 <= len(starts) <= 8
+    box.workers[0].code = None
+    box.submit("a")
+    assert box.step(100) == ["a"]
+
+
+def test_one_process_works_for_one_study_after_the_other(make_box: Callable[..., Box]) -> None:
+    box = make_box(1)
+    box.submit("a", budget={"trials": 1})
+    box.submit("b", budget={"trials": 1})
+    assert box.step() == ["a"]
+    pid = box.workers[0].pid
+    box.run_trial(box.workers[0])
+    box.workers[0].says = EXIT_OK
+    assert box.step() == ["b"]
+    assert box.workers[0].pid == pid
 
 
 def test_at_its_end_no_worker_and_no_running_trial_is_left(make_box: Callable[..., Box]) -> None:
@@ -416,7 +478,7 @@ def test_whatever_happens_budgets_are_exact_and_slots_are_for_queued_studies(
     names = itertools.count()
     box = make_box(3)
 
-    @settings(max_examples=6)
+    @settings(max_examples=6, phases=[Phase.generate])
     @given(st.lists(st.tuples(st.sampled_from([*ACTS]), st.integers(0, 5)), max_size=15))
     def holds(done: list[tuple[str, int]]) -> None:
         studies = [box.submit(f"s{next(names)}", budget={"trials": 3}) for _ in range(2)]
@@ -424,7 +486,8 @@ def test_whatever_happens_budgets_are_exact_and_slots_are_for_queued_studies(
         for act, which in done:
             with contextlib.suppress(submissions.StateError):
                 ACTS[act](box, studies[which % 2], box.workers[which % 3])
-            for worker, name in zip(box.workers, box.step(7), strict=True):
+            box.step(7)
+            for worker, name in zip(box.workers, box.step(1), strict=True):
                 may_go_on = name == "" or box.state(name) in ("queued", "done")
                 assert may_go_on or signal.SIGTERM in worker.sent
             for one in studies:
@@ -443,11 +506,16 @@ def test_whatever_happens_budgets_are_exact_and_slots_are_for_queued_studies(
 
 def _run(box: Box, _: OpenStudy, worker: Worker) -> None:
     """Have a worker run a trial, if it runs and may start one."""
-    if worker.there and worker.code is None:
+    if worker.there and worker.code is None and worker.study:
         study = load_study(box.storage, worker.study)
         counts = study.counts()
         if budget.stop_requested(study) is None and counts.counted + counts.running < 3:
             box.run_trial(worker)
+
+
+def _say(_: Box, __: OpenStudy, worker: Worker) -> None:
+    """Have a worker say that it has ended its work."""
+    worker.says = EXIT_OK if worker.there and worker.code is None else None
 
 
 def _end(code: int) -> Callable[[Box, OpenStudy, Worker], None]:
@@ -463,6 +531,7 @@ ACTS: dict[str, Callable[[Box, OpenStudy, Worker], object]] = {
     "cancel": lambda _, study, __: submissions.cancel(study, "ana"),
     "stop": lambda _, study, __: budget.request_stop(study, "leave"),
     "trial": _run,
+    "say": _say,
     "end": _end(EXIT_OK),
     "crash": _end(-signal.SIGKILL),
 }

@@ -1,0 +1,78 @@
+"""The worker processes of a service, each of which works for one study after the other."""
+
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from hpsearch.home import Home
+from hpsearch.workers.assigned import Assignment, Report
+from hpsearch.workers.child import LocalChild
+
+_MOST = 4096
+"""Bytes of a message."""
+
+
+@dataclass
+class AssignedChild(LocalChild):
+    """A worker process of this machine that is assigned studies."""
+
+    line: socket.socket | None = None
+    """Our end of its standard input; None: there is no process."""
+
+    def begin(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start a process, which waits for studies.
+
+        Args:
+            command: its command line.
+            environment: added to ours and to its slot's.
+
+        Raises:
+            UnreachableError: no process started.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        try:
+            with theirs:
+                self._spawn(command, environment, theirs.fileno(), None)
+        except BaseException:
+            ours.close()
+            raise
+        self.line = ours
+
+    def assign(self, assignment: Assignment, home: Home) -> bool:
+        """Have the process, which waits, work for a study; False where it has just ended.
+
+        Args:
+            assignment: what it is to do.
+            home: where its log goes.
+
+        Raises:
+            UnreachableError: the log cannot be written.
+        """
+        if self.line is None:
+            return False
+        with self._open_log(home, assignment.study) as log:
+            try:
+                message = json.dumps(asdict(assignment)).encode()
+                socket.send_fds(self.line, [message], [log.fileno()])
+            except OSError:
+                return False
+        return True
+
+    def report(self) -> Report | None:
+        """What the process says of the study that it was assigned last; None: nothing yet."""
+        if self.line is None:
+            return None
+        try:
+            message = self.line.recv(_MOST)
+        except OSError:  # nothing, or the process has ended, which is noticed elsewhere
+            return None
+        return Report(**json.loads(message)) if message else None
+
+    def collect(self) -> int:
+        """As :meth:`Child.collect`."""
+        if self.line is not None:
+            self.line.close()
+            self.line = None
+        return super().collect()
