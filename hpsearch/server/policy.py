@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 AGEING = 600.0
 """Seconds of waiting that are worth one of priority."""
 
-SHORTEST_TURN = 60.0
-"""Seconds for which a study keeps a slot before it passes to another one of the same level: a
-worker takes some seconds to start."""
+SHORTEST_TURN = 10.0
+"""Seconds for which a study keeps a slot before it passes to another one of the same level: its
+worker opens the other study, and its data, anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
