@@ -10,7 +10,7 @@ from hpsearch.cli.output import Screen, say, tell
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.errors import InputError
 from hpsearch.services.plans import chosen_gpus
-from hpsearch.services.submit import Rules
+from hpsearch.services.rules import Rules
 from hpsearch.workers.cores import available_cores
 from hpsearch.workers.slots import Count, make_slots
 from hpsearch.workers.worker import log_to_stderr

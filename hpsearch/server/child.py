@@ -19,6 +19,8 @@ class AssignedChild(LocalChild):
 
     line: socket.socket | None = None
     """Our end of its standard input; None: there is no process."""
+    is_ready: bool = False
+    """Whether the process has started, and listens to signals."""
 
     def begin(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start a process, which waits for studies.
@@ -38,10 +40,11 @@ class AssignedChild(LocalChild):
         except BaseException:
             ours.close()
             raise
-        self.line = ours
+        self.line, self.is_ready = ours, False
 
     def assign(self, assignment: Assignment, home: Home) -> bool:
-        """Have the process, which waits, work for a study; False where it has just ended.
+        """Have the process, which waits, work for a study; False where it has just ended, or has
+        not started yet.
 
         Args:
             assignment: what it is to do.
@@ -50,7 +53,7 @@ class AssignedChild(LocalChild):
         Raises:
             UnreachableError: the log cannot be written.
         """
-        if self.line is None:
+        if self.line is None or not self.is_ready:
             return False
         with self._open_log(home, assignment.study) as log:
             try:
@@ -61,18 +64,25 @@ class AssignedChild(LocalChild):
         return True
 
     def report(self) -> Report | None:
-        """What the process says of the study that it was assigned last; None: nothing yet."""
+        """What the process says of the study that it was assigned last; None: nothing new.
+
+        Call it often: it also hears that the process has started.
+        """
         if self.line is None:
             return None
         try:
             message = self.line.recv(_MOST)
         except OSError:  # nothing, or the process has ended, which is noticed elsewhere
             return None
-        return Report(**json.loads(message)) if message else None
+        if not message:
+            return None
+        self.is_ready = True
+        report = Report(**json.loads(message))
+        return report if report.study else None
 
     def collect(self) -> int:
         """As :meth:`Child.collect`."""
         if self.line is not None:
             self.line.close()
-            self.line = None
+            self.line, self.is_ready = None, False
         return super().collect()

@@ -85,8 +85,14 @@ class Hub:
         self._storage, self._is_ending = storage, is_ending
         self._watched: dict[str, Watched] = {}
 
-    async def watch(self, name: str) -> AsyncIterator[str]:
+    async def watch(
+        self, name: str, may_see: Callable[[], bool] = lambda: True
+    ) -> AsyncIterator[str]:
         """The events of a study, from how it stands now, until it is gone or the service ends.
+
+        Args:
+            name: the study's.
+            may_see: asked about once a second, whether the client's token still holds.
 
         Raises:
             RefusedError: too many watch already.
@@ -100,7 +106,7 @@ class Hub:
         seen, silent = 0, 0.0
         try:
             yield "retry: 2000\n\n"
-            while not self._is_ending():
+            while not self._is_ending() and may_see():
                 if watched.version > seen:
                     text, seen, silent = watched.since(seen), watched.version, 0.0
                     yield text

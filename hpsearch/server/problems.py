@@ -26,6 +26,9 @@ from hpsearch.services.submit import KeyReusedError
 
 MEDIA_TYPE = "application/problem+json"
 
+LONGEST = 4000
+"""Characters of a message that are sent: some list all that is known."""
+
 RETRY_AFTER = 5
 """Seconds after which a client may ask again where the storage could not be reached."""
 
@@ -79,6 +82,8 @@ def answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -
     """An answer with a problem document."""
     # A lone surrogate in what somebody sent is no UTF-8.
     text = detail.encode("utf-8", "backslashreplace").decode()
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} ..."
     return JSONResponse(document(status, text), status, dict(headers or {}), MEDIA_TYPE)
 
 

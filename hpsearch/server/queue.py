@@ -7,7 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from hpsearch.errors import HpsearchError
+from hpsearch.errors import (
+    EXIT_INPUT,
+    EXIT_NO_TRIAL,
+    EXIT_OK,
+    EXIT_PROGRAM,
+    EXIT_SIGINT,
+    EXIT_SIGTERM,
+    HpsearchError,
+)
 from hpsearch.search import submissions
 from hpsearch.search.attributes import WORKER_KEY
 from hpsearch.search.budget import ending
@@ -17,6 +25,8 @@ from hpsearch.search.storage.queued import Submitted
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.places import Place
 from hpsearch.server.policy import Contender
+from hpsearch.workers.child import how
+from hpsearch.workers.supervisor import ASK_EVERY, MAX_CRASHES
 
 READ_EVERY = 5.0
 """Seconds after which the studies are read again though no event tells of a change."""
@@ -79,6 +89,35 @@ class Queue:
         """Note that a study cannot go on; who resumes it begins without earlier crashes."""
         self.know(study, submissions.fail(study, why))
         self.trouble.pop(study.name, None)
+
+    def note_end(self, study: OpenStudy, place: Place, code: int, *, was_asked: bool) -> None:
+        """Note what the end of a worker's work means for its study.
+
+        Args:
+            study: the study.
+            place: the worker's slot.
+            code: the exit code, negative: a signal.
+            was_asked: whether the worker was to leave, or to take no further trial.
+        """
+        self.serve(study)
+        trouble, got_on = self.trouble[study.name], study.counts().counted > place.counted
+        if code == EXIT_OK or was_asked:
+            trouble.crashes = 0
+            # Whatever it found nothing to do for, the next one will, too.
+            trouble.not_before = 0.0 if got_on or was_asked else time.monotonic() + ASK_EVERY
+            return
+        if code in (EXIT_NO_TRIAL, EXIT_INPUT, EXIT_PROGRAM):
+            self.fail(study, place.child.last_words())
+            return
+        if code in (EXIT_SIGINT, EXIT_SIGTERM):  # somebody else asked it to leave
+            trouble.not_before = time.monotonic() + ASK_EVERY
+            return
+        trouble.crashes = 1 if got_on else trouble.crashes + 1
+        trouble.not_before = time.monotonic() + 2.0**trouble.crashes
+        if trouble.crashes >= MAX_CRASHES:
+            words = place.child.last_words()
+            told = f"workers crashed {trouble.crashes} times in a row ({how(code)}): {words}"
+            self.fail(study, told)
 
     def open(self, name: str) -> OpenStudy | None:
         """A study; None where it is gone.

@@ -15,12 +15,7 @@ from typing import Any
 
 from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
 from hpsearch.errors import (
-    EXIT_INPUT,
-    EXIT_NO_TRIAL,
     EXIT_OK,
-    EXIT_PROGRAM,
-    EXIT_SIGINT,
-    EXIT_SIGTERM,
     HpsearchError,
 )
 from hpsearch.search.database.messages import STORAGE_ERRORS
@@ -40,7 +35,6 @@ from hpsearch.workers.slots import Slot
 from hpsearch.workers.supervisor import (
     ASK_EVERY,
     LEAVE_WITHIN,
-    MAX_CRASHES,
     PATIENCE,
 )
 
@@ -178,7 +172,7 @@ class Scheduler:
         _log.info("slot %d: the worker of %s ended (%s)", child.slot.index, study.name, how(code))
         with self.queue.minding(study.name):
             mend(study, dead=[signed], blame=not was_asked)
-            self._note_end(study, place, code, is_asked=was_asked)
+            self.queue.note_end(study, place, code, was_asked=was_asked)
 
     def _reported(self, place: Place, code: int) -> None:
         """A worker has ended its work for a study, and waits for the next one."""
@@ -188,29 +182,7 @@ class Scheduler:
         place.child.crashes = 0
         if study is not None:
             with self.queue.minding(study.name):
-                self._note_end(study, place, code, is_asked=was_asked)
-
-    def _note_end(self, study: OpenStudy, place: Place, code: int, *, is_asked: bool) -> None:
-        """What a worker's end means for its study."""
-        self.queue.serve(study)
-        trouble, got_on = self.queue.trouble[study.name], study.counts().counted > place.counted
-        if code == EXIT_OK or is_asked:
-            trouble.crashes = 0
-            # Whatever it found nothing to do for, the next one will, too.
-            trouble.not_before = 0.0 if got_on or is_asked else time.monotonic() + ASK_EVERY
-            return
-        if code in (EXIT_NO_TRIAL, EXIT_INPUT, EXIT_PROGRAM):
-            self.queue.fail(study, place.child.last_words())
-            return
-        if code in (EXIT_SIGINT, EXIT_SIGTERM):  # somebody else asked it to leave
-            trouble.not_before = time.monotonic() + ASK_EVERY
-            return
-        trouble.crashes = 1 if got_on else trouble.crashes + 1
-        trouble.not_before = time.monotonic() + 2.0**trouble.crashes
-        if trouble.crashes >= MAX_CRASHES:
-            words = place.child.last_words()
-            why = f"workers crashed {trouble.crashes} times in a row ({how(code)}): {words}"
-            self.queue.fail(study, why)
+                self.queue.note_end(study, place, code, was_asked=was_asked)
 
     # Who may not go on
 
@@ -262,7 +234,7 @@ class Scheduler:
     def _fill(self) -> None:
         """Have workers that wait work for those whose turn it is."""
         self._looks = 0
-        free = [place for place in self._places if place.study is None and place.child.is_there]
+        free = [place for place in self._places if place.study is None and place.child.is_ready]
         contenders = self.queue.contenders() if free else []
         for place in free:
             found = self._first(contenders, self._held())
@@ -295,7 +267,7 @@ class Scheduler:
         place.counted = study.counts().counted
         assignment = Assignment(study=study.name, apart="python" in kinds(study.file.space))
         if not place.child.assign(assignment, self.workspace.home):
-            return  # it has just ended
+            return  # its process has just ended
         place.study, place.user, place.since = study, contender.user, time.time()
         self.queue.serve(study)
         _log.info("slot %d: works for %s", place.child.slot.index, study.name)

@@ -10,7 +10,7 @@ from hpsearch.search.storage import Storage
 from hpsearch.server.board import Board
 from hpsearch.server.live import Hub
 from hpsearch.server.scheduler import Scheduler
-from hpsearch.services.submit import Rules
+from hpsearch.services.rules import Rules
 from hpsearch.services.workspace import Workspace
 
 STUCK = 30.0

@@ -1,8 +1,8 @@
 """A worker that a service assigns one study after the other, so that TensorFlow starts once.
 
 Its standard input is a socket: each message is a study with the log that the worker is to write,
-each answer how that went (:class:`Assignment`, :class:`Report`). It ends with the socket, or by a
-signal as every worker does.
+each answer how that went (:class:`Assignment`, :class:`Report`). The first one, of no study, says
+that it has started. It ends with the socket, or by a signal as every worker does.
 """
 
 import json
@@ -12,6 +12,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from hpsearch.environment import ALONE_VARIABLE, ASSIGNED_VARIABLE
@@ -47,6 +48,7 @@ class Report:
     """That a worker has ended an assignment, and waits for the next one."""
 
     study: str
+    """Empty: the worker has only started."""
     code: int
     """As the exit code of a worker for this study alone."""
 
@@ -92,17 +94,24 @@ class _Assigned:
         is_alone = ALONE_VARIABLE in os.environ
         if not is_alone:
             self._start_trainer()
+        if before is None:
+            self._report("", EXIT_OK)
         assignment = Assignment(**json.loads(before)) if before else self._next()
         while assignment is not None:
             code = self._do(assignment)
             if stopper.signal is not None:
                 break
-            report = Report(study=assignment.study, code=code)
-            self._service.send(json.dumps(asdict(report)).encode())
+            self._report(assignment.study, code)
             if is_alone or assignment.apart or code == EXIT_PROGRAM:
                 break  # all of the device's memory is its own, or nobody knows what was left
             assignment = self._next()
         return stopper.exit_code
+
+    def _report(self, study: str, code: int) -> None:
+        """Say that this process waits; where nobody hears it any more, it ends soon."""
+        with suppress(OSError):
+            report = Report(study=study, code=code)
+            self._service.send(json.dumps(asdict(report)).encode())
 
     def _start_trainer(self) -> None:
         """Start TensorFlow, before there is anything to do."""

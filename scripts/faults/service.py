@@ -112,6 +112,14 @@ class Run:
                     time.sleep(dice.random())
             time.sleep(dice.random() * 2)
 
+    def let_work(self, seconds: float) -> None:
+        """Wait until a trial has ended since the last time, or for a minute; and some seconds."""
+        journal, end = self.home.root / "journal", time.monotonic() + 60
+        before = journal.stat().st_size if journal.exists() else 0
+        while time.monotonic() < end and not (journal.exists() and journal.stat().st_size > before):
+            time.sleep(0.2)
+        time.sleep(seconds)
+
     def kill(self) -> None:
         """Kill the server, or one of its workers once there are some."""
         workers = self.workers()
@@ -203,7 +211,7 @@ def _run(given: Any, home: Home) -> int:
         thread.start()
     began = time.monotonic()
     for _ in range(given.kills):
-        time.sleep(run.dice.uniform(0.5, 4))
+        run.let_work(run.dice.uniform(0.5, 4))
         run.kill()
     for thread in threads:
         thread.join(PATIENCE)

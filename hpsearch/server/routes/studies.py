@@ -21,7 +21,7 @@ from hpsearch.server.problems import RefusedError
 from hpsearch.server.routes.answers import as_json, with_etag
 from hpsearch.server.service import Service, service
 from hpsearch.server.tokens import Role, Token
-from hpsearch.server.who import Reader, Submitter, may_change
+from hpsearch.server.who import Gate, Reader, Submitter, may_change
 from hpsearch.services import submit as submitting
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -154,11 +154,13 @@ def best(request: Request, here: Here, _: Reader, name: Name) -> Response:
 
 
 @router.get("/{name}/events", response_class=StreamingResponse)
-async def events(here: Here, _: Reader, name: Name) -> StreamingResponse:
+async def events(request: Request, here: Here, token: Reader, name: Name) -> StreamingResponse:
     """A study's trials as they run, as server-sent events: ``study``, ``trials``, ``gone``."""
     await run_sync(load_study, here.storage, name)  # says so where there is none
+    gate: Gate = request.app.state.gate
+    events = here.hub.watch(name, lambda: gate.tokens.named(token.name) == token)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(here.hub.watch(name), 200, headers, "text/event-stream")
+    return StreamingResponse(events, 200, headers, "text/event-stream")
 
 
 @router.post("/{name}/pause")

@@ -18,7 +18,7 @@ from hpsearch.server.scheduler import Scheduler
 from hpsearch.server.service import Service
 from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
-from hpsearch.services.submit import Rules
+from hpsearch.services.rules import Rules
 from hpsearch.services.workspace import Workspace
 
 

@@ -12,6 +12,7 @@ from hpsearch.workers.slots import Slot
 ECHO = """\
 import json, os, socket
 line = socket.socket(fileno=os.dup(0))
+line.send(json.dumps({"study": "", "code": 0}).encode())
 while True:
     message, logs, _, _ = socket.recv_fds(line, 4096, 1)
     if not message:
@@ -20,6 +21,14 @@ while True:
     os.write(logs[0], f"error: works for {study}\\n".encode())
     line.send(json.dumps({"study": study, "code": 2}).encode())
 """
+
+
+def _ready(child: AssignedChild) -> None:
+    end = time.monotonic() + 30
+    while not child.is_ready:
+        assert child.report() is None
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def _until(child: AssignedChild) -> Report:
@@ -37,7 +46,8 @@ def test_a_process_works_for_one_study_after_the_other_with_a_log_for_each(tmp_p
     assert child.report() is None
     child.begin([sys.executable, "-c", ECHO], {})
     try:
-        assert child.report() is None
+        assert not child.assign(Assignment(study="a"), home)  # it has not started yet
+        _ready(child)
         for name in ("a", "b"):
             assert child.assign(Assignment(study=name), home)
             assert _until(child) == Report(study=name, code=2)

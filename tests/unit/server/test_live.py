@@ -144,6 +144,19 @@ def test_all_streams_end_with_the_service(open_study: Callable[..., OpenStudy]) 
     run(story)
 
 
+def test_a_stream_ends_when_its_token_is_revoked(open_study: Callable[..., OpenStudy]) -> None:
+    revoked: list[bool] = []
+    hub = Hub(open_study().storage, lambda: False)
+
+    async def story() -> None:
+        stream = hub.watch("study", lambda: not revoked)
+        await anext(stream)
+        revoked.append(True)
+        assert [text async for text in stream] == []
+
+    run(story)
+
+
 def test_no_more_clients_watch_than_are_allowed(
     open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
 ) -> None:

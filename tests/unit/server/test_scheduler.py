@@ -61,6 +61,7 @@ class Worker(AssignedChild):
     def begin(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.command, self.environment = command, environment
         self.there, self.code, self.says, self.sent = True, None, None, []
+        self.is_ready = True
         self.pid, self.study = next(_pids), ""
         signed = identity(self.pid)
         self.worker, self.signature = signed["worker"], signature(signed)
@@ -86,7 +87,7 @@ class Worker(AssignedChild):
 
     def collect(self) -> int:
         assert self.code is not None
-        self.there, self.worker = False, None
+        self.there, self.worker, self.is_ready = False, None, False
         return self.code
 
     def send(self, number: int) -> None:
@@ -447,6 +448,16 @@ def test_a_process_that_ends_while_it_waits_is_started_again_ever_later(
     box.workers[0].code = None
     box.submit("a")
     assert box.step(100) == ["a"]
+
+
+def test_nothing_is_assigned_before_a_process_has_started(make_box: Callable[..., Box]) -> None:
+    box = make_box(2)
+    box.step()
+    box.workers[0].is_ready = False
+    box.submit("a")
+    assert box.step() == ["", "a"]
+    box.workers[0].is_ready = True
+    assert box.step() == ["a", "a"]
 
 
 def test_one_process_works_for_one_study_after_the_other(make_box: Callable[..., Box]) -> None:

@@ -56,6 +56,15 @@ def test_a_request_that_is_sent_again_makes_no_second_study(served: Served) -> N
     assert "study small: is there already" in without.json()["detail"]
 
 
+def test_a_key_whose_study_was_removed_makes_it_no_more(served: Served) -> None:
+    served.submit("small", Idempotency_Key="k")
+    served.storage.remove_studies([load_study(served.storage, "small").study_id], None)
+    again = served.submit("small", Idempotency_Key="k")
+    assert again.status_code == 422
+    assert "made study small, which was removed since" in again.json()["detail"]
+    assert served.submit("small", Idempotency_Key="other").status_code == 201
+
+
 def test_the_same_file_may_come_as_json(served: Served) -> None:
     table = {
         "name": "small", "dataset": {"source": "digits"},

@@ -16,6 +16,9 @@ from hpsearch.home import Home
 from hpsearch.workers import assigned, worker
 from hpsearch.workers.assigned import _Assigned, work_assigned
 
+STARTED = ("", 0)
+"""What a process reports first."""
+
 
 class Service:
     """The other end, and what the worker did."""
@@ -82,7 +85,7 @@ def test_what_is_assigned_is_done_in_one_process(service: Service) -> None:
     assert [name for name, _ in service.done] == ["a", "b", "a"]
     assert len({id(kept) for _, kept in service.done}) == 1
     assert service.started == 1
-    assert service.reports == [("a", 0), ("b", 0), ("a", 0)]
+    assert service.reports == [STARTED, ("a", 0), ("b", 0), ("a", 0)]
     assert ASSIGNED_VARIABLE not in os.environ
 
 
@@ -110,7 +113,7 @@ def test_what_is_wrong_with_one_study_is_nothing_to_the_next(
     service.assign("b")
     service.end()
     assert service.run() == 0
-    assert service.reports == [("a", error.exit_code), ("b", 0)]
+    assert service.reports == [STARTED, ("a", error.exit_code), ("b", 0)]
     assert f"error: {error}\n" in capsys.readouterr().err
 
 
@@ -125,7 +128,7 @@ def test_a_fault_of_the_program_ends_the_process(
     service.assign("b")
     service.run()
     assert [name for name, _ in service.done] == ["a"]
-    assert service.reports == [("a", EXIT_PROGRAM)]
+    assert service.reports == [STARTED, ("a", EXIT_PROGRAM)]
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
@@ -135,7 +138,7 @@ def test_a_signal_ends_it_whether_or_not_it_works(service: Service) -> None:
     service.assign("b")
     assert service.run() == EXIT_SIGTERM
     assert [name for name, _ in service.done] == ["a"]
-    assert service.reports == []
+    assert service.reports == [STARTED]
 
 
 def test_it_ends_with_the_service_that_started_it(
@@ -183,7 +186,7 @@ def test_code_of_a_user_runs_in_a_process_of_its_own(
     service.assign("b")
     assert service.run() == 0
     assert [name for name, _ in service.done] == ["a", "own"]
-    assert service.reports == [("a", 0), ("own", 0)]
+    assert service.reports == [STARTED, ("a", 0), ("own", 0)]
 
 
 def test_a_trial_that_has_the_device_alone_is_the_last_of_its_process(
