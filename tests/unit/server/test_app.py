@@ -207,7 +207,7 @@ def test_no_text_in_any_place_makes_a_fault(serve: Callable[..., Served], tmp_pa
     )
     numbers = itertools.count()
 
-    @settings(max_examples=20)
+    @settings(max_examples=12)
     @given(st.sampled_from(["GET", "POST", "PATCH", "DELETE"]), texts, texts)
     def holds(method: str, path: str, text: str) -> None:
         sent = text.encode("utf-8", "surrogatepass")

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpsearch.server.policy import (
@@ -167,6 +167,7 @@ def test_a_slot_passes_only_to_whose_turn_it_is_and_not_back(
     assert back is None or back.study == own.study
 
 
+@settings(max_examples=20)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["ana", "ben", "eva"]), st.integers(-2, 2), st.integers(1, 30)),

@@ -489,7 +489,7 @@ def test_whatever_happens_budgets_are_exact_and_slots_are_for_queued_studies(
     names = itertools.count()
     box = make_box(3)
 
-    @settings(max_examples=6, phases=[Phase.generate])
+    @settings(max_examples=5, phases=[Phase.generate])
     @given(st.lists(st.tuples(st.sampled_from([*ACTS]), st.integers(0, 5)), max_size=15))
     def holds(done: list[tuple[str, int]]) -> None:
         studies = [box.submit(f"s{next(names)}", budget={"trials": 3}) for _ in range(2)]
