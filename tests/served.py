@@ -1,15 +1,28 @@
-"""A service in this process, and requests to it."""
+"""A service in this process, without workers, and requests to it."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from starlette.types import ASGIApp
 
+from hpsearch.dashboard.server import application as dashboard_of
 from hpsearch.home import Home
 from hpsearch.search.storage import Storage
+from hpsearch.search.storage.opening import open_storage
+from hpsearch.server.app import application
+from hpsearch.server.board import Board
+from hpsearch.server.live import Hub
 from hpsearch.server.scheduler import Scheduler
-from hpsearch.server.tokens import Tokens
+from hpsearch.server.service import Service
+from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
+from hpsearch.services.rules import Rules
+from hpsearch.services.workspace import Workspace
 
 STUDY = """\
 name = "{name}"
@@ -33,6 +46,7 @@ class Served:
     tokens: Tokens
     gate: Gate
     scheduler: Scheduler
+    app: ASGIApp
     client: TestClient
     shown: dict[str, str]
     """The token of each name: those of the roles, "other" (submit), "revoked" and "wrong"."""
@@ -54,3 +68,39 @@ class Served:
             content=STUDY.format(name=name, trials=trials),
             headers={"Content-Type": "application/toml"} | given,
         )  # fmt: skip
+
+
+@contextmanager
+def service_of(home: Home, **rules: Path | bool) -> Iterator[Served]:
+    """The service of a home; its arguments are those of ``Rules``."""
+    storage = open_storage(home.storage_url())
+    storage.make_events()
+    tokens = Tokens(home.tokens)
+    shown = {role.value: tokens.add(role.value, role) for role in Role}
+    shown |= {"other": tokens.add("other", Role.SUBMIT), "wrong": "hps_wrong"}
+    shown |= {"revoked": tokens.add("revoked", Role.ADMIN)}
+    tokens.revoke("revoked")
+    workspace, ending = Workspace(home=home), list[bool]()
+    scheduler = Scheduler(workspace=workspace, slots=())
+    scheduler.ticked = time.monotonic()
+    service = Service(
+        workspace=workspace,
+        storage=storage,
+        rules=Rules(**rules),  # type: ignore[arg-type]
+        board=Board(storage, lambda: scheduler.shown),
+        hub=Hub(storage, lambda: bool(ending)),
+        scheduler=scheduler,
+    )
+    gate = Gate(tokens=tokens, cookie="hpsearch-1")
+    hosts, allowed = frozenset({"127.0.0.1", "proxy.org"}), frozenset({"proxy.org"})
+    app = application(service, gate, dashboard_of(storage, home), hosts=hosts, allowed=allowed)
+    client = TestClient(app, "http://127.0.0.1", raise_server_exceptions=False)
+    try:
+        yield Served(
+            home=home, storage=storage, tokens=tokens, gate=gate, scheduler=scheduler, app=app,
+            client=client, shown=shown,
+        )  # fmt: skip
+    finally:
+        ending.append(True)
+        client.close()
+        storage.close()

@@ -176,7 +176,7 @@ def _server(  # noqa: PLR0917  # those of serve, opened
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level=logging.WARNING,
+        log_level=logging.ERROR,  # what strangers send is not for the log
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -1,0 +1,99 @@
+"""The first page of the service in a browser: enter, submit, watch, pause, clone, cancel."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import made
+import pytest
+import uvicorn
+from browser import browsing, needs_chromium, watched
+from commandline import Cli
+from served import STUDY, Served, service_of
+
+from hpsearch.home import Home
+from hpsearch.search import claims
+from hpsearch.search.study import load_study
+from hpsearch.space import suggest_config
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture
+def served(cli: Cli) -> Iterator[Served]:
+    home = Home(cli.home)
+    home.root.mkdir()
+    home.database.write_bytes(made.empty_database())
+    with service_of(home) as served:
+        yield served
+
+
+@contextmanager
+def listening(served: Served) -> Iterator[str]:
+    """Has the service answer on a port while the block runs; gives its address."""
+    config = uvicorn.Config(
+        served.app, port=0, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def run_trial(served: Served, name: str, value: float) -> None:
+    study = load_study(served.storage, name)
+    trial = claims.claim(study)
+    assert trial is not None
+    suggest_config(study.file.space, trial)
+    study.optuna.tell(trial, value)
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_a_user_enters_submits_watches_pauses_clones_and_cancels(
+    served: Served, chromium: Any, width: int
+) -> None:
+    with listening(served) as address, browsing(chromium, width) as context:
+        page, wrong = watched(context)
+        page.goto(address)
+        page.fill("#token", "hps_wrong")
+        page.click("#enter button")
+        page.wait_for_selector("#said >> text=is wrong")
+        page.fill("#token", served.shown["submit"])
+        page.click("#enter button")
+        page.wait_for_selector("#who >> text=submit (submit)")
+        page.fill("#text", "name = 3")
+        page.click("#submit button")
+        page.wait_for_selector("#refused >> text=write a text in quotes")
+        assert all("status of 4" in text for text in wrong)  # what the browser says of 401 and 422
+        wrong.clear()
+        page.fill("#text", STUDY.format(name="bold", trials=5))
+        page.click("#submit button")
+        page.wait_for_selector("#said >> text=Queued bold.")
+        page.click("#studies >> text=bold")
+        run_trial(served, "bold", 0.75)
+        page.wait_for_selector("#trials >> text=0.75")
+        page.wait_for_selector("#studies >> text=1 of 5")
+        assert "best val_accuracy 0.75" in page.inner_text("#study-facts")
+        page.click('[aria-label="Pause bold"]')
+        page.wait_for_selector('[aria-label="Resume bold"]')
+        assert claims.claim(load_study(served.storage, "bold")) is None
+        page.click('[aria-label="Clone bold"]')
+        text = page.locator("#text")
+        page.click("#submit button")
+        page.wait_for_selector("#said >> text=Queued bold-2.")
+        assert 'name = "bold-2"' in text.input_value()
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.click('[aria-label="Cancel bold"]')
+        page.wait_for_selector("#studies >> text=cancelled")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert wrong == []
+        page.click("#leave")
+        page.wait_for_selector("#enter:not([hidden])")
