@@ -69,6 +69,7 @@ MORE: dict[str, dict[str, Any]] = {
              "with_validation": False, "seconds": 1.0, "scikit_learn": "1"},
         ],
         "stop_request": {"number": 1, "how": "leave", "over": True},
+        "submission": {"state": "queued", "user": "ana", "priority": 0, "queued": 1.0},
         "test_opened": [{"date": "2026-01-01", "opened_by": "evaluate", "key": "a"}],
     },
     "study_system_attributes": {"hpsearch:present:a:1": {}},
