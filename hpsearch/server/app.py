@@ -58,8 +58,10 @@ def application(
     )
     app.state.service, app.state.gate = service, gate
     problems.add_handlers(app, service.workspace.url)
-    for module in (studies, files, queue, pages):
-        app.include_router(module.router)
+    for router in (
+        studies.router, studies.check_router, files.router, queue.router, pages.router
+    ):  # fmt: skip
+        app.include_router(router)
     app.router.default = _Dashboard(dashboard, hosts, allowed)
     return Door(app=app, hosts=hosts, allowed=allowed)
 

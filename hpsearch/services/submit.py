@@ -1,23 +1,17 @@
 """Submitting a study to the service: checked as ``hpsearch run`` checks it, made, and queued."""
 
 import hashlib
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import tomli_w
 from sqlalchemy.exc import IntegrityError
 
 from hpsearch.data.cache import is_imported
 from hpsearch.data.facts import facts
-from hpsearch.environment import for_child, python
 from hpsearch.errors import (
-    EXIT_INPUT,
-    EXIT_UNREACHABLE,
     InputError,
     UnknownStudyError,
-    UnreachableError,
 )
 from hpsearch.formats import parsed
 from hpsearch.home import Home
@@ -28,6 +22,7 @@ from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import Event
 from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.services.apart import apart
 from hpsearch.services.data import study_data
 from hpsearch.services.progress import Silent
 from hpsearch.services.rules import Rules, place_code, place_data
@@ -154,29 +149,35 @@ def _import_apart(file: StudyFile, where: str, home: Home) -> None:
     section = file.dataset
     if not section.reader.takes_path() or is_imported(section, home):
         return
-    with tempfile.TemporaryDirectory() as folder:
-        text = tomli_w.dumps(
-            {
-                "name": file.name,
-                "dataset": section.model_dump(mode="json", exclude_unset=True, exclude_none=True),
-            }
-        )
-        (Path(folder) / where).with_suffix(".toml").write_text(text, encoding="utf-8")
-        command = python("-m", "hpsearch", "data", Path(where).with_suffix(".toml").name, "--json")
-        try:
-            done = subprocess.run(  # noqa: S603  # our own command
-                [*command, "--home", str(home.root)],
-                cwd=folder, env=for_child(), stdin=subprocess.DEVNULL, capture_output=True,
-                text=True, check=False,
-            )  # fmt: skip
-        except OSError as error:
-            raise UnreachableError(f"{where}: data cannot be imported: {error.strerror}") from None
-    if done.returncode:
-        said = done.stderr.rpartition("error: ")[2].strip()
-        kind = UnreachableError if done.returncode == EXIT_UNREACHABLE else InputError
-        if done.returncode not in (EXIT_INPUT, EXIT_UNREACHABLE):
-            said = f"{where}: the import of its data ended early; they may be too large, or damaged"
-        raise kind(said)
+    dataset = section.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    apart("data", {"name": file.name, "dataset": dataset}, where, home)
+
+
+def check(request: Request, rules: Rules, home: Home) -> dict[str, Any]:
+    """Train the smallest, middle and largest model of a study file, as ``hpsearch check`` does.
+
+    Returns:
+        What the command prints as JSON, and the lines that it says, ``messages``.
+
+    Raises:
+        InputError: what the command, or the rules, refuse.
+        UnreachableError: data that cannot be read.
+    """
+    checked(request, rules)
+    found, messages = apart("check", _table(request, rules), request.name, home)
+    return {**found, "messages": messages}
+
+
+def _table(request: Request, rules: Rules) -> dict[str, Any]:
+    """The table of a request, its paths absolute.
+
+    Raises:
+        InputError: it is none, or the rules refuse it.
+    """
+    table = parsed(request.content, Path(request.name))
+    place_data(table, rules, request.name)
+    place_code(table, rules, request.name)
+    return table
 
 
 def checked(request: Request, rules: Rules) -> StudyFile:
@@ -185,10 +186,7 @@ def checked(request: Request, rules: Rules) -> StudyFile:
     Raises:
         InputError: what is wrong, one line for each problem; or what the rules refuse.
     """
-    table = parsed(request.content, Path(request.name))
-    place_data(table, rules, request.name)
-    place_code(table, rules, request.name)
-    file = from_table(table, Path(request.name))
+    file = from_table(_table(request, rules), Path(request.name))
     check_sampler(file, request.name)
     return file
 

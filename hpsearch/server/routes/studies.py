@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter
@@ -25,6 +26,7 @@ from hpsearch.server.who import Gate, Reader, Submitter, may_change
 from hpsearch.services import submit as submitting
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
+check_router = APIRouter(tags=["studies"])
 
 AT_ONCE = 2
 """Submits that are worked on at the same time: each may import data."""
@@ -48,7 +50,7 @@ _FILE = {
         | {"application/json": {"schema": {"type": "object"}}},
     }
 }
-_submits = CapacityLimiter(AT_ONCE)
+_submits, _checks = CapacityLimiter(AT_ONCE), CapacityLimiter(1)
 
 
 class Change(BaseModel):
@@ -129,6 +131,20 @@ async def submit(  # noqa: PLR0917  # FastAPI gives them by name
     body, is_new = await run_sync(work, limiter=_submits)
     where = {"Location": f"/v1/studies/{body['name']}"}
     return JSONResponse(body, 201 if is_new else 200, where)
+
+
+@check_router.post("/v1/check", openapi_extra=_FILE)
+async def check(
+    here: Here,
+    token: Submitter,
+    content: Annotated[str, Depends(_content)],
+    ending: Annotated[str, Depends(_ending)],
+) -> JSONResponse:
+    """Train the smallest, middle and largest model of a study file, as ``hpsearch check`` does."""
+    asked = submitting.Request(content=content, ending=ending, user=token.name)
+    home = here.workspace.home
+    work = partial(submitting.check, asked, here.rules, home)
+    return JSONResponse(await run_sync(work, limiter=_checks))
 
 
 @router.get("/{name}")

@@ -17,6 +17,7 @@ PUBLIC = {("GET", "/healthz"), ("GET", "/readyz"), ("DELETE", "/v1/session")}
 """Routes that need no token."""
 
 SUBMITTING = {
+    ("POST", "/v1/check"),
     ("POST", "/v1/studies"),
     ("PATCH", "/v1/studies/{name}"),
     ("POST", "/v1/studies/{name}/pause"),
@@ -70,7 +71,7 @@ def test_every_route_asks_for_a_token_and_looks_at_its_role(
         if (method, path) in SUBMITTING:
             assert is_problem(send(served, method, path, "read"), 403)
             # Another one's study; or a body that is none.
-            expected = 422 if path == "/v1/studies" else 403
+            expected = 403 if "{name}" in path else 422
             assert is_problem(send(served, method, path, "submit"), expected)
         else:
             assert send(served, method, path, "read").status_code in (200, 204, 404, 409)

@@ -2,15 +2,17 @@
 
 import json
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from served import STUDY, Served
 
 from hpsearch.search import budget, claims
 from hpsearch.search.study import load_study
-from hpsearch.services import submit
+from hpsearch.services import apart
 
 
 def test_a_study_is_submitted_shown_paused_resumed_and_cancelled(served: Served) -> None:
@@ -275,7 +277,7 @@ def test_data_below_the_folder_are_imported_in_a_process_of_their_own(
     def fails(*_: object, **__: object) -> None:
         raise AssertionError("imported again")
 
-    monkeypatch.setattr(submit.subprocess, "run", fails)
+    monkeypatch.setattr(apart.subprocess, "run", fails)
     again = served.ask("POST", "/v1/studies", "submit", content=file.replace('"a"', '"b"', 1))
     assert again.status_code == 201, again.text
 
@@ -285,8 +287,8 @@ def test_data_below_the_folder_are_imported_in_a_process_of_their_own(
     [
         (2, 422, "x.npz: holds no arrays"),
         (3, 503, "x.npz: holds no arrays"),
-        (-9, 422, "study.toml: the import of its data ended early"),
-        (4, 422, "study.toml: the import of its data ended early"),
+        (-9, 422, "study.toml: hpsearch data ended early"),
+        (4, 422, "study.toml: hpsearch data ended early"),
     ],
 )
 def test_what_an_import_comes_to_is_told(  # noqa: PLR0917  # pytest gives them by name
@@ -300,7 +302,7 @@ def test_what_an_import_comes_to_is_told(  # noqa: PLR0917  # pytest gives them 
             [], code, "", "12 of 30\nerror: x.npz: holds no arrays\n"
         )
 
-    monkeypatch.setattr(submit.subprocess, "run", run)
+    monkeypatch.setattr(apart.subprocess, "run", run)
     content = 'name = "a"\n[dataset]\nsource = "npz"\npath = "x.npz"\n'
     answer = serve(data_root=tmp_path).ask("POST", "/v1/studies", "submit", content=content)
     assert answer.status_code == status
@@ -326,3 +328,31 @@ def test_a_file_can_be_cloned_and_submitted_under_another_name(served: Served) -
     assert served.ask("POST", "/v1/studies", "submit", content=text).status_code == 201
     first, second = (load_study(served.storage, name) for name in ("small", "small-2"))
     assert first.file.model_copy(update={"name": "small-2"}) == second.file
+
+
+def test_a_study_file_is_checked_as_the_command_checks_it(
+    serve: Callable[..., Served], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, seen = serve(data_root=tmp_path), dict[str, Any]()
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+
+    def run(words: list[str], *, cwd: str, **_: object) -> subprocess.CompletedProcess[str]:
+        seen["words"], seen["table"] = words, tomllib.loads((Path(cwd) / words[5]).read_text())
+        return subprocess.CompletedProcess(words, 0, '{"study": "a"}', "a.toml is valid\n")
+
+    monkeypatch.setattr(apart.subprocess, "run", run)
+    table = {
+        "name": "a", "dataset": {"source": "table", "path": "x.csv", "target": "b", "time": None},
+        "space": {"layers": {"type": "int", "low": 1, "high": 2}},
+    }  # fmt: skip
+    answer = served.ask("POST", "/v1/check", "submit", json=table)
+    assert answer.json() == {"study": "a", "messages": ["a.toml is valid"]}
+    assert seen["words"][2:7] == ["-m", "hpsearch", "check", "study.toml", "--json"]
+    assert seen["table"]["dataset"] == {
+        "source": "table", "path": str(tmp_path / "x.csv"), "target": "b",
+    }  # fmt: skip
+    seen.clear()
+    table["dataset"] = {"source": "table", "path": "../x.csv", "target": "b"}
+    assert served.ask("POST", "/v1/check", "submit", json=table).status_code == 422
+    assert seen == {}
+    assert served.storage.study_names() == []

@@ -1,0 +1,72 @@
+"""Commands on study files that others submit, in a process of their own.
+
+What reads or trains there may take all of its memory, or end it.
+"""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from hpsearch.environment import for_child, python
+from hpsearch.errors import EXIT_INPUT, EXIT_UNREACHABLE, InputError, UnreachableError
+from hpsearch.home import Home
+
+LONGEST = 1800.0
+"""Seconds that such a command may take."""
+
+
+def apart(
+    command: str, table: Mapping[str, Any], where: str, home: Home
+) -> tuple[dict[str, Any], Sequence[str]]:
+    """Run ``hpsearch COMMAND FILE --json``.
+
+    Args:
+        command: its name.
+        table: the study file, its paths absolute.
+        where: what messages call the file.
+        home: where data sets are kept.
+
+    Returns:
+        What it printed, and the lines that it said meanwhile.
+
+    Raises:
+        InputError: what the command refuses; or it ended early.
+        UnreachableError: what it cannot read; no process started; or it took too long.
+    """
+    name = Path(where).with_suffix(".toml").name
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / name).write_text(tomli_w.dumps(_without_none(table)), encoding="utf-8")
+        words = python("-m", "hpsearch", command, name, "--json", "--home", str(home.root))
+        try:
+            done = subprocess.run(  # noqa: S603  # our own command
+                words, cwd=folder, env=for_child(), stdin=subprocess.DEVNULL, capture_output=True,
+                text=True, check=False, timeout=LONGEST,
+            )  # fmt: skip
+        except OSError as error:
+            raise UnreachableError(f"{where}: cannot be looked at: {error.strerror}") from None
+        except subprocess.TimeoutExpired:
+            raise UnreachableError(f"{where}: takes over {LONGEST:.0f} s; use less") from None
+    refusal = done.stderr.rpartition("error: ")[2].strip()
+    if done.returncode == 0:
+        return json.loads(done.stdout), done.stderr.splitlines()
+    if done.returncode == EXIT_INPUT:
+        raise InputError(refusal)
+    if done.returncode == EXIT_UNREACHABLE:
+        raise UnreachableError(refusal)
+    raise InputError(
+        f"{where}: hpsearch {command} ended early; its data may be too large, or damaged"
+    )
+
+
+def _without_none(value: Any) -> Any:
+    """What JSON may say and TOML leaves out."""
+    if isinstance(value, Mapping):
+        return {key: _without_none(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_without_none(one) for one in value]
+    return value
