@@ -128,7 +128,10 @@ class _Assigned:
         while not select.select([self._service], [], [], LOOK_EVERY)[0]:
             if self._kept.stopper():
                 return None
-        message, logs, _, _ = socket.recv_fds(self._service, _MOST, 1)
+        try:
+            message, logs, _, _ = socket.recv_fds(self._service, _MOST, 1)
+        except ConnectionResetError:  # the service was killed before it read what we reported
+            return None
         if not message:
             return None
         sys.stdout.flush()

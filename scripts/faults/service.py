@@ -35,6 +35,7 @@ name = "{name}"
 [dataset]
 source = "digits"
 [training]
+precision = "float32"
 epochs = 5
 early_stopping = false
 [budget]

@@ -150,6 +150,13 @@ def test_it_ends_with_the_service_that_started_it(
     assert service.done == []
 
 
+def test_it_ends_with_a_service_that_hears_nothing_any_more(service: Service) -> None:
+    service.work = lambda _: service.ours.close()
+    service.assign("a")
+    assert service.run() == 0
+    assert [name for name, _ in service.done] == ["a"]
+
+
 def test_a_turn_that_is_over_is_that_of_one_study(service: Service) -> None:
     seen: list[bool] = []
 
