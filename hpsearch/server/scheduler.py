@@ -14,10 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
-from hpsearch.errors import (
-    EXIT_OK,
-    HpsearchError,
-)
+from hpsearch.errors import EXIT_OK, HpsearchError
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
@@ -32,11 +29,7 @@ from hpsearch.workers.assigned import ASSIGNED, Assignment
 from hpsearch.workers.child import how
 from hpsearch.workers.lease import BEAT, Observer, mend
 from hpsearch.workers.slots import Slot
-from hpsearch.workers.supervisor import (
-    ASK_EVERY,
-    LEAVE_WITHIN,
-    PATIENCE,
-)
+from hpsearch.workers.supervisor import ASK_EVERY, LEAVE_WITHIN, PATIENCE
 
 TICK = 0.2
 """Seconds between two looks at the workers."""
@@ -144,10 +137,10 @@ class Scheduler:
         """Note who ended, stop who may not go on, free trials of the dead, fill the slots."""
         self.queue.read()
         for place in self._places:
+            if (report := place.child.report()) is not None:  # perhaps its last words
+                self._reported(place, report.code)
             if place.child.is_over:
                 self._ended(place)
-            elif (report := place.child.report()) is not None:
-                self._reported(place, report.code)
         self._stop()
         self._mend()
         self._begin()

@@ -30,7 +30,6 @@ from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
 from hpsearch.services.rules import Rules
 from hpsearch.services.workspace import Workspace
-from hpsearch.workers.lease import AWAY_FOR
 from hpsearch.workers.presence import is_busy
 from hpsearch.workers.slots import Slot
 from hpsearch.workers.supervisor import LEAVE_WITHIN
@@ -43,6 +42,9 @@ CONNECTIONS = 1000
 
 SILENCE = 30
 """Seconds after which a connection is closed that asks nothing."""
+
+ANSWER_WITHIN = 10.0
+"""Seconds that a request waits for another program's lock on the database, or for its server."""
 
 FINISH_WITHIN = 2
 """Seconds that requests have for their answers when the service ends."""
@@ -124,7 +126,7 @@ def serve(
     """
     settings.check()
     context = _tls(settings)
-    with _alone(workspace.home), workspace.opened(create=True, patience=AWAY_FOR) as storage:
+    with _alone(workspace.home), workspace.opened(create=True, patience=ANSWER_WITHIN) as storage:
         with exclusive(storage.url):
             storage.make_events()
         storage.is_busy = is_busy

@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE
-from hpsearch.errors import EXIT_INPUT, EXIT_OK, EXIT_SIGTERM, UnreachableError
+from hpsearch.errors import EXIT_INPUT, EXIT_OK, EXIT_PROGRAM, EXIT_SIGTERM, UnreachableError
 from hpsearch.home import Home
 from hpsearch.search import budget, claims, submissions
 from hpsearch.search.making import create_submitted
@@ -351,6 +351,15 @@ def test_what_a_worker_says_is_wrong_fails_its_study_and_no_other(
     broken.says = EXIT_INPUT
     assert sorted(box.step()) == ["b", "b"]
     assert (box.state("a"), box.state("b")) == ("failed", "queued")
+
+
+def test_what_a_worker_reports_before_it_ends_is_heard(make_box: Callable[..., Box]) -> None:
+    box = make_box(1)
+    box.submit("a")
+    box.step()
+    box.workers[0].says, box.workers[0].code = EXIT_PROGRAM, EXIT_OK
+    assert box.step() == [""]
+    assert box.state("a") == "failed"
 
 
 def test_a_worker_that_somebody_else_asked_to_leave_comes_back(
