@@ -20,7 +20,7 @@ class AssignedChild(LocalChild):
     line: socket.socket | None = None
     """Our end of its standard input; None: there is no process."""
     is_ready: bool = False
-    """Whether the process has started, and listens to signals."""
+    """Whether the process has started and does not end: it may be assigned a study, or has one."""
 
     def begin(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start a process, which waits for studies.
@@ -76,8 +76,8 @@ class AssignedChild(LocalChild):
             return None
         if not message:
             return None
-        self.is_ready = True
         report = Report(**json.loads(message))
+        self.is_ready = not report.ends
         return report if report.study else None
 
     def collect(self) -> int:

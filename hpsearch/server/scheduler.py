@@ -15,6 +15,7 @@ from typing import Any
 
 from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
 from hpsearch.errors import EXIT_OK, HpsearchError
+from hpsearch.search.attributes import WORKER_KEY
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
@@ -282,7 +283,7 @@ class Scheduler:
             if own is None:
                 continue
             found = self._passes_to(place, own, contenders)
-            if found is not None:
+            if found is not None and _is_training(place, place.study):
                 place.passes_to = Held(study=found.study, user=found.user)
                 place.child.send(signal.SIGUSR1)
                 _log.info(
@@ -328,3 +329,9 @@ class Scheduler:
                     mend(place.study, dead=[signed], blame=False)
                 except (HpsearchError, *STORAGE_ERRORS) as error:
                     _log.warning("%s", error)  # the next server frees its trial
+
+
+def _is_training(place: Place, study: OpenStudy) -> bool:
+    """Whether a worker runs a trial: no turn ends before the first one, whatever it waits for."""
+    heartbeats = study.storage.heartbeats(study.study_id)
+    return any(one.owner.get(WORKER_KEY) == place.child.worker for one in heartbeats)

@@ -45,12 +45,14 @@ class Assignment:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """That a worker has ended an assignment, and waits for the next one."""
+    """That a worker has ended an assignment."""
 
     study: str
     """Empty: the worker has only started."""
     code: int
     """As the exit code of a worker for this study alone."""
+    ends: bool = False
+    """Whether its process ends, too; else it waits for the next one."""
 
 
 def work_assigned(url: str, home: Home, *, force: bool = False) -> int:
@@ -95,22 +97,23 @@ class _Assigned:
         if not is_alone:
             self._start_trainer()
         if before is None:
-            self._report("", EXIT_OK)
+            self._report(Report(study="", code=EXIT_OK))
         assignment = Assignment(**json.loads(before)) if before else self._next()
         while assignment is not None:
             code = self._do(assignment)
             if stopper.signal is not None:
                 break
-            self._report(assignment.study, code)
-            if is_alone or assignment.apart or code == EXIT_PROGRAM:
-                break  # all of the device's memory is its own, or nobody knows what was left
+            # All of the device's memory is its own, or nobody knows what was left.
+            ends = is_alone or assignment.apart or code == EXIT_PROGRAM
+            self._report(Report(study=assignment.study, code=code, ends=ends))
+            if ends:
+                break
             assignment = self._next()
         return stopper.exit_code
 
-    def _report(self, study: str, code: int) -> None:
-        """Say that this process waits; where nobody hears it any more, it ends soon."""
+    def _report(self, report: Report) -> None:
+        """Say how it went; where nobody hears it any more, this process ends soon."""
         with suppress(OSError):
-            report = Report(study=study, code=code)
             self._service.send(json.dumps(asdict(report)).encode())
 
     def _start_trainer(self) -> None:

@@ -19,7 +19,8 @@ while True:
         break
     study = json.loads(message)["study"]
     os.write(logs[0], f"error: works for {study}\\n".encode())
-    line.send(json.dumps({"study": study, "code": 2}).encode())
+    ends = study == "b"
+    line.send(json.dumps({"study": study, "code": 2, "ends": ends}).encode())
 """
 
 
@@ -50,9 +51,10 @@ def test_a_process_works_for_one_study_after_the_other_with_a_log_for_each(tmp_p
         _ready(child)
         for name in ("a", "b"):
             assert child.assign(Assignment(study=name), home)
-            assert _until(child) == Report(study=name, code=2)
+            assert _until(child) == Report(study=name, code=2, ends=name == "b")
             assert home.worker_log(name, 1).read_text() == f"error: works for {name}\n"
             assert child.last_words().startswith(f"works for {name}\n")
+        assert not child.assign(Assignment(study="a"), home)  # it ends
     finally:
         assert child.line is not None
         child.line.close()

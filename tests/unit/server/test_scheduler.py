@@ -240,6 +240,10 @@ def test_a_slot_passes_on_between_two_trials(make_box: Callable[..., Box]) -> No
     box.step()
     assert [worker.sent for worker in box.workers] == [[], []]  # its turn is too short yet
     box.step(policy.SHORTEST_TURN + 1)
+    assert [worker.sent for worker in box.workers] == [[], []]  # no trial has started
+    for worker in box.workers:
+        box.claim(worker)
+    box.step(policy.SHORTEST_TURN + 1)
     asked = [worker for worker in box.workers if signal.SIGUSR1 in worker.sent]
     assert len(asked) == 1
     box.step(10)
@@ -256,6 +260,8 @@ def test_a_higher_priority_does_not_wait_for_a_turn(make_box: Callable[..., Box]
     box = make_box(2)
     box.submit("a")
     box.step()
+    for worker in box.workers:
+        box.claim(worker)
     box.submit("b", priority=1, budget={"trials": 1})
     box.step(3)
     assert sorted(worker.sent for worker in box.workers) == [[], [signal.SIGUSR1]]

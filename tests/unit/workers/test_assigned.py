@@ -39,7 +39,7 @@ class Service:
         return _Assigned(self.theirs, "sqlite:///x.db", Home(Path("/x")), force=False).run()
 
     @property
-    def reports(self) -> list[tuple[str, int]]:
+    def reports(self) -> list[tuple[Any, ...]]:
         self.ours.setblocking(False)
         found = []
         while True:
@@ -47,7 +47,7 @@ class Service:
                 told = json.loads(self.ours.recv(4096))
             except BlockingIOError:
                 return found
-            found.append((told["study"], told["code"]))
+            found.append((told["study"], told["code"], *["ends"] * told["ends"]))
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_fault_of_the_program_ends_the_process(
     service.assign("b")
     service.run()
     assert [name for name, _ in service.done] == ["a"]
-    assert service.reports == [STARTED, ("a", EXIT_PROGRAM)]
+    assert service.reports == [STARTED, ("a", EXIT_PROGRAM, "ends")]
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
@@ -193,7 +193,7 @@ def test_code_of_a_user_runs_in_a_process_of_its_own(
     service.assign("b")
     assert service.run() == 0
     assert [name for name, _ in service.done] == ["a", "own"]
-    assert service.reports == [STARTED, ("a", 0), ("own", 0)]
+    assert service.reports == [STARTED, ("a", 0), ("own", 0, "ends")]
 
 
 def test_a_trial_that_has_the_device_alone_is_the_last_of_its_process(
