@@ -2,7 +2,7 @@
 
 One snapshot serves all of them. It is renewed by whoever asks, at most twice a second. What is read
 again are the studies that may have changed: those with a slot or a running trial, just now or when
-last looked at; all of them where an event tells of a change, and every few seconds.
+last looked at, and those of which something was decided since; all of them every few seconds.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from hpsearch.search.storage.queued import Standing, Submitted
 FRESH = 0.5
 """Seconds for which a snapshot is shown without looking again."""
 
-WHOLE_EVERY = 10.0
+WHOLE_EVERY = 5.0
 """Seconds after which every study is read again, whatever may have changed it."""
 
 Slots = Sequence[Mapping[str, Any]]
@@ -105,9 +105,14 @@ class Board:
         """Read what may have changed since the last time."""
         event, now = self._storage.last_event(), time.monotonic()
         is_whole = now >= self._whole_at
+        decided = set[int]()
         if is_whole or event != self._event:
+            before = {one.study_id: one.submission for one in self._studies}
             self._studies = self._storage.submitted()
             self._event = event
+            decided = {
+                one.study_id for one in self._studies if before.get(one.study_id) != one.submission
+            }
         running = self._storage.with_running()
         busy = {one.study_id for one in self._studies if one.name in held}
         busy |= running & {one.study_id for one in self._studies}
@@ -115,7 +120,7 @@ class Board:
         again = [
             one.study_id
             for one in self._studies
-            if one.study_id not in known or one.study_id in busy | self._busy
+            if one.study_id not in known or one.study_id in busy | self._busy | decided
         ]
         self._standings = {**known, **self._storage.standings(again)}
         self._busy = busy
