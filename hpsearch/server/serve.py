@@ -5,7 +5,7 @@ import logging
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -126,18 +126,21 @@ def serve(
     """
     settings.check()
     context = _tls(settings)
-    with _alone(workspace.home), workspace.opened(create=True, patience=ANSWER_WITHIN) as storage:
+    with (
+        _alone(workspace.home),
+        workspace.opened(create=True, patience=ANSWER_WITHIN) as storage,
+        closing(listen(settings.host, settings.port)) as listening,
+    ):
         with exclusive(storage.url):
             storage.make_events()
         storage.is_busy = is_busy
-        first = _first_token(workspace.home)
-        listening = listen(settings.host, settings.port)
         port = listening.getsockname()[1]
-        scheme = "http" if context is None else "https"
-        token = "" if first is None else f"?token={first}"
         scheduler = Scheduler(workspace=workspace, slots=slots, most_of_user=settings.most_of_user)
         server = _server(settings, storage, workspace, scheduler, port, context)
+        first = _first_token(workspace.home)  # when all else is there: it is shown but once
         with collecting_seldom(), _scheduling(scheduler, server):
+            scheme = "http" if context is None else "https"
+            token = "" if first is None else f"?token={first}"
             tell(f"{scheme}://{shown_host(settings.host)}:{port}/{token}")
             if first is not None:
                 say(f"The token in the address is that of {FIRST}, and is not shown again.")

@@ -3,6 +3,7 @@
 import http.client
 import json
 import signal
+import socket
 import subprocess
 import time
 from typing import Any
@@ -47,6 +48,15 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
     done = cli("serve", "--gpus", "none", *options, code=None, process=False)
     assert done.returncode in (2, 3)
     assert said in done.stderr
+
+
+def test_the_first_token_is_made_when_it_can_be_shown(cli: Cli) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        done = cli("serve", "--gpus", "none", "--port", port, code=2, process=False)
+    assert "Address already in use" in done.stderr
+    assert json.loads(cli("token", "ls", "--json").stdout) == []
 
 
 class Started:
