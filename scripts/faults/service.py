@@ -219,6 +219,7 @@ def _run(given: Any, home: Home) -> int:
     wrong: list[str] = []
     while (wrong := check(run, given.trials)) and time.monotonic() < began + 2 * PATIENCE:
         time.sleep(2)
+    run.ask("", "GET", "/healthz")  # the last one may only just have been started
     children = run.workers()
     run.server.terminate()
     code = run.server.wait(60)
