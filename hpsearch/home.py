@@ -148,6 +148,10 @@ class Home:
         """What the models that were trained beside a search last said."""
         return self.study_logs(study) / "reference.log"
 
+    def mlflow_log(self, study: str) -> Path:
+        """What the process that tells MLflow of a study last said."""
+        return self.study_logs(study) / "mlflow.log"
+
     def worker_log(self, study: str, slot: int) -> Path:
         """Log of the worker in slot ``slot`` (from 0) of this machine."""
         return self.study_logs(study) / f"worker-{slot}.log"

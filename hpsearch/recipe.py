@@ -8,7 +8,7 @@ from pydantic import Field, Strict, Tag, model_validator
 from hpsearch import formats
 from hpsearch.config import TrialConfig
 from hpsearch.data.section import DatasetSection, resolve_path
-from hpsearch.fields import BY_SWITCH, Bool, Positive, Seconds, Section, Seed
+from hpsearch.fields import BY_SWITCH, Bool, Positive, Seconds, Section, Seed, TrackingUri
 from hpsearch.networks import locate
 from hpsearch.parsing import parse
 from hpsearch.tasks import METRICS, TASKS
@@ -96,6 +96,9 @@ class TrainingSection(Section):
         Annotated[Literal[False], Tag("<off>")] | Annotated[TensorBoard, Tag("<on>")], BY_SWITCH
     ] = False
     """Logs in each trial's folder, hyperparameters included."""
+    mlflow: TrackingUri | None = None
+    """Where MLflow is told of the search: "http://HOST:PORT" of its server, or "sqlite:///FILE".
+    Names and passwords stand in MLflow's own variables, never here. Recipes have none."""
     trial_timeout: Seconds | None = None
     """A longer trial fails as ``timeout``."""
 
@@ -116,6 +119,20 @@ def following(training: TrainingSection, objective: ObjectiveSection) -> Trainin
 def computing_in(training: TrainingSection, precision: str) -> TrainingSection:
     """A training section of which the precision is given."""
     return training.model_copy(update={"precision": precision})
+
+
+def resolve_mlflow(training: TrainingSection, folder: Path) -> TrainingSection:
+    """A training section whose SQLite file of MLflow has an absolute path.
+
+    Args:
+        training: the section.
+        folder: what a relative path is relative to.
+    """
+    scheme = "sqlite:///"
+    if training.mlflow is None or not training.mlflow.startswith(scheme):
+        return training
+    file = (folder / training.mlflow.removeprefix(scheme)).absolute()
+    return training.model_copy(update={"mlflow": f"{scheme}{file}"})
 
 
 class Recipe(Section):

@@ -33,6 +33,7 @@ from hpsearch.search.shapes import (
     Span,
     StopRequest,
     Table,
+    Teller,
     Text,
     Whose,
     WinnerOf,
@@ -143,6 +144,9 @@ first ``run`` that has trained them. Since 2026-11-29."""
 ENSEMBLE_KEY = _of_study("ensemble", Ensemble)
 """The ensemble that was chosen from its trained networks. Written by ``ensemble``. Since
 2026-11-30."""
+
+TELLER_KEY = _of_study("mlflow_teller", Teller)
+"""Which process tells MLflow of it. Written by that process. Since 2026-11-30."""
 
 FORKED_KEY = _of_trial(_of_study("forked_from", Fork), Origin)
 """Of a study: the one whose trials it took over; of such a trial: which one it was there. Written

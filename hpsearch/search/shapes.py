@@ -263,6 +263,17 @@ class Sign(Shape):
     beat: NaiveDatetime
 
 
+class Teller(Shape):
+    """The process that tells MLflow of a study; there is one at a time."""
+
+    worker: str
+    process: Process
+    beat: Count
+    """It grows while the process lives."""
+    over: bool = False
+    """Whether it has ended in good order."""
+
+
 class Measured(Shape):
     """What a device took for some steps of training in float32 and in another precision."""
 

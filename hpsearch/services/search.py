@@ -31,6 +31,7 @@ from hpsearch.services.data import study_data
 from hpsearch.services.plans import Engine, planner
 from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.supervise import impatient, supervise, warn_of_figures
+from hpsearch.services.tracking import check_mlflow, told_to_mlflow
 from hpsearch.services.workspace import Workspace, main_thread_only
 from hpsearch.study_file import load, typed_keys, written_budget
 from hpsearch.workers.lease import mend
@@ -140,6 +141,7 @@ def search(
     main_thread_only()
     study_file = load(file, settings.given)
     check_sampler(study_file, str(file))
+    check_mlflow(study_file)
     place = workspace.home
     with planner(
         settings.engine, settings.address, settings.gpus, workspace, progress
@@ -167,7 +169,7 @@ def search(
                 at, wanted = study_file.dataset.path, settings.reference
                 models = models_beside(study, workspace, at, progress, wanted=wanted)
                 if not (places := _left(study)):
-                    with models as trained:
+                    with models as trained, told_to_mlflow(study, workspace, progress):
                         _show_what_is_over(study, settings, file, place, progress)
                         trained.finish()
                     return _conclusion(study, EXIT_OK)

@@ -19,6 +19,7 @@ from hpsearch.search.storage.retrying import ServerStorage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.services.plans import WorkerPlan
 from hpsearch.services.progress import Progress, SearchProgress, View
+from hpsearch.services.tracking import told_to_mlflow
 from hpsearch.services.workspace import Workspace
 from hpsearch.share import Share
 from hpsearch.text import duration, plural
@@ -96,7 +97,8 @@ def supervise(
                 on_away=tell.away,
                 may_thin_out=plan.may_thin_out,
             )
-            code = supervisor.run()
+            with told_to_mlflow(followed, workspace, view):
+                code = supervisor.run()
         if not code:
             _check_kept(followed)
         if publisher is not None:

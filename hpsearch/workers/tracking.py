@@ -1,0 +1,188 @@
+"""``python -m hpsearch.workers.tracking STUDY HOME``: tells MLflow of a search while it goes on.
+
+``hpsearch.services.tracking`` starts it beside a search, so that the search neither waits for
+MLflow nor fails with it: it reads what workers write, and they know nothing of it. The storage
+stands in its environment. What is to be known is a line of standard output. SIGTERM has it tell the
+rest and leave.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from hpsearch.environment import STORAGE_VARIABLE, SUPERVISOR_VARIABLE
+from hpsearch.errors import EXIT_OK, HpsearchError
+from hpsearch.home import Home
+from hpsearch.search.attributes import PROCESS_KEY, TELLER_KEY, WORKER_KEY
+from hpsearch.search.database.messages import readable_errors
+from hpsearch.search.storage import LEASE
+from hpsearch.search.storage.opening import open_storage
+from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.workers.identity import identity, owner_is_gone, signature
+
+EVERY = 5.0
+"""Seconds from one look at the trials to the next."""
+
+LATER = 30.0
+"""Seconds until MLflow is tried again where it did not take something."""
+
+NICENESS = 10
+"""By how much it stands behind the workers where cores are few."""
+
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+}
+"""MLflow's own: it speaks to nobody but its server, and gives up where that is silent."""
+
+
+class Turn:
+    """Which of several processes tells MLflow of a study: the first one, until it is gone.
+
+    Several runs may search the same study, here and on other machines. No clocks of two machines
+    are compared: who is silent for the length of the lease, by one's own clock, is gone.
+    """
+
+    def __init__(self, study: OpenStudy) -> None:
+        self._study, self._owner = study, identity()
+        self._renewed = -LEASE
+        self._seen: tuple[object, float] = (None, 0.0)
+
+    def take(self) -> bool:
+        """Whether it is this process; renewed a few times within the lease."""
+        now = time.monotonic()
+        if now - self._renewed < LEASE / 4:
+            return True
+
+        def change(known: Any) -> dict[str, Any] | None:
+            if known and not known["over"] and not self._may_replace(known, now):
+                return None
+            return self._sign(beat=known["beat"] + 1 if known else 0)
+
+        if self._study.storage.revise(self._study.study_id, TELLER_KEY, change) is None:
+            return False
+        self._renewed = now
+        return True
+
+    def leave(self) -> None:
+        """Let another process have its turn at once."""
+
+        def change(known: Any) -> dict[str, Any] | None:
+            is_own = known and signature(known) == signature(self._owner)
+            return {**known, "over": True} if is_own else None
+
+        self._study.storage.revise(self._study.study_id, TELLER_KEY, change)
+
+    def _may_replace(self, known: dict[str, Any], now: float) -> bool:
+        if signature(known) == signature(self._owner) or owner_is_gone(known):
+            return True
+        if known["beat"] != self._seen[0]:
+            self._seen = known["beat"], now
+        return now - self._seen[1] > LEASE
+
+    def _sign(self, beat: int) -> dict[str, Any]:
+        return {**{key: self._owner[key] for key in (WORKER_KEY, PROCESS_KEY)}, "beat": beat}
+
+
+class Teller:
+    """Tells MLflow of a study, again and again.
+
+    Attributes:
+        problem: why MLflow was not told the last time; empty: it was.
+    """
+
+    def __init__(self, study: OpenStudy, home: Home) -> None:
+        self._study, self._home = study, home
+        self._runs: Any = None
+        self.problem = ""
+
+    def tell(self, *, last: bool = False) -> None:
+        """Tell what is new; ``last``: and that the search has ended."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415  # takes two seconds
+
+        try:
+            if self._runs is None:
+                self._runs = self._connected()
+            self._runs.tell()
+            if last:
+                self._runs.finish()
+            self.problem = ""
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            self._runs = None  # what it knows is read anew
+            self.problem = " ".join(str(error).split())[:300]
+
+    def _connected(self) -> Any:
+        from mlflow.tracking import MlflowClient  # noqa: PLC0415  # see above
+
+        from hpsearch.workers.mlflow_runs import Runs  # noqa: PLC0415  # see above
+
+        uri = self._study.file.training.mlflow
+        return Runs(MlflowClient(uri, registry_uri=uri), self._study, self._home)
+
+
+def main(name: str, home: Path) -> int:
+    """Tell MLflow until SIGTERM comes, or who started this is gone; gives the exit code.
+
+    Args:
+        name: the study's.
+        home: where its trials leave files on this machine.
+    """
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    os.nice(NICENESS)
+    os.environ.update({key: os.environ.get(key, value) for key, value in SETTINGS.items()})
+    url = os.environ[STORAGE_VARIABLE]
+    try:
+        # Whether SQLite may lie on a network file system was asked by who started it.
+        with readable_errors(url), closing(open_storage(url, create=False, force=True)) as storage:
+            study = load_study(storage, name)
+            study.stay()
+            follow(study, Home(home), over)
+    except HpsearchError as error:
+        sys.stderr.write(f"{' '.join(str(error).split())}\n")
+        return error.exit_code
+    return EXIT_OK
+
+
+def follow(study: OpenStudy, home: Home, over: threading.Event) -> None:
+    """Tell MLflow of a study until the search has ended, and then the rest.
+
+    Args:
+        study: the study.
+        home: where its trials leave files on this machine.
+        over: set when the search has ended.
+    """
+    parent = os.environ.get(SUPERVISOR_VARIABLE)
+    turn, teller, told = Turn(study), Teller(study, home), ""
+    while True:
+        is_last = over.is_set() or str(os.getppid()) != parent
+        if turn.take():
+            teller.tell(last=is_last)
+            if teller.problem and not told:
+                then = "the next run tells it" if is_last else "the search goes on without it"
+                _say(f"warning: MLflow: {teller.problem} ({then})")
+            elif told and not teller.problem:
+                _say("MLflow can be reached again.")
+            told = teller.problem
+        if is_last:
+            turn.leave()
+            return
+        over.wait(LATER if told else EVERY)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
