@@ -55,6 +55,9 @@ MORE: dict[str, dict[str, Any]] = {
                 "versions": {"keras": "3"},
             }
         },
+        "mlflow_teller": {
+            "worker": "a:1", "process": {"place": "a", "started": 1}, "beat": 1, "over": True,
+        },
         "note": "",
         "precision": {
             "chosen": "mixed_bfloat16",

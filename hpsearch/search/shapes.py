@@ -270,7 +270,7 @@ class Teller(Shape):
     process: Process
     beat: Count
     """It grows while the process lives."""
-    over: bool = False
+    over: bool
     """Whether it has ended in good order."""
 
 

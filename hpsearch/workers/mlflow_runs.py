@@ -101,7 +101,7 @@ class Runs:
             return str(run.info.run_id)
         file = self._study.file
         tags = {f"{_TAG}study": self._study.key, f"{_TAG}metric": file.objective.metric}
-        made = self._client.create_run(self._experiment, tags=tags, run_name=self._study.name)
+        made = self._client.create_run(self._experiment, tags=tags, run_name=file.name)
         about = {
             "seed": file.seed,
             "dataset": file.dataset.source,

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,8 @@ class Turn:
         return now - self._seen[1] > LEASE
 
     def _sign(self, beat: int) -> dict[str, Any]:
-        return {**{key: self._owner[key] for key in (WORKER_KEY, PROCESS_KEY)}, "beat": beat}
+        owner = {key: self._owner[key] for key in (WORKER_KEY, PROCESS_KEY)}
+        return {**owner, "beat": beat, "over": False}
 
 
 class Teller:
@@ -118,7 +120,8 @@ class Teller:
             self.problem = ""
         except (MlflowException, SQLAlchemyError, OSError) as error:
             self._runs = None  # what it knows is read anew
-            self.problem = " ".join(str(error).split())[:300]
+            told = " ".join(str(error).split())
+            self.problem = f"MLflow at {self._study.file.training.mlflow}: {told}"[:400]
 
     def _connected(self) -> Any:
         from mlflow.tracking import MlflowClient  # noqa: PLC0415  # see above
@@ -139,6 +142,7 @@ def main(name: str, home: Path) -> int:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     os.nice(NICENESS)
+    said = _apart()
     os.environ.update({key: os.environ.get(key, value) for key, value in SETTINGS.items()})
     url = os.environ[STORAGE_VARIABLE]
     try:
@@ -146,20 +150,36 @@ def main(name: str, home: Path) -> int:
         with readable_errors(url), closing(open_storage(url, create=False, force=True)) as storage:
             study = load_study(storage, name)
             study.stay()
-            follow(study, Home(home), over)
+            follow(study, Home(home), over, said)
     except HpsearchError as error:
         sys.stderr.write(f"{' '.join(str(error).split())}\n")
         return error.exit_code
     return EXIT_OK
 
 
-def follow(study: OpenStudy, home: Home, over: threading.Event) -> None:
+def _apart() -> Callable[[str], None]:
+    """What says a line to who started this; all else that is printed goes to the log.
+
+    MLflow itself prints the address of each run.
+    """
+    own = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def say(line: str) -> None:
+        own.write(f"{line}\n")
+        own.flush()
+
+    return say
+
+
+def follow(study: OpenStudy, home: Home, over: threading.Event, say: Callable[[str], None]) -> None:
     """Tell MLflow of a study until the search has ended, and then the rest.
 
     Args:
         study: the study.
         home: where its trials leave files on this machine.
         over: set when the search has ended.
+        say: is told what went wrong.
     """
     parent = os.environ.get(SUPERVISOR_VARIABLE)
     turn, teller, told = Turn(study), Teller(study, home), ""
@@ -169,19 +189,14 @@ def follow(study: OpenStudy, home: Home, over: threading.Event) -> None:
             teller.tell(last=is_last)
             if teller.problem and not told:
                 then = "the next run tells it" if is_last else "the search goes on without it"
-                _say(f"warning: MLflow: {teller.problem} ({then})")
+                say(f"warning: {teller.problem} ({then})")
             elif told and not teller.problem:
-                _say("MLflow can be reached again.")
+                say("MLflow can be reached again.")
             told = teller.problem
         if is_last:
             turn.leave()
             return
         over.wait(LATER if told else EVERY)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
