@@ -141,7 +141,7 @@ def search(
     main_thread_only()
     study_file = load(file, settings.given)
     check_sampler(study_file, str(file))
-    check_mlflow(study_file)
+    check_mlflow(study_file, workspace.url)
     place = workspace.home
     with planner(
         settings.engine, settings.address, settings.gpus, workspace, progress

@@ -4,7 +4,7 @@ import importlib.util
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -12,25 +12,42 @@ from typing import BinaryIO
 from hpsearch.environment import STORAGE_VARIABLE, SUPERVISOR_VARIABLE, for_child, python
 from hpsearch.errors import InputError
 from hpsearch.files import new_file
+from hpsearch.search.database.urls import sqlite_file
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile
+from hpsearch.text import show
 
 TELLER: tuple[str, ...] = ("-m", "hpsearch.workers.tracking")
 """What Python is told to start the process."""
 
-PATIENCE = 20.0
+PATIENCE = 15.0
 """Seconds that the end of a search waits for what MLflow has not been told yet."""
 
+SHORT = 3.0
+"""The same where MLflow did not take something before, which was said."""
 
-def check_mlflow(file: StudyFile) -> None:
-    """Refuse a study that names MLflow where that is not installed.
+
+def check_mlflow(file: StudyFile, storage: str) -> None:
+    """Refuse a study that names MLflow where that is not installed, or has no file of its own.
+
+    Args:
+        file: the study file.
+        storage: the URL of the studies' storage.
 
     Raises:
-        InputError: with the command that installs it.
+        InputError: with the cure.
     """
-    if file.training.mlflow is not None and importlib.util.find_spec("mlflow") is None:
+    uri, own = file.training.mlflow, sqlite_file(storage)
+    if uri is None:
+        return
+    if own is not None and Path(uri.removeprefix("sqlite:///")).resolve() == own.resolve():
+        raise InputError(
+            f"training.mlflow = {show(uri)}: is the database of the studies, whose tables MLflow"
+            " would change; name another file"
+        )
+    if importlib.util.find_spec("mlflow") is None:
         raise InputError(
             "training.mlflow: MLflow is not installed; install it: pip install 'hpsearch[mlflow]',"
             " or leave the key out"
@@ -60,13 +77,14 @@ def told_to_mlflow(study: OpenStudy, workspace: Workspace, progress: Progress) -
         progress.say(f"warning: MLflow is not told: {log}: {error.strerror}")
         yield
         return
-    says = threading.Thread(target=_pass_on, args=(process, progress), daemon=True)
+    said: list[str] = []
+    says = threading.Thread(target=_pass_on, args=(process, progress, said), daemon=True)
     says.start()
     try:
         yield
     finally:
         process.terminate()
-        _finish(process, log, progress)
+        _finish(process, log, progress, said)
         says.join()
 
 
@@ -82,28 +100,41 @@ def _started(study: OpenStudy, workspace: Workspace, log: BinaryIO) -> "subproce
     )
 
 
-def _pass_on(process: "subprocess.Popen[bytes]", progress: Progress) -> None:
-    """Say what the process says."""
+def _pass_on(process: "subprocess.Popen[bytes]", progress: Progress, said: list[str]) -> None:
+    """Say what the process says, and note it."""
     assert process.stdout is not None  # noqa: S101  # as asked for
     with process.stdout:
         for line in process.stdout:
-            progress.say(line.decode("utf-8", "replace").strip())
+            said.append(line.decode("utf-8", "replace").strip())
+            progress.say(said[-1])
 
 
-def _finish(process: "subprocess.Popen[bytes]", log: Path, progress: Progress) -> None:
-    """Wait until the process has told the rest, for a while."""
+def _finish(
+    process: "subprocess.Popen[bytes]", log: Path, progress: Progress, said: Sequence[str]
+) -> None:
+    """Wait until the process has told the rest, for a while.
+
+    Args:
+        process: it was asked to end.
+        log: what it wrote.
+        progress: is told what is missing.
+        said: the lines that it has said.
+    """
+    is_away = bool(said) and said[-1].startswith("warning")
     try:
-        code = process.wait(PATIENCE)
+        code = process.wait(SHORT if is_away else PATIENCE)
     except BaseException as error:
         process.kill()
         process.wait()
         if not isinstance(error, subprocess.TimeoutExpired):
             raise
-        progress.say(
-            "warning: MLflow was not told everything in time; the same command tells it the rest."
-        )
+        if not is_away:
+            progress.say(
+                "warning: MLflow was not told everything in time; the same command tells it the"
+                " rest."
+            )
         return
     if code:
-        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        why = said[-1] if said else f"its process ended with exit code {code}"
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        why = lines[-1] if lines else f"its process ended with exit code {code}"
         progress.say(f"warning: MLflow was not told everything: {why} ({log})")

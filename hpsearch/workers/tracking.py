@@ -34,6 +34,9 @@ EVERY = 5.0
 LATER = 30.0
 """Seconds until MLflow is tried again where it did not take something."""
 
+THEN = "the search goes on, and this or the next run tells it"
+"""What becomes of what MLflow does not take."""
+
 NICENESS = 10
 """By how much it stands behind the workers where cores are few."""
 
@@ -120,8 +123,8 @@ class Teller:
             self.problem = ""
         except (MlflowException, SQLAlchemyError, OSError) as error:
             self._runs = None  # what it knows is read anew
-            told = " ".join(str(error).split())
-            self.problem = f"MLflow at {self._study.file.training.mlflow}: {told}"[:400]
+            told = " ".join(str(error).split()).rpartition("(Caused by ")[2]
+            self.problem = f"MLflow at {self._study.file.training.mlflow}: {told[:300]}"
 
     def _connected(self) -> Any:
         from mlflow.tracking import MlflowClient  # noqa: PLC0415  # see above
@@ -188,8 +191,7 @@ def follow(study: OpenStudy, home: Home, over: threading.Event, say: Callable[[s
         if turn.take():
             teller.tell(last=is_last)
             if teller.problem and not told:
-                then = "the next run tells it" if is_last else "the search goes on without it"
-                say(f"warning: {teller.problem} ({then})")
+                say(f"warning: {teller.problem}; {THEN}")
             elif told and not teller.problem:
                 say("MLflow can be reached again.")
             told = teller.problem
