@@ -36,7 +36,7 @@ def trials(
                 [
                     str(row["number"]),
                     row["failure"] or row["state"],
-                    number(row["values"][0] if row["values"] else None),
+                    number(_value(row)),
                     cell(row["epochs"]),
                     "" if row["seconds"] is None else f"{row['seconds']:.1f}",
                     "" if row["parameters"] is None else f"{row['parameters']:,}",
@@ -48,6 +48,13 @@ def trials(
         )
 
 
+def _value(row: dict[str, Any]) -> float | None:
+    """A trial's value; of an adopted one that which it has in the other program."""
+    if row["values"]:
+        return float(row["values"][0])
+    return row["adopted"] and float(row["adopted"]["value"])
+
+
 def _in_one(value: Any) -> Any:
     """A value of a column; several with a dash between them."""
     return "-".join(map(str, value)) if isinstance(value, list) else value
@@ -57,7 +64,7 @@ def _print_csv(listed: list[dict[str, Any]]) -> None:
     """One line a trial; the configuration's fields become columns config.<field>."""
     flat = []
     for row in listed:
-        line = {key: value for key, value in row.items() if key not in ("values", "config")}
+        line = {key: value for key, value in row.items() if key not in ("values", "config", "adopted")}
         line["value"] = row["values"][0] if row["values"] else None
         for key, value in row["config"].items():
             if isinstance(value, dict):

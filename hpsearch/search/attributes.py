@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter
 from hpsearch.networks.network import Size
 from hpsearch.reference.reference import Reference
 from hpsearch.search.shapes import (
+    Adopted,
     BudgetTable,
     Command,
     ConfigTable,
@@ -256,6 +257,10 @@ KIND_KEY = _of_trial("kind", RunKind)
 CHANGES_KEY = _of_trial("recipe_changes", dict[Literal["dataset", "training", "objective"], Table])
 """Keys of the run's recipe that differ from the study's, by section. Written with it. Since
 2026-11-25."""
+
+ADOPTED_KEY = _of_trial("adopted_from", Adopted)
+"""Of another program's trial: which one it was there, and its value. Written by ``adopt``. Since
+2026-11-30."""
 
 OWNER_KEYS = (WORKER_KEY, PROCESS_KEY)
 """What tells the process that runs a trial from every other one."""

@@ -51,6 +51,7 @@ def open_or_create(
     *,
     written: BudgetSection | None = None,
     explicit: Collection[str] = (),
+    fill: Callable[[optuna.Study], int] = lambda _: 0,
 ) -> tuple[OpenStudy, bool]:
     """Make the study of a study file, or go on with the one of that name.
 
@@ -64,6 +65,7 @@ def open_or_create(
         dataset: the data set's facts: ``fingerprint``, ``input_shape``, ``class_names`` ...
         written: the budget as the file itself has it; None: the same as ``file.budget``.
         explicit: the keys of ``file.budget`` that were given on the command line.
+        fill: puts trials into a study that is new; gives how many samplers learn from.
 
     Returns:
         The study, and whether it is new.
@@ -80,7 +82,7 @@ def open_or_create(
             begun, winners = with_winners(storage, file, dataset)
             own = own.model_copy(update={"portfolio": begun.portfolio})
             attrs = {attr.WINNERS_KEY: winners} if winners else {}
-            create(storage, own, dataset, budget=file.budget, attrs=attrs)
+            create(storage, own, dataset, budget=file.budget, attrs=attrs, fill=fill)
         else:
             found = load_study(storage, file.name)
             file, own = (as_begun(found.file, each) for each in (file, own))

@@ -313,6 +313,14 @@ class Origin(Shape):
     number: Count
 
 
+class Adopted(Shape):
+    """The trial of another program's Optuna study that one was adopted from."""
+
+    study: Text
+    number: Count
+    value: Number
+
+
 Shapes = Mapping[str, TypeAdapter[Any]]
 """What hpsearch writes into attributes, by their keys."""
 

@@ -19,6 +19,8 @@ from hpsearch.training import curves
 INTERRUPTED = "interrupted"
 """The state of a trial that was cut off; it goes on under another number."""
 
+_UNTRAINED = (Failure.TOO_LARGE, Failure.ADOPTED)
+
 _FIGURES = (
     attr.BEST_EPOCH_KEY, attr.EPOCHS_KEY, attr.TRAIN_ACCURACY_KEY, attr.TRAIN_VALUE_KEY,
     attr.GAP_KEY, attr.SECONDS_KEY, attr.PARAMETERS_KEY, attr.MACS_KEY,
@@ -122,7 +124,7 @@ class Told:
 def all_told(study: OpenStudy, home: Home) -> list[Told]:
     """The trainings of a study that have begun, in order.
 
-    What was too large and drawn again has trained nothing.
+    What was too large and drawn again has trained nothing, nor has what was adopted.
 
     Args:
         study: the study.
@@ -132,7 +134,7 @@ def all_told(study: OpenStudy, home: Home) -> list[Told]:
     last = {
         attr.origin(one): one
         for one in trials
-        if one.datetime_start and one.user_attrs.get(attr.FAILURE_KEY) != Failure.TOO_LARGE
+        if one.datetime_start and one.user_attrs.get(attr.FAILURE_KEY) not in _UNTRAINED
     }
     return [
         Told(study=study, home=home, trial=one, began=trials[origin].datetime_start)
