@@ -64,7 +64,9 @@ def _print_csv(listed: list[dict[str, Any]]) -> None:
     """One line a trial; the configuration's fields become columns config.<field>."""
     flat = []
     for row in listed:
-        line = {key: value for key, value in row.items() if key not in ("values", "config", "adopted")}
+        line = {
+            key: value for key, value in row.items() if key not in ("values", "config", "adopted")
+        }
         line["value"] = row["values"][0] if row["values"] else None
         for key, value in row["config"].items():
             if isinstance(value, dict):
