@@ -65,9 +65,13 @@ class Runs:
             int(run.data.tags[f"{_TAG}origin"]): self._read(run) for run in self._found()
         }
         self._best: int | None = None
+        self._is_running = False
 
     def tell(self) -> None:
         """Tell all that is new."""
+        if not self._is_running:
+            self._client.update_run(self._parent, status="RUNNING")
+            self._is_running = True
         for told in all_told(self._study, self._home):
             known = self._known.get(told.origin)
             tags = told.tags
@@ -81,6 +85,13 @@ class Runs:
         if is_over := ending(self._study) is not None:
             self._put_best()
         self._client.set_terminated(self._parent, "FINISHED" if is_over else "KILLED")
+
+    def put(self, path: Path) -> None:
+        """Put an exported file or folder into the study's run, below ``export``."""
+        if path.is_dir():
+            self._client.log_artifacts(self._parent, str(path), f"export/{path.name}")
+        else:
+            self._client.log_artifact(self._parent, str(path), "export")
 
     def _find_experiment(self) -> str:
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
@@ -97,7 +108,6 @@ class Runs:
         """The run of the study, which goes on, or a new one."""
         found = self._search(f"tags.`{_TAG}study` = '{self._study.key}'")
         for run in found:
-            self._client.update_run(run.info.run_id, status="RUNNING")
             return str(run.info.run_id)
         file = self._study.file
         tags = {f"{_TAG}study": self._study.key, f"{_TAG}metric": file.objective.metric}

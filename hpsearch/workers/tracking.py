@@ -49,6 +49,12 @@ SETTINGS = {
 """MLflow's own: it speaks to nobody but its server, and gives up where that is silent."""
 
 
+def settle() -> None:
+    """Set what MLflow is told by its own variables, where a user has not."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+
+
 class Turn:
     """Which of several processes tells MLflow of a study: the first one, until it is gone.
 
@@ -112,14 +118,26 @@ class Teller:
 
     def tell(self, *, last: bool = False) -> None:
         """Tell what is new; ``last``: and that the search has ended."""
+
+        def all_of(runs: Any) -> None:
+            runs.tell()
+            if last:
+                runs.finish()
+
+        self._ask(all_of)
+
+    def put(self, path: Path) -> None:
+        """Put an exported file or folder into the study's run."""
+        self._ask(lambda runs: runs.put(path))
+
+    def _ask(self, action: Callable[[Any], None]) -> None:
+        """Do something with MLflow's runs, unless it cannot be reached."""
         from mlflow.exceptions import MlflowException  # noqa: PLC0415  # takes two seconds
 
         try:
             if self._runs is None:
                 self._runs = self._connected()
-            self._runs.tell()
-            if last:
-                self._runs.finish()
+            action(self._runs)
             self.problem = ""
         except (MlflowException, SQLAlchemyError, OSError) as error:
             self._runs = None  # what it knows is read anew
@@ -146,7 +164,7 @@ def main(name: str, home: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     os.nice(NICENESS)
     said = _apart()
-    os.environ.update({key: os.environ.get(key, value) for key, value in SETTINGS.items()})
+    settle()
     url = os.environ[STORAGE_VARIABLE]
     try:
         # Whether SQLite may lie on a network file system was asked by who started it.
