@@ -6,7 +6,7 @@ could not be told is told another time, by whatever process, and nothing is ther
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,8 +67,12 @@ class Runs:
         self._best: int | None = None
         self._is_running = False
 
-    def tell(self) -> None:
-        """Tell all that is new."""
+    def tell(self, goes_on: Callable[[], bool] = lambda: True) -> None:
+        """Tell all that is new, while it is this process that tells.
+
+        Args:
+            goes_on: asked before each trial; there may be thousands.
+        """
         if not self._is_running:
             self._client.update_run(self._parent, status="RUNNING")
             self._is_running = True
@@ -76,6 +80,8 @@ class Runs:
             known = self._known.get(told.origin)
             tags = told.tags
             is_new = known is None or (known.trial, known.state) != (tags["trial"], tags["state"])
+            if not goes_on():
+                return
             if is_new or told.state == "running":
                 self._tell(told, known or self._begin(told), is_new=is_new)
         self._tell_best()

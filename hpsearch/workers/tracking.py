@@ -116,11 +116,16 @@ class Teller:
         self._runs: Any = None
         self.problem = ""
 
-    def tell(self, *, last: bool = False) -> None:
-        """Tell what is new; ``last``: and that the search has ended."""
+    def tell(self, *, last: bool = False, goes_on: Callable[[], bool] = lambda: True) -> None:
+        """Tell what is new; ``last``: and that the search has ended.
+
+        Args:
+            last: whether it has.
+            goes_on: asked before each trial, whether it is still this process that tells.
+        """
 
         def all_of(runs: Any) -> None:
-            runs.tell()
+            runs.tell(goes_on)
             if last:
                 runs.finish()
 
@@ -207,7 +212,7 @@ def follow(study: OpenStudy, home: Home, over: threading.Event, say: Callable[[s
     while True:
         is_last = over.is_set() or str(os.getppid()) != parent
         if turn.take():
-            teller.tell(last=is_last)
+            teller.tell(last=is_last, goes_on=turn.take)
             if teller.problem and not told:
                 say(f"warning: {teller.problem}; {THEN}")
             elif told and not teller.problem:
