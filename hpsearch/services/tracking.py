@@ -1,7 +1,6 @@
 """MLflow beside a search: a process of its own tells it of every trial."""
 
 import importlib.util
-import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from hpsearch.environment import STORAGE_VARIABLE, SUPERVISOR_VARIABLE, for_child, python
+from hpsearch.environment import STORAGE_VARIABLE, for_child, python
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.files import new_file
 from hpsearch.search.database.urls import sqlite_file
@@ -120,19 +119,19 @@ def told_to_mlflow(
     try:
         yield
     finally:
-        process.terminate()
+        assert process.stdin is not None  # noqa: S101  # as asked for
+        process.stdin.close()  # it may only just have started, and a signal would end it
         _finish(process, log, say, said)
         says.join()
 
 
 def _started(study: OpenStudy, workspace: Workspace, log: BinaryIO) -> "subprocess.Popen[bytes]":
-    own = {STORAGE_VARIABLE: workspace.url, SUPERVISOR_VARIABLE: str(os.getpid())}
     return subprocess.Popen(  # noqa: S603  # our own command
         python(*TELLER, study.name, str(workspace.home.root)),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        env=for_child(own),
+        env=for_child({STORAGE_VARIABLE: workspace.url}),
         start_new_session=True,  # Ctrl-C is for the search
     )
 
@@ -154,7 +153,7 @@ def _finish(
     """Wait until the process has told the rest, for a while.
 
     Args:
-        process: it was asked to end.
+        process: its standard input has ended.
         log: what it wrote.
         say: is told what is missing.
         said: the lines that it has said.

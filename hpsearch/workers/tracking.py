@@ -2,12 +2,11 @@
 
 ``hpsearch.services.tracking`` starts it beside a search, so that the search neither waits for
 MLflow nor fails with it: it reads what workers write, and they know nothing of it. The storage
-stands in its environment. What is to be known is a line of standard output. SIGTERM has it tell the
-rest and leave.
+stands in its environment. What is to be known is a line of standard output. When standard input
+ends, as the search is over or who started this is gone, it tells the rest and leaves.
 """
 
 import os
-import signal
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from hpsearch.environment import STORAGE_VARIABLE, SUPERVISOR_VARIABLE
+from hpsearch.environment import STORAGE_VARIABLE
 from hpsearch.errors import EXIT_OK, HpsearchError
 from hpsearch.home import Home
 from hpsearch.search.attributes import PROCESS_KEY, TELLER_KEY, WORKER_KEY
@@ -159,14 +158,14 @@ class Teller:
 
 
 def main(name: str, home: Path) -> int:
-    """Tell MLflow until SIGTERM comes, or who started this is gone; gives the exit code.
+    """Tell MLflow until standard input ends; gives the exit code.
 
     Args:
         name: the study's.
         home: where its trials leave files on this machine.
     """
     over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    threading.Thread(target=_await_end, args=(over,), daemon=True).start()
     os.nice(NICENESS)
     said = _apart()
     settle()
@@ -181,6 +180,13 @@ def main(name: str, home: Path) -> int:
         sys.stderr.write(f"{' '.join(str(error).split())}\n")
         return error.exit_code
     return EXIT_OK
+
+
+def _await_end(over: threading.Event) -> None:
+    """Set the event when standard input ends."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    over.set()
 
 
 def _apart() -> Callable[[str], None]:
@@ -207,10 +213,9 @@ def follow(study: OpenStudy, home: Home, over: threading.Event, say: Callable[[s
         over: set when the search has ended.
         say: is told what went wrong.
     """
-    parent = os.environ.get(SUPERVISOR_VARIABLE)
     turn, teller, told = Turn(study), Teller(study, home), ""
     while True:
-        is_last = over.is_set() or str(os.getppid()) != parent
+        is_last = over.is_set()
         if turn.take():
             teller.tell(last=is_last, goes_on=turn.take)
             if teller.problem and not told:

@@ -13,7 +13,7 @@ from mlflow_server import MlflowServer, free_port, running_mlflow
 from optuna.pruners import BasePruner, NopPruner
 
 from hpsearch.data.parts import Parts
-from hpsearch.environment import STORAGE_VARIABLE, SUPERVISOR_VARIABLE, for_child, python
+from hpsearch.environment import STORAGE_VARIABLE, for_child, python
 from hpsearch.errors import Failure, TrialFailedError, UnreachableError
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.objective import Objective
@@ -83,10 +83,11 @@ def run_one(study: OpenStudy, home: Home, trainer: Any, pruner: BasePruner | Non
 
 
 def told_by_a_process(study: OpenStudy, home: Home) -> str:
-    """What the process says that tells MLflow; it tells all and ends, as who started it is gone."""
-    told = {STORAGE_VARIABLE: home.storage_url(), SUPERVISOR_VARIABLE: "1"}
+    """What the process says that tells MLflow; it tells all and ends, as the search is over."""
+    told = {STORAGE_VARIABLE: home.storage_url()}
     done = subprocess.run(
         python("-m", "hpsearch.workers.tracking", study.name, str(home.root)),
+        stdin=subprocess.DEVNULL,
         env=for_child({**told, "PYTHONPATH": os.pathsep.join(sys.path)}),
         capture_output=True,
         text=True,

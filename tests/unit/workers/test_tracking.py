@@ -1,12 +1,12 @@
 """Who tells MLflow of a study, and what is said of a server that is away; without MLflow."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from hpsearch.environment import SUPERVISOR_VARIABLE
 from hpsearch.home import Home
 from hpsearch.search.attributes import PROCESS_KEY, TELLER_KEY, WORKER_KEY
 from hpsearch.search.study import OpenStudy
@@ -75,7 +75,6 @@ def test_a_server_that_is_away_is_said_once_and_again_when_it_is_back(
             over.set()
         return over.is_set()
 
-    monkeypatch.setenv(SUPERVISOR_VARIABLE, str(tracking.os.getppid()))
     monkeypatch.setattr(Teller, "tell", tell)
     monkeypatch.setattr(over, "wait", wait)
     study, said = open_study(), list[str]()
@@ -87,11 +86,20 @@ def test_a_server_that_is_away_is_said_once_and_again_when_it_is_back(
     assert study.optuna.user_attrs[TELLER_KEY]["over"]
 
 
-def test_it_tells_the_rest_where_who_started_it_is_gone(
+def test_a_search_that_is_over_is_told_at_once(
     open_study: Open, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lasts = list[bool]()
-    monkeypatch.setenv(SUPERVISOR_VARIABLE, "1")
+    ours, theirs = os.pipe()
+    over, lasts = threading.Event(), list[bool]()
+    with monkeypatch.context() as patch, os.fdopen(ours) as end:
+        patch.setattr(tracking.sys, "stdin", end)
+        waiting = threading.Thread(target=tracking._await_end, args=(over,))
+        waiting.start()
+        os.write(theirs, b"more")
+        assert not over.wait(0.05)
+        os.close(theirs)
+        assert over.wait(10)
+        waiting.join()
     monkeypatch.setattr(Teller, "tell", lambda _, last, **__: lasts.append(last))
-    follow(open_study(), home, threading.Event(), lasts.append)
+    follow(open_study(), home, over, lasts.append)
     assert lasts == [True]
