@@ -21,7 +21,7 @@ from hpsearch.workers import tracking
 TELLER: tuple[str, ...] = ("-m", "hpsearch.workers.tracking")
 """What Python is told to start the process."""
 
-PATIENCE = 15.0
+PATIENCE = 30.0
 """Seconds that the end of a search waits for what MLflow has not been told yet."""
 
 SHORT = 3.0
