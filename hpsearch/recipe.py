@@ -149,6 +149,15 @@ class Recipe(Section):
     """Where the recipe comes from (study, trial, value, versions ...); training ignores it."""
 
     @model_validator(mode="after")
+    def _tells_nobody(self) -> "Recipe":
+        if self.training.mlflow is not None:
+            raise ValueError(
+                "training.mlflow: is told of searches, not of recipes; take it out, or write it"
+                " into a study file"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _training_follows(self) -> "Recipe":
         training = following(self.training, self.objective)
         if "precision" not in training.model_fields_set:
