@@ -1,7 +1,7 @@
 """``hpsearch export``: writes a trial or an ensemble as recipe, Keras script or trained model."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,17 @@ from hpsearch.cli.output import Screen, tell
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services import export as service
 from hpsearch.services.forms import WrittenModel
+from hpsearch.text import significant, size
+from hpsearch.training.other_formats import (
+    OTHER_FORMATS,
+    OtherForm,
+    Quantization,
+    install,
+    other_form,
+)
+
+if TYPE_CHECKING:  # what is behind it imports TensorFlow
+    from hpsearch.training.export_other import Quantized
 
 
 def export(
@@ -21,7 +32,8 @@ def export(
             "--output",
             metavar="FILE",
             help="File to write. Recipe: .toml, .json or .yaml. Keras script with its data: .py."
-            " Trained model: .keras, or a SavedModel folder (no ending, or / at the end).",
+            " Trained model: .keras, or a SavedModel folder (no ending, or / at the end);"
+            " for other tools: .onnx, .tflite (LiteRT) or .xml (OpenVINO).",
         ),
     ],
     data: Annotated[
@@ -56,6 +68,15 @@ def export(
             help="Export what hpsearch ensemble chose: as one trained model, or a script.",
         ),
     ] = False,
+    quantize: Annotated[
+        Quantization | None,
+        typer.Option(
+            "--quantize",
+            help="Of .onnx and .tflite: store weights in int8, with .onnx and images what layers"
+            " compute with, too. Of these and .xml: store weights in float16. What it costs and"
+            " saves is told.",
+        ),
+    ] = None,
     overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
@@ -72,11 +93,12 @@ def export(
         ensemble=ensemble,
         data=data,
         test=test,
+        quantize=quantize,
         overrides=overrides or (),
     )
     said = f"Wrote {done.what} to {done.path}"
     if done.model is not None:
-        tell(f"{said}, and {_compared(done.model)}")
+        tell(f"{said}, and {_compared(done.model, other_form(done.form))}")
     elif done.form == "recipe":
         tell(f"{said}. Train it: hpsearch train {done.path}")
     else:
@@ -87,12 +109,8 @@ def export(
         )
 
 
-def _compared(model: WrittenModel) -> str:
+def _compared(model: WrittenModel, form: OtherForm | None) -> str:
     """What lies beside a model, and how well it compared."""
-    on, missing = f"{model.examples:,} validation examples", ""
-    if not model.are_real:
-        on = f"{model.examples} made-up inputs"
-        missing = "; the data are not here, so it was compared on no real example"
     files = [
         f"{what} to {file}"
         for what, file in (
@@ -101,10 +119,34 @@ def _compared(model: WrittenModel) -> str:
         )
         if file is not None
     ]
+    beside = " and ".join(files)
+    if model.largest is None and form is not None:
+        return (
+            f"{beside}. It was not compared: {OTHER_FORMATS[form].runtime_title} is not installed"
+            f" ({install(form)})"
+        )
+    on, missing = f"{model.examples:,} validation examples", ""
+    if not model.are_real:
+        on = f"{model.examples} made-up inputs"
+        missing = "; the data are not here, so it was compared on no real example"
     answers, unit = (
-        ("probabilities", "") if model.classes else ("predictions", " of the target's range")
+        ("probabilities", "")
+        if model.are_probabilities
+        else ("predictions", " of the target's range")
     )
     return (
-        f"{' and '.join(files)}. Its {answers} on {on} differ from the network's by at most"
-        f" {model.largest:.1e}{unit}{missing}"
+        f"{beside}. Its {answers} on {on} differ from the network's by at most"
+        f" {model.largest:.1e}{unit}{missing}{_cost(model.quantized)}"
+    )
+
+
+def _cost(quantized: "Quantized | None") -> str:
+    """What quantising cost and saved."""
+    if quantized is None:
+        return ""
+    metric = {"accuracy": "accuracy", "rmse": "root-mean-square error"}[quantized.metric]
+    return (
+        f". In {quantized.to} its {metric} on {quantized.examples:,} validation examples is"
+        f" {significant(quantized.after)}, in float32 {significant(quantized.before)}; it takes"
+        f" {size(quantized.bytes_after)}, in float32 {size(quantized.bytes_before)}"
     )

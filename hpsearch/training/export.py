@@ -17,15 +17,24 @@ import tensorflow as tf
 
 from hpsearch.data.parts import Parts
 from hpsearch.data.tables.fitted import Tabular
-from hpsearch.data.tables.raw import known_only, made_up_rows, raw_columns
+from hpsearch.data.tables.raw import coded_columns, known_only, made_up_rows, raw_columns
 from hpsearch.data.target import Standard
 from hpsearch.errors import InputError, ProgramError, UnreachableError
 from hpsearch.recipe import Recipe
 from hpsearch.training import layers, model, quiet, raw
 from hpsearch.training.engine import evaluation_batch
 from hpsearch.training.opened import Answer, Examples, of_model
+from hpsearch.training.other_formats import OTHER_FORMATS, other_form
 from hpsearch.training.targets import restored
-from hpsearch.training.written import NAME, Form, input_names, signature, target_name, write_beside
+from hpsearch.training.written import (
+    NAME,
+    Form,
+    ModelForm,
+    input_names,
+    signature,
+    target_name,
+    write_beside,
+)
 
 Array = npt.NDArray[np.generic]
 Build = Callable[[Parts], keras.Model]
@@ -94,7 +103,7 @@ def write_network(
         form: which of the two.
         target: the name of the target's column, if it has one.
     """
-    exported = portable(*_slim(build, network, parts), form)
+    exported = portable(*slim(build, network, parts), form)
     try:
         with quiet.keras_copies():
             _WRITERS[form](exported, output)
@@ -102,7 +111,8 @@ def write_network(
         raise UnreachableError(f"{output}: cannot be written: {error.message}") from None
     if form == "saved_model":
         write_beside(output, form, signature(parts, target, form))
-    largest = _largest_difference(network, parts, of_model(output, form).answer, form)
+    taken = partial(asked, parts, form=form)
+    largest = largest_difference(network, parts, of_model(output, form).answer, taken)
     if largest > TOLERANCE:
         what = "probability" if parts.target is None else "prediction, by the targets' range"
         raise ProgramError(
@@ -112,7 +122,7 @@ def write_network(
     return largest
 
 
-def _slim(build: Build, network: keras.Model, parts: Parts) -> tuple[keras.Model, Parts]:
+def slim(build: Build, network: keras.Model, parts: Parts) -> tuple[keras.Model, Parts]:
     """A network that knows no category of a table but those of training rows, and its data."""
     tables = [fold.transform for fold in parts.folds if isinstance(fold.transform, Tabular)]
     if not tables:
@@ -121,15 +131,24 @@ def _slim(build: Build, network: keras.Model, parts: Parts) -> tuple[keras.Model
         replace(fold, transform=table)
         for fold, table in zip(parts.folds, known_only(tables), strict=True)
     )
-    slim = replace(first, others=tuple(others))
-    again = build(slim)
+    fewer = replace(first, others=tuple(others))
+    again = build(fewer)
     with quiet.keras_copies():
         again.set_weights(network.get_weights())
-    return again, slim
+    return again, fewer
 
 
-def _largest_difference(network: keras.Model, parts: Parts, answer: Answer, form: Form) -> float:
-    """By how much a written model is off its network at most; infinite where one is no number."""
+def largest_difference(
+    network: keras.Model, parts: Parts, answer: Answer, taken: Callable[[Array], Examples]
+) -> float:
+    """By how much a written model is off its network at most; infinite where one is no number.
+
+    Args:
+        network: with its weights.
+        parts: its data.
+        answer: of the model.
+        taken: stored examples as the model takes them.
+    """
     rows = parts.validation.rows[:COMPARED]
     x = parts.validation.x[rows] if len(rows) else _made_up(parts)
     batch, unit = evaluation_batch(network), 1.0
@@ -142,24 +161,29 @@ def _largest_difference(network: keras.Model, parts: Parts, answer: Answer, form
         own = tf.nn.softmax(outputs).numpy()
         if parts.answers is not None:
             own = parts.answers.restored(np.asarray(outputs))
-        difference = np.abs(answer(asked(parts, some, form)) - own).max() / unit
+        difference = np.abs(answer(taken(some)) - own).max() / unit
         largest = max(largest, float(difference) if np.isfinite(difference) else np.inf)
     return largest
 
 
-def asked(parts: Parts, x: Array, form: Form) -> Examples:
+def asked(parts: Parts, x: Array, form: ModelForm, known: Parts | None = None) -> Examples:
     """Examples as an exported model takes them.
 
     Args:
         parts: the data of its network.
         x: as they are stored, shape (n, *input_shape).
         form: of the model.
+        known: of another tool's model the data with the categories that it knows.
     """
     if not isinstance(parts.transform, Tabular):
         return x
-    columns = parts.transform.columns
+    columns, other = parts.transform.columns, other_form(form)
     names = input_names([column.name for column in columns], form)
-    return dict(zip(names, raw_columns(columns, x), strict=True))
+    if other is None or known is None or not isinstance(known.transform, Tabular):
+        return dict(zip(names, raw_columns(columns, x), strict=True))
+    texts = OTHER_FORMATS[other].takes_texts
+    found = coded_columns(columns, known.transform.columns, x, takes_texts=texts)
+    return dict(zip(names, found, strict=True))
 
 
 def _made_up(parts: Parts) -> Array:

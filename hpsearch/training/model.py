@@ -66,10 +66,15 @@ def build(
     return keras.Model(inputs, found, name="network")
 
 
-def build_for(recipe: Recipe, parts: Parts) -> keras.Model:
+def build_for(recipe: Recipe, parts: Parts, dtype: str = "float64") -> keras.Model:
     """The network of a recipe for its data; with folds one that averages those of the folds.
 
     See :func:`build`.
+
+    Args:
+        recipe: its network, seed and precision.
+        parts: its data.
+        dtype: in which predictions of folds are averaged.
 
     Raises:
         InputError: a setting that does not fit the data.
@@ -89,23 +94,26 @@ def build_for(recipe: Recipe, parts: Parts) -> keras.Model:
         )
         for fold in parts.folds
     ]
-    return networks[0] if len(networks) == 1 else _averaged(networks, parts)
+    return networks[0] if len(networks) == 1 else _averaged(networks, parts, dtype=dtype)
 
 
-def build_ensemble(recipes: Sequence[Recipe], shares: Sequence[float], parts: Parts) -> keras.Model:
+def build_ensemble(
+    recipes: Sequence[Recipe], shares: Sequence[float], parts: Parts, dtype: str = "float64"
+) -> keras.Model:
     """A network that averages those of some recipes by weight, built as those of folds are.
 
     Args:
         recipes: one for each fold of the parts.
         shares: by how much each counts, likewise; their sum is 1.
         parts: their data; see :func:`hpsearch.training.ensemble.joined`.
+        dtype: in which predictions are averaged.
 
     Returns:
         see :func:`build`. With several folds what it puts out are logarithms of the averaged
         probabilities, or the averaged predictions as ``parts.answers`` restores them.
     """
     networks = [build_for(*one) for one in zip(recipes, parts.folds, strict=True)]
-    return networks[0] if len(networks) == 1 else _averaged(networks, parts, shares)
+    return networks[0] if len(networks) == 1 else _averaged(networks, parts, shares, dtype)
 
 
 def size_of(network: keras.Model) -> Size:
@@ -125,7 +133,10 @@ def size_of(network: keras.Model) -> Size:
 
 
 def _averaged(
-    networks: Sequence[keras.Model], parts: Parts, shares: Sequence[float] | None = None
+    networks: Sequence[keras.Model],
+    parts: Parts,
+    shares: Sequence[float] | None = None,
+    dtype: str = "float64",
 ) -> keras.Model:
     """A network whose probabilities, or numbers, are the means of those of some networks.
 
@@ -133,6 +144,7 @@ def _averaged(
         networks: one for each fold.
         parts: the folds' data.
         shares: by how much each counts; None: all alike.
+        dtype: in which predictions are averaged.
     """
     inputs = keras.Input(parts.input_shape, name="inputs")
     answers, found = parts.answers, []
@@ -141,7 +153,7 @@ def _averaged(
         if fold.target is None or answers is None:
             outputs = keras.layers.Softmax(dtype="float32", name=f"share_{number + 1}")(outputs)
         else:
-            outputs = standardised(answers, restored(fold.target, outputs))
+            outputs = standardised(answers, restored(fold.target, outputs, dtype), dtype)
         found.append(outputs)
     if shares is None:
         mean = keras.layers.Average(dtype="float32", name="mean")(found)
