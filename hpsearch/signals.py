@@ -1,4 +1,4 @@
-"""Signals while something long runs: heard in the main thread of a process, which alone gets them."""
+"""Signals while something long runs: heard in a process' main thread, which alone gets them."""
 
 import signal
 import threading

@@ -70,8 +70,8 @@ def _array(name: str, given: Any) -> Array:
         raise InputError(f"{_WHERE}: {name} cannot be made an array ({reason})") from None
     if found.dtype.kind not in "biufU":
         raise InputError(
-            f"{_WHERE}: {name} is {type(given).__name__}, which holds {_what(found)}; give arrays of"
-            " numbers, of texts as labels, without missing values"
+            f"{_WHERE}: {name} is {type(given).__name__}, which holds {_what(found)}; give arrays"
+            " of numbers, labels as numbers or texts, and nothing missing"
         )
     return found
 

@@ -57,7 +57,7 @@ def understood(data: Any, target: str | None, task: TaskName | None, keeping: Ke
         raise InputError(
             f"data: {type(data).__name__} is nothing to train on; give arrays (x, y), or a mapping"
             " of x_train, y_train, x_test and y_test, a data frame with target=..., a path, or one"
-            f" of {', '.join(map(repr, SOURCES))}"
+            f" of {_public()}"
         )
     _refuse_target(target, "arrays have none")
     path, rows = arrays.kept(arrays.named(data), task, keeping)
@@ -81,9 +81,7 @@ def _of_place(data: "str | os.PathLike[str]", target: str | None) -> Data:
         _refuse_target(target, f"{name} has none")
         return Data(source=name, word=name)
     if not path.exists():
-        raise InputError(
-            f"data = {name!r}: no such file or folder, and none of {', '.join(map(repr, SOURCES))}"
-        )
+        raise InputError(f"data = {name!r}: no such file or folder, and none of {_public()}")
     found = next((one for one in source_classes() if one.looks_like(path)), None)
     if found is None:
         looks = " nor ".join(sorted(one.looks for one in source_classes() if one.looks))
@@ -113,6 +111,11 @@ def _of_table(path: Path, target: str | None) -> Data:
     check_target(path, target)
     rows = rows_of(path)
     return Data(source="table", path=str(path), target=target, rows=rows, word=path.stem)
+
+
+def _public() -> str:
+    """The names of public data sets, in a sentence."""
+    return ", ".join(repr(one.name) for one in source_classes() if not one.needs_path())
 
 
 def _refuse_target(target: str | None, why: str) -> None:

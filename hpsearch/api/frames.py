@@ -1,7 +1,8 @@
 """Data frames from Python, of pandas, polars, Arrow and others alike, which become tables."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,14 @@ _TARGET = "target"
 
 
 def is_frame(data: Any) -> bool:
-    """Whether something is a data frame of a library that narwhals knows."""
-    found = nw.from_native(data, pass_through=True, allow_series=False)
-    return isinstance(found, nw.DataFrame | nw.LazyFrame)
+    """Whether something is a data frame of a library that narwhals knows.
+
+    Raises:
+        InputError: one that cannot be read, as columns have the same name.
+    """
+    with _readable():
+        found = nw.from_native(data, pass_through=True)
+        return isinstance(found, nw.DataFrame | nw.LazyFrame)
 
 
 def kept(data: Any, target: str | None, keeping: Keeping) -> tuple[Path, int]:
@@ -82,16 +88,22 @@ def as_polars(data: Any) -> pl.DataFrame:
     """
     if isinstance(data, pl.DataFrame):
         return data
-    try:
+    with _readable():
         frame = nw.from_native(data)
         frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
         if frame.implementation in (nw.Implementation.POLARS, nw.Implementation.PYARROW):
             return frame.to_polars()
-        columns = [_column(str(name), frame[name]) for name in frame.columns]
-        return pl.DataFrame(columns)
+        return pl.DataFrame([_column(str(name), frame[name]) for name in frame.columns])
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Say what is wrong with a data frame in one message."""
+    try:
+        yield
     except (nw.exceptions.NarwhalsError, pl.exceptions.PolarsError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"data: the data frame cannot be read as a table ({reason})") from None
+        raise InputError(f"data: the data frame cannot be read as a table: {reason}") from None
 
 
 def _column(name: str, series: "nw.Series[Any]") -> pl.Series:

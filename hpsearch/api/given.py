@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hpsearch.errors import InputError
 from hpsearch.files import made_beside, remove
 from hpsearch.home import Home
 
@@ -21,6 +22,7 @@ class Keeping:
     """
 
     home: Home
+    _kept: list[Path] = field(default_factory=list)
     _new: list[Path] = field(default_factory=list)
 
     def keep(self, name: str, sha256: str, write: Callable[[Path], object]) -> Path:
@@ -35,6 +37,7 @@ class Keeping:
             UnreachableError: it cannot be written.
         """
         path = self.home.handed_over(sha256) / name
+        self._kept.append(path)
         if not path.is_file():
             with made_beside(path) as partial:
                 self._new.append(path)
@@ -47,7 +50,14 @@ class Keeping:
         return self.keep(name, sha256, lambda path: path.write_bytes(content))
 
     def forget(self) -> None:
-        """Remove what this call has written: it was of no use."""
+        """Remove what this call has written: it is of no use."""
         for path in self._new:
             remove(path.parent)
         self._new.clear()
+
+    def as_given(self, error: InputError) -> InputError:
+        """An error without names of files in the home, which its reader does not know."""
+        text = str(error)
+        for path in self._kept:
+            text = text.replace(str(path), path.stem)
+        return type(error)(text)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from hpsearch.api.asked import Asked
@@ -9,10 +10,11 @@ from hpsearch.api.given import Keeping
 from hpsearch.api.study import Study, place_of
 from hpsearch.cli.conclusion import endings, no_trial
 from hpsearch.cli.notebook import screen
-from hpsearch.errors import EXIT_SIGINT, InputError, NoTrialError, StoppedError
+from hpsearch.errors import EXIT_SIGINT, HpsearchError, InputError, NoTrialError, StoppedError
 from hpsearch.services.progress import Progress
 from hpsearch.services.search import Conclusion, Settings
 from hpsearch.services.search import search as service
+from hpsearch.services.workspace import Workspace
 from hpsearch.text import plural
 
 
@@ -91,7 +93,7 @@ def search(
             trials stand, and have left. In another thread than the main one nobody hears that;
             ``Study.stop`` ends it from anywhere.
     """
-    place, shown = place_of(home, storage), screen(progress)
+    place, shown = place_of(home, storage), screen(is_shown=progress)
     keeping = Keeping(place.home)
     settings = Settings(
         trials=trials,
@@ -106,14 +108,23 @@ def search(
         study=study, data=data, target=target, model=model, space=space, name=name,
         sections=sections,
     )  # fmt: skip
+    written: Mapping[str, Any] | None = None
     try:
         file, written = asked.written(keeping)
         found = service(file, settings, place, shown, table=written)
-    except InputError:
-        keeping.forget()
-        raise
+    except InputError as error:
+        if not _is_there(place, written):
+            keeping.forget()
+        raise keeping.as_given(error) from None
     _conclude(found, shown)
     return Study(found.study, home=place.home.root, storage=storage)
+
+
+def _is_there(place: Workspace, table: Mapping[str, Any] | None) -> bool:
+    """Whether there is a study of a table's name, so that something was begun with it."""
+    with suppress(HpsearchError), place.study(str((table or {}).get("name"))):
+        return True
+    return False
 
 
 def _conclude(found: Conclusion, progress: Progress) -> None:

@@ -71,9 +71,8 @@ def load(
         InputError: there is none of that name.
         UnreachableError: the storage cannot be reached.
     """
-    study = Study(name, home=home, storage=storage)
-    with study._opened():
-        return study
+    with place_of(home, storage).study(name):
+        return Study(name, home=home, storage=storage)
 
 
 class Study:
@@ -139,7 +138,8 @@ class Study:
         """
         with self._opened() as found:
             lines = [rows.in_columns(rows.row(found, trial)) for trial in found.trials()]
-        names = dict.fromkeys(key for line in lines for key in line)
+        first = ("number", "state", "value")
+        names = dict.fromkeys([*first, *(key for line in lines for key in line)])
         return pl.DataFrame([made(name, [line.get(name) for line in lines]) for name in names])
 
     def model(self, trial: int | None = None, *, progress: bool = True) -> "keras.Model":
@@ -156,7 +156,7 @@ class Study:
             InputError: no such trial, or no weights of it are here.
             NoTrialError: no trial completed.
         """
-        return keras_model(self.name, self._place, screen(progress), trial=trial)
+        return keras_model(self.name, self._place, screen(is_shown=progress), trial=trial)
 
     def confirm(
         self,
@@ -188,7 +188,7 @@ class Study:
         means = _means(workers, gpus)
         with interrupted():
             return confirm(
-                self.name, self._place, screen(progress), top=top, seeds=seeds,
+                self.name, self._place, screen(is_shown=progress), top=top, seeds=seeds,
                 new_split=new_split, smallest=smallest, means=means,
             ).plain()  # fmt: skip
 
@@ -224,7 +224,7 @@ class Study:
         means = _means(workers, gpus)
         with interrupted():
             return evaluate(
-                self.name, self._place, screen(progress), top=top, baseline=baseline,
+                self.name, self._place, screen(is_shown=progress), top=top, baseline=baseline,
                 refit=refit, ensemble=ensemble, reference=reference, means=means,
             ).plain()  # fmt: skip
 
@@ -239,7 +239,7 @@ class Study:
             InputError: fewer than two networks whose weights are here.
             NoTrialError: no trial completed.
         """
-        return ensemble(self.name, self._place, screen(progress), most=members).plain()
+        return ensemble(self.name, self._place, screen(is_shown=progress), most=members).plain()
 
     def report(self, file: "str | os.PathLike[str]", *, progress: bool = False) -> Path:
         """Write the report, one HTML page; see ``hpsearch report``.
@@ -249,7 +249,7 @@ class Study:
             UnreachableError: it cannot be written.
         """
         path = Path(file).expanduser()
-        report(self.name, self._place, screen(progress)).write(path)
+        report(self.name, self._place, screen(is_shown=progress)).write(path)
         return path
 
     def figure(self, name: str = "history") -> "go.Figure":
@@ -261,7 +261,7 @@ class Study:
         Raises:
             InputError: there is no figure of that name.
         """
-        drawn = report(self.name, self._place, screen(False)).figures()  # noqa: FBT003  # silent
+        drawn = report(self.name, self._place, screen(is_shown=False)).figures()
         known = {key.partition("-")[2]: one for key, one in drawn.items()}
         if name not in known:
             raise InputError(f"figure {name!r}: there is none; {closest(name, [*known])}")
@@ -293,8 +293,8 @@ class Study:
         """
         given = os.path.expanduser(os.fspath(file))  # noqa: PTH111  # Path takes off a last /
         done = export(
-            self.name, given, self._place, screen(progress), trial=trial, baseline=baseline,
-            confirmed=confirmed, ensemble=ensemble,
+            self.name, given, self._place, screen(is_shown=progress),
+            trial=trial, baseline=baseline, confirmed=confirmed, ensemble=ensemble,
         )  # fmt: skip
         return done.path
 
@@ -305,7 +305,7 @@ class Study:
             now: have them leave at once: progress since a trial's last checkpoint is lost.
             progress: whether to say who is waited for.
         """
-        stop(self.name, self._place, screen(progress), now=now)
+        stop(self.name, self._place, screen(is_shown=progress), now=now)
 
 
 def _means(workers: int | str | None, gpus: str) -> Means:

@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 110, 24
 _PAGE = '<pre style="line-height:1.2;white-space:pre;overflow-x:auto">{code}</pre>'
 
 
-def screen(is_shown: bool) -> SearchProgress:
+def screen(*, is_shown: bool) -> SearchProgress:
     """Where a search from Python is shown: in the notebook's cell, else on standard error.
 
     Args:

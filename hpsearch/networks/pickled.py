@@ -1,15 +1,15 @@
 """Functions of a notebook in a file: written where they were defined, read where networks train.
 
 cloudpickle writes the code itself, of helpers too: those of the notebook, and those of modules that
-are no installed packages. Code says where it is from by its function, not by a file, so that the
+workers could not import. Code says where it is from by its function, not by a file, so that the
 same functions make the same file another day. What reads such a file runs what is in it, as it does
 with a Python file: read only files of your own.
 """
 
 import hashlib
 import io
+import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from typing import Any
 
 import cloudpickle
 
+from hpsearch.environment import for_child, python
 from hpsearch.errors import InputError
 
 SUFFIX = ".pkl"
@@ -30,11 +31,6 @@ _OF = "() of "
 """What stands in the place of a file between a function and what it is of."""
 _STANDS_FOR = b"hpsearch-class-%017d"
 """As long as the names that cloudpickle gives to classes."""
-_INSTALLED = tuple(
-    Path(sysconfig.get_path(name)).resolve()
-    for name in ("stdlib", "platstdlib", "purelib", "platlib")
-)
-
 Function = Callable[..., Any]
 
 
@@ -48,7 +44,7 @@ def dumped(functions: Mapping[str, Function]) -> bytes:
     try:
         with _by_value(_users_modules()):
             _Pickler(found, protocol=5).dump(dict(functions))
-    except Exception as error:  # what objects raise that cannot be pickled, it may be any
+    except Exception as error:  # noqa: BLE001  # what objects raise that cannot be pickled, it may be any
         raise InputError(
             f"{' and '.join(functions)}: cannot be handed to the workers, as what it uses cannot be"
             f" pickled ({type(error).__name__}: {' '.join(str(error).split())}); make that inside"
@@ -158,17 +154,25 @@ def _origin(file: str) -> str:
 
 
 def _users_modules() -> list[ModuleType]:
-    """Modules that are imported and are neither of an installed package nor of this one."""
-    ours = Path(__file__).resolve().parents[1]
-    found = []
+    """Modules that are imported here, of files that a worker's import would not find."""
+    folders, found = _workers_path(), []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name == "__main__" or not isinstance(module, ModuleType) or not isinstance(file, str):
+        is_named = getattr(module, "__name__", None) == name != "__main__"
+        if not (is_named and isinstance(file, str) and file.endswith(".py")):
             continue
         path = Path(file).resolve()
-        if not any(path.is_relative_to(folder) for folder in (*_INSTALLED, ours)):
+        if not any(path.is_relative_to(folder) for folder in folders):
             found.append(module)
     return found
+
+
+def _workers_path() -> list[Path]:
+    """Where a worker's import looks: what a notebook adds is not there, nor its own folder."""
+    asked = python("-c", "import sys; print(*sys.path, sep=chr(0), end='')")
+    done = subprocess.run(asked, env=for_child(), capture_output=True, text=True, check=False)  # noqa: S603  # our own command
+    own = Path(__file__).resolve().parents[1]
+    return [own, *(Path(entry).resolve() for entry in done.stdout.split(chr(0)) if entry)]
 
 
 @contextmanager

@@ -6,8 +6,7 @@ from hpsearch.services.export import model_of
 from hpsearch.services.forms import trained_on
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
-from hpsearch.training.start import start_tensorflow
-from hpsearch.workers.by_hand import settle_device
+from hpsearch.training.start import imported_quietly
 
 if TYPE_CHECKING:
     import keras
@@ -37,9 +36,9 @@ def keras_model(
     recipe, weights = chosen.recipe, chosen.weights
     assert weights is not None  # noqa: S101  # or it was refused
     parts = trained_on(recipe, weights, workspace.home, progress)
-    settle_device()
     progress.say("TensorFlow takes a few seconds to start.")
-    start_tensorflow()
-    from hpsearch.training.export import raw_model  # noqa: PLC0415  # imports TensorFlow
+    # The process is the user's, and so are TensorFlow's settings in it.
+    with imported_quietly():
+        from hpsearch.training.export import raw_model  # noqa: PLC0415  # imports TensorFlow
 
     return raw_model(recipe, parts, weights)
