@@ -7,6 +7,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+def are_heard() -> bool:
+    """Whether this is the main thread of its process."""
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def heard(numbers: Iterable[int], by: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Have signals handled while the block runs; in any other thread they stay as they are.
@@ -15,7 +20,7 @@ def heard(numbers: Iterable[int], by: Callable[[int, FrameType | None], None]) -
         numbers: of the signals.
         by: called in place of what they usually do.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not are_heard():
         yield
         return
     before = {number: signal.signal(number, by) for number in numbers}

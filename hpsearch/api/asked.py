@@ -27,6 +27,7 @@ class Asked:
     data: Any
     target: str | None
     model: "Callable[[Mapping[str, Any], Any], Any] | str | os.PathLike[str] | None"
+    fit: "Callable[..., Any] | None"
     space: Mapping[str, Any] | None
     name: str | None
     sections: Mapping[str, Any]
@@ -89,11 +90,19 @@ class Asked:
 
     def _functions(self, keeping: Keeping) -> dict[str, str]:
         """The keys that name the model's functions; none without a model."""
-        if self.model is None:
+        given = self.model
+        is_file = isinstance(given, (str, os.PathLike))
+        if self.fit is not None and (given is None or is_file):
+            raise InputError(
+                "fit: trains a model that is a function; give it, too: model=build (in a Python"
+                " file name both by network.python.function and network.python.fit)"
+            )
+        if given is None:
             return {}
-        if isinstance(self.model, (str, os.PathLike)):
-            return functions.of_file(self.model)
-        return functions.handed_over({"function": self.model}, keeping)
+        if isinstance(given, (str, os.PathLike)):
+            return functions.of_file(given)
+        own = {"function": given} | ({} if self.fit is None else {"fit": self.fit})
+        return functions.handed_over(own, keeping)
 
 
 def _without_place(dataset: Any) -> dict[str, Any]:

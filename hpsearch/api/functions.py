@@ -70,4 +70,4 @@ def _file(function: Function) -> Path | None:
 def _name(function: Function, key: str) -> str:
     """What a function is called in a file."""
     name = str(getattr(function, "__name__", ""))
-    return name if _NAME.fullmatch(name) else {"function": "build"}.get(key, key)
+    return name if _NAME.fullmatch(name) else "build" if key == "function" else key

@@ -24,6 +24,7 @@ def search(
     data: Any = None,
     target: str | None = None,
     model: "Callable[[Mapping[str, Any], Any], Any] | str | os.PathLike[str] | None" = None,
+    fit: "Callable[..., Any] | None" = None,
     space: Mapping[str, Any] | None = None,
     name: str | None = None,
     trials: int | None = None,
@@ -61,6 +62,8 @@ def search(
         model: your own ``build(config, data)``, which gives a Keras model, or the path of its
             Python file ("mine.py", "mine.py:make"). A function of a module travels as its file;
             one of a notebook is pickled, with what it uses, into the home.
+        fit: your own training loop, ``fit(model, data, config, report)``, beside a model that is a
+            function; None: hpsearch trains.
         space: what is searched, by name: values, ``Int``, ``Float``, ``Choice``, or a mapping of
             mappings, of which one is chosen. With a model, names such as batch_size, lr_schedule
             and optimizer are training's, as in ``[space]``, and all others the model's, which it
@@ -105,7 +108,7 @@ def search(
         reference=reference,
     )
     asked = Asked(
-        study=study, data=data, target=target, model=model, space=space, name=name,
+        study=study, data=data, target=target, model=model, fit=fit, space=space, name=name,
         sections=sections,
     )  # fmt: skip
     written: Mapping[str, Any] | None = None
@@ -140,8 +143,7 @@ def _conclude(found: Conclusion, progress: Progress) -> None:
     if found.is_cut_off:
         told = f"Stopped with {done}; the same call resumes study {found.study}."
         if found.stopped == EXIT_SIGINT:
-            progress.say(told)
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(told)
         raise StoppedError(told, found.stopped)
     for line in endings(found):
         progress.say(line)

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich.console
+from rich.text import Text
 
 from hpsearch.cli.console import Console
 from hpsearch.cli.live import LiveScreen, LiveView
-from hpsearch.cli.output import plain_progress, tell
+from hpsearch.cli.output import tell
+from hpsearch.data.arrays import Progress as Steps
+from hpsearch.data.arrays import throttled
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.progress import SearchProgress, Silent
-
-if TYPE_CHECKING:
-    from hpsearch.data.arrays import Progress as Steps
 
 WIDTH, HEIGHT = 110, 24
 """Columns and lines of what is drawn."""
@@ -81,9 +81,17 @@ class NotebookScreen(LiveScreen):
         tell(text)
 
     @contextmanager
-    def steps(self) -> "Iterator[Steps]":
-        """A line every 5 s."""
-        yield plain_progress(tell)
+    def steps(self) -> Iterator[Steps]:
+        """A line that is gone at the end."""
+        cell = Cell()
+
+        def show(what: str, done: int, total: int) -> None:
+            cell.update(Text(f"{what}: {done} of {total}" if total else what))
+
+        try:
+            yield throttled(show)
+        finally:
+            cell.clear()
 
     def follow(self, study: OpenStudy) -> AbstractContextManager[LiveView]:
         """The live view."""

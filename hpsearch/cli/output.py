@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +88,7 @@ def _written(column: str, text: str, cut: Sequence[str]) -> Text:
 def progress() -> "Iterator[Steps]":
     """Yields ``report(what, done, total)``: a bar on a terminal, a line every 5 s elsewhere."""
     if not sys.stderr.isatty():
-        yield plain_progress(say)
+        yield _plain_progress()
         return
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -104,12 +104,7 @@ def progress() -> "Iterator[Steps]":
         yield report
 
 
-def plain_progress(say: Callable[[str], None]) -> "Steps":
-    """Counts in plain lines, at most one in 5 s for each thing that is counted.
-
-    Args:
-        say: shows a line.
-    """
+def _plain_progress() -> "Steps":
     last: dict[str, float] = {}
 
     def report(what: str, done: int, total: int) -> None:

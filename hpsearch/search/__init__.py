@@ -5,6 +5,7 @@
 
 import inspect
 import sys
+import warnings
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -31,3 +32,5 @@ def _function() -> Any:
 
 
 sys.modules[__name__].__class__ = _Called
+# What Optuna shows its progress with misses widgets in a notebook; nobody asks it for any here.
+warnings.filterwarnings("ignore", "IProgress not found")

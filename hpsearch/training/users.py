@@ -36,9 +36,6 @@ _OTHERS = (
 )
 """Folders whose files are not the user's, even where they lie below the user's folder."""
 
-_PACKAGE = "hpsearch_own_"
-"""How the names of the user's modules begin here."""
-
 _log = logging.getLogger(__name__)
 _modules: dict[str, ModuleType] = {}
 """What is loaded, by the name that the module has."""
@@ -65,7 +62,7 @@ def function(network: Python) -> Function:
             f"{path} has changed since the study or recipe was made (SHA-256 {found[:12]}, not"
             f" {network.sha256[:12]}); restore it, or start another study"
         )
-    package = f"{_PACKAGE}{hashlib.sha256(f'{path}:{found}'.encode()).hexdigest()[:12]}"
+    package = f"hpsearch_own_{hashlib.sha256(f'{path}:{found}'.encode()).hexdigest()[:12]}"
     if package not in _modules:
         _modules[package] = _load(path, content, package)
     made = getattr(_modules[package], network.function, None)
@@ -198,7 +195,7 @@ def line_of(made: Function) -> str:
 def folder_of(made: Function) -> Path:
     """The folder of the file that a function is from."""
     name = str(getattr(made, "__module__", ""))
-    module = sys.modules.get(name) if name.startswith(_PACKAGE) else None
+    module = sys.modules.get(name) if name.startswith("hpsearch_own_") else None
     return Path(getattr(module, "__file__", None) or ".").parent
 
 
