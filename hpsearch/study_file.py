@@ -180,11 +180,16 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
         InputError: what is wrong, one line for each problem.
         UnreachableError: the file cannot be read.
     """
+    return from_table(read_study(path), path, overrides)
+
+
+def read_study(path: Path) -> dict[str, Any]:
+    """The table of a study file, not checked yet; see :func:`load`."""
     if path.suffix != ".toml":
         raise InputError(
             f"{path}: is not a study file; {_meant(path)}give a file that ends in .toml"
         )
-    return from_table(read_file(path), path, overrides)
+    return read_file(path)
 
 
 def _meant(path: Path) -> str:
@@ -200,7 +205,17 @@ def _meant(path: Path) -> str:
 
 def written_budget(path: Path) -> BudgetSection:
     """The budget that a study file itself has, without ``--set`` and other options."""
-    return parse(BudgetSection, read_file(path).get("budget", {}), str(path))
+    return budget_of(read_file(path), path)
+
+
+def budget_of(table: Mapping[str, Any], path: Path) -> BudgetSection:
+    """The same, of a table that was read.
+
+    Args:
+        table: of the file.
+        path: the file, for messages.
+    """
+    return parse(BudgetSection, table.get("budget", {}), str(path))
 
 
 def load_either(path: Path, overrides: Sequence[str] = ()) -> StudyFile | Recipe:

@@ -319,3 +319,25 @@ def _write_saved_model(exported: keras.Model, output: Path) -> None:
 
 
 _WRITERS = {"keras": _write_keras, "saved_model": _write_saved_model}
+
+
+def raw_model(recipe: Recipe, parts: Parts, weights: Path) -> keras.Model:
+    """A trained network as a model to use here; see :func:`portable`.
+
+    ``hpsearch.training.devices.set_up`` comes first, once in a process.
+
+    Args:
+        recipe: what was trained.
+        parts: its data.
+        weights: a ``best.weights.h5`` that training wrote for the recipe.
+
+    Raises:
+        InputError: weights that are damaged, or those of another network.
+        UnreachableError: the file cannot be read.
+    """
+    network = model.build_for(recipe, parts)
+    load_weights(network, weights)
+    # Names of a table's inputs are the columns'; code of one's own is here.
+    is_table = isinstance(parts.transform, Tabular)
+    slim = _slim(partial(model.build_for, recipe), network, parts)
+    return portable(*slim, "keras" if is_table else "saved_model")

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from hpsearch.errors import HpsearchError, InputError, TrialFailedError
+from hpsearch.networks import pickled
 from hpsearch.networks.python import Python, read, sha256_of
 from hpsearch.training import memory
 
@@ -46,7 +47,8 @@ def function(network: Python) -> Function:
     """The user's function, from a file that is as it was when the study or recipe was made.
 
     The file is read once in a process, as a module with a name of its own. What lies beside it can
-    be imported, by ``from . import name`` or ``import name``; installed packages come first.
+    be imported, by ``from . import name`` or ``import name``; installed packages come first. In a
+    file of pickled functions (``hpsearch.networks.pickled``) it is what lies in the working folder.
 
     Raises:
         InputError: the file is gone, has changed, cannot be imported, or has no such function.
@@ -78,6 +80,8 @@ def _load(path: Path, content: bytes, package: str) -> ModuleType:
     Raises:
         InputError: it cannot be imported; the message names its line.
     """
+    if path.suffix == pickled.SUFFIX:
+        return _unpickled(path, content, package)
     around = ModuleType(package)
     around.__path__ = [str(path.parent)]
     name = f"{package}.{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}"
@@ -92,6 +96,30 @@ def _load(path: Path, content: bytes, package: str) -> ModuleType:
     except BaseException:
         del sys.modules[package], sys.modules[name]
         raise
+    return module
+
+
+def _unpickled(path: Path, content: bytes, name: str) -> ModuleType:
+    """The functions in a file of :mod:`hpsearch.networks.pickled`, as a module that has them.
+
+    Raises:
+        InputError: it cannot be read, or a package that they use is not here.
+    """
+    module = ModuleType(name)
+    module.__file__ = str(Path.cwd() / path.name)  # they are of no file that is here
+    try:
+        with running(Path.cwd()):
+            functions = pickled.loaded(content, path)
+    except (HpsearchError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  # of what they import it may be any
+        _log.info("%s", "".join(traceback.format_exception(error)))
+        raise InputError(f"{path}: cannot be read: {said(error)}") from None
+    for key, made in functions.items():
+        with contextlib.suppress(AttributeError, TypeError):  # of methods and other callables
+            made.__module__ = name
+        setattr(module, key, made)
+    sys.modules[name] = module
     return module
 
 
@@ -166,7 +194,8 @@ def line_of(made: Function) -> str:
 
 def folder_of(made: Function) -> Path:
     """The folder of the file that a function is from."""
-    module = sys.modules.get(str(getattr(made, "__module__", "")))
+    name = str(getattr(made, "__module__", ""))
+    module = sys.modules.get(name) if name.startswith("hpsearch_own_") else None
     return Path(getattr(module, "__file__", None) or ".").parent
 
 
@@ -185,7 +214,9 @@ def _place(error: BaseException, path: Path | None) -> str | None:
 
 
 def _is_users(file: str, path: Path | None) -> bool:
-    """Whether a file lies where the user's files do."""
+    """Whether a file lies where the user's files do, or is a function that was pickled."""
+    if pickled.is_place(file):
+        return True
     folders = {Path(str(module.__file__)).parent for module in _modules.values()}
     if path is not None:
         folders.add(path.parent)
