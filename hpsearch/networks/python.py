@@ -41,6 +41,7 @@ class Python(Network, OwnNames):
     """
 
     grows_with = ()
+    has_metrics = True
     has_script = False
     depths = ()
 

@@ -37,13 +37,13 @@ from hpsearch.training.callbacks import Guard, Recorder, of_keras
 from hpsearch.training.checkpoint import Checkpoint
 from hpsearch.training.engine import BEGINNING, Engine, Position
 from hpsearch.training.folds import Finished, mean_of
-from hpsearch.training.networks.python import compiled_in, loss_of
+from hpsearch.training.networks.python import compiled_in
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.predicting import outputs_of
 from hpsearch.training.resident import Resident
 from hpsearch.training.resume import Checkpointer, Training, folds_of
 from hpsearch.training.schedules import SCHEDULES
-from hpsearch.training.tasks.own_loss import OwnLoss
+from hpsearch.training.tasks.own import with_own
 
 _log = logging.getLogger(__name__)
 
@@ -91,12 +91,11 @@ def build_engine(recipe: Recipe, parts: Parts) -> Engine:
         else optimizers.kept(own.optimizer)
     )
     task = tasks.MAKERS[recipe.task.name](config, parts)
-    loss = None if own is None else loss_of(own)
     return Engine(
         network,
         optimizer,
         Resident(parts),
-        task if loss is None else OwnLoss(task, loss, parts),
+        with_own(task, network, own, parts),
         batch_size=config.batch_size,
         seed=recipe.seed,
         macs=size.macs,
@@ -319,7 +318,7 @@ class _Attempt:
         engine = build_engine(recipe, self._folds[fold])
         watch.on_size(Size(parameters=engine.parameters, macs=engine.macs))
         recorder = Recorder(engine.network, recipe, self._run, watch, self._guard, fold=fold)
-        counting = of_keras(recipe.training, recipe.config.lr_schedule)
+        counting = of_keras(recipe.training, recipe.objective, recipe.config.lr_schedule)
         training = Training(
             engine=engine,
             guard=self._guard,

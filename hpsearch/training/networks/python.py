@@ -3,7 +3,7 @@
 import contextlib
 import random
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -45,7 +45,7 @@ def build(
     """
     function = users.function(network)
     folder = users.folder_of(function)
-    with users.told(function), users.running(folder), _settled(seed, policy):
+    with users.told(function), users.running(folder), settled(seed, policy):
         model = function(network.settings, data)
         _check_is_model(model, function, data)
         model.name = NAME
@@ -54,7 +54,7 @@ def build(
         if not model.trainable_variables:
             raise InputError(f"{users.line_of(function)} gives a model without weights to train")
         answers = _of_noise(model, x.shape[1:])
-        _check_loss(model, answers, function, data)
+        _check_compiled(model, answers, function, data)
     are_probabilities = data.task == "classification" and _sum_to_one(answers)
     as_they_are = keras.layers.Activation("linear", dtype="float32", name="logits")
     if not are_probabilities:
@@ -84,8 +84,33 @@ def loss_of(model: keras.Model) -> Callable[[Any, Any], Any] | None:
     return found
 
 
+def metrics_of(model: keras.Model) -> keras.metrics.Metric | None:
+    """The metrics that a model was compiled with, in one; None: it has none."""
+    return next((one for one in model.metrics if one.name == "compile_metric"), None)
+
+
+def measured(
+    metrics: keras.metrics.Metric, seen: Iterable[tuple[Any, Any]]
+) -> dict[str, float]:
+    """What metrics come to over some batches, by name.
+
+    Args:
+        metrics: of :func:`metrics_of`.
+        seen: targets as the model learns them, and its outputs as they are, of each batch.
+    """
+    metrics.reset_state()
+    for wanted, outputs in seen:
+        metrics.update_state(wanted, outputs)
+    return {name: float(value) for name, value in metrics.result().items()}
+
+
+def gives_probabilities(network: keras.Model) -> bool:
+    """Whether the user's model in a network puts out probabilities, of which logits are made."""
+    return any(type(one).__name__ == "Log" for one in network.operations)
+
+
 @contextlib.contextmanager
-def _settled(seed: int, policy: keras.DTypePolicy) -> Iterator[None]:
+def settled(seed: int, policy: keras.DTypePolicy) -> Iterator[None]:
     """While the block runs: what layers compute in that are told nothing else, and what all that
     draws begins with.
     """
@@ -158,27 +183,33 @@ def _sum_to_one(answers: npt.NDArray[np.float32]) -> bool:
     return bool((answers >= 0).all() and np.allclose(answers.sum(axis=1), 1, atol=1e-2))
 
 
-def _check_loss(
+def _check_compiled(
     model: keras.Model,
     answers: npt.NDArray[np.float32],
     function: Callable[..., object],
     data: Data,
 ) -> None:
-    """Refuse a model's own loss that cannot be of its outputs and of such targets as there are.
+    """Refuse a model's own loss or metrics that cannot be of its outputs and of such targets as
+    there are.
 
     Raises:
         InputError: what it says, and the line of the function.
     """
-    loss = loss_of(model)
-    if loss is None:
+    if not model.compiled:
         return
+    loss, metrics, part = loss_of(model), metrics_of(model), "loss does"
     wanted = np.zeros(len(answers), np.int64) if data.class_names else np.zeros((len(answers), 1))
+    given = keras.ops.convert_to_tensor(wanted), keras.ops.convert_to_tensor(answers)
     try:
-        loss(keras.ops.convert_to_tensor(wanted), keras.ops.convert_to_tensor(answers))
+        if loss is not None:
+            loss(*given)
+        part = "metrics do"
+        if metrics is not None:
+            measured(metrics, [given])
     except Exception as error:  # noqa: BLE001  # of the user's code it may be any
         what = "class numbers" if data.class_names else "numbers, shape (batch, 1)"
         raise InputError(
-            f"{users.line_of(function)} gives a model whose loss does not fit: targets are {what};"
+            f"{users.line_of(function)} gives a model whose {part} not fit: targets are {what};"
             f" {users.said(error)}"
         ) from None
 
