@@ -13,7 +13,7 @@ from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, Seed, StudyName
 from hpsearch.formats import read_file
-from hpsearch.networks import locate
+from hpsearch.networks import NETWORKS, locate
 from hpsearch.networks.network import Shape
 from hpsearch.parsing import parse
 from hpsearch.presets.preset import PresetKey
@@ -21,6 +21,7 @@ from hpsearch.recipe import (
     ObjectiveSection,
     Recipe,
     TrainingSection,
+    check_metrics,
     computing_in,
     following,
     parse_recipe,
@@ -74,6 +75,10 @@ class StudyFile(Section):
     @model_validator(mode="after")
     def _stopping_follows(self) -> "StudyFile":
         object.__setattr__(self, "training", following(self.training, self.objective))
+        own = "space" in self.model_fields_set and all(
+            NETWORKS[kind].has_metrics for kind in kinds(self.space)
+        )
+        check_metrics(self.objective, self.training, own=own)
         return self
 
     @model_validator(mode="after")

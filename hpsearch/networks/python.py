@@ -8,12 +8,32 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
 
+from hpsearch.data.tables.column import Kind
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.networks.network import MOST_WIDTHS, Network, Shape, Size
 from hpsearch.searchable import Located, OwnNames
 from hpsearch.text import show
 
-_FIELDS = ("type", "file", "function", "sha256")
+_FIELDS = ("type", "file", "function", "fit", "sha256")
+_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputColumn:
+    """A column of a table, as an input of a model has it."""
+
+    name: str
+    """As the table has it."""
+    input: str
+    """What an input is called that takes it: the name, with "_" for "/"."""
+    kind: Kind
+    """"number", "category" or "date"."""
+    width: int
+    """Values of one row: of a number 1, scaled; of a category 1, its number; of a date 7, or 9 with
+    times of day. One more, 1 where it is missing, if training rows lack it; of a category that is a
+    number of its own."""
+    categories: int
+    """Numbers that a category can have, from 0, which is one that training rows have not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +50,10 @@ class Data:
     """In the order of the outputs; of a regression none."""
     training_rows: int
     """Examples that are trained on."""
+    columns: tuple[InputColumn, ...] = ()
+    """Of a table, in its order. A functional model may name its inputs after them, ``input``, or
+    "numbers", "categories" and "features": all of a kind, and all that a model of one input gets.
+    """
 
 
 class Python(Network, OwnNames):
@@ -37,22 +61,27 @@ class Python(Network, OwnNames):
 
     Each is a plain value, a range, or a table of tables, of which one is chosen with its settings.
     The function gets them as a plain mapping, and of the data shape, outputs, task, class names and
-    number of training rows (:class:`Data`).
+    number of training rows (:class:`Data`). With ``fit`` your own loop trains it.
     """
 
     grows_with = ()
+    has_metrics = True
     has_script = False
     depths = ()
 
     type: Literal["python"] = "python"
     file: Annotated[str, Strict(), Field(min_length=1), Located()]
     """The Python file, relative to this one; it may import what lies beside it."""
-    function: Annotated[str, Strict(), Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "build"
+    function: Annotated[str, Strict(), Field(pattern=_NAME)] = "build"
     """The function in it, ``build(config, data) -> keras.Model``. ``config`` has the other keys,
-    ``data`` input_shape, outputs, task, class_names and training_rows. The model takes one input,
-    and puts out logits or probabilities, or the standardised number of a regression; one that comes
-    compiled keeps its loss and optimizer. A table of tables, ``norm = { batch = { ... }, layer =
-    {} }``, is a choice: ``config["norm"]["type"]`` says which."""
+    ``data`` input_shape, outputs, task, class_names, training_rows and, of tables, columns. The
+    model takes one input, of tables several as well, and puts out logits or probabilities, or the
+    standardised number of a regression; one that comes compiled keeps its loss, metrics and
+    optimizer. A table of tables, ``norm = { batch = { ... }, layer = {} }``, is a choice:
+    ``config["norm"]["type"]`` says which."""
+    fit: Annotated[str, Strict(), Field(pattern=rf"{_NAME}|^$")] = ""
+    """A function in it that trains, ``fit(model, data, config, report)``; left out, hpsearch
+    does."""
     sha256: Annotated[str, Strict()] = ""
     """Of the file, found out when it is read: with another content it is another network."""
 

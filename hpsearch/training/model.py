@@ -13,9 +13,10 @@ from hpsearch.data.transform import Affine
 from hpsearch.errors import InputError
 from hpsearch.networks.dense import Dense
 from hpsearch.networks.network import Network, Size
-from hpsearch.networks.python import Data
+from hpsearch.networks.python import Data, Python
 from hpsearch.recipe import Recipe
-from hpsearch.training import networks, tables
+from hpsearch.training import columns, networks, tables
+from hpsearch.training.networks import python
 from hpsearch.training.targets import restored, standardised
 
 
@@ -48,22 +49,55 @@ def build(
         shape (batch, outputs).
     """
     inputs = keras.Input(input_shape, name="inputs")
-    if isinstance(transform, Tabular):
-        fields = network if isinstance(network, Dense) else Dense()
-        x = tables.features(transform.arrays(), inputs, seed, fields)
-    else:
-        x = keras.layers.Rescaling(
-            _plain(transform.multiplier), _plain(transform.offset), dtype="float32", name="scale"
-        )(inputs)
+    x = _first(network, inputs, transform, seed)
     data = Data(
         input_shape=tuple(x.shape[1:]),
         outputs=outputs,
         task="classification" if class_names else "regression",
         class_names=class_names,
         training_rows=training_rows,
+        columns=columns.columns_of(transform) if isinstance(transform, Tabular) else (),
     )
-    found = networks.build(network, x, data, seed, keras.DTypePolicy(precision))
+    given = _named(inputs, transform, x) if isinstance(network, Python) else x
+    found = networks.build(network, given, data, seed, keras.DTypePolicy(precision))
     return keras.Model(inputs, found, name="network")
+
+
+def _first(
+    network: Network, inputs: keras.KerasTensor, transform: Affine | Tabular, seed: int
+) -> keras.KerasTensor:
+    """What the transform makes of raw inputs. Arguments as of :func:`build`."""
+    if isinstance(transform, Tabular):
+        fields = network if isinstance(network, Dense) else Dense()
+        return tables.features(transform.arrays(), inputs, seed, fields)
+    return keras.layers.Rescaling(
+        _plain(transform.multiplier), _plain(transform.offset), dtype="float32", name="scale"
+    )(inputs)
+
+
+def _named(
+    inputs: keras.KerasTensor, transform: Affine | Tabular, x: keras.KerasTensor
+) -> python.Given:
+    """What a model of the user's own may take."""
+    if isinstance(transform, Tabular):
+        return python.Given(x, columns.by_name(transform, inputs, x))
+    return python.Given(x)
+
+
+def front(recipe: Recipe, parts: Parts, own: keras.Model) -> keras.Model:
+    """What comes before a model of the user's own in its network, as a model.
+
+    Args:
+        recipe: which has the model.
+        parts: its data, of one fold.
+        own: the model.
+
+    Returns:
+        raw values of shape (batch, *input_shape) to what the user's takes.
+    """
+    inputs = keras.Input(parts.input_shape, name="inputs")
+    x = _first(recipe.config.network, inputs, parts.transform, recipe.seed)
+    return keras.Model(inputs, python.chosen(own, _named(inputs, parts.transform, x)))
 
 
 def build_for(recipe: Recipe, parts: Parts, dtype: str = "float64") -> keras.Model:

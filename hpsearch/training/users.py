@@ -43,8 +43,9 @@ _modules: dict[str, ModuleType] = {}
 Function = Callable[..., Any]
 
 
-def function(network: Python) -> Function:
-    """The user's function, from a file that is as it was when the study or recipe was made.
+def function(network: Python, name: str | None = None) -> Function:
+    """The user's function that builds, or another one of its file, from a file that is as it was
+    when the study or recipe was made.
 
     The file is read once in a process, as a module with a name of its own. What lies beside it can
     be imported, by ``from . import name`` or ``import name``; installed packages come first. In a
@@ -65,11 +66,11 @@ def function(network: Python) -> Function:
     package = f"hpsearch_own_{hashlib.sha256(f'{path}:{found}'.encode()).hexdigest()[:12]}"
     if package not in _modules:
         _modules[package] = _load(path, content, package)
-    made = getattr(_modules[package], network.function, None)
+    key, name = ("function", network.function) if name is None else ("fit", name)
+    made = getattr(_modules[package], name, None)
     if not callable(made):
         raise InputError(
-            f"{path}: has no function {network.function}; define it, or name another one by"
-            " network.function"
+            f"{path}: has no function {name}; define it, or name another one by network.{key}"
         )
     return made  # type: ignore[no-any-return]  # whatever the user calls so
 
