@@ -1,13 +1,14 @@
 """OpenVINO: an .xml file, and the weights in a .bin file beside it."""
 
+import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
-import openvino
 
 from hpsearch.training.converting import Ask, Batch, Samples
 from hpsearch.training.other_formats import Quantization
@@ -21,6 +22,7 @@ def write(
     samples: Samples,  # noqa: ARG001  # no int8 here
 ) -> None:
     """See :class:`hpsearch.training.converting.Converter`."""
+    openvino = _openvino()
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder, "whole.xml")
         model.export(str(whole), format="openvino", verbose=False)
@@ -35,9 +37,22 @@ def read(output: Path) -> Ask:
     """See :class:`hpsearch.training.converting.Converter`."""
     # Some CPUs would compute in bfloat16.
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(output, "CPU", exact)
+    compiled = _openvino().Core().compile_model(output, "CPU", exact)
 
     def ask(x: Batch) -> npt.NDArray[Any]:
         return np.asarray(compiled(dict(x))[0])
 
     return ask
+
+
+def _openvino() -> Any:
+    """The package, which is kept from reporting to its maker that and what it converts."""
+    reports = "openvino_telemetry"
+    if reports in sys.modules:
+        return import_module("openvino")
+    sys.modules[reports] = None  # type: ignore[assignment]  # it is not found
+    try:
+        import_module("openvino.tools.ovc")
+        return import_module("openvino")
+    finally:
+        del sys.modules[reports]
