@@ -339,5 +339,5 @@ def raw_model(recipe: Recipe, parts: Parts, weights: Path) -> keras.Model:
     load_weights(network, weights)
     # Names of a table's inputs are the columns'; code of one's own is here.
     is_table = isinstance(parts.transform, Tabular)
-    slim = _slim(partial(model.build_for, recipe), network, parts)
-    return portable(*slim, "keras" if is_table else "saved_model")
+    built = slim(partial(model.build_for, recipe), network, parts)
+    return portable(*built, "keras" if is_table else "saved_model")
