@@ -67,7 +67,9 @@ def optuna_study(url: str, name: str | None) -> Iterator[Study]:
     opened = open_storage(url, read_only=True, force=True, foreign=True)
     with readable_errors(url), closing(opened) as storage:
         names = storage.study_names()
-        if name is None and len(names) != 1:
+        if not names:
+            raise InputError(f"{shown}: holds no studies")
+        if name is None and len(names) > 1:
             raise InputError(f"{shown}: give --study; there are {', '.join(sorted(names))}")
         chosen = names[0] if name is None else name
         if chosen not in names:

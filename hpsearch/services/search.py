@@ -181,7 +181,7 @@ def search(
                 at, wanted = study_file.dataset.path, settings.reference
                 models = models_beside(study, workspace, at, progress, wanted=wanted)
                 if not (places := _left(study)):
-                    with models as trained, told_to_mlflow(study, workspace, progress):
+                    with models as trained, told_to_mlflow(study, workspace, progress.say):
                         _show_what_is_over(study, settings, typed, place, progress)
                         trained.finish()
                     return _conclusion(study, EXIT_OK)

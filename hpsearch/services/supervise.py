@@ -99,7 +99,7 @@ def supervise(
                 on_away=tell.away,
                 may_thin_out=plan.may_thin_out,
             )
-            with told_to_mlflow(followed, workspace, view):
+            with told_to_mlflow(followed, workspace, view.say):
                 code = supervisor.run()
         if not code:
             _check_kept(followed)

@@ -4,7 +4,7 @@ import importlib.util
 import os
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +14,6 @@ from hpsearch.errors import InputError
 from hpsearch.files import new_file
 from hpsearch.search.database.urls import sqlite_file
 from hpsearch.search.study import OpenStudy
-from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile
 from hpsearch.text import show
@@ -55,7 +54,9 @@ def check_mlflow(file: StudyFile, storage: str) -> None:
 
 
 @contextmanager
-def told_to_mlflow(study: OpenStudy, workspace: Workspace, progress: Progress) -> Iterator[None]:
+def told_to_mlflow(
+    study: OpenStudy, workspace: Workspace, say: Callable[[str], None]
+) -> Iterator[None]:
     """Tell MLflow of a study while the block runs, if its file names one.
 
     The search goes on where MLflow cannot be told; what it has missed the next run tells it.
@@ -63,7 +64,7 @@ def told_to_mlflow(study: OpenStudy, workspace: Workspace, progress: Progress) -
     Args:
         study: the study.
         workspace: home and storage.
-        progress: is told what went wrong.
+        say: is told what went wrong.
     """
     if study.file.training.mlflow is None:
         yield
@@ -74,17 +75,17 @@ def told_to_mlflow(study: OpenStudy, workspace: Workspace, progress: Progress) -
         with new_file(log) as file:
             process = _started(study, workspace, file)
     except OSError as error:
-        progress.say(f"warning: MLflow is not told: {log}: {error.strerror}")
+        say(f"warning: MLflow is not told: {log}: {error.strerror}")
         yield
         return
     said: list[str] = []
-    says = threading.Thread(target=_pass_on, args=(process, progress, said), daemon=True)
+    says = threading.Thread(target=_pass_on, args=(process, say, said), daemon=True)
     says.start()
     try:
         yield
     finally:
         process.terminate()
-        _finish(process, log, progress, said)
+        _finish(process, log, say, said)
         says.join()
 
 
@@ -100,24 +101,26 @@ def _started(study: OpenStudy, workspace: Workspace, log: BinaryIO) -> "subproce
     )
 
 
-def _pass_on(process: "subprocess.Popen[bytes]", progress: Progress, said: list[str]) -> None:
+def _pass_on(
+    process: "subprocess.Popen[bytes]", say: Callable[[str], None], said: list[str]
+) -> None:
     """Say what the process says, and note it."""
     assert process.stdout is not None  # noqa: S101  # as asked for
     with process.stdout:
         for line in process.stdout:
             said.append(line.decode("utf-8", "replace").strip())
-            progress.say(said[-1])
+            say(said[-1])
 
 
 def _finish(
-    process: "subprocess.Popen[bytes]", log: Path, progress: Progress, said: Sequence[str]
+    process: "subprocess.Popen[bytes]", log: Path, say: Callable[[str], None], said: Sequence[str]
 ) -> None:
     """Wait until the process has told the rest, for a while.
 
     Args:
         process: it was asked to end.
         log: what it wrote.
-        progress: is told what is missing.
+        say: is told what is missing.
         said: the lines that it has said.
     """
     is_away = bool(said) and said[-1].startswith("warning")
@@ -129,7 +132,7 @@ def _finish(
         if not isinstance(error, subprocess.TimeoutExpired):
             raise
         if not is_away:
-            progress.say(
+            say(
                 "warning: MLflow was not told everything in time; the same command tells it the"
                 " rest."
             )
@@ -137,4 +140,4 @@ def _finish(
     if code:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         why = lines[-1] if lines else f"its process ended with exit code {code}"
-        progress.say(f"warning: MLflow was not told everything: {why} ({log})")
+        say(f"warning: MLflow was not told everything: {why} ({log})")

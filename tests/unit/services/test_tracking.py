@@ -32,7 +32,7 @@ def beside(study: OpenStudy, home: Home, code: str, until: Callable[[], bool]) -
         patch.setattr(tracking, "TELLER", ("-c", code))
         patch.setattr(tracking, "PATIENCE", 0.5)
         patch.setattr(tracking, "SHORT", 0.1)
-        with tracking.told_to_mlflow(study, Workspace(home=home), told):
+        with tracking.told_to_mlflow(study, Workspace(home=home), told.say):
             while not until():
                 time.sleep(0.01)
     running = [" ".join(child.cmdline()) for child in psutil.Process().children()]
