@@ -28,7 +28,6 @@ from hpsearch.services.workspace import Workspace
 from hpsearch.text import closest
 
 if TYPE_CHECKING:
-    import keras
     import plotly.graph_objects as go
 
 
@@ -142,8 +141,8 @@ class Study:
         names = dict.fromkeys([*first, *(key for line in lines for key in line)])
         return pl.DataFrame([made(name, [line.get(name) for line in lines]) for name in names])
 
-    def model(self, trial: int | None = None, *, progress: bool = True) -> "keras.Model":
-        """A Keras model with its weights, of inputs as they were given, raw.
+    def model(self, trial: int | None = None, *, progress: bool = True) -> Any:
+        """A ``keras.Model`` with its weights, of inputs as they were given, raw.
 
         It gives probabilities, shape (batch, classes), or predictions in the target's own unit,
         shape (batch, 1). Of a table it takes a dict of its columns.
