@@ -107,7 +107,7 @@ def _placed(code: CodeType) -> CodeType:
     """A function's code, whose lines are counted from its own first one."""
     if is_place(code.co_filename):  # within another function's: its lines are counted from there
         return code
-    place = f"<{code.co_name}{_OF}{_origin(code.co_filename)}>"
+    place = f"<{code.co_name.strip('<>')}{_OF}{_origin(code.co_filename)}>"
     return _moved(code, place, code.co_firstlineno - 1)
 
 

@@ -46,3 +46,4 @@ def test_search_is_a_function_and_a_package() -> None:
 
     assert inspect.signature(hpsearch.search) == inspect.signature(search)
     assert hpsearch.search.trials is trials
+    assert str(hpsearch.search.__doc__).startswith("Run a search: start it, resume it, or join")

@@ -96,6 +96,14 @@ def test_names_of_the_configuration_are_training_and_all_others_the_model(
     assert "preset" not in table
 
 
+def test_data_may_stand_in_place_of_a_study(keeping: Keeping, tmp_path: Path) -> None:
+    (tmp_path / "houses.csv").write_text("a,price\n1.5,2\n2.5,3\n")
+    table = written(keeping, study=tmp_path / "houses.csv", target="price")
+    assert table["name"].startswith("houses-")
+    assert table["dataset"]["target"] == "price"
+    assert written(keeping, study="digits") == written(keeping, data="digits")
+
+
 def test_data_alone_are_searched_by_the_preset(keeping: Keeping) -> None:
     table = written(keeping, data="digits")
     assert (table["preset"], table["dataset"]["source"]) == ("images", "digits")

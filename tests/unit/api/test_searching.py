@@ -41,7 +41,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_options_are_those_of_the_command(service: dict[str, Any], tmp_path: Path) -> None:
     study = hpsearch.search(
-        "a.toml", trials=7, timeout=90, workers=2, workers_per_gpu="auto", gpus="0,1",
+        "a.toml", trials=7, timeout=90, workers=2, workers_per_gpu="auto", gpus=[0, 1],
         dashboard=True, reference=False, home=tmp_path, storage="sqlite:///x.db", progress=False,
     )  # fmt: skip
     settings = service["settings"]

@@ -1,14 +1,17 @@
 """A study from Python: how it stands, as data, in words and in figures; and what may be asked."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from optuna.trial import TrialState
 
 import hpsearch
+from hpsearch.api import predicting
 from hpsearch.api.study import interrupted
 from hpsearch.home import Home
 from hpsearch.search.study import OpenStudy
@@ -96,6 +99,30 @@ def test_a_recipe_is_written_where_it_is_asked_for(study: hpsearch.Study, tmp_pa
 def test_what_has_no_weights_gives_no_model(study: hpsearch.Study) -> None:
     with pytest.raises(hpsearch.InputError, match="the weights of trial 1 are not in"):
         study.model(progress=False)
+
+
+def test_new_examples_are_handed_to_the_service_as_a_file(
+    study: hpsearch.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def predict(name: str, data: Path, *_: Any, output: Path, **options: Any) -> None:
+        assert (name, options) == ("study", {"trial": 1, "ensemble": False})
+        if data.name == "mine.npy":
+            raise hpsearch.InputError(f"{data}: is odd")
+        rows = len(pl.read_parquet(data)) if data.suffix == ".parquet" else len(np.load(data))
+        if rows > 3:
+            raise hpsearch.InputError(f"{data}: has {rows} rows")
+        pl.DataFrame({"prediction": [0.5] * rows}).write_parquet(output)
+
+    monkeypatch.setattr(predicting, "predict", predict)
+    ask = partial(study.predict, trial=1, progress=False)
+    assert ask(pl.DataFrame({"a": [1, 2]}))["prediction"].to_list() == [0.5, 0.5]
+    assert len(ask([[1.0], [2.0], [3.0]])) == 3
+    with pytest.raises(hpsearch.InputError, match=r"^data: has 4 rows$"):
+        ask(np.ones((4, 1)))
+    with pytest.raises(hpsearch.InputError, match=r"^mine\.npy: is odd$"):
+        ask("mine.npy")
+    with pytest.raises(hpsearch.InputError, match="data: x is list, which holds objects"):
+        ask([{}, {}])
 
 
 def test_numbers_that_are_too_small_are_refused(study: hpsearch.Study) -> None:
