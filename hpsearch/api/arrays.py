@@ -47,18 +47,24 @@ def kept(given: Mapping[str, Any], task: TaskName | None, keeping: Keeping) -> t
         InputError: what no source of data could be; nothing is written.
         UnreachableError: the file cannot be written.
     """
-    arrays = {name: _array(name, one) for name, one in given.items()}
+    arrays = {name: array(name, one) for name, one in given.items()}
     check(understood(arrays, _WHERE, task), str(_WHERE))
     path = keeping.keep("data.npz", _sha256(arrays), lambda file: _save(file, arrays))
     return path, len(arrays["x_train"])
 
 
-def _array(name: str, given: Any) -> Array:
+def array(name: str, given: Any) -> Array:
     """What was given as an array of numbers or texts.
 
+    Args:
+        name: what it is, for messages.
+        given: an array of any library, numbers in lists ...
+
     Raises:
-        InputError: rows of several lengths, or other objects.
+        InputError: rows of several lengths, other objects, or masked values.
     """
+    if np.ma.is_masked(given):
+        raise InputError(f"{_WHERE}: {name} has masked values; fill them, or take out their rows")
     try:
         found = np.asarray(given)
         if found.dtype.kind == "O" and all(isinstance(one, str) for one in found.flat):

@@ -50,7 +50,7 @@ class Asked:
         known = self._data(keeping)
         if known is not None:
             is_preset = self.model is None and self.space is None
-            table = template(known, is_preset=is_preset) if self.study is None else table
+            table = table or template(known, is_preset=is_preset)
             table["dataset"] = {**_without_place(table.get("dataset")), **known.table()}
         elif self.target is not None:
             table = laid_over(table, {"dataset": {"target": self.target}})
@@ -68,9 +68,17 @@ class Asked:
         table["name"] = self.name or table.get("name") or named(table, word)
         return file, table
 
+    @property
+    def _places_data(self) -> bool:
+        """Whether the path in place of a study is one of data, as ``hpsearch run`` takes them."""
+        given = self.study
+        if self.data is not None or not isinstance(given, (str, os.PathLike)):
+            return False
+        return Path(given).suffix not in (".toml", ".json", ".yaml", ".yml")
+
     def _begun(self) -> tuple[Path, dict[str, Any] | None]:
         """The study file, and what stands in it as far as it is known without reading it."""
-        if self.study is None:
+        if self.study is None or self._places_data:
             return HERE, {}
         if isinstance(self.study, Mapping):
             return HERE, plain(self.study, str(HERE))
@@ -82,11 +90,12 @@ class Asked:
         )
 
     def _data(self, keeping: Keeping) -> Data | None:
-        if self.data is None:
+        data = self.study if self._places_data else self.data
+        if data is None:
             return None
         section = self.sections.get("dataset")
         task = section.get("task") if isinstance(section, Mapping) else None
-        return datas.understood(self.data, self.target, task, keeping)
+        return datas.understood(data, self.target, task, keeping)
 
     def _functions(self, keeping: Keeping) -> dict[str, str]:
         """The keys that name the model's functions; none without a model."""

@@ -50,9 +50,9 @@ def understood(data: Any, target: str | None, task: TaskName | None, keeping: Ke
         return _of_place(data, target)
     if frames.is_frame(data):
         return _of_frame(data, target, keeping)
-    if isinstance(data, (tuple, list)) and len(data) == 2 and frames.is_frame(data[0]):
-        return _of_frame(*frames.joined(*data, target), keeping)
     is_pair = isinstance(data, (tuple, list)) and len(data) == 2
+    if is_pair and frames.is_frame(data[0]):
+        return _of_frame(*frames.joined(data[0], data[1], target), keeping)
     if not (is_pair or isinstance(data, Mapping)):
         raise InputError(
             f"data: {type(data).__name__} is nothing to train on; give arrays (x, y), or a mapping"

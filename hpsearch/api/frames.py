@@ -51,7 +51,7 @@ def kept(data: Any, target: str | None, keeping: Keeping) -> tuple[Path, int]:
             f"target = {target!r}: the data frame has no such column;"
             f" {closest(str(target), frame.columns)}"
         )
-    return keeping.keep_bytes("data.parquet", _parquet(frame)), len(frame)
+    return keeping.keep_bytes("data.parquet", parquet(frame)), len(frame)
 
 
 def joined(x: Any, y: Any, target: str | None) -> tuple[pl.DataFrame, str]:
@@ -66,6 +66,8 @@ def joined(x: Any, y: Any, target: str | None) -> tuple[pl.DataFrame, str]:
         InputError: they differ in length, or a column of inputs has that name.
     """
     frame = as_polars(x)
+    if is_frame(y):
+        y = _only_column(as_polars(y))
     series = nw.from_native(y, series_only=True, pass_through=True)
     own = series.name if isinstance(series, nw.Series) else None
     name = str(target or own or _TARGET)
@@ -78,6 +80,12 @@ def joined(x: Any, y: Any, target: str | None) -> tuple[pl.DataFrame, str]:
             " the target otherwise: target=..."
         )
     return frame.with_columns(values), name
+
+
+def _only_column(frame: pl.DataFrame) -> pl.Series:
+    if len(frame.columns) != 1:
+        raise InputError(f"data: y has {len(frame.columns)} columns; give the one to predict")
+    return frame.to_series()
 
 
 def as_polars(data: Any) -> pl.DataFrame:
@@ -123,7 +131,12 @@ def made(name: str, values: Sequence[Any]) -> pl.Series:
         return pl.Series(name, [None if one is None else str(one) for one in values])
 
 
-def _parquet(frame: pl.DataFrame) -> bytes:
+def parquet(frame: pl.DataFrame) -> bytes:
+    """The content of the Parquet file of a frame.
+
+    Raises:
+        InputError: a column of what Parquet does not hold.
+    """
     found = io.BytesIO()
     try:
         frame.write_parquet(found)

@@ -1,13 +1,13 @@
 """``hpsearch.search``: a search from Python, of a study file, a dict, or data and a model."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from hpsearch.api.asked import Asked
 from hpsearch.api.given import Keeping
-from hpsearch.api.study import Study, place_of
+from hpsearch.api.study import Study, gpus_of, place_of
 from hpsearch.cli.conclusion import endings, no_trial
 from hpsearch.cli.notebook import screen
 from hpsearch.errors import EXIT_SIGINT, HpsearchError, InputError, NoTrialError, StoppedError
@@ -31,7 +31,7 @@ def search(
     timeout: str | float | None = None,
     workers: int | str | None = None,
     workers_per_gpu: int | str | None = None,
-    gpus: str = "all",
+    gpus: "str | int | Sequence[int]" = "all",
     dashboard: bool = False,
     reference: bool = True,
     home: "str | os.PathLike[str] | None" = None,
@@ -52,8 +52,8 @@ def search(
         ... )
 
     Args:
-        study: a study file, or its content as a mapping; None: it follows from the data. All else
-            that is given is laid over it.
+        study: a study file (.toml), or its content as a mapping; None: it follows from the data,
+            whose path or name may stand here, too. All else that is given is laid over it.
         data: arrays ``(x, y)``, ``((x_train, y_train), (x_test, y_test))`` or a mapping with the
             names of an .npz file; a data frame; ``(frame, y)``; the path of a table, an .npz file
             or a folder of images; or the name of a public data set such as "digits". Arrays and
@@ -74,7 +74,7 @@ def search(
         timeout: its time limit, in seconds or such as "2h".
         workers: how many worker processes, or "auto".
         workers_per_gpu: how many on each GPU, or "auto".
-        gpus: "all", "none", or indices and UUIDs with commas between them.
+        gpus: "all", "none", indices, or indices and UUIDs with commas between them.
         dashboard: show the studies in the browser meanwhile.
         reference: train models of scikit-learn for comparison, once for a study.
         home: the data home; None: ``HPSEARCH_HOME``, else ``hpsearch-data``.
@@ -103,7 +103,7 @@ def search(
         timeout=None if timeout is None else str(timeout),
         workers=None if workers is None else str(workers),
         workers_per_gpu=None if workers_per_gpu is None else str(workers_per_gpu),
-        gpus=gpus,
+        gpus=gpus_of(gpus),
         dashboard=dashboard,
         reference=reference,
     )

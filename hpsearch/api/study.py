@@ -1,16 +1,18 @@
 """``hpsearch.Study``: a study as it stands, and what can be done with it from Python."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from hpsearch.api import display
 from hpsearch.api.frames import made
+from hpsearch.api.predicting import predicted
 from hpsearch.cli.notebook import screen
 from hpsearch.errors import EXIT_SIGINT, InputError, StoppedError
 from hpsearch.home import Home
@@ -28,7 +30,6 @@ from hpsearch.services.workspace import Workspace
 from hpsearch.text import closest
 
 if TYPE_CHECKING:
-    import keras
     import plotly.graph_objects as go
 
 
@@ -142,8 +143,8 @@ class Study:
         names = dict.fromkeys([*first, *(key for line in lines for key in line)])
         return pl.DataFrame([made(name, [line.get(name) for line in lines]) for name in names])
 
-    def model(self, trial: int | None = None, *, progress: bool = True) -> "keras.Model":
-        """A Keras model with its weights, of inputs as they were given, raw.
+    def model(self, trial: int | None = None, *, progress: bool = True) -> Any:
+        """A ``keras.Model`` with its weights, of inputs as they were given, raw.
 
         It gives probabilities, shape (batch, classes), or predictions in the target's own unit,
         shape (batch, 1). Of a table it takes a dict of its columns.
@@ -158,6 +159,34 @@ class Study:
         """
         return keras_model(self.name, self._place, screen(is_shown=progress), trial=trial)
 
+    def predict(
+        self,
+        data: Any,
+        *,
+        trial: int | None = None,
+        ensemble: bool = False,
+        progress: bool = True,
+    ) -> pl.DataFrame:
+        """What the study's network says of new examples; see ``hpsearch predict``.
+
+        Args:
+            data: a data frame with the columns of the training data, with or without the target;
+                an array, shape (n, ...) as of training; or the path of a file or folder.
+            trial: a trial's number; None: the confirmed winner, else the best trial.
+            ensemble: predict with the study's ensemble.
+            progress: whether to say how far it is.
+
+        Returns:
+            a row for each example, in their order: its class and the probability of each, or the
+            prediction in the target's own unit.
+
+        Raises:
+            InputError: data that do not fit, no such trial, or no weights of it are here.
+            NoTrialError: no trial completed.
+        """
+        shown = screen(is_shown=progress)
+        return predicted(self.name, data, self._place, shown, trial=trial, ensemble=ensemble)
+
     def confirm(
         self,
         *,
@@ -166,7 +195,7 @@ class Study:
         new_split: bool = False,
         smallest: bool | None = None,
         workers: int | str | None = None,
-        gpus: str = "all",
+        gpus: "str | int | Sequence[int]" = "all",
         progress: bool = True,
     ) -> Mapping[str, Any]:
         """Retrain the leaders and the baseline with new seeds; see ``hpsearch confirm``.
@@ -201,7 +230,7 @@ class Study:
         ensemble: bool = False,
         reference: bool = True,
         workers: int | str | None = None,
-        gpus: str = "all",
+        gpus: "str | int | Sequence[int]" = "all",
         progress: bool = True,
     ) -> Mapping[str, Any]:
         """Evaluate the winner on the test split, and record that; see ``hpsearch evaluate``.
@@ -308,8 +337,13 @@ class Study:
         stop(self.name, self._place, screen(is_shown=progress), now=now)
 
 
-def _means(workers: int | str | None, gpus: str) -> Means:
-    return Means(workers=None if workers is None else str(workers), gpus=gpus)
+def gpus_of(given: "str | int | Sequence[int]") -> str:
+    """GPUs as the command line takes them: "0,1" of their indices."""
+    return given if isinstance(given, str) else ",".join(map(str, np.atleast_1d(given)))
+
+
+def _means(workers: int | str | None, gpus: "str | int | Sequence[int]") -> Means:
+    return Means(workers=None if workers is None else str(workers), gpus=gpus_of(gpus))
 
 
 @contextmanager

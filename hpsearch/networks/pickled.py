@@ -13,8 +13,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import cloudpickle
@@ -88,6 +89,15 @@ def is_place(file: str) -> bool:
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     """cloudpickle's, with code that does not say in which file it was, but of which function."""
 
+    def reducer_override(self, obj: Any) -> Any:
+        """As cloudpickle's; functions keep their module's name, and not where its file was."""
+        if isinstance(obj, FunctionType):
+            known = {key: obj.__globals__.get(key) for key in ("__name__", "__package__")}
+            if known["__name__"] == "__main__":
+                known["__package__"] = None
+            self.globals_ref.setdefault(id(obj.__globals__), known)
+        return super().reducer_override(obj)
+
     dispatch_table = cloudpickle.Pickler.dispatch_table.new_child(
         {CodeType: lambda code: cloudpickle.Pickler.dispatch_table[CodeType](_placed(code))}
     )
@@ -97,7 +107,7 @@ def _placed(code: CodeType) -> CodeType:
     """A function's code, whose lines are counted from its own first one."""
     if is_place(code.co_filename):  # within another function's: its lines are counted from there
         return code
-    place = f"<{code.co_name}{_OF}{_origin(code.co_filename)}>"
+    place = f"<{code.co_name.strip('<>')}{_OF}{_origin(code.co_filename)}>"
     return _moved(code, place, code.co_firstlineno - 1)
 
 
@@ -156,10 +166,13 @@ def _origin(file: str) -> str:
 def _users_modules() -> list[ModuleType]:
     """Modules that are imported here, of files that a worker's import would not find."""
     folders, found = _workers_path(), []
+    plainly = tuple(f"{folder}/" for folder in folders)
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         is_named = getattr(module, "__name__", None) == name != "__main__"
         if not (is_named and isinstance(file, str) and file.endswith(".py")):
+            continue
+        if file.startswith(plainly):
             continue
         path = Path(file).resolve()
         if not any(path.is_relative_to(folder) for folder in folders):
@@ -167,6 +180,7 @@ def _users_modules() -> list[ModuleType]:
     return found
 
 
+@cache
 def _workers_path() -> list[Path]:
     """Where a worker's import looks: what a notebook adds is not there, nor its own folder."""
     asked = python("-c", "import sys; print(*sys.path, sep=chr(0), end='')")

@@ -22,6 +22,11 @@ class _Called(ModuleType):
         return _function()(*args, **settings)
 
     @property
+    def __doc__(self) -> str | None:  # type: ignore[override]  # a module's is a text
+        """The function's, for help."""
+        return inspect.getdoc(_function())
+
+    @property
     def __signature__(self) -> inspect.Signature:
         """The function's, for help and completion."""
         return inspect.signature(_function())

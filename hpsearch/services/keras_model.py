@@ -1,6 +1,6 @@
 """A study's network as a Keras model in this process."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from hpsearch.services.export import model_of
 from hpsearch.services.forms import trained_on
@@ -8,13 +8,10 @@ from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
 from hpsearch.training.start import imported_quietly
 
-if TYPE_CHECKING:
-    import keras
-
 
 def keras_model(
     study: str, workspace: Workspace, progress: Progress, *, trial: int | None = None
-) -> "keras.Model":
+) -> Any:
     """The confirmed winner, or, where nothing is confirmed, the best trial, with its weights.
 
     Args:
@@ -24,8 +21,8 @@ def keras_model(
         trial: another trial's number.
 
     Returns:
-        what ``hpsearch export`` writes: a model of inputs as they are stored, or of the raw columns
-        of a table by name, that gives probabilities, or predictions in the target's own unit.
+        a ``keras.Model``, as ``hpsearch export`` writes it: of inputs as they are stored, or of the
+        raw columns of a table by name, to probabilities, or predictions in the target's own unit.
 
     Raises:
         InputError: an unknown study or trial, or no weights of it are here.

@@ -48,8 +48,7 @@ def function(network: Python, name: str | None = None) -> Function:
     when the study or recipe was made.
 
     The file is read once in a process, as a module with a name of its own. What lies beside it can
-    be imported, by ``from . import name`` or ``import name``; installed packages come first. In a
-    file of pickled functions (``hpsearch.networks.pickled``) it is what lies in the working folder.
+    be imported, by ``from . import name`` or ``import name``; installed packages come first.
 
     Raises:
         InputError: the file is gone, has changed, cannot be imported, or has no such function.
@@ -102,6 +101,8 @@ def _load(path: Path, content: bytes, package: str) -> ModuleType:
 
 def _unpickled(path: Path, content: bytes, name: str) -> ModuleType:
     """The functions in a file of :mod:`hpsearch.networks.pickled`, as a module that has them.
+
+    What they import while they run is looked for in the working folder, too.
 
     Raises:
         InputError: it cannot be read, or a package that they use is not here.

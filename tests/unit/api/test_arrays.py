@@ -71,6 +71,7 @@ NAN = np.where(X == 3, np.nan, X)
         ({"x_trai": X, "y_train": Y}, 'data: unknown array "x_trai"; did you mean x_train?'),
         ({"x_train": X}, "data has no array y_train; add it"),
         ({"x_train": X, "y_train": Y, "x_test": X}, "data has only one of x_test and y_test"),
+        ({"x_train": np.ma.masked_less(X, 2), "y_train": Y}, "data: x_train has masked values"),
         ({"x_train": X[:0], "y_train": Y[:0]}, "data: y_train has no labels"),
     ],
 )

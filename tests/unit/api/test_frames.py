@@ -63,6 +63,7 @@ def test_a_frame_is_kept_as_parquet_by_its_content(keeping: Keeping) -> None:
         (pl.Series("rent", [1, 2, 3]), "rent"),
         (np.array([1, 2, 3]), "target"),
         ([1, 2, 3], "target"),
+        (pd.DataFrame({"rent": [1, 2, 3]}), "rent"),
     ],
 )
 def test_inputs_and_targets_become_one_frame(y: Any, name: str) -> None:
@@ -96,6 +97,8 @@ def test_a_wrong_frame_is_one_message_and_nothing_is_written(
 def test_targets_that_do_not_fit_their_inputs_are_refused() -> None:
     with pytest.raises(InputError, match="x has 3 rows, and y has 2"):
         joined(POLARS, [1, 2], None)
+    with pytest.raises(InputError, match="y has 6 columns; give the one to predict"):
+        joined(POLARS, FRAMES["pandas"], None)
     with pytest.raises(InputError, match="x has a column 'price', as the target is called"):
         joined(FRAMES["pandas"], pd.Series([1, 2, 3], name="price"), None)
 
