@@ -115,7 +115,7 @@ class Python(Network, OwnNames):
         if table.get("sha256") not in (None, "", found):
             raise InputError(
                 f"{where}: {path}{or_beside(path)} has changed since this was written"
-                f" (SHA-256 {found[:12]}, not {str(table['sha256'])[:12]}); restore the file, or take"
+                f" (SHA-256 {found[:12]}, not {str(table['sha256'])[:12]}); restore it, or take"
                 " sha256 out to use it as it is now"
             )
         return {**table, "file": str(path.resolve()), "sha256": found}

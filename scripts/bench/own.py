@@ -117,10 +117,10 @@ def _fit(recipe: Recipe, parts: Parts, way: str) -> None:
 
     batch, own = recipe.config.batch_size, model.build_for(recipe, parts).get_layer("own")
     front = model.front(recipe, parts, own)
-    known = {"input_shape": (), "outputs": parts.outputs, "task": "", "class_names": ()}
     data = FitData(
-        **known, training_rows=0, batch_size=batch, epochs=0, first_epoch=0, seed=0,
-        parts=parts, front=front,
+        input_shape=parts.input_shape, outputs=parts.outputs, task="classification",
+        class_names=parts.class_names, training_rows=len(parts.train), batch_size=batch,
+        epochs=EPOCHS, first_epoch=0, seed=0, parts=parts, front=front,
     )  # fmt: skip
     if way.endswith("no XLA"):
         own.compile("adam", own.loss, metrics=["accuracy"], jit_compile=False)
