@@ -144,6 +144,7 @@ class Report:
         self._epochs, self._curves = recipe.training.epochs, recipe.task.curves
         self._rows = engine.train_rows[rows]
         self._interrupter = Interrupter(guard)
+        self._is_over = False
 
     def __call__(
         self, epoch: int, metrics: Mapping[str, Any] | None = None, /, **more: Any
@@ -166,8 +167,9 @@ class Report:
             ValueError: the epoch does not follow on the last one, or a value is no number.
         """
         with self._interrupter.paused():
-            ends = self._guard.failure is not None or self._end(epoch, {**(metrics or {}), **more})
-        if ends:
+            if not self._is_over and self._guard.failure is None:
+                self._is_over = self._end(epoch, {**(metrics or {}), **more})
+        if self._is_over or self._guard.failure is not None:
             raise StopTraining
 
     @contextlib.contextmanager
