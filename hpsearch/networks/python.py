@@ -10,6 +10,7 @@ from pydantic import Field, Strict
 
 from hpsearch.data.tables.column import Kind
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.networks.imported import imported
 from hpsearch.networks.network import MOST_WIDTHS, Network, Shape, Size
 from hpsearch.searchable import Located, OwnNames
 from hpsearch.text import show
@@ -83,7 +84,8 @@ class Python(Network, OwnNames):
     """A function in it that trains, ``fit(model, data, config, report)``; left out, hpsearch
     does."""
     sha256: Annotated[str, Strict()] = ""
-    """Of the file, found out when it is read: with another content it is another network."""
+    """Of the file and of those beside it that it imports, found out when it is read: with another
+    content it is another network."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -109,12 +111,12 @@ class Python(Network, OwnNames):
         if not isinstance(given := table.get("file"), str) or not given:
             return dict(table)
         path = (folder / given).absolute()
-        found = sha256_of(read(path, f"{where}: file = {show(given)}"))
+        found = digest_of(path, read(path, f"{where}: file = {show(given)}"))
         if table.get("sha256") not in (None, "", found):
             raise InputError(
-                f"{where}: {path} has changed since this was written (SHA-256 {found[:12]}, not"
-                f" {str(table['sha256'])[:12]}); restore the file, or take sha256 out to use it as"
-                " it is now"
+                f"{where}: {path}{or_beside(path)} has changed since this was written"
+                f" (SHA-256 {found[:12]}, not {str(table['sha256'])[:12]}); restore it, or take"
+                " sha256 out to use it as it is now"
             )
         return {**table, "file": str(path.resolve()), "sha256": found}
 
@@ -155,6 +157,27 @@ def read(path: Path, where: str) -> bytes:
         raise UnreachableError(f"{where} cannot be read: {error.strerror}") from None
 
 
-def sha256_of(content: bytes) -> str:
-    """The SHA-256 of a file's content, as hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
+def digest_of(path: Path, content: bytes) -> str:
+    """The SHA-256 of a file's content, as hexadecimal digits; where it imports files from its
+    folder that of their digests.
+
+    Args:
+        path: the file.
+        content: what it has.
+
+    Raises:
+        UnreachableError: a file that it imports cannot be read.
+    """
+    found = [hashlib.sha256(content).hexdigest()]
+    for one, has in imported(path, content).items():
+        found.append(f"{one.relative_to(path.parent)} {hashlib.sha256(has).hexdigest()}")
+    return found[0] if len(found) == 1 else hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def or_beside(path: Path) -> str:
+    """For a message: ", or a file beside it that it imports (blocks.py),"; empty: there is none."""
+    beside = [str(one.relative_to(path.parent)) for one in imported(path, path.read_bytes())]
+    if not beside:
+        return ""
+    told = ", ".join(beside[:MOST_WIDTHS]) + ", …" * (len(beside) > MOST_WIDTHS)
+    return f", or a file beside it that it imports ({told}),"

@@ -51,7 +51,7 @@ def by_name(
         "features".
     """
     numbers, categories, dates = _fitted(table)
-    scaled = tables.numbers(table.arrays(), x) if table.numbers else None
+    scaled: keras.KerasTensor = tables.numbers(table.arrays(), x) if table.numbers else None
     order, found = [*numbers], dict[str, keras.KerasTensor]()
     codes = [_codes(table, one, x) for one in table.categories]
     for column, place in zip(columns_of(table), places(table.columns), strict=True):

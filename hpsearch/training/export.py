@@ -233,14 +233,17 @@ def portable(network: keras.Model, parts: Parts, form: Form = "keras") -> keras.
         type, or a dict of a table's raw columns (``hpsearch.training.raw``); to float32
         probabilities of shape (batch, classes), or float64 predictions of shape (batch, 1).
     """
+    own = _own_class(network)
+    if own and form == "keras":
+        raise InputError(
+            f"a .keras file opens only where the code of its layers is, and {own} is your own;"
+            " export a SavedModel, which needs no code: a name that ends in /"
+        )
     if isinstance(parts.transform, Tabular):
-        exported = _of_columns(network, parts, parts.transform, form)
-    elif own := _own_class(network):
-        if form == "keras":
-            raise InputError(
-                f"a .keras file opens only where the code of its layers is, and {own} is your own;"
-                " export a SavedModel, which needs no code: a name that ends in /"
-            )
+        # What has a class of the user's own is taken as it is.
+        copied = network if own else keras.models.clone_model(network, clone_function=_stock)
+        exported = _of_columns(copied, parts, parts.transform, form)
+    elif own:
         inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
         return keras.Model(inputs, _answered(network(inputs), parts.answers), name=NAME)
     else:
@@ -266,11 +269,10 @@ def _own_class(network: keras.Model) -> str | None:
     return None
 
 
-def _of_columns(network: keras.Model, parts: Parts, table: Tabular, form: Form) -> keras.Model:
+def _of_columns(copied: keras.Model, parts: Parts, table: Tabular, form: Form) -> keras.Model:
     """A model that takes the raw columns of a table, by the columns' names."""
     numbered = [f"column_{number}" for number in range(len(table.columns))]
     given, rows = raw.stored_rows(table.columns, numbered)
-    copied = keras.models.clone_model(network, clone_function=_stock)
     outputs = _answered(copied(rows), parts.answers)
     names = input_names([column.name for column in table.columns], form)
     # A model of its own: names of columns may be those of its layers.

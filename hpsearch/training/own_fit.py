@@ -33,6 +33,8 @@ from hpsearch.training.outcome import OTHERS
 from hpsearch.training.own_data import FitData
 from hpsearch.training.tasks.classification import losses
 
+Loss = Callable[[Any, Any], Any]
+
 _log = logging.getLogger(__name__)
 
 
@@ -142,6 +144,7 @@ class Report:
         self._epochs, self._curves = recipe.training.epochs, recipe.task.curves
         self._rows = engine.train_rows[rows]
         self._interrupter = Interrupter(guard)
+        self._is_over = False
 
     def __call__(
         self, epoch: int, metrics: Mapping[str, Any] | None = None, /, **more: Any
@@ -164,8 +167,9 @@ class Report:
             ValueError: the epoch does not follow on the last one, or a value is no number.
         """
         with self._interrupter.paused():
-            ends = self._guard.failure is not None or self._end(epoch, {**(metrics or {}), **more})
-        if ends:
+            if not self._is_over and self._guard.failure is None:
+                self._is_over = self._end(epoch, {**(metrics or {}), **more})
+        if self._is_over or self._guard.failure is not None:
             raise StopTraining
 
     @contextlib.contextmanager
@@ -203,7 +207,10 @@ class Report:
     def _measured(self, told: Mapping[str, float]) -> dict[str, float]:
         """All values of an epoch."""
         engine = self._engine
-        logs = dict.fromkeys(self._curves, math.nan) | told
+        logs: dict[str, float] = {**told}
+        optimizer = engine.network.get_layer(python.NAME).optimizer  # the loop may compile anew
+        if optimizer is not None and "learning_rate" not in logs:
+            logs["learning_rate"] = float(keras.ops.convert_to_tensor(optimizer.learning_rate))
         learned = [name for name in self._curves if not name.startswith("val_")]
         if any(name not in told for name in learned):
             found = engine.evaluate(self._rows)
@@ -251,16 +258,17 @@ def with_optimizer(
     return own.optimizer
 
 
-def _loss(network: keras.Model, recipe: Recipe) -> Callable[[Any, Any], Any]:
+def _loss(network: keras.Model, recipe: Recipe) -> Loss:
     """The loss of the study, of targets as :class:`FitData` has them and the model's outputs."""
-    if recipe.task is REGRESSION:
-        return keras.losses.MeanSquaredError()
     probabilities = python.gives_probabilities(network)
 
     def cross_entropy(y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         logits = keras.ops.log(outputs) if probabilities else outputs
         return losses(recipe.config, tf.reshape(y, (-1,)), tf.cast(logits, tf.float32))
 
-    if recipe.config.label_smoothing:
-        return cross_entropy
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=not probabilities)
+    found: Loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not probabilities)
+    if recipe.task is REGRESSION:
+        found = keras.losses.MeanSquaredError()
+    elif recipe.config.label_smoothing:
+        found = cross_entropy
+    return found

@@ -87,8 +87,9 @@ def build_engine(recipe: Recipe, parts: Parts) -> Engine:
     own = compiled_in(network)
     steps = -(-len(parts.train) // config.batch_size) * training.epochs
     rate = SCHEDULES[config.lr_schedule](config.optimizer.learning_rate, steps)
-    optimizer = optimizers.build(config.optimizer, rate, training.precision)
-    if own_fit.is_wanted(recipe):
+    has_loop = own_fit.is_wanted(recipe)
+    optimizer = optimizers.build(config.optimizer, rate, training.precision, stock=has_loop)
+    if has_loop:
         optimizer = own_fit.with_optimizer(network, recipe, optimizer)
     elif own is not None:
         optimizer = optimizers.kept(own.optimizer)

@@ -8,7 +8,7 @@ import re
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +16,8 @@ from typing import Any
 
 from hpsearch.errors import HpsearchError, InputError, TrialFailedError
 from hpsearch.networks import pickled
-from hpsearch.networks.python import Python, read, sha256_of
+from hpsearch.networks.imported import imported
+from hpsearch.networks.python import Python, digest_of, or_beside, read
 from hpsearch.training import memory
 
 _PRINTED = 10_000
@@ -56,11 +57,12 @@ def function(network: Python, name: str | None = None) -> Function:
     """
     path = Path(network.file)
     content = read(path, f"network.file = {network.file}")
-    found = sha256_of(content)
+    found = digest_of(path, content)
     if network.sha256 not in ("", found):
         raise InputError(
-            f"{path} has changed since the study or recipe was made (SHA-256 {found[:12]}, not"
-            f" {network.sha256[:12]}); restore it, or start another study"
+            f"{path}{or_beside(path)} has changed since the study or recipe was made"
+            f" (SHA-256 {found[:12]}, not {network.sha256[:12]}); restore it, or start"
+            " another study"
         )
     package = f"hpsearch_own_{hashlib.sha256(f'{path}:{found}'.encode()).hexdigest()[:12]}"
     if package not in _modules:
@@ -88,6 +90,7 @@ def _load(path: Path, content: bytes, package: str) -> ModuleType:
     module = ModuleType(name)
     module.__file__, module.__package__ = str(path), package
     module.__spec__ = spec_from_file_location(name, path)
+    _forget(imported(path, content))
     sys.modules |= {package: around, name: module}
     try:
         with told(path=path), running(path.parent):
@@ -97,6 +100,15 @@ def _load(path: Path, content: bytes, package: str) -> ModuleType:
         del sys.modules[package], sys.modules[name]
         raise
     return module
+
+
+def _forget(files: Collection[Path]) -> None:
+    """Have files imported anew: another version of them, or one of another folder, may be there."""
+    for name, module in [*sys.modules.items()]:
+        file = getattr(module, "__file__", None)
+        beside = Path(file).name in {one.name for one in files} if file else False
+        if beside and _is_users(str(file), None):
+            del sys.modules[name]
 
 
 def _unpickled(path: Path, content: bytes, name: str) -> ModuleType:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hpsearch.errors import InputError
 from hpsearch.networks.python import Data, Python
+from hpsearch.text import closest, show
 from hpsearch.training import users
 
 NAME = "own"
@@ -59,6 +60,8 @@ def build(
     with users.told(function), users.running(folder), settled(seed, policy):
         model = function(network.settings, data)
         _check_is_model(model, function)
+        if not network.fit:
+            _check_has_no_loop(model, function)
         _check_inputs(model, given, function, data)
         model.name = NAME
         inputs = chosen(model, given)
@@ -155,7 +158,7 @@ def settled(seed: int, policy: keras.DTypePolicy) -> Iterator[None]:
 
 
 def _check_is_model(model: object, function: Callable[..., object]) -> None:
-    """Refuse what is no model, or one whose way to train would not be taken.
+    """Refuse what is no model.
 
     Raises:
         InputError: what it is instead, and the line of the function.
@@ -165,6 +168,20 @@ def _check_is_model(model: object, function: Callable[..., object]) -> None:
             f"{users.line_of(function)} gives {type(model).__name__}, not a keras.Model; end it"
             " with return model"
         )
+
+
+def _check_has_no_loop(model: keras.Model, function: Callable[..., object]) -> None:
+    """Refuse a model that says how it is trained, which our loop would not ask.
+
+    Raises:
+        InputError: the method, and the line of the function.
+    """
+    for name in ("train_step", "compute_loss"):
+        if getattr(type(model), name) is not getattr(keras.Model, name):
+            raise InputError(
+                f"{users.line_of(function)} gives a model with a {name} of its own, which"
+                " hpsearch's loop does not call; name a function that trains it: network.fit"
+            )
 
 
 def _check_inputs(
@@ -183,7 +200,7 @@ def _check_inputs(
     if not given.named:
         raise InputError(f"{told}; it takes one, of shape {data.input_shape}")
     raise InputError(
-        f"{told}, but there is no column {unknown[0]}; name them after {', '.join(given.named)}"
+        f"{told}, but there is no column {show(unknown[0])}; {closest(unknown[0], [*given.named])}"
     )
 
 

@@ -68,6 +68,15 @@ def forever(model, data, config, report):
         epoch += 1
 
 
+def deaf(model, data, config, report):
+    keras.models.clone_model(model)
+    for epoch in range(data.epochs):
+        try:
+            report(epoch)
+        except BaseException:
+            pass
+
+
 def silent(model, data, config, report):
     pass
 
@@ -160,6 +169,8 @@ def test_pruning_and_the_last_epoch_leave_the_loop(
     recipe: Callable[..., Recipe], blobs: Parts, tmp_path: Path
 ) -> None:
     pruned = trained(recipe("forever"), blobs, tmp_path, on_epoch=lambda epoch: epoch.epoch == 2)
+    assert (pruned.epochs, pruned.stopped) == (2, "watch")
+    pruned = trained(recipe("deaf"), blobs, tmp_path, on_epoch=lambda epoch: epoch.epoch == 2)
     assert (pruned.epochs, pruned.stopped) == (2, "watch")
     assert trained(recipe("forever"), blobs, tmp_path).epochs == 4
     stopping = {"early_stopping": {"monitor": "val_own", "patience": 1}}
