@@ -23,7 +23,7 @@ def adopt(
         ),
     ],
     file: FileArgument,
-    study: Annotated[
+    theirs: Annotated[
         str | None,
         typer.Option("--study", metavar="NAME", help="The Optuna study (default: the only one)."),
     ] = None,
@@ -59,7 +59,7 @@ def adopt(
         file,
         where,
         Screen(),
-        study=study,
+        study=theirs,
         rename=dict(_renamed(text) for text in rename or ()),
         metric=metric,
         retrain=retrain,

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.options import DataPathOption, HomeOption, StudyArgument
-from hpsearch.cli.output import Screen, tell
+from hpsearch.cli.output import Screen, say, tell
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services import export as service
+from hpsearch.services import tracking
 from hpsearch.services.forms import WrittenModel
 from hpsearch.text import significant, size
 from hpsearch.training.other_formats import (
@@ -80,12 +81,19 @@ def export(
     overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
+    mlflow: Annotated[
+        bool,
+        typer.Option("--mlflow", help="Put it into the MLflow that training.mlflow names, too."),
+    ] = False,
 ) -> None:
     """Write the best trial, another or the ensemble as a recipe, a Keras script or a model."""
+    place = workspace(home, storage)
+    if mlflow:
+        tracking.check_named(study, place)
     done = service.export(
         study,
         output,
-        workspace(home, storage),
+        place,
         Screen(),
         trial=trial,
         baseline=baseline,
@@ -96,6 +104,8 @@ def export(
         quantize=quantize,
         overrides=overrides or (),
     )
+    if mlflow:
+        say(f"In MLflow at {tracking.put_into_mlflow(study, place, done.path)}: export/")
     said = f"Wrote {done.what} to {done.path}"
     if done.model is not None:
         tell(f"{said}, and {_compared(done.model, other_form(done.form))}")

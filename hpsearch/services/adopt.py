@@ -13,7 +13,7 @@ from hpsearch.search import adoption
 from hpsearch.search.adoption import Adoption
 from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.study import load_study
-from hpsearch.search_sections import TPE
+from hpsearch.search_sections import TPE, Grid
 from hpsearch.services.data import study_data
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
@@ -89,6 +89,11 @@ def adopt(
         raise InputError(f"retrain = {retrain}: write 0 or more")
     new = load(file, overrides)
     check_sampler(new, str(file))
+    if isinstance(new.sampler, Grid):
+        raise InputError(
+            f'{file}: sampler.type = "grid" tries every point once, whatever is known of it; choose'
+            " another sampler to adopt trials"
+        )
     with adoption.optuna_study(url, study) as source:
         adoption.check_objective(source, new.objective.measure, metric)
         new, dataset, parts = study_data(new, str(file), workspace.home, progress, warn=False)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hpsearch.environment import STORAGE_VARIABLE, SUPERVISOR_VARIABLE, for_child, python
-from hpsearch.errors import InputError
+from hpsearch.errors import InputError, UnreachableError
 from hpsearch.files import new_file
 from hpsearch.search.database.urls import sqlite_file
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile
 from hpsearch.text import show
+from hpsearch.workers import tracking
 
 TELLER: tuple[str, ...] = ("-m", "hpsearch.workers.tracking")
 """What Python is told to start the process."""
@@ -51,6 +52,41 @@ def check_mlflow(file: StudyFile, storage: str) -> None:
             "training.mlflow: MLflow is not installed; install it: pip install 'hpsearch[mlflow]',"
             " or leave the key out"
         )
+
+
+def check_named(study: str, workspace: Workspace) -> None:
+    """Refuse to put something into the MLflow of a study that names none.
+
+    Raises:
+        InputError: it does not, or MLflow is not installed; or there is no such study.
+    """
+    with workspace.study(study) as found:
+        if found.file.training.mlflow is None:
+            raise InputError(
+                f"study {study}: names no MLflow; give it one: hpsearch run FILE --set"
+                " training.mlflow=http://HOST:PORT"
+            )
+        check_mlflow(found.file, workspace.url)
+
+
+def put_into_mlflow(study: str, workspace: Workspace, path: Path) -> str:
+    """Put an exported file or folder into the run that a study has in MLflow; gives its address.
+
+    Args:
+        study: the study's name.
+        workspace: home and storage.
+        path: what was written.
+
+    Raises:
+        UnreachableError: MLflow does not take it.
+    """
+    tracking.settle()
+    with workspace.study(study) as found:
+        teller = tracking.Teller(found, workspace.home)
+        teller.put(path)
+        if teller.problem:
+            raise UnreachableError(f"{path}: is written, but not in MLflow: {teller.problem}")
+        return str(found.file.training.mlflow)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ could not be told is told another time, by whatever process, and nothing is ther
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,13 +65,23 @@ class Runs:
             int(run.data.tags[f"{_TAG}origin"]): self._read(run) for run in self._found()
         }
         self._best: int | None = None
+        self._is_running = False
 
-    def tell(self) -> None:
-        """Tell all that is new."""
+    def tell(self, goes_on: Callable[[], bool] = lambda: True) -> None:
+        """Tell all that is new, while it is this process that tells.
+
+        Args:
+            goes_on: asked before each trial; there may be thousands.
+        """
+        if not self._is_running:
+            self._client.update_run(self._parent, status="RUNNING")
+            self._is_running = True
         for told in all_told(self._study, self._home):
             known = self._known.get(told.origin)
             tags = told.tags
             is_new = known is None or (known.trial, known.state) != (tags["trial"], tags["state"])
+            if not goes_on():
+                return
             if is_new or told.state == "running":
                 self._tell(told, known or self._begin(told), is_new=is_new)
         self._tell_best()
@@ -81,6 +91,13 @@ class Runs:
         if is_over := ending(self._study) is not None:
             self._put_best()
         self._client.set_terminated(self._parent, "FINISHED" if is_over else "KILLED")
+
+    def put(self, path: Path) -> None:
+        """Put an exported file or folder into the study's run, below ``export``."""
+        if path.is_dir():
+            self._client.log_artifacts(self._parent, str(path), f"export/{path.name}")
+        else:
+            self._client.log_artifact(self._parent, str(path), "export")
 
     def _find_experiment(self) -> str:
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
@@ -97,7 +114,6 @@ class Runs:
         """The run of the study, which goes on, or a new one."""
         found = self._search(f"tags.`{_TAG}study` = '{self._study.key}'")
         for run in found:
-            self._client.update_run(run.info.run_id, status="RUNNING")
             return str(run.info.run_id)
         file = self._study.file
         tags = {f"{_TAG}study": self._study.key, f"{_TAG}metric": file.objective.metric}

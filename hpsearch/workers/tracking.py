@@ -49,6 +49,12 @@ SETTINGS = {
 """MLflow's own: it speaks to nobody but its server, and gives up where that is silent."""
 
 
+def settle() -> None:
+    """Set what MLflow is told by its own variables, where a user has not."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+
+
 class Turn:
     """Which of several processes tells MLflow of a study: the first one, until it is gone.
 
@@ -110,16 +116,33 @@ class Teller:
         self._runs: Any = None
         self.problem = ""
 
-    def tell(self, *, last: bool = False) -> None:
-        """Tell what is new; ``last``: and that the search has ended."""
+    def tell(self, *, last: bool = False, goes_on: Callable[[], bool] = lambda: True) -> None:
+        """Tell what is new; ``last``: and that the search has ended.
+
+        Args:
+            last: whether it has.
+            goes_on: asked before each trial, whether it is still this process that tells.
+        """
+
+        def all_of(runs: Any) -> None:
+            runs.tell(goes_on)
+            if last:
+                runs.finish()
+
+        self._ask(all_of)
+
+    def put(self, path: Path) -> None:
+        """Put an exported file or folder into the study's run."""
+        self._ask(lambda runs: runs.put(path))
+
+    def _ask(self, action: Callable[[Any], None]) -> None:
+        """Do something with MLflow's runs, unless it cannot be reached."""
         from mlflow.exceptions import MlflowException  # noqa: PLC0415  # takes two seconds
 
         try:
             if self._runs is None:
                 self._runs = self._connected()
-            self._runs.tell()
-            if last:
-                self._runs.finish()
+            action(self._runs)
             self.problem = ""
         except (MlflowException, SQLAlchemyError, OSError) as error:
             self._runs = None  # what it knows is read anew
@@ -146,7 +169,7 @@ def main(name: str, home: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     os.nice(NICENESS)
     said = _apart()
-    os.environ.update({key: os.environ.get(key, value) for key, value in SETTINGS.items()})
+    settle()
     url = os.environ[STORAGE_VARIABLE]
     try:
         # Whether SQLite may lie on a network file system was asked by who started it.
@@ -189,7 +212,7 @@ def follow(study: OpenStudy, home: Home, over: threading.Event, say: Callable[[s
     while True:
         is_last = over.is_set() or str(os.getppid()) != parent
         if turn.take():
-            teller.tell(last=is_last)
+            teller.tell(last=is_last, goes_on=turn.take)
             if teller.problem and not told:
                 say(f"warning: {teller.problem}; {THEN}")
             elif told and not teller.problem:

@@ -10,6 +10,10 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import create_trial
 
 
+GRID = ("--set", "sampler.type=grid", "--set", 'space={{layers={{type="int",low=1,high=2}}}}')
+"""A grid over a space that is one; braces are doubled, for ``format``."""
+
+
 @pytest.fixture(scope="module")
 def made(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An Optuna study of another program: four trials, one of them too wide for small.toml."""
@@ -83,6 +87,7 @@ def test_a_study_begins_with_the_trials_of_another_program(cli: Cli, theirs: str
         (("{theirs}", "{file}", "--study", "thiers"), "did you mean theirs"),
         (("{theirs}", "{file}", "--rename", "lr"), "is not THEIRS=OURS"),
         (("{theirs}", "{file}", "--retrain", "-1"), "--retrain"),
+        (("{theirs}", "{file}", *GRID), "tries every point once"),
         (("{theirs}", "{file}", "--set", "objective.metric=val_loss"), "minimize"),
     ],
 )

@@ -108,3 +108,11 @@ def test_the_database_of_the_studies_is_not_given_to_mlflow(
     file = make_file(training={"mlflow": f"sqlite:///{tmp_path}/link/studies.db"})
     with pytest.raises(InputError, match="is the database of the studies"):
         tracking.check_mlflow(file, f"sqlite:///{tmp_path}/studies.db")
+
+
+def test_nothing_is_exported_into_the_mlflow_of_a_study_that_names_none(
+    open_study: Open, home: Home
+) -> None:
+    open_study()
+    with pytest.raises(InputError, match="study study: names no MLflow"):
+        tracking.check_named("study", Workspace(home=home))

@@ -14,13 +14,16 @@ from optuna.pruners import BasePruner, NopPruner
 
 from hpsearch.data.parts import Parts
 from hpsearch.environment import STORAGE_VARIABLE, SUPERVISOR_VARIABLE, for_child, python
-from hpsearch.errors import Failure, TrialFailedError
+from hpsearch.errors import Failure, TrialFailedError, UnreachableError
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.objective import Objective
 from hpsearch.recipe import Recipe
 from hpsearch.search.study import OpenStudy
+from hpsearch.services.tracking import put_into_mlflow
+from hpsearch.services.workspace import Workspace
 from hpsearch.training import curves
 from hpsearch.training.outcome import Epoch, Outcome, Watch
+from hpsearch.workers.tracking import SETTINGS, Teller
 
 pytestmark = pytest.mark.slow
 
@@ -79,46 +82,36 @@ def run_one(study: OpenStudy, home: Home, trainer: Any, pruner: BasePruner | Non
     Objective(study=study, parts=fakes.parts(), home=home, trainer=trainer).run_one()
 
 
-def start(study: OpenStudy, home: Home) -> "subprocess.Popen[str]":
-    """The process that tells MLflow, as if who started it were gone: it tells all, and ends."""
+def told_by_a_process(study: OpenStudy, home: Home) -> str:
+    """What the process says that tells MLflow; it tells all and ends, as who started it is gone."""
     told = {STORAGE_VARIABLE: home.storage_url(), SUPERVISOR_VARIABLE: "1"}
-    return subprocess.Popen(
+    done = subprocess.run(
         python("-m", "hpsearch.workers.tracking", study.name, str(home.root)),
         env=for_child({**told, "PYTHONPATH": os.pathsep.join(sys.path)}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
+        timeout=100,
+        check=False,
     )
-
-
-def tell(*processes: "subprocess.Popen[str]") -> list[str]:
-    """What the processes say."""
-    said = []
-    for process in processes:
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 0, err
-        said.append(out)
-    return said
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_it_sees_every_trial_with_its_curve_once(
-    open_study: Open, home: Home, mlflow: MlflowServer
+    open_study: Open,
+    home: Home,
+    mlflow: MlflowServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     training = {"epochs": 3, "mlflow": mlflow.url}
     study = open_study(training=training, budget={"trials": 4})
-    away = open_study(name="away", training={"mlflow": f"http://127.0.0.1:{free_port()}"})
+    open_study(name="away", training={"mlflow": f"http://127.0.0.1:{free_port()}"})
     run_one(study, home, with_curves)
     run_one(study, home, with_curves, Always())
     run_one(study, home, diverging)
     run_one(study, home, cut_off)
-    # Two runs of one study tell of it only once, and a server that is away is one warning.
-    *said, warned = tell(start(study, home), start(study, home), start(away, home))
-    assert said == ["", ""]
-    assert warned.startswith(f"warning: MLflow at {away.file.training.mlflow}: ")
-    assert "refused" in warned
-    assert warned.endswith("; the search goes on, and this or the next run tells it\n")
-    assert len(warned.splitlines()) == 1
-
+    assert told_by_a_process(study, home) == ""
     runs = {run["name"]: run for run in mlflow.runs()}
     assert len(runs) == len(mlflow.runs()) == 5
     status = {name: run["status"] for name, run in runs.items()}
@@ -131,7 +124,12 @@ def test_it_sees_every_trial_with_its_curve_once(
     assert runs["study 2"]["tags"]["hpsearch.failure"] == "diverged"
 
     run_one(study, home, with_curves)  # goes on with the last one
-    assert tell(start(study, home)) == [""]
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    teller = Teller(study, home)
+    teller.tell(last=True)
+    teller.tell(last=True)  # and nothing is there twice
+    assert teller.problem == ""
     runs = {run["name"]: run for run in mlflow.runs()}
     assert len(runs) == len(mlflow.runs()) == 5
     assert runs["study"]["status"] == runs["study 3"]["status"] == "FINISHED"
@@ -148,3 +146,14 @@ def test_it_sees_every_trial_with_its_curve_once(
     assert mlflow.files(runs["study 0"]["id"]) == ["recipe.toml"]
     best = mlflow.files(runs["study"]["id"], "best")
     assert best == ["best/best.weights.h5", "best/recipe.toml"]
+
+    (tmp_path / "model").mkdir()
+    for file in (tmp_path / "best.keras", tmp_path / "model" / "saved_model.pb"):
+        file.write_bytes(b"a network")
+    for path in (tmp_path / "best.keras", tmp_path / "model"):
+        assert put_into_mlflow("study", Workspace(home=home), path) == mlflow.url
+    assert mlflow.files(runs["study"]["id"], "export") == ["export/best.keras", "export/model"]
+    assert mlflow.files(runs["study"]["id"], "export/model") == ["export/model/saved_model.pb"]
+    assert {run["name"]: run["status"] for run in mlflow.runs()}["study"] == "FINISHED"
+    with pytest.raises(UnreachableError, match=r"is written, but not in MLflow: .* refused"):
+        put_into_mlflow("away", Workspace(home=home), tmp_path / "best.keras")

@@ -64,7 +64,8 @@ def test_a_server_that_is_away_is_said_once_and_again_when_it_is_back(
     problems = iter(["", "is away", "is away", "", "is away"])
     over, waited, lasts = threading.Event(), list[float](), list[bool]()
 
-    def tell(teller: Teller, *, last: bool = False) -> None:
+    def tell(teller: Teller, *, last: bool, goes_on: Callable[[], bool]) -> None:
+        assert goes_on()
         teller.problem = next(problems)
         lasts.append(last)
 
@@ -91,6 +92,6 @@ def test_it_tells_the_rest_where_who_started_it_is_gone(
 ) -> None:
     lasts = list[bool]()
     monkeypatch.setenv(SUPERVISOR_VARIABLE, "1")
-    monkeypatch.setattr(Teller, "tell", lambda _, last: lasts.append(last))
+    monkeypatch.setattr(Teller, "tell", lambda _, last, **__: lasts.append(last))
     follow(open_study(), home, threading.Event(), lasts.append)
     assert lasts == [True]
