@@ -11,7 +11,7 @@ from hpsearch.api import functions
 from hpsearch.api.data import Data
 from hpsearch.api.given import Keeping
 from hpsearch.api.plain import plain
-from hpsearch.api.table import HERE, laid_over, named, own_space, template
+from hpsearch.api.table import HERE, laid_over, named, own_parts, own_space, template
 from hpsearch.errors import InputError
 from hpsearch.study_file import read_study
 
@@ -60,6 +60,7 @@ class Asked:
             _check_table(space, "space")
             table["space"] = own_space(space, own) if own else space
         table = laid_over(table, self.sections)
+        table |= own_parts(table, own) if own else {}
         if "dataset" not in table:
             raise InputError(
                 f"{HERE}: nothing to train on; give data=..., a study file, or dataset={{...}}"

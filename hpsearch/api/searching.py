@@ -6,8 +6,9 @@ from contextlib import suppress
 from typing import Any
 
 from hpsearch.api.asked import Asked
+from hpsearch.api.calling import gpus_of, place_of
 from hpsearch.api.given import Keeping
-from hpsearch.api.study import Study, gpus_of, place_of
+from hpsearch.api.study import Study
 from hpsearch.cli.conclusion import endings, no_trial
 from hpsearch.cli.notebook import screen
 from hpsearch.errors import EXIT_SIGINT, HpsearchError, InputError, NoTrialError, StoppedError
@@ -81,7 +82,8 @@ def search(
         storage: the storage's URL; None: ``HPSEARCH_STORAGE``, else SQLite in the home.
         progress: whether to show how it goes.
         sections: any other key of a study file: ``seed=1``, ``training={"epochs": 20}``,
-            ``objective={"metric": "val_f1_macro"}``, ``dataset={"validation": 0.2}`` ...
+            ``objective={"metric": "val_f1_macro"}``, ``dataset={"validation": 0.2}``,
+            ``enqueue=[{"depth": 2}]`` ...
 
     Returns:
         the study, when its budget is used up.

@@ -7,26 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from hpsearch.api import display
+from hpsearch.api.calling import interrupted, means_of, place_of
 from hpsearch.api.frames import made
 from hpsearch.api.predicting import predicted
 from hpsearch.cli.notebook import screen
-from hpsearch.errors import EXIT_SIGINT, InputError, StoppedError
-from hpsearch.home import Home
+from hpsearch.errors import InputError
 from hpsearch.search import trials as rows
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.confirm import confirm
 from hpsearch.services.ensemble import MOST, ensemble
 from hpsearch.services.evaluate import evaluate
 from hpsearch.services.export import export
-from hpsearch.services.jobs import Means
 from hpsearch.services.keras_model import keras_model
 from hpsearch.services.report import report
 from hpsearch.services.stop import stop
-from hpsearch.services.workspace import Workspace
 from hpsearch.text import closest
 
 if TYPE_CHECKING:
@@ -49,11 +46,6 @@ class Best:
     """Epochs that were trained."""
     best_epoch: int | None
     """The one whose weights are kept."""
-
-
-def place_of(home: "str | os.PathLike[str] | None", storage: str | None) -> Workspace:
-    """Home and storage, as the command line finds them."""
-    return Workspace(home=Home.find(None if home is None else Path(home)), storage=storage)
 
 
 def load(
@@ -214,7 +206,7 @@ class Study:
             NoTrialError: no trial completed, or no run.
             KeyboardInterrupt: Ctrl-C, when the workers have left; the same call goes on.
         """
-        means = _means(workers, gpus)
+        means = means_of(workers, gpus)
         with interrupted():
             return confirm(
                 self.name, self._place, screen(is_shown=progress), top=top, seeds=seeds,
@@ -250,7 +242,7 @@ class Study:
             NoTrialError: no trial completed.
             KeyboardInterrupt: Ctrl-C while it retrained; the same call goes on.
         """
-        means = _means(workers, gpus)
+        means = means_of(workers, gpus)
         with interrupted():
             return evaluate(
                 self.name, self._place, screen(is_shown=progress), top=top, baseline=baseline,
@@ -335,23 +327,3 @@ class Study:
             progress: whether to say who is waited for.
         """
         stop(self.name, self._place, screen(is_shown=progress), now=now)
-
-
-def gpus_of(given: "str | int | Sequence[int]") -> str:
-    """GPUs as the command line takes them: "0,1" of their indices."""
-    return given if isinstance(given, str) else ",".join(map(str, np.atleast_1d(given)))
-
-
-def _means(workers: int | str | None, gpus: "str | int | Sequence[int]") -> Means:
-    return Means(workers=None if workers is None else str(workers), gpus=gpus_of(gpus))
-
-
-@contextmanager
-def interrupted() -> Iterator[None]:
-    """Raise KeyboardInterrupt in place of what services raise where Ctrl-C ended them."""
-    try:
-        yield
-    except StoppedError as error:
-        if error.exit_code != EXIT_SIGINT:
-            raise
-        raise KeyboardInterrupt from None

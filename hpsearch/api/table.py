@@ -66,6 +66,37 @@ def own_space(space: Mapping[str, Any], functions: Mapping[str, str]) -> dict[st
     return {**ours, "network": {"python": {**functions, **own}}}
 
 
+def own_parts(table: Mapping[str, Any], functions: Mapping[str, str]) -> dict[str, Any]:
+    """Configurations that are tried first, or compared with, as those of a model of one's own.
+
+    In them, too, names of a configuration's own fields are those, and all others the model's; one
+    that has a table ``network`` stays as it is.
+
+    Args:
+        table: the study's.
+        functions: the keys that name the model's functions.
+
+    Returns:
+        ``enqueue``, ``portfolio`` and ``baseline``, as far as the study has them.
+    """
+
+    def own_part(part: Any, named: Mapping[str, str]) -> Any:
+        if not isinstance(part, Mapping) or "network" in part:
+            return part
+        ours = {key: one for key, one in part.items() if key in TrialConfig.model_fields}
+        own = {key: one for key, one in part.items() if key not in ours}
+        return {**ours, "network": {"type": "python", **named, **own}}
+
+    lists = {key: table[key] for key in ("enqueue", "portfolio") if key in table}
+    found: dict[str, Any] = {
+        key: [own_part(part, {}) for part in parts] if isinstance(parts, list) else parts
+        for key, parts in lists.items()
+    }
+    if "baseline" in table:
+        found["baseline"] = own_part(table["baseline"], functions)
+    return found
+
+
 def laid_over(table: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str, Any]:
     """A study's table with other keys in place of its own; tables are merged key by key.
 

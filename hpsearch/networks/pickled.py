@@ -22,16 +22,20 @@ import cloudpickle
 
 from hpsearch.environment import for_child, python
 from hpsearch.errors import InputError
+from hpsearch.text import size
 
 SUFFIX = ".pkl"
 """How the name of such a file ends."""
 
+MOST = 2**28
+"""Bytes of a file: each worker reads it."""
 _HEAD = f"hpsearch functions, Python {sys.version_info.major}.{sys.version_info.minor}\n".encode()
 """How such a file begins: code of one Python is none to another."""
 _OF = "() of "
 """What stands in the place of a file between a function and what it is of."""
 _STANDS_FOR = b"hpsearch-class-%017d"
 """As long as the names that cloudpickle gives to classes."""
+
 Function = Callable[..., Any]
 
 
@@ -39,7 +43,7 @@ def dumped(functions: Mapping[str, Function]) -> bytes:
     """A file's content with some functions, each by a name.
 
     Raises:
-        InputError: a function uses what cannot be written, such as an open file.
+        InputError: a function uses what cannot be written, such as an open file, or too much.
     """
     found = io.BytesIO()
     try:
@@ -51,6 +55,11 @@ def dumped(functions: Mapping[str, Function]) -> bytes:
             f" pickled ({type(error).__name__}: {' '.join(str(error).split())}); make that inside"
             " the function, or put the function into a Python file and import it"
         ) from None
+    if found.tell() > MOST:
+        raise InputError(
+            f"{' and '.join(functions)}: cannot be handed to the workers, as what it uses takes"
+            f" {size(found.tell())}; read large values inside the function, from a file"
+        )
     return _HEAD + _named_by_content(found.getvalue())
 
 
@@ -184,7 +193,7 @@ def _users_modules() -> list[ModuleType]:
 def _workers_path() -> list[Path]:
     """Where a worker's import looks: what a notebook adds is not there, nor its own folder."""
     asked = python("-c", "import sys; print(*sys.path, sep=chr(0), end='')")
-    done = subprocess.run(asked, env=for_child(), capture_output=True, text=True, check=False)  # noqa: S603  # our own command
+    done = subprocess.run(asked, env=for_child(), capture_output=True, text=True, check=True)  # noqa: S603  # our own command
     own = Path(__file__).resolve().parents[1]
     return [own, *(Path(entry).resolve() for entry in done.stdout.split(chr(0)) if entry)]
 

@@ -96,6 +96,21 @@ def test_names_of_the_configuration_are_training_and_all_others_the_model(
     assert "preset" not in table
 
 
+def test_configurations_to_try_are_written_as_the_space_is(
+    keeping: Keeping, tmp_path: Path
+) -> None:
+    sections = {
+        "enqueue": [{"depth": 2}, {"network": {"type": "python", "depth": 3}, "batch_size": 64}],
+        "baseline": {"depth": 1, "batch_size": 32},
+    }
+    table = written(keeping, data=ARRAYS, model=build, space=SPACE, sections=sections)
+    study = from_table(table, tmp_path / "search()")
+    first = [part.model_dump(mode="json", exclude_none=True) for part in study.enqueue]
+    assert [part["network"]["depth"] for part in first] == [2, 3]
+    assert study.baseline is not None
+    assert study.baseline.network.model_dump()["depth"] == 1
+
+
 def test_data_may_stand_in_place_of_a_study(keeping: Keeping, tmp_path: Path) -> None:
     (tmp_path / "houses.csv").write_text("a,price\n1.5,2\n2.5,3\n")
     table = written(keeping, study=tmp_path / "houses.csv", target="price")

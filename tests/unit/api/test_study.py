@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 import hpsearch
 from hpsearch.api import predicting
-from hpsearch.api.study import interrupted
+from hpsearch.api.calling import interrupted
 from hpsearch.home import Home
 from hpsearch.search.study import OpenStudy
 

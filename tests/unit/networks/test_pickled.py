@@ -132,6 +132,13 @@ def test_what_cannot_be_pickled_is_one_message(held: Any) -> None:
         pickled.dumped({"build": build})
 
 
+def test_large_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickled, "MOST", 10_000)
+    held = bytes(20_000)
+    with pytest.raises(InputError, match=r"^build: cannot be handed .* takes 20\.7 kB"):
+        pickled.dumped({"build": lambda *_: held})
+
+
 def test_other_files_are_not_opened() -> None:
     class Trap:
         def __reduce__(self) -> Any:
