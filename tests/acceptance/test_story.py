@@ -382,9 +382,7 @@ def test_an_export_takes_the_place_of_the_one_before(
     assert (model / "saved_model.pb").exists()
 
 
-def test_a_model_for_another_tool_gives_way_only_where_it_is_ours(
-    story: Story, cli: Cli, tmp_path: Path
-) -> None:
+def test_a_model_for_another_tool_gives_way_only_where_it_is_ours(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "best.tflite"
     for _ in range(2):
         done = cli("export", "small", "-o", file, "--quantize", "int8")
