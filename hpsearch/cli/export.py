@@ -1,7 +1,7 @@
 """``hpsearch export``: writes a trial or an ensemble as recipe, Keras script or trained model."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,12 +16,10 @@ from hpsearch.training.other_formats import (
     OTHER_FORMATS,
     OtherForm,
     Quantization,
+    Quantized,
     install,
     other_form,
 )
-
-if TYPE_CHECKING:  # what is behind it imports TensorFlow
-    from hpsearch.training.export_other import Quantized
 
 
 def export(
@@ -119,7 +117,7 @@ def export(
         )
 
 
-def _compared(model: WrittenModel, form: OtherForm | None) -> str:
+def _compared(model: WrittenModel, form: OtherForm | None = None) -> str:
     """What lies beside a model, and how well it compared."""
     files = [
         f"{what} to {file}"
@@ -150,7 +148,7 @@ def _compared(model: WrittenModel, form: OtherForm | None) -> str:
     )
 
 
-def _cost(quantized: "Quantized | None") -> str:
+def _cost(quantized: Quantized | None) -> str:
     """What quantising cost and saved."""
     if quantized is None:
         return ""

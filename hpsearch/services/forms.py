@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from hpsearch.data.cache import find_dataset
 from hpsearch.data.drawing import split
@@ -20,6 +20,7 @@ from hpsearch.recipe import Recipe, dump
 from hpsearch.services.data import opened_data
 from hpsearch.services.overwriting import Form
 from hpsearch.services.progress import Progress
+from hpsearch.training.other_formats import Quantized
 from hpsearch.training.start import start_tensorflow
 from hpsearch.training.written import (
     classes_file,
@@ -28,9 +29,6 @@ from hpsearch.training.written import (
     target_name,
     write_beside,
 )
-
-if TYPE_CHECKING:  # what is behind it imports TensorFlow
-    from hpsearch.training.export_other import Quantized
 
 _ENDINGS: dict[str, Form] = {
     ".toml": "recipe",
@@ -122,7 +120,7 @@ class WrittenModel:
     """On how many they were compared."""
     are_real: bool
     """Whether these are validation examples; else inputs that were made up."""
-    quantized: "Quantized | None" = None
+    quantized: Quantized | None = None
     """What quantising cost and saved; None: it is not quantised."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,6 +25,7 @@ from hpsearch.training.other_formats import (
     OTHER_FORMATS,
     OtherForm,
     Quantization,
+    Quantized,
     has_runtime,
 )
 from hpsearch.training.targets import restored
@@ -39,21 +41,6 @@ _AT_ONCE = 256
 """Examples that a model is asked about at once."""
 _SAMPLES, _BATCH = 256, 32
 """Training examples from which the ranges of activations are known, and how many come at once."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quantized:
-    """What quantising cost and saved."""
-
-    to: Quantization
-    metric: str
-    """"accuracy", or "rmse" in the target's own unit."""
-    before: float
-    after: float
-    bytes_before: int
-    bytes_after: int
-    examples: int
-    """Validation examples behind the metric, from 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,7 +245,8 @@ def _score(parts: Parts, answer: Answer, taken: Callable[[Array], Examples]) -> 
     rows, right = parts.validation.rows, 0.0
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
-        found, y = answer(taken(parts.validation.x[some])), parts.validation.y[some]
+        found = answer(taken(parts.validation.x[some]))
+        y: npt.NDArray[Any] = parts.validation.y[some]
         if parts.class_names:
             right += float((found.argmax(axis=1) == y).sum())
         else:

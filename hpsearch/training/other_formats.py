@@ -31,6 +31,21 @@ class OtherFormat:
     """Whether a model of a table takes categories as texts; else as their numbers."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Quantized:
+    """What quantising cost and saved."""
+
+    to: Quantization
+    metric: str
+    """"accuracy", or "rmse" in the target's own unit."""
+    before: float
+    after: float
+    bytes_before: int
+    bytes_after: int
+    examples: int
+    """Validation examples behind the metric, from 1."""
+
+
 OTHER_FORMATS: Mapping[OtherForm, OtherFormat] = {
     "onnx": OtherFormat(
         title="ONNX",

@@ -3,7 +3,8 @@
 One file a format, each with two functions: ``write`` and ``read``.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -116,7 +117,32 @@ def _told(form: OtherForm, what: str) -> Iterator[None]:
             f" {install(form)}"
         ) from None
     except Exception as error:  # noqa: BLE001  # another tool may raise any
+        if names := _lacking(" ".join(str(error).split())):
+            raise lacks(form, names) from None
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:_SAID]
         raise InputError(
             f"{title}: {what} ({reason}); export a SavedModel folder or a .keras file instead"
         ) from None
+
+
+def lacks(form: OtherForm, names: Collection[str]) -> InputError:
+    """That a format has no operation for what a network does.
+
+    Args:
+        form: which.
+        names: operations of TensorFlow.
+    """
+    hint = ""
+    if any(name.startswith("TensorList") for name in names):
+        hint = "give recurrent layers unroll=True, or "
+    return InputError(
+        f"{OTHER_FORMATS[form].title} has nothing for some of what the network computes"
+        f" ({', '.join(sorted(names))}); {hint}export a SavedModel folder or a .keras file instead"
+    )
+
+
+def _lacking(said: str) -> set[str]:
+    """The operations that LiteRT's or OpenVINO's converter names as those that it does not know."""
+    if found := re.search(r"No conversion rule found for operations: ([\w, ]+?) To ", said):
+        return set(found[1].split(", "))
+    return set(re.findall(r'fused\["(\w+):"', said)) - {"StatefulPartitionedCall"}

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from hpsearch.errors import InputError
-from hpsearch.training.converting import Ask, Batch, Samples
+from hpsearch.training.converting import Ask, Batch, Samples, lacks
 from hpsearch.training.other_formats import Quantization
 from hpsearch.training.written import NAME
 
@@ -69,12 +68,9 @@ def _complete(made: onnx.ModelProto) -> None:
     nodes = [part for node in made.graph.node for part in _known(node)]
     del made.graph.node[:]
     made.graph.node.extend(nodes)
-    lacking = sorted({n.op_type for n in nodes if not onnx.defs.has(n.op_type, n.domain)})
+    lacking = {node.op_type for node in nodes if not onnx.defs.has(node.op_type, node.domain)}
     if lacking:
-        raise InputError(
-            f"ONNX: tf2onnx does not know what the network does ({', '.join(lacking)}); export a"
-            " SavedModel folder or a .keras file instead"
-        )
+        raise lacks("onnx", lacking)
 
 
 def _known(node: onnx.NodeProto) -> list[onnx.NodeProto]:
