@@ -9,7 +9,6 @@ from commandline import Cli
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import create_trial
 
-
 GRID = ("--set", "sampler.type=grid", "--set", 'space={{layers={{type="int",low=1,high=2}}}}')
 """A grid over a space that is one; braces are doubled, for ``format``."""
 
