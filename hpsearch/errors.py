@@ -68,6 +68,10 @@ class HpsearchError(Exception):
 
     exit_code = EXIT_PROGRAM
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: the message alone (IPython asks for it by this name)."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class InputError(HpsearchError):
     """Wrong input: a study file, an option, an unknown study, malformed data (exit code 2)."""

@@ -125,6 +125,14 @@ class Home:
         """``--storage``, else ``HPSEARCH_STORAGE``, else the SQLite file of this home."""
         return option or os.environ.get(STORAGE_VARIABLE) or self.own_storage
 
+    def handed_over(self, sha256: str) -> Path:
+        """Folder of what was handed over from Python: arrays, a table, or functions.
+
+        Args:
+            sha256: of its content.
+        """
+        return self.root / "python" / sha256[:16]
+
     @property
     def trainings(self) -> Path:
         """What ``hpsearch train`` leaves, one folder for each recipe and seed."""

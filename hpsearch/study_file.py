@@ -13,7 +13,7 @@ from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, Seed, StudyName
 from hpsearch.formats import read_file
-from hpsearch.networks import locate
+from hpsearch.networks import NETWORKS, locate
 from hpsearch.networks.network import Shape
 from hpsearch.parsing import parse
 from hpsearch.presets.preset import PresetKey
@@ -21,6 +21,7 @@ from hpsearch.recipe import (
     ObjectiveSection,
     Recipe,
     TrainingSection,
+    check_metrics,
     computing_in,
     following,
     parse_recipe,
@@ -74,6 +75,10 @@ class StudyFile(Section):
     @model_validator(mode="after")
     def _stopping_follows(self) -> "StudyFile":
         object.__setattr__(self, "training", following(self.training, self.objective))
+        own = "space" in self.model_fields_set and all(
+            NETWORKS[kind].has_metrics for kind in kinds(self.space)
+        )
+        check_metrics(self.objective, self.training, own=own)
         return self
 
     @model_validator(mode="after")
@@ -180,11 +185,16 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
         InputError: what is wrong, one line for each problem.
         UnreachableError: the file cannot be read.
     """
+    return from_table(read_study(path), path, overrides)
+
+
+def read_study(path: Path) -> dict[str, Any]:
+    """The table of a study file, not checked yet; see :func:`load`."""
     if path.suffix != ".toml":
         raise InputError(
             f"{path}: is not a study file; {_meant(path)}give a file that ends in .toml"
         )
-    return from_table(read_file(path), path, overrides)
+    return read_file(path)
 
 
 def _meant(path: Path) -> str:
@@ -200,7 +210,17 @@ def _meant(path: Path) -> str:
 
 def written_budget(path: Path) -> BudgetSection:
     """The budget that a study file itself has, without ``--set`` and other options."""
-    return parse(BudgetSection, read_file(path).get("budget", {}), str(path))
+    return budget_of(read_file(path), path)
+
+
+def budget_of(table: Mapping[str, Any], path: Path) -> BudgetSection:
+    """The same, of a table that was read.
+
+    Args:
+        table: of the file.
+        path: the file, for messages.
+    """
+    return parse(BudgetSection, table.get("budget", {}), str(path))
 
 
 def load_either(path: Path, overrides: Sequence[str] = ()) -> StudyFile | Recipe:

@@ -42,11 +42,11 @@ def _say_next(study: str) -> None:
         say(f"  {command:<{width}}  {what}")
 
 
-def print_conclusion(found: Conclusion) -> None:
-    """Say how a study stands at the end of a run, why it ended, and what to do next."""
-    counts, budget = found.counts, found.budget
+def endings(found: Conclusion) -> list[str]:
+    """Why a study is over, and what to do where its trials failed; nothing where it is not."""
+    budget, lines = found.budget, []
     if found.over is not None:
-        say(
+        lines.append(
             _ENDINGS[found.over].format(
                 trials=plural(budget.trials, "trial"),
                 timeout=duration(budget.timeout or 0),
@@ -54,25 +54,39 @@ def print_conclusion(found: Conclusion) -> None:
                 failures=plural(sum(found.failures.values()), "trial"),
             )
         )
-    elif found.is_cut_off:
+    if found.over == "failures":
+        lines += [
+            f"{times} x {failure}: {_ADVICE[failure].format(study=found.study)}"
+            for failure, times in found.failures.items()
+        ]
+        lines.append("To continue all the same, run the same command again.")
+    return lines
+
+
+def no_trial(found: Conclusion) -> str:
+    """That no trial of a study completed, and what to look at."""
+    counts = found.counts
+    told = f"No trial completed ({counts.pruned} pruned, {counts.failed} failed)"
+    if found.over == "timeout" and not counts.counted:
+        return (
+            f"{told}: one takes longer than the time limit; run it again with a longer"
+            " --timeout, and what was begun goes on, or make [dataset] limit smaller"
+        )
+    return f"{told}: see hpsearch trials {found.study} and hpsearch logs {found.study}"
+
+
+def print_conclusion(found: Conclusion) -> None:
+    """Say how a study stands at the end of a run, why it ended, and what to do next."""
+    if found.is_cut_off:
         say(
-            f"Stopped with {counts.counted} of {plural(budget.trials, 'trial')} done; the same"
-            " command resumes the study."
+            f"Stopped with {found.counts.counted} of {plural(found.budget.trials, 'trial')} done;"
+            " the same command resumes the study."
         )
         return
-    if found.over == "failures":
-        for failure, times in found.failures.items():
-            say(f"{times} x {failure}: {_ADVICE[failure].format(study=found.study)}")
-        say("To continue all the same, run the same command again.")
+    for line in endings(found):
+        say(line)
     if found.best is None:
-        told = f"No trial completed ({counts.pruned} pruned, {counts.failed} failed)"
-        if found.over == "timeout" and not counts.counted:
-            say(
-                f"{told}: one takes longer than the time limit; run it again with a longer"
-                " --timeout, and what was begun goes on, or make [dataset] limit smaller"
-            )
-        else:
-            say(f"{told}: see hpsearch trials {found.study} and hpsearch logs {found.study}")
+        say(no_trial(found))
         return
     print_best(found.best, found.metric)
     _say_next(found.study)

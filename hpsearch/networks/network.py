@@ -68,6 +68,8 @@ class Network(Searchable):
     """The fields by which it is made smaller, for advice."""
     turning: ClassVar[tuple[str, ...]] = ()
     """The fields of which neither end need be the smallest network."""
+    has_metrics: ClassVar[bool] = False
+    """Whether it may report metrics that hpsearch does not know."""
     has_script: ClassVar[bool] = True
     """Whether there is a script of it that needs no hpsearch."""
     depths: ClassVar[tuple[Depth, ...]]

@@ -109,6 +109,22 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
     return row
 
 
+def in_columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial, as :func:`row` gives it, as a line of ``trials --csv``.
+
+    The configuration's fields become columns config.<field>; several values one text, with a dash
+    between them.
+    """
+    line = {key: value for key, value in row.items() if key not in ("values", "config", "adopted")}
+    line["value"] = row["values"][0] if row["values"] else None
+    for key, value in row["config"].items():
+        inner = value if isinstance(value, dict) else {"": value}
+        for name, item in inner.items():
+            column = f"config.{key}.{name}" if name else f"config.{key}"
+            line[column] = "-".join(map(str, item)) if isinstance(item, list) else item
+    return line
+
+
 def epoch_values(trial: FrozenTrial, epochs: int) -> dict[int, float]:
     """The values of a trial's epochs; what was reported behind them are means of folds.
 

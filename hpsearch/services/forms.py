@@ -20,6 +20,7 @@ from hpsearch.recipe import Recipe, dump
 from hpsearch.services.data import opened_data
 from hpsearch.services.overwriting import Form
 from hpsearch.services.progress import Progress
+from hpsearch.training.other_formats import Quantized
 from hpsearch.training.start import start_tensorflow
 from hpsearch.training.written import (
     classes_file,
@@ -36,11 +37,15 @@ _ENDINGS: dict[str, Form] = {
     ".yml": "recipe",
     ".py": "script",
     ".keras": "keras",
+    ".onnx": "onnx",
+    ".tflite": "litert",
+    ".xml": "openvino",
     "": "saved_model",
 }
 _CHOICES = (
-    "use a name that ends in .toml, .json or .yaml (a recipe), .py (a Keras script) or .keras (the"
-    " trained model), or a name without an ending (a SavedModel folder)"
+    "use a name that ends in .toml, .json or .yaml (a recipe), .py (a Keras script), .keras (the"
+    " trained model), .onnx, .tflite (LiteRT) or .xml (OpenVINO), or a name without an ending (a"
+    " SavedModel folder)"
 )
 
 
@@ -106,13 +111,17 @@ class WrittenModel:
     """The file with the names of its classes; None: it predicts a number."""
     signature: Path | None
     """The file that says what it takes and gives; None: what its source stores, and classes."""
-    largest: float
+    are_probabilities: bool
+    """Whether it gives probabilities; else predictions."""
+    largest: float | None
     """By how much its probabilities differ at most from the network's; predictions in ranges of
-    the training rows' targets."""
+    the training rows' targets. None: what runs it is not installed."""
     examples: int
     """On how many they were compared."""
     are_real: bool
     """Whether these are validation examples; else inputs that were made up."""
+    quantized: Quantized | None = None
+    """What quantising cost and saved; None: it is not quantised."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +209,7 @@ def write_with(
     return WrittenModel(
         classes=classes_file(path, form) if told.class_names else None,
         signature=signature_file(path, form) if told.is_written else None,
+        are_probabilities=bool(told.class_names),
         largest=largest,
         examples=compared or models.MADE_UP,
         are_real=compared > 0,

@@ -4,6 +4,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,17 @@ from hpsearch.services.plans import Engine, planner
 from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.supervise import impatient, supervise, warn_of_figures
 from hpsearch.services.tracking import check_mlflow, told_to_mlflow
-from hpsearch.services.workspace import Workspace, main_thread_only
-from hpsearch.study_file import load, typed_keys, written_budget
+from hpsearch.services.workspace import Workspace
+from hpsearch.study_file import budget_of, from_table, read_study, typed_keys
 from hpsearch.workers.lease import mend
 from hpsearch.workers.packing import study_load
 from hpsearch.workers.presence import present
 
 SECONDS_A_TRIAL = 0.0015
 """What Optuna needs to read a finished trial of thirty epochs (scripts/bench/search/scale.py)."""
+
+FROM_PYTHON = ("hpsearch.search(...)", "in", "Python")
+"""What stands for the command where there was none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +128,12 @@ class Conclusion:
 
 
 def search(
-    file: Path, settings: Settings, workspace: Workspace, progress: SearchProgress
+    file: Path,
+    settings: Settings,
+    workspace: Workspace,
+    progress: SearchProgress,
+    *,
+    table: Mapping[str, Any] | None = None,
 ) -> Conclusion:
     """Run a search: start it, resume it, or join it where it is running.
 
@@ -133,13 +142,16 @@ def search(
         settings: how it is run here.
         workspace: home and storage.
         progress: shows the search.
+        table: what stands in the study file, which then need not be there: messages name it, and
+            paths are relative to its folder; None: it is read.
 
     Raises:
         HpsearchError: input that is wrong, a storage or data that cannot be reached, or what a
             worker died of.
     """
-    main_thread_only()
-    study_file = load(file, settings.given)
+    written = read_study(file) if table is None else table
+    typed = settings.typed(file) if table is None else FROM_PYTHON
+    study_file = from_table(deepcopy(dict(written)), file, settings.given)
     check_sampler(study_file, str(file))
     check_mlflow(study_file, workspace.url)
     place = workspace.home
@@ -152,7 +164,7 @@ def search(
         plan_workers(study_file, load_of_one, study_file.budget.trials)
         with workspace.opened(create=True) as opened:
             Copies(place).refuse_foreign_runs(opened, study_file.name)
-            known, own = facts(dataset, parts), written_budget(file)
+            known, own = facts(dataset, parts), budget_of(written, file)
             explicit = typed_keys(settings.given, "budget")
             study, is_new = open_or_create(
                 opened, study_file, known, written=own, explicit=explicit
@@ -170,13 +182,12 @@ def search(
                 models = models_beside(study, workspace, at, progress, wanted=wanted)
                 if not (places := _left(study)):
                     with models as trained, told_to_mlflow(study, workspace, progress.say):
-                        _show_what_is_over(study, settings, file, place, progress)
+                        _show_what_is_over(study, settings, typed, place, progress)
                         trained.finish()
                     return _conclusion(study, EXIT_OK)
                 plan = plan_workers(study.file, load_of_one, places)
                 shown = dashboard_beside(workspace, progress)
                 with shown if settings.dashboard else nullcontext(), models as trained:
-                    typed = settings.typed(file)
                     code = supervise(study, plan, workspace, at, progress, typed=typed)
                     if not code:
                         trained.finish(PATIENCE)
@@ -246,13 +257,13 @@ def _left(study: OpenStudy) -> int:
 
 
 def _show_what_is_over(
-    study: OpenStudy, settings: Settings, file: Path, place: Home, progress: Progress
+    study: OpenStudy, settings: Settings, typed: Sequence[str], place: Home, progress: Progress
 ) -> None:
     """Renew the figures once more, as there may be new results on the test split.
 
     The note stays: it tells of the run that made the study what it is.
     """
-    command = None if has_note(study) else settings.typed(file)
+    command = None if has_note(study) else typed
     warn_of_figures(Publisher(study, place, command).close(), progress)
     if settings.dashboard:
         progress.say("The study has ended; hpsearch dashboard shows it.")

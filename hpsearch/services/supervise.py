@@ -22,6 +22,7 @@ from hpsearch.services.progress import Progress, SearchProgress, View
 from hpsearch.services.tracking import told_to_mlflow
 from hpsearch.services.workspace import Workspace
 from hpsearch.share import Share
+from hpsearch.signals import are_heard
 from hpsearch.text import duration, plural
 from hpsearch.workers.identity import is_signed
 from hpsearch.workers.lease import AWAY_FOR
@@ -64,7 +65,8 @@ def supervise(
     command += ["--set", f"dataset.path={path}"] if path else []
     command += ["--force"] if workspace.force else []
     progress.say(f"{plan.summary}; logs in {place.study_logs(study.name)}")
-    progress.say("TensorFlow takes a few seconds to start. Ctrl-C stops; the same command resumes.")
+    how = "Ctrl-C" if are_heard() else f"hpsearch stop {study.name}"
+    progress.say(f"TensorFlow takes a few seconds to start. {how} stops; the same command resumes.")
     _warn_of_share(study, place, progress)
     with workspace.opened(patience=PATIENCE) as quick:
         followed = load_study(quick, study.name)

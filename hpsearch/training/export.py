@@ -17,15 +17,24 @@ import tensorflow as tf
 
 from hpsearch.data.parts import Parts
 from hpsearch.data.tables.fitted import Tabular
-from hpsearch.data.tables.raw import known_only, made_up_rows, raw_columns
+from hpsearch.data.tables.raw import coded_columns, known_only, made_up_rows, raw_columns
 from hpsearch.data.target import Standard
 from hpsearch.errors import InputError, ProgramError, UnreachableError
 from hpsearch.recipe import Recipe
 from hpsearch.training import layers, model, quiet, raw
 from hpsearch.training.engine import evaluation_batch
 from hpsearch.training.opened import Answer, Examples, of_model
+from hpsearch.training.other_formats import OTHER_FORMATS, other_form
 from hpsearch.training.targets import restored
-from hpsearch.training.written import NAME, Form, input_names, signature, target_name, write_beside
+from hpsearch.training.written import (
+    NAME,
+    Form,
+    ModelForm,
+    input_names,
+    signature,
+    target_name,
+    write_beside,
+)
 
 Array = npt.NDArray[np.generic]
 Build = Callable[[Parts], keras.Model]
@@ -94,7 +103,7 @@ def write_network(
         form: which of the two.
         target: the name of the target's column, if it has one.
     """
-    exported = portable(*_slim(build, network, parts), form)
+    exported = portable(*slim(build, network, parts), form)
     try:
         with quiet.keras_copies():
             _WRITERS[form](exported, output)
@@ -102,7 +111,8 @@ def write_network(
         raise UnreachableError(f"{output}: cannot be written: {error.message}") from None
     if form == "saved_model":
         write_beside(output, form, signature(parts, target, form))
-    largest = _largest_difference(network, parts, of_model(output, form).answer, form)
+    taken = partial(asked, parts, form=form)
+    largest = largest_difference(network, parts, of_model(output, form).answer, taken)
     if largest > TOLERANCE:
         what = "probability" if parts.target is None else "prediction, by the targets' range"
         raise ProgramError(
@@ -112,7 +122,7 @@ def write_network(
     return largest
 
 
-def _slim(build: Build, network: keras.Model, parts: Parts) -> tuple[keras.Model, Parts]:
+def slim(build: Build, network: keras.Model, parts: Parts) -> tuple[keras.Model, Parts]:
     """A network that knows no category of a table but those of training rows, and its data."""
     tables = [fold.transform for fold in parts.folds if isinstance(fold.transform, Tabular)]
     if not tables:
@@ -121,15 +131,24 @@ def _slim(build: Build, network: keras.Model, parts: Parts) -> tuple[keras.Model
         replace(fold, transform=table)
         for fold, table in zip(parts.folds, known_only(tables), strict=True)
     )
-    slim = replace(first, others=tuple(others))
-    again = build(slim)
+    fewer = replace(first, others=tuple(others))
+    again = build(fewer)
     with quiet.keras_copies():
         again.set_weights(network.get_weights())
-    return again, slim
+    return again, fewer
 
 
-def _largest_difference(network: keras.Model, parts: Parts, answer: Answer, form: Form) -> float:
-    """By how much a written model is off its network at most; infinite where one is no number."""
+def largest_difference(
+    network: keras.Model, parts: Parts, answer: Answer, taken: Callable[[Array], Examples]
+) -> float:
+    """By how much a written model is off its network at most; infinite where one is no number.
+
+    Args:
+        network: with its weights.
+        parts: its data.
+        answer: of the model.
+        taken: stored examples as the model takes them.
+    """
     rows = parts.validation.rows[:COMPARED]
     x = parts.validation.x[rows] if len(rows) else _made_up(parts)
     batch, unit = evaluation_batch(network), 1.0
@@ -142,24 +161,29 @@ def _largest_difference(network: keras.Model, parts: Parts, answer: Answer, form
         own = tf.nn.softmax(outputs).numpy()
         if parts.answers is not None:
             own = parts.answers.restored(np.asarray(outputs))
-        difference = np.abs(answer(asked(parts, some, form)) - own).max() / unit
+        difference = np.abs(answer(taken(some)) - own).max() / unit
         largest = max(largest, float(difference) if np.isfinite(difference) else np.inf)
     return largest
 
 
-def asked(parts: Parts, x: Array, form: Form) -> Examples:
+def asked(parts: Parts, x: Array, form: ModelForm, known: Parts | None = None) -> Examples:
     """Examples as an exported model takes them.
 
     Args:
         parts: the data of its network.
         x: as they are stored, shape (n, *input_shape).
         form: of the model.
+        known: of another tool's model the data with the categories that it knows.
     """
     if not isinstance(parts.transform, Tabular):
         return x
-    columns = parts.transform.columns
+    columns, other = parts.transform.columns, other_form(form)
     names = input_names([column.name for column in columns], form)
-    return dict(zip(names, raw_columns(columns, x), strict=True))
+    if other is None or known is None or not isinstance(known.transform, Tabular):
+        return dict(zip(names, raw_columns(columns, x), strict=True))
+    texts = OTHER_FORMATS[other].takes_texts
+    found = coded_columns(columns, known.transform.columns, x, takes_texts=texts)
+    return dict(zip(names, found, strict=True))
 
 
 def _made_up(parts: Parts) -> Array:
@@ -209,14 +233,17 @@ def portable(network: keras.Model, parts: Parts, form: Form = "keras") -> keras.
         type, or a dict of a table's raw columns (``hpsearch.training.raw``); to float32
         probabilities of shape (batch, classes), or float64 predictions of shape (batch, 1).
     """
+    own = _own_class(network)
+    if own and form == "keras":
+        raise InputError(
+            f"a .keras file opens only where the code of its layers is, and {own} is your own;"
+            " export a SavedModel, which needs no code: a name that ends in /"
+        )
     if isinstance(parts.transform, Tabular):
-        exported = _of_columns(network, parts, parts.transform, form)
-    elif own := _own_class(network):
-        if form == "keras":
-            raise InputError(
-                f"a .keras file opens only where the code of its layers is, and {own} is your own;"
-                " export a SavedModel, which needs no code: a name that ends in /"
-            )
+        # What has a class of the user's own is taken as it is.
+        copied = network if own else keras.models.clone_model(network, clone_function=_stock)
+        exported = _of_columns(copied, parts, parts.transform, form)
+    elif own:
         inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
         return keras.Model(inputs, _answered(network(inputs), parts.answers), name=NAME)
     else:
@@ -242,11 +269,10 @@ def _own_class(network: keras.Model) -> str | None:
     return None
 
 
-def _of_columns(network: keras.Model, parts: Parts, table: Tabular, form: Form) -> keras.Model:
+def _of_columns(copied: keras.Model, parts: Parts, table: Tabular, form: Form) -> keras.Model:
     """A model that takes the raw columns of a table, by the columns' names."""
     numbered = [f"column_{number}" for number in range(len(table.columns))]
     given, rows = raw.stored_rows(table.columns, numbered)
-    copied = keras.models.clone_model(network, clone_function=_stock)
     outputs = _answered(copied(rows), parts.answers)
     names = input_names([column.name for column in table.columns], form)
     # A model of its own: names of columns may be those of its layers.
@@ -295,3 +321,25 @@ def _write_saved_model(exported: keras.Model, output: Path) -> None:
 
 
 _WRITERS = {"keras": _write_keras, "saved_model": _write_saved_model}
+
+
+def raw_model(recipe: Recipe, parts: Parts, weights: Path) -> keras.Model:
+    """A trained network as a model to use here; see :func:`portable`.
+
+    ``hpsearch.training.devices.set_up`` comes first, once in a process.
+
+    Args:
+        recipe: what was trained.
+        parts: its data.
+        weights: a ``best.weights.h5`` that training wrote for the recipe.
+
+    Raises:
+        InputError: weights that are damaged, or those of another network.
+        UnreachableError: the file cannot be read.
+    """
+    network = model.build_for(recipe, parts)
+    load_weights(network, weights)
+    # Names of a table's inputs are the columns'; code of one's own is here.
+    is_table = isinstance(parts.transform, Tabular)
+    built = slim(partial(model.build_for, recipe), network, parts)
+    return portable(*built, "keras" if is_table else "saved_model")

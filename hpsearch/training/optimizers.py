@@ -20,6 +20,8 @@ def build(
     config: Optimizer,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
     precision: str = "float32",
+    *,
+    stock: bool = False,
 ) -> keras.optimizers.Optimizer:
     """The optimizer.
 
@@ -30,10 +32,11 @@ def build(
         precision: with "mixed_float16" the optimizer scales the loss, since small gradients
             would vanish in float16 (Micikevicius et al., 2018, "Mixed Precision Training").
             bfloat16 has float32's range and needs none.
+        stock: whether it is Keras' own class, which its files and copies need, not a faster one.
     """
     # The fields have the names of Keras' arguments.
     settings = config.model_dump(exclude={"type", "learning_rate"})
-    made = _class(config.keras)
+    made = getattr(keras.optimizers, config.keras) if stock else _class(config.keras)
     optimizer: keras.optimizers.Optimizer = made(learning_rate=learning_rate, **settings)
     if precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)

@@ -26,6 +26,7 @@ from hpsearch.search.attributes import FAILURE_KEY, WORKER_KEY
 from hpsearch.search.database.messages import STORAGE_ERRORS, is_passing
 from hpsearch.search.shapes import Stop
 from hpsearch.search.study import OpenStudy
+from hpsearch.signals import heard
 from hpsearch.workers.child import Child, LocalChild, how
 from hpsearch.workers.crowding import Crowding
 from hpsearch.workers.identity import signature
@@ -138,22 +139,19 @@ class Supervisor:
         if self.may_thin_out:
             self._crowding = Crowding(self._children, self.on_fewer)
         self._stops_over = budget.stops_over(self.study)
-        before = {
+        numbers = [
             # SIGINT also where a shell started us in the background and so with SIGINT ignored;
             # but SIGHUP stays ignored: that is what nohup is for.
-            number: signal.signal(number, self._note)
+            number
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
-        }
-        try:
-            while self._look():
-                time.sleep(TICK)
-        finally:
+        ]
+        with heard(numbers, self._note):
             try:
-                self._end_all()
+                while self._look():
+                    time.sleep(TICK)
             finally:
-                for number, handler in before.items():
-                    signal.signal(number, handler)
+                self._end_all()
         return self._exit_code()
 
     def _look(self) -> bool:

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -165,8 +164,6 @@ def test_their_trials_are_adopted_as_the_page_says(
     assert len(back.trials) == said["adopted"] + 3
 
 
-# To be taken out where the API from Python is there, which is made meanwhile.
-@pytest.mark.skipif(find_spec("hpsearch.api") is None, reason="there is no API from Python yet")
 def test_what_is_asked_for_from_python_is_what_there_is(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -382,6 +382,31 @@ def test_an_export_takes_the_place_of_the_one_before(
     assert (model / "saved_model.pb").exists()
 
 
+def test_a_model_for_another_tool_gives_way_only_where_it_is_ours(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "best.tflite"
+    for _ in range(2):
+        done = cli("export", "small", "-o", file, "--quantize", "int8")
+    assert "what it takes and gives to" in done.stdout
+    assert "In int8 its accuracy on 575 validation examples is 0.9" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        file.name,
+        f"{file.name}.signature.json",
+    ]
+    told = json.loads((tmp_path / f"{file.name}.signature.json").read_text())
+    assert told["class_names"] == list("0123456789")
+    file.write_bytes(file.read_bytes() + b"\0")
+    refused = cli("export", "small", "-o", file, code=2).stderr
+    assert "best.tflite: already exists and is not a model that hpsearch wrote" in refused
+    for name, option, said in (
+        ("a.keras", "int8", "is for models of other tools; write one with -o NAME.onnx"),
+        ("a.xml", "int8", "OpenVINO is written with float16 here"),
+    ):
+        assert (
+            said
+            in cli("export", "small", "-o", tmp_path / name, "--quantize", option, code=2).stderr
+        )
+
+
 def test_an_interrupted_export_leaves_nothing(cli: Cli, tmp_path: Path) -> None:
     for number, delay in ((signal.SIGINT, 0.0), (signal.SIGTERM, 0.3)):
         output = tmp_path / "best"

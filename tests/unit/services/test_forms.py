@@ -16,6 +16,13 @@ def test_a_script_is_not_called_as_a_module_is(name: str) -> None:
     assert form_of(f"{name}/") == "saved_model"
 
 
+def test_models_of_other_tools_have_the_endings_that_these_know() -> None:
+    endings = {"a.onnx": "onnx", "b/best.v2.tflite": "litert", "best.xml": "openvino"}
+    assert {name: form_of(name) for name in endings} == endings
+    with pytest.raises(InputError, match=r"cannot export to '.ONNX'; use .*\.tflite \(LiteRT\)"):
+        form_of("a.ONNX")
+
+
 def test_a_script_that_was_written_before_is_written_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

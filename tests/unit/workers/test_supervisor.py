@@ -9,6 +9,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -286,6 +287,17 @@ def test_ctrl_c_is_heard_where_a_shell_left_it_ignored(run: Run) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert "leaves" in run.log()
+
+
+def test_in_another_thread_the_workers_go_on_until_they_are_done(run: Run) -> None:
+    def spend() -> None:
+        if run.ready():
+            run.spend()
+            for process in run.children():
+                process.kill()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run, POLITE, meanwhile=spend).result() == 0
 
 
 def test_under_nohup_a_closed_terminal_ends_nothing(run: Run) -> None:

@@ -15,7 +15,7 @@ from hpsearch.recipe import Recipe
 from hpsearch.training import engine as engine_module
 from hpsearch.training import model, users
 from hpsearch.training.outcome import Watch
-from hpsearch.training.tasks.own_loss import OwnLoss
+from hpsearch.training.tasks.own import Own
 from hpsearch.training.train import build_engine, train
 
 CODE = """\
@@ -193,11 +193,11 @@ def test_a_compiled_model_keeps_loss_and_optimizer(
     recipe: Callable[..., Recipe], blobs: Parts
 ) -> None:
     engine = build_engine(recipe("compiled"), blobs)
-    assert isinstance(engine.task, OwnLoss)
+    assert isinstance(engine.task, Own)
     assert isinstance(engine.optimizer, keras.optimizers.RMSprop)
     assert float(keras.ops.convert_to_tensor(engine.optimizer.learning_rate)) == pytest.approx(0.02)
     other = build_engine(recipe("sequential"), blobs)
-    assert not isinstance(other.task, OwnLoss)
+    assert not isinstance(other.task, Own)
     assert isinstance(other.optimizer, keras.optimizers.Adam)
 
 
