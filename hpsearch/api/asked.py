@@ -43,7 +43,7 @@ class Asked:
             UnreachableError: a file that cannot be read or written.
         """
         file, table = self._begun()
-        rest = (self.data, self.target, self.model, self.space, self.name)
+        rest = (self.data, self.target, self.model, self.fit, self.space, self.name)
         if table is None and not self.sections and all(one is None for one in rest):
             return file, None
         table = read_study(file) if table is None else table

@@ -1,5 +1,6 @@
-"""What calls of services from Python share: home and storage, workers and GPUs, and Ctrl-C."""
+"""What calls of services from Python share: where, with what, and what the process keeps."""
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,3 +38,23 @@ def interrupted() -> Iterator[None]:
         if error.exit_code != EXIT_SIGINT:
             raise
         raise KeyboardInterrupt from None
+
+
+@contextmanager
+def in_process() -> Iterator[None]:
+    """Leave a process as it was that does in the block what commands do in one of their own.
+
+    They choose a device by the environment, which later calls would take for the user's choice, and
+    keep what is there from being collected.
+    """
+    before, frozen = dict(os.environ), gc.get_freeze_count()
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(
+            {name: one for name, one in before.items() if os.environ.get(name) != one}
+        )
+        if not frozen:
+            gc.unfreeze()

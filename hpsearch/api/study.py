@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from hpsearch.api import display
-from hpsearch.api.calling import interrupted, means_of, place_of
+from hpsearch.api.calling import in_process, interrupted, means_of, place_of
 from hpsearch.api.frames import made
 from hpsearch.api.predicting import predicted
 from hpsearch.cli.notebook import screen
@@ -177,7 +177,8 @@ class Study:
             NoTrialError: no trial completed.
         """
         shown = screen(is_shown=progress)
-        return predicted(self.name, data, self._place, shown, trial=trial, ensemble=ensemble)
+        with in_process():
+            return predicted(self.name, data, self._place, shown, trial=trial, ensemble=ensemble)
 
     def confirm(
         self,
@@ -243,7 +244,7 @@ class Study:
             KeyboardInterrupt: Ctrl-C while it retrained; the same call goes on.
         """
         means = means_of(workers, gpus)
-        with interrupted():
+        with interrupted(), in_process():
             return evaluate(
                 self.name, self._place, screen(is_shown=progress), top=top, baseline=baseline,
                 refit=refit, ensemble=ensemble, reference=reference, means=means,
@@ -260,7 +261,8 @@ class Study:
             InputError: fewer than two networks whose weights are here.
             NoTrialError: no trial completed.
         """
-        return ensemble(self.name, self._place, screen(is_shown=progress), most=members).plain()
+        with in_process():
+            return ensemble(self.name, self._place, screen(is_shown=progress), most=members).plain()
 
     def report(self, file: "str | os.PathLike[str]", *, progress: bool = False) -> Path:
         """Write the report, one HTML page; see ``hpsearch report``.
@@ -313,10 +315,11 @@ class Study:
             UnreachableError: files that cannot be read or written.
         """
         given = os.path.expanduser(os.fspath(file))  # noqa: PTH111  # Path takes off a last /
-        done = export(
-            self.name, given, self._place, screen(is_shown=progress),
-            trial=trial, baseline=baseline, confirmed=confirmed, ensemble=ensemble,
-        )  # fmt: skip
+        with in_process():
+            done = export(
+                self.name, given, self._place, screen(is_shown=progress),
+                trial=trial, baseline=baseline, confirmed=confirmed, ensemble=ensemble,
+            )  # fmt: skip
         return done.path
 
     def stop(self, *, now: bool = False, progress: bool = True) -> None:

@@ -111,32 +111,6 @@ def _forget(files: Collection[Path]) -> None:
             del sys.modules[name]
 
 
-def _unpickled(path: Path, content: bytes, name: str) -> ModuleType:
-    """The functions in a file of :mod:`hpsearch.networks.pickled`, as a module that has them.
-
-    What they import while they run is looked for in the working folder, too.
-
-    Raises:
-        InputError: it cannot be read, or a package that they use is not here.
-    """
-    module = ModuleType(name)
-    module.__file__ = str(Path.cwd() / path.name)  # they are of no file that is here
-    try:
-        with running(Path.cwd()):
-            functions = pickled.loaded(content, path)
-    except (HpsearchError, MemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001  # of what they import it may be any
-        _log.info("%s", "".join(traceback.format_exception(error)))
-        raise InputError(f"{path}: cannot be read: {said(error)}") from None
-    for key, made in functions.items():
-        with contextlib.suppress(AttributeError, TypeError):  # of methods and other callables
-            made.__module__ = name
-        setattr(module, key, made)
-    sys.modules[name] = module
-    return module
-
-
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[None]:
     """While the user's code runs: its folder can be imported from, and what it prints goes to
@@ -253,3 +227,29 @@ def said(error: BaseException) -> str:
     text = " ".join(_KERAS_ADDS.sub(" ", str(error)).split())
     text = text if len(text) <= _SAID else f"{text[:_SAID]} ..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _unpickled(path: Path, content: bytes, name: str) -> ModuleType:
+    """The functions in a file of :mod:`hpsearch.networks.pickled`, as a module that has them.
+
+    What they import while they run is looked for in the working folder, too.
+
+    Raises:
+        InputError: it cannot be read, or a package that they use is not here.
+    """
+    module = ModuleType(name)
+    module.__file__ = str(Path.cwd() / path.name)  # they are of no file that is here
+    try:
+        with running(Path.cwd()):
+            functions = pickled.loaded(content, path)
+    except (HpsearchError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  # of what they import it may be any
+        _log.info("%s", "".join(traceback.format_exception(error)))
+        raise InputError(f"{path}: cannot be read: {said(error)}") from None
+    for key, made in functions.items():
+        with contextlib.suppress(AttributeError, TypeError):  # of methods and other callables
+            made.__module__ = name
+        setattr(module, key, made)
+    sys.modules[name] = module
+    return module

@@ -1,5 +1,7 @@
 """A study from Python: how it stands, as data, in words and in figures; and what may be asked."""
 
+import gc
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,7 @@ from optuna.trial import TrialState
 
 import hpsearch
 from hpsearch.api import predicting
-from hpsearch.api.calling import interrupted
+from hpsearch.api.calling import in_process, interrupted
 from hpsearch.home import Home
 from hpsearch.search.study import OpenStudy
 
@@ -139,6 +141,24 @@ def test_ctrl_c_is_what_it_is_in_python() -> None:
         raise hpsearch.StoppedError("", 130)
     with pytest.raises(hpsearch.StoppedError), interrupted():
         raise hpsearch.StoppedError("", 143)
+
+
+def test_a_call_leaves_the_process_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.delenv("HPSEARCH_DEVICE", raising=False)
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    try:
+        before = dict(os.environ)
+        with in_process():
+            os.environ["CUDA_VISIBLE_DEVICES"] = "0"
+            os.environ["HPSEARCH_DEVICE"] = "GPU 0"
+            gc.freeze()
+        assert dict(os.environ) == before
+        assert gc.get_freeze_count() == 0
+    finally:
+        if frozen:
+            gc.freeze()
 
 
 def test_a_notebook_shows_errors_as_one_message() -> None:

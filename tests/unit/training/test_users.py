@@ -1,5 +1,6 @@
 """Functions that were pickled: loaded as those of files are, and told by their own lines."""
 
+import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from hpsearch.errors import InputError
 from hpsearch.networks import pickled
-from hpsearch.networks.python import Python, digest_of
+from hpsearch.networks.python import Python
 from hpsearch.training import users
 
 CELL = """\
@@ -24,7 +25,7 @@ def kept(folder: Path, **functions: Any) -> Python:
     content = pickled.dumped(functions)
     file = folder / "build.pkl"
     file.write_bytes(content)
-    return Python(file=str(file), sha256=digest_of(file, content))
+    return Python(file=str(file), sha256=hashlib.sha256(content).hexdigest())
 
 
 def test_all_functions_of_a_file_are_those_that_were_given(tmp_path: Path) -> None:
