@@ -68,7 +68,8 @@ def _print_reference(row: Mapping[str, Any], metric: str) -> None:
 def _told(value: Any) -> str:
     """A field of a configuration: a value, those of the layers, or a kind with its settings."""
     if isinstance(value, dict):
-        settings = (f"{key} {_told(one)}" for key, one in value.items() if key != "type")
+        told = {key: one for key, one in value.items() if key != "type" and one != ""}
+        settings = (f"{key} {_told(one)}" for key, one in told.items())
         kind = str(value.get("type", ""))
         kind += ": " if kind and value.keys() > {"type"} else ""
         return f"{kind}{', '.join(settings)}"

@@ -3,6 +3,7 @@
 from hpsearch.cli.best import print_best
 from hpsearch.cli.output import say
 from hpsearch.services.search import Conclusion
+from hpsearch.tasks import METRICS
 from hpsearch.text import duration, plural
 
 _ENDINGS = {
@@ -33,9 +34,13 @@ _NEXT = {
 """What to do with a search that is over, in this order."""
 
 
-def _say_next(study: str) -> None:
-    """Name the commands that come after ``run``."""
-    commands = {f"hpsearch {one.format(study=study)}": what for one, what in _NEXT.items()}
+def _say_next(study: str, metric: str) -> None:
+    """Name the commands that come after ``run``; no ensemble is chosen by a user's own metric."""
+    commands = {
+        f"hpsearch {one.format(study=study)}": what
+        for one, what in _NEXT.items()
+        if metric in METRICS or not one.startswith("ensemble")
+    }
     width = max(map(len, commands))
     say("Next:")
     for command, what in commands.items():
@@ -89,4 +94,4 @@ def print_conclusion(found: Conclusion) -> None:
         say(no_trial(found))
         return
     print_best(found.best, found.metric)
-    _say_next(found.study)
+    _say_next(found.study, found.metric)

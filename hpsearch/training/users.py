@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Collection, Iterator
+from importlib import invalidate_caches
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -109,21 +110,25 @@ def _forget(files: Collection[Path]) -> None:
         beside = Path(file).name in {one.name for one in files} if file else False
         if beside and _is_users(str(file), None):
             del sys.modules[name]
+    invalidate_caches()  # a file may be there that was not a moment ago
 
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[None]:
     """While the user's code runs: its folder can be imported from, and what it prints goes to
-    standard error, as far as that is not too much.
+    standard error, as far as that is not too much. Nothing is written into the folder.
 
     Args:
         folder: of the user's file.
     """
+    written = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
     sys.path.append(str(folder))
     try:
         with contextlib.redirect_stdout(_Few()):
             yield
     finally:
+        sys.dont_write_bytecode = written
         with contextlib.suppress(ValueError):  # the user's code may have taken it out
             sys.path.remove(str(folder))
 

@@ -7,9 +7,10 @@ of 20 columns: how long an epoch takes does not depend on what is in them. The e
 trial does, with bytes scaled in the network; fit has what the model takes as float32 in memory, and
 is measured on arrays and on a tf.data pipeline (cached, shuffled, prefetched), each compiled as
 Keras does by itself and without XLA. Each way is a process of its own, all take turns epoch by
-epoch, validation included, and the first epoch, which compiles, does not count. The ratio of a
-model is the fastest way of fit against the engine, of the medians. Once with one thread, which a
-worker has where there is one for each core, and once with all. Results: results/own.csv and own.md.
+epoch, validation included, and the first epoch, which compiles, does not count. All with one
+thread, as a worker has it where there is one for each core. The ratio of a model is the fastest way
+of fit against the engine: of the medians of processor time, which other programs on the machine
+change little, and of the least wall times. Results: results/own.csv and own.md beside this file.
 """
 
 import argparse
@@ -36,7 +37,9 @@ HERE = Path(__file__).parent
 MODELS = {"mlp": (12_000, 128), "convnet": (4_000, 128), "wide_and_deep": (20_000, 256)}
 """Training examples and batch size; there are a fifth as many examples of validation."""
 WAYS = ("engine", "arrays", "data", "arrays, no XLA", "data, no XLA")
-ROUNDS = 7
+THREADS = 1
+"""As a worker has where there is one for each core."""
+ROUNDS = 9
 EPOCHS = 10_000
 """More than are ever asked for."""
 
@@ -77,16 +80,15 @@ def _parts(x: Any, count: int, classes: int, fitted: Callable[[Any], Any]) -> Pa
     )
 
 
-def train(name: str, way: str, threads: int | None) -> None:
+def train(name: str, way: str) -> None:
     """Train epoch after epoch, one for each line of standard input; prints the seconds of each."""
     if way == "engine":
-        start_tensorflow(threads)
+        start_tensorflow(THREADS)
     else:
         with imported_quietly():
             import tensorflow as tf  # noqa: PLC0415  # takes seconds
-        if threads:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(threads)
+        tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+        tf.config.threading.set_inter_op_parallelism_threads(THREADS)
     from hpsearch.training.train import build_engine  # noqa: PLC0415  # TensorFlow
 
     count, batch = MODELS[name]
@@ -143,32 +145,37 @@ def _paced() -> Any:
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             if not sys.stdin.readline():
                 os._exit(0)
-            self.began = time.perf_counter()
+            self.began = time.perf_counter(), time.process_time()
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            print(time.perf_counter() - self.began, flush=True)
+            ended = time.perf_counter(), time.process_time()
+            print(*(after - before for before, after in zip(self.began, ended, strict=True)))
+            sys.stdout.flush()
 
     return Paced()
 
 
-def measure(name: str, threads: int | None, rounds: int) -> dict[str, list[float]]:
-    """Seconds of the epochs of each way, which take turns."""
+def measure(name: str, rounds: int) -> dict[str, tuple[float, float]]:
+    """Of each way, which take turns, the least wall time of an epoch and the median of processor
+    time, in seconds.
+    """
     quiet = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, str(Path(__file__)), "--model", name, "--threads", str(threads or 0)]
+    command = [sys.executable, str(Path(__file__)), "--model", name]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": quiet}
     ways = {way: subprocess.Popen([*command, "--way", way], **pipes) for way in WAYS}  # type: ignore[call-overload]  # noqa: S603  # ourselves
-    took: dict[str, list[float]] = {way: [] for way in WAYS}
+    took: dict[str, list[list[float]]] = {way: [] for way in WAYS}
     for turn in range(rounds + 1):
         for way, process in ways.items():
             process.stdin.write("\n")
             process.stdin.flush()
-            seconds = float(process.stdout.readline())
+            seconds = [float(each) for each in process.stdout.readline().split()]
             took[way] += [seconds] if turn else []
     for process in ways.values():
         process.stdin.close()
         process.wait()
         process.stdout.close()
-    return took
+    columns = {way: [*zip(*seconds, strict=True)] for way, seconds in took.items()}
+    return {way: (min(wall), statistics.median(cpu)) for way, (wall, cpu) in columns.items()}
 
 
 def main() -> None:
@@ -177,31 +184,30 @@ def main() -> None:
     parser.add_argument("rounds", nargs="?", type=int, default=ROUNDS)
     for name in ("--model", "--way"):
         parser.add_argument(name)
-    parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args()
     if options.way:
-        train(options.model, options.way, options.threads or None)
+        train(options.model, options.way)
         return
     rows: list[Row] = []
-    for threads in (1, None):
-        ratios, told = [], "one thread" if threads else "all cores"
-        for name in MODELS:
-            took = measure(name, threads, options.rounds)
-            medians = {way: statistics.median(seconds) for way, seconds in took.items()}
-            best = min(WAYS[1:], key=medians.__getitem__)
-            pairs = [b / a for a, b in zip(took["engine"], took[best], strict=True)]
-            ratios.append(medians[best] / medians["engine"])
-            rows += [(f"{name}, {told}: {way}", value, "s") for way, value in medians.items()]
-            rows += [
-                (f"{name}, {told}: fit ({best}) / engine", ratios[-1], ""),
-                (f"{name}, {told}: least of the rounds", min(pairs), ""),
-                (f"{name}, {told}: most of the rounds", max(pairs), ""),
-            ]
-            print(*rows[-len(WAYS) - 3 :], sep="\n", flush=True)
-        rows.append(
-            (f"geometric mean of fit / engine, {told}", statistics.geometric_mean(ratios), "")
+    ratios: dict[str, list[float]] = {"processor time": [], "wall time": []}
+    for name in MODELS:
+        took = measure(name, options.rounds)
+        best = min(WAYS[1:], key=lambda way: took[way][1])
+        rows += [(f"{name}: {way}, processor", took[way][1], "s") for way in WAYS]
+        rows += [(f"{name}: {way}, wall, least", took[way][0], "s") for way in WAYS]
+        found = (
+            took[best][1] / took["engine"][1],
+            min(took[way][0] for way in WAYS[1:]) / took["engine"][0],
         )
-    print(write("own", f"An epoch of a model of your own, medians of {options.rounds}", rows))
+        for what, ratio in zip(ratios, found, strict=True):
+            ratios[what].append(ratio)
+            rows.append((f"{name}: fit / engine, {what}", ratio, ""))
+        print(*rows[-2 * len(WAYS) - 2 :], sep="\n", flush=True)
+    rows += [
+        (f"geometric mean of fit / engine, {what}", statistics.geometric_mean(found), "")
+        for what, found in ratios.items()
+    ]
+    print(write("own", f"An epoch of a model of your own, {options.rounds} rounds", rows))
 
 
 if __name__ == "__main__":

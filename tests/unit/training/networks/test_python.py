@@ -63,6 +63,21 @@ def one_hot(config, data):
     return model
 
 
+def bad_metric(config, data):
+    model = sequential(config, data)
+    model.compile(metrics=["no_such_metric"])
+    return model
+
+
+class Steps(Net):
+    def train_step(self, data):
+        return {}
+
+
+def steps(config, data):
+    return Steps(data.outputs)
+
+
 class Fails(Net):
     def call(self, x, training=False):
         if training:
@@ -230,6 +245,8 @@ def test_a_network_over_the_limit_is_not_trained(
         ("other_inputs", "def other_inputs", "expected shape=(None, 99), found shape=(None, 5)"),
         ("no_weights", "def no_weights", "gives a model without weights to train"),
         ("one_hot", "def one_hot", "whose loss does not fit: targets are class numbers"),
+        ("bad_metric", "def bad_metric", "whose metrics do not fit: targets are class numbers"),
+        ("steps", "def steps", "gives a model with a train_step of its own, which hpsearch's"),
         ("raises", 'return config["missing"]', "KeyError: 'missing'"),
         ("lacks", "import no_such", "there is no package no_such_package here; install it"),
         ("leaves", "raise SystemExit", "SystemExit: 3"),
@@ -296,3 +313,30 @@ def test_a_file_that_cannot_be_read_as_python_names_the_line(
 def test_errors_of_others_pass() -> None:
     with pytest.raises(ZeroDivisionError), users.told():
         raise ZeroDivisionError
+
+
+SHORT = """\
+import keras
+from sizes import WIDTH
+
+
+def build(config, data):
+    return keras.Sequential([keras.layers.Dense(WIDTH), keras.layers.Dense(data.outputs)])
+"""
+
+
+def test_a_file_that_is_imported_is_the_one_that_was_hashed(
+    make_recipe: Callable[..., Recipe], blobs: Parts, tmp_path: Path
+) -> None:
+    sizes = []
+    for width in (3, 5):
+        folder = tmp_path / str(width)
+        folder.mkdir()
+        (folder / "sizes.py").write_text(f"WIDTH = {width}\n")
+        (folder / "own.py").write_text(SHORT)
+        network = {"type": "python", "file": str(folder / "own.py")}
+        table = make_recipe().model_dump() | {"config": {"network": network}}
+        engine = build_engine(Recipe.model_validate(table), blobs)
+        sizes.append(engine.network.get_layer("own").layers[0].units)
+        assert sorted(one.name for one in folder.iterdir()) == ["own.py", "sizes.py"]
+    assert sizes == [3, 5]
