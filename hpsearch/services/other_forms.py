@@ -13,7 +13,7 @@ from hpsearch.services.forms import WrittenModel, trained_on
 from hpsearch.services.progress import Progress
 from hpsearch.training.other_formats import OtherForm, Quantization
 from hpsearch.training.start import start_tensorflow
-from hpsearch.training.written import signature_file, target_name
+from hpsearch.training.written import signature_file
 from hpsearch.training.written_other import files_of, write_beside_other
 
 if TYPE_CHECKING:  # what is behind it imports TensorFlow
@@ -52,7 +52,7 @@ def write_other_model(
     def network() -> "Built":
         from hpsearch.training.export_other import built  # noqa: PLC0415  # imports TensorFlow
 
-        return built(recipe, parts, weights, target_name(recipe))
+        return built(recipe, parts, weights, form)
 
     return write_other_with(network, parts, path, form=form, quantize=quantize, progress=progress)
 

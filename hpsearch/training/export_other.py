@@ -29,7 +29,7 @@ from hpsearch.training.other_formats import (
     has_runtime,
 )
 from hpsearch.training.targets import restored
-from hpsearch.training.written import NAME, Signature, input_names, signature
+from hpsearch.training.written import NAME, Signature, input_names, signature, target_name
 from hpsearch.training.written_other import files_of
 
 Array = npt.NDArray[np.generic]
@@ -66,23 +66,24 @@ class Built:
     """The name of the target's column, if it has one."""
 
 
-def built(recipe: Recipe, parts: Parts, weights: Path, target: str | None) -> Built:
+def built(recipe: Recipe, parts: Parts, weights: Path, form: OtherForm) -> Built:
     """A trained network, to be written for another tool.
 
     Args:
         recipe: what was trained.
         parts: its data.
         weights: the ``best.weights.h5`` of that training.
-        target: the name of the target's column, if it has one.
+        form: which tool's.
 
     Raises:
         InputError: weights that are damaged, or those of another network.
         UnreachableError: the file cannot be read.
     """
-    build = partial(model.build_for, in_float32(recipe), dtype="float32")
+    dtype = OTHER_FORMATS[form].predictions
+    build = partial(model.build_for, in_float32(recipe), dtype=dtype)
     network = build(parts)
     export.load_weights(network, weights)
-    return Built(network=network, build=build, parts=parts, target=target)
+    return Built(network=network, build=build, parts=parts, target=target_name(recipe))
 
 
 def in_float32(recipe: Recipe) -> Recipe:
@@ -112,6 +113,11 @@ def write_other(
             f"--quantize {quantize}: the data are not here, and what it costs cannot be told"
             " without them; say where they are with --set dataset.path=PATH"
         )
+    if form == "litert" and quantize == "float16" and _has_scales(own.parts):
+        raise InputError(
+            "--quantize float16: LiteRT would round what is done to columns and targets, too;"
+            " write it with --quantize int8, or write .onnx or .xml"
+        )
     exported, fewer = _numeric(own, form)
     write = partial(
         converting.convert,
@@ -127,7 +133,7 @@ def write_other(
     taken = partial(export.asked, own.parts, form=form, known=fewer)
     answer = _answer(output, form)
     largest = export.largest_difference(own.network, own.parts, answer, taken)
-    _check(largest, own.parts, quantize)
+    _check(largest, own.parts, form, quantize)
     if quantize is None:
         return Other(told=told, largest=largest, quantized=None)
     with tempfile.TemporaryDirectory() as folder:
@@ -160,14 +166,20 @@ def _numeric(own: Built, form: OtherForm) -> tuple[keras.Model, Parts]:
         given = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
         inputs = {"inputs": given}
     outputs = network(given)
+    dtype = OTHER_FORMATS[form].predictions
     if parts.answers is None:
         softmax = keras.layers.Softmax(dtype="float32", name="probabilities")
         answers = {"probabilities": softmax(outputs)}
     else:
-        answers = {"predictions": restored(parts.answers, outputs, "float32")}
+        answers = {"predictions": restored(parts.answers, outputs, dtype)}
     exported = keras.Model(inputs, answers, name=NAME)
     exported(inputs)  # Keras exports only what was called
     return exported, parts
+
+
+def _has_scales(parts: Parts) -> bool:
+    """Whether a model has numbers of its own beside weights: of columns, or of a target."""
+    return isinstance(parts.transform, Tabular) or parts.target is not None
 
 
 def _texts(parts: Parts, form: OtherForm) -> Mapping[str, tuple[str, ...]]:
@@ -222,14 +234,14 @@ def _answer(output: Path, form: OtherForm) -> Answer:
     return answer
 
 
-def _check(largest: float, parts: Parts, quantize: Quantization | None) -> None:
+def _check(largest: float, parts: Parts, form: OtherForm, quantize: Quantization | None) -> None:
     """Refuse a model that is not its network.
 
     Raises:
         ProgramError: it is too far off; quantised, it gives what is no number.
     """
     allowed, answers = TOLERANCE, parts.answers
-    if answers is not None:  # float32 has seven digits
+    if answers is not None and OTHER_FORMATS[form].predictions == "float32":
         most = max(abs(answers.low), abs(answers.high))
         allowed += 8 * float(np.finfo(np.float32).eps) * most / (answers.high - answers.low)
     if largest <= allowed or (quantize is not None and np.isfinite(largest)):
