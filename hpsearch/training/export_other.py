@@ -108,16 +108,8 @@ def write_other(
         UnreachableError: files that cannot be read or written.
         ProgramError: what was written is not what was trained; the caller removes it.
     """
-    if quantize is not None and not len(own.parts.validation):
-        raise InputError(
-            f"--quantize {quantize}: the data are not here, and what it costs cannot be told"
-            " without them; say where they are with --set dataset.path=PATH"
-        )
-    if form == "litert" and quantize == "float16" and _has_scales(own.parts):
-        raise InputError(
-            "--quantize float16: LiteRT would round what is done to columns and targets, too;"
-            " write it with --quantize int8, or write .onnx or .xml"
-        )
+    if quantize is not None:
+        _check_quantization(own.parts, form, quantize)
     exported, fewer = _numeric(own, form)
     write = partial(
         converting.convert,
@@ -126,31 +118,59 @@ def write_other(
         texts=_texts(fewer, form),
         samples=_samples(own.parts, fewer),
     )
-    told = signature(fewer, own.target, form)
+    told, quantized = signature(fewer, own.target, form), None
     write(output, quantize=quantize)
     if not has_runtime(form):
         return Other(told=told, largest=None, quantized=None)
     taken = partial(export.asked, own.parts, form=form, known=fewer)
-    answer = _answer(output, form)
-    largest = export.largest_difference(own.network, own.parts, answer, taken)
+    largest = export.largest_difference(own.network, own.parts, _answer(output, form), taken)
     _check(largest, own.parts, form, quantize)
-    if quantize is None:
-        return Other(told=told, largest=largest, quantized=None)
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder, f"whole{output.suffix}")
-        write(whole, quantize=None)
-        before = _score(own.parts, _answer(whole, form), taken), _size(whole, form)
-    after = _score(own.parts, answer, taken), _size(output, form)
-    quantized = Quantized(
-        to=quantize,
-        metric="accuracy" if own.parts.class_names else "rmse",
-        before=before[0],
-        after=after[0],
-        bytes_before=before[1],
-        bytes_after=after[1],
-        examples=len(own.parts.validation),
-    )
+    if quantize is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            whole = Path(folder, f"whole{output.suffix}")
+            write(whole, quantize=None)
+            quantized = _cost(own.parts, taken, form, quantize, before=whole, after=output)
     return Other(told=told, largest=largest, quantized=quantized)
+
+
+def _check_quantization(parts: Parts, form: OtherForm, quantize: Quantization) -> None:
+    """Make sure that a network can be quantised, and that it can be told what that costs.
+
+    Raises:
+        InputError: neither.
+    """
+    if not len(parts.validation):
+        raise InputError(
+            f"--quantize {quantize}: the data are not here, and what it costs cannot be told"
+            " without them; say where they are with --set dataset.path=PATH"
+        )
+    has_scales = isinstance(parts.transform, Tabular) or parts.target is not None
+    if form == "litert" and quantize == "float16" and has_scales:
+        raise InputError(
+            "--quantize float16: LiteRT would round what is done to columns and targets, too;"
+            " write it with --quantize int8, or write .onnx or .xml"
+        )
+
+
+def _cost(
+    parts: Parts,
+    taken: Callable[[Array], Examples],
+    form: OtherForm,
+    quantize: Quantization,
+    *,
+    before: Path,
+    after: Path,
+) -> Quantized:
+    """What quantising cost and saved, by a file in float32 and the one that is quantised."""
+    return Quantized(
+        to=quantize,
+        metric="accuracy" if parts.class_names else "rmse",
+        before=_score(parts, _answer(before, form), taken),
+        after=_score(parts, _answer(after, form), taken),
+        bytes_before=_size(before, form),
+        bytes_after=_size(after, form),
+        examples=len(parts.validation),
+    )
 
 
 def _numeric(own: Built, form: OtherForm) -> tuple[keras.Model, Parts]:
@@ -175,11 +195,6 @@ def _numeric(own: Built, form: OtherForm) -> tuple[keras.Model, Parts]:
     exported = keras.Model(inputs, answers, name=NAME)
     exported(inputs)  # Keras exports only what was called
     return exported, parts
-
-
-def _has_scales(parts: Parts) -> bool:
-    """Whether a model has numbers of its own beside weights: of columns, or of a target."""
-    return isinstance(parts.transform, Tabular) or parts.target is not None
 
 
 def _texts(parts: Parts, form: OtherForm) -> Mapping[str, tuple[str, ...]]:
