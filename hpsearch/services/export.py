@@ -20,13 +20,13 @@ from hpsearch.services.confirmed import confirmed as last_confirmed
 from hpsearch.services.confirmed import middle_run
 from hpsearch.services.export_ensemble import export_ensemble
 from hpsearch.services.forms import Exported, form_of, write_model, write_recipe
-from hpsearch.services.other_forms import write_other_model
-from hpsearch.services.overwriting import Form, refuse_to_replace
+from hpsearch.services.other_forms import check_form, write_other_model
+from hpsearch.services.overwriting import refuse_to_replace
 from hpsearch.services.progress import Progress
 from hpsearch.services.scripts import open_for_script, write_script
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import moved
-from hpsearch.training.other_formats import Quantization, check_other, other_form
+from hpsearch.training.other_formats import Quantization
 
 
 def export(
@@ -74,7 +74,7 @@ def export(
     path, form = Path(output), form_of(output)
     if form != "script" and (test or data is not None):
         raise InputError("--data and --test are for a script; write one with -o NAME.py")
-    _check_other(form, quantize)
+    check_form(form, quantize)
     if ensemble:
         return export_ensemble(
             study,
@@ -122,21 +122,6 @@ def export(
         )
         done = replace(done, model=model)
     return done
-
-
-def _check_other(form: Form, quantize: Quantization | None) -> None:
-    """Make sure that a model for another tool can be written here, before anything takes long.
-
-    Raises:
-        InputError: a package that is missing, or a form that is not quantised.
-    """
-    if (other := other_form(form)) is not None:
-        check_other(other, quantize)
-    elif quantize is not None:
-        raise InputError(
-            f"--quantize {quantize} is for models of other tools; write one with -o NAME.onnx,"
-            " NAME.tflite or NAME.xml"
-        )
 
 
 def _access(study: OpenStudy, recipe: Recipe) -> Access:

@@ -104,7 +104,7 @@ def _model(
         def network() -> "Built":
             from hpsearch.training.averaging import built_ensemble  # noqa: PLC0415  # TensorFlow
 
-            return built_ensemble(members)
+            return built_ensemble(members, form)
 
         parts = joined(members)
         return write_other_with(

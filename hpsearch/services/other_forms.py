@@ -6,18 +6,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpsearch.data.parts import Parts
+from hpsearch.errors import InputError
 from hpsearch.files import made_beside, utf8
 from hpsearch.home import Home
 from hpsearch.recipe import Recipe
 from hpsearch.services.forms import WrittenModel, trained_on
+from hpsearch.services.overwriting import Form
 from hpsearch.services.progress import Progress
-from hpsearch.training.other_formats import OtherForm, Quantization
+from hpsearch.training.other_formats import OtherForm, Quantization, check_other, other_form
 from hpsearch.training.start import start_tensorflow
-from hpsearch.training.written import signature_file, target_name
+from hpsearch.training.written import signature_file
 from hpsearch.training.written_other import files_of, write_beside_other
 
 if TYPE_CHECKING:  # what is behind it imports TensorFlow
     from hpsearch.training.export_other import Built
+
+
+def check_form(form: Form, quantize: Quantization | None) -> None:
+    """Make sure that a model for another tool can be written here, before anything takes long.
+
+    Args:
+        form: what is exported, also of other kinds.
+        quantize: what weights are stored in; None: float32.
+
+    Raises:
+        InputError: a package that is missing, or a form that is not quantised.
+    """
+    if (other := other_form(form)) is not None:
+        check_other(other, quantize)
+    elif quantize is not None:
+        raise InputError(
+            f"--quantize {quantize} is for models of other tools; write one with -o NAME.onnx,"
+            " NAME.tflite or NAME.xml"
+        )
 
 
 def write_other_model(
@@ -52,7 +73,7 @@ def write_other_model(
     def network() -> "Built":
         from hpsearch.training.export_other import built  # noqa: PLC0415  # imports TensorFlow
 
-        return built(recipe, parts, weights, target_name(recipe))
+        return built(recipe, parts, weights, form)
 
     return write_other_with(network, parts, path, form=form, quantize=quantize, progress=progress)
 

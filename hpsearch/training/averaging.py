@@ -24,6 +24,7 @@ from hpsearch.training.ensemble import Cost, Member, joined
 from hpsearch.training.export import load_weights, write_network
 from hpsearch.training.export_other import Built, in_float32
 from hpsearch.training.opened import Answer, Examples
+from hpsearch.training.other_formats import OTHER_FORMATS, OtherForm
 from hpsearch.training.predicting import of_network
 from hpsearch.training.train import fold_outputs, values_of
 from hpsearch.training.written import Form, target_name
@@ -127,11 +128,12 @@ def write_ensemble(members: Sequence[Member], output: Path, form: Form) -> float
     return write_network(network, build, parts, output, form=form, target=target)
 
 
-def built_ensemble(members: Sequence[Member]) -> Built:
+def built_ensemble(members: Sequence[Member], form: OtherForm) -> Built:
     """An ensemble in float32; see :func:`hpsearch.training.export_other.built`."""
+    dtype = OTHER_FORMATS[form].predictions
     alike = [replace(one, recipe=in_float32(one.recipe)) for one in members]
-    network, parts = network_of(alike, "float32")
-    build = partial(_build, alike, dtype="float32")
+    network, parts = network_of(alike, dtype)
+    build = partial(_build, alike, dtype=dtype)
     return Built(network=network, build=build, parts=parts, target=target_name(members[0].recipe))
 
 

@@ -29,7 +29,7 @@ from hpsearch.training.other_formats import (
     has_runtime,
 )
 from hpsearch.training.targets import restored
-from hpsearch.training.written import NAME, Signature, input_names, signature
+from hpsearch.training.written import NAME, Signature, input_names, signature, target_name
 from hpsearch.training.written_other import files_of
 
 Array = npt.NDArray[np.generic]
@@ -66,23 +66,24 @@ class Built:
     """The name of the target's column, if it has one."""
 
 
-def built(recipe: Recipe, parts: Parts, weights: Path, target: str | None) -> Built:
+def built(recipe: Recipe, parts: Parts, weights: Path, form: OtherForm) -> Built:
     """A trained network, to be written for another tool.
 
     Args:
         recipe: what was trained.
         parts: its data.
         weights: the ``best.weights.h5`` of that training.
-        target: the name of the target's column, if it has one.
+        form: which tool's.
 
     Raises:
         InputError: weights that are damaged, or those of another network.
         UnreachableError: the file cannot be read.
     """
-    build = partial(model.build_for, in_float32(recipe), dtype="float32")
+    dtype = OTHER_FORMATS[form].predictions
+    build = partial(model.build_for, in_float32(recipe), dtype=dtype)
     network = build(parts)
     export.load_weights(network, weights)
-    return Built(network=network, build=build, parts=parts, target=target)
+    return Built(network=network, build=build, parts=parts, target=target_name(recipe))
 
 
 def in_float32(recipe: Recipe) -> Recipe:
@@ -107,11 +108,8 @@ def write_other(
         UnreachableError: files that cannot be read or written.
         ProgramError: what was written is not what was trained; the caller removes it.
     """
-    if quantize is not None and not len(own.parts.validation):
-        raise InputError(
-            f"--quantize {quantize}: the data are not here, and what it costs cannot be told"
-            " without them; say where they are with --set dataset.path=PATH"
-        )
+    if quantize is not None:
+        _check_quantization(own.parts, form, quantize)
     exported, fewer = _numeric(own, form)
     write = partial(
         converting.convert,
@@ -120,31 +118,59 @@ def write_other(
         texts=_texts(fewer, form),
         samples=_samples(own.parts, fewer),
     )
-    told = signature(fewer, own.target, form)
+    told, quantized = signature(fewer, own.target, form), None
     write(output, quantize=quantize)
     if not has_runtime(form):
         return Other(told=told, largest=None, quantized=None)
     taken = partial(export.asked, own.parts, form=form, known=fewer)
-    answer = _answer(output, form)
-    largest = export.largest_difference(own.network, own.parts, answer, taken)
-    _check(largest, own.parts, quantize)
-    if quantize is None:
-        return Other(told=told, largest=largest, quantized=None)
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder, f"whole{output.suffix}")
-        write(whole, quantize=None)
-        before = _score(own.parts, _answer(whole, form), taken), _size(whole, form)
-    after = _score(own.parts, answer, taken), _size(output, form)
-    quantized = Quantized(
-        to=quantize,
-        metric="accuracy" if own.parts.class_names else "rmse",
-        before=before[0],
-        after=after[0],
-        bytes_before=before[1],
-        bytes_after=after[1],
-        examples=len(own.parts.validation),
-    )
+    largest = export.largest_difference(own.network, own.parts, _answer(output, form), taken)
+    _check(largest, own.parts, form, quantize)
+    if quantize is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            whole = Path(folder, f"whole{output.suffix}")
+            write(whole, quantize=None)
+            quantized = _cost(own.parts, taken, form, quantize, before=whole, after=output)
     return Other(told=told, largest=largest, quantized=quantized)
+
+
+def _check_quantization(parts: Parts, form: OtherForm, quantize: Quantization) -> None:
+    """Make sure that a network can be quantised, and that it can be told what that costs.
+
+    Raises:
+        InputError: neither.
+    """
+    if not len(parts.validation):
+        raise InputError(
+            f"--quantize {quantize}: the data are not here, and what it costs cannot be told"
+            " without them; say where they are with --set dataset.path=PATH"
+        )
+    has_scales = isinstance(parts.transform, Tabular) or parts.target is not None
+    if form == "litert" and quantize == "float16" and has_scales:
+        raise InputError(
+            "--quantize float16: LiteRT would round what is done to columns and targets, too;"
+            " write it with --quantize int8, or write .onnx or .xml"
+        )
+
+
+def _cost(
+    parts: Parts,
+    taken: Callable[[Array], Examples],
+    form: OtherForm,
+    quantize: Quantization,
+    *,
+    before: Path,
+    after: Path,
+) -> Quantized:
+    """What quantising cost and saved, by a file in float32 and the one that is quantised."""
+    return Quantized(
+        to=quantize,
+        metric="accuracy" if parts.class_names else "rmse",
+        before=_score(parts, _answer(before, form), taken),
+        after=_score(parts, _answer(after, form), taken),
+        bytes_before=_size(before, form),
+        bytes_after=_size(after, form),
+        examples=len(parts.validation),
+    )
 
 
 def _numeric(own: Built, form: OtherForm) -> tuple[keras.Model, Parts]:
@@ -160,11 +186,12 @@ def _numeric(own: Built, form: OtherForm) -> tuple[keras.Model, Parts]:
         given = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
         inputs = {"inputs": given}
     outputs = network(given)
+    dtype = OTHER_FORMATS[form].predictions
     if parts.answers is None:
         softmax = keras.layers.Softmax(dtype="float32", name="probabilities")
         answers = {"probabilities": softmax(outputs)}
     else:
-        answers = {"predictions": restored(parts.answers, outputs, "float32")}
+        answers = {"predictions": restored(parts.answers, outputs, dtype)}
     exported = keras.Model(inputs, answers, name=NAME)
     exported(inputs)  # Keras exports only what was called
     return exported, parts
@@ -222,14 +249,14 @@ def _answer(output: Path, form: OtherForm) -> Answer:
     return answer
 
 
-def _check(largest: float, parts: Parts, quantize: Quantization | None) -> None:
+def _check(largest: float, parts: Parts, form: OtherForm, quantize: Quantization | None) -> None:
     """Refuse a model that is not its network.
 
     Raises:
         ProgramError: it is too far off; quantised, it gives what is no number.
     """
     allowed, answers = TOLERANCE, parts.answers
-    if answers is not None:  # float32 has seven digits
+    if answers is not None and OTHER_FORMATS[form].predictions == "float32":
         most = max(abs(answers.low), abs(answers.high))
         allowed += 8 * float(np.finfo(np.float32).eps) * most / (answers.high - answers.low)
     if largest <= allowed or (quantize is not None and np.isfinite(largest)):

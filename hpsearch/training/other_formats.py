@@ -27,6 +27,8 @@ class OtherFormat:
     """The module that runs it."""
     runtime_title: str
     quantizations: tuple[Quantization, ...]
+    predictions: Literal["float64", "float32"] = "float32"
+    """In which a regression's predictions are computed: float32 has seven digits."""
     takes_texts: bool = False
     """Whether a model of a table takes categories as texts; else as their numbers."""
 
@@ -53,6 +55,7 @@ OTHER_FORMATS: Mapping[OtherForm, OtherFormat] = {
         runtime="onnxruntime",
         runtime_title="ONNX Runtime",
         quantizations=("int8", "float16"),
+        predictions="float64",
         takes_texts=True,
     ),
     "litert": OtherFormat(

@@ -48,6 +48,8 @@ _WITH_TIME = (
     f"float32, shape (batch, 2): whole days since {EPOCH}, and the share of the day that is over;"
     " NaN: missing"
 )
+ANSWERS = ("probabilities", "predictions")
+"""What outputs of models for other tools are called, and no input."""
 _REFUSED = ("self",)
 """Names that TensorFlow's signatures have no input by, beside Python's keywords."""
 
@@ -142,7 +144,8 @@ def _of_column(name: str, column: Column, form: ModelForm) -> ModelInput:
 
 def _number(form: ModelForm) -> str:
     """The type of predictions."""
-    return "float64" if other_form(form) is None else "float32"
+    other = other_form(form)
+    return "float64" if other is None else OTHER_FORMATS[other].predictions
 
 
 def target_name(recipe: Recipe) -> str | None:
@@ -162,7 +165,7 @@ def input_names(columns: Sequence[str], form: ModelForm) -> list[str]:
     fold = str if form == "keras" else str.casefold
     # Columns that keep their names come first: no other one takes it from them.
     order = sorted(range(len(columns)), key=lambda place: plain[place] != columns[place])
-    found, taken = [""] * len(columns), set[str]()
+    found, taken = [""] * len(columns), set(ANSWERS if other_form(form) else ())
     for place in order:
         name, number = plain[place], 1
         while fold(name) in taken:

@@ -115,7 +115,7 @@ def moved(recipe: Recipe, parts: Parts, folder: Path) -> Built:
             [w + random.normal(0, 0.1, w.shape[-1:]) for w in network.get_weights()]
         )
     weights.save(network, folder / "best.weights.h5")
-    return built(recipe, parts, folder / "best.weights.h5", "y")
+    return built(recipe, parts, folder / "best.weights.h5", "onnx")
 
 
 def answers(network: Built) -> npt.NDArray[Any]:

@@ -73,6 +73,7 @@ def convert(
         InputError: the format has not what the network needs, or a package does not work.
         OSError: the file cannot be written.
     """
+    output.touch()  # what cannot be written is no fault of the network
     with _told(form, "a network like this one cannot be written for it"), quiet.silenced():
         _converter(form).write(model, output, quantize, samples)
         if texts:

@@ -79,8 +79,11 @@ def _known(node: onnx.NodeProto) -> list[onnx.NodeProto]:
         return [node]
     (given,), (result,) = node.input, node.output
     names = {"one": f"{result}_one", "x": given, "found": f"{result}_found"}
-    one = numpy_helper.from_array(np.array(1, np.float32), names["one"])
-    found = [helper.make_node("Constant", [], [names["one"]], value=one)]
+    one = numpy_helper.from_array(np.array(1, np.float32))
+    found = [
+        helper.make_node("Constant", [], [f"{names['one']}_32"], value=one),
+        helper.make_node("CastLike", [f"{names['one']}_32", given], [names["one"]]),
+    ]
     for (operation, *operands), output in zip(
         _STAND_FOR[node.op_type], (names["found"], result), strict=True
     ):

@@ -26,7 +26,7 @@ def take_texts(file: Path, texts: Texts) -> None:
         if given.name not in texts:
             continue
         words = texts[given.name]
-        code = f"{given.name}_code"
+        code = f"{given.name}/code"  # which no input is called
         _rename(model.graph, given.name, code)
         given.type.tensor_type.elem_type = onnx.TensorProto.STRING
         lookups.append(

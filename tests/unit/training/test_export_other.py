@@ -122,10 +122,30 @@ def test_an_ensemble_of_regressions_computes_in_float32(blobs: Parts, tmp_path: 
         members.append(
             Member(recipe=recipe, parts=parts, weights=tmp_path / f"{seed}.weights.h5", share=0.5)
         )
-    done = write_other(built_ensemble(members), tmp_path / "a.tflite", "litert")
+    done = write_other(built_ensemble(members, "litert"), tmp_path / "a.tflite", "litert")
     assert done.largest is not None
     assert done.largest <= 1e-4
     assert done.told.gives.startswith("predictions in the target's own unit, float32")
+
+
+def test_litert_does_not_round_what_is_done_to_columns_to_float16(tmp_path: Path) -> None:
+    own = of(table_recipe(regression=False), table_parts(regression=False))
+    with pytest.raises(InputError, match="LiteRT would round what is done to columns"):
+        write_other(own, tmp_path / "a.tflite", "litert", "float16")
+
+
+def test_predictions_of_onnx_have_the_digits_of_a_large_target(tmp_path: Path) -> None:
+    parts = table_parts(regression=True)
+    y = 1e7 + np.random.default_rng(0).random(120)
+    target = fit_target(y, parts.train.rows, is_log=True, where="")
+    train, validation = (replace(part, y=y) for part in (parts.train, parts.validation))
+    own = of(
+        table_recipe(regression=True),
+        replace(parts, train=train, validation=validation, target=target),
+    )
+    done = write_other(own, tmp_path / "a.onnx", "onnx")
+    assert done.largest is not None
+    assert done.largest < 1e-5
 
 
 def test_what_a_format_lacks_is_named(blobs: Parts, tmp_path: Path) -> None:

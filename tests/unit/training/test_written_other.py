@@ -51,5 +51,5 @@ def test_a_signature_says_which_number_a_category_has_and_how_a_date_is_given() 
     assert not by_form["onnx"][2].categories
     assert by_form["onnx"][6].takes == time.takes
     assert "texts like 2024-03-01" in by_form["keras"][5].takes
-    assert "float32, shape (batch, 1)" in signature(parts, "y", "onnx").gives
-    assert "float64, shape (batch, 1)" in signature(parts, "y", "keras").gives
+    assert "float32, shape (batch, 1)" in signature(parts, "y", "litert").gives
+    assert "float64, shape (batch, 1)" in signature(parts, "y", "onnx").gives
