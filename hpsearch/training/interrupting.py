@@ -14,8 +14,8 @@ that may lie between two checkpoints."""
 
 _POLL = 0.25
 """Seconds from one look at clock and watch to the next."""
-_AGAIN = 1.0
-"""Seconds after which a loop that goes on is told once more to end."""
+_AGAIN = 10.0
+"""Seconds that a loop has to end in, with what it closes, before it is told once more."""
 
 
 class StopTraining(BaseException):
@@ -27,10 +27,16 @@ class Interrupter:
 
     By ``PyThreadState_SetAsyncExc``, as there is no other way into a loop that is not ours; it
     comes when Python's next instruction does.
+
+    Attributes:
+        is_over: whether training has ended, and the loop was told so.
     """
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
+        self.is_over = False
+        self._again = 0.0
+        """When the loop may be told (again)."""
         self._trains = threading.get_ident()
         self._lock = threading.Lock()
         self._is_paused = False
@@ -40,6 +46,10 @@ class Interrupter:
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()
+
+    def told(self) -> None:
+        """Note that the loop is told by another."""
+        self.is_over, self._again = True, time.monotonic() + _AGAIN
 
     def end(self) -> None:
         """Raise nothing from here on."""
@@ -62,17 +72,17 @@ class Interrupter:
 
     def _watch(self) -> None:
         since: float | None = None
-        again = 0.0
         while not self._over.wait(_POLL):
             now = time.monotonic()
             if since is None and self._guard.is_interrupted:
                 since = now
             with self._lock:
-                if self._is_paused or now < again:
+                if self._is_paused or now < self._again:
                     continue
-                if self._guard.poll(interrupts=since is not None and now - since > PATIENCE):
+                is_late = since is not None and now - since > PATIENCE
+                if self.is_over or self._guard.poll(interrupts=is_late):
+                    self.told()
                     self._raise(StopTraining)
-                    again = now + _AGAIN
 
     def _raise(self, what: Callable[[], BaseException] | None) -> None:
         """Have the thread that trains raise something; None: nothing of what is on its way."""

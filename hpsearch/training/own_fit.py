@@ -144,7 +144,6 @@ class Report:
         self._epochs, self._curves = recipe.training.epochs, recipe.task.curves
         self._rows = engine.train_rows[rows]
         self._interrupter = Interrupter(guard)
-        self._is_over = False
 
     def __call__(
         self, epoch: int, metrics: Mapping[str, Any] | None = None, /, **more: Any
@@ -167,9 +166,11 @@ class Report:
             ValueError: the epoch does not follow on the last one, or a value is no number.
         """
         with self._interrupter.paused():
-            if not self._is_over and self._guard.failure is None:
-                self._is_over = self._end(epoch, {**(metrics or {}), **more})
-        if self._is_over or self._guard.failure is not None:
+            ends = self._interrupter.is_over or self._guard.failure is not None
+            ends = ends or self._end(epoch, {**(metrics or {}), **more})
+            if ends:
+                self._interrupter.told()
+        if ends:
             raise StopTraining
 
     @contextlib.contextmanager

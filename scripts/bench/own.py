@@ -6,14 +6,15 @@ The models are those of own_models.py, trained on made-up data of the shape of M
 of 20 columns: how long an epoch takes does not depend on what is in them. The engine has them as a
 trial does, with bytes scaled in the network; fit has what the model takes as float32 in memory, and
 is measured on arrays and on a tf.data pipeline (cached, shuffled, prefetched), each compiled as
-Keras does by itself and without XLA. Each way is a process of its own, all take turns epoch by
-epoch, validation included, and the first epoch, which compiles, does not count. All with one
-thread, as a worker has it where there is one for each core. The ratio of a model is the fastest way
-of fit against the engine: of the medians of processor time, which other programs on the machine
-change little, and of the least wall times. Results: results/own.csv and own.md beside this file.
+Keras does by itself and without XLA. All with one thread, as a worker has it where there is one for
+each core. Each way is a process of its own, one after the other, in several rounds; validation is
+part of an epoch, and the first, which compiles, does not count. The ratio of a model is the fastest
+way of fit against the engine, each by its least epoch: of processor time, which other programs on
+the machine change less, and of wall time. Results: results/own.csv and own.md beside this file.
 """
 
 import argparse
+import itertools
 import os
 import statistics
 import subprocess
@@ -39,9 +40,8 @@ MODELS = {"mlp": (12_000, 128), "convnet": (4_000, 128), "wide_and_deep": (20_00
 WAYS = ("engine", "arrays", "data", "arrays, no XLA", "data, no XLA")
 THREADS = 1
 """As a worker has where there is one for each core."""
-ROUNDS = 9
-EPOCHS = 10_000
-"""More than are ever asked for."""
+ROUNDS = 3
+EPOCHS = 4
 
 
 def images(count: int) -> Parts:
@@ -81,7 +81,7 @@ def _parts(x: Any, count: int, classes: int, fitted: Callable[[Any], Any]) -> Pa
 
 
 def train(name: str, way: str) -> None:
-    """Train epoch after epoch, one for each line of standard input; prints the seconds of each."""
+    """Train some epochs; prints the seconds of each."""
     if way == "engine":
         start_tensorflow(THREADS)
     else:
@@ -95,7 +95,7 @@ def train(name: str, way: str) -> None:
     parts = table(count) if name == "wide_and_deep" else images(count)
     recipe = _recipe(name, batch)
     if way == "engine":
-        build_engine(recipe, parts).fit(epochs=EPOCHS, callbacks=[_paced()])
+        build_engine(recipe, parts).fit(epochs=EPOCHS, callbacks=[_timed()])
     else:
         _fit(recipe, parts, way)
 
@@ -134,48 +134,31 @@ def _fit(recipe: Recipe, parts: Parts, way: str) -> None:
         pipe = made((x, data.y_train)).cache().shuffle(len(data.y_train)).batch(batch)
         given = {"x": pipe.prefetch(tf.data.AUTOTUNE)}
         held = made((kept, data.y_val)).batch(batch).cache().prefetch(tf.data.AUTOTUNE)
-    own.fit(**given, validation_data=held, epochs=EPOCHS, verbose=0, callbacks=[_paced()])
+    own.fit(**given, validation_data=held, epochs=EPOCHS, verbose=0, callbacks=[_timed()])
 
 
-def _paced() -> Any:
-    """A callback that waits for a line before each epoch, and prints how long it took."""
+def _timed() -> Any:
+    """A callback that prints how long each epoch took: processor time and wall time."""
     import keras  # noqa: PLC0415  # TensorFlow
 
-    class Paced(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+    class Timed(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            if not sys.stdin.readline():
-                os._exit(0)
-            self.began = time.perf_counter(), time.process_time()
+            self.began = time.process_time(), time.perf_counter()
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            ended = time.perf_counter(), time.process_time()
+            ended = time.process_time(), time.perf_counter()
             print(*(after - before for before, after in zip(self.began, ended, strict=True)))
-            sys.stdout.flush()
 
-    return Paced()
+    return Timed()
 
 
-def measure(name: str, rounds: int) -> dict[str, tuple[float, float]]:
-    """Of each way, which take turns, the least wall time of an epoch and the median of processor
-    time, in seconds.
-    """
+def measure(name: str, way: str) -> list[float]:
+    """The least processor time and the least wall time of an epoch in a process, in seconds."""
     quiet = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, str(Path(__file__)), "--model", name]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": quiet}
-    ways = {way: subprocess.Popen([*command, "--way", way], **pipes) for way in WAYS}  # type: ignore[call-overload]  # noqa: S603  # ourselves
-    took: dict[str, list[list[float]]] = {way: [] for way in WAYS}
-    for turn in range(rounds + 1):
-        for way, process in ways.items():
-            process.stdin.write("\n")
-            process.stdin.flush()
-            seconds = [float(each) for each in process.stdout.readline().split()]
-            took[way] += [seconds] if turn else []
-    for process in ways.values():
-        process.stdin.close()
-        process.wait()
-        process.stdout.close()
-    columns = {way: [*zip(*seconds, strict=True)] for way, seconds in took.items()}
-    return {way: (min(wall), statistics.median(cpu)) for way, (wall, cpu) in columns.items()}
+    command = [sys.executable, str(Path(__file__)), "--model", name, "--way", way]
+    done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=True)  # noqa: S603  # ourselves
+    epochs = [[float(each) for each in line.split()] for line in done.stdout.splitlines()]
+    return [min(column) for column in zip(*epochs[1:], strict=True)]
 
 
 def main() -> None:
@@ -188,26 +171,22 @@ def main() -> None:
     if options.way:
         train(options.model, options.way)
         return
+    took = {name: {way: list[list[float]]() for way in WAYS} for name in MODELS}
+    for _, name, way in itertools.product(range(options.rounds), MODELS, WAYS):
+        took[name][way].append(measure(name, way))
+        print(name, way, took[name][way][-1], flush=True)
     rows: list[Row] = []
-    ratios: dict[str, list[float]] = {"processor time": [], "wall time": []}
-    for name in MODELS:
-        took = measure(name, options.rounds)
-        best = min(WAYS[1:], key=lambda way: took[way][1])
-        rows += [(f"{name}: {way}, processor", took[way][1], "s") for way in WAYS]
-        rows += [(f"{name}: {way}, wall, least", took[way][0], "s") for way in WAYS]
-        found = (
-            took[best][1] / took["engine"][1],
-            min(took[way][0] for way in WAYS[1:]) / took["engine"][0],
-        )
-        for what, ratio in zip(ratios, found, strict=True):
-            ratios[what].append(ratio)
-            rows.append((f"{name}: fit / engine, {what}", ratio, ""))
-        print(*rows[-2 * len(WAYS) - 2 :], sep="\n", flush=True)
-    rows += [
-        (f"geometric mean of fit / engine, {what}", statistics.geometric_mean(found), "")
-        for what, found in ratios.items()
-    ]
-    print(write("own", f"An epoch of a model of your own, {options.rounds} rounds", rows))
+    for place, what in enumerate(("processor", "wall")):
+        ratios = []
+        for name in MODELS:
+            least = {way: min(one[place] for one in took[name][way]) for way in WAYS}
+            ratios.append(min(least[way] for way in WAYS[1:]) / least["engine"])
+            rows += [(f"{name}: {way}, {what} time", value, "s") for way, value in least.items()]
+            rows.append((f"{name}: fit / engine, {what} time", ratios[-1], ""))
+        mean = statistics.geometric_mean(ratios)
+        rows.append((f"geometric mean of fit / engine, {what} time", mean, ""))
+    title = f"An epoch of a model of your own, least of {options.rounds} processes of each way"
+    print(write("own", title, rows))
 
 
 if __name__ == "__main__":

@@ -55,6 +55,17 @@ def test_a_loop_is_left_and_told_again_where_it_goes_on(
     one.end()
 
 
+def test_a_loop_that_another_has_told_has_time_to_end(
+    interrupter: Callable[[Clock], Interrupter],
+) -> None:
+    one = interrupter(Clock(after=60))
+    one.told()
+    spin(0.2)
+    with pytest.raises(StopTraining):
+        spin(5)
+    one.end()
+
+
 def test_an_interruption_waits_for_the_end_of_an_epoch(
     interrupter: Callable[[Clock], Interrupter],
 ) -> None:
