@@ -53,7 +53,7 @@ def _turned(number: int, elsewhere: int) -> Iterator[None]:
     except OSError:
         yield
         return
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os.dup2(elsewhere, number)

@@ -16,6 +16,8 @@ from hpsearch.training.written import NAME
 
 _CALIBRATED = ("Conv", "Gemm", "MatMul")
 """Operations whose inputs and weights int8 is for; what is done to raw inputs stays float32."""
+_WEIGHED = (*_CALIBRATED, "ConvTranspose", "Einsum")
+"""Operations whose weights float16 is for; medians of columns and the like stay float32."""
 _STAND_FOR: dict[str, tuple[tuple[str, ...], ...]] = {
     "Erfc": (("Erf", "x"), ("Sub", "one", "found")),
     "Expm1": (("Exp", "x"), ("Sub", "found", "one")),
@@ -93,11 +95,11 @@ def _known(node: onnx.NodeProto) -> list[onnx.NodeProto]:
 
 def _to_float16(made: onnx.ModelProto) -> None:
     """Store weights in half of their bytes; what is computed stays float32."""
+    weighed = {name for node in made.graph.node if node.op_type in _WEIGHED for name in node.input}
     for weight in made.graph.initializer:
-        values = numpy_helper.to_array(weight)
-        if values.dtype != np.float32 or values.nbytes < _LEAST:
+        name, values = weight.name, numpy_helper.to_array(weight)
+        if name not in weighed or values.dtype != np.float32 or values.nbytes < _LEAST:
             continue
-        name = weight.name
         half = values.clip(-_LARGEST, _LARGEST)
         weight.CopyFrom(numpy_helper.from_array(half.astype(np.float16), f"{name}_half"))
         back = helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT)
