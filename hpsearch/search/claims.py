@@ -1,11 +1,13 @@
 """Claims: starting a trial, giving its place in the budget back, and taking it from the dead."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from optuna.trial import FrozenTrial, Trial
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.errors import Failure
 from hpsearch.search import attributes as attr
@@ -25,7 +27,8 @@ another program's lock may be what keeps the worker from it, too."""
 
 
 def claim(study: OpenStudy) -> Trial | None:
-    """Start a trial: the first waiting one, else a new one.
+    """Start a trial: one that goes on where another stood, else the first waiting one, else a new
+    one.
 
     None where none may start: no place is free, a stop was asked for, or the study is closed. It is
     started when this returns; who takes it sends heartbeats from then on. No other worker starts
@@ -33,12 +36,27 @@ def claim(study: OpenStudy) -> Trial | None:
     ``storage.Storage``).
     """
     try:
-        trial = study.optuna.ask()
+        trial = _resumed(study) or study.optuna.ask()
     except BudgetSpentError:
         return None
     given = study.given(trial.number)
     study.optuna.sampler = make_sampler(study.file, study.shift + trial.number, given)
     return trial
+
+
+def _resumed(study: OpenStudy) -> Trial | None:
+    """Start the first waiting trial that goes on where another stood; None: there is none.
+
+    ``Study.ask`` by itself takes waiting trials by their numbers, so that these came last.
+    """
+    for waiting in study.optuna.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        if attr.RESUMES_KEY not in waiting.user_attrs:
+            continue
+        trial_id = study.trial_id(waiting.number)
+        with contextlib.suppress(UpdateFinishedTrialError):  # another worker was quicker
+            if study.storage.set_trial_state_values(trial_id, TrialState.RUNNING):
+                return Trial(study.optuna, trial_id)
+    return None
 
 
 def interrupt(study: OpenStudy, number: int, message: str = "interrupted before its end") -> bool:
