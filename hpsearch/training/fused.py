@@ -86,6 +86,7 @@ class FusedAdamW(FusedAdam, keras.optimizers.AdamW):  # type: ignore[misc]  # se
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Make the slots, and take the decay of all weights away from Keras."""
         if not self.built:
+            self._decays = [self._use_weight_decay(variable) for variable in variables]
             self.exclude_from_weight_decay(var_names=[""])
         super().build(variables)
 
@@ -96,8 +97,9 @@ class FusedAdamW(FusedAdam, keras.optimizers.AdamW):  # type: ignore[misc]  # se
 
         The decay comes first, as in Keras, in two passes where Keras makes three.
         """
-        share = tf.cast(learning_rate, variable.dtype) * self.weight_decay
-        variable.assign_sub(variable * share)
+        if self._decays[self._get_variable_index(variable)]:
+            share = tf.cast(learning_rate, variable.dtype) * self.weight_decay
+            variable.assign_sub(variable * share)
         super().update_step(gradient, variable, learning_rate)
 
 
