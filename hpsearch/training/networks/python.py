@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 import keras
 import numpy as np
@@ -21,6 +22,9 @@ NAME = "own"
 
 _MADE_UP = 8
 """Examples of noise by which probabilities are told from logits."""
+
+_trained: WeakValueDictionary[int, keras.Variable] = WeakValueDictionary()
+"""Weights of models that this process has built, as far as they learn; by their ``id``."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ def build(
         _check_outputs(outputs, function, data)
         if not model.trainable_variables:
             raise InputError(f"{users.line_of(function)} gives a model without weights to train")
+        _check_is_new(model, function)
+        remember(model)
         answers = _of_noise(model, inputs)
         _check_compiled(model, answers, function, data)
     are_probabilities = data.task == "classification" and _sum_to_one(answers)
@@ -93,6 +99,12 @@ def chosen(model: keras.Model, given: Given) -> Any:
     return keras.tree.map_structure(
         lambda one: keras.ops.cast(given.named[one.name], one.dtype), model.input
     )
+
+
+def remember(model: keras.Model) -> None:
+    """Have no other model take the weights of this one that learn."""
+    for weight in model.trainable_variables:
+        _trained[id(weight)] = weight
 
 
 def compiled_in(network: keras.Model) -> keras.Model | None:
@@ -168,6 +180,22 @@ def _check_is_model(model: object, function: Callable[..., object]) -> None:
             f"{users.line_of(function)} gives {type(model).__name__}, not a keras.Model; end it"
             " with return model"
         )
+
+
+def _check_is_new(model: keras.Model, function: Callable[..., object]) -> None:
+    """Refuse weights that another model has, which may be trained already. Layers that no model
+    trains may be shared.
+
+    Raises:
+        InputError: one of them, and the line of the function.
+    """
+    for weight in model.weights:
+        if _trained.get(id(weight)) is weight:
+            raise InputError(
+                f"{users.line_of(function)} returned weights of an earlier trial"
+                f" ({weight.path}); make the layers inside the function, or freeze what trials share:"
+                " layer.trainable = False"
+            )
 
 
 def _check_has_no_loop(model: keras.Model, function: Callable[..., object]) -> None:

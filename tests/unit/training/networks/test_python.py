@@ -14,6 +14,7 @@ from hpsearch.errors import Failure, InputError, TrialFailedError
 from hpsearch.recipe import Recipe
 from hpsearch.training import engine as engine_module
 from hpsearch.training import model, users
+from hpsearch.training.networks import python
 from hpsearch.training.outcome import Watch
 from hpsearch.training.tasks.own import Own
 from hpsearch.training.train import build_engine, train
@@ -109,6 +110,23 @@ def other_inputs(config, data):
 
 def no_weights(config, data):
     return keras.Sequential([L.Lambda(lambda x: x[:, :3])])
+
+
+KEPT = []
+
+
+def keeps(config, data):
+    if not KEPT:
+        KEPT.append(sequential(config, data))
+    return KEPT[0]
+
+
+BASE = L.Dense(4)
+
+
+def frozen_base(config, data):
+    BASE.trainable = False
+    return keras.Sequential([BASE, L.Dense(data.outputs)])
 
 
 def raises(config, data):
@@ -268,6 +286,27 @@ def test_a_mistake_is_one_message_with_the_line_of_the_user(  # noqa: PLR0917  #
     assert message.startswith(f"{own}, line {line(text)}")
     assert told in message
     assert "\x1b" not in message
+
+
+def test_weights_of_an_earlier_trial_are_refused(
+    recipe: Callable[..., Recipe], blobs: Parts, own: Path
+) -> None:
+    build_engine(recipe("keeps"), blobs)
+    told = rf"line {line('def keeps')} \(keeps\) returned weights of an earlier trial \(.*kernel\);"
+    with pytest.raises(InputError, match=told):
+        build_engine(recipe("keeps"), blobs)
+
+
+def test_frozen_layers_may_be_shared_until_a_loop_trains_them(
+    recipe: Callable[..., Recipe], blobs: Parts
+) -> None:
+    engine = build_engine(recipe("frozen_base"), blobs)
+    build_engine(recipe("frozen_base"), blobs)
+    own: Any = engine.network.get_layer("own")
+    own.layers[0].trainable = True
+    python.remember(own)
+    with pytest.raises(InputError, match="returned weights of an earlier trial"):
+        build_engine(recipe("frozen_base"), blobs)
 
 
 def test_the_traceback_is_logged(
