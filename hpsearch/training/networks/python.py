@@ -3,7 +3,7 @@
 import contextlib
 import random
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError
 from hpsearch.networks.python import Data, Python
 from hpsearch.text import closest, show
@@ -113,6 +114,28 @@ def compiled_in(network: keras.Model) -> keras.Model | None:
     return own if isinstance(own, keras.Model) and own.compiled else None
 
 
+def check_settings(model: keras.Model, config: TrialConfig, searched: Collection[str]) -> None:
+    """Refuse settings that a compiled model of the user's own has no use for, as it brings its own.
+
+    Args:
+        model: the user's.
+        config: what it is trained with; defaults are nobody's choice.
+        searched: fields of it that are searched.
+
+    Raises:
+        InputError: one of them, and the line of the function.
+    """
+    has_loss, usual = loss_of(model) is not None, TrialConfig.model_fields
+    for name in ("optimizer", "lr_schedule", *["label_smoothing"] * has_loss):
+        if name in searched or getattr(config, name) != usual[name].default:
+            network = config.network
+            line = users.line_of(users.function(network)) if isinstance(network, Python) else ""
+            raise InputError(
+                f"{line} gives a model that comes compiled, so that [space] {name} has no effect;"
+                f" take {name} out and use values of config in compile, or leave compile out"
+            )
+
+
 def loss_of(model: keras.Model) -> Callable[[Any, Any], Any] | None:
     """The loss that a model was compiled with, of each example by itself; None: it has none."""
     given = getattr(model, "loss", None) if model.compiled else None
@@ -193,8 +216,8 @@ def _check_is_new(model: keras.Model, function: Callable[..., object]) -> None:
         if _trained.get(id(weight)) is weight:
             raise InputError(
                 f"{users.line_of(function)} returned weights of an earlier trial"
-                f" ({weight.path}); make the layers inside the function, or freeze what trials share:"
-                " layer.trainable = False"
+                f" ({weight.path}); make the layers inside the function, or freeze what trials"
+                " share: layer.trainable = False"
             )
 
 

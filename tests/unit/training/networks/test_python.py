@@ -11,6 +11,7 @@ import pytest
 
 from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, InputError, TrialFailedError
+from hpsearch.optimizers import SGD
 from hpsearch.recipe import Recipe
 from hpsearch.training import engine as engine_module
 from hpsearch.training import model, users
@@ -234,6 +235,21 @@ def test_a_compiled_model_keeps_loss_and_optimizer(
     assert isinstance(other.optimizer, keras.optimizers.Adam)
 
 
+@pytest.mark.parametrize("key", ["optimizer", "lr_schedule", "label_smoothing"])
+def test_settings_without_effect_on_a_compiled_model_are_refused(
+    key: str, recipe: Callable[..., Recipe], blobs: Parts
+) -> None:
+    given = {"optimizer": SGD(), "lr_schedule": "cosine", "label_smoothing": 0.1}[key]
+    one = recipe("compiled")
+    set_to = one.model_copy(update={"config": one.config.model_copy(update={key: given})})
+    told = (
+        rf"own.py, line {line('def compiled')} \(compiled\) .* \[space\] {key} has no effect; take"
+    )
+    for made, searched in ((set_to, ()), (one, [key])):
+        with pytest.raises(InputError, match=told):
+            build_engine(made, blobs, searched)
+
+
 def test_sizes_are_counted_when_it_is_built(recipe: Callable[..., Recipe], blobs: Parts) -> None:
     engine = build_engine(recipe("functional"), blobs)
     assert engine.parameters == 5 * 6 + 6 + 6 * 3 + 3
@@ -289,7 +305,7 @@ def test_a_mistake_is_one_message_with_the_line_of_the_user(  # noqa: PLR0917  #
 
 
 def test_weights_of_an_earlier_trial_are_refused(
-    recipe: Callable[..., Recipe], blobs: Parts, own: Path
+    recipe: Callable[..., Recipe], blobs: Parts
 ) -> None:
     build_engine(recipe("keeps"), blobs)
     told = rf"line {line('def keeps')} \(keeps\) returned weights of an earlier trial \(.*kernel\);"
