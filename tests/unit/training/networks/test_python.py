@@ -40,6 +40,11 @@ def sequential(config, data):
     return keras.Sequential([L.Dense(WIDTH), L.GaussianNoise(0.1), last])
 
 
+def in_float64(config, data):
+    inner = L.Dense(4, kernel_regularizer="l2", dtype="float64")
+    return keras.Sequential([inner, L.Dense(data.outputs)])
+
+
 class Net(keras.Model):
     def __init__(self, outputs):
         super().__init__()
@@ -147,7 +152,7 @@ def prints(config, data):
         print("number", number)
     return functional(config, data)
 """
-WITHOUT_ERROR = ["functional", "sequential", "subclassed", "compiled"]
+WITHOUT_ERROR = ["functional", "sequential", "subclassed", "compiled", "in_float64"]
 
 
 @pytest.fixture(scope="module")
