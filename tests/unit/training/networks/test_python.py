@@ -1,6 +1,7 @@
 """Models of the user's own: taken on as they come, or refused by one message with their line."""
 
 import logging
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, InputError, TrialFailedError
 from hpsearch.optimizers import SGD
 from hpsearch.recipe import Recipe
+from hpsearch.signals import heard
 from hpsearch.training import engine as engine_module
 from hpsearch.training import model, users
 from hpsearch.training.networks import python
@@ -145,6 +147,10 @@ def lacks(config, data):
 
 def leaves(config, data):
     raise SystemExit(3)
+
+
+def gives_up(config, data):
+    raise KeyboardInterrupt
 
 
 def prints(config, data):
@@ -328,6 +334,16 @@ def test_frozen_layers_may_be_shared_until_a_loop_trains_them(
     python.remember(own)
     with pytest.raises(InputError, match="returned weights of an earlier trial"):
         build_engine(recipe("frozen_base"), blobs)
+
+
+def test_only_where_no_key_can_be_its_cause_an_interrupt_is_a_mistake(
+    recipe: Callable[..., Recipe], blobs: Parts
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build_engine(recipe("gives_up"), blobs)
+    told = rf"own.py, line {line('raise Keyb')}: KeyboardInterrupt$"
+    with heard([signal.SIGINT], lambda *_: None), pytest.raises(InputError, match=told):
+        build_engine(recipe("gives_up"), blobs)
 
 
 def test_the_traceback_is_logged(
