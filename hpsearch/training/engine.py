@@ -274,7 +274,9 @@ class Engine:
             parallel_iterations=1,
         )
         # ReLU makes 0 of NaN on a CPU: a network whose weights are gone still has a loss.
-        weights = tf.add_n([tf.reduce_sum(v) for v in self.network.trainable_variables])
+        weights = tf.add_n(
+            [tf.cast(tf.reduce_sum(v), tf.float32) for v in self.network.trainable_variables]
+        )
         return tf.where(tf.math.is_finite(weights), loss, tf.constant(np.nan, tf.float64)), *others
 
     def _step(self, rows: tf.Tensor, *drawn: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -367,7 +369,10 @@ def _penalties(network: keras.Model) -> list[tf.Tensor]:
     made of three tensors of the kernel's size, and that of ``l2_loss`` of one.
     """
     own = [
-        loss for layer in network.layers if isinstance(layer, keras.Model) for loss in layer.losses
+        tf.cast(loss, tf.float32)
+        for layer in network.layers
+        if isinstance(layer, keras.Model)
+        for loss in layer.losses
     ]
     return own + [
         2 * layer.kernel_regularizer.l2 * tf.nn.l2_loss(tf.convert_to_tensor(layer.kernel))

@@ -16,6 +16,10 @@ _FUSED: dict[str, type[keras.optimizers.Optimizer]] = {
 """Those of Keras' optimizers that there is a faster one of; others work without an entry."""
 
 
+_EXCLUDED = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
+"""Keras' names for the weights that are left out of the decay."""
+
+
 def build(
     config: Optimizer,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
@@ -50,7 +54,11 @@ def kept(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     kind = type(optimizer)
     if kind is not getattr(keras.optimizers, kind.__name__, None):
         return optimizer
-    return _class(kind.__name__).from_config(optimizer.get_config())
+    made = _class(kind.__name__).from_config(optimizer.get_config())
+    # What exclude_from_weight_decay() was told is in no configuration.
+    told = {key: value for key, value in vars(optimizer).items() if key in _EXCLUDED}
+    vars(made).update(told)
+    return made
 
 
 @functools.cache

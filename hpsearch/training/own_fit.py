@@ -86,6 +86,7 @@ def fit(
                 called.on_epoch_begin(start.epoch)
                 data = _data(recipe, parts, own, start)
                 function(own, data, network.settings, report)
+        python.remember(own)  # the loop may have unfrozen layers
         if guard.failure is None and engine.position.epoch == 0:
             raise InputError(
                 f"{users.line_of(function)} has ended without a report; call report(epoch, metrics)"

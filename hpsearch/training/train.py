@@ -5,7 +5,7 @@ import logging
 import math
 import statistics
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +39,7 @@ from hpsearch.training.checkpoint import Checkpoint
 from hpsearch.training.engine import BEGINNING, Engine, Position
 from hpsearch.training.folds import Finished, mean_of
 from hpsearch.training.interrupting import PATIENCE
-from hpsearch.training.networks.python import compiled_in
+from hpsearch.training.networks.python import check_settings, compiled_in
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.predicting import outputs_of
 from hpsearch.training.resident import Resident
@@ -79,12 +79,23 @@ def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
     return came_of_it
 
 
-def build_engine(recipe: Recipe, parts: Parts) -> Engine:
-    """The network, optimizer and data of a recipe, ready to train from its first epoch."""
+def build_engine(recipe: Recipe, parts: Parts, searched: Collection[str] = ()) -> Engine:
+    """The network, optimizer and data of a recipe, ready to train from its first epoch.
+
+    Args:
+        recipe: what to train.
+        parts: its data.
+        searched: fields of its configuration that a study has ranges in.
+
+    Raises:
+        InputError: a model of the user's own does not fit the data, or the configuration.
+    """
     config, training = recipe.config, recipe.training
     network = model.build_for(recipe, parts)
     size = config.network.size(parts.shape, parts.outputs) or model.size_of(network)
     own = compiled_in(network)
+    if own is not None:
+        check_settings(own, config, searched)
     steps = -(-len(parts.train) // config.batch_size) * training.epochs
     rate = SCHEDULES[config.lr_schedule](config.optimizer.learning_rate, steps)
     has_loop = own_fit.is_wanted(recipe)
@@ -333,7 +344,7 @@ class _Attempt:
         if fold > 0:
             watch = replace(watch, on_epoch=lambda _: False)
             curves.start(self._run, recipe.task.curves, fold=fold)
-        engine = build_engine(recipe, self._folds[fold])
+        engine = build_engine(recipe, self._folds[fold], watch.searched)
         watch.on_size(Size(parameters=engine.parameters, macs=engine.macs))
         recorder = Recorder(engine.network, recipe, self._run, watch, self._guard, fold=fold)
         # A loop of the user's own lowers its rate itself.

@@ -5,6 +5,7 @@ import hashlib
 import io
 import logging
 import re
+import signal
 import sys
 import sysconfig
 import traceback
@@ -167,11 +168,11 @@ def told(made: Function | None = None, *, path: Path | None = None) -> Iterator[
         yield
     except (HpsearchError, TrialFailedError):
         raise
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         if memory.is_out_of_memory(error):
             raise
         place = _place(error, path) or (None if made is None else line_of(made))
-        if place is None or (isinstance(error, SystemExit) and not _is_own_exit(error, path)):
+        if place is None or (not isinstance(error, Exception) and not _is_own_exit(error, path)):
             raise
         _log.info("%s", "".join(traceback.format_exception(error)))
         raise InputError(f"{place}: {said(error)}") from None
@@ -219,8 +220,11 @@ def _is_users(file: str, path: Path | None) -> bool:
     return any(given.is_relative_to(folder) for folder in folders)
 
 
-def _is_own_exit(error: SystemExit, path: Path | None) -> bool:
+def _is_own_exit(error: BaseException, path: Path | None) -> bool:
     """Whether the user's code left Python by itself, not for a signal."""
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(error, KeyboardInterrupt) and handler is signal.default_int_handler:
+        return False  # it was Ctrl-C
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and _is_users(frames[-1].filename, path)
 

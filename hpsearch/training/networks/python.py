@@ -3,14 +3,16 @@
 import contextlib
 import random
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError
 from hpsearch.networks.python import Data, Python
 from hpsearch.text import closest, show
@@ -21,6 +23,9 @@ NAME = "own"
 
 _MADE_UP = 8
 """Examples of noise by which probabilities are told from logits."""
+
+_trained: WeakValueDictionary[int, keras.Variable] = WeakValueDictionary()
+"""Weights of models that this process has built, as far as they learn; by their ``id``."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ def build(
         _check_outputs(outputs, function, data)
         if not model.trainable_variables:
             raise InputError(f"{users.line_of(function)} gives a model without weights to train")
+        _check_is_new(model, function)
+        remember(model)
         answers = _of_noise(model, inputs)
         _check_compiled(model, answers, function, data)
     are_probabilities = data.task == "classification" and _sum_to_one(answers)
@@ -95,10 +102,38 @@ def chosen(model: keras.Model, given: Given) -> Any:
     )
 
 
+def remember(model: keras.Model) -> None:
+    """Have no other model take the weights of this one that learn."""
+    for weight in model.trainable_variables:
+        _trained[id(weight)] = weight
+
+
 def compiled_in(network: keras.Model) -> keras.Model | None:
     """The user's model in a network, where it came compiled; None: there is none."""
     own = next((layer for layer in network.layers if layer.name == NAME), None)
     return own if isinstance(own, keras.Model) and own.compiled else None
+
+
+def check_settings(model: keras.Model, config: TrialConfig, searched: Collection[str]) -> None:
+    """Refuse settings that a compiled model of the user's own has no use for, as it brings its own.
+
+    Args:
+        model: the user's.
+        config: what it is trained with; defaults are nobody's choice.
+        searched: fields of it that are searched.
+
+    Raises:
+        InputError: one of them, and the line of the function.
+    """
+    has_loss, usual = loss_of(model) is not None, TrialConfig.model_fields
+    for name in ("optimizer", "lr_schedule", *["label_smoothing"] * has_loss):
+        if name in searched or getattr(config, name) != usual[name].default:
+            network = config.network
+            line = users.line_of(users.function(network)) if isinstance(network, Python) else ""
+            raise InputError(
+                f"{line} gives a model that comes compiled, so that [space] {name} has no effect;"
+                f" take {name} out and use values of config in compile, or leave compile out"
+            )
 
 
 def loss_of(model: keras.Model) -> Callable[[Any, Any], Any] | None:
@@ -168,6 +203,22 @@ def _check_is_model(model: object, function: Callable[..., object]) -> None:
             f"{users.line_of(function)} gives {type(model).__name__}, not a keras.Model; end it"
             " with return model"
         )
+
+
+def _check_is_new(model: keras.Model, function: Callable[..., object]) -> None:
+    """Refuse weights that another model has, which may be trained already. Layers that no model
+    trains may be shared.
+
+    Raises:
+        InputError: one of them, and the line of the function.
+    """
+    for weight in model.weights:
+        if _trained.get(id(weight)) is weight:
+            raise InputError(
+                f"{users.line_of(function)} returned weights of an earlier trial"
+                f" ({weight.path}); make the layers inside the function, or freeze what trials"
+                " share: layer.trainable = False"
+            )
 
 
 def _check_has_no_loop(model: keras.Model, function: Callable[..., object]) -> None:
