@@ -11,6 +11,7 @@ from pathlib import Path
 from hpsearch.errors import InputError
 from hpsearch.files import made_beside, remove
 from hpsearch.home import Home
+from hpsearch.networks.pickled import with_lines_of_files
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,10 @@ class Keeping:
         self._new.clear()
 
     def as_given(self, error: InputError) -> InputError:
-        """An error without names of files in the home, which its reader does not know."""
-        text = str(error)
+        """An error without names of files in the home, which its reader does not know; with the
+        lines of the script that its functions are of.
+        """
+        text = with_lines_of_files(str(error))
         for path in self._kept:
             text = text.replace(str(path), path.stem)
         return type(error)(text)
