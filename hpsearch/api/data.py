@@ -33,12 +33,14 @@ class Data:
         return {key: value for key, value in keys.items() if value is not None}
 
 
-def understood(data: Any, target: str | None, task: TaskName | None, keeping: Keeping) -> Data:
+def understood(
+    data: Any, target: str | int | None, task: TaskName | None, keeping: Keeping
+) -> Data:
     """The data that were given; what is no file is kept in the home.
 
     Args:
         data: a source's name ("digits"), a path, arrays or a data frame; see ``hpsearch.search``.
-        target: of a table the column to predict.
+        target: of a table the column to predict; a number is the name of pandas for it.
         task: as it was asked for; None: by the targets.
         keeping: keeps arrays and frames.
 
@@ -46,6 +48,7 @@ def understood(data: Any, target: str | None, task: TaskName | None, keeping: Ke
         InputError: what cannot be data; nothing is written.
         UnreachableError: what cannot be written.
     """
+    target = None if target is None else str(target)
     if isinstance(data, (str, os.PathLike)):
         return _of_place(data, target)
     if frames.is_frame(data):

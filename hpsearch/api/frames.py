@@ -91,6 +91,8 @@ def _only_column(frame: pl.DataFrame) -> pl.Series:
 def as_polars(data: Any) -> pl.DataFrame:
     """A data frame of any library as one of polars; rows keep their order, an index is left out.
 
+    Names of columns are texts: 0 is "0".
+
     Raises:
         InputError: columns without a name of their own, or of what no table holds.
     """
@@ -101,7 +103,8 @@ def as_polars(data: Any) -> pl.DataFrame:
         frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
         if frame.implementation in (nw.Implementation.POLARS, nw.Implementation.PYARROW):
             return frame.to_polars()
-        return pl.DataFrame([_column(str(name), frame[name]) for name in frame.columns])
+        columns = zip(frame.columns, frame.iter_columns(), strict=True)
+        return pl.DataFrame([_column(str(name), column) for name, column in columns])
 
 
 @contextmanager

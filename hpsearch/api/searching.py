@@ -23,7 +23,7 @@ def search(
     study: "str | os.PathLike[str] | Mapping[str, Any] | None" = None,
     *,
     data: Any = None,
-    target: str | None = None,
+    target: str | int | None = None,
     model: "Callable[[Mapping[str, Any], Any], Any] | str | os.PathLike[str] | None" = None,
     fit: "Callable[..., Any] | None" = None,
     space: Mapping[str, Any] | None = None,
@@ -59,7 +59,7 @@ def search(
             names of an .npz file; a data frame; ``(frame, y)``; the path of a table, an .npz file
             or a folder of images; or the name of a public data set such as "digits". Arrays and
             frames are kept in the home.
-        target: of a table or a data frame: the column to predict.
+        target: of a table or a data frame: the column to predict, by its name.
         model: your own ``build(config, data)``, which gives a Keras model, or the path of its
             Python file ("mine.py", "mine.py:make"). A function of a module travels as its file;
             one of a notebook is pickled, with what it uses, into the home.
