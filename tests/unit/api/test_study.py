@@ -127,6 +127,16 @@ def test_new_examples_are_handed_to_the_service_as_a_file(
         ask([{}, {}])
 
 
+def test_a_study_of_a_table_predicts_data_frames(
+    home: Home, open_study: Callable[..., OpenStudy]
+) -> None:
+    open_study(dataset={"source": "table", "path": "/t.csv", "target": "price"})
+    study = hpsearch.load("study", home=home.root)
+    for data in (np.ones((4, 1)), pl.Series([1, 2])):
+        with pytest.raises(hpsearch.InputError, match="was trained on a table; give a data frame"):
+            study.predict(data, progress=False)
+
+
 def test_numbers_that_are_too_small_are_refused(study: hpsearch.Study) -> None:
     with pytest.raises(hpsearch.InputError, match="at least one leader, with two seeds"):
         study.confirm(seeds=1, progress=False)
