@@ -1,5 +1,6 @@
 """``hpsearch.Study``: a study as it stands, and what can be done with it from Python."""
 
+import operator
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from hpsearch.services.export import export
 from hpsearch.services.keras_model import keras_model
 from hpsearch.services.report import report
 from hpsearch.services.stop import stop
-from hpsearch.text import closest
+from hpsearch.text import closest, shortened
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -64,8 +65,9 @@ def load(
         InputError: there is none of that name.
         UnreachableError: the storage cannot be reached.
     """
-    with place_of(home, storage).study(name):
-        return Study(name, home=home, storage=storage)
+    study = Study(name, home=home, storage=storage)
+    with place_of(home, storage).study(study.name):
+        return study
 
 
 class Study:
@@ -90,7 +92,13 @@ class Study:
         home: "str | os.PathLike[str] | None" = None,
         storage: str | None = None,
     ) -> None:
-        """Be the study of a name, which nobody looks for yet; see :func:`load`."""
+        """Be the study of a name, which nobody looks for yet; see :func:`load`.
+
+        Raises:
+            InputError: the name is no text.
+        """
+        if not isinstance(name, str):
+            raise InputError(f"name = {shortened(repr(name))}: is no text; give a study's name")
         self.name = name
         self._place = place_of(home, storage)
 
@@ -149,7 +157,8 @@ class Study:
             InputError: no such trial, or no weights of it are here.
             NoTrialError: no trial completed.
         """
-        return keras_model(self.name, self._place, screen(is_shown=progress), trial=trial)
+        number = _number(trial)
+        return keras_model(self.name, self._place, screen(is_shown=progress), trial=number)
 
     def predict(
         self,
@@ -176,9 +185,9 @@ class Study:
             InputError: data that do not fit, no such trial, or no weights of it are here.
             NoTrialError: no trial completed.
         """
-        shown = screen(is_shown=progress)
+        shown, number = screen(is_shown=progress), _number(trial)
         with in_process():
-            return predicted(self.name, data, self._place, shown, trial=trial, ensemble=ensemble)
+            return predicted(self.name, data, self._place, shown, trial=number, ensemble=ensemble)
 
     def confirm(
         self,
@@ -287,7 +296,7 @@ class Study:
         drawn = report(self.name, self._place, screen(is_shown=False)).figures()
         known = {key.partition("-")[2]: one for key, one in drawn.items()}
         if name not in known:
-            raise InputError(f"figure {name!r}: there is none; {closest(name, [*known])}")
+            raise InputError(f"figure {name!r}: there is none; {closest(str(name), [*known])}")
         return known[name]
 
     def export(
@@ -318,7 +327,7 @@ class Study:
         with in_process():
             done = export(
                 self.name, given, self._place, screen(is_shown=progress),
-                trial=trial, baseline=baseline, confirmed=confirmed, ensemble=ensemble,
+                trial=_number(trial), baseline=baseline, confirmed=confirmed, ensemble=ensemble,
             )  # fmt: skip
         return done.path
 
@@ -330,3 +339,18 @@ class Study:
             progress: whether to say who is waited for.
         """
         stop(self.name, self._place, screen(is_shown=progress), now=now)
+
+
+def _number(trial: object) -> int | None:
+    """A trial's number, also as NumPy and data frames have it; None: none is given.
+
+    Raises:
+        InputError: no whole number.
+    """
+    try:
+        return None if trial is None else operator.index(trial)  # type: ignore[arg-type]  # see below
+    except TypeError:
+        raise InputError(
+            f"trial = {shortened(repr(trial))}: is no whole number; give a trial's number, as"
+            " study.trials() has it"
+        ) from None

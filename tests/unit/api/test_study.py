@@ -82,11 +82,23 @@ def test_what_cannot_be_read_is_said_and_does_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.parametrize("name", [3, None])
+def test_a_name_is_a_text(name: Any, study: hpsearch.Study, home: Home) -> None:
+    assert study.name == "study"
+    for find in (hpsearch.load, hpsearch.Study):
+        with pytest.raises(
+            hpsearch.InputError, match=f"^name = {name}: is no text; give a study's"
+        ):
+            find(name, home=home.root)
+
+
 def test_figures_have_the_names_of_the_report(study: hpsearch.Study, tmp_path: Path) -> None:
     assert study.figure().layout.title.text == "Search history"
     assert study.figure("curves").layout.title.text == "Learning curves"
     with pytest.raises(hpsearch.InputError, match=r"figure 'histery': .* did you mean history?"):
         study.figure("histery")
+    with pytest.raises(hpsearch.InputError, match="figure 3: there is none; known: "):
+        study.figure(3)  # type: ignore[arg-type]
     page = study.report(tmp_path / "page.html")
     assert "<html" in page.read_text()[:200]
 
@@ -101,6 +113,10 @@ def test_a_recipe_is_written_where_it_is_asked_for(study: hpsearch.Study, tmp_pa
 def test_what_has_no_weights_gives_no_model(study: hpsearch.Study) -> None:
     with pytest.raises(hpsearch.InputError, match="the weights of trial 1 are not in"):
         study.model(progress=False)
+    with pytest.raises(hpsearch.InputError, match="the weights of trial 0 are not in"):
+        study.model(study.trials()["number"].to_numpy()[0], progress=False)
+    with pytest.raises(hpsearch.InputError, match=r"^trial = 'a': is no whole number; give a tri"):
+        study.model("a", progress=False)  # type: ignore[arg-type]
 
 
 def test_new_examples_are_handed_to_the_service_as_a_file(
