@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import polars as pl
 
@@ -25,7 +25,9 @@ from hpsearch.services.export import export
 from hpsearch.services.keras_model import keras_model
 from hpsearch.services.report import report
 from hpsearch.services.stop import stop
+from hpsearch.services.tracking import check_named, put_into_mlflow
 from hpsearch.text import closest, shortened
+from hpsearch.training.other_formats import Quantization
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -307,6 +309,10 @@ class Study:
         baseline: bool = False,
         confirmed: bool = False,
         ensemble: bool = False,
+        data: "str | os.PathLike[str] | None" = None,
+        test: bool = False,
+        quantize: Quantization | None = None,
+        mlflow: bool = False,
         progress: bool = True,
     ) -> Path:
         """Write a recipe, a script or a trained model, by the name's ending; ``hpsearch export``.
@@ -317,18 +323,34 @@ class Study:
             baseline: write the baseline instead.
             confirmed: write the confirmed winner instead.
             ensemble: write the study's ensemble instead.
+            data: of a script: where its data go; None: beside it.
+            test: of a script: its data have the test split, too; the access is recorded.
+            quantize: "int8" or "float16", in which a model for another tool stores its weights;
+                None: float32.
+            mlflow: put it into the MLflow that the study names, too.
             progress: whether to say what takes long.
 
         Raises:
             InputError: an unknown trial or ending, or a file that is another's.
-            UnreachableError: files that cannot be read or written.
+            UnreachableError: files that cannot be read or written, or an MLflow that takes none.
         """
+        if quantize not in (None, *get_args(Quantization)):
+            raise InputError(
+                f"quantize = {shortened(repr(quantize))}: give one of"
+                f" {', '.join(map(repr, get_args(Quantization)))}, or None"
+            )
+        if mlflow:
+            check_named(self.name, self._place)
         given = os.path.expanduser(os.fspath(file))  # noqa: PTH111  # Path takes off a last /
         with in_process():
             done = export(
                 self.name, given, self._place, screen(is_shown=progress),
                 trial=_number(trial), baseline=baseline, confirmed=confirmed, ensemble=ensemble,
+                data=None if data is None else Path(data).expanduser(), test=test,
+                quantize=quantize,
             )  # fmt: skip
+            if mlflow:
+                put_into_mlflow(self.name, self._place, done.path)
         return done.path
 
     def stop(self, *, now: bool = False, progress: bool = True) -> None:

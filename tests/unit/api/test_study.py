@@ -17,6 +17,7 @@ from hpsearch.api import predicting
 from hpsearch.api.calling import in_process, interrupted
 from hpsearch.home import Home
 from hpsearch.search.study import OpenStudy
+from hpsearch.services.forms import Exported
 
 Finish = Callable[..., Any]
 
@@ -108,6 +109,27 @@ def test_a_recipe_is_written_where_it_is_asked_for(study: hpsearch.Study, tmp_pa
     assert "[config]" in (tmp_path / "best.toml").read_text()
     with pytest.raises(hpsearch.InputError, match=r"cannot export to '\.docx'"):
         study.export(tmp_path / "best.docx", progress=False)
+
+
+def test_an_export_takes_what_the_command_takes(
+    study: hpsearch.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = partial(study.export, progress=False)
+    with pytest.raises(hpsearch.InputError, match="names no MLflow"):
+        export(tmp_path / "best.toml", mlflow=True)
+    with pytest.raises(hpsearch.InputError, match=r"^quantize = 'int4': give one of 'int8', 'flo"):
+        export(tmp_path / "best.onnx", quantize="int4")
+    assert not [*tmp_path.glob("best*")]
+    given: dict[str, Any] = {}
+
+    def service(name: str, output: str, *_: Any, **options: Any) -> Exported:
+        given.update(options)
+        return Exported(what=name, path=Path(output), form="script")
+
+    monkeypatch.setattr("hpsearch.api.study.export", service)
+    export(tmp_path / "best.py", data=tmp_path / "d.npz", test=True, quantize="int8")
+    assert given["data"] == tmp_path / "d.npz"
+    assert (given["test"], given["quantize"]) == (True, "int8")
 
 
 def test_what_has_no_weights_gives_no_model(study: hpsearch.Study) -> None:
