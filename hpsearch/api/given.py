@@ -4,6 +4,7 @@ Each lies in a folder by the SHA-256 of its content: the same again is the same 
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 from hpsearch.errors import InputError
 from hpsearch.files import made_beside, remove
 from hpsearch.home import Home
+
+_OPTION = re.compile(r"--(trials|timeout|workers-per-gpu|workers|gpus)\b")
+"""Options of ``hpsearch run``, which are arguments in Python."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,8 @@ class Keeping:
         self._new.clear()
 
     def as_given(self, error: InputError) -> InputError:
-        """An error without names of files in the home, which its reader does not know."""
+        """An error in the words of its reader: no names of files in the home, nor of options."""
         text = str(error)
         for path in self._kept:
             text = text.replace(str(path), path.stem)
-        return type(error)(text)
+        return type(error)(_OPTION.sub(lambda option: option[1].replace("-", "_"), text))
