@@ -11,6 +11,7 @@ from hpsearch.api.given import Keeping
 from hpsearch.data.arrays import TaskName
 from hpsearch.data.sources import SOURCES, source_class, source_classes
 from hpsearch.errors import InputError
+from hpsearch.services.tables import check_target, columns_of, rows_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +105,6 @@ def _of_table(path: Path, target: str | None) -> Data:
     Raises:
         InputError: no target, or no column of the table.
     """
-    from hpsearch.cli.table import check_target, columns_of, rows_of  # noqa: PLC0415
-
     if target is None:
         raise InputError(
             f"data = {str(path)!r}: is a table; name the column to predict: target=..., one of"

@@ -9,9 +9,9 @@ from hpsearch.api.asked import Asked
 from hpsearch.api.calling import gpus_of, place_of
 from hpsearch.api.given import Keeping
 from hpsearch.api.study import Study
-from hpsearch.cli.conclusion import endings, no_trial
 from hpsearch.cli.notebook import screen
 from hpsearch.errors import EXIT_SIGINT, HpsearchError, InputError, NoTrialError, StoppedError
+from hpsearch.services.endings import endings, no_trial
 from hpsearch.services.progress import Progress
 from hpsearch.services.search import Conclusion, Settings
 from hpsearch.services.search import search as service
