@@ -13,8 +13,10 @@ from hpsearch.errors import InputError
 from hpsearch.files import made_beside, remove
 from hpsearch.home import Home
 
-_OPTION = re.compile(r"--(target|trials|timeout|workers-per-gpu|workers|gpus)\b")
-"""Options of ``hpsearch run`` that are arguments in Python."""
+_OPTION = re.compile(
+    r"--(target|trials|timeout|workers-per-gpu|workers|gpus|study|rename|metric)\b"
+)
+"""Options of ``run`` and ``adopt`` that are arguments in Python."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from hpsearch.api.adopting import adopted
 from hpsearch.api.asked import Asked
 from hpsearch.api.calling import gpus_of, place_of
 from hpsearch.api.given import Keeping
@@ -35,6 +36,7 @@ def search(
     gpus: "str | int | Sequence[int]" = "all",
     dashboard: bool = False,
     reference: bool = True,
+    adopt: "str | os.PathLike[str] | Mapping[str, Any] | None" = None,
     home: "str | os.PathLike[str] | None" = None,
     storage: str | None = None,
     progress: bool = True,
@@ -78,6 +80,10 @@ def search(
         gpus: "all", "none", indices, or indices and UUIDs with commas between them.
         dashboard: show the studies in the browser meanwhile.
         reference: train models of scikit-learn for comparison, once for a study.
+        adopt: the storage's URL of an Optuna study of your own, whose trials the search then learns
+            from; or a mapping of ``storage`` and, where they are needed, ``study`` (its name),
+            ``rename`` (parameters' names there, each with the one here), ``metric`` and
+            ``retrain``. See ``hpsearch adopt``.
         home: the data home; None: ``HPSEARCH_HOME``, else ``hpsearch-data``.
         storage: the storage's URL; None: ``HPSEARCH_STORAGE``, else SQLite in the home.
         progress: whether to show how it goes.
@@ -116,6 +122,8 @@ def search(
     written: Mapping[str, Any] | None = None
     try:
         file, written = asked.written(keeping)
+        if adopt is not None:
+            adopted(adopt, file, written, place, shown)
         found = service(file, settings, place, shown, table=written)
     except InputError as error:
         if not _is_there(place, written):
