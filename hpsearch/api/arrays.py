@@ -1,7 +1,7 @@
 """Arrays from Python, which become the arrays of a source "npz"."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,17 @@ def named(data: Any) -> dict[str, Any]:
     Args:
         data: ``(x, y)``; ``((x_train, y_train), (x_test, y_test))``, as ``keras.datasets`` gives;
             or a mapping of such names, of which ``x`` and ``y`` are those of training.
+
+    Raises:
+        InputError: a mapping has both names of the same array.
     """
     if isinstance(data, Mapping):
+        for short in ("x", "y"):
+            if short in data and f"{short}_train" in data:
+                raise InputError(
+                    f"{_WHERE}: has {short} and {short}_train, which are two names of the training"
+                    " examples; leave one out"
+                )
         return {f"{key}_train" if key in ("x", "y") else str(key): one for key, one in data.items()}
     first, second = data
     if isinstance(first, tuple) and isinstance(second, tuple) and len(first) == len(second) == 2:
@@ -61,15 +70,17 @@ def array(name: str, given: Any) -> Array:
         given: an array of any library, numbers in lists ...
 
     Raises:
-        InputError: rows of several lengths, other objects, or masked values.
+        InputError: rows of several lengths, other objects, texts among numbers, or masked values.
     """
     if np.ma.is_masked(given):
         raise InputError(f"{_WHERE}: {name} has masked values; fill them, or take out their rows")
     try:
         found = np.asarray(given)
+        if found.dtype.kind == "U" and isinstance(given, (list, tuple)):
+            found = np.asarray(given, dtype=object)  # or numbers among texts became texts
         if found.dtype.kind == "O" and all(isinstance(one, str) for one in found.flat):
             found = found.astype(str)
-        elif found.dtype.kind == "O" and not _has_none(found):
+        elif found.dtype.kind == "O" and not _has_none(found) and not is_mixed(found.flat):
             found = np.array(found.tolist())
     except (TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
@@ -80,6 +91,11 @@ def array(name: str, given: Any) -> Array:
             " of numbers, labels as numbers or texts, and nothing missing"
         )
     return found
+
+
+def is_mixed(values: Iterable[Any]) -> bool:
+    """Whether some values are texts and others are not, but for None."""
+    return len({isinstance(one, str) for one in values if one is not None}) > 1
 
 
 def _has_none(found: Array) -> bool:

@@ -25,7 +25,7 @@ class Asked:
 
     study: "str | os.PathLike[str] | Mapping[str, Any] | None"
     data: Any
-    target: str | None
+    target: str | int | None
     model: "Callable[[Mapping[str, Any], Any], Any] | str | os.PathLike[str] | None"
     fit: "Callable[..., Any] | None"
     space: Mapping[str, Any] | None
@@ -53,7 +53,7 @@ class Asked:
             table = table or template(known, is_preset=is_preset)
             table["dataset"] = {**_without_place(table.get("dataset")), **known.table()}
         elif self.target is not None:
-            table = laid_over(table, {"dataset": {"target": self.target}})
+            table = laid_over(table, {"dataset": {"target": str(self.target)}})
         own = self._functions(keeping)
         if self.space is not None or own:
             space = plain(table.get("space", {}) if self.space is None else self.space, "space")

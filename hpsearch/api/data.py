@@ -11,6 +11,7 @@ from hpsearch.api.given import Keeping
 from hpsearch.data.arrays import TaskName
 from hpsearch.data.sources import SOURCES, source_class, source_classes
 from hpsearch.errors import InputError
+from hpsearch.services.tables import check_target, columns_of, rows_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +34,14 @@ class Data:
         return {key: value for key, value in keys.items() if value is not None}
 
 
-def understood(data: Any, target: str | None, task: TaskName | None, keeping: Keeping) -> Data:
+def understood(
+    data: Any, target: str | int | None, task: TaskName | None, keeping: Keeping
+) -> Data:
     """The data that were given; what is no file is kept in the home.
 
     Args:
         data: a source's name ("digits"), a path, arrays or a data frame; see ``hpsearch.search``.
-        target: of a table the column to predict.
+        target: of a table the column to predict; a number is the name of pandas for it.
         task: as it was asked for; None: by the targets.
         keeping: keeps arrays and frames.
 
@@ -46,6 +49,7 @@ def understood(data: Any, target: str | None, task: TaskName | None, keeping: Ke
         InputError: what cannot be data; nothing is written.
         UnreachableError: what cannot be written.
     """
+    target = None if target is None else str(target)
     if isinstance(data, (str, os.PathLike)):
         return _of_place(data, target)
     if frames.is_frame(data):
@@ -101,8 +105,6 @@ def _of_table(path: Path, target: str | None) -> Data:
     Raises:
         InputError: no target, or no column of the table.
     """
-    from hpsearch.cli.table import check_target, columns_of, rows_of  # noqa: PLC0415
-
     if target is None:
         raise InputError(
             f"data = {str(path)!r}: is a table; name the column to predict: target=..., one of"

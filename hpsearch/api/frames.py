@@ -9,9 +9,10 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
+from hpsearch.api.arrays import is_mixed
 from hpsearch.api.given import Keeping
 from hpsearch.errors import InputError
-from hpsearch.text import closest, listed
+from hpsearch.text import closest, listed, shortened
 
 _TARGET = "target"
 """The target's column where it came without a name."""
@@ -63,23 +64,55 @@ def joined(x: Any, y: Any, target: str | None) -> tuple[pl.DataFrame, str]:
         target: the name of its column; None: its own, else "target".
 
     Raises:
-        InputError: they differ in length, or a column of inputs has that name.
+        InputError: they differ in length or in their index, a column of inputs has that name, or
+            ``y`` is no values.
     """
-    frame = as_polars(x)
+    if not _are_values(y):
+        raise InputError(
+            f"data: y is {shortened(repr(y))}; give a target for each row, or the data frame alone"
+            " and the column to predict: target=..."
+        )
+    frame, given = as_polars(x), y
     if is_frame(y):
         y = _only_column(as_polars(y))
     series = nw.from_native(y, series_only=True, pass_through=True)
     own = series.name if isinstance(series, nw.Series) else None
     name = str(target or own or _TARGET)
+    if not isinstance(series, nw.Series) and is_mixed(y):
+        raise InputError("data: y has texts and numbers; give labels of one kind")
     values = _column(name, series) if isinstance(series, nw.Series) else made(name, y)
     if len(values) != len(frame):
         raise InputError(f"data: x has {len(frame)} rows, and y has {len(values)}; give one each")
+    _check_index(x, given)
     if name in frame.columns:
         raise InputError(
             f"data: x has a column {name!r}, as the target is called; take it out of x, or name"
             " the target otherwise: target=..."
         )
     return frame.with_columns(values), name
+
+
+def _are_values(y: Any) -> bool:
+    """Whether something may be targets: a sequence of them, in an order."""
+    if isinstance(y, (str, bytes, Mapping)) or getattr(y, "ndim", 1) == 0:
+        return False
+    return is_frame(y) or (hasattr(y, "__len__") and hasattr(y, "__getitem__"))
+
+
+def _check_index(x: Any, y: Any) -> None:
+    """Refuse a frame and targets of pandas whose rows have other names: which belong together?"""
+    rows, targets = _index(x), _index(y)
+    if rows is not None and targets is not None and not rows.equals(targets):
+        raise InputError(
+            "data: x and y have different indices, and rows are matched by their order; give"
+            " y.loc[x.index], or y.to_numpy() where their order is the same"
+        )
+
+
+def _index(data: Any) -> Any:
+    """The index of a frame or a series of pandas; None: it has none."""
+    found = nw.from_native(data, allow_series=True, pass_through=True)
+    return nw.maybe_get_index(found) if isinstance(found, nw.DataFrame | nw.Series) else None
 
 
 def _only_column(frame: pl.DataFrame) -> pl.Series:
@@ -91,6 +124,8 @@ def _only_column(frame: pl.DataFrame) -> pl.Series:
 def as_polars(data: Any) -> pl.DataFrame:
     """A data frame of any library as one of polars; rows keep their order, an index is left out.
 
+    Names of columns are texts: 0 is "0".
+
     Raises:
         InputError: columns without a name of their own, or of what no table holds.
     """
@@ -101,7 +136,8 @@ def as_polars(data: Any) -> pl.DataFrame:
         frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
         if frame.implementation in (nw.Implementation.POLARS, nw.Implementation.PYARROW):
             return frame.to_polars()
-        return pl.DataFrame([_column(str(name), frame[name]) for name in frame.columns])
+        columns = zip(frame.columns, frame.iter_columns(), strict=True)
+        return pl.DataFrame([_column(str(name), column) for name, column in columns])
 
 
 @contextmanager

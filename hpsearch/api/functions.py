@@ -20,8 +20,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def handed_over(functions: Mapping[str, Function], keeping: Keeping) -> dict[str, str]:
     """The keys of ``[space.network.python]`` that name some functions.
 
-    Those of one module travel as its file and their names. All others, of a notebook or a script,
-    in a function or a class, are pickled.
+    Those of one module travel as its file and their names. All others, of a notebook, a script or
+    a package, in a function or a class, are pickled.
 
     Args:
         functions: by the key that names each: ``{"function": build}``.
@@ -61,6 +61,8 @@ def _file(function: Function) -> Path | None:
     name = getattr(function, "__name__", "")
     file = getattr(module, "__file__", None)
     if module is None or module.__name__ == "__main__" or file is None:
+        return None
+    if "." in module.__name__:  # its file alone imports nothing of its package
         return None
     path = Path(file)
     is_there = getattr(module, name, None) is function and path.suffix == ".py" and path.is_file()

@@ -4,6 +4,7 @@ Each lies in a folder by the SHA-256 of its content: the same again is the same 
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,11 @@ from hpsearch.errors import InputError
 from hpsearch.files import made_beside, remove
 from hpsearch.home import Home
 from hpsearch.networks.pickled import with_lines_of_files
+
+_OPTION = re.compile(
+    r"--(target|trials|timeout|workers-per-gpu|workers|gpus|study|rename|metric)\b"
+)
+"""Options of ``run`` and ``adopt`` that are arguments in Python."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,10 @@ class Keeping:
         self._new.clear()
 
     def as_given(self, error: InputError) -> InputError:
-        """An error without names of files in the home, which its reader does not know; with the
-        lines of the script that its functions are of.
+        """An error in the words of its reader: no names of files in the home, nor of options, and the
+        lines of the script that functions are of.
         """
         text = with_lines_of_files(str(error))
         for path in self._kept:
             text = text.replace(str(path), path.stem)
-        return type(error)(text)
+        return type(error)(_OPTION.sub(lambda option: option[1].replace("-", "_"), text))

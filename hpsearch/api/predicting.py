@@ -25,8 +25,15 @@ def predicted(
     ensemble: bool,
 ) -> pl.DataFrame:
     """What a study's network says of new examples; see ``Study.predict``."""
+    given = not isinstance(data, (str, os.PathLike))
+    if given and not frames.is_frame(data):
+        with place.study(study) as found:
+            if found.file.dataset.source == "table":
+                raise InputError(
+                    f"data: is {type(data).__name__}, and study {study} was trained on a table;"
+                    " give a data frame with its columns"
+                )
     with TemporaryDirectory(prefix="hpsearch-") as folder:
-        given = not isinstance(data, (str, os.PathLike))
         file = _written(data, Path(folder)) if given else Path(data).expanduser()
         output = Path(folder) / "predictions.parquet"
         try:

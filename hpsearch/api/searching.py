@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from hpsearch.api.adopting import adopted
 from hpsearch.api.asked import Asked
 from hpsearch.api.calling import gpus_of, place_of
 from hpsearch.api.given import Keeping
 from hpsearch.api.study import Study
-from hpsearch.cli.conclusion import endings, no_trial
 from hpsearch.cli.notebook import screen
 from hpsearch.errors import EXIT_SIGINT, HpsearchError, InputError, NoTrialError, StoppedError
+from hpsearch.services.endings import endings, no_trial
 from hpsearch.services.progress import Progress
 from hpsearch.services.search import Conclusion, Settings
 from hpsearch.services.search import search as service
@@ -23,7 +24,7 @@ def search(
     study: "str | os.PathLike[str] | Mapping[str, Any] | None" = None,
     *,
     data: Any = None,
-    target: str | None = None,
+    target: str | int | None = None,
     model: "Callable[[Mapping[str, Any], Any], Any] | str | os.PathLike[str] | None" = None,
     fit: "Callable[..., Any] | None" = None,
     space: Mapping[str, Any] | None = None,
@@ -35,6 +36,7 @@ def search(
     gpus: "str | int | Sequence[int]" = "all",
     dashboard: bool = False,
     reference: bool = True,
+    adopt: "str | os.PathLike[str] | Mapping[str, Any] | None" = None,
     home: "str | os.PathLike[str] | None" = None,
     storage: str | None = None,
     progress: bool = True,
@@ -59,7 +61,7 @@ def search(
             names of an .npz file; a data frame; ``(frame, y)``; the path of a table, an .npz file
             or a folder of images; or the name of a public data set such as "digits". Arrays and
             frames are kept in the home.
-        target: of a table or a data frame: the column to predict.
+        target: of a table or a data frame: the column to predict, by its name.
         model: your own ``build(config, data)``, which gives a Keras model, or the path of its
             Python file ("mine.py", "mine.py:make"). A function of a module travels as its file;
             one of a notebook is pickled, with what it uses, into the home.
@@ -78,6 +80,10 @@ def search(
         gpus: "all", "none", indices, or indices and UUIDs with commas between them.
         dashboard: show the studies in the browser meanwhile.
         reference: train models of scikit-learn for comparison, once for a study.
+        adopt: the storage's URL of an Optuna study of your own, whose trials the search then learns
+            from; or a mapping of ``storage`` and, where they are needed, ``study`` (its name),
+            ``rename`` (parameters' names there, each with the one here), ``metric`` and
+            ``retrain``. See ``hpsearch adopt``.
         home: the data home; None: ``HPSEARCH_HOME``, else ``hpsearch-data``.
         storage: the storage's URL; None: ``HPSEARCH_STORAGE``, else SQLite in the home.
         progress: whether to show how it goes.
@@ -116,6 +122,8 @@ def search(
     written: Mapping[str, Any] | None = None
     try:
         file, written = asked.written(keeping)
+        if adopt is not None:
+            adopted(adopt, file, written, place, shown)
         found = service(file, settings, place, shown, table=written)
     except InputError as error:
         if not _is_there(place, written):

@@ -1,11 +1,12 @@
 """``hpsearch.Study``: a study as it stands, and what can be done with it from Python."""
 
+import operator
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import polars as pl
 
@@ -24,7 +25,9 @@ from hpsearch.services.export import export
 from hpsearch.services.keras_model import keras_model
 from hpsearch.services.report import report
 from hpsearch.services.stop import stop
-from hpsearch.text import closest
+from hpsearch.services.tracking import check_named, put_into_mlflow
+from hpsearch.text import closest, shortened
+from hpsearch.training.other_formats import Quantization
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -64,8 +67,9 @@ def load(
         InputError: there is none of that name.
         UnreachableError: the storage cannot be reached.
     """
-    with place_of(home, storage).study(name):
-        return Study(name, home=home, storage=storage)
+    study = Study(name, home=home, storage=storage)
+    with place_of(home, storage).study(study.name):
+        return study
 
 
 class Study:
@@ -90,7 +94,13 @@ class Study:
         home: "str | os.PathLike[str] | None" = None,
         storage: str | None = None,
     ) -> None:
-        """Be the study of a name, which nobody looks for yet; see :func:`load`."""
+        """Be the study of a name, which nobody looks for yet; see :func:`load`.
+
+        Raises:
+            InputError: the name is no text.
+        """
+        if not isinstance(name, str):
+            raise InputError(f"name = {shortened(repr(name))}: is no text; give a study's name")
         self.name = name
         self._place = place_of(home, storage)
 
@@ -149,7 +159,8 @@ class Study:
             InputError: no such trial, or no weights of it are here.
             NoTrialError: no trial completed.
         """
-        return keras_model(self.name, self._place, screen(is_shown=progress), trial=trial)
+        number = _number(trial)
+        return keras_model(self.name, self._place, screen(is_shown=progress), trial=number)
 
     def predict(
         self,
@@ -176,9 +187,9 @@ class Study:
             InputError: data that do not fit, no such trial, or no weights of it are here.
             NoTrialError: no trial completed.
         """
-        shown = screen(is_shown=progress)
+        shown, number = screen(is_shown=progress), _number(trial)
         with in_process():
-            return predicted(self.name, data, self._place, shown, trial=trial, ensemble=ensemble)
+            return predicted(self.name, data, self._place, shown, trial=number, ensemble=ensemble)
 
     def confirm(
         self,
@@ -287,7 +298,7 @@ class Study:
         drawn = report(self.name, self._place, screen(is_shown=False)).figures()
         known = {key.partition("-")[2]: one for key, one in drawn.items()}
         if name not in known:
-            raise InputError(f"figure {name!r}: there is none; {closest(name, [*known])}")
+            raise InputError(f"figure {name!r}: there is none; {closest(str(name), [*known])}")
         return known[name]
 
     def export(
@@ -298,6 +309,10 @@ class Study:
         baseline: bool = False,
         confirmed: bool = False,
         ensemble: bool = False,
+        data: "str | os.PathLike[str] | None" = None,
+        test: bool = False,
+        quantize: Quantization | None = None,
+        mlflow: bool = False,
         progress: bool = True,
     ) -> Path:
         """Write a recipe, a script or a trained model, by the name's ending; ``hpsearch export``.
@@ -308,18 +323,34 @@ class Study:
             baseline: write the baseline instead.
             confirmed: write the confirmed winner instead.
             ensemble: write the study's ensemble instead.
+            data: of a script: where its data go; None: beside it.
+            test: of a script: its data have the test split, too; the access is recorded.
+            quantize: "int8" or "float16", in which a model for another tool stores its weights;
+                None: float32.
+            mlflow: put it into the MLflow that the study names, too.
             progress: whether to say what takes long.
 
         Raises:
             InputError: an unknown trial or ending, or a file that is another's.
-            UnreachableError: files that cannot be read or written.
+            UnreachableError: files that cannot be read or written, or an MLflow that takes none.
         """
+        if quantize not in (None, *get_args(Quantization)):
+            raise InputError(
+                f"quantize = {shortened(repr(quantize))}: give one of"
+                f" {', '.join(map(repr, get_args(Quantization)))}, or None"
+            )
+        if mlflow:
+            check_named(self.name, self._place)
         given = os.path.expanduser(os.fspath(file))  # noqa: PTH111  # Path takes off a last /
         with in_process():
             done = export(
                 self.name, given, self._place, screen(is_shown=progress),
-                trial=trial, baseline=baseline, confirmed=confirmed, ensemble=ensemble,
+                trial=_number(trial), baseline=baseline, confirmed=confirmed, ensemble=ensemble,
+                data=None if data is None else Path(data).expanduser(), test=test,
+                quantize=quantize,
             )  # fmt: skip
+            if mlflow:
+                put_into_mlflow(self.name, self._place, done.path)
         return done.path
 
     def stop(self, *, now: bool = False, progress: bool = True) -> None:
@@ -330,3 +361,18 @@ class Study:
             progress: whether to say who is waited for.
         """
         stop(self.name, self._place, screen(is_shown=progress), now=now)
+
+
+def _number(trial: object) -> int | None:
+    """A trial's number, also as NumPy and data frames have it; None: none is given.
+
+    Raises:
+        InputError: no whole number.
+    """
+    try:
+        return None if trial is None else operator.index(trial)  # type: ignore[arg-type]  # see below
+    except TypeError:
+        raise InputError(
+            f"trial = {shortened(repr(trial))}: is no whole number; give a trial's number, as"
+            " study.trials() has it"
+        ) from None

@@ -30,7 +30,7 @@ def template(data: Data, *, is_preset: bool) -> dict[str, Any]:
         data: the data.
         is_preset: whether its space is that of the preset.
     """
-    from hpsearch.cli.template import study_text  # noqa: PLC0415  # few calls need it
+    from hpsearch.services.template import study_text  # noqa: PLC0415  # few calls need it
 
     written = study_text("name", data.source, data.path, target=data.target, rows=data.rows)
     table = tomllib.loads(written)

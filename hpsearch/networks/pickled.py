@@ -1,9 +1,9 @@
 """Functions of a notebook in a file: written where they were defined, read where networks train.
 
-cloudpickle writes the code itself, of helpers too: those of the notebook, and those of modules that
-workers could not import. Code says where it is from by its function, not by a file, so that the
-same functions make the same file another day. What reads such a file runs what is in it, as it does
-with a Python file: read only files of your own.
+cloudpickle writes the code itself, of helpers too: those of the notebook, of the function's own
+package, and of modules that workers could not import. Code says where it is from by its function,
+not by a file, so that the same functions make the same file another day. What reads such a file
+runs what is in it, as it does with a Python file: read only files of your own.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import io
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +30,8 @@ SUFFIX = ".pkl"
 
 MOST = 2**28
 """Bytes of a file: each worker reads it."""
+_INSTALLED = {"site-packages", "dist-packages"}
+"""Folders of installed packages."""
 _HEAD = f"hpsearch functions, Python {sys.version_info.major}.{sys.version_info.minor}\n".encode()
 """How such a file begins: code of one Python is none to another."""
 _OF = "() of "
@@ -54,7 +56,7 @@ def dumped(functions: Mapping[str, Function]) -> bytes:
     """
     found = io.BytesIO()
     try:
-        with _by_value(_users_modules()):
+        with _by_value(_users_modules(_own_packages(functions))):
             _Pickler(found, protocol=5).dump(dict(functions))
     except Exception as error:  # noqa: BLE001  # what objects raise that cannot be pickled, it may be any
         raise InputError(
@@ -195,14 +197,27 @@ def _origin(file: str) -> str:
     return path.name if lasts else _NOTEBOOK
 
 
-def _users_modules() -> list[ModuleType]:
-    """Modules that are imported here, of files that a worker's import would not find."""
+def _own_packages(functions: Mapping[str, Function]) -> set[str]:
+    """Packages of which some functions are; a change in one makes other functions."""
+    names = {str(getattr(one, "__module__", None)).partition(".") for one in functions.values()}
+    return {top for top, _, below in names if below} - {"hpsearch"}
+
+
+def _users_modules(packages: Collection[str]) -> list[ModuleType]:
+    """Modules that are imported here, of files that a worker's import would not find.
+
+    Args:
+        packages: of these also those that it would find, unless they are installed.
+    """
     folders, found = _workers_path(), []
     plainly = tuple(f"{folder}/" for folder in folders)
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         is_named = getattr(module, "__name__", None) == name != "__main__"
         if not (is_named and isinstance(file, str) and file.endswith(".py")):
+            continue
+        if name.partition(".")[0] in packages and not _INSTALLED & {*Path(file).parts}:
+            found.append(module)
             continue
         if file.startswith(plainly):
             continue

@@ -242,7 +242,8 @@ def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -
         )
         raise InputError(
             f"study {file.name} was started with other settings:{lines}\n"
-            "undo the change, or repeat the --set of the first run; else change the key name"
+            "undo the change, or repeat the --set of the first run; else change the key name (from"
+            " Python: give another name=...)"
             f"{fork * may_fork}; or remove the old one (hpsearch delete {file.name})"
         )
 

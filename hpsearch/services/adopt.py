@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hpsearch.search_sections import TPE, Grid
 from hpsearch.services.data import study_data
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
-from hpsearch.study_file import StudyFile, load, written_budget
+from hpsearch.study_file import StudyFile, budget_of, from_table, read_study
 from hpsearch.text import plural, shortened
 
 RETRAIN = 3
@@ -65,6 +66,7 @@ def adopt(
     retrain: int = RETRAIN,
     dry_run: bool = False,
     overrides: Sequence[str] = (),
+    table: Mapping[str, Any] | None = None,
 ) -> Adopted:
     """Adopt what fits of an Optuna study, in a study that is made where there is none.
 
@@ -80,6 +82,7 @@ def adopt(
         retrain: how many of the best are enqueued, from 0.
         dry_run: only tell what fits.
         overrides: ``KEY=VALUE``, each in place of a key of the file.
+        table: what stands in the study file, which then need not be there; None: it is read.
 
     Raises:
         InputError: nothing fits, or the values are of something else; nothing was written then.
@@ -87,7 +90,8 @@ def adopt(
     """
     if retrain < 0:
         raise InputError(f"retrain = {retrain}: write 0 or more")
-    new = load(file, overrides)
+    written = read_study(file) if table is None else table
+    new = from_table(deepcopy(dict(written)), file, overrides)
     check_sampler(new, str(file))
     if isinstance(new.sampler, Grid):
         raise InputError(
@@ -106,7 +110,7 @@ def adopt(
     else:
         with workspace.opened(create=True) as opened:
             Copies(workspace.home).refuse_foreign_runs(opened, new.name)
-            own = written_budget(file)
+            own = budget_of(written, file)
             made, done = adoption.adopt(opened, new, known, found, written=own, retrain=retrain)
             workspace.record(made, file)
     learns = isinstance(new.sampler, TPE)

@@ -21,6 +21,11 @@ def test_pairs_and_mappings_are_the_arrays_of_an_npz_file() -> None:
     assert list(named({"x": X, "y": Y, "x_test": X})) == ["x_train", "y_train", "x_test"]
 
 
+def test_an_array_has_one_name() -> None:
+    with pytest.raises(InputError, match="data: has x and x_train, which are two names of the"):
+        named({"x": X, "x_train": X, "y": Y})
+
+
 def test_arrays_are_kept_by_their_content(keeping: Keeping) -> None:
     path, rows = kept({"x_train": X, "y_train": Y}, None, keeping)
     assert rows == 6
@@ -66,6 +71,14 @@ NAN = np.where(X == 3, np.nan, X)
         ({"x_train": X, "y_train": Y * 0}, "data has 1 class; there must be at least two"),
         ({"x_train": [[1, 2], [3]], "y_train": [0, 1]}, "data: x_train cannot be made an array"),
         ({"x_train": X, "y_train": [None] * 6}, "data: y_train is list, which holds objects (None"),
+        (
+            {"x_train": X, "y_train": ["a", 1] * 3},
+            "data: y_train is list, which holds objects (str",
+        ),
+        (
+            {"x_train": X, "y_train": np.array(["a", np.nan] * 3, dtype=object)},
+            "data: y_train is ndarray, which holds objects (str, float)",
+        ),
         ({"x_train": X + 1j, "y_train": Y}, "data: x_train is ndarray, which holds complex128"),
         ({"x_train": [{}, 1], "y_train": [0, 1]}, "data: x_train is list, which holds objects (di"),
         ({"x_trai": X, "y_train": Y}, 'data: unknown array "x_trai"; did you mean x_train?'),

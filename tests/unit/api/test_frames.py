@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from hpsearch.api.data import understood
 from hpsearch.api.frames import as_polars, is_frame, joined, kept
 from hpsearch.api.given import Keeping
 from hpsearch.errors import InputError
@@ -101,6 +102,27 @@ def test_targets_that_do_not_fit_their_inputs_are_refused() -> None:
         joined(POLARS, FRAMES["pandas"], None)
     with pytest.raises(InputError, match="x has a column 'price', as the target is called"):
         joined(FRAMES["pandas"], pd.Series([1, 2, 3], name="price"), None)
+    with pytest.raises(InputError, match="y has texts and numbers; give labels of one kind"):
+        joined(POLARS, ["a", 1, "b"], None)
+    with pytest.raises(InputError, match=r"different indices, .* give y\.loc\[x\.index\]"):
+        joined(FRAMES["pandas"], pd.Series([1, 2, 3], index=[2, 1, 0]), None)
+    index = FRAMES["pandas-index"].index
+    assert joined(FRAMES["pandas-index"], pd.Series([1, 2, 3], index=index), None)[1] == "target"
+
+
+@pytest.mark.parametrize("y", [None, "price", 3, np.float64(3), {"a": 1}, iter([1, 2, 3])])
+def test_what_is_no_targets_is_told_of_target(y: Any) -> None:
+    with pytest.raises(
+        InputError, match=r"^data: y is .* and the column to predict: target=\.\.\."
+    ):
+        joined(POLARS, y, None)
+
+
+def test_columns_of_pandas_may_have_numbers_for_names(keeping: Keeping) -> None:
+    frame = pd.DataFrame([[1.5, "x"], [None, "y"]])
+    assert as_polars(frame).to_dict(as_series=False) == {"0": [1.5, None], "1": ["x", "y"]}
+    assert understood(frame, 1, None, keeping).table()["target"] == "1"
+    assert understood(frame, "1", None, keeping).rows == 2
 
 
 def test_values_of_several_kinds_in_a_column_are_texts() -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,39 @@ def test_functions_of_two_places_lie_in_one_file(module: Any, keeping: Keeping) 
     functions = pickled.loaded(Path(given["file"]).read_bytes(), Path("f"))
     assert functions[given["function"]](1, 2) == "built"
     assert functions[given["fit"]](1) == "mine"
+
+
+PACKAGE = {
+    "__init__.py": "",
+    "layers.py": "W = 3\n\n\ndef widen(x):\n    return x + W\n",
+    "nets/__init__.py": "",
+    "nets/inner.py": (
+        "from ..layers import widen\nfrom ownpkg import layers\n\n\n"
+        "def build(config, data):\n    return widen(config) + layers.W\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("found_by_workers", [False, True])
+def test_a_function_of_a_package_brings_what_it_uses_of_it(
+    found_by_workers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keeping: Keeping
+) -> None:
+    for name, text in PACKAGE.items():
+        (file := tmp_path / "ownpkg" / name).parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    if found_by_workers:
+        folders = [*pickled._workers_path(), tmp_path.resolve()]
+        monkeypatch.setattr(pickled, "_workers_path", lambda: folders)
+    module = importlib.import_module("ownpkg.nets.inner")
+    try:
+        given = handed_over({"function": module.build}, keeping)
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "ownpkg"]:
+            del sys.modules[name]
+    shutil.rmtree(tmp_path / "ownpkg")
+    functions = pickled.loaded(Path(given["file"]).read_bytes(), Path("f"))
+    assert functions["build"](1, None) == 7
 
 
 @pytest.mark.parametrize("other", [5, "build()", None, [local]])

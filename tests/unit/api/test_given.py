@@ -32,3 +32,8 @@ def test_errors_name_what_was_given_and_no_file_of_the_home(keeping: Keeping) ->
     told = keeping.as_given(UnknownStudyError(f"{path}: is wrong"))
     assert (str(told), type(told)) == ("data: is wrong", UnknownStudyError)
     assert isinstance(told, InputError)
+
+
+def test_errors_name_arguments_and_no_options(keeping: Keeping) -> None:
+    told = keeping.as_given(InputError("--gpus 7: no such GPU; start fewer (--workers-per-gpu 1)"))
+    assert str(told) == "gpus 7: no such GPU; start fewer (workers_per_gpu 1)"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 
 import hpsearch
@@ -97,6 +98,33 @@ def test_it_says_why_a_study_ended(
     told = capsys.readouterr().err.splitlines()
     assert told[0] == "The last 20 trials failed because of their configurations."
     assert told[1].startswith("20 x diverged: the loss became NaN or infinite")
+
+
+def test_trials_of_an_optuna_study_are_adopted_first(
+    service: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = optuna.create_study(storage=f"sqlite:///{tmp_path / 'o.db'}", direction="maximize")
+    widths = {"width": optuna.distributions.IntDistribution(1, 2)}
+    for value in (1, 2):
+        theirs.add_trial(
+            optuna.trial.create_trial(value=0.5, params={"width": value}, distributions=widths)
+        )
+    adopt = {"storage": f"sqlite:///{tmp_path / 'o.db'}", "rename": {"width": "layers"}}
+
+    def search(adopt: Any) -> hpsearch.Study:
+        data = (np.eye(40), [0, 1] * 20)
+        return hpsearch.search(data=data, space=SPACE, name="s", home=tmp_path, adopt=adopt)
+
+    assert search(adopt).trials()["state"].to_list() == ["failed", "failed", "waiting", "waiting"]
+    assert "Adopted 2 trials of " in capsys.readouterr().err
+    assert service["table"]["name"] == "s"
+    for wrong, told in {
+        3: "adopt: give the URL of an Optuna storage",
+        "sqlite:///no.db": "there is no such file",
+        (("storage", "a"), ("retrain", -1)): "adopt: retrain = -1 is out of range",
+    }.items():
+        with pytest.raises(hpsearch.InputError, match=told):
+            search(dict(wrong) if isinstance(wrong, tuple) else wrong)
 
 
 def test_what_was_handed_over_in_vain_is_gone_and_not_named(

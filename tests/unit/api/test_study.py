@@ -17,6 +17,7 @@ from hpsearch.api import predicting
 from hpsearch.api.calling import in_process, interrupted
 from hpsearch.home import Home
 from hpsearch.search.study import OpenStudy
+from hpsearch.services.forms import Exported
 
 Finish = Callable[..., Any]
 
@@ -82,11 +83,23 @@ def test_what_cannot_be_read_is_said_and_does_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.parametrize("name", [3, None])
+def test_a_name_is_a_text(name: Any, study: hpsearch.Study, home: Home) -> None:
+    assert study.name == "study"
+    for find in (hpsearch.load, hpsearch.Study):
+        with pytest.raises(
+            hpsearch.InputError, match=f"^name = {name}: is no text; give a study's"
+        ):
+            find(name, home=home.root)
+
+
 def test_figures_have_the_names_of_the_report(study: hpsearch.Study, tmp_path: Path) -> None:
     assert study.figure().layout.title.text == "Search history"
     assert study.figure("curves").layout.title.text == "Learning curves"
     with pytest.raises(hpsearch.InputError, match=r"figure 'histery': .* did you mean history?"):
         study.figure("histery")
+    with pytest.raises(hpsearch.InputError, match="figure 3: there is none; known: "):
+        study.figure(3)  # type: ignore[arg-type]
     page = study.report(tmp_path / "page.html")
     assert "<html" in page.read_text()[:200]
 
@@ -98,9 +111,34 @@ def test_a_recipe_is_written_where_it_is_asked_for(study: hpsearch.Study, tmp_pa
         study.export(tmp_path / "best.docx", progress=False)
 
 
+def test_an_export_takes_what_the_command_takes(
+    study: hpsearch.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = partial(study.export, progress=False)
+    with pytest.raises(hpsearch.InputError, match="names no MLflow"):
+        export(tmp_path / "best.toml", mlflow=True)
+    with pytest.raises(hpsearch.InputError, match=r"^quantize = 'int4': give one of 'int8', 'flo"):
+        export(tmp_path / "best.onnx", quantize="int4")
+    assert not [*tmp_path.glob("best*")]
+    given: dict[str, Any] = {}
+
+    def service(name: str, output: str, *_: Any, **options: Any) -> Exported:
+        given.update(options)
+        return Exported(what=name, path=Path(output), form="script")
+
+    monkeypatch.setattr("hpsearch.api.study.export", service)
+    export(tmp_path / "best.py", data=tmp_path / "d.npz", test=True, quantize="int8")
+    assert given["data"] == tmp_path / "d.npz"
+    assert (given["test"], given["quantize"]) == (True, "int8")
+
+
 def test_what_has_no_weights_gives_no_model(study: hpsearch.Study) -> None:
     with pytest.raises(hpsearch.InputError, match="the weights of trial 1 are not in"):
         study.model(progress=False)
+    with pytest.raises(hpsearch.InputError, match="the weights of trial 0 are not in"):
+        study.model(study.trials()["number"].to_numpy()[0], progress=False)
+    with pytest.raises(hpsearch.InputError, match=r"^trial = 'a': is no whole number; give a tri"):
+        study.model("a", progress=False)  # type: ignore[arg-type]
 
 
 def test_new_examples_are_handed_to_the_service_as_a_file(
@@ -125,6 +163,16 @@ def test_new_examples_are_handed_to_the_service_as_a_file(
         ask("mine.npy")
     with pytest.raises(hpsearch.InputError, match="data: x is list, which holds objects"):
         ask([{}, {}])
+
+
+def test_a_study_of_a_table_predicts_data_frames(
+    home: Home, open_study: Callable[..., OpenStudy]
+) -> None:
+    open_study(dataset={"source": "table", "path": "/t.csv", "target": "price"})
+    study = hpsearch.load("study", home=home.root)
+    for data in (np.ones((4, 1)), pl.Series([1, 2])):
+        with pytest.raises(hpsearch.InputError, match="was trained on a table; give a data frame"):
+            study.predict(data, progress=False)
 
 
 def test_numbers_that_are_too_small_are_refused(study: hpsearch.Study) -> None:
