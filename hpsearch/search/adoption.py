@@ -9,6 +9,7 @@ failed trial of the class ``adopted``; only samplers see it as a complete one
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -16,10 +17,11 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.errors import Failure, InputError
+from hpsearch.home import sqlite_url
 from hpsearch.ranking import worst_first
 from hpsearch.search import attributes as attr
 from hpsearch.search.database.exclusive import exclusive
-from hpsearch.search.database.messages import readable_errors
+from hpsearch.search.database.messages import readable_errors, readable_opening
 from hpsearch.search.database.urls import hide_password, sqlite_file
 from hpsearch.search.making import open_or_create
 from hpsearch.search.matching import Fitting, MisfitError, fitting
@@ -49,26 +51,62 @@ class Adoption:
     """How many were enqueued."""
 
 
+_ACCEPTED = (
+    "give an SQLite file, or the URL of a database: sqlite:///FILE, postgresql://USER@HOST/NAME (a"
+    " study in another storage, such as a journal, is copied by optuna.copy_study(...,"
+    ' to_storage="sqlite:///FILE"))'
+)
+
+
+def storage_url(source: str, where: str = "OPTUNA_STORAGE") -> str:
+    """The URL of a storage of Optuna.
+
+    Args:
+        source: the URL, or the path of an SQLite file.
+        where: it was written.
+
+    Raises:
+        InputError: the URL is one of another database; of a path nothing is known here.
+    """
+    scheme, separator, _ = source.partition("://")
+    if not separator:
+        return sqlite_url(source)
+    if scheme.partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
+        raise InputError(f"{where}: is a URL of {scheme}; {_ACCEPTED}")
+    return source
+
+
+def _check_file(file: Path) -> None:
+    """Refuse what is no SQLite file; an empty one is one without tables."""
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such file; {_ACCEPTED}")
+    with file.open("rb") as opened:
+        if opened.read(16) not in (b"", b"SQLite format 3\0"):
+            raise InputError(f"{file}: is no SQLite file; {_ACCEPTED}")
+
+
 @contextmanager
 def optuna_study(url: str, name: str | None) -> Iterator[Study]:
     """A study of another program, of which nothing is changed.
 
     Args:
-        url: of its storage.
+        url: of its storage, or the path of an SQLite file.
         name: the study's; None: the only one that there is.
 
     Raises:
         InputError: there is no such study, or hpsearch made it.
         UnreachableError: the storage cannot be read.
     """
+    url = storage_url(url)
     file, shown = sqlite_file(url), hide_password(url)
-    if file is not None and not file.exists():
-        raise InputError(f"{shown}: there is no such file; give the storage URL of an Optuna study")
+    if file is not None:
+        with readable_opening(url):
+            _check_file(file)
     opened = open_storage(url, read_only=True, force=True, foreign=True)
     with readable_errors(url), closing(opened) as storage:
         names = storage.study_names()
         if not names:
-            raise InputError(f"{shown}: holds no studies")
+            raise InputError(f"{shown}: there is no Optuna study in it")
         if name is None and len(names) > 1:
             raise InputError(f"{shown}: give --study; there are {', '.join(sorted(names))}")
         chosen = names[0] if name is None else name

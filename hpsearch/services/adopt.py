@@ -69,7 +69,8 @@ def adopt(
     """Adopt what fits of an Optuna study, in a study that is made where there is none.
 
     Args:
-        url: of the storage of the Optuna study, in which nothing is changed.
+        url: of the storage of the Optuna study, in which nothing is changed; or the path of an
+            SQLite file.
         file: the study file.
         workspace: home and storage of the study.
         progress: is told of the data.

@@ -82,7 +82,9 @@ def test_a_study_begins_with_the_trials_of_another_program(cli: Cli, theirs: str
     [
         (("sqlite:///none.db", "{file}"), "there is no such file"),
         (("postgresql://me:secret@host/db", "{file}"), "a password on the command line"),
-        (("theirs.db", "{file}"), "is not a database URL"),
+        (("none.db", "{file}"), "none.db: there is no such file; give an SQLite file, or"),
+        (("{file}", "{file}"), "is no SQLite file; give an SQLite file, or"),
+        (("mysql://me:secret@host/db", "{file}"), "OPTUNA_STORAGE: is a URL of mysql; give"),
         (("{theirs}", "{file}", "--study", "thiers"), "did you mean theirs"),
         (("{theirs}", "{file}", "--rename", "lr"), "is not THEIRS=OURS"),
         (("{theirs}", "{file}", "--retrain", "-1"), "--retrain"),

@@ -236,6 +236,35 @@ def test_what_is_no_study_of_another_program_is_refused(
         pass
 
 
+def refused(source: str, name: str | None = None) -> str:
+    """What is said of a storage that holds nothing to adopt."""
+    with pytest.raises(InputError) as error, optuna_study(source, name):
+        pass
+    return str(error.value)
+
+
+def test_the_path_of_a_file_is_enough(theirs: str, tmp_path: Path) -> None:
+    with optuna_study(str(tmp_path / "theirs.db"), None) as source:
+        assert source.study_name == "theirs"
+    assert "theirs.db: has no study" in refused(str(tmp_path / "theirs.db"), "other")
+
+
+def test_a_storage_without_an_optuna_study_is_told_as_that(
+    empty_database: Path, tmp_path: Path
+) -> None:
+    empty, log = tmp_path / "empty.db", tmp_path / "journal.log"
+    empty.touch()
+    log.write_text('{"op_code": 0}')
+    for file in (empty, empty_database):
+        said = refused(f"sqlite:///{file}")
+        assert "there is no Optuna study in it" in said
+        assert "hpsearch run" not in said
+    assert empty.stat().st_size == 0
+    assert f"{log}: is no SQLite file; give" in refused(str(log))
+    assert "optuna.copy_study" in refused(f"sqlite:///{log}")
+    assert "OPTUNA_STORAGE: is a URL of mysql" in refused("mysql+pymysql://me:secret@host/db")
+
+
 def test_tables_of_an_older_optuna_are_not_upgraded(theirs: str, tmp_path: Path) -> None:
     engine = sa.create_engine(theirs)
     with engine.begin() as connection:
