@@ -24,7 +24,7 @@ from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.database.messages import readable_errors, readable_opening
 from hpsearch.search.database.urls import hide_password, sqlite_file
 from hpsearch.search.making import open_or_create
-from hpsearch.search.matching import Fitting, MisfitError, fitting
+from hpsearch.search.matching import Fitting, MisfitError, check_names, fitting, unmatched
 from hpsearch.search.queueing import as_key, known_params
 from hpsearch.search.storage import Storage, waiting_trial
 from hpsearch.search.storage.opening import open_storage
@@ -45,6 +45,10 @@ class Adoption:
     """By number."""
     left: Mapping[str, tuple[int, ...]]
     """The numbers of the others, by what is wrong with them, in words."""
+    nameless: tuple[str, ...] = ()
+    """Parameters there that have no name here."""
+    missing: tuple[str, ...] = ()
+    """Parameters of the space that have none there."""
     there: int = 0
     """How many of the fitting the study has already."""
     retrained: int = 0
@@ -160,7 +164,11 @@ def all_fitting(
         dataset: the facts of its data.
         rename: the space's names of parameters that are named otherwise there; empty: they play no
             part here.
+
+    Raises:
+        InputError: a name in ``rename`` is none, there or here.
     """
+    check_names(source, file, rename)
     taken: list[Fitting] = []
     left: dict[str, list[int]] = {}
     for trial in source.get_trials(deepcopy=False):
@@ -171,11 +179,14 @@ def all_fitting(
             taken.append(fitting(trial, file, dataset, rename))
         except MisfitError as misfit:
             left.setdefault(str(misfit), []).append(trial.number)
+    nameless, missing = unmatched(source, file, rename)
     by_count = sorted(left.items(), key=lambda one: -len(one[1]))
     return Adoption(
         source=source.study_name,
         fitting=tuple(taken),
         left={reason: tuple(numbers) for reason, numbers in by_count},
+        nameless=tuple(nameless),
+        missing=tuple(missing),
     )
 
 
