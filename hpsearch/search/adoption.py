@@ -22,7 +22,7 @@ from hpsearch.ranking import worst_first
 from hpsearch.search import attributes as attr
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.database.messages import readable_errors, readable_opening
-from hpsearch.search.database.urls import hide_password, sqlite_file
+from hpsearch.search.database.urls import hide_password, parse_url, sqlite_file
 from hpsearch.search.making import open_or_create
 from hpsearch.search.matching import Fitting, MisfitError, check_names, fitting, unmatched
 from hpsearch.search.queueing import as_key, known_params
@@ -70,13 +70,14 @@ def storage_url(source: str, where: str = "OPTUNA_STORAGE") -> str:
         where: it was written.
 
     Raises:
-        InputError: the URL is one of another database; of a path nothing is known here.
+        InputError: the URL is of another database, or wrong; of a path nothing is known here.
     """
     scheme, separator, _ = source.partition("://")
     if not separator:
         return sqlite_url(source)
     if scheme.partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
         raise InputError(f"{where}: is a URL of {scheme}; {_ACCEPTED}")
+    parse_url(source, where)
     return source
 
 

@@ -286,6 +286,7 @@ def test_a_storage_without_an_optuna_study_is_told_as_that(
     assert f"{log}: is no SQLite file; give" in refused(str(log))
     assert "optuna.copy_study" in refused(f"sqlite:///{log}")
     assert "OPTUNA_STORAGE: is a URL of mysql" in refused("mysql+pymysql://me:secret@host/db")
+    assert "OPTUNA_STORAGE: SQLite has no options" in refused("sqlite:///theirs.db?mode=ro")
 
 
 def test_tables_of_an_older_optuna_are_not_upgraded(theirs: str, tmp_path: Path) -> None:
