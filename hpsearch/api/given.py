@@ -63,8 +63,8 @@ class Keeping:
         self._new.clear()
 
     def as_given(self, error: InputError) -> InputError:
-        """An error in the words of its reader: no names of files in the home, nor of options, and the
-        lines of the script that functions are of.
+        """An error in the words of its reader: no names of files in the home, nor of options, and
+        the lines of the script that functions are of.
         """
         text = with_lines_of_files(str(error))
         for path in self._kept:
