@@ -12,6 +12,7 @@ from pathlib import Path
 from hpsearch.errors import InputError
 from hpsearch.files import made_beside, remove
 from hpsearch.home import Home
+from hpsearch.networks.pickled import with_lines_of_files
 
 _OPTION = re.compile(
     r"--(target|trials|timeout|workers-per-gpu|workers|gpus|study|rename|metric)\b"
@@ -62,8 +63,10 @@ class Keeping:
         self._new.clear()
 
     def as_given(self, error: InputError) -> InputError:
-        """An error in the words of its reader: no names of files in the home, nor of options."""
-        text = str(error)
+        """An error in the words of its reader: no names of files in the home, nor of options, and with
+        the lines of the script that its functions are of.
+        """
+        text = with_lines_of_files(str(error))
         for path in self._kept:
             text = text.replace(str(path), path.stem)
         return type(error)(_OPTION.sub(lambda option: option[1].replace("-", "_"), text))

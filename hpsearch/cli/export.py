@@ -11,7 +11,7 @@ from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services import export as service
 from hpsearch.services import tracking
 from hpsearch.services.forms import WrittenModel
-from hpsearch.text import significant, size
+from hpsearch.text import listed, significant, size
 from hpsearch.training.other_formats import (
     OTHER_FORMATS,
     OtherForm,
@@ -108,7 +108,11 @@ def export(
     if done.model is not None:
         tell(f"{said}, and {_compared(done.model, other_form(done.form))}")
     elif done.form == "recipe":
-        tell(f"{said}. Train it: hpsearch train {done.path}")
+        needs = ""
+        if done.needed:
+            files = listed([str(file.relative_to(done.path.parent)) for file in done.needed])
+            needs = f", with {files} beside it, which its network needs wherever it goes"
+        tell(f"{said}{needs}. Train it: hpsearch train {done.path}")
     else:
         kept = ", which holds them already and stays as it is" if done.data_kept else ""
         tell(

@@ -132,6 +132,18 @@ class Network(Searchable):
         """The same without where anything of it lies."""
         return self
 
+    def packed(self, stem: str) -> tuple[Self, dict[str, bytes]]:
+        """The same with what it names beside the file that holds it; and what that is, by paths
+        relative to its folder. Most name nothing.
+
+        Args:
+            stem: of the file's name, for what has no name of its own.
+
+        Raises:
+            HpsearchError: it is not there any more, or has changed.
+        """
+        return self, {}
+
     @classmethod
     def located(
         cls,

@@ -8,6 +8,7 @@ runs what is in it, as it does with a Python file: read only files of your own.
 
 import hashlib
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -35,8 +36,14 @@ _HEAD = f"hpsearch functions, Python {sys.version_info.major}.{sys.version_info.
 """How such a file begins: code of one Python is none to another."""
 _OF = "() of "
 """What stands in the place of a file between a function and what it is of."""
+_NOTEBOOK = "the notebook"
+"""What code is of that is of no file that lasts."""
 _STANDS_FOR = b"hpsearch-class-%017d"
 """As long as the names that cloudpickle gives to classes."""
+
+_PLACED = re.compile(rf"(<[^<>]+{re.escape(_OF)}[^<>]+>), line (\d+)")
+_FIRST_LINES: dict[str, set[int]] = {}
+"""Where functions that were written here begin in their files, by what stands in these' place."""
 
 Function = Callable[..., Any]
 
@@ -97,6 +104,19 @@ def is_place(file: str) -> bool:
     return file.startswith("<") and _OF in file
 
 
+def with_lines_of_files(text: str) -> str:
+    """A message in which a line of such a function is followed by that of its file, where the
+    function was written by this process, and is the only one of its name there.
+    """
+
+    def told(found: re.Match[str]) -> str:
+        first = _FIRST_LINES.get(found[1], ())
+        lines = [begins - 1 + int(found[2]) for begins in first]
+        return f"{found[0]} (line {lines[0]} of the file)" if len(lines) == 1 else found[0]
+
+    return _PLACED.sub(told, text)
+
+
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     """cloudpickle's, with code that does not say in which file it was, but of which function."""
 
@@ -118,7 +138,10 @@ def _placed(code: CodeType) -> CodeType:
     """A function's code, whose lines are counted from its own first one."""
     if is_place(code.co_filename):  # within another function's: its lines are counted from there
         return code
-    place = f"<{code.co_name.strip('<>')}{_OF}{_origin(code.co_filename)}>"
+    origin = _origin(code.co_filename)
+    place = f"<{code.co_name.strip('<>')}{_OF}{origin}>"
+    if origin != _NOTEBOOK:
+        _FIRST_LINES.setdefault(place, set()).add(code.co_firstlineno)
     return _moved(code, place, code.co_firstlineno - 1)
 
 
@@ -171,7 +194,7 @@ def _origin(file: str) -> str:
     lasts = (
         path.suffix == ".py" and path.is_file() and not path.parent.name.startswith("ipykernel_")
     )
-    return path.name if lasts else "the notebook"
+    return path.name if lasts else _NOTEBOOK
 
 
 def _own_packages(functions: Mapping[str, Function]) -> set[str]:

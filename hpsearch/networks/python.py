@@ -100,6 +100,23 @@ class Python(Network, OwnNames):
         """The same wherever the file lies."""
         return self.model_copy(update={"file": ""})
 
+    def packed(self, stem: str) -> tuple["Python", dict[str, bytes]]:
+        """The same with the file, and those that it imports, beside a recipe; and what they have.
+
+        Args:
+            stem: of the recipe's name: files of functions of a notebook are called alike.
+
+        Raises:
+            InputError: the file is gone, or has changed.
+            UnreachableError: it cannot be read.
+        """
+        path, (content, _) = Path(self.file), unchanged(self)
+        name = path.name if path.suffix == ".py" else f"{stem}.{path.name}"
+        found = {name: content}
+        for one, has in imported(path, content).items():
+            found[str(one.relative_to(path.parent))] = has
+        return self.model_copy(update={"file": name}), found
+
     @classmethod
     def located(cls, table: Mapping[str, Any], folder: Path, where: str) -> dict[str, Any]:
         """The table with an absolute ``file``, and what the file's SHA-256 is.
@@ -155,6 +172,25 @@ def read(path: Path, where: str) -> bytes:
         raise InputError(f"{where} does not exist (looked for {path}); correct it") from None
     except OSError as error:
         raise UnreachableError(f"{where} cannot be read: {error.strerror}") from None
+
+
+def unchanged(network: Python) -> tuple[bytes, str]:
+    """The content of a network's file, and its SHA-256; see :func:`digest_of`.
+
+    Raises:
+        InputError: the file is gone, or is not as it was when the study or recipe was made.
+        UnreachableError: it cannot be read.
+    """
+    path = Path(network.file)
+    content = read(path, f"network.file = {network.file}")
+    found = digest_of(path, content)
+    if network.sha256 not in ("", found):
+        raise InputError(
+            f"{path}{or_beside(path)} has changed since the study or recipe was made"
+            f" (SHA-256 {found[:12]}, not {network.sha256[:12]}); restore it, or start"
+            " another study"
+        )
+    return content, found
 
 
 def digest_of(path: Path, content: bytes) -> str:

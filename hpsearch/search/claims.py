@@ -1,5 +1,6 @@
 """Claims: starting a trial, giving its place in the budget back, and taking it from the dead."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -8,12 +9,15 @@ from typing import Any
 from optuna.trial import FrozenTrial, Trial
 
 from hpsearch.errors import Failure
+from hpsearch.networks import NETWORKS
 from hpsearch.search import attributes as attr
 from hpsearch.search.budget import stop_requested
 from hpsearch.search.sampling.samplers import make_sampler
 from hpsearch.search.storage import BudgetSpentError, Heartbeat, waiting_trial
 from hpsearch.search.study import OpenStudy, size_of
 from hpsearch.space import smallest
+
+_log = logging.getLogger(__name__)
 
 MAX_DEATHS = 3
 """Workers that may die of a trial, one after the other and none getting further than the one
@@ -56,16 +60,24 @@ def interrupt(study: OpenStudy, number: int, message: str = "interrupted before 
 def redraw(study: OpenStudy, number: int, message: str) -> bool:
     """Fail a trial as too large; what was asked for of it is tried again, the rest drawn anew.
 
-    What is too large by itself has no successor.
+    What is too large by itself has no successor. Of a network whose size is known only when it is
+    built, that is one of which nothing is left to be drawn.
 
     Returns:
         False where the trial had ended meanwhile: then nothing was done.
     """
     trial_id = study.trial_id(number)
-    wanted = attr.requested_params(study.storage.get_trial(trial_id))
-    least = smallest(study.file.space, wanted)
-    fits = any(not study.budget.excess(size_of(config, study.data)) for config in least)
+    trial = study.storage.get_trial(trial_id)
+    wanted = attr.requested_params(trial)
+    is_open = any(
+        name.partition(".")[0] in ("network", *NETWORKS) for name in trial.params.keys() - wanted
+    )
+    sizes = [size_of(config, study.data) for config in smallest(study.file.space, wanted)]
+    fits = any(is_open if size is None else not study.budget.excess(size) for size in sizes)
     successor = waiting_trial(wanted) if wanted and fits else None
+    if wanted and not fits:
+        message = f"{message}; it was enqueued so, and is not tried again"
+        _log.warning("trial %d is too large: %s", number, message)
     return study.storage.fail(trial_id, Failure.TOO_LARGE, message, successor)
 
 

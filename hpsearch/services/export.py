@@ -110,7 +110,7 @@ def export(
             )
             return replace(done, data=written.data, data_kept=written.data_kept)
     if form == "recipe":
-        write_recipe(chosen.recipe, path, progress)
+        done = replace(done, needed=write_recipe(chosen.recipe, path, progress))
     elif chosen.weights is not None:  # or it was refused
         recipe, weights = chosen.recipe, chosen.weights
         model = (

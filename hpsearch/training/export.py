@@ -21,7 +21,7 @@ from hpsearch.data.tables.raw import coded_columns, known_only, made_up_rows, ra
 from hpsearch.data.target import Standard
 from hpsearch.errors import InputError, ProgramError, UnreachableError
 from hpsearch.recipe import Recipe
-from hpsearch.training import layers, model, quiet, raw
+from hpsearch.training import layers, model, quiet, raw, users
 from hpsearch.training.engine import evaluation_batch
 from hpsearch.training.opened import Answer, Examples, of_model
 from hpsearch.training.other_formats import OTHER_FORMATS, other_form
@@ -103,12 +103,25 @@ def write_network(
         form: which of the two.
         target: the name of the target's column, if it has one.
     """
+    own = _own_code(network)
+    if own and form == "keras":
+        raise InputError(
+            f"a .keras file opens only where the code of its layers is, and {own} is your own;"
+            " export a SavedModel, which needs no code: a name that ends in /"
+        )
     exported = portable(*slim(build, network, parts), form)
     try:
         with quiet.keras_copies():
             _WRITERS[form](exported, output)
     except tf.errors.OpError as error:
         raise UnreachableError(f"{output}: cannot be written: {error.message}") from None
+    except Exception as error:
+        if own is None:
+            raise
+        raise InputError(
+            f"{output}: Keras cannot write your model, of which {own} is your own:"
+            f" {users.said(error)}"
+        ) from None
     if form == "saved_model":
         write_beside(output, form, signature(parts, target, form))
     taken = partial(asked, parts, form=form)
@@ -233,30 +246,25 @@ def portable(network: keras.Model, parts: Parts, form: Form = "keras") -> keras.
         type, or a dict of a table's raw columns (``hpsearch.training.raw``); to float32
         probabilities of shape (batch, classes), or float64 predictions of shape (batch, 1).
     """
-    own = _own_class(network)
-    if own and form == "keras":
-        raise InputError(
-            f"a .keras file opens only where the code of its layers is, and {own} is your own;"
-            " export a SavedModel, which needs no code: a name that ends in /"
-        )
+    own = _own_code(network)
     if isinstance(parts.transform, Tabular):
-        # What has a class of the user's own is taken as it is.
-        copied = network if own else keras.models.clone_model(network, clone_function=_stock)
+        # What has code of the user's own is taken as it is.
+        copied = network if own else _cloned(network)
         exported = _of_columns(copied, parts, parts.transform, form)
     elif own:
         inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
         return keras.Model(inputs, _answered(network(inputs), parts.answers), name=NAME)
     else:
         inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
-        copied = keras.models.clone_model(network, input_tensors=inputs, clone_function=_stock)
+        copied = _cloned(network, inputs)
         exported = keras.Model(inputs, _answered(copied.output, parts.answers), name=NAME)
     with quiet.keras_copies():
         exported.set_weights(network.get_weights())
     return exported
 
 
-def _own_class(network: keras.Model) -> str | None:
-    """The name of a class among a network's layers that is neither Keras' nor ours; None: all are.
+def _own_code(network: keras.Model) -> str | None:
+    """What in a network's layers is neither Keras' nor ours, in words; None: all is.
 
     Layers within a layer are Keras' own affair, or of such a class.
     """
@@ -264,9 +272,21 @@ def _own_class(network: keras.Model) -> str | None:
         kind = type(layer)
         if kind.__module__.partition(".")[0] not in ("keras", "hpsearch"):
             return kind.__name__
-        if isinstance(layer, keras.Model) and (found := _own_class(layer)):
-            return found
+        if isinstance(layer, keras.Model):
+            if found := _own_code(layer):
+                return found
+        elif not _is_stock(layer):
+            return f"what the layer {layer.name} ({kind.__name__}) computes with"
     return None
+
+
+def _is_stock(layer: keras.Layer) -> bool:
+    """Whether any Keras can read a layer back: it has no function or class of the user's."""
+    try:
+        _stock(layer)
+    except Exception:  # noqa: BLE001  # what Keras, or the user's class, says of it may be any
+        return False
+    return True
 
 
 def _of_columns(copied: keras.Model, parts: Parts, table: Tabular, form: Form) -> keras.Model:
@@ -296,10 +316,22 @@ def _answered(outputs: keras.KerasTensor, target: Standard | None) -> keras.Kera
     return restored(target, outputs)
 
 
+def _cloned(network: keras.Model, inputs: keras.KerasTensor | None = None) -> keras.Model:
+    """A network like another one, of layers that any Keras can read back.
+
+    It is not compiled: the optimizer, loss and metrics may be the user's, and answer nothing.
+    """
+    compiled, network.compiled = network.compiled, False
+    try:
+        return keras.models.clone_model(network, input_tensors=inputs, clone_function=_stock)
+    finally:
+        network.compiled = compiled
+
+
 def _stock(layer: keras.Layer) -> keras.Layer:
     """A layer like one of the network's that any Keras can read back."""
-    if isinstance(layer, keras.Model):  # the network of a fold
-        return keras.models.clone_model(layer, clone_function=_stock)
+    if isinstance(layer, keras.Model):  # the network of a fold, or the user's model
+        return _cloned(layer)
     if isinstance(layer, keras.layers.Activation):  # ours may have a function that is not Keras'
         name = layer.activation.__name__
         return keras.layers.Activation(name, dtype=layer.dtype_policy, name=layer.name)
@@ -340,6 +372,4 @@ def raw_model(recipe: Recipe, parts: Parts, weights: Path) -> keras.Model:
     network = model.build_for(recipe, parts)
     load_weights(network, weights)
     # Names of a table's inputs are the columns'; code of one's own is here.
-    is_table = isinstance(parts.transform, Tabular)
-    built = slim(partial(model.build_for, recipe), network, parts)
-    return portable(*built, "keras" if is_table else "saved_model")
+    return portable(*slim(partial(model.build_for, recipe), network, parts), "keras")

@@ -185,7 +185,7 @@ def _numeric(own: Built, form: OtherForm) -> tuple[keras.Model, Parts]:
     else:
         given = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
         inputs = {"inputs": given}
-    outputs = network(given)
+    outputs = network(given, training=False)  # other tools have no layers that only train
     dtype = OTHER_FORMATS[form].predictions
     if parts.answers is None:
         softmax = keras.layers.Softmax(dtype="float32", name="probabilities")

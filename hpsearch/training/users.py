@@ -18,7 +18,7 @@ from typing import Any
 from hpsearch.errors import HpsearchError, InputError, TrialFailedError
 from hpsearch.networks import pickled
 from hpsearch.networks.imported import imported
-from hpsearch.networks.python import Python, digest_of, or_beside, read
+from hpsearch.networks.python import Python, unchanged
 from hpsearch.training import memory
 
 _PRINTED = 10_000
@@ -57,14 +57,7 @@ def function(network: Python, name: str | None = None) -> Function:
         UnreachableError: it cannot be read.
     """
     path = Path(network.file)
-    content = read(path, f"network.file = {network.file}")
-    found = digest_of(path, content)
-    if network.sha256 not in ("", found):
-        raise InputError(
-            f"{path}{or_beside(path)} has changed since the study or recipe was made"
-            f" (SHA-256 {found[:12]}, not {network.sha256[:12]}); restore it, or start"
-            " another study"
-        )
+    content, found = unchanged(network)
     package = f"hpsearch_own_{hashlib.sha256(f'{path}:{found}'.encode()).hexdigest()[:12]}"
     if package not in _modules:
         _modules[package] = _load(path, content, package)

@@ -494,6 +494,38 @@ def test_a_network_that_is_too_large_when_it_is_built_is_drawn_again(
         assert trial.user_attrs["macs"] == 2 * trial.params["python.units"]
 
 
+def test_an_enqueued_network_that_is_too_large_when_it_is_built_is_tried_once(
+    open_study: Callable[..., OpenStudy], build: Build
+) -> None:
+    """Where nothing of the network is left to be drawn, whatever else is."""
+    own = {"file": "/home/me/own.py", "units": {"type": "categorical", "choices": [8, 1024]}}
+    study = open_study(
+        space={
+            "network": {"python": own},
+            "batch_size": {"type": "int", "low": 1, "high": 512},
+        },
+        sampler={"type": "random"},
+        budget={"trials": 2, "max_parameters": 1000},
+        enqueue=[{"network": {"type": "python", "units": 1024}}, {"batch_size": 77}],
+    )
+
+    def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+        units = recipe.config.network.model_dump()["units"]
+        watch.on_size(Size(parameters=units, macs=units))
+        dense = TrialConfig(optimizer=recipe.config.optimizer)
+        return fakes.train(recipe.model_copy(update={"config": dense}), parts, run, watch)
+
+    job = build(study, train)
+    while job.run_one():
+        pass
+    first, *others = study.trials()
+    assert first.user_attrs["failure"] == "too_large"
+    assert first.user_attrs["failure_message"].endswith("enqueued so, and is not tried again")
+    ended = [trial for trial in others if trial.state == TrialState.COMPLETE]
+    assert (len(ended), study.counts().counted) == (2, 2)
+    assert ended[0].params["batch_size"] == 77
+
+
 def test_what_was_enqueued_is_kept_when_the_rest_was_drawn_too_large(
     open_study: Callable[..., OpenStudy], build: Build
 ) -> None:

@@ -120,6 +120,22 @@ def test_a_function_of_a_script_says_so(tmp_path: Path) -> None:
     assert build.__code__.co_filename == "<build() of mine.py>"
 
 
+def test_a_line_of_a_script_is_told_beside_that_of_its_function(tmp_path: Path) -> None:
+    script, code = tmp_path / "theirs.py", "def build(config, data):\n    return config / 0\n"
+    found = []
+    for text in (code, f"import math\n\n{code}"):
+        script.write_text(text)
+        pickled._FIRST_LINES.clear()
+        found.append(pickled.dumped({"build": defined(text, str(script))}))
+    assert found[0] == found[1]
+    told = "<build() of theirs.py>, line 2: ZeroDivisionError"
+    beside = "<build() of theirs.py>, line 2 (line 4 of the file): ZeroDivisionError"
+    assert pickled.with_lines_of_files(told) == beside
+    pickled.dumped({"build": defined(code, str(script))})  # another one of this name
+    for unknown in (told, "<build() of the notebook>, line 2: KeyError", "own.py, line 3"):
+        assert pickled.with_lines_of_files(unknown) == unknown
+
+
 @pytest.mark.parametrize("held", [threading.Lock(), (one for one in (1, 2))])
 def test_what_cannot_be_pickled_is_one_message(held: Any) -> None:
     def build(config: Any, data: Any) -> Any:  # noqa: ARG001

@@ -220,3 +220,20 @@ def test_a_file_that_its_runtime_does_not_read_is_one_message(tmp_path: Path) ->
     (tmp_path / "a.onnx").write_bytes(b"no model")
     with pytest.raises(InputError, match=r"ONNX: ONNX Runtime does not read it \("):
         converting.opened(tmp_path / "a.onnx", "onnx")
+
+
+def test_layers_that_draw_in_training_alone_are_left_out(blobs: Parts, tmp_path: Path) -> None:
+    """Other tools have nothing that draws."""
+
+    def build(parts: Parts) -> keras.Model:
+        flips = keras.layers.RandomFlip("horizontal", seed=1)
+        own = [keras.Input(parts.input_shape), flips, keras.layers.Flatten()]
+        inner = keras.Sequential([*own, keras.layers.Dense(3)])
+        inputs = keras.Input(parts.input_shape)
+        return keras.Model(inputs, inner(inputs))
+
+    parts = images(blobs)
+    own = Built(network=build(parts), build=build, parts=parts, target=None)
+    done = write_other(own, tmp_path / "a.onnx", "onnx")
+    assert done.largest is not None
+    assert done.largest < 1e-5
