@@ -9,8 +9,14 @@ from hpsearch.cli.options import FileArgument, ForceOption, HomeOption, JsonOpti
 from hpsearch.cli.output import Screen, print_json, say, tell
 from hpsearch.cli.workspace import StorageOption, without_password, workspace
 from hpsearch.errors import InputError
+from hpsearch.search.adoption import storage_url
 from hpsearch.services import adopt as service
 from hpsearch.text import plural, shortened
+
+
+def _storage_url(param: typer.CallbackParam, text: str) -> str | None:
+    """The storage's URL, by :func:`without_password`."""
+    return without_password(param, storage_url(text))
 
 
 def adopt(
@@ -18,8 +24,8 @@ def adopt(
         str,
         typer.Argument(
             metavar="OPTUNA_STORAGE",
-            callback=without_password,
-            help="Storage URL of the Optuna study, such as sqlite:///optuna.db.",
+            callback=_storage_url,
+            help="Storage of the Optuna study: an SQLite file, or a URL (postgresql://...).",
         ),
     ],
     file: FileArgument,

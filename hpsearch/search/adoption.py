@@ -9,6 +9,7 @@ failed trial of the class ``adopted``; only samplers see it as a complete one
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -16,13 +17,14 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.errors import Failure, InputError
+from hpsearch.home import sqlite_url
 from hpsearch.ranking import worst_first
 from hpsearch.search import attributes as attr
 from hpsearch.search.database.exclusive import exclusive
-from hpsearch.search.database.messages import readable_errors
-from hpsearch.search.database.urls import hide_password, sqlite_file
+from hpsearch.search.database.messages import readable_errors, readable_opening
+from hpsearch.search.database.urls import hide_password, parse_url, sqlite_file
 from hpsearch.search.making import open_or_create
-from hpsearch.search.matching import Fitting, MisfitError, fitting
+from hpsearch.search.matching import Fitting, MisfitError, check_names, fitting, unmatched
 from hpsearch.search.queueing import as_key, known_params
 from hpsearch.search.storage import Storage, waiting_trial
 from hpsearch.search.storage.opening import open_storage
@@ -43,10 +45,49 @@ class Adoption:
     """By number."""
     left: Mapping[str, tuple[int, ...]]
     """The numbers of the others, by what is wrong with them, in words."""
+    nameless: tuple[str, ...] = ()
+    """Parameters there that have no name here."""
+    missing: tuple[str, ...] = ()
+    """Parameters of the space that have none there."""
     there: int = 0
     """How many of the fitting the study has already."""
     retrained: int = 0
     """How many were enqueued."""
+
+
+_ACCEPTED = (
+    "give an SQLite file, or the URL of a database: sqlite:///FILE, postgresql://USER@HOST/NAME (a"
+    " study in another storage, such as a journal, is copied by optuna.copy_study(...,"
+    ' to_storage="sqlite:///FILE"))'
+)
+
+
+def storage_url(source: str, where: str = "OPTUNA_STORAGE") -> str:
+    """The URL of a storage of Optuna.
+
+    Args:
+        source: the URL, or the path of an SQLite file.
+        where: it was written.
+
+    Raises:
+        InputError: the URL is of another database, or wrong; of a path nothing is known here.
+    """
+    scheme, separator, _ = source.partition("://")
+    if not separator:
+        return sqlite_url(source)
+    if scheme.partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
+        raise InputError(f"{where}: is a URL of {scheme}; {_ACCEPTED}")
+    parse_url(source, where)
+    return source
+
+
+def _check_file(file: Path) -> None:
+    """Refuse what is no SQLite file; an empty one is one without tables."""
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such file; {_ACCEPTED}")
+    with file.open("rb") as opened:
+        if opened.read(16) not in (b"", b"SQLite format 3\0"):
+            raise InputError(f"{file}: is no SQLite file; {_ACCEPTED}")
 
 
 @contextmanager
@@ -54,21 +95,23 @@ def optuna_study(url: str, name: str | None) -> Iterator[Study]:
     """A study of another program, of which nothing is changed.
 
     Args:
-        url: of its storage.
+        url: of its storage, or the path of an SQLite file.
         name: the study's; None: the only one that there is.
 
     Raises:
         InputError: there is no such study, or hpsearch made it.
         UnreachableError: the storage cannot be read.
     """
+    url = storage_url(url)
     file, shown = sqlite_file(url), hide_password(url)
-    if file is not None and not file.exists():
-        raise InputError(f"{shown}: there is no such file; give the storage URL of an Optuna study")
+    if file is not None:
+        with readable_opening(url):
+            _check_file(file)
     opened = open_storage(url, read_only=True, force=True, foreign=True)
     with readable_errors(url), closing(opened) as storage:
         names = storage.study_names()
         if not names:
-            raise InputError(f"{shown}: holds no studies")
+            raise InputError(f"{shown}: there is no Optuna study in it")
         if name is None and len(names) > 1:
             raise InputError(f"{shown}: give --study; there are {', '.join(sorted(names))}")
         chosen = names[0] if name is None else name
@@ -122,7 +165,11 @@ def all_fitting(
         dataset: the facts of its data.
         rename: the space's names of parameters that are named otherwise there; empty: they play no
             part here.
+
+    Raises:
+        InputError: a name in ``rename`` is none, there or here.
     """
+    check_names(source, file, rename)
     taken: list[Fitting] = []
     left: dict[str, list[int]] = {}
     for trial in source.get_trials(deepcopy=False):
@@ -133,11 +180,14 @@ def all_fitting(
             taken.append(fitting(trial, file, dataset, rename))
         except MisfitError as misfit:
             left.setdefault(str(misfit), []).append(trial.number)
+    nameless, missing = unmatched(source, file, rename)
     by_count = sorted(left.items(), key=lambda one: -len(one[1]))
     return Adoption(
         source=source.study_name,
         fitting=tuple(taken),
         left={reason: tuple(numbers) for reason, numbers in by_count},
+        nameless=tuple(nameless),
+        missing=tuple(missing),
     )
 
 

@@ -11,14 +11,16 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from hpsearch.ranges import RANGES, FloatRange, IntRange
+from hpsearch.errors import InputError
+from hpsearch.ranges import RANGES, Categorical, FloatRange, IntRange
 from hpsearch.search.study import size_of
-from hpsearch.space import suggest_config
+from hpsearch.space import Space, suggest_config
 from hpsearch.study_file import StudyFile
-from hpsearch.text import show
-from hpsearch.walks import named_fields, place_of
+from hpsearch.text import closest, show
+from hpsearch.walks import Place, has_ratio, is_per_layer, named_fields, place_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +126,72 @@ def fitting(
     return Fitting(
         number=trial.number, value=value, params=known.params, distributions=known.distributions
     )
+
+
+def check_names(source: Study, file: StudyFile, rename: Mapping[str, str]) -> None:
+    """Refuse names of parameters that are none, there or here.
+
+    Args:
+        source: the other program's study; without trials nothing is known of its names.
+        file: the study file.
+        rename: as of :func:`fitting`.
+
+    Raises:
+        InputError: one is none.
+    """
+    there = _names_there(source)
+    for theirs, ours in rename.items():
+        given = f"--rename {theirs}={ours}"
+        if there and theirs not in there:
+            raise InputError(
+                f"{given}: study {source.study_name} has no parameter {show(theirs)};"
+                f" {closest(theirs, there)}"
+            )
+        if ours and _place(file.space, ours) is None:
+            raise InputError(
+                f"{given}: the space has no parameter {show(ours)};"
+                f" {closest(ours, list(_drawn(file.space).values()))}"
+            )
+
+
+def unmatched(
+    source: Study, file: StudyFile, rename: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """The parameters there that have no name here, and those here that have none there.
+
+    Args:
+        source: the other program's study.
+        file: the study file.
+        rename: as of :func:`fitting`.
+    """
+    names = {name: rename.get(name, name) for name in _names_there(source)}
+    found = {name: _place(file.space, ours) for name, ours in names.items() if ours}
+    taken = {place.name for place in found.values() if place is not None}
+    theirs = [name for name, place in found.items() if place is None]
+    return theirs, [shown for name, shown in _drawn(file.space).items() if name not in taken]
+
+
+def _names_there(source: Study) -> list[str]:
+    """The parameters of all trials."""
+    return sorted({name for one in source.get_trials(deepcopy=False) for name in one.params})
+
+
+def _place(space: Space, parameter: str) -> Place | None:
+    """The field that has a parameter of exactly this name."""
+    place = place_of(space, parameter)
+    if place is None or has_ratio(place.field):
+        return place
+    return place if (parameter == place.name) is not is_per_layer(place.field) else None
+
+
+def _drawn(space: Space) -> dict[str, str]:
+    """The fields that a space draws, each with its parameter's name, or that of its first layer."""
+    return {
+        name: f"{name}_0" if is_per_layer(field) else name
+        for name, field in named_fields(space).items()
+        if isinstance(field, RANGES)
+        and not (isinstance(field, Categorical) and len(field.choices) == 1)
+    }
 
 
 def _check_rest(file: StudyFile, given: Mapping[str, Any], taken: Mapping[str, Any]) -> None:

@@ -1,5 +1,8 @@
 """Adopting: the trials of another program's Optuna study begin the history of a study."""
 
+import re
+import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -19,7 +22,7 @@ from hpsearch.services.data import study_data
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile, budget_of, from_table, read_study
-from hpsearch.text import plural, shortened
+from hpsearch.text import plural, printable, shortened
 
 RETRAIN = 3
 """How many of the best adopted trials are trained first, unless told otherwise."""
@@ -71,7 +74,8 @@ def adopt(
     """Adopt what fits of an Optuna study, in a study that is made where there is none.
 
     Args:
-        url: of the storage of the Optuna study, in which nothing is changed.
+        url: of the storage of the Optuna study, in which nothing is changed; or the path of an
+            SQLite file.
         file: the study file.
         workspace: home and storage of the study.
         progress: is told of the data.
@@ -132,7 +136,32 @@ def _nothing_fits(found: Adoption, file: Path) -> str:
     listed = [*reasons[:_REASONS], *([f"{more} more reasons"] if more > 0 else [])]
     lines = "".join(f"\n  {line}" for line in listed or ["it has no trials"])
     return (
-        f"study {found.source}: none of its trials lies in the space of {file}:{lines}\nwiden the"
-        " space, or give the names that parameters have here: --rename THEIRS=OURS (--rename"
-        " THEIRS= for one that plays no part)"
+        f"study {found.source}: none of its trials lies in the space of {file}:{lines}"
+        f"{_names(found)}\nwiden the space, or give the names that parameters have here:"
+        f" {_renames(found)} (--rename THEIRS= for one that plays no part)"
     )
+
+
+def _names(found: Adoption) -> str:
+    """The names that are not the same, in a line of their own."""
+    if not found.nameless:
+        return ""
+    names = f"\nwithout a name here: {printable(', '.join(found.nameless))}"
+    if found.missing:
+        names += f"; without one there: {printable(', '.join(found.missing))}"
+    return names
+
+
+def _renames(found: Adoption) -> str:
+    """The options for names whose last part is the same, as long as that is one alone."""
+    ends = Counter(map(_end, found.missing))
+    ours = {_end(name): name for name in found.missing if ends[_end(name)] == 1}
+    theirs = Counter(map(_end, found.nameless))
+    known = [one for one in found.nameless if _end(one) in ours and theirs[_end(one)] == 1]
+    options = [f"--rename {shlex.quote(f'{one}={ours[_end(one)]}')}" for one in known]
+    return printable(" ".join(options)) or "--rename THEIRS=OURS"
+
+
+def _end(name: str) -> str:
+    """The last part of a parameter's name."""
+    return re.split(r"[./]", name)[-1]

@@ -51,6 +51,7 @@ def test_a_study_begins_with_the_trials_of_another_program(cli: Cli, theirs: str
     refused = cli("adopt", theirs, file, "--dry-run", code=2).stderr
     assert "none of its trials lies in the space of" in refused
     assert "4 trials: units_0: missing" in refused
+    assert "without a name here: lr, width; without one there: units_0" in refused
     assert "--rename THEIRS=OURS" in refused
     tried = cli("adopt", theirs, file, *names, "lr=", *adam, "--dry-run").stdout
     assert tried.splitlines() == [
@@ -82,9 +83,12 @@ def test_a_study_begins_with_the_trials_of_another_program(cli: Cli, theirs: str
     [
         (("sqlite:///none.db", "{file}"), "there is no such file"),
         (("postgresql://me:secret@host/db", "{file}"), "a password on the command line"),
-        (("theirs.db", "{file}"), "is not a database URL"),
+        (("none.db", "{file}"), "none.db: there is no such file; give an SQLite file, or"),
+        (("{file}", "{file}"), "is no SQLite file; give an SQLite file, or"),
+        (("mysql://me:secret@host/db", "{file}"), "OPTUNA_STORAGE: is a URL of mysql; give"),
         (("{theirs}", "{file}", "--study", "thiers"), "did you mean theirs"),
         (("{theirs}", "{file}", "--rename", "lr"), "is not THEIRS=OURS"),
+        (("{theirs}", "{file}", "--rename", "widht=units_0"), "did you mean width?"),
         (("{theirs}", "{file}", "--retrain", "-1"), "--retrain"),
         (("{theirs}", "{file}", *GRID), "tries every point once"),
         (("{theirs}", "{file}", "--set", "objective.metric=val_loss"), "minimize"),

@@ -32,7 +32,7 @@ FILES = {
 
 COMMANDS = [line[2:] for kind, body in BLOCKS if kind == "console" for line in body.splitlines()]
 
-GIVEN = next(body for _, body in BLOCKS if body.startswith("class Given"))
+GIVEN = next(body for _, body in BLOCKS if "class Given" in body)
 
 
 def function(code: str, name: str) -> list[str]:
@@ -127,6 +127,18 @@ def test_a_model_of_keras_tuner_gets_what_it_asks_for() -> None:
     exec(GIVEN, names)  # noqa: S102  # of our own page
     config = {"units": 64, "dropout": False, "lr": 0.5, "activation": "tanh"}
     assert names["build"](config, None) == (64, False, 0.5, "tanh")
+
+
+def test_scopes_of_keras_tuner_are_passed_through_and_its_values_are_there() -> None:
+    def build_model(hp: Any) -> Any:
+        with hp.conditional_scope("kind", ["wide"]), hp.name_scope("top"):
+            units = hp.Int(name="units", min_value=1, max_value=2)
+        return units, hp.get("kind"), hp.values, hp["kind"]
+
+    names: dict[str, Any] = {"build_model": build_model}
+    exec(GIVEN, names)  # noqa: S102  # of our own page
+    config = {"kind": "wide", "units": 64}
+    assert names["build"](config, None) == (64, "wide", config, "wide")
 
 
 def test_their_trials_are_adopted_as_the_page_says(

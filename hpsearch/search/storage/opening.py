@@ -61,7 +61,8 @@ def open_storage(
             operation for a server that has gone away.
         awaited: wait for a server that is not there now, too: it was a moment ago.
         hurried: asked between two attempts to reach a server; True: the next failure is the last.
-        foreign: it is another program's: tables of an older Optuna are refused, not upgraded.
+        foreign: it is another program's: tables are not made, and those of an older Optuna refused,
+            not upgraded.
 
     Raises:
         InputError: a URL that is no database URL, SQLite on a network file system, or no
@@ -135,6 +136,12 @@ def _connect(
     text = _text(url)
     reads = "creator" in engine_kwargs  # a file of which nothing may be changed
     if not _has_schema(sa.create_engine(url, **engine_kwargs) if reads else make_engine(url)):
+        if foreign:
+            raise InputError(
+                f"{shown_url(url)}: there is no Optuna study in it; give the storage that has one"
+                + " (of a file that was copied while in use copy the one that ends in -wal, too)"
+                * (url.get_backend_name() == "sqlite")
+            )
         if not create:
             raise InputError(
                 f"{shown_url(url)}: holds no studies yet; start one with hpsearch run FILE"

@@ -185,6 +185,28 @@ def test_a_study_that_is_there_goes_on_with_them(
     }  # fmt: skip
 
 
+def test_names_that_are_none_are_refused_and_those_without_a_fellow_told(
+    theirs: str, make_file: Make
+) -> None:
+    units = {"type": "int", "low": 1, "high": 9, "per_layer": True}
+    file = make_file(space={"layers": SPACE["layers"], "units": units, "dropout": 0.1})
+    with optuna_study(theirs, None) as source:
+        for rename, says in (
+            ({"layer": "layers"}, '--rename layer=layers: study theirs has no parameter "layer"'),
+            ({"nope": ""}, "known: dropout, layers"),
+            ({"dropout": "unit"}, 'the space has no parameter "unit"; did you mean units_0'),
+            ({"dropout": "units"}, 'the space has no parameter "units"; did you mean units_0'),
+        ):
+            with pytest.raises(InputError, match=says):
+                all_fitting(source, file, DATA, rename)
+        found = all_fitting(source, file, DATA, {})
+        assert (found.nameless, found.missing) == ((), ("units_0",))
+        found = all_fitting(source, make_file(space={"units": units}), DATA, {})
+        assert (found.nameless, found.missing) == ((), ("units_0",))
+        found = all_fitting(source, file, DATA, {"dropout": "units_1", "layers": ""})
+        assert (found.nameless, found.missing) == ((), ("layers",))
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -234,6 +256,37 @@ def test_what_is_no_study_of_another_program_is_refused(
         optuna_study(ours.storage.url, "study"),
     ):
         pass
+
+
+def refused(source: str, name: str | None = None) -> str:
+    """What is said of a storage that holds nothing to adopt."""
+    with pytest.raises(InputError) as error, optuna_study(source, name):
+        pass
+    return str(error.value)
+
+
+def test_the_path_of_a_file_is_enough(made: Path) -> None:
+    with optuna_study(str(made), None) as source:
+        assert source.study_name == "theirs"
+    said = refused(str(made), "other")
+    assert said.endswith('theirs.db: has no study "other"; did you mean theirs? known: theirs')
+
+
+def test_a_storage_without_an_optuna_study_is_told_as_that(
+    empty_database: Path, tmp_path: Path
+) -> None:
+    empty, log = tmp_path / "empty.db", tmp_path / "journal.log"
+    empty.touch()
+    log.write_text('{"op_code": 0}')
+    for file in (empty, empty_database):
+        said = refused(f"sqlite:///{file}")
+        assert "there is no Optuna study in it" in said
+        assert "hpsearch run" not in said
+    assert empty.stat().st_size == 0
+    assert f"{log}: is no SQLite file; give" in refused(str(log))
+    assert "optuna.copy_study" in refused(f"sqlite:///{log}")
+    assert "OPTUNA_STORAGE: is a URL of mysql" in refused("mysql+pymysql://me:secret@host/db")
+    assert "OPTUNA_STORAGE: SQLite has no options" in refused("sqlite:///theirs.db?mode=ro")
 
 
 def test_tables_of_an_older_optuna_are_not_upgraded(theirs: str, tmp_path: Path) -> None:
