@@ -45,7 +45,8 @@ def endings(found: Conclusion) -> list[str]:
 def no_trial(found: Conclusion) -> str:
     """That no trial of a study completed, and what to look at."""
     counts = found.counts
-    told = f"No trial completed ({counts.pruned} pruned, {counts.failed} failed)"
+    why = f"; {found.failed}" if found.failed else ""
+    told = f"No trial completed ({counts.pruned} pruned, {counts.failed} failed{why})"
     if found.over == "timeout" and not counts.counted:
         return (
             f"{told}: one takes longer than the time limit; run it again with a longer"

@@ -12,12 +12,12 @@ from typing import Any
 from hpsearch.dashboard.note import has_note
 from hpsearch.dashboard.publish import Publisher
 from hpsearch.data.facts import facts, sizes
-from hpsearch.errors import EXIT_NO_TRIAL, EXIT_OK, EXIT_PROGRAM
+from hpsearch.errors import EXIT_NO_TRIAL, EXIT_OK, EXIT_PROGRAM, uses_place
 from hpsearch.home import Home
 from hpsearch.outputs.copies import Copies
 from hpsearch.outputs.leftovers import tidy
 from hpsearch.search import trials as rows
-from hpsearch.search.attributes import WINNERS_KEY
+from hpsearch.search.attributes import FAILURE_KEY, FAILURE_MESSAGE_KEY, WINNERS_KEY
 from hpsearch.search.budget import begin_run, ending, failures_in_a_row
 from hpsearch.search.database.urls import hide_password
 from hpsearch.search.making import open_or_create
@@ -111,6 +111,8 @@ class Conclusion:
     """The best trial, as ``best --json`` has it; None: none completed, or it was stopped."""
     stopped: int
     """130 or 143 where a signal or ``hpsearch stop`` ended the run; else 0."""
+    failed: str = ""
+    """Where no trial completed, what the last one that counts failed of; empty: none did."""
 
     @property
     def is_cut_off(self) -> bool:
@@ -213,9 +215,19 @@ def _conclusion(study: OpenStudy, stopped: int) -> Conclusion:
         budget=study.budget,
         over=over,
         failures=dict(failures.most_common()),
+        failed="" if counts.complete else _last_failure(study),
         best=rows.best_row(study) if is_whole and counts.complete else None,
         stopped=stopped,
     )
+
+
+def _last_failure(study: OpenStudy) -> str:
+    """The last trial that failed by its configuration, and of what; empty: there is none."""
+    for trial in reversed(study.trials()):
+        told = trial.user_attrs
+        if uses_place(failure := told.get(FAILURE_KEY)):
+            return f"trial {trial.number} {failure}: {told.get(FAILURE_MESSAGE_KEY, '')}"
+    return ""
 
 
 def _say_what_begins(

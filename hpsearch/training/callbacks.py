@@ -142,7 +142,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         self.asked_to_stop = False
         self._network = network
         self._objective = recipe.objective
-        self.names = recipe.task.curves
+        self.names = self._usual = recipe.task.curves
         self.is_open = recipe.config.network.has_metrics
         self.needed = {*self.names} - {*recipe.task.added} | {recipe.objective.metric}
         self._run = run
@@ -201,7 +201,9 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         row = self._row(epoch, logs or {})
         metric = self._objective.metric
         if not math.isfinite(row.values[metric]):
-            self._guard.fail(Failure.DIVERGED, f"{metric} is {row.values[metric]}")
+            by = "" if metric in self._usual else ", as your model or its loop reports it"
+            told = f"{metric} is {row.values[metric]} in epoch {row.epoch}{by}"
+            self._guard.fail(Failure.DIVERGED, told)
             return
         self._began = None
         self.epochs.append(row)

@@ -24,6 +24,10 @@ NAME = "own"
 _MADE_UP = 8
 """Examples of noise by which probabilities are told from logits."""
 
+_LOSS, _SOFTMAX = '"sparse_categorical_crossentropy"', 'Dense(data.outputs, "softmax")'
+_METRICS = 'metrics of class numbers ("accuracy", "sparse_...")'
+"""What fits in their place where a model's own loss, last layer or metrics do not."""
+
 _trained: WeakValueDictionary[int, keras.Variable] = WeakValueDictionary()
 """Weights of models that this process has built, as far as they learn; by their ``id``."""
 
@@ -275,9 +279,12 @@ def _check_outputs(outputs: object, function: Callable[..., object], data: Data)
         return
     told = f"shape {tuple(shape)}" if shape is not None else f"{type(outputs).__name__}"
     each = "one for each class" if data.class_names else "the number to predict"
+    cure = "end it with Dense(data.outputs)"
+    if data.class_names and shape is not None and tuple(shape) == (None, 1):  # of two classes
+        cure += f" or {_SOFTMAX}, and compile it with {_LOSS}, if at all"
     raise InputError(
         f"{users.line_of(function)} gives a model that puts out {told}; it must be"
-        f" (None, {data.outputs}), {each}: end it with Dense(data.outputs)"
+        f" (None, {data.outputs}), {each}: {cure}"
     )
 
 
@@ -329,10 +336,14 @@ def _check_compiled(
         if metrics is not None:
             measured(metrics, [given])
     except Exception as error:  # noqa: BLE001  # of the user's code it may be any
-        what = "class numbers" if data.class_names else "numbers, shape (batch, 1)"
+        what, cure = "numbers, shape (batch, 1)", 'such as "mse" or "mae"'
+        if data.class_names and part == "loss does":
+            what, cure = "class numbers", f"{_LOSS}, and end with {_SOFTMAX}"
+        elif data.class_names:
+            what, cure = "class numbers", f"{_METRICS}, or none: hpsearch measures AUC and more"
         raise InputError(
             f"{users.line_of(function)} gives a model whose {part} not fit: targets are {what};"
-            f" {users.said(error)}"
+            f" compile with {cure}; {users.said(error)}"
         ) from None
 
 

@@ -74,6 +74,11 @@ def test_options_are_those_of_the_command(service: dict[str, Any], tmp_path: Pat
             hpsearch.NoTrialError,
             "No trial completed (1 pruned, 4 failed): see hpsearch trials s and hpsearch logs s",
         ),
+        (
+            {"best": None, "counts": Counts(failed=1), "failed": "x"},
+            hpsearch.NoTrialError,
+            "No trial completed (0 pruned, 1 failed; x): see hpsearch trials s and hpsearch logs s",
+        ),
     ],
 )
 def test_a_search_that_did_not_end_well_raises(

@@ -106,6 +106,10 @@ def diverges(model, data, config, report):
     report(0, loss=float("nan"))
 
 
+def tells_nan(model, data, config, report):
+    report(0, val_own=float("nan"))
+
+
 def loses_weights(model, data, config, report):
     model.set_weights([np.full_like(one, np.nan) for one in model.get_weights()])
     report(0)
@@ -246,6 +250,14 @@ def test_what_is_no_number_any_more_has_diverged(
     with pytest.raises(TrialFailedError, match="loss is nan") as raised:
         trained(recipe(fit), blobs, tmp_path)
     assert raised.value.failure is Failure.DIVERGED
+
+
+def test_a_metric_of_the_loop_that_is_no_number_is_named(
+    recipe: Callable[..., Recipe], blobs: Parts, tmp_path: Path
+) -> None:
+    told = "^val_own is nan in epoch 1, as your model or its loop reports it$"
+    with pytest.raises(TrialFailedError, match=told):
+        trained(recipe("tells_nan", **own()), blobs, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,18 @@ def bad_metric(config, data):
     return model
 
 
+def own_auc(config, data):
+    model = sequential(config, data)
+    model.compile(loss="sparse_categorical_crossentropy", metrics=[keras.metrics.AUC()])
+    return model
+
+
+def binary(config, data):
+    model = keras.Sequential([L.Dense(1, "sigmoid")])
+    model.compile(loss="binary_crossentropy")
+    return model
+
+
 class Steps(Net):
     def train_step(self, data):
         return {}
@@ -290,7 +302,10 @@ def test_a_network_over_the_limit_is_not_trained(
         ("other_inputs", "def other_inputs", "expected shape=(None, 99), found shape=(None, 5)"),
         ("no_weights", "def no_weights", "gives a model without weights to train"),
         ("one_hot", "def one_hot", "whose loss does not fit: targets are class numbers"),
+        ("one_hot", "def one_hot", 'compile with "sparse_categorical_crossentropy", and end with'),
         ("bad_metric", "def bad_metric", "whose metrics do not fit: targets are class numbers"),
+        ("own_auc", "def own_auc", 'compile with metrics of class numbers ("accuracy", "sparse'),
+        ("binary", "def binary", 'or Dense(data.outputs, "softmax"), and compile it with "sparse'),
         ("steps", "def steps", "gives a model with a train_step of its own, which hpsearch's"),
         ("raises", 'return config["missing"]', "KeyError: 'missing'"),
         ("lacks", "import no_such", "there is no package no_such_package here; install it"),
