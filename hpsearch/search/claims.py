@@ -25,6 +25,9 @@ MAX_DEATHS = 3
 """Workers that may die of a trial, one after the other and none getting further than the one
 before, until that is the configuration's fault."""
 
+MAX_REDRAWN = 50
+"""Draws for what was enqueued of a network whose size is known only when it is built."""
+
 PROMPT = 1.0
 """Seconds within which who sends no heartbeat must be reaped: where writing takes longer,
 another program's lock may be what keeps the worker from it, too."""
@@ -79,7 +82,7 @@ def redraw(study: OpenStudy, number: int, message: str) -> bool:
     """Fail a trial as too large; what was asked for of it is tried again, the rest drawn anew.
 
     What is too large by itself has no successor. Of a network whose size is known only when it is
-    built, that is one of which nothing is left to be drawn.
+    built, that is one of which nothing is left to be drawn, or was in vain too often.
 
     Returns:
         False where the trial had ended meanwhile: then nothing was done.
@@ -90,6 +93,9 @@ def redraw(study: OpenStudy, number: int, message: str) -> bool:
     is_open = any(
         name.partition(".")[0] in ("network", *NETWORKS) for name in trial.params.keys() - wanted
     )
+    if wanted and is_open:
+        in_vain = [one for one in study.trials() if attr.requested_params(one) == wanted]
+        is_open = len(in_vain) < MAX_REDRAWN
     sizes = [size_of(config, study.data) for config in smallest(study.file.space, wanted)]
     fits = any(is_open if size is None else not study.budget.excess(size) for size in sizes)
     successor = waiting_trial(wanted) if wanted and fits else None

@@ -24,6 +24,7 @@ from hpsearch.home import Home
 from hpsearch.networks.network import Size
 from hpsearch.objective import CrowdedError, Objective
 from hpsearch.recipe import Recipe
+from hpsearch.search import attributes as attr
 from hpsearch.search import budget, claims, trials
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.storage import Storage
@@ -494,11 +495,20 @@ def test_a_network_that_is_too_large_when_it_is_built_is_drawn_again(
         assert trial.user_attrs["macs"] == 2 * trial.params["python.units"]
 
 
-def test_an_enqueued_network_that_is_too_large_when_it_is_built_is_tried_once(
-    open_study: Callable[..., OpenStudy], build: Build
+@pytest.mark.parametrize(
+    ("rate", "times"), [(0.5, 1), ({"type": "float", "low": 0.0, "high": 0.5}, 3)]
+)
+def test_an_enqueued_network_that_is_too_large_when_it_is_built_is_not_tried_for_ever(
+    rate: Any,
+    times: int,
+    open_study: Callable[..., OpenStudy],
+    build: Build,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where nothing of the network is left to be drawn, whatever else is."""
-    own = {"file": "/home/me/own.py", "units": {"type": "categorical", "choices": [8, 1024]}}
+    """Where nothing of the network is left to be drawn, it is tried once."""
+    monkeypatch.setattr(claims, "MAX_REDRAWN", 3)
+    units = {"type": "categorical", "choices": [8, 1024]}
+    own = {"file": "/home/me/own.py", "units": units, "rate": rate}
     study = open_study(
         space={
             "network": {"python": own},
@@ -518,12 +528,12 @@ def test_an_enqueued_network_that_is_too_large_when_it_is_built_is_tried_once(
     job = build(study, train)
     while job.run_one():
         pass
-    first, *others = study.trials()
-    assert first.user_attrs["failure"] == "too_large"
-    assert first.user_attrs["failure_message"].endswith("enqueued so, and is not tried again")
-    ended = [trial for trial in others if trial.state == TrialState.COMPLETE]
+    large = [one for one in study.trials() if attr.requested_params(one).get("python.units")]
+    assert [one.user_attrs["failure"] for one in large] == ["too_large"] * times
+    assert large[-1].user_attrs["failure_message"].endswith("enqueued so, and is not tried again")
+    ended = [trial for trial in study.trials() if trial.state == TrialState.COMPLETE]
     assert (len(ended), study.counts().counted) == (2, 2)
-    assert ended[0].params["batch_size"] == 77
+    assert 77 in [trial.params["batch_size"] for trial in ended]
 
 
 def test_what_was_enqueued_is_kept_when_the_rest_was_drawn_too_large(
