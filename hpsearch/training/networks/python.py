@@ -217,7 +217,7 @@ def _check_is_new(model: keras.Model, function: Callable[..., object]) -> None:
         InputError: one of them, and the line of the function.
     """
     for weight in model.weights:
-        if _trained.get(id(weight)) is weight:
+        if id(weight) in _trained:
             raise InputError(
                 f"{users.line_of(function)} returned weights of an earlier trial"
                 f" ({weight.path}); make the layers inside the function, or freeze what trials"
