@@ -217,11 +217,10 @@ def _check_is_new(model: keras.Model, function: Callable[..., object]) -> None:
         InputError: one of them, and the line of the function.
     """
     for weight in model.weights:
-        known = _trained.get(id(weight))
-        if known is not None and known is weight:
+        if id(weight) in _trained:
             raise InputError(
                 f"{users.line_of(function)} returned weights of an earlier trial"
-                f" ({known.path}); make the layers inside the function, or freeze what trials"
+                f" ({weight.path}); make the layers inside the function, or freeze what trials"
                 " share: layer.trainable = False"
             )
 
