@@ -96,6 +96,16 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
     cli.end()
 
 
+@pytest.fixture(autouse=True)
+def _logging_is_left_as_it_was() -> Iterator[None]:
+    disabled, level = logging.root.manager.disable, logging.root.level
+    yield
+    now = logging.root.manager.disable, logging.root.level
+    logging.disable(disabled)
+    logging.root.setLevel(level)
+    assert now == (disabled, level), "the test leaves other settings of logging behind"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _forker() -> Iterator[None]:
     """What forks commands ends with the tests."""
