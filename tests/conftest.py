@@ -1,6 +1,7 @@
 """Fixtures for all tests: small studies, storages of both kinds."""
 
 import gc
+import logging
 import shutil
 import signal
 from collections.abc import Callable, Iterator
