@@ -26,9 +26,10 @@ def silenced() -> Iterator[None]:
     """Around another tool's converter: nothing that it prints, logs or warns of is shown.
 
     What is written to the descriptors of standard output and standard error goes nowhere, also
-    from C++; handlers that it gives to Python's logging are taken away.
+    from C++; handlers and the level that it gives to Python's logging are taken away.
     """
     handlers, disabled = logging.root.handlers[:], logging.root.manager.disable
+    level = logging.root.level
     with contextlib.ExitStack() as opened:
         nowhere = opened.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
         for number in (1, 2):
@@ -42,6 +43,7 @@ def silenced() -> Iterator[None]:
             yield
         finally:
             logging.root.handlers[:] = handlers
+            logging.root.setLevel(level)
             logging.disable(disabled)
 
 
