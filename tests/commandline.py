@@ -207,9 +207,6 @@ class Cli:
             return True
         if code in (2, 3) or not words:
             return False
-        if self._trains(words, code) and any(self.folder.glob("*.csv")):
-            # Threads of polars are not there after a fork, and what waits for them waits for ever.
-            return True
         return words[0] in LASTING or "--watch" in words
 
     def _trains(self, words: list[str], code: int | None) -> bool:

@@ -1,5 +1,6 @@
 """What data may be given as, and which [dataset] that is."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ from hpsearch.api.data import Data, understood
 from hpsearch.api.given import Keeping
 from hpsearch.errors import InputError
 
-FRAME = pl.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"], "price": [1, 2]})
+
+@cache
+def houses() -> pl.DataFrame:
+    return pl.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"], "price": [1, 2]})
 
 
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    FRAME.write_csv("houses.csv")
+    houses().write_csv("houses.csv")
     np.savez("mine.npz", x_train=np.eye(2), y_train=[0, 1])
     (tmp_path / "images").mkdir()
     Path("notes.pdf").write_text("x")
@@ -40,9 +44,9 @@ def test_a_path_is_what_it_looks_like(keeping: Keeping, tmp_path: Path) -> None:
 def test_arrays_and_frames_are_kept_in_the_home(keeping: Keeping) -> None:
     arrays = understood((np.eye(4), [0, 1, 0, 1]), None, None, keeping)
     assert (arrays.source, arrays.rows, arrays.word) == ("npz", 4, None)
-    frame = understood(FRAME, "price", None, keeping)
+    frame = understood(houses(), "price", None, keeping)
     assert (frame.source, frame.target, frame.rows) == ("table", "price", 2)
-    joined = understood((FRAME.drop("price"), FRAME["price"]), None, None, keeping)
+    joined = understood((houses().drop("price"), houses()["price"]), None, None, keeping)
     assert joined == frame
     for one in (arrays, frame):
         assert Path(str(one.path)).is_relative_to(keeping.home.root)

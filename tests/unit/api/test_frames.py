@@ -1,5 +1,6 @@
 """Data frames of pandas, polars and Arrow are the same table."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -23,25 +24,25 @@ COLUMNS: dict[str, list[Any]] = {
     "price": [1.0, 2.0, 3.0],
 }
 
-POLARS = pl.DataFrame(COLUMNS)
-FRAMES = {
-    "polars": POLARS,
-    "lazy": POLARS.lazy(),
-    "arrow": pa.table(COLUMNS),
-    "pandas": pd.DataFrame(COLUMNS),
-    "pandas-nullable": pd.DataFrame(COLUMNS).convert_dtypes(),
-    "pandas-object": pd.DataFrame(COLUMNS, dtype=object),
-    "pandas-category": pd.DataFrame(COLUMNS).astype({"city": "category"}),
-    "pandas-index": pd.DataFrame(COLUMNS, index=[7, 7, 9]),
+# Made when they are used: frames start threads, and commands are forked once tests are collected.
+FRAMES: dict[str, Callable[[], Any]] = {
+    "polars": lambda: pl.DataFrame(COLUMNS),
+    "lazy": lambda: pl.LazyFrame(COLUMNS),
+    "arrow": lambda: pa.table(COLUMNS),
+    "pandas": lambda: pd.DataFrame(COLUMNS),
+    "pandas-nullable": lambda: pd.DataFrame(COLUMNS).convert_dtypes(),
+    "pandas-object": lambda: pd.DataFrame(COLUMNS, dtype=object),
+    "pandas-category": lambda: pd.DataFrame(COLUMNS).astype({"city": "category"}),
+    "pandas-index": lambda: pd.DataFrame(COLUMNS, index=[7, 7, 9]),
 }
 
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_a_frame_of_any_library_is_the_same_table(name: str) -> None:
-    assert is_frame(FRAMES[name])
-    found = as_polars(FRAMES[name])
+    assert is_frame(FRAMES[name]())
+    found = as_polars(FRAMES[name]())
     assert found.columns == [*COLUMNS]
-    assert found.to_dict(as_series=False) == POLARS.to_dict(as_series=False)
+    assert found.to_dict(as_series=False) == FRAMES["polars"]().to_dict(as_series=False)
 
 
 @pytest.mark.parametrize("other", [np.eye(2), [1, 2], "a.csv", {"a": [1]}, None, pd.Series([1])])
@@ -50,9 +51,11 @@ def test_other_things_are_no_frames(other: Any) -> None:
 
 
 def test_a_frame_is_kept_as_parquet_by_its_content(keeping: Keeping) -> None:
-    path, rows = kept(FRAMES["pandas"], "price", keeping)
+    path, rows = kept(FRAMES["pandas"](), "price", keeping)
     assert rows == 3
-    assert pl.read_parquet(path).to_dict(as_series=False) == POLARS.to_dict(as_series=False)
+    assert pl.read_parquet(path).to_dict(as_series=False) == FRAMES["polars"]().to_dict(
+        as_series=False
+    )
     assert kept(pd.DataFrame(COLUMNS), "price", keeping)[0] == path
     assert kept(pd.DataFrame(COLUMNS).assign(rooms=[2, 3, 5]), "price", keeping)[0] != path
 
@@ -60,54 +63,62 @@ def test_a_frame_is_kept_as_parquet_by_its_content(keeping: Keeping) -> None:
 @pytest.mark.parametrize(
     ("y", "name"),
     [
-        (pd.Series([1, 2, 3], name="rent"), "rent"),
-        (pl.Series("rent", [1, 2, 3]), "rent"),
-        (np.array([1, 2, 3]), "target"),
-        ([1, 2, 3], "target"),
-        (pd.DataFrame({"rent": [1, 2, 3]}), "rent"),
+        (lambda: pd.Series([1, 2, 3], name="rent"), "rent"),
+        (lambda: pl.Series("rent", [1, 2, 3]), "rent"),
+        (lambda: np.array([1, 2, 3]), "target"),
+        (lambda: [1, 2, 3], "target"),
+        (lambda: pd.DataFrame({"rent": [1, 2, 3]}), "rent"),
     ],
 )
-def test_inputs_and_targets_become_one_frame(y: Any, name: str) -> None:
-    frame, target = joined(FRAMES["pandas"], y, None)
+def test_inputs_and_targets_become_one_frame(y: Callable[[], Any], name: str) -> None:
+    frame, target = joined(FRAMES["pandas"](), y(), None)
     assert target == name
     assert frame[name].to_list() == [1, 2, 3]
-    assert joined(FRAMES["pandas"], y, "mine")[1] == "mine"
+    assert joined(FRAMES["pandas"](), y(), "mine")[1] == "mine"
 
 
 @pytest.mark.parametrize(
     ("data", "target", "told"),
     [
-        (POLARS, None, "data: is a data frame; name the column to predict: target=..., one of are"),
-        (POLARS, "prise", "target = 'prise': the data frame has no such column; did you mean pric"),
         (
-            pd.DataFrame([[1, 2]], columns=["a", "a"]),
+            FRAMES["polars"],
+            None,
+            "data: is a data frame; name the column to predict: target=..., one of are",
+        ),
+        (
+            FRAMES["polars"],
+            "prise",
+            "target = 'prise': the data frame has no such column; did you mean pric",
+        ),
+        (
+            lambda: pd.DataFrame([[1, 2]], columns=["a", "a"]),
             "a",
             "data: the data frame cannot be read as a table: Expected unique column names",
         ),
     ],
 )
 def test_a_wrong_frame_is_one_message_and_nothing_is_written(
-    data: Any, target: str | None, told: str, keeping: Keeping
+    data: Callable[[], Any], target: str | None, told: str, keeping: Keeping
 ) -> None:
     with pytest.raises(InputError) as error:
-        kept(data, target, keeping)
+        kept(data(), target, keeping)
     assert str(error.value).startswith(told)
     assert not keeping.home.root.exists()
 
 
 def test_targets_that_do_not_fit_their_inputs_are_refused() -> None:
     with pytest.raises(InputError, match="x has 3 rows, and y has 2"):
-        joined(POLARS, [1, 2], None)
+        joined(FRAMES["polars"](), [1, 2], None)
     with pytest.raises(InputError, match="y has 6 columns; give the one to predict"):
-        joined(POLARS, FRAMES["pandas"], None)
+        joined(FRAMES["polars"](), FRAMES["pandas"](), None)
     with pytest.raises(InputError, match="x has a column 'price', as the target is called"):
-        joined(FRAMES["pandas"], pd.Series([1, 2, 3], name="price"), None)
+        joined(FRAMES["pandas"](), pd.Series([1, 2, 3], name="price"), None)
     with pytest.raises(InputError, match="y has texts and numbers; give labels of one kind"):
-        joined(POLARS, ["a", 1, "b"], None)
+        joined(FRAMES["polars"](), ["a", 1, "b"], None)
     with pytest.raises(InputError, match=r"different indices, .* give y\.loc\[x\.index\]"):
-        joined(FRAMES["pandas"], pd.Series([1, 2, 3], index=[2, 1, 0]), None)
-    index = FRAMES["pandas-index"].index
-    assert joined(FRAMES["pandas-index"], pd.Series([1, 2, 3], index=index), None)[1] == "target"
+        joined(FRAMES["pandas"](), pd.Series([1, 2, 3], index=[2, 1, 0]), None)
+    index = FRAMES["pandas-index"]().index
+    assert joined(FRAMES["pandas-index"](), pd.Series([1, 2, 3], index=index), None)[1] == "target"
 
 
 @pytest.mark.parametrize("y", [None, "price", 3, np.float64(3), {"a": 1}, iter([1, 2, 3])])
@@ -115,7 +126,7 @@ def test_what_is_no_targets_is_told_of_target(y: Any) -> None:
     with pytest.raises(
         InputError, match=r"^data: y is .* and the column to predict: target=\.\.\."
     ):
-        joined(POLARS, y, None)
+        joined(FRAMES["polars"](), y, None)
 
 
 def test_columns_of_pandas_may_have_numbers_for_names(keeping: Keeping) -> None:
