@@ -8,6 +8,7 @@ from pydantic import Field, Strict
 from hpsearch.augment import Augment
 from hpsearch.networks import NETWORKS, AnyNetwork
 from hpsearch.networks.dense import Dense
+from hpsearch.networks.python import Python
 from hpsearch.optimizers import Adam, AnyOptimizer
 from hpsearch.searchable import Searchable, kind_of, lift, traits
 
@@ -34,6 +35,10 @@ class TrialConfig(Searchable):
     """A table of its own: what is done to images at random."""
     optimizer: AnyOptimizer = Adam()
     """One table with a ``type``, or one for each that may be chosen; settings as in Keras."""
+
+
+_USUAL = (kind_of(Adam), Adam().learning_rate, "constant")
+"""What a network is trained with where nothing is said."""
 
 
 def flat(config: TrialConfig) -> dict[str, Any]:
@@ -84,8 +89,10 @@ def summary(config: Mapping[str, Any]) -> str:
     """
     network, optimizer = network_of(config), config["optimizer"]
     words = NETWORKS[network["type"]].summary(network)
-    words.append(f"{optimizer['type']} {optimizer['learning_rate']:.1e}")
-    words.append(config["lr_schedule"])
+    trained = (optimizer["type"], optimizer["learning_rate"], config["lr_schedule"])
+    # A model of the user's own that comes compiled has others, and these are the defaults.
+    if network["type"] != kind_of(Python) or trained != _USUAL:
+        words += [f"{trained[0]} {trained[1]:.1e}", trained[2]]
     words.append(f"b{config['batch_size']}")
     words += Augment.model_validate(config.get("augment", {})).summary()
     return " ".join(words)

@@ -30,6 +30,9 @@ class Failure(StrEnum):
     """The data set on this machine is damaged: not counted, ends the run."""
     PROGRAM_ERROR = "program_error"
     """A fault of the program or of its installation: not counted, ends the run."""
+    ADOPTED = "adopted"
+    """No failure: another program's trial, of which hpsearch has no value of its own: not counted,
+    the sampler learns from it (``hpsearch.search.adoption``)."""
 
     @property
     def counts(self) -> bool:
@@ -43,8 +46,10 @@ class Failure(StrEnum):
 
     @property
     def is_replaced(self) -> bool:
-        """Whether another trial stands for one that failed so: it went on there, or was redrawn."""
-        return self in (Failure.INTERRUPTED, Failure.TOO_LARGE)
+        """Whether it is no result, good or bad, of its own: it went on as another trial, was
+        redrawn, or is another program's.
+        """
+        return self in (Failure.INTERRUPTED, Failure.TOO_LARGE, Failure.ADOPTED)
 
     @classmethod
     def known(cls, value: object) -> "Failure | None":
@@ -62,6 +67,10 @@ class HpsearchError(Exception):
     """Base of all errors that are shown to a user as one message without a traceback."""
 
     exit_code = EXIT_PROGRAM
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: the message alone (IPython asks for it by this name)."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 class InputError(HpsearchError):

@@ -20,6 +20,7 @@ Positive = Annotated[int, Strict(), Field(ge=1)]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
+_SERVER = re.compile(r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[^\s\\]*)?", re.ASCII)
 _LONGEST = 100 * 365 * 24 * 3600
 
 
@@ -56,8 +57,26 @@ def parse_duration(value: object) -> object:
     return float(value)
 
 
+def check_tracking(uri: str) -> str:
+    """Return the address of an MLflow server or its SQLite file, else raise ValueError.
+
+    One with a user or password is refused: study files are copied, stored and shown.
+    """
+    if uri.startswith("sqlite:///") and uri.removeprefix("sqlite:///") and "?" not in uri:
+        return uri
+    if {"@", "?", "#"} & {*uri}:
+        raise ValueError(
+            "has a user, password or query, which a study would keep; leave that out, and set"
+            " MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        )
+    if _SERVER.fullmatch(uri):
+        return uri
+    raise ValueError('is no address of MLflow; write "http://HOST:PORT" or "sqlite:///FILE"')
+
+
 StudyName = Annotated[str, AfterValidator(check_name)]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
+TrackingUri = Annotated[str, Strict(), AfterValidator(check_tracking)]
 
 
 LIFTED = "<lifted>"

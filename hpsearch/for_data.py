@@ -18,7 +18,7 @@ from hpsearch.recipe import ObjectiveSection, Recipe, TrainingSection, following
 from hpsearch.searchable import traits
 from hpsearch.space import PartialConfig, Space, smallest
 from hpsearch.study_file import StudyFile
-from hpsearch.tasks import TASKS
+from hpsearch.tasks import METRICS, TASKS
 from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.task import Task
 from hpsearch.walks import settle
@@ -82,7 +82,7 @@ def _check_metrics(
         "training.reduce_lr_on_plateau.monitor": training.reduce_lr_on_plateau.monitor,
     }
     for key, metric in used.items():
-        if metric not in task.metrics:
+        if metric in METRICS and metric not in task.metrics:  # the user's own may be of any task
             raise InputError(
                 f'{where}: {key} = "{metric}" is no metric of a {task.name}, which the target'
                 f" makes it; choose one of {', '.join(task.metrics)}, or set dataset.task"

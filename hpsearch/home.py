@@ -125,6 +125,14 @@ class Home:
         """``--storage``, else ``HPSEARCH_STORAGE``, else the SQLite file of this home."""
         return option or os.environ.get(STORAGE_VARIABLE) or self.own_storage
 
+    def handed_over(self, sha256: str) -> Path:
+        """Folder of what was handed over from Python: arrays, a table, or functions.
+
+        Args:
+            sha256: of its content.
+        """
+        return self.root / "python" / sha256[:16]
+
     @property
     def trainings(self) -> Path:
         """What ``hpsearch train`` leaves, one folder for each recipe and seed."""
@@ -147,6 +155,10 @@ class Home:
     def reference_log(self, study: str) -> Path:
         """What the models that were trained beside a search last said."""
         return self.study_logs(study) / "reference.log"
+
+    def mlflow_log(self, study: str) -> Path:
+        """What the process that tells MLflow of a study last said."""
+        return self.study_logs(study) / "mlflow.log"
 
     def worker_log(self, study: str, slot: int) -> Path:
         """Log of the worker in slot ``slot`` (from 0) of this machine."""

@@ -28,7 +28,7 @@ from hpsearch.search.recipes import recipe_of, trial_seed
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import same_as
 from hpsearch.share import Share
-from hpsearch.space import suggest_config
+from hpsearch.space import suggest_config, varied
 from hpsearch.study_file import StudyFile
 from hpsearch.training.outcome import Epoch, Outcome, Trainer, Watch, fold_step
 
@@ -188,6 +188,7 @@ class Objective:
             interrupted=lambda: self.stop_now() or lease_lost() or time.monotonic() > deadline,
             checkpoint_every=CHECKPOINT_EVERY,
             earlier=earlier,
+            searched=varied(self.study.file.space),
             on_resume=reports.resumed,
             on_fold=reports.fold,
         )

@@ -1,25 +1,45 @@
 """Recipe: everything that training needs and nothing about the search."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, Strict, Tag, model_validator
+from pydantic import (
+    Field,
+    PlainSerializer,
+    Strict,
+    Tag,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from hpsearch import formats
 from hpsearch.config import TrialConfig
 from hpsearch.data.section import DatasetSection, resolve_path
-from hpsearch.fields import BY_SWITCH, Bool, Positive, Seconds, Section, Seed
+from hpsearch.fields import BY_SWITCH, Bool, Positive, Seconds, Section, Seed, TrackingUri
 from hpsearch.networks import locate
 from hpsearch.parsing import parse
-from hpsearch.tasks import METRICS, TASKS
+from hpsearch.tasks import METRICS, TASKS, metric_of
 from hpsearch.tasks.metric import Direction, Metric
 from hpsearch.tasks.task import Task
+from hpsearch.text import closest, show
+
+_OWN_METRIC = re.compile(r"val_[A-Za-z0-9_]+")
+FORMAT: Literal["hpsearch-recipe/1"] = "hpsearch-recipe/1"
+
+
+def _or_own(given: Any, known: ValidatorFunctionWrapHandler) -> Any:
+    """A metric of hpsearch's, or the name of another one, which :func:`check_metrics` looks at."""
+    return given if isinstance(given, str) and _OWN_METRIC.fullmatch(given) else known(given)
+
 
 if TYPE_CHECKING:
     MetricName: TypeAlias = str
 else:
-    MetricName = Literal[*METRICS]
-FORMAT: Literal["hpsearch-recipe/1"] = "hpsearch-recipe/1"
+    MetricName = Annotated[
+        Literal[*METRICS], WrapValidator(_or_own), PlainSerializer(str, return_type=str)
+    ]
 
 
 class ObjectiveSection(Section):
@@ -30,9 +50,11 @@ class ObjectiveSection(Section):
     mean of the classes' recall; ``val_auc`` the area under the ROC curve, of several classes the
     mean of each against all others; ``val_rmse`` and ``val_mae`` are in the target's own unit;
     ``val_loss`` is the cross-entropy (log loss), or the mean squared error of the standardised
-    target, without the L2 penalty."""
+    target, without the L2 penalty. Where all networks are your own, any other ``val_NAME`` that
+    your model reports, with its ``direction``."""
     direction: Direction | None = None
-    """Follows from the metric; may be written, but only as it follows."""
+    """Follows from the metric; may be written, but only as it follows. Of a metric of your own
+    it is needed."""
     epoch: Literal["best", "last"] = "best"
     """Which epoch's value counts; the saved weights are that epoch's."""
 
@@ -48,7 +70,7 @@ class ObjectiveSection(Section):
     @property
     def measure(self) -> Metric:
         """The metric itself."""
-        return METRICS[self.metric]
+        return metric_of(self.metric, self.direction)
 
 
 class EarlyStopping(Section):
@@ -96,6 +118,9 @@ class TrainingSection(Section):
         Annotated[Literal[False], Tag("<off>")] | Annotated[TensorBoard, Tag("<on>")], BY_SWITCH
     ] = False
     """Logs in each trial's folder, hyperparameters included."""
+    mlflow: TrackingUri | None = None
+    """Where MLflow is told of the search: "http://HOST:PORT" of its server, or "sqlite:///FILE".
+    Names and passwords stand in MLflow's own variables, never here. Recipes have none."""
     trial_timeout: Seconds | None = None
     """A longer trial fails as ``timeout``."""
 
@@ -113,9 +138,49 @@ def following(training: TrainingSection, objective: ObjectiveSection) -> Trainin
     return training.model_copy(update={"early_stopping": told})
 
 
+def check_metrics(objective: ObjectiveSection, training: TrainingSection, *, own: bool) -> None:
+    """Refuse metrics that are none of hpsearch's, but for one of the user's own as the objective.
+
+    Args:
+        objective: what trials are judged by.
+        training: what else looks at metrics.
+        own: whether all networks are the user's, so that they may report metrics of their own.
+
+    Raises:
+        ValueError: the first such metric, with its key and what to write.
+    """
+    stopping, lowering = training.early_stopping, training.reduce_lr_on_plateau
+    used = {
+        "objective.metric": objective.metric,
+        "training.early_stopping.monitor": stopping.monitor if stopping else "val_loss",
+        "training.reduce_lr_on_plateau.monitor": lowering.monitor,
+    }
+    for key, metric in used.items():
+        if metric in METRICS or (own and objective.direction and metric == objective.metric):
+            continue
+        told = f"{key} = {show(metric)} is not one of the choices; {closest(metric, [*METRICS])}"
+        if own and metric == objective.metric:
+            told += '; of a metric of your model add direction = "maximize" or "minimize"'
+        raise ValueError(told)
+
+
 def computing_in(training: TrainingSection, precision: str) -> TrainingSection:
     """A training section of which the precision is given."""
     return training.model_copy(update={"precision": precision})
+
+
+def resolve_mlflow(training: TrainingSection, folder: Path) -> TrainingSection:
+    """A training section whose SQLite file of MLflow has an absolute path.
+
+    Args:
+        training: the section.
+        folder: what a relative path is relative to.
+    """
+    scheme = "sqlite:///"
+    if training.mlflow is None or not training.mlflow.startswith(scheme):
+        return training
+    file = (folder / training.mlflow.removeprefix(scheme)).absolute()
+    return training.model_copy(update={"mlflow": f"{scheme}{file}"})
 
 
 class Recipe(Section):
@@ -132,11 +197,21 @@ class Recipe(Section):
     """Where the recipe comes from (study, trial, value, versions ...); training ignores it."""
 
     @model_validator(mode="after")
+    def _tells_nobody(self) -> "Recipe":
+        if self.training.mlflow is not None:
+            raise ValueError(
+                "training.mlflow: is told of searches, not of recipes; take it out, or write it"
+                " into a study file"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _training_follows(self) -> "Recipe":
         training = following(self.training, self.objective)
         if "precision" not in training.model_fields_set:
             training = computing_in(training, "float32")  # as it was before there was a choice
         object.__setattr__(self, "training", training)
+        check_metrics(self.objective, training, own=self.config.network.has_metrics)
         return self
 
     @property

@@ -112,6 +112,14 @@ def config_at(
     return config
 
 
+def varied(space: Space) -> frozenset[str]:
+    """The fields of a configuration that a space has more than one value of."""
+    low, high = config_at(space, 0.0), config_at(space, 1.0)
+    return frozenset(
+        name for name in TrialConfig.model_fields if getattr(low, name) != getattr(high, name)
+    )
+
+
 def kinds(space: Space) -> list[str]:
     """The kinds of networks that a space has, by their ``type``."""
     field = space.field("network")

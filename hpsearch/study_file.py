@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, Seed, StudyName
 from hpsearch.formats import read_file
-from hpsearch.networks import locate
+from hpsearch.networks import NETWORKS, locate
 from hpsearch.networks.network import Shape
 from hpsearch.parsing import parse
 from hpsearch.presets.preset import PresetKey
@@ -21,9 +21,11 @@ from hpsearch.recipe import (
     ObjectiveSection,
     Recipe,
     TrainingSection,
+    check_metrics,
     computing_in,
     following,
     parse_recipe,
+    resolve_mlflow,
 )
 from hpsearch.search_sections import (
     TPE,
@@ -73,6 +75,10 @@ class StudyFile(Section):
     @model_validator(mode="after")
     def _stopping_follows(self) -> "StudyFile":
         object.__setattr__(self, "training", following(self.training, self.objective))
+        own = "space" in self.model_fields_set and all(
+            NETWORKS[kind].has_metrics for kind in kinds(self.space)
+        )
+        check_metrics(self.objective, self.training, own=own)
         return self
 
     @model_validator(mode="after")
@@ -126,11 +132,12 @@ class StudyFile(Section):
 
     def recipe(self, config: TrialConfig, seed: int, provenance: Mapping[str, Any]) -> Recipe:
         """The recipe that trains ``config`` as this study does; its precision may be "auto"."""
+        training = computing_in(self.training, self.training.precision)
         return Recipe(
             seed=seed,
             config=config,
             dataset=self.dataset,
-            training=computing_in(self.training, self.training.precision),
+            training=training.model_copy(update={"mlflow": None}),
             objective=self.objective,
             provenance=dict(provenance),
         )
@@ -178,11 +185,16 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
         InputError: what is wrong, one line for each problem.
         UnreachableError: the file cannot be read.
     """
+    return from_table(read_study(path), path, overrides)
+
+
+def read_study(path: Path) -> dict[str, Any]:
+    """The table of a study file, not checked yet; see :func:`load`."""
     if path.suffix != ".toml":
         raise InputError(
             f"{path}: is not a study file; {_meant(path)}give a file that ends in .toml"
         )
-    return from_table(read_file(path), path, overrides)
+    return read_file(path)
 
 
 def _meant(path: Path) -> str:
@@ -198,7 +210,17 @@ def _meant(path: Path) -> str:
 
 def written_budget(path: Path) -> BudgetSection:
     """The budget that a study file itself has, without ``--set`` and other options."""
-    return parse(BudgetSection, read_file(path).get("budget", {}), str(path))
+    return budget_of(read_file(path), path)
+
+
+def budget_of(table: Mapping[str, Any], path: Path) -> BudgetSection:
+    """The same, of a table that was read.
+
+    Args:
+        table: of the file.
+        path: the file, for messages.
+    """
+    return parse(BudgetSection, table.get("budget", {}), str(path))
 
 
 def load_either(path: Path, overrides: Sequence[str] = ()) -> StudyFile | Recipe:
@@ -209,29 +231,31 @@ def load_either(path: Path, overrides: Sequence[str] = ()) -> StudyFile | Recipe
     data = read_file(path)
     if path.suffix == ".toml" and "config" not in data:
         return from_table(data, path, overrides)
-    folder = _apply(data, overrides, path)
+    folder = _folder(_apply(data, overrides), "dataset", "path", path)
     return parse_recipe(data, path, folder)
 
 
 def from_table(data: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> StudyFile:
     """Check the table of a study file that was read from ``path``."""
     has_space = "space" in data
-    folder = _apply(data, overrides, path)
+    typed = _apply(data, overrides)
     if "space" in data and not has_space:
         data.setdefault("preset", "auto")  # a key of [space] that is typed changes what is searched
     locate(data, path.parent, str(path))
     study = parse(StudyFile, data, str(path))
-    dataset = resolve_path(study.dataset, folder, str(path))
-    return study.model_copy(update={"dataset": dataset})
+    dataset = resolve_path(study.dataset, _folder(typed, "dataset", "path", path), str(path))
+    training = resolve_mlflow(study.training, _folder(typed, "training", "mlflow", path))
+    return study.model_copy(update={"dataset": dataset, "training": training})
 
 
-def _apply(data: dict[str, Any], overrides: Sequence[str], path: Path) -> Path:
-    """Set what ``--set`` asks in a table; gives the folder that ``dataset.path`` is relative to.
+def _apply(data: dict[str, Any], overrides: Sequence[str]) -> set[str]:
+    """Set what ``--set`` asks in a table; gives the keys."""
+    return {apply_override(data, override) for override in overrides}
 
-    A path in the file is relative to the file; one on the command line to where it is typed.
-    """
-    typed = {apply_override(data, override) for override in overrides}
-    return Path() if typed & {"dataset", "dataset.path"} else path.parent
+
+def _folder(typed: Collection[str], section: str, key: str, path: Path) -> Path:
+    """What a path is relative to: the file, or where it is typed, if it is on the command line."""
+    return Path() if {section, f"{section}.{key}"} & {*typed} else path.parent
 
 
 def apply_override(data: dict[str, Any], override: str) -> str:
@@ -315,8 +339,8 @@ def differences(stored: Section, given: Section, keys: Sequence[str] = SAME_SEAR
     """What keeps ``given`` from going on with the study ``stored``; empty where nothing does.
 
     Budget, workers, sampler, pruner, enqueued configurations and baseline may change, and so
-    may the place of the data (their fingerprint is compared elsewhere) and of a network's file
-    (whose SHA-256 is compared).
+    may the place of the data (their fingerprint is compared elsewhere), of a network's file
+    (whose SHA-256 is compared) and of MLflow.
 
     Args:
         stored: the study as it was made; or a recipe.
@@ -332,7 +356,7 @@ def differences(stored: Section, given: Section, keys: Sequence[str] = SAME_SEAR
     return [line for line in found if not _PLACE.match(line)]
 
 
-_PLACE = re.compile(r"dataset\.path|(space|config)\.network(\.\w+)?\.file: ")
+_PLACE = re.compile(r"dataset\.path|training\.mlflow|(space|config)\.network(\.\w+)?\.file: ")
 """How a difference begins that is only of a place."""
 
 

@@ -55,6 +55,9 @@ MORE: dict[str, dict[str, Any]] = {
                 "versions": {"keras": "3"},
             }
         },
+        "mlflow_teller": {
+            "worker": "a:1", "process": {"place": "a", "started": 1}, "beat": 1, "over": True,
+        },
         "note": "",
         "precision": {
             "chosen": "mixed_bfloat16",
@@ -74,6 +77,7 @@ MORE: dict[str, dict[str, Any]] = {
     },
     "study_system_attributes": {"hpsearch:present:a:1": {}},
     "trial_user_attributes": {
+        "adopted_from": {"study": "theirs", "number": 1, "value": 0.5},
         "alone": True, "clock_end": ["a", 1.0], "clock_start": ["a", 1.0],
         "config": {}, "deaths": 1, "earlier": [0], "failure": "diverged",
         "failure_epoch": 1, "failure_message": "", "forked_from": {}, "kind": "refit", "of": "0",

@@ -244,6 +244,24 @@ SECTIONS = [
         "factor 1", "[training]\nreduce_lr_on_plateau = { factor = 1.0 }", "factor = 1.0", "below 1"
     ),
     _section("precision", '[training]\nprecision = "float16"', '"float16"', "mixed_float16"),
+    *(
+        _section(
+            f"mlflow {uri}",
+            f'[training]\nmlflow = "{uri}"',
+            f'training.mlflow = "{uri}"',
+            'write "http://HOST:PORT" or "sqlite:///FILE"',
+        )
+        for uri in ("", "mlruns", "localhost:5000", "http://", "sqlite://", "http://a b", "ftp://a")
+    ),
+    *(
+        _section(
+            f"mlflow {uri}",
+            f'[training]\nmlflow = "{uri}"',
+            "training.mlflow: has a user, password or query",
+            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+        )
+        for uri in ("http://me:secret@host", "https://host/?token=secret", "postgresql://a:b@c/d")
+    ),
     _section(
         "tensorboard true",
         "[training]\ntensorboard = true",

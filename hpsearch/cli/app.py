@@ -12,9 +12,10 @@ from typer.core import TyperCommand, TyperGroup
 from hpsearch import __version__
 
 COMMANDS = (
-    "init", "data", "check", "run", "worker", "stop", "enqueue", "fork", "ls", "show", "trials",
-    "logs", "best", "confirm", "ensemble", "evaluate", "report", "dashboard", "export", "predict",
-    "train", "reproduce", "delete", "doctor", "storage", "serve", "token",
+    "init", "data", "check", "run", "worker", "stop", "enqueue", "fork", "adopt", "ls", "show",
+    "trials", "logs", "best", "confirm", "ensemble", "evaluate", "report", "dashboard", "export",
+    "predict", "train", "reproduce", "delete", "doctor", "storage",
+    "serve", "token",
 )  # fmt: skip
 """Each is a module of this package, with a function of that name; its docstring is the help."""
 

@@ -10,7 +10,7 @@ from hpsearch.config import is_whole
 from hpsearch.reference.reference import Reference, line
 from hpsearch.search import trials as rows
 from hpsearch.search.attributes import trained
-from hpsearch.tasks import METRICS
+from hpsearch.tasks import metric_of
 from hpsearch.tasks.interval import measured_words
 
 
@@ -34,7 +34,7 @@ def print_best(row: Mapping[str, Any], metric: str) -> None:
     """The best trial for a reader."""
     out = stdout()
     out.print(f"{metric} {number(row['values'][0])} in trial {row['number']}", style="bold")
-    if on := measured_words(METRICS[metric], row["values"][0], row["validation_examples"]):
+    if on := measured_words(metric_of(metric), row["values"][0], row["validation_examples"]):
         out.print(on)
     facts = [] if row["parameters"] is None else [f"{row['parameters']:,} parameters"]
     facts += [] if row["best_epoch"] is None else [f"best epoch {row['best_epoch']}"]
@@ -61,14 +61,15 @@ def print_best(row: Mapping[str, Any], metric: str) -> None:
 def _print_reference(row: Mapping[str, Any], metric: str) -> None:
     """What models of scikit-learn reach on the same examples, where that is known."""
     found = [Reference.model_validate(one) for one in row["reference"] or ()]
-    if told := line(found, METRICS[metric], row["values"][0]):
+    if told := line(found, metric_of(metric), row["values"][0]):
         stdout().print(f"for comparison: {told}")
 
 
 def _told(value: Any) -> str:
     """A field of a configuration: a value, those of the layers, or a kind with its settings."""
     if isinstance(value, dict):
-        settings = (f"{key} {_told(one)}" for key, one in value.items() if key != "type")
+        told = {key: one for key, one in value.items() if key != "type" and one != ""}
+        settings = (f"{key} {_told(one)}" for key, one in told.items())
         kind = str(value.get("type", ""))
         kind += ": " if kind and value.keys() > {"type"} else ""
         return f"{kind}{', '.join(settings)}"

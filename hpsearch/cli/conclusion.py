@@ -2,26 +2,10 @@
 
 from hpsearch.cli.best import print_best
 from hpsearch.cli.output import say
+from hpsearch.services.endings import endings, no_trial
 from hpsearch.services.search import Conclusion
-from hpsearch.text import duration, plural
-
-_ENDINGS = {
-    "trials": "The budget of {trials} is met.",
-    "timeout": "The time limit of {timeout} is reached.",
-    "plateau": "The last {plateau} brought no improvement.",
-    "failures": "The last {failures} failed because of their configurations.",
-}
-
-_ADVICE = {
-    "diverged": "the loss became NaN or infinite: lower the upper bounds of the learning rates",
-    "out_of_memory": "too little memory: search smaller networks or batches, set"
-    " budget.max_parameters, or start fewer workers per GPU (--workers-per-gpu)",
-    "timeout": "too slow: raise training.trial_timeout, or search smaller networks",
-    "crashed": "their workers died, often for lack of memory: start fewer workers (--workers),"
-    " search smaller networks, and see hpsearch logs {study}",
-}
-"""What to do where trials fail in a row, by the class of failure."""
-
+from hpsearch.tasks import METRICS
+from hpsearch.text import plural
 
 _NEXT = {
     "confirm {study}": "retrains the best with new seeds: was it luck?",
@@ -33,9 +17,13 @@ _NEXT = {
 """What to do with a search that is over, in this order."""
 
 
-def _say_next(study: str) -> None:
-    """Name the commands that come after ``run``."""
-    commands = {f"hpsearch {one.format(study=study)}": what for one, what in _NEXT.items()}
+def _say_next(study: str, metric: str) -> None:
+    """Name the commands that come after ``run``; no ensemble is chosen by a user's own metric."""
+    commands = {
+        f"hpsearch {one.format(study=study)}": what
+        for one, what in _NEXT.items()
+        if metric in METRICS or not one.startswith("ensemble")
+    }
     width = max(map(len, commands))
     say("Next:")
     for command, what in commands.items():
@@ -44,35 +32,16 @@ def _say_next(study: str) -> None:
 
 def print_conclusion(found: Conclusion) -> None:
     """Say how a study stands at the end of a run, why it ended, and what to do next."""
-    counts, budget = found.counts, found.budget
-    if found.over is not None:
+    if found.is_cut_off:
         say(
-            _ENDINGS[found.over].format(
-                trials=plural(budget.trials, "trial"),
-                timeout=duration(budget.timeout or 0),
-                plateau=plural(budget.plateau or 0, "trial"),
-                failures=plural(sum(found.failures.values()), "trial"),
-            )
-        )
-    elif found.is_cut_off:
-        say(
-            f"Stopped with {counts.counted} of {plural(budget.trials, 'trial')} done; the same"
-            " command resumes the study."
+            f"Stopped with {found.counts.counted} of {plural(found.budget.trials, 'trial')} done;"
+            " the same command resumes the study."
         )
         return
-    if found.over == "failures":
-        for failure, times in found.failures.items():
-            say(f"{times} x {failure}: {_ADVICE[failure].format(study=found.study)}")
-        say("To continue all the same, run the same command again.")
+    for line in endings(found):
+        say(line)
     if found.best is None:
-        told = f"No trial completed ({counts.pruned} pruned, {counts.failed} failed)"
-        if found.over == "timeout" and not counts.counted:
-            say(
-                f"{told}: one takes longer than the time limit; run it again with a longer"
-                " --timeout, and what was begun goes on, or make [dataset] limit smaller"
-            )
-        else:
-            say(f"{told}: see hpsearch trials {found.study} and hpsearch logs {found.study}")
+        say(no_trial(found))
         return
     print_best(found.best, found.metric)
-    _say_next(found.study)
+    _say_next(found.study, found.metric)

@@ -6,10 +6,20 @@ from typing import Annotated
 import typer
 
 from hpsearch.cli.options import DataPathOption, HomeOption, StudyArgument
-from hpsearch.cli.output import Screen, tell
+from hpsearch.cli.output import Screen, say, tell
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services import export as service
+from hpsearch.services import tracking
 from hpsearch.services.forms import WrittenModel
+from hpsearch.text import listed, significant, size
+from hpsearch.training.other_formats import (
+    OTHER_FORMATS,
+    OtherForm,
+    Quantization,
+    Quantized,
+    install,
+    other_form,
+)
 
 
 def export(
@@ -21,7 +31,8 @@ def export(
             "--output",
             metavar="FILE",
             help="File to write. Recipe: .toml, .json or .yaml. Keras script with its data: .py."
-            " Trained model: .keras, or a SavedModel folder (no ending, or / at the end).",
+            " Trained model: .keras, or a SavedModel folder (no ending, or / at the end);"
+            " for other tools: .onnx, .tflite (LiteRT) or .xml (OpenVINO).",
         ),
     ],
     data: Annotated[
@@ -56,15 +67,31 @@ def export(
             help="Export what hpsearch ensemble chose: as one trained model, or a script.",
         ),
     ] = False,
+    quantize: Annotated[
+        Quantization | None,
+        typer.Option(
+            "--quantize",
+            help="Of .onnx and .tflite: store weights in int8, with .onnx and images what layers"
+            " compute with, too. Of these and .xml: store weights in float16. What it costs and"
+            " saves is told.",
+        ),
+    ] = None,
     overrides: DataPathOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
+    mlflow: Annotated[
+        bool,
+        typer.Option("--mlflow", help="Put it into the MLflow that training.mlflow names, too."),
+    ] = False,
 ) -> None:
     """Write the best trial, another or the ensemble as a recipe, a Keras script or a model."""
+    place = workspace(home, storage)
+    if mlflow:
+        tracking.check_named(study, place)
     done = service.export(
         study,
         output,
-        workspace(home, storage),
+        place,
         Screen(),
         trial=trial,
         baseline=baseline,
@@ -72,13 +99,20 @@ def export(
         ensemble=ensemble,
         data=data,
         test=test,
+        quantize=quantize,
         overrides=overrides or (),
     )
+    if mlflow:
+        say(f"In MLflow at {tracking.put_into_mlflow(study, place, done.path)}: export/")
     said = f"Wrote {done.what} to {done.path}"
     if done.model is not None:
-        tell(f"{said}, and {_compared(done.model)}")
+        tell(f"{said}, and {_compared(done.model, other_form(done.form))}")
     elif done.form == "recipe":
-        tell(f"{said}. Train it: hpsearch train {done.path}")
+        needs = ""
+        if done.needed:
+            files = listed([str(file.relative_to(done.path.parent)) for file in done.needed])
+            needs = f", with {files} beside it, which its network needs wherever it goes"
+        tell(f"{said}{needs}. Train it: hpsearch train {done.path}")
     else:
         kept = ", which holds them already and stays as it is" if done.data_kept else ""
         tell(
@@ -87,12 +121,8 @@ def export(
         )
 
 
-def _compared(model: WrittenModel) -> str:
+def _compared(model: WrittenModel, form: OtherForm | None = None) -> str:
     """What lies beside a model, and how well it compared."""
-    on, missing = f"{model.examples:,} validation examples", ""
-    if not model.are_real:
-        on = f"{model.examples} made-up inputs"
-        missing = "; the data are not here, so it was compared on no real example"
     files = [
         f"{what} to {file}"
         for what, file in (
@@ -101,10 +131,34 @@ def _compared(model: WrittenModel) -> str:
         )
         if file is not None
     ]
+    beside = " and ".join(files)
+    if model.largest is None and form is not None:
+        return (
+            f"{beside}. It was not compared: {OTHER_FORMATS[form].runtime_title} is not installed"
+            f" ({install(form)})"
+        )
+    on, missing = f"{model.examples:,} validation examples", ""
+    if not model.are_real:
+        on = f"{model.examples} made-up inputs"
+        missing = "; the data are not here, so it was compared on no real example"
     answers, unit = (
-        ("probabilities", "") if model.classes else ("predictions", " of the target's range")
+        ("probabilities", "")
+        if model.are_probabilities
+        else ("predictions", " of the target's range")
     )
     return (
-        f"{' and '.join(files)}. Its {answers} on {on} differ from the network's by at most"
-        f" {model.largest:.1e}{unit}{missing}"
+        f"{beside}. Its {answers} on {on} differ from the network's by at most"
+        f" {model.largest:.1e}{unit}{missing}{_cost(model.quantized)}"
+    )
+
+
+def _cost(quantized: Quantized | None) -> str:
+    """What quantising cost and saved."""
+    if quantized is None:
+        return ""
+    metric = {"accuracy": "accuracy", "rmse": "root-mean-square error"}[quantized.metric]
+    return (
+        f". In {quantized.to} its {metric} on {quantized.examples:,} validation examples is"
+        f" {significant(quantized.after)}, in float32 {significant(quantized.before)}; it takes"
+        f" {size(quantized.bytes_after)}, in float32 {size(quantized.bytes_before)}"
     )

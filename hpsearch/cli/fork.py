@@ -19,6 +19,7 @@ WHY = {
     "waiting": "still waiting",
     "interrupted": "interrupted (continued as another trial)",
     "too_large": "too large and drawn again",
+    "adopted": "adopted from another program (hpsearch adopt takes them into the fork, too)",
     "program_error": "failed by a program error",
     "data_error": "failed by damaged data",
     "unknown": "from another program, without a configuration",

@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from hpsearch.cli.output import tell
-from hpsearch.cli.table import below, check_target, columns_of, rows_of
-from hpsearch.cli.template import NETWORKS, study_text
+from hpsearch.cli.table import below
 from hpsearch.data.sources import SOURCES, source_classes
 from hpsearch.errors import InputError
 from hpsearch.fields import check_name
 from hpsearch.files import write_text
 from hpsearch.services.overwriting import is_there
+from hpsearch.services.tables import check_target, columns_of, rows_of
+from hpsearch.services.template import NETWORKS, study_text
 from hpsearch.text import closest, listed
 
 _TABLE = "table"

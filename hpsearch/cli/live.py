@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
@@ -123,6 +123,17 @@ _WORDS = ("worker", "device", "state")
 """Columns that are not numbers."""
 
 
+class Drawing(Protocol):
+    """What draws a frame in place of the one before: a terminal's Live, or a notebook's cell."""
+
+    @property
+    def console(self) -> Console:
+        """Where it is drawn."""
+
+    def update(self, renderable: RenderableType, *, refresh: bool = False) -> None:
+        """Draw the next frame."""
+
+
 class LiveView:
     """Follows a study through its storage and shows how it stands.
 
@@ -148,7 +159,7 @@ class LiveView:
         self._drawn_at = 0.0
         self._width = 0
         self._told = -1  # ended trials of which plain lines have told
-        self._live: Live | None = None
+        self._live: Drawing | None = None
 
     @contextmanager
     def shown(self) -> Iterator["LiveView"]:
@@ -224,7 +235,7 @@ class LiveView:
         since = math.inf if self._busy_at is None else time.monotonic() - self._busy_at
         return look.is_idle and since > QUIET
 
-    def _draw(self, live: Live, look: Look) -> None:
+    def _draw(self, live: Drawing, look: Look) -> None:
         """Draw what is new at once, and once a second for the clocks."""
         width, height = live.console.size
         steps = [(trial.number, trial.last_step, len(trial.params)) for trial in look.running]

@@ -11,7 +11,7 @@ from hpsearch.cli.results import print_files
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services import reproduce as service
 from hpsearch.services.reproduce import Reproduction
-from hpsearch.tasks import METRICS
+from hpsearch.tasks import metric_of
 from hpsearch.text import decimal
 
 
@@ -86,6 +86,6 @@ def _apart(metric: str, difference: float) -> str:
     """A difference in the metric's own measure: of shares in points."""
     if difference == 0.0:
         return "no difference"
-    if not METRICS[metric].is_share:
+    if not metric_of(metric).is_share:
         return f"{difference:+.3g}"
     return f"{100 * difference:+.3g} points"

@@ -114,7 +114,9 @@ def _facts(details: dict[str, Any]) -> list[str]:
     limits += [f"plateau {budget['plateau']}"] if budget["plateau"] else []
     states = ("complete", "pruned", "failed", "running", "waiting")
     listed = [f"{details[state]} {state}" for state in states]
-    if lost := details["uncounted"]:
+    if adopted := details["adopted"]:
+        listed.append(f"{adopted} adopted from another program")
+    if lost := details["uncounted"] - adopted:
         listed.append(f"{lost} not counted (interrupted or redrawn)")
     searched = in_words(details["preset"], details["portfolio"], details["winners"])
     known = details["dataset"] or {}

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hpsearch.cli.output import tell
-from hpsearch.cli.template import study_text
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.data.sources import source_class
 from hpsearch.data.tables.files import ENDINGS
@@ -15,8 +14,10 @@ from hpsearch.errors import InputError
 from hpsearch.files import write_text
 from hpsearch.parsing import parse
 from hpsearch.services.overwriting import is_there
+from hpsearch.services.tables import check_target, columns_of, rows_of
+from hpsearch.services.template import study_text
 from hpsearch.study_file import load
-from hpsearch.text import closest, listed, show
+from hpsearch.text import listed, show
 
 _SOURCE = "table"
 SUFFIXES = (".toml", ".json", ".yaml", ".yml")
@@ -86,16 +87,6 @@ def text_of(name: str, table: Path, file: Path, target: str) -> str:
     return study_text(name, _SOURCE, path, target=target, rows=rows_of(table))
 
 
-def check_target(table: Path, target: str) -> None:
-    """Refuse a target that is no column of a table.
-
-    Raises:
-        InputError: which columns there are.
-    """
-    if target not in (names := columns_of(table)):
-        raise InputError(f"--target {target}: {table} has no such column; {closest(target, names)}")
-
-
 def _check_same(file: Path, table: Path, target: str) -> None:
     """Refuse a study file that is of another table or target.
 
@@ -110,23 +101,6 @@ def _check_same(file: Path, table: Path, target: str) -> None:
             f" {table} with target {show(target)}; rename it, or write another one: hpsearch init"
             f" other.toml --path {table} --target {target}"
         )
-
-
-def columns_of(table: Path) -> list[str]:
-    """The names of a table's columns."""
-    # polars is a tenth of the time that other commands take to start.
-    from hpsearch.data.tables.dialect import Named  # noqa: PLC0415
-    from hpsearch.data.tables.importing import train_names  # noqa: PLC0415
-
-    return [*train_names(table, Named())]
-
-
-def rows_of(table: Path) -> int:
-    """How many rows a table's training part has."""
-    from hpsearch.data.tables.files import files_of  # noqa: PLC0415  # see above
-    from hpsearch.data.tables.reading import open_table  # noqa: PLC0415
-
-    return open_table(files_of(table)["train"]).rows
 
 
 def below(path: Path, file: Path, source: str) -> str:

@@ -36,7 +36,7 @@ def trials(
                 [
                     str(row["number"]),
                     row["failure"] or row["state"],
-                    number(row["values"][0] if row["values"] else None),
+                    number(_value(row)),
                     cell(row["epochs"]),
                     "" if row["seconds"] is None else f"{row['seconds']:.1f}",
                     "" if row["parameters"] is None else f"{row['parameters']:,}",
@@ -48,23 +48,16 @@ def trials(
         )
 
 
-def _in_one(value: Any) -> Any:
-    """A value of a column; several with a dash between them."""
-    return "-".join(map(str, value)) if isinstance(value, list) else value
+def _value(row: dict[str, Any]) -> float | None:
+    """A trial's value; of an adopted one that which it has in the other program."""
+    if row["values"]:
+        return float(row["values"][0])
+    return row["adopted"] and float(row["adopted"]["value"])
 
 
 def _print_csv(listed: list[dict[str, Any]]) -> None:
     """One line a trial; the configuration's fields become columns config.<field>."""
-    flat = []
-    for row in listed:
-        line = {key: value for key, value in row.items() if key not in ("values", "config")}
-        line["value"] = row["values"][0] if row["values"] else None
-        for key, value in row["config"].items():
-            if isinstance(value, dict):
-                line |= {f"config.{key}.{name}": _in_one(item) for name, item in value.items()}
-            else:
-                line[f"config.{key}"] = _in_one(value)
-        flat.append(line)
+    flat = [rows.in_columns(row) for row in listed]
     columns = list(dict.fromkeys(key for line in flat for key in line))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")

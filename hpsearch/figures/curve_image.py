@@ -5,7 +5,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hpsearch.tasks import METRICS, TASKS
+from hpsearch.tasks import METRICS, TASKS, metric_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,6 +14,8 @@ _DRAWING = threading.Lock()
 """Matplotlib's caches (of fonts, above all) are not made for several threads."""
 
 _RATE = "learning_rate"
+_BESIDE = ("epoch", "seconds", _RATE)
+"""What rows of curves have beside a training's values."""
 _HEIGHTS = (2.4, 1.8)
 """Of a task's panels, in inches; of more, and of the learning rate's, it is the last one."""
 
@@ -48,7 +50,9 @@ def curve_image(
     from matplotlib.figure import Figure  # noqa: PLC0415  # half a second, for who looks at one
 
     task = max(TASKS.values(), key=lambda one: len(curves.keys() & {*one.curves}))
-    every = {**task.panels, "learning rate": (_RATE,)}
+    known = {*task.curves, *METRICS, *_BESIDE}
+    own = {name: (name,) for name in curves if name not in known}
+    every = {**task.panels, **own, "learning rate": (_RATE,)}
     panels = {label: names for label, names in every.items() if curves.keys() & set(names)}
     heights = [_height(place, names) for place, names in enumerate(panels.values())]
     with _DRAWING:
@@ -87,7 +91,7 @@ def _draw(
     for place, name in enumerate(names):
         if name not in curves:
             continue
-        label = METRICS[name].label if name in METRICS else "training"
+        label = metric_of(name).label if name.startswith("val_") else "training"
         style, colour = _LINES[place] if name != _RATE else ("-", "#009E73")
         axes.plot(epochs, curves[name], style, color=colour, label=label, marker=marker)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -68,6 +68,8 @@ class Network(Searchable):
     """The fields by which it is made smaller, for advice."""
     turning: ClassVar[tuple[str, ...]] = ()
     """The fields of which neither end need be the smallest network."""
+    has_metrics: ClassVar[bool] = False
+    """Whether it may report metrics that hpsearch does not know."""
     has_script: ClassVar[bool] = True
     """Whether there is a script of it that needs no hpsearch."""
     depths: ClassVar[tuple[Depth, ...]]
@@ -129,6 +131,18 @@ class Network(Searchable):
     def without_place(self) -> Self:
         """The same without where anything of it lies."""
         return self
+
+    def packed(self, stem: str) -> tuple[Self, dict[str, bytes]]:
+        """The same with what it names beside the file that holds it; and what that is, by paths
+        relative to its folder. Most name nothing.
+
+        Args:
+            stem: of the file's name, for what has no name of its own.
+
+        Raises:
+            HpsearchError: it is not there any more, or has changed.
+        """
+        return self, {}
 
     @classmethod
     def located(

@@ -22,7 +22,7 @@ from hpsearch.search.budget import ENDED, Ending
 from hpsearch.search.confirmation import told
 from hpsearch.search.ensemble import ENSEMBLE
 from hpsearch.search.verdict import middle
-from hpsearch.tasks import METRICS
+from hpsearch.tasks import METRICS, metric_of
 from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.metric import Metric
 from hpsearch.tasks.results import interval_text, task_of, written
@@ -51,7 +51,7 @@ def page(
         examples=words(facts["study"]["dataset"]),
         figures=shown,
         task=task,
-        tested=_tested(facts["trainings"], METRICS[facts["study"]["metric"]]),
+        tested=_tested(facts["trainings"], metric_of(facts["study"]["metric"])),
         averaged=_averaged(facts["ensemble"], facts["test_openings"], facts["study"]["name"]),
         compared=_compared(facts["test_openings"], facts["study"]["name"], task),
         version=__version__,

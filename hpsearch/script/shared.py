@@ -128,5 +128,5 @@ def _source(node: ast.stmt, lines: list[str], called: str) -> str:
         return "\n".join(lines[node.lineno - 1 : end])
     head = copy(node)
     head.name, head.body = called, [ast.Pass()]
-    first = ast.unparse(head).removesuffix("\n    pass")
+    first = ast.unparse(head).removesuffix("\n    pass").replace("'", '"')
     return "\n".join([first, *lines[node.body[0].lineno - 1 : end]])

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter
 from hpsearch.networks.network import Size
 from hpsearch.reference.reference import Reference
 from hpsearch.search.shapes import (
+    Adopted,
     BudgetTable,
     Command,
     ConfigTable,
@@ -34,6 +35,7 @@ from hpsearch.search.shapes import (
     StopRequest,
     Submission,
     Table,
+    Teller,
     Text,
     Whose,
     WinnerOf,
@@ -149,6 +151,9 @@ SUBMISSION_KEY = _of_study("submission", Submission)
 """Of a study that was submitted to the service: whose it is, and what was decided of it. Written
 where a study is made, and by the service. Since 2026-11-30."""
 
+TELLER_KEY = _of_study("mlflow_teller", Teller)
+"""Which process tells MLflow of it. Written by that process. Since 2026-11-30."""
+
 FORKED_KEY = _of_trial(_of_study("forked_from", Fork), Origin)
 """Of a study: the one whose trials it took over; of such a trial: which one it was there. Written
 by ``fork``. Since 2026-11-25."""
@@ -257,6 +262,10 @@ KIND_KEY = _of_trial("kind", RunKind)
 CHANGES_KEY = _of_trial("recipe_changes", dict[Literal["dataset", "training", "objective"], Table])
 """Keys of the run's recipe that differ from the study's, by section. Written with it. Since
 2026-11-25."""
+
+ADOPTED_KEY = _of_trial("adopted_from", Adopted)
+"""Of another program's trial: which one it was there, and its value. Written by ``adopt``. Since
+2026-11-30."""
 
 OWNER_KEYS = (WORKER_KEY, PROCESS_KEY)
 """What tells the process that runs a trial from every other one."""

@@ -1,13 +1,17 @@
 """Claims: starting a trial, giving its place in the budget back, and taking it from the dead."""
 
+import contextlib
+import logging
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from optuna.trial import FrozenTrial, Trial
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.errors import Failure
+from hpsearch.networks import NETWORKS
 from hpsearch.search import attributes as attr
 from hpsearch.search.budget import stop_requested
 from hpsearch.search.sampling.samplers import make_sampler
@@ -15,9 +19,14 @@ from hpsearch.search.storage import BudgetSpentError, Heartbeat, waiting_trial
 from hpsearch.search.study import OpenStudy, size_of
 from hpsearch.space import smallest
 
+_log = logging.getLogger(__name__)
+
 MAX_DEATHS = 3
 """Workers that may die of a trial, one after the other and none getting further than the one
 before, until that is the configuration's fault."""
+
+MAX_REDRAWN = 50
+"""Draws for what was enqueued of a network whose size is known only when it is built."""
 
 PROMPT = 1.0
 """Seconds within which who sends no heartbeat must be reaped: where writing takes longer,
@@ -25,7 +34,8 @@ another program's lock may be what keeps the worker from it, too."""
 
 
 def claim(study: OpenStudy) -> Trial | None:
-    """Start a trial: the first waiting one, else a new one.
+    """Start a trial: one that goes on where another stood, else the first waiting one, else a new
+    one.
 
     None where none may start: no place is free, a stop was asked for, or the study is closed. It is
     started when this returns; who takes it sends heartbeats from then on. No other worker starts
@@ -33,12 +43,27 @@ def claim(study: OpenStudy) -> Trial | None:
     ``storage.Storage``).
     """
     try:
-        trial = study.optuna.ask()
+        trial = _resumed(study) or study.optuna.ask()
     except BudgetSpentError:
         return None
     given = study.given(trial.number)
     study.optuna.sampler = make_sampler(study.file, study.shift + trial.number, given)
     return trial
+
+
+def _resumed(study: OpenStudy) -> Trial | None:
+    """Start the first waiting trial that goes on where another stood; None: there is none.
+
+    ``Study.ask`` by itself takes waiting trials by their numbers, so that these came last.
+    """
+    for waiting in study.optuna.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        if attr.RESUMES_KEY not in waiting.user_attrs:
+            continue
+        trial_id = study.trial_id(waiting.number)
+        with contextlib.suppress(UpdateFinishedTrialError):  # another worker was quicker
+            if study.storage.set_trial_state_values(trial_id, TrialState.RUNNING):
+                return Trial(study.optuna, trial_id)
+    return None
 
 
 def interrupt(study: OpenStudy, number: int, message: str = "interrupted before its end") -> bool:
@@ -56,16 +81,27 @@ def interrupt(study: OpenStudy, number: int, message: str = "interrupted before 
 def redraw(study: OpenStudy, number: int, message: str) -> bool:
     """Fail a trial as too large; what was asked for of it is tried again, the rest drawn anew.
 
-    What is too large by itself has no successor.
+    What is too large by itself has no successor. Of a network whose size is known only when it is
+    built, that is one of which nothing is left to be drawn, or was in vain too often.
 
     Returns:
         False where the trial had ended meanwhile: then nothing was done.
     """
     trial_id = study.trial_id(number)
-    wanted = attr.requested_params(study.storage.get_trial(trial_id))
-    least = smallest(study.file.space, wanted)
-    fits = any(not study.budget.excess(size_of(config, study.data)) for config in least)
+    trial = study.storage.get_trial(trial_id)
+    wanted = attr.requested_params(trial)
+    is_open = any(
+        name.partition(".")[0] in ("network", *NETWORKS) for name in trial.params.keys() - wanted
+    )
+    if wanted and is_open:
+        in_vain = [one for one in study.trials() if attr.requested_params(one) == wanted]
+        is_open = len(in_vain) < MAX_REDRAWN
+    sizes = [size_of(config, study.data) for config in smallest(study.file.space, wanted)]
+    fits = any(is_open if size is None else not study.budget.excess(size) for size in sizes)
     successor = waiting_trial(wanted) if wanted and fits else None
+    if wanted and not fits:
+        message = f"{message}; it was enqueued so, and is not tried again"
+        _log.warning("trial %d is too large: %s", number, message)
     return study.storage.fail(trial_id, Failure.TOO_LARGE, message, successor)
 
 

@@ -65,7 +65,7 @@ class Plan:
     left: Mapping[str, tuple[int, ...]]
     """The numbers of trials left behind, by reason: "outside" (of the new space),
     "max_parameters", "max_macs", "running", "waiting", "interrupted", "too_large" (redrawn),
-    "program_error", "data_error", "unknown" (of other programs)."""
+    "program_error", "data_error", "adopted", "unknown" (of other programs)."""
     outside: Mapping[str, int]
     """Of how many trials each field lies outside of the new space."""
 

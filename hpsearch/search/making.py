@@ -52,6 +52,7 @@ def open_or_create(
     *,
     written: BudgetSection | None = None,
     explicit: Collection[str] = (),
+    fill: Callable[[optuna.Study], int] = lambda _: 0,
 ) -> tuple[OpenStudy, bool]:
     """Make the study of a study file, or go on with the one of that name.
 
@@ -65,6 +66,7 @@ def open_or_create(
         dataset: the data set's facts: ``fingerprint``, ``input_shape``, ``class_names`` ...
         written: the budget as the file itself has it; None: the same as ``file.budget``.
         explicit: the keys of ``file.budget`` that were given on the command line.
+        fill: puts trials into a study that is new; gives how many samplers learn from.
 
     Returns:
         The study, and whether it is new.
@@ -78,7 +80,7 @@ def open_or_create(
     with exclusive(storage.url):
         is_new = file.name not in storage.study_names()
         if is_new:
-            _begin(storage, file, own, dataset)
+            _begin(storage, file, own, dataset, fill=fill)
         else:
             found = load_study(storage, file.name)
             file, own = (as_begun(found.file, each) for each in (file, own))
@@ -140,6 +142,7 @@ def _begin(
     dataset: Mapping[str, Any],
     *,
     attrs: Mapping[str, Any] | None = None,
+    fill: Callable[[optuna.Study], int] = lambda _: 0,
     event: Event | None = None,
 ) -> None:
     """Make the study of a file, with the winners of earlier ones in its portfolio.
@@ -149,13 +152,12 @@ def _begin(
         file: the study file, with the budget that it begins with.
         own: the file as it is kept.
         dataset: the data set's facts.
-        attrs: more user attributes.
-        event: as :func:`create`.
+        attrs, fill, event: as :func:`create`.
     """
     begun, winners = with_winners(storage, file, dataset)
     own = own.model_copy(update={"portfolio": begun.portfolio})
-    more = {attr.WINNERS_KEY: winners} if winners else {}
-    create(storage, own, dataset, budget=file.budget, attrs={**more, **(attrs or {})}, event=event)
+    known = ({attr.WINNERS_KEY: winners} if winners else {}) | dict(attrs or {})
+    create(storage, own, dataset, budget=file.budget, attrs=known, fill=fill, event=event)
 
 
 def check(file: StudyFile, dataset: Mapping[str, Any]) -> None:
@@ -301,7 +303,8 @@ def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -
         )
         raise InputError(
             f"study {file.name} was started with other settings:{lines}\n"
-            "undo the change, or repeat the --set of the first run; else change the key name"
+            "undo the change, or repeat the --set of the first run; else change the key name (from"
+            " Python: give another name=...)"
             f"{fork * may_fork}; or remove the old one (hpsearch delete {file.name})"
         )
 

@@ -15,19 +15,22 @@ from hpsearch.space import PartialConfig, smallest
 from hpsearch.study_file import StudyFile
 from hpsearch.walks import settle
 
+_LOST = (Failure.PROGRAM_ERROR, Failure.TOO_LARGE, Failure.ADOPTED)
+"""How trials failed whose configuration may be tried for the first time."""
+
 
 def known_params(study: optuna.Study) -> set[str]:
     """What waits, runs or ended of configurations, as asked for and whole.
 
-    One that the program failed is lost, and one that was too large may be so no more, with all that
-    it went on for. One that was interrupted has a successor, with more parameters than were asked
-    for.
+    One that the program failed is lost, another program's was never trained here, and one that was
+    too large may be so no more, with all that it went on for. One that was interrupted has a
+    successor, with more parameters than were asked for.
     """
     trials = study.get_trials(deepcopy=False)
     lost = {
         number
         for trial in trials
-        if trial.user_attrs.get(FAILURE_KEY) in (Failure.PROGRAM_ERROR, Failure.TOO_LARGE)
+        if trial.user_attrs.get(FAILURE_KEY) in _LOST
         for number in (trial.number, *earlier(trial))
     }
     return {

@@ -283,6 +283,17 @@ class Sign(Shape):
     beat: NaiveDatetime
 
 
+class Teller(Shape):
+    """The process that tells MLflow of a study; there is one at a time."""
+
+    worker: str
+    process: Process
+    beat: Count
+    """It grows while the process lives."""
+    over: bool
+    """Whether it has ended in good order."""
+
+
 class Measured(Shape):
     """What a device took for some steps of training in float32 and in another precision."""
 
@@ -320,6 +331,14 @@ class Origin(Shape):
 
     study: Text
     number: Count
+
+
+class Adopted(Shape):
+    """The trial of another program's Optuna study that one was adopted from."""
+
+    study: Text
+    number: Count
+    value: Number
 
 
 Shapes = Mapping[str, TypeAdapter[Any]]

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.config import TrialConfig, flat
-from hpsearch.errors import InputError, NoTrialError
+from hpsearch.errors import Failure, InputError, NoTrialError
 from hpsearch.parsing import parse
 from hpsearch.ranking import rank
 from hpsearch.search import attributes as attr
@@ -100,12 +100,29 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
         "config": flat(resolved) if resolved else _params(trial),
     }
     row |= {key: trial.user_attrs.get(key) for key in _ATTRIBUTES}
+    row["adopted"] = trial.user_attrs.get(attr.ADOPTED_KEY)
     told = attr.trained(trial.user_attrs)
     row[attr.TRAIN_VALUE_KEY] = told and told[1]
     if trial.state == TrialState.RUNNING and trial.intermediate_values:
         # Steps behind the epochs are folds.
         row[attr.EPOCHS_KEY] = min(trial.last_step or 0, study.file.training.epochs)
     return row
+
+
+def in_columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial, as :func:`row` gives it, as a line of ``trials --csv``.
+
+    The configuration's fields become columns config.<field>; several values one text, with a dash
+    between them.
+    """
+    line = {key: value for key, value in row.items() if key not in ("values", "config", "adopted")}
+    line["value"] = row["values"][0] if row["values"] else None
+    for key, value in row["config"].items():
+        inner = value if isinstance(value, dict) else {"": value}
+        for name, item in inner.items():
+            column = f"config.{key}.{name}" if name else f"config.{key}"
+            line[column] = "-".join(map(str, item)) if isinstance(item, list) else item
+    return line
 
 
 def epoch_values(trial: FrozenTrial, epochs: int) -> dict[int, float]:
@@ -260,6 +277,7 @@ def live_workers(study: OpenStudy) -> list[dict[str, Any]]:
 def details(study: OpenStudy) -> dict[str, Any]:
     """One study as ``show --json`` prints it."""
     attrs: Mapping[str, Any] = study.optuna.user_attrs
+    summaries = study.trial_summaries()
     return {
         **summary(study),
         "budget": study.budget.model_dump(mode="json"),
@@ -268,9 +286,10 @@ def details(study: OpenStudy) -> dict[str, Any]:
         "preset": study.file.preset,
         "portfolio": len(study.file.portfolio),
         "winners": attrs.get(attr.WINNERS_KEY) or [],
+        "adopted": sum(one.failure == Failure.ADOPTED for one in summaries),
         "reference": attrs.get(attr.REFERENCE_KEY),
         "over": ending(study),
-        "seconds": round(seconds_used(study.trial_summaries()), 3),
+        "seconds": round(seconds_used(summaries), 3),
         "stop": stop_requested(study),
         "workers": live_workers(study),
         "provenance": {"created": study.made, "versions": attrs.get(attr.VERSIONS_KEY)},

@@ -20,6 +20,7 @@ from hpsearch.services.estimate import Estimate, estimate
 from hpsearch.services.plans import planned_workers
 from hpsearch.services.precision import settled
 from hpsearch.services.progress import Progress
+from hpsearch.services.tracking import check_mlflow
 from hpsearch.space import ends, fixed_config, kinds
 from hpsearch.study_file import StudyFile, load
 from hpsearch.training.start import start_tensorflow
@@ -61,6 +62,7 @@ def check(file: Path, home: Home, progress: Progress, *, overrides: Sequence[str
     """
     study = load(file, overrides)
     check_sampler(study, str(file))
+    check_mlflow(study, home.own_storage)
     study, dataset, parts = study_data(study, str(file), home, progress)
     needed = study_load(study, parts, dataset.private_bytes)
     plan = planned_workers(study, list_gpus().gpus, needed, study.budget.trials)

@@ -37,6 +37,7 @@ from hpsearch.services.models import Model, kept_model
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load_dataset_override
+from hpsearch.tasks import METRICS
 from hpsearch.tasks.metric import Metric
 from hpsearch.text import plural
 from hpsearch.training.ensemble import Cost, Member
@@ -123,6 +124,12 @@ def candidates(study: OpenStudy, place: Home, progress: Progress) -> list[Model]
         NoTrialError: no trial of the study completed.
     """
     trials.best(study)  # says what is wrong where there is none
+    metric = study.file.objective.metric
+    if metric not in METRICS:
+        raise InputError(
+            f"study {study.name}: objective.metric = {metric} is your model's own, and an ensemble"
+            f" is chosen by a metric that hpsearch computes: {', '.join(study.file.task.metrics)}"
+        )
     ranked = trials.ranked(study.trials(), study.file.objective.measure)
     known = [
         kept_model(study, trial, place)

@@ -20,11 +20,13 @@ from hpsearch.services.confirmed import confirmed as last_confirmed
 from hpsearch.services.confirmed import middle_run
 from hpsearch.services.export_ensemble import export_ensemble
 from hpsearch.services.forms import Exported, form_of, write_model, write_recipe
+from hpsearch.services.other_forms import check_form, write_other_model
 from hpsearch.services.overwriting import refuse_to_replace
 from hpsearch.services.progress import Progress
 from hpsearch.services.scripts import open_for_script, write_script
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import moved
+from hpsearch.training.other_formats import Quantization
 
 
 def export(
@@ -39,6 +41,7 @@ def export(
     ensemble: bool = False,
     data: Path | None = None,
     test: bool = False,
+    quantize: Quantization | None = None,
     overrides: Sequence[str] = (),
 ) -> Exported:
     """Write a trial of a study, or its ensemble, as a recipe, a Keras script or a trained model.
@@ -54,6 +57,7 @@ def export(
         ensemble: write the study's ensemble instead, as a script or one model.
         data: of a script the file that its data go to; None: beside it.
         test: give a script the test split, too; the access is recorded.
+        quantize: what the weights of a model for another tool are stored in; None: float32.
         overrides: ``dataset.path=PATH``, where the data are elsewhere than before.
 
     Raises:
@@ -70,9 +74,18 @@ def export(
     path, form = Path(output), form_of(output)
     if form != "script" and (test or data is not None):
         raise InputError("--data and --test are for a script; write one with -o NAME.py")
+    check_form(form, quantize)
     if ensemble:
         return export_ensemble(
-            study, path, form, workspace, progress, data=data, test=test, overrides=overrides
+            study,
+            path,
+            form,
+            workspace,
+            progress,
+            data=data,
+            test=test,
+            quantize=quantize,
+            overrides=overrides,
         )
     refuse_to_replace(path, form)
     home = workspace.home
@@ -83,7 +96,7 @@ def export(
                 f"study {study}: its precision is not measured yet; run it first, or export a"
                 " recipe: -o NAME.toml"
             )
-        if form in ("keras", "saved_model"):
+        if form not in ("recipe", "script"):
             chosen = _trained(found, home, chosen)
         if overrides:
             chosen = replace(chosen, recipe=moved(chosen.recipe, found.file, overrides))
@@ -97,9 +110,16 @@ def export(
             )
             return replace(done, data=written.data, data_kept=written.data_kept)
     if form == "recipe":
-        write_recipe(chosen.recipe, path, progress)
+        done = replace(done, needed=write_recipe(chosen.recipe, path, progress))
     elif chosen.weights is not None:  # or it was refused
-        model = write_model(chosen.recipe, chosen.weights, home, path, form=form, progress=progress)
+        recipe, weights = chosen.recipe, chosen.weights
+        model = (
+            write_model(recipe, weights, home, path, form=form, progress=progress)
+            if form == "keras" or form == "saved_model"  # noqa: PLR1714  # mypy knows no other way
+            else write_other_model(
+                recipe, weights, home, path, form=form, quantize=quantize, progress=progress
+            )
+        )
         done = replace(done, model=model)
     return done
 

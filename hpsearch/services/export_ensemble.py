@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from hpsearch.data.record import Access
 from hpsearch.errors import InputError
@@ -16,13 +16,18 @@ from hpsearch.search.ensemble import ENSEMBLE
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.ensembles import Chosen, chosen_ensemble
 from hpsearch.services.forms import Exported, WrittenModel, trained_on, write_with
+from hpsearch.services.other_forms import write_other_with
 from hpsearch.services.overwriting import Form, refuse_to_replace
 from hpsearch.services.progress import Progress
 from hpsearch.services.scripts import open_for_script, write_script
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import moved
 from hpsearch.training.ensemble import joined
-from hpsearch.training.written import target_name
+from hpsearch.training.other_formats import Quantization
+from hpsearch.training.written import ModelForm, target_name
+
+if TYPE_CHECKING:  # what is behind it imports TensorFlow
+    from hpsearch.training.export_other import Built
 
 
 def export_ensemble(
@@ -34,6 +39,7 @@ def export_ensemble(
     *,
     data: Path | None = None,
     test: bool = False,
+    quantize: Quantization | None = None,
     overrides: Sequence[str] = (),
 ) -> Exported:
     """Write the ensemble of a study as a script, or as one model, read back and compared.
@@ -46,6 +52,7 @@ def export_ensemble(
         progress: is told what takes long.
         data: of a script the file that its data go to; None: beside it.
         test: give a script the test split, too; the access is recorded.
+        quantize: what the weights of a model for another tool are stored in; None: float32.
         overrides: ``dataset.path=PATH``, where the data are elsewhere than before.
 
     Raises:
@@ -78,18 +85,31 @@ def export_ensemble(
                 source, networks[0].recipe, home, path, progress, data=data, open_test=opened
             )
             return replace(done, data=written.data, data_kept=written.data_kept)
-    return replace(done, model=_model(chosen, path, form, home, progress))
+    return replace(done, model=_model(chosen, path, form, home, progress, quantize=quantize))
 
 
 def _model(
     chosen: Chosen,
     path: Path,
-    form: Literal["keras", "saved_model"],
+    form: ModelForm,
     home: Home,
     progress: Progress,
+    *,
+    quantize: Quantization | None,
 ) -> WrittenModel:
     """Write an ensemble as one model; how it compared."""
     members = chosen.members(lambda recipe, weights: trained_on(recipe, weights, home, progress))
+    if form != "keras" and form != "saved_model":  # noqa: PLR1714  # mypy knows no other way
+
+        def network() -> "Built":
+            from hpsearch.training.averaging import built_ensemble  # noqa: PLC0415  # TensorFlow
+
+            return built_ensemble(members, form)
+
+        parts = joined(members)
+        return write_other_with(
+            network, parts, path, form=form, quantize=quantize, progress=progress
+        )
 
     def write(file: Path) -> float:
         from hpsearch.training.averaging import write_ensemble  # noqa: PLC0415  # TensorFlow

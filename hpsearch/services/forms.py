@@ -1,6 +1,7 @@
 """The forms that ``export`` writes, each read back."""
 
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,8 +19,9 @@ from hpsearch.home import INPUTS, Home
 from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe, dump
 from hpsearch.services.data import opened_data
-from hpsearch.services.overwriting import Form
+from hpsearch.services.overwriting import Form, is_there
 from hpsearch.services.progress import Progress
+from hpsearch.training.other_formats import Quantized
 from hpsearch.training.start import start_tensorflow
 from hpsearch.training.written import (
     classes_file,
@@ -36,11 +38,15 @@ _ENDINGS: dict[str, Form] = {
     ".yml": "recipe",
     ".py": "script",
     ".keras": "keras",
+    ".onnx": "onnx",
+    ".tflite": "litert",
+    ".xml": "openvino",
     "": "saved_model",
 }
 _CHOICES = (
-    "use a name that ends in .toml, .json or .yaml (a recipe), .py (a Keras script) or .keras (the"
-    " trained model), or a name without an ending (a SavedModel folder)"
+    "use a name that ends in .toml, .json or .yaml (a recipe), .py (a Keras script), .keras (the"
+    " trained model), .onnx, .tflite (LiteRT) or .xml (OpenVINO), or a name without an ending (a"
+    " SavedModel folder)"
 )
 
 
@@ -71,31 +77,60 @@ def _is_module(script: Path) -> bool:
     return found is not None and found.origin != str(script.absolute())
 
 
-def write_recipe(recipe: Recipe, path: Path, progress: Progress) -> None:
-    """Write a recipe and read it back.
+def write_recipe(recipe: Recipe, path: Path, progress: Progress) -> tuple[Path, ...]:
+    """Write a recipe, with the user's files that its network needs beside it, and read it back.
 
     Args:
         recipe: the recipe.
         path: the file, whose ending says in which format.
         progress: is told where its data are not where it says.
 
+    Returns:
+        the files that its network needs; those that were there already stay as they are.
+
     Raises:
-        UnreachableError: it cannot be written.
-        ProgramError: it was not read as it was written; nothing is left.
+        InputError: one of them is gone, has changed, or another's file is in its place.
+        UnreachableError: a file that cannot be read or written.
+        ProgramError: the recipe was not read as it was written; nothing is left.
     """
+    network, needed = recipe.config.network.packed(path.stem)
+    config = recipe.config.model_copy(update={"network": network})
+    recipe = recipe.model_copy(update={"config": config})
+    files = {path.parent / name: content for name, content in needed.items()}
+    new = {file: content for file, content in files.items() if not _has(file, content)}
     text = dump(recipe, path.suffix)
-    with made_beside(path) as partial:
+    with made_beside(path) as partial, ExitStack() as made:
         partial.write_text(text, encoding="utf-8")
         again = parse(Recipe, read_file(partial), str(path))
         # Provenance is compared as text: what is None in it is not written.
         alike = again.model_copy(update={"provenance": recipe.provenance}) == recipe
         if not alike or dump(again, path.suffix) != text:
             raise ProgramError(f"{path}: reads back as another recipe; please report this")
+        for file, content in new.items():
+            made.enter_context(made_beside(file)).write_bytes(content)
     if recipe.dataset.path is not None and not Path(recipe.dataset.path).exists():
         progress.say(
             f"warning: {path} says that the data are at {recipe.dataset.path}, but they are not"
             " there; --set dataset.path=PATH names another place."
         )
+    return tuple(files)
+
+
+def _has(file: Path, content: bytes) -> bool:
+    """Whether a file is there already, as it would be written.
+
+    Raises:
+        InputError: something else is there.
+    """
+    if not is_there(file):
+        return False
+    with suppress(OSError):
+        if file.read_bytes() == content:
+            return True
+    raise InputError(
+        f"{file}: already exists, and is another file than the network's own of this name, which"
+        " goes beside the recipe; write the recipe into another folder, or remove the file"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +141,17 @@ class WrittenModel:
     """The file with the names of its classes; None: it predicts a number."""
     signature: Path | None
     """The file that says what it takes and gives; None: what its source stores, and classes."""
-    largest: float
+    are_probabilities: bool
+    """Whether it gives probabilities; else predictions."""
+    largest: float | None
     """By how much its probabilities differ at most from the network's; predictions in ranges of
-    the training rows' targets."""
+    the training rows' targets. None: what runs it is not installed."""
     examples: int
     """On how many they were compared."""
     are_real: bool
     """Whether these are validation examples; else inputs that were made up."""
+    quantized: Quantized | None = None
+    """What quantising cost and saved; None: it is not quantised."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +168,8 @@ class Exported:
     """The data of a script."""
     data_kept: bool = False
     """Whether the file of the data was there already, and holds them."""
+    needed: tuple[Path, ...] = ()
+    """Of a recipe: the user's files beside it, which its network needs."""
 
 
 def write_model(
@@ -200,6 +241,7 @@ def write_with(
     return WrittenModel(
         classes=classes_file(path, form) if told.class_names else None,
         signature=signature_file(path, form) if told.is_written else None,
+        are_probabilities=bool(told.class_names),
         largest=largest,
         examples=compared or models.MADE_UP,
         are_real=compared > 0,

@@ -13,7 +13,7 @@ from hpsearch.services.data import opened_data
 from hpsearch.services.plans import chosen_gpus, local_plan
 from hpsearch.services.progress import SearchProgress
 from hpsearch.services.supervise import impatient, supervise
-from hpsearch.services.workspace import Workspace, main_thread_only
+from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile, load_dataset_override
 from hpsearch.workers.lease import mend
 from hpsearch.workers.packing import study_load
@@ -51,7 +51,6 @@ def run_jobs(
     Raises:
         StoppedError: it was stopped before; the same command goes on.
     """
-    main_thread_only()
     home = workspace.home
     if means.overrides:
         moved = load_dataset_override(confirmation.file, means.overrides)

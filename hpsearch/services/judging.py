@@ -112,8 +112,8 @@ def check_kept(recipe: Recipe, parts: Parts, weights: Path, value: float | None)
     from hpsearch.training.train import validated  # noqa: PLC0415  # imports TensorFlow
 
     with loading(weights):
-        now = validated(recipe, parts, weights)[recipe.objective.metric]
-    if value is not None:
+        now = validated(recipe, parts, weights).get(recipe.objective.metric)
+    if value is not None and now is not None:  # a metric of the user's own is the model's to tell
         check_value(recipe, parts, weights, value, now)
 
 

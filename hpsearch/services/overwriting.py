@@ -1,6 +1,6 @@
 """What hpsearch may write over: what it wrote itself, in the same form, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -8,15 +8,18 @@ from hpsearch.errors import HpsearchError, InputError
 from hpsearch.formats import read_file
 from hpsearch.script import arrays
 from hpsearch.script.pieces import MARK
+from hpsearch.training.other_formats import other_form
 from hpsearch.training.written import (
+    ModelForm,
     classes_file,
     is_classes,
     is_model,
     is_signature,
     signature_file,
 )
+from hpsearch.training.written_other import files_of, is_other_model
 
-Form = Literal["recipe", "script", "keras", "saved_model"]
+Form = Literal["recipe", "script", ModelForm]
 """What ``export`` writes."""
 Page = Literal["report", "data", "samples", "arrays", "predictions"]
 """What is written beside those: two kinds of pages, a picture, the data of a script, and a table of
@@ -41,6 +44,9 @@ _KINDS: dict[Form | Page, str] = {
     "script": "script that hpsearch wrote",
     "keras": "model that hpsearch wrote",
     "saved_model": "model that hpsearch wrote",
+    "onnx": "model that hpsearch wrote",
+    "litert": "model that hpsearch wrote",
+    "openvino": "model that hpsearch wrote",
     "report": "report that hpsearch wrote",
     "data": "page that hpsearch data wrote",
     "samples": "picture that hpsearch data wrote",
@@ -55,18 +61,28 @@ def refuse_to_replace(path: Path, form: Form | Page) -> None:
     Raises:
         InputError: there is something else.
     """
-    if is_there(path) and not _is_ours(path, form):
+    files = files_of(path, form) if form == "openvino" else [path]
+    taken = next((file for file in files if is_there(file)), None)
+    if taken is not None and not _is_ours(path, form):
         name = "another name (--data)" if form == "arrays" else "another name"
         raise InputError(
-            f"{path}: already exists and is not a {_KINDS[form]}; choose {name}, or remove it"
+            f"{taken}: already exists and is not a {_KINDS[form]}; choose {name}, or remove it"
         )
     if form == "keras":
-        for beside, is_ours, what in (
-            (classes_file(path, form), is_classes, "does not hold class names"),
-            (signature_file(path, form), is_signature, "is no signature that hpsearch wrote"),
-        ):
-            if is_there(beside) and not is_ours(beside):
-                raise InputError(f"{beside}: already exists and {what}; choose another name")
+        _refuse_beside(classes_file(path, form), is_classes, "does not hold class names")
+    if form == "keras" or form == "onnx" or form == "litert" or form == "openvino":  # noqa: PLR1714
+        beside = signature_file(path, form)
+        _refuse_beside(beside, is_signature, "is no signature that hpsearch wrote")
+
+
+def _refuse_beside(file: Path, is_ours: Callable[[Path], bool], what: str) -> None:
+    """Refuse a file that lies where one is written beside a model.
+
+    Raises:
+        InputError: it is not one of ours.
+    """
+    if is_there(file) and not is_ours(file):
+        raise InputError(f"{file}: already exists and {what}; choose another name")
 
 
 def is_there(path: Path) -> bool:
@@ -87,6 +103,8 @@ def _is_ours(path: Path, form: Form | Page) -> bool:
         if form == "keras" or form == "saved_model":  # noqa: PLR1714  # mypy knows no other way
             empty = form == "saved_model" and path.is_dir() and not any(path.iterdir())
             return empty or is_model(path, form)
+        if (other := other_form(form)) is not None:
+            return is_other_model(path, other)
         if form == "arrays":
             return arrays.is_ours(path)
         if form == "predictions":

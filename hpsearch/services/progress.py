@@ -45,6 +45,15 @@ class SearchProgress(Progress, Protocol):
 class Silent(SearchProgress, View):
     """Progress that shows nothing."""
 
+    def say(self, text: str) -> None:
+        """Tells nobody."""
+
+    def epoch(self, epoch: "Epoch", epochs: int) -> None:
+        """Tells nobody."""
+
+    def tick(self) -> None:
+        """Shows nothing."""
+
     @contextmanager
     def steps(self) -> Iterator[Steps]:
         """Counts, but tells nobody."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.effect import Learnt
 from hpsearch.figures.points import points
@@ -25,6 +25,9 @@ from hpsearch.services.workspace import Workspace
 from hpsearch.space import searched
 from hpsearch.study_file import StudyFile
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -43,15 +46,18 @@ class Report:
     reference: Sequence[Reference] = ()
     """What models of scikit-learn reach on the same examples."""
 
-    def page(self) -> bytes:
-        """One HTML page, in UTF-8; figures are drawn for it."""
+    def figures(self) -> dict[str, "go.Figure"]:
+        """The figures, in the order to be read, by an id such as "1-history"; drawn now."""
         most = self.file.training.epochs
         epochs = [epoch_values(trial, most) for trial in self.trials]
         drawn = points(self.rows, epochs, headlines_on_test(self.trainings))
         measure, space = self.file.objective.measure, searched(self.file.space)
         trees = boosted_trees(self.reference, measure)
-        figures = search_figures(drawn, measure, space, self.file.task, trees, learnt=self.learnt)
-        content = page(self.facts, figures, self.file.task)
+        return search_figures(drawn, measure, space, self.file.task, trees, learnt=self.learnt)
+
+    def page(self) -> bytes:
+        """One HTML page, in UTF-8; figures are drawn for it."""
+        content = page(self.facts, self.figures(), self.file.task)
         return content.encode("utf-8", "backslashreplace")  # names of files may be no text
 
     def write(self, file: Path) -> int:

@@ -4,6 +4,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from typing import Any
 from hpsearch.dashboard.note import has_note
 from hpsearch.dashboard.publish import Publisher
 from hpsearch.data.facts import facts, sizes
-from hpsearch.errors import EXIT_NO_TRIAL, EXIT_OK, EXIT_PROGRAM
+from hpsearch.errors import EXIT_NO_TRIAL, EXIT_OK, EXIT_PROGRAM, uses_place
 from hpsearch.home import Home
 from hpsearch.outputs.copies import Copies
 from hpsearch.outputs.leftovers import tidy
 from hpsearch.search import trials as rows
-from hpsearch.search.attributes import WINNERS_KEY
+from hpsearch.search.attributes import FAILURE_KEY, FAILURE_MESSAGE_KEY, WINNERS_KEY
 from hpsearch.search.budget import begin_run, ending, failures_in_a_row
 from hpsearch.search.database.urls import hide_password
 from hpsearch.search.making import open_or_create
@@ -31,14 +32,18 @@ from hpsearch.services.data import study_data
 from hpsearch.services.plans import Engine, planner
 from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.supervise import impatient, supervise, warn_of_figures
-from hpsearch.services.workspace import Workspace, main_thread_only
-from hpsearch.study_file import load, typed_keys, written_budget
+from hpsearch.services.tracking import check_mlflow, told_to_mlflow
+from hpsearch.services.workspace import Workspace
+from hpsearch.study_file import budget_of, from_table, read_study, typed_keys
 from hpsearch.workers.lease import mend
 from hpsearch.workers.packing import study_load
 from hpsearch.workers.presence import present
 
 SECONDS_A_TRIAL = 0.0015
 """What Optuna needs to read a finished trial of thirty epochs (scripts/bench/search/scale.py)."""
+
+FROM_PYTHON = ("hpsearch.search(...)", "in", "Python")
+"""What stands for the command where there was none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +111,8 @@ class Conclusion:
     """The best trial, as ``best --json`` has it; None: none completed, or it was stopped."""
     stopped: int
     """130 or 143 where a signal or ``hpsearch stop`` ended the run; else 0."""
+    failed: str = ""
+    """Where no trial completed, what the last one that counts failed of; empty: none did."""
 
     @property
     def is_cut_off(self) -> bool:
@@ -123,7 +130,12 @@ class Conclusion:
 
 
 def search(
-    file: Path, settings: Settings, workspace: Workspace, progress: SearchProgress
+    file: Path,
+    settings: Settings,
+    workspace: Workspace,
+    progress: SearchProgress,
+    *,
+    table: Mapping[str, Any] | None = None,
 ) -> Conclusion:
     """Run a search: start it, resume it, or join it where it is running.
 
@@ -132,14 +144,18 @@ def search(
         settings: how it is run here.
         workspace: home and storage.
         progress: shows the search.
+        table: what stands in the study file, which then need not be there: messages name it, and
+            paths are relative to its folder; None: it is read.
 
     Raises:
         HpsearchError: input that is wrong, a storage or data that cannot be reached, or what a
             worker died of.
     """
-    main_thread_only()
-    study_file = load(file, settings.given)
+    written = read_study(file) if table is None else table
+    typed = settings.typed(file) if table is None else FROM_PYTHON
+    study_file = from_table(deepcopy(dict(written)), file, settings.given)
     check_sampler(study_file, str(file))
+    check_mlflow(study_file, workspace.url)
     place = workspace.home
     with planner(
         settings.engine, settings.address, settings.gpus, workspace, progress
@@ -150,7 +166,7 @@ def search(
         plan_workers(study_file, load_of_one, study_file.budget.trials)
         with workspace.opened(create=True) as opened:
             Copies(place).refuse_foreign_runs(opened, study_file.name)
-            known, own = facts(dataset, parts), written_budget(file)
+            known, own = facts(dataset, parts), budget_of(written, file)
             explicit = typed_keys(settings.given, "budget")
             study, is_new = open_or_create(
                 opened, study_file, known, written=own, explicit=explicit
@@ -167,14 +183,13 @@ def search(
                 at, wanted = study_file.dataset.path, settings.reference
                 models = models_beside(study, workspace, at, progress, wanted=wanted)
                 if not (places := _left(study)):
-                    with models as trained:
-                        _show_what_is_over(study, settings, file, place, progress)
+                    with models as trained, told_to_mlflow(study, workspace, progress.say):
+                        _show_what_is_over(study, settings, typed, place, progress)
                         trained.finish()
                     return _conclusion(study, EXIT_OK)
                 plan = plan_workers(study.file, load_of_one, places)
                 shown = dashboard_beside(workspace, progress)
                 with shown if settings.dashboard else nullcontext(), models as trained:
-                    typed = settings.typed(file)
                     code = supervise(study, plan, workspace, at, progress, typed=typed)
                     if not code:
                         trained.finish(PATIENCE)
@@ -200,9 +215,19 @@ def _conclusion(study: OpenStudy, stopped: int) -> Conclusion:
         budget=study.budget,
         over=over,
         failures=dict(failures.most_common()),
+        failed="" if counts.complete else _last_failure(study),
         best=rows.best_row(study) if is_whole and counts.complete else None,
         stopped=stopped,
     )
+
+
+def _last_failure(study: OpenStudy) -> str:
+    """The last trial that failed by its configuration, and of what; empty: there is none."""
+    for trial in reversed(study.trials()):
+        told = trial.user_attrs
+        if uses_place(failure := told.get(FAILURE_KEY)):
+            return f"trial {trial.number} {failure}: {told.get(FAILURE_MESSAGE_KEY, '')}"
+    return ""
 
 
 def _say_what_begins(
@@ -244,13 +269,13 @@ def _left(study: OpenStudy) -> int:
 
 
 def _show_what_is_over(
-    study: OpenStudy, settings: Settings, file: Path, place: Home, progress: Progress
+    study: OpenStudy, settings: Settings, typed: Sequence[str], place: Home, progress: Progress
 ) -> None:
     """Renew the figures once more, as there may be new results on the test split.
 
     The note stays: it tells of the run that made the study what it is.
     """
-    command = None if has_note(study) else settings.typed(file)
+    command = None if has_note(study) else typed
     warn_of_figures(Publisher(study, place, command).close(), progress)
     if settings.dashboard:
         progress.say("The study has ended; hpsearch dashboard shows it.")

@@ -19,8 +19,10 @@ from hpsearch.search.storage.retrying import ServerStorage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.services.plans import WorkerPlan
 from hpsearch.services.progress import Progress, SearchProgress, View
+from hpsearch.services.tracking import told_to_mlflow
 from hpsearch.services.workspace import Workspace
 from hpsearch.share import Share
+from hpsearch.signals import are_heard
 from hpsearch.text import duration, plural
 from hpsearch.workers.identity import is_signed
 from hpsearch.workers.lease import AWAY_FOR
@@ -63,7 +65,8 @@ def supervise(
     command += ["--set", f"dataset.path={path}"] if path else []
     command += ["--force"] if workspace.force else []
     progress.say(f"{plan.summary}; logs in {place.study_logs(study.name)}")
-    progress.say("TensorFlow takes a few seconds to start. Ctrl-C stops; the same command resumes.")
+    how = "Ctrl-C" if are_heard() else f"hpsearch stop {study.name}"
+    progress.say(f"TensorFlow takes a few seconds to start. {how} stops; the same command resumes.")
     _warn_of_share(study, place, progress)
     with workspace.opened(patience=PATIENCE) as quick:
         followed = load_study(quick, study.name)
@@ -96,7 +99,8 @@ def supervise(
                 on_away=tell.away,
                 may_thin_out=plan.may_thin_out,
             )
-            code = supervisor.run()
+            with told_to_mlflow(followed, workspace, view.say):
+                code = supervisor.run()
         if not code:
             _check_kept(followed)
         if publisher is not None:

@@ -37,7 +37,7 @@ from hpsearch.recipe import Recipe, computing_in, dump
 from hpsearch.search.attributes import trained_key
 from hpsearch.services.overwriting import is_there
 from hpsearch.services.progress import Progress
-from hpsearch.services.workspace import main_thread_only
+from hpsearch.signals import heard
 from hpsearch.study_file import differences
 from hpsearch.tasks.evaluating import AnyEvaluation
 from hpsearch.text import decimal
@@ -189,7 +189,6 @@ def train_here(
         NoTrialError: training failed.
         StoppedError: a signal came.
     """
-    main_thread_only()
     caught: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
@@ -209,21 +208,18 @@ def train_here(
         progress.say(f"{folds} of {len(parts.folds)} folds: mean {metric} {decimal(mean)}")
         return last is not None and last <= fold_step(epochs, folds)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        if not started:
-            start_tensorflow(threads)
-        from hpsearch.training.train import train  # noqa: PLC0415  # imports TensorFlow
+        with heard((signal.SIGINT, signal.SIGTERM), note):
+            if not started:
+                start_tensorflow(threads)
+            from hpsearch.training.train import train  # noqa: PLC0415  # imports TensorFlow
 
-        watch = Watch(on_epoch=show, on_fold=fold, interrupted=lambda: bool(caught))
-        return train(recipe, parts, folder, watch)
+            watch = Watch(on_epoch=show, on_fold=fold, interrupted=lambda: bool(caught))
+            return train(recipe, parts, folder, watch)
     except TrialFailedError as error:
         if error.failure is Failure.INTERRUPTED and caught:
             raise StoppedError("", 128 + caught[0]) from None
         raise NoTrialError(f"training failed: {error.failure}: {error}") from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def keep(trained: Trained, title: str) -> None:

@@ -1,12 +1,10 @@
 """A workspace: the data home and the storage that services work in."""
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.search import history
 from hpsearch.search.database.engines import BUSY_TIMEOUT
@@ -70,16 +68,3 @@ class Workspace:
         """
         git = None if file is None else git_state(file.absolute().parent)
         history.record(study, self.command, machine(), git=git)
-
-
-def main_thread_only() -> None:
-    """Refuse to go on in another thread: what trains handles signals, which Python leaves to one.
-
-    Raises:
-        InputError: this is not the main thread.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        raise InputError(
-            "what starts trainings runs in the main thread of a process, which gets its signals;"
-            " call it there, or in a process of its own"
-        )

@@ -6,7 +6,7 @@ Those are in the target's own unit. Logits are never averaged: they have no comm
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from hpsearch.recipe import Recipe
 from hpsearch.training import model, quiet
 from hpsearch.training.ensemble import Cost, Member, joined
 from hpsearch.training.export import load_weights, write_network
+from hpsearch.training.export_other import Built, in_float32
 from hpsearch.training.opened import Answer, Examples
+from hpsearch.training.other_formats import OTHER_FORMATS, OtherForm
 from hpsearch.training.predicting import of_network
 from hpsearch.training.train import fold_outputs, values_of
 from hpsearch.training.written import Form, target_name
@@ -97,8 +99,12 @@ def of_ensemble(members: Sequence[Member]) -> Answer:
     return answer
 
 
-def network_of(members: Sequence[Member]) -> tuple[keras.Model, Parts]:
+def network_of(members: Sequence[Member], dtype: str = "float64") -> tuple[keras.Model, Parts]:
     """An ensemble as one network, with the data that say what it takes and gives.
+
+    Args:
+        members: at least one.
+        dtype: in which predictions are averaged.
 
     Raises:
         InputError: weights that are damaged, or those of another network.
@@ -109,7 +115,7 @@ def network_of(members: Sequence[Member]) -> tuple[keras.Model, Parts]:
         own = model.build_for(one.recipe, one.parts)
         load_weights(own, one.weights)
         weights += own.get_weights()
-    network = _build(members, parts)
+    network = _build(members, parts, dtype)
     with quiet.keras_copies():
         network.set_weights(weights)
     return network, parts
@@ -122,12 +128,21 @@ def write_ensemble(members: Sequence[Member], output: Path, form: Form) -> float
     return write_network(network, build, parts, output, form=form, target=target)
 
 
-def _build(members: Sequence[Member], parts: Parts) -> keras.Model:
+def built_ensemble(members: Sequence[Member], form: OtherForm) -> Built:
+    """An ensemble in float32; see :func:`hpsearch.training.export_other.built`."""
+    dtype = OTHER_FORMATS[form].predictions
+    alike = [replace(one, recipe=in_float32(one.recipe)) for one in members]
+    network, parts = network_of(alike, dtype)
+    build = partial(_build, alike, dtype=dtype)
+    return Built(network=network, build=build, parts=parts, target=target_name(members[0].recipe))
+
+
+def _build(members: Sequence[Member], parts: Parts, dtype: str = "float64") -> keras.Model:
     """The network of an ensemble for the joined data of its members."""
     folds = [(one, len(one.parts.folds)) for one in members]
     recipes = [one.recipe for one, count in folds for _ in range(count)]
     shares = [one.share / count for one, count in folds for _ in range(count)]
-    return model.build_ensemble(recipes, shares, parts)
+    return model.build_ensemble(recipes, shares, parts, dtype)
 
 
 def cost_of(members: Sequence[Member], x: npt.NDArray[np.generic]) -> Cost:

@@ -14,12 +14,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from hpsearch.errors import Failure, TrialFailedError
+from hpsearch.errors import Failure, InputError, TrialFailedError
 from hpsearch.ranking import by_direction, is_better
-from hpsearch.recipe import Recipe, TrainingSection
-from hpsearch.tasks import METRICS
+from hpsearch.recipe import ObjectiveSection, Recipe, TrainingSection
+from hpsearch.tasks import metric_of
 from hpsearch.training import curves
-from hpsearch.training.outcome import Epoch, Watch
+from hpsearch.training.outcome import OTHERS, Epoch, Watch
 
 Weights = list[npt.NDArray[np.generic]]
 Logs = Mapping[str, Any] | None
@@ -68,7 +68,7 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no t
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """After a call of many steps: look at the loss, the clock and the watch."""
         self._check_finite(logs, "loss")
-        self._poll()
+        self.poll()
 
     def on_test_begin(self, logs: Logs = None) -> None:
         """Keras validates after an epoch that was cut short: cut that short too."""
@@ -76,25 +76,33 @@ class Guard(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no t
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
         """After each call of a validation."""
-        self._poll()
+        self.poll()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Look at the validation's loss, which can be infinite where the training's is not."""
+        self._check_finite(logs, "loss")
         self._check_finite(logs, "val_loss")
 
     def _check_finite(self, logs: Logs, name: str) -> None:
         value = float((logs or {})[name])
         if not math.isfinite(value):
-            self._fail(Failure.DIVERGED, f"{name} is {value} in epoch {self.epoch}")
+            self.fail(Failure.DIVERGED, f"{name} is {value} in epoch {self.epoch}")
 
-    def _poll(self) -> None:
-        if self._watch.interrupted():
-            self._fail(Failure.INTERRUPTED, "training was interrupted")
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the watch asks for an end."""
+        return self._watch.interrupted()
+
+    def poll(self, *, interrupts: bool = True) -> bool:
+        """Look at the clock and, unless told not to, at the watch; whether training must end."""
+        if interrupts and self.is_interrupted:
+            self.fail(Failure.INTERRUPTED, "training was interrupted")
         if self.seconds > self._timeout:
             message = f"not done after {self._timeout:g} seconds (training.trial_timeout)"
-            self._fail(Failure.TIMEOUT, message)
+            self.fail(Failure.TIMEOUT, message)
+        return self.failure is not None
 
-    def _fail(self, failure: Failure, message: str) -> None:
+    def fail(self, failure: Failure, message: str) -> None:
         """Note the first failure and stop."""
         if self.failure is None:
             self.failure = TrialFailedError(failure, message, epoch=self.epoch)
@@ -110,7 +118,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
     """Keeps the curves and the weights of the epoch that counts, and reports each epoch.
 
     Attributes:
-        names: of the values of an epoch.
+        names: of the values of an epoch: the task's, and what else a model of the user's reports.
+        is_open: whether there may be others than the task's.
         epochs: the curves so far.
         best: the epoch with the best value of the objective's metric; None before the first.
         asked_to_stop: whether the watch ended training.
@@ -133,7 +142,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         self.asked_to_stop = False
         self._network = network
         self._objective = recipe.objective
-        self.names = recipe.task.curves
+        self.names = self._usual = recipe.task.curves
+        self.is_open = recipe.config.network.has_metrics
         self.needed = {*self.names} - {*recipe.task.added} | {recipe.objective.metric}
         self._run = run
         self._watch = watch
@@ -170,6 +180,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
     ) -> None:
         """Take on what :meth:`get_state` gave, and begin the curves' file with it."""
         self.epochs = [Epoch.of_row(row) for row in values["epochs"]]
+        for epoch in self.epochs:
+            self._learn_names(epoch.values)
         self.best = None if values["best"] is None else self.epochs[values["best"] - 1]
         self._already = values["epoch_seconds"]
         number = sum(name.startswith("best.") for name in arrays)
@@ -184,11 +196,18 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
         """Record an epoch, unless it was cut short."""
         if self._guard.failure is not None:
             return
+        if self._learn_names(logs or {}):
+            curves.start(self._run, self.names, self.epochs, self._fold)
         row = self._row(epoch, logs or {})
+        metric = self._objective.metric
+        if not math.isfinite(row.values[metric]):
+            by = "" if metric in self._usual else ", as your model or its loop reports it"
+            told = f"{metric} is {row.values[metric]} in epoch {row.epoch}{by}"
+            self._guard.fail(Failure.DIVERGED, told)
+            return
         self._began = None
         self.epochs.append(row)
         curves.append(self._run, row, self._fold)
-        metric = self._objective.metric
         than = None if self.best is None else self.best.values[metric]
         if is_better(self._objective.measure, row.values[metric], than):
             self.best = row
@@ -198,21 +217,38 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships n
             self.asked_to_stop = True
             self.model.stop_training = True
 
+    def _learn_names(self, found: Mapping[str, Any]) -> bool:
+        """Take on the names of values that are new; whether there are any."""
+        new = [name for name in found if name not in (*self.names, *OTHERS)]
+        self.names = (*self.names, *new)
+        return bool(new)
+
     def _row(self, epoch: int, logs: Mapping[str, Any]) -> Epoch:
-        rate = keras.ops.convert_to_tensor(self.model.optimizer.learning_rate)
+        rate = logs.get("learning_rate")
+        if rate is None:
+            rate = keras.ops.convert_to_tensor(self.model.optimizer.learning_rate)
+        if self._objective.metric not in logs:
+            told = ", ".join(name for name in logs if name.startswith("val_"))
+            raise InputError(
+                f'objective.metric = "{self._objective.metric}" is not among what epoch {epoch + 1}'
+                f" came to: {told}; choose one of them, or have your model report it"
+            )
         return Epoch(
             epoch=epoch + 1,
             learning_rate=float(rate),
             seconds=time.perf_counter() - (self._began or 0.0),
-            values={name: float(logs[name]) for name in self.names},
+            values={name: float(logs.get(name, math.nan)) for name in self.names},
         )
 
 
-def of_keras(training: TrainingSection, lr_schedule: str) -> list[keras.callbacks.Callback]:
+def of_keras(
+    training: TrainingSection, objective: ObjectiveSection, lr_schedule: str
+) -> list[keras.callbacks.Callback]:
     """Keras' own callbacks that a training section asks for.
 
     Args:
         training: the section.
+        objective: which knows the direction of a metric of the user's own.
         lr_schedule: the configuration's; the rate is lowered on a plateau only with "plateau".
     """
     found: list[keras.callbacks.Callback] = []
@@ -220,7 +256,9 @@ def of_keras(training: TrainingSection, lr_schedule: str) -> list[keras.callback
     if stopping:
         found.append(
             keras.callbacks.EarlyStopping(
-                monitor=stopping.monitor, patience=stopping.patience, mode=_mode(stopping.monitor)
+                monitor=stopping.monitor,
+                patience=stopping.patience,
+                mode=_mode(stopping.monitor, objective),
             )
         )
     if lr_schedule == "plateau":
@@ -230,7 +268,7 @@ def of_keras(training: TrainingSection, lr_schedule: str) -> list[keras.callback
                 monitor=lowering.monitor,
                 factor=lowering.factor,
                 patience=lowering.patience,
-                mode=_mode(lowering.monitor),
+                mode=_mode(lowering.monitor, objective),
                 # Any better value counts, as for early stopping.
                 min_delta=0.0,
             )
@@ -238,6 +276,6 @@ def of_keras(training: TrainingSection, lr_schedule: str) -> list[keras.callback
     return found
 
 
-def _mode(metric: str) -> str:
+def _mode(metric: str, objective: ObjectiveSection) -> str:
     """The direction in which a metric gets better, in Keras' words."""
-    return by_direction(METRICS[metric], "max", "min")
+    return by_direction(metric_of(metric, objective.direction), "max", "min")

@@ -73,7 +73,8 @@ class Checkpoint:
 def key_of(recipe: Recipe, parts: Parts) -> str:
     """A digest of all that a training's course depends on: recipe, data, and what trains."""
     recipe = recipe.model_copy(update={"config": without_places(recipe.config)})
-    said = recipe.model_dump(mode="json", exclude={"provenance": True, "dataset": {"path"}})
+    places = {"dataset": {"path"}, "training": {"mlflow"}}
+    said = recipe.model_dump(mode="json", exclude={"provenance": True, **places})
     for section, known in _FIRST.items():
         changed = getattr(recipe, section).model_dump(mode="json", exclude_defaults=True)
         said[section] = {

@@ -1,6 +1,7 @@
 """Devices: how TensorFlow uses this process's cores and GPU, and how memory is given back."""
 
 import gc
+from contextlib import suppress
 
 import keras
 import tensorflow as tf
@@ -44,7 +45,8 @@ def _limit_memory(gpu: tf.config.PhysicalDevice, limit: int | None) -> None:
     operation, so that no neighbour can take it away later; without one it grows.
     """
     if limit is None:
-        tf.config.experimental.set_memory_growth(gpu, True)
+        with suppress(RuntimeError):  # a notebook may have used the GPU before
+            tf.config.experimental.set_memory_growth(gpu, True)
     else:
         part = tf.config.LogicalDeviceConfiguration(memory_limit=limit)
         tf.config.set_logical_device_configuration(gpu, [part])

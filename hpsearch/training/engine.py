@@ -58,7 +58,9 @@ class Engine:
         optimizer: its variables exist from the start.
         task: has the loss and what is counted.
         macs: multiplications of the network for an example.
+        model: what callbacks know as theirs.
         train_rows: the rows of the training part, for :meth:`evaluate`.
+        validation_rows: likewise.
         batch_size: examples of a step.
         steps_per_epoch: optimizer steps; the last one takes the examples that are left over.
         position: how far :meth:`fit` has come, from one call of a callback to the next.
@@ -81,7 +83,7 @@ class Engine:
         self.optimizer = optimizer
         self.task = task
         self.macs = macs
-        self.train_rows = resident.train
+        self.train_rows, self.validation_rows = resident.train, resident.validation
         self.position = BEGINNING
         self.steps_per_epoch = math.ceil(len(resident.train) / batch_size)
         self._resident = resident
@@ -93,10 +95,10 @@ class Engine:
         # What callbacks know as their model: the same layers, and the optimizer. The network
         # itself has none, so that its file has the weights alone. Its outputs are those of the last
         # layer, where members stand apart, and the network's own.
-        self._model = keras.Model(
+        self.model = keras.Model(
             network.input, [network.get_layer("logits").output, network.output]
         )
-        self._model.compile(optimizer=optimizer, jit_compile=False)
+        self.model.compile(optimizer=optimizer, jit_compile=False)
         self._augment, self._grey = augment, grey
         rows = tf.TensorSpec((None,), tf.int64)
         drawn = [tf.TensorSpec((None, 6), tf.float32), rows] if augment.is_on else []
@@ -173,7 +175,7 @@ class Engine:
                 ``self.model.stop_training``.
             start: where training begins; the variables are those of this position.
         """
-        model = self._model
+        model = self.model
         called = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=epochs)
         model.stop_training = False
         logs: dict[str, float] = {}
@@ -201,7 +203,7 @@ class Engine:
             callbacks: called as ``keras.Model.evaluate`` calls them; one of them ends it early
                 through ``self.model.stop_evaluating``, and the values are of what was seen.
         """
-        called = keras.callbacks.CallbackList(list(callbacks), model=self._model)
+        called = keras.callbacks.CallbackList(list(callbacks), model=self.model)
         return self._evaluate(rows, called)
 
     def _train(self, called: keras.callbacks.CallbackList) -> dict[str, float]:
@@ -229,7 +231,7 @@ class Engine:
             )
             logs = self._means(at)
             called.on_train_batch_end(call, logs)
-            if self._model.stop_training:
+            if self.model.stop_training:
                 break
         return logs
 
@@ -239,7 +241,7 @@ class Engine:
 
     def _evaluate(self, rows: Rows, called: keras.callbacks.CallbackList) -> dict[str, float]:
         """Evaluate some rows, one large batch in a call; the task's values."""
-        self._model.stop_evaluating = False
+        self.model.stop_evaluating = False
         called.on_test_begin()
         scores: list[list[npt.NDArray[np.generic]]] = []
         for call, start in enumerate(range(0, len(rows), self._evaluation_batch)):
@@ -247,7 +249,7 @@ class Engine:
             found = self._score(tf.constant(rows[start : start + self._evaluation_batch]))
             scores.append([np.asarray(one) for one in found])
             called.on_test_batch_end(call)
-            if self._model.stop_evaluating:
+            if self.model.stop_evaluating:
                 break
         logs = self.task.values(scores)
         called.on_test_end(logs)
@@ -272,14 +274,16 @@ class Engine:
             parallel_iterations=1,
         )
         # ReLU makes 0 of NaN on a CPU: a network whose weights are gone still has a loss.
-        weights = tf.add_n([tf.reduce_sum(v) for v in self.network.trainable_variables])
+        weights = tf.add_n(
+            [tf.cast(tf.reduce_sum(v), tf.float32) for v in self.network.trainable_variables]
+        )
         return tf.where(tf.math.is_finite(weights), loss, tf.constant(np.nan, tf.float64)), *others
 
     def _step(self, rows: tf.Tensor, *drawn: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """One optimizer step; what the task counts of the batch."""
         x, y, *others = self._batch(rows, *drawn)
         with tf.GradientTape() as tape:
-            apart, outputs = self._model(x, training=True)
+            apart, outputs = self.model(x, training=True)
             losses = self.task.losses(y, apart)
             if others:
                 share, other = others
@@ -365,7 +369,10 @@ def _penalties(network: keras.Model) -> list[tf.Tensor]:
     made of three tensors of the kernel's size, and that of ``l2_loss`` of one.
     """
     own = [
-        loss for layer in network.layers if isinstance(layer, keras.Model) for loss in layer.losses
+        tf.cast(loss, tf.float32)
+        for layer in network.layers
+        if isinstance(layer, keras.Model)
+        for loss in layer.losses
     ]
     return own + [
         2 * layer.kernel_regularizer.l2 * tf.nn.l2_loss(tf.convert_to_tensor(layer.kernel))

@@ -17,15 +17,24 @@ import tensorflow as tf
 
 from hpsearch.data.parts import Parts
 from hpsearch.data.tables.fitted import Tabular
-from hpsearch.data.tables.raw import known_only, made_up_rows, raw_columns
+from hpsearch.data.tables.raw import coded_columns, known_only, made_up_rows, raw_columns
 from hpsearch.data.target import Standard
 from hpsearch.errors import InputError, ProgramError, UnreachableError
 from hpsearch.recipe import Recipe
-from hpsearch.training import layers, model, quiet, raw
+from hpsearch.training import layers, model, quiet, raw, users
 from hpsearch.training.engine import evaluation_batch
 from hpsearch.training.opened import Answer, Examples, of_model
+from hpsearch.training.other_formats import OTHER_FORMATS, other_form
 from hpsearch.training.targets import restored
-from hpsearch.training.written import NAME, Form, input_names, signature, target_name, write_beside
+from hpsearch.training.written import (
+    NAME,
+    Form,
+    ModelForm,
+    input_names,
+    signature,
+    target_name,
+    write_beside,
+)
 
 Array = npt.NDArray[np.generic]
 Build = Callable[[Parts], keras.Model]
@@ -94,15 +103,29 @@ def write_network(
         form: which of the two.
         target: the name of the target's column, if it has one.
     """
-    exported = portable(*_slim(build, network, parts), form)
+    own = _own_code(network)
+    if own and form == "keras":
+        raise InputError(
+            f"a .keras file opens only where the code of its layers is, and {own} is your own;"
+            " export a SavedModel, which needs no code: a name that ends in /"
+        )
+    exported = portable(*slim(build, network, parts), form)
     try:
         with quiet.keras_copies():
             _WRITERS[form](exported, output)
     except tf.errors.OpError as error:
         raise UnreachableError(f"{output}: cannot be written: {error.message}") from None
+    except Exception as error:
+        if own is None:
+            raise
+        raise InputError(
+            f"{output}: Keras cannot write your model, of which {own} is your own:"
+            f" {users.said(error)}"
+        ) from None
     if form == "saved_model":
         write_beside(output, form, signature(parts, target, form))
-    largest = _largest_difference(network, parts, of_model(output, form).answer, form)
+    taken = partial(asked, parts, form=form)
+    largest = largest_difference(network, parts, of_model(output, form).answer, taken)
     if largest > TOLERANCE:
         what = "probability" if parts.target is None else "prediction, by the targets' range"
         raise ProgramError(
@@ -112,7 +135,7 @@ def write_network(
     return largest
 
 
-def _slim(build: Build, network: keras.Model, parts: Parts) -> tuple[keras.Model, Parts]:
+def slim(build: Build, network: keras.Model, parts: Parts) -> tuple[keras.Model, Parts]:
     """A network that knows no category of a table but those of training rows, and its data."""
     tables = [fold.transform for fold in parts.folds if isinstance(fold.transform, Tabular)]
     if not tables:
@@ -121,15 +144,24 @@ def _slim(build: Build, network: keras.Model, parts: Parts) -> tuple[keras.Model
         replace(fold, transform=table)
         for fold, table in zip(parts.folds, known_only(tables), strict=True)
     )
-    slim = replace(first, others=tuple(others))
-    again = build(slim)
+    fewer = replace(first, others=tuple(others))
+    again = build(fewer)
     with quiet.keras_copies():
         again.set_weights(network.get_weights())
-    return again, slim
+    return again, fewer
 
 
-def _largest_difference(network: keras.Model, parts: Parts, answer: Answer, form: Form) -> float:
-    """By how much a written model is off its network at most; infinite where one is no number."""
+def largest_difference(
+    network: keras.Model, parts: Parts, answer: Answer, taken: Callable[[Array], Examples]
+) -> float:
+    """By how much a written model is off its network at most; infinite where one is no number.
+
+    Args:
+        network: with its weights.
+        parts: its data.
+        answer: of the model.
+        taken: stored examples as the model takes them.
+    """
     rows = parts.validation.rows[:COMPARED]
     x = parts.validation.x[rows] if len(rows) else _made_up(parts)
     batch, unit = evaluation_batch(network), 1.0
@@ -142,24 +174,29 @@ def _largest_difference(network: keras.Model, parts: Parts, answer: Answer, form
         own = tf.nn.softmax(outputs).numpy()
         if parts.answers is not None:
             own = parts.answers.restored(np.asarray(outputs))
-        difference = np.abs(answer(asked(parts, some, form)) - own).max() / unit
+        difference = np.abs(answer(taken(some)) - own).max() / unit
         largest = max(largest, float(difference) if np.isfinite(difference) else np.inf)
     return largest
 
 
-def asked(parts: Parts, x: Array, form: Form) -> Examples:
+def asked(parts: Parts, x: Array, form: ModelForm, known: Parts | None = None) -> Examples:
     """Examples as an exported model takes them.
 
     Args:
         parts: the data of its network.
         x: as they are stored, shape (n, *input_shape).
         form: of the model.
+        known: of another tool's model the data with the categories that it knows.
     """
     if not isinstance(parts.transform, Tabular):
         return x
-    columns = parts.transform.columns
+    columns, other = parts.transform.columns, other_form(form)
     names = input_names([column.name for column in columns], form)
-    return dict(zip(names, raw_columns(columns, x), strict=True))
+    if other is None or known is None or not isinstance(known.transform, Tabular):
+        return dict(zip(names, raw_columns(columns, x), strict=True))
+    texts = OTHER_FORMATS[other].takes_texts
+    found = coded_columns(columns, known.transform.columns, x, takes_texts=texts)
+    return dict(zip(names, found, strict=True))
 
 
 def _made_up(parts: Parts) -> Array:
@@ -209,27 +246,25 @@ def portable(network: keras.Model, parts: Parts, form: Form = "keras") -> keras.
         type, or a dict of a table's raw columns (``hpsearch.training.raw``); to float32
         probabilities of shape (batch, classes), or float64 predictions of shape (batch, 1).
     """
+    own = _own_code(network)
     if isinstance(parts.transform, Tabular):
-        exported = _of_columns(network, parts, parts.transform, form)
-    elif own := _own_class(network):
-        if form == "keras":
-            raise InputError(
-                f"a .keras file opens only where the code of its layers is, and {own} is your own;"
-                " export a SavedModel, which needs no code: a name that ends in /"
-            )
+        # What has code of the user's own is taken as it is.
+        copied = network if own else _cloned(network)
+        exported = _of_columns(copied, parts, parts.transform, form)
+    elif own:
         inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
         return keras.Model(inputs, _answered(network(inputs), parts.answers), name=NAME)
     else:
         inputs = keras.Input(parts.input_shape, dtype=parts.train.x.dtype.name, name="inputs")
-        copied = keras.models.clone_model(network, input_tensors=inputs, clone_function=_stock)
+        copied = _cloned(network, inputs)
         exported = keras.Model(inputs, _answered(copied.output, parts.answers), name=NAME)
     with quiet.keras_copies():
         exported.set_weights(network.get_weights())
     return exported
 
 
-def _own_class(network: keras.Model) -> str | None:
-    """The name of a class among a network's layers that is neither Keras' nor ours; None: all are.
+def _own_code(network: keras.Model) -> str | None:
+    """What in a network's layers is neither Keras' nor ours, in words; None: all is.
 
     Layers within a layer are Keras' own affair, or of such a class.
     """
@@ -237,16 +272,27 @@ def _own_class(network: keras.Model) -> str | None:
         kind = type(layer)
         if kind.__module__.partition(".")[0] not in ("keras", "hpsearch"):
             return kind.__name__
-        if isinstance(layer, keras.Model) and (found := _own_class(layer)):
-            return found
+        if isinstance(layer, keras.Model):
+            if found := _own_code(layer):
+                return found
+        elif not _is_stock(layer):
+            return f"what the layer {layer.name} ({kind.__name__}) computes with"
     return None
 
 
-def _of_columns(network: keras.Model, parts: Parts, table: Tabular, form: Form) -> keras.Model:
+def _is_stock(layer: keras.Layer) -> bool:
+    """Whether any Keras can read a layer back: it has no function or class of the user's."""
+    try:
+        _stock(layer)
+    except Exception:  # noqa: BLE001  # what Keras, or the user's class, says of it may be any
+        return False
+    return True
+
+
+def _of_columns(copied: keras.Model, parts: Parts, table: Tabular, form: Form) -> keras.Model:
     """A model that takes the raw columns of a table, by the columns' names."""
     numbered = [f"column_{number}" for number in range(len(table.columns))]
     given, rows = raw.stored_rows(table.columns, numbered)
-    copied = keras.models.clone_model(network, clone_function=_stock)
     outputs = _answered(copied(rows), parts.answers)
     names = input_names([column.name for column in table.columns], form)
     # A model of its own: names of columns may be those of its layers.
@@ -270,10 +316,22 @@ def _answered(outputs: keras.KerasTensor, target: Standard | None) -> keras.Kera
     return restored(target, outputs)
 
 
+def _cloned(network: keras.Model, inputs: keras.KerasTensor | None = None) -> keras.Model:
+    """A network like another one, of layers that any Keras can read back.
+
+    It is not compiled: the optimizer, loss and metrics may be the user's, and answer nothing.
+    """
+    compiled, network.compiled = network.compiled, False
+    try:
+        return keras.models.clone_model(network, input_tensors=inputs, clone_function=_stock)
+    finally:
+        network.compiled = compiled
+
+
 def _stock(layer: keras.Layer) -> keras.Layer:
     """A layer like one of the network's that any Keras can read back."""
-    if isinstance(layer, keras.Model):  # the network of a fold
-        return keras.models.clone_model(layer, clone_function=_stock)
+    if isinstance(layer, keras.Model):  # the network of a fold, or the user's model
+        return _cloned(layer)
     if isinstance(layer, keras.layers.Activation):  # ours may have a function that is not Keras'
         name = layer.activation.__name__
         return keras.layers.Activation(name, dtype=layer.dtype_policy, name=layer.name)
@@ -295,3 +353,23 @@ def _write_saved_model(exported: keras.Model, output: Path) -> None:
 
 
 _WRITERS = {"keras": _write_keras, "saved_model": _write_saved_model}
+
+
+def raw_model(recipe: Recipe, parts: Parts, weights: Path) -> keras.Model:
+    """A trained network as a model to use here; see :func:`portable`.
+
+    ``hpsearch.training.devices.set_up`` comes first, once in a process.
+
+    Args:
+        recipe: what was trained.
+        parts: its data.
+        weights: a ``best.weights.h5`` that training wrote for the recipe.
+
+    Raises:
+        InputError: weights that are damaged, or those of another network.
+        UnreachableError: the file cannot be read.
+    """
+    network = model.build_for(recipe, parts)
+    load_weights(network, weights)
+    # Names of a table's inputs are the columns'; code of one's own is here.
+    return portable(*slim(partial(model.build_for, recipe), network, parts), "keras")

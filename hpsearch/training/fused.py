@@ -28,7 +28,7 @@ class OneReplica(keras.optimizers.Optimizer):  # type: ignore[misc]  # keras shi
 
 
 class FusedAdam(OneReplica, keras.optimizers.Adam):  # type: ignore[misc]  # see above
-    """``keras.optimizers.Adam``; with ``amsgrad`` Keras' own update.
+    """``keras.optimizers.Adam``; with ``amsgrad``, or not of float32, Keras' own update.
 
     AMSGrad keeps the largest of the second moments, each of which was off by another factor.
     """
@@ -46,7 +46,7 @@ class FusedAdam(OneReplica, keras.optimizers.Adam):  # type: ignore[misc]  # see
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
     ) -> None:
         """One variable's update; see ``keras.optimizers.Optimizer.update_step``."""
-        if self.amsgrad:
+        if self.amsgrad or variable.dtype != "float32":
             super().update_step(gradient, variable, learning_rate)
             return
         index = self._get_variable_index(variable)
@@ -81,11 +81,14 @@ class FusedAdam(OneReplica, keras.optimizers.Adam):  # type: ignore[misc]  # see
 
 
 class FusedAdamW(FusedAdam, keras.optimizers.AdamW):  # type: ignore[misc]  # see above
-    """``keras.optimizers.AdamW``; with ``amsgrad`` Keras' own update after our decay."""
+    """``keras.optimizers.AdamW``; where :class:`FusedAdam` leaves the update to Keras, after our
+    decay.
+    """
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Make the slots, and take the decay of all weights away from Keras."""
         if not self.built:
+            self._decays = [self._use_weight_decay(variable) for variable in variables]
             self.exclude_from_weight_decay(var_names=[""])
         super().build(variables)
 
@@ -96,8 +99,9 @@ class FusedAdamW(FusedAdam, keras.optimizers.AdamW):  # type: ignore[misc]  # se
 
         The decay comes first, as in Keras, in two passes where Keras makes three.
         """
-        share = tf.cast(learning_rate, variable.dtype) * self.weight_decay
-        variable.assign_sub(variable * share)
+        if self._decays[self._get_variable_index(variable)]:
+            share = tf.cast(learning_rate, variable.dtype) * self.weight_decay
+            variable.assign_sub(variable * share)
         super().update_step(gradient, variable, learning_rate)
 
 
@@ -124,7 +128,7 @@ class FusedSGD(OneReplica, keras.optimizers.SGD):  # type: ignore[misc]  # see a
 
 
 class FusedRMSprop(OneReplica, keras.optimizers.RMSprop):  # type: ignore[misc]  # see above
-    """``keras.optimizers.RMSprop``; with ``centered`` Keras' own update.
+    """``keras.optimizers.RMSprop``; with ``centered``, or not of float32, Keras' own update.
 
     Centred, the variance is a small difference of two averages, each off by a factor.
     """
@@ -133,14 +137,15 @@ class FusedRMSprop(OneReplica, keras.optimizers.RMSprop):  # type: ignore[misc] 
         """Make the slots, and without momentum room for the kernel's steps, which are no state."""
         super().build(variables)
         self._steps = [slot.value for slot in self._momentums] or [
-            tf.Variable(tf.zeros(variable.shape), trainable=False) for variable in variables
+            tf.Variable(tf.zeros(variable.shape, variable.dtype), trainable=False)
+            for variable in variables
         ]
 
     def update_step(
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
     ) -> None:
         """One variable's update; see ``keras.optimizers.Optimizer.update_step``."""
-        if self.centered:
+        if self.centered or variable.dtype != "float32":
             super().update_step(gradient, variable, learning_rate)
             return
         index = self._get_variable_index(variable)

@@ -13,9 +13,10 @@ from hpsearch.data.transform import Affine
 from hpsearch.errors import InputError
 from hpsearch.networks.dense import Dense
 from hpsearch.networks.network import Network, Size
-from hpsearch.networks.python import Data
+from hpsearch.networks.python import Data, Python
 from hpsearch.recipe import Recipe
-from hpsearch.training import networks, tables
+from hpsearch.training import columns, networks, tables
+from hpsearch.training.networks import python
 from hpsearch.training.targets import restored, standardised
 
 
@@ -48,28 +49,66 @@ def build(
         shape (batch, outputs).
     """
     inputs = keras.Input(input_shape, name="inputs")
-    if isinstance(transform, Tabular):
-        fields = network if isinstance(network, Dense) else Dense()
-        x = tables.features(transform.arrays(), inputs, seed, fields)
-    else:
-        x = keras.layers.Rescaling(
-            _plain(transform.multiplier), _plain(transform.offset), dtype="float32", name="scale"
-        )(inputs)
+    x = _first(network, inputs, transform, seed)
     data = Data(
         input_shape=tuple(x.shape[1:]),
         outputs=outputs,
         task="classification" if class_names else "regression",
         class_names=class_names,
         training_rows=training_rows,
+        columns=columns.columns_of(transform) if isinstance(transform, Tabular) else (),
     )
-    found = networks.build(network, x, data, seed, keras.DTypePolicy(precision))
+    given = _named(inputs, transform, x) if isinstance(network, Python) else x
+    found = networks.build(network, given, data, seed, keras.DTypePolicy(precision))
     return keras.Model(inputs, found, name="network")
 
 
-def build_for(recipe: Recipe, parts: Parts) -> keras.Model:
+def _first(
+    network: Network, inputs: keras.KerasTensor, transform: Affine | Tabular, seed: int
+) -> keras.KerasTensor:
+    """What the transform makes of raw inputs. Arguments as of :func:`build`."""
+    if isinstance(transform, Tabular):
+        fields = network if isinstance(network, Dense) else Dense()
+        return tables.features(transform.arrays(), inputs, seed, fields)
+    return keras.layers.Rescaling(
+        _plain(transform.multiplier), _plain(transform.offset), dtype="float32", name="scale"
+    )(inputs)
+
+
+def _named(
+    inputs: keras.KerasTensor, transform: Affine | Tabular, x: keras.KerasTensor
+) -> python.Given:
+    """What a model of the user's own may take."""
+    if isinstance(transform, Tabular):
+        return python.Given(x, columns.by_name(transform, inputs, x))
+    return python.Given(x)
+
+
+def front(recipe: Recipe, parts: Parts, own: keras.Model) -> keras.Model:
+    """What comes before a model of the user's own in its network, as a model.
+
+    Args:
+        recipe: which has the model.
+        parts: its data, of one fold.
+        own: the model.
+
+    Returns:
+        raw values of shape (batch, *input_shape) to what the user's takes.
+    """
+    inputs = keras.Input(parts.input_shape, name="inputs")
+    x = _first(recipe.config.network, inputs, parts.transform, recipe.seed)
+    return keras.Model(inputs, python.chosen(own, _named(inputs, parts.transform, x)))
+
+
+def build_for(recipe: Recipe, parts: Parts, dtype: str = "float64") -> keras.Model:
     """The network of a recipe for its data; with folds one that averages those of the folds.
 
     See :func:`build`.
+
+    Args:
+        recipe: its network, seed and precision.
+        parts: its data.
+        dtype: in which predictions of folds are averaged.
 
     Raises:
         InputError: a setting that does not fit the data.
@@ -89,23 +128,26 @@ def build_for(recipe: Recipe, parts: Parts) -> keras.Model:
         )
         for fold in parts.folds
     ]
-    return networks[0] if len(networks) == 1 else _averaged(networks, parts)
+    return networks[0] if len(networks) == 1 else _averaged(networks, parts, dtype=dtype)
 
 
-def build_ensemble(recipes: Sequence[Recipe], shares: Sequence[float], parts: Parts) -> keras.Model:
+def build_ensemble(
+    recipes: Sequence[Recipe], shares: Sequence[float], parts: Parts, dtype: str = "float64"
+) -> keras.Model:
     """A network that averages those of some recipes by weight, built as those of folds are.
 
     Args:
         recipes: one for each fold of the parts.
         shares: by how much each counts, likewise; their sum is 1.
         parts: their data; see :func:`hpsearch.training.ensemble.joined`.
+        dtype: in which predictions are averaged.
 
     Returns:
         see :func:`build`. With several folds what it puts out are logarithms of the averaged
         probabilities, or the averaged predictions as ``parts.answers`` restores them.
     """
     networks = [build_for(*one) for one in zip(recipes, parts.folds, strict=True)]
-    return networks[0] if len(networks) == 1 else _averaged(networks, parts, shares)
+    return networks[0] if len(networks) == 1 else _averaged(networks, parts, shares, dtype)
 
 
 def size_of(network: keras.Model) -> Size:
@@ -125,7 +167,10 @@ def size_of(network: keras.Model) -> Size:
 
 
 def _averaged(
-    networks: Sequence[keras.Model], parts: Parts, shares: Sequence[float] | None = None
+    networks: Sequence[keras.Model],
+    parts: Parts,
+    shares: Sequence[float] | None = None,
+    dtype: str = "float64",
 ) -> keras.Model:
     """A network whose probabilities, or numbers, are the means of those of some networks.
 
@@ -133,6 +178,7 @@ def _averaged(
         networks: one for each fold.
         parts: the folds' data.
         shares: by how much each counts; None: all alike.
+        dtype: in which predictions are averaged.
     """
     inputs = keras.Input(parts.input_shape, name="inputs")
     answers, found = parts.answers, []
@@ -141,7 +187,7 @@ def _averaged(
         if fold.target is None or answers is None:
             outputs = keras.layers.Softmax(dtype="float32", name=f"share_{number + 1}")(outputs)
         else:
-            outputs = standardised(answers, restored(fold.target, outputs))
+            outputs = standardised(answers, restored(fold.target, outputs, dtype), dtype)
         found.append(outputs)
     if shares is None:
         mean = keras.layers.Average(dtype="float32", name="mean")(found)

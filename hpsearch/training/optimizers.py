@@ -16,10 +16,16 @@ _FUSED: dict[str, type[keras.optimizers.Optimizer]] = {
 """Those of Keras' optimizers that there is a faster one of; others work without an entry."""
 
 
+_EXCLUDED = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
+"""Keras' names for the weights that are left out of the decay."""
+
+
 def build(
     config: Optimizer,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
     precision: str = "float32",
+    *,
+    stock: bool = False,
 ) -> keras.optimizers.Optimizer:
     """The optimizer.
 
@@ -30,10 +36,11 @@ def build(
         precision: with "mixed_float16" the optimizer scales the loss, since small gradients
             would vanish in float16 (Micikevicius et al., 2018, "Mixed Precision Training").
             bfloat16 has float32's range and needs none.
+        stock: whether it is Keras' own class, which its files and copies need, not a faster one.
     """
     # The fields have the names of Keras' arguments.
     settings = config.model_dump(exclude={"type", "learning_rate"})
-    made = _class(config.keras)
+    made = getattr(keras.optimizers, config.keras) if stock else _class(config.keras)
     optimizer: keras.optimizers.Optimizer = made(learning_rate=learning_rate, **settings)
     if precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
@@ -47,7 +54,11 @@ def kept(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     kind = type(optimizer)
     if kind is not getattr(keras.optimizers, kind.__name__, None):
         return optimizer
-    return _class(kind.__name__).from_config(optimizer.get_config())
+    made = _class(kind.__name__).from_config(optimizer.get_config())
+    # What exclude_from_weight_decay() was told is in no configuration.
+    told = {key: value for key, value in vars(optimizer).items() if key in _EXCLUDED}
+    vars(made).update(told)
+    return made
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -119,6 +119,9 @@ class Watch:
     folds those of the first."""
     on_size: Callable[[Size], None] = lambda _: None
     """Called when a network is built, before it is trained; may raise TrialFailedError."""
+    searched: Collection[str] = ()
+    """Fields of the configuration that are searched: a compiled model of the user's own that has
+    its own in their place is refused."""
     on_fold: Callable[[int, float], bool] = lambda *_: False
     """Called after every fold from the second on, again where training goes on from a checkpoint:
     how many are trained, and the mean of their values. True ends training in good order."""

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from hpsearch.data.tables.column import Column
-from hpsearch.data.tables.raw import UNKNOWN
+from hpsearch.data.tables.raw import MISSING_CODE, UNKNOWN, UNKNOWN_CODE
 from hpsearch.training.tables import TO_MARCH
 
 _CHARACTERS = "0123456789-."
@@ -45,6 +45,34 @@ def stored_rows(
         else:
             found += dates(characters(given))[: column.width]
     return inputs, keras.ops.stack(found, axis=1)
+
+
+def coded_rows(
+    columns: Sequence[Column], names: Sequence[str]
+) -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor]:
+    """The same of what ``hpsearch.data.tables.raw.coded_columns`` gives, which has no texts.
+
+    Args:
+        columns: in their order; a number of no category is that of an unknown one.
+        names: of the inputs.
+    """
+    inputs, found = {}, list[keras.KerasTensor]()
+    for column, name in zip(columns, names, strict=True):
+        if column.kind == "category":
+            given = keras.Input((), dtype="int64", name=name)
+            found.append(_code(column, given))
+        else:
+            given = keras.Input((2,) if column.has_time else (), dtype="float32", name=name)
+            found += keras.ops.unstack(given, 2, axis=1) if column.has_time else [given]
+        inputs[name] = given
+    return inputs, keras.ops.stack(found, axis=1)
+
+
+def _code(column: Column, given: keras.KerasTensor) -> keras.KerasTensor:
+    """A category's number as it is stored."""
+    is_known = keras.ops.logical_and(given >= 0, given < len(column.categories))
+    code = keras.ops.where(is_known, keras.ops.cast(given, "float32"), float(UNKNOWN_CODE))
+    return keras.ops.where(keras.ops.equal(given, MISSING_CODE), np.nan, code)
 
 
 def codes(categories: Sequence[str], texts: keras.KerasTensor) -> keras.KerasTensor:

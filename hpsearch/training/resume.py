@@ -126,7 +126,8 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
             raise ValueError("the kept weights are of another network")
         position = _position(state)
         recorder = self._training.recorder
-        rows = [_epoch(row, recorder.names, recorder.needed) for row in state.recorder.epochs]
+        names = None if recorder.is_open else recorder.names
+        rows = [_epoch(row, names, recorder.needed) for row in state.recorder.epochs]
         if rows != [*range(1, position.epoch + 1)]:
             raise ValueError("its epochs are not those before its position")
         if state.recorder.best not in (None, *rows):
@@ -239,8 +240,13 @@ def _position(state: _State) -> Position:
     return Position(epoch=epoch, examples=examples, totals=rest)
 
 
-def _epoch(row: Mapping[str, float], names: Sequence[str], needed: Set[str]) -> int:
+def _epoch(row: Mapping[str, float], names: Sequence[str] | None, needed: Set[str]) -> int:
     """Which epoch a row is of.
+
+    Args:
+        row: as a checkpoint has it.
+        names: that its values may have; None: any.
+        needed: those that it must have.
 
     Raises:
         ValueError: it is no row, lacks a value that is needed, or has one of no such name.
@@ -249,7 +255,7 @@ def _epoch(row: Mapping[str, float], names: Sequence[str], needed: Set[str]) -> 
         epoch = Epoch.of_row(row)
     except (KeyError, OverflowError) as error:
         raise ValueError(f"it has a row that is no epoch: {error}") from None
-    if not needed <= epoch.values.keys() <= {*names}:
+    if not needed <= epoch.values.keys() or (names is not None and epoch.values.keys() - {*names}):
         raise ValueError("its epochs are of another task")
     return epoch.epoch
 

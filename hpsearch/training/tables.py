@@ -109,7 +109,8 @@ def calendar(days: keras.KerasTensor) -> list[keras.KerasTensor]:
     in_year = in_era - (365 * year + year // 4 - year // 100)
     month = (5 * in_year + 2) // 153
     in_month = in_year - (153 * month + 2) // 5
-    gone = days - days  # NaN where a date is missing
+    # NaN where a date is missing; of days - days TensorFlow's converters would make 0.
+    gone = keras.ops.where(keras.ops.isnan(days), np.nan, 0.0)
     found = []
     for place, length in ((in_year, 366), (in_month, 31), (keras.ops.mod(whole, 7), 7)):
         found += cycle(keras.ops.cast(place, "float32") / length + gone)

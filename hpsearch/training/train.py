@@ -5,7 +5,7 @@ import logging
 import math
 import statistics
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from hpsearch.training import (
     memory,
     model,
     optimizers,
+    own_fit,
     seeds,
     tasks,
     weights,
@@ -37,13 +38,14 @@ from hpsearch.training.callbacks import Guard, Recorder, of_keras
 from hpsearch.training.checkpoint import Checkpoint
 from hpsearch.training.engine import BEGINNING, Engine, Position
 from hpsearch.training.folds import Finished, mean_of
-from hpsearch.training.networks.python import compiled_in, loss_of
+from hpsearch.training.interrupting import PATIENCE
+from hpsearch.training.networks.python import check_settings, compiled_in
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.training.predicting import outputs_of
 from hpsearch.training.resident import Resident
 from hpsearch.training.resume import Checkpointer, Training, folds_of
 from hpsearch.training.schedules import SCHEDULES
-from hpsearch.training.tasks.own_loss import OwnLoss
+from hpsearch.training.tasks.own import with_own
 
 _log = logging.getLogger(__name__)
 
@@ -77,26 +79,37 @@ def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
     return came_of_it
 
 
-def build_engine(recipe: Recipe, parts: Parts) -> Engine:
-    """The network, optimizer and data of a recipe, ready to train from its first epoch."""
+def build_engine(recipe: Recipe, parts: Parts, searched: Collection[str] = ()) -> Engine:
+    """The network, optimizer and data of a recipe, ready to train from its first epoch.
+
+    Args:
+        recipe: what to train.
+        parts: its data.
+        searched: fields of its configuration that a study has ranges in.
+
+    Raises:
+        InputError: a model of the user's own does not fit the data, or the configuration.
+    """
     config, training = recipe.config, recipe.training
     network = model.build_for(recipe, parts)
     size = config.network.size(parts.shape, parts.outputs) or model.size_of(network)
     own = compiled_in(network)
+    if own is not None:
+        check_settings(own, config, searched)
     steps = -(-len(parts.train) // config.batch_size) * training.epochs
     rate = SCHEDULES[config.lr_schedule](config.optimizer.learning_rate, steps)
-    optimizer = (
-        optimizers.build(config.optimizer, rate, training.precision)
-        if own is None
-        else optimizers.kept(own.optimizer)
-    )
+    has_loop = own_fit.is_wanted(recipe)
+    optimizer = optimizers.build(config.optimizer, rate, training.precision, stock=has_loop)
+    if has_loop:
+        optimizer = own_fit.with_optimizer(network, recipe, optimizer)
+    elif own is not None:
+        optimizer = optimizers.kept(own.optimizer)
     task = tasks.MAKERS[recipe.task.name](config, parts)
-    loss = None if own is None else loss_of(own)
     return Engine(
         network,
         optimizer,
         Resident(parts),
-        task if loss is None else OwnLoss(task, loss, parts),
+        with_own(task, network, own, parts),
         batch_size=config.batch_size,
         seed=recipe.seed,
         macs=size.macs,
@@ -241,7 +254,10 @@ class _Attempt:
         self._folds = parts.folds
         self.finished: list[Finished] = []
         self.pruned = self.is_cut_short = False
-        self._due = time.monotonic() + watch.checkpoint_every
+        self._every = watch.checkpoint_every
+        if own_fit.is_wanted(recipe) and math.isfinite(self._every):
+            self._every = min(self._every, PATIENCE)  # between two epochs alone
+        self._due = time.monotonic() + self._every
         curves.start(run, recipe.task.curves)
 
     @property
@@ -259,7 +275,19 @@ class _Attempt:
         session, recipe = self.session, self._recipe
         with _board(recipe, self._run, self.fold) as writers:
             called = [self._guard, session.recorder, *session.counting, *writers, *session.writing]
-            session.engine.fit(epochs=recipe.training.epochs, callbacks=called, start=start)
+            if own_fit.is_wanted(recipe):
+                part = self._folds[self.fold]
+                own_fit.fit(
+                    recipe,
+                    part,
+                    session.engine,
+                    callbacks=called,
+                    guard=self._guard,
+                    start=start,
+                    rows=gap_rows(recipe, part),
+                )
+            else:
+                session.engine.fit(epochs=recipe.training.epochs, callbacks=called, start=start)
         self._guard.check()
         self.is_cut_short = session.recorder.asked_to_stop
         if not self.is_cut_short:
@@ -316,10 +344,12 @@ class _Attempt:
         if fold > 0:
             watch = replace(watch, on_epoch=lambda _: False)
             curves.start(self._run, recipe.task.curves, fold=fold)
-        engine = build_engine(recipe, self._folds[fold])
+        engine = build_engine(recipe, self._folds[fold], watch.searched)
         watch.on_size(Size(parameters=engine.parameters, macs=engine.macs))
         recorder = Recorder(engine.network, recipe, self._run, watch, self._guard, fold=fold)
-        counting = of_keras(recipe.training, recipe.config.lr_schedule)
+        # A loop of the user's own lowers its rate itself.
+        schedule = "constant" if own_fit.is_wanted(recipe) else recipe.config.lr_schedule
+        counting = of_keras(recipe.training, recipe.objective, schedule)
         training = Training(
             engine=engine,
             guard=self._guard,
@@ -327,13 +357,12 @@ class _Attempt:
             counting=counting,
             finished=self.finished,
         )
-        every = watch.checkpoint_every
-        writing = [Checkpointer(training, self._run, self._key, every, self._due)]
+        writing = [Checkpointer(training, self._run, self._key, self._every, self._due)]
         return _Session(
             engine=engine,
             recorder=recorder,
             counting=counting,
-            writing=writing if math.isfinite(every) else [],
+            writing=writing if math.isfinite(self._every) else [],
         )
 
     def _finish(self) -> None:

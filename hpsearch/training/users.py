@@ -5,17 +5,21 @@ import hashlib
 import io
 import logging
 import re
+import signal
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from importlib import invalidate_caches
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from hpsearch.errors import HpsearchError, InputError, TrialFailedError
-from hpsearch.networks.python import Python, read, sha256_of
+from hpsearch.networks import pickled
+from hpsearch.networks.imported import imported
+from hpsearch.networks.python import Python, unchanged
 from hpsearch.training import memory
 
 _PRINTED = 10_000
@@ -42,8 +46,9 @@ _modules: dict[str, ModuleType] = {}
 Function = Callable[..., Any]
 
 
-def function(network: Python) -> Function:
-    """The user's function, from a file that is as it was when the study or recipe was made.
+def function(network: Python, name: str | None = None) -> Function:
+    """The user's function that builds, or another one of its file, from a file that is as it was
+    when the study or recipe was made.
 
     The file is read once in a process, as a module with a name of its own. What lies beside it can
     be imported, by ``from . import name`` or ``import name``; installed packages come first.
@@ -53,21 +58,15 @@ def function(network: Python) -> Function:
         UnreachableError: it cannot be read.
     """
     path = Path(network.file)
-    content = read(path, f"network.file = {network.file}")
-    found = sha256_of(content)
-    if network.sha256 not in ("", found):
-        raise InputError(
-            f"{path} has changed since the study or recipe was made (SHA-256 {found[:12]}, not"
-            f" {network.sha256[:12]}); restore it, or start another study"
-        )
+    content, found = unchanged(network)
     package = f"hpsearch_own_{hashlib.sha256(f'{path}:{found}'.encode()).hexdigest()[:12]}"
     if package not in _modules:
         _modules[package] = _load(path, content, package)
-    made = getattr(_modules[package], network.function, None)
+    key, name = ("function", network.function) if name is None else ("fit", name)
+    made = getattr(_modules[package], name, None)
     if not callable(made):
         raise InputError(
-            f"{path}: has no function {network.function}; define it, or name another one by"
-            " network.function"
+            f"{path}: has no function {name}; define it, or name another one by network.{key}"
         )
     return made  # type: ignore[no-any-return]  # whatever the user calls so
 
@@ -78,12 +77,15 @@ def _load(path: Path, content: bytes, package: str) -> ModuleType:
     Raises:
         InputError: it cannot be imported; the message names its line.
     """
+    if path.suffix == pickled.SUFFIX:
+        return _unpickled(path, content, package)
     around = ModuleType(package)
     around.__path__ = [str(path.parent)]
     name = f"{package}.{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}"
     module = ModuleType(name)
     module.__file__, module.__package__ = str(path), package
     module.__spec__ = spec_from_file_location(name, path)
+    _forget(imported(path, content))
     sys.modules |= {package: around, name: module}
     try:
         with told(path=path), running(path.parent):
@@ -95,19 +97,32 @@ def _load(path: Path, content: bytes, package: str) -> ModuleType:
     return module
 
 
+def _forget(files: Collection[Path]) -> None:
+    """Have files imported anew: another version of them, or one of another folder, may be there."""
+    for name, module in [*sys.modules.items()]:
+        file = getattr(module, "__file__", None)
+        beside = Path(file).name in {one.name for one in files} if file else False
+        if beside and _is_users(str(file), None):
+            del sys.modules[name]
+    invalidate_caches()  # a file may be there that was not a moment ago
+
+
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[None]:
     """While the user's code runs: its folder can be imported from, and what it prints goes to
-    standard error, as far as that is not too much.
+    standard error, as far as that is not too much. Nothing is written into the folder.
 
     Args:
         folder: of the user's file.
     """
+    written = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
     sys.path.append(str(folder))
     try:
         with contextlib.redirect_stdout(_Few()):
             yield
     finally:
+        sys.dont_write_bytecode = written
         with contextlib.suppress(ValueError):  # the user's code may have taken it out
             sys.path.remove(str(folder))
 
@@ -146,11 +161,11 @@ def told(made: Function | None = None, *, path: Path | None = None) -> Iterator[
         yield
     except (HpsearchError, TrialFailedError):
         raise
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         if memory.is_out_of_memory(error):
             raise
         place = _place(error, path) or (None if made is None else line_of(made))
-        if place is None or (isinstance(error, SystemExit) and not _is_own_exit(error, path)):
+        if place is None or (not isinstance(error, Exception) and not _is_own_exit(error, path)):
             raise
         _log.info("%s", "".join(traceback.format_exception(error)))
         raise InputError(f"{place}: {said(error)}") from None
@@ -166,7 +181,8 @@ def line_of(made: Function) -> str:
 
 def folder_of(made: Function) -> Path:
     """The folder of the file that a function is from."""
-    module = sys.modules.get(str(getattr(made, "__module__", "")))
+    name = str(getattr(made, "__module__", ""))
+    module = sys.modules.get(name) if name.startswith("hpsearch_own_") else None
     return Path(getattr(module, "__file__", None) or ".").parent
 
 
@@ -185,7 +201,9 @@ def _place(error: BaseException, path: Path | None) -> str | None:
 
 
 def _is_users(file: str, path: Path | None) -> bool:
-    """Whether a file lies where the user's files do."""
+    """Whether a file lies where the user's files do, or is a function that was pickled."""
+    if pickled.is_place(file):
+        return True
     folders = {Path(str(module.__file__)).parent for module in _modules.values()}
     if path is not None:
         folders.add(path.parent)
@@ -195,8 +213,11 @@ def _is_users(file: str, path: Path | None) -> bool:
     return any(given.is_relative_to(folder) for folder in folders)
 
 
-def _is_own_exit(error: SystemExit, path: Path | None) -> bool:
+def _is_own_exit(error: BaseException, path: Path | None) -> bool:
     """Whether the user's code left Python by itself, not for a signal."""
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(error, KeyboardInterrupt) and handler is signal.default_int_handler:
+        return False  # it was Ctrl-C
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and _is_users(frames[-1].filename, path)
 
@@ -208,3 +229,29 @@ def said(error: BaseException) -> str:
     text = " ".join(_KERAS_ADDS.sub(" ", str(error)).split())
     text = text if len(text) <= _SAID else f"{text[:_SAID]} ..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _unpickled(path: Path, content: bytes, name: str) -> ModuleType:
+    """The functions in a file of :mod:`hpsearch.networks.pickled`, as a module that has them.
+
+    What they import while they run is looked for in the working folder, too.
+
+    Raises:
+        InputError: it cannot be read, or a package that they use is not here.
+    """
+    module = ModuleType(name)
+    module.__file__ = str(Path.cwd() / path.name)  # they are of no file that is here
+    try:
+        with running(Path.cwd()):
+            functions = pickled.loaded(content, path)
+    except (HpsearchError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  # of what they import it may be any
+        _log.info("%s", "".join(traceback.format_exception(error)))
+        raise InputError(f"{path}: cannot be read: {said(error)}") from None
+    for key, made in functions.items():
+        with contextlib.suppress(AttributeError, TypeError):  # of methods and other callables
+            made.__module__ = name
+        setattr(module, key, made)
+    sys.modules[name] = module
+    return module

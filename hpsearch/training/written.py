@@ -5,23 +5,27 @@ import keyword
 import re
 import unicodedata
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from hpsearch.data.arrays import TaskName
 from hpsearch.data.parts import Parts
-from hpsearch.data.tables.column import Kind
+from hpsearch.data.tables.column import EPOCH, Column, Kind
 from hpsearch.data.tables.fitted import Tabular
+from hpsearch.data.tables.raw import MISSING_CODE, UNKNOWN_CODE
 from hpsearch.fields import Section
 from hpsearch.files import made_beside
 from hpsearch.recipe import Recipe
 from hpsearch.text import significant
+from hpsearch.training.other_formats import OTHER_FORMATS, OtherForm, other_form
 
 Form = Literal["keras", "saved_model"]
 """A .keras file, or the folder of a SavedModel."""
+ModelForm = Literal[Form, OtherForm]
+"""Those, and the formats of other tools."""
 
 NAME = "hpsearch"
 """Of every model that is written, by which it is known again."""
@@ -34,6 +38,18 @@ _TAKES: dict[Kind, str] = {
     "category": 'texts as they stand in the table, shape (batch,); "": missing',
     "date": 'texts like 2024-03-01 or 2024-03-01 12:30:00, shape (batch,); "": missing',
 }
+_OTHERS_TAKE: dict[Kind, str] = {
+    "number": "float32, shape (batch,); NaN: missing",
+    "category": f"int64, shape (batch,): places in categories, from 0; {UNKNOWN_CODE}: another one,"
+    f" {MISSING_CODE}: missing",
+    "date": f"float32, shape (batch,): days since {EPOCH}; NaN: missing",
+}
+_WITH_TIME = (
+    f"float32, shape (batch, 2): whole days since {EPOCH}, and the share of the day that is over;"
+    " NaN: missing"
+)
+ANSWERS = ("probabilities", "predictions")
+"""What outputs of models for other tools are called, and no input."""
 _REFUSED = ("self",)
 """Names that TensorFlow's signatures have no input by, beside Python's keywords."""
 
@@ -48,6 +64,8 @@ class ModelInput(Section):
     kind: Kind | Literal["array"]
     takes: str
     """In words."""
+    categories: tuple[str, ...] = ()
+    """Of a category that is taken as a number: those that the model knows, by their numbers."""
     date_format: str = ""
     """Of a date: how the data have it, as polars' strptime; the model itself takes ISO 8601."""
 
@@ -64,6 +82,8 @@ class Signature(Section):
     inputs: tuple[ModelInput, ...]
     gives: str
     """In words."""
+    files: Mapping[str, str] = Field(default_factory=dict)
+    """Of another tool's model: its files' SHA-256, by their names."""
 
     @property
     def is_written(self) -> bool:
@@ -71,11 +91,11 @@ class Signature(Section):
         return self.task == "regression" or self.inputs[0].kind != "array"
 
 
-def signature(parts: Parts, target: str | None, form: Form) -> Signature:
+def signature(parts: Parts, target: str | None, form: ModelForm) -> Signature:
     """What a model takes and gives.
 
     Args:
-        parts: its data.
+        parts: its data; of another tool's model those with the categories that it knows.
         target: the name of the target's column, if it has one.
         form: of the model; names of inputs depend on it.
     """
@@ -83,14 +103,7 @@ def signature(parts: Parts, target: str | None, form: Form) -> Signature:
     columns = () if table is None else table.columns
     names = input_names([column.name for column in columns], form)
     takes = tuple(
-        ModelInput(
-            name=name,
-            column=column.name,
-            kind=column.kind,
-            takes=_TAKES[column.kind],
-            date_format=column.date_format,
-        )
-        for name, column in zip(names, columns, strict=True)
+        _of_column(name, column, form) for name, column in zip(names, columns, strict=True)
     )
     if table is None:
         dtype = parts.train.x.dtype.name
@@ -105,11 +118,34 @@ def signature(parts: Parts, target: str | None, form: Form) -> Signature:
         class_names=parts.class_names,
         inputs=takes,
         gives=(
-            f"predictions in the target's own unit, float64, shape (batch, 1), {low_high}"
+            f"predictions in the target's own unit, {_number(form)}, shape (batch, 1), {low_high}"
             if parts.target
             else f"probabilities, float32, shape (batch, {parts.outputs})"
         ),
     )
+
+
+def _of_column(name: str, column: Column, form: ModelForm) -> ModelInput:
+    """The input of a column."""
+    other = other_form(form)
+    told = ModelInput(
+        name=name,
+        column=column.name,
+        kind=column.kind,
+        takes=_TAKES[column.kind],
+        date_format=column.date_format,
+    )
+    is_text = column.kind == "category" and (other is None or OTHER_FORMATS[other].takes_texts)
+    if other is None or is_text:
+        return told
+    takes = _WITH_TIME if column.has_time else _OTHERS_TAKE[column.kind]
+    return told.model_copy(update={"takes": takes, "categories": column.categories})
+
+
+def _number(form: ModelForm) -> str:
+    """The type of predictions."""
+    other = other_form(form)
+    return "float64" if other is None else OTHER_FORMATS[other].predictions
 
 
 def target_name(recipe: Recipe) -> str | None:
@@ -118,10 +154,10 @@ def target_name(recipe: Recipe) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def input_names(columns: Sequence[str], form: Form) -> list[str]:
+def input_names(columns: Sequence[str], form: ModelForm) -> list[str]:
     """The names of a model's inputs: those of the columns as far as the form allows, all unique.
 
-    Keras takes any name without a slash. The signature of a SavedModel takes letters without
+    Keras takes any name without a slash. All others take letters without
     accents, digits and underscores, no keyword of Python, and none twice that differ by case.
     What is refused becomes an underscore, and a number is put behind a name that is taken.
     """
@@ -129,7 +165,7 @@ def input_names(columns: Sequence[str], form: Form) -> list[str]:
     fold = str if form == "keras" else str.casefold
     # Columns that keep their names come first: no other one takes it from them.
     order = sorted(range(len(columns)), key=lambda place: plain[place] != columns[place])
-    found, taken = [""] * len(columns), set[str]()
+    found, taken = [""] * len(columns), set(ANSWERS if other_form(form) else ())
     for place in order:
         name, number = plain[place], 1
         while fold(name) in taken:
@@ -149,8 +185,12 @@ def _plain(name: str) -> str:
     return f"x{bare}" if bare.startswith("_") else bare
 
 
-def signature_file(output: Path, form: Form) -> Path:
-    """Where a model's signature is: ``best.signature.json`` beside ``best.keras``."""
+def signature_file(output: Path, form: ModelForm) -> Path:
+    """Where a model's signature is: ``best.signature.json`` beside ``best.keras``, and
+    ``best.onnx.signature.json`` beside ``best.onnx``.
+    """
+    if other_form(form) is not None:
+        return output.with_name(f"{output.name}.signature.json")
     return output / SIGNATURE if form == "saved_model" else output.with_suffix(".signature.json")
 
 

@@ -25,6 +25,9 @@ from hpsearch.workers.slots import Slot
 LINES = 12
 """Of a log, where its end has to say what happened."""
 
+UNTOLD = "its log "
+"""How last words begin where the worker itself said nothing of its end."""
+
 _LAST_WORDS = re.compile(rb"^(?:error: |Traceback \(most recent call last\):\n)", re.MULTILINE)
 """How a message for users, or an error of the program, begins in a log."""
 
@@ -95,7 +98,9 @@ class Child(ABC):
 
     @abstractmethod
     def last_words(self) -> str:
-        """What the last worker said at its end: its error, else the end of its log; and where."""
+        """What the last worker said at its end: its error; else, after ``UNTOLD``, how its log
+        ends; and where.
+        """
 
     @property
     def is_lost(self) -> bool:
@@ -211,13 +216,16 @@ class LocalChild(Child):
         try:
             whole = self.log.read_bytes()
         except OSError as reason:
-            return f"its log cannot be read: {self.log}: {reason.strerror}"
+            return f"{UNTOLD}cannot be read: {self.log}: {reason.strerror}"
         found = list(_LAST_WORDS.finditer(whole, self.log_start))
         start = found[-1].start() if found else len(whole)
         line = whole[:start].count(b"\n") + bool(found)
         said = whole[found[-1].end() if found else self.log_start :].decode("utf-8", "replace")
         if not found:
-            return "\n".join([*said.splitlines()[-LINES:], f"(from {self.log}, line {line})"])
+            if not (lines := said.splitlines()):
+                return f"{UNTOLD}says nothing: {self.log}"
+            end = "\n".join(lines[-LINES:])
+            return f"{UNTOLD}ends with:\n{end}\n(from {self.log}, line {line})"
         if found[-1][0] == b"error: ":
             return f"{said.strip()}\n(from {self.log}, line {line})"
         # For who mends the program there is the log.

@@ -29,7 +29,7 @@ from hpsearch.errors import EXIT_PROGRAM, HpsearchError, UnreachableError
 from hpsearch.home import Home
 from hpsearch.study_file import StudyFile
 from hpsearch.text import plural
-from hpsearch.workers.child import Child, LocalChild
+from hpsearch.workers.child import UNTOLD, Child, LocalChild
 from hpsearch.workers.cores import available_cores
 from hpsearch.workers.gpus import Gpu, list_gpus
 from hpsearch.workers.packing import Load
@@ -204,7 +204,7 @@ class RayChild(Child):
             try:
                 self._words = ray.get(actor.last_words.remote(), timeout=PROMPT)
             except RayError:
-                self._words = "(its log is on a machine that does not answer)"
+                self._words = f"{UNTOLD}is on a machine that does not answer"
         ray.kill(actor)  # its cores and GPU are free again
         return code
 

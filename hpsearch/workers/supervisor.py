@@ -26,7 +26,9 @@ from hpsearch.search.attributes import FAILURE_KEY, WORKER_KEY
 from hpsearch.search.database.messages import STORAGE_ERRORS, is_passing
 from hpsearch.search.shapes import Stop
 from hpsearch.search.study import OpenStudy
-from hpsearch.workers.child import Child, LocalChild, how
+from hpsearch.search.trials import Trial
+from hpsearch.signals import heard
+from hpsearch.workers.child import UNTOLD, Child, LocalChild, how
 from hpsearch.workers.crowding import Crowding
 from hpsearch.workers.identity import signature
 from hpsearch.workers.lease import AWAY_FOR, BEAT, Observer, mend
@@ -138,22 +140,19 @@ class Supervisor:
         if self.may_thin_out:
             self._crowding = Crowding(self._children, self.on_fewer)
         self._stops_over = budget.stops_over(self.study)
-        before = {
+        numbers = [
             # SIGINT also where a shell started us in the background and so with SIGINT ignored;
             # but SIGHUP stays ignored: that is what nohup is for.
-            number: signal.signal(number, self._note)
+            number
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
-        }
-        try:
-            while self._look():
-                time.sleep(TICK)
-        finally:
+        ]
+        with heard(numbers, self._note):
             try:
-                self._end_all()
+                while self._look():
+                    time.sleep(TICK)
             finally:
-                for number, handler in before.items():
-                    signal.signal(number, handler)
+                self._end_all()
         return self._exit_code()
 
     def _look(self) -> bool:
@@ -301,17 +300,30 @@ class Supervisor:
         if code == EXIT_OK or asked or self._is_leaving:
             child.crashes = 0
             return
-        if code in _ERRORS:
-            raise _ERRORS[code](child.last_words())
+        words = child.last_words()
+        if code in _ERRORS and not words.startswith(UNTOLD):
+            raise _ERRORS[code](words)
+        if code in _ERRORS:  # by chance: code of the user's has ended the process
+            raise ProgramError(f"{self._who(child)} ended with {how(code)}; {words}")
         # A machine that was there for a while and is lost is no fault of the worker's.
         lasted = child.is_lost and time.monotonic() > child.started + LASTED
         child.crashes = 1 if lasted or self._ended_a_trial(child) else child.crashes + 1
         if child.crashes >= MAX_CRASHES:
+            words = words if words.startswith(UNTOLD) else f"its log ends with:\n{words}"
             raise ProgramError(
                 f"worker {child.slot.index} crashed {child.crashes} times in a row"
-                f" ({how(code)}); its log ends with:\n{child.last_words()}"
+                f" ({how(code)}); {words}"
             )
         child.back_off()
+
+    def _who(self, child: Child) -> str:
+        """A worker that has ended, and the trial in which it did: "worker 0, in trial 7,"."""
+        told = f"worker {child.slot.index}"
+        for trial in reversed(self.study.trials()):
+            if child.signature is not None and signature(trial.user_attrs) == child.signature:
+                # The one that it left, or has ended before it took another one.
+                return f"{told}, in trial {trial.number}," if _is_cut_off(trial) else told
+        return told
 
     def _ended_a_trial(self, child: Child) -> bool:
         """Whether a worker brought a trial to its end; the one that it died of does not count."""
@@ -378,6 +390,11 @@ class Supervisor:
         if self._signals:
             return EXIT_SIGINT if self._signals[0] == signal.SIGINT else EXIT_SIGTERM
         return EXIT_OK if self._stop is None else EXIT_SIGTERM
+
+
+def _is_cut_off(trial: Trial) -> bool:
+    """Whether the worker of a trial has died in it."""
+    return trial.user_attrs.get(FAILURE_KEY) in (Failure.INTERRUPTED, Failure.CRASHED)
 
 
 _ERRORS: dict[int, type[HpsearchError]] = {

@@ -88,6 +88,7 @@ def test_trials_have_the_promised_fields(story: Story) -> None:
             "number", "state", "values", "config", "parameters", "macs", "epochs", "best_epoch",
             "val_loss", "seconds", "train_accuracy", "train_value", "gap", "folds", "worker",
             "device", "seed", "failure", "failure_message", "same_as",
+            "adopted",
         }  # fmt: skip
         assert trial["state"] in ("complete", "pruned")
         assert trial["failure"] is None
@@ -380,6 +381,31 @@ def test_an_export_takes_the_place_of_the_one_before(
     assert "differ from the network's by" in done.stdout
     assert not (model / "old").exists()
     assert (model / "saved_model.pb").exists()
+
+
+def test_a_model_for_another_tool_gives_way_only_where_it_is_ours(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "best.tflite"
+    for _ in range(2):
+        done = cli("export", "small", "-o", file, "--quantize", "int8")
+    assert "what it takes and gives to" in done.stdout
+    assert "In int8 its accuracy on 575 validation examples is 0.9" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        file.name,
+        f"{file.name}.signature.json",
+    ]
+    told = json.loads((tmp_path / f"{file.name}.signature.json").read_text())
+    assert told["class_names"] == list("0123456789")
+    file.write_bytes(file.read_bytes() + b"\0")
+    refused = cli("export", "small", "-o", file, code=2).stderr
+    assert "best.tflite: already exists and is not a model that hpsearch wrote" in refused
+    for name, option, said in (
+        ("a.keras", "int8", "is for models of other tools; write one with -o NAME.onnx"),
+        ("a.xml", "int8", "OpenVINO is written with float16 here"),
+    ):
+        assert (
+            said
+            in cli("export", "small", "-o", tmp_path / name, "--quantize", option, code=2).stderr
+        )
 
 
 def test_an_interrupted_export_leaves_nothing(cli: Cli, tmp_path: Path) -> None:

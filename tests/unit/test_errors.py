@@ -30,7 +30,7 @@ def test_what_the_configuration_is_to_blame_for_counts() -> None:
         "diverged", "out_of_memory", "timeout", "crashed"
     }  # fmt: skip
     assert {failure.value for failure in Failure if not failure.counts} == {
-        "interrupted", "too_large", "data_error", "program_error"
+        "interrupted", "too_large", "data_error", "program_error", "adopted"
     }  # fmt: skip
 
 

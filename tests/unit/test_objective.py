@@ -24,6 +24,7 @@ from hpsearch.home import Home
 from hpsearch.networks.network import Size
 from hpsearch.objective import CrowdedError, Objective
 from hpsearch.recipe import Recipe
+from hpsearch.search import attributes as attr
 from hpsearch.search import budget, claims, trials
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.storage import Storage
@@ -492,6 +493,47 @@ def test_a_network_that_is_too_large_when_it_is_built_is_drawn_again(
         assert (trial.user_attrs.get("failure") == "too_large") == large
         assert trial.user_attrs["parameters"] == trial.params["python.units"]
         assert trial.user_attrs["macs"] == 2 * trial.params["python.units"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "times"), [(0.5, 1), ({"type": "float", "low": 0.0, "high": 0.5}, 3)]
+)
+def test_an_enqueued_network_that_is_too_large_when_it_is_built_is_not_tried_for_ever(
+    rate: Any,
+    times: int,
+    open_study: Callable[..., OpenStudy],
+    build: Build,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where nothing of the network is left to be drawn, it is tried once."""
+    monkeypatch.setattr(claims, "MAX_REDRAWN", 3)
+    units = {"type": "categorical", "choices": [8, 1024]}
+    own = {"file": "/home/me/own.py", "units": units, "rate": rate}
+    study = open_study(
+        space={
+            "network": {"python": own},
+            "batch_size": {"type": "int", "low": 1, "high": 512},
+        },
+        sampler={"type": "random"},
+        budget={"trials": 2, "max_parameters": 1000},
+        enqueue=[{"network": {"type": "python", "units": 1024}}, {"batch_size": 77}],
+    )
+
+    def train(recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
+        units = recipe.config.network.model_dump()["units"]
+        watch.on_size(Size(parameters=units, macs=units))
+        dense = TrialConfig(optimizer=recipe.config.optimizer)
+        return fakes.train(recipe.model_copy(update={"config": dense}), parts, run, watch)
+
+    job = build(study, train)
+    while job.run_one():
+        pass
+    large = [one for one in study.trials() if attr.requested_params(one).get("python.units")]
+    assert [one.user_attrs["failure"] for one in large] == ["too_large"] * times
+    assert large[-1].user_attrs["failure_message"].endswith("enqueued so, and is not tried again")
+    ended = [trial for trial in study.trials() if trial.state == TrialState.COMPLETE]
+    assert (len(ended), study.counts().counted) == (2, 2)
+    assert 77 in [trial.params["batch_size"] for trial in ended]
 
 
 def test_what_was_enqueued_is_kept_when_the_rest_was_drawn_too_large(

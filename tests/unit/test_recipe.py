@@ -201,6 +201,17 @@ def test_the_direction_follows_from_the_metric(metric: Any) -> None:
     assert ObjectiveSection(metric=metric, direction=direction).measure is section.measure
 
 
+def test_a_recipe_names_no_mlflow() -> None:
+    table = {
+        "seed": 0,
+        "config": {},
+        "dataset": {"source": "digits"},
+        "training": {"mlflow": "http://127.0.0.1:5000"},
+    }
+    with pytest.raises(InputError, match=r"training\.mlflow: is told of searches, not of recipes"):
+        parse(Recipe, table, "best.toml")
+
+
 def test_early_stopping_and_tensorboard_are_off_by_false() -> None:
     section = parse(TrainingSection, {"early_stopping": False, "tensorboard": False}, "here")
     assert section.early_stopping is False

@@ -12,7 +12,7 @@ from hpsearch.config import TrialConfig, flat
 from hpsearch.errors import InputError
 from hpsearch.networks.dense import Dense
 from hpsearch.parsing import parse
-from hpsearch.space import Corner, Space, config_at, config_of, fixed_config, suggest_config
+from hpsearch.space import Corner, Space, config_at, config_of, fixed_config, suggest_config, varied
 from hpsearch.walks import named_fields
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -102,6 +102,14 @@ def test_the_corners_of_a_space() -> None:
     assert (high.network, high.batch_size) == (
         Dense(layers=3, units=(1024,) * 3, dropout=(0.0,) * 3, batch_norm=True, l2=0.5), 128
     )  # fmt: skip
+
+
+def test_what_a_space_has_several_values_of() -> None:
+    rate = {"type": "float", "low": 0.001, "high": 0.01}
+    schedules = {"type": "categorical", "choices": ["constant", "cosine"]}
+    found = space(units=64, optimizer={"adam": {"learning_rate": rate}}, lr_schedule=schedules)
+    assert varied(found) == {"optimizer", "lr_schedule"}
+    assert varied(space()) == set()
 
 
 def test_the_largest_configuration_within_a_limit() -> None:

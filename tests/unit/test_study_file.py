@@ -115,6 +115,25 @@ def test_a_path_is_relative_to_the_file_and_in_set_to_where_it_is_typed(
         assert load(file, [override]).dataset.path == str(tmp_path / "here" / "d")
 
 
+def test_mlflows_sqlite_file_is_relative_likewise_and_no_recipe_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    file = tmp_path / "study.toml"
+    file.write_text(HEAD + '[training]\nmlflow = "sqlite:///ml/flow.db"\n[space]\n')
+    study = load(file)
+    assert study.training.mlflow == f"sqlite:///{tmp_path / 'ml' / 'flow.db'}"
+    fixed = study.fixed_recipe()
+    assert fixed is not None
+    assert fixed.training.mlflow is None
+    typed = load(file, ["training.mlflow=sqlite:///flow.db"])
+    assert typed.training.mlflow == f"sqlite:///{tmp_path / 'here' / 'flow.db'}"
+    assert differences(study, typed) == []  # a study goes on, whatever it is told to
+    there = load(file, ["training.mlflow=https://mlflow.example:5000/team"])
+    assert there.training.mlflow == "https://mlflow.example:5000/team"
+
+
 def test_a_recipes_path_is_found_as_that_of_a_study_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

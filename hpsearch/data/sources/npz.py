@@ -80,24 +80,38 @@ class Npz(Source):
         ``task`` says so.
         """
         path = Path(self.path)
-        arrays = read(path, progress)
-        names: tuple[str, ...]
-        targets: Mapping[str, Array]
-        if self.task == "regression" or (self.task is None and _is_fractional(arrays["y_train"])):
-            names, targets = (), _numbers(path, arrays)
-        else:
-            names, targets = _encode(path, arrays)
-        x_train = arrays["x_train"]
-        return Arrays(
-            x_train=x_train,
-            y_train=targets["y_train"],
-            x_val=arrays.get("x_val"),
-            y_val=targets.get("y_val"),
-            x_test=arrays.get("x_test"),
-            y_test=targets.get("y_test"),
-            class_names=names,
-            maximum=255.0 if x_train.dtype == np.uint8 else None,
-        )
+        return understood(read(path, progress), path, self.task)
+
+
+def understood(arrays: dict[str, Array], path: Path, task: TaskName | None) -> Arrays:
+    """The data set that arrays are, as :meth:`Npz.load` gives it.
+
+    Args:
+        arrays: by their names, see ``NAMES``.
+        path: where they are from, for messages.
+        task: as it was asked for; None: by the targets.
+
+    Raises:
+        InputError: arrays that are missing, unknown, or cannot be labels or targets.
+    """
+    _check_names(path, list(arrays))
+    names: tuple[str, ...]
+    targets: Mapping[str, Array]
+    if task == "regression" or (task is None and _is_fractional(arrays["y_train"])):
+        names, targets = (), _numbers(path, arrays)
+    else:
+        names, targets = _encode(path, arrays)
+    x_train = arrays["x_train"]
+    return Arrays(
+        x_train=x_train,
+        y_train=targets["y_train"],
+        x_val=arrays.get("x_val"),
+        y_val=targets.get("y_val"),
+        x_test=arrays.get("x_test"),
+        y_test=targets.get("y_test"),
+        class_names=names,
+        maximum=255.0 if x_train.dtype == np.uint8 else None,
+    )
 
 
 def read(path: Path, progress: Progress) -> dict[str, Array]:

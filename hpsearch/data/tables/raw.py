@@ -11,6 +11,10 @@ from hpsearch.data.tables.fitted import Tabular
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}unknown"
 """Stands for a category that is not among a column's."""
+UNKNOWN_CODE = -1
+"""Stands for such a category where a model takes categories as numbers."""
+MISSING_CODE = -2
+"""Stands for a missing one there."""
 _DAY = 86_400_000
 """Milliseconds."""
 _MISSING = 0.1
@@ -79,6 +83,35 @@ def _raw(column: Column, values: Inputs) -> npt.NDArray[np.generic]:
         # Next to midnight a share may be rounded up, which is yet the same day.
         found = found.astype("datetime64[ms]") + np.minimum(time, _DAY - 1)
     return np.where(missing, "", np.datetime_as_string(found)).astype(object)
+
+
+def coded_columns(
+    columns: tuple[Column, ...], known: tuple[Column, ...], x: Inputs, *, takes_texts: bool
+) -> list[npt.NDArray[np.generic]]:
+    """Stored rows as models of other tools take them, an array for each column, in their order.
+
+    Numbers and days are float32, shape (n,), as they are stored, with the share of the day behind
+    where a column has times of day, shape (n, 2); categories int64, shape (n,): places among those
+    that are known, :data:`UNKNOWN_CODE` or :data:`MISSING_CODE`; or texts.
+
+    Args:
+        columns: of the table.
+        known: the same with the categories that a model knows.
+        x: stored rows, float32, shape (n, stored values).
+        takes_texts: leave categories as the texts of :func:`raw_columns`.
+    """
+    found = list[npt.NDArray[np.generic]]()
+    for column, own, place in zip(columns, known, places(columns), strict=True):
+        if column.kind != "category":
+            values = x[:, place : place + column.width].astype(np.float32)
+            found.append(values if column.has_time else values[:, 0])
+        elif takes_texts:
+            found.append(_raw(column, x[:, place:]))
+        else:
+            codes = {"": MISSING_CODE} | {text: n for n, text in enumerate(own.categories)}
+            texts = _raw(column, x[:, place:])
+            found.append(np.array([codes.get(str(t), UNKNOWN_CODE) for t in texts], np.int64))
+    return found
 
 
 def made_up_rows(table: Tabular, count: int) -> npt.NDArray[np.float32]:

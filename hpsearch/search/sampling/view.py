@@ -1,10 +1,13 @@
 """A study as samplers and pruners of Optuna see it, with other trials than the storage's."""
 
+import copy
 from collections.abc import Container, Sequence
 from typing import Any, cast
 
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+
+from hpsearch.search.attributes import ADOPTED_KEY
 
 
 class View:
@@ -44,14 +47,15 @@ def view(study: Study, trials: Sequence[Any]) -> Study:
 
 
 def newest_and_best(study: Study, count: int, best: int) -> Study:
-    """The study without the old trials that are not good; the same where there are few.
+    """The study without the old trials that are not good; the same where there are few. Adopted
+    trials are complete in it.
 
     Args:
         study: the study.
         count: the finished trials that stay because they are the newest ones.
         best: the complete trials that stay because they are the best ones.
     """
-    trials: list[FrozenTrial] = study.get_trials(deepcopy=False)
+    trials = [_learned(trial) for trial in study.get_trials(deepcopy=False)]
     finished = [t.number for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     if len(finished) <= count:
         return view(study, trials)
@@ -59,3 +63,13 @@ def newest_and_best(study: Study, count: int, best: int) -> Study:
     complete.sort(key=lambda t: t.value or 0.0, reverse=study.direction == StudyDirection.MAXIMIZE)
     kept = {t.number for t in complete[:best]}.union(finished[-count:])
     return view(study, [t for t in trials if t.number in kept or not t.state.is_finished()])
+
+
+def _learned(trial: FrozenTrial) -> FrozenTrial:
+    """A trial as samplers learn from it; see ``hpsearch.search.adoption``."""
+    adopted = trial.user_attrs.get(ADOPTED_KEY)
+    if adopted is None or trial.state != TrialState.FAIL:
+        return trial
+    learned = copy.copy(trial)
+    learned.state, learned.values = TrialState.COMPLETE, [adopted["value"]]
+    return learned

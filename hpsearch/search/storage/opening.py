@@ -47,6 +47,7 @@ def open_storage(
     patience: float = BUSY_TIMEOUT,
     awaited: bool = False,
     hurried: Callable[[], bool] = never,
+    foreign: bool = False,
 ) -> Storage:
     """Open a storage, making it when there is none.
 
@@ -60,6 +61,8 @@ def open_storage(
             operation for a server that has gone away.
         awaited: wait for a server that is not there now, too: it was a moment ago.
         hurried: asked between two attempts to reach a server; True: the next failure is the last.
+        foreign: it is another program's: tables are not made, and those of an older Optuna refused,
+            not upgraded.
 
     Raises:
         InputError: a URL that is no database URL, SQLite on a network file system, or no
@@ -72,7 +75,9 @@ def open_storage(
         if parsed.get_backend_name() != "sqlite":
             with make_engine(parsed, patience if awaited else 0.0, hurried).connect():
                 pass
-            served = _connect(ServerStorage, parsed, engine_options(patience), create=create)
+            served = _connect(
+                ServerStorage, parsed, engine_options(patience), create=create, foreign=foreign
+            )
             settings = session_settings(patience, read_only=read_only)
             sa.event.listen(served.engine, "connect", settings)
             waiting = connect_patiently(patience, lambda: served.hurried())  # noqa: PLW0108  # it is set later
@@ -86,7 +91,7 @@ def open_storage(
         options: dict[str, Any] = {"connect_args": {"timeout": patience}}
         if read_only:
             options = _to_read(file, patience)
-        storage = _connect(Storage, parsed, options, create=create)
+        storage = _connect(Storage, parsed, options, create=create, foreign=foreign)
         if not file.stat().st_size:
             raise UnreachableError(f"{file}: is empty; remove it and run the command again")
         if not read_only:
@@ -115,7 +120,14 @@ def cached(storage: Storage) -> optuna.storages.BaseStorage:
     return optuna.storages.get_storage(storage)
 
 
-def _connect(kind: type[_Kind], url: URL, engine_kwargs: dict[str, Any], *, create: bool) -> _Kind:
+def _connect(
+    kind: type[_Kind],
+    url: URL,
+    engine_kwargs: dict[str, Any],
+    *,
+    create: bool,
+    foreign: bool = False,
+) -> _Kind:
     """Build the storage; only one process at a time makes its schema, or upgrades it.
 
     Eight processes that make the schema at the same moment crash one another, on SQLite and on
@@ -124,6 +136,12 @@ def _connect(kind: type[_Kind], url: URL, engine_kwargs: dict[str, Any], *, crea
     text = _text(url)
     reads = "creator" in engine_kwargs  # a file of which nothing may be changed
     if not _has_schema(sa.create_engine(url, **engine_kwargs) if reads else make_engine(url)):
+        if foreign:
+            raise InputError(
+                f"{shown_url(url)}: there is no Optuna study in it; give the storage that has one"
+                + " (of a file that was copied while in use copy the one that ends in -wal, too)"
+                * (url.get_backend_name() == "sqlite")
+            )
         if not create:
             raise InputError(
                 f"{shown_url(url)}: holds no studies yet; start one with hpsearch run FILE"
@@ -133,17 +151,17 @@ def _connect(kind: type[_Kind], url: URL, engine_kwargs: dict[str, Any], *, crea
             return kind(text, engine_kwargs)
     storage = kind(text, engine_kwargs, skip_table_creation=True, skip_compatibility_check=True)
     if storage.get_current_version() != storage.get_head_version():
-        _check_upgradable(storage)
+        _check_upgradable(storage, foreign=foreign)
         own = kind(text, skip_table_creation=True, skip_compatibility_check=True)
         _upgrade(own)
     return storage
 
 
-def _check_upgradable(storage: Storage) -> None:
+def _check_upgradable(storage: Storage, *, foreign: bool = False) -> None:
     """Refuse a schema that is not ours and cannot become it.
 
     Raises:
-        UnreachableError: it is a newer Optuna's, or cannot be written.
+        UnreachableError: it is a newer Optuna's, or cannot be written, or is another program's.
     """
     found, wanted = storage.get_current_version(), storage.get_head_version()
     shown = f"storage {hide_password(storage.url)}: its tables (schema {found}) were made by"
@@ -152,6 +170,12 @@ def _check_upgradable(storage: Storage) -> None:
         raise UnreachableError(
             f"{shown} a newer Optuna than the installed one (schema {wanted}); install that Optuna"
             " here"
+        )
+    if foreign:
+        storage.close()
+        raise UnreachableError(
+            f"{shown} an older Optuna than the installed one (schema {wanted}); upgrade a copy of"
+            " it, and give that: optuna storage upgrade --storage URL"
         )
     if not can_write(storage.url):
         raise UnreachableError(

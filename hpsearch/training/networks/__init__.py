@@ -39,7 +39,11 @@ asks nothing of the network but fields.
 
 
 def build(
-    network: Network, x: keras.KerasTensor, data: Data, seed: int, policy: keras.DTypePolicy
+    network: Network,
+    x: keras.KerasTensor | python.Given,
+    data: Data,
+    seed: int,
+    policy: keras.DTypePolicy,
 ) -> keras.KerasTensor:
     """The layers of a network.
 
@@ -47,7 +51,7 @@ def build(
 
     Args:
         network: its fields.
-        x: scaled inputs, shape (batch, ...).
+        x: scaled inputs, shape (batch, ...); of a network of the user's own all that it may take.
         data: what is known of the data.
         seed: the trial's seed; same seed, same weights and dropout masks.
         policy: types of the hidden layers; the outputs are float32 always.

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from command import hpsearch
 from splits import Problem, write_parts
 
-from hpsearch.cli.template import study_text
 from hpsearch.config import TrialConfig
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset, open_test
@@ -24,6 +23,7 @@ from hpsearch.data.section import DatasetSection
 from hpsearch.for_data import for_task
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.recipe import Recipe, parse_recipe
+from hpsearch.services.template import study_text
 from hpsearch.training.outcome import Watch
 from hpsearch.training.start import start_tensorflow
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from hpsearch.cli.init import init
-from hpsearch.cli.template import NETWORKS, study_text
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.drawing import split
 from hpsearch.data.sources import SOURCES
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
+from hpsearch.services.template import NETWORKS, study_text
 from hpsearch.space import Corner, suggest_config
 from hpsearch.study_file import StudyFile, load
 

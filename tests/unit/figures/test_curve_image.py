@@ -57,3 +57,10 @@ def test_many_may_look_at_once() -> None:
     with ThreadPoolExecutor(4) as pool:
         made = pool.map(lambda _: curve_image([1, 2, 3], CURVES, "t", 2), range(4))
         assert all(content == alone for content in made)
+
+
+def test_a_value_of_the_users_own_has_a_panel_of_its_own() -> None:
+    whole = {"epoch": [1, 2, 3], "seconds": [1, 1, 1], **CURVES}
+    _, without = drawn(curve_image([1, 2, 3], whole, "study, trial 1", 2))
+    _, high = drawn(curve_image([1, 2, 3], {**whole, "val_top3": [1, 2, 3]}, "study, trial 1", 2))
+    assert high > without

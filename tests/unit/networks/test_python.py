@@ -36,11 +36,13 @@ def test_settings_are_what_is_no_field_even_by_the_name_of_a_method() -> None:
 
 
 def test_a_summary_names_file_function_and_settings() -> None:
-    assert describe(config(depth=3, rate=0.12345)).startswith("own depth 3 rate 0.123 adam")
+    assert describe(config(depth=3, rate=0.12345)).startswith("own depth 3 rate 0.123 b32")
+    searched = config(depth=3).model_copy(update={"lr_schedule": "cosine"})
+    assert describe(searched) == "own depth 3 adam 1.0e-03 cosine b32"
     told = describe(config(function="other", norm={"type": "batch", "momentum": 0.9}))
-    assert told.startswith("own other norm batch adam")
+    assert told.startswith("own other norm batch b32")
     many = describe(config(**{f"a{n}": n for n in range(9)}))
-    assert "a5 5 … adam" in many
+    assert "a5 5 … b32" in many
 
 
 @pytest.mark.parametrize(

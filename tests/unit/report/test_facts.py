@@ -530,7 +530,7 @@ def test_what_others_stand_for_is_told_apart(open_study: Open) -> None:
     claimed(study, lambda: None)  # the one that goes on
     claims.fail(study, 1, Failure.TOO_LARGE, "100 parameters, at most 10")
     found = known(study)
-    assert found["replaced"] == {"interrupted": 1, "too_large": 1}
+    assert found["replaced"] == {"interrupted": 1, "too_large": 1, "adopted": 0}
     assert found["failures"] == found["machines"] == []
     assert sum(one["seconds"] for one in found["time"]) == 0
     text = written(found).text

@@ -11,11 +11,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.clock import Mark
 from hpsearch.errors import Failure
-from hpsearch.search import budget, claims
+from hpsearch.search import budget, claims, queueing
 from hpsearch.search.attributes import origin
 from hpsearch.search.storage import Heartbeat, TrialSummary
 from hpsearch.search.study import OpenStudy
-from hpsearch.space import suggest_config
+from hpsearch.space import PartialConfig, suggest_config
 
 Finish = Callable[..., FrozenTrial]
 NOON = datetime(2026, 5, 1, 12)
@@ -234,6 +234,20 @@ def test_nothing_takes_the_place_of_a_trial_that_was_never_drawn(
     assert claims.interrupt(study, cut.number)
     counts = study.counts()
     assert (counts.uncounted, counts.waiting) == (1, 0)
+
+
+def test_a_trial_that_was_cut_off_goes_on_before_others_begin(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study()
+    for layers in (2, 3, 4):
+        queueing.enqueue(study, PartialConfig(layers=layers), "mine.toml")
+    cut = claims.claim(study)
+    assert cut is not None
+    suggest_config(study.file.space, cut)
+    assert claims.interrupt(study, cut.number)
+    started = [claims.claim(study) for _ in range(3)]
+    assert [trial.number for trial in started if trial] == [3, 1, 2]
 
 
 def test_a_trial_cut_off_twice_keeps_its_seed_and_its_origin(

@@ -100,6 +100,7 @@ def test_another_search_under_the_same_name_is_refused(
     # A fork takes over values, and these must mean the same.
     is_comparable = not {"training", "objective", "dataset"} & sections.keys()
     assert ("hpsearch fork study NEW.toml" in message) == is_comparable
+    assert "from Python: give another name=..." in " ".join(message.split())
     assert "hpsearch delete study" in message
     assert load_study(connect(), "study").budget.trials == 10  # nothing was written
 

@@ -35,6 +35,16 @@ def test_pages_of_ours_are_written_over_and_those_of_others_are_not(
             refuse_to_replace(tmp_path / name, kind)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["a.xml", "a.bin", "a.xml.signature.json"])
+def test_neither_file_of_an_openvino_model_nor_its_signature_is_written_over(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text("<net/>")
+    with pytest.raises(InputError, match=f"{name}: already exists and is no.* hpsearch wrote"):
+        refuse_to_replace(tmp_path / "a.xml", "openvino")
+    refuse_to_replace(tmp_path / "a.onnx", "onnx")
+
+
 def test_files_of_others_are_not_written_over(tmp_path: Path) -> None:
     Image.new("L", (8, 8)).save(tmp_path / "mine.png")
     (tmp_path / "mine.html").write_text("<html>")

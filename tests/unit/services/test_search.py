@@ -71,3 +71,16 @@ def test_failures_in_a_row_are_counted_by_their_class(
     assert (found.over, found.exit_code) == ("failures", 4)
     assert next(iter(found.failures)) == "diverged"
     assert found.failures["timeout"] == 1
+
+
+def test_what_the_last_trial_failed_of_is_told_where_none_completed(
+    open_study: Callable[..., OpenStudy], finish: Callable[..., FrozenTrial]
+) -> None:
+    study = open_study(budget={"trials": 3})
+    for message in ("val_a is nan", "val_b is nan"):
+        trial = claims.claim(study)
+        assert trial is not None
+        claims.fail(study, trial.number, Failure.DIVERGED, message)
+    assert _conclusion(study, 0).failed == "trial 1 diverged: val_b is nan"
+    finish(study, 0.5)
+    assert not _conclusion(study, 0).failed

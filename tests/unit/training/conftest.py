@@ -10,12 +10,18 @@ import pytest
 from hpsearch.data.parts import Part, Parts
 from hpsearch.data.transform import Affine
 from hpsearch.recipe import Recipe
-from hpsearch.training import devices
+from hpsearch.training import devices, users
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _devices() -> None:
     devices.set_up()
+
+
+@pytest.fixture(autouse=True)
+def _no_files_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test's files are the user's own in another test."""
+    monkeypatch.setattr(users, "_modules", {})
 
 
 @pytest.fixture(scope="session")

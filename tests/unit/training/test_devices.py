@@ -1,6 +1,7 @@
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorflow as tf
@@ -85,8 +86,8 @@ def test_a_trials_memory_is_given_back(
     build = train_module.build_engine
     left: list[weakref.ref[object]] = []
 
-    def spy(recipe: Recipe, parts: Parts) -> Engine:
-        engine = build(recipe, parts)
+    def spy(*given: Any) -> Engine:
+        engine = build(*given)
         left.extend(weakref.ref(o) for o in (engine, engine.network, engine._resident))
         return engine
 

@@ -92,3 +92,15 @@ def test_a_scaled_loss_changes_nothing(name: str) -> None:
     plain = trained_by_keras(name, "constant")
     for ours, theirs in zip(fused[0], plain[0], strict=True):
         assert np.abs(ours - theirs).max() <= 1e-5 * np.abs(theirs).max()
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_other_types_are_updated_as_keras_does(name: str) -> None:
+    found = []
+    for kind in PAIRS[name]:
+        variable = keras.Variable([1.0, -2.0], dtype="float64")
+        optimizer = kind(0.1)
+        optimizer.build([variable])
+        optimizer.apply([tf.constant([0.5, 0.25], tf.float64)], [variable])
+        found.append(variable.numpy())
+    np.testing.assert_allclose(*found, rtol=1e-7)

@@ -71,3 +71,16 @@ def test_as_many_numbers_are_kept_as_are_reckoned_with(config: Optimizer) -> Non
     optimizer.build([keras.Variable(np.zeros(1000, np.float32))])
     kept = sum(int(np.prod(v.shape)) for v in optimizer.variables)
     assert kept // 1000 == config.slots
+
+
+@pytest.mark.parametrize("kind", ["AdamW", "SGD"])
+@pytest.mark.parametrize("told", ["var_names", "var_list"])
+def test_what_a_model_left_out_of_the_decay_stays_out(kind: str, told: str) -> None:
+    kernel, bias = (keras.Variable(np.ones(2, np.float32), name=name) for name in ("w", "bias"))
+    given = getattr(keras.optimizers, kind)(0.1, weight_decay=0.5)
+    given.exclude_from_weight_decay(**{told: ["bias"] if told == "var_names" else [bias]})
+    optimizer = optimizers.kept(given)
+    optimizer.build([kernel, bias])
+    optimizer.apply([keras.ops.zeros(2)] * 2, [kernel, bias])
+    np.testing.assert_allclose(kernel.numpy(), [0.95, 0.95])
+    np.testing.assert_array_equal(bias.numpy(), [1, 1])

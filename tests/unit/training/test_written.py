@@ -40,6 +40,12 @@ def test_other_files_hold_no_names_of_classes(tmp_path: Path, text: str) -> None
     assert not is_classes(tmp_path)
 
 
+def test_no_input_of_another_tool_is_called_as_its_outputs_are() -> None:
+    columns = ["probabilities", "Predictions", "probabilities_2"]
+    assert input_names(columns, "onnx") == ["probabilities_2", "Predictions_2", "probabilities_2_2"]
+    assert input_names(columns, "saved_model") == columns
+
+
 def test_columns_keep_their_names_as_far_as_a_form_allows() -> None:
     columns = [
         "a/b",

@@ -9,6 +9,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,26 @@ def test_an_error_of_a_worker_is_the_runs(run: Run, code: int, kind: type[Hpsear
     assert str(caught.value).startswith("last words\n(from ")
     assert str(run.home.worker_log("study", 0)) in str(caught.value)
     assert len(run.seen) <= 1
+
+
+def test_an_exit_code_without_an_error_is_told_with_the_trial(run: Run) -> None:
+    claimed: list[int] = []
+
+    def claim() -> None:
+        if not claimed and run.children() and run.ready():
+            claimed.append(run.claim(run.children()[0]))
+            (run.home.root / "go").touch()
+
+    go = str(run.home.root / "go")
+    wait = f"import os, time\nwhile not os.path.exists({go!r}): time.sleep(0.01)"
+    with pytest.raises(ProgramError) as caught:
+        run(f"print('ready', flush=True)\n{wait}\nos._exit(3)", meanwhile=claim)
+    told = "worker 0, in trial 0, ended with exit code 3; its log ends with:\nready\n(from "
+    assert str(caught.value).startswith(told)
+    with pytest.raises(
+        ProgramError, match=r"^worker 0 ended with exit code 3; its log says nothing: /"
+    ):
+        run("import os; os._exit(3)")
 
 
 def test_the_last_words_are_the_end_of_a_long_log(run: Run) -> None:
@@ -286,6 +307,17 @@ def test_ctrl_c_is_heard_where_a_shell_left_it_ignored(run: Run) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert "leaves" in run.log()
+
+
+def test_in_another_thread_the_workers_go_on_until_they_are_done(run: Run) -> None:
+    def spend() -> None:
+        if run.ready():
+            run.spend()
+            for process in run.children():
+                process.kill()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run, POLITE, meanwhile=spend).result() == 0
 
 
 def test_under_nohup_a_closed_terminal_ends_nothing(run: Run) -> None:
@@ -678,6 +710,7 @@ def test_an_error_of_one_worker_ends_the_others_and_frees_their_trials(run: Run)
         while True:
             time.sleep(0.01)
             if flag.exists() and flag.read_text() == str(os.getpid()):
+                print("error: wrong")
                 sys.exit(2)
     """
 

@@ -4,7 +4,13 @@ import numpy as np
 
 from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.fitted import fit_table
-from hpsearch.data.tables.raw import UNKNOWN, known_only, made_up_rows, raw_columns
+from hpsearch.data.tables.raw import (
+    UNKNOWN,
+    coded_columns,
+    known_only,
+    made_up_rows,
+    raw_columns,
+)
 
 NAN = np.nan
 COLUMNS = (
@@ -35,6 +41,18 @@ def test_each_column_is_written_as_a_model_takes_it() -> None:
         "",
         "1969-11-19T23:59:59.999",
     ]
+
+
+def test_a_model_without_texts_takes_numbers_of_the_categories_that_it_knows() -> None:
+    known = (COLUMNS[0], COLUMNS[1].model_copy(update={"categories": ("Berlin",)}), *COLUMNS[2:])
+    age, town, since, at = coded_columns(COLUMNS, known, X, takes_texts=False)
+    np.testing.assert_array_equal(age, X[:, 0], strict=True)
+    np.testing.assert_array_equal(town, np.array([0, -1, -2, -1]), strict=True)
+    np.testing.assert_array_equal(since, X[:, 2], strict=True)
+    np.testing.assert_array_equal(at, X[:, 3:], strict=True)
+    texts = coded_columns(COLUMNS, known, X, takes_texts=True)
+    assert texts[1].tolist() == ["Berlin", "Dresden", "", UNKNOWN]
+    np.testing.assert_array_equal(texts[3], at, strict=True)
 
 
 def test_categories_that_no_fold_was_trained_on_are_left_out() -> None:

@@ -1,6 +1,7 @@
 """Models of the user's own: taken on as they come, or refused by one message with their line."""
 
 import logging
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ import pytest
 
 from hpsearch.data.parts import Parts
 from hpsearch.errors import Failure, InputError, TrialFailedError
+from hpsearch.optimizers import SGD
 from hpsearch.recipe import Recipe
+from hpsearch.signals import heard
 from hpsearch.training import engine as engine_module
 from hpsearch.training import model, users
+from hpsearch.training.networks import python
 from hpsearch.training.outcome import Watch
-from hpsearch.training.tasks.own_loss import OwnLoss
+from hpsearch.training.tasks.own import Own
 from hpsearch.training.train import build_engine, train
 
 CODE = """\
@@ -36,6 +40,11 @@ def functional(config, data):
 def sequential(config, data):
     last = L.Dense(data.outputs, activation="softmax")
     return keras.Sequential([L.Dense(WIDTH), L.GaussianNoise(0.1), last])
+
+
+def in_float64(config, data):
+    inner = L.Dense(4, kernel_regularizer="l2", dtype="float64")
+    return keras.Sequential([inner, L.Dense(data.outputs)])
 
 
 class Net(keras.Model):
@@ -61,6 +70,33 @@ def one_hot(config, data):
     model = sequential(config, data)
     model.compile(loss="categorical_crossentropy")
     return model
+
+
+def bad_metric(config, data):
+    model = sequential(config, data)
+    model.compile(metrics=["no_such_metric"])
+    return model
+
+
+def own_auc(config, data):
+    model = sequential(config, data)
+    model.compile(loss="sparse_categorical_crossentropy", metrics=[keras.metrics.AUC()])
+    return model
+
+
+def binary(config, data):
+    model = keras.Sequential([L.Dense(1, "sigmoid")])
+    model.compile(loss="binary_crossentropy")
+    return model
+
+
+class Steps(Net):
+    def train_step(self, data):
+        return {}
+
+
+def steps(config, data):
+    return Steps(data.outputs)
 
 
 class Fails(Net):
@@ -96,6 +132,23 @@ def no_weights(config, data):
     return keras.Sequential([L.Lambda(lambda x: x[:, :3])])
 
 
+KEPT = []
+
+
+def keeps(config, data):
+    if not KEPT:
+        KEPT.append(sequential(config, data))
+    return KEPT[0]
+
+
+BASE = L.Dense(4)
+
+
+def frozen_base(config, data):
+    BASE.trainable = False
+    return keras.Sequential([BASE, L.Dense(data.outputs)])
+
+
 def raises(config, data):
     return config["missing"]
 
@@ -108,12 +161,16 @@ def leaves(config, data):
     raise SystemExit(3)
 
 
+def gives_up(config, data):
+    raise KeyboardInterrupt
+
+
 def prints(config, data):
     for number in range(100_000):
         print("number", number)
     return functional(config, data)
 """
-WITHOUT_ERROR = ["functional", "sequential", "subclassed", "compiled"]
+WITHOUT_ERROR = ["functional", "sequential", "subclassed", "compiled", "in_float64"]
 
 
 @pytest.fixture(scope="module")
@@ -193,12 +250,27 @@ def test_a_compiled_model_keeps_loss_and_optimizer(
     recipe: Callable[..., Recipe], blobs: Parts
 ) -> None:
     engine = build_engine(recipe("compiled"), blobs)
-    assert isinstance(engine.task, OwnLoss)
+    assert isinstance(engine.task, Own)
     assert isinstance(engine.optimizer, keras.optimizers.RMSprop)
     assert float(keras.ops.convert_to_tensor(engine.optimizer.learning_rate)) == pytest.approx(0.02)
     other = build_engine(recipe("sequential"), blobs)
-    assert not isinstance(other.task, OwnLoss)
+    assert not isinstance(other.task, Own)
     assert isinstance(other.optimizer, keras.optimizers.Adam)
+
+
+@pytest.mark.parametrize("key", ["optimizer", "lr_schedule", "label_smoothing"])
+def test_settings_without_effect_on_a_compiled_model_are_refused(
+    key: str, recipe: Callable[..., Recipe], blobs: Parts
+) -> None:
+    given = {"optimizer": SGD(), "lr_schedule": "cosine", "label_smoothing": 0.1}[key]
+    one = recipe("compiled")
+    set_to = one.model_copy(update={"config": one.config.model_copy(update={key: given})})
+    told = (
+        rf"own.py, line {line('def compiled')} \(compiled\) .* \[space\] {key} has no effect; take"
+    )
+    for made, searched in ((set_to, ()), (one, [key])):
+        with pytest.raises(InputError, match=told):
+            build_engine(made, blobs, searched)
 
 
 def test_sizes_are_counted_when_it_is_built(recipe: Callable[..., Recipe], blobs: Parts) -> None:
@@ -230,6 +302,11 @@ def test_a_network_over_the_limit_is_not_trained(
         ("other_inputs", "def other_inputs", "expected shape=(None, 99), found shape=(None, 5)"),
         ("no_weights", "def no_weights", "gives a model without weights to train"),
         ("one_hot", "def one_hot", "whose loss does not fit: targets are class numbers"),
+        ("one_hot", "def one_hot", 'compile with "sparse_categorical_crossentropy", and end with'),
+        ("bad_metric", "def bad_metric", "whose metrics do not fit: targets are class numbers"),
+        ("own_auc", "def own_auc", 'compile with metrics of class numbers ("accuracy", "sparse'),
+        ("binary", "def binary", 'or Dense(data.outputs, "softmax"), and compile it with "sparse'),
+        ("steps", "def steps", "gives a model with a train_step of its own, which hpsearch's"),
         ("raises", 'return config["missing"]', "KeyError: 'missing'"),
         ("lacks", "import no_such", "there is no package no_such_package here; install it"),
         ("leaves", "raise SystemExit", "SystemExit: 3"),
@@ -251,6 +328,37 @@ def test_a_mistake_is_one_message_with_the_line_of_the_user(  # noqa: PLR0917  #
     assert message.startswith(f"{own}, line {line(text)}")
     assert told in message
     assert "\x1b" not in message
+
+
+def test_weights_of_an_earlier_trial_are_refused(
+    recipe: Callable[..., Recipe], blobs: Parts
+) -> None:
+    build_engine(recipe("keeps"), blobs)
+    told = rf"line {line('def keeps')} \(keeps\) returned weights of an earlier trial \(.*kernel\);"
+    with pytest.raises(InputError, match=told):
+        build_engine(recipe("keeps"), blobs)
+
+
+def test_frozen_layers_may_be_shared_until_a_loop_trains_them(
+    recipe: Callable[..., Recipe], blobs: Parts
+) -> None:
+    engine = build_engine(recipe("frozen_base"), blobs)
+    build_engine(recipe("frozen_base"), blobs)
+    own: Any = engine.network.get_layer("own")
+    own.layers[0].trainable = True
+    python.remember(own)
+    with pytest.raises(InputError, match="returned weights of an earlier trial"):
+        build_engine(recipe("frozen_base"), blobs)
+
+
+def test_only_where_no_key_can_be_its_cause_an_interrupt_is_a_mistake(
+    recipe: Callable[..., Recipe], blobs: Parts
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build_engine(recipe("gives_up"), blobs)
+    told = rf"own.py, line {line('raise Keyb')}: KeyboardInterrupt$"
+    with heard([signal.SIGINT], lambda *_: None), pytest.raises(InputError, match=told):
+        build_engine(recipe("gives_up"), blobs)
 
 
 def test_the_traceback_is_logged(
@@ -296,3 +404,30 @@ def test_a_file_that_cannot_be_read_as_python_names_the_line(
 def test_errors_of_others_pass() -> None:
     with pytest.raises(ZeroDivisionError), users.told():
         raise ZeroDivisionError
+
+
+SHORT = """\
+import keras
+from sizes import WIDTH
+
+
+def build(config, data):
+    return keras.Sequential([keras.layers.Dense(WIDTH), keras.layers.Dense(data.outputs)])
+"""
+
+
+def test_a_file_that_is_imported_is_the_one_that_was_hashed(
+    make_recipe: Callable[..., Recipe], blobs: Parts, tmp_path: Path
+) -> None:
+    sizes = []
+    for width in (3, 5):
+        folder = tmp_path / str(width)
+        folder.mkdir()
+        (folder / "sizes.py").write_text(f"WIDTH = {width}\n")
+        (folder / "own.py").write_text(SHORT)
+        network = {"type": "python", "file": str(folder / "own.py")}
+        table = make_recipe().model_dump() | {"config": {"network": network}}
+        engine = build_engine(Recipe.model_validate(table), blobs)
+        sizes.append(engine.network.get_layer("own").layers[0].units)
+        assert sorted(one.name for one in folder.iterdir()) == ["own.py", "sizes.py"]
+    assert sizes == [3, 5]

@@ -1,0 +1,1 @@
+"""``import hpsearch``: searches and studies from Python, a thin face of the services."""
