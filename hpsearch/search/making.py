@@ -80,7 +80,8 @@ def open_or_create(
     with exclusive(storage.url):
         is_new = file.name not in storage.study_names()
         if is_new:
-            _begin(storage, file, own, dataset, fill=fill)
+            own, attrs = _with_winners(storage, file, own, dataset)
+            create(storage, own, dataset, budget=file.budget, attrs=attrs, fill=fill)
         else:
             found = load_study(storage, file.name)
             file, own = (as_begun(found.file, each) for each in (file, own))
@@ -126,8 +127,9 @@ def create_submitted(
                 f"study {file.name}: is there already; choose another name (key name of the study"
                 " file)"
             )
-        attrs = {attr.SUBMISSION_KEY: dict(submission)}
-        _begin(storage, file, file, dataset, attrs=attrs, event=event)
+        own, attrs = _with_winners(storage, file, file, dataset)
+        attrs[attr.SUBMISSION_KEY] = dict(submission)
+        create(storage, own, dataset, budget=file.budget, attrs=attrs, event=event)
     return load_study(storage, file.name)
 
 
@@ -135,29 +137,13 @@ class StudyExistsError(InputError):
     """A study that is to be made is there already."""
 
 
-def _begin(
-    storage: Storage,
-    file: StudyFile,
-    own: StudyFile,
-    dataset: Mapping[str, Any],
-    *,
-    attrs: Mapping[str, Any] | None = None,
-    fill: Callable[[optuna.Study], int] = lambda _: 0,
-    event: Event | None = None,
-) -> None:
-    """Make the study of a file, with the winners of earlier ones in its portfolio.
-
-    Args:
-        storage: where studies are kept.
-        file: the study file, with the budget that it begins with.
-        own: the file as it is kept.
-        dataset: the data set's facts.
-        attrs, fill, event: as :func:`create`.
-    """
+def _with_winners(
+    storage: Storage, file: StudyFile, own: StudyFile, dataset: Mapping[str, Any]
+) -> tuple[StudyFile, dict[str, Any]]:
+    """The file as it is kept, with earlier studies' winners in its portfolio; their attribute."""
     begun, winners = with_winners(storage, file, dataset)
     own = own.model_copy(update={"portfolio": begun.portfolio})
-    known = ({attr.WINNERS_KEY: winners} if winners else {}) | dict(attrs or {})
-    create(storage, own, dataset, budget=file.budget, attrs=known, fill=fill, event=event)
+    return own, {attr.WINNERS_KEY: winners} if winners else {}
 
 
 def check(file: StudyFile, dataset: Mapping[str, Any]) -> None:
