@@ -163,6 +163,8 @@ class Submission(Shape):
     """When a worker was started for it last; None: none was since it was queued."""
     why: str = ""
     """Why it failed, for a reader."""
+    more: Count = 0
+    """How often more was asked of it since it was made: a larger budget, further runs."""
 
 
 class Fork(Shape):

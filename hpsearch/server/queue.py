@@ -185,8 +185,9 @@ class Queue:
         if (paused := submissions.notice_stop(study)) is not None:
             self.know(study, paused)
             return False
+        seen = submissions.submission_of(study)
         if (over := ending(study)) is not None:
-            self.know(study, submissions.finish(study, over))
+            self.know(study, submissions.finish(study, over, seen))
             return False
         return True
 

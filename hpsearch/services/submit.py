@@ -1,4 +1,4 @@
-"""Submitting a study to the service: checked as ``hpsearch run`` checks it, made, and queued."""
+"""Submitting a study to the service: checked as ``hpsearch run`` or ``fork`` does, and queued."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,7 +17,9 @@ from hpsearch.formats import parsed
 from hpsearch.home import Home
 from hpsearch.outputs.copies import Copies
 from hpsearch.search import submissions
-from hpsearch.search.making import create_submitted
+from hpsearch.search.attributes import SUBMISSION_KEY
+from hpsearch.search.fork import Plan, fork
+from hpsearch.search.making import StudyExistsError, create_submitted
 from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import Event
@@ -48,6 +50,8 @@ class Request:
     priority: int = 0
     key: str | None = None
     """What the client sends again with the same request, if it does not know whether it came."""
+    fork: str | None = None
+    """The study whose trials it begins with; None: it begins with none."""
 
     @property
     def name(self) -> str:
@@ -58,6 +62,7 @@ class Request:
     def digest(self) -> str:
         """Tells this request from others that have its key."""
         text = f"{self.ending}\n{self.priority}\n{self.content}"
+        text = text if self.fork is None else f"fork {self.fork}\n{text}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -74,6 +79,8 @@ class Accepted:
     """Whether this request made it; else an earlier one did, which had the same key."""
     warnings: list[str]
     """What is suspicious about its data, in the words of ``hpsearch check``."""
+    plan: Plan | None = None
+    """Which trials it took over; None: it was not forked just now."""
 
 
 class _Told(Silent):
@@ -94,7 +101,8 @@ class _Told(Silent):
 
 
 def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspace) -> Accepted:
-    """Check a study file, make its study, and queue it; a request that came before makes none.
+    """Check a study file, make its study, with the trials of another one where it is to be forked,
+    and queue it; a request that came before makes none.
 
     Args:
         request: what is submitted.
@@ -104,6 +112,7 @@ def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspac
 
     Raises:
         KeyReusedError: the key came before, with another request.
+        UnknownStudyError: there is no study to take trials from.
         StudyExistsError: there is a study of that name.
         InputError: what ``hpsearch run`` would refuse, or the rules do.
         UnreachableError: data or storage that cannot be read.
@@ -111,27 +120,34 @@ def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspac
     if (before := _earlier(request, storage)) is not None:
         return before
     file = checked(request, rules)
+    old = None if request.fork is None else load_study(storage, request.fork)
     told = _Told()
     home = workspace.home
     _import_apart(file, request.name, home)
     file, dataset, parts = study_data(file, request.name, home, told)
-    Copies(home).refuse_foreign_runs(storage, file.name)
+    if old is None:
+        Copies(home).refuse_foreign_runs(storage, file.name)
     event = Event(
         who=request.user,
-        what="submitted",
+        what="submitted" if old is None else "forked",
         study=file.name,
         detail=request.digest,
         key=None if request.key is None else _key(request),
     )
     submission = submissions.new(request.user, request.priority)
+    known, plan = facts(dataset, parts), None
     try:
-        study = create_submitted(storage, file, facts(dataset, parts), submission, event)
-    except IntegrityError:  # the same request came at the same moment
+        if old is None:
+            study = create_submitted(storage, file, known, submission, event)
+        else:
+            attrs = {SUBMISSION_KEY: submission}
+            study, plan = fork(old, file, known, Copies(home), attrs=attrs, event=event)
+    except (IntegrityError, StudyExistsError):  # perhaps the same request came at this moment
         if (before := _earlier(request, storage)) is not None:
             return before
         raise
     workspace.record(study)
-    return Accepted(study=study, is_new=True, warnings=told.lines)
+    return Accepted(study=study, is_new=True, warnings=told.lines, plan=plan)
 
 
 def _import_apart(file: StudyFile, where: str, home: Home) -> None:

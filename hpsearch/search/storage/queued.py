@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
 from hpsearch.search.attributes import BUDGET_KEY, METRIC_NAMES_KEY, STUDY, SUBMISSION_KEY
@@ -15,12 +15,16 @@ from hpsearch.search.shapes import Submission, typed
 from hpsearch.search.storage import events
 from hpsearch.search.storage.events import EVENTS, Event, NotedEvent
 from hpsearch.search.storage.facts import Counts
+from hpsearch.search.storage.reading import read_trials
 from hpsearch.search.storage.repeating import repeatable, unless_done
 from hpsearch.search.storage.rows import counts_where
 from hpsearch.search.storage.summaries import Summaries
 
 _AT_ONCE = 500
 """Studies that one query names; SQLite takes 999 values at least."""
+
+_LARGEST = 2**31 - 1
+"""The largest key that there can be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +116,26 @@ class Queued(Summaries):
                     submission = Submission.model_validate(value)
                     found.append(Submitted(study_id=study_id, name=name, submission=submission))
         return found
+
+    @repeatable
+    def trials_after(self, study_id: int, number: int, most: int | None) -> list[FrozenTrial]:
+        """A page of a study's trials: those behind a number, by number.
+
+        Args:
+            study_id: the study's key.
+            number: of a trial; -1: from the first one on.
+            most: how many at most; None: all.
+        """
+        trial = models.TrialModel
+        query = (
+            sa.select(trial.trial_id)
+            .where(trial.study_id == study_id, trial.number > min(number, _LARGEST))
+            .order_by(trial.number)
+            .limit(most)
+        )
+        with Session(self.engine) as session:
+            keys = [*session.scalars(query)]
+        return read_trials(self.engine, study_id, None, keys, _LARGEST)
 
     @repeatable
     def with_running(self) -> set[int]:

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 
 from hpsearch.server.board import moment
 from hpsearch.server.problems import answer
-from hpsearch.server.routes.answers import with_etag
+from hpsearch.server.routes.answers import following, with_etag
 from hpsearch.server.service import Service, service
 from hpsearch.server.who import Gate, Reader
 
@@ -27,7 +27,9 @@ def queue(request: Request, here: Here, _: Reader) -> Response:
 
 
 @router.get("/v1/events")
-def events(
+def events(  # noqa: PLR0917  # FastAPI gives them by name
+    request: Request,
+    response: Response,
     here: Here,
     _: Reader,
     study: Annotated[str | None, Query(max_length=512)] = None,
@@ -36,6 +38,8 @@ def events(
 ) -> list[dict[str, Any]]:
     """Who did what, and when, the last one first; ``before`` is the number of an event."""
     found = here.storage.events(study, before=before, most=limit)
+    if len(found) == limit and found[-1].number > 1:
+        response.headers["Link"] = following(request, found[-1].number, "before")
     return [
         {
             "number": event.number,
