@@ -175,6 +175,11 @@ class Home:
         return self.root / "tokens.json"
 
     @property
+    def served(self) -> Path:
+        """Reports and exports that the service made for who downloads them."""
+        return self.root / "served"
+
+    @property
     def dashboard_token(self) -> Path:
         """The token that lets into the dashboard, where none is given."""
         return self.root / "dashboard.token"

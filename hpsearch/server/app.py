@@ -14,10 +14,11 @@ from hpsearch.dashboard.access_control import AccessControl
 from hpsearch.server import problems
 from hpsearch.server.door import Door
 from hpsearch.server.problems import RefusedError
-from hpsearch.server.routes import decisions, files, pages, queue, studies
+from hpsearch.server.routes import decisions, downloads, files, pages, queue, studies
 from hpsearch.server.service import Service
 from hpsearch.server.tokens import Role
 from hpsearch.server.who import Gate
+from hpsearch.services.downloads import Downloads
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -57,10 +58,11 @@ def application(
         responses=problems.RESPONSES,
     )
     app.state.service, app.state.gate = service, gate
+    app.state.downloads = Downloads(service.workspace)
     problems.add_handlers(app, service.workspace.url)
     for router in (
-        studies.router, studies.check_router, decisions.router, files.router, queue.router,
-        pages.router,
+        studies.router, studies.check_router, decisions.router, downloads.router, files.router,
+        queue.router, pages.router,
     ):  # fmt: skip
         app.include_router(router)
     app.router.default = _Dashboard(dashboard, hosts, allowed)

@@ -13,11 +13,26 @@ from typing import Any
 import tomli_w
 
 from hpsearch.environment import for_child, python
-from hpsearch.errors import EXIT_INPUT, EXIT_UNREACHABLE, InputError, UnreachableError
+from hpsearch.errors import (
+    EXIT_INPUT,
+    EXIT_NO_TRIAL,
+    EXIT_UNREACHABLE,
+    HpsearchError,
+    InputError,
+    NoTrialError,
+    ProgramError,
+    UnreachableError,
+)
 from hpsearch.home import Home
 
 LONGEST = 1800.0
 """Seconds that such a command may take."""
+
+_ERRORS: dict[int, type[HpsearchError]] = {
+    EXIT_NO_TRIAL: NoTrialError,
+    EXIT_INPUT: InputError,
+    EXIT_UNREACHABLE: UnreachableError,
+}
 
 
 def apart(
@@ -42,25 +57,62 @@ def apart(
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / name).write_text(tomli_w.dumps(_without_none(table)), encoding="utf-8")
         words = python("-m", "hpsearch", command, name, "--json", "--home", str(home.root))
-        try:
-            done = subprocess.run(  # noqa: S603  # our own command
-                words, cwd=folder, env=for_child(), stdin=subprocess.DEVNULL, capture_output=True,
-                text=True, check=False, timeout=LONGEST,
-            )  # fmt: skip
-        except OSError as error:
-            raise UnreachableError(f"{where}: cannot be looked at: {error.strerror}") from None
-        except subprocess.TimeoutExpired:
-            raise UnreachableError(f"{where}: takes over {LONGEST:.0f} s; use less") from None
-    refusal = done.stderr.rpartition("error: ")[2].strip()
+        done = _run(words, folder, where, LONGEST, {})
     if done.returncode == 0:
         return json.loads(done.stdout), done.stderr.splitlines()
-    if done.returncode == EXIT_INPUT:
-        raise InputError(refusal)
-    if done.returncode == EXIT_UNREACHABLE:
-        raise UnreachableError(refusal)
+    if (refusal := _refusal(done)) is not None:
+        raise refusal
     raise InputError(
         f"{where}: hpsearch {command} ended early; its data may be too large, or damaged"
     )
+
+
+def run_command(
+    words: Sequence[str], where: str, longest: float, environment: Mapping[str, str]
+) -> None:
+    """Run a command of hpsearch.
+
+    Args:
+        words: behind ``hpsearch``; paths are absolute.
+        where: what messages call what it works on.
+        longest: seconds that it may take.
+        environment: added to ours.
+
+    Raises:
+        InputError: what the command refuses.
+        NoTrialError: no trial completed.
+        UnreachableError: what it cannot read or write; no process started; or it took too long.
+        ProgramError: it ended early.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        done = _run(python("-m", "hpsearch", *words), folder, where, longest, environment)
+    if done.returncode != 0:
+        raise _refusal(done) or ProgramError(f"{where}: hpsearch {words[0]} ended early")
+
+
+def _run(
+    words: Sequence[str], folder: str, where: str, longest: float, environment: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command line in a folder.
+
+    Raises:
+        UnreachableError: no process started, or it took too long.
+    """
+    try:
+        return subprocess.run(  # noqa: S603  # our own command
+            words, cwd=folder, env=for_child(environment), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False, timeout=longest,
+        )  # fmt: skip
+    except OSError as error:
+        raise UnreachableError(f"{where}: cannot be looked at: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise UnreachableError(f"{where}: takes over {longest:.0f} s; use less") from None
+
+
+def _refusal(done: "subprocess.CompletedProcess[str]") -> HpsearchError | None:
+    """What a command refused, as it says it; None: it ended in another way."""
+    error = _ERRORS.get(done.returncode)
+    return None if error is None else error(done.stderr.rpartition("error: ")[2].strip())
 
 
 def _without_none(value: Any) -> Any:

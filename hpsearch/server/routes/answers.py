@@ -38,7 +38,12 @@ def with_etag(request: Request, content: bytes, etag: str, link: str | None = No
         link: where the list goes on; None: this is all of it.
     """
     headers = {"ETag": etag, "Cache-Control": "no-cache", **({"Link": link} if link else {})}
-    known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
-    if etag in known or "*" in known:
+    if is_known(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type="application/json")
+
+
+def is_known(request: Request, etag: str) -> bool:
+    """Whether a client says that it has what has this ETag."""
+    known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
+    return etag in known or "*" in known

@@ -109,7 +109,7 @@ def _prioritise(priority: int) -> Act:
 
 
 @router.delete("/{name}", status_code=204)
-def delete(here: Here, token: Submitter, name: Name) -> Response:
+def delete(request: Request, here: Here, token: Submitter, name: Name) -> Response:
     """Remove a study with its trials, its confirmation and its files; data sets stay."""
     study = load_study(here.storage, name)
     if SUBMISSION_KEY in study.optuna.user_attrs:
@@ -120,6 +120,7 @@ def delete(here: Here, token: Submitter, name: Name) -> Response:
         )
     with _noted(here):
         decide.delete(study, token.name, here.workspace)
+    request.app.state.downloads.forget(study)
     return Response(status_code=204)
 
 
