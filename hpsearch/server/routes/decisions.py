@@ -24,17 +24,20 @@ from hpsearch.services.decide import Act
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
+Whole = Annotated[int, Field(lt=2**53, strict=True)]
+"""What every reader of JSON takes."""
+
 
 class Budget(BaseModel):
     """Limits of ``[budget]``, as one writes them in a study file; those left out stay."""
 
     model_config = ConfigDict(extra="forbid")
 
-    trials: int | None = None
+    trials: Whole | None = None
     """Trials in all, those that are done among them."""
     timeout: float | str | None = None
     """Seconds, or such as "2h", in which a trial runs; null: no limit."""
-    plateau: int | None = None
+    plateau: Whole | None = None
     """Trials without a better one; null: no limit."""
 
 
@@ -53,9 +56,9 @@ class Confirming(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    top: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
+    top: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
     """How many of the best configurations; null: 3."""
-    seeds: Annotated[int, Field(ge=2, le=1000, strict=True)] | None = None
+    seeds: Annotated[int, Field(ge=2, le=100, strict=True)] | None = None
     """How many new seeds each of them gets; null: 5."""
     new_split: Annotated[bool, Field(strict=True)] = False
     """Whether each seed gets a new validation split, too."""
