@@ -27,6 +27,7 @@ from hpsearch.search.study import OpenStudy
 FINAL: tuple[SubmissionState, ...] = ("cancelled", "done")
 """States that no study leaves, unless more is asked of it (:func:`ask_more`)."""
 
+ENDED_BY_ITSELF: tuple[SubmissionState, ...] = ("done",)
 ALL: tuple[SubmissionState, ...] = ("queued", "paused", "cancelled", "done", "failed")
 
 
@@ -124,7 +125,7 @@ def ask_more(
     what: str,
     detail: str,
     *,
-    begins: Collection[SubmissionState] = ("done",),
+    begins: Collection[SubmissionState] = ENDED_BY_ITSELF,
 ) -> Submission:
     """Note that there is more to do for a study, which was just written; perhaps it is queued anew.
 

@@ -28,6 +28,7 @@ from hpsearch.server.scheduler import Scheduler
 from hpsearch.server.service import Service
 from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
+from hpsearch.services.apart import ended_with
 from hpsearch.services.rules import Rules
 from hpsearch.services.workspace import Workspace
 from hpsearch.workers.presence import is_busy
@@ -138,7 +139,7 @@ def serve(
         scheduler = Scheduler(workspace=workspace, slots=slots, most_of_user=settings.most_of_user)
         server = _server(settings, storage, workspace, scheduler, port, context)
         first = _first_token(workspace.home)  # when all else is there: it is shown but once
-        with collecting_seldom(), _scheduling(scheduler, server):
+        with collecting_seldom(), ended_with(), _scheduling(scheduler, server):
             scheme = "http" if context is None else "https"
             token = "" if first is None else f"?token={first}"
             tell(f"{scheme}://{shown_host(settings.host)}:{port}/{token}")

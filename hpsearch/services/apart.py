@@ -6,7 +6,8 @@ What reads or trains there may take all of its memory, or end it.
 import json
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,13 @@ from hpsearch.errors import (
     UnreachableError,
 )
 from hpsearch.home import Home
+from hpsearch.workers.child import how
 
 LONGEST = 1800.0
 """Seconds that such a command may take."""
+
+_at_work: "set[subprocess.Popen[str]]" = set()
+"""The processes that run just now."""
 
 _ERRORS: dict[int, type[HpsearchError]] = {
     EXIT_NO_TRIAL: NoTrialError,
@@ -81,11 +86,17 @@ def run_command(
     Raises:
         InputError: what the command refuses.
         NoTrialError: no trial completed.
-        UnreachableError: what it cannot read or write; no process started; or it took too long.
-        ProgramError: it ended early.
+        UnreachableError: what it cannot read or write; no process started; it took too long, or was
+            killed.
+        ProgramError: a fault of the program.
     """
     with tempfile.TemporaryDirectory() as folder:
         done = _run(python("-m", "hpsearch", *words), folder, where, longest, environment)
+    if done.returncode < 0:
+        raise UnreachableError(
+            f"{where}: hpsearch {words[0]} was ended ({how(done.returncode)}), perhaps for want of"
+            " memory; try again later"
+        )
     if done.returncode != 0:
         raise _refusal(done) or ProgramError(f"{where}: hpsearch {words[0]} ended early")
 
@@ -99,14 +110,40 @@ def _run(
         UnreachableError: no process started, or it took too long.
     """
     try:
-        return subprocess.run(  # noqa: S603  # our own command
-            words, cwd=folder, env=for_child(environment), stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False, timeout=longest,
-        )  # fmt: skip
+        return run(words, cwd=folder, env=for_child(environment), timeout=longest)
     except OSError as error:
         raise UnreachableError(f"{where}: cannot be looked at: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise UnreachableError(f"{where}: takes over {longest:.0f} s; use less") from None
+
+
+def run(
+    words: Sequence[str], *, cwd: str, env: Mapping[str, str], timeout: float
+) -> "subprocess.CompletedProcess[str]":
+    """As ``subprocess.run``, but the process ends where the service does (:func:`ended_with`)."""
+    with subprocess.Popen(  # noqa: S603  # our own command
+        words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        _at_work.add(process)
+        try:
+            output, said = process.communicate(timeout=timeout)
+        finally:
+            process.kill()  # which does nothing to one that has ended
+            _at_work.discard(process)
+    return subprocess.CompletedProcess(words, process.returncode, output, said)
+
+
+@contextmanager
+def ended_with() -> Iterator[None]:
+    """End the commands that are at work after the block, as the threads that wait for them are
+    waited for.
+    """
+    try:
+        yield
+    finally:
+        for process in [*_at_work]:
+            process.kill()
 
 
 def _refusal(done: "subprocess.CompletedProcess[str]") -> HpsearchError | None:
