@@ -56,6 +56,12 @@ def submission_of(study: OpenStudy) -> Submission:
     return Submission.model_validate(stored)
 
 
+def user_of(study: OpenStudy) -> str | None:
+    """Who submitted a study, or that of which it is the confirmation study; None: nobody."""
+    stored = study.optuna.user_attrs.get(SUBMISSION_KEY)
+    return None if stored is None else Submission.model_validate(stored).user
+
+
 def pause(study: OpenStudy, who: str) -> Submission:
     """Have no trial start, and running ones saved within an epoch, until it is resumed.
 

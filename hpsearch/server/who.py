@@ -140,13 +140,18 @@ Admin = Annotated[Token, Depends(_asking(Role.ADMIN))]
 """Who may do everything."""
 
 
-def may_change(token: Token, user: str) -> None:
+def may_change(token: Token, user: str | None) -> None:
     """Refuse that somebody changes another one's study, unless it is an administrator.
+
+    Args:
+        token: who asks.
+        user: whose study it is; None: it was not submitted.
 
     Raises:
         RefusedError: so it is.
     """
     if token.role is not Role.ADMIN and token.name != user:
+        whose = "was not submitted" if user is None else f"is {user}'s"
         raise RefusedError(
-            403, f"the study is {user}'s, and token {token.name} may change its own only"
+            403, f"the study {whose}, and token {token.name} may do this with its own only"
         )

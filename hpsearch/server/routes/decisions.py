@@ -9,14 +9,13 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from hpsearch.search import submissions
-from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.shapes import Submission
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.routes.answers import as_json
 from hpsearch.server.routes.studies import Here, Name, check_priority, row_of
 from hpsearch.server.service import Service
-from hpsearch.server.tokens import Role, Token
+from hpsearch.server.tokens import Token
 from hpsearch.server.who import Reader, Submitter, may_change
 from hpsearch.services import confirm as confirming
 from hpsearch.services import decide
@@ -115,12 +114,7 @@ def _prioritise(priority: int) -> Act:
 def delete(request: Request, here: Here, token: Submitter, name: Name) -> Response:
     """Remove a study with its trials, its confirmation and its files; data sets stay."""
     study = load_study(here.storage, name)
-    if SUBMISSION_KEY in study.optuna.user_attrs:
-        may_change(token, submissions.submission_of(study).user)
-    elif token.role is not Role.ADMIN:
-        raise RefusedError(
-            403, f"study {name}: was not submitted; only an administrator removes it"
-        )
+    may_change(token, submissions.user_of(study))
     with _noted(here):
         decide.delete(study, token.name, here.workspace)
     request.app.state.downloads.forget(study)

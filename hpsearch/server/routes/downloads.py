@@ -10,11 +10,12 @@ from fastapi.responses import Response, StreamingResponse
 
 from hpsearch.search import trials
 from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.submissions import user_of
 from hpsearch.server.problems import RETRY_AFTER, RefusedError
 from hpsearch.server.routes.answers import is_known
 from hpsearch.server.routes.studies import Here, Name
 from hpsearch.server.service import Service
-from hpsearch.server.who import Reader
+from hpsearch.server.who import Reader, may_change
 from hpsearch.services.downloads import Downloads, Format, Wanted, export_of, report_of
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -67,7 +68,7 @@ async def report(request: Request, here: Here, _: Reader, name: Name) -> Respons
 async def export(  # noqa: PLR0917  # FastAPI gives them by name
     request: Request,
     here: Here,
-    _: Reader,
+    token: Reader,
     name: Name,
     form: Annotated[Format, Query(alias="format")] = "toml",
     trial: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
@@ -76,12 +77,15 @@ async def export(  # noqa: PLR0917  # FastAPI gives them by name
     """What ``hpsearch export`` writes of the best trial, another one, or the confirmed winner.
 
     A recipe (toml, json, yaml), a trained model (keras), or a Keras script (py), which comes as an
-    archive (zip) with its data, as does a recipe with files of its own.
+    archive (zip) with its data, as does a recipe with files of its own. Data from a path are for
+    the study's own user.
     """
     if confirmed and trial is not None:
         raise RefusedError(422, "trial and confirmed exclude each other; give only one")
 
     def wanted(study: OpenStudy) -> Wanted:
+        if form == "py" and study.file.dataset.path is not None:
+            may_change(token, user_of(study))
         if not confirmed:
             _ = trials.best(study) if trial is None else trials.find(study, trial)
         return export_of(study, form, trial, confirmed=confirmed)

@@ -12,9 +12,13 @@ from optuna.trial import FrozenTrial
 from served import Served
 
 from hpsearch.errors import InputError, ProgramError
+from hpsearch.search import submissions
+from hpsearch.search.making import create_submitted
+from hpsearch.search.storage.events import Event
 from hpsearch.search.study import load_study
 from hpsearch.server.routes import downloads as routes
 from hpsearch.services import downloads
+from hpsearch.study_file import StudyFile
 
 Finish = Callable[..., FrozenTrial]
 
@@ -153,6 +157,23 @@ def test_what_a_command_refuses_is_told_and_leaves_nothing(
     assert kept(small) == []
     command.error = None
     assert small.ask("GET", "/v1/studies/small/export?format=keras").status_code == 200
+
+
+def test_data_from_a_path_are_given_to_their_user_alone(
+    served: Served, make_file: Callable[..., StudyFile], command: Command, finish: Finish
+) -> None:
+    file = make_file(name="small", dataset={"source": "npz", "path": "/x.npz"})
+    facts = {"fingerprint": "f", "input_shape": [8], "class_names": ["0", "1"]}
+    event = Event(who="submit", what="submitted", study="small")
+    made = create_submitted(served.storage, file, facts, submissions.new("submit", 0), event)
+    finish(made)
+    for who, form, status in (
+        ("read", "py", 403), ("other", "py", 403), ("submit", "py", 200), ("admin", "py", 200),
+        ("read", "toml", 200),
+    ):  # fmt: skip
+        answer = served.ask("GET", f"/v1/studies/small/export?format={form}", who)
+        assert answer.status_code == status, who
+    assert len(command.calls) == 2
 
 
 def test_only_so_much_is_kept_and_what_was_used_last_stays(
