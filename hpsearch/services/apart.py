@@ -13,7 +13,7 @@ from typing import Any
 import tomli_w
 
 from hpsearch.environment import for_child, python
-from hpsearch.errors import EXIT_INPUT, EXIT_UNREACHABLE, InputError, UnreachableError
+from hpsearch.errors import EXIT_INPUT, EXIT_OK, EXIT_UNREACHABLE, InputError, UnreachableError
 from hpsearch.home import Home
 
 LONGEST = 1800.0
@@ -42,25 +42,42 @@ def apart(
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / name).write_text(tomli_w.dumps(_without_none(table)), encoding="utf-8")
         words = python("-m", "hpsearch", command, name, "--json", "--home", str(home.root))
-        try:
-            done = subprocess.run(  # noqa: S603  # our own command
-                words, cwd=folder, env=for_child(), stdin=subprocess.DEVNULL, capture_output=True,
-                text=True, check=False, timeout=LONGEST,
-            )  # fmt: skip
-        except OSError as error:
-            raise UnreachableError(f"{where}: cannot be looked at: {error.strerror}") from None
-        except subprocess.TimeoutExpired:
-            raise UnreachableError(f"{where}: takes over {LONGEST:.0f} s; use less") from None
+        done = ran(words, where, f"hpsearch {command}", folder)
+    return json.loads(done.stdout), done.stderr.splitlines()
+
+
+def ran(
+    words: Sequence[str], where: str, what: str, folder: str | Path
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of ours to its end.
+
+    Args:
+        words: its command line; it ends with an exit code of ours, and behind "error: " says why.
+        where: what messages call that which it looks at.
+        what: what they call the program.
+        folder: in which it runs.
+
+    Raises:
+        InputError: what it refuses; or it ended early.
+        UnreachableError: what it cannot read; no process started; or it took too long.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603  # our own program
+            words, cwd=folder, env=for_child(), stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, check=False, timeout=LONGEST,
+        )  # fmt: skip
+    except OSError as error:
+        raise UnreachableError(f"{where}: cannot be looked at: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise UnreachableError(f"{where}: takes over {LONGEST:.0f} s; use less") from None
     refusal = done.stderr.rpartition("error: ")[2].strip()
-    if done.returncode == 0:
-        return json.loads(done.stdout), done.stderr.splitlines()
     if done.returncode == EXIT_INPUT:
         raise InputError(refusal)
     if done.returncode == EXIT_UNREACHABLE:
         raise UnreachableError(refusal)
-    raise InputError(
-        f"{where}: hpsearch {command} ended early; its data may be too large, or damaged"
-    )
+    if done.returncode != EXIT_OK:
+        raise InputError(f"{where}: {what} ended early; its data may be too large, or damaged")
+    return done
 
 
 def _without_none(value: Any) -> Any:
