@@ -117,6 +117,11 @@ class Home:
         return self.root / "datasets"
 
     @property
+    def uploads(self) -> Path:
+        """What users sent to the service: data, and whose they are."""
+        return self.root / "uploads"
+
+    @property
     def own_storage(self) -> str:
         """The URL of the SQLite file of this home."""
         return sqlite_url(self.database)

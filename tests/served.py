@@ -22,6 +22,7 @@ from hpsearch.server.service import Service
 from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
 from hpsearch.services.rules import Rules
+from hpsearch.services.uploads import Uploads
 from hpsearch.services.workspace import Workspace
 
 STUDY = """\
@@ -86,7 +87,7 @@ def service_of(home: Home, **rules: Path | bool) -> Iterator[Served]:
     service = Service(
         workspace=workspace,
         storage=storage,
-        rules=Rules(**rules),  # type: ignore[arg-type]
+        rules=Rules(uploads=Uploads(home=home), **rules),  # type: ignore[arg-type]
         board=Board(storage, lambda: scheduler.shown),
         hub=Hub(storage, lambda: bool(ending)),
         scheduler=scheduler,

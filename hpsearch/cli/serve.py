@@ -11,6 +11,7 @@ from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.errors import InputError
 from hpsearch.services.plans import chosen_gpus
 from hpsearch.services.rules import Rules
+from hpsearch.services.uploads import Limits
 from hpsearch.workers.cores import available_cores
 from hpsearch.workers.slots import Count, make_slots
 from hpsearch.workers.worker import log_to_stderr
@@ -56,6 +57,16 @@ def serve(
         bool,
         typer.Option("--allow-code", help="Run Python networks that lie below --data-root."),
     ] = False,
+    max_upload: Annotated[
+        float,
+        typer.Option("--max-upload", metavar="GIB", min=0, help="GiB of one upload at most."),
+    ] = 4,
+    max_uploads: Annotated[
+        float,
+        typer.Option(
+            "--max-uploads", metavar="GIB", min=0, help="GiB of all uploads of one user at most."
+        ),
+    ] = 20,
     workers: Annotated[
         str, typer.Option("--workers", metavar="N|auto", help="Number of worker processes.")
     ] = "auto",
@@ -84,6 +95,7 @@ def serve(
         certificate=tls_cert,
         key=tls_key,
         plain=plain_http,
+        limits=Limits(most=int(max_upload * 2**30), most_of_user=int(max_uploads * 2**30)),
         rules=Rules(data_root=data_root and data_root.absolute(), allow_code=allow_code),
         most_of_user=per_user,
     )

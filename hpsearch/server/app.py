@@ -14,7 +14,7 @@ from hpsearch.dashboard.access_control import AccessControl
 from hpsearch.server import problems
 from hpsearch.server.door import Door
 from hpsearch.server.problems import RefusedError
-from hpsearch.server.routes import decisions, downloads, files, pages, queue, studies
+from hpsearch.server.routes import datasets, decisions, downloads, files, pages, queue, studies
 from hpsearch.server.service import Service
 from hpsearch.server.tokens import Role
 from hpsearch.server.who import Gate
@@ -62,11 +62,13 @@ def application(
     problems.add_handlers(app, service.workspace.url)
     for router in (
         studies.router, studies.check_router, decisions.router, downloads.router, files.router,
-        queue.router, pages.router,
+        datasets.router, queue.router, pages.router,
     ):  # fmt: skip
         app.include_router(router)
     app.router.default = _Dashboard(dashboard, hosts, allowed)
-    return Door(app=app, hosts=hosts, allowed=allowed)
+    uploads = service.rules.uploads
+    most = 0 if uploads is None else uploads.limits.most
+    return Door(app=app, hosts=hosts, allowed=allowed, most_of_upload=most)
 
 
 class _Dashboard:

@@ -23,6 +23,7 @@ from hpsearch.search.making import StudyExistsError
 from hpsearch.search.storage import StudyBusyError
 from hpsearch.search.submissions import StateError
 from hpsearch.services.submit import KeyReusedError
+from hpsearch.services.uploads import BusyError, TooLargeError, UnknownUploadError, UploadKeptError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -34,6 +35,10 @@ RETRY_AFTER = 5
 
 _STATUS: dict[type[HpsearchError], int] = {
     UnknownStudyError: 404,
+    UnknownUploadError: 404,
+    UploadKeptError: 409,
+    TooLargeError: 413,
+    BusyError: 429,
     StudyExistsError: 409,
     StateError: 409,
     StudyBusyError: 409,
@@ -136,14 +141,15 @@ def _responses() -> dict[int | str, dict[str, object]]:
         400: "The request cannot be read.",
         401: "No token, or a wrong one.",
         403: "The token does not allow it, or another site's page asks.",
-        404: "There is no such study.",
-        409: "The state of the study does not allow it.",
+        404: "There is no such study, or no such upload.",
+        408: "Nothing came for too long.",
+        409: "The state of the study, or of the upload, does not allow it.",
         413: "The body is too large.",
         415: "The body is of another type.",
         421: "The host is none of the service's.",
         422: "What was sent is wrong.",
-        429: "Too many wrong tokens.",
-        503: "The storage cannot be reached just now.",
+        429: "Too many wrong tokens, or uploads at the same time.",
+        503: "The storage cannot be reached just now, or the disk is full.",
     }
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     return {status: {"description": text, "content": content} for status, text in said.items()}

@@ -6,7 +6,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -30,6 +30,7 @@ from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
 from hpsearch.services.apart import ended_with
 from hpsearch.services.rules import Rules
+from hpsearch.services.uploads import Limits, Uploads
 from hpsearch.services.workspace import Workspace
 from hpsearch.workers.presence import is_busy
 from hpsearch.workers.slots import Slot
@@ -81,6 +82,8 @@ class Settings:
     plain: bool = False
     """Whether other machines may connect without TLS."""
     rules: Rules = field(default_factory=Rules)
+    limits: Limits = field(default_factory=Limits)
+    """Of uploads."""
     most_of_user: int | None = None
     """Workers that each user may have at most; None: any number."""
 
@@ -161,10 +164,12 @@ def _server(  # noqa: PLR0917  # those of serve, opened
     """The server of uvicorn of the service, which does not run yet."""
     hosts = names(settings.host, settings.allowed)
     hub = Hub(storage, lambda: server.should_exit)
+    uploads = Uploads(home=workspace.home, limits=settings.limits)
+    uploads.tidy()
     service = Service(
         workspace=workspace,
         storage=storage,
-        rules=settings.rules,
+        rules=replace(settings.rules, uploads=uploads),
         board=Board(storage, lambda: scheduler.shown),
         hub=hub,
         scheduler=scheduler,

@@ -9,8 +9,10 @@ from fastapi import Request
 from hpsearch.search.storage import Storage
 from hpsearch.server.board import Board
 from hpsearch.server.live import Hub
+from hpsearch.server.problems import RefusedError
 from hpsearch.server.scheduler import Scheduler
 from hpsearch.services.rules import Rules
+from hpsearch.services.uploads import Uploads
 from hpsearch.services.workspace import Workspace
 
 STUCK = 30.0
@@ -27,6 +29,17 @@ class Service:
     board: Board
     hub: Hub
     scheduler: Scheduler
+
+    @property
+    def uploads(self) -> Uploads:
+        """The data that users sent.
+
+        Raises:
+            RefusedError: this service takes none.
+        """
+        if self.rules.uploads is None:
+            raise RefusedError(404, "this service takes no uploads")
+        return self.rules.uploads
 
     def changed(self) -> None:
         """Have what a client has changed seen by the scheduler, and by the next question."""

@@ -17,6 +17,7 @@ from hpsearch.environment import for_child, python
 from hpsearch.errors import (
     EXIT_INPUT,
     EXIT_NO_TRIAL,
+    EXIT_OK,
     EXIT_UNREACHABLE,
     HpsearchError,
     InputError,
@@ -62,14 +63,31 @@ def apart(
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / name).write_text(tomli_w.dumps(_without_none(table)), encoding="utf-8")
         words = python("-m", "hpsearch", command, name, "--json", "--home", str(home.root))
-        done = _run(words, folder, where, LONGEST, {})
-    if done.returncode == 0:
-        return json.loads(done.stdout), done.stderr.splitlines()
+        done = ran(words, where, f"hpsearch {command}", folder)
+    return json.loads(done.stdout), done.stderr.splitlines()
+
+
+def ran(
+    words: Sequence[str], where: str, what: str, folder: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a program of ours to its end.
+
+    Args:
+        words: its command line; it ends with an exit code of ours, and behind "error: " says why.
+        where: what messages call that which it looks at.
+        what: what they call the program.
+        folder: in which it runs.
+
+    Raises:
+        InputError: what it refuses; or it ended early.
+        UnreachableError: what it cannot read; no process started; or it took too long.
+    """
+    done = _run(words, folder, where, LONGEST, {})
+    if done.returncode == EXIT_OK:
+        return done
     if (refusal := _refusal(done)) is not None:
         raise refusal
-    raise InputError(
-        f"{where}: hpsearch {command} ended early; its data may be too large, or damaged"
-    )
+    raise InputError(f"{where}: {what} ended early; its data may be too large, or damaged")
 
 
 def run_command(

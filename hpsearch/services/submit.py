@@ -1,7 +1,7 @@
 """Submitting a study to the service: checked as ``hpsearch run`` or ``fork`` does, and queued."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.services.apart import apart
 from hpsearch.services.data import study_data
 from hpsearch.services.progress import Silent
-from hpsearch.services.rules import Rules, place_code, place_data
+from hpsearch.services.rules import Rules, place_code, place_data, reading
+from hpsearch.services.uploads import Asker
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile, from_table
 from hpsearch.text import show
@@ -47,6 +48,8 @@ class Request:
     """Its format: ".toml" or ".json"."""
     user: str
     """The name of who submits it."""
+    sees_all: bool = False
+    """Whether other users' uploads that are not shared may be used, too."""
     priority: int = 0
     key: str | None = None
     """What the client sends again with the same request, if it does not know whether it came."""
@@ -120,6 +123,13 @@ def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspac
     if (before := _earlier(request, storage)) is not None:
         return before
     file = checked(request, rules)
+    with reading(rules, file.dataset.path, request.user) as tell:
+        made = _made(file, request, storage, workspace)
+        return replace(made, warnings=[tell(one) for one in made.warnings])
+
+
+def _made(file: StudyFile, request: Request, storage: Storage, workspace: Workspace) -> Accepted:
+    """Make and queue the study of a file that was checked; see :func:`submit`."""
     old = None if request.fork is None else load_study(storage, request.fork)
     told = _Told()
     home = workspace.home
@@ -179,9 +189,10 @@ def check(request: Request, rules: Rules, home: Home) -> dict[str, Any]:
         InputError: what the command, or the rules, refuse.
         UnreachableError: data that cannot be read.
     """
-    checked(request, rules)
-    found, messages = apart("check", _table(request, rules), request.name, home)
-    return {**found, "messages": messages}
+    file = checked(request, rules)
+    with reading(rules, file.dataset.path, request.user) as tell:
+        found, messages = apart("check", _table(request, rules), request.name, home)
+    return {**found, "messages": [tell(one) for one in messages]}
 
 
 def _table(request: Request, rules: Rules) -> dict[str, Any]:
@@ -191,7 +202,7 @@ def _table(request: Request, rules: Rules) -> dict[str, Any]:
         InputError: it is none, or the rules refuse it.
     """
     table = parsed(request.content, Path(request.name))
-    place_data(table, rules, request.name)
+    place_data(table, rules, request.name, Asker(user=request.user, sees_all=request.sees_all))
     place_code(table, rules, request.name)
     return table
 

@@ -1,5 +1,6 @@
 """What the service asks of all its studies together, in a few queries, and its events."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
-from hpsearch.search.attributes import BUDGET_KEY, METRIC_NAMES_KEY, STUDY, SUBMISSION_KEY
+from hpsearch.search.attributes import BUDGET_KEY, FILE_KEY, METRIC_NAMES_KEY, STUDY, SUBMISSION_KEY
 from hpsearch.search.shapes import Submission, typed
 from hpsearch.search.storage import events
 from hpsearch.search.storage.events import EVENTS, Event, NotedEvent
@@ -138,6 +139,17 @@ class Queued(Summaries):
         return read_trials(self.engine, study_id, None, keys, _LARGEST)
 
     @repeatable
+    def reading_from(self, path: str) -> list[Submitted]:
+        """The submitted studies whose data lie at a path, the oldest first."""
+        file = models.StudyUserAttributeModel
+        query = sa.select(file.study_id, file.value_json).where(
+            file.key == FILE_KEY, file.value_json.contains(json.dumps(path), autoescape=True)
+        )
+        with Session(self.engine) as session:
+            keys = {key for key, text in session.execute(query) if _data_path(text) == path}
+        return [one for one in self.submitted() if one.study_id in keys]
+
+    @repeatable
     def with_running(self) -> set[int]:
         """The keys of the studies that have running trials."""
         trial = models.TrialModel
@@ -176,6 +188,12 @@ def _standings(session: Session, keys: Sequence[int]) -> dict[int, Standing]:
         )
         for key in keys
     }
+
+
+def _data_path(text: str) -> object:
+    """``dataset.path`` of a stored study file; None: it has none."""
+    dataset = typed([(FILE_KEY, text)], STUDY).get(FILE_KEY, {}).get("dataset")
+    return dataset.get("path") if isinstance(dataset, dict) else None
 
 
 def _first(names: object) -> str | None:

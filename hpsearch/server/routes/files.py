@@ -9,9 +9,11 @@ from fastapi.responses import PlainTextResponse, Response
 
 from hpsearch.errors import UnfinishedError
 from hpsearch.report.study_toml import as_toml
+from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.study import load_study
 from hpsearch.server.routes.studies import Here, Name
 from hpsearch.server.who import Reader
+from hpsearch.services.rules import called
 from hpsearch.text import plain
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -23,14 +25,13 @@ MOST_BYTES = 2**18
 @router.get("/{name}/file", response_class=PlainTextResponse)
 def file(here: Here, _: Reader, name: Name) -> Response:
     """The study file, as one would write it, to be edited and submitted under another name."""
-    found = load_study(here.storage, name).file
-    root = here.rules.data_root
-    if found.dataset.path is not None and root is not None:
-        path = Path(found.dataset.path)
-        if path.is_relative_to(root.resolve()):
-            inside = str(path.relative_to(root.resolve()))
-            dataset = found.dataset.model_copy(update={"path": inside})
-            found = found.model_copy(update={"dataset": dataset})
+    study = load_study(here.storage, name)
+    found = study.file
+    if found.dataset.path is not None:
+        submission = study.optuna.user_attrs.get(SUBMISSION_KEY) or {}
+        path = called(found.dataset.path, here.rules, submission.get("user", ""))
+        dataset = found.dataset.model_copy(update={"path": path})
+        found = found.model_copy(update={"dataset": dataset})
     return Response(as_toml(found, name), media_type="application/toml")
 
 
