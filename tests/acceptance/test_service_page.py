@@ -20,6 +20,8 @@ from hpsearch.space import suggest_config
 
 pytestmark = needs_chromium
 
+HOUSES = b"rooms,price\n" + b"".join(b"%d,%d\n" % (one % 5, 10 + one) for one in range(60))
+
 
 @pytest.fixture
 def served(cli: Cli) -> Iterator[Served]:
@@ -81,6 +83,16 @@ def test_a_user_enters_submits_watches_pauses_clones_and_cancels(
         page.wait_for_selector("#trials >> text=0.75")
         page.wait_for_selector("#studies >> text=1 of 5")
         assert "best val_accuracy 0.75" in page.inner_text("#study-facts")
+        run_trial(served, "bold", 0.875)
+        page.wait_for_selector("#history-text >> text=2 complete trials, from 0.75 to 0.875")
+        page.click("#best summary")
+        page.wait_for_selector("#best-text >> text=learning_rate")
+        with page.expect_download() as download:
+            page.click("#export button")
+        assert download.value.suggested_filename.endswith(".toml")
+        page.fill("#trials-wanted", "7")
+        page.click("#trials-form button")
+        page.wait_for_selector("#studies >> text=2 of 7")
         page.click('[aria-label="Pause bold"]')
         page.wait_for_selector('[aria-label="Resume bold"]')
         assert claims.claim(load_study(served.storage, "bold")) is None
@@ -92,6 +104,16 @@ def test_a_user_enters_submits_watches_pauses_clones_and_cancels(
         page.on("dialog", lambda dialog: dialog.accept())
         page.click('[aria-label="Cancel bold"]')
         page.wait_for_selector("#studies >> text=cancelled")
+        table = {"name": "houses.csv", "mimeType": "text/csv", "buffer": HOUSES}
+        page.set_input_files("#upload-file", table)
+        page.click("#upload button")
+        page.wait_for_selector("#data >> text=houses.csv")
+        page.click('[aria-label="Remove houses.csv"]')
+        page.wait_for_selector("#said >> text=Removed houses.csv.")
+        page.click("#studies >> text=bold-2")
+        page.click('[aria-label="Pause bold-2"]')
+        page.click("#delete:not([hidden])")
+        page.wait_for_selector("#said >> text=Removed bold-2.")
         for width in (1280, 420):
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
