@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from hpsearch.search import claims, submissions
+from hpsearch.search import budget, claims, submissions
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.making import create_submitted
 from hpsearch.search.storage.events import Event
@@ -49,3 +49,29 @@ def test_a_study_is_submitted_once_decided_of_and_counted(
         assert [one.what for one in events] == ["resumed", "paused", "submitted"]
         assert storage.last_event() == events[0].number
         assert storage.event_with("ana 1") == events[-1]
+
+
+def test_a_study_that_is_done_goes_on_and_is_removed_with_an_event(
+    url: str, make_file: Callable[..., StudyFile]
+) -> None:
+    with closing(open_storage(url)) as storage:
+        with exclusive(storage.url):
+            storage.make_events()
+        file, event = make_file(budget={"trials": 2}), Event(who="ana", what="submitted", study="a")
+        study = create_submitted(storage, file, DATASET, submissions.new("ana", 0), event)
+        for value in (0.5, 0.75):
+            trial = claims.claim(study)
+            assert trial is not None
+            study.optuna.tell(trial, value)
+        assert claims.claim(study) is None
+        submissions.finish(study, "trials", submissions.submission_of(study))
+        assert budget.change_budget(study, {"trials": 3, "timeout": "1h"}).trials == 3
+        assert submissions.ask_more(study, "ana", "budgeted", "trials 3").state == "queued"
+        assert claims.claim(study) is not None
+        assert [one.number for one in storage.trials_after(study.study_id, -1, 2)] == [0, 1]
+        assert [one.number for one in storage.trials_after(study.study_id, 1, 2)] == [2]
+        assert storage.trials_after(study.study_id, 2**53, None) == []
+        gone = Event(who="ana", what="deleted", study=study.name)
+        storage.remove_studies([study.study_id], None, gone)
+        assert storage.submitted() == []
+        assert [one.what for one in storage.events(study.name)] == ["deleted", "budgeted", "ended"]
