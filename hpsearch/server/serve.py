@@ -22,6 +22,7 @@ from hpsearch.home import Home
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.server.app import application
+from hpsearch.server.beside import chores_beside
 from hpsearch.server.board import Board
 from hpsearch.server.live import Hub
 from hpsearch.server.scheduler import Scheduler
@@ -137,9 +138,15 @@ def serve(
         storage.is_busy = is_busy
         port = listening.getsockname()[1]
         scheduler = Scheduler(workspace=workspace, slots=slots, most_of_user=settings.most_of_user)
-        server = _server(settings, storage, workspace, scheduler, port, context)
+        board = Board(storage, lambda: scheduler.shown)
+        server = _server(settings, storage, workspace, scheduler, board, port, context)
         first = _first_token(workspace.home)  # when all else is there: it is shown but once
-        with collecting_seldom(), ended_with(), _scheduling(scheduler, server):
+        with (
+            collecting_seldom(),
+            ended_with(),
+            chores_beside(board, workspace),
+            _scheduling(scheduler, server),
+        ):
             scheme = "http" if context is None else "https"
             token = "" if first is None else f"?token={first}"
             tell(f"{scheme}://{shown_host(settings.host)}:{port}/{token}")
@@ -155,6 +162,7 @@ def _server(  # noqa: PLR0917  # those of serve, opened
     storage: Storage,
     workspace: Workspace,
     scheduler: Scheduler,
+    board: Board,
     port: int,
     context: ssl.SSLContext | None,
 ) -> uvicorn.Server:
@@ -165,7 +173,7 @@ def _server(  # noqa: PLR0917  # those of serve, opened
         workspace=workspace,
         storage=storage,
         rules=settings.rules,
-        board=Board(storage, lambda: scheduler.shown),
+        board=board,
         hub=hub,
         scheduler=scheduler,
     )
