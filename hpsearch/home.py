@@ -195,6 +195,11 @@ class Home:
         return self.root / "logs" / "dashboard.log"
 
     @property
+    def beside_log(self) -> Path:
+        """What the process last said that makes figures and models beside a service's searches."""
+        return self.root / "logs" / "beside.log"
+
+    @property
     def dashboard_page(self) -> Path:
         """A page that leads a browser of this user into the dashboard."""
         return self.root / "dashboard.html"

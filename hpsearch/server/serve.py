@@ -22,6 +22,7 @@ from hpsearch.home import Home
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.server.app import application
+from hpsearch.server.beside import chores_beside
 from hpsearch.server.board import Board
 from hpsearch.server.live import Hub
 from hpsearch.server.scheduler import Scheduler
@@ -140,9 +141,15 @@ def serve(
         storage.is_busy = is_busy
         port = listening.getsockname()[1]
         scheduler = Scheduler(workspace=workspace, slots=slots, most_of_user=settings.most_of_user)
-        server = _server(settings, storage, workspace, scheduler, port, context)
+        board = Board(storage, lambda: scheduler.shown)
+        server = _server(settings, storage, workspace, scheduler, board, port, context)
         first = _first_token(workspace.home)  # when all else is there: it is shown but once
-        with collecting_seldom(), ended_with(), _scheduling(scheduler, server):
+        with (
+            collecting_seldom(),
+            ended_with(),
+            chores_beside(board, workspace),
+            _scheduling(scheduler, server),
+        ):
             scheme = "http" if context is None else "https"
             token = "" if first is None else f"?token={first}"
             tell(f"{scheme}://{shown_host(settings.host)}:{port}/{token}")
@@ -158,6 +165,7 @@ def _server(  # noqa: PLR0917  # those of serve, opened
     storage: Storage,
     workspace: Workspace,
     scheduler: Scheduler,
+    board: Board,
     port: int,
     context: ssl.SSLContext | None,
 ) -> uvicorn.Server:
@@ -169,8 +177,13 @@ def _server(  # noqa: PLR0917  # those of serve, opened
     service = Service(
         workspace=workspace,
         storage=storage,
+<<<<<<< HEAD
         rules=replace(settings.rules, uploads=uploads),
         board=Board(storage, lambda: scheduler.shown),
+=======
+        rules=settings.rules,
+        board=board,
+>>>>>>> 53c96fbdb0baae880ddd83ffe5633ee203865670
         hub=hub,
         scheduler=scheduler,
     )
