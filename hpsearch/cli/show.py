@@ -9,7 +9,7 @@ from hpsearch.cli.live import LiveView
 from hpsearch.cli.options import HomeOption, JsonOption, StudyArgument
 from hpsearch.cli.output import number, print_json, print_table, stdout, tell
 from hpsearch.cli.provenance import show_provenance
-from hpsearch.cli.watch import PATIENCE, patiently, say_reading, watch_until_over
+from hpsearch.cli.watch import PATIENCE, Looker, patiently, say_reading, watch_until_over
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import TrialConfig, describe
 from hpsearch.data.facts import sizes, words
@@ -209,6 +209,7 @@ def _watch(name: str, where: Workspace) -> None:
     with where.study(name) as found:  # which waits longer where it is locked
         say_reading(found)
     with where.opened(read_only=True, patience=PATIENCE) as storage:
-        view = patiently(lambda: LiveView(load_study(storage, name), watching=True))
+        study = patiently(lambda: load_study(storage, name))
+        view = patiently(lambda: LiveView(Looker(study), watching=True))
         with view.shown():
-            watch_until_over(view.study, view.update)
+            watch_until_over(study, view.update)
