@@ -279,30 +279,47 @@ class ServedStudy:
         made = self.client.send(f"{self._path}/fork", study, {"priority": priority}, key)
         return ServedStudy(self.client, str(made["name"]))
 
-    def confirm(self, *, top: int | None = None, seeds: int | None = None) -> "ServedStudy":
-        """Queue the training of its leaders with new seeds.
+    def confirm(
+        self,
+        *,
+        top: int | None = None,
+        seeds: int | None = None,
+        new_split: bool = False,
+        smallest: bool | None = None,
+    ) -> "ServedStudy":
+        """Queue the training of its leaders with new seeds; asked again, it is the same.
 
         Args:
             top: how many leaders; None: as ``hpsearch confirm``.
             seeds: for each; None: likewise.
+            new_split: whether each seed gets a new validation split, too.
+            smallest: whether to choose the smallest network that the seeds cannot tell from the
+                first.
 
         Returns:
-            The study of these runs.
+            The study of these runs; what they came to: :meth:`confirmation`.
         """
-        asked = {"top": top, "seeds": seeds}
+        asked = {"top": top, "seeds": seeds, "new_split": new_split, "smallest": smallest}
         made = self._row("POST", "/confirm", again=True, json=asked, seconds=WORK)
         return ServedStudy(self.client, str(made["name"]))
+
+    def confirmation(self) -> Row:
+        """What its last confirmation came to, as ``hpsearch confirm --json`` prints it."""
+        return self._row("GET", "/confirm")
 
     def report(self, file: str | Path) -> Path:
         """Write the page of ``hpsearch report``; where it is."""
         return self._written(Path(file), f"{self._path}/report", {})
 
-    def export(self, file: str | Path, *, trial: int | None = None) -> Path:
+    def export(
+        self, file: str | Path, *, trial: int | None = None, confirmed: bool = False
+    ) -> Path:
         """Write its best trial, or another one, in the format of the file's ending; where it is.
 
         Args:
             file: ends in .toml, .json, .yaml (a recipe), .py (a script) or .keras (a model).
             trial: its number; None: the best one.
+            confirmed: the confirmed winner in its place.
         """
         path = Path(file)
         form = {"yml": "yaml"}.get(path.suffix.lower()[1:], path.suffix.lower()[1:])
@@ -310,6 +327,7 @@ class ServedStudy:
             known = ", ".join(f".{one}" for one in FORMATS)
             raise InputError(f"{path}: a service exports files that end in {known}")
         params = {"format": form} | ({} if trial is None else {"trial": str(trial)})
+        params |= {"confirmed": "true"} if confirmed else {}
         return self._written(path, f"{self._path}/export", params)
 
     def delete(self) -> None:
@@ -361,6 +379,18 @@ def key_of(content: bytes, *more: object) -> str:
     """An idempotency key that the same content always has."""
     text = b"\n".join([content, *(str(one).encode() for one in more)])
     return hashlib.sha256(text).hexdigest()[:40]
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits.
+
+    Raises:
+        UnreachableError: it cannot be read.
+    """
+    found = hashlib.sha256()
+    for block in _blocks(path):
+        found.update(block)
+    return found.hexdigest()
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from screens import on_terminal
 
-from hpsearch.cli.verdict import print_verdict
+from hpsearch.cli.verdict import print_verdict, read, told_of
 from hpsearch.config import TrialConfig
 from hpsearch.search.confirmation import BASELINE, Leader
 from hpsearch.search.shapes import ConfirmRequest, Kind
@@ -51,7 +51,7 @@ def show(
     found = Confirmation(
         study=file.name, file=file, leaders=chosen, request=wanted, verdict=verdict
     )
-    print_verdict(found)
+    print_verdict(told_of(found))
     plain = found.plain()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     return plain
