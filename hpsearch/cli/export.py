@@ -11,7 +11,7 @@ from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services import export as service
 from hpsearch.services import tracking
-from hpsearch.services.forms import WrittenModel
+from hpsearch.services.forms import WrittenModel, form_of
 from hpsearch.services.overwriting import refuse_to_replace
 from hpsearch.text import listed, significant, size
 from hpsearch.training.other_formats import (
@@ -92,7 +92,7 @@ def export(
     if (client := service_of(context, server, "study", "output", "trial", "confirmed")) is not None:
         with client:
             file = Path(output)
-            refuse_to_replace(file, "export")
+            refuse_to_replace(file, form_of(output))
             tell(f"Wrote {client.study(study).export(file, trial=trial, confirmed=confirmed)}")
         return
     place = workspace(home, storage)

@@ -10,7 +10,7 @@ from hpsearch.cli.output import say
 from hpsearch.cli.served import budget_of, counts_of, follow
 from hpsearch.client import Client, ServedStudy
 from hpsearch.client.problems import RefusedError
-from hpsearch.client.studies import body_of, key_of, sha256_of
+from hpsearch.client.sent import body_of, key_of, sha256_of
 from hpsearch.errors import (
     EXIT_SIGTERM,
     InputError,
@@ -232,4 +232,5 @@ def fork_there(study: ServedStudy, asked: Submitted) -> dict[str, Any]:
         InputError: what the service refuses.
     """
     with _named(asked.file):
-        return study.fork(asked.table, key=asked.key).details()
+        made = study.fork(asked.table, key=asked.key).details()
+    return {**made, "state": made["submission"]["state"]}

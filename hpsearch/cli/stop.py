@@ -12,6 +12,7 @@ from hpsearch.cli.server import ServerOption, service_of, spelled
 from hpsearch.cli.watch import LOOK_EVERY
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.client import ServedStudy
+from hpsearch.client.problems import RefusedError
 from hpsearch.search.storage import Counts
 from hpsearch.services import stop as service
 from hpsearch.text import plural
@@ -52,7 +53,14 @@ def _tell(study: str, counts: Counts, trials: int, command: str) -> None:
 
 def _stop_there(study: ServedStudy, *, is_final: bool, hint: str) -> None:
     """Pause or cancel a study of a service; waits until its workers have left."""
-    row = study.cancel() if is_final else study.pause()
+    try:
+        row = study.cancel() if is_final else study.pause()
+    except RefusedError as error:
+        row = study.details()
+        if error.status != 409 or row["over"] is None or is_final:
+            raise
+        _tell(study.name, counts_of(row), row["trials"], "")
+        return
     if row["running"]:
         say(f"Waiting for {plural(row['running'], 'worker')} to save and leave.")
     while row["running"]:

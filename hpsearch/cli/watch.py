@@ -188,7 +188,7 @@ class Looker:
             counts=counts,
             budget=budget,
             trials=trials,
-            best=best and shown(study, best),
+            best=None if best is None else shown(study, best),
             silent={
                 heartbeat.number: heartbeat.age
                 for heartbeat in heartbeats

@@ -7,5 +7,5 @@
 It knows HTTP and JSON alone: neither FastAPI, TensorFlow nor Optuna is imported.
 """
 
-from hpsearch.client.studies import Client as Client
+from hpsearch.client.service import Client as Client
 from hpsearch.client.studies import ServedStudy as ServedStudy

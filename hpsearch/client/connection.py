@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -234,7 +234,3 @@ def _trusted(url: str, ca_file: Path | None) -> dict[str, Any]:
         named = ca_file or "SSL_CERT_FILE"
         why = error.strerror or str(error)
         raise InputError(f"{named}: holds no certificates (PEM) that can be read: {why}") from None
-
-
-Content = Callable[[], Iterator[bytes]]
-"""Makes the blocks of a body, each time that it is sent."""

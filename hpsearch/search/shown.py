@@ -80,8 +80,8 @@ def shown(study: OpenStudy, trial: Trial) -> Shown:
         counted=uses_place(trial),
         step=step,
         latest=None if step is None else trial.intermediate_values[step],
-        started=trial.datetime_start and utc(trial.datetime_start),
-        ended=trial.datetime_complete and utc(trial.datetime_complete),
+        started=None if trial.datetime_start is None else utc(trial.datetime_start),
+        ended=None if trial.datetime_complete is None else utc(trial.datetime_complete),
         worker=str(told.get(WORKER_KEY, "")),
         device=str(told.get(DEVICE_KEY, "")),
     )
