@@ -141,6 +141,8 @@ class ServedSource:
         """Note what has changed."""
         if kind == "study":
             self._summary, self._read = data, data["used"]
+        elif kind == "trouble":
+            self._tell(data["detail"] or "The storage is there again.")
         else:
             self._rows |= {row["number"]: row for row in data}
             self._shown |= {row["number"]: Shown.read(row) for row in data}
@@ -148,9 +150,9 @@ class ServedSource:
         if self._summary and len(self._shown) >= sum(self._summary[key] for key in COUNTS):
             self._ready.set()
 
-    def _lost(self, why: str) -> None:
+    def _lost(self, _: str) -> None:
         self._is_lost = True
-        self._tell(f"{why}. The view goes on when it is there again.")
+        self._tell("The service cannot be reached; the view goes on when it can.")
 
 
 def follow(study: ServedStudy) -> ServedSource:

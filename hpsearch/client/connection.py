@@ -206,12 +206,20 @@ def _readable(error: httpx2.TransportError, url: str) -> HpsearchError:
         )
     if isinstance(error, httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):
         return InputError(f"{url}: {told}")
+    if "WRONG_VERSION_NUMBER" in told:
+        return InputError(f"{url}: speaks no TLS; is it http:// in place of https://?")
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
         return LostError(
             f"{url}: no service can be reached there ({told}); check the address, and whether"
             " hpsearch serve runs"
         )
-    return LostError(f"{url}: the answer was lost ({told}); try again")
+    return LostError(f"{url}: the answer was lost ({told}); try again{_or_tls(error, url)}")
+
+
+def _or_tls(error: httpx2.TransportError, url: str) -> str:
+    """What else it may be that a server ends a connection without a word."""
+    is_mute = isinstance(error, httpx2.RemoteProtocolError | httpx2.ReadError)
+    return ", or https:// in place of http://" if is_mute and url.startswith("http:") else ""
 
 
 def _stranger(url: str) -> InputError:

@@ -11,6 +11,9 @@ import httpx2
 from hpsearch.client.connection import Connection, LostError
 from hpsearch.errors import StudyGoneError
 
+KINDS = ("study", "trials", "trouble")
+"""Events that are handed on; others are a newer service's."""
+
 AGAIN = 1.0
 """Seconds before a stream that was cut is asked for again."""
 
@@ -23,10 +26,11 @@ class Event:
     """
 
     kind: str
-    """"study", or "trials"."""
+    """"study", "trials" or "trouble"."""
     data: Any
     """Of "study" the study as ``ls --json`` has it, with its state; of "trials" a list of those
-    that have changed."""
+    that have changed; of "trouble" as ``detail`` why the service sees nothing new just now, None
+    when it does again."""
 
 
 def events(
@@ -66,5 +70,5 @@ def _stream(connection: Connection, path: str, name: str) -> Iterator[Event]:
         for sent in httpx2.EventSource(response, max_event_size=None):
             if sent.event == "gone":
                 raise StudyGoneError(f"study {name}: was deleted meanwhile")
-            if sent.event in ("study", "trials"):
+            if sent.event in KINDS:
                 yield Event(kind=sent.event, data=json.loads(sent.data))

@@ -53,6 +53,9 @@ class Watched:
     summary: str = ""
     """The study as ``ls --json`` has it, as JSON."""
     summary_version: int = 0
+    trouble: str | None = None
+    """Why nothing new can be seen just now; None: it can."""
+    trouble_version: int = 0
     rows: dict[int, tuple[int, str]] = field(default_factory=dict)
     """By number: the version in which a trial changed last, and the trial as JSON."""
     ended: set[int] = field(default_factory=set)
@@ -67,9 +70,19 @@ class Watched:
         """What has changed since a version, as the text of events."""
         changed = [text for seen, text in self.rows.values() if seen > version]
         said = f"event: study\ndata: {self.summary}\n\n" * (self.summary_version > version)
+        if self.trouble_version > version:
+            said += f"event: trouble\ndata: {json.dumps({'detail': self.trouble})}\n\n"
         if changed:
             said += f"event: trials\ndata: [{','.join(changed)}]\n\n"
         return said
+
+    def troubled(self, why: str | None) -> bool:
+        """Take note that nothing can be seen, or again; whether that is new."""
+        if why == self.trouble:
+            return False
+        self.version += 1
+        self.trouble, self.trouble_version = why, self.version
+        return True
 
     def take(self, summary: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
         """Take note of how the study stands; whether anything has changed."""
@@ -135,15 +148,17 @@ class Hub:
     async def _poll(self, name: str, watched: Watched) -> None:
         """Look at a study again and again."""
         while not watched.is_over:
+            found, why = None, None
             try:
                 found = await run_sync(self._look, name, watched)
             except HpsearchError:
                 watched.is_over = True
-                found = None
-            except STORAGE_ERRORS:
-                found = None  # the next look may reach it again
+            except STORAGE_ERRORS:  # the next look may reach it again
+                why = "the storage cannot be reached; the search goes on when it can"
             async with watched.newer:
-                if watched.is_over or (found is not None and watched.take(*found)):
+                is_new = watched.troubled(why)
+                is_new |= found is not None and watched.take(*found)
+                if is_new or watched.is_over:
                     watched.newer.notify_all()
             await asyncio.sleep(EVERY + SHARE * len(self._watched))
 
