@@ -1,5 +1,6 @@
 """``hpsearch run … --server``: a study is submitted to a service, and shown until it is over."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -115,7 +116,9 @@ def _with_data(client: Client, asked: Submitted) -> Submitted:
             f"{file}: is a folder; pack it (zip or tar), and name the archive in dataset.path"
         )
     digest = sha256_of(file)
-    name = f"{file.name.partition('.')[0]}-{digest[:12]}{''.join(file.suffixes)}"
+    stem, ending = file.name.partition(".")[0], "".join(file.suffixes)
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")[:40] or "data"
+    name = f"{plain}-{digest[:12]}{ending.lower()}"
     known = {row["name"]: row for row in client.datasets()}
     if (row := known.get(name)) is None or row["sha256"] != digest:
         say(f"Sending {file} ({size(file.stat().st_size)}) to {client.url}")
