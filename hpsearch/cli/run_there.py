@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,17 @@ class Submitted:
         return str(self.table.get("name", ""))
 
     @property
+    def data(self) -> Path | None:
+        """Where its data are, as it is read here; None: it names no path."""
+        dataset = self.table.get("dataset")
+        path = dataset.get("path") if isinstance(dataset, dict) else None
+        if not isinstance(path, str):
+            return None
+        with suppress(RuntimeError):  # ~somebody
+            return self.file.parent / Path(path).expanduser()
+        return None
+
+    @property
     def key(self) -> str:
         """An idempotency key: the same file has it whenever it comes, whatever its budget."""
         rest = {key: value for key, value in self.table.items() if key != "budget"}
@@ -81,7 +92,7 @@ def submit(client: Client, asked: Submitted, *, upload: bool = False) -> ServedS
             found = client.submit(asked.table, priority=asked.priority or 0, key=asked.key)
         except RefusedError as error:
             if not str(error).startswith("Idempotency-Key"):
-                raise
+                raise _advised(error, asked) from None
             found = _again(client, asked)
     state = _state(found)
     if state == "cancelled":
@@ -97,6 +108,14 @@ def submit(client: Client, asked: Submitted, *, upload: bool = False) -> ServedS
     return found
 
 
+def _advised(error: RefusedError, asked: Submitted) -> RefusedError:
+    """What was refused; of data that are here it is told how they get to the service."""
+    file = asked.data
+    if "dataset.path" not in str(error) or file is None or not file.exists():
+        return error
+    return RefusedError(error.status, f"{error}\nTo send {file} along: --upload")
+
+
 def _with_data(client: Client, asked: Submitted) -> Submitted:
     """Send the data of a study file to the service; the file with the name that they have there.
 
@@ -106,11 +125,8 @@ def _with_data(client: Client, asked: Submitted) -> Submitted:
         InputError: the file names no data, or a folder.
         UnreachableError: they cannot be read, or the service.
     """
-    dataset = asked.table.get("dataset")
-    path = dataset.get("path") if isinstance(dataset, dict) else None
-    if not isinstance(dataset, dict) or not isinstance(path, str):
+    if (file := asked.data) is None:
         raise InputError(f"{asked.file}: --upload: has no dataset.path, so that nothing is to send")
-    file = asked.file.parent / Path(path).expanduser()
     if file.is_dir():
         raise InputError(
             f"{file}: is a folder; pack it (zip or tar), and name the archive in dataset.path"
@@ -123,7 +139,7 @@ def _with_data(client: Client, asked: Submitted) -> Submitted:
     if (row := known.get(name)) is None or row["sha256"] != digest:
         say(f"Sending {file} ({size(file.stat().st_size)}) to {client.url}")
         row = client.upload(file, name)
-    table = {**asked.table, "dataset": {**dataset, "path": row["path"]}}
+    table = {**asked.table, "dataset": {**asked.table["dataset"], "path": row["path"]}}
     return replace(asked, table=table)
 
 
