@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import typer
+
 from hpsearch.cli.options import HomeOption, JsonOption, StudyArgument
 from hpsearch.cli.output import cell, number, print_json, stdout
+from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import is_whole
 from hpsearch.reference.reference import Reference, line
@@ -15,15 +18,23 @@ from hpsearch.tasks.interval import measured_words
 
 
 def best(
+    context: typer.Context,
     study: StudyArgument,
+    server: ServerOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the best trial of a study and its configuration."""
-    with workspace(home, storage).study(study) as found:
-        row = rows.best_row(found)
-        metric = found.file.objective.metric
+    client = service_of(context, server, "study", "as_json")
+    if client is not None:
+        with client:
+            there = client.study(study)
+            row, metric = there.best(), there.details()["metric"]
+    else:
+        with workspace(home, storage).study(study) as found:
+            row = rows.best_row(found)
+            metric = found.file.objective.metric
     if as_json:
         print_json(row)
         return

@@ -8,8 +8,12 @@ import typer
 
 from hpsearch.cli.options import ForceOption, HomeOption, JsonOption, SetOption, StudyArgument
 from hpsearch.cli.output import Screen, print_json, say, tell
+from hpsearch.cli.run_there import fork_there, submitted
+from hpsearch.cli.served import counts_of
+from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services import fork as service
+from hpsearch.text import plural
 
 WHY = {
     "outside": "outside the new space",
@@ -28,17 +32,31 @@ WHY = {
 
 
 def fork(
+    context: typer.Context,
     study: StudyArgument,
     file: Annotated[
         Path, typer.Argument(metavar="NEW", help="Study file (.toml) with another name.")
     ],
     overrides: SetOption = None,
+    server: ServerOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a new study with another space or budget from all trials that are valid in it."""
+    client = service_of(context, server, "study", "file", "overrides", "as_json")
+    if client is not None:
+        with client:
+            row = fork_there(client.study(study), submitted(file, overrides or (), None))
+        if as_json:
+            print_json(row)
+        else:
+            tell(
+                f"Made study {row['name']} with {plural(counts_of(row).ended, 'trial')} of {study};"
+                f" it is {row['state']}."
+            )
+        return
     where = workspace(home, storage, force=force)
     values = service.fork(study, file, where, Screen(), overrides=overrides or ()).plain()
     if as_json:

@@ -152,6 +152,7 @@ def study_row(one: Submitted, standing: Standing, *, is_held: bool) -> dict[str,
         "complete": counts.complete,
         "pruned": counts.pruned,
         "failed": counts.failed,
+        "uncounted": counts.uncounted,
         "running": counts.running,
         "waiting": counts.waiting,
     }

@@ -62,6 +62,8 @@ class Problem(BaseModel):
     status: int
     detail: str
     """The message that the command line would print."""
+    exit_code: int | None = None
+    """With which the command would end; None: it is no message of a command."""
 
 
 class RefusedError(Exception):
@@ -77,19 +79,26 @@ class RefusedError(Exception):
         self.status, self.headers = status, dict(headers or {})
 
 
-def document(status: int, detail: str) -> dict[str, object]:
+def document(status: int, detail: str, exit_code: int | None = None) -> dict[str, object]:
     """A problem document."""
     title = http.HTTPStatus(status).phrase
-    return Problem(title=title, status=status, detail=detail).model_dump()
+    found = Problem(title=title, status=status, detail=detail, exit_code=exit_code)
+    return found.model_dump(exclude_none=True)
 
 
-def answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def answer(
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    exit_code: int | None = None,
+) -> JSONResponse:
     """An answer with a problem document."""
     # A lone surrogate in what somebody sent is no UTF-8.
     text = detail.encode("utf-8", "backslashreplace").decode()
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} ..."
-    return JSONResponse(document(status, text), status, dict(headers or {}), MEDIA_TYPE)
+    found = document(status, text, exit_code)
+    return JSONResponse(found, status, dict(headers or {}), MEDIA_TYPE)
 
 
 def add_handlers(app: FastAPI, url: str) -> None:
@@ -108,7 +117,7 @@ def add_handlers(app: FastAPI, url: str) -> None:
     def expected(_: Request, error: HpsearchError) -> JSONResponse:
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
         again = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
-        return answer(status, str(error), again)
+        return answer(status, str(error), again, error.exit_code)
 
     def storage(request: Request, error: Exception) -> JSONResponse:
         try:

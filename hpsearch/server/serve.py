@@ -177,13 +177,8 @@ def _server(  # noqa: PLR0917  # those of serve, opened
     service = Service(
         workspace=workspace,
         storage=storage,
-<<<<<<< HEAD
         rules=replace(settings.rules, uploads=uploads),
-        board=Board(storage, lambda: scheduler.shown),
-=======
-        rules=settings.rules,
         board=board,
->>>>>>> 53c96fbdb0baae880ddd83ffe5633ee203865670
         hub=hub,
         scheduler=scheduler,
     )

@@ -46,6 +46,7 @@ class Confirmation:
         return {
             "study": self.study,
             "new_split": self.request.kind == "split",
+            "seeds": list(self.request.seeds),
             "winner": verdict.winner.name,
             "chosen": verdict.chosen,
             "smallest": verdict.smallest.name,

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,9 +63,9 @@ def test_the_first_token_is_made_when_it_can_be_shown(cli: Cli) -> None:
 class Started:
     """A service in a process of its own."""
 
-    def __init__(self, cli: Cli) -> None:
+    def __init__(self, cli: Cli, port: int = 0) -> None:
         self.process: subprocess.Popen[str] = forked.start(
-            cli, "serve", "--port", "0", "--workers", "1", "--gpus", "none"
+            cli, "serve", "--port", str(port), "--workers", "1", "--gpus", "none"
         )
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().strip()
@@ -114,6 +115,32 @@ def test_what_was_acknowledged_outlives_a_kill_and_is_searched_to_its_end(cli: C
     _, said = second.process.communicate(timeout=30)
     assert second.process.returncode == 143
     assert "Traceback" not in said
+
+
+def test_a_run_from_another_terminal_goes_on_through_a_kill_of_the_service(cli: Cli) -> None:
+    cli.train_quickly(0.2)
+    (cli.folder / "small.toml").write_text(STUDY)
+    first = Started(cli)
+    url, _, admin = first.address.partition("/?token=")
+    token = cli("token", "add", "ana").stdout.strip()
+    nowhere = {"HPSEARCH_TOKEN": token, "HPSEARCH_HOME": str(cli.folder / "nowhere")}
+    run = forked.start(replace(cli, variables=nowhere), "run", "small.toml", "--server", url)
+    _wait(lambda: len(rows := json.loads(first.ask("/v1/studies", admin).body)) == 1
+          and rows[0]["counted"] > 0)  # fmt: skip
+    first.process.send_signal(signal.SIGKILL)
+    first.process.communicate()
+    second = Started(cli, int(url.rpartition(":")[2]))
+    best, said = run.communicate(timeout=60)
+    assert run.returncode == 0, said
+    assert best.startswith("val_accuracy ")
+    assert said.startswith(f"Study small on {url}: queued\n")
+    assert "The service cannot be reached; the view goes on when it can.\n" in said
+    assert "The service is there again.\n" in said
+    assert "(4 of 4, best " in said
+    assert f"hpsearch export small -o best.toml --server {url} " in said
+    second.process.send_signal(signal.SIGTERM)
+    second.process.communicate(timeout=30)
+    assert not (cli.folder / "nowhere").exists()
 
 
 def _wait(until: Any, seconds: float = 60) -> None:

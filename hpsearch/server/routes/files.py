@@ -37,13 +37,21 @@ def file(here: Here, _: Reader, name: Name) -> Response:
 
 @router.get("/{name}/logs", response_class=PlainTextResponse)
 def logs(
-    here: Here, _: Reader, name: Name, lines: Annotated[int, Query(ge=1, le=1000)] = 40
+    here: Here,
+    _: Reader,
+    name: Name,
+    lines: Annotated[int, Query(ge=1, le=1000)] = 40,
+    worker: Annotated[int | None, Query(ge=0, lt=2**31, description="Only this one's.")] = None,
 ) -> PlainTextResponse:
     """The last lines of the logs of the study's workers on this machine."""
     load_study(here.storage, name)  # says so where there is none
-    files = sorted(here.workspace.home.study_logs(name).glob("worker-*.log"))
+    home = here.workspace.home
+    files = sorted(home.study_logs(name).glob("worker-*.log"))
+    if worker is not None:
+        files = [one for one in files if one == home.worker_log(name, worker)]
     if not files:
-        raise UnfinishedError(f"study {name}: has no logs here yet; no worker was started for it")
+        which = "logs" if worker is None else f"log of worker {worker}"
+        raise UnfinishedError(f"study {name}: has no {which} here yet; no such worker was started")
     told = [f"==> {one.name} <==\n{_end(one, lines)}" for one in files]
     return PlainTextResponse("\n".join(told) + "\n")
 

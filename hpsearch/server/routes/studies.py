@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from hpsearch.search import submissions
 from hpsearch.search import trials as rows
 from hpsearch.search.attributes import SUBMISSION_KEY
-from hpsearch.search.ensemble import summary as ensemble
+from hpsearch.search.effects import effects
 from hpsearch.search.shapes import Submission
 from hpsearch.search.storage.queued import Submitted
 from hpsearch.search.study import OpenStudy, load_study
@@ -23,7 +23,7 @@ from hpsearch.server.service import Service, service
 from hpsearch.server.tokens import Role, Token
 from hpsearch.server.who import Gate, Reader, Submitter
 from hpsearch.services import submit as submitting
-from hpsearch.services.confirmed import winner_of
+from hpsearch.services.standing import standing
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 check_router = APIRouter(tags=["studies"])
@@ -174,15 +174,20 @@ async def check(
 
 
 @router.get("/{name}")
-def show(request: Request, here: Here, _: Reader, name: Name) -> Response:
-    """One study: budget, data, counts, workers, study file, its confirmed winner, its ensemble, and
-    what was decided of it.
-    """
+def show(
+    request: Request,
+    here: Here,
+    _: Reader,
+    name: Name,
+    learnt: Annotated[bool, Query(description="Also what the trials say of the space.")] = False,
+) -> Response:
+    """One study as ``hpsearch show --json`` prints it, and what was decided of it."""
     study = load_study(here.storage, name)
-    details = rows.details(study)
+    details = standing(study, here.workspace.home)
+    if learnt:
+        details["learnt"] = effects(study).plain()
     submission = study.optuna.user_attrs.get(SUBMISSION_KEY)
-    more = {"confirmed": winner_of(study), "ensemble": ensemble(study), "submission": submission}
-    return as_json(request, details | more)
+    return as_json(request, {**details, "submission": submission})
 
 
 @router.get("/{name}/trials")

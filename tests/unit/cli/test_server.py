@@ -1,0 +1,157 @@
+"""``--server``: which commands ask a service, with which options, and what they show of it."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from clients import commands_ask
+from optuna.trial import FrozenTrial
+from served import STUDY, Served, service_of
+from typer.testing import CliRunner
+
+from hpsearch.cli.app import app
+from hpsearch.client.logins import Logins
+from hpsearch.home import Home
+from hpsearch.search.study import load_study
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def served(home: Home) -> Iterator[Served]:
+    with service_of(home) as found:
+        yield found
+
+
+@pytest.fixture
+def run(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs a command that asks the service, and gives what it says."""
+    (folder := tmp_path / "work").mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HPSEARCH_HOME", str(folder / "own"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    commands_ask(served, monkeypatch)
+    (folder / "small.toml").write_text(STUDY.format(name="small", trials=5))
+
+    def one(*words: str, fails: str | None = None, text: str | None = None) -> str:
+        done = CliRunner().invoke(app, [*words], input=text)
+        said = done.stdout + done.stderr + str(done.exception or "")
+        assert (done.exit_code != 0) == (fails is not None), said
+        assert fails is None or fails in said, said
+        return said
+
+    return one
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ls", "--home", "x", "--server", "http://x"], "--server and --home: choose one"),
+        (["run", "small.toml", "--gpus", "none"], "--gpus: cannot be asked of a service"),
+        (["run", "small.toml", "--engine", "ray", "--address", "x"], "--address and --engine: can"),
+        (["stop", "small", "--now"], "--now: cannot be asked of a service (http://127.0.0.1)"),
+        (["show", "small", "--provenance"], "--provenance: cannot be asked of a service"),
+        (["export", "small", "-o", "x.toml", "--ensemble"], "--ensemble: cannot be asked"),
+        (["export", "small", "-o", "x.onnx"], "a service exports files that end in .toml"),
+        (["report", "small", "--json"], "--json: cannot be asked of a service"),
+        (["delete", "small", "--force", "-y"], "--force: cannot be asked of a service"),
+        (["run", "small.toml", "--detach", "--server", ""], "--detach: is for a service"),
+        (["stop", "small", "--cancel", "--home", "x"], "--cancel: is for a service; name it with"),
+        (["ls", "--server", "nowhere"], "is not the address of a service"),
+        (["run", "none.toml"], "none.toml: file not found"),
+        (["run", "small.toml", "--set", "foo"], "--set foo: is not key=value"),
+        (["run", "small.toml", "--set", "space.foo=1"], "error"),
+        (["run", "small.toml", "--upload"], "has no dataset.path, so that nothing is to send"),
+    ],
+)
+def test_what_no_service_can_be_asked_is_refused(run: Run, words: list[str], said: str) -> None:
+    run(*words, fails=said if said != "error" else "small.toml: space.foo: unknown key")
+
+
+def test_what_is_typed_counts_before_the_environment(run: Run) -> None:
+    assert "no studies here yet" in run("ls")
+    assert run("ls", "--json").startswith("[]")
+    run("ls", "--home", "own", fails="own: no studies here yet; start one")
+    run("ls", "--server", "", fails="own: no studies here yet; start one")
+
+
+def test_screens_are_those_of_the_command_line(
+    run: Run, served: Served, finish: Callable[..., FrozenTrial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = run("run", "small.toml", "--detach", "--priority", "-3")
+    assert "Study small on http://127.0.0.1: queued" in said
+    study = load_study(served.storage, "small")
+    for value in (0.5, 0.75):
+        finish(study, value)
+    there = {
+        words: run(*words.split())
+        for words in ("show small", "trials small", "trials small --csv", "best small")
+    }
+    rows = json.loads(run("ls", "--json"))
+    assert [(row["name"], row["priority"], row["complete"]) for row in rows] == [("small", -3, 2)]
+    assert "submit" in run("ls")
+    details = json.loads(run("show", "small", "--json"))
+    monkeypatch.delenv("HPSEARCH_SERVER")
+    monkeypatch.setenv("HPSEARCH_HOME", str(served.home.root))
+    here = {words: run(*words.split()) for words in there}
+    shown = there.pop("show small")
+    assert "submitted by submit: queued\n" in shown
+    assert shown.replace("submitted by submit: queued\n", "") == here.pop("show small")
+    assert there == here
+    own = json.loads(run("show", "small", "--json"))
+    assert {key: value for key, value in details.items() if key != "submission"} == own
+    assert own["best_trial"]["number"] == 1
+
+
+def test_the_same_file_is_the_same_study_until_it_was_removed(run: Run, served: Served) -> None:
+    run("run", "small.toml", "--detach")
+    assert "Study small on http://127.0.0.1: queued" in run("run", "small.toml", "--detach")
+    assert "Stopped study small: 0 of 5 trials done. To resume it: hpsearch run" in run(
+        "stop", "small"
+    )
+    assert "Resumed study small" in run("run", "small.toml", "--detach")
+    run("run", "small.toml", "--set", "seed=7", "--detach", fails="small")
+    assert len(served.storage.submitted()) == 1
+    study = load_study(served.storage, "small")
+    served.storage.remove_studies([study.study_id], None)
+    assert "queued" in run("run", "small.toml", "--detach")
+    assert "Stopped study small" in run("stop", "small", "--cancel")
+    run("run", "small.toml", "--detach", fails="was cancelled, which is for good")
+
+
+def test_a_run_of_a_study_that_is_over_tells_how_it_ended(
+    run: Run, served: Served, finish: Callable[..., FrozenTrial]
+) -> None:
+    run("run", "small.toml", "--set", "budget.trials=1", "--detach")
+    finish(load_study(served.storage, "small"), 0.75)
+    done = run("stop", "small", "--cancel")
+    assert "Stopped study small: 1 of 1 trial done" in done
+
+
+def test_a_token_is_kept_after_the_service_has_taken_it(
+    run: Run, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HPSEARCH_TOKEN")
+    run("ls", fails="hpsearch login http://127.0.0.1")
+    run("login", text="hps_wrong\n", fails="the token is wrong")
+    run("login", text="\n", fails="the token is empty")
+    assert Logins().all() == {}
+    said = run("login", text=served.shown["read"] + "\n")
+    assert "Logged in to http://127.0.0.1 as read, who may read" in said
+    assert served.shown["read"] not in said
+    run("run", "small.toml", "--detach", fails="may read, and this needs submit")
+    run("login", "--forget")
+    run("login", "--forget", fails="no token is kept for it")
+
+
+def test_a_token_that_goes_through_the_open_is_warned_of(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise httpx2.ConnectError("refused")
+
+    monkeypatch.setattr(httpx2.Client, "request", refuse)
+    said = run("login", "http://search.example.org", text="hps_one\n", fails="no service")
+    assert "without TLS (https) others on the way can read the token" in said
