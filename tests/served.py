@@ -93,7 +93,10 @@ def service_of(home: Home, **rules: Path | bool) -> Iterator[Served]:
     )
     gate = Gate(tokens=tokens, cookie="hpsearch-1")
     hosts, allowed = frozenset({"127.0.0.1", "proxy.org"}), frozenset({"proxy.org"})
-    app = application(service, gate, dashboard_of(storage, home), hosts=hosts, allowed=allowed)
+    app = application(
+        service, gate, dashboard_of(storage, home), hosts=hosts, allowed=allowed,
+        measured=scheduler.metrics,
+    )  # fmt: skip
     client = TestClient(app, "http://127.0.0.1", raise_server_exceptions=False)
     try:
         yield Served(

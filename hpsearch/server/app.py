@@ -13,9 +13,12 @@ from hpsearch import __version__
 from hpsearch.dashboard.access_control import AccessControl
 from hpsearch.server import problems
 from hpsearch.server.door import Door
+from hpsearch.server.measured import DASHBOARD, Measured
+from hpsearch.server.metrics import Metrics
 from hpsearch.server.problems import RefusedError
-from hpsearch.server.routes import files, pages, queue, studies
+from hpsearch.server.routes import files, metrics, pages, queue, studies
 from hpsearch.server.service import Service
+from hpsearch.server.standing import show
 from hpsearch.server.tokens import Role
 from hpsearch.server.who import Gate
 
@@ -38,6 +41,7 @@ def application(
     *,
     hosts: frozenset[str],
     allowed: frozenset[str] = frozenset(),
+    measured: Metrics | None = None,
 ) -> ASGIApp:
     """The whole service.
 
@@ -47,7 +51,9 @@ def application(
         dashboard: optuna-dashboard, which lets in everybody by itself.
         hosts: names, without port, by which it may be called.
         allowed: those of them that are a proxy's.
+        measured: where all is counted; None: somewhere new.
     """
+    counts = measured or Metrics()
     app = FastAPI(
         title="hpsearch",
         version=__version__,
@@ -56,14 +62,16 @@ def application(
         redirect_slashes=False,
         responses=problems.RESPONSES,
     )
-    app.state.service, app.state.gate = service, gate
+    app.state.service, app.state.gate, app.state.metrics = service, gate, counts
+    show(service, counts.registry)
     problems.add_handlers(app, service.workspace.url)
     for router in (
-        studies.router, studies.check_router, files.router, queue.router, pages.router
+        studies.router, studies.check_router, files.router, queue.router, pages.router,
+        metrics.router,
     ):  # fmt: skip
         app.include_router(router)
     app.router.default = _Dashboard(dashboard, hosts, allowed)
-    return Door(app=app, hosts=hosts, allowed=allowed)
+    return Measured(app=Door(app=app, hosts=hosts, allowed=allowed), metrics=counts)
 
 
 class _Dashboard:
@@ -86,6 +94,7 @@ class _Dashboard:
         """Answer a request that no route of ours is for."""
         if scope["type"] != "http" or not _DASHBOARD.fullmatch(scope["path"]):
             raise RefusedError(404, "there is nothing here")
+        scope[DASHBOARD] = True
         request = Request(scope)
         gate: Gate = scope["app"].state.gate
         token = await run_sync(gate.token_of, request)

@@ -20,6 +20,7 @@ from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
 from hpsearch.server.child import AssignedChild
+from hpsearch.server.metrics import Metrics
 from hpsearch.server.places import Place
 from hpsearch.server.policy import Contender, Held, next_turn, passes_to
 from hpsearch.server.queue import Queue
@@ -60,6 +61,7 @@ class Scheduler:
         slots: the slots of this box.
         most_of_user: workers that each user may have at most; None: any number.
         make_child: makes what runs a slot's workers; processes of this machine where not given.
+        metrics: where its steps, and its statements on the database, are measured.
         over: whether it is to end.
         ticked: when it last did its work (``time.monotonic``).
         shown: the slots, as :meth:`Place.plain` has them.
@@ -70,6 +72,7 @@ class Scheduler:
     slots: Sequence[Slot]
     most_of_user: int | None = None
     make_child: Callable[..., AssignedChild] = AssignedChild
+    metrics: Metrics = field(default_factory=Metrics)
     over: threading.Event = field(default_factory=threading.Event)
     ticked: float = 0.0
     shown: Sequence[Mapping[str, Any]] = ()
@@ -81,7 +84,8 @@ class Scheduler:
     _pass_at: float = 0.0
     _looks: int = 0
     _observers: dict[str, Observer] = field(default_factory=lambda: defaultdict(Observer))
-    _is_away: bool = False
+    is_away: bool = False
+    """Whether the storage could not be reached when it was needed last."""
 
     def run(self) -> None:
         """Work until told to end; no worker is left behind."""
@@ -110,6 +114,7 @@ class Scheduler:
 
     def begin(self, storage: Storage) -> None:
         """Get ready to work on the studies of a storage."""
+        self.metrics.time_statements(storage.engine)
         self._queue = Queue(storage)
         self._places = [Place(child=self.make_child(slot=slot)) for slot in self.slots]
 
@@ -123,15 +128,16 @@ class Scheduler:
     def _look(self) -> None:
         """A step; where the storage cannot be reached, the workers go on, and it is tried again."""
         try:
-            self.step()
+            with self.metrics.steps.time():
+                self.step()
         except (HpsearchError, *STORAGE_ERRORS) as error:
-            if not self._is_away:
+            if not self.is_away:
                 _log.warning("the storage cannot be reached: %s", error)
-            self._is_away = True
+            self.is_away = True
             return
-        if self._is_away:
+        if self.is_away:
             _log.info("the storage can be reached again")
-        self._is_away = False
+        self.is_away = False
         self.ticked = time.monotonic()
 
     def step(self) -> None:
@@ -263,6 +269,9 @@ class Scheduler:
         if not place.child.assign(assignment, self.workspace.home):
             return  # its process has just ended
         place.study, place.user, place.since = study, contender.user, time.time()
+        before = self.queue.studies[study.name].submission
+        if before.served is None:
+            self.metrics.waits.observe(max(0.0, place.since - before.queued))
         self.queue.serve(study)
         _log.info("slot %d: works for %s", place.child.slot.index, study.name)
 

@@ -168,12 +168,14 @@ def _server(  # noqa: PLR0917  # those of serve, opened
         hub=hub,
         scheduler=scheduler,
     )
+    scheduler.metrics.time_statements(storage.engine)
     app = application(
         service,
         Gate(tokens=Tokens(workspace.home.tokens), cookie=f"hpsearch-{port}"),
         dashboard_of(storage, workspace.home),
         hosts=hosts,
         allowed=frozenset(name.lower() for name in settings.allowed),
+        measured=scheduler.metrics,
     )
     config = uvicorn.Config(
         app,
