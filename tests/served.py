@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from fastapi.testclient import TestClient
 from httpx2 import Response
@@ -46,6 +46,7 @@ class Served:
     tokens: Tokens
     gate: Gate
     scheduler: Scheduler
+    service: Service
     app: ASGIApp
     client: TestClient
     shown: dict[str, str]
@@ -71,7 +72,7 @@ class Served:
 
 
 @contextmanager
-def service_of(home: Home, **rules: Path | bool) -> Iterator[Served]:
+def service_of(home: Home, **rules: Any) -> Iterator[Served]:
     """The service of a home; its arguments are those of ``Rules``."""
     storage = open_storage(home.storage_url())
     storage.make_events()
@@ -86,7 +87,7 @@ def service_of(home: Home, **rules: Path | bool) -> Iterator[Served]:
     service = Service(
         workspace=workspace,
         storage=storage,
-        rules=Rules(**rules),  # type: ignore[arg-type]
+        rules=Rules(**rules),
         board=Board(storage, lambda: scheduler.shown),
         hub=Hub(storage, lambda: bool(ending)),
         scheduler=scheduler,
@@ -100,8 +101,8 @@ def service_of(home: Home, **rules: Path | bool) -> Iterator[Served]:
     client = TestClient(app, "http://127.0.0.1", raise_server_exceptions=False)
     try:
         yield Served(
-            home=home, storage=storage, tokens=tokens, gate=gate, scheduler=scheduler, app=app,
-            client=client, shown=shown,
+            home=home, storage=storage, tokens=tokens, gate=gate, scheduler=scheduler,
+            service=service, app=app, client=client, shown=shown,
         )  # fmt: skip
     finally:
         ending.append(True)

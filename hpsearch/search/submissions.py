@@ -14,6 +14,7 @@ from hpsearch.errors import InputError
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.budget import ENDED, Ending, begin_run, request_stop, stop_requested
 from hpsearch.search.shapes import Submission, SubmissionState
+from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import SERVICE, Event
 from hpsearch.search.study import OpenStudy
 
@@ -87,6 +88,17 @@ def prioritise(study: OpenStudy, who: str, priority: int) -> Submission:
     """
     event = Event(who=who, what="prioritised", study=study.name, detail=f"priority {priority}")
     return _revise(study, event, lambda found: found.model_copy(update={"priority": priority}))
+
+
+def notice_targets(storage: Storage) -> None:
+    """Note which studies have reached the value that is to be told of, each once."""
+    targets = storage.targets()
+    standings = storage.standings([one.study_id for one in targets])
+    for one in targets:
+        best = standings[one.study_id].best
+        if best is not None and one.is_reached(best):
+            words = f"{standings[one.study_id].metric} is {best:g}, the target was {one.target:g}"
+            storage.reach(one, Event(who=SERVICE, what="reached", study=one.study, detail=words))
 
 
 def notice_stop(study: OpenStudy) -> Submission | None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 from a2wsgi import WSGIMiddleware
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hpsearch import __version__
-from hpsearch.dashboard.access_control import AccessControl
+from hpsearch.dashboard.access_control import READING, AccessControl
 from hpsearch.server import problems
+from hpsearch.server.audit import Audit
 from hpsearch.server.door import Door
 from hpsearch.server.measured import DASHBOARD, Measured
 from hpsearch.server.metrics import Metrics
@@ -53,7 +54,7 @@ def application(
         allowed: those of them that are a proxy's.
         measured: where all is counted; None: somewhere new.
     """
-    counts = measured or Metrics()
+    counts, audit = measured or Metrics(), Audit(service.storage)
     app = FastAPI(
         title="hpsearch",
         version=__version__,
@@ -63,14 +64,15 @@ def application(
         responses=problems.RESPONSES,
     )
     app.state.service, app.state.gate, app.state.metrics = service, gate, counts
+    app.state.audit = audit
     show(service, counts.registry)
-    problems.add_handlers(app, service.workspace.url)
+    problems.add_handlers(app, service.workspace.url, audit.refused)
     for router in (
         studies.router, studies.check_router, files.router, queue.router, pages.router,
         metrics.router,
     ):  # fmt: skip
         app.include_router(router)
-    app.router.default = _Dashboard(dashboard, hosts, allowed)
+    app.router.default = _Dashboard(dashboard, audit, hosts, allowed)
     return Measured(app=Door(app=app, hosts=hosts, allowed=allowed), metrics=counts)
 
 
@@ -78,8 +80,13 @@ class _Dashboard:
     """optuna-dashboard for who may see it; only administrators change anything there."""
 
     def __init__(
-        self, app: "WSGIApplication", hosts: frozenset[str], allowed: frozenset[str]
+        self,
+        app: "WSGIApplication",
+        audit: Audit,
+        hosts: frozenset[str],
+        allowed: frozenset[str],
     ) -> None:
+        self._audit = audit
         guarded = partial(AccessControl, app=app, hosts=hosts, allowed=allowed, token=None)
         # a2wsgi has types of its own for what WSGI and ASGI are.
         self._of: dict[bool, ASGIApp] = {
@@ -98,4 +105,13 @@ class _Dashboard:
         request = Request(scope)
         gate: Gate = scope["app"].state.gate
         token = await run_sync(gate.token_of, request)
-        await self._of[not token.role.allows(Role.ADMIN)](scope, receive, send)
+        answered = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal answered
+            answered = message.get("status", answered)
+            await send(message)
+
+        await self._of[not token.role.allows(Role.ADMIN)](scope, receive, sending)
+        if scope["method"] not in READING and answered < 300:
+            await run_sync(self._audit.changed, token, scope["method"], scope["path"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hpsearch.server.logs import told
 from hpsearch.server.metrics import Metrics
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -49,10 +50,10 @@ class Measured:
             # Without the query: it may have a token.
             _log.debug(
                 "%s %s %s %d %.0f ms", client, method, scope["path"], status, 1000 * seconds,
-                extra={
-                    "event": "request", "client": client, "method": method, "path": scope["path"],
-                    "route": route, "status": status, "seconds": round(seconds, 4),
-                },
+                extra=told(
+                    "request", client=client, method=method, path=scope["path"], route=route,
+                    status=status, seconds=round(seconds, 4),
+                ),
             )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import http
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -22,6 +22,7 @@ from hpsearch.search.database.messages import STORAGE_ERRORS, readable_errors
 from hpsearch.search.making import StudyExistsError
 from hpsearch.search.storage import StudyBusyError
 from hpsearch.search.submissions import StateError
+from hpsearch.server.tokens import Token
 from hpsearch.services.submit import KeyReusedError
 
 MEDIA_TYPE = "application/problem+json"
@@ -87,16 +88,20 @@ def answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -
     return JSONResponse(document(status, text), status, dict(headers or {}), MEDIA_TYPE)
 
 
-def add_handlers(app: FastAPI, url: str) -> None:
+def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], None]) -> None:
     """Have all errors answered by problem documents.
 
     Args:
         app: the application.
         url: of the storage, for messages.
+        note: is told of whom a known token did not allow what it asked for, and why.
     """
 
     @app.exception_handler(RefusedError)
-    def refused(_: Request, error: RefusedError) -> JSONResponse:
+    def refused(request: Request, error: RefusedError) -> JSONResponse:
+        token = getattr(request.state, "token", None)
+        if error.status == 403 and token is not None:
+            note(token, request, str(error))
         return answer(error.status, str(error), error.headers)
 
     @app.exception_handler(HpsearchError)

@@ -20,6 +20,7 @@ from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
 from hpsearch.server.child import AssignedChild
+from hpsearch.server.logs import told
 from hpsearch.server.metrics import Metrics
 from hpsearch.server.places import Place
 from hpsearch.server.policy import Contender, Held, next_turn, passes_to
@@ -101,7 +102,7 @@ class Scheduler:
                     self._end_all()
         except BaseException as error:  # noqa: BLE001  # whatever it is, the server ends with it
             self.error = error
-            _log.exception("the scheduler ended")
+            _log.exception("the scheduler ended", extra=told("fault", part="the scheduler"))
 
     def wake(self) -> None:
         """Have it look at once, as something was decided."""
@@ -132,11 +133,12 @@ class Scheduler:
                 self.step()
         except (HpsearchError, *STORAGE_ERRORS) as error:
             if not self.is_away:
-                _log.warning("the storage cannot be reached: %s", error)
+                text = " ".join(str(error).split())
+                _log.warning("the storage cannot be reached: %s", text, extra=told("storage away"))
             self.is_away = True
             return
         if self.is_away:
-            _log.info("the storage can be reached again")
+            _log.info("the storage can be reached again", extra=told("storage back"))
         self.is_away = False
         self.ticked = time.monotonic()
 
@@ -166,10 +168,16 @@ class Scheduler:
         if study is None:
             child.crashes = 0 if code == EXIT_OK else min(child.crashes + 1, MOST_WAITS)
             if child.crashes:
-                _log.warning("slot %d: its worker ended (%s)", child.slot.index, how(code))
+                facts = told("worker ended", slot=child.slot.index, code=code)
+                _log.warning(
+                    "slot %d: its worker ended (%s)", child.slot.index, how(code), extra=facts
+                )
                 child.back_off()
             return
-        _log.info("slot %d: the worker of %s ended (%s)", child.slot.index, study.name, how(code))
+        facts = told("worker ended", slot=child.slot.index, study=study.name, code=code)
+        level = logging.INFO if was_asked or code == EXIT_OK else logging.WARNING
+        words = "slot %d: the worker of %s ended (%s)"
+        _log.log(level, words, child.slot.index, study.name, how(code), extra=facts)
         with self.queue.minding(study.name):
             mend(study, dead=[signed], blame=not was_asked)
             self.queue.note_end(study, place, code, was_asked=was_asked)
@@ -273,7 +281,8 @@ class Scheduler:
         if before.served is None:
             self.metrics.waits.observe(max(0.0, place.since - before.queued))
         self.queue.serve(study)
-        _log.info("slot %d: works for %s", place.child.slot.index, study.name)
+        facts = told("began", slot=place.child.slot.index, study=study.name, user=place.user)
+        _log.info("slot %d: works for %s", place.child.slot.index, study.name, extra=facts)
 
     def _pass_on(self) -> None:
         """Have workers take no further trial where another study's turn is next in their slot."""

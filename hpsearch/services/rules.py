@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import InputError
+from hpsearch.services.receivers import NOBODY, Receivers
 from hpsearch.text import show
 
 
@@ -19,6 +20,8 @@ class Rules:
     may be given."""
     allow_code: bool = False
     """Whether networks of one's own may be given: Python that then runs as this user."""
+    receivers: Receivers = NOBODY
+    """Who may be told of a study's end by a webhook."""
 
 
 def place_data(table: Mapping[str, Any], rules: Rules, where: str) -> None:

@@ -1,4 +1,4 @@
-"""What the service tells of its studies: which trials ended, for its metrics."""
+"""What the service tells of its studies: trials that ended, and events to who asked for them."""
 
 import json
 from collections.abc import Sequence
@@ -9,14 +9,18 @@ from typing import Any
 
 import sqlalchemy as sa
 from optuna.storages._rdb import models
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from sqlalchemy.orm import Session
 
 from hpsearch.search.attributes import EPOCHS_KEY, SECONDS_KEY, WORKER_KEY
+from hpsearch.search.storage.events import EVENTS, NOTICES, Event, NotedEvent
+from hpsearch.search.storage.events import add as add_event
 from hpsearch.search.storage.queued import Queued
-from hpsearch.search.storage.repeating import repeatable
+from hpsearch.search.storage.repeating import repeatable, unless_done
 
 _WORDS = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+_MORE = StudyDirection.MAXIMIZE
 _AT_ONCE = 500
 """Studies, or trials, that one query names; SQLite takes 999 values at least."""
 
@@ -39,6 +43,41 @@ class EndedTrial:
     """That were trained; 0: not known."""
     worker: str
     """Who ran it; empty: not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A value of the objective that a study is to reach."""
+
+    study_id: int
+    study: str
+    target: float
+    is_least: bool
+    """Whether values above it are better; else those below."""
+
+    def is_reached(self, best: float) -> bool:
+        """Whether a study's best value is as good, or better."""
+        return best >= self.target if self.is_least else best <= self.target
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueNotice:
+    """An event that somebody is to be told of now."""
+
+    event: NotedEvent
+    url: str | None
+    """None: nobody is told."""
+    told: int
+    """The number of the event before."""
+    tries: int
+    """That failed so far."""
+
+
+TOLD = ("ended", "failed", "cancelled", "reached")
+"""What is told of studies: the words of events."""
+
+_LAST = ("ended", "cancelled")
+"""After which nothing more happens."""
 
 
 class Telling(Queued):
@@ -71,6 +110,104 @@ class Telling(Queued):
                 _add_facts(session, keys, facts)
         found = [_ended(*row, facts.get(row[0], {})) for row in rows]
         return sorted(found, key=lambda one: one.end)
+
+    @repeatable
+    def events_after(
+        self, number: int, *, of: Sequence[str] = (), most: int = 500
+    ) -> list[NotedEvent]:
+        """The events after one, the first one first.
+
+        Args:
+            number: the event's; 0: all.
+            of: only these words; empty: all.
+            most: how many at most.
+        """
+        query = sa.select(EVENTS).where(EVENTS.c.number > number).order_by(EVENTS.c.number)
+        if of:
+            query = query.where(EVENTS.c.what.in_(of))
+        with Session(self.engine) as session:
+            rows = session.execute(query.limit(most)).mappings()
+            return [NotedEvent(**row) for row in rows]
+
+    @repeatable
+    def targets(self) -> list[Target]:
+        """The values that studies are to reach, and have not."""
+        study, goal = models.StudyModel, models.StudyDirectionModel
+        query = (
+            sa.select(study.study_id, NOTICES.c.study, NOTICES.c.target, goal.direction)
+            .join(study, study.study_name == NOTICES.c.study)
+            .join(goal, goal.study_id == study.study_id)
+            .where(NOTICES.c.target.is_not(None))
+        )
+        with Session(self.engine) as session:
+            return [
+                Target(study_id=key, study=name, target=target, is_least=goes == _MORE)
+                for key, name, target, goes in session.execute(query)
+            ]
+
+    @unless_done
+    def reach(self, target: Target, event: Event) -> bool:
+        """Note that a target is reached, once; whether this call did."""
+        own = sa.update(NOTICES).where(
+            NOTICES.c.study == target.study, NOTICES.c.target == target.target
+        )
+        with Session(self.engine) as session, session.begin():
+            if not session.connection().execute(own.values(target=None)).rowcount:
+                return False
+            add_event(session, event)
+            return True
+
+    @repeatable
+    def due_notices(self, now: float, most: int, *, may_send: bool) -> list[DueNotice]:
+        """The next event of each study whose end, failure or target is to be told now.
+
+        Args:
+            now: the present moment, in seconds since 1970.
+            most: how many at most.
+            may_send: whether anybody is told just now; else only what nobody is to be told of.
+        """
+        query = (
+            sa.select(EVENTS, NOTICES.c.url, NOTICES.c.told, NOTICES.c.tries)
+            .join(EVENTS, EVENTS.c.study == NOTICES.c.study)
+            .where(
+                sa.true() if may_send else NOTICES.c.url.is_(None),
+                NOTICES.c.not_before <= now,
+                EVENTS.c.number > NOTICES.c.told,
+                EVENTS.c.what.in_(TOLD),
+            )
+            .order_by(EVENTS.c.number)
+        )
+        found: dict[str, DueNotice] = {}
+        with Session(self.engine) as session:
+            for row in session.execute(query.limit(10 * most)).mappings():
+                url, told, tries = row["url"], row["told"], row["tries"]
+                event = NotedEvent(**{column.name: row[column] for column in EVENTS.c})
+                due = DueNotice(event=event, url=url, told=told, tries=tries)
+                found.setdefault(str(event.study), due)
+        return [*found.values()][:most]
+
+    @repeatable
+    def settle_notice(self, due: DueNotice) -> None:
+        """Note that an event was told, or never will be."""
+        event = due.event
+        own = NOTICES.c.study == event.study, NOTICES.c.told == due.told
+        values = {"told": event.number, "tries": 0, "not_before": 0.0}
+        later = sa.exists().where(EVENTS.c.study == event.study, EVENTS.c.number > event.number)
+        with Session(self.engine) as session, session.begin():
+            if event.what in _LAST:
+                session.execute(sa.delete(NOTICES).where(*own, ~later))
+            session.execute(sa.update(NOTICES).where(*own).values(**values))
+
+    @repeatable
+    def put_off_notice(self, due: DueNotice, not_before: float) -> None:
+        """Note that telling an event has failed once more, and when it is tried again."""
+        statement = (
+            sa.update(NOTICES)
+            .where(NOTICES.c.study == due.event.study, NOTICES.c.told == due.told)
+            .values(tries=due.tries + 1, not_before=not_before)
+        )
+        with Session(self.engine) as session, session.begin():
+            session.execute(statement)
 
 
 def _parts(keys: Sequence[int]) -> list[Sequence[int]]:

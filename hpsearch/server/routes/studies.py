@@ -36,6 +36,15 @@ Name = Annotated[str, Path(max_length=512)]
 Priority = Annotated[int, Query(ge=-100, le=100, description="The higher, the earlier.")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
+Webhook = Annotated[
+    str | None,
+    Query(max_length=2000, description="Told of its end, failure and target (--webhook-host)."),
+]
+Target = Annotated[
+    float | None,
+    Query(allow_inf_nan=False, description="A value of the objective; reached, it is told."),
+]
+
 _ENDINGS = {
     "application/toml": ".toml",
     "text/plain": ".toml",
@@ -115,12 +124,15 @@ async def submit(  # noqa: PLR0917  # FastAPI gives them by name
     ending: Annotated[str, Depends(_ending)],
     priority: Priority = 0,
     key: Key = None,
+    webhook: Webhook = None,
+    target: Target = None,
 ) -> JSONResponse:
     """Check a study file (TOML, or the same as JSON), make its study, and queue it."""
     _check_priority(token, priority)
     asked = submitting.Request(
-        content=content, ending=ending, user=token.name, priority=priority, key=key
-    )
+        content=content, ending=ending, user=token.name, priority=priority, key=key,
+        webhook=webhook, target=target,
+    )  # fmt: skip
 
     def work() -> tuple[dict[str, Any], bool]:
         done = submitting.submit(asked, here.rules, here.storage, here.workspace)

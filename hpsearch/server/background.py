@@ -1,0 +1,62 @@
+"""Work beside the requests, in a thread: it goes on where the storage was away."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from hpsearch.errors import HpsearchError
+from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.server.logs import told
+
+
+class Background:
+    """A step that is taken again and again, until the end.
+
+    Attributes:
+        name: of it, for the log.
+        error: what ended it by itself: a fault of the program.
+    """
+
+    def __init__(self, name: str, step: Callable[[], None], every: float = 1.0) -> None:
+        """Args: its name; what it does; seconds between two steps."""
+        self.name = name
+        self.error: BaseException | None = None
+        self._step, self._every = step, every
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._is_away = False
+        self._log = logging.getLogger(__name__)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def end(self, within: float) -> None:
+        """Have it end after the step that it is in.
+
+        Args:
+            within: seconds to wait for that; it ends with the process in any case.
+        """
+        self._over.set()
+        self._thread.join(within)
+
+    def _run(self) -> None:
+        try:
+            while not self._over.is_set():
+                self.try_step()
+                self._over.wait(self._every)
+        except BaseException as error:  # noqa: BLE001  # whatever it is, /readyz tells of it
+            self.error = error
+            self._log.exception("%s ended", self.name, extra=told("fault", part=self.name))
+
+    def try_step(self) -> None:
+        """Take a step; where something cannot be reached, say so once, and leave it at that."""
+        try:
+            self._step()
+        except (HpsearchError, *STORAGE_ERRORS) as error:
+            if not self._is_away:
+                text = " ".join(str(error).split())
+                self._log.warning("%s: %s", self.name, text, extra=told("away", part=self.name))
+            self._is_away = True
+        else:
+            self._is_away = False
