@@ -76,6 +76,7 @@ def service_of(home: Home, **rules: Any) -> Iterator[Served]:
     """The service of a home; its arguments are those of ``Rules``."""
     storage = open_storage(home.storage_url())
     storage.make_events()
+    home.tokens.unlink(missing_ok=True)  # of an earlier one
     tokens = Tokens(home.tokens)
     shown = {role.value: tokens.add(role.value, role) for role in Role}
     shown |= {"other": tokens.add("other", Role.SUBMIT), "wrong": "hps_wrong"}

@@ -7,11 +7,17 @@ happens; how studies, slots and GPUs stand is read when it is asked for (``stand
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 
@@ -41,6 +47,7 @@ class Metrics:
     """
 
     def __init__(self) -> None:
+        disable_created_metrics()  # a third of all lines, which nobody asks for
         self.registry = CollectorRegistry()
         where = self.registry
         self.requests = Counter(
@@ -93,7 +100,7 @@ class Ended:
 
     def __init__(self) -> None:
         self._counts = dict.fromkeys(ENDINGS, 0)
-        self._known: dict[int, Sequence[int]] | None = None
+        self._known: dict[int, list[int]] | None = None
         """By study: how many trials had ended in each way, when last looked at."""
         self._seen: deque[tuple[float, int]] = deque()
         """When trials ended, and their keys, of the last minutes."""
@@ -126,7 +133,7 @@ class Ended:
             rows: the studies, as lists show them. What they had when first looked at counts not,
                 except of studies that came later.
         """
-        now = {row["id"]: [row[key] for key in ENDINGS] for row in rows}
+        now: dict[int, list[int]] = {row["id"]: [row[key] for key in ENDINGS] for row in rows}
         before = now if self._known is None else self._known
         changed = []
         for key, counts in now.items():

@@ -160,7 +160,11 @@ def serve(
             if first is not None:
                 say(f"The token in the address is that of {FIRST}, and is not shown again.")
             say("hpsearch token add NAME makes more. Ctrl-C stops; studies stay queued.")
-            server.run(sockets=[listening])
+            try:
+                server.run(sockets=[listening])
+            finally:
+                logging.disable(logging.NOTSET)  # a signal silences commands that it cuts off
+                _log.info("ends: workers save where their trials stand", extra=told("ending"))
         return EXIT_OK if scheduler.error is None else EXIT_PROGRAM
 
 

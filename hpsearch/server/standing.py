@@ -23,7 +23,9 @@ STATES = ("queued", "running", "paused", "cancelled", "done", "failed")
 
 def show(service: Service, registry: CollectorRegistry) -> None:
     """Have a registry also tell how the studies, slots and GPUs of a service stand."""
-    registry.register(Standing(service))
+    standing = Standing(service)
+    standing.look()  # from now on is counted
+    registry.register(standing)
 
 
 class Standing(Collector):
@@ -43,7 +45,7 @@ class Standing(Collector):
         yield _gauge("hpsearch_info", "Which version runs.", "version", {__version__: 1})
         yield _one("hpsearch_sse_watchers", "Clients that watch a study.", self._watchers)
         yield from _gpus()
-        found = self._look()
+        found = self.look()
         yield _one("hpsearch_storage_up", "1: it was reached just now.", float(found is not None))
         if found is not None:
             yield from _slots(found)
@@ -54,7 +56,7 @@ class Standing(Collector):
     def _watchers(self) -> float:
         return float(self._service.hub.watchers)
 
-    def _look(self) -> Snapshot | None:
+    def look(self) -> Snapshot | None:
         """How the studies stand; None where the storage is away: nobody waits for that here."""
         if self._service.scheduler.is_away:
             return None

@@ -101,7 +101,7 @@ class Teller:
         facts = told("webhook", study=event.study, number=event.number, tries=tries, why=why)
         if why is None:
             self.storage.settle_notice(due)
-            _log.info("webhook of study %s: told that it %s", event.study, event.what, extra=facts)
+            _log.info("webhook of study %s: told (%s)", event.study, event.what, extra=facts)
         elif tries < TRIES:
             self.storage.put_off_notice(due, time.time() + min(LONGEST, AGAIN * 2**due.tries))
             _log.warning("webhook of study %s: %s; tries again", event.study, why, extra=facts)

@@ -108,7 +108,7 @@ class Telling(Queued):
                 rows += session.execute(query).all()
             for keys in _parts([row[0] for row in rows]):
                 _add_facts(session, keys, facts)
-        found = [_ended(*row, facts.get(row[0], {})) for row in rows]
+        found = [_ended(row, facts.get(row[0], {})) for row in rows]
         return sorted(found, key=lambda one: one.end)
 
     @repeatable
@@ -227,18 +227,17 @@ def _add_facts(session: Session, keys: Sequence[int], facts: dict[int, dict[str,
             facts.setdefault(trial_id, {})[key] = json.loads(text)
 
 
-def _ended(
-    trial_id: int, state: TrialState, start: datetime, end: datetime, facts: dict[str, Any]
-) -> EndedTrial:
+def _ended(row: tuple[int, TrialState, datetime, datetime], facts: dict[str, Any]) -> EndedTrial:
     """A trial that is over, by its row and what its worker wrote; others may have written it."""
+    trial_id, state, start, end = row
     seconds, epochs, worker = (facts.get(k) for k in (SECONDS_KEY, EPOCHS_KEY, WORKER_KEY))
-    is_known = isinstance(seconds, (int, float)) and seconds >= 0
+    length = (end - start).total_seconds()
     return EndedTrial(
         trial_id=trial_id,
         state=_WORDS[state],
         start=start.replace(tzinfo=UTC).timestamp(),
         end=end.replace(tzinfo=UTC).timestamp(),
-        seconds=float(seconds) if is_known else (end - start).total_seconds(),
+        seconds=float(seconds) if isinstance(seconds, (int, float)) else length,
         epochs=epochs if isinstance(epochs, int) and epochs > 0 else 0,
         worker=worker if isinstance(worker, str) else "",
     )
