@@ -107,13 +107,14 @@ def test_numbers_of_trials_never_go_back(served: Served) -> None:
     ended(served, "a", TrialState.COMPLETE)
     with service_of(served.home) as later:
         assert scrape(later).of("hpsearch_trials_total", "complete") == 0  # of an earlier service
-    served.submit("b")
-    ended(served, "b", TrialState.PRUNED)
-    told = scrape(served)
-    assert told.of("hpsearch_trials_total", "complete") == 1
-    assert told.of("hpsearch_trials_total", "pruned") == 1
-    optuna.delete_study(study_name="a", storage=served.storage)
-    assert scrape(served).of("hpsearch_trials_total", "complete") == 1
+        ended(later, "a", TrialState.COMPLETE)
+        later.submit("b")
+        ended(later, "b", TrialState.PRUNED)
+        told = scrape(later)
+        assert told.of("hpsearch_trials_total", "complete") == 1
+        assert told.of("hpsearch_trials_total", "pruned") == 1
+        optuna.delete_study(study_name="a", storage=later.storage)
+        assert scrape(later).of("hpsearch_trials_total", "complete") == 1
 
 
 def test_the_durations_of_a_trial_are_told_once(served: Served) -> None:
