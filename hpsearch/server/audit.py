@@ -16,6 +16,7 @@ from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import Event
 from hpsearch.server.logs import told
 from hpsearch.server.tokens import Token
+from hpsearch.text import printable
 
 MOST, WITHIN = 20, 60.0
 """Refused requests of a token that are noted within so many seconds; nobody fills the table."""
@@ -35,12 +36,13 @@ class Audit:
     def refused(self, token: Token, request: Request, why: str) -> None:
         """Note that somebody asked for what the token does not allow."""
         if self._may_note(token.name):
-            words = f"{request.method} {request.url.path}: {why}"
+            words = printable(f"{request.method} {request.url.path}: {why}")
             self._note(Event(who=token.name, what="refused", detail=words))
 
     def changed(self, token: Token, method: str, path: str) -> None:
         """Note that somebody changed something in optuna-dashboard."""
-        self._note(Event(who=token.name, what="dashboard", detail=f"{method} {path}"))
+        words = printable(f"{method} {path}")
+        self._note(Event(who=token.name, what="dashboard", detail=words))
 
     def _may_note(self, name: str) -> bool:
         """Whether a refusal is noted: not too many were lately."""

@@ -86,7 +86,8 @@ def _described(token: Token) -> str:
 
 def _log_event(event: NotedEvent) -> None:
     """Write the line of an event."""
-    detail = "" if event.what == "submitted" else event.detail  # of these it is a checksum
+    # What is no checksum, in one line.
+    detail = "" if event.what == "submitted" else " ".join(event.detail.split())
     about = f" study {event.study}" if event.study else ""
     _log.info(
         "%s: %s%s%s", event.who, event.what, about, f" ({detail})" if detail else "",

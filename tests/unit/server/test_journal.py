@@ -74,9 +74,11 @@ def test_refusals_of_a_known_token_are_noted_and_bounded(served: Served) -> None
     served.ask("POST", "/v1/studies", "read", content="x")
     served.ask("POST", "/v1/studies/small/pause", "submit")
     served.ask("POST", "/v1/studies/small/pause", "wrong")
+    served.ask("POST", "/v1/studies/%00%0a%1b[31m/pause", "read")
     noted = [(one.who, one.detail) for one in served.storage.events() if one.what == "refused"]
-    assert [who for who, _ in noted] == ["submit", "read"]
-    assert noted[0][1].startswith("POST /v1/studies/small/pause: the study is other's")
+    assert [who for who, _ in noted] == ["read", "submit", "read"]
+    assert noted[0][1].isprintable()
+    assert noted[1][1].startswith("POST /v1/studies/small/pause: the study is other's")
     for _ in range(50):
         served.ask("POST", "/v1/check", "read", content="x")
     noted = [(one.who, one.detail) for one in served.storage.events() if one.what == "refused"]
