@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from hpsearch.errors import HpsearchError
-from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.database.messages import readable_errors
 from hpsearch.server.logs import told
 
 
@@ -14,17 +14,30 @@ class Background:
 
     Attributes:
         name: of it, for the log.
+        is_away: whether its last step could not reach something.
+        is_vital: whether the service is not ready then.
         error: what ended it by itself: a fault of the program.
     """
 
-    def __init__(self, name: str, step: Callable[[], None], every: float = 1.0) -> None:
-        """Args: its name; what it does; seconds between two steps."""
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], None],
+        url: str,
+        *,
+        every: float = 1.0,
+        is_vital: bool = True,
+    ) -> None:
+        """Args: its name; what it does; the storage's URL; seconds between two steps; whether the
+        service is not ready while it cannot reach something.
+        """
+        self.is_vital = is_vital
         self.name = name
         self.error: BaseException | None = None
-        self._step, self._every = step, every
+        self.is_away = False
+        self._step, self._url, self._every = step, url, every
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._is_away = False
         self._log = logging.getLogger(__name__)
 
     def start(self) -> None:
@@ -52,11 +65,13 @@ class Background:
     def try_step(self) -> None:
         """Take a step; where something cannot be reached, say so once, and leave it at that."""
         try:
-            self._step()
-        except (HpsearchError, *STORAGE_ERRORS) as error:
-            if not self._is_away:
-                text = " ".join(str(error).split())
-                self._log.warning("%s: %s", self.name, text, extra=told("away", part=self.name))
-            self._is_away = True
-        else:
-            self._is_away = False
+            with readable_errors(self._url):
+                self._step()
+        except HpsearchError as error:
+            if not self.is_away:
+                self._log.warning("%s: %s", self.name, error, extra=told("away", part=self.name))
+            self.is_away = True
+            return
+        if self.is_away:
+            self._log.info("%s goes on", self.name, extra=told("back", part=self.name))
+        self.is_away = False

@@ -47,7 +47,8 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a third of all lines, which nobody asks for
+        # A third of all lines, which nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         where = self.registry
         self.requests = Counter(

@@ -16,7 +16,7 @@ from typing import Any
 from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
 from hpsearch.errors import EXIT_OK, HpsearchError
 from hpsearch.search.attributes import WORKER_KEY
-from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.database.messages import STORAGE_ERRORS, readable_errors
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
 from hpsearch.server.child import AssignedChild
@@ -129,12 +129,11 @@ class Scheduler:
     def _look(self) -> None:
         """A step; where the storage cannot be reached, the workers go on, and it is tried again."""
         try:
-            with self.metrics.steps.time():
+            with self.metrics.steps.time(), readable_errors(self.workspace.url):
                 self.step()
-        except (HpsearchError, *STORAGE_ERRORS) as error:
+        except HpsearchError as error:
             if not self.is_away:
-                text = " ".join(str(error).split())
-                _log.warning("the storage cannot be reached: %s", text, extra=told("storage away"))
+                _log.warning("the storage cannot be reached: %s", error, extra=told("storage away"))
             self.is_away = True
             return
         if self.is_away:

@@ -52,6 +52,9 @@ SILENCE = 30
 ANSWER_WITHIN = 10.0
 """Seconds that a request waits for another program's lock on the database, or for its server."""
 
+TOUCH_EVERY = 10.0
+"""Seconds between two looks whether the database takes changes, for ``/readyz``."""
+
 FINISH_WITHIN = 2
 """Seconds that requests have for their answers when the service ends."""
 
@@ -188,8 +191,9 @@ def _server(  # noqa: PLR0917  # those of serve, opened
         secrets=home.webhook_secret,
     )
     beside = (
-        Background("the journal", Journal(storage=storage, tokens=tokens).step),
-        Background("webhooks", teller.step),
+        Background("the journal", Journal(storage=storage, tokens=tokens).step, storage.url),
+        Background("webhooks", teller.step, storage.url, is_vital=False),
+        Background("writing to the storage", storage.touch, storage.url, every=TOUCH_EVERY),
     )
     service = Service(
         workspace=workspace,

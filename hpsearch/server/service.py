@@ -55,6 +55,8 @@ class Service:
                 return (
                     f"{part.name} has ended by a fault of the program; see the log of the service"
                 )
+            if part.is_away and part.is_vital:
+                return f"{part.name}: something cannot be reached; see the log of the service"
         if self.scheduler.is_away:
             return "the storage cannot be reached; the service goes on when it is back"
         if (free := _free(self.workspace.home.root)) < LEAST_FREE:

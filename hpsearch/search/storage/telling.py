@@ -112,6 +112,12 @@ class Telling(Queued):
         return sorted(found, key=lambda one: one.end)
 
     @repeatable
+    def touch(self) -> None:
+        """Find out whether the database takes changes: by one that changes nothing."""
+        with Session(self.engine) as session, session.begin():
+            session.execute(sa.update(NOTICES).where(sa.false()).values(tries=0))
+
+    @repeatable
     def events_after(
         self, number: int, *, of: Sequence[str] = (), most: int = 500
     ) -> list[NotedEvent]:

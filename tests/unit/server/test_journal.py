@@ -1,6 +1,7 @@
 """Events become lines of the log, and tokens that come and go become events."""
 
 import logging
+import sqlite3
 from typing import Any
 
 import pytest
@@ -115,16 +116,17 @@ def test_work_beside_goes_on_after_trouble_and_a_fault_makes_the_service_not_rea
         if steps[0] is not None:
             raise steps[0]
 
-    part = Background("the journal", step)
+    part = Background("the journal", step, served.storage.url)
     steps[0] = sa.exc.OperationalError("SELECT", {}, Exception("away"))
+    object.__setattr__(served.service, "beside", (part,))
     part.try_step()
     part.try_step()
-    assert caplog.text.count("the journal:") == 1
+    assert caplog.text.count("the journal: storage sqlite") == 1
+    assert "the journal: something cannot be reached" in str(served.service.trouble)
     steps[0] = None
     part.try_step()
     assert served.service.trouble is None
     steps[0] = ZeroDivisionError()
-    object.__setattr__(served.service, "beside", (part,))
     part.start()
     part.end(10)
     answer = served.client.get("/readyz")
@@ -143,3 +145,18 @@ def test_the_service_is_not_ready_without_its_storage_or_a_disk_that_takes_anyth
     assert answer.status_code == 503
     assert "the disk of the home is full" in answer.json()["detail"]
     assert served.client.get("/healthz").status_code == 200
+
+
+def test_a_database_that_another_program_has_locked_takes_no_changes(served: Served) -> None:
+    served.storage.touch()
+    other = sqlite3.connect(served.home.database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with served.storage.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 10")
+    part = Background("writing", served.storage.touch, served.storage.url)
+    part.try_step()
+    assert part.is_away
+    other.execute("ROLLBACK")
+    part.try_step()
+    assert not part.is_away
+    other.close()

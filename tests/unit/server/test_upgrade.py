@@ -1,13 +1,16 @@
 """A new version takes over the queue of an old one, and an old one that of a new one."""
 
 import json
+from pathlib import Path
 
 import sqlalchemy as sa
 from optuna.storages._rdb import models
 from served import Served, service_of
 
+from hpsearch.home import Home
 from hpsearch.search import submissions
 from hpsearch.search.attributes import SUBMISSION_KEY
+from hpsearch.search.database.backup import back_up
 from hpsearch.search.study import load_study
 
 
@@ -63,3 +66,14 @@ def test_a_state_of_a_newer_version_is_left_alone_and_said(served: Served) -> No
         assert answer.status_code in (409, 422), answer.text
     assert stored(served) == newer
     assert served.ask("GET", "/v1/studies").status_code == 200
+
+
+def test_a_backup_has_queue_events_and_what_is_to_be_told(served: Served, tmp_path: Path) -> None:
+    served.submit("small", path="?target=0.5", Idempotency_Key="k")
+    home = Home(tmp_path / "restored")
+    home.root.mkdir()
+    back_up(served.storage.url, home.database)
+    with service_of(home) as restored:
+        assert restored.ask("GET", "/v1/studies").json()[0]["state"] == "queued"
+        assert restored.submit("small", path="?target=0.5", Idempotency_Key="k").status_code == 200
+        assert [one.target for one in restored.storage.targets()] == [0.5]
