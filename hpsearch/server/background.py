@@ -8,6 +8,9 @@ from hpsearch.errors import HpsearchError
 from hpsearch.search.database.messages import readable_errors
 from hpsearch.server.logs import told
 
+AGAIN = 1.0
+"""Seconds between two steps, at most, while something cannot be reached."""
+
 
 class Background:
     """A step that is taken again and again, until the end.
@@ -57,7 +60,7 @@ class Background:
         try:
             while not self._over.is_set():
                 self.try_step()
-                self._over.wait(self._every)
+                self._over.wait(min(self._every, AGAIN) if self.is_away else self._every)
         except BaseException as error:  # noqa: BLE001  # whatever it is, /readyz tells of it
             self.error = error
             self._log.exception("%s ended", self.name, extra=told("fault", part=self.name))
