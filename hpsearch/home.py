@@ -185,6 +185,11 @@ class Home:
         return self.root / "served"
 
     @property
+    def webhook_secret(self) -> Path:
+        """The secrets that the service signs its webhooks with."""
+        return self.root / "webhook.secret"
+
+    @property
     def dashboard_token(self) -> Path:
         """The token that lets into the dashboard, where none is given."""
         return self.root / "dashboard.token"

@@ -1,5 +1,6 @@
 """``hpsearch serve``: a team submits studies over HTTP, and this machine searches them."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +10,13 @@ from hpsearch.cli.options import ForceOption, GpusOption, HomeOption
 from hpsearch.cli.output import Screen, say, tell
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.errors import InputError
+from hpsearch.server.logs import Format, Level, log_to_stderr
 from hpsearch.services.plans import chosen_gpus
+from hpsearch.services.receivers import receivers
 from hpsearch.services.rules import Rules
 from hpsearch.services.uploads import Limits
 from hpsearch.workers.cores import available_cores
 from hpsearch.workers.slots import Count, make_slots
-from hpsearch.workers.worker import log_to_stderr
 
 
 def serve(
@@ -74,6 +76,24 @@ def serve(
         int | None,
         typer.Option("--per-user", metavar="N", min=1, help="Workers of one user at most."),
     ] = None,
+    webhook_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--webhook-host", metavar="HOST[:PORT]",
+            help="Let submitted studies name a webhook there, which is told of their end"
+            " (repeatable; a network like 10.1.0.0/16 lets hosts have addresses in it).",
+        ),
+    ] = None,
+    log_format: Annotated[
+        Format, typer.Option("--log-format", help="Of the log's lines.")
+    ] = Format.TEXT,
+    log_level: Annotated[
+        Level,
+        typer.Option(
+            "--log-level",
+            help="warning: what is wrong; info: decisions, too; debug: requests, too.",
+        ),
+    ] = Level.INFO,
     gpus: GpusOption = "all",
     home: HomeOption = None,
     storage: StorageOption = None,
@@ -96,15 +116,20 @@ def serve(
         key=tls_key,
         plain=plain_http,
         limits=Limits(most=int(max_upload * 2**30), most_of_user=int(max_uploads * 2**30)),
-        rules=Rules(data_root=data_root and data_root.absolute(), allow_code=allow_code),
+        rules=Rules(
+            data_root=data_root and data_root.absolute(),
+            allow_code=allow_code,
+            receivers=receivers(webhook_host or ()),
+        ),
         most_of_user=per_user,
     )
     plan = make_slots(
         chosen_gpus(gpus, Screen()), cores=available_cores().count, count=_count(workers)
     )
-    log_to_stderr()
-    say(plan.summary)
-    raise typer.Exit(run(settings, plan.slots, workspace(home, storage, force=force), tell, say))
+    log_to_stderr(log_format, log_level)
+    speak = say if log_format is Format.TEXT else logging.getLogger(__name__).info
+    speak(plan.summary)
+    raise typer.Exit(run(settings, plan.slots, workspace(home, storage, force=force), tell, speak))
 
 
 def _count(text: str) -> Count:

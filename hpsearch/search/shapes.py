@@ -150,7 +150,12 @@ SubmissionState = Literal["queued", "paused", "cancelled", "done", "failed"]
 
 
 class Submission(Shape):
-    """What the service knows of a study that was submitted to it (``submissions.py``)."""
+    """What the service knows of a study that was submitted to it (``submissions.py``).
+
+    It is written again with every decision; what a newer version has in it besides is kept.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     state: SubmissionState
     user: Text

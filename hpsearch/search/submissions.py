@@ -21,6 +21,7 @@ from hpsearch.search.budget import (
     stop_requested,
 )
 from hpsearch.search.shapes import Submission, SubmissionState
+from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import SERVICE, Event
 from hpsearch.search.study import OpenStudy
 
@@ -156,6 +157,17 @@ def ask_more(
         return found.model_copy(update=update)
 
     return _revise(study, Event(who=who, what=what, study=study.name, detail=detail), change)
+
+
+def notice_targets(storage: Storage) -> None:
+    """Note which studies have reached the value that is to be told of, each once."""
+    targets = storage.targets()
+    standings = storage.standings([one.study_id for one in targets])
+    for one in targets:
+        best = standings[one.study_id].best
+        if best is not None and one.is_reached(best):
+            words = f"{standings[one.study_id].metric} is {best:g}, the target was {one.target:g}"
+            storage.reach(one, Event(who=SERVICE, what="reached", study=one.study, detail=words))
 
 
 def notice_stop(study: OpenStudy) -> Submission | None:

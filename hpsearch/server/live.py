@@ -107,6 +107,11 @@ class Hub:
         self._storage, self._is_ending = storage, is_ending
         self._watched: dict[str, Watched] = {}
 
+    @property
+    def watchers(self) -> int:
+        """Clients that watch just now."""
+        return sum(one.watchers for one in [*self._watched.values()])
+
     async def watch(
         self, name: str, may_see: Callable[[], bool] = lambda: True
     ) -> AsyncIterator[str]:
@@ -119,7 +124,7 @@ class Hub:
         Raises:
             RefusedError: too many watch already.
         """
-        if sum(one.watchers for one in self._watched.values()) >= MOST_WATCHERS:
+        if self.watchers >= MOST_WATCHERS:
             raise RefusedError(503, "too many clients watch studies; try again later")
         watched = self._watched.setdefault(name, Watched())
         watched.watchers += 1

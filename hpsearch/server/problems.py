@@ -2,7 +2,8 @@
 
 import http
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -22,6 +23,8 @@ from hpsearch.search.database.messages import STORAGE_ERRORS, readable_errors
 from hpsearch.search.making import StudyExistsError
 from hpsearch.search.storage import StudyBusyError
 from hpsearch.search.submissions import StateError
+from hpsearch.server.logs import told
+from hpsearch.server.tokens import Token
 from hpsearch.services.submit import KeyReusedError
 from hpsearch.services.uploads import BusyError, TooLargeError, UnknownUploadError, UploadKeptError
 
@@ -29,6 +32,9 @@ MEDIA_TYPE = "application/problem+json"
 
 LONGEST = 4000
 """Characters of a message that are sent: some list all that is known."""
+
+QUIET = 30.0
+"""Seconds between two lines of the log about a storage that cannot be reached."""
 
 RETRY_AFTER = 5
 """Seconds after which a client may ask again where the storage could not be reached."""
@@ -101,16 +107,33 @@ def answer(
     return JSONResponse(found, status, dict(headers or {}), MEDIA_TYPE)
 
 
-def add_handlers(app: FastAPI, url: str) -> None:
+class _Seldom:
+    """Says in the log that the storage is away, and not for each of those who poll."""
+
+    def __init__(self) -> None:
+        self._quiet_until = 0.0
+
+    def say(self, error: UnreachableError) -> None:
+        """Say so, unless it was said just now."""
+        if time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + QUIET
+            _log.warning("%s", error, extra=told("storage away"))
+
+
+def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], None]) -> None:
     """Have all errors answered by problem documents.
 
     Args:
         app: the application.
         url: of the storage, for messages.
+        note: is told of whom a known token did not allow what it asked for, and why.
     """
 
     @app.exception_handler(RefusedError)
-    def refused(_: Request, error: RefusedError) -> JSONResponse:
+    def refused(request: Request, error: RefusedError) -> JSONResponse:
+        token = getattr(request.state, "token", None)
+        if error.status == 403 and token is not None:
+            note(token, request, str(error))
         return answer(error.status, str(error), error.headers)
 
     @app.exception_handler(HpsearchError)
@@ -119,12 +142,14 @@ def add_handlers(app: FastAPI, url: str) -> None:
         again = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
         return answer(status, str(error), again, error.exit_code)
 
+    away = _Seldom()
+
     def storage(request: Request, error: Exception) -> JSONResponse:
         try:
             with readable_errors(url):
                 raise error
         except UnreachableError as readable:
-            _log.warning("%s", readable)
+            away.say(readable)
             return expected(request, readable)
 
     for kind in STORAGE_ERRORS:
@@ -136,8 +161,8 @@ def add_handlers(app: FastAPI, url: str) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        told = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
-        return answer(422, "\n".join(told))
+        words = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
+        return answer(422, "\n".join(words))
 
     @app.exception_handler(Exception)
     def fault(request: Request, _: Exception) -> JSONResponse:

@@ -16,10 +16,12 @@ from typing import Any
 from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
 from hpsearch.errors import EXIT_OK, HpsearchError
 from hpsearch.search.attributes import WORKER_KEY
-from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.database.messages import STORAGE_ERRORS, readable_errors
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
 from hpsearch.server.child import AssignedChild
+from hpsearch.server.logs import told
+from hpsearch.server.metrics import Metrics
 from hpsearch.server.places import Place
 from hpsearch.server.policy import Contender, Held, next_turn, passes_to
 from hpsearch.server.queue import Queue
@@ -60,6 +62,7 @@ class Scheduler:
         slots: the slots of this box.
         most_of_user: workers that each user may have at most; None: any number.
         make_child: makes what runs a slot's workers; processes of this machine where not given.
+        metrics: where its steps, and its statements on the database, are measured.
         over: whether it is to end.
         ticked: when it last did its work (``time.monotonic``).
         shown: the slots, as :meth:`Place.plain` has them.
@@ -70,6 +73,7 @@ class Scheduler:
     slots: Sequence[Slot]
     most_of_user: int | None = None
     make_child: Callable[..., AssignedChild] = AssignedChild
+    metrics: Metrics = field(default_factory=Metrics)
     over: threading.Event = field(default_factory=threading.Event)
     ticked: float = 0.0
     shown: Sequence[Mapping[str, Any]] = ()
@@ -81,7 +85,8 @@ class Scheduler:
     _pass_at: float = 0.0
     _looks: int = 0
     _observers: dict[str, Observer] = field(default_factory=lambda: defaultdict(Observer))
-    _is_away: bool = False
+    is_away: bool = False
+    """Whether the storage could not be reached when it was needed last."""
 
     def run(self) -> None:
         """Work until told to end; no worker is left behind."""
@@ -97,7 +102,7 @@ class Scheduler:
                     self._end_all()
         except BaseException as error:  # noqa: BLE001  # whatever it is, the server ends with it
             self.error = error
-            _log.exception("the scheduler ended")
+            _log.exception("the scheduler ended", extra=told("fault", part="the scheduler"))
 
     def wake(self) -> None:
         """Have it look at once, as something was decided."""
@@ -110,6 +115,7 @@ class Scheduler:
 
     def begin(self, storage: Storage) -> None:
         """Get ready to work on the studies of a storage."""
+        self.metrics.time_statements(storage.engine)
         self._queue = Queue(storage)
         self._places = [Place(child=self.make_child(slot=slot)) for slot in self.slots]
 
@@ -123,15 +129,16 @@ class Scheduler:
     def _look(self) -> None:
         """A step; where the storage cannot be reached, the workers go on, and it is tried again."""
         try:
-            self.step()
-        except (HpsearchError, *STORAGE_ERRORS) as error:
-            if not self._is_away:
-                _log.warning("the storage cannot be reached: %s", error)
-            self._is_away = True
+            with self.metrics.steps.time(), readable_errors(self.workspace.url):
+                self.step()
+        except HpsearchError as error:
+            if not self.is_away:
+                _log.warning("the storage cannot be reached: %s", error, extra=told("storage away"))
+            self.is_away = True
             return
-        if self._is_away:
-            _log.info("the storage can be reached again")
-        self._is_away = False
+        if self.is_away:
+            _log.info("the storage can be reached again", extra=told("storage back"))
+        self.is_away = False
         self.ticked = time.monotonic()
 
     def step(self) -> None:
@@ -160,10 +167,16 @@ class Scheduler:
         if study is None:
             child.crashes = 0 if code == EXIT_OK else min(child.crashes + 1, MOST_WAITS)
             if child.crashes:
-                _log.warning("slot %d: its worker ended (%s)", child.slot.index, how(code))
+                facts = told("worker ended", slot=child.slot.index, code=code)
+                _log.warning(
+                    "slot %d: its worker ended (%s)", child.slot.index, how(code), extra=facts
+                )
                 child.back_off()
             return
-        _log.info("slot %d: the worker of %s ended (%s)", child.slot.index, study.name, how(code))
+        facts = told("worker ended", slot=child.slot.index, study=study.name, code=code)
+        level = logging.INFO if was_asked or code == EXIT_OK else logging.WARNING
+        words = "slot %d: the worker of %s ended (%s)"
+        _log.log(level, words, child.slot.index, study.name, how(code), extra=facts)
         with self.queue.minding(study.name):
             mend(study, dead=[signed], blame=not was_asked)
             self.queue.note_end(study, place, code, was_asked=was_asked)
@@ -263,8 +276,12 @@ class Scheduler:
         if not place.child.assign(assignment, self.workspace.home):
             return  # its process has just ended
         place.study, place.user, place.since = study, contender.user, time.time()
+        before = self.queue.studies[study.name].submission
+        if before.served is None:
+            self.metrics.waits.observe(max(0.0, place.since - before.queued))
         self.queue.serve(study)
-        _log.info("slot %d: works for %s", place.child.slot.index, study.name)
+        facts = told("began", slot=place.child.slot.index, study=study.name, user=place.user)
+        _log.info("slot %d: works for %s", place.child.slot.index, study.name, extra=facts)
 
     def _pass_on(self) -> None:
         """Have workers take no further trial where another study's turn is next in their slot."""

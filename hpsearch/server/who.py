@@ -14,6 +14,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from hpsearch.server.logs import told
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.tokens import Role, Token, Tokens
 
@@ -46,7 +47,8 @@ class Misses:
         while len(self._misses) > MOST_ADDRESSES:
             self._misses.popitem(last=False)
         if count == WRONG:
-            _log.warning("%s: %d wrong tokens within a minute", address, WRONG)
+            facts = told("wrong tokens", client=address)
+            _log.warning("%s: %d wrong tokens within a minute", address, WRONG, extra=facts)
         return until - now if count >= WRONG else None
 
 
@@ -76,6 +78,7 @@ class Gate:
         if found is None:
             self.miss(request)
             raise _unknown("the token is wrong, or was revoked; ask an administrator for one")
+        request.state.token = found
         return found
 
     def miss(self, request: Request) -> None:

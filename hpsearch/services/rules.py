@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.services.receivers import NOBODY, Receivers
 from hpsearch.services.uploads import PREFIX, Asker, UnknownUploadError, Uploads
 from hpsearch.text import show
 
@@ -24,6 +25,8 @@ class Rules:
     """Whether networks of one's own may be given: Python that then runs as this user."""
     uploads: Uploads | None = None
     """What ``dataset.path = "upload:NAME"`` names; None: nothing is uploaded."""
+    receivers: Receivers = NOBODY
+    """Who may be told of a study's end by a webhook."""
 
 
 def place_data(table: Mapping[str, Any], rules: Rules, where: str, asker: Asker) -> None:

@@ -22,7 +22,7 @@ from hpsearch.search.fork import Plan, fork
 from hpsearch.search.making import StudyExistsError, create_submitted
 from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Storage
-from hpsearch.search.storage.events import Event
+from hpsearch.search.storage.events import Event, Notice
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.services.apart import apart
 from hpsearch.services.data import study_data
@@ -55,6 +55,10 @@ class Request:
     """What the client sends again with the same request, if it does not know whether it came."""
     fork: str | None = None
     """The study whose trials it begins with; None: it begins with none."""
+    webhook: str | None = None
+    """Where its end, its failure and its target are told; None: nowhere."""
+    target: float | None = None
+    """A value of the objective; that it is reached is told. None: none is."""
 
     @property
     def name(self) -> str:
@@ -64,9 +68,17 @@ class Request:
     @property
     def digest(self) -> str:
         """Tells this request from others that have its key."""
-        text = f"{self.ending}\n{self.priority}\n{self.content}"
+        told = () if self.notice is None else (self.webhook, self.target)
+        text = "\n".join(map(str, (self.ending, self.priority, *told, self.content)))
         text = text if self.fork is None else f"fork {self.fork}\n{text}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def notice(self) -> Notice | None:
+        """What is to be told of the study; None: nothing."""
+        if self.webhook is None and self.target is None:
+            return None
+        return Notice(url=self.webhook, target=self.target)
 
 
 class KeyReusedError(InputError):
@@ -122,6 +134,8 @@ def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspac
     """
     if (before := _earlier(request, storage)) is not None:
         return before
+    if request.webhook is not None:
+        rules.receivers.place(request.webhook)
     file = checked(request, rules)
     with reading(rules, file.dataset.path, request.user) as tell:
         made = _made(file, request, storage, workspace)
@@ -143,6 +157,7 @@ def _made(file: StudyFile, request: Request, storage: Storage, workspace: Worksp
         study=file.name,
         detail=request.digest,
         key=None if request.key is None else _key(request),
+        notice=request.notice,
     )
     submission = submissions.new(request.user, request.priority)
     known, plan = facts(dataset, parts), None

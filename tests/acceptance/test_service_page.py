@@ -83,16 +83,6 @@ def test_a_user_enters_submits_watches_pauses_clones_and_cancels(
         page.wait_for_selector("#trials >> text=0.75")
         page.wait_for_selector("#studies >> text=1 of 5")
         assert "best val_accuracy 0.75" in page.inner_text("#study-facts")
-        run_trial(served, "bold", 0.875)
-        page.wait_for_selector("#history-text >> text=2 complete trials, from 0.75 to 0.875")
-        page.click("#best summary")
-        page.wait_for_selector("#best-text >> text=learning_rate")
-        with page.expect_download() as download:
-            page.click("#export button")
-        assert download.value.suggested_filename.endswith(".toml")
-        page.fill("#trials-wanted", "7")
-        page.click("#trials-form button")
-        page.wait_for_selector("#studies >> text=2 of 7")
         page.click('[aria-label="Pause bold"]')
         page.wait_for_selector('[aria-label="Resume bold"]')
         assert claims.claim(load_study(served.storage, "bold")) is None
@@ -104,19 +94,42 @@ def test_a_user_enters_submits_watches_pauses_clones_and_cancels(
         page.on("dialog", lambda dialog: dialog.accept())
         page.click('[aria-label="Cancel bold"]')
         page.wait_for_selector("#studies >> text=cancelled")
-        table = {"name": "houses.csv", "mimeType": "text/csv", "buffer": HOUSES}
-        page.set_input_files("#upload-file", table)
-        page.click("#upload button")
-        page.wait_for_selector("#data >> text=houses.csv")
-        page.click('[aria-label="Remove houses.csv"]')
-        page.wait_for_selector("#said >> text=Removed houses.csv.")
-        page.click("#studies >> text=bold-2")
-        page.click('[aria-label="Pause bold-2"]')
-        page.click("#delete:not([hidden])")
-        page.wait_for_selector("#said >> text=Removed bold-2.")
         for width in (1280, 420):
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert wrong == []
         page.click("#leave")
         page.wait_for_selector("#enter:not([hidden])")
+
+
+def test_what_was_found_is_seen_exported_and_removed_and_data_are_uploaded(
+    served: Served, chromium: Any
+) -> None:
+    assert served.submit("bold").status_code == 201
+    with listening(served) as address, browsing(chromium, 420) as context:
+        page, wrong = watched(context)
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.goto(f"{address}/?token={served.shown['submit']}&study=bold")
+        page.wait_for_selector("#trials-form:not([hidden])")
+        run_trial(served, "bold", 0.75)
+        run_trial(served, "bold", 0.875)
+        page.wait_for_selector("#history-text >> text=2 complete trials, from 0.75 to 0.875")
+        page.click("#best summary")
+        page.wait_for_selector("#best-text >> text=learning_rate")
+        with page.expect_download() as download:
+            page.click("#export button")
+        assert download.value.suggested_filename.endswith(".toml")
+        page.fill("#trials-wanted", "7")
+        page.click("#trials-form button")
+        page.wait_for_selector("#studies >> text=2 of 7")
+        page.click('[aria-label="Pause bold"]')
+        page.click("#delete:not([hidden])")
+        page.wait_for_selector("#said >> text=Removed bold.")
+        table = {"name": "houses.csv", "mimeType": "text/csv", "buffer": HOUSES}
+        page.set_input_files("#upload-file", table)
+        page.click("#upload button")
+        page.wait_for_selector("#data >> text=houses.csv")
+        page.click('[aria-label="Remove houses.csv"]')
+        page.wait_for_selector("#said >> text=Removed houses.csv.")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 420
+        assert wrong == []

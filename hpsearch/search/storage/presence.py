@@ -23,7 +23,6 @@ from hpsearch.search.storage.facts import (
     LeaseLostError,
     StudyBusyError,
 )
-from hpsearch.search.storage.queued import Queued
 from hpsearch.search.storage.repeating import repeatable, unless_done
 from hpsearch.search.storage.rows import (
     ADD_ATTRIBUTES,
@@ -33,11 +32,12 @@ from hpsearch.search.storage.rows import (
     sign_of,
     study_attributes,
 )
+from hpsearch.search.storage.telling import Telling
 
 NOBODY: Mapping[str, Any] = MappingProxyType({})
 
 
-class Presences(Queued):
+class Presences(Telling):
     """Heartbeats, and what depends on them.
 
     Attributes:

@@ -38,6 +38,15 @@ Limit = Annotated[int | None, Query(ge=1, le=1000, description="How many at most
 After = Annotated[int | None, Query(ge=0, lt=2**53, description="Those that come after it.")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
+Webhook = Annotated[
+    str | None,
+    Query(max_length=2000, description="Told of its end, failure and target (--webhook-host)."),
+]
+Target = Annotated[
+    float | None,
+    Query(allow_inf_nan=False, description="A value of the objective; reached, it is told."),
+]
+
 _ENDINGS = {
     "application/toml": ".toml",
     "text/plain": ".toml",
@@ -108,12 +117,14 @@ def list_studies(  # noqa: PLR0917  # FastAPI gives them by name
     return as_json(request, page, following(request, page[-1]["id"]))
 
 
-def _asked(
+def _asked(  # noqa: PLR0917  # FastAPI gives them by name
     token: Submitter,
     content: Annotated[str, Depends(_content)],
     ending: Annotated[str, Depends(_ending)],
     priority: Priority = 0,
     key: Key = None,
+    webhook: Webhook = None,
+    target: Target = None,
 ) -> submitting.Request:
     """What a token submits."""
     check_priority(token, priority)
@@ -124,6 +135,8 @@ def _asked(
         sees_all=token.role is Role.ADMIN,
         priority=priority,
         key=key,
+        webhook=webhook,
+        target=target,
     )
 
 
