@@ -29,6 +29,7 @@ from hpsearch.server.service import Service
 from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
 from hpsearch.services.rules import Rules
+from hpsearch.services.submit import prepare
 from hpsearch.services.workspace import Workspace
 from hpsearch.workers.presence import is_busy
 from hpsearch.workers.slots import Slot
@@ -204,6 +205,8 @@ def _scheduling(scheduler: Scheduler, server: uvicorn.Server) -> Iterator[None]:
 
     thread = threading.Thread(target=run, name="scheduler", daemon=True)
     thread.start()
+    # Meanwhile workers start TensorFlow, which takes longer.
+    threading.Thread(target=prepare, name="prepare", daemon=True).start()
     try:
         yield
     finally:
