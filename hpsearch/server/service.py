@@ -43,6 +43,6 @@ class Service:
         return None
 
 
-def service(request: Request) -> Service:
-    """The service that a request is for."""
+async def service(request: Request) -> Service:
+    """The service that a request is for; as a coroutine it needs no thread."""
     return cast("Service", request.app.state.service)

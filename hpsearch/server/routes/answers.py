@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
+from hpsearch.server.board import Content
+
 
 def as_json(request: Request, value: Any) -> Response:
     """A value that is ready for JSON, as :func:`with_etag`."""
@@ -14,16 +16,22 @@ def as_json(request: Request, value: Any) -> Response:
     return with_etag(request, content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
-def with_etag(request: Request, content: bytes, etag: str) -> Response:
+def with_etag(request: Request, content: bytes | Content, etag: str) -> Response:
     """JSON with an ETag; 304 without a body where the client has it already.
 
     Args:
         request: what asks, perhaps with ``If-None-Match``.
-        content: JSON.
+        content: JSON; compressed for clients that say they take it, where it is there so.
         etag: another one for each other content.
     """
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
     if etag in known or "*" in known:
         return Response(status_code=304, headers=headers)
+    if isinstance(content, Content):
+        headers["Vary"] = "Accept-Encoding"
+        takes = request.headers.get("accept-encoding", "").lower()
+        is_gzipped = "gzip" in takes and "gzip;q=0" not in takes.replace(" ", "")
+        headers |= {"Content-Encoding": "gzip"} if is_gzipped else {}
+        content = content.gzipped if is_gzipped else content.plain
     return Response(content, headers=headers, media_type="application/json")

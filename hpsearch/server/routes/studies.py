@@ -89,7 +89,7 @@ def _ending(request: Request) -> str:
 
 
 @router.get("")
-def list_studies(
+async def list_studies(
     request: Request,
     here: Here,
     _: Reader,
@@ -97,14 +97,14 @@ def list_studies(
     user: Annotated[str | None, Query(max_length=40)] = None,
 ) -> Response:
     """All submitted studies, the oldest first; with an ETag for who polls."""
-    found = here.board.look()
+    found = await here.board.now()
     if state is None and user is None:
         return with_etag(request, found.studies, found.etag)
     chosen = [
         row for row in found.rows if row["state"] == (state or row["state"])
         and row["user"] == (user or row["user"])
     ]  # fmt: skip
-    return as_json(request, chosen)
+    return await run_sync(as_json, request, chosen)
 
 
 @router.post("", status_code=201, openapi_extra=_FILE)

@@ -23,7 +23,7 @@ NAME, USER = "bench-0", "user0"
 
 SUMMARY = {
     "epochs": 10, "best_epoch": 9, "train_accuracy": 0.5, "gap": 0.0, "seconds": 1.0,
-    "examples_per_second": 1e5, "parameters": 10_000, "worker": "host:1",
+    "examples_per_second": 1e5, "parameters": 10_000,
 }  # fmt: skip
 
 _FACTS = {
