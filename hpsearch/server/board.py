@@ -168,7 +168,7 @@ class Board:
             named = json.dumps([{**one, "since": moment(one["since"])} for one in slots]).encode()
             studies = Content.of(listed)
             queue = Content.of(b'{"slots": %s, "studies": %s}' % (named, listed))
-            etag = f'"{self._start}-{next(self._versions)}"'
+            etag = f'W/"{self._start}-{next(self._versions)}"'  # weak: plain and compressed have it
         return Snapshot(
             rows=rows, slots=slots, studies=studies, queue=queue, etag=etag, made_at=made_at,
             writes=writes,

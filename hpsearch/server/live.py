@@ -85,6 +85,16 @@ class Hub:
         self._storage, self._is_ending = storage, is_ending
         self._watched: dict[str, Watched] = {}
 
+    async def find(self, name: str) -> None:
+        """See whether there is a study; where somebody watches it, that is known.
+
+        Raises:
+            HpsearchError: there is none, or it cannot be read.
+        """
+        watched = self._watched.get(name)
+        if watched is None or watched.study is None or watched.is_over:
+            await run_sync(load_study, self._storage, name)
+
     async def watch(
         self, name: str, may_see: Callable[[], bool] = lambda: True
     ) -> AsyncIterator[str]:

@@ -172,7 +172,7 @@ def best(request: Request, here: Here, _: Reader, name: Name) -> Response:
 @router.get("/{name}/events", response_class=StreamingResponse)
 async def events(request: Request, here: Here, token: Reader, name: Name) -> StreamingResponse:
     """A study's trials as they run, as server-sent events: ``study``, ``trials``, ``gone``."""
-    await run_sync(load_study, here.storage, name)  # says so where there is none
+    await here.hub.find(name)  # says so where there is none
     gate: Gate = request.app.state.gate
     events = here.hub.watch(name, lambda: gate.tokens.named(token.name) == token)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -114,6 +114,7 @@ def running(
             [sys.executable, "-P", *program, "serve", *options],
             env={**os.environ, **(environment or {})},
             stdout=subprocess.PIPE, stderr=log, text=True,
+            start_new_session=True,  # Linux shares processors among sessions: a share of its own
         )  # fmt: skip
     try:
         if process.stdout is None or not (address := process.stdout.readline().strip()):

@@ -1,6 +1,7 @@
 """Processes that write what workers of other machines write: trials, reports, signs of life."""
 
 import multiprocessing
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ def write_trials(url: str, name: str, epochs: int, epoch: float, over: Event) ->
         epoch: seconds of each.
         over: set when it is to end.
     """
+    os.setsid()  # as the workers of a service
     with closing(open_storage(url, create=False)) as storage:
         storage.owner = identity()
         study = load_study(storage, name)
