@@ -19,7 +19,7 @@ from hpsearch.search.attributes import WORKER_KEY
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
-from hpsearch.server.child import AssignedChild
+from hpsearch.server.child import Assignable, AssignedChild
 from hpsearch.server.places import Place
 from hpsearch.server.policy import Contender, Held, next_turn, passes_to
 from hpsearch.server.queue import Queue
@@ -69,7 +69,7 @@ class Scheduler:
     workspace: Workspace
     slots: Sequence[Slot]
     most_of_user: int | None = None
-    make_child: Callable[..., AssignedChild] = AssignedChild
+    make_child: Callable[..., Assignable] = AssignedChild
     over: threading.Event = field(default_factory=threading.Event)
     ticked: float = 0.0
     shown: Sequence[Mapping[str, Any]] = ()
@@ -156,6 +156,7 @@ class Scheduler:
         study, child = place.study, place.child
         was_asked = place.asked_at is not None or place.passes_to is not None
         signed, code = child.signature, child.collect()
+        dead = [] if child.is_lost else [signed]  # what runs on a lost machine nobody knows
         place.clear()
         if study is None:
             child.crashes = 0 if code == EXIT_OK else min(child.crashes + 1, MOST_WAITS)
@@ -165,7 +166,7 @@ class Scheduler:
             return
         _log.info("slot %d: the worker of %s ended (%s)", child.slot.index, study.name, how(code))
         with self.queue.minding(study.name):
-            mend(study, dead=[signed], blame=not was_asked)
+            mend(study, dead=dead, blame=not was_asked)
             self.queue.note_end(study, place, code, was_asked=was_asked)
 
     def _reported(self, place: Place, code: int) -> None:

@@ -23,6 +23,7 @@ from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.server.app import application
 from hpsearch.server.board import Board
+from hpsearch.server.child import Assignable, AssignedChild
 from hpsearch.server.live import Hub
 from hpsearch.server.scheduler import Scheduler
 from hpsearch.server.service import Service
@@ -108,15 +109,18 @@ def serve(
     workspace: Workspace,
     tell: Callable[[str], None],
     say: Callable[[str], None],
+    *,
+    make_child: Callable[..., Assignable] = AssignedChild,
 ) -> int:
     """Serve until a signal comes.
 
     Args:
         settings: how.
-        slots: of this box.
+        slots: of this box, or of a cluster.
         workspace: home and storage.
         tell: is told the address, with the first token where it is made just now.
         say: is told what else there is to know.
+        make_child: makes what runs a slot's workers: processes of this machine, or Ray's.
 
     Returns:
         0; 4 where the scheduler ended by itself. (uvicorn raises the signal again that ended it.)
@@ -136,7 +140,12 @@ def serve(
             storage.make_events()
         storage.is_busy = is_busy
         port = listening.getsockname()[1]
-        scheduler = Scheduler(workspace=workspace, slots=slots, most_of_user=settings.most_of_user)
+        scheduler = Scheduler(
+            workspace=workspace,
+            slots=slots,
+            most_of_user=settings.most_of_user,
+            make_child=make_child,
+        )
         server = _server(settings, storage, workspace, scheduler, port, context)
         first = _first_token(workspace.home)  # when all else is there: it is shown but once
         with collecting_seldom(), _scheduling(scheduler, server):
