@@ -177,7 +177,11 @@ def request_stop(study: OpenStudy, how: Stop) -> int:
 
 def stops_over(study: OpenStudy) -> int:
     """The number of the last request to stop after which a ``run`` has begun; 0: there is none."""
-    stop = study.optuna.user_attrs.get(STOP_KEY)
+    return _over(study.optuna.user_attrs.get(STOP_KEY))
+
+
+def _over(stop: Mapping[str, Any] | None) -> int:
+    """The same, from the last request."""
     return 0 if stop is None else int(stop["number"]) - (not stop["over"])
 
 
@@ -190,7 +194,7 @@ def stop_requested(study: OpenStudy, since: int | None = None) -> Stop | None:
             ``run`` may have begun since then; None: a request that is over is none.
     """
     stop = study.optuna.user_attrs.get(STOP_KEY)
-    since = stops_over(study) if since is None else since
+    since = _over(stop) if since is None else since
     return None if stop is None or stop["number"] <= since else stop["how"]
 
 

@@ -112,6 +112,16 @@ class Hub:
         """Clients that watch just now."""
         return sum(one.watchers for one in [*self._watched.values()])
 
+    async def find(self, name: str) -> None:
+        """See whether there is a study; where somebody watches it, that is known.
+
+        Raises:
+            HpsearchError: there is none, or it cannot be read.
+        """
+        watched = self._watched.get(name)
+        if watched is None or watched.study is None or watched.is_over:
+            await run_sync(load_study, self._storage, name)
+
     async def watch(
         self, name: str, may_see: Callable[[], bool] = lambda: True
     ) -> AsyncIterator[str]:

@@ -19,7 +19,7 @@ from hpsearch.search.attributes import WORKER_KEY
 from hpsearch.search.database.messages import STORAGE_ERRORS, readable_errors
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
-from hpsearch.server.child import AssignedChild
+from hpsearch.server.child import Assignable, AssignedChild
 from hpsearch.server.logs import told
 from hpsearch.server.metrics import Metrics
 from hpsearch.server.places import Place
@@ -72,7 +72,7 @@ class Scheduler:
     workspace: Workspace
     slots: Sequence[Slot]
     most_of_user: int | None = None
-    make_child: Callable[..., AssignedChild] = AssignedChild
+    make_child: Callable[..., Assignable] = AssignedChild
     metrics: Metrics = field(default_factory=Metrics)
     over: threading.Event = field(default_factory=threading.Event)
     ticked: float = 0.0
@@ -163,6 +163,7 @@ class Scheduler:
         study, child = place.study, place.child
         was_asked = place.asked_at is not None or place.passes_to is not None
         signed, code = child.signature, child.collect()
+        dead = [] if child.is_lost else [signed]  # what runs on a lost machine nobody knows
         place.clear()
         if study is None:
             child.crashes = 0 if code == EXIT_OK else min(child.crashes + 1, MOST_WAITS)
@@ -178,7 +179,7 @@ class Scheduler:
         words = "slot %d: the worker of %s ended (%s)"
         _log.log(level, words, child.slot.index, study.name, how(code), extra=facts)
         with self.queue.minding(study.name):
-            mend(study, dead=[signed], blame=not was_asked)
+            mend(study, dead=dead, blame=not was_asked)
             self.queue.note_end(study, place, code, was_asked=was_asked)
 
     def _reported(self, place: Place, code: int) -> None:

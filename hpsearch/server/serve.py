@@ -26,6 +26,7 @@ from hpsearch.server.app import application
 from hpsearch.server.background import Background
 from hpsearch.server.beside import chores_beside
 from hpsearch.server.board import Board
+from hpsearch.server.child import Assignable, AssignedChild
 from hpsearch.server.journal import Journal
 from hpsearch.server.live import Hub
 from hpsearch.server.logs import told
@@ -36,6 +37,7 @@ from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
 from hpsearch.services.apart import ended_with
 from hpsearch.services.rules import Rules
+from hpsearch.services.submit import prepare
 from hpsearch.services.uploads import Limits, Uploads
 from hpsearch.services.webhooks import secrets_of
 from hpsearch.services.workspace import Workspace
@@ -124,15 +126,18 @@ def serve(
     workspace: Workspace,
     tell: Callable[[str], None],
     say: Callable[[str], None],
+    *,
+    make_child: Callable[..., Assignable] = AssignedChild,
 ) -> int:
     """Serve until a signal comes.
 
     Args:
         settings: how.
-        slots: of this box.
+        slots: of this box, or of a cluster.
         workspace: home and storage.
         tell: is told the address, with the first token where it is made just now.
         say: is told what else there is to know.
+        make_child: makes what runs a slot's workers: processes of this machine, or Ray's.
 
     Returns:
         0; 4 where the scheduler ended by itself. (uvicorn raises the signal again that ended it.)
@@ -152,7 +157,12 @@ def serve(
             storage.make_events()
         storage.is_busy = is_busy
         port = listening.getsockname()[1]
-        scheduler = Scheduler(workspace=workspace, slots=slots, most_of_user=settings.most_of_user)
+        scheduler = Scheduler(
+            workspace=workspace,
+            slots=slots,
+            most_of_user=settings.most_of_user,
+            make_child=make_child,
+        )
         board = Board(storage, lambda: scheduler.shown)
         server, background = _server(settings, storage, workspace, scheduler, board, port, context)
         if settings.rules.receivers.hosts:
@@ -257,6 +267,8 @@ def _scheduling(scheduler: Scheduler, server: uvicorn.Server) -> Iterator[None]:
 
     thread = threading.Thread(target=run, name="scheduler", daemon=True)
     thread.start()
+    # Meanwhile workers start TensorFlow, which takes longer.
+    threading.Thread(target=prepare, name="prepare", daemon=True).start()
     try:
         yield
     finally:

@@ -89,6 +89,6 @@ def _free(folder: Path) -> float:
         return 0
 
 
-def service(request: Request) -> Service:
-    """The service that a request is for."""
+async def service(request: Request) -> Service:
+    """The service that a request is for; as a coroutine it needs no thread."""
     return cast("Service", request.app.state.service)

@@ -8,7 +8,7 @@ import hmac
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -118,10 +118,13 @@ def _unknown(why: str) -> RefusedError:
     return RefusedError(401, why, {"WWW-Authenticate": "Bearer"})
 
 
-def _asking(role: Role) -> Callable[[Request], Token]:
-    """Finds the token of a request that needs a role."""
+def _asking(role: Role) -> Callable[[Request], Awaitable[Token]]:
+    """Finds the token of a request that needs a role.
 
-    def find(request: Request) -> Token:
+    As a coroutine it needs no thread: the file of tokens is small, and read only when it changed.
+    """
+
+    async def find(request: Request) -> Token:
         gate: Gate = request.app.state.gate
         token = gate.token_of(request)
         if not token.role.allows(role):

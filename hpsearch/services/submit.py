@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,12 @@ def _made(file: StudyFile, request: Request, storage: Storage, workspace: Worksp
         raise
     workspace.record(study)
     return Accepted(study=study, is_new=True, warnings=told.lines, plan=plan)
+
+
+def prepare() -> None:
+    """Import what the first submit needs and takes a second or two: libraries for data."""
+    for name in ("sklearn.datasets", "hpsearch.data.tables.flaws", "hpsearch.data.tables.looks"):
+        import_module(name)
 
 
 def _import_apart(file: StudyFile, where: str, home: Home) -> None:

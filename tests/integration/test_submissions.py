@@ -49,6 +49,17 @@ def test_a_study_is_submitted_once_decided_of_and_counted(
         assert [one.what for one in events] == ["resumed", "paused", "submitted"]
         assert storage.last_event() == events[0].number
         assert storage.event_with("ana 1") == events[-1]
+        number = storage.last_event()
+        for name in ("b", "c"):
+            submitted = Event(who="ben", what="submitted", study=name)
+            create_submitted(
+                storage, make_file(name=name), DATASET, submissions.new("ben", 0), submitted
+            )
+        storage.note(Event(who="ben", what="entered"))
+        assert storage.studies_after(number) == {"b", "c"}
+        assert storage.studies_after(number + 1) == {"c"}
+        assert [one.name for one in storage.submitted(["c", "gone", "a"])] == ["a", "c"]
+        assert storage.submitted([]) == []
 
 
 def test_a_study_that_is_done_goes_on_and_is_removed_with_an_event(

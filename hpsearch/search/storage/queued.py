@@ -1,8 +1,9 @@
 """What the service asks of all its studies together, in a few queries, and its events."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +27,8 @@ _AT_ONCE = 500
 
 _LARGEST = 2**31 - 1
 """The largest key that there can be."""
+_REMEMBERED = 2**15
+"""Submissions that were read once, and are read again and again: about 1 kB each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +103,19 @@ class Queued(Summaries):
         return None if row is None else NotedEvent(**row)
 
     @repeatable
-    def submitted(self) -> list[Submitted]:
-        """All studies that were submitted, the oldest first."""
+    def studies_after(self, number: int) -> set[str]:
+        """The names of the studies that events after that of a number are about."""
+        query = sa.select(EVENTS.c.study).where(EVENTS.c.number > number).distinct()
+        with Session(self.engine) as session:
+            return {name for name in session.scalars(query) if name is not None}
+
+    @repeatable
+    def submitted(self, names: Sequence[str] | None = None) -> list[Submitted]:
+        """The studies that were submitted, the oldest first.
+
+        Args:
+            names: only those of these names; None: all.
+        """
         study, attribute = models.StudyModel, models.StudyUserAttributeModel
         query = (
             sa.select(study.study_id, study.study_name, attribute.value_json)
@@ -109,14 +123,14 @@ class Queued(Summaries):
             .where(attribute.key == SUBMISSION_KEY)
             .order_by(study.study_id)
         )
-        found = []
         with Session(self.engine) as session:
-            for study_id, name, text in session.execute(query):
-                value = typed([(SUBMISSION_KEY, text)], STUDY).get(SUBMISSION_KEY)
-                if value is not None and not name.startswith("."):
-                    submission = Submission.model_validate(value)
-                    found.append(Submitted(study_id=study_id, name=name, submission=submission))
-        return found
+            if names is None:
+                return list(_submitted(session.execute(query)))
+            found: list[Submitted] = []
+            for first in range(0, len(names), _AT_ONCE):
+                chosen = study.study_name.in_(names[first : first + _AT_ONCE])
+                found += _submitted(session.execute(query.where(chosen)))
+        return sorted(found, key=lambda one: one.study_id)
 
     @repeatable
     def trials_after(self, study_id: int, number: int, most: int | None) -> list[FrozenTrial]:
@@ -165,6 +179,21 @@ class Queued(Summaries):
             for first in range(0, len(study_ids), _AT_ONCE):
                 found |= _standings(session, study_ids[first : first + _AT_ONCE])
         return found
+
+
+def _submitted(rows: sa.Result[int, str, str]) -> Iterator[Submitted]:
+    """Of key, name and text of studies those that are whole."""
+    for study_id, name, text in rows:
+        submission = _submission(text)
+        if submission is not None and not name.startswith("."):
+            yield Submitted(study_id=study_id, name=name, submission=submission)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _submission(text: str) -> Submission | None:
+    """What a text of the database says was decided of a study; None: nothing that we can read."""
+    value = typed([(SUBMISSION_KEY, text)], STUDY).get(SUBMISSION_KEY)
+    return None if value is None else Submission.model_validate(value)
 
 
 def _standings(session: Session, keys: Sequence[int]) -> dict[int, Standing]:

@@ -8,6 +8,8 @@ from urllib.parse import quote, urlencode
 from fastapi import Request
 from fastapi.responses import Response
 
+from hpsearch.server.board import Content
+
 
 def as_json(request: Request, value: Any, link: str | None = None) -> Response:
     """A value that is ready for JSON, as :func:`with_etag`."""
@@ -28,18 +30,26 @@ def following(request: Request, last: int, key: str = "after") -> str:
     return f'<{quote(request.scope["path"])}?{urlencode([*query, (key, last)])}>; rel="next"'
 
 
-def with_etag(request: Request, content: bytes, etag: str, link: str | None = None) -> Response:
+def with_etag(
+    request: Request, content: bytes | Content, etag: str, link: str | None = None
+) -> Response:
     """JSON with an ETag; 304 without a body where the client has it already.
 
     Args:
         request: what asks, perhaps with ``If-None-Match``.
-        content: JSON.
+        content: JSON; compressed for clients that say they take it, where it is there so.
         etag: another one for each other content.
         link: where the list goes on; None: this is all of it.
     """
     headers = {"ETag": etag, "Cache-Control": "no-cache", **({"Link": link} if link else {})}
     if is_known(request, etag):
         return Response(status_code=304, headers=headers)
+    if isinstance(content, Content):
+        headers["Vary"] = "Accept-Encoding"
+        takes = request.headers.get("accept-encoding", "").lower()
+        is_gzipped = "gzip" in takes and "gzip;q=0" not in takes.replace(" ", "")
+        headers |= {"Content-Encoding": "gzip"} if is_gzipped else {}
+        content = content.gzipped if is_gzipped else content.plain
     return Response(content, headers=headers, media_type="application/json")
 
 

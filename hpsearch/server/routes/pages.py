@@ -23,7 +23,7 @@ _TYPES = {
 
 
 @router.get("/")
-def first(request: Request) -> Response:
+async def first(request: Request) -> Response:
     """The first page; a token in the address becomes a cookie, and the address is forgotten."""
     shown = request.query_params.get("token")
     if shown is None:
@@ -41,7 +41,7 @@ def first(request: Request) -> Response:
 
 
 @router.get("/ui/{name}")
-def file(name: str) -> Response:
+async def file(name: str) -> Response:
     """What the page consists of."""
     if name not in _content():
         raise RefusedError(404, "there is nothing here")

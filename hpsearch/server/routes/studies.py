@@ -91,7 +91,7 @@ def _ending(request: Request) -> str:
 
 
 @router.get("")
-def list_studies(  # noqa: PLR0917  # FastAPI gives them by name
+async def list_studies(  # noqa: PLR0917  # FastAPI gives them by name
     request: Request,
     here: Here,
     _: Reader,
@@ -104,7 +104,7 @@ def list_studies(  # noqa: PLR0917  # FastAPI gives them by name
 
     In pages: at most ``limit`` studies, those made after the one whose ``id`` is ``after``.
     """
-    found = here.board.look()
+    found = await here.board.now()
     if (state, user, limit, after) == (None,) * 4:
         return with_etag(request, found.studies, found.etag)
     chosen = [
@@ -112,9 +112,9 @@ def list_studies(  # noqa: PLR0917  # FastAPI gives them by name
         and row["user"] == (user or row["user"]) and (after is None or row["id"] > after)
     ]  # fmt: skip
     if limit is None or len(chosen) <= limit:
-        return as_json(request, chosen)
+        return await run_sync(as_json, request, chosen)
     page = chosen[:limit]
-    return as_json(request, page, following(request, page[-1]["id"]))
+    return await run_sync(as_json, request, page, following(request, page[-1]["id"]))
 
 
 def _asked(  # noqa: PLR0917  # FastAPI gives them by name
@@ -225,7 +225,7 @@ def best(request: Request, here: Here, _: Reader, name: Name) -> Response:
 @router.get("/{name}/events", response_class=StreamingResponse)
 async def events(request: Request, here: Here, token: Reader, name: Name) -> StreamingResponse:
     """A study's trials as they run, as server-sent events: ``study``, ``trials``, ``gone``."""
-    await run_sync(load_study, here.storage, name)  # says so where there is none
+    await here.hub.find(name)  # says so where there is none
     gate: Gate = request.app.state.gate
     events = here.hub.watch(name, lambda: gate.tokens.named(token.name) == token)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from optuna.trial import FrozenTrial
 
+from hpsearch.errors import UnknownStudyError
 from hpsearch.search import claims
 from hpsearch.search.study import OpenStudy
 from hpsearch.server import live
@@ -170,5 +171,26 @@ def test_no_more_clients_watch_than_are_allowed(
             await anext(hub.watch("study"))
         await first.aclose()
         await anext(hub.watch("study"))
+
+    run(story)
+
+
+def test_who_watches_what_is_watched_reads_no_study_anew(
+    open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = open_study()
+    hub = Hub(study.storage, lambda: False)
+
+    async def story() -> None:
+        with pytest.raises(UnknownStudyError):
+            await hub.find("other")
+        await hub.find(study.name)
+        stream = hub.watch(study.name)
+        async for text in stream:
+            if "event: study" in text:
+                break
+        monkeypatch.setattr(live, "load_study", None)
+        await hub.find(study.name)
+        await stream.aclose()
 
     run(story)

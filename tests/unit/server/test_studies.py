@@ -204,6 +204,22 @@ def test_what_is_polled_comes_once_until_it_changes(served: Served) -> None:
         assert served.ask("GET", path, "read", headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/v1/studies", "/v1/queue"])
+@pytest.mark.parametrize(
+    ("taken", "is_gzipped"),
+    [("gzip, deflate", True), ("GZIP", True), ("identity", False), ("gzip; q=0", False)],
+)
+def test_what_is_polled_comes_compressed_to_who_takes_it(
+    served: Served, path: str, taken: str, is_gzipped: bool
+) -> None:
+    served.submit()
+    plain = served.ask("GET", path, headers={"Accept-Encoding": "identity"})
+    found = served.ask("GET", path, headers={"Accept-Encoding": taken})
+    assert ("content-encoding" in found.headers) == is_gzipped
+    assert found.headers["vary"] == "Accept-Encoding"
+    assert found.json() == plain.json()
+
+
 def test_the_list_can_be_narrowed_to_a_state_and_a_user(served: Served) -> None:
     served.submit("a")
     served.submit("b", "other")
