@@ -127,7 +127,7 @@ def add_handlers(app: FastAPI, url: str) -> None:
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         told = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
-        return answer(422, "\n".join(told))
+        return answer(422, "\n".join(line.removeprefix(": ") for line in told))
 
     @app.exception_handler(Exception)
     def fault(request: Request, _: Exception) -> JSONResponse:

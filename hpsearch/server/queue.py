@@ -185,9 +185,9 @@ class Queue:
         if (paused := submissions.notice_stop(study)) is not None:
             self.know(study, paused)
             return False
-        seen = submissions.submission_of(study)
+        known = self.studies.get(study.name)  # as it was before the trials are counted
         if (over := ending(study)) is not None:
-            self.know(study, submissions.finish(study, over, seen))
+            self.know(study, submissions.finish(study, over, known and known.submission))
             return False
         return True
 
