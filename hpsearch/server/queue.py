@@ -187,7 +187,8 @@ class Queue:
             return False
         known = self.studies.get(study.name)  # as it was before the trials are counted
         if (over := ending(study)) is not None:
-            self.know(study, submissions.finish(study, over, known and known.submission))
+            seen = None if known is None else known.submission
+            self.know(study, submissions.finish(study, over, seen))
             return False
         return True
 
