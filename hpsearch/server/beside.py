@@ -26,14 +26,14 @@ from hpsearch.services.chores import CHORES, Chore, Done
 from hpsearch.services.workspace import Workspace
 
 LOOK, SOON = 5.0, 0.5
-"""Seconds between two looks at the studies; and at what is being done."""
+"""Seconds between two looks at the studies, at least; and at what is being done."""
 
 SETTLE = 10.0
 """Seconds between the end of a trial and what is done because of it: small studies end in them."""
 
 EVERY, SHARE = 30.0, 50
 """Seconds between two renewals of the figures of a study that runs, at least; and how many times
-the length of the last one: 2 % of one core."""
+their own length they wait, as looks do: 2 % of one core."""
 
 LONGEST = 600.0
 """Seconds that one thing may take."""
@@ -186,11 +186,13 @@ class Beside:
 
     def run(self) -> None:
         """Work until told to end."""
-        is_busy = False
+        is_busy, wait = False, LOOK
         try:
-            while not self._over.wait(SOON if is_busy else LOOK):
+            while not self._over.wait(SOON if is_busy else wait):
+                began = time.monotonic()
                 try:
-                    is_busy = self.step(time.monotonic())
+                    is_busy = self.step(began)
+                    wait = max(LOOK, SHARE * (time.monotonic() - began))  # many studies take longer
                 except (HpsearchError, OSError, *STORAGE_ERRORS) as error:
                     _log.info("beside the searches: %s", error)
         finally:

@@ -15,11 +15,12 @@ from hpsearch.errors import (
     HpsearchError,
     InputError,
     NoTrialError,
+    StudyGoneError,
     UnfinishedError,
     UnknownStudyError,
     UnreachableError,
 )
-from hpsearch.search.database.messages import STORAGE_ERRORS, readable_errors
+from hpsearch.search.database.messages import STORAGE_ERRORS, is_missing, readable_errors
 from hpsearch.search.making import StudyExistsError
 from hpsearch.search.storage import StudyBusyError
 from hpsearch.search.submissions import StateError
@@ -51,6 +52,7 @@ _STATUS: dict[type[HpsearchError], int] = {
     UnfinishedError: 409,
     NoTrialError: 409,
     KeyReusedError: 422,
+    StudyGoneError: 404,
     InputError: 422,
     UnreachableError: 503,
 }
@@ -155,6 +157,8 @@ def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], N
     for kind in STORAGE_ERRORS:
         app.add_exception_handler(kind, storage)
 
+    app.add_exception_handler(KeyError, _removed)
+
     @app.exception_handler(HTTPException)
     def of_http(_: Request, error: HTTPException) -> JSONResponse:
         return answer(error.status_code, str(error.detail), error.headers)
@@ -162,12 +166,19 @@ def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], N
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         words = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
-        return answer(422, "\n".join(words))
+        return answer(422, "\n".join(line.removeprefix(": ") for line in words))
 
     @app.exception_handler(Exception)
     def fault(request: Request, _: Exception) -> JSONResponse:
         _log.error("a fault of the program: %s %s", request.method, request.url.path)
         return answer(500, "a fault of the program; its traceback is in the log of the service")
+
+
+def _removed(_: Request, error: Exception) -> JSONResponse:
+    """The answer where a study is removed while a request looks at it."""
+    if not isinstance(error, KeyError) or not is_missing(error):
+        raise error
+    return answer(404, "the study was removed meanwhile; GET /v1/studies lists those there are")
 
 
 def _responses() -> dict[int | str, dict[str, object]]:

@@ -202,8 +202,9 @@ class Queue:
         if (paused := submissions.notice_stop(study)) is not None:
             self.know(study, paused)
             return False
-        seen = submissions.submission_of(study)
+        known = self.studies.get(study.name)  # as it was before the trials are counted
         if (over := ending(study)) is not None:
+            seen = None if known is None else known.submission
             self.know(study, submissions.finish(study, over, seen))
             return False
         return True

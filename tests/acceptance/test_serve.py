@@ -70,11 +70,14 @@ class Started:
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().strip()
 
-    def ask(self, path: str, token: str, method: str = "GET", text: str = "") -> Answer:
+    def ask(
+        self, path: str, token: str, method: str = "GET", text: str = "",
+        kind: str = "application/toml",
+    ) -> Answer:  # fmt: skip
         where = urlsplit(self.address)
         connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=60)
         headers = {
-            "Authorization": f"Bearer {token}", "Content-Type": "application/toml",
+            "Authorization": f"Bearer {token}", "Content-Type": kind,
             "Idempotency-Key": "one",
         }  # fmt: skip
         try:
@@ -84,8 +87,9 @@ class Started:
         finally:
             connection.close()
 
-    def row(self, token: str) -> dict[str, Any]:
-        [found] = json.loads(self.ask("/v1/studies", token).body)
+    def row(self, token: str, name: str = "small") -> dict[str, Any]:
+        rows = json.loads(self.ask("/v1/studies", token).body)
+        [found] = [one for one in rows if one["name"] == name]
         assert isinstance(found, dict)
         return found
 
@@ -111,6 +115,15 @@ def test_what_was_acknowledged_outlives_a_kill_and_is_searched_to_its_end(cli: C
     _wait(lambda: second.row(token)["state"] == "done")
     row = second.row(token)
     assert (row["counted"], row["running"], row["waiting"]) == (4, 0, 0)
+
+    asked = second.ask("/v1/studies/small/confirm", token, "POST", "", "application/json")
+    assert asked.status == 202, asked.body
+    _wait(lambda: second.row(token, "small.confirm")["state"] == "done")
+    told = json.loads(second.ask("/v1/studies/small/confirm", token).body)
+    assert {len(one["values"]) for one in told["candidates"]} == {5}
+    report = second.ask("/v1/studies/small/report", token)
+    assert report.status == 200, report.body
+    assert b'<meta name="generator" content="hpsearch report">' in report.body
     second.process.send_signal(signal.SIGTERM)
     _, said = second.process.communicate(timeout=30)
     assert second.process.returncode == 143

@@ -55,9 +55,9 @@ class Confirming(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    top: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
+    top: Annotated[int, Field(ge=1, le=20, strict=True)] | None = None
     """How many of the best configurations; null: 3."""
-    seeds: Annotated[int, Field(ge=2, le=100, strict=True)] | None = None
+    seeds: Annotated[int, Field(ge=2, le=50, strict=True)] | None = None
     """How many new seeds each of them gets; null: 5."""
     new_split: Annotated[bool, Field(strict=True)] = False
     """Whether each seed gets a new validation split, too."""

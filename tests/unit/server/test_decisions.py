@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from optuna.trial import FrozenTrial
 from served import STUDY, Served
 
 from hpsearch.search import budget, claims, submissions
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.queue import Queue
+from hpsearch.services import decide
 
 Finish = Callable[..., FrozenTrial]
 
@@ -275,6 +277,29 @@ def test_a_study_that_is_over_is_removed_with_its_files_and_an_event_stays(
     assert (event.who, event.what) == ("submit", "deleted")
     assert served.ask("DELETE", "/v1/studies/small", "submit").status_code == 404
     assert served.submit("small").status_code == 201
+
+
+def test_a_study_that_is_removed_while_something_is_decided_of_it_is_not_found(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted(served)
+    real = decide.decide
+
+    def decided(study: OpenStudy, who: str, act: decide.Act) -> Any:
+        study.storage.remove_studies([study.study_id], None)
+        return real(study, who, act)
+
+    monkeypatch.setattr(decide, "decide", decided)
+    answer = served.ask("POST", "/v1/studies/small/pause", "submit")
+    assert answer.status_code == 404
+    assert "was removed meanwhile" in answer.json()["detail"]
+
+    def broken(*_: object) -> None:
+        raise KeyError("another one")
+
+    assert served.submit("small").status_code == 201
+    monkeypatch.setattr(decide, "decide", broken)
+    assert served.ask("POST", "/v1/studies/small/pause", "submit").status_code == 500
 
 
 def test_a_study_that_was_not_submitted_is_removed_by_an_administrator_alone(

@@ -197,10 +197,14 @@ def test_only_so_much_is_kept_and_what_was_used_last_stays(
 def test_a_file_is_made_once_for_all_who_ask_at_the_same_time(
     small: Served, command: Command
 ) -> None:
-    found: list[bytes] = []
+    study = load_study(small.storage, "small")
+    made = downloads.Downloads(downloads.Workspace(home=small.home))
+    wanted = downloads.report_of(study)
+    version, found = made.version(study, wanted), list[bytes]()
 
     def ask() -> None:
-        found.append(small.ask("GET", "/v1/studies/small/export").content)
+        with made.make(study, wanted, version).file as file:
+            found.append(file.read())
 
     threads = [threading.Thread(target=ask) for _ in range(6)]
     for thread in threads:
