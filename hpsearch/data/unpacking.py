@@ -151,7 +151,7 @@ def _write(member: _Member, target: _Target) -> None:
         return
     if member.wrong:
         raise InputError(f"{shown} is {member.wrong}; pack files and folders alone")
-    if member.name.startswith("/") or ".." in parts:
+    if member.name.startswith("/") or ".." in parts or not (parts or member.is_folder):
         raise InputError(f"{shown} leads out of the archive; pack it with paths below one folder")
     if len(parts) > MOST_LEVELS:
         raise InputError(f"{shown} lies in more than {MOST_LEVELS} folders; pack it flatter")

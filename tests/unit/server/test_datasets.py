@@ -17,7 +17,9 @@ trials = 2
 """
 
 
-def put(served: Served, name: str, content: bytes | str = HOUSES, who: str = "submit", **query: str):
+def put(
+    served: Served, name: str, content: bytes | str = HOUSES, who: str = "submit", **query: str
+):
     return served.ask("PUT", f"/v1/datasets/{name}", who, content=content, params=query)
 
 
