@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from fastapi.testclient import TestClient
 from httpx2 import Response
@@ -72,7 +71,7 @@ class Served:
 
 
 @contextmanager
-def service_of(home: Home, **rules: Path | bool) -> Iterator[Served]:
+def service_of(home: Home, **rules: object) -> Iterator[Served]:
     """The service of a home; its arguments are those of ``Rules``."""
     storage = open_storage(home.storage_url())
     storage.make_events()
@@ -87,7 +86,7 @@ def service_of(home: Home, **rules: Path | bool) -> Iterator[Served]:
     service = Service(
         workspace=workspace,
         storage=storage,
-        rules=Rules(uploads=Uploads(home=home), **rules),  # type: ignore[arg-type]
+        rules=Rules(**{"uploads": Uploads(home=home)} | rules),  # type: ignore[arg-type]
         board=Board(storage, lambda: scheduler.shown),
         hub=Hub(storage, lambda: bool(ending)),
         scheduler=scheduler,

@@ -212,7 +212,8 @@ def _in_tar(file: IO[bytes], is_packed: bool, limit: int) -> Iterator[_Member]:
                 wrong="" if is_known else _wrong(info.islnk() or info.issym()),
                 open=partial(_content, archive, info),
             )
-            archive.members.clear()  # else it keeps all
+            # Else it keeps all; the types leave it out.
+            archive.members.clear()  # type: ignore[attr-defined]
 
 
 def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:

@@ -23,6 +23,8 @@ SUBMITTING = {
     ("POST", "/v1/studies/{name}/pause"),
     ("POST", "/v1/studies/{name}/resume"),
     ("POST", "/v1/studies/{name}/cancel"),
+    ("PUT", "/v1/datasets/{name}"),
+    ("DELETE", "/v1/datasets/{name}"),
 }
 """Routes that need the role submit."""
 
@@ -72,6 +74,10 @@ def test_every_route_asks_for_a_token_and_looks_at_its_role(
             assert is_problem(send(served, method, path, "read"), 403)
             # Another one's study; or a body that is none.
             expected = 403 if "{name}" in path else 422
+            if (
+                path == "/v1/datasets/{name}"
+            ):  # of one's own there is none, or its format is unknown
+                expected = 415 if method == "PUT" else 404
             assert is_problem(send(served, method, path, "submit"), expected)
         else:
             assert send(served, method, path, "read").status_code in (200, 204, 404, 409)

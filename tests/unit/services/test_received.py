@@ -106,17 +106,17 @@ def test_arrays_and_folders_of_images_are_told_as_hpsearch_data_does(
         ("csv", b"price\n1\n2\n", "one column only"),
         ("csv", b"", "is empty"),
         ("csv", b"a,b\n1,2\n1\n", "line 3: the row has 1 field"),
-        ("csv", b"a,b\n" + b"x" * 2**22 + b"y\n", "a line of over"),
+        ("csv", b"a,b\n" + b"x" * 2**23 + b"y\n", "a line of over"),
         ("csv", b"," * 100_001, "more than 100,000 columns"),
         ("csv.gz", gzip.compress(CSV)[:-9], "damaged archive"),
         ("csv.gz", gzip.compress(b"1,2\n" * (MOST // 4 + 1)), "over 16.8 MB unpacked"),
         ("parquet", b"PAR1" + bytes(90) + b"PAR1", "damaged"),
-        ("npz", arrays(x_train=np.array([{}, []]), y_train=np.array([0, 1])), "Python objects"),
+        ("npz", arrays(x_train=np.array([{}, None]), y_train=np.array([0, 1])), "Python objects"),
         ("npz", arrays(x_train=np.zeros(MOST, np.int8), y_train=np.zeros(1)), "16.8 MB unpacked"),
         ("npz", b"PK", "damaged or not from numpy.savez"),
         ("zip", archive({}), "no class folders"),
         ("zip", archive({"../x": b""}), "data.zip: .*leads out"),
-        ("zip", archive({"train/a/1.png": b"x", "train/b/1.png": b"y"}), "none of the 2 files|can"),
+        ("zip", archive({"train/a/1.png": b"x", "train/b/1.png": b"y"}), "are not readable"),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -132,7 +132,7 @@ def test_more_values_than_may_be_stored_are_refused_before_they_are_read(
     made = io.BytesIO()
     pl.select(a=pl.repeat(1, 10**6), b=pl.repeat(2, 10**6)).write_parquet(made)
     assert len(made.getvalue()) < 10**5
-    with pytest.raises(InputError, match="over 1.0 MB of values"):
+    with pytest.raises(InputError, match=r"over 1\.0 MB of values"):
         seen("parquet", made.getvalue(), most=10**6)
 
 
