@@ -89,7 +89,7 @@ def service_of(home: Home, **rules: Any) -> Iterator[Served]:
     service = Service(
         workspace=workspace,
         storage=storage,
-        rules=Rules(uploads=Uploads(home=home), **rules),  # type: ignore[arg-type]
+        rules=Rules(**{"uploads": Uploads(home=home)} | rules),  # type: ignore[arg-type]
         board=Board(storage, lambda: scheduler.shown),
         hub=Hub(storage, lambda: bool(ending)),
         scheduler=scheduler,

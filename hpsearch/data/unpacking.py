@@ -151,7 +151,7 @@ def _write(member: _Member, target: _Target) -> None:
         return
     if member.wrong:
         raise InputError(f"{shown} is {member.wrong}; pack files and folders alone")
-    if member.name.startswith("/") or ".." in parts:
+    if member.name.startswith("/") or ".." in parts or not (parts or member.is_folder):
         raise InputError(f"{shown} leads out of the archive; pack it with paths below one folder")
     if len(parts) > MOST_LEVELS:
         raise InputError(f"{shown} lies in more than {MOST_LEVELS} folders; pack it flatter")
@@ -212,7 +212,8 @@ def _in_tar(file: IO[bytes], is_packed: bool, limit: int) -> Iterator[_Member]:
                 wrong="" if is_known else _wrong(info.islnk() or info.issym()),
                 open=partial(_content, archive, info),
             )
-            archive.members.clear()  # else it keeps all
+            # Else it keeps all; the types leave it out.
+            archive.members.clear()  # type: ignore[attr-defined]
 
 
 def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:

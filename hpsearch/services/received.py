@@ -8,6 +8,8 @@ standard error behind "error: ".
 import gzip
 import json
 import os
+import re
+import resource
 import shutil
 import sys
 import threading
@@ -19,6 +21,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from hpsearch.data.arrays import Arrays, silent
 from hpsearch.data.sources.image_folder import ImageFolder
@@ -40,11 +44,17 @@ DATA = "data"
 FACTS = "facts.json"
 """Beside the data: what is known of them."""
 
-LONGEST_LINE = 2**26
+LONGEST_LINE = 2**22
 """Bytes of a line of a table, which is read at once."""
+MOST_COLUMNS = 100_000
+"""Of a table."""
+_DELIMITERS = (b",", b";", b"\t", b"|")
 _LOOKED_AT = (8, 8)
 """The size to which images are brought to be looked at: whether they can be read is all."""
-_ROWS = 2000
+_FIELDS, _ROWS = 100_000, 64
+"""Values of a table that are looked at at once, and rows at least."""
+LEAST_MEMORY = 2**30
+"""Bytes of memory that may be taken however little is free; else it is half of what is."""
 _EVERY = 2**26
 """Bytes after which the free space is looked at again."""
 
@@ -180,6 +190,7 @@ def _check_lines(file: Path, most: int) -> None:
         InputError: so it is.
     """
     total = since = 0
+    head: bytes | None = b""
     with suppress(gzip.BadGzipFile, EOFError), open_bytes(file) as content:  # said when it is read
         while block := content.read(2**20):
             total += len(block)
@@ -189,18 +200,43 @@ def _check_lines(file: Path, most: int) -> None:
                 raise InputError(f"{file}: has over {size(most)} unpacked; send less")
             if since > LONGEST_LINE:
                 raise InputError(f"{file}: has a line of over {size(LONGEST_LINE)}; is it a table?")
+            if head is not None:
+                head += block
+                _check_width(file, re.split(rb"[\r\n]", head, maxsplit=1)[0])
+                head = None if end >= 0 else head
+
+
+def _check_width(file: Path, line: bytes) -> None:
+    """Refuse a table by its first line; columns without number take minutes to look at.
+
+    Raises:
+        InputError: it has too many columns.
+    """
+    if max(map(line.count, _DELIMITERS)) >= MOST_COLUMNS:
+        raise InputError(f"{file}: has more than {MOST_COLUMNS:,} columns; send fewer")
 
 
 def _missing(table: Table, most: int) -> tuple[int, list[int]]:
     """The rows of a table, and how many of each column are missing; every row is read."""
+    if not table.path.name.endswith(TEXT):  # its file says how many there are
+        _check_rows(table, table.rows, most)
     rows, missing = 0, [0] * len(table.names)
-    for batch in table.batches(table.names, max(1, _ROWS * 50 // len(table.names))):
+    for batch in table.batches(table.names, max(_ROWS, _FIELDS // len(table.names))):
         rows += len(batch)
-        if 4 * rows * len(table.names) > most:
-            raise InputError(f"{table.path}: has over {size(most)} of values; send fewer rows")
+        _check_rows(table, rows, most)
         counts = batch.null_count().row(0)
         missing = [one + more for one, more in zip(missing, counts, strict=True)]
     return rows, missing
+
+
+def _check_rows(table: Table, rows: int, most: int) -> None:
+    """Refuse more values than may be stored, 4 bytes each.
+
+    Raises:
+        InputError: so many are they.
+    """
+    if 4 * rows * len(table.names) > most:
+        raise InputError(f"{table.path}: has over {size(most)} of values; send fewer rows")
 
 
 _LOOKS: Mapping[str, Callable[[Path, int], dict[str, Any]]] = {
@@ -212,8 +248,11 @@ _LOOKS: Mapping[str, Callable[[Path, int], dict[str, Any]]] = {
 def main(folder: Path, kind: str, most: int, keep_free: int) -> int:
     """Look at an upload and write down what is found; gives the exit code."""
     threading.Thread(target=partial(_end_with_parent, os.getppid()), daemon=True).start()
-    with suppress(OSError):  # the kernel ends this process first where memory is short
-        Path("/proc/self/oom_score_adj").write_text("1000")
+    most_memory = max(LEAST_MEMORY, psutil.virtual_memory().available // 2)
+    with suppress(OSError, ValueError):  # where the system has no such limits
+        resource.setrlimit(resource.RLIMIT_DATA, (most_memory, most_memory))
+        # The kernel ends this process first where memory is short.
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     try:
         write_text(folder / FACTS, json.dumps(look(folder, kind, most, keep_free)))
     except HpsearchError as error:
