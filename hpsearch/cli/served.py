@@ -74,6 +74,13 @@ class ServedSource:
         """Why it failed."""
         return self._told("why")
 
+    @property
+    def idle(self) -> str:
+        """What is said where nobody is busy with it."""
+        return (
+            "the study waits for a worker" if self.state in OPEN else f"the study is {self.state}"
+        )
+
     def trials(self) -> Sequence[Shown]:
         """All trials, by number."""
         self._raise()

@@ -2,6 +2,7 @@
 
 import ssl
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +78,7 @@ class Connection:
             transport=transport,
             **_trusted(url, ca_file),
         )
+        weakref.finalize(self, self._http.close)  # a script need not
 
     def close(self) -> None:
         """End the connection."""

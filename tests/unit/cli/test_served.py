@@ -127,6 +127,7 @@ def test_plain_lines_are_the_same(
         view.update()
         lines.append(capsys.readouterr().err)
     assert lines[0] == lines[1]
+    assert views[1].source.idle == "the study waits for a worker"
     assert lines[0].startswith("trial 1: complete 0.7500 (2 of 10, best 0.7500)")
     assert "trial 2: diverged (3 of 10" in lines[0]
     told.tell(StudyGoneError("the end"))

@@ -1,8 +1,10 @@
 """``--server``: which commands ask a service, with which options, and what they show of it."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -12,6 +14,7 @@ from served import STUDY, Served, service_of
 from typer.testing import CliRunner
 
 from hpsearch.cli.app import app
+from hpsearch.client.connection import Connection
 from hpsearch.client.logins import Logins
 from hpsearch.home import Home
 from hpsearch.search.study import load_study
@@ -119,6 +122,38 @@ def test_the_same_file_is_the_same_study_until_it_was_removed(run: Run, served: 
     assert "queued" in run("run", "small.toml", "--detach")
     assert "Stopped study small" in run("stop", "small", "--cancel")
     run("run", "small.toml", "--detach", fails="was cancelled, which is for good")
+
+
+def test_data_are_sent_once_under_a_name_of_their_content(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("my dätä.csv").write_text("a,b\n1,2\n")
+    text = STUDY.format(name="up", trials=5).replace('"digits"', '"table"\npath = "my dätä.csv"')
+    Path("up.toml").write_text(text)
+    said = run("run", "up.toml", "--detach", fails="up.toml: dataset.path")
+    assert "To send my dätä.csv along: --upload" in said
+    uploads: list[dict[str, str]] = []
+    submitted: list[object] = []
+
+    def answer(_: Connection, method: str, path: str, **parts: Any) -> Any:
+        if method == "GET" and path == "/v1/datasets":
+            return uploads
+        if method == "PUT":
+            name = path.removeprefix("/v1/datasets/")
+            digest = hashlib.sha256(b"".join(parts["content"]())).hexdigest()
+            uploads.append({"name": name, "sha256": digest, "path": f"upload:ana/{name}"})
+            return uploads[-1]
+        if method == "POST":
+            submitted.append(json.loads(parts["content"])["dataset"]["path"])
+        return {"name": "up", "submission": {"state": "queued"}}
+
+    monkeypatch.setattr(Connection, "json", answer)
+    assert "Sending my dätä.csv (8 B)" in run("run", "up.toml", "--detach", "--upload")
+    assert "Sending" not in run("run", "up.toml", "--detach", "--upload")
+    [row] = uploads
+    assert row["name"].startswith("my-d-t-")
+    assert row["name"].endswith(f"{row['sha256'][:12]}.csv")
+    assert submitted == [row["path"]] * 2
 
 
 def test_a_run_of_a_study_that_is_over_tells_how_it_ended(
