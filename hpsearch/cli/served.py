@@ -77,9 +77,9 @@ class ServedSource:
     @property
     def idle(self) -> str:
         """What is said where nobody is busy with it."""
-        return (
-            "the study waits for a worker" if self.state in OPEN else f"the study is {self.state}"
-        )
+        if (state := self.state) is None:  # it was not submitted
+            return "no worker is running the study now"
+        return "the study waits for a worker" if state in OPEN else f"the study is {state}"
 
     def trials(self) -> Sequence[Shown]:
         """All trials, by number."""
