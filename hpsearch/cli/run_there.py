@@ -156,7 +156,8 @@ def _again(client: Client, asked: Submitted) -> ServedStudy:
         study.details()
     except UnknownStudyError:
         return client.submit(asked.table, priority=asked.priority or 0)
-    study.change(budget=asked.table.get("budget"), priority=asked.priority)
+    if (budget := asked.table.get("budget")) or asked.priority is not None:
+        study.change(budget=budget or None, priority=asked.priority)
     return study
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hpsearch.cli.live import LiveView
+from hpsearch.cli.output import say
 from hpsearch.cli.watch import LOOK_EVERY, Look, Used
 from hpsearch.client import ServedStudy
 from hpsearch.client.studies import OPEN
@@ -56,8 +57,16 @@ class ServedSource:
         self._error: HpsearchError | None = None
         self._is_lost = False
         threading.Thread(target=self._follow, name="events", daemon=True).start()
-        self._ready.wait()
+
+    def is_ready(self, seconds: float) -> bool:
+        """Whether it is known how the study stands; waits so long at most.
+
+        Raises:
+            HpsearchError: the service refuses to tell.
+        """
+        found = self._ready.wait(seconds)
         self._raise()
+        return found
 
     @property
     def name(self) -> str:
@@ -171,6 +180,9 @@ def follow(study: ServedStudy) -> ServedSource:
     """
     said: list[str] = []
     source = ServedSource(study, said.append)
+    while not source.is_ready(LOOK_EVERY):
+        while said:
+            say(said.pop(0))
     view = LiveView(source, watching=True)
     with view.shown():
         while True:

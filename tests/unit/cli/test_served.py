@@ -73,7 +73,9 @@ class Told:
 
 def source_of(told: Told, said: list[str]) -> ServedSource:
     told.waiting += told.standing()
-    return ServedSource(told, said.append)  # type: ignore[arg-type]  # asked nothing else
+    source = ServedSource(told, said.append)  # type: ignore[arg-type]  # asked nothing else
+    assert source.is_ready(20)
+    return source
 
 
 def picture(source: Source) -> str:
@@ -182,5 +184,6 @@ def test_a_study_that_is_removed_ends_the_view(open_study: Open) -> None:
 def test_what_is_refused_at_once_is_raised_at_once(open_study: Open) -> None:
     told = Told(open_study())
     told.waiting.append(StudyGoneError("gone"))
+    source = ServedSource(told, print)  # type: ignore[arg-type]  # as above
     with pytest.raises(StudyGoneError, match="gone"):
-        ServedSource(told, print)  # type: ignore[arg-type]  # as above
+        source.is_ready(20)
