@@ -169,15 +169,19 @@ class Connection:
         )
         if not lacks_it:
             return error_of(response, self.url)
+        return self.stranger() or error_of(response, self.url)
+
+    def stranger(self) -> InputError | None:
+        """What to say of a service of another version; None: it is of ours, or does not tell."""
         try:
             about = self._http.get("/openapi.json").json()["info"]["version"]
         except (httpx2.HTTPError, ValueError, LookupError, TypeError):
-            return error_of(response, self.url)
+            return None
         if about == __version__:
-            return error_of(response, self.url)
+            return None
         return InputError(
-            f"{self.url}: is hpsearch {about}, and cannot do that; this is hpsearch {__version__}:"
-            " use the same version"
+            f"{self.url}: is hpsearch {about}, and this is hpsearch {__version__}, which do not"
+            " understand each other here; use the same version"
         )
 
     @contextmanager

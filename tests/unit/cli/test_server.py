@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 from served import STUDY, Served, service_of
 from typer.testing import CliRunner
 
+from hpsearch import __version__
 from hpsearch.cli.app import app
 from hpsearch.client.connection import Connection
 from hpsearch.client.logins import Logins
@@ -191,6 +192,29 @@ def test_a_token_is_kept_after_the_service_has_taken_it(
     run("run", "small.toml", "--detach", fails="may read, and this needs submit")
     run("login", "--forget")
     run("login", "--forget", fails="no token is kept for it")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("version", "said"), [("9.9", "is hpsearch 9.9"), (__version__, "name")])
+def test_rows_of_another_version_are_told(
+    monkeypatch: pytest.MonkeyPatch, version: str, said: str
+) -> None:
+    def answer(_: httpx2.Client, method: str, path: str, **__: object) -> httpx2.Response:
+        is_about = path == "/openapi.json"
+        request = httpx2.Request(method, URL + path)
+        found = {"info": {"version": version}} if is_about else [{"new": 1}]
+        return httpx2.Response(200, json=found, request=request)
+
+    monkeypatch.setattr(httpx2.Client, "request", answer)
+    typed("ls", fails=said)
+
+
+def test_the_same_file_with_another_priority_is_the_same_study(run: Run, served: Served) -> None:
+    Path("small.toml").write_text('name = "small"\n[dataset]\nsource = "digits"\n')
+    for priority in ("-1", "-2"):
+        run("run", "small.toml", "--detach", "--priority", priority)
+        [one] = served.storage.submitted()
+        assert str(one.submission.priority) == priority
 
 
 @pytest.mark.usefixtures("folder")
