@@ -166,9 +166,9 @@ class ServedSource:
         if self._summary and len(self._shown) >= sum(self._summary[key] for key in COUNTS):
             self._ready.set()
 
-    def _lost(self, _: str) -> None:
+    def _lost(self, why: str) -> None:
         self._is_lost = True
-        self._tell("The service cannot be reached; the view goes on when it can.")
+        self._tell(f"{why[0].upper()}{why[1:]}; the view goes on when it can.")
 
 
 def follow(study: ServedStudy) -> ServedSource:

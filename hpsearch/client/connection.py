@@ -38,7 +38,15 @@ BLOCK = 2**20
 
 
 class LostError(UnreachableError):
-    """A service that cannot be reached just now, or an answer that was lost (exit code 3)."""
+    """A service that cannot be reached just now, or an answer that was lost (exit code 3).
+
+    Attributes:
+        status: of an answer by which a service, or the proxy before it, says so; None: none came.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Connection:
@@ -155,7 +163,7 @@ class Connection:
             HpsearchError: what it stands for, if it is none.
         """
         if response.status_code in (502, 503, 504):
-            raise LostError(str(error_of(response, self.url)))
+            raise LostError(str(error_of(response, self.url)), response.status_code)
         if not response.is_success:
             raise self._explained(response)
         self._was_here = True

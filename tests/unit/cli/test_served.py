@@ -151,7 +151,7 @@ def test_who_follows_is_told_of_losses_and_sees_the_end(
     def story() -> None:
         with told.is_new:
             assert told.is_new.wait_for(lambda: told.taken == 2, 20)
-        told.lost("reset")
+        told.lost("the service cannot be reached")
         told.tell(Event(kind="trouble", data={"detail": "the storage cannot be reached"}))
         told.tell(Event(kind="trouble", data={"detail": None}))
         finish(study, 0.75)
