@@ -11,7 +11,6 @@ from hpsearch.cli.watch import LOOK_EVERY, Look, Used
 from hpsearch.client import ServedStudy
 from hpsearch.client.studies import OPEN
 from hpsearch.data.section import Folds
-from hpsearch.errors import HpsearchError
 from hpsearch.search.shown import Shown
 from hpsearch.search.storage import Counts
 from hpsearch.search_sections import BudgetSection
@@ -54,7 +53,7 @@ class ServedSource:
         self._rows: dict[int, dict[str, Any]] = {}
         self._shown: dict[int, Shown] = {}
         self._lock, self._ready = threading.Lock(), threading.Event()
-        self._error: HpsearchError | None = None
+        self._error: Exception | None = None
         self._is_lost = False
         threading.Thread(target=self._follow, name="events", daemon=True).start()
 
@@ -148,7 +147,7 @@ class ServedSource:
                     self._tell("The service is there again.")
                 with self._lock:
                     self._take(event.kind, event.data)
-        except HpsearchError as error:
+        except Exception as error:  # noqa: BLE001  # raised where somebody looks next, if anybody
             self._error = error
         finally:
             self._ready.set()

@@ -181,6 +181,16 @@ def test_a_study_that_is_removed_ends_the_view(open_study: Open) -> None:
         _ = [source.look() for _ in range(10**6)]  # the thread may need a moment
 
 
+def test_rows_of_another_form_are_a_fault_where_one_looks(open_study: Open) -> None:
+    told = Told(open_study())
+    source = source_of(told, [])
+    told.waiting.append(Event(kind="trials", data=[{"number": 0}]))
+    with told.is_new:
+        told.is_new.notify_all()
+    with pytest.raises(KeyError):
+        _ = [source.look() for _ in range(10**6)]
+
+
 def test_what_is_refused_at_once_is_raised_at_once(open_study: Open) -> None:
     told = Told(open_study())
     told.waiting.append(StudyGoneError("gone"))

@@ -222,7 +222,7 @@ def test_exports_are_written_whole_with_what_belongs_to_them(tmp_path: Path) -> 
     assert seen[:2] == ["format=toml&trial=3", "format=yaml&confirmed=true"]
 
 
-@pytest.mark.parametrize("name", ["../best.py", "/etc/x", "a/b.py", "..", "a\\b"])
+@pytest.mark.parametrize("name", ["../best.py", ".profile", "/etc/x", "a/b.py", "..", "a\\b"])
 def test_an_archive_that_climbs_is_refused(tmp_path: Path, name: str) -> None:
     (folder := tmp_path / "in").mkdir()
     with (
