@@ -26,19 +26,22 @@ def best(
     as_json: JsonOption = False,
 ) -> None:
     """Show the best trial of a study and its configuration."""
-    client = service_of(context, server, "study", "as_json")
-    if client is not None:
+    if (client := service_of(context, server, "study", "as_json")) is not None:
         with client:
             there = client.study(study)
-            row, metric = there.best(), there.details()["metric"]
-    else:
-        with workspace(home, storage).study(study) as found:
-            row = rows.best_row(found)
-            metric = found.file.objective.metric
+            _print(there.best(), there.details()["metric"], as_json=as_json)
+        return
+    with workspace(home, storage).study(study) as found:
+        row, metric = rows.best_row(found), found.file.objective.metric
+    _print(row, metric, as_json=as_json)
+
+
+def _print(row: Mapping[str, Any], metric: str, *, as_json: bool) -> None:
+    """Print the best trial."""
     if as_json:
         print_json(row)
-        return
-    print_best(row, metric)
+    else:
+        print_best(row, metric)
 
 
 def print_best(row: Mapping[str, Any], metric: str) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hpsearch.cli.conclusion import print_conclusion
 from hpsearch.cli.live import LiveScreen
 from hpsearch.cli.options import (
     DataPathOption,
@@ -72,7 +73,10 @@ def confirm(
             hint = spelled(context, client)
             there = client.study(study)
             runs = there.confirm(top=top, seeds=seeds, new_split=new_split, smallest=smallest)
-            watch(runs, hint)
+            ended = watch(runs, hint)
+            if ended.stopped:
+                print_conclusion(ended, hint)
+                raise typer.Exit(ended.exit_code)
             told = there.confirmation()
             if as_json:
                 print_json(told)

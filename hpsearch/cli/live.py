@@ -213,7 +213,7 @@ class LiveView:
             say(self._line(trial, look, stood[trial.number]))
         if self.watching and self._is_quiet(look) and not self._said_idle:
             self._said_idle = True  # first: a signal may come before the next line
-            say("No worker is running the study now.")
+            say(f"{self.source.idle.capitalize()}.")
 
     def _line(self, trial: Shown, look: Look, then: Standing) -> str:
         """One ended trial as a plain line, with how the study stood when it ended."""
@@ -248,8 +248,8 @@ class LiveView:
         left, lines = self._left(look), notes(look)
         if self._is_quiet(look):
             left = ""
-            who = "no worker is running the study" if self.watching else "no trial is running"
-            lines.append((f"{who} now", "bold"))
+            idle = self.source.idle if self.watching else "no trial is running now"
+            lines.append((idle, "bold"))
         return Frame(
             name=self.source.name,
             headline=f": {counted} of {total} trials{self._clock(look)}",

@@ -22,18 +22,21 @@ def ls(
     as_json: JsonOption = False,
 ) -> None:
     """List the studies."""
-    client = service_of(context, server, "as_json")
-    if client is not None:
+    if (client := service_of(context, server, "as_json")) is not None:
         with client:
             rows = client.studies()
-        if not rows:
-            say(f"{client.url}: no studies here yet; start one with hpsearch run FILE")
-    else:
-        rows = _here(workspace(home, storage), as_json=as_json)
+            if not rows:
+                say(f"{client.url}: no studies here yet; start one with hpsearch run FILE")
+            _print(rows, as_json=as_json, told=("state", "user"))
+        return
+    _print(_here(workspace(home, storage), as_json=as_json), as_json=as_json)
+
+
+def _print(rows: list[dict[str, Any]], *, as_json: bool, told: tuple[str, ...] = ()) -> None:
+    """Print studies, with more columns of what is told of them."""
     if as_json:
         print_json(rows)
         return
-    told = ("state", "user") if client is not None else ()
     states = ("complete", "pruned", "failed", "running")
     print_table(
         ("study", *told, "metric", "best", "budget", *states),

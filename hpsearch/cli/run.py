@@ -118,7 +118,7 @@ def run(
     )
     client = service_of(
         context, server, "file", "target", "trials", "timeout", "workers", "workers_per_gpu",
-        "overrides", "no_reference", "detach", "upload", "priority",
+        "overrides", "detach", "upload", "priority",
     )  # fmt: skip
     made = (
         study_file_of(file, target) if target is not None or is_table(file) else nullcontext(file)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from hpsearch.cli.output import say
 from hpsearch.cli.served import budget_of, counts_of, follow
 from hpsearch.client import Client, ServedStudy
 from hpsearch.client.problems import RefusedError
-from hpsearch.client.sent import body_of, key_of, sha256_of
+from hpsearch.client.sent import body_of, key_of, packed, sha256_of
 from hpsearch.errors import (
     EXIT_SIGTERM,
     InputError,
@@ -94,6 +94,8 @@ def submit(client: Client, asked: Submitted, *, upload: bool = False) -> ServedS
             if not str(error).startswith("Idempotency-Key"):
                 raise _advised(error, asked) from None
             found = _again(client, asked)
+    for warning in found.warnings:
+        say(f"warning: {warning}")
     state = _state(found)
     if state == "cancelled":
         raise InputError(
@@ -119,28 +121,30 @@ def _advised(error: RefusedError, asked: Submitted) -> RefusedError:
 def _with_data(client: Client, asked: Submitted) -> Submitted:
     """Send the data of a study file to the service; the file with the name that they have there.
 
-    What is there already with the same content is not sent again.
+    A folder is packed. What is there already with the same content is not sent again.
 
     Raises:
-        InputError: the file names no data, or a folder.
+        InputError: the file names no data.
         UnreachableError: they cannot be read, or the service.
     """
-    if (file := asked.data) is None:
+    if (found := asked.data) is None:
         raise InputError(f"{asked.file}: --upload: has no dataset.path, so that nothing is to send")
-    if file.is_dir():
-        raise InputError(
-            f"{file}: is a folder; pack it (zip or tar), and name the archive in dataset.path"
-        )
-    digest = sha256_of(file)
-    stem, ending = file.name.partition(".")[0], "".join(file.suffixes)
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")[:40] or "data"
-    name = f"{plain}-{digest[:12]}{ending.lower()}"
-    known = {row["name"]: row for row in client.datasets()}
-    if (row := known.get(name)) is None or row["sha256"] != digest:
-        say(f"Sending {file} ({size(file.stat().st_size)}) to {client.url}")
-        row = client.upload(file, name)
+    with packed(found) if found.is_dir() else nullcontext(found) as file:
+        digest = sha256_of(file)
+        name = _named_by(file.name, digest)
+        known = {row["name"]: row for row in client.datasets() if row["sha256"] == digest}
+        if (row := known.get(name)) is None:
+            say(f"Sending {found} ({size(file.stat().st_size)}) to {client.url}")
+            row = client.upload(file, name)
     table = {**asked.table, "dataset": {**asked.table["dataset"], "path": row["path"]}}
     return replace(asked, table=table)
+
+
+def _named_by(name: str, digest: str) -> str:
+    """What data are called on a service: by their file's name, as far as it may be, and content."""
+    stem, dot, ending = name.partition(".")
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")[:40] or "data"
+    return f"{plain}-{digest[:12]}{dot}{ending.lower()}"
 
 
 def _again(client: Client, asked: Submitted) -> ServedStudy:
@@ -152,7 +156,8 @@ def _again(client: Client, asked: Submitted) -> ServedStudy:
         study.details()
     except UnknownStudyError:
         return client.submit(asked.table, priority=asked.priority or 0)
-    study.change(budget=asked.table.get("budget"), priority=asked.priority)
+    if (budget := asked.table.get("budget")) or asked.priority is not None:
+        study.change(budget=budget or None, priority=asked.priority)
     return study
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hpsearch.cli.live import LiveView
+from hpsearch.cli.output import say
 from hpsearch.cli.watch import LOOK_EVERY, Look, Used
 from hpsearch.client import ServedStudy
 from hpsearch.client.studies import OPEN
 from hpsearch.data.section import Folds
-from hpsearch.errors import HpsearchError
 from hpsearch.search.shown import Shown
 from hpsearch.search.storage import Counts
 from hpsearch.search_sections import BudgetSection
@@ -53,11 +53,19 @@ class ServedSource:
         self._rows: dict[int, dict[str, Any]] = {}
         self._shown: dict[int, Shown] = {}
         self._lock, self._ready = threading.Lock(), threading.Event()
-        self._error: HpsearchError | None = None
+        self._error: Exception | None = None
         self._is_lost = False
         threading.Thread(target=self._follow, name="events", daemon=True).start()
-        self._ready.wait()
+
+    def is_ready(self, seconds: float) -> bool:
+        """Whether it is known how the study stands; waits so long at most.
+
+        Raises:
+            HpsearchError: the service refuses to tell.
+        """
+        found = self._ready.wait(seconds)
         self._raise()
+        return found
 
     @property
     def name(self) -> str:
@@ -73,6 +81,13 @@ class ServedSource:
     def why(self) -> str | None:
         """Why it failed."""
         return self._told("why")
+
+    @property
+    def idle(self) -> str:
+        """What is said where nobody is busy with it."""
+        if (state := self.state) is None:  # it was not submitted
+            return "no worker is running the study now"
+        return "the study waits for a worker" if state in OPEN else f"the study is {state}"
 
     def trials(self) -> Sequence[Shown]:
         """All trials, by number."""
@@ -132,7 +147,7 @@ class ServedSource:
                     self._tell("The service is there again.")
                 with self._lock:
                     self._take(event.kind, event.data)
-        except HpsearchError as error:
+        except Exception as error:  # noqa: BLE001  # raised where somebody looks next, if anybody
             self._error = error
         finally:
             self._ready.set()
@@ -150,9 +165,9 @@ class ServedSource:
         if self._summary and len(self._shown) >= sum(self._summary[key] for key in COUNTS):
             self._ready.set()
 
-    def _lost(self, _: str) -> None:
+    def _lost(self, why: str) -> None:
         self._is_lost = True
-        self._tell("The service cannot be reached; the view goes on when it can.")
+        self._tell(f"{why[0].upper()}{why[1:]}; the view goes on when it can.")
 
 
 def follow(study: ServedStudy) -> ServedSource:
@@ -164,6 +179,9 @@ def follow(study: ServedStudy) -> ServedSource:
     """
     said: list[str] = []
     source = ServedSource(study, said.append)
+    while not source.is_ready(LOOK_EVERY):
+        while said:
+            say(said.pop(0))
     view = LiveView(source, watching=True)
     with view.shown():
         while True:

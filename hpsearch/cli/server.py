@@ -1,5 +1,6 @@
 """``--server``: the service that a command asks, in place of working here."""
 
+from types import TracebackType
 from typing import Annotated
 
 import typer
@@ -26,6 +27,27 @@ _HERE = ("home", "storage")
 
 _THERE = ("detach", "upload", "priority", "cancel")
 """Parameters that only a service knows."""
+
+
+class Asked(Client):
+    """The service that a command asks: what it answers in a form of another version is told."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the connection.
+
+        Raises:
+            InputError: what it answered was of another version.
+        """
+        odd = isinstance(error, LookupError | TypeError | ValueError)
+        told = self.connection.stranger() if odd else None
+        self.close()
+        if told is not None:
+            raise told from None
 
 
 def service_of(context: typer.Context, server: str | None, *known: str) -> Client | None:
@@ -61,7 +83,7 @@ def service_of(context: typer.Context, server: str | None, *known: str) -> Clien
             f"{options}: cannot be asked of a service ({server}); leave it out, or work here"
             " (--server '')"
         )
-    return Client(server)
+    return Asked(server)
 
 
 def spelled(context: typer.Context, client: Client) -> str:

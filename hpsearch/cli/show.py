@@ -60,17 +60,22 @@ def show(
             there = client.study(study)
             if watch:
                 follow(there)
-            details = there.details(learnt=True)
-    else:
-        where = workspace(home, storage)
-        if provenance:
-            with where.study(study) as found:
-                show_provenance(found, as_json=as_json)
-            return
-        if watch:
-            _watch(study, where)
+            _print(there.details(learnt=True), as_json=as_json)
+        return
+    where = workspace(home, storage)
+    if provenance:
         with where.study(study) as found:
-            details = standing(found, where.home) | {"learnt": effects(found).plain()}
+            show_provenance(found, as_json=as_json)
+        return
+    if watch:
+        _watch(study, where)
+    with where.study(study) as found:
+        details = standing(found, where.home) | {"learnt": effects(found).plain()}
+    _print(details, as_json=as_json)
+
+
+def _print(details: dict[str, Any], *, as_json: bool) -> None:
+    """Print one study."""
     if as_json:
         print_json(details)
         return

@@ -24,13 +24,17 @@ def trials(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """List the trials of a study."""
-    client = service_of(context, server, "study", "as_json", "as_csv")
-    if client is not None:
+    if (client := service_of(context, server, "study", "as_json", "as_csv")) is not None:
         with client:
-            listed = client.study(study).trials()
-    else:
-        with workspace(home, storage).study(study) as found:
-            listed = [rows.row(found, trial) for trial in found.trials()]
+            _print(client.study(study).trials(), as_json=as_json, as_csv=as_csv)
+        return
+    with workspace(home, storage).study(study) as found:
+        listed = [rows.row(found, trial) for trial in found.trials()]
+    _print(listed, as_json=as_json, as_csv=as_csv)
+
+
+def _print(listed: list[dict[str, Any]], *, as_json: bool, as_csv: bool) -> None:
+    """Print trials."""
     if as_json:
         print_json(listed)
     elif as_csv:

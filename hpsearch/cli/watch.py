@@ -44,6 +44,10 @@ class Source(Protocol):
     def name(self) -> str:
         """The study's."""
 
+    @property
+    def idle(self) -> str:
+        """What is said where nobody is busy with it."""
+
     def trials(self) -> Sequence[Shown]:
         """All trials, by number."""
 
@@ -152,6 +156,11 @@ class Looker:
     def name(self) -> str:
         """The study's."""
         return self.study.name
+
+    @property
+    def idle(self) -> str:
+        """What is said where nobody is busy with it."""
+        return "no worker is running the study now"
 
     def counts(self) -> Counts:
         """How many trials are in which state."""

@@ -2,6 +2,7 @@
 
 import ssl
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +38,15 @@ BLOCK = 2**20
 
 
 class LostError(UnreachableError):
-    """A service that cannot be reached just now, or an answer that was lost (exit code 3)."""
+    """A service that cannot be reached just now, or an answer that was lost (exit code 3).
+
+    Attributes:
+        status: of an answer by which a service, or the proxy before it, says so; None: none came.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Connection:
@@ -77,6 +86,7 @@ class Connection:
             transport=transport,
             **_trusted(url, ca_file),
         )
+        weakref.finalize(self, self._http.close)  # a script need not
 
     def close(self) -> None:
         """End the connection."""
@@ -153,7 +163,7 @@ class Connection:
             HpsearchError: what it stands for, if it is none.
         """
         if response.status_code in (502, 503, 504):
-            raise LostError(str(error_of(response, self.url)))
+            raise LostError(str(error_of(response, self.url)), response.status_code)
         if not response.is_success:
             raise self._explained(response)
         self._was_here = True
@@ -167,15 +177,19 @@ class Connection:
         )
         if not lacks_it:
             return error_of(response, self.url)
+        return self.stranger() or error_of(response, self.url)
+
+    def stranger(self) -> InputError | None:
+        """What to say of a service of another version; None: it is of ours, or does not tell."""
         try:
             about = self._http.get("/openapi.json").json()["info"]["version"]
         except (httpx2.HTTPError, ValueError, LookupError, TypeError):
-            return error_of(response, self.url)
+            return None
         if about == __version__:
-            return error_of(response, self.url)
+            return None
         return InputError(
-            f"{self.url}: is hpsearch {about}, and cannot do that; this is hpsearch {__version__}:"
-            " use the same version"
+            f"{self.url}: is hpsearch {about}, and this is hpsearch {__version__}, which do not"
+            " understand each other here; use the same version"
         )
 
     @contextmanager

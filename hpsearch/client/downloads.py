@@ -74,7 +74,7 @@ def _unpack(archive: IO[bytes], file: Path, stem: str) -> None:
 
 def _place(name: str, file: Path, stem: str) -> Path:
     """Where a file of an archive goes."""
-    if name in ("", ".", "..") or set(name) & {"/", "\\", "\0"}:
+    if not name or name.startswith(".") or set(name) & {"/", "\\", "\0"}:
         raise InputError(
             f"{file}: the service's archive has a file {name!r}, which is no plain name"
         )

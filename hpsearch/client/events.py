@@ -60,7 +60,7 @@ def events(
                 raise
             if not is_told:
                 is_told = True
-                on_loss(str(error))
+                on_loss("the service cannot be reached" if error.status is None else str(error))
         time.sleep(AGAIN)
 
 

@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+import shutil
+import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +41,29 @@ def key_of(content: bytes, *more: object) -> str:
     """An idempotency key that the same content always has."""
     text = b"\n".join([content, *(str(one).encode() for one in more)])
     return hashlib.sha256(text).hexdigest()[:40]
+
+
+@contextmanager
+def packed(folder: Path) -> Iterator[Path]:
+    """A folder as an archive (zip) while the block runs; the same bytes for the same files.
+
+    Raises:
+        UnreachableError: a file cannot be read, or the archive not be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as place:
+            file = Path(place) / f"{folder.name or 'data'}.zip"
+            with zipfile.ZipFile(file, "w") as archive:
+                for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+                    about = zipfile.ZipInfo(path.relative_to(folder).as_posix())  # of no date
+                    about.file_size = path.stat().st_size
+                    with archive.open(about, "w") as member, path.open("rb") as content:
+                        shutil.copyfileobj(content, member, BLOCK)
+            yield file
+    except OSError as error:
+        raise UnreachableError(
+            f"{error.filename or folder}: cannot be packed: {error.strerror}"
+        ) from None
 
 
 def sha256_of(path: Path) -> str:

@@ -137,7 +137,9 @@ def test_a_run_from_another_terminal_goes_on_through_a_kill_of_the_service(cli: 
     url, _, admin = first.address.partition("/?token=")
     token = cli("token", "add", "ana").stdout.strip()
     nowhere = {"HPSEARCH_TOKEN": token, "HPSEARCH_HOME": str(cli.folder / "nowhere")}
-    run = forked.start(replace(cli, variables=nowhere), "run", "small.toml", "--server", url)
+    run = forked.start(
+        replace(cli, variables=nowhere, compares=True), "run", "small.toml", "--server", url
+    )
     _wait(lambda: len(rows := json.loads(first.ask("/v1/studies", admin).body)) == 1
           and rows[0]["counted"] > 0)  # fmt: skip
     first.process.send_signal(signal.SIGKILL)

@@ -73,7 +73,9 @@ class Told:
 
 def source_of(told: Told, said: list[str]) -> ServedSource:
     told.waiting += told.standing()
-    return ServedSource(told, said.append)  # type: ignore[arg-type]  # asked nothing else
+    source = ServedSource(told, said.append)  # type: ignore[arg-type]  # asked nothing else
+    assert source.is_ready(20)
+    return source
 
 
 def picture(source: Source) -> str:
@@ -104,7 +106,8 @@ def test_the_picture_is_the_same(
     assert picture(source) == picture(Looker(study))
     study.optuna.tell(running, 0.875)
     told.stand()
-    assert picture(source) == picture(Looker(study))
+    here = picture(Looker(study)).replace("no worker is running the study now", source.idle)
+    assert picture(source) == here
     assert "0.8750 val_accuracy in trial 4" in picture(source)
     told.tell(StudyGoneError("the end"))
 
@@ -127,6 +130,7 @@ def test_plain_lines_are_the_same(
         view.update()
         lines.append(capsys.readouterr().err)
     assert lines[0] == lines[1]
+    assert views[1].source.idle == "the study waits for a worker"
     assert lines[0].startswith("trial 1: complete 0.7500 (2 of 10, best 0.7500)")
     assert "trial 2: diverged (3 of 10" in lines[0]
     told.tell(StudyGoneError("the end"))
@@ -147,7 +151,7 @@ def test_who_follows_is_told_of_losses_and_sees_the_end(
     def story() -> None:
         with told.is_new:
             assert told.is_new.wait_for(lambda: told.taken == 2, 20)
-        told.lost("reset")
+        told.lost("the service cannot be reached")
         told.tell(Event(kind="trouble", data={"detail": "the storage cannot be reached"}))
         told.tell(Event(kind="trouble", data={"detail": None}))
         finish(study, 0.75)
@@ -177,8 +181,19 @@ def test_a_study_that_is_removed_ends_the_view(open_study: Open) -> None:
         _ = [source.look() for _ in range(10**6)]  # the thread may need a moment
 
 
+def test_rows_of_another_form_are_a_fault_where_one_looks(open_study: Open) -> None:
+    told = Told(open_study())
+    source = source_of(told, [])
+    told.waiting.append(Event(kind="trials", data=[{"number": 0}]))
+    with told.is_new:
+        told.is_new.notify_all()
+    with pytest.raises(KeyError):
+        _ = [source.look() for _ in range(10**6)]
+
+
 def test_what_is_refused_at_once_is_raised_at_once(open_study: Open) -> None:
     told = Told(open_study())
     told.waiting.append(StudyGoneError("gone"))
+    source = ServedSource(told, print)  # type: ignore[arg-type]  # as above
     with pytest.raises(StudyGoneError, match="gone"):
-        ServedSource(told, print)  # type: ignore[arg-type]  # as above
+        source.is_ready(20)

@@ -1,17 +1,21 @@
 """``--server``: which commands ask a service, with which options, and what they show of it."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
-from clients import commands_ask
+from clients import URL, commands_ask
 from optuna.trial import FrozenTrial
 from served import STUDY, Served, service_of
 from typer.testing import CliRunner
 
+from hpsearch import __version__
 from hpsearch.cli.app import app
+from hpsearch.client.connection import Connection
 from hpsearch.client.logins import Logins
 from hpsearch.home import Home
 from hpsearch.search.study import load_study
@@ -26,23 +30,33 @@ def served(home: Home) -> Iterator[Served]:
 
 
 @pytest.fixture
-def run(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Runs a command that asks the service, and gives what it says."""
-    (folder := tmp_path / "work").mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("HPSEARCH_HOME", str(folder / "own"))
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where commands are typed, with a study file; the environment names a service."""
+    (made := tmp_path / "work").mkdir()
+    monkeypatch.chdir(made)
+    monkeypatch.setenv("HPSEARCH_HOME", str(made / "own"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    monkeypatch.setenv("HPSEARCH_SERVER", URL)
+    monkeypatch.setenv("HPSEARCH_TOKEN", "hps_one")
+    (made / "small.toml").write_text(STUDY.format(name="small", trials=5))
+    return made
+
+
+def typed(*words: str, fails: str | None = None, text: str | None = None) -> str:
+    """Run a command; gives what it says."""
+    done = CliRunner().invoke(app, [*words], input=text)
+    said = done.stdout + done.stderr + str(done.exception or "")
+    assert (done.exit_code != 0) == (fails is not None), said
+    assert fails is None or fails in said, said
+    return said
+
+
+@pytest.fixture
+def run(served: Served, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs commands in the folder that ask a service which is there."""
+    assert folder == Path.cwd()
     commands_ask(served, monkeypatch)
-    (folder / "small.toml").write_text(STUDY.format(name="small", trials=5))
-
-    def one(*words: str, fails: str | None = None, text: str | None = None) -> str:
-        done = CliRunner().invoke(app, [*words], input=text)
-        said = done.stdout + done.stderr + str(done.exception or "")
-        assert (done.exit_code != 0) == (fails is not None), said
-        assert fails is None or fails in said, said
-        return said
-
-    return one
+    return typed
 
 
 @pytest.mark.parametrize(
@@ -62,17 +76,19 @@ def run(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
         (["ls", "--server", "nowhere"], "is not the address of a service"),
         (["run", "none.toml"], "none.toml: file not found"),
         (["run", "small.toml", "--set", "foo"], "--set foo: is not key=value"),
-        (["run", "small.toml", "--set", "space.foo=1"], "error"),
         (["run", "small.toml", "--upload"], "has no dataset.path, so that nothing is to send"),
     ],
 )
-def test_what_no_service_can_be_asked_is_refused(run: Run, words: list[str], said: str) -> None:
-    run(*words, fails=said if said != "error" else "small.toml: space.foo: unknown key")
+def test_what_no_service_can_be_asked_is_refused(folder: Path, words: list[str], said: str) -> None:
+    typed(*words, fails=said)
+    assert [file.name for file in folder.iterdir()] == ["small.toml"]
 
 
 def test_what_is_typed_counts_before_the_environment(run: Run) -> None:
     assert "no studies here yet" in run("ls")
     assert run("ls", "--json").startswith("[]")
+    told = "small.toml: space.foo: unknown key"  # the file as it was typed
+    run("run", "small.toml", "--set", "space.foo=1", fails=told)
     run("ls", "--home", "own", fails="own: no studies here yet; start one")
     run("ls", "--server", "", fails="own: no studies here yet; start one")
 
@@ -121,6 +137,38 @@ def test_the_same_file_is_the_same_study_until_it_was_removed(run: Run, served: 
     run("run", "small.toml", "--detach", fails="was cancelled, which is for good")
 
 
+def test_data_are_sent_once_under_a_name_of_their_content(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("my dätä.csv").write_text("a,b\n1,2\n")
+    text = STUDY.format(name="up", trials=5).replace('"digits"', '"table"\npath = "my dätä.csv"')
+    Path("up.toml").write_text(text)
+    said = run("run", "up.toml", "--detach", fails="up.toml: dataset.path")
+    assert "To send my dätä.csv along: --upload" in said
+    uploads: list[dict[str, str]] = []
+    submitted: list[object] = []
+
+    def answer(_: Connection, method: str, path: str, **parts: Any) -> Any:
+        if method == "GET" and path == "/v1/datasets":
+            return uploads
+        if method == "PUT":
+            name = path.removeprefix("/v1/datasets/")
+            digest = hashlib.sha256(b"".join(parts["content"]())).hexdigest()
+            uploads.append({"name": name, "sha256": digest, "path": f"upload:ana/{name}"})
+            return uploads[-1]
+        if method == "POST":
+            submitted.append(json.loads(parts["content"])["dataset"]["path"])
+        return {"name": "up", "submission": {"state": "queued"}}
+
+    monkeypatch.setattr(Connection, "json", answer)
+    assert "Sending my dätä.csv (8 B)" in run("run", "up.toml", "--detach", "--upload")
+    assert "Sending" not in run("run", "up.toml", "--detach", "--upload")
+    [row] = uploads
+    assert row["name"].startswith("my-d-t-")
+    assert row["name"].endswith(f"{row['sha256'][:12]}.csv")
+    assert submitted == [row["path"]] * 2
+
+
 def test_a_run_of_a_study_that_is_over_tells_how_it_ended(
     run: Run, served: Served, finish: Callable[..., FrozenTrial]
 ) -> None:
@@ -146,12 +194,34 @@ def test_a_token_is_kept_after_the_service_has_taken_it(
     run("login", "--forget", fails="no token is kept for it")
 
 
-def test_a_token_that_goes_through_the_open_is_warned_of(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("version", "said"), [("9.9", "is hpsearch 9.9"), (__version__, "name")])
+def test_rows_of_another_version_are_told(
+    monkeypatch: pytest.MonkeyPatch, version: str, said: str
 ) -> None:
+    def answer(_: httpx2.Client, method: str, path: str, **__: object) -> httpx2.Response:
+        is_about = path == "/openapi.json"
+        request = httpx2.Request(method, URL + path)
+        found = {"info": {"version": version}} if is_about else [{"new": 1}]
+        return httpx2.Response(200, json=found, request=request)
+
+    monkeypatch.setattr(httpx2.Client, "request", answer)
+    typed("ls", fails=said)
+
+
+def test_the_same_file_with_another_priority_is_the_same_study(run: Run, served: Served) -> None:
+    Path("small.toml").write_text('name = "small"\n[dataset]\nsource = "digits"\n')
+    for priority in ("-1", "-2"):
+        run("run", "small.toml", "--detach", "--priority", priority)
+        [one] = served.storage.submitted()
+        assert str(one.submission.priority) == priority
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_token_that_goes_through_the_open_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise httpx2.ConnectError("refused")
 
     monkeypatch.setattr(httpx2.Client, "request", refuse)
-    said = run("login", "http://search.example.org", text="hps_one\n", fails="no service")
+    said = typed("login", "http://search.example.org", text="hps_one\n", fails="no service")
     assert "without TLS (https) others on the way can read the token" in said

@@ -170,7 +170,7 @@ def test_an_answer_is_the_error_of_the_same_command(
 @pytest.mark.parametrize(
     ("version", "said"),
     [
-        ("0.0.9", f"is hpsearch 0.0.9, and cannot do that; this is hpsearch {__version__}"),
+        ("0.0.9", f"is hpsearch 0.0.9, and this is hpsearch {__version__}, which do not under"),
         (__version__, "there is nothing here"),
         (None, "there is nothing here"),
     ],

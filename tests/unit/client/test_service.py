@@ -222,7 +222,7 @@ def test_exports_are_written_whole_with_what_belongs_to_them(tmp_path: Path) -> 
     assert seen[:2] == ["format=toml&trial=3", "format=yaml&confirmed=true"]
 
 
-@pytest.mark.parametrize("name", ["../best.py", "/etc/x", "a/b.py", "..", "a\\b"])
+@pytest.mark.parametrize("name", ["../best.py", ".profile", "/etc/x", "a/b.py", "..", "a\\b"])
 def test_an_archive_that_climbs_is_refused(tmp_path: Path, name: str) -> None:
     (folder := tmp_path / "in").mkdir()
     with (
@@ -304,7 +304,7 @@ def test_events_go_on_through_all_that_cuts_them(
     ]  # fmt: skip
     assert len(seen) == 6
     [why] = lost  # told once, however often it is tried
-    assert "reset" in why
+    assert why == "the service cannot be reached"
 
 
 def test_events_end_where_the_token_is_revoked(
@@ -317,6 +317,17 @@ def test_events_end_where_the_token_is_revoked(
         assert next(found).data == 1
         with pytest.raises(RefusedError, match="the token was revoked"):
             next(found)
+
+
+def test_why_a_service_has_no_stream_just_now_is_told(
+    streams: Callable[..., tuple[Client, list[httpx2.Request]]],
+) -> None:
+    problem = {"status": 503, "detail": "too many clients watch studies"}
+    client, _ = streams(httpx2.Response(503, json=problem), stream(sent("study", 1)))
+    lost: list[str] = []
+    with client:
+        assert next(client.study("small").events(lost.append)).data == 1
+    assert lost == ["http://search.example.org: too many clients watch studies"]
 
 
 def test_without_who_is_told_a_lost_stream_is_an_error(
