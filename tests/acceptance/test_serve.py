@@ -40,6 +40,8 @@ layers = { type = "int", low = 1, high = 2 }
         (["--workers", "0"], "--workers 0: write a whole number from 1"),
         (["--workers", "many"], "--workers many: write a whole number from 1"),
         (["--host", "no.such.host", "--plain-http"], "--host no.such.host"),
+        (["--webhook-host", "http://hooks.org"], '--webhook-host "http://hooks.org": write HOST'),
+        (["--log-format", "xml"], "'xml' is not one of 'text'"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(
