@@ -116,6 +116,8 @@ def test_what_was_acknowledged_outlives_a_kill_and_is_searched_to_its_end(cli: C
     _, said = second.process.communicate(timeout=30)
     assert second.process.returncode == 143
     assert "Traceback" not in said
+    assert "the service: ended study small" in said
+    assert token not in said
 
 
 def _wait(until: Any, seconds: float = 60) -> None:
