@@ -192,7 +192,7 @@ def _server(  # noqa: PLR0917  # those of serve, opened
     )
     beside = (
         Background("the journal", Journal(storage=storage, tokens=tokens).step, storage.url),
-        Background("webhooks", teller.step, storage.url, is_vital=False),
+        Background("webhooks", teller.step, storage.url, every=2.0, is_vital=False),
         Background("writing to the storage", storage.touch, storage.url, every=TOUCH_EVERY),
     )
     service = Service(
