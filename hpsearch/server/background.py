@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from hpsearch.errors import HpsearchError
 from hpsearch.search.database.messages import readable_errors
@@ -78,3 +79,20 @@ class Background:
         if self.is_away:
             self._log.info("%s goes on", self.name, extra=told("back", part=self.name))
         self.is_away = False
+
+
+@contextmanager
+def running(parts: Sequence[Background], within: float) -> Iterator[None]:
+    """Have parts work while the block runs.
+
+    Args:
+        parts: what works beside it.
+        within: seconds that each has to end.
+    """
+    for part in parts:
+        part.start()
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.end(within)

@@ -23,7 +23,7 @@ from hpsearch.home import Home
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.server.app import application
-from hpsearch.server.background import Background
+from hpsearch.server.background import Background, running
 from hpsearch.server.board import Board
 from hpsearch.server.journal import Journal
 from hpsearch.server.live import Hub
@@ -154,7 +154,12 @@ def serve(
             secrets_of(file)
             say(f"Webhooks are signed with the secret in {file}; give it to their receivers.")
         first = _first_token(workspace.home)  # when all else is there: it is shown but once
-        with collecting_seldom(), _logged(slots), _scheduling(scheduler, server), _all(beside):
+        with (
+            collecting_seldom(),
+            _logged(slots),
+            _scheduling(scheduler, server),
+            running(beside, FINISH_WITHIN),
+        ):
             scheme = "http" if context is None else "https"
             token = "" if first is None else f"?token={first}"
             address = f"{scheme}://{shown_host(settings.host)}:{port}/"
@@ -258,18 +263,6 @@ def _logged(slots: Sequence[Slot]) -> Iterator[None]:
         yield
     finally:
         _log.info("hpsearch serve has ended; studies stay queued", extra=told("shutdown"))
-
-
-@contextmanager
-def _all(beside: Sequence[Background]) -> Iterator[None]:
-    """Have what works beside the requests work while the block runs."""
-    for part in beside:
-        part.start()
-    try:
-        yield
-    finally:
-        for part in beside:
-            part.end(FINISH_WITHIN)
 
 
 @contextmanager

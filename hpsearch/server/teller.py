@@ -122,7 +122,7 @@ class Teller:
 
 def _chosen(due: Sequence[DueNotice]) -> list[DueNotice]:
     """What is sent now: a few for each host, so that one that is slow keeps nobody else waiting."""
-    hosts, chosen = Counter[str](), []
+    hosts, chosen = Counter[str](), list[DueNotice]()
     for one in due:
         host = urlsplit(one.url or "").netloc
         hosts[host] += 1
