@@ -19,7 +19,7 @@ class Background:
     Attributes:
         name: of it, for the log.
         is_away: whether its last step could not reach something.
-        is_vital: whether the service is not ready then.
+        is_vital: whether the service is not ready then; it takes a last step when it is to end.
         error: what ended it by itself: a fault of the program.
     """
 
@@ -62,6 +62,8 @@ class Background:
             while not self._over.is_set():
                 self.try_step()
                 self._over.wait(min(self._every, AGAIN) if self.is_away else self._every)
+            if self.is_vital:
+                self.try_step()  # a last one: the journal has the end of all
         except BaseException as error:  # noqa: BLE001  # whatever it is, /readyz tells of it
             self.error = error
             self._log.exception("%s ended", self.name, extra=told("fault", part=self.name))
