@@ -161,13 +161,11 @@ def ask_more(
 
 def notice_targets(storage: Storage) -> None:
     """Note which studies have reached the value that is to be told of, each once."""
-    targets = storage.targets()
-    standings = storage.standings([one.study_id for one in targets])
-    for one in targets:
-        best = standings[one.study_id].best
-        if best is not None and one.is_reached(best):
-            words = f"{standings[one.study_id].metric} is {best:g}, the target was {one.target:g}"
-            storage.reach(one, Event(who=SERVICE, what="reached", study=one.study, detail=words))
+    reached = [one for one in storage.targets() if one.is_reached]
+    standings = storage.standings([one.study_id for one in reached])
+    for one in reached:
+        words = f"{standings[one.study_id].metric} is {one.best:g}, the target was {one.target:g}"
+        storage.reach(one, Event(who=SERVICE, what="reached", study=one.study, detail=words))
 
 
 def notice_stop(study: OpenStudy) -> Submission | None:

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from hpsearch.errors import HpsearchError
 from hpsearch.search.database.messages import readable_errors
@@ -18,7 +19,7 @@ class Background:
     Attributes:
         name: of it, for the log.
         is_away: whether its last step could not reach something.
-        is_vital: whether the service is not ready then.
+        is_vital: whether the service is not ready then; it takes a last step when it is to end.
         error: what ended it by itself: a fault of the program.
     """
 
@@ -61,6 +62,8 @@ class Background:
             while not self._over.is_set():
                 self.try_step()
                 self._over.wait(min(self._every, AGAIN) if self.is_away else self._every)
+            if self.is_vital:
+                self.try_step()  # a last one: the journal has the end of all
         except BaseException as error:  # noqa: BLE001  # whatever it is, /readyz tells of it
             self.error = error
             self._log.exception("%s ended", self.name, extra=told("fault", part=self.name))
@@ -78,3 +81,20 @@ class Background:
         if self.is_away:
             self._log.info("%s goes on", self.name, extra=told("back", part=self.name))
         self.is_away = False
+
+
+@contextmanager
+def running(parts: Sequence[Background], within: float) -> Iterator[None]:
+    """Have parts work while the block runs.
+
+    Args:
+        parts: what works beside it.
+        within: seconds that each has to end.
+    """
+    for part in parts:
+        part.start()
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.end(within)

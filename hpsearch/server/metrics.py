@@ -30,7 +30,7 @@ _QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 _SLOW = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 24 * 3600.0)
 """Upper bounds of histograms, in seconds."""
 
-LONGEST_GAP = 60.0
+LONGEST_GAP = 10.0
 """Seconds between two trials of a worker, above which it had nothing to do."""
 
 

@@ -44,6 +44,9 @@ MOST_WAITS = 6
 """Ends in a row of a slot's worker that waited, after which the wait for the next one grows no
 more: a minute."""
 
+NO_WORKERS = 3
+"""Such ends in every slot after which the service is not ready."""
+
 MOST_LOOKS = 50
 """Studies without a trial to start that one step finds, and one for each slot."""
 
@@ -125,6 +128,14 @@ class Scheduler:
         if self._queue is None:
             raise AssertionError("the scheduler does not run")
         return self._queue
+
+    @property
+    def has_no_workers(self) -> bool:
+        """Whether in every slot workers end again and again before they have done anything."""
+        children = [place.child for place in self._places]
+        return bool(children) and all(
+            one.crashes >= NO_WORKERS and not one.is_ready for one in children
+        )
 
     def _look(self) -> None:
         """A step; where the storage cannot be reached, the workers go on, and it is tried again."""

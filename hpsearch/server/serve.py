@@ -23,7 +23,7 @@ from hpsearch.home import Home
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.server.app import application
-from hpsearch.server.background import Background
+from hpsearch.server.background import Background, running
 from hpsearch.server.beside import chores_beside
 from hpsearch.server.board import Board
 from hpsearch.server.child import Assignable, AssignedChild
@@ -176,7 +176,7 @@ def serve(
             _logged(slots),
             chores_beside(board, workspace),
             _scheduling(scheduler, server),
-            _all(background),
+            running(background, FINISH_WITHIN),
         ):
             scheme = "http" if context is None else "https"
             token = "" if first is None else f"?token={first}"
@@ -217,7 +217,7 @@ def _server(  # noqa: PLR0917  # those of serve, opened
     )
     beside = (
         Background("the journal", Journal(storage=storage, tokens=tokens).step, storage.url),
-        Background("webhooks", teller.step, storage.url, is_vital=False),
+        Background("webhooks", teller.step, storage.url, every=2.0, is_vital=False),
         Background("writing to the storage", storage.touch, storage.url, every=TOUCH_EVERY),
     )
     service = Service(
@@ -285,18 +285,6 @@ def _logged(slots: Sequence[Slot]) -> Iterator[None]:
         yield
     finally:
         _log.info("hpsearch serve has ended; studies stay queued", extra=told("shutdown"))
-
-
-@contextmanager
-def _all(beside: Sequence[Background]) -> Iterator[None]:
-    """Have what works beside the requests work while the block runs."""
-    for part in beside:
-        part.start()
-    try:
-        yield
-    finally:
-        for part in beside:
-            part.end(FINISH_WITHIN)
 
 
 @contextmanager

@@ -72,6 +72,8 @@ class Service:
                 return f"{part.name}: something cannot be reached; see the log of the service"
         if self.scheduler.is_away:
             return "the storage cannot be reached; the service goes on when it is back"
+        if self.scheduler.has_no_workers:
+            return "no worker starts; see the log of the service"
         if (free := _free(self.workspace.home.root)) < LEAST_FREE:
             return f"the disk of the home is full ({size(free)} free); make space"
         if time.monotonic() - self.scheduler.ticked > STUCK:

@@ -50,7 +50,7 @@ class Standing(Collector):
         if found is not None:
             yield from _slots(found)
             yield from _studies(found.rows)
-            yield from self._ended.collect()
+        yield from self._ended.collect()
 
     @property
     def _watchers(self) -> float:
@@ -74,17 +74,22 @@ def _slots(found: Snapshot) -> Iterator[Metric]:
     """What the slots do."""
     numbers = dict.fromkeys(("waiting", "working", "passing"), 0)
     for slot in found.slots:
-        numbers[
-            "waiting" if slot["study"] is None else "working" if slot["next"] is None else "passing"
-        ] += 1
+        numbers[_does(slot)] += 1
     yield _gauge("hpsearch_slots", "Slots of this machine, by what they do.", "state", numbers)
+
+
+def _does(slot: Mapping[str, Any]) -> str:
+    """What a slot does."""
+    if slot["study"] is None:
+        return "waiting"
+    return "working" if slot["next"] is None else "passing"
 
 
 def _studies(rows: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
     """How many studies and trials are in which state."""
     numbers = dict.fromkeys(STATES, 0)
     for row in rows:
-        numbers[row["state"]] += 1
+        numbers[row["state"]] = numbers.get(row["state"], 0) + 1
     yield _gauge("hpsearch_studies", "Submitted studies, by state.", "state", numbers)
     open_ones = {state: sum(row[state] for row in rows) for state in ("running", "waiting")}
     yield _gauge("hpsearch_trials_open", "Trials that are not over.", "state", open_ones)

@@ -8,9 +8,11 @@ import asyncio
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import SERVICE, Event
@@ -23,6 +25,12 @@ from hpsearch.services.webhooks import Message, secrets_of, send
 
 AT_ONCE = 8
 """Receivers that are told at the same time; each has its seconds to answer."""
+
+AT_ONE_HOST = 2
+"""Of these, on one host."""
+
+MOST = 500
+"""Studies of which something is due, of which those are chosen."""
 
 AGAIN, LONGEST = 5.0, 3600.0
 """Seconds after which a failure is tried again: the first one, doubled each time, and at most."""
@@ -62,12 +70,13 @@ class Teller:
         last = self.storage.last_event()
         if last == self._seen and time.time() < self._look_at:
             return
-        due = self.storage.due_notices(time.time(), AT_ONCE, may_send=bool(self.receivers.hosts))
+        may_send = bool(self.receivers.hosts)
+        due = self.storage.due_notices(time.time(), MOST, may_send=may_send)
         for one in due:
             if one.url is None:
                 self.storage.settle_notice(one)
-        if sending := [one for one in due if one.url is not None]:
-            asyncio.run(self._send(sending))
+        if chosen := _chosen(due):
+            asyncio.run(self._send(chosen))
         if due:
             return  # there may be more
         self._seen, self._look_at = last, time.time() + AGAIN
@@ -109,3 +118,14 @@ class Teller:
             self.storage.settle_notice(due)
             words = f"webhook, {event.what}: tried {tries} times; {why}"
             self.storage.note(Event(who=SERVICE, what="not told", study=event.study, detail=words))
+
+
+def _chosen(due: Sequence[DueNotice]) -> list[DueNotice]:
+    """What is sent now: a few for each host, so that one that is slow keeps nobody else waiting."""
+    hosts, chosen = Counter[str](), list[DueNotice]()
+    for one in due:
+        host = urlsplit(one.url or "").netloc
+        hosts[host] += 1
+        if one.url is not None and hosts[host] <= AT_ONE_HOST and len(chosen) < AT_ONCE:
+            chosen.append(one)
+    return chosen

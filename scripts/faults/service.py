@@ -293,6 +293,8 @@ def _run(given: Any, home: Home, database: Server | None) -> int:
     faults += [run.fill_disk] * given.full
     run.dice.shuffle(faults)
     for fault in faults:
+        if not any(thread.is_alive() for thread in threads) and not check(run, given.trials):
+            break  # all is done: there is nothing left to disturb
         run.let_work(run.dice.uniform(0.5, 4))
         fault()
     for thread in threads:

@@ -41,6 +41,8 @@ layers = { type = "int", low = 1, high = 2 }
         (["--workers", "0"], "--workers 0: write a whole number from 1"),
         (["--workers", "many"], "--workers many: write a whole number from 1"),
         (["--host", "no.such.host", "--plain-http"], "--host no.such.host"),
+        (["--webhook-host", "http://hooks.org"], '--webhook-host "http://hooks.org": write HOST'),
+        (["--log-format", "xml"], "'xml' is not one of 'text'"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(
@@ -128,6 +130,8 @@ def test_what_was_acknowledged_outlives_a_kill_and_is_searched_to_its_end(cli: C
     _, said = second.process.communicate(timeout=30)
     assert second.process.returncode == 143
     assert "Traceback" not in said
+    assert "the service: ended study small" in said
+    assert token not in said
 
 
 def test_a_run_from_another_terminal_goes_on_through_a_kill_of_the_service(cli: Cli) -> None:

@@ -20,7 +20,6 @@ from hpsearch.search.storage.queued import Queued
 from hpsearch.search.storage.repeating import repeatable, unless_done
 
 _WORDS = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
-_MORE = StudyDirection.MAXIMIZE
 _AT_ONCE = 500
 """Studies, or trials, that one query names; SQLite takes 999 values at least."""
 
@@ -52,12 +51,10 @@ class Target:
     study_id: int
     study: str
     target: float
-    is_least: bool
-    """Whether values above it are better; else those below."""
-
-    def is_reached(self, best: float) -> bool:
-        """Whether a study's best value is as good, or better."""
-        return best >= self.target if self.is_least else best <= self.target
+    best: float
+    """Of its complete trials."""
+    is_reached: bool
+    """Whether the best value is as good, or better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,19 +134,28 @@ class Telling(Queued):
 
     @repeatable
     def targets(self) -> list[Target]:
-        """The values that studies are to reach, and have not."""
+        """The values that studies are to reach, and have not; of those with a complete trial."""
         study, goal = models.StudyModel, models.StudyDirectionModel
+        trial, value = models.TrialModel, models.TrialValueModel
+        what = (study.study_id, NOTICES.c.study, NOTICES.c.target, goal.direction)
         query = (
-            sa.select(study.study_id, NOTICES.c.study, NOTICES.c.target, goal.direction)
+            sa.select(*what, sa.func.min(value.value), sa.func.max(value.value))
             .join(study, study.study_name == NOTICES.c.study)
             .join(goal, goal.study_id == study.study_id)
-            .where(NOTICES.c.target.is_not(None))
+            .join(trial, trial.study_id == study.study_id)
+            .join(value, value.trial_id == trial.trial_id)
+            .where(NOTICES.c.target.is_not(None), trial.state == TrialState.COMPLETE)
+            .where(value.value.is_not(None))  # an infinite one
+            .group_by(*what)
         )
+        found = []
         with Session(self.engine) as session:
-            return [
-                Target(study_id=key, study=name, target=target, is_least=goes == _MORE)
-                for key, name, target, goes in session.execute(query)
-            ]
+            for key, name, target, goes, least, most in session.execute(query):
+                is_more = goes == StudyDirection.MAXIMIZE
+                best, reached = (most, most >= target) if is_more else (least, least <= target)
+                one = Target(study_id=key, study=name, target=target, best=best, is_reached=reached)
+                found.append(one)
+        return found
 
     @unless_done
     def reach(self, target: Target, event: Event) -> bool:

@@ -181,3 +181,13 @@ def test_gpus_are_told_where_the_driver_tells_them(
 def test_the_format_is_that_of_text_whatever_is_asked_for(served: Served) -> None:
     for accept in ("text/plain; version=abc", "application/openmetrics-text; version=x", ";"):
         assert scrape(served, Accept=accept)
+
+
+def test_slots_are_told_by_what_they_do(served: Served) -> None:
+    served.scheduler.shown = [
+        {"study": None, "next": None}, {"study": "a", "next": None}, {"study": "a", "next": "b"},
+        {"study": "b", "next": None},
+    ]  # fmt: skip
+    told = scrape(served)
+    states = [told.of("hpsearch_slots", state) for state in ("waiting", "working", "passing")]
+    assert states == [1, 2, 1]

@@ -17,6 +17,8 @@ from optuna.trial import TrialState
 from served import Served
 
 from hpsearch.search import submissions
+from hpsearch.search.storage.events import NotedEvent
+from hpsearch.search.storage.telling import DueNotice
 from hpsearch.search.study import load_study
 from hpsearch.server import board, teller
 from hpsearch.server.board import Board
@@ -287,3 +289,15 @@ def test_the_same_key_with_another_target_is_another_request(served: Served) -> 
     assert served.submit(path="?target=0.5", Idempotency_Key="k").status_code == 201
     assert served.submit(path="?target=0.5", Idempotency_Key="k").status_code == 200
     assert served.submit(path="?target=0.6", Idempotency_Key="k").status_code == 422
+
+
+def test_a_host_with_many_messages_leaves_room_for_others() -> None:
+    def due(number: int, url: str | None) -> DueNotice:
+        event = NotedEvent(who="a", what="ended", study=f"s{number}", number=number, moment=0.0)
+        return DueNotice(event=event, url=url, told=0, tries=0)
+
+    slow = [due(number, "https://slow.org/hook") for number in range(100)]
+    others = [due(100 + number, f"https://{number}.org/") for number in range(9)]
+    chosen = teller._chosen([*slow, due(200, None), *others])
+    assert len(chosen) == teller.AT_ONCE
+    assert sum("slow" in str(one.url) for one in chosen) == teller.AT_ONE_HOST

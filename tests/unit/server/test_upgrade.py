@@ -33,6 +33,11 @@ def store(served: Served, submission: dict[str, object]) -> None:
         )
 
 
+def complete(served: Served, name: str, value: float) -> None:
+    study = load_study(served.storage, name).optuna
+    study.tell(study.ask(), value)
+
+
 def test_a_database_of_the_first_version_goes_on(served: Served) -> None:
     assert served.submit("small", Idempotency_Key="k").status_code == 201
     with served.storage.engine.begin() as connection:
@@ -42,6 +47,7 @@ def test_a_database_of_the_first_version_goes_on(served: Served) -> None:
         assert later.submit("small", Idempotency_Key="k").status_code == 200
         assert later.ask("POST", "/v1/studies/small/pause").json()["state"] == "paused"
         assert later.submit("more", path="?target=0.5").status_code == 201
+        complete(later, "more", 0.6)
         assert [one.study for one in later.storage.targets()] == ["more"]
 
 
@@ -76,4 +82,6 @@ def test_a_backup_has_queue_events_and_what_is_to_be_told(served: Served, tmp_pa
     with service_of(home) as restored:
         assert restored.ask("GET", "/v1/studies").json()[0]["state"] == "queued"
         assert restored.submit("small", path="?target=0.5", Idempotency_Key="k").status_code == 200
-        assert [one.target for one in restored.storage.targets()] == [0.5]
+        complete(restored, "small", 0.4)
+        [target] = restored.storage.targets()
+        assert (target.target, target.best, target.is_reached) == (0.5, 0.4, False)
