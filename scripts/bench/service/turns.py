@@ -225,6 +225,7 @@ def main() -> None:
             home, workers=slots, users=users, program=(turning.__file__,),
             environment={VARIABLE: json.dumps(asdict(settings))},
         ) as service:  # fmt: skip
+            wait_until(service.is_warm, "warm workers")
             submit_all(service, random.Random(given.seed))  # noqa: S311  # no secret
             wait_until(service.is_over, "the end of all studies")
         with closing(open_storage(home.storage_url())) as storage:
