@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import psutil
 
 from hpsearch.home import Home
 from hpsearch.server.tokens import Role, Tokens
@@ -71,6 +72,18 @@ class Running:
     def is_over(self) -> bool:
         """Whether no study is queued or running any more."""
         return all(row["state"] not in ("queued", "running") for row in self.rows())
+
+    def is_warm(self) -> bool:
+        """Whether all workers have started, and wait: within a second they have done nothing."""
+        workers = psutil.Process(self.pid).children()
+        before = [worker.cpu_times().user for worker in workers]
+        time.sleep(1)
+        after = [worker.cpu_times().user for worker in workers]
+        return (
+            bool(workers)
+            and min(before) > 1
+            and all(late - early < 0.05 for early, late in zip(before, after, strict=True))
+        )
 
 
 def wait_until(holds: Callable[[], bool], what: str, every: float = 0.1) -> None:

@@ -13,14 +13,11 @@ other benchmarks'.
 import itertools
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-
-import psutil
 
 sys.path.append(str(Path(__file__).parents[1]))
 
@@ -97,17 +94,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder) / "home")
         with running(home, workers=1) as service:
-            wait_until(lambda: is_warm(service), "a warm worker")
+            wait_until(service.is_warm, "a warm worker")
             rows = [*idle(service), *switches(service)]
     print(write("service/warm", "How soon a warm worker runs what is submitted", rows))
-
-
-def is_warm(service: Running) -> bool:
-    """Whether the worker has started TensorFlow, and waits."""
-    [worker] = psutil.Process(service.pid).children()
-    before = worker.cpu_times().user
-    time.sleep(1)
-    return before > 1 and worker.cpu_times().user - before < 0.05
 
 
 if __name__ == "__main__":

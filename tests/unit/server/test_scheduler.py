@@ -319,6 +319,22 @@ def test_a_worker_that_dies_is_replaced_after_a_wait(make_box: Callable[..., Box
     assert box.step(3) == ["a"]
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_of_a_machine_that_is_lost_nobody_knows_whether_its_worker_lives(
+    make_box: Callable[..., Box], monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    box, told = make_box(1), list[Sequence[object]]()
+    box.submit("a")
+    box.step()
+    [worker] = box.workers
+    monkeypatch.setattr(Worker, "is_lost", is_lost)
+    monkeypatch.setattr(module, "mend", lambda _, dead, blame: told.append(dead))  # noqa: ARG005
+    worker.code = -signal.SIGKILL
+    signed = worker.signature
+    box.step()
+    assert told == [[] if is_lost else [signed]]
+
+
 def test_a_study_whose_workers_die_again_and_again_fails(make_box: Callable[..., Box]) -> None:
     box = make_box(1)
     study = box.submit("a")
