@@ -23,6 +23,7 @@ from hpsearch.search.shown import shown
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.problems import RefusedError
+from hpsearch.server.texts import text_of
 
 EVERY = 1.0
 """Seconds between two looks at a study, where few are watched."""
@@ -86,12 +87,12 @@ class Watched:
 
     def take(self, summary: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
         """Take note of how the study stands; whether anything has changed."""
-        version, text = self.version + 1, json.dumps(summary)
+        version, text = self.version + 1, text_of(summary)
         is_new = text != self.summary
         if is_new:
             self.summary, self.summary_version = text, version
         for row in rows:
-            shown = json.dumps(row)
+            shown = text_of(row)
             if self.rows.get(row["number"], (0, ""))[1] != shown:
                 self.rows[row["number"]] = version, shown
                 is_new = True

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hpsearch.data.images.layout import DEPTH
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.services.receivers import NOBODY, Receivers
 from hpsearch.services.uploads import PREFIX, Asker, UnknownUploadError, Uploads
@@ -54,6 +54,11 @@ def place_data(table: Mapping[str, Any], rules: Rules, where: str, asker: Asker)
     found = _below(path, rules.data_root, given)
     if rules.uploads is not None and found.is_relative_to(rules.uploads.root):
         raise _outside(given)
+    if rules.data_root is not None and (link := _leading_out(found, rules.data_root.resolve())):
+        raise InputError(
+            f"{given}: has a link that leads out of the folder that this service reads"
+            f" ({show(link.name)}); put the data themselves there"
+        )
     dataset["path"] = str(found)
 
 
@@ -88,17 +93,33 @@ def reading(rules: Rules, path: str | None, user: str) -> Iterator[Callable[[str
         UnknownUploadError: they have just gone.
     """
     uploads = rules.uploads
-    if uploads is None:
-        yield str
-        return
-    tell = partial(uploads.told, user=user)
+
+    def tell(text: str) -> str:
+        text = text if uploads is None else uploads.told(text, user)
+        root = "" if rules.data_root is None else str(rules.data_root.resolve()).rstrip("/")
+        return text.replace(f"{root}/", "") if root else text
+
     try:
-        with uploads.reading(path):
+        with nullcontext() if uploads is None else uploads.reading(path):
             yield tell
     except (InputError, UnreachableError) as error:
         if tell(str(error)) == str(error):
             raise
         raise type(error)(tell(str(error))) from None
+
+
+def refuse_tracking(table: Mapping[str, Any], where: str) -> None:
+    """Refuse that a study names an MLflow, which others would write to as this user.
+
+    Raises:
+        InputError: it does.
+    """
+    training = table.get("training")
+    if isinstance(training, dict) and training.get("mlflow") is not None:
+        raise InputError(
+            f"{where}: training.mlflow = {show(training['mlflow'])}: this service tells MLflow"
+            " nothing; leave it out"
+        )
 
 
 def place_code(table: Mapping[str, Any], rules: Rules, where: str) -> None:
@@ -165,11 +186,41 @@ def _below(path: str, root: Path | None, given: str) -> Path:
         found = Path("/")
     if not found.is_relative_to(folder):
         raise _outside(given)
-    if not found.exists():
+    if not _exists(found):
         raise InputError(
             f"{given}: does not exist in the folder that this service reads; correct it"
         )
     return found
+
+
+def _leading_out(folder: Path, root: Path) -> Path | None:
+    """A link in a folder of data that leads out of the folder below which all data lie, or None.
+
+    Args:
+        folder: as deep as any source reads; a file has none.
+        root: the folder of all data, links followed.
+    """
+    seen, left = {folder}, [(folder, 0)]
+    for here, depth in left:  # which grows: those of one depth after the other
+        with suppress(OSError), os.scandir(here) as entries:  # who reads it says what is wrong
+            for entry in entries:
+                is_link, path = entry.is_symlink(), Path(entry.path)
+                if is_link:
+                    path = Path(os.path.realpath(path))
+                    if not path.is_relative_to(root):
+                        return Path(entry.path)
+                is_folder = path.is_dir() if is_link else entry.is_dir()
+                if is_folder and depth < DEPTH and path not in seen:
+                    seen.add(path)
+                    left.append((path, depth + 1))
+    return None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # its name is too long, or it may not be looked at
+        return False
 
 
 def _outside(given: str) -> InputError:

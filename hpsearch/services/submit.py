@@ -28,7 +28,7 @@ from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.services.apart import apart
 from hpsearch.services.data import study_data
 from hpsearch.services.progress import Silent
-from hpsearch.services.rules import Rules, place_code, place_data, reading
+from hpsearch.services.rules import Rules, place_code, place_data, reading, refuse_tracking
 from hpsearch.services.uploads import Asker
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile, from_table
@@ -226,6 +226,7 @@ def _table(request: Request, rules: Rules) -> dict[str, Any]:
     table = parsed(request.content, Path(request.name))
     place_data(table, rules, request.name, Asker(user=request.user, sees_all=request.sees_all))
     place_code(table, rules, request.name)
+    refuse_tracking(table, request.name)
     return table
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
 from hpsearch.search.storage.events import Event
+from hpsearch.server import described
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.routes.answers import as_json
 from hpsearch.server.service import Service, service
@@ -72,20 +73,26 @@ def _row(here: Service, upload: Upload) -> dict[str, Any]:
     return {**upload.model_dump(mode="json"), **own}
 
 
-@router.get("")
+@router.get("", response_model=list[described.Upload], responses=described.UNCHANGED)
 def list_uploads(request: Request, here: Here, token: Reader) -> Response:
     """The uploads that are there for who asks: one's own, and those that are shared."""
     return as_json(request, [_row(here, one) for one in here.uploads.visible(_asker(token))])
 
 
-@router.get("/{name}")
+@router.get("/{name}", response_model=described.LookedAt, responses=described.UNCHANGED)
 def show(request: Request, here: Here, token: Reader, name: Name, owner: Owner = None) -> Response:
     """One upload, with what is known of its data."""
     found = here.uploads.find(owner or token.name, name, _asker(token))
     return as_json(request, {**_row(here, found), "facts": here.uploads.facts(found)})
 
 
-@router.put("/{name}", status_code=201, openapi_extra=_BODY)
+@router.put(
+    "/{name}",
+    status_code=201,
+    response_model=described.Upload,
+    responses={200: {"model": described.Upload, "description": "It was there before."}},
+    openapi_extra=_BODY,
+)
 async def upload(  # noqa: PLR0917  # FastAPI gives them by name
     request: Request,
     here: Here,
