@@ -11,6 +11,8 @@ from hpsearch.search import budget, claims, submissions
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.queue import Queue
 from hpsearch.services import decide
+from hpsearch.workers.identity import identity
+from hpsearch.workers.presence import present
 
 Finish = Callable[..., FrozenTrial]
 
@@ -277,6 +279,17 @@ def test_a_study_that_is_over_is_removed_with_its_files_and_an_event_stays(
     assert (event.who, event.what) == ("submit", "deleted")
     assert served.ask("DELETE", "/v1/studies/small", "submit").status_code == 404
     assert served.submit("small").status_code == 201
+
+
+def test_a_paused_study_is_not_removed_while_a_worker_is_busy_with_it(served: Served) -> None:
+    study = submitted(served)
+    study.storage.owner = identity()
+    served.ask("POST", "/v1/studies/small/pause", "submit")
+    with present(study):
+        answer = served.ask("DELETE", "/v1/studies/small", "submit")
+        assert answer.status_code == 409
+        assert "is in use by" in answer.json()["detail"]
+    assert served.ask("DELETE", "/v1/studies/small", "submit").status_code == 204
 
 
 def test_a_study_that_is_removed_while_something_is_decided_of_it_is_not_found(
