@@ -120,6 +120,11 @@ def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspac
     if (before := _earlier(request, storage)) is not None:
         return before
     file = checked(request, rules)
+    return _made(file, request, storage, workspace)
+
+
+def _made(file: StudyFile, request: Request, storage: Storage, workspace: Workspace) -> Accepted:
+    """Make and queue the study of a file that was checked; see :func:`submit`."""
     old = None if request.fork is None else load_study(storage, request.fork)
     told = _Told()
     home = workspace.home
