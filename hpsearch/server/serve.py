@@ -35,7 +35,7 @@ from hpsearch.server.service import Service
 from hpsearch.server.teller import Teller
 from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
-from hpsearch.services.apart import ended_with
+from hpsearch.services.apart import end_all
 from hpsearch.services.rules import Rules
 from hpsearch.services.submit import prepare
 from hpsearch.services.uploads import Limits, Uploads
@@ -172,7 +172,6 @@ def serve(
         first = _first_token(workspace.home)  # when all else is there: it is shown but once
         with (
             collecting_seldom(),
-            ended_with(),
             _logged(slots),
             chores_beside(board, workspace),
             _scheduling(scheduler, server),
@@ -191,6 +190,7 @@ def serve(
             finally:
                 logging.disable(logging.NOTSET)  # a signal silences commands that it cuts off
                 _log.info("ends: workers save where their trials stand", extra=told("ending"))
+                end_all()
         return EXIT_OK if scheduler.error is None else EXIT_PROGRAM
 
 
