@@ -28,6 +28,7 @@ from hpsearch.server.scheduler import Scheduler
 from hpsearch.server.service import Service
 from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
+from hpsearch.services.apart import end_all
 from hpsearch.services.rules import Rules
 from hpsearch.services.uploads import Limits, Uploads
 from hpsearch.services.workspace import Workspace
@@ -148,7 +149,10 @@ def serve(
             if first is not None:
                 say(f"The token in the address is that of {FIRST}, and is not shown again.")
             say("hpsearch token add NAME makes more. Ctrl-C stops; studies stay queued.")
-            server.run(sockets=[listening])
+            try:
+                server.run(sockets=[listening])
+            finally:
+                end_all()
         return EXIT_OK if scheduler.error is None else EXIT_PROGRAM
 
 

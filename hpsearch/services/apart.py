@@ -19,6 +19,8 @@ from hpsearch.home import Home
 LONGEST = 1800.0
 """Seconds that such a command may take."""
 
+_running: set[subprocess.Popen[str]] = set()
+
 
 def apart(
     command: str, table: Mapping[str, Any], where: str, home: Home
@@ -62,10 +64,7 @@ def ran(
         UnreachableError: what it cannot read; no process started; or it took too long.
     """
     try:
-        done = subprocess.run(  # noqa: S603  # our own program
-            words, cwd=folder, env=for_child(), stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, check=False, timeout=LONGEST,
-        )  # fmt: skip
+        done = _run(words, folder)
     except OSError as error:
         raise UnreachableError(f"{where}: cannot be looked at: {error.strerror}") from None
     except subprocess.TimeoutExpired:
@@ -78,6 +77,27 @@ def ran(
     if done.returncode != EXIT_OK:
         raise InputError(f"{where}: {what} ended early; its data may be too large, or damaged")
     return done
+
+
+def _run(words: Sequence[str], folder: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a program, as ``subprocess.run`` does, where :func:`end_all` can end it."""
+    with subprocess.Popen(  # noqa: S603  # our own program
+        words, cwd=folder, env=for_child(), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as child:  # fmt: skip
+        _running.add(child)
+        try:
+            out, err = child.communicate(timeout=LONGEST)
+        finally:
+            child.kill()  # does nothing where it has ended
+            _running.discard(child)
+    return subprocess.CompletedProcess(words, child.returncode, out, err)
+
+
+def end_all() -> None:
+    """End all programs that run: this process, which waits for them, is about to end."""
+    for child in [*_running]:
+        child.kill()
 
 
 def _without_none(value: Any) -> Any:

@@ -277,7 +277,7 @@ def test_data_below_the_folder_are_imported_in_a_process_of_their_own(
     def fails(*_: object, **__: object) -> None:
         raise AssertionError("imported again")
 
-    monkeypatch.setattr(apart.subprocess, "run", fails)
+    monkeypatch.setattr(apart, "_run", fails)
     again = served.ask("POST", "/v1/studies", "submit", content=file.replace('"a"', '"b"', 1))
     assert again.status_code == 201, again.text
 
@@ -302,7 +302,7 @@ def test_what_an_import_comes_to_is_told(  # noqa: PLR0917  # pytest gives them 
             [], code, "", "12 of 30\nerror: x.npz: holds no arrays\n"
         )
 
-    monkeypatch.setattr(apart.subprocess, "run", run)
+    monkeypatch.setattr(apart, "_run", run)
     content = 'name = "a"\n[dataset]\nsource = "npz"\npath = "x.npz"\n'
     answer = serve(data_root=tmp_path).ask("POST", "/v1/studies", "submit", content=content)
     assert answer.status_code == status
@@ -336,11 +336,11 @@ def test_a_study_file_is_checked_as_the_command_checks_it(
     served, seen = serve(data_root=tmp_path), dict[str, Any]()
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
 
-    def run(words: list[str], *, cwd: str, **_: object) -> subprocess.CompletedProcess[str]:
-        seen["words"], seen["table"] = words, tomllib.loads((Path(cwd) / words[5]).read_text())
+    def run(words: list[str], folder: str) -> subprocess.CompletedProcess[str]:
+        seen["words"], seen["table"] = words, tomllib.loads((Path(folder) / words[5]).read_text())
         return subprocess.CompletedProcess(words, 0, '{"study": "a"}', "a.toml is valid\n")
 
-    monkeypatch.setattr(apart.subprocess, "run", run)
+    monkeypatch.setattr(apart, "_run", run)
     table = {
         "name": "a", "dataset": {"source": "table", "path": "x.csv", "target": "b", "time": None},
         "space": {"layers": {"type": "int", "low": 1, "high": 2}},
