@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,7 +148,7 @@ class Arrival:
             )
         together = self._stored + self._uploads.arriving(self._owner) + more
         self._uploads.refuse_more(self._owner, self._name, together)
-        if shutil.disk_usage(self._uploads.home.root).free - more < limits.keep_free:
+        if self._uploads.free - more < limits.keep_free:
             raise UnreachableError(
                 f"{self._path}: the disk of the service is nearly full; free space there"
             )

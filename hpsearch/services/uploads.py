@@ -10,6 +10,7 @@ leaves a content without a name, which the next service removes.
 import json
 import os
 import re
+import shutil
 import tempfile
 import threading
 from collections import Counter
@@ -134,6 +135,11 @@ class Uploads:
     def root(self) -> Path:
         """The folder of all that follows, links followed, as studies keep paths of data."""
         return Path(os.path.realpath(self.home.uploads))
+
+    @property
+    def free(self) -> int:
+        """Bytes that are free on the disk of uploads."""
+        return shutil.disk_usage(self.root if self.root.exists() else self.home.root).free
 
     @property
     def incoming(self) -> Path:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from hpsearch.search import claims, submissions
+from hpsearch.search.attributes import FILE_KEY
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.making import create_submitted
 from hpsearch.search.storage.events import Event
@@ -49,3 +50,22 @@ def test_a_study_is_submitted_once_decided_of_and_counted(
         assert [one.what for one in events] == ["resumed", "paused", "submitted"]
         assert storage.last_event() == events[0].number
         assert storage.event_with("ana 1") == events[-1]
+
+
+def test_studies_are_found_by_where_their_data_lie(
+    url: str, make_file: Callable[..., StudyFile]
+) -> None:
+    path = '/data/"a"_%\\/\u00fc.csv'
+    with closing(open_storage(url)) as storage:
+        with exclusive(storage.url):
+            storage.make_events()
+        for name in ("a", "b"):
+            event = Event(who="ana", what="submitted", study=name)
+            made = submissions.new("ana", 0)
+            study = create_submitted(storage, make_file(name=name), DATASET, made, event)
+        file = study.file.model_dump(mode="json")
+        dataset = file["dataset"] | {"path": path}
+        study.optuna.set_user_attr(FILE_KEY, file | {"dataset": dataset})
+        assert [one.name for one in storage.reading_from(path)] == ["b"]
+        for other in (path.replace("_", "x"), path.replace("%", "x"), path[1:], path[:-1]):
+            assert storage.reading_from(other) == []

@@ -34,7 +34,7 @@ def test_programs_end_with_the_service(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    wait_until(lambda: bool(apart._running))
+    wait_until(lambda: bool(apart._running), "a program that runs")
     end_all()
     thread.join(20)
     assert said == ["mine: it ended early; its data may be too large, or damaged"]
