@@ -10,8 +10,8 @@ leaves a content without a name, which the next service removes.
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -66,6 +66,8 @@ class Limits:
     """Bytes of one upload, as it is sent and as it is stored."""
     most_of_user: int = 20 * 2**30
     """Bytes of all uploads of a user, as they are stored."""
+    most_names: int = 1000
+    """Uploads of a user."""
     keep_free: int = 2**30
     """Bytes of the disk that stay free."""
     at_once: int = 4
@@ -223,6 +225,19 @@ class Uploads:
                 " some"
             )
 
+    def _refuse_more_names(self, owner: str, name: str) -> None:
+        """Refuse one more upload of a user who has as many as may be.
+
+        Raises:
+            TooLargeError: so it is.
+        """
+        others = [one for one in self.all() if one.owner == owner and one.name != name]
+        if len(others) >= self.limits.most_names:
+            raise TooLargeError(
+                f"{path_of(owner, name)}: you have {plural(len(others), 'upload')} already, the"
+                " most that a user may have; delete some"
+            )
+
     def arriving(self, user: str, more: int = 0) -> int:
         """Bytes of a user that arrive just now, after ``more`` of them came, or went if below 0."""
         with self._lock:
@@ -289,6 +304,7 @@ class Uploads:
                     f"{upload.path}: has other bytes already, and an upload never changes; choose"
                     " another name, or delete it first"
                 )
+            self._refuse_more_names(upload.owner, upload.name)
             here = self._contents / upload.content
             stored = int(_facts(here if self.has(upload.content) else made)["stored"])
             used = self.used(upload.owner, without=upload.name)
@@ -345,12 +361,13 @@ class Uploads:
             self._refuse_needed(upload, storage)
             self._file(owner, name).unlink()
             is_last = not any(one.content == upload.content for one in self.all())
-            left = Path(tempfile.mkdtemp(dir=self.incoming))
-            if is_last:
-                (self._contents / upload.content).rename(left / DATA)
-        with writing(self.root):
-            remove(left)
-        if is_last:  # it may have to wait for an import of other data
+            # A new folder could not be made on a full disk.
+            left = self.incoming / f"{upload.content}.{secrets.token_hex(4)}"
+            if is_last and (self._contents / upload.content).exists():
+                (self._contents / upload.content).rename(left)
+        if is_last:  # either may take a while, or have to wait for an import of other data
+            with writing(self.root):
+                remove(left)
             clear_gone(self.home, self._contents)
         return upload
 

@@ -428,7 +428,7 @@ def test_what_a_source_was_read_as_is_kept(images: Write, home: Home) -> None:
 def test_imports_of_what_is_gone_below_a_folder_are_removed(
     npz: Write, home: Home, tmp_path: Path
 ) -> None:
-    x, y = np.zeros((9, 2), np.uint8), np.arange(9) % 3
+    x, y = np.zeros((30, 2), np.uint8), np.arange(30) % 3
     section = npz(x_train=x, y_train=y)
     path = Path(str(section.path))
     kept_one = open_dataset(DatasetSection(source="digits"), home)

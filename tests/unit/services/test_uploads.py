@@ -121,6 +121,10 @@ def test_limits_are_of_an_upload_and_of_a_user(uploads: Uploads) -> None:
             send(tight, "three", content)
     assert send(tight, "two")[1] is False
     send(tight, "one", owner="bob")
+    few = Uploads(home=uploads.home, limits=Limits(most_names=2, keep_free=0))
+    with pytest.raises(TooLargeError, match="you have 2 uploads already"):
+        send(few, "three")
+    send(few, "two")
 
 
 def test_uploads_that_arrive_together_count_together(uploads: Uploads) -> None:
@@ -189,12 +193,18 @@ def test_what_a_killed_service_left_is_removed(uploads: Uploads) -> None:
     Uploads(home=Home(uploads.home.root / "none")).tidy()
 
 
-def test_a_content_that_was_lost_is_sent_anew(uploads: Uploads) -> None:
+def test_a_content_that_was_lost_is_sent_anew_or_its_name_removed(
+    uploads: Uploads, storage: Storage
+) -> None:
     kept, _ = send(uploads)
+    for _ in range(2):
+        shutil.rmtree(uploads.data(kept).parent)
+        assert uploads.all() == []
+        send(uploads)
+        assert uploads.all() == [kept]
     shutil.rmtree(uploads.data(kept).parent)
-    assert uploads.all() == []
-    send(uploads)
-    assert uploads.all() == [kept]
+    uploads.remove("ana", "houses", ANA, storage)
+    assert files(uploads) == set()
 
 
 def test_of_many_that_send_one_name_at_once_one_wins(uploads: Uploads) -> None:
