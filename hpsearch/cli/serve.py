@@ -11,7 +11,7 @@ from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.errors import InputError
 from hpsearch.services.plans import chosen_gpus
 from hpsearch.services.rules import Rules
-from hpsearch.services.uploads import Limits
+from hpsearch.services.upload import Limits
 from hpsearch.workers.cores import available_cores
 from hpsearch.workers.slots import Count, make_slots
 from hpsearch.workers.worker import log_to_stderr

@@ -23,7 +23,7 @@ from hpsearch.search.making import StudyExistsError
 from hpsearch.search.storage import StudyBusyError
 from hpsearch.search.submissions import StateError
 from hpsearch.services.submit import KeyReusedError
-from hpsearch.services.uploads import BusyError, TooLargeError, UnknownUploadError, UploadKeptError
+from hpsearch.services.upload import BusyError, TooLargeError, UnknownUploadError, UploadKeptError
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -30,7 +30,8 @@ from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
 from hpsearch.services.apart import end_all
 from hpsearch.services.rules import Rules
-from hpsearch.services.uploads import Limits, Uploads
+from hpsearch.services.upload import Limits
+from hpsearch.services.uploads import Uploads
 from hpsearch.services.workspace import Workspace
 from hpsearch.workers.presence import is_busy
 from hpsearch.workers.slots import Slot

@@ -19,7 +19,7 @@ from hpsearch.server.tokens import Role, Token
 from hpsearch.server.who import Reader, Submitter, may_change
 from hpsearch.services.arriving import Arrival
 from hpsearch.services.received import FORMATS
-from hpsearch.services.uploads import NAME, Asker, Upload
+from hpsearch.services.upload import NAME, Asker, Upload
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 

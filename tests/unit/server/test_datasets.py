@@ -15,7 +15,8 @@ from hpsearch.data.cache import list_datasets
 from hpsearch.search.study import load_study
 from hpsearch.search.submissions import cancel
 from hpsearch.server.routes import datasets
-from hpsearch.services.uploads import Limits, Uploads
+from hpsearch.services.upload import Limits
+from hpsearch.services.uploads import Uploads
 
 STUDY = """\
 name = "{name}"

@@ -16,7 +16,7 @@ from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.services import arriving
 from hpsearch.services.arriving import Arrival
-from hpsearch.services.uploads import (
+from hpsearch.services.upload import (
     Asker,
     BusyError,
     Limits,
@@ -24,8 +24,8 @@ from hpsearch.services.uploads import (
     UnknownUploadError,
     Upload,
     UploadKeptError,
-    Uploads,
 )
+from hpsearch.services.uploads import Uploads
 
 ANA, BOB = Asker(user="ana"), Asker(user="bob")
 OTHER = CSV + b"1,2,3\n"
@@ -180,12 +180,15 @@ def test_a_folder_that_cannot_be_written_is_one_message(uploads: Uploads, storag
 def test_what_a_killed_service_left_is_removed(uploads: Uploads) -> None:
     kept, _ = send(uploads)
     gone, _ = send(uploads, "gone", OTHER)
-    uploads._file("ana", "gone").unlink()
+    uploads.file("ana", "gone").unlink()
     arrival = Arrival(uploads, "ana", "half", "csv")
     arrival.begin(0)
     arrival.write(CSV)
-    damaged = uploads._file("ana", "damaged")
-    damaged.write_text("{")
+    newer = uploads.file("ana", "newer")
+    newer.write_text('{"version": 2}')
+    Uploads(home=uploads.home).tidy()
+    assert uploads.data(gone).exists()
+    newer.unlink()
     Uploads(home=uploads.home).tidy()
     assert uploads.all() == [kept]
     assert not uploads.data(gone).exists()
@@ -227,7 +230,7 @@ def test_of_many_that_send_one_name_at_once_one_wins(uploads: Uploads) -> None:
     won = [one for one in outcomes if isinstance(one, tuple)]
     assert [is_new for _, is_new in won] == [True]
     assert uploads.all() == [won[0][0]]
-    assert len([*uploads._contents.iterdir()]) == 1
+    assert len([*uploads.contents.iterdir()]) == 1
 
 
 def test_messages_call_data_as_users_do(uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
