@@ -31,6 +31,10 @@ from hpsearch.services.upload_folder import UploadFolder, facts_in, listed, read
 from hpsearch.text import closest, plural, show, size
 
 
+DELETED = f"{PREFIX}(deleted)"
+"""What is said of an upload whose last name is gone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Uploads(UploadFolder):
     """The uploads of a home; one process at a time has them."""
@@ -231,7 +235,9 @@ class Uploads(UploadFolder):
         clear_gone(self.home, self.contents)
 
     def called(self, path: str, user: str) -> str | None:
-        """What a study file calls data of an upload, by their path; None: they are none.
+        """What a study file calls data of an upload, by their path; None: they are none's.
+
+        Of one that was deleted it is a name that no upload can have.
 
         Args:
             path: as a study keeps it.
@@ -239,7 +245,9 @@ class Uploads(UploadFolder):
         """
         found = [one for one in self.all() if str(self.data(one)) == path]
         found.sort(key=lambda one: (one.owner != user, not one.shared))
-        return found[0].path if found else None
+        if found:
+            return found[0].path
+        return DELETED if Path(path).is_relative_to(self.contents) else None
 
     def told(self, text: str, user: str) -> str:
         """A message in which data of uploads have the names that users know."""
@@ -248,4 +256,4 @@ class Uploads(UploadFolder):
 
 
 def _called(found: "re.Match[str]", called: Callable[[str], str | None]) -> str:
-    return called(found[0]) or PREFIX.removesuffix(":")
+    return called(found[0]) or found[0]

@@ -92,5 +92,8 @@ def test_data_stay_while_they_are_read(uploads: Uploads) -> None:
         read()
     uploads.file("ana", "houses").unlink()
     uploads.tidy()
+    assert called(path, rules, "ana") == "upload:(deleted)"
+    with pytest.raises(InputError, match="there is no such upload"):
+        placed("upload:(deleted)", rules)
     with pytest.raises(InputError, match="was deleted just now"), reading(rules, path, "ana"):
         pass
