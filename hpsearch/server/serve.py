@@ -38,7 +38,8 @@ from hpsearch.server.who import Gate
 from hpsearch.services.apart import end_all
 from hpsearch.services.rules import Rules
 from hpsearch.services.submit import prepare
-from hpsearch.services.uploads import Limits, Uploads
+from hpsearch.services.upload import Limits
+from hpsearch.services.uploads import Uploads
 from hpsearch.services.webhooks import secrets_of
 from hpsearch.services.workspace import Workspace
 from hpsearch.workers.presence import is_busy

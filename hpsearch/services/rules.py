@@ -10,7 +10,8 @@ from typing import Any
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.services.receivers import NOBODY, Receivers
-from hpsearch.services.uploads import PREFIX, Asker, UnknownUploadError, Uploads
+from hpsearch.services.upload import PREFIX, Asker, UnknownUploadError
+from hpsearch.services.uploads import Uploads
 from hpsearch.text import show
 
 

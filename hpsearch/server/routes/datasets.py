@@ -19,7 +19,7 @@ from hpsearch.server.tokens import Role, Token
 from hpsearch.server.who import Reader, Submitter, may_change
 from hpsearch.services.arriving import Arrival
 from hpsearch.services.received import FORMATS
-from hpsearch.services.uploads import NAME, Asker, Upload
+from hpsearch.services.upload import NAME, Asker, Upload
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -85,7 +85,12 @@ def show(request: Request, here: Here, token: Reader, name: Name, owner: Owner =
     return as_json(request, {**_row(here, found), "facts": here.uploads.facts(found)})
 
 
-@router.put("/{name}", status_code=201, openapi_extra=_BODY)
+@router.put(
+    "/{name}",
+    status_code=201,
+    openapi_extra=_BODY,
+    responses={200: {"description": "The name has these bytes already."}},
+)
 async def upload(  # noqa: PLR0917  # FastAPI gives them by name
     request: Request,
     here: Here,

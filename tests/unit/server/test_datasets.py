@@ -15,7 +15,9 @@ from hpsearch.data.cache import list_datasets
 from hpsearch.search.study import load_study
 from hpsearch.search.submissions import cancel
 from hpsearch.server.routes import datasets
-from hpsearch.services.uploads import Limits, Uploads
+from hpsearch.services import apart, arriving
+from hpsearch.services.upload import Limits
+from hpsearch.services.uploads import Uploads
 
 STUDY = """\
 name = "{name}"
@@ -28,10 +30,10 @@ trials = 2
 """
 
 
-@pytest.fixture
-def served(serve: Callable[..., Served]) -> Iterator[Served]:
+@pytest.fixture(autouse=True)
+def _here() -> Iterator[None]:
     with looked_at_here():
-        yield serve()
+        yield
 
 
 def put(
@@ -126,11 +128,17 @@ def test_what_is_not_shared_is_not_there_for_others(served: Served) -> None:
     assert served.ask("DELETE", "/v1/datasets/houses.csv?owner=submit", "admin").status_code == 204
 
 
-def test_messages_of_the_processes_that_read_call_data_as_users_do(
-    serve: Callable[..., Served],
+def test_a_process_of_its_own_reads_an_upload(
+    served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served = serve()
-    assert put(served).status_code == 201
+    monkeypatch.setattr(arriving, "ran", apart.ran)
+    made = put(served)
+    assert made.status_code == 201, made.text
+    assert made.json()["stored"] == len(CSV)
+
+
+def test_messages_call_data_as_users_do(served: Served) -> None:
+    put(served)
     wrong = submit(served, "upload:houses.csv", target="none").json()["detail"]
     assert "upload:submit/houses.csv: dataset.target names the column" in wrong
     assert str(served.home.root) not in wrong
@@ -262,8 +270,4 @@ def test_no_name_query_or_body_makes_a_fault(served: Served) -> None:
             assert answer.status_code < 500, answer.text
 
     holds()
-    assert not [
-        one
-        for one in served.home.root.parent.rglob("*")
-        if "a.csv" in one.name and "home" not in str(one)
-    ]
+    assert [*served.home.uploads.glob("arriving/*")] == []
