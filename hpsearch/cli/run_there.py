@@ -94,8 +94,7 @@ def submit(client: Client, asked: Submitted, *, upload: bool = False) -> ServedS
             if not str(error).startswith("Idempotency-Key"):
                 raise _advised(error, asked) from None
             found = _again(client, asked)
-    for warning in found.warnings:
-        say(f"warning: {warning}")
+    _warn(found)
     state = _state(found)
     if state == "cancelled":
         raise InputError(
@@ -250,11 +249,23 @@ def _counts(row: dict[str, Any]) -> bool:
 
 
 def fork_there(study: ServedStudy, asked: Submitted) -> dict[str, Any]:
-    """Fork a study of a service; the new one's row.
+    """Fork a study of a service; what was done, as ``hpsearch fork --json`` prints it.
+
+    What was taken and left is not among it where the same was asked for before.
 
     Raises:
         InputError: what the service refuses.
     """
     with _named(asked.file):
-        made = study.fork(asked.table, key=asked.key).details()
-    return {**made, "state": made["submission"]["state"]}
+        new = study.fork(asked.table, key=asked.key)
+    _warn(new)
+    details = new.details()
+    known = {key: new.made[key] for key in ("taken", "left", "outside") if key in new.made}
+    counts = {key: details[key] for key in ("counted", "waiting", "trials", "over")}
+    return {"study": new.name, "forked_from": study.name, **known, **counts}
+
+
+def _warn(study: ServedStudy) -> None:
+    """Tell what is suspicious about the data of a study that was just submitted."""
+    for warning in study.made.get("warnings", ()):
+        say(f"warning: {warning}")

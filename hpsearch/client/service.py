@@ -94,7 +94,7 @@ class Client:
             UnreachableError: the service, or data that it cannot read.
         """
         made = self.send("/v1/studies", study, {"priority": priority}, key)
-        return ServedStudy(self, str(made["name"]), made.get("warnings", ()))
+        return ServedStudy(self, str(made["name"]), made)
 
     def check(self, study: StudySource) -> Row:
         """What ``hpsearch check --json`` says of a study file, and the lines that it says."""
