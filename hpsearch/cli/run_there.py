@@ -28,6 +28,13 @@ FILE = "study.toml", "study.json"
 """What a service calls a file that came without a name."""
 
 
+_TAKEN = ("taken", "left", "outside")
+"""What a service says of the trials that a fork began with."""
+
+_STANDS = ("counted", "waiting", "trials", "over")
+"""What is told of how a fork stands."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Submitted:
     """A study file as it is sent."""
@@ -219,14 +226,14 @@ def concluded(study: ServedStudy, details: dict[str, Any], *, is_stopped: bool) 
     counts, over = counts_of(details), details["over"]
     needs_trials = over == "failures" or not counts.complete
     counted = [row for row in study.trials() if _counts(row)] if needs_trials else []
-    last = counted[-1] if counted else None
+    last = next((row for row in reversed(counted) if row["failure"]), None)
     failures: dict[str, int] = {}
     for row in reversed(counted if over == "failures" else ()):
         if row["state"] != "failed":
             break
         failures[row["failure"]] = failures.get(row["failure"], 0) + 1
     failed = ""
-    if not counts.complete and last is not None and last["failure"]:
+    if not counts.complete and last is not None:
         failed = f"trial {last['number']} {last['failure']}: {last['failure_message']}"
     return Conclusion(
         study=study.name,
@@ -260,8 +267,8 @@ def fork_there(study: ServedStudy, asked: Submitted) -> dict[str, Any]:
         new = study.fork(asked.table, key=asked.key)
     _warn(new)
     details = new.details()
-    known = {key: new.made[key] for key in ("taken", "left", "outside") if key in new.made}
-    counts = {key: details[key] for key in ("counted", "waiting", "trials", "over")}
+    known: dict[str, Any] = {key: new.made[key] for key in _TAKEN if key in new.made}
+    counts: dict[str, Any] = {key: details[key] for key in _STANDS}
     return {"study": new.name, "forked_from": study.name, **known, **counts}
 
 
