@@ -127,6 +127,10 @@ class Client:
         found: list[Row] = self.connection.json("GET", "/v1/datasets")
         return found
 
+    def remove_dataset(self, name: str) -> None:
+        """Remove an upload of one's own that no study needs any more."""
+        self.connection.ask("DELETE", f"/v1/datasets/{quote(name, safe='')}")
+
     def send(
         self, path: str, study: StudySource, params: Mapping[str, Any], key: str | None = None
     ) -> Row:

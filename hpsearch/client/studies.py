@@ -23,7 +23,7 @@ Row = dict[str, Any]
 OPEN = ("queued", "running")
 """States of studies that go on by themselves."""
 
-LOOK_EVERY = 1.0
+LOOK_EVERY = 2.0
 """Seconds between two looks of who waits."""
 
 FORMATS = ("toml", "json", "yaml", "py", "keras")
