@@ -51,8 +51,8 @@ MOST_LOOKS = 50
 """Studies without a trial to start that one step finds, and one for each slot."""
 
 DRAIN = 60.0
-"""Seconds that workers have at the end of the service for the epoch that they are in: it is saved.
-Who does not want to wait sends a second signal."""
+"""Seconds that workers have at the end of the service to save where their trials stand. Who does
+not want to wait sends a second signal."""
 
 KILL_AFTER = 120.0
 """Seconds after which a worker is killed that was asked to leave within an epoch, and has not."""
