@@ -30,7 +30,7 @@ from hpsearch.server.child import Assignable, AssignedChild
 from hpsearch.server.journal import Journal
 from hpsearch.server.live import Hub
 from hpsearch.server.logs import told
-from hpsearch.server.scheduler import Scheduler
+from hpsearch.server.scheduler import DRAIN, Scheduler
 from hpsearch.server.service import Service
 from hpsearch.server.teller import Teller
 from hpsearch.server.tokens import Role, Tokens
@@ -274,7 +274,7 @@ def _scheduling(scheduler: Scheduler, server: uvicorn.Server) -> Iterator[None]:
         yield
     finally:
         scheduler.end()
-        thread.join(3 * LEAVE_WITHIN)
+        thread.join(DRAIN + 2 * LEAVE_WITHIN)
 
 
 @contextmanager

@@ -30,7 +30,6 @@ from hpsearch.services.upload import (
 from hpsearch.services.upload_folder import UploadFolder, facts_in, listed, read_name, settle
 from hpsearch.text import closest, plural, show, size
 
-
 DELETED = f"{PREFIX}(deleted)"
 """What is said of an upload whose last name is gone."""
 
