@@ -25,13 +25,21 @@ def with_etag(request: Request, content: bytes | Content, etag: str) -> Response
         etag: another one for each other content.
     """
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if isinstance(content, Content):
+        headers["Vary"] = "Accept-Encoding"
     known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
     if etag in known or "*" in known:
         return Response(status_code=304, headers=headers)
     if isinstance(content, Content):
-        headers["Vary"] = "Accept-Encoding"
-        takes = request.headers.get("accept-encoding", "").lower()
-        is_gzipped = "gzip" in takes and "gzip;q=0" not in takes.replace(" ", "")
+        is_gzipped = _takes_gzip(request)
         headers |= {"Content-Encoding": "gzip"} if is_gzipped else {}
         content = content.gzipped if is_gzipped else content.plain
     return Response(content, headers=headers, media_type="application/json")
+
+
+def _takes_gzip(request: Request) -> bool:
+    """Whether a client says that it takes compressed answers."""
+    takes = request.headers.get("accept-encoding", "").lower().replace(" ", "").split(",")
+    return any(
+        one == "gzip" or (one.startswith("gzip;q=") and one[7:].strip("0.")) for one in takes
+    )
