@@ -207,7 +207,13 @@ def test_what_is_polled_comes_once_until_it_changes(served: Served) -> None:
 @pytest.mark.parametrize("path", ["/v1/studies", "/v1/queue"])
 @pytest.mark.parametrize(
     ("taken", "is_gzipped"),
-    [("gzip, deflate", True), ("GZIP", True), ("identity", False), ("gzip; q=0", False)],
+    [
+        ("gzip, deflate", True),
+        ("GZIP", True),
+        ("identity", False),
+        ("gzip; q=0.0", False),
+        ("br;q=1, gzip;q=0.5", True),
+    ],
 )
 def test_what_is_polled_comes_compressed_to_who_takes_it(
     served: Served, path: str, taken: str, is_gzipped: bool
