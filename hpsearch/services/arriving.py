@@ -117,7 +117,7 @@ class Arrival:
         most = str(min(limits.most, left))
         words = ["-m", "hpsearch.services.received", str(file.parent), self._kind, most]
         try:
-            ran(python(*words, str(limits.keep_free)), self._path, "reading it", str(file.parent))
+            ran(python(*words, str(limits.keep_free)), self._path, "reading it", file.parent)
         except (InputError, UnreachableError) as error:
             told = str(error).replace(str(file), self._path)
             raise type(error)(told.replace(str(file.parent / DATA), self._path)) from None
