@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from hpsearch.data.dataset import reading, writing
 from hpsearch.home import Home
 from hpsearch.services.received import ARCHIVES, DATA, FACTS
-from hpsearch.services.upload import Upload
+from hpsearch.services.upload import UnknownUploadError, Upload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +78,15 @@ class UploadFolder:
         return self.contents / upload.content / f"{DATA}{ending}"
 
     def facts(self, upload: Upload) -> dict[str, Any]:
-        """What is known of an upload's content (:func:`hpsearch.services.received.look`)."""
-        return facts_in(self.contents / upload.content)
+        """What is known of an upload's content (:func:`hpsearch.services.received.look`).
+
+        Raises:
+            UnknownUploadError: it has just gone.
+        """
+        try:
+            return facts_in(self.contents / upload.content)
+        except FileNotFoundError:
+            raise UnknownUploadError(f"{upload.path}: was deleted just now") from None
 
     def has(self, content: str) -> bool:
         """Whether a content is there, by the name of its folder."""

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -75,8 +75,12 @@ class Uploads(UploadFolder):
 
     def used(self, user: str, without: str) -> int:
         """Bytes of all uploads of a user, as they are stored, but for the one of a name."""
-        own = [one for one in self.all() if one.owner == user and one.name != without]
-        return sum(int(self.facts(one)["stored"]) for one in own)
+        stored = 0
+        for one in self.all():
+            if one.owner == user and one.name != without:
+                with suppress(UnknownUploadError):  # it has just gone
+                    stored += int(self.facts(one)["stored"])
+        return stored
 
     def refuse_more(self, owner: str, name: str, count: int) -> None:
         """Refuse so many bytes if they are too many beside a user's other uploads.

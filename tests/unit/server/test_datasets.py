@@ -1,6 +1,7 @@
 """Uploads over HTTP: sending data, using them in studies, sharing and removing them."""
 
 import asyncio
+import shutil
 import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -16,7 +17,7 @@ from hpsearch.search.study import load_study
 from hpsearch.search.submissions import cancel
 from hpsearch.server.routes import datasets
 from hpsearch.services import apart, arriving
-from hpsearch.services.upload import Limits
+from hpsearch.services.upload import Limits, Upload
 from hpsearch.services.uploads import Uploads
 
 STUDY = """\
@@ -121,6 +122,7 @@ def test_what_is_not_shared_is_not_there_for_others(served: Served) -> None:
     assert served.ask("GET", "/v1/datasets/houses.csv?owner=submit", "read").status_code == 200
     foreign = served.ask("DELETE", "/v1/datasets/houses.csv?owner=submit", "other")
     assert foreign.status_code == 403
+    assert "the upload is submit's" in foreign.json()["detail"]
     assert put(served, shared="false").json()["shared"] is False
     assert served.ask("GET", "/v1/datasets", "other").json() == []
     assert submit(served, "upload:submit/houses.csv", "admin").status_code == 201
@@ -181,6 +183,24 @@ def test_only_the_bodies_of_uploads_may_be_large(serve: Callable[..., Served], h
     for method, path in (("POST", "/v1/studies"), ("POST", "/v1/datasets/x"), ("PUT", "/v1/me")):
         assert served.ask(method, path, content=large).status_code == 413
     assert left(served) == []
+
+
+def test_an_upload_that_goes_while_it_is_listed_is_left_out(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(served, "a.csv")
+    put(served, "b.csv", content=CSV + b"1,2,3\n")
+    facts = Uploads.facts
+
+    def gone(uploads: Uploads, upload: Upload) -> dict[str, Any]:
+        if upload.name == "a.csv":
+            shutil.rmtree(uploads.data(upload).parent, ignore_errors=True)
+        return facts(uploads, upload)
+
+    monkeypatch.setattr(Uploads, "facts", gone)
+    listed = served.ask("GET", "/v1/datasets", "submit").json()
+    assert [one["name"] for one in listed] == ["b.csv"]
+    assert served.ask("GET", "/v1/datasets/a.csv", "submit").status_code == 404
 
 
 def test_a_service_without_uploads_says_so(serve: Callable[..., Served]) -> None:
