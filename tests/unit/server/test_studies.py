@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from served import STUDY, Served
 
 from hpsearch.search import budget, claims
 from hpsearch.search.study import load_study
-from hpsearch.services import apart
+from hpsearch.services import apart, submit
 
 
 def test_a_study_is_submitted_shown_paused_resumed_and_cancelled(served: Served) -> None:
@@ -378,3 +379,11 @@ def test_a_study_file_is_checked_as_the_command_checks_it(
     assert served.ask("POST", "/v1/check", "submit", json=table).status_code == 422
     assert seen == {}
     assert served.storage.study_names() == []
+
+
+def test_what_the_first_submit_imports_is_imported_before(served: Served) -> None:
+    submit.prepare()
+    before = set(sys.modules)
+    assert served.submit().status_code == 201
+    heavy = ("polars", "scipy", "sklearn.model_selection", "hpsearch.data")
+    assert [name for name in set(sys.modules) - before if name.startswith(heavy)] == []
