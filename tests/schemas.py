@@ -49,7 +49,9 @@ def operations(served: Served) -> Iterator[Operation]:
 
 
 def prepare(served: Served) -> None:
-    """Have a study with a complete and a running trial, one that failed, and an upload."""
+    """Have a study with a complete and a running trial and a confirmation, one that failed, and an
+    upload.
+    """
     served.scheduler.ticked = time.monotonic()
     for name in {"small", "failed"} - {*served.storage.study_names()}:
         assert served.submit(name, "other").status_code == 201
@@ -65,11 +67,14 @@ def prepare(served: Served) -> None:
             study.optuna.tell(trial, state=TrialState.FAIL)
             submissions.fail(study, "its workers ended five times in a row")
             continue
+        log = served.home.worker_log(name, 0)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("it works\n")
         asked = {"top": 1, "seeds": 2}
         assert served.ask("POST", "/v1/studies/small/confirm", json=asked).status_code == 202
-        runs = load_study(served.storage, "small.confirm")
-        while (run := claims.claim(runs)) is not None:
-            runs.optuna.tell(run, 0.5 + 0.01 * run.number)
+    runs = load_study(served.storage, "small.confirm")
+    while (run := claims.claim(runs)) is not None:
+        runs.optuna.tell(run, 0.5 + 0.01 * run.number)
     if served.home.uploads.exists():
         return
     answer = served.ask("PUT", f"/v1/datasets/{UPLOAD}", content=TABLE)

@@ -28,6 +28,13 @@ FILE = "study.toml", "study.json"
 """What a service calls a file that came without a name."""
 
 
+_TAKEN = ("taken", "left", "outside")
+"""What a service says of the trials that a fork began with."""
+
+_STANDS = ("counted", "waiting", "trials", "over")
+"""What is told of how a fork stands."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Submitted:
     """A study file as it is sent."""
@@ -94,8 +101,7 @@ def submit(client: Client, asked: Submitted, *, upload: bool = False) -> ServedS
             if not str(error).startswith("Idempotency-Key"):
                 raise _advised(error, asked) from None
             found = _again(client, asked)
-    for warning in found.warnings:
-        say(f"warning: {warning}")
+    _warn(found)
     state = _state(found)
     if state == "cancelled":
         raise InputError(
@@ -220,14 +226,14 @@ def concluded(study: ServedStudy, details: dict[str, Any], *, is_stopped: bool) 
     counts, over = counts_of(details), details["over"]
     needs_trials = over == "failures" or not counts.complete
     counted = [row for row in study.trials() if _counts(row)] if needs_trials else []
-    last = counted[-1] if counted else None
+    last = next((row for row in reversed(counted) if row["failure"]), None)
     failures: dict[str, int] = {}
     for row in reversed(counted if over == "failures" else ()):
         if row["state"] != "failed":
             break
         failures[row["failure"]] = failures.get(row["failure"], 0) + 1
     failed = ""
-    if not counts.complete and last is not None and last["failure"]:
+    if not counts.complete and last is not None:
         failed = f"trial {last['number']} {last['failure']}: {last['failure_message']}"
     return Conclusion(
         study=study.name,
@@ -250,11 +256,23 @@ def _counts(row: dict[str, Any]) -> bool:
 
 
 def fork_there(study: ServedStudy, asked: Submitted) -> dict[str, Any]:
-    """Fork a study of a service; the new one's row.
+    """Fork a study of a service; what was done, as ``hpsearch fork --json`` prints it.
+
+    What was taken and left is not among it where the same was asked for before.
 
     Raises:
         InputError: what the service refuses.
     """
     with _named(asked.file):
-        made = study.fork(asked.table, key=asked.key).details()
-    return {**made, "state": made["submission"]["state"]}
+        new = study.fork(asked.table, key=asked.key)
+    _warn(new)
+    details = new.details()
+    known: dict[str, Any] = {key: new.made[key] for key in _TAKEN if key in new.made}
+    counts: dict[str, Any] = {key: details[key] for key in _STANDS}
+    return {"study": new.name, "forked_from": study.name, **known, **counts}
+
+
+def _warn(study: ServedStudy) -> None:
+    """Tell what is suspicious about the data of a study that was just submitted."""
+    for warning in study.made.get("warnings", ()):
+        say(f"warning: {warning}")

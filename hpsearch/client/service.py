@@ -94,7 +94,7 @@ class Client:
             UnreachableError: the service, or data that it cannot read.
         """
         made = self.send("/v1/studies", study, {"priority": priority}, key)
-        return ServedStudy(self, str(made["name"]), made.get("warnings", ()))
+        return ServedStudy(self, str(made["name"]), made)
 
     def check(self, study: StudySource) -> Row:
         """What ``hpsearch check --json`` says of a study file, and the lines that it says."""
@@ -126,6 +126,10 @@ class Client:
         """The data sets that were uploaded, as far as they may be seen."""
         found: list[Row] = self.connection.json("GET", "/v1/datasets")
         return found
+
+    def remove_dataset(self, name: str) -> None:
+        """Remove an upload of one's own that no study needs any more."""
+        self.connection.ask("DELETE", f"/v1/datasets/{quote(name, safe='')}")
 
     def send(
         self, path: str, study: StudySource, params: Mapping[str, Any], key: str | None = None

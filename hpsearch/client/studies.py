@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 OPEN = ("queued", "running")
 """States of studies that go on by themselves."""
 
-LOOK_EVERY = 1.0
+LOOK_EVERY = 2.0
 """Seconds between two looks of who waits."""
 
 FORMATS = ("toml", "json", "yaml", "py", "keras")
@@ -36,11 +36,12 @@ class ServedStudy:
     Attributes:
         client: the service.
         name: the study's.
-        warnings: what is suspicious about its data, where it was submitted just now.
+        made: what the service said where it was submitted just now: its row, ``warnings`` about its
+            data, and of a fork what was ``taken`` and what was ``left``; else empty.
     """
 
-    def __init__(self, client: "Client", name: str, warnings: Sequence[str] = ()) -> None:
-        self.client, self.name, self.warnings = client, name, tuple(warnings)
+    def __init__(self, client: "Client", name: str, made: Row | None = None) -> None:
+        self.client, self.name, self.made = client, name, made or {}
         self._path = f"/v1/studies/{quote(name, safe='')}"
 
     def __repr__(self) -> str:
@@ -145,7 +146,7 @@ class ServedStudy:
     ) -> "ServedStudy":
         """Make a new study, with its trials that are valid there; see :meth:`Client.submit`."""
         made = self.client.send(f"{self._path}/fork", study, {"priority": priority}, key)
-        return ServedStudy(self.client, str(made["name"]), made.get("warnings", ()))
+        return ServedStudy(self.client, str(made["name"]), made)
 
     def confirm(
         self,

@@ -27,7 +27,7 @@ from hpsearch.search.submissions import StateError
 from hpsearch.server.logs import told
 from hpsearch.server.tokens import Token
 from hpsearch.services.submit import KeyReusedError
-from hpsearch.services.uploads import BusyError, TooLargeError, UnknownUploadError, UploadKeptError
+from hpsearch.services.upload import BusyError, TooLargeError, UnknownUploadError, UploadKeptError
 
 MEDIA_TYPE = "application/problem+json"
 

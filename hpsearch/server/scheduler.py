@@ -50,6 +50,10 @@ NO_WORKERS = 3
 MOST_LOOKS = 50
 """Studies without a trial to start that one step finds, and one for each slot."""
 
+DRAIN = 60.0
+"""Seconds that workers have at the end of the service to save where their trials stand. Who does
+not want to wait sends a second signal."""
+
 KILL_AFTER = 120.0
 """Seconds after which a worker is killed that was asked to leave within an epoch, and has not."""
 
@@ -345,7 +349,7 @@ class Scheduler:
         alive = [place for place in self._places if place.child.is_there]
         for place in alive:
             place.child.send(signal.SIGTERM)
-        until = time.monotonic() + LEAVE_WITHIN
+        until = time.monotonic() + DRAIN
         for place in alive:
             if not place.child.wait(max(0.0, until - time.monotonic())):
                 place.child.send(signal.SIGKILL)

@@ -30,15 +30,16 @@ from hpsearch.server.child import Assignable, AssignedChild
 from hpsearch.server.journal import Journal
 from hpsearch.server.live import Hub
 from hpsearch.server.logs import told
-from hpsearch.server.scheduler import Scheduler
+from hpsearch.server.scheduler import DRAIN, Scheduler
 from hpsearch.server.service import Service
 from hpsearch.server.teller import Teller
 from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
-from hpsearch.services.apart import ended_with
+from hpsearch.services.apart import end_all
 from hpsearch.services.rules import Rules
 from hpsearch.services.submit import prepare
-from hpsearch.services.uploads import Limits, Uploads
+from hpsearch.services.upload import Limits
+from hpsearch.services.uploads import Uploads
 from hpsearch.services.webhooks import secrets_of
 from hpsearch.services.workspace import Workspace
 from hpsearch.workers.presence import is_busy
@@ -172,7 +173,6 @@ def serve(
         first = _first_token(workspace.home)  # when all else is there: it is shown but once
         with (
             collecting_seldom(),
-            ended_with(),
             _logged(slots),
             chores_beside(board, workspace),
             _scheduling(scheduler, server),
@@ -191,6 +191,7 @@ def serve(
             finally:
                 logging.disable(logging.NOTSET)  # a signal silences commands that it cuts off
                 _log.info("ends: workers save where their trials stand", extra=told("ending"))
+                end_all()
         return EXIT_OK if scheduler.error is None else EXIT_PROGRAM
 
 
@@ -273,7 +274,7 @@ def _scheduling(scheduler: Scheduler, server: uvicorn.Server) -> Iterator[None]:
         yield
     finally:
         scheduler.end()
-        thread.join(3 * LEAVE_WITHIN)
+        thread.join(DRAIN + 2 * LEAVE_WITHIN)
 
 
 @contextmanager

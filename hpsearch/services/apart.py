@@ -6,8 +6,7 @@ What reads or trains there may take all of its memory, or end it.
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +30,14 @@ from hpsearch.workers.child import how
 LONGEST = 1800.0
 """Seconds that such a command may take."""
 
-_at_work: "set[subprocess.Popen[str]]" = set()
-"""The processes that run just now."""
-
-_ERRORS: dict[int, type[HpsearchError]] = {
+_REFUSALS: dict[int, type[HpsearchError]] = {
     EXIT_NO_TRIAL: NoTrialError,
     EXIT_INPUT: InputError,
     EXIT_UNREACHABLE: UnreachableError,
 }
+"""What a command that ends with a code has refused."""
+
+_running: set[subprocess.Popen[str]] = set()
 
 
 def apart(
@@ -68,8 +67,8 @@ def apart(
 
 
 def ran(
-    words: Sequence[str], where: str, what: str, folder: str
-) -> "subprocess.CompletedProcess[str]":
+    words: Sequence[str], where: str, what: str, folder: str | Path
+) -> subprocess.CompletedProcess[str]:
     """Run a program of ours to its end.
 
     Args:
@@ -82,24 +81,30 @@ def ran(
         InputError: what it refuses; or it ended early.
         UnreachableError: what it cannot read; no process started; or it took too long.
     """
-    done = _run(words, folder, where, LONGEST, {})
-    if done.returncode == EXIT_OK:
-        return done
-    if (refusal := _refusal(done)) is not None:
-        raise refusal
-    raise InputError(f"{where}: {what} ended early; its data may be too large, or damaged")
+    try:
+        done = _run(words, folder)
+    except OSError as error:
+        raise UnreachableError(f"{where}: cannot be looked at: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise UnreachableError(f"{where}: takes over {LONGEST:.0f} s; use less") from None
+    refusal = done.stderr.rpartition("error: ")[2].strip()
+    if done.returncode == EXIT_INPUT:
+        raise InputError(refusal)
+    if done.returncode == EXIT_UNREACHABLE:
+        raise UnreachableError(refusal)
+    if done.returncode != EXIT_OK:
+        raise InputError(f"{where}: {what} ended early; its data may be too large, or damaged")
+    return done
 
 
-def run_command(
-    words: Sequence[str], where: str, longest: float, environment: Mapping[str, str]
-) -> None:
-    """Run a command of hpsearch.
+def run_command(words: Sequence[str], where: str, longest: float, told: Mapping[str, str]) -> None:
+    """Run a command of hpsearch whose results are files.
 
     Args:
         words: behind ``hpsearch``; paths are absolute.
         where: what messages call what it works on.
         longest: seconds that it may take.
-        environment: added to ours.
+        told: added to its environment.
 
     Raises:
         InputError: what the command refuses.
@@ -108,66 +113,47 @@ def run_command(
             killed.
         ProgramError: a fault of the program.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        done = _run(python("-m", "hpsearch", *words), folder, where, longest, environment)
+    what = f"{where}: hpsearch {words[0]}"
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            done = _run(python("-m", "hpsearch", *words), folder, longest, told)
+    except OSError as error:
+        raise UnreachableError(f"{what} cannot be run: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise UnreachableError(f"{what} takes over {longest:.0f} s") from None
+    if (refusal := _REFUSALS.get(done.returncode)) is not None:
+        raise refusal(done.stderr.rpartition("error: ")[2].strip())
     if done.returncode < 0:
-        raise UnreachableError(
-            f"{where}: hpsearch {words[0]} was ended ({how(done.returncode)}), perhaps for want of"
-            " memory; try again later"
-        )
-    if done.returncode != 0:
-        raise _refusal(done) or ProgramError(f"{where}: hpsearch {words[0]} ended early")
+        why = how(done.returncode)
+        raise UnreachableError(f"{what} was ended ({why}), perhaps for want of memory; try again")
+    if done.returncode != EXIT_OK:
+        raise ProgramError(f"{what} ended early")
 
 
 def _run(
-    words: Sequence[str], folder: str, where: str, longest: float, environment: Mapping[str, str]
-) -> "subprocess.CompletedProcess[str]":
-    """Run a command line in a folder.
-
-    Raises:
-        UnreachableError: no process started, or it took too long.
-    """
-    try:
-        return run(words, cwd=folder, env=for_child(environment), timeout=longest)
-    except OSError as error:
-        raise UnreachableError(f"{where}: cannot be looked at: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise UnreachableError(f"{where}: takes over {longest:.0f} s; use less") from None
-
-
-def run(
-    words: Sequence[str], *, cwd: str, env: Mapping[str, str], timeout: float
-) -> "subprocess.CompletedProcess[str]":
-    """As ``subprocess.run``, but the process ends where the service does (:func:`ended_with`)."""
-    with subprocess.Popen(  # noqa: S603  # our own command
-        words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        _at_work.add(process)
+    words: Sequence[str],
+    folder: str | Path,
+    longest: float | None = None,
+    told: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program, as ``subprocess.run`` does, where :func:`end_all` can end it."""
+    with subprocess.Popen(  # noqa: S603  # our own program
+        words, cwd=folder, env=for_child(told), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as child:  # fmt: skip
+        _running.add(child)
         try:
-            output, said = process.communicate(timeout=timeout)
+            out, err = child.communicate(timeout=longest or LONGEST)
         finally:
-            process.kill()  # which does nothing to one that has ended
-            _at_work.discard(process)
-    return subprocess.CompletedProcess(words, process.returncode, output, said)
+            child.kill()  # does nothing where it has ended
+            _running.discard(child)
+    return subprocess.CompletedProcess(words, child.returncode, out, err)
 
 
-@contextmanager
-def ended_with() -> Iterator[None]:
-    """End the commands that are at work after the block, as the threads that wait for them are
-    waited for.
-    """
-    try:
-        yield
-    finally:
-        for process in [*_at_work]:
-            process.kill()
-
-
-def _refusal(done: "subprocess.CompletedProcess[str]") -> HpsearchError | None:
-    """What a command refused, as it says it; None: it ended in another way."""
-    error = _ERRORS.get(done.returncode)
-    return None if error is None else error(done.stderr.rpartition("error: ")[2].strip())
+def end_all() -> None:
+    """End all programs that run: this process, which waits for them, is about to end."""
+    for child in [*_running]:
+        child.kill()
 
 
 def _without_none(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,8 @@ from hpsearch.errors import InputError, UnreachableError
 from hpsearch.files import remove
 from hpsearch.services.apart import ran
 from hpsearch.services.received import DATA
-from hpsearch.services.uploads import TooLargeError, Upload, Uploads, path_of
+from hpsearch.services.upload import TooLargeError, Upload, path_of
+from hpsearch.services.uploads import Uploads
 from hpsearch.text import size
 
 
@@ -47,12 +47,12 @@ class Arrival:
         """
         self._stored = self._uploads.used(self._owner, without=self._name)
         self._check(length)
-        self._uploads.begin(self._owner)
+        self._uploads.traffic.begin(self._owner, self._uploads.limits.at_once)
         try:
             with self._uploads.changing():
                 self._folder = Path(tempfile.mkdtemp(dir=self._uploads.incoming))
         except BaseException:
-            self._uploads.end(self._owner)
+            self._uploads.traffic.end(self._owner)
             raise
 
     @property
@@ -70,7 +70,7 @@ class Arrival:
         """
         self._check(len(block))
         self._length += len(block)
-        self._uploads.arriving(self._owner, len(block))
+        self._uploads.traffic.bytes(self._owner, len(block))
         self._digest.update(block)
         with writing(self._uploads.root), self._file.open("ab") as file:
             file.write(block)
@@ -117,7 +117,7 @@ class Arrival:
         most = str(min(limits.most, left))
         words = ["-m", "hpsearch.services.received", str(file.parent), self._kind, most]
         try:
-            ran(python(*words, str(limits.keep_free)), self._path, "reading it", str(file.parent))
+            ran(python(*words, str(limits.keep_free)), self._path, "reading it", file.parent)
         except (InputError, UnreachableError) as error:
             told = str(error).replace(str(file), self._path)
             raise type(error)(told.replace(str(file.parent / DATA), self._path)) from None
@@ -131,8 +131,8 @@ class Arrival:
                 remove(self._folder)
         finally:
             self._folder = None
-            self._uploads.arriving(self._owner, -self._length)
-            self._uploads.end(self._owner)
+            self._uploads.traffic.bytes(self._owner, -self._length)
+            self._uploads.traffic.end(self._owner)
 
     def _check(self, more: int) -> None:
         """Refuse bytes that would be too many.
@@ -147,9 +147,9 @@ class Arrival:
                 f"{self._path}: has more than {size(limits.most)}, the most that an upload may"
                 " have; send less"
             )
-        together = self._stored + self._uploads.arriving(self._owner) + more
+        together = self._stored + self._uploads.traffic.bytes(self._owner) + more
         self._uploads.refuse_more(self._owner, self._name, together)
-        if shutil.disk_usage(self._uploads.home.root).free - more < limits.keep_free:
+        if self._uploads.free - more < limits.keep_free:
             raise UnreachableError(
                 f"{self._path}: the disk of the service is nearly full; free space there"
             )

@@ -95,10 +95,12 @@ def confirm(
         means: what they are trained with.
 
     Raises:
-        InputError: an unknown study, or a confirmation study.
+        InputError: an unknown study, a confirmation study, or numbers that are too small.
         NoTrialError: no trial of the study completed, or no run.
         StoppedError: it was stopped; the same call goes on.
     """
+    if (top is not None and top < 1) or (seeds is not None and seeds < 2):
+        raise InputError(f"top = {top}, seeds = {seeds}: at least one leader, with two seeds")
     with workspace.opened() as opened:
         found = load_study(opened, study)
         asked = ask(found, workspace, top=top, seeds=seeds, new_split=new_split, smallest=smallest)
@@ -139,11 +141,9 @@ def ask(
         smallest: which one is chosen.
 
     Raises:
-        InputError: a confirmation study, numbers that are too small, or splits that are given.
+        InputError: a confirmation study, or splits that are given.
         NoTrialError: no trial of the study completed.
     """
-    if (top is not None and top < 1) or (seeds is not None and seeds < 2):
-        raise InputError(f"top = {top}, seeds = {seeds}: at least one leader, with two seeds")
     confirmation.refuse_confirmation_study(study)
     anew = smallest is None or new_split or (top, seeds) != (None, None)
     # Folds by which a configuration was found flatter it.

@@ -29,7 +29,7 @@ from hpsearch.services.apart import apart
 from hpsearch.services.data import study_data
 from hpsearch.services.progress import Silent
 from hpsearch.services.rules import Rules, place_code, place_data, reading, refuse_tracking
-from hpsearch.services.uploads import Asker
+from hpsearch.services.upload import Asker
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile, from_table
 from hpsearch.text import show

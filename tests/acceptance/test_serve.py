@@ -106,14 +106,22 @@ def test_what_was_acknowledged_outlives_a_kill_and_is_searched_to_its_end(cli: C
     made = first.ask("/v1/studies", token, "POST", STUDY)
     assert made.status == 201, made.body
     _wait(lambda: first.row(token)["counted"] > 0)
+    uploaded = first.ask("/v1/datasets/houses.csv", token, "PUT", "rooms,price\n2,3\n3,4\n")
+    assert uploaded.status == 201, uploaded.body
+    arriving = cli.home / "uploads" / "arriving"
     [worker] = forked.children(first.process)
-    first.process.send_signal(signal.SIGKILL)
-    first.process.communicate()
+    with _half_sent(first.address, token):
+        _wait(lambda: [*arriving.glob("*/data.csv")])
+        first.process.send_signal(signal.SIGKILL)
+        first.process.communicate()
     psutil.wait_procs([worker], timeout=20)
     assert not worker.is_running()
 
     second = Started(cli)
     assert "token" not in second.address
+    assert [*arriving.iterdir()] == []
+    listed = json.loads(second.ask("/v1/datasets", token).body)
+    assert [one["path"] for one in listed] == ["upload:admin/houses.csv"]
     again = second.ask("/v1/studies", token, "POST", STUDY)
     assert again.status == 200, again.body
     _wait(lambda: second.row(token)["state"] == "done")
@@ -162,6 +170,18 @@ def test_a_run_from_another_terminal_goes_on_through_a_kill_of_the_service(cli: 
     second.process.send_signal(signal.SIGTERM)
     second.process.communicate(timeout=30)
     assert not (cli.folder / "nowhere").exists()
+
+
+def _half_sent(address: str, token: str) -> socket.socket:
+    """A connection on which the first half of an upload was sent."""
+    where = urlsplit(address)
+    connection = socket.create_connection((str(where.hostname), where.port))
+    head = (
+        f"PUT /v1/datasets/half.csv HTTP/1.1\r\nHost: {where.netloc}\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Length: 8388608\r\n\r\n"
+    )
+    connection.sendall(head.encode() + b"1,2\n" * 2**20)
+    return connection
 
 
 def _wait(until: Any, seconds: float = 60) -> None:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from hpsearch.search import budget, claims, submissions
+from hpsearch.search.attributes import FILE_KEY
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.making import create_submitted
 from hpsearch.search.storage.events import Event
@@ -86,3 +87,22 @@ def test_a_study_that_is_done_goes_on_and_is_removed_with_an_event(
         storage.remove_studies([study.study_id], None, gone)
         assert storage.submitted() == []
         assert [one.what for one in storage.events(study.name)] == ["deleted", "budgeted", "ended"]
+
+
+def test_studies_are_found_by_where_their_data_lie(
+    url: str, make_file: Callable[..., StudyFile]
+) -> None:
+    path = '/data/"a"_%\\/\u00fc.csv'
+    with closing(open_storage(url)) as storage:
+        with exclusive(storage.url):
+            storage.make_events()
+        for name in ("a", "b"):
+            event = Event(who="ana", what="submitted", study=name)
+            made = submissions.new("ana", 0)
+            study = create_submitted(storage, make_file(name=name), DATASET, made, event)
+        file = study.file.model_dump(mode="json")
+        dataset = file["dataset"] | {"path": path}
+        study.optuna.set_user_attr(FILE_KEY, file | {"dataset": dataset})
+        assert [one.name for one in storage.reading_from(path)] == ["b"]
+        for other in (path.replace("_", "x"), path.replace("%", "x"), path[1:], path[:-1]):
+            assert storage.reading_from(other) == []

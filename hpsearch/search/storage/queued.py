@@ -56,8 +56,9 @@ class Standing:
 class Queued(Summaries):
     """Queries about all studies that were submitted."""
 
+    @repeatable
     def make_events(self) -> None:
-        """Make the table of events where there is none.
+        """Make the tables of events and notices where there are none.
 
         Call it where :func:`hpsearch.search.database.exclusive.exclusive` holds off others.
         """

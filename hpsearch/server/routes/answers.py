@@ -42,12 +42,12 @@ def with_etag(
         link: where the list goes on; None: this is all of it.
     """
     headers = {"ETag": etag, "Cache-Control": "no-cache", **({"Link": link} if link else {})}
+    if isinstance(content, Content):
+        headers["Vary"] = "Accept-Encoding"
     if is_known(request, etag):
         return Response(status_code=304, headers=headers)
     if isinstance(content, Content):
-        headers["Vary"] = "Accept-Encoding"
-        takes = request.headers.get("accept-encoding", "").lower()
-        is_gzipped = "gzip" in takes and "gzip;q=0" not in takes.replace(" ", "")
+        is_gzipped = _takes_gzip(request)
         headers |= {"Content-Encoding": "gzip"} if is_gzipped else {}
         content = content.gzipped if is_gzipped else content.plain
     return Response(content, headers=headers, media_type="application/json")
@@ -57,3 +57,11 @@ def is_known(request: Request, etag: str) -> bool:
     """Whether a client says that it has what has this ETag."""
     known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
     return etag in known or "*" in known
+
+
+def _takes_gzip(request: Request) -> bool:
+    """Whether a client says that it takes compressed answers."""
+    takes = request.headers.get("accept-encoding", "").lower().replace(" ", "").split(",")
+    return any(
+        one == "gzip" or (one.startswith("gzip;q=") and one[7:].strip("0.")) for one in takes
+    )

@@ -1,7 +1,7 @@
 """``/v1/datasets``: data that users send to the service, for study files to name."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Annotated, Any, Literal
 
 from anyio import CancelScope, CapacityLimiter, fail_after
@@ -17,10 +17,10 @@ from hpsearch.server.routes.answers import as_json
 from hpsearch.server.service import Service, service
 from hpsearch.server.tokens import NAME as USER
 from hpsearch.server.tokens import Role, Token
-from hpsearch.server.who import Reader, Submitter, may_change
+from hpsearch.server.who import Reader, Submitter
 from hpsearch.services.arriving import Arrival
 from hpsearch.services.received import FORMATS
-from hpsearch.services.uploads import NAME, Asker, Upload
+from hpsearch.services.upload import NAME, Asker, UnknownUploadError, Upload
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -76,7 +76,11 @@ def _row(here: Service, upload: Upload) -> dict[str, Any]:
 @router.get("", response_model=list[described.Upload], responses=described.UNCHANGED)
 def list_uploads(request: Request, here: Here, token: Reader) -> Response:
     """The uploads that are there for who asks: one's own, and those that are shared."""
-    return as_json(request, [_row(here, one) for one in here.uploads.visible(_asker(token))])
+    rows = []
+    for one in here.uploads.visible(_asker(token)):
+        with suppress(UnknownUploadError):  # it has just gone
+            rows.append(_row(here, one))
+    return as_json(request, rows)
 
 
 @router.get("/{name}", response_model=described.LookedAt, responses=described.UNCHANGED)
@@ -90,7 +94,9 @@ def show(request: Request, here: Here, token: Reader, name: Name, owner: Owner =
     "/{name}",
     status_code=201,
     response_model=described.Upload,
-    responses={200: {"model": described.Upload, "description": "It was there before."}},
+    responses={
+        200: {"model": described.Upload, "description": "The name has these bytes already."}
+    },
     openapi_extra=_BODY,
 )
 async def upload(  # noqa: PLR0917  # FastAPI gives them by name
@@ -129,7 +135,8 @@ def remove(here: Here, token: Submitter, name: Name, owner: Owner = None) -> Non
     """Remove an upload that no study needs that is not over."""
     whose, asker = owner or token.name, _asker(token)
     here.uploads.find(whose, name, asker)  # says so where there is none
-    may_change(token, whose)
+    if not asker.sees_all and token.name != whose:
+        raise RefusedError(403, f"the upload is {whose}'s; token {token.name} deletes its own only")
     gone = here.uploads.remove(whose, name, asker, here.storage)
     _note(here, token, "deleted", gone)
 

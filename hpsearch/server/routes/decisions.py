@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hpsearch.search import submissions
 from hpsearch.search.shapes import Submission
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy, load_study, with_confirmation
 from hpsearch.server import described
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.routes.answers import as_json
@@ -116,9 +116,11 @@ def delete(request: Request, here: Here, token: Submitter, name: Name) -> Respon
     """Remove a study with its trials, its confirmation and its files; data sets stay."""
     study = load_study(here.storage, name)
     may_change(token, submissions.user_of(study))
+    own = with_confirmation(study)
     with _noted(here):
         decide.delete(study, token.name, here.workspace)
-    request.app.state.downloads.forget(study)
+    for one in own:
+        request.app.state.downloads.forget(one)
     return Response(status_code=204)
 
 

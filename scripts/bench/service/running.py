@@ -81,7 +81,7 @@ class Running:
         after = [worker.cpu_times().user for worker in workers]
         return (
             bool(workers)
-            and min(before) > 1
+            and min(before) > 0.3
             and all(late - early < 0.05 for early, late in zip(before, after, strict=True))
         )
 

@@ -26,7 +26,7 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 
 sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "faults")]
 
@@ -112,7 +112,7 @@ def found(storage: Storage) -> tuple[dict[str, Job], list[Span], list[str]]:
 
 
 def between(spans: Sequence[Span]) -> tuple[float, float]:
-    """Median seconds between two trials of a worker: of one study, and of two of them.
+    """Mean seconds between two trials of a worker: of one study, and of two of them.
 
     Gaps of more than two seconds are those of workers that had nothing to do.
     """
@@ -123,7 +123,7 @@ def between(spans: Sequence[Span]) -> tuple[float, float]:
         for one, other in itertools.pairwise(own):
             if (gap := other.start - one.end) < 2:
                 gaps[one.study == other.study].append(gap)
-    return median(gaps[True]), median(gaps[False])
+    return fmean(gaps[True]), fmean(gaps[False])
 
 
 def told(jobs: Mapping[str, Job], spans: Sequence[Span], half: float) -> dict[str, list[float]]:
@@ -190,8 +190,8 @@ def compared(jobs: Mapping[str, Job], spans: Sequence[Span], slots: int) -> list
     was, reckoned = facts(spans), facts(on_paper(jobs, slots, pauses, None))
     others = [facts(on_paper(jobs, slots, pauses, dice)) for _ in range(JITTERS)]
     rows: list[Row] = [
-        ("between two trials of one study, median", 1000 * pauses[0], "ms"),
-        ("between two trials of two studies, median", 1000 * pauses[1], "ms"),
+        ("between two trials of one study, mean", 1000 * pauses[0], "ms"),
+        ("between two trials of two studies, mean", 1000 * pauses[1], "ms"),
     ]
     whats = (("mean wait", "s"), ("share of the first half", "%"), ("last trial ended", "s"))
     for who in was:

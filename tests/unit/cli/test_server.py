@@ -225,3 +225,31 @@ def test_a_token_that_goes_through_the_open_is_warned_of(monkeypatch: pytest.Mon
     monkeypatch.setattr(httpx2.Client, "request", refuse)
     said = typed("login", "http://search.example.org", text="hps_one\n", fails="no service")
     assert "without TLS (https) others on the way can read the token" in said
+
+
+def test_a_fork_is_told_as_here(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("run", "small.toml", "--detach")
+    (folder / "new.toml").write_text(STUDY.format(name="new", trials=9))
+    plan = {
+        "taken": {"trials": 3, "complete": 2, "pruned": 1, "failed": 0},
+        "left": {"outside": 1}, "outside": {"space.layers": 1}, "warnings": ["odd"],
+    }  # fmt: skip
+    ask = Connection.json
+
+    def answer(connection: Connection, method: str, path: str, **parts: Any) -> Any:
+        if path.endswith("/fork"):
+            assert parts["params"] == {"priority": 0}
+            assert json.loads(parts["content"])["budget"] == {"trials": 9}
+            return {"name": "small", **plan}
+        return ask(connection, method, path, **parts)
+
+    monkeypatch.setattr(Connection, "json", answer)
+    said = run("fork", "small", "new.toml")
+    assert "warning: odd\n" in said
+    assert "Made study small with 3 trials of small (2 complete, 1 pruned, 0 failed).\n" in said
+    assert "Left out: 1 outside the new space\n  space.layers: 1\n" in said
+    assert "Trials left of budget.trials = 5: 5. To continue: hpsearch run new.toml\n" in said
+    told = json.loads(run("fork", "small", "new.toml", "--json").partition("warning")[0])
+    assert (told["taken"], told["counted"], told["over"]) == (plan["taken"], 0, None)
+    plan.pop("taken")
+    assert "Study small was made from small before.\n" in run("fork", "small", "new.toml")

@@ -154,13 +154,17 @@ def test_the_routes_of_the_contract_are_asked_as_it_says(file: Path) -> None:
         assert study.confirm(top=2).name == "new"
         study.change(budget={"trials": 9})
         study.delete()
+        client.remove_dataset("a b.csv")
     assert asked[0][:2] == ("POST", "/v1/studies/small/fork?priority=-1")
     assert asked[0][2] == TEXT.encode()
     assert asked[1][:2] == ("POST", "/v1/studies/small/confirm")
     expected = {"top": 2, "seeds": None, "new_split": False, "smallest": None}
     assert json.loads(asked[1][2]) == expected
     assert asked[2] == ("PATCH", "/v1/studies/small", b'{"budget":{"trials":9}}')
-    assert asked[3][:2] == ("DELETE", "/v1/studies/small")
+    assert [one[:2] for one in asked[3:]] == [
+        ("DELETE", "/v1/studies/small"),
+        ("DELETE", "/v1/datasets/a%20b.csv"),
+    ]
 
 
 def test_a_file_is_uploaded_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Uploads over HTTP: sending data, using them in studies, sharing and removing them."""
 
 import asyncio
+import shutil
 import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -15,7 +16,9 @@ from hpsearch.data.cache import list_datasets
 from hpsearch.search.study import load_study
 from hpsearch.search.submissions import cancel
 from hpsearch.server.routes import datasets
-from hpsearch.services.uploads import Limits, Uploads
+from hpsearch.services import apart, arriving
+from hpsearch.services.upload import Limits, Upload
+from hpsearch.services.uploads import Uploads
 
 STUDY = """\
 name = "{name}"
@@ -28,10 +31,10 @@ trials = 2
 """
 
 
-@pytest.fixture
-def served(serve: Callable[..., Served]) -> Iterator[Served]:
+@pytest.fixture(autouse=True)
+def _here() -> Iterator[None]:
     with looked_at_here():
-        yield serve()
+        yield
 
 
 def put(
@@ -119,6 +122,7 @@ def test_what_is_not_shared_is_not_there_for_others(served: Served) -> None:
     assert served.ask("GET", "/v1/datasets/houses.csv?owner=submit", "read").status_code == 200
     foreign = served.ask("DELETE", "/v1/datasets/houses.csv?owner=submit", "other")
     assert foreign.status_code == 403
+    assert "the upload is submit's" in foreign.json()["detail"]
     assert put(served, shared="false").json()["shared"] is False
     assert served.ask("GET", "/v1/datasets", "other").json() == []
     assert submit(served, "upload:submit/houses.csv", "admin").status_code == 201
@@ -126,11 +130,17 @@ def test_what_is_not_shared_is_not_there_for_others(served: Served) -> None:
     assert served.ask("DELETE", "/v1/datasets/houses.csv?owner=submit", "admin").status_code == 204
 
 
-def test_messages_of_the_processes_that_read_call_data_as_users_do(
-    serve: Callable[..., Served],
+def test_a_process_of_its_own_reads_an_upload(
+    served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served = serve()
-    assert put(served).status_code == 201
+    monkeypatch.setattr(arriving, "ran", apart.ran)
+    made = put(served)
+    assert made.status_code == 201, made.text
+    assert made.json()["stored"] == len(CSV)
+
+
+def test_messages_call_data_as_users_do(served: Served) -> None:
+    put(served)
     wrong = submit(served, "upload:houses.csv", target="none").json()["detail"]
     assert "upload:submit/houses.csv: dataset.target names the column" in wrong
     assert str(served.home.root) not in wrong
@@ -173,6 +183,24 @@ def test_only_the_bodies_of_uploads_may_be_large(serve: Callable[..., Served], h
     for method, path in (("POST", "/v1/studies"), ("POST", "/v1/datasets/x"), ("PUT", "/v1/me")):
         assert served.ask(method, path, content=large).status_code == 413
     assert left(served) == []
+
+
+def test_an_upload_that_goes_while_it_is_listed_is_left_out(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(served, "a.csv")
+    put(served, "b.csv", content=CSV + b"1,2,3\n")
+    facts = Uploads.facts
+
+    def gone(uploads: Uploads, upload: Upload) -> dict[str, Any]:
+        if upload.name == "a.csv":
+            shutil.rmtree(uploads.data(upload).parent, ignore_errors=True)
+        return facts(uploads, upload)
+
+    monkeypatch.setattr(Uploads, "facts", gone)
+    listed = served.ask("GET", "/v1/datasets", "submit").json()
+    assert [one["name"] for one in listed] == ["b.csv"]
+    assert served.ask("GET", "/v1/datasets/a.csv", "submit").status_code == 404
 
 
 def test_a_service_without_uploads_says_so(serve: Callable[..., Served]) -> None:
@@ -262,8 +290,4 @@ def test_no_name_query_or_body_makes_a_fault(served: Served) -> None:
             assert answer.status_code < 500, answer.text
 
     holds()
-    assert not [
-        one
-        for one in served.home.root.parent.rglob("*")
-        if "a.csv" in one.name and "home" not in str(one)
-    ]
+    assert [*served.home.uploads.glob("arriving/*")] == []

@@ -11,6 +11,10 @@ from hpsearch.search import budget, claims, submissions
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.queue import Queue
 from hpsearch.services import decide
+from hpsearch.services.confirm import submit_confirmation
+from hpsearch.services.workspace import Workspace
+from hpsearch.workers.identity import identity
+from hpsearch.workers.presence import present
 
 Finish = Callable[..., FrozenTrial]
 
@@ -175,6 +179,33 @@ def test_a_confirmation_that_is_done_is_told_and_goes_on_when_more_is_asked(
     assert whats(served, "small.confirm") == ["submitted", "ended", "extended", "ended"]
 
 
+def test_what_was_killed_before_it_was_acknowledged_is_done_when_asked_for_again(
+    served: Served, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, place = submitted(served, trials=1), Workspace(home=served.home)
+    finish(study)
+    looked(served)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(submissions, "submit_runs", killed)
+        patch.setattr(submissions, "ask_more", killed)
+        with pytest.raises(KeyboardInterrupt):
+            submit_confirmation(study, "submit", place, top=1, seeds=2)
+        with pytest.raises(KeyboardInterrupt):
+            decide.allow(study, "submit", {"trials": 2})
+    assert [one.name for one in served.storage.submitted()] == ["small"]
+    assert state(served) == "done"
+    asked = {"top": 1, "seeds": 2}
+    row = served.ask("POST", "/v1/studies/small/confirm", json=asked).json()
+    assert (row["state"], row["waiting"]) == ("queued", 2)
+    more = {"budget": {"trials": 2}}
+    assert served.ask("PATCH", "/v1/studies/small", json=more).json()["state"] == "queued"
+    assert whats(served) == ["submitted", "ended", "budgeted"]
+
+
 def test_what_is_decided_of_a_study_reaches_its_confirmation(
     served: Served, finish: Finish
 ) -> None:
@@ -277,6 +308,17 @@ def test_a_study_that_is_over_is_removed_with_its_files_and_an_event_stays(
     assert (event.who, event.what) == ("submit", "deleted")
     assert served.ask("DELETE", "/v1/studies/small", "submit").status_code == 404
     assert served.submit("small").status_code == 201
+
+
+def test_a_paused_study_is_not_removed_while_a_worker_is_busy_with_it(served: Served) -> None:
+    study = submitted(served)
+    study.storage.owner = identity()
+    served.ask("POST", "/v1/studies/small/pause", "submit")
+    with present(study):
+        answer = served.ask("DELETE", "/v1/studies/small", "submit")
+        assert answer.status_code == 409
+        assert "is in use by" in answer.json()["detail"]
+    assert served.ask("DELETE", "/v1/studies/small", "submit").status_code == 204
 
 
 def test_a_study_that_is_removed_while_something_is_decided_of_it_is_not_found(

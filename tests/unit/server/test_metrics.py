@@ -184,6 +184,103 @@ def test_the_format_is_that_of_text_whatever_is_asked_for(served: Served) -> Non
 
 
 def test_slots_are_told_by_what_they_do(served: Served) -> None:
+    works = ((None, None), ("a", None), ("a", "b"), ("b", None))
+    served.scheduler.shown = [
+        {"slot": slot, "device": "CPU", "study": study, "user": None, "worker": None, "since": None,
+         "next": following}
+        for slot, (study, following) in enumerate(works)
+    ]  # fmt: skip
+    told = scrape(served)
+    states = {
+        state: told.of("hpsearch_studies", state) for state in ("queued", "running", "paused")
+    }
+    assert states == {"queued": 1, "running": 1, "paused": 1}
+    assert told.of("hpsearch_trials_open", "running") == 1
+    assert told.of("hpsearch_users_waiting") == 1
+
+
+def test_numbers_of_trials_never_go_back(served: Served) -> None:
+    served.submit("a")
+    ended(served, "a", TrialState.COMPLETE)
+    with service_of(served.home) as later:
+        assert scrape(later).of("hpsearch_trials_total", "complete") == 0  # of an earlier service
+        ended(later, "a", TrialState.COMPLETE)
+        later.submit("b")
+        ended(later, "b", TrialState.PRUNED)
+        told = scrape(later)
+        assert told.of("hpsearch_trials_total", "complete") == 1
+        assert told.of("hpsearch_trials_total", "pruned") == 1
+        optuna.delete_study(study_name="a", storage=later.storage)
+        assert scrape(later).of("hpsearch_trials_total", "complete") == 1
+
+
+def test_the_durations_of_a_trial_are_told_once(served: Served) -> None:
+    served.submit("a")
+    scrape(served)
+    ended(served, "a", TrialState.COMPLETE, **{SECONDS_KEY: 20.0, EPOCHS_KEY: 4})
+    for _ in range(2):
+        told = scrape(served)
+        assert told.of("hpsearch_trial_seconds_sum", "complete") == 20
+        assert told.of("hpsearch_trial_seconds_count", "complete") == 1
+        assert told.of("hpsearch_epoch_seconds_sum") == 5
+    ended(served, "a", TrialState.PRUNED, **{SECONDS_KEY: "odd", EPOCHS_KEY: -1})
+    told = scrape(served)
+    assert told.of("hpsearch_trial_seconds_count", "pruned") == 1
+    assert told.of("hpsearch_epoch_seconds_count") == 1
+
+
+def test_the_time_between_two_trials_of_a_worker_is_told(served: Served) -> None:
+    served.submit("a")
+    scrape(served)
+    for worker in ("host:1", "host:2", "host:1"):
+        ended(served, "a", TrialState.COMPLETE, worker=worker)
+    assert scrape(served).of("hpsearch_claim_seconds_count") == 1
+
+
+def test_where_the_storage_is_away_the_rest_is_told(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert scrape(served).of("hpsearch_storage_up") == 1
+
+    def away(*_: object) -> None:
+        raise sa.exc.OperationalError("SELECT", {}, Exception("away"))
+
+    monkeypatch.setattr(type(served.storage), "last_event", away)
+    told = scrape(served)
+    assert told.of("hpsearch_storage_up") == 0
+    assert told.of("hpsearch_http_requests_total", "GET", "/metrics", "200") == 1
+    monkeypatch.undo()
+    assert scrape(served).of("hpsearch_storage_up") == 1
+    served.scheduler.is_away = True
+    assert scrape(served).of("hpsearch_storage_up") == 0
+
+
+def test_gpus_are_told_where_the_driver_tells_them(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated_gpus.simulate(
+        monkeypatch,
+        [
+            Device("GPU-1", used=3 * GIB, rates=simulated_gpus.Rates(25)),
+            Device("GPU-2", memory=simulated_gpus.NOT_SUPPORTED),
+            Device("GPU-3"),
+        ],
+    )
+    told = scrape(served)
+    memory, used = "hpsearch_gpu_memory_bytes", "hpsearch_gpu_utilization_ratio"
+    assert (told.of(memory, "0", "used"), told.of(memory, "0", "total")) == (3 * GIB, 16 * GIB)
+    assert told.of(used, "0") == 0.25
+    assert (memory, "1,used") not in told
+    assert told.of(memory, "2", "total") == 16 * GIB
+    assert (used, "2") not in told
+
+
+def test_the_format_is_that_of_text_whatever_is_asked_for(served: Served) -> None:
+    for accept in ("text/plain; version=abc", "application/openmetrics-text; version=x", ";"):
+        assert scrape(served, Accept=accept)
+
+
+def test_slots_are_told_by_what_they_do(served: Served) -> None:
     served.scheduler.shown = [
         {"study": None, "next": None}, {"study": "a", "next": None}, {"study": "a", "next": "b"},
         {"study": "b", "next": None},

@@ -1,10 +1,10 @@
-"""What commands in a process of their own come to."""
+"""Programs that run apart: what they refuse, and that they end with the service."""
 
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 import pytest
 from commandline import wait_until
@@ -17,6 +17,35 @@ from hpsearch.errors import (
     UnreachableError,
 )
 from hpsearch.services import apart
+from hpsearch.services.apart import end_all, ran, run_command
+
+SLEEPS = [sys.executable, "-S", "-c", "import time; time.sleep(100)"]
+
+
+def test_a_program_that_takes_too_long_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "LONGEST", 0.1)
+    with pytest.raises(UnreachableError, match="mine: takes over"):
+        ran(SLEEPS, "mine", "it", tmp_path)
+    assert not apart._running
+
+
+def test_programs_end_with_the_service(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def work() -> None:
+        try:
+            ran(SLEEPS, "mine", "it", tmp_path)
+        except InputError as error:
+            said.append(str(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: bool(apart._running), "a program that runs")
+    end_all()
+    thread.join(20)
+    assert said == ["mine: it ended early; its data may be too large, or damaged"]
 
 
 @pytest.mark.parametrize(
@@ -32,59 +61,23 @@ from hpsearch.services import apart
 def test_how_a_command_ends_is_told_as_it_says_it(
     monkeypatch: pytest.MonkeyPatch, code: int, error: type[HpsearchError], said: str
 ) -> None:
-    seen: dict[str, Any] = {}
+    seen: list[object] = []
 
     def run(
-        words: list[str], *, env: Mapping[str, str], **options: Any
+        words: list[str], folder: str, longest: float, told: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        seen.update(options, words=words, own=env["OWN"])
+        seen.extend([words[-4:], Path(folder).is_dir(), longest, told])
         return subprocess.CompletedProcess(words, code, "", "reading\nerror: no trial\n")
 
-    monkeypatch.setattr(apart, "run", run)
+    monkeypatch.setattr(apart, "_run", run)
     with pytest.raises(error, match=said):
-        apart.run_command(["report", "a"], "study a", 3.0, {"OWN": "1"})
-    assert seen["words"][-4:] == ["-m", "hpsearch", "report", "a"]
-    assert (seen["timeout"], seen["own"]) == (3.0, "1")
+        run_command(["report", "a"], "study a", 3.0, {"OWN": "1"})
+    assert seen == [["-m", "hpsearch", "report", "a"], True, 3.0, {"OWN": "1"}]
 
 
 def test_a_command_that_does_not_start_or_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    errors: list[Exception] = [
-        subprocess.TimeoutExpired("hpsearch", 3.0),
-        PermissionError(13, "Permission denied"),
-    ]
-
-    def run(*_: object, **__: object) -> None:
-        raise errors.pop(0)
-
-    monkeypatch.setattr(apart, "run", run)
-    for said in ("takes over 3 s", "Permission denied"):
+    for words, said in ((SLEEPS, "takes over 0 s"), (["/"], "Permission denied")):
+        monkeypatch.setattr(apart, "python", lambda *_, words=words: words)
         with pytest.raises(UnreachableError, match=said):
-            apart.run_command(["report", "a"], "study a", 3.0, {})
-
-
-def test_what_runs_when_the_service_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forever(*_: str) -> list[str]:
-        return [sys.executable, "-c", "import time; time.sleep(1000)"]
-
-    monkeypatch.setattr(apart, "python", forever)
-    told: list[str] = []
-
-    def ask() -> None:
-        with pytest.raises(UnreachableError) as caught:
-            apart.run_command(["report", "a"], "study a", 100.0, {})
-        told.append(str(caught.value))
-
-    thread = threading.Thread(target=ask)
-    with apart.ended_with():
-        thread.start()
-        wait_until(lambda: bool(apart._at_work), "the command runs")
-    thread.join(30)
-    assert "was ended (killed by SIGKILL)" in told[0]
-    assert not apart._at_work
-
-
-def test_what_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "python", lambda *_: ["sleep", "1000"])
-    with pytest.raises(UnreachableError, match="takes over 0 s"):
-        apart.run_command(["report", "a"], "study a", 0.05, {})
-    assert not apart._at_work
+            run_command(["report", "a"], "study a", 0.05, {})
+    assert not apart._running

@@ -16,7 +16,7 @@ from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.services import arriving
 from hpsearch.services.arriving import Arrival
-from hpsearch.services.uploads import (
+from hpsearch.services.upload import (
     Asker,
     BusyError,
     Limits,
@@ -24,8 +24,8 @@ from hpsearch.services.uploads import (
     UnknownUploadError,
     Upload,
     UploadKeptError,
-    Uploads,
 )
+from hpsearch.services.uploads import Uploads
 
 ANA, BOB = Asker(user="ana"), Asker(user="bob")
 OTHER = CSV + b"1,2,3\n"
@@ -121,6 +121,10 @@ def test_limits_are_of_an_upload_and_of_a_user(uploads: Uploads) -> None:
             send(tight, "three", content)
     assert send(tight, "two")[1] is False
     send(tight, "one", owner="bob")
+    few = Uploads(home=uploads.home, limits=Limits(most_names=2, keep_free=0))
+    with pytest.raises(TooLargeError, match="you have 2 uploads already"):
+        send(few, "three")
+    send(few, "two")
 
 
 def test_uploads_that_arrive_together_count_together(uploads: Uploads) -> None:
@@ -176,12 +180,15 @@ def test_a_folder_that_cannot_be_written_is_one_message(uploads: Uploads, storag
 def test_what_a_killed_service_left_is_removed(uploads: Uploads) -> None:
     kept, _ = send(uploads)
     gone, _ = send(uploads, "gone", OTHER)
-    uploads._file("ana", "gone").unlink()
+    uploads.file("ana", "gone").unlink()
     arrival = Arrival(uploads, "ana", "half", "csv")
     arrival.begin(0)
     arrival.write(CSV)
-    damaged = uploads._file("ana", "damaged")
-    damaged.write_text("{")
+    newer = uploads.file("ana", "newer")
+    newer.write_text('{"version": 2}')
+    Uploads(home=uploads.home).tidy()
+    assert uploads.data(gone).exists()
+    newer.unlink()
     Uploads(home=uploads.home).tidy()
     assert uploads.all() == [kept]
     assert not uploads.data(gone).exists()
@@ -189,12 +196,18 @@ def test_what_a_killed_service_left_is_removed(uploads: Uploads) -> None:
     Uploads(home=Home(uploads.home.root / "none")).tidy()
 
 
-def test_a_content_that_was_lost_is_sent_anew(uploads: Uploads) -> None:
+def test_a_content_that_was_lost_is_sent_anew_or_its_name_removed(
+    uploads: Uploads, storage: Storage
+) -> None:
     kept, _ = send(uploads)
+    for _ in range(2):
+        shutil.rmtree(uploads.data(kept).parent)
+        assert uploads.all() == []
+        send(uploads)
+        assert uploads.all() == [kept]
     shutil.rmtree(uploads.data(kept).parent)
-    assert uploads.all() == []
-    send(uploads)
-    assert uploads.all() == [kept]
+    uploads.remove("ana", "houses", ANA, storage)
+    assert files(uploads) == set()
 
 
 def test_of_many_that_send_one_name_at_once_one_wins(uploads: Uploads) -> None:
@@ -217,7 +230,7 @@ def test_of_many_that_send_one_name_at_once_one_wins(uploads: Uploads) -> None:
     won = [one for one in outcomes if isinstance(one, tuple)]
     assert [is_new for _, is_new in won] == [True]
     assert uploads.all() == [won[0][0]]
-    assert len([*uploads._contents.iterdir()]) == 1
+    assert len([*uploads.contents.iterdir()]) == 1
 
 
 def test_messages_call_data_as_users_do(uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
