@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.routing import iter_route_contexts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import Served
@@ -48,6 +49,18 @@ def send(served: Served, method: str, path: str, token: str | None, **options: A
     if method == "PATCH":
         options.setdefault("json", {"priority": -1})
     return served.ask(method, path, token, **options)
+
+
+def test_the_description_leaves_no_route_out_but_those_of_pages(served: Served) -> None:
+    app: Any = served.app.app.app  # type: ignore[attr-defined]  # within what counts, and the door
+    found = {
+        (method, route.path)
+        for route in iter_route_contexts(app.routes)
+        for method in route.methods or ()
+        if route.path is not None
+    }
+    pages = {("GET", "/"), ("GET", "/ui/{name}"), ("GET", "/openapi.json")}
+    assert found - {("HEAD", "/openapi.json")} == {*routes(served)} | pages
 
 
 def is_problem(answer: Any, status: int) -> bool:
