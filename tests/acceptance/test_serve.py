@@ -41,7 +41,6 @@ layers = { type = "int", low = 1, high = 2 }
         (["--workers", "many"], "--workers many: write a whole number from 1"),
         (["--host", "no.such.host", "--plain-http"], "--host no.such.host"),
         (["--address", "127.0.0.1:1"], "--address: needs --engine ray"),
-        (["--engine", "ray", "--address", "127.0.0.1:1"], "no cluster at 127.0.0.1:1"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(
