@@ -44,7 +44,6 @@ layers = { type = "int", low = 1, high = 2 }
         (["--webhook-host", "http://hooks.org"], '--webhook-host "http://hooks.org": write HOST'),
         (["--log-format", "xml"], "'xml' is not one of 'text'"),
         (["--address", "127.0.0.1:1"], "--address: needs --engine ray"),
-        (["--engine", "ray", "--address", "127.0.0.1:1"], "no cluster at 127.0.0.1:1"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(
