@@ -122,7 +122,7 @@ def _unknown(why: str) -> RefusedError:
     return RefusedError(401, why, {"WWW-Authenticate": "Bearer"})
 
 
-def _asking(role: Role) -> Callable[[Request], Awaitable[Token]]:
+def _asking(role: Role) -> Callable[..., Awaitable[Token]]:
     """Finds the token of a request that needs a role.
 
     As a coroutine it needs no thread: the file of tokens is small, and read only when it changed.
