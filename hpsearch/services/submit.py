@@ -35,6 +35,9 @@ from hpsearch.study_file import StudyFile, from_table
 from hpsearch.text import show
 from hpsearch.training.outcome import Epoch
 
+MOST_GIVEN = 1000
+"""Configurations that a study may be given; all that wait are looked at by who watches it."""
+
 FILE = "study.toml"
 """What messages call a file that came without a name."""
 
@@ -238,6 +241,11 @@ def checked(request: Request, rules: Rules) -> StudyFile:
     """
     file = from_table(_table(request, rules), Path(request.name))
     check_sampler(file, request.name)
+    if (count := len(file.enqueue) + len(file.portfolio)) > MOST_GIVEN:
+        raise InputError(
+            f"{request.name}: enqueue has {count:,} configurations to be tried first, over"
+            f" {MOST_GIVEN:,}; give fewer"
+        )
     return file
 
 

@@ -404,3 +404,12 @@ def test_infinity_of_another_program_is_told_as_json(served: Served) -> None:
     study.optuna.tell(study.optuna.ask(), float("inf"))
     trials = served.ask("GET", "/v1/studies/a/trials", "read")
     assert json.loads(trials.text, parse_constant=pytest.fail)[0]["values"] == [None]
+
+
+def test_only_so_many_configurations_are_given(served: Served) -> None:
+    content = STUDY.format(name="a", trials=5)
+    for count, status in ((1001, 422), (1000, 201)):
+        given = content + "[[enqueue]]\nlayers = 1\n" * count
+        answer = served.ask("POST", "/v1/studies", "submit", content=given)
+        assert answer.status_code == status
+        assert status == 201 or "1,001 configurations to be tried" in answer.json()["detail"]
