@@ -48,6 +48,7 @@ class Standing:
 class Queued(Summaries):
     """Queries about all studies that were submitted."""
 
+    @repeatable
     def make_events(self) -> None:
         """Make the table of events where there is none.
 
