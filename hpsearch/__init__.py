@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hpsearch.api.searching import search as search
     from hpsearch.api.study import Study as Study
     from hpsearch.api.study import load as load
+    from hpsearch.client import Client as Client
     from hpsearch.errors import HpsearchError as HpsearchError
     from hpsearch.errors import InputError as InputError
     from hpsearch.errors import NoTrialError as NoTrialError
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "hpsearch.api.ranges": ("Choice", "Float", "Int"),
     "hpsearch.api.study": ("Study", "load"),
+    "hpsearch.client": ("Client",),
     "hpsearch.errors": (
         "HpsearchError", "InputError", "NoTrialError", "ProgramError", "StoppedError",
         "UnreachableError",

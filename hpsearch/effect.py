@@ -1,7 +1,7 @@
 """The effect of a choice on the objective, with an interval: what was learnt, as plain values."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -76,6 +76,17 @@ class Learnt:
     """Complete and pruned trials that were compared."""
     pruned: int = 0
     """Of these the pruned ones."""
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> "Learnt":
+        """What :meth:`plain` wrote."""
+        effects = [{key: one[key] for key in one if key != "clear"} for one in given["effects"]]
+        return cls(
+            effects=[Effect(**one) for one in effects],
+            untold=[Untold(**one) for one in given["untold"]],
+            trials=given["trials"],
+            pruned=given["pruned"],
+        )
 
     def strongest(self) -> list[Effect]:
         """Of each parameter the greatest effect: the clear ones first, the greatest first."""

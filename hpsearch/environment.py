@@ -19,7 +19,11 @@ SHARE_VARIABLE = "HPSEARCH_SHARE"
 """Where all machines put what trials need to go on elsewhere: an fsspec URL; unset: nowhere."""
 
 TOKEN_VARIABLE = "HPSEARCH_TOKEN"  # noqa: S105  # a name, no token
-"""Who shows it may enter the dashboard, where ``--token`` is not given."""
+"""Who shows it may enter the dashboard, where ``--token`` is not given; for a client of the service
+the token that it shows."""
+
+SERVER_VARIABLE = "HPSEARCH_SERVER"
+"""Address of the service that commands ask where ``--server`` is not given; unset: none."""
 
 SUPERVISOR_VARIABLE = "HPSEARCH_SUPERVISOR"
 """Process id of the supervisor, in the environment of the workers that it starts."""
@@ -51,9 +55,9 @@ KNOWN_VARIABLE = "HPSEARCH_STORAGE_KNOWN"
 RECORDED_VARIABLE = "HPSEARCH_RECORDED"
 """Set by a worker for itself when it starts anew: its study knows of its command already."""
 
-_NOT_FOR_CHILDREN = ("PYTHONINSPECT", "PYTHONWARNINGS")
+_NOT_FOR_CHILDREN = ("PYTHONINSPECT", "PYTHONWARNINGS", SERVER_VARIABLE)
 """Python's variables for who tries something by hand: a child would wait for a user after its end,
-or die of a warning."""
+or die of a warning. And a process that we start works for us, not for a service."""
 
 
 def python(*arguments: str) -> list[str]:

@@ -117,6 +117,11 @@ class Home:
         return self.root / "datasets"
 
     @property
+    def uploads(self) -> Path:
+        """What users sent to the service: data, and whose they are."""
+        return self.root / "uploads"
+
+    @property
     def own_storage(self) -> str:
         """The URL of the SQLite file of this home."""
         return sqlite_url(self.database)
@@ -175,6 +180,16 @@ class Home:
         return self.root / "tokens.json"
 
     @property
+    def served(self) -> Path:
+        """Reports and exports that the service made for who downloads them."""
+        return self.root / "served"
+
+    @property
+    def webhook_secret(self) -> Path:
+        """The secrets that the service signs its webhooks with."""
+        return self.root / "webhook.secret"
+
+    @property
     def dashboard_token(self) -> Path:
         """The token that lets into the dashboard, where none is given."""
         return self.root / "dashboard.token"
@@ -183,6 +198,11 @@ class Home:
     def dashboard_log(self) -> Path:
         """What the last dashboard beside a search said."""
         return self.root / "logs" / "dashboard.log"
+
+    @property
+    def beside_log(self) -> Path:
+        """What the process last said that makes figures and models beside a service's searches."""
+        return self.root / "logs" / "beside.log"
 
     @property
     def dashboard_page(self) -> Path:

@@ -67,14 +67,15 @@ _BOUNDS = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"
 def _explain(problem: Any, model: type[BaseModel]) -> str:
     """One pydantic problem as "key = value is wrong so; the cure"."""
     location: tuple[Any, ...] = problem["loc"]
-    # Tags of our unions are written <so>: they are not keys of the file.
+    kind: str = problem["type"]
+    # Tags of our unions are written <so>: they are not keys of the file, as an unknown key is.
+    own = location[-1:] if kind == "extra_forbidden" else ()
     path = [
         part
         for part, after in zip_longest(location, location[1:])
-        if not str(part).startswith("<") and after != LIFTED
+        if (not str(part).startswith("<") or (part,) == own) and after != LIFTED
     ]
     key = _key(path)
-    kind: str = problem["type"]
     context: dict[str, Any] = problem.get("ctx", {})
     given = f"{key} = {show(problem['input'])}"
     if kind == "extra_forbidden":

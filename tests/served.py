@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from fastapi.testclient import TestClient
 from httpx2 import Response
@@ -22,6 +22,7 @@ from hpsearch.server.service import Service
 from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
 from hpsearch.services.rules import Rules
+from hpsearch.services.uploads import Uploads
 from hpsearch.services.workspace import Workspace
 
 STUDY = """\
@@ -46,6 +47,7 @@ class Served:
     tokens: Tokens
     gate: Gate
     scheduler: Scheduler
+    service: Service
     app: ASGIApp
     client: TestClient
     shown: dict[str, str]
@@ -71,10 +73,11 @@ class Served:
 
 
 @contextmanager
-def service_of(home: Home, **rules: Path | bool) -> Iterator[Served]:
+def service_of(home: Home, **rules: Any) -> Iterator[Served]:
     """The service of a home; its arguments are those of ``Rules``."""
     storage = open_storage(home.storage_url())
     storage.make_events()
+    home.tokens.unlink(missing_ok=True)  # of an earlier one
     tokens = Tokens(home.tokens)
     shown = {role.value: tokens.add(role.value, role) for role in Role}
     shown |= {"other": tokens.add("other", Role.SUBMIT), "wrong": "hps_wrong"}
@@ -86,19 +89,22 @@ def service_of(home: Home, **rules: Path | bool) -> Iterator[Served]:
     service = Service(
         workspace=workspace,
         storage=storage,
-        rules=Rules(**rules),  # type: ignore[arg-type]
+        rules=Rules(**{"uploads": Uploads(home=home)} | rules),  # type: ignore[arg-type]
         board=Board(storage, lambda: scheduler.shown),
         hub=Hub(storage, lambda: bool(ending)),
         scheduler=scheduler,
     )
     gate = Gate(tokens=tokens, cookie="hpsearch-1")
     hosts, allowed = frozenset({"127.0.0.1", "proxy.org"}), frozenset({"proxy.org"})
-    app = application(service, gate, dashboard_of(storage, home), hosts=hosts, allowed=allowed)
+    app = application(
+        service, gate, dashboard_of(storage, home), hosts=hosts, allowed=allowed,
+        measured=scheduler.metrics,
+    )  # fmt: skip
     client = TestClient(app, "http://127.0.0.1", raise_server_exceptions=False)
     try:
         yield Served(
-            home=home, storage=storage, tokens=tokens, gate=gate, scheduler=scheduler, app=app,
-            client=client, shown=shown,
+            home=home, storage=storage, tokens=tokens, gate=gate, scheduler=scheduler,
+            service=service, app=app, client=client, shown=shown,
         )  # fmt: skip
     finally:
         ending.append(True)

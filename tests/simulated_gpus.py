@@ -23,6 +23,13 @@ class Memory(NamedTuple):
     """As NVML's."""
 
     total: int
+    used: int = 0
+
+
+class Rates(NamedTuple):
+    """As NVML's."""
+
+    gpu: int
 
 
 @dataclass
@@ -34,6 +41,8 @@ class Device:
     memory: Any = 16 * GIB
     mig: Any = NOT_SUPPORTED
     instances: "list[Device | Refusal]" = field(default_factory=list)
+    used: int = 0
+    rates: Any = NOT_SUPPORTED
 
 
 def instance(uuid: str, profile: str = "3g.20gb", memory: Any = 20 * GIB) -> Device:
@@ -74,7 +83,8 @@ def simulate(
         "nvmlDeviceGetHandleByIndex": lambda index: answer(listed()[index]),
         "nvmlDeviceGetUUID": lambda handle: answer(handle.uuid),
         "nvmlDeviceGetName": lambda handle: answer(handle.name),
-        "nvmlDeviceGetMemoryInfo": lambda handle: Memory(answer(handle.memory)),
+        "nvmlDeviceGetMemoryInfo": lambda handle: Memory(answer(handle.memory), handle.used),
+        "nvmlDeviceGetUtilizationRates": lambda handle: answer(handle.rates),
         "nvmlDeviceGetMigMode": lambda handle: answer(handle.mig),
         "nvmlDeviceGetMaxMigDeviceCount": lambda handle: len(handle.instances),
         "nvmlDeviceGetMigDeviceHandleByIndex": lambda handle, place: answer(

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import typer
+
 from hpsearch.cli.options import HomeOption, JsonOption, StudyArgument
 from hpsearch.cli.output import cell, number, print_json, stdout
+from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import is_whole
 from hpsearch.reference.reference import Reference, line
@@ -15,19 +18,30 @@ from hpsearch.tasks.interval import measured_words
 
 
 def best(
+    context: typer.Context,
     study: StudyArgument,
+    server: ServerOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the best trial of a study and its configuration."""
+    if (client := service_of(context, server, "study", "as_json")) is not None:
+        with client:
+            there = client.study(study)
+            _print(there.best(), there.details()["metric"], as_json=as_json)
+        return
     with workspace(home, storage).study(study) as found:
-        row = rows.best_row(found)
-        metric = found.file.objective.metric
+        row, metric = rows.best_row(found), found.file.objective.metric
+    _print(row, metric, as_json=as_json)
+
+
+def _print(row: Mapping[str, Any], metric: str, *, as_json: bool) -> None:
+    """Print the best trial."""
     if as_json:
         print_json(row)
-        return
-    print_best(row, metric)
+    else:
+        print_best(row, metric)
 
 
 def print_best(row: Mapping[str, Any], metric: str) -> None:

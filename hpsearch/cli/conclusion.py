@@ -17,12 +17,17 @@ _NEXT = {
 """What to do with a search that is over, in this order."""
 
 
-def _say_next(study: str, metric: str) -> None:
+_HERE = ("ensemble", "evaluate")
+"""Those of them that no service does."""
+
+
+def _say_next(study: str, metric: str, there: str | None) -> None:
     """Name the commands that come after ``run``; no ensemble is chosen by a user's own metric."""
     commands = {
-        f"hpsearch {one.format(study=study)}": what
+        f"hpsearch {one.format(study=study)}{there or ''}": what
         for one, what in _NEXT.items()
         if metric in METRICS or not one.startswith("ensemble")
+        if there is None or not one.startswith(_HERE)
     }
     width = max(map(len, commands))
     say("Next:")
@@ -30,8 +35,14 @@ def _say_next(study: str, metric: str) -> None:
         say(f"  {command:<{width}}  {what}")
 
 
-def print_conclusion(found: Conclusion) -> None:
-    """Say how a study stands at the end of a run, why it ended, and what to do next."""
+def print_conclusion(found: Conclusion, there: str | None = None) -> None:
+    """Say how a study stands at the end of a run, why it ended, and what to do next.
+
+    Args:
+        found: how it stands.
+        there: of a study of a service: what commands have behind them that ask it; None: it is
+            here.
+    """
     if found.is_cut_off:
         say(
             f"Stopped with {found.counts.counted} of {plural(found.budget.trials, 'trial')} done;"
@@ -44,4 +55,4 @@ def print_conclusion(found: Conclusion) -> None:
         say(no_trial(found))
         return
     print_best(found.best, found.metric)
-    _say_next(found.study, found.metric)
+    _say_next(found.study, found.metric, there)

@@ -1,9 +1,10 @@
 """``hpsearch confirm``: trains a study's leaders and its baseline again with new seeds."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from hpsearch.cli.conclusion import print_conclusion
 from hpsearch.cli.live import LiveScreen
 from hpsearch.cli.options import (
     DataPathOption,
@@ -15,14 +16,20 @@ from hpsearch.cli.options import (
     WorkersOption,
 )
 from hpsearch.cli.output import print_json
-from hpsearch.cli.verdict import print_verdict
+from hpsearch.cli.run_there import watch
+from hpsearch.cli.server import ServerOption, service_of, spelled
+from hpsearch.cli.verdict import Told, print_verdict, read, told_of
 from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.client import ServedStudy
+from hpsearch.search.confirmation import BASELINE
 from hpsearch.services import confirm as service
 from hpsearch.services.confirm import SEEDS, TOP
 from hpsearch.services.jobs import Means
+from hpsearch.tasks import metric_of
 
 
 def confirm(
+    context: typer.Context,
     study: StudyArgument,
     top: Annotated[
         int | None,
@@ -51,12 +58,31 @@ def confirm(
     workers: WorkersOption = None,
     gpus: GpusOption = "all",
     overrides: DataPathOption = None,
+    server: ServerOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Retrain the leaders and the baseline with new seeds: means, intervals, the winner."""
+    client = service_of(
+        context, server, "study", "top", "seeds", "new_split", "smallest", "as_json"
+    )
+    if client is not None:
+        with client:
+            hint = spelled(context, client)
+            there = client.study(study)
+            runs = there.confirm(top=top, seeds=seeds, new_split=new_split, smallest=smallest)
+            ended = watch(runs, hint)
+            if ended.stopped:
+                print_conclusion(ended, hint)
+                raise typer.Exit(ended.exit_code)
+            told = there.confirmation()
+            if as_json:
+                print_json(told)
+            else:
+                print_verdict(_read(there, told))
+        return
     found = service.confirm(
         study,
         workspace(home, storage, force=force),
@@ -70,4 +96,14 @@ def confirm(
     if as_json:
         print_json(found.plain())
     else:
-        print_verdict(found)
+        print_verdict(told_of(found))
+
+
+def _read(study: ServedStudy, plain: dict[str, Any]) -> Told:
+    """What a reader is told of the confirmation of a study of a service."""
+    file = study.details()["study_file"]
+    configs = {str(row["number"]): row["config"] for row in study.trials()}
+    if file["baseline"] is not None:
+        configs[BASELINE] = file["baseline"]
+    objective = file["objective"]
+    return read(plain, configs, metric_of(objective["metric"], objective["direction"]))

@@ -6,11 +6,15 @@ import typer
 
 from hpsearch.cli.options import AnyStudyArgument, HomeOption
 from hpsearch.cli.output import Screen, say, tell
+from hpsearch.cli.served import counts_of
+from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services.delete import removal
+from hpsearch.text import plural
 
 
 def delete(
+    context: typer.Context,
     study: AnyStudyArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     keep_files: Annotated[
@@ -23,10 +27,22 @@ def delete(
     force: Annotated[
         bool, typer.Option("--force", help="Also where a run or a worker is busy with it.")
     ] = False,
+    server: ServerOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
     """Remove a study: its trials, runs and logs. Data sets and exported files stay."""
+    if (client := service_of(context, server, "study", "yes")) is not None:
+        with client:
+            there = client.study(study)
+            ended = plural(counts_of(there.details()).ended, "trial")
+            question = f"Remove study {study} with {ended} from {client.url}?"
+            if not (yes or typer.confirm(question)):
+                tell("Nothing removed.")
+                return
+            there.delete()
+        tell(f"Removed study {study}.")
+        return
     where, screen = workspace(home, storage), Screen()
     with removal(study, where, screen, keep_files=keep_files, force=force) as found:
         if found.note:

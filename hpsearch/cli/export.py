@@ -7,10 +7,12 @@ import typer
 
 from hpsearch.cli.options import DataPathOption, HomeOption, StudyArgument
 from hpsearch.cli.output import Screen, say, tell
+from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services import export as service
 from hpsearch.services import tracking
-from hpsearch.services.forms import WrittenModel
+from hpsearch.services.forms import WrittenModel, form_of
+from hpsearch.services.overwriting import refuse_to_replace
 from hpsearch.text import listed, significant, size
 from hpsearch.training.other_formats import (
     OTHER_FORMATS,
@@ -23,6 +25,7 @@ from hpsearch.training.other_formats import (
 
 
 def export(
+    context: typer.Context,
     study: StudyArgument,
     output: Annotated[
         str,
@@ -77,6 +80,7 @@ def export(
         ),
     ] = None,
     overrides: DataPathOption = None,
+    server: ServerOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     mlflow: Annotated[
@@ -85,6 +89,12 @@ def export(
     ] = False,
 ) -> None:
     """Write the best trial, another or the ensemble as a recipe, a Keras script or a model."""
+    if (client := service_of(context, server, "study", "output", "trial", "confirmed")) is not None:
+        with client:
+            file = Path(output)
+            refuse_to_replace(file, form_of(output))
+            tell(f"Wrote {client.study(study).export(file, trial=trial, confirmed=confirmed)}")
+        return
     place = workspace(home, storage)
     if mlflow:
         tracking.check_named(study, place)

@@ -8,6 +8,8 @@ import typer
 
 from hpsearch.cli.options import ForceOption, HomeOption, JsonOption, SetOption, StudyArgument
 from hpsearch.cli.output import Screen, print_json, say, tell
+from hpsearch.cli.run_there import fork_there, submitted
+from hpsearch.cli.server import ServerOption, service_of, spelled
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services import fork as service
 
@@ -28,29 +30,45 @@ WHY = {
 
 
 def fork(
+    context: typer.Context,
     study: StudyArgument,
     file: Annotated[
         Path, typer.Argument(metavar="NEW", help="Study file (.toml) with another name.")
     ],
     overrides: SetOption = None,
+    server: ServerOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a new study with another space or budget from all trials that are valid in it."""
+    client = service_of(context, server, "study", "file", "overrides", "as_json")
+    words = [str(file), *(word for text in overrides or () for word in ("--set", text))]
+    again = shlex.join(["hpsearch", "run", *words])
+    if client is not None:
+        with client:
+            values = fork_there(client.study(study), submitted(file, overrides or (), None))
+            _print(values, again + spelled(context, client), as_json=as_json)
+        return
     where = workspace(home, storage, force=force)
     values = service.fork(study, file, where, Screen(), overrides=overrides or ()).plain()
+    _print(values, again, as_json=as_json)
+
+
+def _print(values: dict[str, Any], command: str, *, as_json: bool) -> None:
+    """Print what was done, and the command that goes on with it."""
     if as_json:
         print_json(values)
         return
     tell("\n".join(_lines(values)))
-    again = [str(file), *(word for text in overrides or () for word in ("--set", text))]
-    _say_what_next(values, shlex.join(["hpsearch", "run", *again]))
+    _say_what_next(values, command)
 
 
 def _lines(values: dict[str, Any]) -> list[str]:
     """The counts for a reader."""
+    if "taken" not in values:
+        return [f"Study {values['study']} was made from {values['forked_from']} before."]
     taken = values["taken"]
     states = ", ".join(f"{taken[state]} {state}" for state in ("complete", "pruned", "failed"))
     of = f"{taken['trials']} trials of {values['forked_from']}"

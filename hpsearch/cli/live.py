@@ -20,6 +20,7 @@ from hpsearch.cli.output import Screen, say, stderr
 from hpsearch.cli.watch import (
     Look,
     Looker,
+    Source,
     Standing,
     ended_at,
     ended_table,
@@ -28,12 +29,8 @@ from hpsearch.cli.watch import (
     short,
     standings,
 )
-from hpsearch.search import trials as rows
-from hpsearch.search.attributes import FAILURE_KEY
-from hpsearch.search.confirmation import name_of
-from hpsearch.search.storage.reading import utc
+from hpsearch.search.shown import Shown
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import Trial
 from hpsearch.text import decimal
 
 LAST = 5
@@ -135,24 +132,22 @@ class Drawing(Protocol):
 
 
 class LiveView:
-    """Follows a study through its storage and shows how it stands.
+    """Follows a study and shows how it stands.
 
     Attributes:
-        study: the study.
+        source: where it looks.
         watching: whether others run it; else this process does.
         started: when the view began (``time.monotonic``).
     """
 
-    def __init__(self, study: OpenStudy, *, watching: bool = False) -> None:
-        self.study = study
+    def __init__(self, source: Source, *, watching: bool = False) -> None:
+        self.source = source
         self.watching = watching
         self.started = time.monotonic()
-        self._looker = Looker(study)
-        trials = study.trials()
-        ended = [trial for trial in trials if not rows.is_open(trial)]
+        ended = [trial for trial in source.trials() if not trial.is_open]
         self._reported = {trial.number for trial in ended}
         self._last = deque(sorted(ended, key=ended_at)[-LAST:], LAST)
-        self._at_start = study.counts().counted
+        self._at_start = source.counts().counted
         self._busy_at: float | None = None
         self._said_idle = False
         self._drawn: object = None
@@ -192,15 +187,15 @@ class LiveView:
         if self._live is not None:
             self.update()
             return
-        ended = self.study.counts().ended
+        ended = self.source.counts().ended
         if ended != self._told:
             self.update()
             self._told = ended  # not where the storage broke meanwhile
 
     def update(self) -> Look:
         """Look at the study, show what is new, and give what was found."""
-        look = self._looker.look()
-        ended = [t for t in look.trials if not rows.is_open(t) and t.number not in self._reported]
+        look = self.source.look()
+        ended = [t for t in look.trials if not t.is_open and t.number not in self._reported]
         self._reported |= {trial.number for trial in ended}
         self._last.extend(sorted(ended, key=ended_at))
         if not look.is_idle:
@@ -211,24 +206,23 @@ class LiveView:
             self._print(ended, look)
         return look
 
-    def _print(self, ended: Sequence[Trial], look: Look) -> None:
+    def _print(self, ended: Sequence[Shown], look: Look) -> None:
         """Plain lines: each ended trial once, and once that nobody goes on with the study."""
         stood = standings(look) if ended else {}
         for trial in sorted(ended, key=ended_at):
             say(self._line(trial, look, stood[trial.number]))
         if self.watching and self._is_quiet(look) and not self._said_idle:
             self._said_idle = True  # first: a signal may come before the next line
-            say("No worker is running the study now.")
+            say(f"{self.source.idle.capitalize()}.")
 
-    def _line(self, trial: Trial, look: Look, then: Standing) -> str:
+    def _line(self, trial: Shown, look: Look, then: Standing) -> str:
         """One ended trial as a plain line, with how the study stood when it ended."""
-        state = trial.user_attrs.get(FAILURE_KEY) or rows.STATES[trial.state]
-        value = f" {decimal(trial.values[0])}" if trial.values else ""
+        state = trial.failure or trial.state
+        value = "" if trial.value is None else f" {decimal(trial.value)}"
         best = "" if then.best is None else f", best {decimal(then.best)}"
         counted = f"{then.counted} of {look.budget.trials}"
         setting = look.setting(trial)
-        name = name_of(self.study, trial)
-        return f"{name}: {state}{value} ({counted}{best}){setting and '  '}{setting}"
+        return f"{trial.name}: {state}{value} ({counted}{best}){setting and '  '}{setting}"
 
     def _is_quiet(self, look: Look) -> bool:
         """Whether nobody has been busy with the study for a while, or ever since we look."""
@@ -238,7 +232,7 @@ class LiveView:
     def _draw(self, live: Drawing, look: Look) -> None:
         """Draw what is new at once, and once a second for the clocks."""
         width, height = live.console.size
-        steps = [(trial.number, trial.last_step, len(trial.params)) for trial in look.running]
+        steps = [(trial.number, trial.step, look.setting(trial)) for trial in look.running]
         found = (look.counts, look.budget, steps, self._is_quiet(look), width, height)
         now = time.monotonic()
         if found == self._drawn and now < self._drawn_at + 1:
@@ -254,10 +248,10 @@ class LiveView:
         left, lines = self._left(look), notes(look)
         if self._is_quiet(look):
             left = ""
-            who = "no worker is running the study" if self.watching else "no trial is running"
-            lines.append((f"{who} now", "bold"))
+            idle = self.source.idle if self.watching else "no trial is running now"
+            lines.append((idle, "bold"))
         return Frame(
-            name=self.study.name,
+            name=self.source.name,
             headline=f": {counted} of {total} trials{self._clock(look)}",
             share=counted / total,
             beside=f"{100 * counted // total}%{left}",
@@ -270,7 +264,7 @@ class LiveView:
         """How long it has taken: of our own run, or since the study's first trial began."""
         if not self.watching:
             return f", {short(time.monotonic() - self.started)} in this run"
-        starts = (utc(trial.datetime_start) for trial in look.trials if trial.datetime_start)
+        starts = (trial.started for trial in look.trials if trial.started)
         begun = min(starts, default=None)
         if begun is None:
             return ", not started"
@@ -308,4 +302,4 @@ class LiveScreen(Screen):
 
     def follow(self, study: OpenStudy) -> AbstractContextManager[LiveView]:
         """The live view."""
-        return LiveView(study).shown()
+        return LiveView(Looker(study)).shown()

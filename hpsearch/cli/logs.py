@@ -6,13 +6,16 @@ import typer
 
 from hpsearch.cli.options import HomeOption, StudyArgument
 from hpsearch.cli.output import tell
+from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.text import plain
 
 
 def logs(
+    context: typer.Context,
     study: StudyArgument,
+    server: ServerOption = None,
     worker: Annotated[
         int | None, typer.Option("--worker", metavar="N", help="Only this worker's log.")
     ] = None,
@@ -22,6 +25,10 @@ def logs(
     home: HomeOption = None,
 ) -> None:
     """Print the last lines of the logs of a study's workers on this machine."""
+    if (client := service_of(context, server, "study", "worker", "lines")) is not None:
+        with client:
+            tell(client.study(study).logs(worker=worker, lines=lines).removesuffix("\n"))
+        return
     place = Home.find(home)
     folder = place.study_logs(study)
     files = sorted(folder.glob("worker-*.log")) if worker is None else []

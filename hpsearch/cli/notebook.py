@@ -10,6 +10,7 @@ from rich.text import Text
 from hpsearch.cli.console import Console
 from hpsearch.cli.live import LiveScreen, LiveView
 from hpsearch.cli.output import tell
+from hpsearch.cli.watch import Looker
 from hpsearch.data.arrays import Progress as Steps
 from hpsearch.data.arrays import throttled
 from hpsearch.search.study import OpenStudy
@@ -95,4 +96,4 @@ class NotebookScreen(LiveScreen):
 
     def follow(self, study: OpenStudy) -> AbstractContextManager[LiveView]:
         """The live view."""
-        return NotebookView(study).shown()
+        return NotebookView(Looker(study)).shown()

@@ -7,6 +7,7 @@ import typer
 
 from hpsearch.cli.options import HomeOption, JsonOption, StudyArgument
 from hpsearch.cli.output import Screen, print_json, say, tell
+from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.errors import InputError
 from hpsearch.services import report as service
@@ -15,11 +16,13 @@ from hpsearch.text import size
 
 
 def report(
+    context: typer.Context,
     study: StudyArgument,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE.html", help="The page (default: STUDY.html)."),
     ] = None,
+    server: ServerOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     as_json: JsonOption = False,
@@ -28,8 +31,15 @@ def report(
     file = output or Path(f"{study}.html")
     if file.suffix not in (".html", ".htm"):
         raise InputError(f"-o {file}: is not a page; give a name that ends in .html")
+    client = service_of(context, server, "study", "output")
     if not as_json:
         refuse_to_replace(file, "report")
+    if client is not None:
+        with client:
+            count = client.study(study).report(file).stat().st_size
+        say(f"{size(count)}; open it in a browser:")
+        tell(str(file))
+        return
     found = service.report(study, workspace(home, storage), Screen())
     if as_json:
         print_json(found.facts)

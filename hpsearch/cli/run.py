@@ -1,5 +1,6 @@
 """``hpsearch run``: starts, resumes or joins a study and shows it until it is over."""
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -14,6 +15,8 @@ from hpsearch.cli.options import (
     SetOption,
     WorkersOption,
 )
+from hpsearch.cli.run_there import submit, submitted, watch
+from hpsearch.cli.server import ServerOption, service_of, spelled
 from hpsearch.cli.table import is_table, study_file_of
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services.plans import Engine
@@ -21,6 +24,7 @@ from hpsearch.services.search import Settings, search
 
 
 def run(
+    context: typer.Context,
     file: FileOrTable,
     target: Annotated[
         str | None,
@@ -77,6 +81,24 @@ def run(
         ),
     ] = False,
     overrides: SetOption = None,
+    server: ServerOption = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Of a service: submit the study, and do not watch it.")
+    ] = False,
+    upload: Annotated[
+        bool,
+        typer.Option("--upload", help="Of a service: send the data of dataset.path along."),
+    ] = False,
+    priority: Annotated[
+        int | None,
+        typer.Option(
+            "--priority",
+            metavar="N",
+            min=-100,
+            max=100,
+            help="Of a service: the higher, the earlier (default: 0).",
+        ),
+    ] = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
@@ -94,11 +116,24 @@ def run(
         dashboard=dashboard,
         reference=not no_reference,
     )
-    place = workspace(home, storage, force=force)
-    if target is not None or is_table(file):
-        with study_file_of(file, target) as written:
-            found = search(written, settings, place, LiveScreen())
-    else:
-        found = search(file, settings, place, LiveScreen())
+    client = service_of(
+        context, server, "file", "target", "trials", "timeout", "workers", "workers_per_gpu",
+        "overrides", "detach", "upload", "priority",
+    )  # fmt: skip
+    made = (
+        study_file_of(file, target) if target is not None or is_table(file) else nullcontext(file)
+    )
+    with made as written:
+        if client is not None:
+            with client:
+                asked = submitted(written, settings.given, priority)
+                there = submit(client, asked, upload=upload)
+                if detach:
+                    return
+                hint = spelled(context, client)
+                found = watch(there, hint)
+                print_conclusion(found, hint)
+                raise typer.Exit(found.exit_code)
+        found = search(written, settings, workspace(home, storage, force=force), LiveScreen())
     print_conclusion(found)
     raise typer.Exit(found.exit_code)

@@ -9,25 +9,22 @@ from hpsearch.cli.live import LiveView
 from hpsearch.cli.options import HomeOption, JsonOption, StudyArgument
 from hpsearch.cli.output import number, print_json, print_table, stdout, tell
 from hpsearch.cli.provenance import show_provenance
-from hpsearch.cli.watch import PATIENCE, patiently, say_reading, watch_until_over
+from hpsearch.cli.served import follow
+from hpsearch.cli.server import ServerOption, service_of
+from hpsearch.cli.trials import setting
+from hpsearch.cli.watch import PATIENCE, Looker, patiently, say_reading, watch_until_over
 from hpsearch.cli.workspace import StorageOption, workspace
-from hpsearch.config import TrialConfig, describe
 from hpsearch.data.facts import sizes, words
 from hpsearch.effect import Learnt
 from hpsearch.errors import InputError
-from hpsearch.outputs.test_access import accesses, plain
-from hpsearch.search import trials as rows
 from hpsearch.search.budget import ENDED
 from hpsearch.search.confirmation import told
 from hpsearch.search.effects import effects
-from hpsearch.search.ensemble import summary
 from hpsearch.search.study import load_study
-from hpsearch.search.trials import Trial
 from hpsearch.search.winners import in_words
-from hpsearch.services.confirmed import winner_of
+from hpsearch.services.standing import standing
 from hpsearch.services.workspace import Workspace
-from hpsearch.study_file import StudyFile
-from hpsearch.tasks import METRICS
+from hpsearch.tasks import METRICS, metric_of
 from hpsearch.tasks.interval import measured_words
 from hpsearch.tasks.metric import Metric
 from hpsearch.text import duration, listed, plural
@@ -39,7 +36,9 @@ _LEARNT = 5
 
 
 def show(
+    context: typer.Context,
     study: StudyArgument,
+    server: ServerOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     as_json: JsonOption = False,
@@ -56,6 +55,13 @@ def show(
         raise InputError("--watch and --json: choose one; a live view has no JSON")
     if watch and provenance:
         raise InputError("--watch and --provenance: choose one; provenance does not change")
+    if (client := service_of(context, server, "study", "as_json", "watch")) is not None:
+        with client:
+            there = client.study(study)
+            if watch:
+                follow(there)
+            _print(there.details(learnt=True), as_json=as_json)
+        return
     where = workspace(home, storage)
     if provenance:
         with where.study(study) as found:
@@ -64,46 +70,49 @@ def show(
     if watch:
         _watch(study, where)
     with where.study(study) as found:
-        opened = plain(accesses(found, where.home))
-        details = rows.details(found) | {
-            "test_openings": opened,
-            "confirmed": winner_of(found),
-            "ensemble": summary(found),
-        }
-        learnt = effects(found)
-        best_trial = rows.find_best(found)
-        config = rows.config(found, best_trial) if best_trial else None
+        details = standing(found, where.home) | {"learnt": effects(found).plain()}
+    _print(details, as_json=as_json)
+
+
+def _print(details: dict[str, Any], *, as_json: bool) -> None:
+    """Print one study."""
     if as_json:
-        print_json(details | {"learnt": learnt.plain()})
+        print_json(details)
         return
-    _print_details(found.file, details, best_trial, config)
-    _print_learnt(learnt, found.file.objective.measure)
+    objective = details["study_file"]["objective"]
+    measure = metric_of(details["metric"], objective["direction"])
+    _print_details(details, measure)
+    _print_learnt(Learnt.read(details["learnt"]), measure)
 
 
-def _print_details(
-    file: StudyFile,
-    details: dict[str, Any],
-    best_trial: Trial | None,
-    config: TrialConfig | None,
-) -> None:
+def _print_details(details: dict[str, Any], measure: Metric) -> None:
     """One study for a reader."""
     out = stdout()
-    out.print(f"{file.name}  {details['metric']}, {file.objective.measure.direction}", style="bold")
+    out.print(f"{details['name']}  {measure.name}, {measure.direction}", style="bold")
     out.print("\n".join(_facts(details)))
-    if best_trial and config:
-        where = f"{number(details['best'])} in trial {best_trial.number}"
-        out.print(f"best      {where}: {describe(config)}")
+    if best := details["best_trial"]:
+        where = f"{number(details['best'])} in trial {best['number']}"
+        out.print(f"best      {where}: {setting(best['config'])}")
         examples = (details["dataset"] or {}).get("validation")
-        if on := measured_words(file.objective.measure, details["best"], examples):
+        if on := measured_words(measure, details["best"], examples):
             out.print(f"          {on}")
     if details["over"]:
         out.print(f"ended     {ENDED[details['over']]}")
-    if details["stop"]:
+    if submission := details.get("submission"):
+        out.print(f"submitted by {submission['user']}: {_decided(submission)}")
+    elif details["stop"]:
         out.print("stopped   by hpsearch stop; to resume: hpsearch run FILE")
     if details["workers"]:
-        _print_workers(details["workers"], file.training.epochs)
+        _print_workers(details["workers"], details["study_file"]["training"]["epochs"])
     else:
         out.print("workers   none")
+
+
+def _decided(submission: dict[str, Any]) -> str:
+    """What was decided of a study that was submitted to a service, and why."""
+    why = f", {submission['why']}" if submission["why"] else ""
+    resume = "; to resume: hpsearch run FILE" if submission["state"] == "paused" else ""
+    return f"{submission['state']}{why}{resume}"
 
 
 def _facts(details: dict[str, Any]) -> list[str]:
@@ -209,6 +218,7 @@ def _watch(name: str, where: Workspace) -> None:
     with where.study(name) as found:  # which waits longer where it is locked
         say_reading(found)
     with where.opened(read_only=True, patience=PATIENCE) as storage:
-        view = patiently(lambda: LiveView(load_study(storage, name), watching=True))
+        study = patiently(lambda: load_study(storage, name))
+        view = patiently(lambda: LiveView(Looker(study), watching=True))
         with view.shown():
-            watch_until_over(view.study, view.update)
+            watch_until_over(study, view.update)

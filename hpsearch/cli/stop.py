@@ -1,31 +1,70 @@
 """``hpsearch stop``: asks a study's workers, wherever they are, to leave."""
 
+import time
 from typing import Annotated
 
 import typer
 
 from hpsearch.cli.options import HomeOption, StudyArgument
-from hpsearch.cli.output import Screen, tell
+from hpsearch.cli.output import Screen, say, tell
+from hpsearch.cli.served import counts_of
+from hpsearch.cli.server import ServerOption, service_of, spelled
+from hpsearch.cli.watch import LOOK_EVERY
 from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.client import ServedStudy
+from hpsearch.client.problems import RefusedError
+from hpsearch.search.storage import Counts
 from hpsearch.services import stop as service
 from hpsearch.text import plural
 
 
 def stop(
+    context: typer.Context,
     study: StudyArgument,
     now: Annotated[
         bool,
         typer.Option("--now", help="At once: progress since a trial's last checkpoint is lost."),
     ] = False,
+    server: ServerOption = None,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Of a service: for good; what it has found stays.")
+    ] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
     """Ask all workers of a study to save their trials and exit; waits until they have."""
+    if (client := service_of(context, server, "study", "cancel")) is not None:
+        with client:
+            _stop_there(client.study(study), is_final=cancel, hint=spelled(context, client))
+        return
     done = service.stop(study, workspace(home, storage), Screen(), now=now)
     if done is None:
         tell(f"Study {study} was asked to stop, but a new run has started since.")
         return
-    counts = done.counts
+    _tell(study, done.counts, done.trials, "" if done.is_over else "hpsearch run FILE")
+
+
+def _tell(study: str, counts: Counts, trials: int, command: str) -> None:
+    """How a study stands that was stopped, and the command that resumes it, if one does."""
     waiting = f", {counts.waiting} waiting" if counts.waiting else ""
-    resume = "" if done.is_over else f"{waiting}. To resume it: hpsearch run FILE"
-    tell(f"Stopped study {study}: {counts.counted} of {plural(done.trials, 'trial')} done{resume}")
+    resume = f"{waiting}. To resume it: {command}" if command else ""
+    tell(f"Stopped study {study}: {counts.counted} of {plural(trials, 'trial')} done{resume}")
+
+
+def _stop_there(study: ServedStudy, *, is_final: bool, hint: str) -> None:
+    """Pause or cancel a study of a service; waits until its workers have left."""
+    try:
+        row = study.cancel() if is_final else study.pause()
+    except RefusedError as error:
+        row = study.details()
+        if error.status != 409 or row["over"] is None or is_final:
+            raise
+        _tell(study.name, counts_of(row), row["trials"], "")
+        return
+    if row["running"]:
+        say(f"Waiting for {plural(row['running'], 'worker')} to save and leave.")
+    while row["running"]:
+        time.sleep(LOOK_EVERY)
+        row = study.details()
+    again = "" if is_final else f"hpsearch run FILE{hint}"
+    _tell(study.name, counts_of(row), row["trials"], again)

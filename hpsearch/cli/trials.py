@@ -8,23 +8,33 @@ import typer
 
 from hpsearch.cli.options import HomeOption, JsonOption, StudyArgument
 from hpsearch.cli.output import cell, number, print_json, print_table, tell
+from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.cli.workspace import StorageOption, workspace
-from hpsearch.config import describe
+from hpsearch.config import is_whole, summary
 from hpsearch.search import trials as rows
 
 
 def trials(
+    context: typer.Context,
     study: StudyArgument,
+    server: ServerOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """List the trials of a study."""
+    if (client := service_of(context, server, "study", "as_json", "as_csv")) is not None:
+        with client:
+            _print(client.study(study).trials(), as_json=as_json, as_csv=as_csv)
+        return
     with workspace(home, storage).study(study) as found:
-        all_trials = found.trials()
-        listed = [rows.row(found, trial) for trial in all_trials]
-        configs = [rows.config(found, trial) for trial in all_trials]
+        listed = [rows.row(found, trial) for trial in found.trials()]
+    _print(listed, as_json=as_json, as_csv=as_csv)
+
+
+def _print(listed: list[dict[str, Any]], *, as_json: bool, as_csv: bool) -> None:
+    """Print trials."""
     if as_json:
         print_json(listed)
     elif as_csv:
@@ -40,9 +50,9 @@ def trials(
                     cell(row["epochs"]),
                     "" if row["seconds"] is None else f"{row['seconds']:.1f}",
                     "" if row["parameters"] is None else f"{row['parameters']:,}",
-                    describe(config) if config else _pairs(row["config"]),
+                    setting(row["config"]),
                 ]
-                for row, config in zip(listed, configs, strict=True)
+                for row in listed
             ],
             words=["state", "configuration"],
         )
@@ -66,6 +76,8 @@ def _print_csv(listed: list[dict[str, Any]]) -> None:
     tell(text.getvalue().removesuffix("\n"))
 
 
-def _pairs(params: dict[str, Any]) -> str:
-    """What is fixed of a configuration that is not drawn yet."""
-    return ", ".join(f"{key} {cell(value)}" for key, value in params.items())
+def setting(config: dict[str, Any]) -> str:
+    """A configuration in one line; of one that is not drawn yet what is fixed of it."""
+    if is_whole(config):
+        return summary(config)
+    return ", ".join(f"{key} {cell(value)}" for key, value in config.items())

@@ -1,11 +1,13 @@
 """What a reader is told of a confirmation: the table, the winner, and what it rests on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from hpsearch.cli.output import print_table, say, stdout
-from hpsearch.config import describe
+from hpsearch.config import describe, summary
 from hpsearch.ranking import gain
-from hpsearch.search.confirmation import BASELINE, Leader, told
+from hpsearch.search.confirmation import BASELINE, told
 from hpsearch.search.shapes import Kind
 from hpsearch.search.verdict import Candidate, Interval, Verdict
 from hpsearch.services.confirm import Confirmation
@@ -16,25 +18,117 @@ WIDE = 140
 """Columns of a terminal from which on the table shows all that is known."""
 
 
-def print_verdict(found: Confirmation) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Leader:
+    """A configuration that was confirmed, for a reader."""
+
+    of: str
+    """The number of its trial, or "baseline"."""
+    found: float | None
+    """The value by which the search found it; None of the baseline."""
+    setting: str
+    """The configuration in one line."""
+
+    @property
+    def name(self) -> str:
+        """How a reader is told of it: "trial 12" or "the baseline"."""
+        return told(self.of)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A confirmation, for a reader."""
+
+    study: str
+    metric: Metric
+    leaders: Sequence[Leader]
+    """The best of the search first."""
+    seeds: int
+    """How many each of them was to get."""
+    kind: Kind
+    verdict: Verdict
+
+
+def told_of(found: Confirmation) -> Told:
+    """What a reader is told of a confirmation."""
+    leaders = [
+        Leader(of=one.of, found=one.found, setting=describe(one.config)) for one in found.leaders
+    ]
+    return Told(
+        study=found.file.name, metric=found.file.objective.measure, leaders=leaders,
+        seeds=len(found.request.seeds), kind=found.request.kind, verdict=found.verdict,
+    )  # fmt: skip
+
+
+def read(
+    plain: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]], metric: Metric
+) -> Told:
+    """The same, from what ``confirm --json`` prints.
+
+    Args:
+        plain: that.
+        configs: by the number of a trial, and "baseline", its configuration as JSON.
+        metric: the study's.
+    """
+
+    def interval(ends: Sequence[float] | None) -> Interval | None:
+        return None if ends is None else Interval(low=ends[0], high=ends[1])
+
+    ranked = [
+        Candidate(
+            name=one["of"],
+            parameters=one["parameters"],
+            values={run["seed"]: run["value"] for run in one["values"]},
+            bounds=metric.bounds,
+        )
+        for one in plain["candidates"]
+    ]
+    found = {one["of"]: one["searched"] for one in plain["candidates"]}
+    best = [of for of in configs if of in found and of != BASELINE]
+    best.sort(key=lambda of: gain(metric, 0.0, found[of]))
+    return Told(
+        study=plain["study"],
+        metric=metric,
+        leaders=[
+            Leader(of=of, found=found[of], setting=summary(configs[of]))
+            for of in [*best, *(of for of in found if of == BASELINE)]
+        ],
+        seeds=len(plain["seeds"]),
+        kind=Kind.SPLIT if plain["new_split"] else Kind.SEED,
+        verdict=Verdict(
+            ranked=ranked,
+            differences={
+                one["of"]: interval(one["behind"])
+                for one in plain["candidates"]
+                if one["of"] != ranked[0].name
+            },
+            least=plain["least_difference"],
+            tied=[one for one in ranked if one.name in plain["tied"]],
+            smallest=next(one for one in ranked if one.name == plain["smallest"]),
+            takes_smallest=plain["chosen"] == "smallest",
+        ),
+    )
+
+
+def print_verdict(found: Told) -> None:
     """The verdict for a reader."""
-    file, verdict, asked = found.file, found.verdict, found.request
+    verdict, metric = found.verdict, found.metric
     known = {one.of: one for one in found.leaders}
-    out, metric = stdout(), file.objective.measure
+    out = stdout()
     if out.width >= WIDE:
         _print_all(known, verdict, metric)
     else:
         _print_short(known, verdict, metric)
     out.print(_about_winner(verdict, metric), style="bold")
     if len(verdict.tied) > 1:
-        out.print(_about_ties(file.name, verdict, metric))
+        out.print(_about_ties(found.study, verdict, metric))
     done = dict.fromkeys(known, 0) | {one.name: len(one.values) for one in verdict.ranked}
     for of, one in known.items():
-        if done[of] < len(asked.seeds):
+        if done[of] < found.seeds:
             has = "has a value" if done[of] == 1 else "have a value"
             loses = ", so it cannot win" if done[of] < max(done.values()) else ""
-            out.print(f"Only {done[of]} of {len(asked.seeds)} runs of {one.name} {has}{loses}.")
-    say(_remarks(known, verdict, asked.kind, metric))
+            out.print(f"Only {done[of]} of {found.seeds} runs of {one.name} {has}{loses}.")
+    say(_remarks(known, verdict, found.kind, metric))
 
 
 def _print_all(known: Mapping[str, Leader], verdict: Verdict, metric: Metric) -> None:
@@ -52,7 +146,7 @@ def _print_all(known: Mapping[str, Leader], verdict: Verdict, metric: Metric) ->
             _ends(one.interval, metric),
             _ends(verdict.differences.get(one.name), metric) + _tie(one, verdict),
             f"{one.parameters:,}",
-            describe(leader.config),
+            leader.setting,
         ]
 
     print_table(
@@ -85,7 +179,7 @@ def _print_short(known: Mapping[str, Leader], verdict: Verdict, metric: Metric) 
     )
     print_table(
         ("trial", "configuration"),
-        [[one.name, describe(known[one.name].config)] for one in verdict.ranked],
+        [[one.name, known[one.name].setting] for one in verdict.ranked],
         words=["configuration"],
     )
 

@@ -3,25 +3,23 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from functools import cached_property
+from typing import Protocol, TypeVar
 
 from hpsearch.cli.output import say
-from hpsearch.config import describe
 from hpsearch.data.section import Folds
 from hpsearch.ranking import is_better
 from hpsearch.search import trials as rows
-from hpsearch.search.attributes import DEVICE_KEY, FAILURE_KEY, WORKER_KEY
-from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.budget import ending, seconds_used
-from hpsearch.search.confirmation import cell_of, name_of
 from hpsearch.search.database.messages import STORAGE_ERRORS, is_locked, is_passing
+from hpsearch.search.shown import Shown, setting_of, shown
 from hpsearch.search.storage import LEASE, Counts
-from hpsearch.search.storage.reading import utc
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.search_sections import BudgetSection
+from hpsearch.tasks.metric import Metric
 from hpsearch.text import decimal, duration
 
 LOOK_EVERY = 0.5
@@ -39,34 +37,72 @@ SILENT = 30.0
 _Found = TypeVar("_Found")
 
 
+class Source(Protocol):
+    """Where a view looks: the storage, or a service."""
+
+    @property
+    def name(self) -> str:
+        """The study's."""
+
+    @property
+    def idle(self) -> str:
+        """What is said where nobody is busy with it."""
+
+    def trials(self) -> Sequence[Shown]:
+        """All trials, by number."""
+
+    def counts(self) -> Counts:
+        """How many trials are in which state; costs less than a look."""
+
+    def setting(self, number: int) -> str:
+        """The configuration of a trial in one line, as far as it is drawn."""
+
+    def look(self) -> "Look":
+        """How the study stands now."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Look:
     """How a study stands."""
 
-    study: OpenStudy
+    source: Source
+    metric: str
+    """The name of the objective's, as a study file has it."""
+    measure: Metric
+    """The same, with what there is to know of it."""
+    epochs: int
+    """Of a training, at most."""
+    folds: int
+    """Of each trial; 1 where there are none."""
     counts: Counts
     budget: BudgetSection
-    trials: Sequence[Trial]
+    trials: Sequence[Shown]
     """All, by number."""
-    running: Sequence[Trial]
-    best: Trial | None
-    since_best: int
-    """Counted trials that ended after the first one with the best value."""
+    best: Shown | None
     silent: Mapping[int, float]
     """By number of a running trial the seconds since its worker's last heartbeat; trials that
     other programs run by Optuna are not among them."""
     used: float
     """Seconds of the budget's timeout that are used; 0 where it has none."""
 
+    @cached_property
+    def running(self) -> Sequence[Shown]:
+        """The running trials, by number."""
+        return [trial for trial in self.trials if trial.state == "running"]
+
+    @cached_property
+    def since_best(self) -> int:
+        """Counted trials that ended after the first one with the best value."""
+        return 0 if self.best is None else _since(self.best, self.trials)
+
     @property
     def is_idle(self) -> bool:
         """Whether no trial runs, or only such whose workers are dead."""
         return all(self.silent.get(trial.number, 0.0) > LEASE for trial in self.running)
 
-    def setting(self, trial: Trial) -> str:
+    def setting(self, trial: Shown) -> str:
         """The configuration of a trial in one line, as far as it is drawn."""
-        config = rows.config(self.study, trial)
-        return describe(config) if config else ""
+        return self.source.setting(trial.number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +116,29 @@ class Standing:
 
 
 @dataclass
+class Used:
+    """The seconds of a budget's timeout that are used, between two readings by the clock."""
+
+    seconds: float = 0.0
+    _looked_at: float = 0.0
+
+    def now(self, read: float | None, *, is_running: bool) -> float:
+        """How many they are.
+
+        Args:
+            read: what was just read of them; None: nothing was.
+            is_running: whether a trial runs, so that they have grown.
+        """
+        now = time.monotonic()
+        if read is not None:
+            self.seconds = read
+        elif is_running:
+            self.seconds += now - self._looked_at
+        self._looked_at = now
+        return self.seconds
+
+
+@dataclass
 class Looker:
     """Looks at one study again and again; a look costs little where there are many trials.
 
@@ -88,76 +147,103 @@ class Looker:
     """
 
     study: OpenStudy
-    _used: float = 0.0
-    """Seconds of the budget's timeout."""
+    _ended: dict[int, Shown] = field(default_factory=dict)
+    """Those that have ended: what is shown of them stays."""
+    _used: Used = field(default_factory=Used)
     _read_at: float = -math.inf
-    _looked_at: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The study's."""
+        return self.study.name
+
+    @property
+    def idle(self) -> str:
+        """What is said where nobody is busy with it."""
+        return "no worker is running the study now"
+
+    def counts(self) -> Counts:
+        """How many trials are in which state."""
+        return self.study.counts()
+
+    def setting(self, number: int) -> str:
+        """The configuration of a trial in one line, as far as it is drawn."""
+        return setting_of(self.study, self.study.trials()[number])
+
+    def trials(self) -> Sequence[Shown]:
+        """All trials, by number."""
+        return [self._ended.get(trial.number) or self._look(trial) for trial in self.study.trials()]
+
+    def _look(self, trial: Trial) -> Shown:
+        found = shown(self.study, trial)
+        if not found.is_open:
+            self._ended[found.number] = found
+        return found
 
     def look(self) -> Look:
         """How the study stands now."""
         study = self.study
-        trials, counts, budget = study.trials(), study.counts(), study.budget
-        running = [trial for trial in trials if rows.is_running(trial)]
-        heartbeats = study.storage.heartbeats(study.study_id) if running else []
+        trials, counts, budget = self.trials(), study.counts(), study.budget
+        is_running = any(trial.state == "running" for trial in trials)
+        heartbeats = study.storage.heartbeats(study.study_id) if is_running else []
         best = rows.find_best(study) if counts.complete else None
+        validation, objective = study.file.dataset.validation, study.file.objective
         return Look(
-            study=study,
+            source=self,
+            metric=objective.metric,
+            measure=objective.measure,
+            epochs=study.file.training.epochs,
+            folds=validation.count if isinstance(validation, Folds) else 1,
             counts=counts,
             budget=budget,
             trials=trials,
-            running=running,
-            best=best,
-            since_best=_since(best, trials) if best else 0,
+            best=None if best is None else shown(study, best),
             silent={
                 heartbeat.number: heartbeat.age
                 for heartbeat in heartbeats
                 if heartbeat.age is not None
             },
-            used=self._time_used(bool(running)) if budget.timeout else 0.0,
+            used=self._time_used(is_running) if budget.timeout else 0.0,
         )
 
     def _time_used(self, is_running: bool) -> float:
         """Read now and then; in between it grows as the clock while a trial runs."""
-        now = time.monotonic()
+        now, read = time.monotonic(), None
         if now - self._read_at >= READ_EVERY:
-            self._used, self._read_at = seconds_used(self.study.trial_summaries()), now
-        elif is_running:
-            self._used += now - self._looked_at
-        self._looked_at = now
-        return self._used
+            read, self._read_at = seconds_used(self.study.trial_summaries()), now
+        return self._used.now(read, is_running=is_running)
 
 
-def _since(best: Trial, trials: Iterable[Trial]) -> int:
+def _since(best: Shown, trials: Iterable[Shown]) -> int:
     """Counted trials that ended after the first one with the best value, as the budget counts."""
-    ended = [trial for trial in trials if not rows.is_open(trial)]
-    equals = [ended_at(t) for t in ended if rows.is_complete(t) and t.value == best.value]
+    ended = [trial for trial in trials if not trial.is_open]
+    equals = [ended_at(t) for t in ended if t.state == "complete" and t.value == best.value]
     first = min(equals, default=ended_at(best))
-    return sum(ended_at(trial) > first and uses_place(trial) for trial in ended)
+    return sum(ended_at(trial) > first and trial.counted for trial in ended)
 
 
 def standings(look: Look) -> dict[int, Standing]:
     """How the study stood after each of its ended trials, by number."""
     found: dict[int, Standing] = {}
     counted, best = 0, None
-    objective = look.study.file.objective
-    for trial in sorted((t for t in look.trials if not rows.is_open(t)), key=ended_at):
-        counted += uses_place(trial)
-        value = trial.values[0] if rows.is_complete(trial) else math.nan
-        if math.isfinite(value) and is_better(objective.measure, value, best):
+    for trial in sorted((t for t in look.trials if not t.is_open), key=ended_at):
+        counted += trial.counted
+        value = trial.value if trial.state == "complete" else None
+        if value is not None and math.isfinite(value) and is_better(look.measure, value, best):
             best = value
         found[trial.number] = Standing(counted=counted, best=best)
     return found
 
 
-def ended_at(trial: Trial) -> datetime:
+def ended_at(trial: Shown) -> datetime:
     """When a trial ended, in UTC; one that has not: now."""
-    return utc(trial.datetime_complete or datetime.now(UTC))
+    return trial.ended or datetime.now(UTC)
 
 
-def _seconds(trial: Trial) -> float:
+def _seconds(trial: Shown) -> float:
     """How long a trial ran, or has been running."""
     end = ended_at(trial)
-    return max(0.0, (end - utc(trial.datetime_start or end)).total_seconds())
+    return max(0.0, (end - (trial.started or end)).total_seconds())
 
 
 def short(seconds: float) -> str:
@@ -180,12 +266,11 @@ def notes(look: Look) -> list[tuple[str, str]]:
 
 
 def _best(look: Look) -> list[tuple[str, str]]:
-    if look.best is None:
+    if look.best is None or look.best.value is None:
         return [("best: no trial has completed yet", "")]
     ago = max(0.0, (datetime.now(UTC) - ended_at(look.best)).total_seconds())
     since = f"{look.since_best or 'no'} trial{'s' * (look.since_best != 1)} since"
-    metric = look.study.file.objective.metric
-    value = f"{decimal(look.best.values[0])} {metric} in {name_of(look.study, look.best)}"
+    value = f"{decimal(look.best.value)} {look.metric} in {look.best.name}"
     return [
         (f"best: {value}, {short(ago)} ago, {since}", "bold"),
         (f"      {look.setting(look.best)}", ""),
@@ -208,18 +293,17 @@ def running_table(look: Look) -> list[tuple[str, ...]]:
     """The running trials, by number: rows of cells, the head first."""
     head = ("worker", "device", "trial", "epoch", "value", "seconds", "configuration")
     hosts = {_host(trial) for trial in look.running}
-    epochs = look.study.file.training.epochs
     table: list[tuple[str, ...]] = [head]
     for trial in look.running:
-        step, silent = trial.last_step, look.silent.get(trial.number, 0.0)
-        pid = str(trial.user_attrs.get(WORKER_KEY, "")).rpartition(":")[2]
+        step, silent = trial.step, look.silent.get(trial.number, 0.0)
+        pid = trial.worker.rpartition(":")[2]
         table.append(
             (
                 (f"{_host(trial)}:{pid}" if len(hosts) > 1 else pid) if pid else "other",
-                str(trial.user_attrs.get(DEVICE_KEY, "")).partition(" (")[0],
-                cell_of(look.study, trial),
-                f"{step or 0}/{epochs}" if not step or step <= epochs else _folds(look, step),
-                "" if step is None else decimal(trial.intermediate_values[step]),
+                trial.device.partition(" (")[0],
+                trial.cell,
+                _progress(look, step or 0),
+                "" if trial.latest is None else decimal(trial.latest),
                 f"{_seconds(trial):.0f}",
                 f"no heartbeat for {short(silent)}" if silent > SILENT else look.setting(trial),
             )
@@ -227,29 +311,28 @@ def running_table(look: Look) -> list[tuple[str, ...]]:
     return table
 
 
-def _folds(look: Look, step: int) -> str:
-    """How many folds of a trial are trained, at a step behind its epochs: "2/5 folds"."""
-    validation, epochs = look.study.file.dataset.validation, look.study.file.training.epochs
-    count = validation.count if isinstance(validation, Folds) else 1
-    return f"{step - epochs + 1}/{count} folds"
+def _progress(look: Look, step: int) -> str:
+    """How far a trial is: "3/30" epochs; at a step behind these "2/5 folds"."""
+    if step <= look.epochs:
+        return f"{step}/{look.epochs}"
+    return f"{step - look.epochs + 1}/{look.folds} folds"
 
 
-def _host(trial: Trial) -> str:
+def _host(trial: Shown) -> str:
     """The end of a worker's host name: there the names of a cluster's machines differ."""
-    host = str(trial.user_attrs.get(WORKER_KEY, "")).rpartition(":")[0]
-    return host.partition(".")[0][-12:]
+    return trial.worker.rpartition(":")[0].partition(".")[0][-12:]
 
 
-def ended_table(look: Look, last: Iterable[Trial]) -> list[tuple[str, ...]]:
+def ended_table(look: Look, last: Iterable[Shown]) -> list[tuple[str, ...]]:
     """Ended trials, the latest first: rows of cells, the head first."""
     table: list[tuple[str, ...]] = [("trial", "state", "value", "seconds", "configuration")]
     for trial in sorted(last, key=ended_at, reverse=True):
-        state = str(trial.user_attrs.get(FAILURE_KEY) or rows.STATES[trial.state]).replace("_", " ")
+        state = (trial.failure or trial.state).replace("_", " ")
         table.append(
             (
-                cell_of(look.study, trial),
+                trial.cell,
                 state + ", best" * (look.best is not None and look.best.number == trial.number),
-                decimal(trial.values[0]) if trial.values else "",
+                "" if trial.value is None else decimal(trial.value),
                 f"{_seconds(trial):.1f}",
                 look.setting(trial),
             )

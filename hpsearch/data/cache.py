@@ -116,6 +116,24 @@ def clear(home: Home, section: DatasetSection | None = None, progress: Progress 
     return len(folders)
 
 
+def clear_gone(home: Home, below: Path) -> None:
+    """Remove the imports of sources that lay below a folder and are no longer there.
+
+    Raises:
+        UnreachableError: files that cannot be removed.
+    """
+
+    def gone() -> Sequence[Path]:
+        paths = {one.folder: Path(one.path) for one in list_datasets(home) if one.path is not None}
+        return [f for f, path in paths.items() if path.is_relative_to(below) and not path.exists()]
+
+    if not gone():
+        return
+    with _lock(home, silent), writing(home.datasets):
+        for folder in gone():
+            _remove(folder)
+
+
 def _remove(folder: Path) -> None:
     """Remove an import, out of the way of processes that open it."""
     aside = folder.with_name(_REPLACED)

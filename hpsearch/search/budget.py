@@ -8,12 +8,18 @@ from typing import Any, Literal
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.clock import Mark, mark
-from hpsearch.errors import Failure, uses_place
+from hpsearch.errors import Failure, InputError, uses_place
+from hpsearch.fields import Section
+from hpsearch.parsing import parse
 from hpsearch.ranking import is_better
-from hpsearch.search.attributes import CLOSED_KEY, FAILURE_KEY, SINCE_KEY, STOP_KEY
+from hpsearch.search.attributes import BUDGET_KEY, CLOSED_KEY, FAILURE_KEY, SINCE_KEY, STOP_KEY
+from hpsearch.search.sampling.grid import grid_size
 from hpsearch.search.shapes import Stop
 from hpsearch.search.storage import TrialSummary
 from hpsearch.search.study import OpenStudy
+from hpsearch.search_sections import BudgetSection, Grid
+from hpsearch.study_file import StudyFile
+from hpsearch.walks import settle
 
 MAX_FAILURES = 10
 """Trials in a row that may fail by their configurations since the last ``run`` began."""
@@ -94,6 +100,61 @@ def _failures_since(trials: Sequence[TrialSummary], attributes: Mapping[str, Any
     return failures
 
 
+def change_budget(study: OpenStudy, given: Mapping[str, Any]) -> BudgetSection:
+    """Change limits of a study, as ``hpsearch run --trials N`` does; the others stay.
+
+    Args:
+        study: the study; it may be running.
+        given: keys of ``[budget]`` and their values, as one writes them in a study file.
+
+    Returns:
+        The budget as it is now: a grid has no more trials than points.
+
+    Raises:
+        InputError: a value that is none, or a confirmation study.
+    """
+    if study.is_closed:
+        raise InputError(
+            f"study {study.name}: has as many trials as were asked for by confirming; it has no"
+            " budget of its own"
+        )
+
+    def changed(stored: Any) -> dict[str, Any]:
+        before = study.file.budget.model_dump(mode="json") if stored is None else stored
+        table = {"budget": {**before, **given}}
+        budget = parse(_Budgeted, table, f"study {study.name}").budget
+        return at_most(study.file, budget, stored).model_dump(mode="json")
+
+    found = study.storage.revise(study.study_id, BUDGET_KEY, changed)
+    return BudgetSection.model_validate(found)
+
+
+class _Budgeted(Section):
+    """What messages name as ``budget.trials``."""
+
+    budget: BudgetSection
+
+
+def at_most(
+    file: StudyFile, budget: BudgetSection, stored: Mapping[str, Any] | None
+) -> BudgetSection:
+    """A budget as it is kept: a grid has no more trials than points.
+
+    Args:
+        file: the study file.
+        budget: as it is wanted.
+        stored: the study's budget so far; None: it has none yet.
+    """
+    if not isinstance(file.sampler, Grid):
+        return budget
+    wanted = [settle(file.space, partial) for partial in file.first]
+    most = grid_size(file.space, wanted)
+    if stored is not None:
+        # An older version tried points twice that were enqueued, and counted them so.
+        most = max(most, min(stored["trials"], grid_size(file.space) + len(wanted)))
+    return budget.model_copy(update={"trials": min(budget.trials, most)})
+
+
 def begin_run(study: OpenStudy) -> None:
     """Note that a ``run`` begins: what ``stop`` asked for is over, failures count anew."""
     study.optuna.set_user_attr(SINCE_KEY, study.storage.get_n_trials(study.study_id))
@@ -116,7 +177,11 @@ def request_stop(study: OpenStudy, how: Stop) -> int:
 
 def stops_over(study: OpenStudy) -> int:
     """The number of the last request to stop after which a ``run`` has begun; 0: there is none."""
-    stop = study.optuna.user_attrs.get(STOP_KEY)
+    return _over(study.optuna.user_attrs.get(STOP_KEY))
+
+
+def _over(stop: Mapping[str, Any] | None) -> int:
+    """The same, from the last request."""
     return 0 if stop is None else int(stop["number"]) - (not stop["over"])
 
 
@@ -129,7 +194,7 @@ def stop_requested(study: OpenStudy, since: int | None = None) -> Stop | None:
             ``run`` may have begun since then; None: a request that is over is none.
     """
     stop = study.optuna.user_attrs.get(STOP_KEY)
-    since = stops_over(study) if since is None else since
+    since = _over(stop) if since is None else since
     return None if stop is None or stop["number"] <= since else stop["how"]
 
 

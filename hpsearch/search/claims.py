@@ -168,12 +168,13 @@ def _successor(study: OpenStudy, trial: FrozenTrial, *, deaths: int) -> FrozenTr
     It has the same parameters and seed, and knows where to look for checkpoints; it is a new
     trial, so that an owner that was only suspended cannot write into it. What was enqueued, or is
     of the initial design, is kept too where it had not come to it yet. Another trial that was cut
-    off before it had parameters needs none: the next one takes its place.
+    off before it had parameters needs none: the next one takes its place. One that has a seed has
+    begun, in a space of fixed values without any.
     """
     given = None if study.is_closed else study.given(trial.number)
     params = (given or {}) | attr.fixed_params(trial) | trial.params
     job = {key: trial.user_attrs[key] for key in attr.JOB_KEYS if key in trial.user_attrs}
-    if not (params or job):
+    if not (params or job or attr.SEED_KEY in trial.user_attrs):
         return None
     attrs: dict[str, Any] = {
         **job,

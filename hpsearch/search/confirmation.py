@@ -336,8 +336,3 @@ def name_of(study: OpenStudy, trial: FrozenTrial) -> str:
     place = f"{wanted.index(seed) + 1} of {len(wanted)}" if seed in wanted else f"{seed}"
     refit = ", refit" if kind_of(attrs) is Kind.REFIT else ""
     return f"{told(attrs[attr.OF_KEY])}{refit}, seed {place}"
-
-
-def cell_of(study: OpenStudy, trial: FrozenTrial) -> str:
-    """The same for a column of trials: "7", "12, seed 2 of 5", "baseline, seed 2 of 5"."""
-    return name_of(study, trial).removeprefix("trial ").removeprefix("the ")

@@ -19,10 +19,11 @@ from hpsearch.search import trials as rows
 from hpsearch.search.confirmation import refuse_confirmation_study
 from hpsearch.search.database.exclusive import Work, exclusive
 from hpsearch.search.history import inherited
-from hpsearch.search.making import FORKING, check, create
+from hpsearch.search.making import FORKING, StudyExistsError, check, create
 from hpsearch.search.recipes import trial_seed
 from hpsearch.search.sampling.pruners import rungs
 from hpsearch.search.storage import Storage
+from hpsearch.search.storage.events import Event
 from hpsearch.search.study import OpenStudy, load_study, size_of, unlike
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.space import PartialConfig, Space, suggest_config
@@ -74,6 +75,14 @@ class Plan:
         """How many trials are taken over, by state."""
         counts = Counter(rows.STATES[one.trial.state] for one in self.taken)
         return {state: counts[state] for state in ("complete", "pruned", "failed")}
+
+    def plain(self) -> dict[str, Any]:
+        """How many are taken over and left behind, as JSON."""
+        return {
+            "taken": {"trials": len(self.taken), **self.by_state},
+            "left": {reason: len(numbers) for reason, numbers in self.left.items()},
+            "outside": dict(self.outside),
+        }
 
 
 def check_comparable(study: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:
@@ -198,6 +207,8 @@ def fork(
     *,
     written: BudgetSection | None = None,
     report: Report = lambda *_: None,
+    attrs: Mapping[str, Any] | None = None,
+    event: Event | None = None,
 ) -> tuple[OpenStudy, Plan]:
     """Make the study of a file with all trials of another one that are valid in it.
 
@@ -208,6 +219,8 @@ def fork(
         files: those of the trials.
         written: the budget as the file itself has it; None: the same as ``file.budget``.
         report: told what is done, how much of it, and of how much.
+        attrs: more user attributes of the new study.
+        event: written with them, where the service makes the study.
 
     Returns:
         The new study, and what was taken over.
@@ -232,9 +245,9 @@ def fork(
         return sum(one.trial.state != TrialState.FAIL for one in found.taken)
 
     opened = study.optuna.user_attrs.get(attr.TEST_ACCESSES_KEY)
-    attrs: dict[str, Any] = inherited(study) | ({attr.TEST_ACCESSES_KEY: opened} if opened else {})
-    attrs |= precision.attributes(study)
-    attrs |= {
+    own_attrs: dict[str, Any] = {**inherited(study), **precision.attributes(study), **(attrs or {})}
+    own_attrs |= {attr.TEST_ACCESSES_KEY: opened} if opened else {}
+    own_attrs |= {
         attr.SINCE_KEY: len(found.taken),
         attr.FORKED_KEY: {
             "study": study.name,
@@ -264,10 +277,11 @@ def fork(
             own,
             dataset,
             budget=file.budget,
-            attrs=attrs,
+            attrs=own_attrs,
             fill=fill,
             ending=FORKING,
             publishing=publishing,
+            event=event,
         )
     return load_study(study.storage, file.name), found
 
@@ -285,10 +299,10 @@ def refuse_taken(storage: Storage, name: str) -> None:
     """Refuse the name of a study that is there.
 
     Raises:
-        InputError: it is.
+        StudyExistsError: it is.
     """
     if name in storage.study_names():
-        raise InputError(
+        raise StudyExistsError(
             f"study {name}: already exists; give the fork another name, or remove that study with"
             f" hpsearch delete {name}"
         )

@@ -15,10 +15,10 @@ from optuna.exceptions import ExperimentalWarning
 from hpsearch import __version__
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.search import attributes as attr
+from hpsearch.search.budget import at_most
 from hpsearch.search.database.exclusive import Work, exclusive
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.queueing import as_key, check_size, known_params
-from hpsearch.search.sampling.grid import grid_size
 from hpsearch.search.sampling.initial_design import first_trials
 from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Storage, waiting_trial
@@ -263,12 +263,7 @@ def _merge(
 def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: BudgetSection) -> None:
     """Write down the budget, and enqueue what is new in ``[[enqueue]]``."""
     wanted = [settle(file.space, partial) for partial in file.first]
-    if isinstance(file.sampler, Grid):
-        most = grid_size(file.space, wanted)
-        if (stored := study.user_attrs.get(attr.BUDGET_KEY)) is not None:
-            # An older version tried points twice that were enqueued, and counted them so.
-            most = max(most, min(stored["trials"], grid_size(file.space) + len(wanted)))
-        budget = budget.model_copy(update={"trials": min(budget.trials, most)})
+    budget = at_most(file, budget, study.user_attrs.get(attr.BUDGET_KEY))
     study.set_user_attr(attr.BUDGET_KEY, budget.model_dump(mode="json"))
     known = known_params(study) if wanted else set()
     new = {as_key(params): params for params in filter(None, wanted)}

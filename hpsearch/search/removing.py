@@ -5,15 +5,21 @@ from collections.abc import Callable, Sequence
 from hpsearch.fields import check_name
 from hpsearch.search.attributes import CREATED_KEY, FILE_KEY
 from hpsearch.search.storage import BusyProcess, Storage
+from hpsearch.search.storage.events import Event
 from hpsearch.search.study import OpenStudy
 
 
-def delete(studies: Sequence[OpenStudy], is_busy: Callable[[BusyProcess], bool] | None) -> None:
+def delete(
+    studies: Sequence[OpenStudy],
+    is_busy: Callable[[BusyProcess], bool] | None,
+    event: Event | None = None,
+) -> None:
     """Remove studies of a storage with all their trials; their files are removed elsewhere.
 
     Args:
         studies: the studies; all or none is removed.
         is_busy: whether a process that signed itself is to be taken for alive; None: nobody.
+        event: tells of it, where the service removes them.
 
     Raises:
         StudyBusyError: somebody is busy with one.
@@ -21,7 +27,8 @@ def delete(studies: Sequence[OpenStudy], is_busy: Callable[[BusyProcess], bool] 
     """
     for study in studies:
         study.stay()
-    studies[0].storage.remove_studies([study.study_id for study in studies], is_busy)
+    keys = [study.study_id for study in studies]
+    studies[0].storage.remove_studies(keys, is_busy, event)
 
 
 def delete_rows(

@@ -150,7 +150,12 @@ SubmissionState = Literal["queued", "paused", "cancelled", "done", "failed"]
 
 
 class Submission(Shape):
-    """What the service knows of a study that was submitted to it (``submissions.py``)."""
+    """What the service knows of a study that was submitted to it (``submissions.py``).
+
+    It is written again with every decision; what a newer version has in it besides is kept.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     state: SubmissionState
     user: Text
@@ -163,6 +168,8 @@ class Submission(Shape):
     """When a worker was started for it last; None: none was since it was queued."""
     why: str = ""
     """Why it failed, for a reader."""
+    more: Count = 0
+    """How often more was asked of it since it was made: a larger budget, further runs."""
 
 
 class Fork(Shape):

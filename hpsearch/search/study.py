@@ -229,10 +229,10 @@ def load_study(storage: Storage, name: str) -> OpenStudy:
     """
     try:
         study = optuna.load_study(study_name=name, storage=storage)
-    except KeyError:
+        study_id = study._study_id  # noqa: SLF001  # another study may have the name by now
+        attrs = _attributes(storage, study_id, name)
+    except KeyError:  # or it was removed just now
         raise UnknownStudyError(f"study {name}: not found; {_known(storage, name)}") from None
-    study_id = study._study_id  # noqa: SLF001  # another study may have the name by now
-    attrs = _attributes(storage, study_id, name)
     stored = attrs[attr.FILE_KEY]
     if stored.get("name") != name:
         raise MisnamedError(

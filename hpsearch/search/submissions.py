@@ -7,18 +7,29 @@ a queued study whose workers were asked to stop is taken for paused (:func:`noti
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from hpsearch.errors import InputError
 from hpsearch.search.attributes import SUBMISSION_KEY
-from hpsearch.search.budget import ENDED, Ending, begin_run, request_stop, stop_requested
+from hpsearch.search.budget import (
+    ENDED,
+    Ending,
+    begin_run,
+    ending,
+    request_stop,
+    stop_requested,
+)
 from hpsearch.search.shapes import Submission, SubmissionState
+from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import SERVICE, Event
 from hpsearch.search.study import OpenStudy
 
 FINAL: tuple[SubmissionState, ...] = ("cancelled", "done")
-"""States that no study leaves."""
+"""States that no study leaves, unless more is asked of it (:func:`ask_more`)."""
+
+ENDED_BY_ITSELF: tuple[SubmissionState, ...] = ("done",)
+ALL: tuple[SubmissionState, ...] = ("queued", "paused", "cancelled", "done", "failed")
 
 
 class StateError(InputError):
@@ -44,6 +55,12 @@ def submission_of(study: OpenStudy) -> Submission:
             f" stop {study.name})"
         )
     return Submission.model_validate(stored)
+
+
+def user_of(study: OpenStudy) -> str | None:
+    """Who submitted a study, or that of which it is the confirmation study; None: nobody."""
+    stored = study.optuna.user_attrs.get(SUBMISSION_KEY)
+    return None if stored is None else Submission.model_validate(stored).user
 
 
 def pause(study: OpenStudy, who: str) -> Submission:
@@ -89,6 +106,68 @@ def prioritise(study: OpenStudy, who: str, priority: int) -> Submission:
     return _revise(study, event, lambda found: found.model_copy(update={"priority": priority}))
 
 
+def submit_runs(confirmation: OpenStudy, of: Submission, who: str, detail: str) -> Submission:
+    """Queue a confirmation study, whose runs wait, for the user of the study that it is of.
+
+    Args:
+        confirmation: the confirmation study.
+        of: what is known of that study.
+        who: asks for it.
+        detail: of the event.
+    """
+    made = Submission(state="queued", user=of.user, priority=of.priority, queued=time.time())
+    event = Event(who=who, what="submitted", study=confirmation.name, detail=detail)
+
+    def change(stored: Any) -> dict[str, Any] | None:
+        return made.model_dump(mode="json") if stored is None else None
+
+    if confirmation.storage.revise(confirmation.study_id, SUBMISSION_KEY, change, event) is None:
+        return ask_more(confirmation, who, "extended", detail, begins=ALL)
+    return made
+
+
+def ask_more(
+    study: OpenStudy,
+    who: str,
+    what: str,
+    detail: str,
+    *,
+    begins: Collection[SubmissionState] = ENDED_BY_ITSELF,
+) -> Submission:
+    """Note that there is more to do for a study, which was just written; perhaps it is queued anew.
+
+    Args:
+        study: the study.
+        who: asks for it.
+        what: was done, in one word, for the event.
+        detail: of the event.
+        begins: states that it leaves for the queue, unless it is over all the same.
+
+    Raises:
+        StateError: it was not submitted.
+    """
+    is_open, leaves = ending(study) is None, {*begins} - {"queued"}
+    if is_open and submission_of(study).state in leaves:
+        begin_run(study)
+
+    def change(found: Submission) -> Submission:
+        update: dict[str, Any] = {"more": found.more + 1}
+        if is_open and found.state in leaves:
+            update |= {"state": "queued", "why": "", "queued": time.time(), "served": None}
+        return found.model_copy(update=update)
+
+    return _revise(study, Event(who=who, what=what, study=study.name, detail=detail), change)
+
+
+def notice_targets(storage: Storage) -> None:
+    """Note which studies have reached the value that is to be told of, each once."""
+    reached = [one for one in storage.targets() if one.is_reached]
+    standings = storage.standings([one.study_id for one in reached])
+    for one in reached:
+        words = f"{standings[one.study_id].metric} is {one.best:g}, the target was {one.target:g}"
+        storage.reach(one, Event(who=SERVICE, what="reached", study=one.study, detail=words))
+
+
 def notice_stop(study: OpenStudy) -> Submission | None:
     """Take a queued study for paused whose workers somebody asked to stop; None: nobody did."""
     if stop_requested(study) is None:
@@ -96,11 +175,19 @@ def notice_stop(study: OpenStudy) -> Submission | None:
     return _move(study, SERVICE, "paused", *FINAL, "failed", detail="by hpsearch stop")
 
 
-def finish(study: OpenStudy, ending: Ending) -> Submission:
-    """Note that the study has ended, or failed where its last trials all did."""
-    if ending == "failures":
-        return fail(study, ENDED[ending])
-    return _move(study, SERVICE, "done", *FINAL, "paused", "failed", detail=ENDED[ending])
+def finish(study: OpenStudy, how: Ending, seen: Submission | None = None) -> Submission:
+    """Note that the study has ended, or failed where its last trials all did.
+
+    Args:
+        study: the study.
+        how: it has ended.
+        seen: what was known of it before it was found to be over: where more was asked of it
+            meanwhile, it is not; None: nobody asks for more.
+    """
+    if how == "failures":
+        return fail(study, ENDED[how])
+    refused = (*FINAL, "paused", "failed")
+    return _move(study, SERVICE, "done", *refused, detail=ENDED[how], seen=seen)
 
 
 def fail(study: OpenStudy, why: str) -> Submission:
@@ -120,6 +207,7 @@ def _move(
     *refused: SubmissionState,
     detail: str = "",
     why: str = "",
+    seen: Submission | None = None,
 ) -> Submission:
     """Bring a study into a state; nothing is written where it is in it already.
 
@@ -130,10 +218,13 @@ def _move(
         refused: states in which that cannot be.
         detail: of the event.
         why: it failed.
+        seen: as of :func:`finish`.
     """
 
     def change(found: Submission) -> Submission | None:
         if found.state == to or (who == SERVICE and found.state in refused):
+            return None
+        if seen is not None and seen.more != found.more:
             return None
         _refuse(study, found, to, *refused)
         update: dict[str, Any] = {"state": to, "why": why}

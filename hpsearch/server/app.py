@@ -7,17 +7,31 @@ from typing import TYPE_CHECKING, Any, cast
 from a2wsgi import WSGIMiddleware
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hpsearch import __version__
-from hpsearch.dashboard.access_control import AccessControl
+from hpsearch.dashboard.access_control import READING, AccessControl
 from hpsearch.server import problems
+from hpsearch.server.audit import Audit
 from hpsearch.server.door import Door
+from hpsearch.server.measured import DASHBOARD, Measured
+from hpsearch.server.metrics import Metrics
 from hpsearch.server.problems import RefusedError
-from hpsearch.server.routes import files, pages, queue, studies
+from hpsearch.server.routes import (
+    datasets,
+    decisions,
+    downloads,
+    files,
+    metrics,
+    pages,
+    queue,
+    studies,
+)
 from hpsearch.server.service import Service
+from hpsearch.server.standing import show
 from hpsearch.server.tokens import Role
 from hpsearch.server.who import Gate
+from hpsearch.services.downloads import Downloads
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -38,6 +52,7 @@ def application(
     *,
     hosts: frozenset[str],
     allowed: frozenset[str] = frozenset(),
+    measured: Metrics | None = None,
 ) -> ASGIApp:
     """The whole service.
 
@@ -47,7 +62,9 @@ def application(
         dashboard: optuna-dashboard, which lets in everybody by itself.
         hosts: names, without port, by which it may be called.
         allowed: those of them that are a proxy's.
+        measured: where all is counted; None: somewhere new.
     """
+    counts, audit = measured or Metrics(), Audit(service.storage)
     app = FastAPI(
         title="hpsearch",
         version=__version__,
@@ -56,22 +73,33 @@ def application(
         redirect_slashes=False,
         responses=problems.RESPONSES,
     )
-    app.state.service, app.state.gate = service, gate
-    problems.add_handlers(app, service.workspace.url)
+    app.state.service, app.state.gate, app.state.metrics = service, gate, counts
+    app.state.audit, app.state.downloads = audit, Downloads(service.workspace)
+    show(service, counts.registry)
+    problems.add_handlers(app, service.workspace.url, audit.refused)
     for router in (
-        studies.router, studies.check_router, files.router, queue.router, pages.router
+        studies.router, studies.check_router, decisions.router, downloads.router, files.router,
+        datasets.router, queue.router, pages.router, metrics.router,
     ):  # fmt: skip
         app.include_router(router)
-    app.router.default = _Dashboard(dashboard, hosts, allowed)
-    return Door(app=app, hosts=hosts, allowed=allowed)
+    app.router.default = _Dashboard(dashboard, audit, hosts, allowed)
+    uploads = service.rules.uploads
+    most = 0 if uploads is None else uploads.limits.most
+    door = Door(app=app, hosts=hosts, allowed=allowed, most_of_upload=most)
+    return Measured(app=door, metrics=counts)
 
 
 class _Dashboard:
     """optuna-dashboard for who may see it; only administrators change anything there."""
 
     def __init__(
-        self, app: "WSGIApplication", hosts: frozenset[str], allowed: frozenset[str]
+        self,
+        app: "WSGIApplication",
+        audit: Audit,
+        hosts: frozenset[str],
+        allowed: frozenset[str],
     ) -> None:
+        self._audit = audit
         guarded = partial(AccessControl, app=app, hosts=hosts, allowed=allowed, token=None)
         # a2wsgi has types of its own for what WSGI and ASGI are.
         self._of: dict[bool, ASGIApp] = {
@@ -86,7 +114,17 @@ class _Dashboard:
         """Answer a request that no route of ours is for."""
         if scope["type"] != "http" or not _DASHBOARD.fullmatch(scope["path"]):
             raise RefusedError(404, "there is nothing here")
+        scope[DASHBOARD] = True
         request = Request(scope)
         gate: Gate = scope["app"].state.gate
         token = await run_sync(gate.token_of, request)
-        await self._of[not token.role.allows(Role.ADMIN)](scope, receive, send)
+        answered = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal answered
+            answered = message.get("status", answered)
+            await send(message)
+
+        await self._of[not token.role.allows(Role.ADMIN)](scope, receive, sending)
+        if scope["method"] not in READING and answered < 300:
+            await run_sync(self._audit.changed, token, scope["method"], scope["path"])

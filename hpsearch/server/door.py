@@ -44,6 +44,8 @@ class Door:
     point here (DNS rebinding)."""
     allowed: frozenset[str] = frozenset()
     """Those of them that a proxy goes by: pages of such a name are the service's own."""
+    most_of_upload: int = 0
+    """Bytes of a data set that a user sends."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or have it answered."""
@@ -53,13 +55,19 @@ class Door:
             return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         answering = _with_headers(send)
-        attaches = scope["path"].startswith("/api/artifacts/")
-        most = MOST_OF_ARTIFACT if attaches else MOST_BYTES
+        most = self._most(scope["method"], scope["path"])
         refused = self._refusal(scope["method"], headers, most)
         if refused is not None:
             await problems.answer(*refused)(scope, receive, answering)
             return
         await self.app(scope, _Limited(receive, most), answering)
+
+    def _most(self, method: str, path: str) -> int:
+        """Bytes that the body of a request may have."""
+        if path.startswith("/api/artifacts/"):
+            return MOST_OF_ARTIFACT
+        sends_data = method == "PUT" and path.startswith("/v1/datasets/")
+        return max(self.most_of_upload, MOST_BYTES) if sends_data else MOST_BYTES
 
     def _refusal(self, method: str, headers: dict[bytes, str], most: int) -> tuple[int, str] | None:
         """Why a request is not answered: status and message; None where it is."""

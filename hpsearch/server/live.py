@@ -13,9 +13,13 @@ from typing import Any
 
 from anyio.to_thread import run_sync
 
+from hpsearch.config import is_whole, summary
 from hpsearch.errors import HpsearchError
 from hpsearch.search import trials
+from hpsearch.search.attributes import SUBMISSION_KEY
+from hpsearch.search.budget import ending, seconds_used
 from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.shown import shown
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.problems import RefusedError
@@ -32,8 +36,11 @@ SILENCE = 15.0
 MOST_WATCHERS = 500
 """Clients that watch at the same time."""
 
-_KEYS = ("number", "state", "epochs", "seconds", "worker", "failure", "parameters")
-"""What clients are sent of a trial beside its value."""
+_KEYS = ("epochs", "seconds", "parameters")
+"""What clients are sent of a trial beside what all see who watch (``hpsearch.search.shown``)."""
+
+SILENT = 30.0
+"""Seconds without a heartbeat after which clients are told of it, in steps of ten."""
 
 
 @dataclass
@@ -46,8 +53,13 @@ class Watched:
     summary: str = ""
     """The study as ``ls --json`` has it, as JSON."""
     summary_version: int = 0
+    trouble: str | None = None
+    """Why nothing new can be seen just now; None: it can."""
+    trouble_version: int = 0
     rows: dict[int, tuple[int, str]] = field(default_factory=dict)
     """By number: the version in which a trial changed last, and the trial as JSON."""
+    ended: set[int] = field(default_factory=set)
+    """Numbers of trials that have ended, and are looked at no more."""
     watchers: int = 0
     is_over: bool = False
     """Whether the study is gone."""
@@ -58,9 +70,19 @@ class Watched:
         """What has changed since a version, as the text of events."""
         changed = [text for seen, text in self.rows.values() if seen > version]
         said = f"event: study\ndata: {self.summary}\n\n" * (self.summary_version > version)
+        if self.trouble_version > version:
+            said += f"event: trouble\ndata: {json.dumps({'detail': self.trouble})}\n\n"
         if changed:
             said += f"event: trials\ndata: [{','.join(changed)}]\n\n"
         return said
+
+    def troubled(self, why: str | None) -> bool:
+        """Take note that nothing can be seen, or again; whether that is new."""
+        if why == self.trouble:
+            return False
+        self.version += 1
+        self.trouble, self.trouble_version = why, self.version
+        return True
 
     def take(self, summary: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
         """Take note of how the study stands; whether anything has changed."""
@@ -85,6 +107,21 @@ class Hub:
         self._storage, self._is_ending = storage, is_ending
         self._watched: dict[str, Watched] = {}
 
+    @property
+    def watchers(self) -> int:
+        """Clients that watch just now."""
+        return sum(one.watchers for one in [*self._watched.values()])
+
+    async def find(self, name: str) -> None:
+        """See whether there is a study; where somebody watches it, that is known.
+
+        Raises:
+            HpsearchError: there is none, or it cannot be read.
+        """
+        watched = self._watched.get(name)
+        if watched is None or watched.study is None or watched.is_over:
+            await run_sync(load_study, self._storage, name)
+
     async def watch(
         self, name: str, may_see: Callable[[], bool] = lambda: True
     ) -> AsyncIterator[str]:
@@ -97,7 +134,7 @@ class Hub:
         Raises:
             RefusedError: too many watch already.
         """
-        if sum(one.watchers for one in self._watched.values()) >= MOST_WATCHERS:
+        if self.watchers >= MOST_WATCHERS:
             raise RefusedError(503, "too many clients watch studies; try again later")
         watched = self._watched.setdefault(name, Watched())
         watched.watchers += 1
@@ -126,15 +163,17 @@ class Hub:
     async def _poll(self, name: str, watched: Watched) -> None:
         """Look at a study again and again."""
         while not watched.is_over:
+            found, why = None, None
             try:
                 found = await run_sync(self._look, name, watched)
             except HpsearchError:
                 watched.is_over = True
-                found = None
-            except STORAGE_ERRORS:
-                found = None  # the next look may reach it again
+            except STORAGE_ERRORS:  # the next look may reach it again
+                why = "the storage cannot be reached; the search goes on when it can"
             async with watched.newer:
-                if watched.is_over or (found is not None and watched.take(*found)):
+                is_new = watched.troubled(why)
+                is_new |= found is not None and watched.take(*found)
+                if is_new or watched.is_over:
                     watched.newer.notify_all()
             await asyncio.sleep(EVERY + SHARE * len(self._watched))
 
@@ -143,8 +182,7 @@ class Hub:
         if watched.study is None:
             watched.study = load_study(self._storage, name)
             watched.study.stay()
-        study = watched.study
-        return trials.summary(study), [_row(study, trial) for trial in study.trials()]
+        return looked_at(watched.study, watched.ended)
 
 
 async def _newer(watched: Watched, seen: int) -> float:
@@ -158,8 +196,46 @@ async def _newer(watched: Watched, seen: int) -> float:
     return 0.0
 
 
+def looked_at(study: OpenStudy, known: set[int]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """How a study stands, and its trials, ready for JSON.
+
+    Args:
+        study: the study.
+        known: numbers of trials that are left out; those that have ended are added.
+    """
+    rows = [_row(study, trial) for trial in study.trials() if trial.number not in known]
+    running = [row["number"] for row in rows if row["state"] == "running"]
+    beats = study.storage.heartbeats(study.study_id) if running else []
+    silent = {one.number: _tens(one.age) for one in beats if one.age and one.age > SILENT}
+    for row in rows:
+        row["silent"] = silent.get(row["number"])
+    known |= {row["number"] for row in rows if row["ended"]}
+    return {**trials.summary(study), **_decided(study)}, rows
+
+
+def _decided(study: OpenStudy) -> dict[str, Any]:
+    """What limits a study, which of its trials is the best, and what was decided of it."""
+    best = trials.find_best(study)
+    budget, stored = study.budget, study.optuna.user_attrs.get(SUBMISSION_KEY) or {}
+    used = seconds_used(study.trial_summaries()) if budget.timeout else None
+    return {
+        "budget": budget.model_dump(mode="json"),
+        "used": used and _tens(used),
+        "over": ending(study),
+        "best_trial": None if best is None else best.number,
+        "state": stored.get("state"),
+        "why": stored.get("why"),
+    }
+
+
+def _tens(seconds: float) -> float:
+    """Seconds in steps of ten: clients count on by themselves."""
+    return seconds // 10 * 10
+
+
 def _row(study: OpenStudy, trial: trials.Trial) -> dict[str, Any]:
     """What clients are sent of a trial."""
     whole = trials.row(study, trial)
-    values = whole["values"]
-    return {**{key: whole[key] for key in _KEYS}, "value": values[0] if values else None}
+    setting = summary(whole["config"]) if is_whole(whole["config"]) else ""
+    more = {key: whole[key] for key in _KEYS}
+    return {**shown(study, trial).plain(), **more, "setting": setting}

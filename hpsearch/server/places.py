@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.search.study import OpenStudy
-from hpsearch.server.child import AssignedChild
+from hpsearch.server.child import Assignable
 from hpsearch.server.policy import Held
 
 
@@ -12,7 +12,7 @@ from hpsearch.server.policy import Held
 class Place:
     """A slot of this box, and the worker in it."""
 
-    child: AssignedChild
+    child: Assignable
     study: OpenStudy | None = None
     """The study that the worker works for; None: it waits, or there is none."""
     user: str = ""

@@ -7,7 +7,7 @@ longest. Pure functions: time, studies and workers are given.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 AGEING = 600.0
@@ -71,7 +71,29 @@ def next_turn(
             one.study,
         )
 
-    return min(filter(may, contenders), key=order, default=None)
+    return min(filter(may, _foremost(contenders, of_study)), key=order, default=None)
+
+
+def _foremost(contenders: Iterable[Contender], of_study: Mapping[str, int]) -> list[Contender]:
+    """Those that may be next, which are few of thousands.
+
+    Of a user's studies with one priority and no worker it can only be who has waited longest.
+
+    Args:
+        contenders: all of them.
+        of_study: how many workers studies have that have any.
+    """
+    served: list[Contender] = []
+    longest: dict[tuple[str, int], Contender] = {}
+    for one in contenders:
+        if one.study in of_study:
+            served.append(one)
+            continue
+        key = one.user, one.priority
+        first = longest.get(key)
+        if first is None or (one.waiting_since, one.study) < (first.waiting_since, first.study):
+            longest[key] = one
+    return [*served, *longest.values()]
 
 
 def level(contender: Contender, now: float) -> int:

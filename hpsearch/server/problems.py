@@ -2,7 +2,8 @@
 
 import http
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,32 +15,44 @@ from hpsearch.errors import (
     HpsearchError,
     InputError,
     NoTrialError,
+    StudyGoneError,
     UnfinishedError,
     UnknownStudyError,
     UnreachableError,
 )
-from hpsearch.search.database.messages import STORAGE_ERRORS, readable_errors
+from hpsearch.search.database.messages import STORAGE_ERRORS, is_missing, readable_errors
 from hpsearch.search.making import StudyExistsError
 from hpsearch.search.storage import StudyBusyError
 from hpsearch.search.submissions import StateError
+from hpsearch.server.logs import told
+from hpsearch.server.tokens import Token
 from hpsearch.services.submit import KeyReusedError
+from hpsearch.services.upload import BusyError, TooLargeError, UnknownUploadError, UploadKeptError
 
 MEDIA_TYPE = "application/problem+json"
 
 LONGEST = 4000
 """Characters of a message that are sent: some list all that is known."""
 
+QUIET = 30.0
+"""Seconds between two lines of the log about a storage that cannot be reached."""
+
 RETRY_AFTER = 5
 """Seconds after which a client may ask again where the storage could not be reached."""
 
 _STATUS: dict[type[HpsearchError], int] = {
     UnknownStudyError: 404,
+    UnknownUploadError: 404,
+    UploadKeptError: 409,
+    TooLargeError: 413,
+    BusyError: 429,
     StudyExistsError: 409,
     StateError: 409,
     StudyBusyError: 409,
     UnfinishedError: 409,
     NoTrialError: 409,
     KeyReusedError: 422,
+    StudyGoneError: 404,
     InputError: 422,
     UnreachableError: 503,
 }
@@ -57,6 +70,8 @@ class Problem(BaseModel):
     status: int
     detail: str
     """The message that the command line would print."""
+    exit_code: int | None = None
+    """With which the command would end; None: it is no message of a command."""
 
 
 class RefusedError(Exception):
@@ -72,49 +87,77 @@ class RefusedError(Exception):
         self.status, self.headers = status, dict(headers or {})
 
 
-def document(status: int, detail: str) -> dict[str, object]:
+def document(status: int, detail: str, exit_code: int | None = None) -> dict[str, object]:
     """A problem document."""
     title = http.HTTPStatus(status).phrase
-    return Problem(title=title, status=status, detail=detail).model_dump()
+    found = Problem(title=title, status=status, detail=detail, exit_code=exit_code)
+    return found.model_dump(exclude_none=True)
 
 
-def answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def answer(
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    exit_code: int | None = None,
+) -> JSONResponse:
     """An answer with a problem document."""
     # A lone surrogate in what somebody sent is no UTF-8.
     text = detail.encode("utf-8", "backslashreplace").decode()
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} ..."
-    return JSONResponse(document(status, text), status, dict(headers or {}), MEDIA_TYPE)
+    found = document(status, text, exit_code)
+    return JSONResponse(found, status, dict(headers or {}), MEDIA_TYPE)
 
 
-def add_handlers(app: FastAPI, url: str) -> None:
+class _Seldom:
+    """Says in the log that the storage is away, and not for each of those who poll."""
+
+    def __init__(self) -> None:
+        self._quiet_until = 0.0
+
+    def say(self, error: UnreachableError) -> None:
+        """Say so, unless it was said just now."""
+        if time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + QUIET
+            _log.warning("%s", error, extra=told("storage away"))
+
+
+def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], None]) -> None:
     """Have all errors answered by problem documents.
 
     Args:
         app: the application.
         url: of the storage, for messages.
+        note: is told of whom a known token did not allow what it asked for, and why.
     """
 
     @app.exception_handler(RefusedError)
-    def refused(_: Request, error: RefusedError) -> JSONResponse:
+    def refused(request: Request, error: RefusedError) -> JSONResponse:
+        token = getattr(request.state, "token", None)
+        if error.status == 403 and token is not None:
+            note(token, request, str(error))
         return answer(error.status, str(error), error.headers)
 
     @app.exception_handler(HpsearchError)
     def expected(_: Request, error: HpsearchError) -> JSONResponse:
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
         again = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
-        return answer(status, str(error), again)
+        return answer(status, str(error), again, error.exit_code)
+
+    away = _Seldom()
 
     def storage(request: Request, error: Exception) -> JSONResponse:
         try:
             with readable_errors(url):
                 raise error
         except UnreachableError as readable:
-            _log.warning("%s", readable)
+            away.say(readable)
             return expected(request, readable)
 
     for kind in STORAGE_ERRORS:
         app.add_exception_handler(kind, storage)
+
+    app.add_exception_handler(KeyError, _removed)
 
     @app.exception_handler(HTTPException)
     def of_http(_: Request, error: HTTPException) -> JSONResponse:
@@ -122,8 +165,8 @@ def add_handlers(app: FastAPI, url: str) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        told = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
-        return answer(422, "\n".join(told))
+        words = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
+        return answer(422, "\n".join(line.removeprefix(": ") for line in words))
 
     @app.exception_handler(Exception)
     def fault(request: Request, _: Exception) -> JSONResponse:
@@ -131,19 +174,27 @@ def add_handlers(app: FastAPI, url: str) -> None:
         return answer(500, "a fault of the program; its traceback is in the log of the service")
 
 
+def _removed(_: Request, error: Exception) -> JSONResponse:
+    """The answer where a study is removed while a request looks at it."""
+    if not isinstance(error, KeyError) or not is_missing(error):
+        raise error
+    return answer(404, "the study was removed meanwhile; GET /v1/studies lists those there are")
+
+
 def _responses() -> dict[int | str, dict[str, object]]:
     said = {
         400: "The request cannot be read.",
         401: "No token, or a wrong one.",
         403: "The token does not allow it, or another site's page asks.",
-        404: "There is no such study.",
-        409: "The state of the study does not allow it.",
+        404: "There is no such study, or no such upload.",
+        408: "Nothing came for too long.",
+        409: "The state of the study, or of the upload, does not allow it.",
         413: "The body is too large.",
         415: "The body is of another type.",
         421: "The host is none of the service's.",
         422: "What was sent is wrong.",
-        429: "Too many wrong tokens.",
-        503: "The storage cannot be reached just now.",
+        429: "Too many wrong tokens, or uploads at the same time.",
+        503: "The storage cannot be reached just now, or the disk is full.",
     }
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     return {status: {"description": text, "content": content} for status, text in said.items()}

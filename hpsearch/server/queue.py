@@ -62,14 +62,24 @@ class Queue:
     _read_at: float = 0.0
     _most: dict[int, int | None] = field(default_factory=dict)
     """Workers that studies may have at most, as far as that is known, by their keys."""
+    _contending: dict[str, tuple[Submission, Contender]] = field(default_factory=dict)
+    """What studies last contended with, by name."""
 
     def read(self) -> None:
         """Read the studies, where one may have changed."""
-        last = self.storage.last_event()
-        if last == self._seen and time.monotonic() < self._read_at:
-            return
-        self.studies = {one.name: one for one in self.storage.submitted()}
-        self._seen, self._read_at = last, time.monotonic() + READ_EVERY
+        last, now = self.storage.last_event(), time.monotonic()
+        if now >= self._read_at:
+            self.studies = {one.name: one for one in self.storage.submitted()}
+            self._read_at = now + READ_EVERY
+            for gone in self._contending.keys() - self.studies.keys():
+                del self._contending[gone]
+        elif last != self._seen:
+            changed = self.storage.studies_after(self._seen)
+            found = {one.name: one for one in self.storage.submitted(sorted(changed))}
+            for gone in changed - found.keys():
+                self.studies.pop(gone, None)
+            self.studies |= found
+        self._seen = last
 
     def state(self, name: str) -> str | None:
         """What was decided of a study; None: it is gone."""
@@ -151,14 +161,21 @@ class Queue:
         ]
 
     def _contender(self, one: Submitted) -> Contender:
+        """What a study contends with; made anew where something was decided of it."""
+        known = self._contending.get(one.name)
+        most = self._most.get(one.study_id)
         submission = one.submission
-        return Contender(
+        if known is not None and known[0] is submission and known[1].most == most:
+            return known[1]
+        made = Contender(
             study=one.name,
             user=submission.user,
             priority=submission.priority,
             waiting_since=max(submission.queued, submission.served or 0.0),
-            most=self._most.get(one.study_id),
+            most=most,
         )
+        self._contending[one.name] = submission, made
+        return made
 
     def with_a_trial(self, name: str, places: Sequence[Place]) -> OpenStudy | None:
         """A study that has a trial to start, for whose worker there is no slot yet; else None.
@@ -185,8 +202,10 @@ class Queue:
         if (paused := submissions.notice_stop(study)) is not None:
             self.know(study, paused)
             return False
+        known = self.studies.get(study.name)  # as it was before the trials are counted
         if (over := ending(study)) is not None:
-            self.know(study, submissions.finish(study, over))
+            seen = None if known is None else known.submission
+            self.know(study, submissions.finish(study, over, seen))
             return False
         return True
 
@@ -198,8 +217,9 @@ def _places_left(study: OpenStudy, own: Sequence[Place]) -> int:
         study: the study.
         own: the slots that count for it.
     """
-    counts = study.counts()
-    heartbeats = study.storage.heartbeats(study.study_id)
-    running = {heartbeat.owner.get(WORKER_KEY) for heartbeat in heartbeats}
-    idle = sum(place.child.worker not in running for place in own)
+    counts, idle = study.counts(), 0
+    if own:
+        heartbeats = study.storage.heartbeats(study.study_id)
+        running = {heartbeat.owner.get(WORKER_KEY) for heartbeat in heartbeats}
+        idle = sum(place.child.worker not in running for place in own)
     return study.budget.trials - counts.counted - counts.running - idle

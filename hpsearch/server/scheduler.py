@@ -16,10 +16,12 @@ from typing import Any
 from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
 from hpsearch.errors import EXIT_OK, HpsearchError
 from hpsearch.search.attributes import WORKER_KEY
-from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.database.messages import STORAGE_ERRORS, readable_errors
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
-from hpsearch.server.child import AssignedChild
+from hpsearch.server.child import Assignable, AssignedChild
+from hpsearch.server.logs import told
+from hpsearch.server.metrics import Metrics
 from hpsearch.server.places import Place
 from hpsearch.server.policy import Contender, Held, next_turn, passes_to
 from hpsearch.server.queue import Queue
@@ -42,8 +44,15 @@ MOST_WAITS = 6
 """Ends in a row of a slot's worker that waited, after which the wait for the next one grows no
 more: a minute."""
 
+NO_WORKERS = 3
+"""Such ends in every slot after which the service is not ready."""
+
 MOST_LOOKS = 50
 """Studies without a trial to start that one step finds, and one for each slot."""
+
+DRAIN = 60.0
+"""Seconds that workers have at the end of the service to save where their trials stand. Who does
+not want to wait sends a second signal."""
 
 KILL_AFTER = 120.0
 """Seconds after which a worker is killed that was asked to leave within an epoch, and has not."""
@@ -60,6 +69,7 @@ class Scheduler:
         slots: the slots of this box.
         most_of_user: workers that each user may have at most; None: any number.
         make_child: makes what runs a slot's workers; processes of this machine where not given.
+        metrics: where its steps, and its statements on the database, are measured.
         over: whether it is to end.
         ticked: when it last did its work (``time.monotonic``).
         shown: the slots, as :meth:`Place.plain` has them.
@@ -69,7 +79,8 @@ class Scheduler:
     workspace: Workspace
     slots: Sequence[Slot]
     most_of_user: int | None = None
-    make_child: Callable[..., AssignedChild] = AssignedChild
+    make_child: Callable[..., Assignable] = AssignedChild
+    metrics: Metrics = field(default_factory=Metrics)
     over: threading.Event = field(default_factory=threading.Event)
     ticked: float = 0.0
     shown: Sequence[Mapping[str, Any]] = ()
@@ -81,7 +92,8 @@ class Scheduler:
     _pass_at: float = 0.0
     _looks: int = 0
     _observers: dict[str, Observer] = field(default_factory=lambda: defaultdict(Observer))
-    _is_away: bool = False
+    is_away: bool = False
+    """Whether the storage could not be reached when it was needed last."""
 
     def run(self) -> None:
         """Work until told to end; no worker is left behind."""
@@ -97,7 +109,7 @@ class Scheduler:
                     self._end_all()
         except BaseException as error:  # noqa: BLE001  # whatever it is, the server ends with it
             self.error = error
-            _log.exception("the scheduler ended")
+            _log.exception("the scheduler ended", extra=told("fault", part="the scheduler"))
 
     def wake(self) -> None:
         """Have it look at once, as something was decided."""
@@ -110,6 +122,7 @@ class Scheduler:
 
     def begin(self, storage: Storage) -> None:
         """Get ready to work on the studies of a storage."""
+        self.metrics.time_statements(storage.engine)
         self._queue = Queue(storage)
         self._places = [Place(child=self.make_child(slot=slot)) for slot in self.slots]
 
@@ -120,18 +133,27 @@ class Scheduler:
             raise AssertionError("the scheduler does not run")
         return self._queue
 
+    @property
+    def has_no_workers(self) -> bool:
+        """Whether in every slot workers end again and again before they have done anything."""
+        children = [place.child for place in self._places]
+        return bool(children) and all(
+            one.crashes >= NO_WORKERS and not one.is_ready for one in children
+        )
+
     def _look(self) -> None:
         """A step; where the storage cannot be reached, the workers go on, and it is tried again."""
         try:
-            self.step()
-        except (HpsearchError, *STORAGE_ERRORS) as error:
-            if not self._is_away:
-                _log.warning("the storage cannot be reached: %s", error)
-            self._is_away = True
+            with self.metrics.steps.time(), readable_errors(self.workspace.url):
+                self.step()
+        except HpsearchError as error:
+            if not self.is_away:
+                _log.warning("the storage cannot be reached: %s", error, extra=told("storage away"))
+            self.is_away = True
             return
-        if self._is_away:
-            _log.info("the storage can be reached again")
-        self._is_away = False
+        if self.is_away:
+            _log.info("the storage can be reached again", extra=told("storage back"))
+        self.is_away = False
         self.ticked = time.monotonic()
 
     def step(self) -> None:
@@ -156,16 +178,23 @@ class Scheduler:
         study, child = place.study, place.child
         was_asked = place.asked_at is not None or place.passes_to is not None
         signed, code = child.signature, child.collect()
+        dead = [] if child.is_lost else [signed]  # what runs on a lost machine nobody knows
         place.clear()
         if study is None:
             child.crashes = 0 if code == EXIT_OK else min(child.crashes + 1, MOST_WAITS)
             if child.crashes:
-                _log.warning("slot %d: its worker ended (%s)", child.slot.index, how(code))
+                facts = told("worker ended", slot=child.slot.index, code=code)
+                _log.warning(
+                    "slot %d: its worker ended (%s)", child.slot.index, how(code), extra=facts
+                )
                 child.back_off()
             return
-        _log.info("slot %d: the worker of %s ended (%s)", child.slot.index, study.name, how(code))
+        facts = told("worker ended", slot=child.slot.index, study=study.name, code=code)
+        level = logging.INFO if was_asked or code == EXIT_OK else logging.WARNING
+        words = "slot %d: the worker of %s ended (%s)"
+        _log.log(level, words, child.slot.index, study.name, how(code), extra=facts)
         with self.queue.minding(study.name):
-            mend(study, dead=[signed], blame=not was_asked)
+            mend(study, dead=dead, blame=not was_asked)
             self.queue.note_end(study, place, code, was_asked=was_asked)
 
     def _reported(self, place: Place, code: int) -> None:
@@ -263,8 +292,12 @@ class Scheduler:
         if not place.child.assign(assignment, self.workspace.home):
             return  # its process has just ended
         place.study, place.user, place.since = study, contender.user, time.time()
+        before = self.queue.studies[study.name].submission
+        if before.served is None:
+            self.metrics.waits.observe(max(0.0, place.since - before.queued))
         self.queue.serve(study)
-        _log.info("slot %d: works for %s", place.child.slot.index, study.name)
+        facts = told("began", slot=place.child.slot.index, study=study.name, user=place.user)
+        _log.info("slot %d: works for %s", place.child.slot.index, study.name, extra=facts)
 
     def _pass_on(self) -> None:
         """Have workers take no further trial where another study's turn is next in their slot."""
@@ -316,7 +349,7 @@ class Scheduler:
         alive = [place for place in self._places if place.child.is_there]
         for place in alive:
             place.child.send(signal.SIGTERM)
-        until = time.monotonic() + LEAVE_WITHIN
+        until = time.monotonic() + DRAIN
         for place in alive:
             if not place.child.wait(max(0.0, until - time.monotonic())):
                 place.child.send(signal.SIGKILL)

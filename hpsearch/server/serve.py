@@ -6,7 +6,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +14,7 @@ import uvicorn
 from filelock import FileLock, Timeout
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from hpsearch import __version__
 from hpsearch.dashboard.breathing import collecting_seldom
 from hpsearch.dashboard.server import LOOPBACK, listen, names, shown_host
 from hpsearch.dashboard.server import application as dashboard_of
@@ -22,13 +23,24 @@ from hpsearch.home import Home
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.server.app import application
+from hpsearch.server.background import Background, running
+from hpsearch.server.beside import chores_beside
 from hpsearch.server.board import Board
+from hpsearch.server.child import Assignable, AssignedChild
+from hpsearch.server.journal import Journal
 from hpsearch.server.live import Hub
-from hpsearch.server.scheduler import Scheduler
+from hpsearch.server.logs import told
+from hpsearch.server.scheduler import DRAIN, Scheduler
 from hpsearch.server.service import Service
+from hpsearch.server.teller import Teller
 from hpsearch.server.tokens import Role, Tokens
 from hpsearch.server.who import Gate
+from hpsearch.services.apart import end_all
 from hpsearch.services.rules import Rules
+from hpsearch.services.submit import prepare
+from hpsearch.services.upload import Limits
+from hpsearch.services.uploads import Uploads
+from hpsearch.services.webhooks import secrets_of
 from hpsearch.services.workspace import Workspace
 from hpsearch.workers.presence import is_busy
 from hpsearch.workers.slots import Slot
@@ -46,8 +58,14 @@ SILENCE = 30
 ANSWER_WITHIN = 10.0
 """Seconds that a request waits for another program's lock on the database, or for its server."""
 
+TOUCH_EVERY = 10.0
+"""Seconds between two looks whether the database takes changes, for ``/readyz``."""
+
 FINISH_WITHIN = 2
 """Seconds that requests have for their answers when the service ends."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Impatient(H11Protocol):
@@ -80,6 +98,8 @@ class Settings:
     plain: bool = False
     """Whether other machines may connect without TLS."""
     rules: Rules = field(default_factory=Rules)
+    limits: Limits = field(default_factory=Limits)
+    """Of uploads."""
     most_of_user: int | None = None
     """Workers that each user may have at most; None: any number."""
 
@@ -107,15 +127,18 @@ def serve(
     workspace: Workspace,
     tell: Callable[[str], None],
     say: Callable[[str], None],
+    *,
+    make_child: Callable[..., Assignable] = AssignedChild,
 ) -> int:
     """Serve until a signal comes.
 
     Args:
         settings: how.
-        slots: of this box.
+        slots: of this box, or of a cluster.
         workspace: home and storage.
         tell: is told the address, with the first token where it is made just now.
         say: is told what else there is to know.
+        make_child: makes what runs a slot's workers: processes of this machine, or Ray's.
 
     Returns:
         0; 4 where the scheduler ended by itself. (uvicorn raises the signal again that ended it.)
@@ -135,17 +158,40 @@ def serve(
             storage.make_events()
         storage.is_busy = is_busy
         port = listening.getsockname()[1]
-        scheduler = Scheduler(workspace=workspace, slots=slots, most_of_user=settings.most_of_user)
-        server = _server(settings, storage, workspace, scheduler, port, context)
+        scheduler = Scheduler(
+            workspace=workspace,
+            slots=slots,
+            most_of_user=settings.most_of_user,
+            make_child=make_child,
+        )
+        board = Board(storage, lambda: scheduler.shown)
+        server, background = _server(settings, storage, workspace, scheduler, board, port, context)
+        if settings.rules.receivers.hosts:
+            file = workspace.home.webhook_secret
+            secrets_of(file)
+            say(f"Webhooks are signed with the secret in {file}; give it to their receivers.")
         first = _first_token(workspace.home)  # when all else is there: it is shown but once
-        with collecting_seldom(), _scheduling(scheduler, server):
+        with (
+            collecting_seldom(),
+            _logged(slots),
+            chores_beside(board, workspace),
+            _scheduling(scheduler, server),
+            running(background, FINISH_WITHIN),
+        ):
             scheme = "http" if context is None else "https"
             token = "" if first is None else f"?token={first}"
-            tell(f"{scheme}://{shown_host(settings.host)}:{port}/{token}")
+            address = f"{scheme}://{shown_host(settings.host)}:{port}/"
+            tell(f"{address}{token}")
+            _log.info("ready: %s", address, extra=told("ready", address=address))
             if first is not None:
                 say(f"The token in the address is that of {FIRST}, and is not shown again.")
             say("hpsearch token add NAME makes more. Ctrl-C stops; studies stay queued.")
-            server.run(sockets=[listening])
+            try:
+                server.run(sockets=[listening])
+            finally:
+                logging.disable(logging.NOTSET)  # a signal silences commands that it cuts off
+                _log.info("ends: workers save where their trials stand", extra=told("ending"))
+                end_all()
         return EXIT_OK if scheduler.error is None else EXIT_PROGRAM
 
 
@@ -154,26 +200,44 @@ def _server(  # noqa: PLR0917  # those of serve, opened
     storage: Storage,
     workspace: Workspace,
     scheduler: Scheduler,
+    board: Board,
     port: int,
     context: ssl.SSLContext | None,
-) -> uvicorn.Server:
-    """The server of uvicorn of the service, which does not run yet."""
+) -> tuple[uvicorn.Server, Sequence[Background]]:
+    """The server of uvicorn of the service, and what works beside it; they do not run yet."""
     hosts = names(settings.host, settings.allowed)
     hub = Hub(storage, lambda: server.should_exit)
+    uploads = Uploads(home=workspace.home, limits=settings.limits)
+    uploads.tidy()
+    home, tokens = workspace.home, Tokens(workspace.home.tokens)
+    teller = Teller(
+        storage=storage,
+        board=board,
+        receivers=settings.rules.receivers,
+        secrets=home.webhook_secret,
+    )
+    beside = (
+        Background("the journal", Journal(storage=storage, tokens=tokens).step, storage.url),
+        Background("webhooks", teller.step, storage.url, every=2.0, is_vital=False),
+        Background("writing to the storage", storage.touch, storage.url, every=TOUCH_EVERY),
+    )
     service = Service(
         workspace=workspace,
         storage=storage,
-        rules=settings.rules,
-        board=Board(storage, lambda: scheduler.shown),
+        rules=replace(settings.rules, uploads=uploads),
+        board=board,
         hub=hub,
         scheduler=scheduler,
+        beside=beside,
     )
+    scheduler.metrics.time_statements(storage.engine)
     app = application(
         service,
-        Gate(tokens=Tokens(workspace.home.tokens), cookie=f"hpsearch-{port}"),
-        dashboard_of(storage, workspace.home),
+        Gate(tokens=tokens, cookie=f"hpsearch-{port}"),
+        dashboard_of(storage, home),
         hosts=hosts,
         allowed=frozenset(name.lower() for name in settings.allowed),
+        measured=scheduler.metrics,
     )
     config = uvicorn.Config(
         app,
@@ -190,8 +254,8 @@ def _server(  # noqa: PLR0917  # those of serve, opened
         timeout_graceful_shutdown=FINISH_WITHIN,
         ssl_context_factory=None if context is None else lambda *_: context,
     )
-    server = uvicorn.Server(config)
-    return server  # the hub asks it whether it ends
+    server = uvicorn.Server(config)  # the hub asks it whether it ends
+    return server, beside
 
 
 @contextmanager
@@ -204,11 +268,24 @@ def _scheduling(scheduler: Scheduler, server: uvicorn.Server) -> Iterator[None]:
 
     thread = threading.Thread(target=run, name="scheduler", daemon=True)
     thread.start()
+    # Meanwhile workers start TensorFlow, which takes longer.
+    threading.Thread(target=prepare, name="prepare", daemon=True).start()
     try:
         yield
     finally:
         scheduler.end()
-        thread.join(3 * LEAVE_WITHIN)
+        thread.join(DRAIN + 2 * LEAVE_WITHIN)
+
+
+@contextmanager
+def _logged(slots: Sequence[Slot]) -> Iterator[None]:
+    """Log the start and the end of the service."""
+    facts = told("start", version=__version__, slots=len(slots))
+    _log.info("hpsearch %s starts, with %d slots", __version__, len(slots), extra=facts)
+    try:
+        yield
+    finally:
+        _log.info("hpsearch serve has ended; studies stay queued", extra=told("shutdown"))
 
 
 @contextmanager

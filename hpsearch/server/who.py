@@ -8,12 +8,13 @@ import hmac
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from hpsearch.server.logs import told
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.tokens import Role, Token, Tokens
 
@@ -46,7 +47,8 @@ class Misses:
         while len(self._misses) > MOST_ADDRESSES:
             self._misses.popitem(last=False)
         if count == WRONG:
-            _log.warning("%s: %d wrong tokens within a minute", address, WRONG)
+            facts = told("wrong tokens", client=address)
+            _log.warning("%s: %d wrong tokens within a minute", address, WRONG, extra=facts)
         return until - now if count >= WRONG else None
 
 
@@ -76,6 +78,7 @@ class Gate:
         if found is None:
             self.miss(request)
             raise _unknown("the token is wrong, or was revoked; ask an administrator for one")
+        request.state.token = found
         return found
 
     def miss(self, request: Request) -> None:
@@ -115,10 +118,13 @@ def _unknown(why: str) -> RefusedError:
     return RefusedError(401, why, {"WWW-Authenticate": "Bearer"})
 
 
-def _asking(role: Role) -> Callable[[Request], Token]:
-    """Finds the token of a request that needs a role."""
+def _asking(role: Role) -> Callable[[Request], Awaitable[Token]]:
+    """Finds the token of a request that needs a role.
 
-    def find(request: Request) -> Token:
+    As a coroutine it needs no thread: the file of tokens is small, and read only when it changed.
+    """
+
+    async def find(request: Request) -> Token:
         gate: Gate = request.app.state.gate
         token = gate.token_of(request)
         if not token.role.allows(role):
@@ -140,13 +146,18 @@ Admin = Annotated[Token, Depends(_asking(Role.ADMIN))]
 """Who may do everything."""
 
 
-def may_change(token: Token, user: str) -> None:
+def may_change(token: Token, user: str | None) -> None:
     """Refuse that somebody changes another one's study, unless it is an administrator.
+
+    Args:
+        token: who asks.
+        user: whose study it is; None: it was not submitted.
 
     Raises:
         RefusedError: so it is.
     """
     if token.role is not Role.ADMIN and token.name != user:
+        whose = "was not submitted" if user is None else f"is {user}'s"
         raise RefusedError(
-            403, f"the study is {user}'s, and token {token.name} may change its own only"
+            403, f"the study {whose}, and token {token.name} may do this with its own only"
         )

@@ -31,7 +31,8 @@ MODELS: tuple[str, ...] = ("-m", "hpsearch.workers.reference")
 PATIENCE = 5.0
 """Seconds that the end of a search waits for these models."""
 
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""The environment of models that stand behind the workers."""
 
 
 @contextmanager
@@ -167,7 +168,7 @@ def _started(
     Raises:
         OSError: its log cannot be written, or it cannot be started.
     """
-    own = {STORAGE_VARIABLE: workspace.url, SUPERVISOR_VARIABLE: str(os.getpid()), **_ONE_THREAD}
+    own = {STORAGE_VARIABLE: workspace.url, SUPERVISOR_VARIABLE: str(os.getpid()), **ONE_THREAD}
     own |= {DATA_PATH_VARIABLE: path} if path else {}
     log.parent.mkdir(parents=True, exist_ok=True)
     with new_file(log) as file:

@@ -6,12 +6,14 @@ from typing import Any
 
 from hpsearch.data.section import Folds
 from hpsearch.errors import InputError, NoTrialError
-from hpsearch.search import confirmation
+from hpsearch.search import confirmation, submissions
+from hpsearch.search.attributes import SUBMISSION_KEY
+from hpsearch.search.budget import ending
 from hpsearch.search.confirmation import Leader
-from hpsearch.search.shapes import ConfirmRequest, Kind
+from hpsearch.search.shapes import ConfirmRequest, Kind, Submission
 from hpsearch.search.study import OpenStudy, confirmation_studies, load_study
 from hpsearch.search.verdict import Interval, Verdict
-from hpsearch.services.confirmed import verdict_on
+from hpsearch.services.confirmed import confirmed, verdict_on
 from hpsearch.services.jobs import HERE, Means, run_jobs
 from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.workspace import Workspace
@@ -44,6 +46,7 @@ class Confirmation:
         return {
             "study": self.study,
             "new_split": self.request.kind == "split",
+            "seeds": list(self.request.seeds),
             "winner": verdict.winner.name,
             "chosen": verdict.chosen,
             "smallest": verdict.smallest.name,
@@ -92,7 +95,7 @@ def confirm(
         means: what they are trained with.
 
     Raises:
-        InputError: an unknown study, or a confirmation study.
+        InputError: an unknown study, a confirmation study, or numbers that are too small.
         NoTrialError: no trial of the study completed, or no run.
         StoppedError: it was stopped; the same call goes on.
     """
@@ -100,34 +103,127 @@ def confirm(
         raise InputError(f"top = {top}, seeds = {seeds}: at least one leader, with two seeds")
     with workspace.opened() as opened:
         found = load_study(opened, study)
-        confirmation.refuse_confirmation_study(found)
-        anew = smallest is None or new_split or (top, seeds) != (None, None)
-        # Folds by which a configuration was found flatter it.
-        section = found.file.dataset
-        new_split |= isinstance(section.validation, Folds) and section.splits_anew
-        last = None if anew else _last_request(found)
-        if last is not None:
-            request = last.model_copy(update={"smallest": bool(smallest)})
-        else:
-            request = ConfirmRequest(
-                kind=Kind.SPLIT if new_split else Kind.SEED,
-                of=[one.of for one in confirmation.leaders(found, top or TOP)],
-                seeds=confirmation.seeds(found, seeds or SEEDS),
-                smallest=bool(smallest),
-            )
-        confirmation.check_kind(found, request.kind)
-        chosen = confirmation.requested_leaders(found, request)
-        runs_study = confirmation.ensure_confirmation_study(found)
-        workspace.record(found)
-        new = confirmation.queue(
-            runs_study, found, chosen, request.seeds, request.kind, smallest=request.smallest
+        asked = ask(found, workspace, top=top, seeds=seeds, new_split=new_split, smallest=smallest)
+        _say_what_comes(asked, progress)
+        run_jobs(asked.runs, workspace, means, progress)
+        return _confirmation(found, asked.runs, asked.leaders, asked.request)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is to be confirmed, whose runs wait."""
+
+    runs: OpenStudy
+    """The confirmation study."""
+    leaders: Sequence[Leader]
+    request: ConfirmRequest
+    new: int
+    """Runs that wait from now on, and did not before."""
+
+
+def ask(
+    study: OpenStudy,
+    workspace: Workspace,
+    *,
+    top: int | None = None,
+    seeds: int | None = None,
+    new_split: bool = False,
+    smallest: bool | None = None,
+) -> Asked:
+    """Put the runs that confirm a study's leaders into its confirmation study, once each.
+
+    Args:
+        study: the study.
+        workspace: home and storage.
+        top: as of :func:`confirm`, and so are the others.
+        seeds: how many.
+        new_split: whether splits are new, too.
+        smallest: which one is chosen.
+
+    Raises:
+        InputError: a confirmation study, or splits that are given.
+        NoTrialError: no trial of the study completed.
+    """
+    confirmation.refuse_confirmation_study(study)
+    anew = smallest is None or new_split or (top, seeds) != (None, None)
+    # Folds by which a configuration was found flatter it.
+    section = study.file.dataset
+    new_split |= isinstance(section.validation, Folds) and section.splits_anew
+    last = None if anew else _last_request(study)
+    if last is not None:
+        request = last.model_copy(update={"smallest": bool(smallest)})
+    else:
+        request = ConfirmRequest(
+            kind=Kind.SPLIT if new_split else Kind.SEED,
+            of=[one.of for one in confirmation.leaders(study, top or TOP)],
+            seeds=confirmation.seeds(study, seeds or SEEDS),
+            smallest=bool(smallest),
         )
-        _say_what_comes(runs_study, chosen, request, new, progress)
-        run_jobs(runs_study, workspace, means, progress)
-        verdict = _judge(found, runs_study, chosen, request)
-    return Confirmation(
-        study=study, file=found.file, leaders=chosen, request=request, verdict=verdict
+    confirmation.check_kind(study, request.kind)
+    chosen = confirmation.requested_leaders(study, request)
+    runs = confirmation.ensure_confirmation_study(study)
+    workspace.record(study)
+    new = confirmation.queue(
+        runs, study, chosen, request.seeds, request.kind, smallest=request.smallest
     )
+    return Asked(runs=runs, leaders=chosen, request=request, new=new)
+
+
+def submit_confirmation(
+    study: OpenStudy,
+    who: str,
+    workspace: Workspace,
+    *,
+    top: int | None = None,
+    seeds: int | None = None,
+    new_split: bool = False,
+    smallest: bool | None = None,
+) -> tuple[OpenStudy, Submission]:
+    """Have the service confirm a study that was submitted to it; asked for again, it is the same.
+
+    Args:
+        study: the study; its runs count for its user, and have its priority.
+        who: asks for it.
+        workspace: home and storage.
+        top: as of :func:`confirm`, and so are the others.
+        seeds: how many.
+        new_split: whether splits are new, too.
+        smallest: which one is chosen.
+
+    Returns:
+        The confirmation study, and what is known of it.
+
+    Raises:
+        StateError: the study was not submitted.
+        InputError: as :func:`ask`.
+        NoTrialError: no trial of the study completed.
+    """
+    of = submissions.submission_of(study)
+    asked = ask(study, workspace, top=top, seeds=seeds, new_split=new_split, smallest=smallest)
+    known = asked.runs.optuna.user_attrs.get(SUBMISSION_KEY)
+    is_over = ending(asked.runs) is not None
+    if known is not None and not asked.new and (is_over or known["state"] == "queued"):
+        return asked.runs, Submission.model_validate(known)
+    names, count = listed([one.name for one in asked.leaders]), len(asked.request.seeds)
+    told = f"{names} with {count} seeds each"
+    return asked.runs, submissions.submit_runs(asked.runs, of, who, told)
+
+
+def confirmation_of(study: OpenStudy) -> Confirmation:
+    """What the last ``confirm`` of a study came to, as the command prints it.
+
+    Raises:
+        NoTrialError: nothing was confirmed, or no run completed.
+        UnfinishedError: some of its runs are not done yet.
+    """
+    known, request = confirmed(study), _last_request(study)
+    if known is None or request is None:
+        raise NoTrialError(
+            f"study {study.name}: nothing is confirmed yet; confirm it first: hpsearch confirm"
+            f" {study.name}"
+        )
+    leaders = confirmation.requested_leaders(study, request)
+    return _confirmation(study, known.confirmation, leaders, request)
 
 
 def _last_request(study: OpenStudy) -> ConfirmRequest | None:
@@ -136,25 +232,19 @@ def _last_request(study: OpenStudy) -> ConfirmRequest | None:
     return next((last for last in known if last is not None), None)
 
 
-def _say_what_comes(
-    runs_study: OpenStudy,
-    chosen: Sequence[Leader],
-    request: ConfirmRequest,
-    new: int,
-    progress: Progress,
-) -> None:
+def _say_what_comes(asked: Asked, progress: Progress) -> None:
     """Tell what is trained."""
-    names = listed([one.name for one in chosen])
-    splits = " and validation splits" if request.kind == "split" else ""
-    count = len(request.seeds)
-    progress.say(f"Confirming {names} with {count} seeds{splits} each; new runs: {new}.")
-    if (others := runs_study.counts().waiting - new) > 0:
+    names = listed([one.name for one in asked.leaders])
+    splits = " and validation splits" if asked.request.kind == "split" else ""
+    count = len(asked.request.seeds)
+    progress.say(f"Confirming {names} with {count} seeds{splits} each; new runs: {asked.new}.")
+    if (others := asked.runs.counts().waiting - asked.new) > 0:
         progress.say(f"Runs queued by an earlier command, which are trained as well: {others}.")
 
 
-def _judge(
+def _confirmation(
     study: OpenStudy, runs_study: OpenStudy, chosen: Sequence[Leader], request: ConfirmRequest
-) -> Verdict:
+) -> Confirmation:
     """What the runs of the chosen configurations came to.
 
     Raises:
@@ -167,4 +257,7 @@ def _judge(
             f"study {runs_study.name}: no run completed; hpsearch trials {runs_study.name}"
             " shows why"
         )
-    return verdict_on(study, runs, smallest=request.smallest)
+    verdict = verdict_on(study, runs, smallest=request.smallest)
+    return Confirmation(
+        study=study.name, file=study.file, leaders=chosen, request=request, verdict=verdict
+    )

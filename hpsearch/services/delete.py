@@ -9,6 +9,7 @@ from hpsearch.home import Home
 from hpsearch.outputs.belongings import Belongings, left_behind, noted, of_studies
 from hpsearch.search.removing import delete, delete_rows
 from hpsearch.search.storage import Storage
+from hpsearch.search.storage.events import Event
 from hpsearch.search.study import (
     CONFIRMATION_SUFFIX,
     OpenStudy,
@@ -56,6 +57,7 @@ def removal(
     *,
     keep_files: bool = False,
     force: bool = False,
+    event: Event | None = None,
 ) -> Iterator[Removal]:
     """What there is to remove of a study: its trials, runs and logs; data sets stay.
 
@@ -65,6 +67,7 @@ def removal(
         progress: is told what else there is to know.
         keep_files: remove it from the storage only.
         force: also where a run or a worker is busy with it.
+        event: tells of it, where the service removes the study.
 
     Raises:
         InputError: an unknown study, or one that a run or a worker is busy with.
@@ -91,11 +94,17 @@ def removal(
             progress.say(str(error))
             yield _of_rows(opened, study, force=force)
             return
-        yield _of_study(found, home, progress, keep_files=keep_files, force=force)
+        yield _of_study(found, home, progress, keep_files=keep_files, force=force, event=event)
 
 
 def _of_study(
-    found: OpenStudy, home: Home, progress: Progress, *, keep_files: bool, force: bool
+    found: OpenStudy,
+    home: Home,
+    progress: Progress,
+    *,
+    keep_files: bool,
+    force: bool,
+    event: Event | None,
 ) -> Removal:
     """Removes a study with its confirmation study and, unless they are kept, their files."""
     # Its confirmation runs first: without the study nobody would know what they are.
@@ -116,7 +125,7 @@ def _of_study(
         if not keep_files:
             belongings.check(home)
         with nullcontext() if keep_files else noted(home, belongings):
-            delete(own, None if force else is_busy)
+            delete(own, None if force else is_busy, event)
         if not keep_files:
             belongings.remove(home)
         return Removed(f"Removed study {found.name} ({total} trials).")

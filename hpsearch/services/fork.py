@@ -34,13 +34,10 @@ class Forked:
 
     def plain(self) -> dict[str, Any]:
         """What was done, as JSON."""
-        plan = self.plan
         return {
             "study": self.study,
             "forked_from": self.forked_from,
-            "taken": {"trials": len(plan.taken), **plan.by_state},
-            "left": {reason: len(numbers) for reason, numbers in plan.left.items()},
-            "outside": dict(plan.outside),
+            **self.plan.plain(),
             "counted": self.counts.counted,
             "waiting": self.counts.waiting,
             "trials": self.trials,

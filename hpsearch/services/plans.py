@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from typing import TYPE_CHECKING
 
 from hpsearch.errors import InputError
 from hpsearch.services.progress import Progress
@@ -15,6 +16,9 @@ from hpsearch.workers.cores import available_cores
 from hpsearch.workers.gpus import Gpu, choose_gpus, list_gpus
 from hpsearch.workers.packing import Load
 from hpsearch.workers.slots import Plan, Slot, make_slots
+
+if TYPE_CHECKING:
+    from hpsearch.workers.ray_engine import Cluster
 
 
 class Engine(StrEnum):
@@ -95,20 +99,35 @@ def planner(
         InputError: there is no such GPU, Ray is not installed, or nodes cannot reach the storage.
         UnreachableError: there is no cluster.
     """
-    choose = partial(chosen_gpus, gpus, progress)
     if engine == Engine.LOCAL:
         if address is not None:
             raise InputError("--address: needs --engine ray")
-        yield partial(local_plan, choose())
+        yield partial(local_plan, chosen_gpus(gpus, progress))
         return
+    with connected_cluster(address, gpus, workspace, progress) as cluster:
+        from hpsearch.services.ray_plan import ray_plan  # noqa: PLC0415  # an extra
+
+        yield partial(ray_plan, cluster, gpus != "none")
+
+
+@contextmanager
+def connected_cluster(
+    address: str | None, gpus: str, workspace: Workspace, progress: Progress
+) -> Iterator["Cluster"]:
+    """Ray's cluster for the block; the arguments are :func:`planner`'s.
+
+    Raises:
+        InputError: Ray is not installed, or the cluster's nodes cannot reach the storage.
+        UnreachableError: there is no cluster.
+    """
     try:
-        from hpsearch.services.ray_plan import connected, ray_plan  # noqa: PLC0415  # an extra
+        from hpsearch.services.ray_plan import connected  # noqa: PLC0415  # an extra
     except ModuleNotFoundError:
         raise InputError(
             "--engine ray: Ray is not installed; install it: pip install 'hpsearch[ray]'"
         ) from None
     progress.say("Connecting to Ray, or starting it ...")
-    with connected(address, choose) as cluster:
+    with connected(address, partial(chosen_gpus, gpus, progress)) as cluster:
         if not cluster.is_ours and gpus not in ("all", "none"):
             raise InputError(
                 f"--gpus {gpus}: {cluster.title} assigns its GPUs itself; write all or none"
@@ -119,7 +138,7 @@ def planner(
                 f"--engine ray: {cluster.title} may be several machines, which cannot share"
                 " SQLite; use PostgreSQL (--storage), or add --force if it is this machine alone"
             )
-        yield partial(ray_plan, cluster, gpus != "none")
+        yield cluster
 
 
 def chosen_gpus(wanted: str, progress: Progress) -> list[Gpu]:

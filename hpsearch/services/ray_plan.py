@@ -1,4 +1,4 @@
-"""The worker plan of a run whose workers Ray places; Ray is imported with this module."""
+"""The plans of runs and services whose workers Ray places; Ray is imported with this module."""
 
 from functools import partial
 
@@ -6,10 +6,17 @@ from hpsearch.services.plans import WorkerPlan
 from hpsearch.study_file import StudyFile
 from hpsearch.text import plural
 from hpsearch.workers.packing import Load
-from hpsearch.workers.ray_engine import Cluster, RayChild, connected, lay_out
-from hpsearch.workers.slots import Slot
+from hpsearch.workers.ray_engine import (
+    Cluster,
+    Portion,
+    RayChild,
+    connected,
+    lay_out,
+    lay_out_all,
+)
+from hpsearch.workers.slots import Count, Slot
 
-__all__ = ["connected", "ray_plan"]
+__all__ = ["connected", "ray_plan", "service_plan"]
 
 
 def ray_plan(
@@ -31,3 +38,19 @@ def ray_plan(
         summary=f"{workers} on {cluster.title}: {portion.title}; each log is on its node",
         make_child=partial(RayChild, portion=portion),
     )
+
+
+def service_plan(
+    cluster: Cluster, count: Count, *, use_gpus: bool
+) -> tuple[list[Slot], Portion, str]:
+    """The slots of a service whose workers Ray places, what each gets, and that in one line.
+
+    Args:
+        cluster: where.
+        count: how many; auto: one for each GPU, or else for each core, as far as memory goes.
+        use_gpus: train on GPUs, where there are any.
+    """
+    number, portion = lay_out_all(cluster, count, use_gpus=use_gpus)
+    slots = [Slot(index=index, gpu=None, threads=portion.threads) for index in range(number)]
+    workers = plural(number, "worker")
+    return slots, portion, f"{workers} on {cluster.title}: {portion.title}; logs are on its nodes"

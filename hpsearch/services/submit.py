@@ -1,7 +1,8 @@
-"""Submitting a study to the service: checked as ``hpsearch run`` checks it, made, and queued."""
+"""Submitting a study to the service: checked as ``hpsearch run`` or ``fork`` does, and queued."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,18 @@ from hpsearch.formats import parsed
 from hpsearch.home import Home
 from hpsearch.outputs.copies import Copies
 from hpsearch.search import submissions
-from hpsearch.search.making import create_submitted
+from hpsearch.search.attributes import SUBMISSION_KEY
+from hpsearch.search.fork import Plan, fork
+from hpsearch.search.making import StudyExistsError, create_submitted
 from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Storage
-from hpsearch.search.storage.events import Event
+from hpsearch.search.storage.events import Event, Notice
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.services.apart import apart
 from hpsearch.services.data import study_data
 from hpsearch.services.progress import Silent
-from hpsearch.services.rules import Rules, place_code, place_data
+from hpsearch.services.rules import Rules, place_code, place_data, reading
+from hpsearch.services.upload import Asker
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile, from_table
 from hpsearch.text import show
@@ -45,9 +49,17 @@ class Request:
     """Its format: ".toml" or ".json"."""
     user: str
     """The name of who submits it."""
+    sees_all: bool = False
+    """Whether other users' uploads that are not shared may be used, too."""
     priority: int = 0
     key: str | None = None
     """What the client sends again with the same request, if it does not know whether it came."""
+    fork: str | None = None
+    """The study whose trials it begins with; None: it begins with none."""
+    webhook: str | None = None
+    """Where its end, its failure and its target are told; None: nowhere."""
+    target: float | None = None
+    """A value of the objective; that it is reached is told. None: none is."""
 
     @property
     def name(self) -> str:
@@ -57,8 +69,17 @@ class Request:
     @property
     def digest(self) -> str:
         """Tells this request from others that have its key."""
-        text = f"{self.ending}\n{self.priority}\n{self.content}"
+        told = () if self.notice is None else (self.webhook, self.target)
+        text = "\n".join(map(str, (self.ending, self.priority, *told, self.content)))
+        text = text if self.fork is None else f"fork {self.fork}\n{text}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def notice(self) -> Notice | None:
+        """What is to be told of the study; None: nothing."""
+        if self.webhook is None and self.target is None:
+            return None
+        return Notice(url=self.webhook, target=self.target)
 
 
 class KeyReusedError(InputError):
@@ -74,6 +95,8 @@ class Accepted:
     """Whether this request made it; else an earlier one did, which had the same key."""
     warnings: list[str]
     """What is suspicious about its data, in the words of ``hpsearch check``."""
+    plan: Plan | None = None
+    """Which trials it took over; None: it was not forked just now."""
 
 
 class _Told(Silent):
@@ -94,7 +117,8 @@ class _Told(Silent):
 
 
 def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspace) -> Accepted:
-    """Check a study file, make its study, and queue it; a request that came before makes none.
+    """Check a study file, make its study, with the trials of another one where it is to be forked,
+    and queue it; a request that came before makes none.
 
     Args:
         request: what is submitted.
@@ -104,34 +128,58 @@ def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspac
 
     Raises:
         KeyReusedError: the key came before, with another request.
+        UnknownStudyError: there is no study to take trials from.
         StudyExistsError: there is a study of that name.
         InputError: what ``hpsearch run`` would refuse, or the rules do.
         UnreachableError: data or storage that cannot be read.
     """
     if (before := _earlier(request, storage)) is not None:
         return before
+    if request.webhook is not None:
+        rules.receivers.place(request.webhook)
     file = checked(request, rules)
+    with reading(rules, file.dataset.path, request.user) as tell:
+        made = _made(file, request, storage, workspace)
+        return replace(made, warnings=[tell(one) for one in made.warnings])
+
+
+def _made(file: StudyFile, request: Request, storage: Storage, workspace: Workspace) -> Accepted:
+    """Make and queue the study of a file that was checked; see :func:`submit`."""
+    old = None if request.fork is None else load_study(storage, request.fork)
     told = _Told()
     home = workspace.home
     _import_apart(file, request.name, home)
     file, dataset, parts = study_data(file, request.name, home, told)
-    Copies(home).refuse_foreign_runs(storage, file.name)
+    if old is None:
+        Copies(home).refuse_foreign_runs(storage, file.name)
     event = Event(
         who=request.user,
-        what="submitted",
+        what="submitted" if old is None else "forked",
         study=file.name,
         detail=request.digest,
         key=None if request.key is None else _key(request),
+        notice=request.notice,
     )
     submission = submissions.new(request.user, request.priority)
+    known, plan = facts(dataset, parts), None
     try:
-        study = create_submitted(storage, file, facts(dataset, parts), submission, event)
-    except IntegrityError:  # the same request came at the same moment
+        if old is None:
+            study = create_submitted(storage, file, known, submission, event)
+        else:
+            attrs = {SUBMISSION_KEY: submission}
+            study, plan = fork(old, file, known, Copies(home), attrs=attrs, event=event)
+    except (IntegrityError, StudyExistsError):  # perhaps the same request came at this moment
         if (before := _earlier(request, storage)) is not None:
             return before
         raise
     workspace.record(study)
-    return Accepted(study=study, is_new=True, warnings=told.lines)
+    return Accepted(study=study, is_new=True, warnings=told.lines, plan=plan)
+
+
+def prepare() -> None:
+    """Import what the first submit needs and takes a second or two: libraries for data."""
+    for name in ("sklearn.datasets", "hpsearch.data.tables.flaws", "hpsearch.data.tables.looks"):
+        import_module(name)
 
 
 def _import_apart(file: StudyFile, where: str, home: Home) -> None:
@@ -163,9 +211,10 @@ def check(request: Request, rules: Rules, home: Home) -> dict[str, Any]:
         InputError: what the command, or the rules, refuse.
         UnreachableError: data that cannot be read.
     """
-    checked(request, rules)
-    found, messages = apart("check", _table(request, rules), request.name, home)
-    return {**found, "messages": messages}
+    file = checked(request, rules)
+    with reading(rules, file.dataset.path, request.user) as tell:
+        found, messages = apart("check", _table(request, rules), request.name, home)
+    return {**found, "messages": [tell(one) for one in messages]}
 
 
 def _table(request: Request, rules: Rules) -> dict[str, Any]:
@@ -175,7 +224,7 @@ def _table(request: Request, rules: Rules) -> dict[str, Any]:
         InputError: it is none, or the rules refuse it.
     """
     table = parsed(request.content, Path(request.name))
-    place_data(table, rules, request.name)
+    place_data(table, rules, request.name, Asker(user=request.user, sees_all=request.sees_all))
     place_code(table, rules, request.name)
     return table
 

@@ -222,3 +222,54 @@ def _meant_by(name: str, gpus: Sequence[Gpu]) -> list[list[Gpu]]:
         if key.startswith(name) if is_uuid else name in (str(gpu.index), gpu.place):
             meant.setdefault(key, []).append(gpu)
     return list(meant.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """How much of a GPU is used just now, by whoever."""
+
+    index: int
+    """Of the GPU, from 0, as nvidia-smi shows it."""
+    used: int
+    """Bytes of its memory."""
+    total: int
+    """Bytes of its memory."""
+    utilization: float | None
+    """Share of the last moment in which something ran on it, from 0 to 1; None: the driver does
+    not say, as in MIG mode."""
+
+
+def usage() -> list[Usage]:
+    """How much of each GPU is used just now; those of which the driver does not tell are left out.
+
+    Whole GPUs, whatever ``CUDA_VISIBLE_DEVICES`` hides.
+    """
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    found = []
+    try:
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            with suppress(pynvml.NVMLError):
+                found.append(_usage(index))
+    except pynvml.NVMLError:
+        return []
+    finally:
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
+    return found
+
+
+def _usage(index: int) -> Usage:
+    """How much of a GPU is used just now.
+
+    Raises:
+        NVMLError: its memory cannot be asked for.
+    """
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    share = None
+    with suppress(pynvml.NVMLError):
+        share = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+    return Usage(index=index, used=int(memory.used), total=int(memory.total), utilization=share)

@@ -1,8 +1,8 @@
-"""Ray as the engine: it places the same workers on a cluster's machines. The only ``import ray``.
+"""Ray as the engine: it places the same workers on a cluster's machines.
 
 Ray gives each worker a place (cores, a GPU or a part of one) and tells when that place is lost. The
 rest is as on one machine: the place starts ``hpsearch worker``, which claims its trials from the
-storage, so that Ray knows of no trial.
+storage, so that Ray knows of no trial. (A service's places are in ``hpsearch.server.ray_child``.)
 """
 
 import os
@@ -33,7 +33,7 @@ from hpsearch.workers.child import UNTOLD, Child, LocalChild
 from hpsearch.workers.cores import available_cores
 from hpsearch.workers.gpus import Gpu, list_gpus
 from hpsearch.workers.packing import Load
-from hpsearch.workers.slots import Slot, share_of, worker_memory
+from hpsearch.workers.slots import Count, Slot, share_of, worker_memory
 
 PROMPT = 5.0
 """Seconds that a place has for an answer, such as the last lines of a log, or a cluster for its
@@ -86,24 +86,14 @@ class Place:
             index: of the worker's slot; names its log.
             portion: what was asked for.
         """
-        gpu = _our_gpu() if portion.per_gpu else None
-        limit = None if gpu is None else share_of(gpu, portion.per_gpu)
-        slot = Slot(index=index, gpu=gpu, threads=portion.threads, memory_limit=limit)
-        self._child = LocalChild(slot=slot)
+        self._child = LocalChild(slot=our_slot(index, portion))
 
     def start(
         self, command: Sequence[str], environment: Mapping[str, str], home: str, study: str
     ) -> tuple[str | None, tuple[object, object] | None]:
         """Start the worker; its :attr:`Child.worker` and :attr:`Child.signature`."""
-        told = {
-            key: value
-            for key, value in environment.items()
-            if key not in os.environ or not key.startswith(_TOLD)
-        }
         # The interpreter of this machine may be at another place than that of the run.
-        place = Home(Path(home))
-        place.root.mkdir(parents=True, exist_ok=True)
-        self._child.start([sys.executable, *command], told, place, study)
+        self._child.start([sys.executable, *command], untold(environment), home_at(home), study)
         return self._child.worker, self._child.signature
 
     def wait(self) -> int:
@@ -119,6 +109,56 @@ class Place:
     def last_words(self) -> str:
         """What the worker said at its end."""
         return self._child.last_words()
+
+
+def our_slot(index: int, portion: Portion) -> Slot:
+    """The slot of the process that asks, which Ray has given a device."""
+    gpu = _our_gpu() if portion.per_gpu else None
+    limit = None if gpu is None else share_of(gpu, portion.per_gpu)
+    return Slot(index=index, gpu=gpu, threads=portion.threads, memory_limit=limit)
+
+
+def told(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment with what workers on other machines get of ours."""
+    return {**{k: v for k, v in os.environ.items() if k.startswith(_TOLD)}, **environment}
+
+
+def untold(environment: Mapping[str, str]) -> dict[str, str]:
+    """What :func:`told` gave, without that of which this machine has its own."""
+    return {
+        key: value
+        for key, value in environment.items()
+        if key not in os.environ or not key.startswith(_TOLD)
+    }
+
+
+def home_at(folder: str) -> Home:
+    """A home on this machine, which may not have been there yet."""
+    home = Home(Path(folder))
+    home.root.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+class Fault(NamedTuple):
+    """How it ended that a place did not do what it was asked to."""
+
+    code: int
+    """As the exit code of a worker."""
+    words: str
+    is_lost: bool
+    """Whether the place is: nobody knows what runs there."""
+
+    @classmethod
+    def of(cls, error: RayError) -> "Fault":
+        """From what Ray says."""
+        if isinstance(error, RayTaskError):
+            cause = error.cause
+            code = cause.exit_code if isinstance(cause, HpsearchError) else EXIT_PROGRAM
+            return cls(code, str(cause), is_lost=False)
+        is_lost = not getattr(error, "actor_init_failed", False)
+        what = "is lost" if is_lost else "cannot be used"
+        words = f"the place that Ray gave it {what}: {' '.join(str(error).split())}"
+        return cls(-signal.SIGKILL if is_lost else EXIT_PROGRAM, words, is_lost)
 
 
 def _our_gpu() -> Gpu:
@@ -149,13 +189,12 @@ class RayChild(Child):
         self, command: Sequence[str], environment: Mapping[str, str], home: Home, study: str
     ) -> None:
         """As :meth:`Child.start`; the worker begins when Ray has a place for it."""
-        ours = {k: v for k, v in os.environ.items() if k.startswith(_TOLD)}
         self.worker = self.signature = self._ended = None
         self._words, self._is_lost = "", False
         place = ray.remote(Place).options(**self.portion.options)
         self._actor = place.remote(self.slot.index, self.portion)
         self._started = self._actor.start.remote(
-            list(command[1:]), {**ours, **environment}, str(home.root), study
+            list(command[1:]), told(environment), str(home.root), study
         )
 
     @property
@@ -173,11 +212,11 @@ class RayChild(Child):
         """As :attr:`Child.is_over`."""
         if self._actor is None:
             return False
-        if self._ended is None and _is_ready(self._started):
+        if self._ended is None and is_ready(self._started):
             self._ended = self._actor.wait.remote()
             with suppress(RayError):  # then there is no end to wait for, and the end says why
                 self.worker, self.signature = ray.get(self._started)
-        return self._ended is not None and _is_ready(self._ended)
+        return self._ended is not None and is_ready(self._ended)
 
     @property
     def is_lost(self) -> bool:
@@ -191,15 +230,8 @@ class RayChild(Child):
         try:
             ray.get(started)
             code = int(ray.get(ended))
-        except RayTaskError as error:
-            cause = error.cause
-            code = cause.exit_code if isinstance(cause, HpsearchError) else EXIT_PROGRAM
-            self._words = str(cause)
         except RayError as error:
-            self._is_lost = not getattr(error, "actor_init_failed", False)
-            code = -signal.SIGKILL if self._is_lost else EXIT_PROGRAM
-            what = "is lost" if self._is_lost else "cannot be used"
-            self._words = f"the place that Ray gave it {what}: {' '.join(str(error).split())}"
+            code, self._words, self._is_lost = Fault.of(error)
         if code and not self._words:
             try:
                 self._words = ray.get(actor.last_words.remote(), timeout=PROMPT)
@@ -232,7 +264,7 @@ class RayChild(Child):
         return True
 
 
-def _is_ready(promise: Any) -> bool:
+def is_ready(promise: Any) -> bool:
     """Whether Ray knows what was promised, be it an error."""
     return bool(ray.wait([promise], timeout=0)[0])
 
@@ -373,6 +405,28 @@ def _is_started_here() -> bool:
         return False
 
 
+def lay_out_all(cluster: Cluster, count: Count, *, use_gpus: bool) -> tuple[int, Portion]:
+    """How many workers a service keeps on a cluster, whatever the study, and what each gets.
+
+    Args:
+        cluster: what is there now.
+        count: how many; auto: one for each GPU, or else for each core, as far as memory goes.
+        use_gpus: train on GPUs, where there are any.
+    """
+    per_gpu = int(use_gpus and cluster.gpus > 0)
+    room = cluster.room(1, per_gpu, worker_memory(None))
+    wanted = max(1, room) if count == "auto" else count
+    return wanted, Portion(threads=_threads(cluster, per_gpu, wanted), per_gpu=per_gpu)
+
+
+def _threads(cluster: Cluster, per_gpu: int, workers: int) -> int:
+    """Cores for each of so many workers, from 1."""
+    threads = 1
+    while cluster.room(threads + 1, per_gpu) >= workers:
+        threads += 1
+    return threads
+
+
 def lay_out(
     cluster: Cluster, file: StudyFile, load: Load, most: int, *, use_gpus: bool
 ) -> tuple[int, Portion]:
@@ -390,7 +444,4 @@ def lay_out(
         per_gpu = 1 if file.workers.per_gpu == "auto" else file.workers.per_gpu
     room = cluster.room(1, per_gpu, worker_memory(load))
     wanted = min(max(1, room) if count == "auto" else count, most)
-    threads = 1
-    while cluster.room(threads + 1, per_gpu) >= wanted:
-        threads += 1
-    return wanted, Portion(threads=threads, per_gpu=per_gpu)
+    return wanted, Portion(threads=_threads(cluster, per_gpu, wanted), per_gpu=per_gpu)

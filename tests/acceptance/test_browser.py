@@ -13,8 +13,6 @@ from made import make_published, make_study, make_trials
 from playwright.sync_api import Browser, Page
 from web import ask
 
-from hpsearch.cli.report import report
-
 pytestmark = [needs_chromium, pytest.mark.timeout(180)]
 
 OWN_FIGURES = (
@@ -87,7 +85,7 @@ AWKWARD = {
 def test_studies_without_much_in_them(cli: Cli, chromium: Browser) -> None:
     for name, states in AWKWARD.items():
         make_trials(cli, name, states)
-        report(name, output=cli.folder / f"{name}.html", home=cli.home)
+        cli("report", name, "-o", f"{name}.html")
     with shown(cli) as (address, process), browsing(chromium) as context:
         page, wrong = watched(context)
         page.on("response", lambda got: wrong.append(got.url) if got.status >= 500 else None)

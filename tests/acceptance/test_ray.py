@@ -47,5 +47,7 @@ def test_what_cannot_be_is_said(cli: Cli) -> None:
     file = cli.study_file()
     away = cli("run", file, "--engine", "ray", "--address", "127.0.0.1:1", code=3).stderr
     assert "--engine ray: no cluster at 127.0.0.1:1" in away
+    served = cli("serve", "--engine", "ray", "--address", "127.0.0.1:1", code=3).stderr
+    assert "--engine ray: no cluster at 127.0.0.1:1" in served
     assert not cli.database.exists()
     assert "--engine" in cli("run", file, "--engine", "slurm", code=2).stderr

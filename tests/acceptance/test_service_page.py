@@ -20,6 +20,8 @@ from hpsearch.space import suggest_config
 
 pytestmark = needs_chromium
 
+HOUSES = b"rooms,price\n" + b"".join(b"%d,%d\n" % (one % 5, 10 + one) for one in range(60))
+
 
 @pytest.fixture
 def served(cli: Cli) -> Iterator[Served]:
@@ -98,3 +100,36 @@ def test_a_user_enters_submits_watches_pauses_clones_and_cancels(
         assert wrong == []
         page.click("#leave")
         page.wait_for_selector("#enter:not([hidden])")
+
+
+def test_what_was_found_is_seen_exported_and_removed_and_data_are_uploaded(
+    served: Served, chromium: Any
+) -> None:
+    assert served.submit("bold").status_code == 201
+    with listening(served) as address, browsing(chromium, 420) as context:
+        page, wrong = watched(context)
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.goto(f"{address}/?token={served.shown['submit']}&study=bold")
+        page.wait_for_selector("#trials-form:not([hidden])")
+        run_trial(served, "bold", 0.75)
+        run_trial(served, "bold", 0.875)
+        page.wait_for_selector("#history-text >> text=2 complete trials, from 0.75 to 0.875")
+        page.click("#best summary")
+        page.wait_for_selector("#best-text >> text=learning_rate")
+        with page.expect_download() as download:
+            page.click("#export button")
+        assert download.value.suggested_filename.endswith(".toml")
+        page.fill("#trials-wanted", "7")
+        page.click("#trials-form button")
+        page.wait_for_selector("#studies >> text=2 of 7")
+        page.click('[aria-label="Pause bold"]')
+        page.click("#delete:not([hidden])")
+        page.wait_for_selector("#said >> text=Removed bold.")
+        table = {"name": "houses.csv", "mimeType": "text/csv", "buffer": HOUSES}
+        page.set_input_files("#upload-file", table)
+        page.click("#upload button")
+        page.wait_for_selector("#data >> text=houses.csv")
+        page.click('[aria-label="Remove houses.csv"]')
+        page.wait_for_selector("#said >> text=Removed houses.csv.")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 420
+        assert wrong == []

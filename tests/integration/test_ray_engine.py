@@ -12,7 +12,9 @@ from clusters import Cluster
 from commandline import wait_until
 
 from hpsearch.environment import GPU_MEMORY_VARIABLE, THREADS_VARIABLE
+from hpsearch.errors import UnreachableError
 from hpsearch.home import Home
+from hpsearch.workers.assigned import Assignment, Report
 from hpsearch.workers.slots import Slot
 
 engine = pytest.importorskip("hpsearch.workers.ray_engine")
@@ -111,6 +113,65 @@ def test_a_place_that_cannot_be_used_is_told_of(home: Home) -> None:
     assert child.collect() == 3
     assert "cannot be created" in child.last_words()
     assert not child.is_lost
+
+
+ASSIGNED = """
+import json, os, socket
+line = socket.socket(fileno=os.dup(0))
+line.send(json.dumps({"study": "", "code": 0}).encode())
+while True:
+    message, logs, _, _ = socket.recv_fds(line, 4096, 1)
+    if not message:
+        break
+    told = json.loads(message)
+    os.write(logs[0], f"for {told['study']} on {os.environ['CUDA_VISIBLE_DEVICES']}".encode())
+    report = {"study": told["study"], "code": 0, "ends": told["apart"]}
+    line.send(json.dumps(report).encode())
+    if told["apart"]:
+        break
+"""
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_place_of_a_service_is_assigned_one_study_after_the_other(home: Home) -> None:
+    service = pytest.importorskip("hpsearch.server.ray_child")
+    portion = engine.Portion(threads=1, per_gpu=1)
+    child = service.RayAssigned(slot=Slot(index=0, gpu=None, threads=1), portion=portion)
+    child.begin(["python", "-c", ASSIGNED], {})
+    assert child.is_there
+    assert not child.assign(Assignment(study="a"), home)  # it has not started yet
+    wait_until(lambda: child.report() is None and child.is_ready, "a place that waits")
+    for name in ("a", "b"):
+        assert child.assign(Assignment(study=name), home)
+        assert wait_until(child.report, "a report") == Report(study=name, code=0)
+        assert home.worker_log(name, 0).read_text() in (f"for {name} on 0", f"for {name} on 1")
+    assert not child.is_over
+    (home.root / "logs" / "c").write_text("a file in the place of a folder")
+    with pytest.raises(UnreachableError, match="cannot be created"):
+        child.assign(Assignment(study="c"), home)
+
+    assert child.assign(Assignment(study="own", apart=True), home)
+    assert wait_until(child.report, "a report") == Report(study="own", code=0, ends=True)
+    assert child.wait(30)
+    assert (child.collect(), child.is_lost, child.is_there) == (0, False, False)
+
+    child.begin(["python", "-c", ASSIGNED], {})
+    wait_until(lambda: child.report() is None and child.is_ready, "another place")
+    process = psutil.Process(int(child.worker.rpartition(":")[2]))
+    process.parent().kill()
+    wait_until(lambda: child.is_over, "a lost place")
+    assert not child.assign(Assignment(study="a"), home)
+    assert child.collect() == -signal.SIGKILL
+    assert child.is_lost
+    assert "is lost" in child.last_words()
+    psutil.wait_procs([process], timeout=20)
+    assert not process.is_running()
+
+    child.portion = engine.Portion(threads=3, per_gpu=0)  # more than any node has
+    child.begin(["python", "-c", ASSIGNED], {})
+    assert child.is_waiting
+    assert child.wait(0)
+    assert not child.is_there
 
 
 @pytest.mark.usefixtures("connected")

@@ -65,6 +65,7 @@ def refusal(**values: object) -> str:
          "inner.names[1] = 3 has the wrong type; write a text in quotes"),
         ({"inner": {"names": "a"}},
          'inner.names = "a" has the wrong type; write a list in square brackets'),
+        ({"inner": {"<on>": 1}}, 'inner."<on>": unknown key; known: names, size'),
         ({"inner": {"a b\x9b": 1}}, 'inner."a b\\x9b": unknown key; known: names, size'),
     ],
 )  # fmt: skip

@@ -114,7 +114,8 @@ class Delimited(Table):
 
     def batches(self, names: Sequence[str], rows: int) -> Iterator[pl.DataFrame]:
         """Some columns of texts, so many rows at a time."""
-        places = [self.names.index(name) for name in names]
+        place = {name: at for at, name in enumerate(self.names)}
+        places = [place[name] for name in names]
         is_empty = True
         for batch in self._rows(rows):
             is_empty = False

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import optuna
 import sqlalchemy as sa
+from optuna.storages._rdb.models import NOT_FOUND_MSG
 
 from hpsearch.errors import UnreachableError
 from hpsearch.search.database.server import is_away
@@ -39,6 +40,11 @@ def is_locked(error: BaseException) -> bool:
             return True
         found = found.__cause__
     return False
+
+
+def is_missing(error: KeyError) -> bool:
+    """Whether an error says that a study or trial is not there: it was removed just now."""
+    return error.args == (NOT_FOUND_MSG,)
 
 
 def is_passing(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
-"""The events of the service: a small table beside Optuna's, of who did what, and when.
+"""The events of the service: a small table beside Optuna's, of who did what, and when; and another
+one of who wants to be told of them.
 
-Optuna knows nothing of it, and opens the database as before. It is made by ``hpsearch serve``.
+Optuna knows nothing of them, and opens the database as before. They are made by ``hpsearch serve``.
 """
 
 import time
@@ -27,6 +28,31 @@ EVENTS = sa.Table(
 """Numbers rise and are never given again; ``moment`` is in seconds since 1970, in UTC."""
 
 
+NOTICES = sa.Table(
+    "hpsearch_notices",
+    EVENTS.metadata,
+    sa.Column("study", sa.String(512), primary_key=True),
+    sa.Column("url", sa.Text),
+    sa.Column("target", sa.Float),
+    sa.Column("told", sa.Integer, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("not_before", sa.Float, nullable=False),
+)
+"""What is to be told of a study that is not over. ``url``: where to; ``target``: a value of the
+objective, NULL once it is reached; ``told``: the last event that was, or need not be; ``tries`` of
+the next one that failed, which is not tried again before ``not_before``, in seconds since 1970."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """What who submits a study wants to be told of it."""
+
+    url: str | None = None
+    """Where its end, failure and target are told; None: nowhere."""
+    target: float | None = None
+    """A value of the objective; that it is reached is an event. None: none is."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """Something that was done."""
@@ -41,6 +67,8 @@ class Event:
     """More, for a reader."""
     key: str | None = None
     """What no other event may have: a client's idempotency key, with the client's name."""
+    notice: Notice | None = None
+    """Of a study's first event: what is to be told of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +85,19 @@ SERVICE = "the service"
 """Who does what nobody asked for; no token can have this name."""
 
 
-def add(session: Session, event: Event) -> None:
+def add(session: Session, event: Event, *, begins: bool = False) -> None:
     """Write an event in the transaction of what it tells of.
+
+    Args:
+        session: has the transaction.
+        event: what has happened.
+        begins: whether it is the first one of a study, which may have the name of an earlier one.
 
     Raises:
         sqlalchemy.exc.IntegrityError: another event has its key.
     """
-    session.connection().execute(
+    connection = session.connection()
+    done = connection.execute(
         sa.insert(EVENTS).values(
             moment=time.time(),
             who=event.who,
@@ -73,3 +107,13 @@ def add(session: Session, event: Event) -> None:
             key=event.key,
         )
     )
+    if begins:
+        connection.execute(sa.delete(NOTICES).where(NOTICES.c.study == event.study))
+    if begins and event.notice is not None:
+        wanted = {"url": event.notice.url, "target": event.notice.target}
+        [number] = done.inserted_primary_key or (0,)
+        connection.execute(
+            sa.insert(NOTICES).values(
+                study=event.study, told=number, tries=0, not_before=0.0, **wanted
+            )
+        )

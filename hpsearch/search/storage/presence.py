@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from hpsearch.clock import mark
 from hpsearch.search.attributes import CREATED_KEY, OWNER_KEYS, PRESENT_PREFIX, STARTED_KEY, TRIAL
 from hpsearch.search.shapes import typed
+from hpsearch.search.storage.events import Event
+from hpsearch.search.storage.events import add as add_event
 from hpsearch.search.storage.facts import (
     LEASE,
     BusyProcess,
@@ -21,7 +23,6 @@ from hpsearch.search.storage.facts import (
     LeaseLostError,
     StudyBusyError,
 )
-from hpsearch.search.storage.queued import Queued
 from hpsearch.search.storage.repeating import repeatable, unless_done
 from hpsearch.search.storage.rows import (
     ADD_ATTRIBUTES,
@@ -31,11 +32,12 @@ from hpsearch.search.storage.rows import (
     sign_of,
     study_attributes,
 )
+from hpsearch.search.storage.telling import Telling
 
 NOBODY: Mapping[str, Any] = MappingProxyType({})
 
 
-class Presences(Queued):
+class Presences(Telling):
     """Heartbeats, and what depends on them.
 
     Attributes:
@@ -197,7 +199,10 @@ class Presences(Queued):
 
     @unless_done
     def remove_studies(
-        self, study_ids: Sequence[int], is_busy: Callable[[BusyProcess], bool] | None
+        self,
+        study_ids: Sequence[int],
+        is_busy: Callable[[BusyProcess], bool] | None,
+        event: Event | None = None,
     ) -> None:
         """Remove studies with all that belongs to them, where nobody is busy with any of them.
 
@@ -206,6 +211,7 @@ class Presences(Queued):
         Args:
             study_ids: their keys.
             is_busy: whether a process that signed itself is to be taken for alive; None: nobody.
+            event: tells of it, where the service removes them.
 
         Raises:
             StudyBusyError: somebody is; then nothing was removed.
@@ -223,6 +229,8 @@ class Presences(Queued):
                     raise StudyBusyError(str(study.study_name), busy)
             for statement in removal_statements():
                 session.connection().execute(statement, [{"key": one} for one in study_ids])
+            if event is not None:
+                add_event(session, event)
 
     def delete_study(self, study_id: int) -> None:
         """As RDBStorage, but not of a study that somebody is busy with.

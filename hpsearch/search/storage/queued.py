@@ -1,26 +1,34 @@
 """What the service asks of all its studies together, in a few queries, and its events."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
-from hpsearch.search.attributes import BUDGET_KEY, METRIC_NAMES_KEY, STUDY, SUBMISSION_KEY
+from hpsearch.search.attributes import BUDGET_KEY, FILE_KEY, METRIC_NAMES_KEY, STUDY, SUBMISSION_KEY
 from hpsearch.search.shapes import Submission, typed
 from hpsearch.search.storage import events
 from hpsearch.search.storage.events import EVENTS, Event, NotedEvent
 from hpsearch.search.storage.facts import Counts
+from hpsearch.search.storage.reading import read_trials
 from hpsearch.search.storage.repeating import repeatable, unless_done
 from hpsearch.search.storage.rows import counts_where
 from hpsearch.search.storage.summaries import Summaries
 
 _AT_ONCE = 500
 """Studies that one query names; SQLite takes 999 values at least."""
+
+_LARGEST = 2**31 - 1
+"""The largest key that there can be."""
+_REMEMBERED = 2**15
+"""Submissions that were read once, and are read again and again: about 1 kB each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +58,7 @@ class Queued(Summaries):
 
     @repeatable
     def make_events(self) -> None:
-        """Make the table of events where there is none.
+        """Make the tables of events and notices where there are none.
 
         Call it where :func:`hpsearch.search.database.exclusive.exclusive` holds off others.
         """
@@ -96,8 +104,19 @@ class Queued(Summaries):
         return None if row is None else NotedEvent(**row)
 
     @repeatable
-    def submitted(self) -> list[Submitted]:
-        """All studies that were submitted, the oldest first."""
+    def studies_after(self, number: int) -> set[str]:
+        """The names of the studies that events after that of a number are about."""
+        query = sa.select(EVENTS.c.study).where(EVENTS.c.number > number).distinct()
+        with Session(self.engine) as session:
+            return {name for name in session.scalars(query) if name is not None}
+
+    @repeatable
+    def submitted(self, names: Sequence[str] | None = None) -> list[Submitted]:
+        """The studies that were submitted, the oldest first.
+
+        Args:
+            names: only those of these names; None: all.
+        """
         study, attribute = models.StudyModel, models.StudyUserAttributeModel
         query = (
             sa.select(study.study_id, study.study_name, attribute.value_json)
@@ -105,14 +124,45 @@ class Queued(Summaries):
             .where(attribute.key == SUBMISSION_KEY)
             .order_by(study.study_id)
         )
-        found = []
         with Session(self.engine) as session:
-            for study_id, name, text in session.execute(query):
-                value = typed([(SUBMISSION_KEY, text)], STUDY).get(SUBMISSION_KEY)
-                if value is not None and not name.startswith("."):
-                    submission = Submission.model_validate(value)
-                    found.append(Submitted(study_id=study_id, name=name, submission=submission))
-        return found
+            if names is None:
+                return list(_submitted(session.execute(query)))
+            found: list[Submitted] = []
+            for first in range(0, len(names), _AT_ONCE):
+                chosen = study.study_name.in_(names[first : first + _AT_ONCE])
+                found += _submitted(session.execute(query.where(chosen)))
+        return sorted(found, key=lambda one: one.study_id)
+
+    @repeatable
+    def trials_after(self, study_id: int, number: int, most: int | None) -> list[FrozenTrial]:
+        """A page of a study's trials: those behind a number, by number.
+
+        Args:
+            study_id: the study's key.
+            number: of a trial; -1: from the first one on.
+            most: how many at most; None: all.
+        """
+        trial = models.TrialModel
+        query = (
+            sa.select(trial.trial_id)
+            .where(trial.study_id == study_id, trial.number > min(number, _LARGEST))
+            .order_by(trial.number)
+            .limit(most)
+        )
+        with Session(self.engine) as session:
+            keys = [*session.scalars(query)]
+        return read_trials(self.engine, study_id, None, keys, _LARGEST)
+
+    @repeatable
+    def reading_from(self, path: str) -> list[Submitted]:
+        """The submitted studies whose data lie at a path, the oldest first."""
+        file = models.StudyUserAttributeModel
+        query = sa.select(file.study_id, file.value_json).where(
+            file.key == FILE_KEY, file.value_json.contains(json.dumps(path), autoescape=True)
+        )
+        with Session(self.engine) as session:
+            keys = {key for key, text in session.execute(query) if _data_path(text) == path}
+        return [one for one in self.submitted() if one.study_id in keys]
 
     @repeatable
     def with_running(self) -> set[int]:
@@ -130,6 +180,21 @@ class Queued(Summaries):
             for first in range(0, len(study_ids), _AT_ONCE):
                 found |= _standings(session, study_ids[first : first + _AT_ONCE])
         return found
+
+
+def _submitted(rows: sa.Result[int, str, str]) -> Iterator[Submitted]:
+    """Of key, name and text of studies those that are whole."""
+    for study_id, name, text in rows:
+        submission = _submission(text)
+        if submission is not None and not name.startswith("."):
+            yield Submitted(study_id=study_id, name=name, submission=submission)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _submission(text: str) -> Submission | None:
+    """What a text of the database says was decided of a study; None: nothing that we can read."""
+    value = typed([(SUBMISSION_KEY, text)], STUDY).get(SUBMISSION_KEY)
+    return None if value is None else Submission.model_validate(value)
 
 
 def _standings(session: Session, keys: Sequence[int]) -> dict[int, Standing]:
@@ -153,6 +218,12 @@ def _standings(session: Session, keys: Sequence[int]) -> dict[int, Standing]:
         )
         for key in keys
     }
+
+
+def _data_path(text: str) -> object:
+    """``dataset.path`` of a stored study file; None: it has none."""
+    dataset = typed([(FILE_KEY, text)], STUDY).get(FILE_KEY, {}).get("dataset")
+    return dataset.get("path") if isinstance(dataset, dict) else None
 
 
 def _first(names: object) -> str | None:

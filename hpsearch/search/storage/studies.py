@@ -197,7 +197,7 @@ class Studies(RDBStorage):
                 session.add(attribute(study_id=study_id, key=key, value_json=text))
             study.study_name = name
             if event is not None:
-                add_event(session, event)
+                add_event(session, event, begins=True)
 
     @staticmethod
     def _lock_study(session: Session, study_id: int) -> bool:

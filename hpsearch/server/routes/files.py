@@ -9,9 +9,11 @@ from fastapi.responses import PlainTextResponse, Response
 
 from hpsearch.errors import UnfinishedError
 from hpsearch.report.study_toml import as_toml
+from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.study import load_study
 from hpsearch.server.routes.studies import Here, Name
 from hpsearch.server.who import Reader
+from hpsearch.services.rules import called
 from hpsearch.text import plain
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -23,26 +25,33 @@ MOST_BYTES = 2**18
 @router.get("/{name}/file", response_class=PlainTextResponse)
 def file(here: Here, _: Reader, name: Name) -> Response:
     """The study file, as one would write it, to be edited and submitted under another name."""
-    found = load_study(here.storage, name).file
-    root = here.rules.data_root
-    if found.dataset.path is not None and root is not None:
-        path = Path(found.dataset.path)
-        if path.is_relative_to(root.resolve()):
-            inside = str(path.relative_to(root.resolve()))
-            dataset = found.dataset.model_copy(update={"path": inside})
-            found = found.model_copy(update={"dataset": dataset})
+    study = load_study(here.storage, name)
+    found = study.file
+    if found.dataset.path is not None:
+        submission = study.optuna.user_attrs.get(SUBMISSION_KEY) or {}
+        path = called(found.dataset.path, here.rules, submission.get("user", ""))
+        dataset = found.dataset.model_copy(update={"path": path})
+        found = found.model_copy(update={"dataset": dataset})
     return Response(as_toml(found, name), media_type="application/toml")
 
 
 @router.get("/{name}/logs", response_class=PlainTextResponse)
 def logs(
-    here: Here, _: Reader, name: Name, lines: Annotated[int, Query(ge=1, le=1000)] = 40
+    here: Here,
+    _: Reader,
+    name: Name,
+    lines: Annotated[int, Query(ge=1, le=1000)] = 40,
+    worker: Annotated[int | None, Query(ge=0, lt=2**31, description="Only this one's.")] = None,
 ) -> PlainTextResponse:
     """The last lines of the logs of the study's workers on this machine."""
     load_study(here.storage, name)  # says so where there is none
-    files = sorted(here.workspace.home.study_logs(name).glob("worker-*.log"))
+    home = here.workspace.home
+    files = sorted(home.study_logs(name).glob("worker-*.log"))
+    if worker is not None:
+        files = [one for one in files if one == home.worker_log(name, worker)]
     if not files:
-        raise UnfinishedError(f"study {name}: has no logs here yet; no worker was started for it")
+        which = "logs" if worker is None else f"log of worker {worker}"
+        raise UnfinishedError(f"study {name}: has no {which} here yet; no such worker was started")
     told = [f"==> {one.name} <==\n{_end(one, lines)}" for one in files]
     return PlainTextResponse("\n".join(told) + "\n")
 

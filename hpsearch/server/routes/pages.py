@@ -1,7 +1,8 @@
-"""The pages: one HTML file with its style and script, which ask the routes below ``/v1``."""
+"""The pages: one HTML file with its style and scripts, which ask the routes below ``/v1``."""
 
 import importlib.resources
 from functools import cache
+from pathlib import Path
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
@@ -14,15 +15,15 @@ from hpsearch.server.who import Gate
 
 router = APIRouter(include_in_schema=False)
 
-_FILES = {
-    "page.html": "text/html; charset=utf-8",
-    "page.css": "text/css; charset=utf-8",
-    "page.js": "text/javascript; charset=utf-8",
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
 }
 
 
 @router.get("/")
-def first(request: Request) -> Response:
+async def first(request: Request) -> Response:
     """The first page; a token in the address becomes a cookie, and the address is forgotten."""
     shown = request.query_params.get("token")
     if shown is None:
@@ -40,18 +41,22 @@ def first(request: Request) -> Response:
 
 
 @router.get("/ui/{name}")
-def file(name: str) -> Response:
+async def file(name: str) -> Response:
     """What the page consists of."""
-    if name not in _FILES:
+    if name not in _content():
         raise RefusedError(404, "there is nothing here")
     return _file(name)
 
 
 def _file(name: str) -> Response:
     headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
-    return Response(_content(name), headers=headers, media_type=_FILES[name])
+    return Response(_content()[name], headers=headers, media_type=_TYPES[Path(name).suffix])
 
 
 @cache
-def _content(name: str) -> bytes:
-    return importlib.resources.files("hpsearch.server").joinpath("pages", name).read_bytes()
+def _content() -> dict[str, bytes]:
+    """The files of the page, by name."""
+    folder = importlib.resources.files("hpsearch.server").joinpath("pages")
+    return {
+        one.name: one.read_bytes() for one in folder.iterdir() if Path(one.name).suffix in _TYPES
+    }

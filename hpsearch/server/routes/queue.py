@@ -1,6 +1,5 @@
 """``/v1/queue``, ``/v1/events``, ``/v1/me``: the slots, who did what, and who asks."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -8,7 +7,7 @@ from fastapi.responses import JSONResponse, Response
 
 from hpsearch.server.board import moment
 from hpsearch.server.problems import answer
-from hpsearch.server.routes.answers import with_etag
+from hpsearch.server.routes.answers import following, with_etag
 from hpsearch.server.service import Service, service
 from hpsearch.server.who import Gate, Reader
 
@@ -18,16 +17,16 @@ Here = Annotated[Service, Depends(service)]
 
 
 @router.get("/v1/queue")
-def queue(request: Request, here: Here, _: Reader) -> Response:
+async def queue(request: Request, here: Here, _: Reader) -> Response:
     """The slots of this box and who has them; studies that wait, and all others."""
-    found = here.board.look()
-    slots = [{**slot, "since": moment(slot["since"])} for slot in found.slots]
-    content = b'{"slots": %s, "studies": %s}' % (json.dumps(slots).encode(), found.studies)
-    return with_etag(request, content, found.etag)
+    found = await here.board.now()
+    return with_etag(request, found.queue, found.etag)
 
 
 @router.get("/v1/events")
-def events(
+def events(  # noqa: PLR0917  # FastAPI gives them by name
+    request: Request,
+    response: Response,
     here: Here,
     _: Reader,
     study: Annotated[str | None, Query(max_length=512)] = None,
@@ -36,6 +35,8 @@ def events(
 ) -> list[dict[str, Any]]:
     """Who did what, and when, the last one first; ``before`` is the number of an event."""
     found = here.storage.events(study, before=before, most=limit)
+    if len(found) == limit and found[-1].number > 1:
+        response.headers["Link"] = following(request, found[-1].number, "before")
     return [
         {
             "number": event.number,
@@ -50,7 +51,7 @@ def events(
 
 
 @router.get("/v1/me")
-def me(token: Reader) -> dict[str, str]:
+async def me(token: Reader) -> dict[str, str]:
     """Whose token was shown, and what it allows."""
     return {"name": token.name, "role": token.role.value}
 
@@ -81,7 +82,7 @@ def set_session(request: Request, response: Response, session: str) -> None:
 
 
 @router.get("/healthz")
-def healthz() -> dict[str, str]:
+async def healthz() -> dict[str, str]:
     """Whether the process answers."""
     return {"status": "ok"}
 

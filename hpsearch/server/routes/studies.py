@@ -1,7 +1,6 @@
 """``/v1/studies``: submitting studies, seeing how they stand, and deciding what becomes of them."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -9,21 +8,22 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
 
 from hpsearch.search import submissions
 from hpsearch.search import trials as rows
 from hpsearch.search.attributes import SUBMISSION_KEY
+from hpsearch.search.effects import effects
 from hpsearch.search.shapes import Submission
 from hpsearch.search.storage.queued import Submitted
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.board import study_row
 from hpsearch.server.problems import RefusedError
-from hpsearch.server.routes.answers import as_json, with_etag
+from hpsearch.server.routes.answers import as_json, following, with_etag
 from hpsearch.server.service import Service, service
 from hpsearch.server.tokens import Role, Token
-from hpsearch.server.who import Gate, Reader, Submitter, may_change
+from hpsearch.server.who import Gate, Reader, Submitter
 from hpsearch.services import submit as submitting
+from hpsearch.services.standing import standing
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 check_router = APIRouter(tags=["studies"])
@@ -34,7 +34,18 @@ AT_ONCE = 2
 Here = Annotated[Service, Depends(service)]
 Name = Annotated[str, Path(max_length=512)]
 Priority = Annotated[int, Query(ge=-100, le=100, description="The higher, the earlier.")]
+Limit = Annotated[int | None, Query(ge=1, le=1000, description="How many at most.")]
+After = Annotated[int | None, Query(ge=0, lt=2**53, description="Those that come after it.")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+
+Webhook = Annotated[
+    str | None,
+    Query(max_length=2000, description="Told of its end, failure and target (--webhook-host)."),
+]
+Target = Annotated[
+    float | None,
+    Query(allow_inf_nan=False, description="A value of the objective; reached, it is told."),
+]
 
 _ENDINGS = {
     "application/toml": ".toml",
@@ -51,15 +62,6 @@ _FILE = {
     }
 }
 _submits, _checks = CapacityLimiter(AT_ONCE), CapacityLimiter(1)
-
-
-class Change(BaseModel):
-    """What may be changed of a study."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    priority: Annotated[int, Field(ge=-100, le=100, strict=True)]
-    """The higher, the earlier; above 0 only by an administrator."""
 
 
 async def _content(request: Request) -> str:
@@ -89,44 +91,80 @@ def _ending(request: Request) -> str:
 
 
 @router.get("")
-def list_studies(
+async def list_studies(  # noqa: PLR0917  # FastAPI gives them by name
     request: Request,
     here: Here,
     _: Reader,
     state: Annotated[str | None, Query(max_length=20)] = None,
     user: Annotated[str | None, Query(max_length=40)] = None,
+    limit: Limit = None,
+    after: After = None,
 ) -> Response:
-    """All submitted studies, the oldest first; with an ETag for who polls."""
-    found = here.board.look()
-    if state is None and user is None:
+    """All submitted studies, the oldest first; with an ETag for who polls.
+
+    In pages: at most ``limit`` studies, those made after the one whose ``id`` is ``after``.
+    """
+    found = await here.board.now()
+    if (state, user, limit, after) == (None,) * 4:
         return with_etag(request, found.studies, found.etag)
     chosen = [
         row for row in found.rows if row["state"] == (state or row["state"])
-        and row["user"] == (user or row["user"])
+        and row["user"] == (user or row["user"]) and (after is None or row["id"] > after)
     ]  # fmt: skip
-    return as_json(request, chosen)
+    if limit is None or len(chosen) <= limit:
+        return await run_sync(as_json, request, chosen)
+    page = chosen[:limit]
+    return await run_sync(as_json, request, page, following(request, page[-1]["id"]))
 
 
-@router.post("", status_code=201, openapi_extra=_FILE)
-async def submit(  # noqa: PLR0917  # FastAPI gives them by name
-    here: Here,
+def _asked(  # noqa: PLR0917  # FastAPI gives them by name
     token: Submitter,
     content: Annotated[str, Depends(_content)],
     ending: Annotated[str, Depends(_ending)],
     priority: Priority = 0,
     key: Key = None,
-) -> JSONResponse:
-    """Check a study file (TOML, or the same as JSON), make its study, and queue it."""
-    _check_priority(token, priority)
-    asked = submitting.Request(
-        content=content, ending=ending, user=token.name, priority=priority, key=key
+    webhook: Webhook = None,
+    target: Target = None,
+) -> submitting.Request:
+    """What a token submits."""
+    check_priority(token, priority)
+    return submitting.Request(
+        content=content,
+        ending=ending,
+        user=token.name,
+        sees_all=token.role is Role.ADMIN,
+        priority=priority,
+        key=key,
+        webhook=webhook,
+        target=target,
     )
+
+
+Asked = Annotated[submitting.Request, Depends(_asked)]
+_MADE: dict[int | str, dict[str, Any]] = {200: {"description": "The study of an earlier request."}}
+
+
+@router.post("", status_code=201, openapi_extra=_FILE, responses=_MADE)
+async def submit(here: Here, asked: Asked) -> JSONResponse:
+    """Check a study file (TOML, or the same as JSON), make its study, and queue it."""
+    return await _submitted(here, asked)
+
+
+@router.post("/{name}/fork", status_code=201, openapi_extra=_FILE, responses=_MADE)
+async def fork(here: Here, asked: Asked, name: Name) -> JSONResponse:
+    """As submitting, but the new study begins with the trials of this one that lie in its space."""
+    return await _submitted(here, replace(asked, fork=name))
+
+
+async def _submitted(here: Service, asked: submitting.Request) -> JSONResponse:
+    """The row of a study that is made, and what was said of its data."""
 
     def work() -> tuple[dict[str, Any], bool]:
         done = submitting.submit(asked, here.rules, here.storage, here.workspace)
         here.changed()
-        row = _row(here, done.study, submissions.submission_of(done.study))
-        return {**row, "warnings": done.warnings}, done.is_new
+        row = row_of(here, done.study, submissions.submission_of(done.study))
+        taken = {} if done.plan is None else done.plan.plain()
+        return {**row, "warnings": done.warnings, **taken}, done.is_new
 
     body, is_new = await run_sync(work, limiter=_submits)
     where = {"Location": f"/v1/studies/{body['name']}"}
@@ -141,26 +179,41 @@ async def check(
     ending: Annotated[str, Depends(_ending)],
 ) -> JSONResponse:
     """Train the smallest, middle and largest model of a study file, as ``hpsearch check`` does."""
-    asked = submitting.Request(content=content, ending=ending, user=token.name)
+    sees_all = token.role is Role.ADMIN
+    asked = submitting.Request(content=content, ending=ending, user=token.name, sees_all=sees_all)
     home = here.workspace.home
     work = partial(submitting.check, asked, here.rules, home)
     return JSONResponse(await run_sync(work, limiter=_checks))
 
 
 @router.get("/{name}")
-def show(request: Request, here: Here, _: Reader, name: Name) -> Response:
-    """One study: budget, data, counts, workers, study file, and what was decided of it."""
+def show(
+    request: Request,
+    here: Here,
+    _: Reader,
+    name: Name,
+    learnt: Annotated[bool, Query(description="Also what the trials say of the space.")] = False,
+) -> Response:
+    """One study as ``hpsearch show --json`` prints it, and what was decided of it."""
     study = load_study(here.storage, name)
-    details = rows.details(study)
+    details = standing(study, here.workspace.home)
+    if learnt:
+        details["learnt"] = effects(study).plain()
     submission = study.optuna.user_attrs.get(SUBMISSION_KEY)
     return as_json(request, {**details, "submission": submission})
 
 
 @router.get("/{name}/trials")
-def trials(request: Request, here: Here, _: Reader, name: Name) -> Response:
-    """The trials of a study, as ``hpsearch trials --json`` prints them."""
+def trials(
+    request: Request, here: Here, _: Reader, name: Name, limit: Limit = None, after: After = None
+) -> Response:
+    """The trials of a study, as ``hpsearch trials --json`` prints them; ``after``: a number."""
     study = load_study(here.storage, name)
-    return as_json(request, [rows.row(study, trial) for trial in study.trials()])
+    if limit is None and after is None:
+        return as_json(request, [rows.row(study, trial) for trial in study.trials()])
+    found = here.storage.trials_after(study.study_id, -1 if after is None else after, limit)
+    more = following(request, found[-1].number) if limit and len(found) == limit else None
+    return as_json(request, [rows.row(study, trial) for trial in found], more)
 
 
 @router.get("/{name}/best")
@@ -172,43 +225,14 @@ def best(request: Request, here: Here, _: Reader, name: Name) -> Response:
 @router.get("/{name}/events", response_class=StreamingResponse)
 async def events(request: Request, here: Here, token: Reader, name: Name) -> StreamingResponse:
     """A study's trials as they run, as server-sent events: ``study``, ``trials``, ``gone``."""
-    await run_sync(load_study, here.storage, name)  # says so where there is none
+    await here.hub.find(name)  # says so where there is none
     gate: Gate = request.app.state.gate
     events = here.hub.watch(name, lambda: gate.tokens.named(token.name) == token)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(events, 200, headers, "text/event-stream")
 
 
-@router.post("/{name}/pause")
-def pause(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
-    """Have running trials saved within an epoch, and none start, until it is resumed."""
-    return _decide(here, token, name, submissions.pause)
-
-
-@router.post("/{name}/resume")
-def resume(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
-    """Queue a study that was paused, or has failed."""
-    return _decide(here, token, name, submissions.resume)
-
-
-@router.post("/{name}/cancel")
-def cancel(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
-    """As pause, but for good; what it has found stays."""
-    return _decide(here, token, name, submissions.cancel)
-
-
-@router.patch("/{name}")
-def change(here: Here, token: Submitter, name: Name, change: Change) -> dict[str, Any]:
-    """Give a study another priority."""
-    _check_priority(token, change.priority)
-
-    def prioritise(study: OpenStudy, who: str) -> Submission:
-        return submissions.prioritise(study, who, change.priority)
-
-    return _decide(here, token, name, prioritise)
-
-
-def _check_priority(token: Token, priority: int) -> None:
+def check_priority(token: Token, priority: int) -> None:
     """Refuse a priority above the usual one, unless an administrator gives it.
 
     Raises:
@@ -220,26 +244,7 @@ def _check_priority(token: Token, priority: int) -> None:
         )
 
 
-def _decide(
-    here: Service, token: Token, name: str, act: Callable[[OpenStudy, str], Submission]
-) -> dict[str, Any]:
-    """Decide something of a study that may be the token's to decide; the study's row."""
-    study = load_study(here.storage, name)
-    may_change(token, submissions.submission_of(study).user)
-    with _noted(here):
-        return _row(here, study, act(study, token.name))
-
-
-@contextmanager
-def _noted(here: Service) -> Iterator[None]:
-    """Have the next look at the board see what the block changed."""
-    try:
-        yield
-    finally:
-        here.changed()
-
-
-def _row(here: Service, study: OpenStudy, submission: Submission) -> dict[str, Any]:
+def row_of(here: Service, study: OpenStudy, submission: Submission) -> dict[str, Any]:
     """A study as the list has it."""
     standing = here.storage.standings([study.study_id])[study.study_id]
     held = any(slot["study"] == study.name for slot in here.scheduler.shown)

@@ -10,7 +10,7 @@ import pytest
 from simulated_gpus import GIB, Device, Refusal, instance, simulate, split
 
 from hpsearch.cli.doctor import doctor
-from hpsearch.cli.run import run
+from hpsearch.cli.live import LiveScreen
 from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.search.study import OpenStudy
@@ -19,7 +19,8 @@ from hpsearch.services import plans
 from hpsearch.services.data import opened_data
 from hpsearch.services.plans import planned_workers
 from hpsearch.services.progress import Silent
-from hpsearch.services.search import _left
+from hpsearch.services.search import Settings, _left, search
+from hpsearch.services.workspace import Workspace
 from hpsearch.workers import memory as memory_module
 from hpsearch.workers.cores import Cores
 from hpsearch.workers.gpus import list_gpus
@@ -153,9 +154,10 @@ def test_run_starts_what_doctor_shows(
 def test_run_refuses_impossible_workers_before_anything_is_written(
     tmp_path: Path, study_file: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = Home(tmp_path / "new")
+    place, file = Home(tmp_path / "new"), study_file(per_gpu="16")
+    settings = Settings(gpus="0", overrides=["budget.trials=50"])
     with pytest.raises(InputError, match=r"16 workers on GPU 0 \(T4\): its 16.0 GiB leave nothing"):
-        run(study_file(per_gpu="16"), home=place.root, gpus="0", overrides=["budget.trials=50"])
+        search(file, settings, Workspace(home=place), LiveScreen())
     assert not place.database.exists()
     assert "warning: GPU 2 is left out: the driver reports 'GPU is lost'" in capsys.readouterr().err
 

@@ -121,7 +121,7 @@ def test_each_ended_trial_is_one_line_once(
 ) -> None:
     study = open_study()
     finish(study, 0.25)
-    with LiveView(study).shown() as view:
+    with LiveView(Looker(study)).shown() as view:
         view.update()
         assert capsys.readouterr().err == ""  # it had ended before
         finish(study, 0.5, TrialState.PRUNED)
@@ -148,7 +148,7 @@ def test_lines_come_in_the_order_in_which_trials_ended(
     open_study: Open, finish: Finish, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = open_study()
-    with LiveView(study).shown() as view:
+    with LiveView(Looker(study)).shown() as view:
         early = start(study)
         finish(study, 0.5)
         claims.interrupt(study, start(study).number)
@@ -180,7 +180,7 @@ def test_without_a_terminal_trials_are_read_only_when_one_has_ended(
         return look(looker)
 
     monkeypatch.setattr(Looker, "look", noted)
-    with LiveView(study).shown() as view:
+    with LiveView(Looker(study)).shown() as view:
         view.tick()
         trial = start(study)
         trial.report(0.5, 1)
@@ -202,7 +202,7 @@ def test_before_the_first_complete_trial_there_is_no_best(
     open_study: Open, finish: Finish, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = open_study()
-    with LiveView(study).shown() as view:
+    with LiveView(Looker(study)).shown() as view:
         finish(study, 0.5, TrialState.PRUNED)
         view.update()
     assert "(1 of 10)" in capsys.readouterr().err
@@ -220,7 +220,7 @@ def test_a_dumb_terminal_and_a_pipe_get_plain_lines(
     monkeypatch.setenv(variable, {"TERM": "dumb", "FORCE_COLOR": "1"}[variable])
     monkeypatch.setattr(terminal, "isatty", lambda: variable == "TERM")
     study = open_study()
-    with LiveView(study).shown() as view:
+    with LiveView(Looker(study)).shown() as view:
         finish(study, 0.75)
         view.update()
     assert terminal.getvalue().startswith("trial 0: complete 0.7500 (1 of 10, best 0.7500)")
@@ -231,14 +231,14 @@ def test_who_watches_is_told_once_that_nobody_goes_on(
     open_study: Open, clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = open_study()
-    view = LiveView(study, watching=True)
+    view = LiveView(Looker(study), watching=True)
     for _ in range(2):
         view.update()
     assert capsys.readouterr().err == "No worker is running the study now.\n"
     claims.interrupt(study, start(study).number)
     start(study)
     view.update()
-    running = view.study.trials()[-1]
+    running = study.trials()[-1]
     claims.interrupt(study, running.number)
     view.update()
     assert "No worker" not in capsys.readouterr().err  # it may be between two trials
@@ -253,7 +253,7 @@ def test_who_watches_is_told_once_that_nobody_goes_on(
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_an_empty_study(open_study: Open, width: int) -> None:
-    lines = shown(LiveView(open_study()), width)
+    lines = shown(LiveView(Looker(open_study())), width)
     assert lines[0] == "study: 0 of 10 trials, 0 s in this run"
     assert lines[1].endswith("0%")
     assert lines[2].startswith("0 complete, 0 pruned, 0 failed")
@@ -267,7 +267,7 @@ def test_one_running_trial(open_study: Open, finish: Finish, width: int) -> None
     study = open_study(enqueue=[{"layers": 5}])
     finish(study, 0.75)
     running = start(study, "a-very-long-host-name.example:4711", "GPU 0 (A100-SXM4-40GB)")
-    view = LiveView(study)
+    view = LiveView(Looker(study))
     assert "0/5" in row(shown(view, width), "4711")
     running.report(0.125, 3)
     assert claims.claim(study) is not None  # it has no configuration yet
@@ -290,7 +290,7 @@ def test_one_running_trial(open_study: Open, finish: Finish, width: int) -> None
 def test_a_narrow_terminal_shows_what_matters_most(open_study: Open) -> None:
     study = open_study()
     start(study).report(0.5, 1)
-    lines = shown(LiveView(study), 40)
+    lines = shown(LiveView(Looker(study)), 40)
     assert row(lines, "worker")[:4] == ["worker", "trial", "epoch", "value"]
     assert row(lines, "4711")[:4] == ["4711", "0", "1/5", "0.5000"]
     assert row(lines, "4711")[-1].endswith("…")
@@ -302,7 +302,7 @@ def test_many_workers_are_as_many_lines_as_fit(open_study: Open, finish: Finish)
         finish(study)
     for index in range(20):
         start(study, f"{'machine' * 9}-{index % 2}.example:{1000 + index}", "GPU 0 (T4)")
-    view = LiveView(study)
+    view = LiveView(Looker(study))
     lines = shown(view)
     assert lines[0].startswith("nnnn")
     assert "…: 7 of 100 trials" in lines[0]
@@ -324,7 +324,7 @@ def test_only_pruned_trials(open_study: Open, finish: Finish) -> None:
     study = open_study()
     for value in (0.25, 0.5):
         finish(study, value, TrialState.PRUNED)
-    lines = shown(LiveView(study))
+    lines = shown(LiveView(Looker(study)))
     assert "0 complete, 2 pruned, 0 failed, 0 running" in lines
     assert "best: no trial has completed yet" in lines
     states = [line.split()[:3] for line in lines if " pruned  " in line]
@@ -336,7 +336,7 @@ def test_only_failed_trials(open_study: Open) -> None:
     for failure in (Failure.OUT_OF_MEMORY, Failure.DIVERGED):
         claims.fail(study, start(study).number, failure, "x")
     claims.interrupt(study, start(study).number)
-    lines = shown(LiveView(study))
+    lines = shown(LiveView(Looker(study)))
     assert "0 complete, 0 pruned, 2 failed, 0 running, 1 waiting, 1 not counted" in lines
     assert row(lines, "0  out of memory")[:4] == ["0", "out", "of", "memory"]
     assert row(lines, "1  diverged")
@@ -346,7 +346,7 @@ def test_only_failed_trials(open_study: Open) -> None:
 def test_no_value_is_finite(open_study: Open, finish: Finish) -> None:
     study = open_study()
     finish(study, float("inf"))
-    lines = shown(LiveView(study))
+    lines = shown(LiveView(Looker(study)))
     assert "best: no trial has completed yet" in lines
     assert row(lines, "0  complete")[2] == "inf"
 
@@ -356,7 +356,7 @@ def test_what_limits_a_study(open_study: Open, finish: Finish, clock: list[float
     for value in (0.5, 0.75, 0.75, 0.25):
         finish(study, value)
     start(study)
-    view = LiveView(study)
+    view = LiveView(Looker(study))
     line = shown(view)[5]
     assert re.fullmatch(
         r"left: 29 min 5\d s of 30 min 00 s; 2 of 4 trials without improvement", line
@@ -381,7 +381,7 @@ def test_trials_since_the_best_are_those_that_the_plateau_counts(
     assert look.best is not None
     assert look.best.number == early.number
     assert look.since_best == budget.since_best(study, study.trial_summaries()) == 2
-    assert "2 trials since" in shown(LiveView(study))[3]
+    assert "2 trials since" in shown(LiveView(Looker(study)))[3]
 
 
 def test_who_gives_no_sign_of_life(
@@ -395,7 +395,7 @@ def test_who_gives_no_sign_of_life(
         return [Heartbeat(number=0, beat=datetime.now(), age=ages[0])]
 
     monkeypatch.setattr(study.storage, "heartbeats", heartbeats)
-    view = LiveView(study, watching=True)
+    view = LiveView(Looker(study), watching=True)
     assert "no heartbeat" not in "".join(shown(view))
     ages[0] = 95.0
     assert " ".join(row(shown(view), "4711")).endswith("no heartbeat for 1 min 35 s")
@@ -407,7 +407,7 @@ def test_who_gives_no_sign_of_life(
 def test_a_trial_of_another_program(open_study: Open) -> None:
     study = open_study()
     study.optuna.ask()
-    lines = shown(LiveView(study, watching=True))
+    lines = shown(LiveView(Looker(study), watching=True))
     assert row(lines, "other")[:3] == ["other", "0", "0/5"]
     assert "no worker is running the study now" not in lines
 
@@ -416,7 +416,7 @@ def test_the_time_of_a_study_that_is_watched_is_its_own(
     open_study: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = open_study()
-    assert shown(LiveView(study, watching=True))[0] == "study: 0 of 10 trials, not started"
+    assert shown(LiveView(Looker(study), watching=True))[0] == "study: 0 of 10 trials, not started"
     trial = start(study)
     began = study.trials()[trial.number].datetime_start
     assert began is not None
@@ -427,7 +427,7 @@ def test_the_time_of_a_study_that_is_watched_is_its_own(
             return utc(began) + timedelta(hours=3, minutes=5)
 
     monkeypatch.setattr("hpsearch.cli.live.datetime", Later)
-    line = shown(LiveView(study, watching=True))[0]
+    line = shown(LiveView(Looker(study), watching=True))[0]
     assert line == "study: 0 of 10 trials, started 3 h 05 min ago"
 
 
@@ -436,7 +436,7 @@ def test_the_time_left_follows_from_the_pace_of_this_view(
 ) -> None:
     study = open_study()
     finish(study)
-    view = LiveView(study)
+    view = LiveView(Looker(study))
     assert view.seconds_left(view.update()) is None
     for _ in range(3):
         assert view.seconds_left(view.update()) is None
@@ -452,7 +452,7 @@ def test_the_time_left_is_never_more_than_the_timeout_leaves(
     open_study: Open, finish: Finish, clock: list[float]
 ) -> None:
     study = open_study(budget={"trials": 10, "timeout": "5m"})
-    view = LiveView(study)
+    view = LiveView(Looker(study))
     start(study)
     assert re.search(r"0%, up to [45] min \d\d s left$", shown(view)[1])  # the pace is not known
     for _ in range(3):
@@ -471,7 +471,7 @@ def test_the_time_left_is_never_more_than_the_timeout_leaves(
 
 def test_a_plateau_may_end_it_sooner(open_study: Open, finish: Finish, clock: list[float]) -> None:
     study = open_study(budget={"trials": 10, "plateau": 5})
-    view = LiveView(study)
+    view = LiveView(Looker(study))
     for _ in range(3):
         finish(study)
     start(study)
@@ -484,7 +484,7 @@ def test_no_colours_where_none_are_wanted(
 ) -> None:
     study = open_study()
     finish(study)
-    view = LiveView(study)
+    view = LiveView(Looker(study))
     assert set(COLOUR.findall(drawn(view))) == {"\x1b[94m"}  # the bar, which has a number beside it
     monkeypatch.setenv("NO_COLOR", "1")
     plain = drawn(view)
@@ -501,7 +501,7 @@ def test_a_terminal_that_has_only_ascii(open_study: Open) -> None:
         file=io.TextIOWrapper(written, "ascii", write_through=True),
         width=60, height=24, force_terminal=True, color_system=None,
     )  # fmt: skip
-    view = LiveView(study)
+    view = LiveView(Looker(study))
     console.print(view.frame(view.update()))
     assert all(len(line) <= 60 for line in written.getvalue().splitlines())
 
@@ -513,7 +513,7 @@ def test_on_a_terminal_the_view_is_drawn_and_taken_away(
     open_study: Open, finish: Finish, on_terminal: Callable[[], Terminal]
 ) -> None:
     terminal, study = on_terminal(), open_study()
-    with LiveView(study).shown() as view:
+    with LiveView(Looker(study)).shown() as view:
         finish(study, 0.75)
         view.update()
         assert "1 of 10 trials" in terminal.getvalue()
@@ -529,7 +529,7 @@ def test_only_what_is_new_is_drawn_and_each_picture_at_once(
 ) -> None:
     terminal, study = on_terminal(), open_study()
     trial = start(study)
-    with LiveView(study).shown() as view:
+    with LiveView(Looker(study)).shown() as view:
         terminal.writes.clear()
         for _ in range(3):
             view.update()
@@ -547,7 +547,7 @@ def test_a_terminal_that_becomes_narrower_is_cleared(
     open_study: Open, on_terminal: Callable[[], Terminal]
 ) -> None:
     terminal = on_terminal()
-    with LiveView(open_study()).shown() as view:
+    with LiveView(Looker(open_study())).shown() as view:
         assert view._live is not None
         console = view._live.console
         console.height = 24
@@ -575,7 +575,7 @@ def test_watching_ends_with_the_study(
         looks.append(view.update())
         return looks[-1]
 
-    view = LiveView(study, watching=True)
+    view = LiveView(Looker(study), watching=True)
     watch_until_over(study, look)
     assert [found.counts.counted for found in looks] == [0, 1, 2]
 
@@ -588,7 +588,7 @@ def test_watching_goes_on_while_a_trial_runs(
     running = start(study)
     finish(study, 0.5)
     monkeypatch.setattr(time, "sleep", lambda _seconds: study.optuna.tell(running, 0.25))
-    view = LiveView(study, watching=True)
+    view = LiveView(Looker(study), watching=True)
     watch_until_over(study, view.update)
     assert study.counts().complete == 3
 
@@ -606,7 +606,7 @@ def test_a_lock_on_the_data_base_is_waited_for(
     other.execute("PRAGMA journal_mode=DELETE")  # where who writes keeps others from reading
     storage = open_storage(url, create=False, patience=0.05)
     study = load_study(storage, file.name)
-    view = LiveView(study, watching=True)
+    view = LiveView(Looker(study), watching=True)
 
     def finish() -> None:
         other.execute("COMMIT")
@@ -632,7 +632,7 @@ def test_a_study_that_is_deleted_meanwhile(
     open_study: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, same = open_study(), open_study()
-    view = LiveView(study, watching=True)
+    view = LiveView(Looker(study), watching=True)
     monkeypatch.setattr(time, "sleep", lambda _seconds: delete([same], None))
     with pytest.raises(StudyGoneError, match="study study: was deleted meanwhile"):
         watch_until_over(study, view.update)
@@ -642,7 +642,7 @@ def test_another_study_in_the_place_of_one_that_was_deleted(
     open_study: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = open_study()
-    view = LiveView(study, watching=True)
+    view = LiveView(Looker(study), watching=True)
 
     def replace(_seconds: float) -> None:
         delete([open_study()], None)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import pytest
 from screens import on_terminal
 
-from hpsearch.cli.verdict import print_verdict
-from hpsearch.config import TrialConfig
+from hpsearch.cli.verdict import print_verdict, read, told_of
+from hpsearch.config import TrialConfig, flat
 from hpsearch.search.confirmation import BASELINE, Leader
 from hpsearch.search.shapes import ConfirmRequest, Kind
 from hpsearch.search.verdict import Candidate, judge
@@ -51,9 +51,12 @@ def show(
     found = Confirmation(
         study=file.name, file=file, leaders=chosen, request=wanted, verdict=verdict
     )
-    print_verdict(found)
+    print_verdict(told_of(found))
     plain = found.plain()
-    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    sent = json.loads(json.dumps(plain, allow_nan=False))
+    assert sent == plain
+    configs = {name: flat(config) for name in names}
+    assert read(sent, configs, file.objective.measure) == told_of(found)
     return plain
 
 

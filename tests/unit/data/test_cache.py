@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data.cache import clear, list_datasets, open_dataset
+from hpsearch.data.cache import clear, clear_gone, list_datasets, open_dataset
 from hpsearch.data.dataset import Dataset, find, open_test
 from hpsearch.data.drawing import split
 from hpsearch.data.record import Access
@@ -423,3 +423,20 @@ def test_what_a_source_was_read_as_is_kept(images: Write, home: Home) -> None:
         "Training/ is the training part, test/ is the test part",
         "passed over: __MACOSX, Thumbs.db",
     )
+
+
+def test_imports_of_what_is_gone_below_a_folder_are_removed(
+    npz: Write, home: Home, tmp_path: Path
+) -> None:
+    x, y = np.zeros((30, 2), np.uint8), np.arange(30) % 3
+    section = npz(x_train=x, y_train=y)
+    path = Path(str(section.path))
+    kept_one = open_dataset(DatasetSection(source="digits"), home)
+    imported = open_dataset(section, home)
+    clear_gone(home, path.parent)
+    assert kept(home) == sorted([kept_one.folder.name, imported.folder.name])
+    path.rename(tmp_path / "moved.npz")
+    clear_gone(home, tmp_path / "elsewhere")
+    assert kept(home) == sorted([kept_one.folder.name, imported.folder.name])
+    clear_gone(home, path.parent)
+    assert kept(home) == [kept_one.folder.name]

@@ -236,6 +236,19 @@ def test_nothing_takes_the_place_of_a_trial_that_was_never_drawn(
     assert (counts.uncounted, counts.waiting) == (1, 0)
 
 
+def test_a_trial_of_a_space_of_fixed_values_goes_on(open_study: Callable[..., OpenStudy]) -> None:
+    study = open_study(space={"layers": 1}, sampler={"type": "random"})
+    cut = claims.claim(study)
+    assert cut is not None
+    suggest_config(study.file.space, cut)
+    assert cut.params == {}
+    cut.set_user_attr("seed", 17)
+    assert claims.interrupt(study, cut.number)
+    again = claims.claim(study)
+    assert again is not None
+    assert again.user_attrs == {"resumes": 0, "earlier": [0], "seed": 17}
+
+
 def test_a_trial_that_was_cut_off_goes_on_before_others_begin(
     open_study: Callable[..., OpenStudy],
 ) -> None:

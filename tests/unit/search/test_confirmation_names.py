@@ -6,10 +6,9 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from hpsearch.cli.live import LiveView
-from hpsearch.cli.watch import ended_table, notes, running_table
+from hpsearch.cli.watch import Looker, ended_table, notes, running_table
 from hpsearch.search import claims
 from hpsearch.search.confirmation import (
-    cell_of,
     ensure_confirmation_study,
     leaders,
     name_of,
@@ -17,6 +16,7 @@ from hpsearch.search.confirmation import (
     seeds,
 )
 from hpsearch.search.shapes import Kind
+from hpsearch.search.shown import shown
 from hpsearch.search.study import OpenStudy
 
 
@@ -27,7 +27,7 @@ def test_a_confirmation_run_is_named_by_whose_it_is_and_by_its_seed(
     for value in (0.25, 0.75):
         finish(study, value)
     assert [name_of(study, trial) for trial in study.trials()] == ["trial 0", "trial 1"]
-    assert cell_of(study, study.trials()[1]) == "1"
+    assert shown(study, study.trials()[1]).cell == "1"
     runs, chosen = ensure_confirmation_study(study), leaders(study, 1)
     queue(runs, study, chosen, seeds(study, 2))
     queue(runs, study, chosen[:1], seeds(study, 1), Kind.REFIT, 3)
@@ -38,7 +38,7 @@ def test_a_confirmation_run_is_named_by_whose_it_is_and_by_its_seed(
         "the baseline, seed 2 of 2",
         "trial 1, refit, seed 1 of 2",
     ]
-    assert cell_of(runs, runs.trials()[1]) == "baseline, seed 1 of 2"
+    assert shown(runs, runs.trials()[1]).cell == "baseline, seed 1 of 2"
     queue(runs, study, chosen, seeds(study, 1))
     seed = runs.trials()[2].user_attrs["seed"]
     assert name_of(runs, runs.trials()[2]) == f"trial 1, seed {seed}"  # of an earlier confirm
@@ -54,7 +54,7 @@ def test_the_lines_and_tables_of_a_confirmation_name_the_leader_and_the_seed(
         finish(study, value)
     runs = ensure_confirmation_study(study)
     queue(runs, study, leaders(study, 1), seeds(study, 2))
-    view = LiveView(runs)
+    view = LiveView(Looker(runs))
     for _ in range(2):
         trial = claims.claim(runs)
         assert trial is not None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
+from typing import Any
 
 import pytest
 from served import Served, service_of
@@ -15,7 +15,7 @@ def serve(home: Home) -> Iterator[Callable[..., Served]]:
     """Makes the service of a home; its arguments are those of ``Rules``."""
     with ExitStack() as opened:
 
-        def make(**rules: Path | bool) -> Served:
+        def make(**rules: Any) -> Served:
             return opened.enter_context(service_of(home, **rules))
 
         yield make

@@ -20,9 +20,14 @@ SUBMITTING = {
     ("POST", "/v1/check"),
     ("POST", "/v1/studies"),
     ("PATCH", "/v1/studies/{name}"),
+    ("DELETE", "/v1/studies/{name}"),
+    ("POST", "/v1/studies/{name}/fork"),
+    ("POST", "/v1/studies/{name}/confirm"),
     ("POST", "/v1/studies/{name}/pause"),
     ("POST", "/v1/studies/{name}/resume"),
     ("POST", "/v1/studies/{name}/cancel"),
+    ("PUT", "/v1/datasets/{name}"),
+    ("DELETE", "/v1/datasets/{name}"),
 }
 """Routes that need the role submit."""
 
@@ -70,8 +75,10 @@ def test_every_route_asks_for_a_token_and_looks_at_its_role(
                 assert answer.headers["www-authenticate"] == "Bearer"
         if (method, path) in SUBMITTING:
             assert is_problem(send(served, method, path, "read"), 403)
-            # Another one's study; or a body that is none.
-            expected = 403 if "{name}" in path else 422
+            # Another one's study, which everybody may fork; or a body that is none.
+            expected = 403 if "{name}" in path and not path.endswith("fork") else 422
+            if path == "/v1/datasets/{name}":  # there is none of one's own, or it has no format
+                expected = 415 if method == "PUT" else 404
             assert is_problem(send(served, method, path, "submit"), expected)
         else:
             assert send(served, method, path, "read").status_code in (200, 204, 404, 409)

@@ -1,5 +1,9 @@
 """The board: what clients poll has all that was decided, and is read again where it may change."""
 
+import asyncio
+import gzip
+import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +11,9 @@ import pytest
 from optuna.trial import FrozenTrial
 from served import Served
 
+from hpsearch.errors import UnreachableError
 from hpsearch.search import claims, submissions
+from hpsearch.search.storage.events import Event
 from hpsearch.search.study import load_study
 from hpsearch.server import board as module
 from hpsearch.server.board import Board
@@ -80,3 +86,70 @@ def test_while_one_reads_the_others_are_shown_what_there_was(board: Board) -> No
     with board._lock:
         assert board.look() is before
     assert board.look() is not before
+
+
+def test_who_polls_waits_for_nobody_while_the_next_snapshot_is_made(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, may_read = board.look(), threading.Event()
+    monkeypatch.setattr(module, "OLDEST", 3600.0)
+    submitted = board._storage.with_running
+
+    def slow() -> Any:
+        assert may_read.wait(30)
+        return submitted()
+
+    monkeypatch.setattr(board._storage, "with_running", slow)
+    assert asyncio.run(board.now()) is before
+    [renewing] = [one for one in threading.enumerate() if one.name == "board"]
+    assert asyncio.run(board.now()) is before
+    assert [one for one in threading.enumerate() if one.name == "board"] == [renewing]
+    may_read.set()
+    renewing.join(30)
+    after = board._latest
+    assert after is not None
+    assert after is not before
+    assert after.etag == before.etag
+
+
+def test_who_has_changed_something_waits_until_it_is_seen(board: Board, served: Served) -> None:
+    before = board.look()
+    served.submit("other")
+    board.changed()
+    after = asyncio.run(board.now())
+    assert [one["name"] for one in before.rows] == ["small"]
+    assert [one["name"] for one in after.rows] == ["small", "other"]
+
+
+def test_a_storage_that_is_away_is_said_when_the_snapshot_is_old(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = board.look()
+
+    def away() -> int:
+        raise UnreachableError("away")
+
+    monkeypatch.setattr(board._storage, "last_event", away)
+    monkeypatch.setattr(module, "OLDEST", 3600.0)
+    assert asyncio.run(board.now()) is before
+    for renewing in [one for one in threading.enumerate() if one.name == "board"]:
+        renewing.join(30)
+    monkeypatch.setattr(module, "OLDEST", 0.0)
+    with pytest.raises(UnreachableError):
+        asyncio.run(board.now())
+
+
+def test_a_study_that_is_gone_is_shown_no_more(served: Served, board: Board) -> None:
+    served.submit("other")
+    assert len(board.look().rows) == 2
+    served.storage.delete_study(load_study(served.storage, "other").study_id)
+    served.storage.note(Event(who="ana", what="removed", study="other"))
+    assert [one["name"] for one in board.look().rows] == ["small"]
+
+
+def test_what_is_compressed_is_the_same(board: Board) -> None:
+    found = board.look()
+    assert gzip.decompress(found.studies.gzipped) == found.studies.plain
+    assert gzip.decompress(found.queue.gzipped) == found.queue.plain
+    assert json.loads(found.studies.plain) == [*found.rows]
+    assert json.loads(found.queue.plain) == {"slots": [], "studies": [*found.rows]}

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from optuna.trial import FrozenTrial
 
+from hpsearch.errors import UnknownStudyError
 from hpsearch.search import claims
 from hpsearch.search.study import OpenStudy
 from hpsearch.server import live
@@ -116,6 +118,51 @@ def test_a_slow_client_skips_what_it_was_too_slow_for() -> None:
     assert not watched.take({"name": "a"}, [{"number": 0, "epochs": 999}])
 
 
+def test_who_watches_is_told_that_the_storage_is_away_and_that_it_is_back(
+    open_study: Callable[..., OpenStudy],
+    finish: Callable[..., FrozenTrial],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study, is_away = open_study(), [True]
+    finish(study, 0.5)
+    hub = Hub(study.storage, lambda: False)
+    look = hub._look
+
+    def looked(name: str, watched: Watched) -> Any:
+        if is_away[0]:
+            raise sa.exc.OperationalError("", {}, Exception("away"))
+        return look(name, watched)
+
+    monkeypatch.setattr(hub, "_look", looked)
+
+    async def story() -> None:
+        stream = hub.watch("study")
+        await anext(stream)
+        [(kind, told)] = parsed(await anext(stream))
+        assert kind == "trouble"
+        assert "the storage cannot be reached" in told["detail"]
+        is_away[0] = False
+        found = parsed(await anext(stream))
+        assert [kind for kind, _ in found] == ["study", "trouble", "trials"]
+        assert found[1] == ("trouble", {"detail": None})
+        await stream.aclose()
+
+    run(story)
+
+
+def test_trials_that_have_ended_are_looked_at_once(
+    open_study: Callable[..., OpenStudy], finish: Callable[..., FrozenTrial]
+) -> None:
+    study, known = open_study(), set[int]()
+    finish(study, 0.5)
+    claims.claim(study)
+    summary, rows = live.looked_at(study, known)
+    assert (summary["best_trial"], summary["over"], summary["used"]) == (0, None, None)
+    assert [row["number"] for row in rows] == [0, 1]
+    assert rows[0]["setting"].endswith("constant b32")
+    assert [row["number"] for row in live.looked_at(study, known)[1]] == [1]
+
+
 def test_a_study_that_is_removed_ends_its_streams(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     hub = Hub(study.storage, lambda: False)
@@ -170,5 +217,26 @@ def test_no_more_clients_watch_than_are_allowed(
             await anext(hub.watch("study"))
         await first.aclose()
         await anext(hub.watch("study"))
+
+    run(story)
+
+
+def test_who_watches_what_is_watched_reads_no_study_anew(
+    open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = open_study()
+    hub = Hub(study.storage, lambda: False)
+
+    async def story() -> None:
+        with pytest.raises(UnknownStudyError):
+            await hub.find("other")
+        await hub.find(study.name)
+        stream = hub.watch(study.name)
+        async for text in stream:
+            if "event: study" in text:
+                break
+        monkeypatch.setattr(live, "load_study", None)
+        await hub.find(study.name)
+        await stream.aclose()
 
     run(story)

@@ -136,7 +136,11 @@ def test_the_turn_is_of_a_study_within_its_limits_on_the_highest_level(
 
     assert of(found) == max(map(of, may))
     equals = [one for one in may if of(one) == of(found)]
-    assert of_user[found.user] == min(of_user[one.user] for one in equals)
+
+    def order(one: Contender) -> tuple[int, int, float, str]:
+        return of_user[one.user], of_study[one.study], one.waiting_since, one.study
+
+    assert order(found) == min(map(order, equals))
 
 
 @given(contenders, held, st.randoms(use_true_random=False), st.floats(0, 9000))

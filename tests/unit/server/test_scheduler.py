@@ -319,6 +319,22 @@ def test_a_worker_that_dies_is_replaced_after_a_wait(make_box: Callable[..., Box
     assert box.step(3) == ["a"]
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_of_a_machine_that_is_lost_nobody_knows_whether_its_worker_lives(
+    make_box: Callable[..., Box], monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    box, told = make_box(1), list[Sequence[object]]()
+    box.submit("a")
+    box.step()
+    [worker] = box.workers
+    monkeypatch.setattr(Worker, "is_lost", is_lost)
+    monkeypatch.setattr(module, "mend", lambda _, dead, blame: told.append(dead))  # noqa: ARG005
+    worker.code = -signal.SIGKILL
+    signed = worker.signature
+    box.step()
+    assert told == [[] if is_lost else [signed]]
+
+
 def test_a_study_whose_workers_die_again_and_again_fails(make_box: Callable[..., Box]) -> None:
     box = make_box(1)
     study = box.submit("a")
@@ -427,9 +443,15 @@ def test_a_worker_that_cannot_be_started_is_tried_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(Worker, "begin", refuse)
-        assert box.step() == [""]
+        for _ in range(4):
+            assert not box.scheduler.has_no_workers
+            assert box.step(30) == [""]
+            if box.workers[0].crashes == module.NO_WORKERS:
+                break
+        assert box.scheduler.has_no_workers
     assert box.step() == [""]
-    assert box.step(10) == ["a"]
+    assert box.step(60) == ["a"]
+    assert not box.scheduler.has_no_workers
 
 
 def test_a_study_whose_log_cannot_be_written_is_tried_again_later(

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from served import STUDY, Served
 
 from hpsearch.search import budget, claims
 from hpsearch.search.study import load_study
-from hpsearch.services import apart
+from hpsearch.services import apart, submit
 
 
 def test_a_study_is_submitted_shown_paused_resumed_and_cancelled(served: Served) -> None:
@@ -204,6 +205,28 @@ def test_what_is_polled_comes_once_until_it_changes(served: Served) -> None:
         assert served.ask("GET", path, "read", headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/v1/studies", "/v1/queue"])
+@pytest.mark.parametrize(
+    ("taken", "is_gzipped"),
+    [
+        ("gzip, deflate", True),
+        ("GZIP", True),
+        ("identity", False),
+        ("gzip; q=0.0", False),
+        ("br;q=1, gzip;q=0.5", True),
+    ],
+)
+def test_what_is_polled_comes_compressed_to_who_takes_it(
+    served: Served, path: str, taken: str, is_gzipped: bool
+) -> None:
+    served.submit()
+    plain = served.ask("GET", path, headers={"Accept-Encoding": "identity"})
+    found = served.ask("GET", path, headers={"Accept-Encoding": taken})
+    assert ("content-encoding" in found.headers) == is_gzipped
+    assert found.headers["vary"] == "Accept-Encoding"
+    assert found.json() == plain.json()
+
+
 def test_the_list_can_be_narrowed_to_a_state_and_a_user(served: Served) -> None:
     served.submit("a")
     served.submit("b", "other")
@@ -277,7 +300,7 @@ def test_data_below_the_folder_are_imported_in_a_process_of_their_own(
     def fails(*_: object, **__: object) -> None:
         raise AssertionError("imported again")
 
-    monkeypatch.setattr(apart.subprocess, "run", fails)
+    monkeypatch.setattr(apart, "_run", fails)
     again = served.ask("POST", "/v1/studies", "submit", content=file.replace('"a"', '"b"', 1))
     assert again.status_code == 201, again.text
 
@@ -302,7 +325,7 @@ def test_what_an_import_comes_to_is_told(  # noqa: PLR0917  # pytest gives them 
             [], code, "", "12 of 30\nerror: x.npz: holds no arrays\n"
         )
 
-    monkeypatch.setattr(apart.subprocess, "run", run)
+    monkeypatch.setattr(apart, "_run", run)
     content = 'name = "a"\n[dataset]\nsource = "npz"\npath = "x.npz"\n'
     answer = serve(data_root=tmp_path).ask("POST", "/v1/studies", "submit", content=content)
     assert answer.status_code == status
@@ -336,11 +359,11 @@ def test_a_study_file_is_checked_as_the_command_checks_it(
     served, seen = serve(data_root=tmp_path), dict[str, Any]()
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
 
-    def run(words: list[str], *, cwd: str, **_: object) -> subprocess.CompletedProcess[str]:
-        seen["words"], seen["table"] = words, tomllib.loads((Path(cwd) / words[5]).read_text())
+    def run(words: list[str], folder: str) -> subprocess.CompletedProcess[str]:
+        seen["words"], seen["table"] = words, tomllib.loads((Path(folder) / words[5]).read_text())
         return subprocess.CompletedProcess(words, 0, '{"study": "a"}', "a.toml is valid\n")
 
-    monkeypatch.setattr(apart.subprocess, "run", run)
+    monkeypatch.setattr(apart, "_run", run)
     table = {
         "name": "a", "dataset": {"source": "table", "path": "x.csv", "target": "b", "time": None},
         "space": {"layers": {"type": "int", "low": 1, "high": 2}},
@@ -356,3 +379,11 @@ def test_a_study_file_is_checked_as_the_command_checks_it(
     assert served.ask("POST", "/v1/check", "submit", json=table).status_code == 422
     assert seen == {}
     assert served.storage.study_names() == []
+
+
+def test_what_the_first_submit_imports_is_imported_before(served: Served) -> None:
+    submit.prepare()
+    before = set(sys.modules)
+    assert served.submit().status_code == 201
+    heavy = ("polars", "scipy", "sklearn.model_selection", "hpsearch.data")
+    assert [name for name in set(sys.modules) - before if name.startswith(heavy)] == []

@@ -1,0 +1,171 @@
+"""What becomes of studies: pause, resume, cancel, another priority or budget, confirm, remove."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from hpsearch.search import submissions
+from hpsearch.search.shapes import Submission
+from hpsearch.search.study import OpenStudy, load_study, with_confirmation
+from hpsearch.server.problems import RefusedError
+from hpsearch.server.routes.answers import as_json
+from hpsearch.server.routes.studies import Here, Name, check_priority, row_of
+from hpsearch.server.service import Service
+from hpsearch.server.tokens import Token
+from hpsearch.server.who import Reader, Submitter, may_change
+from hpsearch.services import confirm as confirming
+from hpsearch.services import decide
+from hpsearch.services.decide import Act
+
+router = APIRouter(prefix="/v1/studies", tags=["studies"])
+
+Whole = Annotated[int, Field(lt=2**53, strict=True)]
+"""What every reader of JSON takes."""
+
+
+class Budget(BaseModel):
+    """Limits of ``[budget]``, as one writes them in a study file; those left out stay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trials: Whole | None = None
+    """Trials in all, those that are done among them."""
+    timeout: float | str | None = None
+    """Seconds, or such as "2h", in which a trial runs; null: no limit."""
+    plateau: Whole | None = None
+    """Trials without a better one; null: no limit."""
+
+
+class Change(BaseModel):
+    """What may be changed of a study."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    priority: Annotated[int, Field(ge=-100, le=100, strict=True)] = 0
+    """The higher, the earlier; above 0 only by an administrator."""
+    budget: Budget = Budget()
+
+
+class Confirming(BaseModel):
+    """What is to be confirmed: the options of ``hpsearch confirm``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    top: Annotated[int, Field(ge=1, le=20, strict=True)] | None = None
+    """How many of the best configurations; null: 3."""
+    seeds: Annotated[int, Field(ge=2, le=50, strict=True)] | None = None
+    """How many new seeds each of them gets; null: 5."""
+    new_split: Annotated[bool, Field(strict=True)] = False
+    """Whether each seed gets a new validation split, too."""
+    smallest: Annotated[bool, Field(strict=True)] | None = None
+    """Choose the smallest network that the seeds cannot tell from the first."""
+
+
+_USUAL = Confirming()
+
+
+@router.post("/{name}/pause")
+def pause(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
+    """Have running trials saved within an epoch, and none start, until it is resumed."""
+    return _decided(here, token, name, submissions.pause)
+
+
+@router.post("/{name}/resume")
+def resume(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
+    """Queue a study that was paused, or has failed."""
+    return _decided(here, token, name, submissions.resume)
+
+
+@router.post("/{name}/cancel")
+def cancel(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
+    """As pause, but for good; what it has found stays."""
+    return _decided(here, token, name, submissions.cancel)
+
+
+@router.patch("/{name}")
+def change(here: Here, token: Submitter, name: Name, change: Change) -> dict[str, Any]:
+    """Give a study another priority or budget; one that was done by its budget goes on."""
+    given = change.budget.model_dump(exclude_unset=True)
+    changes_priority = "priority" in change.model_fields_set
+    if not given and not changes_priority:
+        raise RefusedError(422, "nothing to change; give priority, or trials, timeout or plateau")
+    check_priority(token, change.priority)
+    study = _own(here, token, name)
+    with _noted(here):
+        if given:
+            decide.allow(study, token.name, given)
+        if changes_priority:
+            decide.decide(study, token.name, _prioritise(change.priority))
+        return row_of(here, study, submissions.submission_of(study))
+
+
+def _prioritise(priority: int) -> Act:
+    def act(study: OpenStudy, who: str) -> Submission:
+        return submissions.prioritise(study, who, priority)
+
+    return act
+
+
+@router.delete("/{name}", status_code=204)
+def delete(request: Request, here: Here, token: Submitter, name: Name) -> Response:
+    """Remove a study with its trials, its confirmation and its files; data sets stay."""
+    study = load_study(here.storage, name)
+    may_change(token, submissions.user_of(study))
+    own = with_confirmation(study)
+    with _noted(here):
+        decide.delete(study, token.name, here.workspace)
+    for one in own:
+        request.app.state.downloads.forget(one)
+    return Response(status_code=204)
+
+
+@router.post("/{name}/confirm", status_code=202)
+def confirm(
+    here: Here, token: Submitter, name: Name, asked: Annotated[Confirming, Body()] = _USUAL
+) -> JSONResponse:
+    """Queue runs of the best configurations with new seeds, as ``hpsearch confirm`` trains them.
+
+    They are a study of their own, ``NAME.confirm``, with the priority and the user of the study.
+    Asked for again with the same, it is the same.
+    """
+    study = _own(here, token, name)
+    with _noted(here):
+        runs, submission = confirming.submit_confirmation(
+            study, token.name, here.workspace, **asked.model_dump()
+        )
+        row = row_of(here, runs, submission)
+    return JSONResponse(row, 202, {"Location": f"/v1/studies/{runs.name}"})
+
+
+@router.get("/{name}/confirm")
+def confirmed(request: Request, here: Here, _: Reader, name: Name) -> Response:
+    """What the last confirmation came to, as ``hpsearch confirm --json`` prints it."""
+    study = load_study(here.storage, name)
+    return as_json(request, confirming.confirmation_of(study).plain())
+
+
+def _own(here: Service, token: Token, name: str) -> OpenStudy:
+    """A study that may be the token's to decide of."""
+    study = load_study(here.storage, name)
+    may_change(token, submissions.submission_of(study).user)
+    return study
+
+
+def _decided(here: Service, token: Token, name: str, act: Act) -> dict[str, Any]:
+    """Decide something of a study and its confirmation; the study's row."""
+    study = _own(here, token, name)
+    with _noted(here):
+        return row_of(here, study, decide.decide(study, token.name, act))
+
+
+@contextmanager
+def _noted(here: Service) -> Iterator[None]:
+    """Have the next look at the board see what the block changed."""
+    try:
+        yield
+    finally:
+        here.changed()

@@ -1,0 +1,255 @@
+"""``--server``: which commands ask a service, with which options, and what they show of it."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from clients import URL, commands_ask
+from optuna.trial import FrozenTrial
+from served import STUDY, Served, service_of
+from typer.testing import CliRunner
+
+from hpsearch import __version__
+from hpsearch.cli.app import app
+from hpsearch.client.connection import Connection
+from hpsearch.client.logins import Logins
+from hpsearch.home import Home
+from hpsearch.search.study import load_study
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def served(home: Home) -> Iterator[Served]:
+    with service_of(home) as found:
+        yield found
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where commands are typed, with a study file; the environment names a service."""
+    (made := tmp_path / "work").mkdir()
+    monkeypatch.chdir(made)
+    monkeypatch.setenv("HPSEARCH_HOME", str(made / "own"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    monkeypatch.setenv("HPSEARCH_SERVER", URL)
+    monkeypatch.setenv("HPSEARCH_TOKEN", "hps_one")
+    (made / "small.toml").write_text(STUDY.format(name="small", trials=5))
+    return made
+
+
+def typed(*words: str, fails: str | None = None, text: str | None = None) -> str:
+    """Run a command; gives what it says."""
+    done = CliRunner().invoke(app, [*words], input=text)
+    said = done.stdout + done.stderr + str(done.exception or "")
+    assert (done.exit_code != 0) == (fails is not None), said
+    assert fails is None or fails in said, said
+    return said
+
+
+@pytest.fixture
+def run(served: Served, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs commands in the folder that ask a service which is there."""
+    assert folder == Path.cwd()
+    commands_ask(served, monkeypatch)
+    return typed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ls", "--home", "x", "--server", "http://x"], "--server and --home: choose one"),
+        (["run", "small.toml", "--gpus", "none"], "--gpus: cannot be asked of a service"),
+        (["run", "small.toml", "--engine", "ray", "--address", "x"], "--address and --engine: can"),
+        (["stop", "small", "--now"], "--now: cannot be asked of a service (http://127.0.0.1)"),
+        (["show", "small", "--provenance"], "--provenance: cannot be asked of a service"),
+        (["export", "small", "-o", "x.toml", "--ensemble"], "--ensemble: cannot be asked"),
+        (["export", "small", "-o", "x.onnx"], "a service exports files that end in .toml"),
+        (["report", "small", "--json"], "--json: cannot be asked of a service"),
+        (["delete", "small", "--force", "-y"], "--force: cannot be asked of a service"),
+        (["run", "small.toml", "--detach", "--server", ""], "--detach: is for a service"),
+        (["stop", "small", "--cancel", "--home", "x"], "--cancel: is for a service; name it with"),
+        (["ls", "--server", "nowhere"], "is not the address of a service"),
+        (["run", "none.toml"], "none.toml: file not found"),
+        (["run", "small.toml", "--set", "foo"], "--set foo: is not key=value"),
+        (["run", "small.toml", "--upload"], "has no dataset.path, so that nothing is to send"),
+    ],
+)
+def test_what_no_service_can_be_asked_is_refused(folder: Path, words: list[str], said: str) -> None:
+    typed(*words, fails=said)
+    assert [file.name for file in folder.iterdir()] == ["small.toml"]
+
+
+def test_what_is_typed_counts_before_the_environment(run: Run) -> None:
+    assert "no studies here yet" in run("ls")
+    assert run("ls", "--json").startswith("[]")
+    told = "small.toml: space.foo: unknown key"  # the file as it was typed
+    run("run", "small.toml", "--set", "space.foo=1", fails=told)
+    run("ls", "--home", "own", fails="own: no studies here yet; start one")
+    run("ls", "--server", "", fails="own: no studies here yet; start one")
+
+
+def test_screens_are_those_of_the_command_line(
+    run: Run, served: Served, finish: Callable[..., FrozenTrial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = run("run", "small.toml", "--detach", "--priority", "-3")
+    assert "Study small on http://127.0.0.1: queued" in said
+    study = load_study(served.storage, "small")
+    for value in (0.5, 0.75):
+        finish(study, value)
+    there = {
+        words: run(*words.split())
+        for words in ("show small", "trials small", "trials small --csv", "best small")
+    }
+    rows = json.loads(run("ls", "--json"))
+    assert [(row["name"], row["priority"], row["complete"]) for row in rows] == [("small", -3, 2)]
+    assert "submit" in run("ls")
+    details = json.loads(run("show", "small", "--json"))
+    monkeypatch.delenv("HPSEARCH_SERVER")
+    monkeypatch.setenv("HPSEARCH_HOME", str(served.home.root))
+    here = {words: run(*words.split()) for words in there}
+    shown = there.pop("show small")
+    assert "submitted by submit: queued\n" in shown
+    assert shown.replace("submitted by submit: queued\n", "") == here.pop("show small")
+    assert there == here
+    own = json.loads(run("show", "small", "--json"))
+    assert {key: value for key, value in details.items() if key != "submission"} == own
+    assert own["best_trial"]["number"] == 1
+
+
+def test_the_same_file_is_the_same_study_until_it_was_removed(run: Run, served: Served) -> None:
+    run("run", "small.toml", "--detach")
+    assert "Study small on http://127.0.0.1: queued" in run("run", "small.toml", "--detach")
+    assert "Stopped study small: 0 of 5 trials done. To resume it: hpsearch run" in run(
+        "stop", "small"
+    )
+    assert "Resumed study small" in run("run", "small.toml", "--detach")
+    run("run", "small.toml", "--set", "seed=7", "--detach", fails="small")
+    assert len(served.storage.submitted()) == 1
+    study = load_study(served.storage, "small")
+    served.storage.remove_studies([study.study_id], None)
+    assert "queued" in run("run", "small.toml", "--detach")
+    assert "Stopped study small" in run("stop", "small", "--cancel")
+    run("run", "small.toml", "--detach", fails="was cancelled, which is for good")
+
+
+def test_data_are_sent_once_under_a_name_of_their_content(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("my dätä.csv").write_text("a,b\n1,2\n")
+    text = STUDY.format(name="up", trials=5).replace('"digits"', '"table"\npath = "my dätä.csv"')
+    Path("up.toml").write_text(text)
+    said = run("run", "up.toml", "--detach", fails="up.toml: dataset.path")
+    assert "To send my dätä.csv along: --upload" in said
+    uploads: list[dict[str, str]] = []
+    submitted: list[object] = []
+
+    def answer(_: Connection, method: str, path: str, **parts: Any) -> Any:
+        if method == "GET" and path == "/v1/datasets":
+            return uploads
+        if method == "PUT":
+            name = path.removeprefix("/v1/datasets/")
+            digest = hashlib.sha256(b"".join(parts["content"]())).hexdigest()
+            uploads.append({"name": name, "sha256": digest, "path": f"upload:ana/{name}"})
+            return uploads[-1]
+        if method == "POST":
+            submitted.append(json.loads(parts["content"])["dataset"]["path"])
+        return {"name": "up", "submission": {"state": "queued"}}
+
+    monkeypatch.setattr(Connection, "json", answer)
+    assert "Sending my dätä.csv (8 B)" in run("run", "up.toml", "--detach", "--upload")
+    assert "Sending" not in run("run", "up.toml", "--detach", "--upload")
+    [row] = uploads
+    assert row["name"].startswith("my-d-t-")
+    assert row["name"].endswith(f"{row['sha256'][:12]}.csv")
+    assert submitted == [row["path"]] * 2
+
+
+def test_a_run_of_a_study_that_is_over_tells_how_it_ended(
+    run: Run, served: Served, finish: Callable[..., FrozenTrial]
+) -> None:
+    run("run", "small.toml", "--set", "budget.trials=1", "--detach")
+    finish(load_study(served.storage, "small"), 0.75)
+    done = run("stop", "small", "--cancel")
+    assert "Stopped study small: 1 of 1 trial done" in done
+
+
+def test_a_token_is_kept_after_the_service_has_taken_it(
+    run: Run, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HPSEARCH_TOKEN")
+    run("ls", fails="hpsearch login http://127.0.0.1")
+    run("login", text="hps_wrong\n", fails="the token is wrong")
+    run("login", text="\n", fails="the token is empty")
+    assert Logins().all() == {}
+    said = run("login", text=served.shown["read"] + "\n")
+    assert "Logged in to http://127.0.0.1 as read, who may read" in said
+    assert served.shown["read"] not in said
+    run("run", "small.toml", "--detach", fails="may read, and this needs submit")
+    run("login", "--forget")
+    run("login", "--forget", fails="no token is kept for it")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("version", "said"), [("9.9", "is hpsearch 9.9"), (__version__, "name")])
+def test_rows_of_another_version_are_told(
+    monkeypatch: pytest.MonkeyPatch, version: str, said: str
+) -> None:
+    def answer(_: httpx2.Client, method: str, path: str, **__: object) -> httpx2.Response:
+        is_about = path == "/openapi.json"
+        request = httpx2.Request(method, URL + path)
+        found = {"info": {"version": version}} if is_about else [{"new": 1}]
+        return httpx2.Response(200, json=found, request=request)
+
+    monkeypatch.setattr(httpx2.Client, "request", answer)
+    typed("ls", fails=said)
+
+
+def test_the_same_file_with_another_priority_is_the_same_study(run: Run, served: Served) -> None:
+    Path("small.toml").write_text('name = "small"\n[dataset]\nsource = "digits"\n')
+    for priority in ("-1", "-2"):
+        run("run", "small.toml", "--detach", "--priority", priority)
+        [one] = served.storage.submitted()
+        assert str(one.submission.priority) == priority
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_token_that_goes_through_the_open_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise httpx2.ConnectError("refused")
+
+    monkeypatch.setattr(httpx2.Client, "request", refuse)
+    said = typed("login", "http://search.example.org", text="hps_one\n", fails="no service")
+    assert "without TLS (https) others on the way can read the token" in said
+
+
+def test_a_fork_is_told_as_here(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("run", "small.toml", "--detach")
+    (folder / "new.toml").write_text(STUDY.format(name="new", trials=9))
+    plan = {
+        "taken": {"trials": 3, "complete": 2, "pruned": 1, "failed": 0},
+        "left": {"outside": 1}, "outside": {"space.layers": 1}, "warnings": ["odd"],
+    }  # fmt: skip
+    ask = Connection.json
+
+    def answer(connection: Connection, method: str, path: str, **parts: Any) -> Any:
+        if path.endswith("/fork"):
+            assert parts["params"] == {"priority": 0}
+            assert json.loads(parts["content"])["budget"] == {"trials": 9}
+            return {"name": "small", **plan}
+        return ask(connection, method, path, **parts)
+
+    monkeypatch.setattr(Connection, "json", answer)
+    said = run("fork", "small", "new.toml")
+    assert "warning: odd\n" in said
+    assert "Made study small with 3 trials of small (2 complete, 1 pruned, 0 failed).\n" in said
+    assert "Left out: 1 outside the new space\n  space.layers: 1\n" in said
+    assert "Trials left of budget.trials = 5: 5. To continue: hpsearch run new.toml\n" in said
+    told = json.loads(run("fork", "small", "new.toml", "--json").partition("warning")[0])
+    assert (told["taken"], told["counted"], told["over"]) == (plan["taken"], 0, None)
+    plan.pop("taken")
+    assert "Study small was made from small before.\n" in run("fork", "small", "new.toml")

@@ -1,0 +1,239 @@
+"""Reports and exports over HTTP, made by a command that does what a test says."""
+
+import io
+import os
+import threading
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from optuna.trial import FrozenTrial
+from served import Served
+
+from hpsearch.errors import InputError, ProgramError
+from hpsearch.search import submissions
+from hpsearch.search.making import create_submitted
+from hpsearch.search.storage.events import Event
+from hpsearch.search.study import load_study
+from hpsearch.server.routes import downloads as routes
+from hpsearch.services import downloads
+from hpsearch.study_file import StudyFile
+
+Finish = Callable[..., FrozenTrial]
+
+
+class Command:
+    """Writes files in place of a command, and notes what it was told."""
+
+    def __init__(self) -> None:
+        self.calls: list[Sequence[str]] = []
+        self.environments: list[Mapping[str, str]] = []
+        self.beside: Sequence[str] = ()
+        self.error: Exception | None = None
+        self.size = 10
+
+    def __call__(
+        self, words: Sequence[str], where: str, longest: float, environment: Mapping[str, str]
+    ) -> None:
+        self.calls.append(words)
+        self.environments.append(environment)
+        output = Path(words[words.index("-o") + 1])
+        output.write_bytes(b"x" * self.size)
+        for ending in self.beside:
+            output.with_suffix(ending).write_bytes(b"beside")
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Command:
+    made = Command()
+    monkeypatch.setattr(downloads, "run_command", made)
+    return made
+
+
+@pytest.fixture
+def small(served: Served, finish: Finish) -> Served:
+    """A service with a study that has a complete trial."""
+    assert served.submit("small").status_code == 201
+    finish(load_study(served.storage, "small"))
+    return served
+
+
+def kept(served: Served) -> list[str]:
+    """The names of the files that are kept; nothing else lies beside them."""
+    folders = [*served.home.served.iterdir()] if served.home.served.exists() else []
+    assert all(folder.name.startswith("small-") for folder in folders)
+    return sorted(file.name for folder in folders for file in folder.iterdir())
+
+
+def test_a_report_is_made_once_until_a_trial_ends(
+    small: Served, command: Command, finish: Finish
+) -> None:
+    path = "/v1/studies/small/report"
+    first = small.ask("GET", path, "read")
+    assert (first.status_code, first.content) == (200, b"x" * 10)
+    assert first.headers["content-type"] == "text/html; charset=utf-8"
+    assert first.headers["content-disposition"] == 'inline; filename="small.html"'
+    assert first.headers["content-length"] == "10"
+    assert first.headers["content-security-policy"].startswith("sandbox ")
+    again = small.ask("GET", path, "read")
+    assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
+    [call] = command.calls
+    assert [call[0], *call[-2:]] == ["report", "--", "small"]
+    assert command.environments[0]["CUDA_VISIBLE_DEVICES"] == "-1"
+    headers = {"If-None-Match": first.headers["etag"]}
+    known = small.ask("GET", path, "read", headers=headers)
+    assert (known.status_code, known.content) == (304, b"")
+    small.ask("PATCH", "/v1/studies/small", json={"priority": -1})  # says nothing of the study
+    assert small.ask("GET", path, "read", headers=headers).status_code == 304
+    finish(load_study(small.storage, "small"))
+    assert small.ask("GET", path, "read", headers=headers).status_code == 200
+    assert len(command.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "words", "beside", "name", "kind"),
+    [
+        ("", ["export"], (), "small-best.toml", "application/toml"),
+        ("format=json&trial=0", ["export", "--trial=0"], (), "small-trial-0.json",
+         "application/json"),
+        ("format=keras&confirmed=true", ["export", "--confirmed"],
+         (".classes.json", ".signature.json"), "small-confirmed.keras",
+         "application/octet-stream"),
+        ("format=py", ["export"], (".npz",), "small-best.zip", "application/zip"),
+        ("format=yaml", ["export"], (".own.py", ".x"), "small-best.zip", "application/zip"),
+    ],
+)  # fmt: skip
+def test_what_is_exported_is_one_file(  # noqa: PLR0917  # pytest gives them by name
+    small: Served, command: Command, query: str, words: list[str], beside: Sequence[str],
+    name: str, kind: str,
+) -> None:  # fmt: skip
+    command.beside = beside
+    answer = small.ask("GET", f"/v1/studies/small/export?{query}", "read")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == kind
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+    assert [*command.calls[0][: len(words)], command.calls[0][len(words)]] == [*words, "-o"]
+    assert kept(small) == [name]
+    if kind == "application/zip":
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert archive.testzip() is None
+            assert len(archive.namelist()) == 1 + len(beside)
+
+
+def test_what_cannot_be_exported_is_said_before_anything_is_made(
+    small: Served, command: Command
+) -> None:
+    served, path = small, "/v1/studies/small/export"
+    assert served.submit("none").status_code == 201
+    for query, status in (
+        ("format=exe", 422), ("trial=9", 422), ("trial=-1", 422), ("trial=x", 422),
+        (f"trial={10**30}", 422), ("trial=0&confirmed=1", 422),
+    ):  # fmt: skip
+        assert served.ask("GET", f"{path}?{query}", "read").status_code == status, query
+    assert served.ask("GET", "/v1/studies/none/export", "read").status_code == 409
+    for what in ("report", "export"):
+        assert served.ask("GET", f"/v1/studies/nothing/{what}", "read").status_code == 404
+    assert command.calls == []
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InputError("no trained weights here"), 422),
+        (ProgramError("ended early"), 500),
+        (OSError(28, "No space left on device"), 503),
+    ],
+)
+def test_what_a_command_refuses_is_told_and_leaves_nothing(
+    small: Served, command: Command, error: Exception, status: int
+) -> None:
+    command.error = error
+    answer = small.ask("GET", "/v1/studies/small/export?format=keras", "read")
+    assert answer.status_code == status
+    assert str(getattr(error, "strerror", None) or error) in answer.json()["detail"]
+    assert kept(small) == []
+    command.error = None
+    assert small.ask("GET", "/v1/studies/small/export?format=keras").status_code == 200
+
+
+def test_data_from_a_path_are_given_to_their_user_alone(
+    served: Served, make_file: Callable[..., StudyFile], command: Command, finish: Finish
+) -> None:
+    file = make_file(name="small", dataset={"source": "npz", "path": "/x.npz"})
+    facts = {"fingerprint": "f", "input_shape": [8], "class_names": ["0", "1"]}
+    event = Event(who="submit", what="submitted", study="small")
+    made = create_submitted(served.storage, file, facts, submissions.new("submit", 0), event)
+    finish(made)
+    for who, form, status in (
+        ("read", "py", 403), ("other", "py", 403), ("submit", "py", 200), ("admin", "py", 200),
+        ("read", "toml", 200),
+    ):  # fmt: skip
+        answer = served.ask("GET", f"/v1/studies/small/export?format={form}", who)
+        assert answer.status_code == status, who
+    assert len(command.calls) == 2
+
+
+def test_only_so_much_is_kept_and_what_was_used_last_stays(
+    small: Served, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "MOST_FILES", 2)
+    path = "/v1/studies/small/export?format="
+    small.ask("GET", f"{path}toml")
+    small.ask("GET", f"{path}json")
+    for folder in small.home.served.iterdir():  # long ago
+        os.utime(folder, (1, 1))
+    small.ask("GET", f"{path}toml")
+    small.ask("GET", f"{path}yaml")
+    assert kept(small) == ["small-best.toml", "small-best.yaml"]
+    monkeypatch.setattr(downloads, "MOST_BYTES", 25)
+    command.size = 30
+    assert len(small.ask("GET", f"{path}keras").content) == 30
+    assert kept(small) == ["small-best.keras"]
+
+
+def test_a_file_is_made_once_for_all_who_ask_at_the_same_time(
+    small: Served, command: Command
+) -> None:
+    study = load_study(small.storage, "small")
+    made = downloads.Downloads(downloads.Workspace(home=small.home))
+    wanted = downloads.report_of(study)
+    version, found = made.version(study, wanted), list[bytes]()
+
+    def ask() -> None:
+        with made.make(study, wanted, version).file as file:
+            found.append(file.read())
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert found == [b"x" * 10] * 6
+    assert len(command.calls) == 1
+
+
+def test_who_comes_when_too_many_wait_is_told_to_come_again(
+    small: Served, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "MOST_WAITING", 0)
+    answer = small.ask("GET", "/v1/studies/small/report")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert command.calls == []
+
+
+def test_what_was_made_of_a_study_goes_with_it_and_with_the_service(
+    small: Served, command: Command
+) -> None:
+    small.ask("GET", "/v1/studies/small/report")
+    small.ask("POST", "/v1/studies/small/cancel")
+    assert kept(small) == ["small.html"]
+    assert small.ask("DELETE", "/v1/studies/small").status_code == 204
+    assert kept(small) == []
+    (small.home.served / ".left" / "x").mkdir(parents=True)
+    downloads.Downloads(downloads.Workspace(home=small.home))
+    assert not small.home.served.exists()
+    assert len(command.calls) == 1

@@ -1,0 +1,99 @@
+"""What submitted study files may read: uploads and files below one folder, links followed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpsearch.data.section import DatasetSection, resolve_path
+from hpsearch.errors import InputError
+from hpsearch.home import Home
+from hpsearch.services.received import FACTS
+from hpsearch.services.rules import Rules, called, place_data, reading
+from hpsearch.services.upload import Asker, Upload, UploadKeptError
+from hpsearch.services.uploads import Uploads
+
+ANA = Asker(user="ana")
+
+
+@pytest.fixture
+def uploads(tmp_path: Path) -> Uploads:
+    """One upload, ana/houses, in a home that is reached by a link."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "home").symlink_to("real")
+    uploads = Uploads(home=Home(tmp_path / "home"))
+    upload = Upload(
+        name="houses", owner="ana", format="csv", bytes=4, sha256="0" * 64, shared=False,
+        added="2026-11-30T12:00:00+00:00",
+    )  # fmt: skip
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "data.csv").write_text("a,b\n")
+    (made / FACTS).write_text('{"stored": 4}')
+    uploads.keep(upload, made, None)
+    return uploads
+
+
+def placed(path: object, rules: Rules, asker: Asker = ANA) -> Any:
+    table = {"dataset": {"source": "table", "path": path, "target": "b"}}
+    place_data(table, rules, "mine.toml", asker)
+    return table["dataset"]["path"]
+
+
+def test_an_upload_has_a_path_and_the_path_its_name(uploads: Uploads) -> None:
+    rules = Rules(uploads=uploads)
+    for name in ("upload:houses", "upload:ana/houses"):
+        path = placed(name, rules)
+        section = DatasetSection(source="table", path=path, target="b")
+        assert resolve_path(section, Path("/"), "mine.toml").path == path
+        assert Path(path).read_text() == "a,b\n"
+        assert called(path, rules, "ana") == "upload:ana/houses"
+    with pytest.raises(InputError, match=r"upload:bob/houses.*there is no such upload"):
+        placed("upload:houses", rules, Asker(user="bob"))
+
+
+def test_paths_are_below_one_folder_and_outside_of_uploads(
+    uploads: Uploads, tmp_path: Path
+) -> None:
+    rules = Rules(data_root=tmp_path, uploads=uploads)
+    (tmp_path / "x.csv").touch()
+    (tmp_path / "link.csv").symlink_to(placed("upload:houses", rules))
+    path = placed("x.csv", rules)
+    assert (path, called(path, rules, "ana")) == (str(tmp_path / "x.csv"), "x.csv")
+    for wrong in (
+        "../x.csv",
+        "/etc/passwd",
+        "home/uploads",
+        "real/uploads/names",
+        "link.csv",
+        "\0",
+    ):
+        with pytest.raises(InputError, match="is outside of the folder"):
+            placed(wrong, rules)
+    with pytest.raises(InputError, match="upload the data and give"):
+        placed("x.csv", Rules(uploads=uploads))
+    with pytest.raises(InputError, match="reads no files"):
+        placed("upload:houses", Rules())
+    assert placed(3, rules) == 3
+
+
+def test_data_stay_while_they_are_read(uploads: Uploads) -> None:
+    rules = Rules(uploads=uploads)
+    path = placed("upload:houses", rules)
+
+    def read() -> None:
+        with reading(rules, path, "ana") as tell:
+            assert tell(f"{path} is odd") == "upload:ana/houses is odd"
+            with pytest.raises(UploadKeptError, match="is just read for a submit"):
+                uploads.remove("ana", "houses", ANA, storage=None)  # type: ignore[arg-type]
+            raise InputError(f"{path}: is wrong")
+
+    with pytest.raises(InputError, match=r"^upload:ana/houses: is wrong$"):
+        read()
+    uploads.file("ana", "houses").unlink()
+    uploads.tidy()
+    assert called(path, rules, "ana") == "upload:(deleted)"
+    with pytest.raises(InputError, match="there is no such upload"):
+        placed("upload:(deleted)", rules)
+    with pytest.raises(InputError, match="was deleted just now"), reading(rules, path, "ana"):
+        pass
