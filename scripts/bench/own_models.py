@@ -4,7 +4,7 @@ An MLP for MNIST (two layers of 512 with dropout), the small conv net for MNIST 
 convnet": 32 and 64 filters, max pooling, dropout) and wide and deep for a table ("Structured data
 learning with Wide, Deep, and Cross networks": all features on one side, two layers of 32 over
 numbers and embedded categories on the other). All come compiled with Adam and the accuracy. Their
-sizes may be searched (../faults/own_models.py does); without, they are those of the examples.
+sizes may be searched (../faults/own_networks.py does); without, they are those of the examples.
 """
 
 from collections.abc import Mapping

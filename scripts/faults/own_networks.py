@@ -1,6 +1,6 @@
 """Three networks of a user's own by every command, cut off by kill -9, and from a notebook.
 
-Run by hand: ``scripts/faults/own_models.py [NAME ...]``. The networks are those of
+Run by hand: ``scripts/faults/own_networks.py [NAME ...]``. The networks are those of
 ../bench/own_models.py: an MLP and a conv net on digits of 16 x 16 pixels, wide and deep on the
 table of penguins. Each is searched, killed in the middle and searched on, confirmed, evaluated,
 joined to an ensemble, exported, predicted with, trained from its recipe and reproduced; then it is
