@@ -200,6 +200,9 @@ def show(
     if learnt:
         details["learnt"] = effects(study).plain()
     submission = study.optuna.user_attrs.get(SUBMISSION_KEY)
+    if submission is not None:  # in the list's words: "running" where a worker has it
+        row = row_of(here, study, submissions.submission_of(study))
+        submission = {**submission, "state": row["state"]}
     return as_json(request, {**details, "submission": submission})
 
 

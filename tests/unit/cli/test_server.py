@@ -18,6 +18,7 @@ from hpsearch.cli.app import app
 from hpsearch.client.connection import Connection
 from hpsearch.client.logins import Logins
 from hpsearch.home import Home
+from hpsearch.search import claims
 from hpsearch.search.study import load_study
 
 Run = Callable[..., str]
@@ -119,6 +120,14 @@ def test_screens_are_those_of_the_command_line(
     own = json.loads(run("show", "small", "--json"))
     assert {key: value for key, value in details.items() if key != "submission"} == own
     assert own["best_trial"]["number"] == 1
+
+
+def test_a_study_that_runs_is_told_so_everywhere(run: Run, served: Served) -> None:
+    run("run", "small.toml", "--detach")
+    assert claims.claim(load_study(served.storage, "small")) is not None
+    assert "running" in run("ls")
+    assert "submitted by submit: running\n" in run("show", "small")
+    assert "Study small on http://127.0.0.1: running" in run("run", "small.toml", "--detach")
 
 
 def test_the_same_file_is_the_same_study_until_it_was_removed(run: Run, served: Served) -> None:

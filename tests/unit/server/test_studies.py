@@ -247,6 +247,8 @@ def test_a_study_with_a_running_trial_is_shown_as_running(served: Served) -> Non
     row = served.ask("POST", "/v1/studies/small/resume").json()
     assert (row["state"], row["running"]) == ("running", 1)
     assert [one["state"] for one in served.ask("GET", "/v1/studies").json()] == ["running"]
+    shown = served.ask("GET", "/v1/studies/small").json()
+    assert shown["submission"]["state"] == "running"
     assert [one["state"] for one in served.ask("GET", "/v1/studies/small/trials").json()] == [
         "running"
     ]
