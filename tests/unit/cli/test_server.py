@@ -122,6 +122,13 @@ def test_screens_are_those_of_the_command_line(
     assert own["best_trial"]["number"] == 1
 
 
+@pytest.mark.usefixtures("folder")
+def test_who_names_a_service_is_told_which_commands_ask_none() -> None:
+    told = "(the service of HPSEARCH_SERVER was not asked: evaluate, ensemble and predict work here"
+    for words in (("evaluate", "two"), ("ensemble", "two")):
+        typed(*words, fails=told)
+
+
 def test_a_study_that_runs_is_told_so_everywhere(run: Run, served: Served) -> None:
     run("run", "small.toml", "--detach")
     assert claims.claim(load_study(served.storage, "small")) is not None
