@@ -195,7 +195,13 @@ def test_only_an_administrator_gives_a_priority_above_the_usual(served: Served) 
 
 def test_what_is_polled_comes_once_until_it_changes(served: Served) -> None:
     served.submit("small")
-    for path in ("/v1/studies", "/v1/studies/small", "/v1/studies/small/trials", "/v1/queue"):
+    for path in (
+        "/v1/studies",
+        "/v1/studies/small",
+        "/v1/studies/small/trials",
+        "/v1/queue",
+        "/v1/workers",
+    ):
         first = served.ask("GET", path, "read")
         headers = {"If-None-Match": f'"x", {first.headers["etag"]}'}
         again = served.ask("GET", path, "read", headers=headers)
@@ -203,6 +209,14 @@ def test_what_is_polled_comes_once_until_it_changes(served: Served) -> None:
     served.ask("POST", "/v1/studies/small/pause")
     for path in ("/v1/studies", "/v1/studies/small", "/v1/queue"):
         assert served.ask("GET", path, "read", headers=headers).status_code == 200
+
+
+def test_workers_are_the_slots_of_the_queue(served: Served) -> None:
+    served.scheduler.shown = [{"slot": 0, "study": None, "since": 0.0}]
+    served.service.changed()  # the board may have looked just now
+    slots = served.ask("GET", "/v1/workers", "read").json()
+    assert slots == served.ask("GET", "/v1/queue", "read").json()["slots"]
+    assert slots[0]["since"] == "1970-01-01T00:00:00+00:00"
 
 
 @pytest.mark.parametrize("path", ["/v1/studies", "/v1/queue"])
