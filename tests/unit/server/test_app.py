@@ -137,6 +137,18 @@ def test_what_is_not_there_is_a_problem(served: Served) -> None:
     assert is_problem(served.ask("GET", "/v1/events?limit=0"), 422)
 
 
+def test_what_was_sent_wrong_has_the_exit_code_of_the_command(served: Served) -> None:
+    served.submit("small")
+    for answer in (
+        served.ask("GET", "/v1/events?limit=0"),
+        served.ask("PATCH", "/v1/studies/small", json={}),
+        served.ask("POST", "/v1/studies", content=b"\xff"),
+        served.ask("POST", "/v1/studies", content=b"x = "),
+    ):
+        assert is_problem(answer, 422)
+        assert answer.json()["exit_code"] == 2
+
+
 def test_a_large_body_is_refused_whether_or_not_it_says_so(served: Served) -> None:
     body = b"x" * (MOST_BYTES + 1)
     assert is_problem(served.ask("POST", "/v1/studies", content=body), 413)
