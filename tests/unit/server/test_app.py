@@ -201,6 +201,13 @@ def test_the_service_is_ready_while_its_scheduler_works(served: Served) -> None:
     assert served.client.get("/healthz").status_code == 200
 
 
+def test_a_service_whose_tokens_were_removed_says_so(served: Served) -> None:
+    served.home.tokens.unlink()
+    answer = served.ask("GET", "/v1/me", "admin")
+    assert is_problem(answer, 401)
+    assert "has no tokens now" in answer.json()["detail"]
+
+
 def test_tokens_that_cannot_be_read_let_nobody_in(served: Served) -> None:
     served.home.tokens.chmod(0o644)
     answer = served.ask("GET", "/v1/me", "admin")
