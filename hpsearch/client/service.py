@@ -25,7 +25,7 @@ class Client:
     def __init__(
         self, url: str | None = None, token: str | None = None, *, ca_file: Path | None = None
     ) -> None:
-        """A service; nothing is asked of it yet, but for whether it is there where there is no token.
+        """A service; nothing is asked of it yet: without a token only whether it is there.
 
         Args:
             url: its address; None: ``HPSEARCH_SERVER``.
