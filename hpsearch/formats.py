@@ -14,6 +14,9 @@ import yaml
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.text import closest, show
 
+_MOST_OF_PATHS = 10_000_000
+"""Most parts of keys in all paths of tables; far more than any file has that people write."""
+
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -174,6 +177,20 @@ for _name, _pattern, _read in (
     _YamlReader.add_constructor(f"{_TAG}{_name}", _yaml_value(_read, _compiled))
 
 
+def _read_toml(text: str) -> dict[str, Any]:
+    """The table of a TOML document.
+
+    Raises:
+        RecursionError: a key is so deep (a.a.a...) that tomllib, which keeps the path of every
+            table, might take more memory than there is.
+        ValueError: it is none.
+    """
+    dots = [line.count(".") for line in text.split("\n")]
+    if max(dots, default=0) * (sum(dots) + len(dots)) > _MOST_OF_PATHS:
+        raise RecursionError
+    return tomllib.loads(text)
+
+
 def _read_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_YamlReader)  # noqa: S506 (reads no more than SafeLoader)
 
@@ -194,7 +211,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _reader(path: Path) -> Any:
     readers = {
-        ".toml": tomllib.loads,
+        ".toml": _read_toml,
         ".json": functools.partial(json.loads, object_pairs_hook=_once),
         ".yaml": _read_yaml,
         ".yml": _read_yaml,

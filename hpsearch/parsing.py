@@ -14,6 +14,9 @@ from hpsearch.text import closest, show
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
+MOST_PROBLEMS = 100
+"""Problems that are explained; what else is meant by a key takes a moment to find."""
+
 SectionT = TypeVar("SectionT", bound=Section)
 
 
@@ -31,8 +34,11 @@ def parse(model: type[SectionT], data: Mapping[str, Any], where: str) -> Section
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problems = [p for p in error.errors() if not _is_shadow(p, error.errors())]
+        found = error.errors()[:MOST_PROBLEMS]
+        problems = [one for one in found if not _is_shadow(one, found)]
         lines = [f"{where}: {_explain(problem, model)}" for problem in problems]
+        if more := error.error_count() - len(found):
+            lines.append(f"{where}: has {more} more such problems")
         raise InputError("\n".join(dict.fromkeys(lines))) from None
 
 

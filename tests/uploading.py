@@ -16,10 +16,11 @@ CSV = b"rooms,area,price\n" + b"".join(
 """A table of houses."""
 
 
-def _ran(words: Sequence[str], _where: str, _what: str, folder: Path) -> None:
+def _ran(words: Sequence[str], _where: str, _what: str, folder: str) -> None:
     """As ``hpsearch.services.apart.ran`` of ``hpsearch.services.received``."""
     kind, most, keep_free = words[-3:]
-    (folder / FACTS).write_text(json.dumps(look(folder, kind, int(most), int(keep_free))))
+    found = look(Path(folder), kind, int(most), int(keep_free))
+    (Path(folder) / FACTS).write_text(json.dumps(found))
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from hpsearch.errors import HpsearchError
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.queued import Standing, Submitted
+from hpsearch.server.texts import text_of
 
 FRESH = 0.5
 """Seconds for which a snapshot is shown without looking again."""
@@ -180,7 +181,7 @@ class Board:
         if known is not None and known.is_of(one, standing, is_held=is_held):
             return known
         row = study_row(one, standing, is_held=is_held)
-        text = json.dumps(row).encode()
+        text = text_of(row).encode()
         return Shown(study=one, standing=standing, is_held=is_held, row=row, text=text)
 
     def _read(self, held: Collection[str | None]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from anyio import fail_after
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hpsearch.dashboard.access_control import READING, host_name
@@ -32,6 +33,10 @@ MOST_BYTES = 2**20
 
 MOST_OF_ARTIFACT = 16 * 2**20
 """Of a file that a user attaches in optuna-dashboard."""
+
+
+SILENCE = 60.0
+"""Seconds without a byte of a body that is not whole, after which the request is given up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,17 +102,29 @@ class Door:
 
 
 class _Limited:
-    """Hands a body on, as far as it is not too large."""
+    """Hands a body on, as far as it is not too large and does not come too slowly."""
 
     def __init__(self, receive: Receive, most: int) -> None:
-        self._receive, self._most, self._bytes = receive, most, 0
+        self._receive, self._most, self._bytes, self._is_whole = receive, most, 0, False
 
     async def __call__(self) -> Message:
-        message = await self._receive()
+        message = await self._next()
+        self._is_whole = not message.get("more_body", False)
         self._bytes += len(message.get("body", b""))
         if self._bytes > self._most:
             raise problems.RefusedError(413, f"at most {self._most} bytes of a body are read")
         return message
+
+    async def _next(self) -> Message:
+        """What comes next: more of the body, or, when it is whole, that the client is gone."""
+        if self._is_whole:
+            return await self._receive()
+        try:
+            with fail_after(SILENCE):
+                return await self._receive()
+        except TimeoutError:
+            told = f"nothing of the body came for {SILENCE:.0f} s; send it again"
+            raise problems.RefusedError(408, told) from None
 
 
 def _with_headers(send: Send) -> Send:

@@ -7,7 +7,7 @@ slow for, holds nothing, and hurts nobody.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from hpsearch.search.shown import shown
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.problems import RefusedError
+from hpsearch.server.texts import text_of
 
 EVERY = 1.0
 """Seconds between two looks at a study, where few are watched."""
@@ -35,6 +36,9 @@ SILENCE = 15.0
 
 MOST_WATCHERS = 500
 """Clients that watch at the same time."""
+
+AT_ONCE = 100
+"""Trials of an event: of a slow client no more than a few wait to be sent."""
 
 _KEYS = ("epochs", "seconds", "parameters")
 """What clients are sent of a trial beside what all see who watch (``hpsearch.search.shown``)."""
@@ -66,15 +70,13 @@ class Watched:
     newer: asyncio.Condition = field(default_factory=asyncio.Condition)
     task: asyncio.Task[None] | None = None
 
-    def since(self, version: int) -> str:
-        """What has changed since a version, as the text of events."""
+    def since(self, version: int) -> Iterator[str]:
+        """What has changed since a version, as the texts of events, each made when it is sent."""
         changed = [text for seen, text in self.rows.values() if seen > version]
         said = f"event: study\ndata: {self.summary}\n\n" * (self.summary_version > version)
         if self.trouble_version > version:
             said += f"event: trouble\ndata: {json.dumps({'detail': self.trouble})}\n\n"
-        if changed:
-            said += f"event: trials\ndata: [{','.join(changed)}]\n\n"
-        return said
+        return _texts(said, changed)
 
     def troubled(self, why: str | None) -> bool:
         """Take note that nothing can be seen, or again; whether that is new."""
@@ -86,17 +88,25 @@ class Watched:
 
     def take(self, summary: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
         """Take note of how the study stands; whether anything has changed."""
-        version, text = self.version + 1, json.dumps(summary)
+        version, text = self.version + 1, text_of(summary)
         is_new = text != self.summary
         if is_new:
             self.summary, self.summary_version = text, version
         for row in rows:
-            shown = json.dumps(row)
+            shown = text_of(row)
             if self.rows.get(row["number"], (0, ""))[1] != shown:
                 self.rows[row["number"]] = version, shown
                 is_new = True
         self.version = version if is_new else self.version
         return is_new
+
+
+def _texts(said: str, rows: Sequence[str]) -> Iterator[str]:
+    """Events as they are sent, some trials at a time; ``said`` comes before the first ones."""
+    for at in range(0, max(1, len(rows)), AT_ONCE):
+        part = ",".join(rows[at : at + AT_ONCE])
+        yield said + (f"event: trials\ndata: [{part}]\n\n" if part else "")
+        said = ""
 
 
 class Hub:
@@ -117,7 +127,9 @@ class Hub:
 
         Raises:
             HpsearchError: there is none, or it cannot be read.
+            RefusedError: too many watch already.
         """
+        self._refuse_more()
         watched = self._watched.get(name)
         if watched is None or watched.study is None or watched.is_over:
             await run_sync(load_study, self._storage, name)
@@ -134,8 +146,7 @@ class Hub:
         Raises:
             RefusedError: too many watch already.
         """
-        if self.watchers >= MOST_WATCHERS:
-            raise RefusedError(503, "too many clients watch studies; try again later")
+        self._refuse_more()
         watched = self._watched.setdefault(name, Watched())
         watched.watchers += 1
         if watched.task is None:
@@ -145,8 +156,9 @@ class Hub:
             yield "retry: 2000\n\n"
             while not self._is_ending() and may_see():
                 if watched.version > seen:
-                    text, seen, silent = watched.since(seen), watched.version, 0.0
-                    yield text
+                    texts, seen, silent = watched.since(seen), watched.version, 0.0
+                    for text in texts:
+                        yield text
                 elif watched.is_over:
                     yield "event: gone\ndata: {}\n\n"
                     return
@@ -159,6 +171,10 @@ class Hub:
             if not watched.watchers and watched.task is not None:
                 watched.task.cancel()
                 self._watched.pop(name, None)
+
+    def _refuse_more(self) -> None:
+        if self.watchers >= MOST_WATCHERS:
+            raise RefusedError(503, "too many clients watch studies; try again later")
 
     async def _poll(self, name: str, watched: Watched) -> None:
         """Look at a study again and again."""

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from hpsearch.errors import (
     EXIT_INPUT,
@@ -161,6 +162,7 @@ def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], N
         app.add_exception_handler(kind, storage)
 
     app.add_exception_handler(KeyError, _removed)
+    app.add_exception_handler(ClientDisconnect, _cut_off)
 
     @app.exception_handler(HTTPException)
     def of_http(_: Request, error: HTTPException) -> JSONResponse:
@@ -176,6 +178,11 @@ def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], N
     def fault(request: Request, _: Exception) -> JSONResponse:
         _log.error("a fault of the program: %s %s", request.method, request.url.path)
         return answer(500, "a fault of the program; its traceback is in the log of the service")
+
+
+def _cut_off(_: Request, __: Exception) -> JSONResponse:
+    """The answer, which nobody reads, where a client has gone before all of its body came."""
+    return answer(400, "the request was cut off; send it again")
 
 
 def _removed(_: Request, error: Exception) -> JSONResponse:

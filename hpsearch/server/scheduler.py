@@ -19,6 +19,7 @@ from hpsearch.search.attributes import WORKER_KEY
 from hpsearch.search.database.messages import STORAGE_ERRORS, readable_errors
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
+from hpsearch.searchable import kind_of
 from hpsearch.server.child import Assignable, AssignedChild
 from hpsearch.server.logs import told
 from hpsearch.server.metrics import Metrics
@@ -28,6 +29,7 @@ from hpsearch.server.queue import Queue
 from hpsearch.services import supervise
 from hpsearch.services.workspace import Workspace
 from hpsearch.space import kinds
+from hpsearch.study_file import StudyFile
 from hpsearch.workers.assigned import ASSIGNED, Assignment
 from hpsearch.workers.child import how
 from hpsearch.workers.lease import BEAT, Observer, mend
@@ -288,7 +290,7 @@ class Scheduler:
     def _start(self, place: Place, contender: Contender, study: OpenStudy) -> None:
         """Have a worker that waits work for a study."""
         place.counted = study.counts().counted
-        assignment = Assignment(study=study.name, apart="python" in kinds(study.file.space))
+        assignment = Assignment(study=study.name, apart=_has_code(study.file))
         if not place.child.assign(assignment, self.workspace.home):
             return  # its process has just ended
         place.study, place.user, place.since = study, contender.user, time.time()
@@ -368,3 +370,9 @@ def _is_training(place: Place, study: OpenStudy) -> bool:
     """Whether a worker runs a trial: no turn ends before the first one, whatever it waits for."""
     heartbeats = study.storage.heartbeats(study.study_id)
     return any(one.owner.get(WORKER_KEY) == place.child.worker for one in heartbeats)
+
+
+def _has_code(file: StudyFile) -> bool:
+    """Whether a study runs code of its user: searched, or as the baseline that is confirmed."""
+    baseline = [] if file.baseline is None else [kind_of(type(file.baseline.network))]
+    return "python" in (*kinds(file.space), *baseline)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
 
 from hpsearch.server.logs import told
 from hpsearch.server.problems import RefusedError
@@ -26,6 +27,9 @@ MOST_ADDRESSES = 10_000
 
 SESSION = 12 * 3600
 """Seconds for which a browser that entered by a token stays in."""
+
+_BEARER = HTTPBearer(auto_error=False, description="A token: hpsearch token add NAME.")
+"""For the description alone: :class:`Gate` looks at headers and cookies."""
 
 _log = logging.getLogger(__name__)
 
@@ -123,13 +127,13 @@ def _unknown(why: str) -> RefusedError:
     return RefusedError(401, why, {"WWW-Authenticate": "Bearer"})
 
 
-def _asking(role: Role) -> Callable[[Request], Awaitable[Token]]:
+def _asking(role: Role) -> Callable[..., Awaitable[Token]]:
     """Finds the token of a request that needs a role.
 
     As a coroutine it needs no thread: the file of tokens is small, and read only when it changed.
     """
 
-    async def find(request: Request) -> Token:
+    async def find(request: Request, _: Annotated[object, Depends(_BEARER)]) -> Token:
         gate: Gate = request.app.state.gate
         token = gate.token_of(request)
         if not token.role.allows(role):

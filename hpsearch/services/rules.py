@@ -1,13 +1,13 @@
 """What those may read and run who submit studies: files below one folder, and no code but there."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hpsearch.data.images.layout import DEPTH
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.services.receivers import NOBODY, Receivers
 from hpsearch.services.upload import PREFIX, Asker, UnknownUploadError
@@ -52,9 +52,15 @@ def place_data(table: Mapping[str, Any], rules: Rules, where: str, asker: Asker)
         except UnknownUploadError as error:
             raise InputError(f"{given}: {error}") from None
         return
-    found = _below(path, rules.data_root, given)
-    if rules.uploads is not None and found.is_relative_to(rules.uploads.root):
+    root, found = _below(path, rules.data_root, given)
+    ours = _ours(rules, root)
+    if any(found.is_relative_to(one) or one.is_relative_to(found) for one in ours):
         raise _outside(given)
+    if link := _leading_out(found, root, ours):
+        raise InputError(
+            f"{given}: has a link that leads out of the folder that this service reads"
+            f" ({show(link.name)}); put the data themselves there"
+        )
     dataset["path"] = str(found)
 
 
@@ -89,17 +95,33 @@ def reading(rules: Rules, path: str | None, user: str) -> Iterator[Callable[[str
         UnknownUploadError: they have just gone.
     """
     uploads = rules.uploads
-    if uploads is None:
-        yield str
-        return
-    tell = partial(uploads.told, user=user)
+
+    def tell(text: str) -> str:
+        text = text if uploads is None else uploads.told(text, user)
+        root = "" if rules.data_root is None else str(rules.data_root.resolve()).rstrip("/")
+        return text.replace(f"{root}/", "") if root else text
+
     try:
-        with uploads.reading(path):
+        with nullcontext() if uploads is None else uploads.reading(path):
             yield tell
     except (InputError, UnreachableError) as error:
         if tell(str(error)) == str(error):
             raise
         raise type(error)(tell(str(error))) from None
+
+
+def refuse_tracking(table: Mapping[str, Any], where: str) -> None:
+    """Refuse that a study names an MLflow, which others would write to as this user.
+
+    Raises:
+        InputError: it does.
+    """
+    training = table.get("training")
+    if isinstance(training, dict) and training.get("mlflow") is not None:
+        raise InputError(
+            f"{where}: training.mlflow = {show(training['mlflow'])}: this service tells MLflow"
+            " nothing; leave it out"
+        )
 
 
 def place_code(table: Mapping[str, Any], rules: Rules, where: str) -> None:
@@ -116,7 +138,7 @@ def place_code(table: Mapping[str, Any], rules: Rules, where: str) -> None:
             )
         if isinstance(network.get("file"), str):
             given = f"{where}: file = {show(network['file'])}"
-            network["file"] = str(_below(network["file"], rules.data_root, given))
+            network["file"] = str(_below(network["file"], rules.data_root, given)[1])
 
 
 def _own_networks(value: object) -> Iterator[dict[str, Any]]:
@@ -143,8 +165,8 @@ def _python(network: object) -> Iterator[dict[str, Any]]:
         yield own if isinstance(own, dict) else {}
 
 
-def _below(path: str, root: Path | None, given: str) -> Path:
-    """A path below the folder of data, all links followed.
+def _below(path: str, root: Path | None, given: str) -> tuple[Path, Path]:
+    """The folder of data, and a path below it, all links followed.
 
     Args:
         path: as it was given, relative to the folder.
@@ -166,11 +188,55 @@ def _below(path: str, root: Path | None, given: str) -> Path:
         found = Path("/")
     if not found.is_relative_to(folder):
         raise _outside(given)
-    if not found.exists():
+    if not _exists(found):
         raise InputError(
             f"{given}: does not exist in the folder that this service reads; correct it"
         )
-    return found
+    return folder, found
+
+
+def _ours(rules: Rules, root: Path) -> Sequence[Path]:
+    """What no study reads though it may lie below the folder of data: what the service keeps.
+
+    Args:
+        rules: with the uploads, which are in its home.
+        root: the folder of data; where that lies in the home, uploads alone are meant.
+    """
+    if rules.uploads is None:
+        return ()
+    home = Path(os.path.realpath(rules.uploads.home.root))
+    return (rules.uploads.root, *(() if root.is_relative_to(home) else (home,)))
+
+
+def _leading_out(folder: Path, root: Path, ours: Sequence[Path]) -> Path | None:
+    """A link in a folder of data that leads out of the folder below which all data lie, or None.
+
+    Args:
+        folder: as deep as any source reads; a file has none.
+        root: the folder of all data, links followed.
+        ours: folders in it that no study reads.
+    """
+    seen, left = {folder}, [(folder, 0)]
+    for here, depth in left:  # which grows: those of one depth after the other
+        with suppress(OSError), os.scandir(here) as entries:  # who reads it says what is wrong
+            for entry in entries:
+                is_link, path = entry.is_symlink(), Path(entry.path)
+                if is_link:
+                    path = Path(os.path.realpath(path))
+                    if not path.is_relative_to(root) or any(map(path.is_relative_to, ours)):
+                        return Path(entry.path)
+                is_folder = path.is_dir() if is_link else entry.is_dir()
+                if is_folder and depth < DEPTH and path not in seen:
+                    seen.add(path)
+                    left.append((path, depth + 1))
+    return None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # its name is too long, or it may not be looked at
+        return False
 
 
 def _outside(given: str) -> InputError:

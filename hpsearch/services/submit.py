@@ -28,12 +28,15 @@ from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.services.apart import apart
 from hpsearch.services.data import study_data
 from hpsearch.services.progress import Silent
-from hpsearch.services.rules import Rules, place_code, place_data, reading
+from hpsearch.services.rules import Rules, place_code, place_data, reading, refuse_tracking
 from hpsearch.services.upload import Asker
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile, from_table
 from hpsearch.text import show
 from hpsearch.training.outcome import Epoch
+
+MOST_GIVEN = 1000
+"""Configurations that a study may be given; all that wait are looked at by who watches it."""
 
 FILE = "study.toml"
 """What messages call a file that came without a name."""
@@ -226,6 +229,7 @@ def _table(request: Request, rules: Rules) -> dict[str, Any]:
     table = parsed(request.content, Path(request.name))
     place_data(table, rules, request.name, Asker(user=request.user, sees_all=request.sees_all))
     place_code(table, rules, request.name)
+    refuse_tracking(table, request.name)
     return table
 
 
@@ -237,6 +241,11 @@ def checked(request: Request, rules: Rules) -> StudyFile:
     """
     file = from_table(_table(request, rules), Path(request.name))
     check_sampler(file, request.name)
+    if (count := len(file.enqueue) + len(file.portfolio)) > MOST_GIVEN:
+        raise InputError(
+            f"{request.name}: enqueue has {count:,} configurations to be tried first, over"
+            f" {MOST_GIVEN:,}; give fewer"
+        )
     return file
 
 

@@ -97,3 +97,20 @@ def test_texts_are_written_so_that_every_reader_takes_them_for_texts(
     written = dump({"key": text}, ".yaml")
     assert read(written, tmp_path) == {"key": text}
     assert yaml.safe_load(written) == {"key": text}  # version 1.1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + ".a" * 200_000 + " = 1",
+        "[a" + ".a" * 3000 + "]\n" + "".join(f"k{n} = 1\n" for n in range(3000)),
+        '"\u2028"' + '."\u2028"' * 10_000 + " = 1",
+    ],
+)
+def test_a_key_deeper_than_memory_is_refused(text: str, tmp_path: Path) -> None:
+    assert refusal(text, tmp_path, ".toml") == "TOML: nested too deeply; correct it"
+
+
+def test_many_names_with_dots_are_not_deep(tmp_path: Path) -> None:
+    names = [f"sepal.length.{n}" for n in range(1500)]
+    assert read(f"ignore = {names}", tmp_path, ".toml") == {"ignore": names}

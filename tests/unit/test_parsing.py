@@ -89,3 +89,9 @@ def test_a_whole_number_is_a_real_number() -> None:
 
 def test_a_number_too_large_for_a_float_is_refused() -> None:
     assert refusal(real=10**400).startswith("here: real = 1000")
+
+
+def test_of_many_problems_the_first_are_explained() -> None:
+    said = refusal(**{f"key{n}": n for n in range(5000)}).splitlines()
+    assert said[0].startswith("here: key0: unknown key")
+    assert (len(said), said[-1]) == (101, "here: has 4900 more such problems")

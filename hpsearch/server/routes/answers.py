@@ -1,7 +1,6 @@
 """Answers that a client need not get twice."""
 
 import hashlib
-import json
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -9,11 +8,12 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from hpsearch.server.board import Content
+from hpsearch.server.texts import text_of
 
 
 def as_json(request: Request, value: Any, link: str | None = None) -> Response:
     """A value that is ready for JSON, as :func:`with_etag`."""
-    content = json.dumps(value).encode()
+    content = text_of(value).encode()
     seen = hashlib.sha256(content + (link or "").encode())
     return with_etag(request, content, f'"{seen.hexdigest()[:32]}"', link)
 

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
 from hpsearch.search.storage.events import Event
+from hpsearch.server import described
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.routes.answers import as_json
 from hpsearch.server.service import Service, service
@@ -72,7 +73,7 @@ def _row(here: Service, upload: Upload) -> dict[str, Any]:
     return {**upload.model_dump(mode="json"), **own}
 
 
-@router.get("")
+@router.get("", response_model=list[described.Upload], responses=described.UNCHANGED)
 def list_uploads(request: Request, here: Here, token: Reader) -> Response:
     """The uploads that are there for who asks: one's own, and those that are shared."""
     rows = []
@@ -82,7 +83,7 @@ def list_uploads(request: Request, here: Here, token: Reader) -> Response:
     return as_json(request, rows)
 
 
-@router.get("/{name}")
+@router.get("/{name}", response_model=described.LookedAt, responses=described.UNCHANGED)
 def show(request: Request, here: Here, token: Reader, name: Name, owner: Owner = None) -> Response:
     """One upload, with what is known of its data."""
     found = here.uploads.find(owner or token.name, name, _asker(token))
@@ -92,8 +93,11 @@ def show(request: Request, here: Here, token: Reader, name: Name, owner: Owner =
 @router.put(
     "/{name}",
     status_code=201,
+    response_model=described.Upload,
+    responses={
+        200: {"model": described.Upload, "description": "The name has these bytes already."}
+    },
     openapi_extra=_BODY,
-    responses={200: {"description": "The name has these bytes already."}},
 )
 async def upload(  # noqa: PLR0917  # FastAPI gives them by name
     request: Request,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hpsearch.search import submissions
 from hpsearch.search.shapes import Submission
 from hpsearch.search.study import OpenStudy, load_study, with_confirmation
+from hpsearch.server import described
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.routes.answers import as_json
 from hpsearch.server.routes.studies import Here, Name, check_priority, row_of
@@ -30,7 +31,7 @@ Whole = Annotated[int, Field(lt=2**53, strict=True)]
 class Budget(BaseModel):
     """Limits of ``[budget]``, as one writes them in a study file; those left out stay."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     trials: Whole | None = None
     """Trials in all, those that are done among them."""
@@ -43,7 +44,7 @@ class Budget(BaseModel):
 class Change(BaseModel):
     """What may be changed of a study."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     priority: Annotated[int, Field(ge=-100, le=100, strict=True)] = 0
     """The higher, the earlier; above 0 only by an administrator."""
@@ -53,7 +54,7 @@ class Change(BaseModel):
 class Confirming(BaseModel):
     """What is to be confirmed: the options of ``hpsearch confirm``."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     top: Annotated[int, Field(ge=1, le=20, strict=True)] | None = None
     """How many of the best configurations; null: 3."""
@@ -68,25 +69,25 @@ class Confirming(BaseModel):
 _USUAL = Confirming()
 
 
-@router.post("/{name}/pause")
+@router.post("/{name}/pause", response_model=described.Study)
 def pause(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
     """Have running trials saved within an epoch, and none start, until it is resumed."""
     return _decided(here, token, name, submissions.pause)
 
 
-@router.post("/{name}/resume")
+@router.post("/{name}/resume", response_model=described.Study)
 def resume(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
     """Queue a study that was paused, or has failed."""
     return _decided(here, token, name, submissions.resume)
 
 
-@router.post("/{name}/cancel")
+@router.post("/{name}/cancel", response_model=described.Study)
 def cancel(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
     """As pause, but for good; what it has found stays."""
     return _decided(here, token, name, submissions.cancel)
 
 
-@router.patch("/{name}")
+@router.patch("/{name}", response_model=described.Study)
 def change(here: Here, token: Submitter, name: Name, change: Change) -> dict[str, Any]:
     """Give a study another priority or budget; one that was done by its budget goes on."""
     given = change.budget.model_dump(exclude_unset=True)
@@ -123,7 +124,7 @@ def delete(request: Request, here: Here, token: Submitter, name: Name) -> Respon
     return Response(status_code=204)
 
 
-@router.post("/{name}/confirm", status_code=202)
+@router.post("/{name}/confirm", status_code=202, response_model=described.Study)
 def confirm(
     here: Here, token: Submitter, name: Name, asked: Annotated[Confirming, Body()] = _USUAL
 ) -> JSONResponse:
@@ -141,7 +142,7 @@ def confirm(
     return JSONResponse(row, 202, {"Location": f"/v1/studies/{runs.name}"})
 
 
-@router.get("/{name}/confirm")
+@router.get("/{name}/confirm", response_model=described.Confirmation, responses=described.UNCHANGED)
 def confirmed(request: Request, here: Here, _: Reader, name: Name) -> Response:
     """What the last confirmation came to, as ``hpsearch confirm --json`` prints it."""
     study = load_study(here.storage, name)

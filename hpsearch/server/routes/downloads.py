@@ -1,7 +1,7 @@
 """``/v1/studies/NAME/report`` and ``/export``: files that a process of its own makes of a study."""
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, BinaryIO
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -11,6 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 from hpsearch.search import trials
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.search.submissions import user_of
+from hpsearch.server.described import UNCHANGED, file_of
 from hpsearch.server.problems import RETRY_AFTER, RefusedError
 from hpsearch.server.routes.answers import is_known
 from hpsearch.server.routes.studies import Here, Name
@@ -43,16 +44,11 @@ _BINARY = "application/octet-stream"
 _makes = CapacityLimiter(AT_ONCE)
 
 
-def _answers(*types: str) -> dict[int | str, dict[str, Any]]:
-    """What the description says of a file that is answered."""
-    content = {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in types}
-    return {
-        200: {"description": "The file.", "content": content},
-        304: {"description": "The client has it, by If-None-Match."},
-    }
-
-
-@router.get("/{name}/report", response_class=StreamingResponse, responses=_answers(_TYPES[".html"]))
+@router.get(
+    "/{name}/report",
+    response_class=StreamingResponse,
+    responses=file_of(_TYPES[".html"]) | UNCHANGED,
+)
 async def report(request: Request, here: Here, _: Reader, name: Name) -> Response:
     """The page that ``hpsearch report`` writes, as the study stood when a trial last ended."""
     answer = await _download(request, here, name, report_of)
@@ -63,7 +59,7 @@ async def report(request: Request, here: Here, _: Reader, name: Name) -> Respons
 @router.get(
     "/{name}/export",
     response_class=StreamingResponse,
-    responses=_answers(*list(_TYPES.values())[1:], _BINARY),
+    responses=file_of(*list(_TYPES.values())[1:], _BINARY) | UNCHANGED,
 )
 async def export(  # noqa: PLR0917  # FastAPI gives them by name
     request: Request,

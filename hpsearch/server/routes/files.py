@@ -11,6 +11,7 @@ from hpsearch.errors import UnfinishedError
 from hpsearch.report.study_toml import as_toml
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.study import load_study
+from hpsearch.server.described import file_of
 from hpsearch.server.routes.studies import Here, Name
 from hpsearch.server.who import Reader
 from hpsearch.services.rules import called
@@ -22,7 +23,7 @@ MOST_BYTES = 2**18
 """Of the end of a log that are looked at."""
 
 
-@router.get("/{name}/file", response_class=PlainTextResponse)
+@router.get("/{name}/file", response_class=Response, responses=file_of("application/toml"))
 def file(here: Here, _: Reader, name: Name) -> Response:
     """The study file, as one would write it, to be edited and submitted under another name."""
     study = load_study(here.storage, name)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from hpsearch.server import described
 from hpsearch.server.board import moment
 from hpsearch.server.problems import answer
 from hpsearch.server.routes.answers import as_json, following, with_etag
@@ -16,21 +17,21 @@ router = APIRouter(tags=["queue"])
 Here = Annotated[Service, Depends(service)]
 
 
-@router.get("/v1/queue")
+@router.get("/v1/queue", response_model=described.Queue, responses=described.UNCHANGED)
 async def queue(request: Request, here: Here, _: Reader) -> Response:
     """The slots of this box and who has them; studies that wait, and all others."""
     found = await here.board.now()
     return with_etag(request, found.queue, found.etag)
 
 
-@router.get("/v1/workers")
+@router.get("/v1/workers", response_model=list[described.Slot], responses=described.UNCHANGED)
 async def workers(request: Request, here: Here, _: Reader) -> Response:
     """The slots of this box and who has them, without the studies."""
     found = await here.board.now()
     return as_json(request, [{**one, "since": moment(one["since"])} for one in found.slots])
 
 
-@router.get("/v1/events")
+@router.get("/v1/events", response_model=list[described.Event])
 def events(  # noqa: PLR0917  # FastAPI gives them by name
     request: Request,
     response: Response,
@@ -57,7 +58,7 @@ def events(  # noqa: PLR0917  # FastAPI gives them by name
     ]
 
 
-@router.get("/v1/me")
+@router.get("/v1/me", response_model=described.Me)
 async def me(token: Reader) -> dict[str, str]:
     """Whose token was shown, and what it allows."""
     return {"name": token.name, "role": token.role.value}
@@ -88,13 +89,13 @@ def set_session(request: Request, response: Response, session: str) -> None:
     )
 
 
-@router.get("/healthz")
+@router.get("/healthz", response_model=described.Status)
 async def healthz() -> dict[str, str]:
     """Whether the process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", response_model=described.Status)
 def readyz(here: Here) -> JSONResponse:
     """Whether the service works: its storage can be reached, and workers are started."""
     trouble = here.trouble

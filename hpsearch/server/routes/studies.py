@@ -16,6 +16,7 @@ from hpsearch.search.effects import effects
 from hpsearch.search.shapes import Submission
 from hpsearch.search.storage.queued import Submitted
 from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.server import described
 from hpsearch.server.board import study_row
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.routes.answers import as_json, following, with_etag
@@ -90,7 +91,7 @@ def _ending(request: Request) -> str:
     return _ENDINGS[kind]
 
 
-@router.get("")
+@router.get("", response_model=list[described.Study], responses=described.UNCHANGED)
 async def list_studies(  # noqa: PLR0917  # FastAPI gives them by name
     request: Request,
     here: Here,
@@ -141,16 +142,30 @@ def _asked(  # noqa: PLR0917  # FastAPI gives them by name
 
 
 Asked = Annotated[submitting.Request, Depends(_asked)]
-_MADE: dict[int | str, dict[str, Any]] = {200: {"description": "The study of an earlier request."}}
+_MADE: dict[int | str, dict[str, Any]] = {
+    200: {"model": described.Submitted, "description": "The study of an earlier request."}
+}
 
 
-@router.post("", status_code=201, openapi_extra=_FILE, responses=_MADE)
+@router.post(
+    "",
+    status_code=201,
+    response_model=described.Submitted,
+    responses=_MADE,
+    openapi_extra=_FILE,
+)
 async def submit(here: Here, asked: Asked) -> JSONResponse:
     """Check a study file (TOML, or the same as JSON), make its study, and queue it."""
     return await _submitted(here, asked)
 
 
-@router.post("/{name}/fork", status_code=201, openapi_extra=_FILE, responses=_MADE)
+@router.post(
+    "/{name}/fork",
+    status_code=201,
+    response_model=described.Forked,
+    responses=_MADE,
+    openapi_extra=_FILE,
+)
 async def fork(here: Here, asked: Asked, name: Name) -> JSONResponse:
     """As submitting, but the new study begins with the trials of this one that lie in its space."""
     return await _submitted(here, replace(asked, fork=name))
@@ -171,7 +186,7 @@ async def _submitted(here: Service, asked: submitting.Request) -> JSONResponse:
     return JSONResponse(body, 201 if is_new else 200, where)
 
 
-@check_router.post("/v1/check", openapi_extra=_FILE)
+@check_router.post("/v1/check", response_model=described.Checked, openapi_extra=_FILE)
 async def check(
     here: Here,
     token: Submitter,
@@ -186,7 +201,7 @@ async def check(
     return JSONResponse(await run_sync(work, limiter=_checks))
 
 
-@router.get("/{name}")
+@router.get("/{name}", response_model=described.Details, responses=described.UNCHANGED)
 def show(
     request: Request,
     here: Here,
@@ -206,7 +221,7 @@ def show(
     return as_json(request, {**details, "submission": submission})
 
 
-@router.get("/{name}/trials")
+@router.get("/{name}/trials", response_model=list[described.Trial], responses=described.UNCHANGED)
 def trials(
     request: Request, here: Here, _: Reader, name: Name, limit: Limit = None, after: After = None
 ) -> Response:
@@ -219,13 +234,17 @@ def trials(
     return as_json(request, [rows.row(study, trial) for trial in found], more)
 
 
-@router.get("/{name}/best")
+@router.get("/{name}/best", response_model=described.Best, responses=described.UNCHANGED)
 def best(request: Request, here: Here, _: Reader, name: Name) -> Response:
     """The best trial of a study, as ``hpsearch best --json`` prints it."""
     return as_json(request, rows.best_row(load_study(here.storage, name)))
 
 
-@router.get("/{name}/events", response_class=StreamingResponse)
+@router.get(
+    "/{name}/events",
+    response_class=StreamingResponse,
+    responses=described.file_of("text/event-stream"),
+)
 async def events(request: Request, here: Here, token: Reader, name: Name) -> StreamingResponse:
     """A study's trials as they run, as server-sent events: ``study``, ``trials``, ``gone``."""
     await here.hub.find(name)  # says so where there is none

@@ -1,16 +1,20 @@
 """Every route of the service for every role, token, host and origin; and what all answers have."""
 
 import itertools
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
+from anyio import sleep_forever
+from fastapi.routing import iter_route_contexts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import Served
 
-from hpsearch.server import who
+from hpsearch.server import door, who
 from hpsearch.server.door import MOST_BYTES
 
 PUBLIC = {("GET", "/healthz"), ("GET", "/readyz"), ("DELETE", "/v1/session")}
@@ -48,6 +52,18 @@ def send(served: Served, method: str, path: str, token: str | None, **options: A
     if method == "PATCH":
         options.setdefault("json", {"priority": -1})
     return served.ask(method, path, token, **options)
+
+
+def test_the_description_leaves_no_route_out_but_those_of_pages(served: Served) -> None:
+    app: Any = served.app.app.app  # type: ignore[attr-defined]  # within what counts, and the door
+    found = {
+        (method, route.path)
+        for route in iter_route_contexts(app.routes)
+        for method in route.methods or ()
+        if route.path is not None
+    }
+    pages = {("GET", "/"), ("GET", "/ui/{name}"), ("GET", "/openapi.json")}
+    assert found - {("HEAD", "/openapi.json")} == {*routes(served)} | pages
 
 
 def is_problem(answer: Any, status: int) -> bool:
@@ -254,3 +270,43 @@ def test_no_text_in_any_place_makes_a_fault(serve: Callable[..., Served], tmp_pa
             assert answer.status_code < 500, answer.text
 
     holds()
+
+
+def asked(
+    served: Served, *messages: dict[str, Any], method: str = "POST", path: str = "/v1/studies"
+) -> list[Any]:
+    """The answer to a request whose body comes as some messages, and then nothing."""
+    left, sent = [*messages], list[Any]()
+    token = f"Bearer {served.shown['admin']}".encode()
+    headers = [(b"host", b"127.0.0.1"), (b"authorization", token)]
+    headers.append((b"content-type", b"application/json"))
+    scope = {
+        "type": "http", "method": method, "path": path, "raw_path": path.encode(),
+        "query_string": b"", "headers": headers, "client": ("127.0.0.1", 1), "scheme": "http",
+        "server": ("127.0.0.1", 80), "http_version": "1.1", "root_path": "",
+    }  # fmt: skip
+
+    async def receive() -> Any:
+        if not left:
+            await sleep_forever()
+        return left.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    anyio.run(served.app, scope, receive, send)
+    return [sent[0]["status"], json.loads(sent[1]["body"])["detail"]]
+
+
+def test_a_body_that_ends_too_early_is_no_fault(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(door, "SILENCE", 0.05)
+    part = {"type": "http.request", "body": b"{", "more_body": True}
+    assert asked(served, part) == [408, "nothing of the body came for 0 s; send it again"]
+    gone = {"type": "http.disconnect"}
+    assert asked(served, part, gone) == [400, "the request was cut off; send it again"]
+    for messages in ((part,), (part, gone)):
+        status, _ = asked(served, *messages, method="PATCH", path="/v1/studies/small")
+        assert status in (400, 408)
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]

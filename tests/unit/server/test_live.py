@@ -112,10 +112,22 @@ def test_a_slow_client_skips_what_it_was_too_slow_for() -> None:
     watched = Watched()
     for epoch in range(1000):
         watched.take({"name": "a"}, [{"number": 0, "epochs": epoch}])
-    text = watched.since(0)
+    text = "".join(watched.since(0))
     assert parsed(text) == [("study", {"name": "a"}), ("trials", [{"number": 0, "epochs": 999}])]
-    assert watched.since(watched.version) == ""
+    assert "".join(watched.since(watched.version)) == ""
     assert not watched.take({"name": "a"}, [{"number": 0, "epochs": 999}])
+
+
+def test_many_trials_come_some_at_a_time() -> None:
+    watched = Watched()
+    watched.take({"name": "a"}, [{"number": number} for number in range(250)])
+    texts = watched.since(0)
+    first = next(texts)
+    watched.take({"name": "b"}, [{"number": number} for number in range(250, 300)])
+    events = [one for text in (first, *texts) for one in parsed(text)]
+    assert [kind for kind, _ in events] == ["study", "trials", "trials", "trials"]
+    assert [len(value) for _, value in events[1:]] == [100, 100, 50]
+    assert [one["number"] for _, part in events[1:] for one in part] == [*range(250)]
 
 
 def test_who_watches_is_told_that_the_storage_is_away_and_that_it_is_back(
@@ -215,6 +227,8 @@ def test_no_more_clients_watch_than_are_allowed(
         await anext(first)
         with pytest.raises(RefusedError, match="too many clients"):
             await anext(hub.watch("study"))
+        with pytest.raises(RefusedError, match="too many clients"):
+            await hub.find("study")  # before an answer begins
         await first.aclose()
         await anext(hub.watch("study"))
 

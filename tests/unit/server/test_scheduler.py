@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +48,8 @@ class Worker(AssignedChild):
 
     study: str = ""
     """That it was assigned last."""
+    apart: bool = False
+    """Whether it works for no other one."""
     command: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     sent: list[int] = field(default_factory=list)
@@ -67,7 +70,7 @@ class Worker(AssignedChild):
         self.worker, self.signature = signed["worker"], signature(signed)
 
     def assign(self, assignment: Assignment, home: Home) -> bool:
-        self.study, self.sent = assignment.study, []
+        self.study, self.sent, self.apart = assignment.study, [], assignment.apart
         return self.code is None
 
     def report(self) -> Report | None:
@@ -192,6 +195,21 @@ def test_free_slots_get_workers_for_what_is_queued(make_box: Callable[..., Box])
         STORAGE_VARIABLE: box.scheduler.workspace.url, KNOWN_VARIABLE: "1",
     }  # fmt: skip
     assert box.step() == ["a", "a"]
+
+
+def test_code_of_a_user_runs_apart_also_where_only_the_baseline_has_it(
+    make_box: Callable[..., Box], tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text("def build(config, data): ...\n")
+    own = {"type": "python", "file": str(tmp_path / "net.py")}
+    box = make_box(slots=3)
+    box.submit("usual")
+    box.submit("own", space={"network": own})
+    box.submit("cited", baseline={"network": own})
+    box.step()
+    assert {one.study: one.apart for one in box.workers} == {
+        "usual": False, "own": True, "cited": True,
+    }  # fmt: skip
 
 
 def test_no_more_workers_are_started_than_there_are_trials(make_box: Callable[..., Box]) -> None:

@@ -403,3 +403,29 @@ def test_what_the_first_submit_imports_is_imported_before(served: Served) -> Non
     assert served.submit().status_code == 201
     heavy = ("polars", "scipy", "sklearn.model_selection", "hpsearch.data")
     assert [name for name in set(sys.modules) - before if name.startswith(heavy)] == []
+
+
+@pytest.mark.parametrize("uri", ["sqlite:////tmp/others.db", "http://169.254.169.254"])
+def test_no_study_has_the_service_write_to_an_mlflow(served: Served, uri: str) -> None:
+    content = f'name = "a"\n[dataset]\nsource = "digits"\n[training]\nmlflow = "{uri}"\n'
+    answer = served.ask("POST", "/v1/studies", "submit", content=content)
+    assert answer.status_code == 422
+    assert "this service tells MLflow nothing; leave it out" in answer.json()["detail"]
+    assert served.storage.study_names() == []
+
+
+def test_infinity_of_another_program_is_told_as_json(served: Served) -> None:
+    served.submit("a")
+    study = load_study(served.storage, "a")
+    study.optuna.tell(study.optuna.ask(), float("inf"))
+    trials = served.ask("GET", "/v1/studies/a/trials", "read")
+    assert json.loads(trials.text, parse_constant=pytest.fail)[0]["values"] == [None]
+
+
+def test_only_so_many_configurations_are_given(served: Served) -> None:
+    content = STUDY.format(name="a", trials=5)
+    for count, status in ((1001, 422), (1000, 201)):
+        given = content + "[[enqueue]]\nlayers = 1\n" * count
+        answer = served.ask("POST", "/v1/studies", "submit", content=given)
+        assert answer.status_code == status
+        assert status == 201 or "1,001 configurations to be tried" in answer.json()["detail"]

@@ -97,3 +97,64 @@ def test_data_stay_while_they_are_read(uploads: Uploads) -> None:
         placed("upload:(deleted)", rules)
     with pytest.raises(InputError, match="was deleted just now"), reading(rules, path, "ana"):
         pass
+
+
+def test_no_link_in_a_folder_of_data_leads_out(uploads: Uploads, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    (root / "deep" / "a" / "b").mkdir(parents=True)
+    (root / "own").mkdir()
+    (tmp_path / "secret").mkdir()
+    rules = Rules(data_root=root, uploads=uploads)
+    links = {
+        "file.csv": tmp_path / "secret" / "x.csv",
+        "folder": tmp_path / "secret",
+        "up": tmp_path,
+        "nowhere": tmp_path / "nothing",
+        "upload": uploads.contents,
+    }
+    for name, target in links.items():
+        link = root / "deep" / "a" / "b" / name
+        link.symlink_to(target)
+        for path in ("deep", "deep/a/b", "."):
+            with pytest.raises(InputError, match=rf'leads out of the folder.*"{name}"'):
+                placed(path, rules)
+        link.unlink()
+    (root / "deep" / "a" / "loop").symlink_to(root / "deep")
+    (root / "deep" / "own").symlink_to(root / "own")
+    assert placed("deep", rules) == str(root / "deep")
+    (root / "own" / "out").symlink_to(tmp_path / "secret")
+    with pytest.raises(InputError, match="leads out of the folder"):
+        placed("deep", rules)
+
+
+def test_what_the_service_keeps_is_no_data(uploads: Uploads, tmp_path: Path) -> None:
+    (tmp_path / "real" / "runs").mkdir()
+    (tmp_path / "real" / "data").mkdir()
+    (tmp_path / "beside").mkdir()
+    rules = Rules(data_root=tmp_path, uploads=uploads)
+    for path in (".", "real", "home", "real/runs", "real/data", "real/uploads"):
+        with pytest.raises(InputError, match="is outside of the folder"):
+            placed(path, rules)
+    (tmp_path / "beside" / "link").symlink_to(tmp_path / "real" / "runs")
+    with pytest.raises(InputError, match="leads out of the folder"):
+        placed("beside", rules)
+    inside = Rules(data_root=tmp_path / "real" / "data", uploads=uploads)
+    assert placed(".", inside) == str(tmp_path / "real" / "data")
+
+
+def test_a_path_is_refused_however_long_it_is(tmp_path: Path) -> None:
+    for path in ("x" * 5000, "x/" * 5000, "/" * 5000 + "etc"):
+        with pytest.raises(InputError, match=r"does not exist|is outside"):
+            placed(path, Rules(data_root=tmp_path))
+
+
+def test_messages_call_data_as_study_files_do(tmp_path: Path) -> None:
+    rules = Rules(data_root=tmp_path)
+
+    def read() -> None:
+        with reading(rules, None, "ana") as tell:
+            assert tell(f"{tmp_path}/x.csv, {tmp_path}/y.csv") == "x.csv, y.csv"
+            raise InputError(f"{tmp_path}/a/b.csv is damaged")
+
+    with pytest.raises(InputError, match=r"^a/b.csv is damaged$"):
+        read()
