@@ -101,7 +101,7 @@ class Queue:
         self.trouble.pop(study.name, None)
 
     def note_end(self, study: OpenStudy, place: Place, code: int, *, was_asked: bool) -> None:
-        """Note what the end of a worker's work means for its study.
+        """Note what the end of a worker's work means for its study, which may have ended, too.
 
         Args:
             study: the study.
@@ -110,14 +110,18 @@ class Queue:
             was_asked: whether the worker was to leave, or to take no further trial.
         """
         self.serve(study)
+        if code in (EXIT_NO_TRIAL, EXIT_INPUT, EXIT_PROGRAM) and not was_asked:
+            self.fail(study, place.child.last_words())
+            return
+        now = self.open(study.name)  # its budget may be another one since the worker began
+        if now is None or not self._is_open(now):
+            self.trouble.pop(study.name, None)
+            return
         trouble, got_on = self.trouble[study.name], study.counts().counted > place.counted
         if code == EXIT_OK or was_asked:
             trouble.crashes = 0
             # Whatever it found nothing to do for, the next one will, too.
             trouble.not_before = 0.0 if got_on or was_asked else time.monotonic() + ASK_EVERY
-            return
-        if code in (EXIT_NO_TRIAL, EXIT_INPUT, EXIT_PROGRAM):
-            self.fail(study, place.child.last_words())
             return
         if code in (EXIT_SIGINT, EXIT_SIGTERM):  # somebody else asked it to leave
             trouble.not_before = time.monotonic() + ASK_EVERY

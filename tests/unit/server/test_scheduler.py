@@ -216,6 +216,39 @@ def test_a_study_that_has_ended_is_done_and_gets_no_worker(make_box: Callable[..
     assert box.step(100) == [""]
 
 
+@pytest.mark.parametrize("is_reported", [True, False])
+@pytest.mark.parametrize("code", [EXIT_OK, EXIT_SIGTERM])
+def test_a_study_that_has_ended_is_done_at_once_whoever_waits(
+    make_box: Callable[..., Box], code: int, is_reported: bool
+) -> None:
+    box = make_box(1)
+    box.submit("a", budget={"trials": 1})
+    box.step()
+    for name in "bcd":
+        box.submit(name)
+    box.run_trial(box.workers[0])
+    if is_reported:
+        box.workers[0].says = code
+    else:
+        box.workers[0].code = code
+    box.step()
+    assert [box.state(name) for name in "abcd"] == ["done", "queued", "queued", "queued"]
+
+
+def test_a_study_whose_budget_grew_while_its_worker_was_at_work_is_not_done(
+    make_box: Callable[..., Box],
+) -> None:
+    box = make_box(1)
+    study = box.submit("a", budget={"trials": 1})
+    box.step()
+    box.submit("b")
+    box.run_trial(box.workers[0])
+    budget.change_budget(study, {"trials": 2})
+    box.workers[0].says = EXIT_OK
+    assert box.step() == ["b"]
+    assert box.state("a") == "queued"
+
+
 def test_users_share_the_slots(make_box: Callable[..., Box]) -> None:
     box = make_box(2)
     box.submit("a")
