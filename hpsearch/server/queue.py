@@ -156,26 +156,34 @@ class Queue:
 
     def contenders(self) -> list[Contender]:
         """The studies that are queued, whether or not they have a trial to start."""
-        now = time.monotonic()
+        now, clock = time.monotonic(), time.time()
         return [
-            self._contender(one)
+            self._contender(one, clock)
             for one in self.studies.values()
             if one.submission.state == "queued"
             and (one.name not in self.trouble or self.trouble[one.name].not_before <= now)
         ]
 
-    def _contender(self, one: Submitted) -> Contender:
-        """What a study contends with; made anew where something was decided of it."""
+    def _contender(self, one: Submitted, now: float) -> Contender:
+        """What a study contends with; made anew where something was decided of it.
+
+        Where the clock was set back it waits since now: it would not age before that is made up.
+        """
         known = self._contending.get(one.name)
         most = self._most.get(one.study_id)
         submission = one.submission
-        if known is not None and known[0] is submission and known[1].most == most:
+        if (
+            known is not None
+            and known[0] is submission
+            and known[1].most == most
+            and known[1].waiting_since <= now
+        ):
             return known[1]
         made = Contender(
             study=one.name,
             user=submission.user,
             priority=submission.priority,
-            waiting_since=max(submission.queued, submission.served or 0.0),
+            waiting_since=min(now, max(submission.queued, submission.served or 0.0)),
             most=most,
         )
         self._contending[one.name] = submission, made

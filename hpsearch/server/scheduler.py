@@ -291,7 +291,8 @@ class Scheduler:
         assignment = Assignment(study=study.name, apart="python" in kinds(study.file.space))
         if not place.child.assign(assignment, self.workspace.home):
             return  # its process has just ended
-        place.study, place.user, place.since = study, contender.user, time.time()
+        place.study, place.user = study, contender.user
+        place.since, place.began = time.time(), time.monotonic()
         before = self.queue.studies[study.name].submission
         if before.served is None:
             self.metrics.waits.observe(max(0.0, place.since - before.queued))
@@ -335,7 +336,7 @@ class Scheduler:
                 others,
                 self._held(but=place),
                 time.time(),
-                for_seconds=time.time() - place.since,
+                for_seconds=time.monotonic() - place.began,
                 most_of_user=self.most_of_user,
             )
             if found is None or self.queue.with_a_trial(found.study, self._places) is not None:

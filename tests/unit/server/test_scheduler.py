@@ -111,7 +111,9 @@ class Box:
     storage: Storage
     make_file: Callable[..., StudyFile]
     passed: float = 0.0
-    """Seconds by which the clock is ahead."""
+    """Seconds by which the clocks are ahead."""
+    set_back: float = 0.0
+    """Seconds by which the time of day was set back."""
 
     def submit(self, name: str, user: str = "ana", priority: int = 0, **sections: Any) -> OpenStudy:
         event = Event(who=user, what="submitted", study=name)
@@ -171,7 +173,7 @@ def make_box(
 
         class Clock:
             monotonic = staticmethod(lambda: real[0]() + box.passed)
-            time = staticmethod(lambda: real[1]() + box.passed)
+            time = staticmethod(lambda: real[1]() + box.passed - box.set_back)
 
         for one in (module, queue, submissions, child):
             monkeypatch.setattr(one, "time", Clock)
@@ -287,6 +289,25 @@ def test_a_slot_passes_on_between_two_trials(make_box: Callable[..., Box]) -> No
     for _ in range(5):
         assert sorted(box.step(100)) == ["a", "b"]
     assert [worker.sent for worker in box.workers] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("priority", "seconds"), [(0, policy.SHORTEST_TURN), (1, 2 * policy.AGEING)]
+)
+def test_turns_and_waiting_go_on_where_the_clock_is_set_back(
+    make_box: Callable[..., Box], priority: int, seconds: float
+) -> None:
+    box = make_box(1)
+    box.submit("a", priority=priority)
+    box.step()
+    box.claim(box.workers[0])
+    box.submit("b")
+    box.step(3)
+    box.set_back = 86_400
+    box.step(3)
+    assert box.workers[0].sent == []
+    box.step(seconds)
+    assert box.workers[0].sent == [signal.SIGUSR1]
 
 
 def test_a_higher_priority_does_not_wait_for_a_turn(make_box: Callable[..., Box]) -> None:
