@@ -24,7 +24,7 @@ from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.server.app import application
 from hpsearch.server.background import Background, running
-from hpsearch.server.beside import chores_beside
+from hpsearch.server.beside import Beside
 from hpsearch.server.board import Board
 from hpsearch.server.child import Assignable, AssignedChild
 from hpsearch.server.journal import Journal
@@ -174,7 +174,6 @@ def serve(
         with (
             collecting_seldom(),
             _logged(slots),
-            chores_beside(board, workspace),
             _scheduling(scheduler, server),
             running(background, FINISH_WITHIN),
         ):
@@ -220,6 +219,7 @@ def _server(  # noqa: PLR0917  # those of serve, opened
         Background("the journal", Journal(storage=storage, tokens=tokens).step, storage.url),
         Background("webhooks", teller.step, storage.url, every=2.0, is_vital=False),
         Background("writing to the storage", storage.touch, storage.url, every=TOUCH_EVERY),
+        Beside(board, workspace).background(storage.url),
     )
     service = Service(
         workspace=workspace,
