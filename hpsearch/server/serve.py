@@ -335,7 +335,8 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(settings.certificate, settings.key, password="")
     except ssl.SSLError as error:
-        raise InputError(f"{where}: {error.reason}; give a PEM certificate and its key") from None
+        reason = error.reason or "not PEM"  # OpenSSL has no word for it
+        raise InputError(f"{where}: {reason}; give a PEM certificate and its key") from None
     except OSError as error:
         raise UnreachableError(f"{where}: {error.strerror}; check names and permissions") from None
     return context
