@@ -21,7 +21,7 @@ from hpsearch.search.making import create_submitted
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import Event
 from hpsearch.search.study import OpenStudy, load_study
-from hpsearch.server import policy, queue
+from hpsearch.server import policy, queue, turns
 from hpsearch.server import scheduler as module
 from hpsearch.server.child import AssignedChild
 from hpsearch.server.scheduler import KILL_AFTER, Scheduler
@@ -175,7 +175,7 @@ def make_box(
             monotonic = staticmethod(lambda: real[0]() + box.passed)
             time = staticmethod(lambda: real[1]() + box.passed - box.set_back)
 
-        for one in (module, queue, submissions, child):
+        for one in (module, turns, queue, submissions, child):
             monkeypatch.setattr(one, "time", Clock)
         return box
 
