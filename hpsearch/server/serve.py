@@ -1,6 +1,7 @@
 """``hpsearch serve`` itself: one process that answers HTTP and keeps workers in the slots."""
 
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -148,21 +149,29 @@ def serve(
             secrets_of(file)
             say(f"Webhooks are signed with the secret in {file}; give it to their receivers.")
         first = first_token(workspace.home)  # when all else is there: it is shown but once
-        with (
-            collecting_seldom(),
-            _logged(slots),
-            _scheduling(scheduler, server),
-            running(service.background, FINISH_WITHIN),
-        ):
-            scheme = "http" if context is None else "https"
-            _greet(f"{scheme}://{shown_host(settings.host)}:{port}/", first, tell, say)
-            try:
-                server.run(sockets=[listening])
-            finally:
-                logging.disable(logging.NOTSET)  # a signal silences commands that it cuts off
-                _log.info("ends: workers save where their trials stand", extra=told("ending"))
-                end_all()
+        scheme = "http" if context is None else "https"
+        address = f"{scheme}://{shown_host(settings.host)}:{port}/"
+        with _logged(slots):
+            _run(server, service, listening, lambda: _greet(address, first, tell, say))
         return EXIT_OK if scheduler.error is None else EXIT_PROGRAM
+
+
+def _run(
+    server: uvicorn.Server, service: Service, listening: socket.socket, greet: Callable[[], None]
+) -> None:
+    """Have all parts work until a signal comes."""
+    with (
+        collecting_seldom(),
+        _scheduling(service.scheduler, server),
+        running(service.background, FINISH_WITHIN),
+    ):
+        greet()
+        try:
+            server.run(sockets=[listening])
+        finally:
+            logging.disable(logging.NOTSET)  # a signal silences commands that it cuts off
+            _log.info("ends: workers save where their trials stand", extra=told("ending"))
+            end_all()
 
 
 def _service(
