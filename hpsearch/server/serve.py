@@ -21,9 +21,9 @@ from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.server.app import application
 from hpsearch.server.background import Background, running
-from hpsearch.server.beside import Beside
 from hpsearch.server.board import Board
 from hpsearch.server.child import Assignable, AssignedChild
+from hpsearch.server.chores import Chores
 from hpsearch.server.journal import Journal
 from hpsearch.server.live import Hub
 from hpsearch.server.logs import told
@@ -200,7 +200,7 @@ def _service(
             Background("the journal", journal.step, storage.url),
             Background("webhooks", teller.step, storage.url, every=2.0, is_vital=False),
             Background("writing to the storage", storage.touch, storage.url, every=TOUCH_EVERY),
-            Beside(board, scheduler.workspace).background(storage.url),
+            Chores(board, scheduler.workspace).background(storage.url),
         ),
     )
 

@@ -170,7 +170,7 @@ class Helper:
             self._process = None
 
 
-class Beside:
+class Chores:
     """Has done what is due, one thing after the other."""
 
     def __init__(self, board: Board, workspace: Workspace) -> None:

@@ -9,8 +9,8 @@ import pytest
 from commandline import wait_until
 
 from hpsearch.home import Home
-from hpsearch.server import beside
-from hpsearch.server.beside import EVERY, SETTLE, SHARE, Beside, Diary, Helper
+from hpsearch.server import chores
+from hpsearch.server.chores import EVERY, SETTLE, SHARE, Chores, Diary, Helper
 from hpsearch.services.chores import Chore, Done
 from hpsearch.services.workspace import Workspace
 
@@ -106,7 +106,7 @@ for line in sys.stdin:
 @pytest.fixture
 def helper(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Helper]:
     """A process that answers with what it is asked for."""
-    monkeypatch.setattr(beside, "CHORES", ("-c", ANSWERS))
+    monkeypatch.setattr(chores, "CHORES", ("-c", ANSWERS))
     made = Helper(Workspace(home=home))
     yield made
     made.end()
@@ -147,9 +147,9 @@ class Rows:
 def test_what_takes_too_long_or_fails_is_told_and_the_next_thing_done(
     home: Home, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, logger=beside.__name__)
+    caplog.set_level(logging.INFO, logger=chores.__name__)
     board: Any = Rows()
-    work = Beside(board, Workspace(home=home))
+    work = Chores(board, Workspace(home=home))
     assert not work.work(0)
     board.rows = [row(counted=1)]
     assert not work.work(100)
@@ -166,7 +166,7 @@ def test_what_takes_too_long_or_fails_is_told_and_the_next_thing_done(
     work.work(2000)
     work._chore, work._began = Chore(study="a", what="wait"), 2000.0
     work._helper.ask(work._chore)
-    assert work.work(2001 + beside.LONGEST)
+    assert work.work(2001 + chores.LONGEST)
     assert "study a: no wait: takes more than 10 minutes" in caplog.text
     work._helper.end()
 
@@ -182,9 +182,9 @@ def test_where_the_storage_is_away_that_is_said_once_and_the_process_ends_with_t
             looks.append(1)
             raise sqlite3.DatabaseError("database disk image is malformed\n[SQL: SELECT]")
 
-    monkeypatch.setattr(beside, "Helper", lambda _: helper)
+    monkeypatch.setattr(chores, "Helper", lambda _: helper)
     board: Any = Away()
-    part = Beside(board, Workspace(home=home)).background(home.storage_url())
+    part = Chores(board, Workspace(home=home)).background(home.storage_url())
     helper.ask(Chore(study="a", what="wait"))
     part.try_step()
     part.try_step()
@@ -209,7 +209,7 @@ def test_studies_are_looked_at_more_seldom_than_what_is_being_done(home: Home) -
             return self
 
     board: Any = Quiet()
-    work = Beside(board, Workspace(home=home))
+    work = Chores(board, Workspace(home=home))
     work.step()
     work.step()
     assert len(looks) == 1
