@@ -68,6 +68,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError):
         return _yaml_reason(error)
     reason = " ".join(str(error).split())
+    if "int_max_str_digits" in reason:  # Python's advice is for who writes Python
+        return "a whole number has too many digits; correct it"
     hint = " (a text needs quotes)" if "Invalid value" in reason else ""
     return f"{reason}; correct it{hint}"
 

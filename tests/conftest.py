@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from commandline import Cli
 from hypothesis import settings
 from servers import Server, running_server
 
+from hpsearch.environment import SERVER_VARIABLE
 from hpsearch.parsing import parse
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.study_file import StudyFile
@@ -32,6 +34,9 @@ settings.register_profile("thorough", deadline=None, max_examples=1000)
 # As from a terminal, also where nohup or a shell's background has started the tests.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Nor does a developer's own service answer the commands that are tested.
+os.environ.pop(SERVER_VARIABLE, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,6 +9,7 @@ from hpsearch.cli.output import Screen, say, tell
 from hpsearch.cli.served import counts_of
 from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.errors import InputError
 from hpsearch.services.delete import removal
 from hpsearch.text import plural
 
@@ -37,7 +38,7 @@ def delete(
             there = client.study(study)
             ended = plural(counts_of(there.details()).ended, "trial")
             question = f"Remove study {study} with {ended} from {client.url}?"
-            if not (yes or typer.confirm(question)):
+            if not (yes or _agreed(question, "--yes")):
                 tell("Nothing removed.")
                 return
             there.delete()
@@ -47,11 +48,30 @@ def delete(
     with removal(study, where, screen, keep_files=keep_files, force=force) as found:
         if found.note:
             tell(found.note)
-        is_said = force if found.needs_force else yes
-        if not (is_said or typer.confirm(found.question)):
+        is_said, option = (force, "--force") if found.needs_force else (yes, "--yes")
+        if not (is_said or _agreed(found.question, option)):
             tell("Nothing removed.")
             return
         removed = found.remove()
         tell(removed.text)
         if removed.advice:
             say(removed.advice)
+
+
+def _agreed(question: str, option: str) -> bool:
+    """Whether the user says yes.
+
+    Args:
+        question: what is asked.
+        option: says so beforehand.
+
+    Raises:
+        InputError: nobody answers, as in a script.
+    """
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        tell()  # ends the line of the question
+        raise InputError(
+            f"nobody answered; to remove it without a question, give {option}"
+        ) from None

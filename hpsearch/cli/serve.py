@@ -15,9 +15,9 @@ from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.errors import InputError
 from hpsearch.server.logs import Format, Level, log_to_stderr
 from hpsearch.services.plans import Engine, chosen_gpus, connected_cluster
-from hpsearch.services.receivers import receivers
 from hpsearch.services.rules import Rules
 from hpsearch.services.upload import Limits
+from hpsearch.services.webhook_hosts import receivers
 from hpsearch.services.workspace import Workspace
 from hpsearch.workers.cores import available_cores
 from hpsearch.workers.slots import Count, Slot, make_slots

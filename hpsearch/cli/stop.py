@@ -41,14 +41,16 @@ def stop(
     if done is None:
         tell(f"Study {study} was asked to stop, but a new run has started since.")
         return
-    _tell(study, done.counts, done.trials, "" if done.is_over else "hpsearch run FILE")
+    again = "" if done.is_over else "hpsearch run FILE"
+    _tell(study, done.counts, done.trials, again, is_over=done.is_over)
 
 
-def _tell(study: str, counts: Counts, trials: int, command: str) -> None:
+def _tell(study: str, counts: Counts, trials: int, command: str, *, is_over: bool = False) -> None:
     """How a study stands that was stopped, and the command that resumes it, if one does."""
     waiting = f", {counts.waiting} waiting" if counts.waiting else ""
     resume = f"{waiting}. To resume it: {command}" if command else ""
-    tell(f"Stopped study {study}: {counts.counted} of {plural(trials, 'trial')} done{resume}")
+    what = f"Study {study} is over" if is_over else f"Stopped study {study}"
+    tell(f"{what}: {counts.counted} of {plural(trials, 'trial')} done{resume}")
 
 
 def _stop_there(study: ServedStudy, *, is_final: bool, hint: str) -> None:
@@ -59,7 +61,7 @@ def _stop_there(study: ServedStudy, *, is_final: bool, hint: str) -> None:
         row = study.details()
         if error.status != 409 or row["over"] is None or is_final:
             raise
-        _tell(study.name, counts_of(row), row["trials"], "")
+        _tell(study.name, counts_of(row), row["trials"], "", is_over=True)
         return
     if row["running"]:
         say(f"Waiting for {plural(row['running'], 'worker')} to save and leave.")

@@ -66,6 +66,8 @@ def backup(
     say(
         f"Curves, weights and checkpoints are files in {where.home.runs}: copy that folder as well."
     )
+    if any(where.home.uploads.glob("contents/*")):
+        say(f"Data that users sent to the service are files in {where.home.uploads}: copy it, too.")
 
 
 @group.command()

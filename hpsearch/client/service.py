@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,6 +12,7 @@ from hpsearch.client.connection import WORK, Connection
 from hpsearch.client.logins import Logins, address, checked_token
 from hpsearch.client.sent import StudySource, blocks, body_of, described
 from hpsearch.client.studies import Row, ServedStudy
+from hpsearch.errors import InputError
 
 
 class Client:
@@ -23,7 +25,7 @@ class Client:
     def __init__(
         self, url: str | None = None, token: str | None = None, *, ca_file: Path | None = None
     ) -> None:
-        """A service; nothing is asked of it yet.
+        """A service; nothing is asked of it yet: without a token only whether it is there.
 
         Args:
             url: its address; None: ``HPSEARCH_SERVER``.
@@ -34,9 +36,10 @@ class Client:
 
         Raises:
             InputError: no address, or one that is none; no token.
+            UnreachableError: no token, and no service there.
         """
         self.url = address(url)
-        shown = Logins().token_for(self.url) if token is None else checked_token(token)
+        shown = _kept(self.url, ca_file) if token is None else checked_token(token)
         self.connection = Connection(self.url, shown, ca_file=ca_file)
 
     def __enter__(self) -> Self:
@@ -144,3 +147,18 @@ class Client:
     def _row(self, method: str, path: str, **parts: Any) -> Row:
         found: Row = self.connection.json(method, path, **parts)
         return found
+
+
+def _kept(url: str, ca_file: Path | None) -> str:
+    """The token that is kept for an address.
+
+    Raises:
+        InputError: there is none.
+        UnreachableError: nor a service, which is told first: perhaps the address is wrong.
+    """
+    try:
+        return Logins().token_for(url)
+    except InputError:
+        with closing(Connection(url, "none", ca_file=ca_file)) as connection:
+            connection.ask("GET", "/healthz")  # which asks for no token
+        raise

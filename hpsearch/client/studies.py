@@ -202,7 +202,11 @@ class ServedStudy:
         return download(self.client.connection, f"{self._path}/export", params, path)
 
     def delete(self) -> None:
-        """Remove it, with its files on the service; one that goes on is cancelled first."""
+        """Remove it, with its files on the service; cancel one that goes on first.
+
+        Raises:
+            RefusedError: it is queued or runs.
+        """
         self.client.connection.ask("DELETE", self._path)
 
     def _row(self, method: str, path: str, **parts: Any) -> Row:

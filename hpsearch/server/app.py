@@ -14,6 +14,7 @@ from hpsearch.dashboard.access_control import READING, AccessControl
 from hpsearch.server import problems
 from hpsearch.server.audit import Audit
 from hpsearch.server.door import Door
+from hpsearch.server.gauges import show
 from hpsearch.server.measured import DASHBOARD, Measured
 from hpsearch.server.metrics import Metrics
 from hpsearch.server.problems import RefusedError
@@ -28,7 +29,6 @@ from hpsearch.server.routes import (
     studies,
 )
 from hpsearch.server.service import Service
-from hpsearch.server.standing import show
 from hpsearch.server.tokens import Role
 from hpsearch.server.who import Gate
 from hpsearch.services.downloads import Downloads

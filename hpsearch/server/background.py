@@ -31,15 +31,16 @@ class Background:
         *,
         every: float = 1.0,
         is_vital: bool = True,
+        at_end: Callable[[], None] = lambda: None,
     ) -> None:
         """Args: its name; what it does; the storage's URL; seconds between two steps; whether the
-        service is not ready while it cannot reach something.
+        service is not ready while it cannot reach something; what it does after its last step.
         """
         self.is_vital = is_vital
         self.name = name
         self.error: BaseException | None = None
         self.is_away = False
-        self._step, self._url, self._every = step, url, every
+        self._step, self._url, self._every, self._at_end = step, url, every, at_end
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ class Background:
         except BaseException as error:  # noqa: BLE001  # whatever it is, /readyz tells of it
             self.error = error
             self._log.exception("%s ended", self.name, extra=told("fault", part=self.name))
+        finally:
+            self._at_end()
 
     def try_step(self) -> None:
         """Take a step; where something cannot be reached, say so once, and leave it at that."""

@@ -17,7 +17,9 @@ class Place:
     """The study that the worker works for; None: it waits, or there is none."""
     user: str = ""
     since: float = 0.0
-    """When it began to (``time.time``)."""
+    """When it began to (``time.time``), for readers."""
+    began: float = 0.0
+    """The same moment by a clock that nobody sets (``time.monotonic``)."""
     counted: int = 0
     """Trials that the study had counted then."""
     passes_to: Held | None = None

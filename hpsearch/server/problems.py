@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from hpsearch.errors import (
+    EXIT_INPUT,
     HpsearchError,
     InputError,
     NoTrialError,
@@ -137,7 +138,9 @@ def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], N
         token = getattr(request.state, "token", None)
         if error.status == 403 and token is not None:
             note(token, request, str(error))
-        return answer(error.status, str(error), error.headers)
+        # What was sent is wrong: a command says so with this code.
+        code = EXIT_INPUT if error.status == 422 else None
+        return answer(error.status, str(error), error.headers, code)
 
     @app.exception_handler(HpsearchError)
     def expected(_: Request, error: HpsearchError) -> JSONResponse:
@@ -168,7 +171,8 @@ def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], N
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         words = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
-        return answer(422, "\n".join(line.removeprefix(": ") for line in words))
+        said = "\n".join(line.removeprefix(": ") for line in words)
+        return answer(422, said, exit_code=EXIT_INPUT)
 
     @app.exception_handler(Exception)
     def fault(request: Request, _: Exception) -> JSONResponse:

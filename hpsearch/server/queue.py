@@ -101,7 +101,7 @@ class Queue:
         self.trouble.pop(study.name, None)
 
     def note_end(self, study: OpenStudy, place: Place, code: int, *, was_asked: bool) -> None:
-        """Note what the end of a worker's work means for its study.
+        """Note what the end of a worker's work means for its study, which may have ended, too.
 
         Args:
             study: the study.
@@ -110,14 +110,18 @@ class Queue:
             was_asked: whether the worker was to leave, or to take no further trial.
         """
         self.serve(study)
+        if code in (EXIT_NO_TRIAL, EXIT_INPUT, EXIT_PROGRAM) and not was_asked:
+            self.fail(study, place.child.last_words())
+            return
+        now = self.open(study.name)  # its budget may be another one since the worker began
+        if now is None or not self._is_open(now):
+            self.trouble.pop(study.name, None)
+            return
         trouble, got_on = self.trouble[study.name], study.counts().counted > place.counted
         if code == EXIT_OK or was_asked:
             trouble.crashes = 0
             # Whatever it found nothing to do for, the next one will, too.
             trouble.not_before = 0.0 if got_on or was_asked else time.monotonic() + ASK_EVERY
-            return
-        if code in (EXIT_NO_TRIAL, EXIT_INPUT, EXIT_PROGRAM):
-            self.fail(study, place.child.last_words())
             return
         if code in (EXIT_SIGINT, EXIT_SIGTERM):  # somebody else asked it to leave
             trouble.not_before = time.monotonic() + ASK_EVERY
@@ -152,26 +156,34 @@ class Queue:
 
     def contenders(self) -> list[Contender]:
         """The studies that are queued, whether or not they have a trial to start."""
-        now = time.monotonic()
+        now, clock = time.monotonic(), time.time()
         return [
-            self._contender(one)
+            self._contender(one, clock)
             for one in self.studies.values()
             if one.submission.state == "queued"
             and (one.name not in self.trouble or self.trouble[one.name].not_before <= now)
         ]
 
-    def _contender(self, one: Submitted) -> Contender:
-        """What a study contends with; made anew where something was decided of it."""
+    def _contender(self, one: Submitted, now: float) -> Contender:
+        """What a study contends with; made anew where something was decided of it.
+
+        Where the clock was set back it waits since now: it would not age before that is made up.
+        """
         known = self._contending.get(one.name)
         most = self._most.get(one.study_id)
         submission = one.submission
-        if known is not None and known[0] is submission and known[1].most == most:
+        if (
+            known is not None
+            and known[0] is submission
+            and known[1].most == most
+            and known[1].waiting_since <= now
+        ):
             return known[1]
         made = Contender(
             study=one.name,
             user=submission.user,
             priority=submission.priority,
-            waiting_since=max(submission.queued, submission.served or 0.0),
+            waiting_since=min(now, max(submission.queued, submission.served or 0.0)),
             most=most,
         )
         self._contending[one.name] = submission, made

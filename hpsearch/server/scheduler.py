@@ -9,28 +9,23 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE, python
 from hpsearch.errors import EXIT_OK, HpsearchError
-from hpsearch.search.attributes import WORKER_KEY
 from hpsearch.search.database.messages import STORAGE_ERRORS, readable_errors
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy
-from hpsearch.searchable import kind_of
 from hpsearch.server.child import Assignable, AssignedChild
 from hpsearch.server.logs import told
 from hpsearch.server.metrics import Metrics
 from hpsearch.server.places import Place
-from hpsearch.server.policy import Contender, Held, next_turn, passes_to
 from hpsearch.server.queue import Queue
+from hpsearch.server.turns import Turns
 from hpsearch.services import supervise
 from hpsearch.services.workspace import Workspace
-from hpsearch.space import kinds
-from hpsearch.study_file import StudyFile
-from hpsearch.workers.assigned import ASSIGNED, Assignment
+from hpsearch.workers.assigned import ASSIGNED
 from hpsearch.workers.child import how
 from hpsearch.workers.lease import BEAT, Observer, mend
 from hpsearch.workers.slots import Slot
@@ -39,18 +34,12 @@ from hpsearch.workers.supervisor import ASK_EVERY, LEAVE_WITHIN, PATIENCE
 TICK = 0.2
 """Seconds between two looks at the workers."""
 
-PASS_EVERY = 2.0
-"""Seconds between two looks at whose turn is next in slots that are in use."""
-
 MOST_WAITS = 6
 """Ends in a row of a slot's worker that waited, after which the wait for the next one grows no
 more: a minute."""
 
 NO_WORKERS = 3
 """Such ends in every slot after which the service is not ready."""
-
-MOST_LOOKS = 50
-"""Studies without a trial to start that one step finds, and one for each slot."""
 
 DRAIN = 60.0
 """Seconds that workers have at the end of the service to save where their trials stand. Who does
@@ -64,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Scheduler:
-    """Assigns studies to workers, passes slots on, and stops what was paused or cancelled.
+    """Keeps workers, has them take turns, and stops what was paused or cancelled.
 
     Attributes:
         workspace: home and storage.
@@ -88,11 +77,9 @@ class Scheduler:
     shown: Sequence[Mapping[str, Any]] = ()
     error: BaseException | None = None
     _places: list[Place] = field(default_factory=list)
-    _queue: Queue | None = None
+    _turns: Turns | None = None
     _wake: threading.Event = field(default_factory=threading.Event)
     _mend_at: float = 0.0
-    _pass_at: float = 0.0
-    _looks: int = 0
     _observers: dict[str, Observer] = field(default_factory=lambda: defaultdict(Observer))
     is_away: bool = False
     """Whether the storage could not be reached when it was needed last."""
@@ -125,15 +112,26 @@ class Scheduler:
     def begin(self, storage: Storage) -> None:
         """Get ready to work on the studies of a storage."""
         self.metrics.time_statements(storage.engine)
-        self._queue = Queue(storage)
         self._places = [Place(child=self.make_child(slot=slot)) for slot in self.slots]
+        self._turns = Turns(
+            queue=Queue(storage),
+            places=self._places,
+            home=self.workspace.home,
+            metrics=self.metrics,
+            most_of_user=self.most_of_user,
+        )
+
+    @property
+    def turns(self) -> Turns:
+        """Who takes them, while it runs."""
+        if self._turns is None:
+            raise AssertionError("the scheduler does not run")
+        return self._turns
 
     @property
     def queue(self) -> Queue:
         """The studies, while it runs."""
-        if self._queue is None:
-            raise AssertionError("the scheduler does not run")
-        return self._queue
+        return self.turns.queue
 
     @property
     def has_no_workers(self) -> bool:
@@ -169,8 +167,8 @@ class Scheduler:
         self._stop()
         self._mend()
         self._begin()
-        self._fill()
-        self._pass_on()
+        self.turns.fill()
+        self.turns.pass_on()
         self.shown = [place.plain() for place in self._places]
 
     # Who ended
@@ -239,7 +237,7 @@ class Scheduler:
                 if (study := self.queue.open(name)) is not None:
                     mend(study, self._observers[name])
 
-    # Whose turn it is
+    # Who begins
 
     def _begin(self) -> None:
         """Have a worker's process in every slot, before there is anything to do for it."""
@@ -255,94 +253,6 @@ class Scheduler:
                     _log.warning("%s", error)
                     place.child.crashes = min(place.child.crashes + 1, MOST_WAITS)
                     place.child.back_off()
-
-    def _fill(self) -> None:
-        """Have workers that wait work for those whose turn it is."""
-        self._looks = 0
-        free = [place for place in self._places if place.study is None and place.child.is_ready]
-        contenders = self.queue.contenders() if free else []
-        for place in free:
-            found = self._first(contenders, self._held())
-            if found is None:
-                return
-            with self.queue.minding(found[0].study):
-                self._start(place, *found)
-
-    def _first(
-        self, contenders: list[Contender], held: Collection[Held]
-    ) -> tuple[Contender, OpenStudy] | None:
-        """Whose turn it is of those that do have a trial to start; the others are taken out."""
-        limit = self.most_of_user
-        while found := next_turn(contenders, held, time.time(), most_of_user=limit):
-            self._looks += 1
-            if self._looks > MOST_LOOKS + len(self._places):
-                return None  # the next step goes on
-            study = self.queue.with_a_trial(found.study, self._places)
-            if study is not None:
-                return found, study
-            contenders.remove(found)
-        return None
-
-    def _held(self, but: Place | None = None) -> list[Held]:
-        """Whom the slots count for, but one."""
-        return [place.held for place in self._places if place.held and place is not but]
-
-    def _start(self, place: Place, contender: Contender, study: OpenStudy) -> None:
-        """Have a worker that waits work for a study."""
-        place.counted = study.counts().counted
-        assignment = Assignment(study=study.name, apart=_has_code(study.file))
-        if not place.child.assign(assignment, self.workspace.home):
-            return  # its process has just ended
-        place.study, place.user, place.since = study, contender.user, time.time()
-        before = self.queue.studies[study.name].submission
-        if before.served is None:
-            self.metrics.waits.observe(max(0.0, place.since - before.queued))
-        self.queue.serve(study)
-        facts = told("began", slot=place.child.slot.index, study=study.name, user=place.user)
-        _log.info("slot %d: works for %s", place.child.slot.index, study.name, extra=facts)
-
-    def _pass_on(self) -> None:
-        """Have workers take no further trial where another study's turn is next in their slot."""
-        now = time.monotonic()
-        if now < self._pass_at:
-            return
-        self._pass_at = now + PASS_EVERY
-        contenders = {one.study: one for one in self.queue.contenders()}
-        for place in self._places:
-            if place.study is None or place.asked_at is not None:
-                continue
-            if place.passes_to is not None:
-                place.child.send(signal.SIGUSR1)  # it may have started itself anew meanwhile
-                continue
-            own = contenders.get(place.study.name)
-            if own is None:
-                continue
-            found = self._passes_to(place, own, contenders)
-            if found is not None and _is_training(place, place.study):
-                place.passes_to = Held(study=found.study, user=found.user)
-                place.child.send(signal.SIGUSR1)
-                _log.info(
-                    "slot %d: passes from %s to %s when the trial has ended",
-                    place.child.slot.index, own.study, found.study,
-                )  # fmt: skip
-
-    def _passes_to(
-        self, place: Place, own: Contender, contenders: dict[str, Contender]
-    ) -> Contender | None:
-        """The study with a trial to start that a slot passes to; others are taken out."""
-        while True:
-            others = [one for one in contenders.values() if one.study != own.study]
-            found = passes_to(
-                own,
-                others,
-                self._held(but=place),
-                time.time(),
-                for_seconds=time.time() - place.since,
-                most_of_user=self.most_of_user,
-            )
-            if found is None or self.queue.with_a_trial(found.study, self._places) is not None:
-                return found
-            del contenders[found.study]
 
     # The end
 
@@ -364,15 +274,3 @@ class Scheduler:
                     mend(place.study, dead=[signed], blame=False)
                 except (HpsearchError, *STORAGE_ERRORS) as error:
                     _log.warning("%s", error)  # the next server frees its trial
-
-
-def _is_training(place: Place, study: OpenStudy) -> bool:
-    """Whether a worker runs a trial: no turn ends before the first one, whatever it waits for."""
-    heartbeats = study.storage.heartbeats(study.study_id)
-    return any(one.owner.get(WORKER_KEY) == place.child.worker for one in heartbeats)
-
-
-def _has_code(file: StudyFile) -> bool:
-    """Whether a study runs code of its user: searched, or as the baseline that is confirmed."""
-    baseline = [] if file.baseline is None else [kind_of(type(file.baseline.network))]
-    return "python" in (*kinds(file.space), *baseline)

@@ -1,39 +1,37 @@
 """``hpsearch serve`` itself: one process that answers HTTP and keeps workers in the slots."""
 
-import asyncio
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
 
 import uvicorn
-from filelock import FileLock, Timeout
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from starlette.types import ASGIApp
 
 from hpsearch import __version__
 from hpsearch.dashboard.breathing import collecting_seldom
 from hpsearch.dashboard.server import LOOPBACK, listen, names, shown_host
 from hpsearch.dashboard.server import application as dashboard_of
-from hpsearch.errors import EXIT_OK, EXIT_PROGRAM, InputError, UnreachableError
-from hpsearch.home import Home
+from hpsearch.errors import EXIT_OK, EXIT_PROGRAM, InputError
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.server.app import application
 from hpsearch.server.background import Background, running
-from hpsearch.server.beside import chores_beside
 from hpsearch.server.board import Board
 from hpsearch.server.child import Assignable, AssignedChild
+from hpsearch.server.chores import Chores
 from hpsearch.server.journal import Journal
 from hpsearch.server.live import Hub
 from hpsearch.server.logs import told
 from hpsearch.server.scheduler import DRAIN, Scheduler
 from hpsearch.server.service import Service
+from hpsearch.server.startup import FIRST, SILENCE, Impatient, alone, first_token, tls
 from hpsearch.server.teller import Teller
-from hpsearch.server.tokens import Role, Tokens
+from hpsearch.server.tokens import Tokens
 from hpsearch.server.who import Gate
 from hpsearch.services.apart import end_all
 from hpsearch.services.rules import Rules
@@ -46,14 +44,8 @@ from hpsearch.workers.presence import is_busy
 from hpsearch.workers.slots import Slot
 from hpsearch.workers.supervisor import LEAVE_WITHIN
 
-FIRST = "admin"
-"""The name of the token that is made where there is none."""
-
 CONNECTIONS = 1000
 """Connections at a time, those that watch among them."""
-
-SILENCE = 30
-"""Seconds after which a connection is closed that asks nothing."""
 
 ANSWER_WITHIN = 10.0
 """Seconds that a request waits for another program's lock on the database, or for its server."""
@@ -66,21 +58,6 @@ FINISH_WITHIN = 2
 
 
 _log = logging.getLogger(__name__)
-
-
-class Impatient(H11Protocol):
-    """HTTP on one connection, which is closed where no request comes: who has no token yet can open
-    as many as there may be.
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin, and wait for a request for :data:`SILENCE` seconds."""
-        super().connection_made(transport)
-        self.loop.call_later(SILENCE, self._close_silent)
-
-    def _close_silent(self) -> None:
-        if cast("object", self.cycle) is None:  # no request was complete so far
-            self.transport.close()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,98 +125,102 @@ def serve(
         UnreachableError: the home, the storage or the TLS files cannot be read or written.
     """
     settings.check()
-    context = _tls(settings)
+    context = tls(settings.certificate, settings.key)
     with (
-        _alone(workspace.home),
+        alone(workspace.home),
         workspace.opened(create=True, patience=ANSWER_WITHIN) as storage,
         closing(listen(settings.host, settings.port)) as listening,
     ):
         with exclusive(storage.url):
             storage.make_events()
         storage.is_busy = is_busy
-        port = listening.getsockname()[1]
         scheduler = Scheduler(
             workspace=workspace,
             slots=slots,
             most_of_user=settings.most_of_user,
             make_child=make_child,
         )
-        board = Board(storage, lambda: scheduler.shown)
-        server, background = _server(settings, storage, workspace, scheduler, board, port, context)
+        service = _service(settings, storage, scheduler, lambda: server.should_exit)
+        port = listening.getsockname()[1]
+        config = _config(_application(settings, service, port), context)
+        server = uvicorn.Server(config)  # the hub asks it whether it ends
         if settings.rules.receivers.hosts:
             file = workspace.home.webhook_secret
             secrets_of(file)
             say(f"Webhooks are signed with the secret in {file}; give it to their receivers.")
-        first = _first_token(workspace.home)  # when all else is there: it is shown but once
-        with (
-            collecting_seldom(),
-            _logged(slots),
-            chores_beside(board, workspace),
-            _scheduling(scheduler, server),
-            running(background, FINISH_WITHIN),
-        ):
-            scheme = "http" if context is None else "https"
-            token = "" if first is None else f"?token={first}"
-            address = f"{scheme}://{shown_host(settings.host)}:{port}/"
-            tell(f"{address}{token}")
-            _log.info("ready: %s", address, extra=told("ready", address=address))
-            if first is not None:
-                say(f"The token in the address is that of {FIRST}, and is not shown again.")
-            say("hpsearch token add NAME makes more. Ctrl-C stops; studies stay queued.")
-            try:
-                server.run(sockets=[listening])
-            finally:
-                logging.disable(logging.NOTSET)  # a signal silences commands that it cuts off
-                _log.info("ends: workers save where their trials stand", extra=told("ending"))
-                end_all()
+        first = first_token(workspace.home)  # when all else is there: it is shown but once
+        scheme = "http" if context is None else "https"
+        address = f"{scheme}://{shown_host(settings.host)}:{port}/"
+        with _logged(slots):
+            _run(server, service, listening, lambda: _greet(address, first, tell, say))
         return EXIT_OK if scheduler.error is None else EXIT_PROGRAM
 
 
-def _server(  # noqa: PLR0917  # those of serve, opened
-    settings: Settings,
-    storage: Storage,
-    workspace: Workspace,
-    scheduler: Scheduler,
-    board: Board,
-    port: int,
-    context: ssl.SSLContext | None,
-) -> tuple[uvicorn.Server, Sequence[Background]]:
-    """The server of uvicorn of the service, and what works beside it; they do not run yet."""
-    hosts = names(settings.host, settings.allowed)
-    hub = Hub(storage, lambda: server.should_exit)
-    uploads = Uploads(home=workspace.home, limits=settings.limits)
+def _run(
+    server: uvicorn.Server, service: Service, listening: socket.socket, greet: Callable[[], None]
+) -> None:
+    """Have all parts work until a signal comes."""
+    with (
+        collecting_seldom(),
+        _scheduling(service.scheduler, server),
+        running(service.background, FINISH_WITHIN),
+    ):
+        greet()
+        try:
+            server.run(sockets=[listening])
+        finally:
+            logging.disable(logging.NOTSET)  # a signal silences commands that it cuts off
+            _log.info("ends: workers save where their trials stand", extra=told("ending"))
+            end_all()
+
+
+def _service(
+    settings: Settings, storage: Storage, scheduler: Scheduler, ends: Callable[[], bool]
+) -> Service:
+    """The parts of the service, which do not run yet."""
+    home, board = scheduler.workspace.home, Board(storage, lambda: scheduler.shown)
+    uploads = Uploads(home=home, limits=settings.limits)
     uploads.tidy()
-    home, tokens = workspace.home, Tokens(workspace.home.tokens)
+    journal = Journal(storage=storage, tokens=Tokens(home.tokens))
     teller = Teller(
         storage=storage,
         board=board,
         receivers=settings.rules.receivers,
         secrets=home.webhook_secret,
     )
-    beside = (
-        Background("the journal", Journal(storage=storage, tokens=tokens).step, storage.url),
-        Background("webhooks", teller.step, storage.url, every=2.0, is_vital=False),
-        Background("writing to the storage", storage.touch, storage.url, every=TOUCH_EVERY),
-    )
-    service = Service(
-        workspace=workspace,
+    scheduler.metrics.time_statements(storage.engine)
+    return Service(
+        workspace=scheduler.workspace,
         storage=storage,
         rules=replace(settings.rules, uploads=uploads),
         board=board,
-        hub=hub,
+        hub=Hub(storage, ends),
         scheduler=scheduler,
-        beside=beside,
+        background=(
+            Background("the journal", journal.step, storage.url),
+            Background("webhooks", teller.step, storage.url, every=2.0, is_vital=False),
+            Background("writing to the storage", storage.touch, storage.url, every=TOUCH_EVERY),
+            Chores(board, scheduler.workspace).background(storage.url),
+        ),
     )
-    scheduler.metrics.time_statements(storage.engine)
-    app = application(
+
+
+def _application(settings: Settings, service: Service, port: int) -> ASGIApp:
+    """What answers, with optuna-dashboard behind it."""
+    home = service.workspace.home
+    return application(
         service,
-        Gate(tokens=tokens, cookie=f"hpsearch-{port}"),
-        dashboard_of(storage, home),
-        hosts=hosts,
+        Gate(tokens=Tokens(home.tokens), cookie=f"hpsearch-{port}"),
+        dashboard_of(service.storage, home),
+        hosts=names(settings.host, settings.allowed),
         allowed=frozenset(name.lower() for name in settings.allowed),
-        measured=scheduler.metrics,
+        measured=service.scheduler.metrics,
     )
-    config = uvicorn.Config(
+
+
+def _config(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
+    """How uvicorn serves it."""
+    return uvicorn.Config(
         app,
         http=Impatient,
         ws="none",
@@ -254,8 +235,17 @@ def _server(  # noqa: PLR0917  # those of serve, opened
         timeout_graceful_shutdown=FINISH_WITHIN,
         ssl_context_factory=None if context is None else lambda *_: context,
     )
-    server = uvicorn.Server(config)  # the hub asks it whether it ends
-    return server, beside
+
+
+def _greet(
+    address: str, first: str | None, tell: Callable[[str], None], say: Callable[[str], None]
+) -> None:
+    """Tell where the service is, with the first token where it was made just now."""
+    tell(address if first is None else f"{address}?token={first}")
+    _log.info("ready: %s", address, extra=told("ready", address=address))
+    if first is not None:
+        say(f"The token in the address is that of {FIRST}, and is not shown again.")
+    say("hpsearch token add NAME makes more. Ctrl-C stops; studies stay queued.")
 
 
 @contextmanager
@@ -286,57 +276,3 @@ def _logged(slots: Sequence[Slot]) -> Iterator[None]:
         yield
     finally:
         _log.info("hpsearch serve has ended; studies stay queued", extra=told("shutdown"))
-
-
-@contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    """Refuse that two services work in one home.
-
-    Raises:
-        InputError: another one does.
-        UnreachableError: the home cannot be written.
-    """
-    file = home.locks / "serve.lock"
-    try:
-        home.root.mkdir(parents=True, exist_ok=True)
-        home.make(file.parent)
-        lock = FileLock(file)
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise InputError(
-            f"{home.root}: another hpsearch serve works there; end it first, or give another --home"
-        ) from None
-    except OSError as error:
-        raise UnreachableError(f"{file}: cannot be written: {error.strerror}") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _first_token(home: Home) -> str | None:
-    """An administrator's token, made where there is none at all; else None."""
-    tokens = Tokens(home.tokens)
-    return None if tokens.all() else tokens.add(FIRST, Role.ADMIN)
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    """What encrypts connections; None: nothing does.
-
-    Raises:
-        InputError: the files are none of a certificate and its key.
-        UnreachableError: they cannot be read.
-    """
-    if settings.certificate is None or settings.key is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    where = f"--tls-cert {settings.certificate} --tls-key {settings.key}"
-    try:
-        context.load_cert_chain(settings.certificate, settings.key, password="")
-    except ssl.SSLError as error:
-        why = error.reason or "no certificate and key"
-        raise InputError(f"{where}: {why}; give a PEM certificate and its key") from None
-    except OSError as error:
-        raise UnreachableError(f"{where}: {error.strerror}; check names and permissions") from None
-    return context

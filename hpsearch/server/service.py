@@ -39,7 +39,7 @@ class Service:
     board: Board
     hub: Hub
     scheduler: Scheduler
-    beside: Sequence[Background] = ()
+    background: Sequence[Background] = ()
     """What works beside it."""
 
     @property
@@ -63,7 +63,7 @@ class Service:
         """Why the service does no work just now; None: it does."""
         if self.scheduler.error is not None:
             return "the scheduler has ended by a fault of the program; see the log of the service"
-        for part in self.beside:
+        for part in self.background:
             if part.error is not None:
                 return (
                     f"{part.name} has ended by a fault of the program; see the log of the service"

@@ -20,7 +20,7 @@ from hpsearch.search.storage.telling import DueNotice
 from hpsearch.search.submissions import notice_targets
 from hpsearch.server.board import Board, moment
 from hpsearch.server.logs import told
-from hpsearch.services.receivers import Receivers
+from hpsearch.services.webhook_hosts import Receivers
 from hpsearch.services.webhooks import Message, secrets_of, send
 
 AT_ONCE = 8

@@ -81,6 +81,11 @@ class Gate:
             raise _unknown("show a token: Authorization: Bearer TOKEN (hpsearch token add NAME)")
         if found is None:
             self.miss(request)
+            if not self.tokens.all():
+                raise _unknown(
+                    "this service has no tokens now (tokens.json is gone or empty); whoever runs it"
+                    " adds them: hpsearch token add NAME"
+                )
             raise _unknown("the token is wrong, or was revoked; ask an administrator for one")
         request.state.token = found
         return found

@@ -9,9 +9,9 @@ from typing import Any
 
 from hpsearch.data.images.layout import DEPTH
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.services.receivers import NOBODY, Receivers
 from hpsearch.services.upload import PREFIX, Asker, UnknownUploadError
 from hpsearch.services.uploads import Uploads
+from hpsearch.services.webhook_hosts import NOBODY, Receivers
 from hpsearch.text import show
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx2
 
 from hpsearch.errors import HpsearchError, UnreachableError
-from hpsearch.services.receivers import Receivers
+from hpsearch.services.webhook_hosts import Receivers
 
 WITHIN = 15.0
 """Seconds that a receiver has for its answer, from the first packet on."""

@@ -1,9 +1,12 @@
 """The user's Python files: loaded once, and what goes wrong in them told by their own line."""
 
 import contextlib
+import functools
 import hashlib
+import inspect
 import io
 import logging
+import os
 import re
 import signal
 import sys
@@ -14,7 +17,7 @@ from importlib import invalidate_caches
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from hpsearch.errors import HpsearchError, InputError, TrialFailedError
 from hpsearch.networks import pickled
@@ -110,21 +113,36 @@ def _forget(files: Collection[Path]) -> None:
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[None]:
     """While the user's code runs: its folder can be imported from, and what it prints goes to
-    standard error, as far as that is not too much. Nothing is written into the folder.
+    standard error, as far as that is not too much. Nothing is written into the folder, and
+    ``os._exit`` there is an error, as it would end the process without a word.
 
     Args:
         folder: of the user's file.
     """
-    written = sys.dont_write_bytecode
+    written, leave = sys.dont_write_bytecode, os._exit
     sys.dont_write_bytecode = True
+    os._exit = functools.partial(_refuse_exit, leave, os.getpid())
     sys.path.append(str(folder))
     try:
         with contextlib.redirect_stdout(_Few()):
             yield
     finally:
-        sys.dont_write_bytecode = written
+        sys.dont_write_bytecode, os._exit = written, leave
         with contextlib.suppress(ValueError):  # the user's code may have taken it out
             sys.path.remove(str(folder))
+
+
+def _refuse_exit(leave: Callable[[int], NoReturn], process: int, status: int) -> NoReturn:
+    """End a process that the user's code has forked; else refuse, where that code asks for it.
+
+    Raises:
+        RuntimeError: it did.
+    """
+    frame = inspect.currentframe()
+    asking = frame.f_back if frame is not None else None
+    if os.getpid() != process or asking is None or _is_anothers(asking.f_code.co_filename):
+        leave(status)
+    raise RuntimeError(f"os._exit({status}) would end the worker; raise an error instead")
 
 
 class _Few(io.TextIOBase):
@@ -207,10 +225,14 @@ def _is_users(file: str, path: Path | None) -> bool:
     folders = {Path(str(module.__file__)).parent for module in _modules.values()}
     if path is not None:
         folders.add(path.parent)
-    given = Path(file)
-    if any(given.resolve().is_relative_to(one) for one in _OTHERS):
+    if _is_anothers(file):
         return False
-    return any(given.is_relative_to(folder) for folder in folders)
+    return any(Path(file).is_relative_to(folder) for folder in folders)
+
+
+def _is_anothers(file: str) -> bool:
+    """Whether a file is one of Python, of an installed package, or of hpsearch."""
+    return any(Path(file).resolve().is_relative_to(one) for one in _OTHERS)
 
 
 def _is_own_exit(error: BaseException, path: Path | None) -> bool:

@@ -362,8 +362,9 @@ def open_study_data(
     if dataset.fingerprint != expected:
         raise InputError(
             f"study {study.name}: the data on this machine have fingerprint"
-            f" {dataset.fingerprint[:12]}, those of the study {str(expected)[:12]}; use the same"
-            " data (--set dataset.path=...) or start another study"
+            f" {dataset.fingerprint[:12]}, those of the study {str(expected)[:12]}; put the same"
+            " data back, or name their place (--set dataset.path=..., but not on a service), or"
+            " start another study under another name"
         )
     return dataset
 

@@ -22,6 +22,14 @@ def refusal(text: str, tmp_path: Path, ending: str = ".yaml") -> str:
     return str(caught.value).partition(": is not valid ")[2]
 
 
+@pytest.mark.parametrize(("ending", "text"), [(".json", '{{"a": {}}}'), (".toml", "a = {}")])
+def test_a_number_that_is_too_long_is_told_without_python_s_advice(
+    ending: str, text: str, tmp_path: Path
+) -> None:
+    told = refusal(text.format("9" * 5000), tmp_path, ending)
+    assert told == f"{ending[1:].upper()}: a whole number has too many digits; correct it"
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [

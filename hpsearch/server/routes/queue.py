@@ -1,4 +1,4 @@
-"""``/v1/queue``, ``/v1/events``, ``/v1/me``: the slots, who did what, and who asks."""
+"""Slots, who did what, and who asks: ``/v1/queue``, ``/v1/workers``, ``/v1/events``, ``/v1/me``."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from hpsearch.server import described
 from hpsearch.server.board import moment
 from hpsearch.server.problems import answer
-from hpsearch.server.routes.answers import following, with_etag
+from hpsearch.server.routes.answers import as_json, following, with_etag
 from hpsearch.server.service import Service, service
 from hpsearch.server.who import Gate, Reader
 
@@ -22,6 +22,13 @@ async def queue(request: Request, here: Here, _: Reader) -> Response:
     """The slots of this box and who has them; studies that wait, and all others."""
     found = await here.board.now()
     return with_etag(request, found.queue, found.etag)
+
+
+@router.get("/v1/workers", response_model=list[described.Slot], responses=described.UNCHANGED)
+async def workers(request: Request, here: Here, _: Reader) -> Response:
+    """The slots of this box and who has them, without the studies."""
+    found = await here.board.now()
+    return as_json(request, [{**one, "since": moment(one["since"])} for one in found.slots])
 
 
 @router.get("/v1/events", response_model=list[described.Event])

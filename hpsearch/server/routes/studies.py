@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -13,7 +13,7 @@ from hpsearch.search import submissions
 from hpsearch.search import trials as rows
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.effects import effects
-from hpsearch.search.shapes import Submission
+from hpsearch.search.shapes import Submission, SubmissionState
 from hpsearch.search.storage.queued import Submitted
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server import described
@@ -35,6 +35,9 @@ AT_ONCE = 2
 Here = Annotated[Service, Depends(service)]
 Name = Annotated[str, Path(max_length=512)]
 Priority = Annotated[int, Query(ge=-100, le=100, description="The higher, the earlier.")]
+State = Annotated[
+    Literal[SubmissionState, "running"] | None, Query(description="Only those in it.")
+]
 Limit = Annotated[int | None, Query(ge=1, le=1000, description="How many at most.")]
 After = Annotated[int | None, Query(ge=0, lt=2**53, description="Those that come after it.")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
@@ -96,7 +99,7 @@ async def list_studies(  # noqa: PLR0917  # FastAPI gives them by name
     request: Request,
     here: Here,
     _: Reader,
-    state: Annotated[str | None, Query(max_length=20)] = None,
+    state: State = None,
     user: Annotated[str | None, Query(max_length=40)] = None,
     limit: Limit = None,
     after: After = None,
@@ -109,8 +112,9 @@ async def list_studies(  # noqa: PLR0917  # FastAPI gives them by name
     if (state, user, limit, after) == (None,) * 4:
         return with_etag(request, found.studies, found.etag)
     chosen = [
-        row for row in found.rows if row["state"] == (state or row["state"])
-        and row["user"] == (user or row["user"]) and (after is None or row["id"] > after)
+        row for row in found.rows
+        if (state is None or row["state"] == state) and (user is None or row["user"] == user)
+        and (after is None or row["id"] > after)
     ]  # fmt: skip
     if limit is None or len(chosen) <= limit:
         return await run_sync(as_json, request, chosen)
@@ -215,6 +219,9 @@ def show(
     if learnt:
         details["learnt"] = effects(study).plain()
     submission = study.optuna.user_attrs.get(SUBMISSION_KEY)
+    if submission is not None:  # in the list's words: "running" where a worker has it
+        row = row_of(here, study, submissions.submission_of(study))
+        submission = {**submission, "state": row["state"]}
     return as_json(request, {**details, "submission": submission})
 
 

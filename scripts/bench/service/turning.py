@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).parents[2] / "faults"))
 from process import VARIABLE, Settings  # of the folder of the fault runs
 
 from hpsearch import __main__
-from hpsearch.server import policy, scheduler
+from hpsearch.server import policy, turns
 from hpsearch.services import supervise
 
 AGEING, SHORTEST_TURN, PASS_EVERY = 15.0, 2.0, 0.5
@@ -25,7 +25,7 @@ AGEING, SHORTEST_TURN, PASS_EVERY = 15.0, 2.0, 0.5
 def shorten() -> None:
     """Have turns of this process pass as quickly."""
     policy.AGEING, policy.SHORTEST_TURN = AGEING, SHORTEST_TURN
-    scheduler.PASS_EVERY = PASS_EVERY
+    turns.PASS_EVERY = PASS_EVERY
 
 
 if __name__ == "__main__":

@@ -41,6 +41,13 @@ def delete(*words: str) -> Result:
     return CliRunner().invoke(app, ["delete", *words, "--yes"], catch_exceptions=False)
 
 
+@pytest.mark.usefixtures("study")
+def test_where_nobody_answers_the_option_is_told() -> None:
+    done = CliRunner().invoke(app, ["delete", "mine"], input="")
+    assert isinstance(done.exception, InputError)
+    assert "nobody answered; to remove it without a question, give --yes" in str(done.exception)
+
+
 @pytest.fixture
 def files(home: Home) -> Iterator[list[Path]]:
     """What the study and its confirmation study have left."""

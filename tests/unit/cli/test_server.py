@@ -18,6 +18,7 @@ from hpsearch.cli.app import app
 from hpsearch.client.connection import Connection
 from hpsearch.client.logins import Logins
 from hpsearch.home import Home
+from hpsearch.search import claims, submissions
 from hpsearch.search.study import load_study
 
 Run = Callable[..., str]
@@ -121,6 +122,21 @@ def test_screens_are_those_of_the_command_line(
     assert own["best_trial"]["number"] == 1
 
 
+@pytest.mark.usefixtures("folder")
+def test_who_names_a_service_is_told_which_commands_ask_none() -> None:
+    told = "(the service of HPSEARCH_SERVER was not asked: evaluate, ensemble and predict work here"
+    for words in (("evaluate", "two"), ("ensemble", "two")):
+        typed(*words, fails=told)
+
+
+def test_a_study_that_runs_is_told_so_everywhere(run: Run, served: Served) -> None:
+    run("run", "small.toml", "--detach")
+    assert claims.claim(load_study(served.storage, "small")) is not None
+    assert "running" in run("ls")
+    assert "submitted by submit: running\n" in run("show", "small")
+    assert "Study small on http://127.0.0.1: running" in run("run", "small.toml", "--detach")
+
+
 def test_the_same_file_is_the_same_study_until_it_was_removed(run: Run, served: Served) -> None:
     run("run", "small.toml", "--detach")
     assert "Study small on http://127.0.0.1: queued" in run("run", "small.toml", "--detach")
@@ -178,6 +194,18 @@ def test_a_run_of_a_study_that_is_over_tells_how_it_ended(
     assert "Stopped study small: 1 of 1 trial done" in done
 
 
+def test_a_study_that_is_over_is_not_said_to_be_stopped(
+    run: Run, served: Served, finish: Callable[..., FrozenTrial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("run", "small.toml", "--set", "budget.trials=1", "--detach")
+    study = load_study(served.storage, "small")
+    finish(study, 0.75)
+    submissions.finish(study, "trials")
+    assert run("stop", "small") == "Study small is over: 1 of 1 trial done\n"
+    monkeypatch.setenv("HPSEARCH_HOME", str(served.home.root))
+    assert run("stop", "small", "--server", "") == "Study small is over: 1 of 1 trial done\n"
+
+
 def test_a_token_is_kept_after_the_service_has_taken_it(
     run: Run, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +253,17 @@ def test_a_token_that_goes_through_the_open_is_warned_of(monkeypatch: pytest.Mon
     monkeypatch.setattr(httpx2.Client, "request", refuse)
     said = typed("login", "http://search.example.org", text="hps_one\n", fails="no service")
     assert "without TLS (https) others on the way can read the token" in said
+
+
+@pytest.mark.usefixtures("folder")
+def test_where_no_service_is_no_token_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HPSEARCH_TOKEN")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise httpx2.ConnectError("refused")
+
+    monkeypatch.setattr(httpx2.Client, "request", refuse)
+    typed("ls", fails="http://127.0.0.1: no service can be reached there (refused)")
 
 
 def test_a_fork_is_told_as_here(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

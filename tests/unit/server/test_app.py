@@ -153,6 +153,18 @@ def test_what_is_not_there_is_a_problem(served: Served) -> None:
     assert is_problem(served.ask("GET", "/v1/events?limit=0"), 422)
 
 
+def test_what_was_sent_wrong_has_the_exit_code_of_the_command(served: Served) -> None:
+    served.submit("small")
+    for answer in (
+        served.ask("GET", "/v1/events?limit=0"),
+        served.ask("PATCH", "/v1/studies/small", json={}),
+        served.ask("POST", "/v1/studies", content=b"\xff"),
+        served.ask("POST", "/v1/studies", content=b"x = "),
+    ):
+        assert is_problem(answer, 422)
+        assert answer.json()["exit_code"] == 2
+
+
 def test_a_large_body_is_refused_whether_or_not_it_says_so(served: Served) -> None:
     body = b"x" * (MOST_BYTES + 1)
     assert is_problem(served.ask("POST", "/v1/studies", content=body), 413)
@@ -203,6 +215,13 @@ def test_the_service_is_ready_while_its_scheduler_works(served: Served) -> None:
     served.scheduler.ticked -= 1000
     assert is_problem(served.client.get("/readyz"), 503)
     assert served.client.get("/healthz").status_code == 200
+
+
+def test_a_service_whose_tokens_were_removed_says_so(served: Served) -> None:
+    served.home.tokens.unlink()
+    answer = served.ask("GET", "/v1/me", "admin")
+    assert is_problem(answer, 401)
+    assert "has no tokens now" in answer.json()["detail"]
 
 
 def test_tokens_that_cannot_be_read_let_nobody_in(served: Served) -> None:

@@ -22,7 +22,7 @@ from hpsearch.search.making import create_submitted
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import Event
 from hpsearch.search.study import OpenStudy, load_study
-from hpsearch.server import policy, queue
+from hpsearch.server import policy, queue, turns
 from hpsearch.server import scheduler as module
 from hpsearch.server.child import AssignedChild
 from hpsearch.server.scheduler import KILL_AFTER, Scheduler
@@ -114,7 +114,9 @@ class Box:
     storage: Storage
     make_file: Callable[..., StudyFile]
     passed: float = 0.0
-    """Seconds by which the clock is ahead."""
+    """Seconds by which the clocks are ahead."""
+    set_back: float = 0.0
+    """Seconds by which the time of day was set back."""
 
     def submit(self, name: str, user: str = "ana", priority: int = 0, **sections: Any) -> OpenStudy:
         event = Event(who=user, what="submitted", study=name)
@@ -174,9 +176,9 @@ def make_box(
 
         class Clock:
             monotonic = staticmethod(lambda: real[0]() + box.passed)
-            time = staticmethod(lambda: real[1]() + box.passed)
+            time = staticmethod(lambda: real[1]() + box.passed - box.set_back)
 
-        for one in (module, queue, submissions, child):
+        for one in (module, turns, queue, submissions, child):
             monkeypatch.setattr(one, "time", Clock)
         return box
 
@@ -234,6 +236,39 @@ def test_a_study_that_has_ended_is_done_and_gets_no_worker(make_box: Callable[..
     assert box.step(100) == [""]
 
 
+@pytest.mark.parametrize("is_reported", [True, False])
+@pytest.mark.parametrize("code", [EXIT_OK, EXIT_SIGTERM])
+def test_a_study_that_has_ended_is_done_at_once_whoever_waits(
+    make_box: Callable[..., Box], code: int, is_reported: bool
+) -> None:
+    box = make_box(1)
+    box.submit("a", budget={"trials": 1})
+    box.step()
+    for name in "bcd":
+        box.submit(name)
+    box.run_trial(box.workers[0])
+    if is_reported:
+        box.workers[0].says = code
+    else:
+        box.workers[0].code = code
+    box.step()
+    assert [box.state(name) for name in "abcd"] == ["done", "queued", "queued", "queued"]
+
+
+def test_a_study_whose_budget_grew_while_its_worker_was_at_work_is_not_done(
+    make_box: Callable[..., Box],
+) -> None:
+    box = make_box(1)
+    study = box.submit("a", budget={"trials": 1})
+    box.step()
+    box.submit("b")
+    box.run_trial(box.workers[0])
+    budget.change_budget(study, {"trials": 2})
+    box.workers[0].says = EXIT_OK
+    assert box.step() == ["b"]
+    assert box.state("a") == "queued"
+
+
 def test_users_share_the_slots(make_box: Callable[..., Box]) -> None:
     box = make_box(2)
     box.submit("a")
@@ -272,6 +307,25 @@ def test_a_slot_passes_on_between_two_trials(make_box: Callable[..., Box]) -> No
     for _ in range(5):
         assert sorted(box.step(100)) == ["a", "b"]
     assert [worker.sent for worker in box.workers] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("priority", "seconds"), [(0, policy.SHORTEST_TURN), (1, 2 * policy.AGEING)]
+)
+def test_turns_and_waiting_go_on_where_the_clock_is_set_back(
+    make_box: Callable[..., Box], priority: int, seconds: float
+) -> None:
+    box = make_box(1)
+    box.submit("a", priority=priority)
+    box.step()
+    box.claim(box.workers[0])
+    box.submit("b")
+    box.step(3)
+    box.set_back = 86_400
+    box.step(3)
+    assert box.workers[0].sent == []
+    box.step(seconds)
+    assert box.workers[0].sent == [signal.SIGUSR1]
 
 
 def test_a_higher_priority_does_not_wait_for_a_turn(make_box: Callable[..., Box]) -> None:

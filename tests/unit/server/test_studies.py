@@ -195,7 +195,13 @@ def test_only_an_administrator_gives_a_priority_above_the_usual(served: Served) 
 
 def test_what_is_polled_comes_once_until_it_changes(served: Served) -> None:
     served.submit("small")
-    for path in ("/v1/studies", "/v1/studies/small", "/v1/studies/small/trials", "/v1/queue"):
+    for path in (
+        "/v1/studies",
+        "/v1/studies/small",
+        "/v1/studies/small/trials",
+        "/v1/queue",
+        "/v1/workers",
+    ):
         first = served.ask("GET", path, "read")
         headers = {"If-None-Match": f'"x", {first.headers["etag"]}'}
         again = served.ask("GET", path, "read", headers=headers)
@@ -203,6 +209,14 @@ def test_what_is_polled_comes_once_until_it_changes(served: Served) -> None:
     served.ask("POST", "/v1/studies/small/pause")
     for path in ("/v1/studies", "/v1/studies/small", "/v1/queue"):
         assert served.ask("GET", path, "read", headers=headers).status_code == 200
+
+
+def test_workers_are_the_slots_of_the_queue(served: Served) -> None:
+    served.scheduler.shown = [{"slot": 0, "study": None, "since": 0.0}]
+    served.service.changed()  # the board may have looked just now
+    slots = served.ask("GET", "/v1/workers", "read").json()
+    assert slots == served.ask("GET", "/v1/queue", "read").json()["slots"]
+    assert slots[0]["since"] == "1970-01-01T00:00:00+00:00"
 
 
 @pytest.mark.parametrize("path", ["/v1/studies", "/v1/queue"])
@@ -238,6 +252,9 @@ def test_the_list_can_be_narrowed_to_a_state_and_a_user(served: Served) -> None:
     assert names("user=other") == ["b"]
     assert names("state=queued") == ["a"]
     assert names("state=queued&user=other") == []
+    refused = served.ask("GET", "/v1/studies?state=qeued")
+    assert refused.status_code == 422
+    assert "state: Input should be 'queued'" in refused.json()["detail"]
 
 
 def test_a_study_with_a_running_trial_is_shown_as_running(served: Served) -> None:
@@ -247,6 +264,8 @@ def test_a_study_with_a_running_trial_is_shown_as_running(served: Served) -> Non
     row = served.ask("POST", "/v1/studies/small/resume").json()
     assert (row["state"], row["running"]) == ("running", 1)
     assert [one["state"] for one in served.ask("GET", "/v1/studies").json()] == ["running"]
+    shown = served.ask("GET", "/v1/studies/small").json()
+    assert shown["submission"]["state"] == "running"
     assert [one["state"] for one in served.ask("GET", "/v1/studies/small/trials").json()] == [
         "running"
     ]

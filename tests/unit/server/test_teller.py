@@ -24,7 +24,7 @@ from hpsearch.server import board, teller
 from hpsearch.server.board import Board
 from hpsearch.server.teller import Teller
 from hpsearch.services import webhooks
-from hpsearch.services.receivers import receivers
+from hpsearch.services.webhook_hosts import receivers
 
 
 @dataclass

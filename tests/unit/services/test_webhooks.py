@@ -11,7 +11,7 @@ import pytest
 
 from hpsearch.errors import UnreachableError
 from hpsearch.services import webhooks
-from hpsearch.services.receivers import receivers
+from hpsearch.services.webhook_hosts import receivers
 from hpsearch.services.webhooks import Message, secrets_of, send, signature
 
 

@@ -78,3 +78,22 @@ def test_a_file_that_was_changed_is_refused_before_it_is_opened(tmp_path: Path) 
     Path(network.file).write_bytes(pickled.dumped({"build": lambda *_: 1}))
     with pytest.raises(InputError, match=r"build\.pkl has changed since the study"):
         users.function(network)
+
+
+# From Python 3.12 on it warns of forking beside threads; the child only leaves.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_file_that_leaves_python_at_once_is_told_by_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(
+        "import os\n"
+        "def build(config, data):\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        os._exit(3)\n"
+        "    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3\n"
+        "    os._exit(0)\n"
+    )
+    made = users.function(Python(file=str(file), function="build"))
+    told = r"own\.py, line 7: RuntimeError: os\._exit\(0\) would end the worker"
+    with pytest.raises(InputError, match=told), users.told(made), users.running(tmp_path):
+        made({}, None)

@@ -222,7 +222,9 @@ def test_other_data_are_refused(
     connect: Callable[[], Storage], make_file: Callable[..., StudyFile], home: Home
 ) -> None:
     study, _ = open_or_create(connect(), make_file(), FACTS | {"fingerprint": "0" * 64})
-    with pytest.raises(InputError, match=r"have fingerprint .* of the study 000000000000; use"):
+    with pytest.raises(
+        InputError, match=r"have fingerprint .* of the study 000000000000; put the same data back"
+    ):
         run(home)
     assert study.trials() == []
 

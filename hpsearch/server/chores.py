@@ -1,6 +1,6 @@
 """Beside the searches: figures for optuna-dashboard and models for comparison, one at a time.
 
-A thread of ``hpsearch serve`` looks at the board, and has a process (``services.chores``) do what
+A part of ``hpsearch serve`` looks at the board, and has a process (``services.chores``) do what
 is due. Its knowledge is lost with it: what has not changed since a service began stays as it is.
 """
 
@@ -8,18 +8,15 @@ import json
 import logging
 import select
 import subprocess
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hpsearch.environment import STORAGE_VARIABLE, for_child, python
-from hpsearch.errors import HpsearchError
 from hpsearch.files import new_file
-from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.study import CONFIRMATION_SUFFIX
+from hpsearch.server.background import Background
 from hpsearch.server.board import Board
 from hpsearch.services.beside import ONE_THREAD
 from hpsearch.services.chores import CHORES, Chore, Done
@@ -173,36 +170,31 @@ class Helper:
             self._process = None
 
 
-class Beside:
+class Chores:
     """Has done what is due, one thing after the other."""
 
     def __init__(self, board: Board, workspace: Workspace) -> None:
         """Args: how the studies stand; home and storage."""
         self._board, self._helper, self._diary = board, Helper(workspace), Diary()
-        self._over = threading.Event()
         self._chore: Chore | None = None
         self._rows: Sequence[Mapping[str, Any]] = ()
-        self._began = 0.0
+        self._began = self._look_at = 0.0
 
-    def run(self) -> None:
-        """Work until told to end."""
-        is_busy, wait = False, LOOK
-        try:
-            while not self._over.wait(SOON if is_busy else wait):
-                began = time.monotonic()
-                try:
-                    is_busy = self.step(began)
-                    wait = max(LOOK, SHARE * (time.monotonic() - began))  # many studies take longer
-                except (HpsearchError, OSError, *STORAGE_ERRORS) as error:
-                    _log.info("beside the searches: %s", error)
-        finally:
-            self._helper.end()
+    def background(self, url: str) -> Background:
+        """It as a part of the service, whose storage has a URL."""
+        name = "figures and models beside the searches"
+        return Background(name, self.step, url, every=SOON, is_vital=False, at_end=self._helper.end)
 
-    def end(self) -> None:
-        """Have :meth:`run` return."""
-        self._over.set()
+    def step(self) -> None:
+        """Begin what is due, or see how far it is; the studies are looked at more seldom."""
+        began = time.monotonic()
+        if self._chore is None and began < self._look_at:
+            return
+        if not self.work(began):
+            took = time.monotonic() - began  # many studies take longer
+            self._look_at = began + max(LOOK, SHARE * took)
 
-    def step(self, now: float) -> bool:
+    def work(self, now: float) -> bool:
         """Begin what is due, or see how far it is.
 
         Args:
@@ -218,7 +210,10 @@ class Beside:
         chore = self._diary.due(rows, now)
         if chore is not None:
             self._chore, self._rows, self._began = chore, rows, now
-            self._helper.ask(chore)
+            try:
+                self._helper.ask(chore)
+            except OSError as error:  # the next step sees that nobody does it
+                _log.warning("%s beside the searches: %s", chore.what, error)
         elif now - self._began > IDLE:
             self._helper.end()
         return chore is not None
@@ -235,16 +230,3 @@ class Beside:
             _log.warning("study %s: no %s: %s", chore.study, chore.what, done.error)
         self._diary.note(chore, done, self._rows, now)
         self._chore, self._began = None, now
-
-
-@contextmanager
-def chores_beside(board: Board, workspace: Workspace) -> Iterator[None]:
-    """Have figures and models made while the block runs."""
-    beside = Beside(board, workspace)
-    thread = threading.Thread(target=beside.run, name="beside", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        beside.end()
-        thread.join(LOOK)

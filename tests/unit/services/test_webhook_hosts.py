@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.services.receivers import Receivers, receivers
+from hpsearch.services.webhook_hosts import Receivers, receivers
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,12 @@ STATES = ("queued", "running", "paused", "cancelled", "done", "failed")
 
 def show(service: Service, registry: CollectorRegistry) -> None:
     """Have a registry also tell how the studies, slots and GPUs of a service stand."""
-    standing = Standing(service)
-    standing.look()  # from now on is counted
-    registry.register(standing)
+    gauges = Gauges(service)
+    gauges.look()  # from now on is counted
+    registry.register(gauges)
 
 
-class Standing(Collector):
+class Gauges(Collector):
     """What is read when it is asked for."""
 
     def __init__(self, service: Service) -> None:

@@ -1,6 +1,7 @@
 """What is due beside the searches, and the process that does it."""
 
 import logging
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,8 +9,8 @@ import pytest
 from commandline import wait_until
 
 from hpsearch.home import Home
-from hpsearch.server import beside
-from hpsearch.server.beside import EVERY, SETTLE, SHARE, Beside, Diary, Helper
+from hpsearch.server import chores
+from hpsearch.server.chores import EVERY, SETTLE, SHARE, Chores, Diary, Helper
 from hpsearch.services.chores import Chore, Done
 from hpsearch.services.workspace import Workspace
 
@@ -105,7 +106,7 @@ for line in sys.stdin:
 @pytest.fixture
 def helper(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Helper]:
     """A process that answers with what it is asked for."""
-    monkeypatch.setattr(beside, "CHORES", ("-c", ANSWERS))
+    monkeypatch.setattr(chores, "CHORES", ("-c", ANSWERS))
     made = Helper(Workspace(home=home))
     yield made
     made.end()
@@ -146,25 +147,69 @@ class Rows:
 def test_what_takes_too_long_or_fails_is_told_and_the_next_thing_done(
     home: Home, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, logger=beside.__name__)
+    caplog.set_level(logging.INFO, logger=chores.__name__)
     board: Any = Rows()
-    work = Beside(board, Workspace(home=home))
-    assert not work.step(0)
+    work = Chores(board, Workspace(home=home))
+    assert not work.work(0)
     board.rows = [row(counted=1)]
-    assert not work.step(100)
-    assert work.step(100 + SETTLE)
+    assert not work.work(100)
+    assert work.work(100 + SETTLE)
     work._helper.end()  # as one that was killed
-    assert work.step(101 + SETTLE)
+    assert work.work(101 + SETTLE)
     assert "study a: no models: its process was not started" in caplog.text
-    assert work.step(102 + SETTLE)
+    assert work.work(102 + SETTLE)
     work._helper.ask(Chore(study="a", what="wait"))
-    wait_until(lambda: work.step(103 + SETTLE) and work._chore is None, "figures")
+    wait_until(lambda: work.work(103 + SETTLE) and work._chore is None, "figures")
     assert "study a: no figures: figures" in caplog.text
-    assert not work.step(1000)
+    assert not work.work(1000)
     board.rows = [row(counted=2)]
-    work.step(2000)
+    work.work(2000)
     work._chore, work._began = Chore(study="a", what="wait"), 2000.0
     work._helper.ask(work._chore)
-    assert work.step(2001 + beside.LONGEST)
+    assert work.work(2001 + chores.LONGEST)
     assert "study a: no wait: takes more than 10 minutes" in caplog.text
     work._helper.end()
+
+
+def test_where_the_storage_is_away_that_is_said_once_and_the_process_ends_with_the_part(
+    home: Home, helper: Helper, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    looks = list[int]()
+
+    class Away:
+        def look(self) -> Rows:
+            looks.append(1)
+            raise sqlite3.DatabaseError("database disk image is malformed\n[SQL: SELECT]")
+
+    monkeypatch.setattr(chores, "Helper", lambda _: helper)
+    board: Any = Away()
+    part = Chores(board, Workspace(home=home)).background(home.storage_url())
+    helper.ask(Chore(study="a", what="wait"))
+    part.try_step()
+    part.try_step()
+    assert len(looks) == 2
+    assert part.is_away
+    assert not part.is_vital
+    [told] = caplog.messages
+    assert told.startswith("figures and models beside the searches: ")
+    assert "\n" not in told
+    part.start()
+    part.end(10)
+    assert part.error is None
+    assert helper.done() == Done(seconds=0.0, error="its process was not started")
+
+
+def test_studies_are_looked_at_more_seldom_than_what_is_being_done(home: Home) -> None:
+    looks = list[int]()
+
+    class Quiet(Rows):
+        def look(self) -> Rows:
+            looks.append(1)
+            return self
+
+    board: Any = Quiet()
+    work = Chores(board, Workspace(home=home))
+    work.step()
+    work.step()
+    assert len(looks) == 1
