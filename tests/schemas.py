@@ -105,7 +105,7 @@ def attack(served: Served, operation: Operation, examples: int) -> tuple[Counter
         if number % 4 == 0 and operation.label in FILES:
             case.media_type, case.query = "application/toml", {}
             case.headers = {"Content-Type": "application/toml"}
-            case.body = STUDY.format(name=f"new-{number}", trials=3)
+            case.body = STUDY.format(name=f"new-{len(served.storage.study_names())}", trials=3)
         if number % 4 == 0 and operation.label == "PUT /v1/datasets/{name}":
             case.media_type, case.query = "text/csv", {}
             case.path_parameters["name"], case.body = f"new-{number}.csv", TABLE

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from hpsearch.search.shapes import Submission
 from hpsearch.server.tokens import Role
 
+State = Literal["queued", "running", "paused", "cancelled", "done", "failed"]
+"""Of a study."""
 Table = dict[str, JsonValue]
 """What the page of its command describes."""
 
@@ -56,7 +57,7 @@ class Study(Counts):
     """A study in a list."""
 
     id: int
-    state: Literal["queued", "running", "paused", "cancelled", "done", "failed"]
+    state: State
     user: str
     priority: int
     queued: str | None
@@ -185,6 +186,24 @@ class Worker(Answer):
     """Seconds."""
 
 
+class Decided(Answer):
+    """What was decided of a study; a newer version may know more."""
+
+    model_config = ConfigDict(extra="allow")
+
+    state: State
+    user: str
+    priority: int
+    queued: float
+    """When it was submitted, or resumed, in seconds since 1970, in UTC."""
+    served: float | None
+    """When a worker began to work for it last."""
+    why: str
+    """Why it failed."""
+    more: int
+    """How often more was asked of it."""
+
+
 class Details(Counts):
     """A study as ``hpsearch show --json`` prints it, and what was decided of it."""
 
@@ -206,7 +225,7 @@ class Details(Counts):
     confirmed: Table | None
     ensemble: Table | None
     best_trial: Numbered | None
-    submission: Submission | None
+    submission: Decided | None
     """Null: it was not submitted."""
     learnt: Table | None = None
     """What the trials say of the space, where that is asked for."""
