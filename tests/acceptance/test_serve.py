@@ -37,6 +37,7 @@ layers = { type = "int", low = 1, high = 2 }
         (["--host", "0.0.0.0"], "give --tls-cert and --tls-key, or --plain-http"),  # noqa: S104
         (["--tls-cert", "x.pem"], "--tls-cert and --tls-key belong together"),
         (["--tls-cert", "x.pem", "--tls-key", "x.pem"], "No such file"),
+        (["--tls-cert", "/dev/null", "--tls-key", "/dev/null"], "no certificate and key; give a"),
         (["--data-root", "nowhere"], "nowhere: is not a folder"),
         (["--workers", "0"], "--workers 0: write a whole number from 1"),
         (["--workers", "many"], "--workers many: write a whole number from 1"),
