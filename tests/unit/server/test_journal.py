@@ -118,7 +118,7 @@ def test_work_beside_goes_on_after_trouble_and_a_fault_makes_the_service_not_rea
 
     part = Background("the journal", step, served.storage.url)
     steps[0] = sa.exc.OperationalError("SELECT", {}, Exception("away"))
-    object.__setattr__(served.service, "beside", (part,))
+    object.__setattr__(served.service, "background", (part,))
     part.try_step()
     part.try_step()
     assert caplog.text.count("the journal: storage sqlite") == 1
