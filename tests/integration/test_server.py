@@ -65,7 +65,7 @@ def away(server: Server, mode: str = "immediate") -> Iterator[None]:
 def test_whatever_is_done_with_a_server_is_patient_or_has_a_reason() -> None:
     at_once = {
         "as_server", "checkpoint", "close", "delete_study", "expect", "get_head_version", "is_busy",
-        "leave", "make_events",
+        "leave",
     }  # fmt: skip
     hpsearchs = [one for one in Storage.__mro__ if one.__module__.startswith("hpsearch.")]
     own = {n for one in hpsearchs for n, m in vars(one).items() if callable(m) and n[0] != "_"}

@@ -17,6 +17,7 @@ from hpsearch.outputs.copies import Copies
 from hpsearch.search import budget
 from hpsearch.search.attributes import DATASET_KEY
 from hpsearch.search.fork import fork
+from hpsearch.search.shown import shown
 from hpsearch.search.storage import Heartbeat, Storage
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.storage.reading import local, utc
@@ -112,10 +113,11 @@ def test_an_hour_more_or_less_is_no_copy(
 
 
 def test_what_is_shown_is_in_order_and_as_long_as_it_was(study: OpenStudy) -> None:
-    first, second = study.trials()
+    first, second = (shown(study, trial) for trial in study.trials())
     assert [watch._seconds(trial) for trial in (first, second)] == [3600, 9 * 60]
-    early = create_trial(state=TrialState.FAIL)
-    early.datetime_complete = local(FIRST + timedelta(minutes=9))  # 2:39, before 2:30
+    failed = create_trial(state=TrialState.FAIL)
+    failed.datetime_complete = local(FIRST + timedelta(minutes=9))  # 2:39, before 2:30
+    early = shown(study, failed)
     assert sorted([second, early], key=watch.ended_at) == [early, second]
 
 
