@@ -109,9 +109,9 @@ def test_intervals_do_not_depend_on_the_unit() -> None:
 
 
 def test_intervals_hold_as_often_as_they_say() -> None:
-    """Of 300 small samples, and of 40 large ones, whose examples are drawn in groups."""
+    """Of 150 small samples, and of 20 large ones, whose examples are drawn in groups."""
     true = {"rmse": 500.0, "mae": 500 * math.sqrt(2 / math.pi), "r2": 0.8}
-    for samples, examples in ((300, 100), (40, 2500)):
+    for samples, examples in ((150, 100), (20, 2500)):
         held = dict.fromkeys(true, 0)
         for seed in range(1, samples + 1):
             found = evaluate(*noisy(seed, examples))
