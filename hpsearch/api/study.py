@@ -350,7 +350,7 @@ class Study:
                 quantize=quantize,
             )  # fmt: skip
             if mlflow:
-                put_into_mlflow(self.name, self._place, done.path)
+                put_into_mlflow(self.name, self._place, done.files)
         return done.path
 
     def stop(self, *, now: bool = False, progress: bool = True) -> None:

@@ -113,7 +113,7 @@ def export(
         overrides=overrides or (),
     )
     if mlflow:
-        say(f"In MLflow at {tracking.put_into_mlflow(study, place, done.path)}: export/")
+        say(f"In MLflow at {tracking.put_into_mlflow(study, place, done.files)}: export/")
     said = f"Wrote {done.what} to {done.path}"
     if done.model is not None:
         tell(f"{said}, and {_compared(done.model, other_form(done.form))}")

@@ -171,6 +171,13 @@ class Exported:
     needed: tuple[Path, ...] = ()
     """Of a recipe: the user's files beside it, which its network needs."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What was written, and then what lies beside it and goes with it."""
+        beside = () if self.model is None else (self.model.classes, self.model.signature)
+        there = (one for one in beside if one is not None and not one.is_relative_to(self.path))
+        return (self.path, *self.needed, *there)
+
 
 def write_model(
     recipe: Recipe,

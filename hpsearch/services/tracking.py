@@ -68,13 +68,14 @@ def check_named(study: str, workspace: Workspace) -> None:
         check_mlflow(found.file, workspace.url)
 
 
-def put_into_mlflow(study: str, workspace: Workspace, path: Path) -> str:
-    """Put an exported file or folder into the run that a study has in MLflow; gives its address.
+def put_into_mlflow(study: str, workspace: Workspace, files: Sequence[Path]) -> str:
+    """Put what was exported into the run that a study has in MLflow; gives its address.
 
     Args:
         study: the study's name.
         workspace: home and storage.
-        path: what was written.
+        files: the file or folder that was written, and then what goes with it, in or below the
+            same folder.
 
     Raises:
         UnreachableError: MLflow does not take it.
@@ -82,9 +83,9 @@ def put_into_mlflow(study: str, workspace: Workspace, path: Path) -> str:
     tracking.settle()
     with workspace.study(study) as found:
         teller = tracking.Teller(found, workspace.home)
-        teller.put(path)
+        teller.put(files)
         if teller.problem:
-            raise UnreachableError(f"{path}: is written, but not in MLflow: {teller.problem}")
+            raise UnreachableError(f"{files[0]}: is written, but not in MLflow: {teller.problem}")
         return str(found.file.training.mlflow)
 
 

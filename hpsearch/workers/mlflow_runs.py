@@ -92,12 +92,18 @@ class Runs:
             self._put_best()
         self._client.set_terminated(self._parent, "FINISHED" if is_over else "KILLED")
 
-    def put(self, path: Path) -> None:
-        """Put an exported file or folder into the study's run, below ``export``."""
+    def put(self, path: Path, folder: Path) -> None:
+        """Put an exported file or folder into the study's run, below ``export``.
+
+        Args:
+            path: which.
+            folder: what ``export`` stands for: it lies there as it does here.
+        """
+        place = Path("export") / path.relative_to(folder)
         if path.is_dir():
-            self._client.log_artifacts(self._parent, str(path), f"export/{path.name}")
+            self._client.log_artifacts(self._parent, str(path), place.as_posix())
         else:
-            self._client.log_artifact(self._parent, str(path), "export")
+            self._client.log_artifact(self._parent, str(path), place.parent.as_posix())
 
     def _find_experiment(self) -> str:
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT

@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -130,9 +130,14 @@ class Teller:
 
         self._ask(all_of)
 
-    def put(self, path: Path) -> None:
-        """Put an exported file or folder into the study's run."""
-        self._ask(lambda runs: runs.put(path))
+    def put(self, files: Sequence[Path]) -> None:
+        """Put an exported file or folder, and what goes with it, into the study's run."""
+
+        def put(runs: Any) -> None:
+            for one in files:
+                runs.put(one, files[0].parent)
+
+        self._ask(put)
 
     def _ask(self, action: Callable[[Any], None]) -> None:
         """Do something with MLflow's runs, unless it cannot be reached."""

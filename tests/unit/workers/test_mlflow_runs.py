@@ -149,12 +149,17 @@ def test_it_sees_every_trial_with_its_curve_once(
     assert best == ["best/best.weights.h5", "best/recipe.toml"]
 
     (tmp_path / "model").mkdir()
-    for file in (tmp_path / "best.keras", tmp_path / "model" / "saved_model.pb"):
+    (tmp_path / "parts").mkdir()
+    recipe, own, part = (tmp_path / name for name in ("best.toml", "own.py", "parts/blocks.py"))
+    model = tmp_path / "model"
+    for file in (recipe, own, part, model / "saved_model.pb"):
         file.write_bytes(b"a network")
-    for path in (tmp_path / "best.keras", tmp_path / "model"):
-        assert put_into_mlflow("study", Workspace(home=home), path) == mlflow.url
-    assert mlflow.files(runs["study"]["id"], "export") == ["export/best.keras", "export/model"]
+    for files in ((recipe, own, part), (model,)):
+        assert put_into_mlflow("study", Workspace(home=home), files) == mlflow.url
+    found = mlflow.files(runs["study"]["id"], "export")
+    assert found == ["export/best.toml", "export/model", "export/own.py", "export/parts"]
+    assert mlflow.files(runs["study"]["id"], "export/parts") == ["export/parts/blocks.py"]
     assert mlflow.files(runs["study"]["id"], "export/model") == ["export/model/saved_model.pb"]
     assert {run["name"]: run["status"] for run in mlflow.runs()}["study"] == "FINISHED"
     with pytest.raises(UnreachableError, match=r"is written, but not in MLflow: .* refused"):
-        put_into_mlflow("away", Workspace(home=home), tmp_path / "best.keras")
+        put_into_mlflow("away", Workspace(home=home), [recipe])
