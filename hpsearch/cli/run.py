@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hpsearch.cli.conclusion import print_conclusion
+from hpsearch.cli.engine import AddressOption, EngineOption
 from hpsearch.cli.live import LiveScreen
 from hpsearch.cli.options import (
     FileOrTable,
@@ -60,15 +61,8 @@ def run(
             help="Workers per GPU (default: workers.per_gpu).",
         ),
     ] = None,
-    engine: Annotated[
-        Engine, typer.Option("--engine", help="Who places the workers: this command, or Ray.")
-    ] = Engine.LOCAL,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            "--address", help="Ray's cluster (default: RAY_ADDRESS, else one on this machine)."
-        ),
-    ] = None,
+    engine: EngineOption = Engine.LOCAL,
+    address: AddressOption = None,
     dashboard: Annotated[
         bool,
         typer.Option("--dashboard", help="Also show the studies in the browser while it runs."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hpsearch.cli.engine import AddressOption, EngineOption
 from hpsearch.cli.options import ForceOption, GpusOption, HomeOption
 from hpsearch.cli.output import Screen, say, tell
 from hpsearch.cli.workspace import StorageOption, workspace
@@ -102,15 +103,8 @@ def serve(
         ),
     ] = Level.INFO,
     gpus: GpusOption = "all",
-    engine: Annotated[
-        Engine, typer.Option("--engine", help="Who places the workers: this machine, or Ray.")
-    ] = Engine.LOCAL,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            "--address", help="Ray's cluster (default: RAY_ADDRESS, else one on this machine)."
-        ),
-    ] = None,
+    engine: EngineOption = Engine.LOCAL,
+    address: AddressOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
