@@ -16,19 +16,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from hpsearch.cli.live_text import Standing, ended_table, notes, running_table, short, standings
 from hpsearch.cli.output import Screen, say, stderr
-from hpsearch.cli.watch import (
-    Look,
-    Looker,
-    Source,
-    Standing,
-    ended_at,
-    ended_table,
-    notes,
-    running_table,
-    short,
-    standings,
-)
+from hpsearch.cli.watch import Look, Looker, Source, ended_at
 from hpsearch.search.shown import Shown
 from hpsearch.search.study import OpenStudy
 from hpsearch.text import decimal

@@ -9,8 +9,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
+from hpsearch.cli import live_text
 from hpsearch.cli import served as module
-from hpsearch.cli import watch
 from hpsearch.cli.live import LiveView
 from hpsearch.cli.served import ServedSource, follow
 from hpsearch.cli.watch import Looker, Source
@@ -97,10 +97,10 @@ def test_the_picture_is_the_same(
     running = claims.claim(study)
     assert running is not None
     running.report(0.5, 1)
-    monkeypatch.setattr("hpsearch.cli.watch.short", lambda _: "a while")
+    monkeypatch.setattr("hpsearch.cli.live_text.short", lambda _: "a while")
     monkeypatch.setattr("hpsearch.cli.live.short", lambda _: "a while")
-    seconds = watch._seconds
-    monkeypatch.setattr(watch, "_seconds", lambda one: seconds(one) if one.ended else 1.0)
+    seconds = live_text._seconds
+    monkeypatch.setattr(live_text, "_seconds", lambda one: seconds(one) if one.ended else 1.0)
     told = Told(study)
     source = source_of(told, [])
     assert picture(source) == picture(Looker(study))

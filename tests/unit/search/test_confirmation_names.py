@@ -6,7 +6,8 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from hpsearch.cli.live import LiveView
-from hpsearch.cli.watch import Looker, ended_table, notes, running_table
+from hpsearch.cli.live_text import ended_table, notes, running_table
+from hpsearch.cli.watch import Looker
 from hpsearch.search import claims
 from hpsearch.search.confirmation import (
     ensure_confirmation_study,

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hpsearch.cli import watch
+from hpsearch.cli import live_text, watch
 from hpsearch.errors import Failure, UnreachableError
 from hpsearch.home import Home
 from hpsearch.outputs.copies import Copies
@@ -114,7 +114,7 @@ def test_an_hour_more_or_less_is_no_copy(
 
 def test_what_is_shown_is_in_order_and_as_long_as_it_was(study: OpenStudy) -> None:
     first, second = (shown(study, trial) for trial in study.trials())
-    assert [watch._seconds(trial) for trial in (first, second)] == [3600, 9 * 60]
+    assert [live_text._seconds(trial) for trial in (first, second)] == [3600, 9 * 60]
     failed = create_trial(state=TrialState.FAIL)
     failed.datetime_complete = local(FIRST + timedelta(minutes=9))  # 2:39, before 2:30
     early = shown(study, failed)
