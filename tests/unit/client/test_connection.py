@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from clients import Handler, flaky
 
 from hpsearch import __version__
 from hpsearch.client import connection as module
@@ -25,7 +26,6 @@ from hpsearch.errors import (
 )
 
 URL = "http://search.example.org"
-Handler = Callable[[httpx2.Request], httpx2.Response]
 
 
 @pytest.fixture(autouse=True)
@@ -53,20 +53,6 @@ Connect = Callable[..., Connection]
 def problem(status: int, detail: str, code: int | None = None) -> httpx2.Response:
     found = {"type": "about:blank", "title": "", "status": status, "detail": detail}
     return httpx2.Response(status, json=found if code is None else {**found, "exit_code": code})
-
-
-def flaky(*answers: httpx2.Response | Exception) -> tuple[Handler, list[httpx2.Request]]:
-    """Answers one request after the other; the requests."""
-    left, seen = list(answers), list[httpx2.Request]()
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        seen.append(request)
-        found = left.pop(0)
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    return answer, seen
 
 
 def test_the_token_and_the_version_are_shown(connect: Connect) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from clients import answering, client_of
+from clients import answering, client_of, flaky
 from served import STUDY, Served, service_of
 
 import hpsearch
@@ -272,15 +272,7 @@ def streams(
     monkeypatch.setattr(events, "AGAIN", 0.0)
 
     def make(*answers: httpx2.Response | Exception) -> tuple[Client, list[httpx2.Request]]:
-        left, seen = list(answers), list[httpx2.Request]()
-
-        def answer(request: httpx2.Request) -> httpx2.Response:
-            seen.append(request)
-            found = left.pop(0)
-            if isinstance(found, Exception):
-                raise found
-            return found
-
+        answer, seen = flaky(*answers)
         return answering(answer), seen
 
     return make
