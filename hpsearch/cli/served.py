@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from hpsearch.cli.live import LiveView
@@ -16,7 +17,7 @@ from hpsearch.search.storage import Counts
 from hpsearch.search_sections import BudgetSection
 from hpsearch.tasks import metric_of
 
-COUNTS = ("complete", "pruned", "failed", "uncounted", "running", "waiting")
+COUNTS = tuple(one.name for one in fields(Counts))
 
 
 def counts_of(row: Mapping[str, Any]) -> Counts:

@@ -237,13 +237,7 @@ def summary(study: OpenStudy) -> dict[str, Any]:
         "best": None if found is None else found.values[0],
         "metric": metric,
         "trials": study.budget.trials,
-        "complete": counts.complete,
-        "pruned": counts.pruned,
-        "failed": counts.failed,
-        "uncounted": counts.uncounted,
-        "running": counts.running,
-        "waiting": counts.waiting,
-        "counted": counts.counted,
+        **counts.plain(),
     }
 
 

@@ -242,13 +242,7 @@ def study_row(one: Submitted, standing: Standing, *, is_held: bool) -> dict[str,
         "metric": standing.metric,
         "best": standing.best,
         "trials": standing.trials,
-        "counted": counts.counted,
-        "complete": counts.complete,
-        "pruned": counts.pruned,
-        "failed": counts.failed,
-        "uncounted": counts.uncounted,
-        "running": counts.running,
-        "waiting": counts.waiting,
+        **counts.plain(),
     }
 
 

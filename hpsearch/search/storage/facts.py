@@ -1,7 +1,7 @@
 """What a storage tells of studies and trials, and the names of the attributes that it looks at."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +67,10 @@ class Counts:
     def ended(self) -> int:
         """Trials that are over."""
         return self.counted + self.uncounted
+
+    def plain(self) -> dict[str, int]:
+        """The same by name, ready for JSON; ``counted`` beside it."""
+        return {**asdict(self), "counted": self.counted}
 
 
 @dataclass(frozen=True, kw_only=True)
