@@ -4,6 +4,7 @@ import http
 import logging
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -132,8 +133,25 @@ def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], N
         url: of the storage, for messages.
         note: is told of whom a known token did not allow what it asked for, and why.
     """
+    app.add_exception_handler(RefusedError, _of_refusals(note))
+    app.add_exception_handler(HpsearchError, _expected)
+    storage = _of_storage(url)
+    for kind in STORAGE_ERRORS:
+        app.add_exception_handler(kind, storage)
+    app.add_exception_handler(KeyError, _removed)
+    app.add_exception_handler(ClientDisconnect, _cut_off)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _fault)
 
-    @app.exception_handler(RefusedError)
+
+_Handler = Callable[[Request, Any], JSONResponse]
+"""Answers a request that raised an error of the kind that it is for."""
+
+
+def _of_refusals(note: Callable[[Token, Request, str], None]) -> _Handler:
+    """What answers where a request is refused; see :func:`add_handlers`."""
+
     def refused(request: Request, error: RefusedError) -> JSONResponse:
         token = getattr(request.state, "token", None)
         if error.status == 403 and token is not None:
@@ -142,12 +160,18 @@ def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], N
         code = EXIT_INPUT if error.status == 422 else None
         return answer(error.status, str(error), error.headers, code)
 
-    @app.exception_handler(HpsearchError)
-    def expected(_: Request, error: HpsearchError) -> JSONResponse:
-        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
-        again = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
-        return answer(status, str(error), again, error.exit_code)
+    return refused
 
+
+def _expected(_: Request, error: HpsearchError) -> JSONResponse:
+    """The answer with the message that a command would print."""
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+    again = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
+    return answer(status, str(error), again, error.exit_code)
+
+
+def _of_storage(url: str) -> _Handler:
+    """What answers where the storage cannot be reached; see :func:`add_handlers`."""
     away = _Seldom()
 
     def storage(request: Request, error: Exception) -> JSONResponse:
@@ -156,28 +180,27 @@ def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], N
                 raise error
         except UnreachableError as readable:
             away.say(readable)
-            return expected(request, readable)
+            return _expected(request, readable)
 
-    for kind in STORAGE_ERRORS:
-        app.add_exception_handler(kind, storage)
+    return storage
 
-    app.add_exception_handler(KeyError, _removed)
-    app.add_exception_handler(ClientDisconnect, _cut_off)
 
-    @app.exception_handler(HTTPException)
-    def of_http(_: Request, error: HTTPException) -> JSONResponse:
-        return answer(error.status_code, str(error.detail), error.headers)
+def _of_http(_: Request, error: HTTPException) -> JSONResponse:
+    """The answer where Starlette refuses: no such route, or none of that method."""
+    return answer(error.status_code, str(error.detail), error.headers)
 
-    @app.exception_handler(RequestValidationError)
-    def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        words = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
-        said = "\n".join(line.removeprefix(": ") for line in words)
-        return answer(422, said, exit_code=EXIT_INPUT)
 
-    @app.exception_handler(Exception)
-    def fault(request: Request, _: Exception) -> JSONResponse:
-        _log.error("a fault of the program: %s %s", request.method, request.url.path)
-        return answer(500, "a fault of the program; its traceback is in the log of the service")
+def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    """The answer where what was sent has not the form that is asked for."""
+    words = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
+    said = "\n".join(line.removeprefix(": ") for line in words)
+    return answer(422, said, exit_code=EXIT_INPUT)
+
+
+def _fault(request: Request, _: Exception) -> JSONResponse:
+    """The answer to whatever nobody foresaw, which uvicorn logs with its traceback."""
+    _log.error("a fault of the program: %s %s", request.method, request.url.path)
+    return answer(500, "a fault of the program; its traceback is in the log of the service")
 
 
 def _cut_off(_: Request, __: Exception) -> JSONResponse:
