@@ -111,8 +111,8 @@ def serve(
 ) -> None:  # fmt: skip
     """Run the service: studies are submitted over HTTP, queued, and searched by this machine."""
     try:
-        from hpsearch.server.serve import Settings  # noqa: PLC0415  # an extra
-        from hpsearch.server.serve import serve as run  # noqa: PLC0415  # see above
+        from hpsearch.server.serve import serve as run  # noqa: PLC0415  # an extra
+        from hpsearch.server.settings import Settings  # noqa: PLC0415  # see above
     except ModuleNotFoundError as error:
         raise InputError(
             f"hpsearch serve: {error.name} is not installed; install it: pip install"

@@ -6,17 +6,16 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from hpsearch import __version__
 from hpsearch.dashboard.breathing import collecting_seldom
-from hpsearch.dashboard.server import LOOPBACK, listen, names, shown_host
 from hpsearch.dashboard.server import application as dashboard_of
-from hpsearch.errors import EXIT_OK, EXIT_PROGRAM, InputError
+from hpsearch.dashboard.server import listen, names, shown_host
+from hpsearch.errors import EXIT_OK, EXIT_PROGRAM, HpsearchError
+from hpsearch.home import Home
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.storage import Storage
 from hpsearch.server.app import application
@@ -29,14 +28,21 @@ from hpsearch.server.live import Hub
 from hpsearch.server.logs import told
 from hpsearch.server.scheduler import DRAIN, Scheduler
 from hpsearch.server.service import Service
-from hpsearch.server.startup import FIRST, SILENCE, Impatient, alone, first_token, tls
+from hpsearch.server.settings import Settings
+from hpsearch.server.startup import (
+    FINISH_WITHIN,
+    FIRST,
+    Server,
+    alone,
+    config,
+    first_token,
+    tls,
+)
 from hpsearch.server.teller import Teller
 from hpsearch.server.tokens import Tokens
 from hpsearch.server.who import Gate
 from hpsearch.services.apart import end_all
-from hpsearch.services.rules import Rules
 from hpsearch.services.submit import prepare
-from hpsearch.services.upload import Limits
 from hpsearch.services.uploads import Uploads
 from hpsearch.services.webhooks import secrets_of
 from hpsearch.services.workspace import Workspace
@@ -44,58 +50,14 @@ from hpsearch.workers.presence import is_busy
 from hpsearch.workers.slots import Slot
 from hpsearch.workers.supervisor import LEAVE_WITHIN
 
-CONNECTIONS = 1000
-"""Connections at a time, those that watch among them."""
-
 ANSWER_WITHIN = 10.0
 """Seconds that a request waits for another program's lock on the database, or for its server."""
 
 TOUCH_EVERY = 10.0
 """Seconds between two looks whether the database takes changes, for ``/readyz``."""
 
-FINISH_WITHIN = 2
-"""Seconds that requests have for their answers when the service ends."""
-
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How the service runs."""
-
-    host: str = "127.0.0.1"
-    port: int | None = None
-    """0: any that is free; None: 8080, or any where that is taken."""
-    allowed: Sequence[str] = ()
-    """Names beside its own by which it may be called, such as a proxy's."""
-    certificate: Path | None = None
-    """With ``key``: TLS."""
-    key: Path | None = None
-    plain: bool = False
-    """Whether other machines may connect without TLS."""
-    rules: Rules = field(default_factory=Rules)
-    limits: Limits = field(default_factory=Limits)
-    """Of uploads."""
-    most_of_user: int | None = None
-    """Workers that each user may have at most; None: any number."""
-
-    def check(self) -> None:
-        """Refuse settings that do not fit together.
-
-        Raises:
-            InputError: so they do not.
-        """
-        if (self.certificate is None) != (self.key is None):
-            raise InputError("--tls-cert and --tls-key belong together; give both, or neither")
-        if self.host not in LOOPBACK and self.certificate is None and not self.plain:
-            raise InputError(
-                f"--host {self.host}: others on the network could read tokens and data; give"
-                " --tls-cert and --tls-key, or --plain-http behind a proxy that speaks TLS"
-            )
-        root = self.rules.data_root
-        if root is not None and not root.is_dir():
-            raise InputError(f"--data-root {root}: is not a folder; create it, or give another")
 
 
 def serve(
@@ -118,11 +80,12 @@ def serve(
         make_child: makes what runs a slot's workers: processes of this machine, or Ray's.
 
     Returns:
-        0; 4 where the scheduler ended by itself. (uvicorn raises the signal again that ended it.)
+        130 or 143 after a signal; 4 where the scheduler ended by a fault of the program.
 
     Raises:
-        InputError: settings that do not fit, a port that is taken, another service at work here.
+        InputError: settings that do not fit, a port that is taken, another service at work.
         UnreachableError: the home, the storage or the TLS files cannot be read or written.
+        SystemExit: a second signal came.
     """
     settings.check()
     context = tls(settings.certificate, settings.key)
@@ -131,9 +94,7 @@ def serve(
         workspace.opened(create=True, patience=ANSWER_WITHIN) as storage,
         closing(listen(settings.host, settings.port)) as listening,
     ):
-        with exclusive(storage.url):
-            storage.make_events()
-        storage.is_busy = is_busy
+        _set_up(storage)
         scheduler = Scheduler(
             workspace=workspace,
             slots=slots,
@@ -142,24 +103,46 @@ def serve(
         )
         service = _service(settings, storage, scheduler, lambda: server.should_exit)
         port = listening.getsockname()[1]
-        config = _config(_application(settings, service, port), context)
-        server = uvicorn.Server(config)  # the hub asks it whether it ends
-        if settings.rules.receivers.hosts:
-            file = workspace.home.webhook_secret
-            secrets_of(file)
-            say(f"Webhooks are signed with the secret in {file}; give it to their receivers.")
+        server = Server(config(_application(settings, service, port), context))
+        _show_secret(settings, workspace.home, say)
+        address = _address(settings.host, port, context)
         first = first_token(workspace.home)  # when all else is there: it is shown but once
-        scheme = "http" if context is None else "https"
-        address = f"{scheme}://{shown_host(settings.host)}:{port}/"
         with _logged(slots):
-            _run(server, service, listening, lambda: _greet(address, first, tell, say))
-        return EXIT_OK if scheduler.error is None else EXIT_PROGRAM
+            code = _run(server, service, listening, lambda: _greet(address, first, tell, say))
+        return code if scheduler.error is None else _code_of(scheduler.error)
+
+
+def _set_up(storage: Storage) -> None:
+    """Have a storage serve a service."""
+    with exclusive(storage.url):
+        storage.make_events()
+    storage.is_busy = is_busy
+
+
+def _show_secret(settings: Settings, home: Home, say: Callable[[str], None]) -> None:
+    """Say with what webhooks are signed, where there may be any."""
+    if settings.rules.receivers.hosts:
+        secrets_of(home.webhook_secret)
+        say(
+            f"Webhooks are signed with the secret in {home.webhook_secret}; give it to their"
+            " receivers."
+        )
+
+
+def _address(host: str, port: int, context: ssl.SSLContext | None) -> str:
+    """Where a browser finds the service."""
+    return f"{'http' if context is None else 'https'}://{shown_host(host)}:{port}/"
+
+
+def _code_of(error: BaseException) -> int:
+    """The exit code of what ended the scheduler."""
+    return error.exit_code if isinstance(error, HpsearchError) else EXIT_PROGRAM
 
 
 def _run(
-    server: uvicorn.Server, service: Service, listening: socket.socket, greet: Callable[[], None]
-) -> None:
-    """Have all parts work until a signal comes."""
+    server: Server, service: Service, listening: socket.socket, greet: Callable[[], None]
+) -> int:
+    """Have all parts work until a signal comes; the exit code for it."""
     with (
         collecting_seldom(),
         _scheduling(service.scheduler, server),
@@ -167,15 +150,33 @@ def _run(
     ):
         greet()
         try:
-            server.run(sockets=[listening])
+            return _answer(server, listening)
         finally:
             logging.disable(logging.NOTSET)  # a signal silences commands that it cuts off
             _log.info("ends: workers save where their trials stand", extra=told("ending"))
             end_all()
 
 
+def _answer(server: Server, listening: socket.socket) -> int:
+    """Answer requests until a signal comes; the exit code for it.
+
+    Raises:
+        SystemExit: a second one has come, too.
+    """
+    try:
+        server.run(sockets=[listening])
+    except SystemExit as first:  # uvicorn raises the signal again that ended it
+        if server.force_exit or not isinstance(first.code, int):
+            raise
+        return first.code
+    return EXIT_OK
+
+
 def _service(
-    settings: Settings, storage: Storage, scheduler: Scheduler, ends: Callable[[], bool]
+    settings: Settings,
+    storage: Storage,
+    scheduler: Scheduler,
+    ends: Callable[[], bool],
 ) -> Service:
     """The parts of the service, which do not run yet."""
     home, board = scheduler.workspace.home, Board(storage, lambda: scheduler.shown)
@@ -218,25 +219,6 @@ def _application(settings: Settings, service: Service, port: int) -> ASGIApp:
     )
 
 
-def _config(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
-    """How uvicorn serves it."""
-    return uvicorn.Config(
-        app,
-        http=Impatient,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level=logging.ERROR,  # what strangers send is not for the log
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=SILENCE,
-        timeout_graceful_shutdown=FINISH_WITHIN,
-        ssl_context_factory=None if context is None else lambda *_: context,
-    )
-
-
 def _greet(
     address: str, first: str | None, tell: Callable[[str], None], say: Callable[[str], None]
 ) -> None:
@@ -249,7 +231,7 @@ def _greet(
 
 
 @contextmanager
-def _scheduling(scheduler: Scheduler, server: uvicorn.Server) -> Iterator[None]:
+def _scheduling(scheduler: Scheduler, server: Server) -> Iterator[None]:
     """Have the scheduler work while the block runs; where it ends by itself, the server does."""
 
     def run() -> None:
@@ -260,11 +242,15 @@ def _scheduling(scheduler: Scheduler, server: uvicorn.Server) -> Iterator[None]:
     thread.start()
     # Meanwhile workers start TensorFlow, which takes longer.
     threading.Thread(target=prepare, name="prepare", daemon=True).start()
+    patience = DRAIN + 2 * LEAVE_WITHIN
     try:
         yield
+    except SystemExit:  # a second signal
+        patience = 0.0
+        raise
     finally:
         scheduler.end()
-        thread.join(DRAIN + 2 * LEAVE_WITHIN)
+        thread.join(patience)
 
 
 @contextmanager
@@ -272,7 +258,12 @@ def _logged(slots: Sequence[Slot]) -> Iterator[None]:
     """Log the start and the end of the service."""
     facts = told("start", version=__version__, slots=len(slots))
     _log.info("hpsearch %s starts, with %d slots", __version__, len(slots), extra=facts)
+    words = "hpsearch serve has ended; studies stay queued"
     try:
         yield
+    except SystemExit:
+        words = "stopped at once: workers save and leave by themselves; studies stay queued"
+        raise
     finally:
-        _log.info("hpsearch serve has ended; studies stay queued", extra=told("shutdown"))
+        logging.disable(logging.NOTSET)  # as above
+        _log.info(words, extra=told("shutdown"))

@@ -1,13 +1,17 @@
-"""What ``hpsearch serve`` needs before it answers: a home for itself, TLS, a token, patience."""
+"""What ``hpsearch serve`` needs to answer: home and storage for itself, TLS, a token, patience."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import cast
 
+import uvicorn
 from filelock import FileLock, Timeout
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hpsearch.errors import InputError, UnreachableError
@@ -16,6 +20,12 @@ from hpsearch.server.tokens import Role, Tokens
 
 FIRST = "admin"
 """The name of the token that is made where there is none."""
+
+CONNECTIONS = 1000
+"""Connections at a time, those that watch among them."""
+
+FINISH_WITHIN = 2
+"""Seconds that requests have for their answers when the service ends."""
 
 SILENCE = 30
 """Seconds after which a connection is closed that asks nothing."""
@@ -34,6 +44,15 @@ class Impatient(H11Protocol):
     def _close_silent(self) -> None:
         if cast("object", self.cycle) is None:  # no request was complete so far
             self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """Answers until a signal comes; whichever comes after it is from who is in a hurry."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note a signal."""
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
 
 
 @contextmanager
@@ -88,3 +107,27 @@ def tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     except OSError as error:
         raise UnreachableError(f"{where}: {error.strerror}; check names and permissions") from None
     return context
+
+
+def config(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
+    """How uvicorn serves an application.
+
+    Args:
+        app: what answers.
+        context: encrypts connections; None: nothing does.
+    """
+    return uvicorn.Config(
+        app,
+        http=Impatient,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level=logging.ERROR,  # what strangers send is not for the log
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=SILENCE,
+        timeout_graceful_shutdown=FINISH_WITHIN,
+        ssl_context_factory=None if context is None else lambda *_: context,
+    )

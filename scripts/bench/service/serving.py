@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from hpsearch.home import Home
-from hpsearch.server.serve import Settings, serve
+from hpsearch.server.serve import serve
+from hpsearch.server.settings import Settings
 from hpsearch.services.workspace import Workspace
 
 
