@@ -64,7 +64,8 @@ class Scheduler:
         over: whether it is to end.
         ticked: when it last did its work (``time.monotonic``).
         shown: the slots, as :meth:`Place.plain` has them.
-        error: what ended it by itself: a fault of the program.
+        error: what ended it by itself: a fault of the program, or another service that has taken
+            the storage over.
     """
 
     workspace: Workspace

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 
 from starlette.types import ASGIApp
 
@@ -16,7 +17,7 @@ from hpsearch.dashboard.server import application as dashboard_of
 from hpsearch.dashboard.server import listen, names, shown_host
 from hpsearch.errors import EXIT_OK, EXIT_PROGRAM, HpsearchError
 from hpsearch.home import Home
-from hpsearch.search.database.exclusive import exclusive
+from hpsearch.search.database.exclusive import exclusive, serving
 from hpsearch.search.storage import Storage
 from hpsearch.server.app import application
 from hpsearch.server.background import Background, running
@@ -36,6 +37,7 @@ from hpsearch.server.startup import (
     alone,
     config,
     first_token,
+    stay_alone,
     tls,
 )
 from hpsearch.server.teller import Teller
@@ -52,6 +54,9 @@ from hpsearch.workers.supervisor import LEAVE_WITHIN
 
 ANSWER_WITHIN = 10.0
 """Seconds that a request waits for another program's lock on the database, or for its server."""
+
+KEEP_EVERY = 5.0
+"""Seconds between two looks whether the storage is this service's still."""
 
 TOUCH_EVERY = 10.0
 """Seconds between two looks whether the database takes changes, for ``/readyz``."""
@@ -80,10 +85,12 @@ def serve(
         make_child: makes what runs a slot's workers: processes of this machine, or Ray's.
 
     Returns:
-        130 or 143 after a signal; 4 where the scheduler ended by a fault of the program.
+        130 or 143 after a signal; 4 where the scheduler ended by a fault of the program; 2 where
+        another service has taken the storage over.
 
     Raises:
-        InputError: settings that do not fit, a port that is taken, another service at work.
+        InputError: settings that do not fit, a port that is taken, another service at work in this
+            home or on this storage.
         UnreachableError: the home, the storage or the TLS files cannot be read or written.
         SystemExit: a second signal came.
     """
@@ -92,6 +99,7 @@ def serve(
     with (
         alone(workspace.home),
         workspace.opened(create=True, patience=ANSWER_WITHIN) as storage,
+        serving(storage.url) as keeps,
         closing(listen(settings.host, settings.port)) as listening,
     ):
         _set_up(storage)
@@ -101,7 +109,7 @@ def serve(
             most_of_user=settings.most_of_user,
             make_child=make_child,
         )
-        service = _service(settings, storage, scheduler, lambda: server.should_exit)
+        service = _service(settings, storage, scheduler, keeps, lambda: server.should_exit)
         port = listening.getsockname()[1]
         server = Server(config(_application(settings, service, port), context))
         _show_secret(settings, workspace.home, say)
@@ -176,9 +184,11 @@ def _service(
     settings: Settings,
     storage: Storage,
     scheduler: Scheduler,
+    keeps: Callable[[], bool],
     ends: Callable[[], bool],
 ) -> Service:
     """The parts of the service, which do not run yet."""
+    alone_still = partial(stay_alone, keeps, scheduler)
     home, board = scheduler.workspace.home, Board(storage, lambda: scheduler.shown)
     uploads = Uploads(home=home, limits=settings.limits)
     uploads.tidy()
@@ -200,6 +210,7 @@ def _service(
         background=(
             Background("the journal", journal.step, storage.url),
             Background("webhooks", teller.step, storage.url, every=2.0, is_vital=False),
+            Background("the lock", alone_still, storage.url, every=KEEP_EVERY, is_vital=False),
             Background("writing to the storage", storage.touch, storage.url, every=TOUCH_EVERY),
             Chores(board, scheduler.workspace).background(storage.url),
         ),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,6 +16,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
+from hpsearch.server.logs import told
+from hpsearch.server.scheduler import Scheduler
 from hpsearch.server.tokens import Role, Tokens
 
 FIRST = "admin"
@@ -29,6 +31,8 @@ FINISH_WITHIN = 2
 
 SILENCE = 30
 """Seconds after which a connection is closed that asks nothing."""
+
+_log = logging.getLogger(__name__)
 
 
 class Impatient(H11Protocol):
@@ -79,6 +83,22 @@ def alone(home: Home) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def stay_alone(keeps: Callable[[], bool], scheduler: Scheduler) -> None:
+    """End the scheduler where another service has taken the storage over.
+
+    Args:
+        keeps: as of :func:`hpsearch.search.database.exclusive.serving`.
+        scheduler: works on the storage.
+    """
+    if keeps():
+        return
+    scheduler.error = InputError(
+        "another hpsearch serve took the storage over while its server was away; this one ends"
+    )
+    _log.error("%s", scheduler.error, extra=told("taken over"))
+    scheduler.end()
 
 
 def first_token(home: Home) -> str | None:

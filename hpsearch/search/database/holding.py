@@ -52,6 +52,18 @@ class Holder:
         return f"wait until it is done, or end it ({end})"
 
 
+class HeldError(UnreachableError):
+    """Another process has had something all the time that was waited for.
+
+    Attributes:
+        holder: the process; None where that is not known.
+    """
+
+    def __init__(self, message: str, holder: Holder | None) -> None:
+        super().__init__(message)
+        self.holder = holder
+
+
 def wait_for(
     take: Callable[[], bool], holder: Callable[[], Holder | None], what: str, patience: float
 ) -> None:
@@ -64,13 +76,14 @@ def wait_for(
         patience: seconds until it is given up.
 
     Raises:
-        UnreachableError: another process has had it all the time.
+        HeldError: another process has had it all the time.
     """
     began, said = time.monotonic(), False
     while not take():
         waited = time.monotonic() - began
         if waited >= patience:
-            raise UnreachableError(_refusal(holder(), what, waited))
+            found = holder()
+            raise HeldError(_refusal(found, what, waited), found)
         if not said and waited >= NOTICE:
             said = True
             _log.warning("%s: waiting for %s", what, holder() or "another process")
