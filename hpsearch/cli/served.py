@@ -80,7 +80,7 @@ class ServedSource:
 
     @property
     def why(self) -> str | None:
-        """Why it failed."""
+        """Why it failed, or is held."""
         return self._told("why")
 
     @property
@@ -88,7 +88,9 @@ class ServedSource:
         """What is said where nobody is busy with it."""
         if (state := self.state) is None:  # it was not submitted
             return "no worker is running the study now"
-        return "the study waits for a worker" if state in OPEN else f"the study is {state}"
+        if state in OPEN:
+            return f"the study is {self.why}" if self.why else "the study waits for a worker"
+        return f"the study is {state}"
 
     def trials(self) -> Sequence[Shown]:
         """All trials, by number."""

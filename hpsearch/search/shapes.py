@@ -167,7 +167,7 @@ class Submission(Shape):
     served: Span | None = None
     """When a worker was started for it last; None: none was since it was queued."""
     why: str = ""
-    """Why it failed, for a reader."""
+    """Why it failed, or is held though it is queued, for a reader."""
     more: Count = 0
     """How often more was asked of it since it was made: a larger budget, further runs."""
 

@@ -195,6 +195,17 @@ def fail(study: OpenStudy, why: str) -> Submission:
     return _move(study, SERVICE, "failed", *FINAL, "paused", "failed", detail=why, why=why)
 
 
+def hold(study: OpenStudy, why: str) -> Submission:
+    """Note why a queued study gets no worker, though it keeps its place; empty: it may have one."""
+    event = Event(who=SERVICE, what="held" if why else "released", study=study.name, detail=why)
+
+    def change(found: Submission) -> Submission | None:
+        is_so = found.state != "queued" or found.why == why
+        return None if is_so else found.model_copy(update={"why": why})
+
+    return _revise(study, event, change)
+
+
 def serve(study: OpenStudy) -> Submission:
     """Note that it has, or just had, a worker; no event, as that happens all the time."""
     return _revise(study, None, lambda found: found.model_copy(update={"served": time.time()}))

@@ -63,7 +63,7 @@ class Study(Counts):
     queued: str | None
     """When, in UTC, as ISO 8601."""
     why: str
-    """Why it failed."""
+    """Why it failed, or is held though it is queued."""
 
 
 class Submitted(Study):
@@ -199,7 +199,7 @@ class Decided(Answer):
     served: float | None
     """When a worker began to work for it last."""
     why: str
-    """Why it failed."""
+    """Why it failed, or is held though it is queued."""
     more: int
     """How often more was asked of it."""
 

@@ -25,8 +25,15 @@ from hpsearch.search.storage.queued import Submitted
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.places import Place
 from hpsearch.server.policy import Contender
+from hpsearch.services.rules import has_code
 from hpsearch.workers.child import how
 from hpsearch.workers.supervisor import ASK_EVERY, MAX_CRASHES
+
+HELD = (
+    "held: it has Python code of its own, which this service runs only with --allow-code; it goes"
+    " on when the service has that again, or cancel it"
+)
+"""What is said of a study whose code may not be run."""
 
 READ_EVERY = 5.0
 """Seconds after which the studies are read again though no event tells of a change."""
@@ -50,11 +57,13 @@ class Queue:
 
     Attributes:
         storage: where they are.
+        allow_code: whether studies run that have code of their user's; else they are held.
         studies: what was decided of them, by name, as last read.
         trouble: which of them had workers that crashed.
     """
 
     storage: Storage
+    allow_code: bool = True
     studies: dict[str, Submitted] = field(default_factory=dict)
     trouble: dict[str, Trouble] = field(default_factory=lambda: defaultdict(Trouble))
     _seen: int = -1
@@ -161,6 +170,7 @@ class Queue:
             self._contender(one, clock)
             for one in self.studies.values()
             if one.submission.state == "queued"
+            and (self.allow_code or not one.submission.why)  # it is held
             and (one.name not in self.trouble or self.trouble[one.name].not_before <= now)
         ]
 
@@ -200,12 +210,29 @@ class Queue:
         """
         with self.minding(name):
             study = self.open(name)
-            if study is not None and self._is_open(study):
+            if study is not None and self._is_open(study) and self._may_run(study):
                 own = [one for one in places if one.held and one.held.study == name]
                 most = self._most[study.study_id]
                 if (most is None or len(own) < most) and _places_left(study, own) > 0:
                     return study
         return None
+
+    def _may_run(self, study: OpenStudy) -> bool:
+        """Whether a study runs no code that may not be run; else it is held."""
+        if self.allow_code or not has_code(study.file):
+            return True
+        self.know(study, submissions.hold(study, HELD))
+        return False
+
+    def release(self) -> None:
+        """Have studies go on that an earlier service held, where their code may be run by now."""
+        if not self.allow_code:
+            return
+        self.read()
+        for one in self.studies.values():
+            if one.submission.state == "queued" and one.submission.why:
+                with self.minding(one.name):
+                    submissions.hold(load_study(self.storage, one.name), "")
 
     def _is_open(self, study: OpenStudy) -> bool:
         """Whether a study is not over, and nobody has stopped it."""

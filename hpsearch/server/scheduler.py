@@ -59,6 +59,7 @@ class Scheduler:
         workspace: home and storage.
         slots: the slots of this box.
         most_of_user: workers that each user may have at most; None: any number.
+        allow_code: whether studies run that have code of their user's.
         make_child: makes what runs a slot's workers; processes of this machine where not given.
         metrics: where its steps, and its statements on the database, are measured.
         over: whether it is to end.
@@ -71,6 +72,7 @@ class Scheduler:
     workspace: Workspace
     slots: Sequence[Slot]
     most_of_user: int | None = None
+    allow_code: bool = True
     make_child: Callable[..., Assignable] = AssignedChild
     metrics: Metrics = field(default_factory=Metrics)
     over: threading.Event = field(default_factory=threading.Event)
@@ -115,12 +117,13 @@ class Scheduler:
         self.metrics.time_statements(storage.engine)
         self._places = [Place(child=self.make_child(slot=slot)) for slot in self.slots]
         self._turns = Turns(
-            queue=Queue(storage),
+            queue=Queue(storage, allow_code=self.allow_code),
             places=self._places,
             home=self.workspace.home,
             metrics=self.metrics,
             most_of_user=self.most_of_user,
         )
+        self.queue.release()
 
     @property
     def turns(self) -> Turns:

@@ -107,6 +107,7 @@ def serve(
             workspace=workspace,
             slots=slots,
             most_of_user=settings.most_of_user,
+            allow_code=settings.rules.allow_code,
             make_child=make_child,
         )
         service = _service(settings, storage, scheduler, keeps, lambda: server.should_exit)

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from hpsearch.home import Home
 from hpsearch.search.attributes import WORKER_KEY
 from hpsearch.search.study import OpenStudy
-from hpsearch.searchable import kind_of
 from hpsearch.server.logs import told
 from hpsearch.server.metrics import Metrics
 from hpsearch.server.places import Place
 from hpsearch.server.policy import Contender, Held, next_turn, passes_to
 from hpsearch.server.queue import Queue
-from hpsearch.space import kinds
-from hpsearch.study_file import StudyFile
+from hpsearch.services.rules import has_code
 from hpsearch.workers.assigned import Assignment
 
 PASS_EVERY = 2.0
@@ -82,7 +80,7 @@ class Turns:
     def _start(self, place: Place, contender: Contender, study: OpenStudy) -> None:
         """Have a worker that waits work for a study."""
         place.counted = study.counts().counted
-        assignment = Assignment(study=study.name, apart=_has_code(study.file))
+        assignment = Assignment(study=study.name, apart=has_code(study.file))
         if not place.child.assign(assignment, self.home):
             return  # its process has just ended
         place.study, place.user = study, contender.user
@@ -142,9 +140,3 @@ def _is_training(place: Place, study: OpenStudy) -> bool:
     """Whether a worker runs a trial: no turn ends before the first one, whatever it waits for."""
     heartbeats = study.storage.heartbeats(study.study_id)
     return any(one.owner.get(WORKER_KEY) == place.child.worker for one in heartbeats)
-
-
-def _has_code(file: StudyFile) -> bool:
-    """Whether a study runs code of its user: searched, or as the baseline that is confirmed."""
-    baseline = [] if file.baseline is None else [kind_of(type(file.baseline.network))]
-    return "python" in (*kinds(file.space), *baseline)

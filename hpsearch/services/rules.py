@@ -9,9 +9,12 @@ from typing import Any
 
 from hpsearch.data.images.layout import DEPTH
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.searchable import kind_of
 from hpsearch.services.upload import PREFIX, Asker, UnknownUploadError
 from hpsearch.services.uploads import Uploads
 from hpsearch.services.webhook_hosts import NOBODY, Receivers
+from hpsearch.space import kinds
+from hpsearch.study_file import StudyFile
 from hpsearch.text import show
 
 
@@ -124,6 +127,19 @@ def refuse_tracking(table: Mapping[str, Any], where: str) -> None:
         )
 
 
+NO_CODE = (
+    "names Python code of its own (network python), which this service does not run; search on your"
+    " own machine (hpsearch run), or ask for --allow-code"
+)
+"""What is said of code where there may be none."""
+
+
+def has_code(file: StudyFile) -> bool:
+    """Whether a study runs code of its user: searched, or as the baseline that is confirmed."""
+    baseline = [] if file.baseline is None else [kind_of(type(file.baseline.network))]
+    return "python" in (*kinds(file.space), *baseline)
+
+
 def place_code(table: Mapping[str, Any], rules: Rules, where: str) -> None:
     """Have files of own networks lie below the folder of data, where there may be any, in place.
 
@@ -132,10 +148,7 @@ def place_code(table: Mapping[str, Any], rules: Rules, where: str) -> None:
     """
     for network in _own_networks(table):
         if not rules.allow_code:
-            raise InputError(
-                f"{where}: names Python code of its own (network python), which this service does"
-                " not run; search on your own machine (hpsearch run), or ask for --allow-code"
-            )
+            raise InputError(f"{where}: {NO_CODE}")
         if isinstance(network.get("file"), str):
             given = f"{where}: file = {show(network['file'])}"
             network["file"] = str(_below(network["file"], rules.data_root, given)[1])

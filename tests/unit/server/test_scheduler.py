@@ -214,6 +214,25 @@ def test_code_of_a_user_runs_apart_also_where_only_the_baseline_has_it(
     }  # fmt: skip
 
 
+def test_a_study_with_code_is_held_while_that_may_not_be_run(
+    make_box: Callable[..., Box], tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text("def build(config, data): ...\n")
+    box = make_box(slots=2, allow_code=False)
+    own = box.submit("own", space={"network": {"type": "python", "file": str(tmp_path / "net.py")}})
+    box.submit("usual", budget={"trials": 1})
+    for _ in range(3):
+        assert box.step(10) == ["usual", ""]
+    held = submissions.submission_of(own)
+    assert (held.state, held.served) == ("queued", None)
+    assert "only with --allow-code" in held.why
+    assert [event.what for event in box.storage.events("own")] == ["held", "submitted"]
+    allowed = make_box(slots=1)
+    assert allowed.step() == ["own"]
+    assert submissions.submission_of(own).why == ""
+    assert [event.what for event in box.storage.events("own")][:2] == ["released", "held"]
+
+
 def test_no_more_workers_are_started_than_there_are_trials(make_box: Callable[..., Box]) -> None:
     box = make_box(4)
     box.submit("a", budget={"trials": 2})
