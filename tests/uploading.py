@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.services import arriving, submit
+from hpsearch.services import apart, arriving
 from hpsearch.services.received import FACTS, look
 
 CSV = b"rooms,area,price\n" + b"".join(
@@ -28,6 +28,6 @@ def looked_at_here() -> Iterator[None]:
     """Have uploads looked at, and imported, by this process while the block runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arriving, "ran", _ran)
-        patch.setattr(submit, "_import_apart", lambda *_: None)
+        patch.setattr(apart, "is_imported", lambda *_: True)
         patch.setattr("os.sync", lambda: None)
         yield

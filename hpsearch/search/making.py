@@ -85,7 +85,7 @@ def open_or_create(
         else:
             found = load_study(storage, file.name)
             file, own = (as_begun(found.file, each) for each in (file, own))
-            _check_same(found, file, dataset)
+            check_same(found, file, dataset)
             try:
                 file.check_first()
             except ValueError as error:
@@ -272,8 +272,17 @@ def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: Budg
         storage.add_waiting(storage.get_study_id_from_name(study.study_name), waiting)
 
 
-def _check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:
-    """Refuse to go on with a study that would compare unlike with unlike."""
+def check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:
+    """Refuse to go on with a study that would compare unlike with unlike.
+
+    Args:
+        found: the study.
+        file: its study file as it is now.
+        dataset: the facts of its data as they are now; the fingerprint is looked at.
+
+    Raises:
+        InputError: so it would, with all that is other.
+    """
     if lines := unlike(found, file, dataset, SAME_SEARCH):
         may_fork = not unlike(found, file, dataset, SAME_VALUES) and not isinstance(
             file.sampler, Grid

@@ -12,6 +12,7 @@ from typing import Any
 
 import tomli_w
 
+from hpsearch.data.cache import is_imported
 from hpsearch.environment import for_child, python
 from hpsearch.errors import (
     EXIT_INPUT,
@@ -25,6 +26,7 @@ from hpsearch.errors import (
     UnreachableError,
 )
 from hpsearch.home import Home
+from hpsearch.study_file import StudyFile
 from hpsearch.workers.child import how
 
 LONGEST = 1800.0
@@ -64,6 +66,25 @@ def apart(
         words = python("-m", "hpsearch", command, name, "--json", "--home", str(home.root))
         done = ran(words, where, f"hpsearch {command}", folder)
     return json.loads(done.stdout), done.stderr.splitlines()
+
+
+def import_data(file: StudyFile, where: str, home: Home) -> None:
+    """Import the data of a study where that was not done yet, or they have changed since.
+
+    Args:
+        file: the study file.
+        where: what messages call it.
+        home: where data sets are kept.
+
+    Raises:
+        InputError: data that are wrong, or too large.
+        UnreachableError: data that cannot be read, or no process started.
+    """
+    section = file.dataset
+    if not section.reader.takes_path() or is_imported(section, home):
+        return
+    dataset = section.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    apart("data", {"name": file.name, "dataset": dataset}, where, home)
 
 
 def ran(

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from hpsearch.data.cache import is_imported
 from hpsearch.data.facts import facts
 from hpsearch.errors import (
     InputError,
@@ -25,8 +24,9 @@ from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import Event, Notice
 from hpsearch.search.study import OpenStudy, load_study
-from hpsearch.services.apart import apart
+from hpsearch.services.apart import apart, import_data
 from hpsearch.services.data import study_data
+from hpsearch.services.going_on import refuse_changed
 from hpsearch.services.progress import Silent
 from hpsearch.services.rules import Rules, place_code, place_data, reading, refuse_tracking
 from hpsearch.services.upload import Asker
@@ -133,10 +133,13 @@ def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspac
         KeyReusedError: the key came before, with another request.
         UnknownStudyError: there is no study to take trials from.
         StudyExistsError: there is a study of that name.
-        InputError: what ``hpsearch run`` would refuse, or the rules do.
+        InputError: what ``hpsearch run`` would refuse, or the rules do: of a study that came before
+            and is not over, too.
         UnreachableError: data or storage that cannot be read.
     """
     if (before := _earlier(request, storage)) is not None:
+        if submissions.submission_of(before.study).state not in submissions.FINAL:
+            refuse_changed(before.study, rules, workspace.home)
         return before
     if request.webhook is not None:
         rules.receivers.place(request.webhook)
@@ -151,7 +154,7 @@ def _made(file: StudyFile, request: Request, storage: Storage, workspace: Worksp
     old = None if request.fork is None else load_study(storage, request.fork)
     told = _Told()
     home = workspace.home
-    _import_apart(file, request.name, home)
+    import_data(file, request.name, home)
     file, dataset, parts = study_data(file, request.name, home, told)
     if old is None:
         Copies(home).refuse_foreign_runs(storage, file.name)
@@ -183,25 +186,6 @@ def prepare() -> None:
     """Import what the first submit needs and takes a second or two: libraries for data."""
     for name in ("sklearn.datasets", "hpsearch.data.tables.flaws", "hpsearch.data.tables.looks"):
         import_module(name)
-
-
-def _import_apart(file: StudyFile, where: str, home: Home) -> None:
-    """Import data in a process of its own: what others made may take all of its memory, or end it.
-
-    Args:
-        file: the study file.
-        where: what messages call it.
-        home: where data sets are kept.
-
-    Raises:
-        InputError: data that are wrong, or too large.
-        UnreachableError: data that cannot be read, or no process started.
-    """
-    section = file.dataset
-    if not section.reader.takes_path() or is_imported(section, home):
-        return
-    dataset = section.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    apart("data", {"name": file.name, "dataset": dataset}, where, home)
 
 
 def check(request: Request, rules: Rules, home: Home) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """What becomes of studies: pause, resume, cancel, another priority or budget, confirm, remove."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +23,7 @@ from hpsearch.server.who import Reader, Submitter, may_change
 from hpsearch.services import confirm as confirming
 from hpsearch.services import decide
 from hpsearch.services.decide import Act
+from hpsearch.services.going_on import refuse_changed
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
@@ -68,6 +71,11 @@ class Confirming(BaseModel):
 
 _USUAL = Confirming()
 
+AT_ONCE = 4
+"""Studies whose data are looked at at the same time."""
+
+_looks = CapacityLimiter(AT_ONCE)
+
 
 @router.post("/{name}/pause", response_model=described.Study)
 def pause(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
@@ -76,9 +84,10 @@ def pause(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
 
 
 @router.post("/{name}/resume", response_model=described.Study)
-def resume(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
-    """Queue a study that was paused, or has failed."""
-    return _decided(here, token, name, submissions.resume)
+async def resume(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
+    """Queue a study that was paused, or has failed; not one whose data have changed."""
+    await _refuse_changed(here, token, name)
+    return await run_sync(_decided, here, token, name, submissions.resume)
 
 
 @router.post("/{name}/cancel", response_model=described.Study)
@@ -88,18 +97,26 @@ def cancel(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
 
 
 @router.patch("/{name}", response_model=described.Study)
-def change(here: Here, token: Submitter, name: Name, change: Change) -> dict[str, Any]:
+async def change(here: Here, token: Submitter, name: Name, change: Change) -> dict[str, Any]:
     """Give a study another priority or budget; one that was done by its budget goes on."""
     given = change.budget.model_dump(exclude_unset=True)
-    changes_priority = "priority" in change.model_fields_set
-    if not given and not changes_priority:
+    if not given and "priority" not in change.model_fields_set:
         raise RefusedError(422, "nothing to change; give priority, or trials, timeout or plateau")
     check_priority(token, change.priority)
+    if given:
+        await _refuse_changed(here, token, name)
+    return await run_sync(_changed, here, token, name, change, given)
+
+
+def _changed(  # run_sync gives them by place
+    here: Service, token: Token, name: str, change: Change, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Change a study; its row."""
     study = _own(here, token, name)
     with _noted(here):
         if given:
             decide.allow(study, token.name, given)
-        if changes_priority:
+        if "priority" in change.model_fields_set:
             decide.decide(study, token.name, _prioritise(change.priority))
         return row_of(here, study, submissions.submission_of(study))
 
@@ -125,7 +142,7 @@ def delete(request: Request, here: Here, token: Submitter, name: Name) -> Respon
 
 
 @router.post("/{name}/confirm", status_code=202, response_model=described.Study)
-def confirm(
+async def confirm(
     here: Here, token: Submitter, name: Name, asked: Annotated[Confirming, Body()] = _USUAL
 ) -> JSONResponse:
     """Queue runs of the best configurations with new seeds, as ``hpsearch confirm`` trains them.
@@ -133,6 +150,12 @@ def confirm(
     They are a study of their own, ``NAME.confirm``, with the priority and the user of the study.
     Asked for again with the same, it is the same.
     """
+    await _refuse_changed(here, token, name)
+    return await run_sync(_confirming, here, token, name, asked)
+
+
+def _confirming(here: Service, token: Token, name: str, asked: Confirming) -> JSONResponse:
+    """Queue the runs that confirm a study; the row of their study."""
     study = _own(here, token, name)
     with _noted(here):
         runs, submission = confirming.submit_confirmation(
@@ -147,6 +170,15 @@ def confirmed(request: Request, here: Here, _: Reader, name: Name) -> Response:
     """What the last confirmation came to, as ``hpsearch confirm --json`` prints it."""
     study = load_study(here.storage, name)
     return as_json(request, confirming.confirmation_of(study).plain())
+
+
+async def _refuse_changed(here: Service, token: Token, name: str) -> None:
+    """Refuse to go on with a study whose data have changed, which may take an import of them."""
+
+    def look() -> None:
+        refuse_changed(_own(here, token, name), here.rules, here.workspace.home)
+
+    await run_sync(look, limiter=_looks)
 
 
 def _own(here: Service, token: Token, name: str) -> OpenStudy:

@@ -1,16 +1,20 @@
 """Changing, confirming, forking and removing studies over HTTP, and lists in pages."""
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from optuna.trial import FrozenTrial
 from served import STUDY, Served
+from uploading import CSV, looked_at_here
 
+from hpsearch.errors import EXIT_INPUT
 from hpsearch.search import budget, claims, submissions
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.queue import Queue
-from hpsearch.services import decide
+from hpsearch.services import apart, decide
 from hpsearch.services.confirm import submit_confirmation
 from hpsearch.services.workspace import Workspace
 from hpsearch.workers.identity import identity
@@ -122,6 +126,92 @@ def test_a_budget_that_grows_while_the_study_is_found_to_be_over_is_not_lost(
     served.ask("PATCH", "/v1/studies/small", json={"budget": {"trials": 2}})
     submissions.finish(study, over, seen)
     assert state(served) == "queued"
+
+
+CHANGED = (
+    ("POST", "/v1/studies/houses/resume", {}),
+    ("PATCH", "/v1/studies/houses", {"json": {"budget": {"trials": 9}}}),
+    ("POST", "/v1/studies/houses/confirm", {}),
+)
+
+
+def test_no_study_goes_on_with_data_that_have_changed(
+    serve: Callable[..., Served], tmp_path: Path, finish: Finish
+) -> None:
+    file = tmp_path / "houses.csv"
+    file.write_bytes(CSV)
+    served = serve(data_root=tmp_path)
+    told: dict[str, Any] = {
+        "content": (
+            'name = "houses"\nbudget = { trials = 1 }\n'
+            'dataset = { source = "table", path = "houses.csv", target = "price" }\n'
+        ),
+        "headers": {"Idempotency-Key": "k"},
+    }
+    with looked_at_here():
+        assert served.ask("POST", "/v1/studies", "submit", **told).status_code == 201
+        study = load_study(served.storage, "houses")
+        served.ask("POST", "/v1/studies/houses/pause", "submit")
+        file.write_bytes(CSV.replace(b"30,", b"31,"))
+        again = ("POST", "/v1/studies", told)
+        for method, path, options in (*CHANGED, again):
+            answer = served.ask(method, path, "submit", **options)
+            assert answer.status_code == 422, path
+            detail = answer.json()["detail"]
+            assert "study houses was started with other settings:\n  the data itself in" in detail
+            assert str(tmp_path) not in detail
+        assert (state(served, "houses"), study.budget.trials) == ("paused", 1)
+        assert served.ask("PATCH", CHANGED[1][1], json={"priority": -1}).status_code == 200
+        assert served.ask("POST", CHANGED[0][1], "other").status_code == 403
+        file.write_bytes(CSV)
+        assert served.ask("POST", CHANGED[0][1], "submit").json()["state"] == "queued"
+        assert served.ask("POST", "/v1/studies", "submit", **told).status_code == 200
+        finish(study)
+        looked(served, "houses")
+        file.unlink()
+        assert served.ask("POST", "/v1/studies", "submit", **told).status_code == 200  # it is over
+
+
+def test_data_that_are_gone_are_named_as_the_command_names_them(
+    serve: Callable[..., Served], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "houses.csv"
+    file.write_bytes(CSV)
+    served = serve(data_root=tmp_path)
+    with looked_at_here():
+        content = (
+            'name = "houses"\n'
+            'dataset = { source = "table", path = "houses.csv", target = "price" }\n'
+        )
+        served.ask("POST", "/v1/studies", "submit", content=content)
+    served.ask("POST", "/v1/studies/houses/pause", "submit")
+    file.unlink()
+
+    def run(words: list[str], *_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        assert words[3:5] == ["data", "houses.toml"]
+        said = f'error: houses.toml: dataset.path = "{file}" does not exist; correct it'
+        return subprocess.CompletedProcess([], EXIT_INPUT, "", said)
+
+    monkeypatch.setattr(apart, "_run", run)
+    answer = served.ask("POST", "/v1/studies/houses/resume", "submit")
+    assert answer.status_code == 422
+    assert 'houses.toml: dataset.path = "houses.csv" does not exist' in answer.json()["detail"]
+    assert state(served, "houses") == "paused"
+
+
+def test_a_study_with_code_goes_on_only_where_that_may_be_run(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text("def build(config, data): ...\n")
+    space = '[space.network.python]\nfile = "net.py"\nx = { type = "int", low = 1, high = 2 }\n'
+    served = serve(data_root=tmp_path, allow_code=True)
+    content = f'name = "own"\n[dataset]\nsource = "digits"\n{space}'
+    assert served.ask("POST", "/v1/studies", "submit", content=content).status_code == 201
+    served.ask("POST", "/v1/studies/own/pause", "submit")
+    refused = serve(data_root=tmp_path).ask("POST", "/v1/studies/own/resume")
+    assert refused.status_code == 422
+    assert "study own: names Python code of its own" in refused.json()["detail"]
+    assert state(served, "own") == "paused"
 
 
 def test_a_confirmation_is_queued_once_as_its_study_is(served: Served, finish: Finish) -> None:
