@@ -249,7 +249,7 @@ def _put(
     first = [params for key, params in wanted.items() if key not in known][:retrain]
     if first:
         study_id = storage.get_study_id_from_name(study.study_name)
-        storage.add_waiting(study_id, [waiting_trial(params) for params in first])
+        storage.add_trials(study_id, [waiting_trial(params) for params in first])
     return replace(found, there=len(found.fitting) - len(new), retrained=len(first))
 
 

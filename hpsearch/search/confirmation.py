@@ -167,7 +167,7 @@ def queue(  # noqa: PLR0917  # each is another thing
         ]
         new = [job for job in jobs if _identity(job) not in there]
         waiting = [waiting_trial(user=job) for job in new]
-        confirmation.storage.add_waiting(confirmation.study_id, waiting)
+        confirmation.storage.add_trials(confirmation.study_id, waiting)
         counts = confirmation.counts()
         total = counts.counted + counts.waiting + counts.running
         budget = confirmation.budget.model_copy(update={"trials": max(1, total)})

@@ -33,6 +33,9 @@ from hpsearch.walks import misfits, settle
 _NUMBERS = (attr.SAME_KEY, attr.RESUMES_KEY, attr.EARLIER_KEY)
 """User attributes that hold numbers of the old study's trials."""
 
+AT_ONCE = 500
+"""Trials that one transaction writes: others wait meanwhile for theirs."""
+
 Report = Callable[[str, int, int], None]
 
 
@@ -238,10 +241,12 @@ def fork(
     found = plan(study, file)
 
     def fill(made: optuna.Study) -> int:
-        _go_on_with_sequences(study, made)
-        for index, one in enumerate(found.taken):
-            made.add_trial(one.trial)
-            report("trials taken over", index + 1, len(found.taken))
+        made_id = study.storage.get_study_id_from_name(made.study_name)
+        _go_on_with_sequences(study, made_id)
+        for first in range(0, len(found.taken), AT_ONCE):
+            some = [one.trial for one in found.taken[first : first + AT_ONCE]]
+            study.storage.add_trials(made_id, some)
+            report("trials taken over", first + len(some), len(found.taken))
         return sum(one.trial.state != TrialState.FAIL for one in found.taken)
 
     opened = study.optuna.user_attrs.get(attr.TEST_ACCESSES_KEY)
@@ -286,10 +291,9 @@ def fork(
     return load_study(study.storage, file.name), found
 
 
-def _go_on_with_sequences(study: OpenStudy, made: optuna.Study) -> None:
+def _go_on_with_sequences(study: OpenStudy, made_id: int) -> None:
     """Quasi-random points of a space that stays the same go on where the old study's stood."""
     storage = study.storage
-    made_id = storage.get_study_id_from_name(made.study_name)
     for key, value in storage.get_study_system_attrs(study.study_id).items():
         if key.startswith("qmc:"):
             storage.set_study_system_attr(made_id, key, value)

@@ -269,7 +269,7 @@ def _update(storage: Storage, study: optuna.Study, file: StudyFile, budget: Budg
     new = {as_key(params): params for params in filter(None, wanted)}
     waiting = [waiting_trial(params) for key, params in new.items() if key not in known]
     if waiting:
-        storage.add_waiting(storage.get_study_id_from_name(study.study_name), waiting)
+        storage.add_trials(storage.get_study_id_from_name(study.study_name), waiting)
 
 
 def check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) -> None:

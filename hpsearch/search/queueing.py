@@ -92,5 +92,5 @@ def enqueue(study: OpenStudy, partial: PartialConfig, where: str) -> int | None:
         if as_key(params) in known_params(study.optuna):
             return None
         waiting = study.counts().waiting
-        study.storage.add_waiting(study.study_id, [waiting_trial(params)])
+        study.storage.add_trials(study.study_id, [waiting_trial(params)])
         return waiting

@@ -22,7 +22,7 @@ def waiting_trial(
     user: Mapping[str, Any] | None = None,
     system: Mapping[str, Any] | None = None,
 ) -> FrozenTrial:
-    """A trial that waits, for ``Storage.add_waiting`` or as a successor for ``Storage.fail``.
+    """A trial that waits, for ``Storage.add_trials`` or as a successor for ``Storage.fail``.
 
     Args:
         params: the parameters that it has when it starts; others are sampled then. None: all.

@@ -8,7 +8,6 @@ from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
@@ -28,6 +27,7 @@ from hpsearch.search.storage.rows import (
     last_beat,
     study_attributes,
 )
+from hpsearch.search.storage.writing import write_trials
 from hpsearch.text import plain
 
 
@@ -145,32 +145,21 @@ class Storage(Presences):
         return trial
 
     @unless_done
-    def add_waiting(self, study_id: int, trials: Sequence[FrozenTrial]) -> None:
-        """Add trials that wait, in their order and in one transaction: all or none.
+    def add_trials(self, study_id: int, trials: Sequence[FrozenTrial]) -> None:
+        """Add trials of any state, in their order and in one transaction: all or none.
 
         Args:
             study_id: the study's key.
-            trials: what they have: user and system attributes.
+            trials: all that they have but numbers and keys.
 
         Raises:
             StudyGoneError: there is no such study, and one is expected.
             KeyError: there is none.
         """
-        trial, number = models.TrialModel, models.TrialModel.number
         with self._finding(study_id), Session(self.engine) as session, session.begin():
             if not self._lock_study(session, study_id):
                 raise KeyError(study_id)
-            query = sa.select(sa.func.coalesce(sa.func.max(number), -1))
-            first = session.execute(query.where(trial.study_id == study_id)).scalar_one() + 1
-            for index, one in enumerate(trials):
-                made = trial(study_id=study_id, number=first + index, state=TrialState.WAITING)
-                session.add(made)
-                for model, attrs in (
-                    (models.TrialUserAttributeModel, one.user_attrs),
-                    (models.TrialSystemAttributeModel, one.system_attrs),
-                ):
-                    for key, value in attrs.items():
-                        session.add(model(trial=made, key=key, value_json=json.dumps(value)))
+            write_trials(session, study_id, trials)
 
     def _build_frozen_trial_from_trial_model(self, trial: Any) -> FrozenTrial:
         """As RDBStorage, but with times that can be told apart as the clock is put back."""

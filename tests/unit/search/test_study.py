@@ -208,7 +208,7 @@ def test_nothing_is_queued_into_a_study_that_is_gone(open_study: Callable[..., O
     removing.delete([study], None)
     waiting = optuna.trial.create_trial(state=optuna.trial.TrialState.WAITING)
     with pytest.raises(StudyGoneError):
-        study.storage.add_waiting(study.study_id, [waiting])
+        study.storage.add_trials(study.study_id, [waiting])
     assert study.storage.counts(study.study_id).waiting == 0
 
 

@@ -23,7 +23,7 @@ def test_a_trial_of_another_machine_has_the_objectives_curve_alone(
     study = open_study()
     study.optuna.pruner = NopPruner()
     Objective(study=study, parts=fakes.parts(), home=home, trainer=fakes.train).run_one()
-    study.storage.add_waiting(study.study_id, [waiting_trial({"layers": 1})])
+    study.storage.add_trials(study.study_id, [waiting_trial({"layers": 1})])
     (told,) = all_told(study, home)  # nothing of what only waits
     (trial, _) = study.trials()
     values = {one.number: dict(one.values) for one in told.epochs()}
