@@ -134,10 +134,24 @@ def run_command(words: Sequence[str], where: str, longest: float, told: Mapping[
             killed.
         ProgramError: a fault of the program.
     """
-    what = f"{where}: hpsearch {words[0]}"
+    run_program(python("-m", "hpsearch", *words), f"{where}: hpsearch {words[0]}", longest, told)
+
+
+def run_program(words: Sequence[str], what: str, longest: float, told: Mapping[str, str]) -> None:
+    """Run a program of ours whose results are files.
+
+    Args:
+        words: its command line; paths are absolute.
+        what: what messages call it.
+        longest: seconds that it may take.
+        told: added to its environment.
+
+    Raises:
+        HpsearchError: as :func:`run_command`.
+    """
     try:
         with tempfile.TemporaryDirectory() as folder:
-            done = _run(python("-m", "hpsearch", *words), folder, longest, told)
+            done = _run(words, folder, longest, told)
     except OSError as error:
         raise UnreachableError(f"{what} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:

@@ -1,7 +1,8 @@
 """Submitting a study to the service: checked as ``hpsearch run`` or ``fork`` does, and queued."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,11 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 
 from hpsearch.data.facts import facts
-from hpsearch.errors import (
-    InputError,
-    UnknownStudyError,
-)
+from hpsearch.errors import InputError, UnknownStudyError, UnreachableError
 from hpsearch.formats import parsed
 from hpsearch.home import Home
 from hpsearch.outputs.copies import Copies
 from hpsearch.search import submissions
-from hpsearch.search.attributes import SUBMISSION_KEY
-from hpsearch.search.fork import Plan, fork
 from hpsearch.search.making import StudyExistsError, create_submitted
 from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Storage
@@ -26,6 +22,7 @@ from hpsearch.search.storage.events import Event, Notice
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.services.apart import apart, import_data
 from hpsearch.services.data import study_data
+from hpsearch.services.forked import fork
 from hpsearch.services.going_on import refuse_changed
 from hpsearch.services.progress import Silent
 from hpsearch.services.rules import Rules, place_code, place_data, reading, refuse_tracking
@@ -98,8 +95,8 @@ class Accepted:
     """Whether this request made it; else an earlier one did, which had the same key."""
     warnings: list[str]
     """What is suspicious about its data, in the words of ``hpsearch check``."""
-    plan: Plan | None = None
-    """Which trials it took over; None: it was not forked just now."""
+    taken: Mapping[str, Any] = field(default_factory=dict)
+    """What trials it took over and left, as JSON; empty: it was not forked just now."""
 
 
 class _Told(Silent):
@@ -167,19 +164,20 @@ def _made(file: StudyFile, request: Request, storage: Storage, workspace: Worksp
         notice=request.notice,
     )
     submission = submissions.new(request.user, request.priority)
-    known, plan = facts(dataset, parts), None
+    known, taken = facts(dataset, parts), dict[str, Any]()
     try:
         if old is None:
             study = create_submitted(storage, file, known, submission, event)
         else:
-            attrs = {SUBMISSION_KEY: submission}
-            study, plan = fork(old, file, known, Copies(home), attrs=attrs, event=event)
-    except (IntegrityError, StudyExistsError):  # perhaps the same request came at this moment
+            taken = fork(old, file, known, workspace, submission=submission, event=event)
+            study = load_study(storage, file.name)
+    except (IntegrityError, StudyExistsError, UnreachableError):
+        # Perhaps the same request came at this moment.
         if (before := _earlier(request, storage)) is not None:
             return before
         raise
     workspace.record(study)
-    return Accepted(study=study, is_new=True, warnings=told.lines, plan=plan)
+    return Accepted(study=study, is_new=True, warnings=told.lines, taken=taken)
 
 
 def prepare() -> None:

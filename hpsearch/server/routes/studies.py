@@ -182,8 +182,7 @@ async def _submitted(here: Service, asked: submitting.Request) -> JSONResponse:
         done = submitting.submit(asked, here.rules, here.storage, here.workspace)
         here.changed()
         row = row_of(here, done.study, submissions.submission_of(done.study))
-        taken = {} if done.plan is None else done.plan.plain()
-        return {**row, "warnings": done.warnings, **taken}, done.is_new
+        return {**row, "warnings": done.warnings, **done.taken}, done.is_new
 
     body, is_new = await run_sync(work, limiter=_submits)
     where = {"Location": f"/v1/studies/{body['name']}"}

@@ -1,7 +1,9 @@
 """Changing, confirming, forking and removing studies over HTTP, and lists in pages."""
 
+import contextlib
+import io
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,13 @@ from optuna.trial import FrozenTrial
 from served import STUDY, Served
 from uploading import CSV, looked_at_here
 
-from hpsearch.errors import EXIT_INPUT
+from hpsearch.environment import STORAGE_VARIABLE
+from hpsearch.errors import EXIT_INPUT, InputError
+from hpsearch.home import Home
 from hpsearch.search import budget, claims, submissions
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.server.queue import Queue
-from hpsearch.services import apart, decide
+from hpsearch.services import apart, decide, forked
 from hpsearch.services.confirm import submit_confirmation
 from hpsearch.services.workspace import Workspace
 from hpsearch.workers.identity import identity
@@ -361,6 +365,49 @@ def test_a_fork_begins_with_the_trials_of_its_study(served: Served, finish: Fini
     assert served.ask("POST", "/v1/studies/none/fork", "other", content=text).status_code == 404
     assert whats(served, "wider") == ["forked"]
     assert len(served.ask("GET", "/v1/studies/wider/trials").json()) == 2
+
+
+def test_a_fork_of_many_trials_is_made_by_a_process_of_its_own(
+    served: Served, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = submitted(served)
+    for value in (0.25, 0.75):
+        finish(study, value)
+    text = served.ask("GET", "/v1/studies/small/file", "other").text
+    path = "/v1/studies/small/fork"
+    said: list[str] = []
+
+    def run_program(words: list[str], what: str, _: float, told: Mapping[str, str]) -> None:
+        assert words[-4:-2] == ["-m", "hpsearch.services.forked"]
+        with monkeypatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as err:
+            patch.setenv(STORAGE_VARIABLE, told[STORAGE_VARIABLE])
+            code = forked.main(Path(words[-2]), Home(Path(words[-1])))
+        said.append(what)
+        if code:
+            raise InputError(err.getvalue().removeprefix("error: "))
+
+    monkeypatch.setattr(forked, "run_program", run_program)
+    rows = []
+    for name, few in (("here", 2), ("apart", 1)):
+        monkeypatch.setattr(forked, "FEW", few)
+        content = text.replace('name = "small"', f'name = "{name}"')
+        options: dict[str, Any] = {"content": content, "headers": {"Idempotency-Key": name}}
+        made = served.ask("POST", f"{path}?target=0.9", "other", **options)
+        assert made.status_code == 201, made.text
+        rows.append(made.json())
+        assert served.ask("POST", f"{path}?target=0.9", "other", **options).status_code == 200
+    assert said == ["study apart: the fork"]
+    for row in rows:
+        for key in ("id", "name", "queued"):
+            del row[key]
+    assert rows[0] == rows[1]
+    here, apart_ = (load_study(served.storage, name) for name in ("here", "apart"))
+    assert here.file == apart_.file.model_copy(update={"name": "here"})
+    assert [one.user_attrs for one in here.trials()] == [one.user_attrs for one in apart_.trials()]
+    assert whats(served, "apart") == ["forked"]
+    assert [one.study for one in served.storage.targets()] == ["here", "apart"]
+    taken = served.ask("POST", path, "other", content=content)
+    assert (taken.status_code, "already exists" in taken.json()["detail"]) == (409, True)
 
 
 def test_a_fork_of_other_data_or_training_is_refused_as_the_command_does(
