@@ -29,6 +29,20 @@ class Summaries(Studies):
             return count_trials(session, study_id)
 
     @repeatable
+    def get_n_trials(
+        self, study_id: int, state: tuple[TrialState, ...] | TrialState | None = None
+    ) -> int:
+        """As RDBStorage, which reads all trials for it, but counted by the database."""
+        trial = models.TrialModel
+        query = sa.select(sa.func.count()).where(trial.study_id == study_id)
+        if state is not None:
+            states = (state,) if isinstance(state, TrialState) else state
+            query = query.where(trial.state.in_(states))
+        with self._finding(study_id), Session(self.engine) as session:
+            models.StudyModel.find_or_raise_by_id(study_id, session)
+            return session.scalar(query) or 0
+
+    @repeatable
     def trial_summaries(self, study_id: int) -> list[TrialSummary]:
         """The summaries of all trials of a study, by number."""
         trial, value = models.TrialModel, models.TrialValueModel

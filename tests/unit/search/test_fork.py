@@ -71,6 +71,11 @@ def whole(low: int, high: int, **more: Any) -> dict[str, Any]:
     return {"type": "int", "low": low, "high": high, **more}
 
 
+@pytest.fixture(autouse=True)
+def _few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "AT_ONCE", 3)
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
     """A database with the study ``every``, to copy."""
@@ -468,7 +473,7 @@ def test_a_fork_that_fails_leaves_nothing(
     left_files(home, every)
     file = make_file(name="new", space=finite(whole(1, 3), choices(*WIDTHS)))
     calls = itertools.count()
-    copy, add = shutil.copy2, optuna.Study.add_trial
+    copy, add = shutil.copy2, Storage.add_trials
 
     def full(*args: Any) -> Any:
         if next(calls) == 7:
@@ -476,7 +481,7 @@ def test_a_fork_that_fails_leaves_nothing(
         return copy(*args)
 
     def away(*args: Any) -> Any:
-        if next(calls) == 7:
+        if next(calls) == 4:
             raise optuna.exceptions.StorageInternalError("gone")
         return add(*args)
 
@@ -486,7 +491,7 @@ def test_a_fork_that_fails_leaves_nothing(
             with pytest.raises(UnreachableError, match="cannot be copied here: No space left"):
                 forks.fork(every, file, DATA, Copies(home))
         else:
-            patch.setattr(optuna.Study, "add_trial", away)
+            patch.setattr(Storage, "add_trials", away)
             with pytest.raises(optuna.exceptions.StorageInternalError):
                 forks.fork(every, file, DATA, Copies(home))
     assert optuna.get_all_study_names(every.storage) == ["study"]
@@ -563,7 +568,7 @@ def test_two_forks_at_once_both_come_to_their_end(
 
 def die(where: str, home: Home, file: StudyFile) -> None:
     """Fork a study, and be killed on the way; in a process of its own."""
-    calls, copy, add = itertools.count(), shutil.copy2, optuna.Study.add_trial
+    calls, copy, add = itertools.count(), shutil.copy2, Storage.add_trials
 
     def kill(*_: Any) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -574,7 +579,7 @@ def die(where: str, home: Home, file: StudyFile) -> None:
     if where == "copy":
         shutil.copy2 = then(copy)
     elif where == "add":
-        optuna.Study.add_trial = then(add)  # type: ignore[method-assign]
+        Storage.add_trials = then(add)  # type: ignore[method-assign]
     elif where == "publish":
         Storage.publish = kill  # type: ignore[assignment]
     else:
