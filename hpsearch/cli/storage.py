@@ -67,7 +67,8 @@ def backup(
         f"Curves, weights and checkpoints are files in {where.home.runs}: copy that folder as well."
     )
     if any(where.home.uploads.glob("contents/*")):
-        say(f"Data that users sent to the service are files in {where.home.uploads}: copy it, too.")
+        command = shlex.join(["cp", "-a", str(where.home.uploads), "FOLDER"])
+        say(f"Data that users sent to the service are files, too; then copy them: {command}")
 
 
 @group.command()
