@@ -10,6 +10,16 @@ from hpsearch.services.apart import import_data
 from hpsearch.services.rules import NO_CODE, Rules, has_code, reading
 
 
+def refuse_code(study: OpenStudy, rules: Rules) -> None:
+    """Refuse to build networks of a study by code of its user's, where that may not be run.
+
+    Raises:
+        InputError: so they would be.
+    """
+    if has_code(study.file) and not rules.allow_code:
+        raise InputError(f"study {study.name}: {NO_CODE}")
+
+
 def refuse_changed(study: OpenStudy, rules: Rules, home: Home) -> None:
     """Refuse to go on with a study that its workers would refuse: they would fail it.
 
@@ -24,8 +34,7 @@ def refuse_changed(study: OpenStudy, rules: Rules, home: Home) -> None:
         UnreachableError: data that cannot be read.
     """
     user, file = submission_of(study).user, study.file
-    if has_code(file) and not rules.allow_code:
-        raise InputError(f"study {study.name}: {NO_CODE}")
+    refuse_code(study, rules)
     if not file.dataset.reader.takes_path():
         return
     with reading(rules, file.dataset.path, user):

@@ -18,6 +18,7 @@ from hpsearch.server.routes.studies import Here, Name
 from hpsearch.server.service import Service
 from hpsearch.server.who import Reader, may_change
 from hpsearch.services.downloads import Downloads, Format, Wanted, export_of, report_of
+from hpsearch.services.going_on import refuse_code
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
@@ -40,6 +41,9 @@ _TYPES = {
     ".yaml": "application/yaml",
     ".zip": "application/zip",
 }
+_WRITTEN = ("toml", "json", "yaml", "py")
+"""Formats that are texts; of others the network is built."""
+
 _BINARY = "application/octet-stream"
 _makes = CapacityLimiter(AT_ONCE)
 
@@ -82,6 +86,8 @@ async def export(  # noqa: PLR0917  # FastAPI gives them by name
     def wanted(study: OpenStudy) -> Wanted:
         if form == "py" and study.file.dataset.path is not None:
             may_change(token, user_of(study))
+        if form not in _WRITTEN:
+            refuse_code(study, here.rules)
         if not confirmed:
             _ = trials.best(study) if trial is None else trials.find(study, trial)
         return export_of(study, form, trial, confirmed=confirmed)

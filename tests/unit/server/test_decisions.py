@@ -192,7 +192,7 @@ def test_data_that_are_gone_are_named_as_the_command_names_them(
     file.unlink()
 
     def run(words: list[str], *_: object, **__: object) -> subprocess.CompletedProcess[str]:
-        assert words[3:5] == ["data", "houses.toml"]
+        assert words[4:6] == ["data", "houses.toml"]
         said = f'error: houses.toml: dataset.path = "{file}" does not exist; correct it'
         return subprocess.CompletedProcess([], EXIT_INPUT, "", said)
 
@@ -212,9 +212,13 @@ def test_a_study_with_code_goes_on_only_where_that_may_be_run(
     content = f'name = "own"\n[dataset]\nsource = "digits"\n{space}'
     assert served.ask("POST", "/v1/studies", "submit", content=content).status_code == 201
     served.ask("POST", "/v1/studies/own/pause", "submit")
-    refused = serve(data_root=tmp_path).ask("POST", "/v1/studies/own/resume")
-    assert refused.status_code == 422
-    assert "study own: names Python code of its own" in refused.json()["detail"]
+    without = serve(data_root=tmp_path)
+    for method, path in (("POST", "resume"), ("GET", "export?format=keras")):
+        refused = without.ask(method, f"/v1/studies/own/{path}")
+        assert refused.status_code == 422
+        assert "study own: names Python code of its own" in refused.json()["detail"]
+    toml = without.ask("GET", "/v1/studies/own/export")
+    assert (toml.status_code, "no trial completed yet" in toml.json()["detail"]) == (409, True)
     assert state(served, "own") == "paused"
 
 
