@@ -125,6 +125,10 @@ class _Seldom:
             _log.warning("%s", error, extra=told("storage away"))
 
 
+_Handler = Callable[[Request, Any], JSONResponse]
+"""Answers a request that raised an error of the kind that it is for."""
+
+
 def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], None]) -> None:
     """Have all errors answered by problem documents.
 
@@ -133,20 +137,18 @@ def add_handlers(app: FastAPI, url: str, note: Callable[[Token, Request, str], N
         url: of the storage, for messages.
         note: is told of whom a known token did not allow what it asked for, and why.
     """
-    app.add_exception_handler(RefusedError, _of_refusals(note))
-    app.add_exception_handler(HpsearchError, _expected)
-    storage = _of_storage(url)
-    for kind in STORAGE_ERRORS:
-        app.add_exception_handler(kind, storage)
-    app.add_exception_handler(KeyError, _removed)
-    app.add_exception_handler(ClientDisconnect, _cut_off)
-    app.add_exception_handler(HTTPException, _of_http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _fault)
-
-
-_Handler = Callable[[Request, Any], JSONResponse]
-"""Answers a request that raised an error of the kind that it is for."""
+    handlers: dict[type[Exception], _Handler] = {
+        RefusedError: _of_refusals(note),
+        HpsearchError: _expected,
+        **dict.fromkeys(STORAGE_ERRORS, _of_storage(url)),
+        KeyError: _removed,
+        ClientDisconnect: _cut_off,
+        HTTPException: _of_http,
+        RequestValidationError: _invalid,
+        Exception: _fault,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
 
 
 def _of_refusals(note: Callable[[Token, Request, str], None]) -> _Handler:

@@ -55,8 +55,9 @@ from hpsearch.workers.supervisor import LEAVE_WITHIN
 ANSWER_WITHIN = 10.0
 """Seconds that a request waits for another program's lock on the database, or for its server."""
 
-KEEP_EVERY = 5.0
-"""Seconds between two looks whether the storage is this service's still."""
+KEEP_EVERY = 1.0
+"""Seconds between two looks whether the storage is this service's still: sooner than another one
+starts."""
 
 TOUCH_EVERY = 10.0
 """Seconds between two looks whether the database takes changes, for ``/readyz``."""
