@@ -212,7 +212,13 @@ def _service(
         background=(
             Background("the journal", journal.step, storage.url),
             Background("webhooks", teller.step, storage.url, every=2.0, is_vital=False),
-            Background("the lock", alone_still, storage.url, every=KEEP_EVERY, is_vital=False),
+            Background(
+                "the lock on the storage",
+                alone_still,
+                storage.url,
+                every=KEEP_EVERY,
+                is_vital=False,
+            ),
             Background("writing to the storage", storage.touch, storage.url, every=TOUCH_EVERY),
             Chores(board, scheduler.workspace).background(storage.url),
         ),
