@@ -143,20 +143,22 @@ class _Advisory:
         self._engine = make_engine(url).execution_options(isolation_level="AUTOCOMMIT")
         self._key = int(work)
         self._connection: sa.Connection | None = None
+        self._is_ours = False
 
     def take(self) -> bool:
         """Try once to take it; whether it is ours now."""
         # Not waited for by the server: it may end a statement that takes long.
         taken = sa.text("SELECT pg_try_advisory_lock(:key)"), {"key": self._key}
-        return bool(self._connected().scalar(*taken))
+        self._is_ours = bool(self._connected().scalar(*taken))
+        return self._is_ours
 
     def keep(self) -> bool:
         """Whether it is ours still; taken anew where the connection that had it broke."""
-        if self._connection is not None:
+        if self._is_ours:
             with suppress(sa.exc.DBAPIError):
-                self._connection.exec_driver_sql("SELECT 1")
+                self._connected().exec_driver_sql("SELECT 1")
                 return True
-            self.close()
+        self.close()
         return self.take()
 
     def holder(self) -> Holder | None:
@@ -165,6 +167,7 @@ class _Advisory:
 
     def close(self) -> None:
         """Give it back."""
+        self._is_ours = False
         if self._connection is not None:
             self._connection.close()
             self._connection = None
