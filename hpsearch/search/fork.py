@@ -33,7 +33,7 @@ from hpsearch.walks import misfits, settle
 _NUMBERS = (attr.SAME_KEY, attr.RESUMES_KEY, attr.EARLIER_KEY)
 """User attributes that hold numbers of the old study's trials."""
 
-AT_ONCE = 500
+AT_ONCE = 100
 """Trials that one transaction writes: others wait meanwhile for theirs."""
 
 Report = Callable[[str, int, int], None]
