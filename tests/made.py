@@ -20,6 +20,7 @@ from hpsearch.objective import Objective
 from hpsearch.outputs.listed import OF_OTHERS, listed
 from hpsearch.recipe import Recipe
 from hpsearch.search import claims, confirmation
+from hpsearch.search.leaders import leaders
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import load_study
@@ -109,8 +110,8 @@ def make_runs(
     storage = open_storage(f"sqlite:///{home.database}")
     study = load_study(storage, name)
     runs = confirmation.ensure_confirmation_study(study)
-    leaders, wanted = confirmation.leaders(study, top), confirmation.seeds(study, seeds)
-    confirmation.queue(runs, study, leaders, wanted)
+    chosen, wanted = leaders(study, top), confirmation.seeds(study, seeds)
+    confirmation.queue(runs, study, chosen, wanted)
     objective = Objective(study=runs, parts=fakes.parts(), home=home, trainer=trainer)
     while objective.run_one():
         pass

@@ -68,7 +68,12 @@ def table(y: Targets) -> Parts:
 CLASSES, NUMBERS = np.arange(60) % 2, np.geomspace(1, 9, 60)
 EMBEDDED = (
     {"numeric_embedding": "periodic"},
-    {"numeric_embedding": "piecewise", "members": 3, "input_scale": True},
+    {
+        "numeric_embedding": "piecewise",
+        "members": 3,
+        "input_scale": True,
+        "parametric_activation": True,
+    },
 )
 REGRESSION = {
     "dataset": {"source": "table", "path": "x.csv", "target": "y", "task": "regression"},
@@ -82,7 +87,7 @@ CONFIGS: list[dict[str, Any]] = [
     {"dropout": 0.2, "batch_norm": True, "l2": 1e-4},
     *({"activation": name} for name in ("silu", "leaky_relu", "mish")),
     *({"lr_schedule": name} for name in ("plateau", "cosine", "step", "warmup_cosine", "coslog4")),
-    {"input_scale": True},
+    {"input_scale": True, "parametric_activation": True, "initializer": "ntk"},
     {"members": 4, "dropout": 0.2, "batch_norm": True},
     {"members": 2, "augment": {"mixup": 0.2}},
     *({"optimizer": {"type": name}} for name in OPTIMIZERS),

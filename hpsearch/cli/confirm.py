@@ -21,7 +21,7 @@ from hpsearch.cli.server import ServerOption, service_of, spelled
 from hpsearch.cli.verdict import Told, print_verdict, read, told_of
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.client import ServedStudy
-from hpsearch.search.confirmation import BASELINE
+from hpsearch.search.leaders import BASELINE
 from hpsearch.services import confirm as service
 from hpsearch.services.confirm import SEEDS, TOP
 from hpsearch.services.jobs import Means

@@ -18,8 +18,8 @@ from hpsearch.data.facts import sizes, words
 from hpsearch.effect import Learnt
 from hpsearch.errors import InputError
 from hpsearch.search.budget import ENDED
-from hpsearch.search.confirmation import told
 from hpsearch.search.effects import effects
+from hpsearch.search.leaders import told
 from hpsearch.search.study import load_study
 from hpsearch.search.winners import in_words
 from hpsearch.services.standing import standing

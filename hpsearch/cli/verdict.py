@@ -7,7 +7,7 @@ from typing import Any
 from hpsearch.cli.output import print_table, say, stdout
 from hpsearch.config import describe, summary
 from hpsearch.ranking import gain
-from hpsearch.search.confirmation import BASELINE, told
+from hpsearch.search.leaders import BASELINE, told
 from hpsearch.search.shapes import Kind
 from hpsearch.search.verdict import Candidate, Interval, Verdict
 from hpsearch.services.confirm import Confirmation

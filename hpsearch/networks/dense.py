@@ -31,6 +31,7 @@ Layers = Annotated[int, Strict(), Field(ge=1, le=64)]
 Members = Annotated[int, Strict(), Field(ge=1, le=64)]
 Sigma = Annotated[float, Strict(), Field(gt=0.0, le=1000.0)]
 Embedding = Literal["none", "periodic", "piecewise"]
+DenseInitializer = Literal[Initializer, "ntk"]
 
 FREQUENCIES = 16
 """Of the periodic embedding of a number."""
@@ -77,7 +78,9 @@ class Dense(Network):
     layer.
     """
 
-    grows_with = ("layers", "units", "batch_norm", "members", "input_scale")
+    grows_with = (
+        "layers", "units", "batch_norm", "members", "input_scale", "parametric_activation",
+    )  # fmt: skip
     turning = ("numeric_embedding",)
     depths = (
         Depth(
@@ -97,14 +100,18 @@ class Dense(Network):
     """Width of each hidden layer."""
     activation: Activation = "relu"
     """Behind each hidden layer."""
+    parametric_activation: Bool = False
+    """Each unit mixes what its activation gives with what it got, by a trainable weight that begins
+    at 1: the activation alone (RealMLP: Holzmüller et al., 2024)."""
     batch_norm: Bool = False
     """Batch normalisation between each hidden Dense layer and its activation."""
     dropout: Annotated[tuple[Dropout, ...], Repeated("layers")] = (0.0, 0.0)
     """Share of each hidden layer's outputs that is dropped in training."""
     l2: L2 = 0.0
     """Factor of the squared-weights penalty on every kernel."""
-    initializer: Initializer = "glorot_uniform"
-    """Of the kernels."""
+    initializer: DenseInitializer = "glorot_uniform"
+    """Of the kernels; "ntk": normal with a deviation of 1, where each layer's inputs are divided by
+    the root of their number (the neural tangent parametrisation: Jacot et al., 2018)."""
     numeric_embedding: Embedding = "none"
     """Of each number of a table: cosines of it with trainable frequencies, or its place in bins
     between quantiles, either followed by a linear layer of its own (Gorishniy et al., 2022)."""
@@ -136,6 +143,7 @@ class Dense(Network):
         found = self.input_scale * widths[0]
         if isinstance(shape, TableShape):
             found += shape.rows * DIMENSION + shape.numbers * self._embedded.parameters
+        found += self.members * sum(self.units) * self.parametric_activation
         if self.members == 1:
             return found + dense_parameters(widths, batch_norm=self.batch_norm)
         *hidden, last = pairwise(widths)
@@ -167,29 +175,35 @@ class Dense(Network):
         found = [width] * (1 + self.input_scale)
         if isinstance(shape, TableShape):
             found += [shape.numbers * size for size in self._embedded.outputs]
-        several = self.members > 1
+        several, is_ntk = self.members > 1, self.initializer == "ntk"
         for units, dropout in zip(self.units, self.dropout, strict=True):
             found += [self.members * width] * several
-            found += [self.members * units] * (2 + several + self.batch_norm + (dropout > 0))
+            found += [self.members * width] * is_ntk
+            made = 2 + several + self.batch_norm + 3 * self.parametric_activation + (dropout > 0)
+            found += [self.members * units] * made
             width = units
+        found += [self.members * width] * is_ntk
         return [*found, *[self.members * outputs] * several, outputs]
 
     @classmethod
     def summary(cls, network: Mapping[str, Any]) -> list[str]:
         """Widths, activation and what is not as usual: "512-256", "gelu", "bn", "drop 0.25",
-        "periodic", "scaled", "×16 members".
+        "periodic", "scaled", "ntk", "×16 members".
         """
         dropout = network["dropout"]
-        words = [shortened(network["units"]), network["activation"]]
+        # A stored configuration may be older than some of the fields.
+        parametric = "parametric " if network.get("parametric_activation") else ""
+        words = [shortened(network["units"]), parametric + network["activation"]]
         if network["batch_norm"]:
             words.append("bn")
         if any(dropout):
             words.append(f"drop {math.fsum(dropout) / len(dropout):.2f}")
-        # A stored configuration may be older than these.
         if (embedding := network.get("numeric_embedding", "none")) != "none":
             words.append(embedding)
         if network.get("input_scale"):
             words.append("scaled")
+        if network.get("initializer") == "ntk":
+            words.append("ntk")
         if (members := network.get("members", 1)) > 1:
             words.append(f"×{members} members")
         return words

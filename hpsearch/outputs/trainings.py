@@ -15,7 +15,8 @@ from hpsearch.home import RECIPE, RESULT, TEST_RESULT, WEIGHTS, Home
 from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe, computing_in
 from hpsearch.search.attributes import OF_KEY
-from hpsearch.search.confirmation import BASELINE, is_former, kind_of
+from hpsearch.search.confirmation import is_former, kind_of
+from hpsearch.search.leaders import BASELINE
 from hpsearch.search.recipes import baseline_recipe, recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy, with_confirmation

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from hpsearch.presets.sizes import Sizes
 
-PresetName = Literal["images", "images-conv", "vectors", "tables"]
+PresetName = Literal["images", "images-conv", "vectors", "tables", "tables-realmlp"]
 NAMES: tuple[PresetName, ...] = get_args(PresetName)
 PresetKey = Literal["auto", PresetName]
 """As a study file has it; "auto": by the data."""

@@ -19,9 +19,9 @@ from hpsearch.report.leaders import Row, in_words, leaders
 from hpsearch.report.study_toml import as_toml
 from hpsearch.search import trials
 from hpsearch.search.attributes import REFERENCE_KEY, SAME_KEY
-from hpsearch.search.confirmation import BASELINE
 from hpsearch.search.ensemble import summary as summary_of_ensemble
 from hpsearch.search.importance import MOST, importances
+from hpsearch.search.leaders import BASELINE
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.reference import reference
 from hpsearch.search.shapes import Kind

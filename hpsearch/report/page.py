@@ -19,8 +19,8 @@ from hpsearch.figures.residuals import residual_figures
 from hpsearch.figures.thresholds import threshold_figures
 from hpsearch.reference.reference import Reference, cells_on_test, recorded, titled, trained_on
 from hpsearch.search.budget import ENDED, Ending
-from hpsearch.search.confirmation import told
 from hpsearch.search.ensemble import ENSEMBLE
+from hpsearch.search.leaders import told
 from hpsearch.search.verdict import middle
 from hpsearch.tasks import METRICS, metric_of
 from hpsearch.tasks.classification import CLASSIFICATION

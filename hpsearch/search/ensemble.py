@@ -3,7 +3,7 @@
 from typing import Any
 
 from hpsearch.search.attributes import ENSEMBLE_KEY
-from hpsearch.search.confirmation import told
+from hpsearch.search.leaders import told
 from hpsearch.search.shapes import Ensemble, EnsembleMember
 from hpsearch.search.study import OpenStudy
 

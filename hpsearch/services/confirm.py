@@ -9,7 +9,7 @@ from hpsearch.errors import InputError, NoTrialError
 from hpsearch.search import confirmation, submissions
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.budget import ending
-from hpsearch.search.confirmation import Leader
+from hpsearch.search.leaders import Leader, leaders, requested_leaders
 from hpsearch.search.shapes import ConfirmRequest, Kind, Submission
 from hpsearch.search.study import OpenStudy, confirmation_studies, load_study
 from hpsearch.search.verdict import Interval, Verdict
@@ -155,12 +155,12 @@ def ask(
     else:
         request = ConfirmRequest(
             kind=Kind.SPLIT if new_split else Kind.SEED,
-            of=[one.of for one in confirmation.leaders(study, top or TOP)],
+            of=[one.of for one in leaders(study, top or TOP)],
             seeds=confirmation.seeds(study, seeds or SEEDS),
             smallest=bool(smallest),
         )
     confirmation.check_kind(study, request.kind)
-    chosen = confirmation.requested_leaders(study, request)
+    chosen = requested_leaders(study, request)
     runs = confirmation.ensure_confirmation_study(study)
     workspace.record(study)
     new = confirmation.queue(
@@ -222,8 +222,8 @@ def confirmation_of(study: OpenStudy) -> Confirmation:
             f"study {study.name}: nothing is confirmed yet; confirm it first: hpsearch confirm"
             f" {study.name}"
         )
-    leaders = confirmation.requested_leaders(study, request)
-    return _confirmation(study, known.confirmation, leaders, request)
+    chosen = requested_leaders(study, request)
+    return _confirmation(study, known.confirmation, chosen, request)
 
 
 def _last_request(study: OpenStudy) -> ConfirmRequest | None:

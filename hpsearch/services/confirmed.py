@@ -7,7 +7,8 @@ from typing import Any
 from hpsearch.config import describe
 from hpsearch.errors import UnfinishedError
 from hpsearch.search import trials
-from hpsearch.search.confirmation import BASELINE, Runs, last_request, open_runs, results
+from hpsearch.search.confirmation import Runs, last_request, open_runs, results
+from hpsearch.search.leaders import BASELINE
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy, confirmation_studies
 from hpsearch.search.trials import Trial, parameters

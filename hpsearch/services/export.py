@@ -13,7 +13,8 @@ from hpsearch.outputs.trainings import alike, retrained
 from hpsearch.recipe import Recipe
 from hpsearch.script.script import script
 from hpsearch.search import trials
-from hpsearch.search.confirmation import BASELINE, results, told
+from hpsearch.search.confirmation import results
+from hpsearch.search.leaders import BASELINE, told
 from hpsearch.search.recipes import baseline_recipe, recipe_of
 from hpsearch.search.study import OpenStudy, confirmation_studies
 from hpsearch.services.confirmed import confirmed as last_confirmed

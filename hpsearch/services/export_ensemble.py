@@ -11,8 +11,8 @@ from hpsearch.errors import InputError
 from hpsearch.files import utf8
 from hpsearch.home import Home
 from hpsearch.script.ensemble import Network, ensemble_script
-from hpsearch.search.confirmation import told
 from hpsearch.search.ensemble import ENSEMBLE
+from hpsearch.search.leaders import told
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.ensembles import Chosen, chosen_ensemble
 from hpsearch.services.forms import Exported, WrittenModel, trained_on, write_with

@@ -8,7 +8,7 @@ from hpsearch.home import Home
 from hpsearch.outputs.leftovers import kept_weights
 from hpsearch.search import trials
 from hpsearch.search.attributes import TRAIN_ACCURACY_KEY, WORKER_KEY, trained
-from hpsearch.search.confirmation import BASELINE, Leader, leaders
+from hpsearch.search.leaders import BASELINE, Leader, leaders
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial

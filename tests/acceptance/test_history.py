@@ -19,6 +19,7 @@ ADDED: dict[str, Any] = {
     "numeric_embedding": "none",
     "embedding_sigma": 0.1,
     "input_scale": False,
+    "parametric_activation": False,
     "members": 1,
     "label_smoothing": 0.0,
     "augment": {"flip": False, "translate": 0, "cutout": 0, "mixup": 0.0},

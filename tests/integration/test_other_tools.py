@@ -95,7 +95,14 @@ def own(folder: Path) -> tuple[Recipe, Parts]:
 
 NETWORKS: dict[str, Make] = {
     "dense": lambda _: of_arrays(
-        (9,), type="dense", activation="gelu", units=24, members=2, input_scale=True
+        (9,),
+        type="dense",
+        activation="gelu",
+        units=24,
+        members=2,
+        input_scale=True,
+        parametric_activation=True,
+        initializer="ntk",
     ),
     "conv": lambda _: of_arrays((8, 8, 3), type="conv", filters=[8, 12], residual=True),
     "table": lambda _: of_table(),

@@ -24,6 +24,7 @@ def test_the_defaults_are_those_of_the_study_file() -> None:
         "layers": 2,
         "units": [128, 128],
         "activation": "relu",
+        "parametric_activation": False,
         "batch_norm": False,
         "dropout": [0.0, 0.0],
         "l2": 0.0,

@@ -1,6 +1,7 @@
 """Dense networks in Keras: each hidden layer is Dense, batch normalisation, activation, dropout."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import keras
 
@@ -16,6 +17,7 @@ INITIALIZERS = {
     "glorot_uniform": keras.initializers.GlorotUniform,
     "lecun_normal": keras.initializers.LecunNormal,
     "lecun_uniform": keras.initializers.LecunUniform,
+    "ntk": partial(keras.initializers.RandomNormal, stddev=1.0),
 }
 
 QUICK_IN_BFLOAT16 = ("relu", "leaky_relu")
@@ -33,7 +35,10 @@ def build(
 ) -> keras.KerasTensor:
     """Flatten, the hidden layers, and a Dense layer of the outputs, which is float32."""
     x = flattened(network, x, policy)
-    return stack(network, x, outputs, seed, policy, dropout=network.dropout, before=0)
+    dropout, parametric = network.dropout, network.parametric_activation
+    return stack(
+        network, x, outputs, seed, policy, dropout=dropout, before=0, parametric=parametric
+    )
 
 
 def flattened(network: Dense, x: keras.KerasTensor, policy: keras.DTypePolicy) -> keras.KerasTensor:
@@ -54,6 +59,7 @@ def stack(
     *,
     dropout: Sequence[float],
     before: int,
+    parametric: bool = False,
 ) -> keras.KerasTensor:
     """Hidden Dense layers, and one of the outputs, which is float32.
 
@@ -65,15 +71,19 @@ def stack(
         policy: types of the hidden layers.
         dropout: behind each hidden layer.
         before: layers with a kernel that come before these.
+        parametric: whether activations are.
     """
     for layer, units in enumerate(network.units):
         # A normalisation's own offset takes the bias's place.
         settings = {"name": f"dense_{layer}", "use_bias": not network.batch_norm, "dtype": policy}
+        x = divided(network, x, f"{layer}", policy)
         x = keras.layers.Dense(units, **kernel(network, seed, before + layer), **settings)(x)
         if network.batch_norm:
             x = keras.layers.BatchNormalization(dtype=policy, name=f"norm_{layer}")(x)
-        x = activated(network, x, f"{layer}", policy)
+        made = activated(network, x, f"{layer}", policy)
+        x = mixed(x, made, f"{layer}", policy) if parametric else made
         x = dropped(x, dropout[layer], dropout_seed(seed, before + layer), f"{layer}")
+    x = divided(network, x, "logits", keras.DTypePolicy("float32"))
     last = kernel(network, seed, before + len(network.units))
     return keras.layers.Dense(outputs, **last, name="logits", dtype="float32")(x)
 
@@ -84,6 +94,43 @@ def kernel(network: Dense | Conv, seed: int, layer: int) -> dict[str, object]:
         "kernel_initializer": INITIALIZERS[network.initializer](seed=weights_seed(seed, layer)),
         "kernel_regularizer": keras.regularizers.L2(network.l2) if network.l2 > 0 else None,
     }
+
+
+def divided(
+    network: Dense | Conv, x: keras.KerasTensor, name: str, policy: keras.DTypePolicy
+) -> keras.KerasTensor:
+    """What a layer with the neural tangent parametrisation gets: divided by the root of its width.
+
+    So kernels begin with a deviation of 1, and Adam's steps change what a unit puts out by as much
+    in a wide layer as in a narrow one (Jacot et al., 2018).
+    """
+    if network.initializer != "ntk":
+        return x
+    return keras.layers.Rescaling(x.shape[-1] ** -0.5, dtype=policy, name=f"divided_{name}")(x)
+
+
+def mixed(
+    x: keras.KerasTensor, made: keras.KerasTensor, name: str, policy: keras.DTypePolicy
+) -> keras.KerasTensor:
+    """A parametric activation: (1 - w) x + w f(x), with a weight w of each unit, and of each member
+    where there are several, that begins at 1 (Holzmüller et al. 2024, "Better by Default").
+
+    Args:
+        x: what the activation gets, shape (batch, ..., units).
+        made: what it gives.
+        name: of the layer.
+        policy: types of the layer.
+    """
+    change = keras.layers.Subtract(dtype=policy, name=f"change_{name}")([made, x])
+    axes = "mo"[-(len(x.shape) - 1) :]
+    weighted = Scaled(
+        f"b{axes},{axes}->b{axes}",
+        output_shape=x.shape[1:],
+        kernel_initializer="ones",
+        dtype=policy,
+        name=f"mix_{name}",
+    )(change)
+    return keras.layers.Add(dtype=policy, name=f"mixed_{name}")([x, weighted])
 
 
 def activated(

@@ -12,7 +12,15 @@ import numpy as np
 
 from hpsearch.networks.dense import Dense
 from hpsearch.training.layers import Scaled
-from hpsearch.training.networks.dense import INITIALIZERS, activated, dropped, flattened, kernel
+from hpsearch.training.networks.dense import (
+    INITIALIZERS,
+    activated,
+    divided,
+    dropped,
+    flattened,
+    kernel,
+    mixed,
+)
 from hpsearch.training.seeds import dropout_seed, weights_seed
 
 MEMBERS = 2**22
@@ -26,6 +34,7 @@ def build(
     x = flattened(network, x, policy)
     for layer, units in enumerate(network.units):
         x = scaled_in(network, x, seed, layer, policy)
+        x = divided(network, x, f"{layer}", policy)
         shared = {"name": f"dense_{layer}", "use_bias": False, "dtype": policy}
         x = keras.layers.Dense(units, **kernel(network, seed, layer), **shared)(x)
         # A normalisation's offset is of all members: it takes no bias's place.
@@ -39,8 +48,10 @@ def build(
         )(x)
         if network.batch_norm:
             x = keras.layers.BatchNormalization(dtype=policy, name=f"norm_{layer}")(x)
-        x = activated(network, x, f"{layer}", policy)
+        made = activated(network, x, f"{layer}", policy)
+        x = mixed(x, made, f"{layer}", policy) if network.parametric_activation else made
         x = dropped(x, network.dropout[layer], dropout_seed(seed, layer), f"{layer}")
+    x = divided(network, x, "logits", keras.DTypePolicy("float32"))
     return combined(last(network, x, outputs, seed))
 
 

@@ -14,7 +14,7 @@ from hpsearch.cli.evaluate import print_judged, print_reference
 from hpsearch.cli.results import print_scores
 from hpsearch.config import TrialConfig
 from hpsearch.reference.reference import Reference
-from hpsearch.search.confirmation import Leader
+from hpsearch.search.leaders import Leader
 from hpsearch.services.evaluate import Judged
 from hpsearch.services.models import Group, Model
 from hpsearch.tasks import regression_evaluation

@@ -8,7 +8,7 @@ from screens import on_terminal
 
 from hpsearch.cli.verdict import print_verdict, read, told_of
 from hpsearch.config import TrialConfig, flat
-from hpsearch.search.confirmation import BASELINE, Leader
+from hpsearch.search.leaders import BASELINE, Leader
 from hpsearch.search.shapes import ConfirmRequest, Kind
 from hpsearch.search.verdict import Candidate, judge
 from hpsearch.services.confirm import Confirmation

@@ -23,9 +23,12 @@ def test_parameters_of_a_network_worked_out_by_hand() -> None:
 
 def test_a_short_line_names_what_is_not_as_usual() -> None:
     network = Dense(
-        units=(64, 64), members=16, numeric_embedding="periodic", input_scale=True
-    ).model_dump(mode="json")
-    assert Dense.summary(network) == ["64-64", "relu", "periodic", "scaled", "×16 members"]
+        units=(64, 64), members=16, numeric_embedding="periodic", input_scale=True,
+        parametric_activation=True, initializer="ntk",
+    ).model_dump(mode="json")  # fmt: skip
+    assert Dense.summary(network) == [
+        "64-64", "parametric relu", "periodic", "scaled", "ntk", "×16 members",
+    ]  # fmt: skip
     older = {"units": [64, 64], "activation": "relu", "batch_norm": False, "dropout": [0.0, 0.0]}
     assert Dense.summary(older) == ["64-64", "relu"]
 

@@ -35,7 +35,7 @@ def test_a_preset_fits_data_of_any_size(
     is_image = name.startswith("images")
     found = preset(name, Sizes(rows=rows, pixels=pixels * is_image, may_flip=may_flip))
     training = parse(TrainingSection, found.table["training"], name)
-    assert 10 <= training.epochs <= 100
+    assert 10 <= training.epochs <= 256
     space = parse(Space, found.table["space"], name)
     assert len(searched(space)) >= 8
     for where in (0.0, 0.5, 1.0):

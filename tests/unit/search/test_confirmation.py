@@ -8,15 +8,12 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from hpsearch.config import TrialConfig, flat
-from hpsearch.errors import Failure, InputError, NoTrialError, TrialFailedError
+from hpsearch.errors import Failure, InputError, TrialFailedError
 from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.parsing import parse
 from hpsearch.search import budget, claims, trials
 from hpsearch.search.attributes import REQUEST_KEY
-from hpsearch.search.confirmation import (
-    BASELINE as OF_BASELINE,
-)
 from hpsearch.search.confirmation import (
     _identity,
     check_kind,
@@ -24,14 +21,14 @@ from hpsearch.search.confirmation import (
     is_former,
     kind_of,
     last_request,
-    leaders,
     open_runs,
     queue,
-    requested_leaders,
     results,
     seeds,
     values,
 )
+from hpsearch.search.leaders import BASELINE as OF_BASELINE
+from hpsearch.search.leaders import leaders, requested_leaders
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.shapes import ConfirmRequest, Kind
 from hpsearch.search.study import OpenStudy, load_study, names
@@ -65,29 +62,6 @@ def finish_all(confirmation: OpenStudy, home: Home, trainer: Any = fakes.train) 
     job = run(confirmation, home, trainer)
     while job.run_one():
         pass
-
-
-def test_the_best_configurations_once_each_and_the_baseline(study: OpenStudy) -> None:
-    again = study.trials()[1]
-    study.optuna.add_trial(again)  # the best one, with another seed
-    found = leaders(study, 3)
-    assert [one.of for one in found] == ["1", "3", "2", "baseline"]
-    assert [one.found for one in found] == [0.75, 0.625, 0.5, None]
-    assert found[0].config == trials.config(study, study.trials()[1])
-    assert found[-1].config == study.file.baseline
-    assert [one.of for one in leaders(study, 9)] == ["1", "3", "2", "0", "baseline"]
-
-
-def test_less_may_be_better_and_there_may_be_no_baseline(open_study: Open, finish: Finish) -> None:
-    study = open_study(objective={"metric": "val_loss"})
-    for value in (0.25, 0.75, 0.5):
-        finish(study, value)
-    assert [one.of for one in leaders(study, 2)] == ["0", "2"]
-
-
-def test_without_a_complete_trial_there_is_nobody(open_study: Open) -> None:
-    with pytest.raises(NoTrialError):
-        leaders(open_study(), 3)
 
 
 def test_all_runs_are_those_of_the_configurations(study: OpenStudy, home: Home) -> None:

@@ -9,13 +9,8 @@ from hpsearch.cli.live import LiveView
 from hpsearch.cli.live_text import ended_table, notes, running_table
 from hpsearch.cli.watch import Looker
 from hpsearch.search import claims
-from hpsearch.search.confirmation import (
-    ensure_confirmation_study,
-    leaders,
-    name_of,
-    queue,
-    seeds,
-)
+from hpsearch.search.confirmation import ensure_confirmation_study, name_of, queue, seeds
+from hpsearch.search.leaders import leaders
 from hpsearch.search.shapes import Kind
 from hpsearch.search.shown import shown
 from hpsearch.search.study import OpenStudy

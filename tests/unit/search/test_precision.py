@@ -11,8 +11,9 @@ from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.outputs.copies import Copies
 from hpsearch.search.attributes import PRECISION_KEY
-from hpsearch.search.confirmation import ensure_confirmation_study, leaders, queue, seeds
+from hpsearch.search.confirmation import ensure_confirmation_study, queue, seeds
 from hpsearch.search.fork import fork
+from hpsearch.search.leaders import leaders
 from hpsearch.search.precision import attributes, choose, chosen_by, in_words, keep_measured, lines
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.shapes import Measured, Precision

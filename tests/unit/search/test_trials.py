@@ -13,7 +13,7 @@ from hpsearch.figures.points import points, ranked
 from hpsearch.report.leaders import leaders as best_rows
 from hpsearch.search import claims, trials
 from hpsearch.search.attributes import DATASET_KEY
-from hpsearch.search.confirmation import leaders
+from hpsearch.search.leaders import leaders
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.space import suggest_config
 from hpsearch.tasks.classification import ACCURACY

@@ -10,7 +10,8 @@ from optuna.trial import FrozenTrial
 from hpsearch.errors import InputError, NoTrialError
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.objective import Objective
-from hpsearch.search.confirmation import ensure_confirmation_study, leaders, queue, seeds
+from hpsearch.search.confirmation import ensure_confirmation_study, queue, seeds
+from hpsearch.search.leaders import leaders
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.ensemble import candidates, ensemble

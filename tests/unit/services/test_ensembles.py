@@ -16,8 +16,9 @@ from hpsearch.data.parts import Parts
 from hpsearch.errors import InputError
 from hpsearch.home import INPUTS, WEIGHTS, Home
 from hpsearch.objective import Objective
-from hpsearch.search.confirmation import ensure_confirmation_study, leaders, queue, seeds
+from hpsearch.search.confirmation import ensure_confirmation_study, queue, seeds
 from hpsearch.search.ensemble import keep_ensemble
+from hpsearch.search.leaders import leaders
 from hpsearch.search.recipes import trial_seed
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.ensembles import chosen_ensemble

@@ -13,7 +13,8 @@ from hpsearch.errors import InputError
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.objective import Objective
 from hpsearch.recipe import Recipe, dump
-from hpsearch.search.confirmation import ensure_confirmation_study, leaders, queue, seeds
+from hpsearch.search.confirmation import ensure_confirmation_study, queue, seeds
+from hpsearch.search.leaders import leaders
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.export import Chosen, _chosen, _confirmed, _trained
 

@@ -27,7 +27,8 @@ from hpsearch.home import INPUTS, RECIPE, WEIGHTS, Home
 from hpsearch.objective import Objective
 from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
-from hpsearch.search.confirmation import ensure_confirmation_study, leaders, queue, seeds
+from hpsearch.search.confirmation import ensure_confirmation_study, queue, seeds
+from hpsearch.search.leaders import leaders
 from hpsearch.search.study import OpenStudy
 from hpsearch.services import forms
 from hpsearch.services.predict import Predicted, predict, told_of

@@ -172,7 +172,13 @@ def test_checkpoints_of_0_1_0_are_known_again(changes: dict[str, Any]) -> None:
     said = recipe.model_dump(mode="json", exclude={"provenance": True, "dataset": {"path"}})
     del said["training"]["mlflow"]
     del said["config"]["label_smoothing"], said["config"]["augment"]
-    for name in ("numeric_embedding", "embedding_sigma", "input_scale", "members"):
+    for name in (
+        "numeric_embedding",
+        "embedding_sigma",
+        "input_scale",
+        "members",
+        "parametric_activation",
+    ):
         del said["config"][name]
     for key in ("task", "log_target", *Table.own_keys()):
         del said["dataset"][key]

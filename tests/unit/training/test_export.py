@@ -76,7 +76,14 @@ def test_every_layer_of_a_convolutional_network_is_keras_own(
     assert all(type(layer).__module__.startswith("keras.") for layer in exported.layers)
 
 
-@pytest.mark.parametrize("config", [FULL, {"members": 3, "input_scale": True}], ids=str)
+@pytest.mark.parametrize(
+    "config",
+    [
+        FULL,
+        {"members": 3, "input_scale": True, "parametric_activation": True, "initializer": "ntk"},
+    ],
+    ids=str,
+)
 def test_every_layer_of_the_networks_of_folds_is_keras_own(
     make_recipe: Make, blobs: Parts, config: dict[str, Any]
 ) -> None:

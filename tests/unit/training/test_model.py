@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.transform import Affine
-from hpsearch.networks.dense import Activation, Initializer
+from hpsearch.networks.dense import Activation, DenseInitializer
 from hpsearch.training import model
 
 SCALE = Affine(multiplier=np.float32([0.5]), offset=np.float32([-1.0]))
@@ -31,8 +31,9 @@ def configs(draw: st.DrawFn) -> TrialConfig:
             draw(st.lists(st.sampled_from([0.0, 0.5]), min_size=layers, max_size=layers))
         ),
         activation=draw(st.sampled_from(get_args(Activation))),
-        initializer=draw(st.sampled_from(get_args(Initializer))),
+        initializer=draw(st.sampled_from(get_args(DenseInitializer))),
         batch_norm=draw(st.booleans()),
+        parametric_activation=draw(st.booleans()),
         l2=draw(st.sampled_from([0.0, 1e-3])),
     )
 
@@ -82,6 +83,32 @@ def test_he_weights_are_wider_than_lecun_weights() -> None:
     assert spread("lecun_normal") == pytest.approx((1 / 50) ** 0.5, rel=0.05)
     assert spread("he_uniform") == pytest.approx((2 / 50) ** 0.5, rel=0.05)
     assert spread("glorot_normal") == pytest.approx((2 / 450) ** 0.5, rel=0.05)
+
+
+def test_the_tangent_parametrisation_begins_as_lecun_does_with_kernels_of_deviation_1() -> None:
+    x = np.random.default_rng(0).integers(0, 255, (500, 50), dtype=np.uint8)
+
+    def built(name: str) -> keras.Model:
+        return build(TrialConfig(layers=2, units=400, initializer=name), input_shape=(50,))
+
+    tangent, usual = built("ntk"), built("lecun_normal")
+    for layer in ("dense_0", "dense_1", "logits"):
+        assert np.std(tangent.get_layer(layer).kernel) == pytest.approx(1, rel=0.05)
+    assert np.std(tangent(x)) == pytest.approx(np.std(usual(x)), rel=0.3)
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_parametric_activation_goes_from_the_activation_to_its_input(members: int) -> None:
+    network = build(TrialConfig(layers=1, units=4, parametric_activation=True, members=members))
+    before = "dense_0" if members == 1 else "scale_out_0"
+    ends = [network.get_layer(name).output for name in (before, "act_0", "mixed_0")]
+    layer, x = network.get_layer("mix_0"), np.arange(12, dtype=np.uint8).reshape(2, 6) * 20
+    got, given, mixed = keras.Model(network.input, ends)(x)
+    np.testing.assert_allclose(mixed, given, rtol=1e-6)
+    weights = np.linspace(-1, 2, layer.kernel.shape.num_elements()).reshape(layer.kernel.shape)
+    layer.kernel.assign(weights)
+    *_, mixed = keras.Model(network.input, ends)(x)
+    np.testing.assert_allclose(mixed, (1 - weights) * got + weights * given, rtol=1e-5, atol=1e-5)
 
 
 def test_every_kernel_has_the_penalty_and_no_other_variable() -> None:

@@ -104,15 +104,21 @@ def test_layers_come_in_their_order() -> None:
 @given(
     st.lists(st.integers(1, 9), min_size=1, max_size=3),
     st.integers(2, 5),
-    st.booleans(),
-    st.booleans(),
-    st.sampled_from([0.0, 0.5]),
+    st.fixed_dictionaries(
+        {
+            "batch_norm": st.booleans(),
+            "input_scale": st.booleans(),
+            "parametric_activation": st.booleans(),
+            "initializer": st.sampled_from(["he_normal", "ntk"]),
+            "dropout": st.sampled_from([0.0, 0.5]),
+        }
+    ),
     st.sampled_from(["float32", "mixed_bfloat16"]),
 )
-def test_sizes_are_those_of_keras(  # noqa: PLR0917  # drawn
-    units: list[int], members: int, norm: bool, scale: bool, dropout: float, precision: str
+def test_sizes_are_those_of_keras(
+    units: list[int], members: int, fields: dict[str, Any], precision: str
 ) -> None:
-    fields = {"batch_norm": norm, "input_scale": scale, "dropout": dropout, "l2": 0.01}
+    fields["l2"] = 0.01
     network, built = build(4, precision, units=units, members=members, **fields)
     assert network.parameters((6,), 4) == sum(
         int(np.prod(v.shape)) for v in built.trainable_variables
