@@ -14,4 +14,4 @@ def test_a_backup_tells_of_uploads_where_there_are_some(home: Home, tmp_path: Pa
     (home.uploads / "contents" / "one.csv").mkdir(parents=True)
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.exception
-    assert f"are files in {home.uploads}: copy it, too" in done.stderr
+    assert f"are files, too; then copy them: cp -a {home.uploads} FOLDER" in done.stderr
