@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from hpsearch.cli.options import ForceOption, GpusOption, HomeOption
 from hpsearch.cli.output import Screen, say, tell
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.errors import InputError
+from hpsearch.search.database.urls import absolute_url
 from hpsearch.server.logs import Format, Level, log_to_stderr
 from hpsearch.services.plans import Engine, chosen_gpus, connected_cluster
 from hpsearch.services.rules import Rules
@@ -135,6 +137,7 @@ def serve(
     )
     settings.check()  # before a cluster is started
     where = workspace(home, storage, force=force)
+    where = replace(where, storage=absolute_url(where.url))  # also for what works elsewhere
     log_to_stderr(log_format, log_level)
     speak = say if log_format is Format.TEXT else logging.getLogger(__name__).info
     with _placed(engine, address, gpus, _count(workers), where) as (slots, make_child, summary):

@@ -18,6 +18,12 @@ def sqlite_file(url: str) -> Path | None:
     return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
 
 
+def absolute_url(url: str) -> str:
+    """The URL for processes that work in other folders."""
+    file = sqlite_file(url)
+    return url if file is None else sqlite_url(str(file.absolute()))
+
+
 def parse_url(url: str, where: str = "--storage") -> URL:
     """The URL with a driver that is installed; messages about it never show a password."""
     wrong = InputError(
