@@ -65,6 +65,7 @@ def run(served: Served, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     [
         (["ls", "--home", "x", "--server", "http://x"], "--server and --home: choose one"),
         (["run", "small.toml", "--gpus", "none"], "--gpus: cannot be asked of a service"),
+        (["run", "small.toml", "--workers-per-gpu", "2"], "--workers-per-gpu: cannot be asked"),
         (["run", "small.toml", "--engine", "ray", "--address", "x"], "--address and --engine: can"),
         (["stop", "small", "--now"], "--now: cannot be asked of a service (http://127.0.0.1)"),
         (["show", "small", "--provenance"], "--provenance: cannot be asked of a service"),
