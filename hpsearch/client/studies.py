@@ -54,7 +54,7 @@ class ServedStudy:
         Args:
             learnt: whether with what its trials say of its space, which takes a moment to reckon.
         """
-        return self._row("GET", "", params={"learnt": "true"} if learnt else {})
+        return self._row("GET", "", params=_given(learnt=learnt))
 
     def trials(self) -> list[Row]:
         """Its trials, as ``hpsearch trials --json`` prints them."""
@@ -116,17 +116,21 @@ class ServedStudy:
                 raise UnfinishedError(f"study {self.name}: goes on still after {seconds or 0:g} s")
             time.sleep(LOOK_EVERY)
 
-    def pause(self) -> Row:
-        """Have running trials saved within an epoch, and none start, until it is resumed."""
-        return self._row("POST", "/pause", again=True)
+    def pause(self, *, now: bool = False) -> Row:
+        """Have running trials saved within an epoch, and none start, until it is resumed.
+
+        Args:
+            now: end them at once; progress since a trial's last checkpoint is lost.
+        """
+        return self._row("POST", "/pause", again=True, params=_given(now=now))
 
     def resume(self) -> Row:
         """Queue it again, where it was paused or has failed."""
         return self._row("POST", "/resume", again=True)
 
-    def cancel(self) -> Row:
+    def cancel(self, *, now: bool = False) -> Row:
         """As :meth:`pause`, but for good; what it has found stays."""
-        return self._row("POST", "/cancel", again=True)
+        return self._row("POST", "/cancel", again=True, params=_given(now=now))
 
     def change(
         self, *, priority: int | None = None, budget: Mapping[str, Any] | None = None
@@ -212,3 +216,9 @@ class ServedStudy:
     def _row(self, method: str, path: str, **parts: Any) -> Row:
         found: Row = self.client.connection.json(method, f"{self._path}{path}", **parts)
         return found
+
+
+def _given(**options: str | int | bool | None) -> dict[str, str]:
+    """Parameters of a request: what is neither None nor False, which a service need not be told."""
+    given = {key: one for key, one in options.items() if one is not None and one is not False}
+    return {key: "true" if one is True else str(one) for key, one in given.items()}
