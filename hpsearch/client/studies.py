@@ -73,6 +73,10 @@ class ServedStudy:
         """Its study file, in TOML."""
         return self.client.connection.ask("GET", f"{self._path}/file").text
 
+    def provenance(self) -> Row:
+        """Where its results come from, as ``hpsearch show --provenance --json`` prints it."""
+        return self._row("GET", "/provenance")
+
     def logs(self, *, worker: int | None = None, lines: int = 40) -> str:
         """The last lines of the logs of its workers.
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hpsearch.search import submissions
 from hpsearch.search.shapes import Stop, Submission
 from hpsearch.search.study import OpenStudy, load_study, with_confirmation
-from hpsearch.server import described
+from hpsearch.server import described, results
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.routes.answers import as_json
 from hpsearch.server.routes.studies import Here, Name, check_priority, row_of
@@ -151,7 +151,7 @@ def confirm(
     return JSONResponse(row, 202, {"Location": f"/v1/studies/{runs.name}"})
 
 
-@router.get("/{name}/confirm", response_model=described.Confirmation, responses=described.UNCHANGED)
+@router.get("/{name}/confirm", response_model=results.Confirmation, responses=described.UNCHANGED)
 def confirmed(request: Request, here: Here, _: Reader, name: Name) -> Response:
     """What the last confirmation came to, as ``hpsearch confirm --json`` prints it."""
     study = load_study(here.storage, name)
