@@ -1,4 +1,4 @@
-"""What routes answer of what was found, for the OpenAPI description: trials, confirmation.
+"""What routes answer of results, for the OpenAPI description: trials, confirmation, ensemble.
 
 The tables of the commands, as :mod:`hpsearch.server.described` has all other answers.
 """
@@ -98,6 +98,46 @@ class Confirmation(Answer):
     tied: list[str]
     least_difference: float | None
     candidates: list[Candidate]
+
+
+class Member(Answer):
+    """A trained network that an ensemble was chosen from."""
+
+    name: str
+    of: str
+    trial: int
+    is_run: bool
+    """Whether the trial is of the confirmation study."""
+    seed: int
+    weight: float
+    value: float
+
+
+class Ensemble(Answer):
+    """An ensemble as ``hpsearch ensemble --json`` prints it."""
+
+    study: str
+    members: list[Member]
+    metric: str
+    value: float
+    single: Member
+    """The best network alone."""
+    single_value: float
+    gain: float
+    gain_low: float
+    gain_high: float
+    gain_is_certain: bool
+    cost: Table
+    single_cost: Table
+    device: str
+    candidates: int
+    examples: int
+    most: int | None
+    bags: int
+    rounds: int
+    seed: int
+    version: str
+    date: str
 
 
 class Provenance(Answer):

@@ -212,7 +212,7 @@ def _asks_nobody() -> str:
     if not os.environ.get(SERVER_VARIABLE, "").strip():
         return ""
     return (
-        f" (the service of {SERVER_VARIABLE} was not asked: evaluate, ensemble and predict work"
+        f" (the service of {SERVER_VARIABLE} was not asked: evaluate, predict and enqueue work"
         " here only)"
     )
 

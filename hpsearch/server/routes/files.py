@@ -27,7 +27,9 @@ MOST_BYTES = 2**18
 """Of the end of a log that are looked at."""
 
 
-@router.get("/{name}/file", response_class=Response, responses=described.file_of("application/toml"))
+@router.get(
+    "/{name}/file", response_class=Response, responses=described.file_of("application/toml")
+)
 def file(here: Here, _: Reader, name: Name) -> Response:
     """The study file, as one would write it, to be edited and submitted under another name."""
     study = load_study(here.storage, name)
@@ -40,9 +42,7 @@ def file(here: Here, _: Reader, name: Name) -> Response:
     return Response(as_toml(found, name), media_type="application/toml")
 
 
-@router.get(
-    "/{name}/provenance", response_model=results.Provenance, responses=described.UNCHANGED
-)
+@router.get("/{name}/provenance", response_model=results.Provenance, responses=described.UNCHANGED)
 def show_provenance(request: Request, here: Here, token: Reader, name: Name) -> Response:
     """Where its results come from, as ``hpsearch show --provenance --json`` prints it."""
     study = load_study(here.storage, name)
