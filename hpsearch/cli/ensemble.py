@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from hpsearch.cli.options import DataPathOption, ForceOption, HomeOption, JsonOption, StudyArgument
-from hpsearch.cli.output import Screen, print_json, print_table, stdout
+from hpsearch.cli.output import Screen, print_json, print_table, say, stdout
 from hpsearch.cli.server import ServerOption, service_of, spelled
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.client import ServedStudy
@@ -36,6 +36,7 @@ def ensemble(
     if (client := service_of(context, server, "study", "members", "as_json")) is not None:
         with client:
             there = client.study(study)
+            say("The service asks its networks about the validation examples, which takes a while.")
             row = there.ensemble(members=members)
             if as_json:
                 print_json(row)

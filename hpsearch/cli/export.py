@@ -93,7 +93,10 @@ def export(
         context, server, "study", "output", "trial", "baseline", "confirmed", "ensemble", "quantize"
     )
     if client is not None:
-        refuse_to_replace(Path(output), form_of(output))
+        form = form_of(output)
+        refuse_to_replace(Path(output), form)
+        if form != "recipe":
+            say("The service writes it, which takes a moment.")
         with client:
             client.study(study).export(
                 output, trial=trial, baseline=baseline, confirmed=confirmed, ensemble=ensemble,

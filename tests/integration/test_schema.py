@@ -21,8 +21,14 @@ def refused(*_: object) -> None:
     raise InputError("nothing is trained here")
 
 
-def written(words: Sequence[str], *_: object) -> None:
-    Path(words[words.index("-o") + 1]).write_text("{}")
+def written(words: Sequence[str], *_: object) -> str:
+    if "-o" in words:
+        output = words[words.index("-o") + 1]
+        if output.endswith("/"):
+            Path(output).mkdir()
+        else:
+            Path(output).write_text("{}")
+    return "{}"
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, TypeVar
 from urllib.parse import quote
 
@@ -145,7 +146,8 @@ def _check_form(asked: Exporting) -> None:
     try:
         check_form(form_of(f"a-file{asked.ending}"), asked.quantize)
     except InputError as error:
-        raise RefusedError(422, f"the service: {error}") from None
+        why = str(error).replace("not installed here", "not installed where the service runs")
+        raise RefusedError(422, why) from None
 
 
 @router.post("/{name}/ensemble", response_model=results.Ensemble)
@@ -204,7 +206,7 @@ async def _download(
     found = await run_sync(downloads.kept, study, version)
     if found is None:
         found = await _in_turn(partial(downloads.make, study, wanted, version))
-    ending = found.name[found.name.rindex(".") :]
+    ending = Path(found.name).suffix
     how = "inline" if ending == ".html" else "attachment"
     headers |= {
         "Hpsearch-Told": quote(found.told),

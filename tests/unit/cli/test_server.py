@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,11 @@ def typed(*words: str, fails: str | None = None, text: str | None = None) -> str
     assert (done.exit_code != 0) == (fails is not None), said
     assert fails is None or fails in said, said
     return said
+
+
+def printed(words: Sequence[str], *_: object) -> str:
+    """What a command prints that a service has another process run."""
+    return str(CliRunner().invoke(app, [*words]).stdout)
 
 
 @pytest.fixture
@@ -118,8 +124,12 @@ def test_screens_are_those_of_the_command_line(
     assert [(row["name"], row["priority"], row["complete"]) for row in rows] == [("small", -3, 2)]
     assert "submit" in run("ls")
     details = json.loads(run("show", "small", "--json"))
-    monkeypatch.setattr(downloads, "run_command", lambda words, *_: typed(*words))
-    facts = run("report", "small", "--json")
+    monkeypatch.setattr(downloads, "run_command", printed)
+    facts = printed(("report", "small", "--json"))
+    export = ("export", "small", "--trial", "0", "-o", "made/best.toml")
+    Path("made").mkdir()
+    told, recipe = run(*export), Path("made/best.toml").read_text()
+    assert told.startswith("Wrote trial 0 to made/best.toml. Train it: hpsearch train made/best.")
     monkeypatch.delenv("HPSEARCH_SERVER")
     monkeypatch.setenv("HPSEARCH_HOME", str(served.home.root))
     here = {words: run(*words.split()) for words in there}
@@ -130,7 +140,13 @@ def test_screens_are_those_of_the_command_line(
     own = json.loads(run("show", "small", "--json"))
     assert {key: value for key, value in details.items() if key != "submission"} == own
     assert own["best_trial"]["number"] == 1
-    assert facts == run("report", "small", "--json")
+    assert told == run(*export)
+    again = printed(("report", "small", "--json")), Path("made/best.toml").read_text()
+    moment = re.compile(r"\d{4}-\d\d-\d\dT[0-9:+]+")  # when a recipe was written
+    assert [moment.sub("", one) for one in (facts, recipe)] == [
+        moment.sub("", one) for one in again
+    ]
+    assert json.loads(facts)["complete"] == 2
 
 
 @pytest.mark.usefixtures("folder")
@@ -321,6 +337,6 @@ def test_an_ensemble_is_told_as_here(run: Run, monkeypatch: pytest.MonkeyPatch) 
     said = run("ensemble", "small", "--members", "4")
     assert "Ensemble of 2 of 8 trained networks" in said
     assert "hpsearch export takes it: hpsearch export small --ensemble -o FILE" in said
-    assert json.loads(run("ensemble", "small", "--json")) == row
+    assert json.loads(printed(("ensemble", "small", "--json"))) == row
     assert asked == [4, 10]
     run("ensemble", "small", "--force", fails="--force: cannot be asked of a service")

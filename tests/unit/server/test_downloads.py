@@ -210,14 +210,15 @@ def test_what_a_command_refuses_is_told_and_leaves_nothing(
     assert small.ask("GET", path).status_code == 200
 
 
-def test_a_form_that_this_machine_cannot_write_is_the_services_fault(
+def test_a_package_that_is_missing_is_missing_where_the_service_runs(
     small: Served, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hpsearch.training.other_formats._is_installed", lambda _: False)
     answer = small.ask("GET", "/v1/studies/small/export?format=onnx")
     assert answer.status_code == 422
-    said = answer.json()["detail"]
-    assert said.startswith("the service: ONNX needs tf2onnx and onnx, not installed here")
+    assert answer.json()["detail"].startswith(
+        "ONNX needs tf2onnx and onnx, not installed where the service runs; install it: pip"
+    )
     assert command.calls == []
 
 
