@@ -107,7 +107,7 @@ def _costs(chosen: Ensemble) -> list[str]:
     """What an ensemble costs beside one network."""
     own, single = chosen.cost, chosen.single_cost
     ratio = own.parameters / max(1, single.parameters)
-    where = f"Latency on this machine ({chosen.device})"
+    where = f"Latency where it was chosen ({chosen.device})"
     return [
         f"Parameters: {own.parameters:,} against {single.parameters:,} ({ratio:.1f} x)",
         f"{where}: {_milliseconds(own)}; of the best alone {_milliseconds(single)}",
