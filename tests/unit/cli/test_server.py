@@ -151,9 +151,13 @@ def test_screens_are_those_of_the_command_line(
 
 @pytest.mark.usefixtures("folder")
 def test_who_names_a_service_is_told_which_commands_ask_none() -> None:
-    told = "(the service of HPSEARCH_SERVER was not asked: evaluate, predict and enqueue work here"
-    for words in (("evaluate", "two"), ("reproduce", "two")):
+    told = "http://127.0.0.1 (HPSEARCH_SERVER) is not asked: this command works here (--home) alone"
+    for words in (
+        ("evaluate", "two"), ("reproduce", "two"), ("enqueue", "two", "small.toml"),
+        ("predict", "two", "small.toml"),
+    ):  # fmt: skip
         typed(*words, fails=told)
+        assert told not in typed(*words, "--home", "own", fails="")
 
 
 def test_a_study_that_runs_is_told_so_everywhere(run: Run, served: Served) -> None:
