@@ -93,7 +93,7 @@ async def report(
     """
 
     def wanted(study: OpenStudy) -> Wanted:
-        shown = partial(told, rules=here.rules, user=user_of(study) or "")
+        shown = _shown(here, study)
 
         def as_json(text: str) -> str:
             return text_of(shown(json.loads(text)))
@@ -115,10 +115,10 @@ async def export(
 ) -> Response:
     """What ``hpsearch export`` writes of the best trial, or of what is asked for in its place.
 
-    A recipe (toml, json, yaml), a trained model (keras, saved_model, onnx, tflite, xml), or a Keras
-    script (py). Several files come as an archive (zip): a script with its data, a recipe with files
-    of its own. Data from a path are for the study's own user. The header ``Hpsearch-Told`` says
-    what the command does of it, percent-encoded.
+    A recipe (toml, json, yaml), which calls data as study files do, a trained model (keras,
+    saved_model, onnx, tflite, xml), or a Keras script (py). Several files come as an archive (zip):
+    a script with its data, a recipe with files of its own. Data from a path are for the study's own
+    user. The header ``Hpsearch-Told`` says what the command does of it, percent-encoded.
     """
     if len(asked.chosen) > 1:
         given = " and ".join(one.partition("=")[0] for one in asked.chosen)
@@ -132,9 +132,16 @@ async def export(
             trials.best(study)
         elif asked.trial is not None:
             trials.find(study, asked.trial)
-        return export_of(study, asked)
+        made = export_of(study, asked)
+        is_recipe = asked.format in ("toml", "json", "yaml")
+        return replace(made, tell=_shown(here, study)) if is_recipe else made
 
     return await _download(request, here, name, wanted)
+
+
+def _shown(here: Service, study: OpenStudy) -> Callable[[str], str]:
+    """Has what is passed on call the data of a study as study files do."""
+    return partial(told, rules=here.rules, user=user_of(study) or "")
 
 
 def _check_form(asked: Exporting) -> None:

@@ -110,7 +110,7 @@ def test_a_report_is_made_once_until_a_trial_ends(
     assert len(command.calls) == 2
 
 
-def test_a_report_calls_data_as_study_files_do(
+def test_reports_and_recipes_call_data_as_study_files_do(
     serve: Callable[..., Served], command: Command, finish: Finish, tmp_path: Path
 ) -> None:
     root = tmp_path / "ü"  # JSON writes it in another way
@@ -125,6 +125,9 @@ def test_a_report_calls_data_as_study_files_do(
     command.content = f"<p>{root}/a.csv</p>".encode()
     assert served.ask("GET", "/v1/studies/small/report", "read").text == "<p>a.csv</p>"
     assert served.ask("GET", "/v1/studies/small/report?format=pdf", "read").status_code == 422
+    for form in ("toml", "json", "yaml", "keras"):
+        content = served.ask("GET", f"/v1/studies/small/export?format={form}", "read").text
+        assert content == f"<p>{'' if form != 'keras' else f'{root}/'}a.csv</p>"
 
 
 @pytest.mark.parametrize(
