@@ -33,7 +33,7 @@ def download(connection: Connection, path: str, params: Mapping[str, str], file:
         file: where to.
 
     Raises:
-        InputError: something else has a name that is needed beside the file.
+        InputError: something else has a name that is needed, beside the file or for the folder.
         UnreachableError: it cannot be written, or the service was lost meanwhile.
     """
     streamed = connection.streamed(path, params=params, seconds=WORK)
@@ -118,7 +118,16 @@ def _check_plain(part: str, name: str, file: Path) -> None:
 
 
 def _unpack_folder(archive: IO[bytes], folder: Path, stem: str) -> None:
-    """Write a folder whose files an archive has, below a folder of the archive's own name."""
+    """Write a folder whose files an archive has, below a folder of the archive's own name.
+
+    Raises:
+        InputError: what is there already is another folder than that of a SavedModel.
+    """
+    is_model = (folder / "saved_model.pb").exists()
+    if folder.is_dir() and any(folder.iterdir()) and not is_model:
+        raise InputError(
+            f"{folder}: already exists and is no SavedModel; choose another name, or remove it"
+        )
     with _opened(archive, folder) as opened, made_beside(folder) as made:
         for name in opened.namelist():
             parts = name.removeprefix(f"{stem}/").split("/")

@@ -271,9 +271,14 @@ def test_the_folder_of_a_saved_model_comes_whole(tmp_path: Path) -> None:
         files["my.v2/../../climbs"] = "x"
         with pytest.raises(InputError, match="which is no plain name"):
             study.export(f"{folder}/")
+        (data := tmp_path / "data").mkdir()
+        (data / "a.csv").touch()
+        with pytest.raises(InputError, match="data: already exists and is no SavedModel"):
+            study.export(data)
+        assert [*data.iterdir()] == [data / "a.csv"]
     assert seen[0]["format"] == "saved_model"
     assert (seen[0]["file"], seen[0]["quantize"]) == ("my.v2", "int8")
-    assert [*tmp_path.iterdir()] == [folder]
+    assert sorted(tmp_path.iterdir()) == [data, folder]
 
 
 @pytest.mark.parametrize("name", ["../best.py", ".profile", "/etc/x", "a/b.py", "..", "a\\b"])
