@@ -220,7 +220,7 @@ class Downloads:
                 said = ""
             if wanted.tell is not None:
                 file.write_text(wanted.tell(file.read_text("utf-8")), "utf-8")
-            _only_one(Path(made), f"{wanted.stem}.zip", is_whole=wanted.is_whole)
+            _only_one(Path(made), wanted)
             (Path(made) / _TOLD).write_text(said.strip(), "utf-8")
             self._make_room(sum(file.stat().st_size for file in Path(made).iterdir()))
             Path(made).rename(place)
@@ -249,22 +249,19 @@ class Downloads:
                 sizes.pop(0)
 
 
-def _only_one(folder: Path, name: str, *, is_whole: bool) -> None:
-    """Leave one file in a folder: what was asked for, or an archive where that is several files.
-
-    Args:
-        folder: where a command wrote them.
-        name: of the archive.
-        is_whole: as of :class:`Wanted`.
+def _only_one(folder: Path, wanted: Wanted) -> None:
+    """Leave one file in a folder, where a command wrote some: what was asked for, or an archive
+    where that is several files.
     """
     for file in folder.iterdir():
-        if not is_whole and file.name.endswith(_BESIDE):
+        is_beside = file.name.endswith(_BESIDE) and file.name != f"{wanted.stem}{wanted.ending}"
+        if is_beside and not wanted.is_whole:
             file.unlink()
     made = sorted(folder.iterdir())
     if len(made) == 1 and made[0].is_file():
         return
     files = [file for one in made for file in sorted([one, *one.rglob("*")]) if file.is_file()]
-    with zipfile.ZipFile(folder / name, "w") as archive:
+    with zipfile.ZipFile(folder / f"{wanted.stem}.zip", "w") as archive:
         for file in files:
             archive.write(file, file.relative_to(folder))
     for one in made:

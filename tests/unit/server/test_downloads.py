@@ -145,6 +145,7 @@ def test_reports_and_recipes_call_data_as_study_files_do(
          (".classes.json",), "mine.zip", "application/zip"),
         ("format=onnx&quantize=int8", ["export", "--quantize=int8"], (".onnx.signature.json",),
          "small-best.onnx", "application/octet-stream"),
+        ("format=json&file=my.signature", ["export"], (), "my.signature.json", "application/json"),
         ("format=xml&ensemble=true", ["export", "--ensemble"], (".bin",), "small-ensemble.zip",
          "application/zip"),
         ("format=saved_model&file=mine.v2", ["export"], (".other",), "mine.v2.zip",
