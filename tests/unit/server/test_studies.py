@@ -185,6 +185,15 @@ def test_own_code_that_is_allowed_lies_in_the_folder_of_data(
             assert "net.py" in shown[who]
 
 
+def test_what_a_service_does_not_look_at_is_told(served: Served) -> None:
+    content = 'name = "a"\n[dataset]\nsource = "digits"\n[workers]\nper_gpu = 2\n'
+    for said in (["workers.per_gpu is not looked at"], []):
+        answer = served.ask(
+            "POST", "/v1/studies", "submit", content=content, headers={"Idempotency-Key": "k"}
+        )
+        assert [one.partition(":")[0] for one in answer.json()["warnings"]] == said
+
+
 def test_only_an_administrator_gives_a_priority_above_the_usual(served: Served) -> None:
     assert served.submit("a", path="?priority=1").status_code == 403
     assert served.submit("a", path="?priority=-1").json()["priority"] == -1
