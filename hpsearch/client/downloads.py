@@ -84,7 +84,7 @@ def _unpack(archive: IO[bytes], file: Path, stem: str, main: str) -> None:
     with _opened(archive, file) as opened:
         places = {name: _place(name, file, stem, main) for name in opened.namelist()}
         for name, place in places.items():
-            is_own = place == file or name.endswith(_OWN)
+            is_own = place == file or (name.startswith(f"{stem}.") and name.endswith(_OWN))
             if not is_own and place.exists() and not _is_same(opened, name, place):
                 raise InputError(
                     f"{place}: is there already with another content, and {file.name} needs it;"

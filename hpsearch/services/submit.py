@@ -42,8 +42,8 @@ FILE = "study.toml"
 """What messages call a file that came without a name."""
 
 _PER_GPU = (
-    "workers.per_gpu is not looked at: a service has workers of its own; workers.count says how many"
-    " this study may have at the same time"
+    "workers.per_gpu is not looked at: a service has workers of its own; workers.count says how"
+    " many this study may have at the same time"
 )
 
 

@@ -281,6 +281,16 @@ def test_the_folder_of_a_saved_model_comes_whole(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [data, folder]
 
 
+def test_what_is_not_a_models_own_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "other.bin").write_text("mine")
+    with (
+        answering(lambda _: archive("m", **{"m.xml": "model", "other.bin": "x"})) as client,
+        pytest.raises(InputError, match=r"other\.bin: is there already with another content"),
+    ):
+        client.study("small").export(tmp_path / "m.xml")
+    assert [*tmp_path.iterdir()] == [tmp_path / "other.bin"]
+
+
 @pytest.mark.parametrize("name", ["../best.py", ".profile", "/etc/x", "a/b.py", "..", "a\\b"])
 def test_an_archive_that_climbs_is_refused(tmp_path: Path, name: str) -> None:
     (folder := tmp_path / "in").mkdir()
