@@ -30,6 +30,9 @@ from hpsearch.workers.child import how
 LONGEST = 1800.0
 """Seconds that such a command may take."""
 
+ON_CPU = {"CUDA_VISIBLE_DEVICES": "-1"}
+"""The environment of commands beside the searches: GPUs are the workers'."""
+
 _REFUSALS: dict[int, type[HpsearchError]] = {
     EXIT_NO_TRIAL: NoTrialError,
     EXIT_INPUT: InputError,
@@ -97,14 +100,17 @@ def ran(
     return done
 
 
-def run_command(words: Sequence[str], where: str, longest: float, told: Mapping[str, str]) -> None:
-    """Run a command of hpsearch whose results are files.
+def run_command(words: Sequence[str], where: str, longest: float, told: Mapping[str, str]) -> str:
+    """Run a command of hpsearch, also one whose results are files.
 
     Args:
         words: behind ``hpsearch``; paths are absolute.
         where: what messages call what it works on.
         longest: seconds that it may take.
         told: added to its environment.
+
+    Returns:
+        What it printed.
 
     Raises:
         InputError: what the command refuses.
@@ -128,6 +134,7 @@ def run_command(words: Sequence[str], where: str, longest: float, told: Mapping[
         raise UnreachableError(f"{what} was ended ({why}), perhaps for want of memory; try again")
     if done.returncode != EXIT_OK:
         raise ProgramError(f"{what} ended early")
+    return done.stdout
 
 
 def _run(
