@@ -10,6 +10,9 @@ from typing import BinaryIO
 
 from hpsearch.errors import InputError, UnreachableError
 
+PLAIN_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+"""Names of files that mean the same everywhere, also in the header of an answer."""
+
 
 def utf8(path: Path) -> str:
     """The path for TensorFlow, which knows names in UTF-8 only.

@@ -7,7 +7,7 @@ import typer
 
 from hpsearch.cli.options import HomeOption, StudyArgument
 from hpsearch.cli.output import tell
-from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.cli.workspace import StorageOption, say_here, workspace
 from hpsearch.search.budget import ENDED
 from hpsearch.services import enqueue as service
 from hpsearch.text import plural
@@ -25,6 +25,7 @@ def enqueue(
     storage: StorageOption = None,
 ) -> None:
     """Put a configuration at the front of a study's queue; fields left out are sampled."""
+    say_here(home, storage)
     done = service.enqueue(study, config, workspace(home, storage))
     ahead, over, budget = done.ahead, done.over, done.budget
     if ahead is None:

@@ -1,32 +1,49 @@
 """``hpsearch ensemble``: chooses which of a study's trained networks to average."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from hpsearch.cli.options import DataPathOption, ForceOption, HomeOption, JsonOption, StudyArgument
-from hpsearch.cli.output import Screen, print_json, print_table, stdout
+from hpsearch.cli.output import Screen, print_json, print_table, say, stdout
+from hpsearch.cli.server import ServerOption, service_of, spelled
 from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.client import ServedStudy
 from hpsearch.search.ensemble import name_of
 from hpsearch.search.shapes import Ensemble, EnsembleCost
 from hpsearch.services import ensemble as service
 from hpsearch.services.ensemble import MOST, Ensembled
+from hpsearch.tasks import metric_of
 from hpsearch.tasks.metric import Metric
 
 
 def ensemble(
+    context: typer.Context,
     study: StudyArgument,
     members: Annotated[
         int,
         typer.Option("--members", min=2, metavar="K", help="Average at most K networks."),
     ] = MOST,
     overrides: DataPathOption = None,
+    server: ServerOption = None,
     home: HomeOption = None,
     storage: StorageOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Choose trained networks to average, by validation: what it adds and what it costs."""
+    if (client := service_of(context, server, "study", "members", "as_json")) is not None:
+        with client:
+            there = client.study(study)
+            say("The service asks its networks about the validation examples, which takes a while.")
+            row = there.ensemble(members=members)
+            if as_json:
+                print_json(row)
+            else:
+                again = f"hpsearch export {study} --ensemble -o FILE{spelled(context, client)}"
+                print_ensemble(_read(there, row), f"hpsearch export takes it: {again}")
+        return
     found = service.ensemble(
         study,
         workspace(home, storage, force=force),
@@ -37,11 +54,20 @@ def ensemble(
     if as_json:
         print_json(found.plain())
     else:
-        print_ensemble(found)
+        again = f"hpsearch evaluate {study} --ensemble"
+        takers = f"hpsearch evaluate, predict and export take it with --ensemble: {again}"
+        print_ensemble(found, takers)
 
 
-def print_ensemble(found: Ensembled) -> None:
-    """An ensemble for a reader."""
+def _read(study: ServedStudy, row: Mapping[str, Any]) -> Ensembled:
+    """An ensemble that a service has chosen."""
+    objective = study.details()["study_file"]["objective"]
+    metric = metric_of(row["metric"], objective["direction"])
+    return Ensembled(study=study.name, metric=metric, ensemble=Ensemble.model_validate(row))
+
+
+def print_ensemble(found: Ensembled, takers: str) -> None:
+    """An ensemble for a reader, with the commands that take it in the end."""
     out, chosen, metric = stdout(), found.ensemble, found.metric
     out.print(
         f"Ensemble of {len(chosen.members)} of {chosen.candidates} trained networks", style="bold"
@@ -62,10 +88,7 @@ def print_ensemble(found: Ensembled) -> None:
     out.print(told_gain(chosen, metric))
     for line in _costs(chosen):
         out.print(line)
-    out.print(
-        f"hpsearch evaluate, predict and export take it with --ensemble: hpsearch evaluate"
-        f" {found.study} --ensemble"
-    )
+    out.print(takers)
 
 
 def told_gain(chosen: Ensemble, metric: Metric) -> str:
@@ -84,7 +107,7 @@ def _costs(chosen: Ensemble) -> list[str]:
     """What an ensemble costs beside one network."""
     own, single = chosen.cost, chosen.single_cost
     ratio = own.parameters / max(1, single.parameters)
-    where = f"Latency on this machine ({chosen.device})"
+    where = f"Latency where it was chosen ({chosen.device})"
     return [
         f"Parameters: {own.parameters:,} against {single.parameters:,} ({ratio:.1f} x)",
         f"{where}: {_milliseconds(own)}; of the best alone {_milliseconds(single)}",

@@ -18,7 +18,7 @@ from hpsearch.cli.options import (
 )
 from hpsearch.cli.output import number, print_json, print_table, say, stdout
 from hpsearch.cli.results import print_headline, print_scores
-from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.cli.workspace import StorageOption, say_here, workspace
 from hpsearch.config import describe
 from hpsearch.errors import InputError
 from hpsearch.reference.reference import Reference, cells_on_test, titled, trained_on
@@ -79,6 +79,7 @@ def evaluate(
             "--workers and --gpus apply to the trainings of --refit only; add --refit"
             " or leave them out"
         )
+    say_here(home, storage)
     found = service.evaluate(
         study,
         workspace(home, storage, force=force),

@@ -89,11 +89,19 @@ def export(
     ] = False,
 ) -> None:
     """Write the best trial, another or the ensemble as a recipe, a Keras script or a model."""
-    if (client := service_of(context, server, "study", "output", "trial", "confirmed")) is not None:
+    client = service_of(
+        context, server, "study", "output", "trial", "baseline", "confirmed", "ensemble", "quantize"
+    )
+    if client is not None:
+        form = form_of(output)
+        refuse_to_replace(Path(output), form)
+        if form != "recipe":
+            say("The service writes it, which takes a moment.")
         with client:
-            file = Path(output)
-            refuse_to_replace(file, form_of(output))
-            tell(f"Wrote {client.study(study).export(file, trial=trial, confirmed=confirmed)}")
+            client.study(study).export(
+                output, trial=trial, baseline=baseline, confirmed=confirmed, ensemble=ensemble,
+                quantize=quantize, tell=tell,
+            )  # fmt: skip
         return
     place = workspace(home, storage)
     if mlflow:

@@ -7,7 +7,7 @@ import typer
 
 from hpsearch.cli.options import HomeOption, JsonOption
 from hpsearch.cli.output import Screen, number, print_json, print_table, tell
-from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.cli.workspace import StorageOption, say_here, workspace
 from hpsearch.errors import InputError
 from hpsearch.text import duration, plural, shortened
 
@@ -77,6 +77,7 @@ def predict(
     # polars, which it needs, is a fifth of the time that --help takes.
     from hpsearch.services import predict as service  # noqa: PLC0415
 
+    say_here(home, storage)
     done = service.predict(
         what,
         data,

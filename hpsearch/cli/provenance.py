@@ -3,14 +3,11 @@
 from typing import Any
 
 from hpsearch.cli.output import print_json, print_table, stdout, tell
-from hpsearch.search.study import OpenStudy
-from hpsearch.services.provenance import provenance
 from hpsearch.text import size
 
 
-def show_provenance(study: OpenStudy, *, as_json: bool) -> None:
+def print_provenance(facts: dict[str, Any], *, as_json: bool) -> None:
     """Print where a study's results come from."""
-    facts = provenance(study)
     if as_json:
         print_json(facts)
         return

@@ -31,11 +31,14 @@ def report(
     file = output or Path(f"{study}.html")
     if file.suffix not in (".html", ".htm"):
         raise InputError(f"-o {file}: is not a page; give a name that ends in .html")
-    client = service_of(context, server, "study", "output")
+    client = service_of(context, server, "study", "output", "as_json")
     if not as_json:
         refuse_to_replace(file, "report")
     if client is not None:
         with client:
+            if as_json:
+                print_json(client.study(study).facts())
+                return
             count = client.study(study).report(file).stat().st_size
         say(f"{size(count)}; open it in a browser:")
         tell(str(file))

@@ -8,7 +8,7 @@ import typer
 from hpsearch.cli.options import DataPathOption, HomeOption, JsonOption, StudyArgument
 from hpsearch.cli.output import Screen, print_json, stdout
 from hpsearch.cli.results import print_files
-from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.cli.workspace import StorageOption, say_here, workspace
 from hpsearch.services import reproduce as service
 from hpsearch.services.reproduce import Reproduction
 from hpsearch.tasks import metric_of
@@ -38,6 +38,7 @@ def reproduce(
     as_json: JsonOption = False,
 ) -> None:
     """Retrain a trial on this machine with its own seed and compare every epoch."""
+    say_here(home, storage)
     found = service.reproduce(
         study,
         workspace(home, storage),

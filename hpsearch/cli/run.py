@@ -111,8 +111,8 @@ def run(
         reference=not no_reference,
     )
     client = service_of(
-        context, server, "file", "target", "trials", "timeout", "workers", "workers_per_gpu",
-        "overrides", "detach", "upload", "priority",
+        context, server, "file", "target", "trials", "timeout", "workers", "overrides",
+        "detach", "upload", "priority",
     )  # fmt: skip
     made = (
         study_file_of(file, target) if target is not None or is_table(file) else nullcontext(file)

@@ -8,7 +8,7 @@ import typer
 from hpsearch.cli.live import LiveView
 from hpsearch.cli.options import HomeOption, JsonOption, StudyArgument
 from hpsearch.cli.output import number, print_json, print_table, stdout, tell
-from hpsearch.cli.provenance import show_provenance
+from hpsearch.cli.provenance import print_provenance
 from hpsearch.cli.served import follow
 from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.cli.trials import setting
@@ -22,6 +22,7 @@ from hpsearch.search.effects import effects
 from hpsearch.search.leaders import told
 from hpsearch.search.study import load_study
 from hpsearch.search.winners import in_words
+from hpsearch.services.provenance import provenance as facts_of
 from hpsearch.services.standing import standing
 from hpsearch.services.workspace import Workspace
 from hpsearch.tasks import METRICS, metric_of
@@ -55,9 +56,13 @@ def show(
         raise InputError("--watch and --json: choose one; a live view has no JSON")
     if watch and provenance:
         raise InputError("--watch and --provenance: choose one; provenance does not change")
-    if (client := service_of(context, server, "study", "as_json", "watch")) is not None:
+    client = service_of(context, server, "study", "as_json", "watch", "provenance")
+    if client is not None:
         with client:
             there = client.study(study)
+            if provenance:
+                print_provenance(there.provenance(), as_json=as_json)
+                return
             if watch:
                 follow(there)
             _print(there.details(learnt=True), as_json=as_json)
@@ -65,7 +70,7 @@ def show(
     where = workspace(home, storage)
     if provenance:
         with where.study(study) as found:
-            show_provenance(found, as_json=as_json)
+            print_provenance(facts_of(found), as_json=as_json)
         return
     if watch:
         _watch(study, where)

@@ -33,9 +33,10 @@ def stop(
     storage: StorageOption = None,
 ) -> None:
     """Ask all workers of a study to save their trials and exit; waits until they have."""
-    if (client := service_of(context, server, "study", "cancel")) is not None:
+    if (client := service_of(context, server, "study", "now", "cancel")) is not None:
         with client:
-            _stop_there(client.study(study), is_final=cancel, hint=spelled(context, client))
+            hint = spelled(context, client)
+            _stop_there(client.study(study), now=now, is_final=cancel, hint=hint)
         return
     done = service.stop(study, workspace(home, storage), Screen(), now=now)
     if done is None:
@@ -53,10 +54,10 @@ def _tell(study: str, counts: Counts, trials: int, command: str, *, is_over: boo
     tell(f"{what}: {counts.counted} of {plural(trials, 'trial')} done{resume}")
 
 
-def _stop_there(study: ServedStudy, *, is_final: bool, hint: str) -> None:
+def _stop_there(study: ServedStudy, *, now: bool, is_final: bool, hint: str) -> None:
     """Pause or cancel a study of a service; waits until its workers have left."""
     try:
-        row = study.cancel() if is_final else study.pause()
+        row = study.cancel(now=now) if is_final else study.pause(now=now)
     except RefusedError as error:
         row = study.details()
         if error.status != 409 or row["over"] is None or is_final:
@@ -64,7 +65,8 @@ def _stop_there(study: ServedStudy, *, is_final: bool, hint: str) -> None:
         _tell(study.name, counts_of(row), row["trials"], "", is_over=True)
         return
     if row["running"]:
-        say(f"Waiting for {plural(row['running'], 'worker')} to save and leave.")
+        how = "leave" if now else "save and leave"
+        say(f"Waiting for {plural(row['running'], 'worker')} to {how}.")
     while row["running"]:
         time.sleep(LOOK_EVERY)
         row = study.details()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from hpsearch.cli.options import DataPathOption, ForceOption, HomeOption, StudyArgument
-from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.cli.workspace import StorageOption, say_here, workspace
 from hpsearch.environment import RECORDED_VARIABLE, SUPERVISOR_VARIABLE
 from hpsearch.search.database.messages import readable_errors
 from hpsearch.search.study import load_study
@@ -27,6 +27,7 @@ def worker(
     """Claim trials of a study and train them until none are left."""
     log_to_stderr()
     settle_device()
+    say_here(home, storage)
     where = workspace(home, storage, force=force)
     if study == ASSIGNED:
         raise typer.Exit(work_assigned(where.url, where.home, force=force))

@@ -1,11 +1,14 @@
 """The workspace that a command works in, and the option that names its storage."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hpsearch.cli.output import say
+from hpsearch.environment import SERVER_VARIABLE
 from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.search.database.urls import has_password
@@ -47,3 +50,15 @@ def workspace(home: Path | None, storage: str | None, *, force: bool = False) ->
     return Workspace(
         home=Home.find(home), storage=storage, force=force, command=tuple(sys.argv[1:])
     )
+
+
+def say_here(home: Path | None, storage: str | None) -> None:
+    """Say that a command looks for a study here, where only the environment says something else.
+
+    Args:
+        home: what it was given as ``--home``.
+        storage: what it was given as ``--storage``.
+    """
+    named = os.environ.get(SERVER_VARIABLE, "").strip()
+    if named and home is None and storage is None:
+        say(f"{named} ({SERVER_VARIABLE}) is not asked: this command works here (--home) alone.")

@@ -141,13 +141,20 @@ class Connection:
         return self._checked(response)
 
     @contextmanager
-    def streamed(self, path: str, **parts: Any) -> Iterator[httpx2.Response]:
+    def streamed(
+        self, path: str, *, seconds: float = QUIET, **parts: Any
+    ) -> Iterator[httpx2.Response]:
         """An answer whose body is read while the block runs.
+
+        Args:
+            path: below the address.
+            seconds: without a sign after which it counts as lost.
+            parts: as of :meth:`ask`.
 
         Raises:
             HpsearchError: as :meth:`ask`, also of what is read in the block.
         """
-        timeout = httpx2.Timeout(QUIET, connect=CONNECT)
+        timeout = httpx2.Timeout(seconds, connect=CONNECT)
         with (
             self._readable(),
             self._http.stream("GET", path, timeout=timeout, **parts) as response,

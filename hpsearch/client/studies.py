@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from hpsearch.client.downloads import download
 from hpsearch.client.events import Event, events
 from hpsearch.client.sent import StudySource
 from hpsearch.errors import InputError, UnfinishedError
+from hpsearch.files import PLAIN_NAME
 
 if TYPE_CHECKING:
     from hpsearch.client.service import Client
@@ -26,8 +28,8 @@ OPEN = ("queued", "running")
 LOOK_EVERY = 2.0
 """Seconds between two looks of who waits."""
 
-FORMATS = ("toml", "json", "yaml", "py", "keras")
-"""Endings of what a service exports."""
+TEXTS, MODELS = ("toml", "json", "yaml", "py"), ("keras", "onnx", "tflite", "xml")
+"""Endings of what a service exports, but for the folder of a SavedModel."""
 
 
 class ServedStudy:
@@ -54,7 +56,7 @@ class ServedStudy:
         Args:
             learnt: whether with what its trials say of its space, which takes a moment to reckon.
         """
-        return self._row("GET", "", params={"learnt": "true"} if learnt else {})
+        return self._row("GET", "", params=_given(learnt=learnt))
 
     def trials(self) -> list[Row]:
         """Its trials, as ``hpsearch trials --json`` prints them."""
@@ -72,6 +74,10 @@ class ServedStudy:
     def file(self) -> str:
         """Its study file, in TOML."""
         return self.client.connection.ask("GET", f"{self._path}/file").text
+
+    def provenance(self) -> Row:
+        """Where its results come from, as ``hpsearch show --provenance --json`` prints it."""
+        return self._row("GET", "/provenance")
 
     def logs(self, *, worker: int | None = None, lines: int = 40) -> str:
         """The last lines of the logs of its workers.
@@ -116,17 +122,21 @@ class ServedStudy:
                 raise UnfinishedError(f"study {self.name}: goes on still after {seconds or 0:g} s")
             time.sleep(LOOK_EVERY)
 
-    def pause(self) -> Row:
-        """Have running trials saved within an epoch, and none start, until it is resumed."""
-        return self._row("POST", "/pause", again=True)
+    def pause(self, *, now: bool = False) -> Row:
+        """Have running trials saved within an epoch, and none start, until it is resumed.
+
+        Args:
+            now: end them at once; progress since a trial's last checkpoint is lost.
+        """
+        return self._row("POST", "/pause", again=True, params=_given(now=now))
 
     def resume(self) -> Row:
         """Queue it again, where it was paused or has failed."""
         return self._row("POST", "/resume", again=True)
 
-    def cancel(self) -> Row:
+    def cancel(self, *, now: bool = False) -> Row:
         """As :meth:`pause`, but for good; what it has found stays."""
-        return self._row("POST", "/cancel", again=True)
+        return self._row("POST", "/cancel", again=True, params=_given(now=now))
 
     def change(
         self, *, priority: int | None = None, budget: Mapping[str, Any] | None = None
@@ -176,30 +186,64 @@ class ServedStudy:
         """What its last confirmation came to, as ``hpsearch confirm --json`` prints it."""
         return self._row("GET", "/confirm")
 
-    def report(self, file: str | Path) -> Path:
-        """Write the page of ``hpsearch report``; where it is."""
-        return download(self.client.connection, f"{self._path}/report", {}, Path(file))
-
-    def export(
-        self, file: str | Path, *, trial: int | None = None, confirmed: bool = False
-    ) -> Path:
-        """Write its best trial, or another one, in the format of the file's ending; where it is.
+    def ensemble(self, *, members: int | None = None) -> Row:
+        """Choose trained networks to average, as ``hpsearch ensemble --json`` prints it.
 
         Args:
-            file: ends in .toml, .json, .yaml (a recipe), .py (a script) or .keras (a model).
-            trial: its number; None: the best one.
-            confirmed: the confirmed winner in its place.
+            members: how many at most, from 2; None: as ``hpsearch ensemble``.
+        """
+        asked = {} if members is None else {"members": members}
+        return self._row("POST", "/ensemble", again=True, json=asked, seconds=WORK)
+
+    def report(self, file: str | Path) -> Path:
+        """Write the page of ``hpsearch report``; where it is."""
+        download(self.client.connection, f"{self._path}/report", {}, path := Path(file))
+        return path
+
+    def facts(self) -> Row:
+        """What the report says, as ``hpsearch report --json`` prints it."""
+        return self._row("GET", "/report", params={"format": "json"}, seconds=WORK)
+
+    def export(
+        self,
+        file: str | Path,
+        *,
+        trial: int | None = None,
+        baseline: bool = False,
+        confirmed: bool = False,
+        ensemble: bool = False,
+        quantize: str | None = None,
+        tell: Callable[[str], object] | None = None,
+    ) -> Path:
+        """Write its best trial, or something else, in the format of the file's ending; where it is.
 
         What belongs to a file, such as the data of a script, is written beside it.
+
+        Args:
+            file: ends as those of ``hpsearch export``: in .toml (a recipe), .py (a script), .keras
+                (a model) ...; without an ending, or with / at the end, it is a SavedModel's folder.
+            trial: its number; None: the best one.
+            baseline: the baseline in its place.
+            confirmed: the confirmed winner in its place.
+            ensemble: what ``hpsearch ensemble`` chose in its place.
+            quantize: "int8" or "float16" for what weights of a model for other tools are stored in.
+            tell: is told what was written.
+
+        Raises:
+            InputError: an unknown ending, or what ``hpsearch export`` refuses.
+            UnreachableError: the file, or the service.
         """
-        path = Path(file)
-        form = {"yml": "yaml"}.get(path.suffix.lower()[1:], path.suffix.lower()[1:])
-        if form not in FORMATS:
-            known = ", ".join(f".{one}" for one in FORMATS)
-            raise InputError(f"{path}: a service exports files that end in {known}")
-        params = {"format": form} | ({} if trial is None else {"trial": str(trial)})
-        params |= {"confirmed": "true"} if confirmed else {}
-        return download(self.client.connection, f"{self._path}/export", params, path)
+        path, form = Path(file), _format_of(file)
+        called = path.name if form == "saved_model" else path.stem
+        params = _given(
+            format=form, trial=trial, baseline=baseline, confirmed=confirmed, ensemble=ensemble,
+            quantize=quantize, beside=form not in TEXTS,
+            file=called if re.fullmatch(PLAIN_NAME, called) else None,
+        )  # fmt: skip
+        told = download(self.client.connection, f"{self._path}/export", params, path)
+        if tell is not None:
+            tell(told)
+        return path
 
     def delete(self) -> None:
         """Remove it, with its files on the service; cancel one that goes on first.
@@ -212,3 +256,26 @@ class ServedStudy:
     def _row(self, method: str, path: str, **parts: Any) -> Row:
         found: Row = self.client.connection.json(method, f"{self._path}{path}", **parts)
         return found
+
+
+def _format_of(file: str | Path) -> str:
+    """What a service calls the format of a file's name.
+
+    Raises:
+        InputError: an unknown ending.
+    """
+    ending = "" if str(file).endswith("/") else Path(file).suffix.lower()[1:]
+    form = {"yml": "yaml", "": "saved_model"}.get(ending, ending)
+    if form not in (*TEXTS, *MODELS, "saved_model"):
+        known = ", ".join(f".{one}" for one in (*TEXTS, *MODELS))
+        raise InputError(
+            f"{file}: a service exports files that end in {known}, and without an ending the"
+            " folder of a SavedModel"
+        )
+    return form
+
+
+def _given(**options: str | int | bool | None) -> dict[str, str]:
+    """Parameters of a request: what is neither None nor False, which a service need not be told."""
+    given = {key: one for key, one in options.items() if one is not None and one is not False}
+    return {key: "true" if one is True else str(one) for key, one in given.items()}

@@ -20,7 +20,7 @@ from hpsearch.search.budget import (
     request_stop,
     stop_requested,
 )
-from hpsearch.search.shapes import Submission, SubmissionState
+from hpsearch.search.shapes import Stop, Submission, SubmissionState
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import SERVICE, Event
 from hpsearch.search.study import OpenStudy
@@ -63,25 +63,30 @@ def user_of(study: OpenStudy) -> str | None:
     return None if stored is None else Submission.model_validate(stored).user
 
 
-def pause(study: OpenStudy, who: str) -> Submission:
+def pause(study: OpenStudy, who: str, *, how: Stop = "leave") -> Submission:
     """Have no trial start, and running ones saved within an epoch, until it is resumed.
+
+    Args:
+        study: the study.
+        who: pauses it.
+        how: "now": running trials end at once, and go on from their last checkpoints.
 
     Raises:
         StateError: it is over, or was not submitted.
     """
     _refuse(study, submission_of(study), "paused", *FINAL, "failed")
-    request_stop(study, "leave")
+    request_stop(study, how)
     return _move(study, who, "paused", *FINAL, "failed")
 
 
-def cancel(study: OpenStudy, who: str) -> Submission:
+def cancel(study: OpenStudy, who: str, *, how: Stop = "leave") -> Submission:
     """As :func:`pause`, but for good; what it has found stays.
 
     Raises:
         StateError: it is over, or was not submitted.
     """
     _refuse(study, submission_of(study), "cancelled", "done")
-    request_stop(study, "leave")
+    request_stop(study, how)
     return _move(study, who, "cancelled", "done")
 
 

@@ -1,5 +1,7 @@
 """What the routes answer, for the OpenAPI description: one model for each kind of answer.
 
+:mod:`hpsearch.server.results` has those of what was found.
+
 Rows and tables of the commands are made elsewhere, ready for JSON; a run of schemathesis holds what
 is really answered against these models (``tests/integration/test_schema.py``).
 """
@@ -126,52 +128,6 @@ class Numbered(Answer):
     config: Table
 
 
-class Trained(Numbered):
-    """What a trial came to; null: it is not known, or not yet."""
-
-    values: list[float] | None
-    parameters: int | None
-    macs: int | None
-    best_epoch: int | None
-    val_loss: float | None
-    train_accuracy: float | None
-    train_value: float | None
-    gap: float | None
-    folds: list[Table] | None
-
-
-class Trial(Trained):
-    """A trial as ``hpsearch trials --json`` prints it."""
-
-    state: Literal["complete", "pruned", "failed", "running", "waiting"]
-    epochs: int | None
-    seconds: float | None
-    worker: str | None
-    device: str | None
-    seed: int | None
-    failure: str | None
-    failure_message: str | None
-    same_as: int | None
-    adopted: JsonValue
-
-
-class Repeat(Answer):
-    """A complete trial of the same configuration."""
-
-    number: int
-    value: float
-
-
-class Best(Trained):
-    """The best trial as ``hpsearch best --json`` prints it."""
-
-    study: str
-    validation_examples: int | None
-    interval: list[float] | None
-    repeats: list[Repeat]
-    reference: Table | None
-
-
 class Worker(Answer):
     """A worker that runs a trial just now; null: another program runs it."""
 
@@ -229,50 +185,6 @@ class Details(Counts):
     """Null: it was not submitted."""
     learnt: Table | None = None
     """What the trials say of the space, where that is asked for."""
-
-
-class Checked(Answer):
-    """What ``hpsearch check --json`` prints, and the lines that it says."""
-
-    study: str
-    models: list[Table]
-    time: Table | None
-    messages: list[str]
-
-
-class Seeds(Answer):
-    """A value of one training."""
-
-    seed: int
-    value: float
-
-
-class Candidate(Answer):
-    """What new seeds say of a configuration."""
-
-    of: str
-    """The number of its trial, or "baseline"."""
-    parameters: int
-    searched: float | None
-    mean: float
-    deviation: float | None
-    interval: list[float] | None
-    behind: list[float] | None
-    values: list[Seeds]
-
-
-class Confirmation(Answer):
-    """What a confirmation came to, as ``hpsearch confirm --json`` prints it."""
-
-    study: str
-    new_split: bool
-    seeds: list[int]
-    winner: str
-    chosen: Literal["first", "smallest"]
-    smallest: str
-    tied: list[str]
-    least_difference: float | None
-    candidates: list[Candidate]
 
 
 class Upload(Answer):

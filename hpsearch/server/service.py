@@ -5,17 +5,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from fastapi import Request
 
 from hpsearch.search.storage import Storage
+from hpsearch.search.study import OpenStudy
+from hpsearch.search.submissions import user_of
 from hpsearch.server.background import Background
 from hpsearch.server.board import Board
 from hpsearch.server.live import Hub
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.scheduler import Scheduler
-from hpsearch.services.rules import Rules
+from hpsearch.server.tokens import Role, Token
+from hpsearch.services.rules import Rules, told
 from hpsearch.services.uploads import Uploads
 from hpsearch.services.workspace import Workspace
 from hpsearch.text import size
@@ -52,6 +55,14 @@ class Service:
         if self.rules.uploads is None:
             raise RefusedError(404, "this service takes no uploads")
         return self.rules.uploads
+
+    def shown(self, value: Any, study: OpenStudy, token: Token) -> Any:
+        """JSON about a study, or a text, as somebody may see it: where things lie on this machine
+        is for administrators.
+        """
+        if token.role is Role.ADMIN:
+            return value
+        return told(value, self.rules, user_of(study) or "")
 
     def changed(self) -> None:
         """Have what a client has changed seen by the scheduler, and by the next question."""

@@ -32,6 +32,9 @@ from hpsearch.workers.child import how
 LONGEST = 1800.0
 """Seconds that such a command may take."""
 
+ON_CPU = {"CUDA_VISIBLE_DEVICES": "-1"}
+"""The environment of commands beside the searches: GPUs are the workers'."""
+
 _REFUSALS: dict[int, type[HpsearchError]] = {
     EXIT_NO_TRIAL: NoTrialError,
     EXIT_INPUT: InputError,
@@ -118,14 +121,17 @@ def ran(
     return done
 
 
-def run_command(words: Sequence[str], where: str, longest: float, told: Mapping[str, str]) -> None:
-    """Run a command of hpsearch whose results are files.
+def run_command(words: Sequence[str], where: str, longest: float, told: Mapping[str, str]) -> str:
+    """Run a command of hpsearch, also one whose results are files.
 
     Args:
         words: behind ``hpsearch``; paths are absolute.
         where: what messages call what it works on.
         longest: seconds that it may take.
         told: added to its environment.
+
+    Returns:
+        What it printed.
 
     Raises:
         InputError: what the command refuses.
@@ -134,11 +140,12 @@ def run_command(words: Sequence[str], where: str, longest: float, told: Mapping[
             killed.
         ProgramError: a fault of the program.
     """
-    run_program(python("-m", "hpsearch", *words), f"{where}: hpsearch {words[0]}", longest, told)
+    what = f"{where}: hpsearch {words[0]}"
+    return run_program(python("-m", "hpsearch", *words), what, longest, told)
 
 
-def run_program(words: Sequence[str], what: str, longest: float, told: Mapping[str, str]) -> None:
-    """Run a program of ours whose results are files.
+def run_program(words: Sequence[str], what: str, longest: float, told: Mapping[str, str]) -> str:
+    """Run a program of ours; see :func:`run_command`.
 
     Args:
         words: its command line; paths are absolute.
@@ -147,7 +154,7 @@ def run_program(words: Sequence[str], what: str, longest: float, told: Mapping[s
         told: added to its environment.
 
     Raises:
-        HpsearchError: as :func:`run_command`.
+        HpsearchError: as there.
     """
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -163,6 +170,7 @@ def run_program(words: Sequence[str], what: str, longest: float, told: Mapping[s
         raise UnreachableError(f"{what} was ended ({why}), perhaps for want of memory; try again")
     if done.returncode != EXIT_OK:
         raise ProgramError(f"{what} ended early")
+    return done.stdout
 
 
 def _run(

@@ -7,17 +7,22 @@ import shutil
 import tempfile
 import threading
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Annotated, BinaryIO, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from hpsearch import __version__
 from hpsearch.environment import STORAGE_VARIABLE
-from hpsearch.errors import UnreachableError
+from hpsearch.errors import HpsearchError, UnreachableError
+from hpsearch.files import PLAIN_NAME, remove
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.study import OpenStudy, with_confirmation
-from hpsearch.services.apart import run_command
+from hpsearch.services.apart import ON_CPU, run_command
 from hpsearch.services.workspace import Workspace
+from hpsearch.training.other_formats import Quantization
 
 MOST_FILES, MOST_BYTES = 50, 2 * 2**30
 """Files that are kept, and what they take together; the latest one is kept however large it is."""
@@ -25,14 +30,14 @@ MOST_FILES, MOST_BYTES = 50, 2 * 2**30
 LONGEST = 600.0
 """Seconds that the making of one may take."""
 
-Format = Literal["toml", "json", "yaml", "py", "keras"]
-"""What a trial is exported as: a recipe, a script with its data, or a trained model."""
+Format = Literal["toml", "json", "yaml", "py", "keras", "saved_model", "onnx", "tflite", "xml"]
+"""What is exported: a recipe, a script with its data, or a trained model."""
 
 _BESIDE = (".classes.json", ".signature.json")
-"""How the names end of what lies beside a model, and is not sent with it."""
+"""How the names end of what lies beside a model, and is sent with it where that is asked for."""
 
-_ON_CPU = {"CUDA_VISIBLE_DEVICES": "-1"}
-"""GPUs are the workers'."""
+_TOLD = ".told"
+"""The file of what a command said, beside what it made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,29 +49,71 @@ class Wanted:
     stem: str
     """Its name without the ending."""
     ending: str
+    is_whole: bool = True
+    """Whether with all that lies beside it; else a model comes without."""
+    tell: Callable[[str], str] | None = field(default=None, repr=False)
+    """What has a text call data as study files do; None: it stays as the command made it."""
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether the command prints it."""
+        return "--json" in self.words
 
 
-def report_of(study: OpenStudy) -> Wanted:
-    """The page that ``hpsearch report`` writes."""
-    return Wanted(words=("report",), stem=study.name, ending=".html")
+def report_of(study: OpenStudy, form: Literal["html", "json"] = "html") -> Wanted:
+    """The page that ``hpsearch report`` writes, or what ``hpsearch report --json`` prints."""
+    words = ("report",) if form == "html" else ("report", "--json")
+    return Wanted(words=words, stem=study.name, ending=f".{form}")
 
 
-def export_of(
-    study: OpenStudy, form: Format, trial: int | None = None, *, confirmed: bool = False
-) -> Wanted:
-    """The file that ``hpsearch export`` writes; several are one archive.
+class Exporting(BaseModel):
+    """What is exported of a study: options of ``hpsearch export``."""
 
-    Args:
-        study: the study.
-        form: which form.
-        trial: its number; None: the best one.
-        confirmed: the confirmed winner instead.
-    """
-    of, which = ("--confirmed",) if confirmed else (), "confirmed" if confirmed else "best"
-    if trial is not None:
-        of, which = (f"--trial={trial}",), f"trial-{trial}"
-    # With a dash it is no module's name, which scripts must not have.
-    return Wanted(words=("export", *of), stem=f"{study.name}-{which}", ending=f".{form}")
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    format: Format = "toml"
+    """A SavedModel is a folder, and comes as an archive (zip)."""
+    trial: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    """Its number; null: the best one. This and the next three exclude each other."""
+    baseline: bool = False
+    """The baseline in its place."""
+    confirmed: bool = False
+    """The confirmed winner in its place."""
+    ensemble: bool = False
+    """What ``hpsearch ensemble`` chose, as a model or a script."""
+    quantize: Quantization | None = None
+    """Of onnx, tflite and xml: what weights are stored in."""
+    file: Annotated[str, Field(pattern=rf"^{PLAIN_NAME}$")] | None = None
+    """What it is called, without its ending; null: after the study."""
+    beside: bool = False
+    """Whether a model comes with what lies beside it, the names of its classes and the like, as an
+    archive."""
+
+    @property
+    def ending(self) -> str:
+        """Of the file's name; that of a folder is /."""
+        return "/" if self.format == "saved_model" else f".{self.format}"
+
+    @property
+    def chosen(self) -> list[str]:
+        """What is exported in place of the best trial, in the command line's words."""
+        named = {key: getattr(self, key) for key in ("baseline", "confirmed", "ensemble")}
+        of = [] if self.trial is None else [f"trial={self.trial}"]
+        return [*of, *(key for key, is_given in named.items() if is_given)]
+
+
+def export_of(study: OpenStudy, asked: Exporting) -> Wanted:
+    """The file that ``hpsearch export`` writes; several are one archive, as is a SavedModel."""
+    words = [f"--{one}" for one in asked.chosen]
+    words += [] if asked.quantize is None else [f"--quantize={asked.quantize}"]
+    which = "-".join(asked.chosen).replace("=", "-") or "best"
+    return Wanted(
+        words=("export", *words),
+        # With a dash it is no module's name, which scripts must not have.
+        stem=asked.file or f"{study.name}-{which}",
+        ending=asked.ending,
+        is_whole=asked.beside,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +126,8 @@ class Download:
     """What a client calls it."""
     size: int
     """In bytes."""
+    told: str
+    """What the command said of it; its folder is "./" there."""
 
 
 class Downloads:
@@ -115,11 +164,12 @@ class Downloads:
         folder = self._place(study, version)
         try:
             os.utime(folder)
-            [path] = folder.iterdir()
+            told = (folder / _TOLD).read_text(encoding="utf-8")
+            [path] = (one for one in folder.iterdir() if one.name != _TOLD)
             file = path.open("rb")
         except OSError:
             return None
-        return Download(file=file, name=path.name, size=os.fstat(file.fileno()).st_size)
+        return Download(file=file, name=path.name, size=os.fstat(file.fileno()).st_size, told=told)
 
     def make(self, study: OpenStudy, wanted: Wanted, version: str) -> Download:
         """The file of a version, made now unless it is kept; by one thread at a time.
@@ -163,14 +213,30 @@ class Downloads:
         """Have a command make a file, which is then in a folder of its own, or not at all."""
         self._folder.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=".") as made:
-            output = Path(made) / f"{wanted.stem}{wanted.ending}"
-            words = [*wanted.words, "-o", str(output), "--home", str(self._workspace.home.root)]
-            environment = _ON_CPU | {STORAGE_VARIABLE: self._workspace.url}
-            run_command([*words, "--", study], f"study {study}", LONGEST, environment)
-            _only_one(Path(made), output)
+            output = f"{made}/{wanted.stem}{wanted.ending}"
+            said, file = self._run(study, wanted, output), Path(output)
+            if wanted.is_printed:
+                file.write_text(said, "utf-8")
+                said = ""
+            if wanted.tell is not None:
+                file.write_text(wanted.tell(file.read_text("utf-8")), "utf-8")
+            _only_one(Path(made), wanted)
+            (Path(made) / _TOLD).write_text(said.strip(), "utf-8")
             self._make_room(sum(file.stat().st_size for file in Path(made).iterdir()))
             Path(made).rename(place)
             Path(made).mkdir()  # which is removed in the end
+
+    def _run(self, study: str, wanted: Wanted, output: str) -> str:
+        """Have a command make a file; what it says, with "./" for its folder."""
+        where = () if wanted.is_printed else ("-o", output)
+        words = [*wanted.words, *where, "--home", str(self._workspace.home.root), "--", study]
+        environment = ON_CPU | {STORAGE_VARIABLE: self._workspace.url}
+        folder = f"{Path(output).parent}/"
+        try:
+            said = run_command(words, f"study {study}", LONGEST, environment)
+        except HpsearchError as error:
+            raise type(error)(str(error).replace(folder, "")) from None
+        return said.replace(folder, "./")
 
     def _make_room(self, size: int) -> None:
         """Remove what was not used for longest, so that a file of so many bytes may come."""
@@ -183,20 +249,20 @@ class Downloads:
                 sizes.pop(0)
 
 
-def _only_one(folder: Path, output: Path) -> None:
-    """Leave one file in a folder: what was asked for, or an archive where that is several files.
-
-    Args:
-        folder: where a command wrote them.
-        output: the file that was asked for.
+def _only_one(folder: Path, wanted: Wanted) -> None:
+    """Leave one file in a folder, where a command wrote some: what was asked for, or an archive
+    where that is several files.
     """
     for file in folder.iterdir():
-        if file.name.endswith(_BESIDE):
+        is_beside = file.name.endswith(_BESIDE) and file.name != f"{wanted.stem}{wanted.ending}"
+        if is_beside and not wanted.is_whole:
             file.unlink()
-    files = sorted(folder.iterdir())
-    if len(files) == 1:
+    made = sorted(folder.iterdir())
+    if len(made) == 1 and made[0].is_file():
         return
-    with zipfile.ZipFile(output.with_suffix(".zip"), "w") as archive:
+    files = [file for one in made for file in sorted([one, *one.rglob("*")]) if file.is_file()]
+    with zipfile.ZipFile(folder / f"{wanted.stem}.zip", "w") as archive:
         for file in files:
-            archive.write(file, file.name)
-            file.unlink()
+            archive.write(file, file.relative_to(folder))
+    for one in made:
+        remove(one)

@@ -17,6 +17,9 @@ from hpsearch.space import kinds
 from hpsearch.study_file import StudyFile
 from hpsearch.text import show
 
+_PLACES = ("path", "file")
+"""Keys of a study file that name where something lies."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
@@ -82,6 +85,45 @@ def called(path: str, rules: Rules, user: str) -> str:
     return str(Path(path).relative_to(root)) if Path(path).is_relative_to(root) else path
 
 
+def told(value: Any, rules: Rules, user: str) -> Any:
+    """JSON, or a text, in which data and code are called as study files call them.
+
+    A ``path`` or ``file`` that lies neither among the uploads nor below the folder of data, as of
+    studies that were not submitted, becomes its last part.
+
+    Args:
+        value: what somebody is shown who need not know where things lie on this machine.
+        rules: what may be read.
+        user: whose study it is about.
+    """
+    return _told(value, _teller(rules, user))
+
+
+def _told(value: Any, tell: Callable[[str], str]) -> Any:
+    """The same, of all that is in it."""
+    if isinstance(value, str):
+        return tell(value)
+    if isinstance(value, list | tuple):
+        return [_told(one, tell) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    found = {key: _told(one, tell) for key, one in value.items()}
+    places = {key: found[key] for key in _PLACES if isinstance(found.get(key), str)}
+    return found | {key: Path(one).name for key, one in places.items() if Path(one).is_absolute()}
+
+
+def _teller(rules: Rules, user: str) -> Callable[[str], str]:
+    """Has any text call data of uploads, and what lies below the folder of data, as users do."""
+    uploads = rules.uploads
+    root = "" if rules.data_root is None else str(rules.data_root.resolve()).rstrip("/")
+
+    def tell(text: str) -> str:
+        text = text if uploads is None else uploads.told(text, user)
+        return text.replace(f"{root}/", "") if root else text
+
+    return tell
+
+
 @contextmanager
 def reading(rules: Rules, path: str | None, user: str) -> Iterator[Callable[[str], str]]:
     """Have data that were uploaded stay, and errors call them as users do.
@@ -97,13 +139,7 @@ def reading(rules: Rules, path: str | None, user: str) -> Iterator[Callable[[str
     Raises:
         UnknownUploadError: they have just gone.
     """
-    uploads = rules.uploads
-
-    def tell(text: str) -> str:
-        text = text if uploads is None else uploads.told(text, user)
-        root = "" if rules.data_root is None else str(rules.data_root.resolve()).rstrip("/")
-        return text.replace(f"{root}/", "") if root else text
-
+    tell, uploads = _teller(rules, user), rules.uploads
     try:
         with nullcontext() if uploads is None else uploads.reading(path):
             yield tell

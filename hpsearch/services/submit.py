@@ -38,6 +38,11 @@ MOST_GIVEN = 1000
 FILE = "study.toml"
 """What messages call a file that came without a name."""
 
+_PER_GPU = (
+    "workers.per_gpu is not looked at: a service has workers of its own; workers.count says how"
+    " many this study may have at the same time"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -94,7 +99,8 @@ class Accepted:
     is_new: bool
     """Whether this request made it; else an earlier one did, which had the same key."""
     warnings: list[str]
-    """What is suspicious about its data, in the words of ``hpsearch check``."""
+    """What is suspicious about its data, in the words of ``hpsearch check``, and what of its file a
+    service does not look at."""
     taken: Mapping[str, Any] = field(default_factory=dict)
     """What trials it took over and left, as JSON; empty: it was not forked just now."""
 
@@ -143,7 +149,8 @@ def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspac
     file = checked(request, rules)
     with reading(rules, file.dataset.path, request.user) as tell:
         made = _made(file, request, storage, workspace)
-        return replace(made, warnings=[tell(one) for one in made.warnings])
+        ignored = [_PER_GPU] if made.is_new and file.workers.per_gpu != "auto" else []
+        return replace(made, warnings=[*map(tell, made.warnings), *ignored])
 
 
 def _made(file: StudyFile, request: Request, storage: Storage, workspace: Workspace) -> Accepted:

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from averaged import ensemble
 from schemas import attack, operations
 from served import Served, service_of
 from uploading import looked_at_here
 
 from hpsearch.errors import InputError
 from hpsearch.home import Home
+from hpsearch.search.ensemble import plain
+from hpsearch.search.study import OpenStudy
 from hpsearch.server import who
+from hpsearch.server.routes import downloads as routes
 from hpsearch.services import downloads, submit
 
 SLOW = {"POST /v1/check"}
@@ -21,8 +26,18 @@ def refused(*_: object) -> None:
     raise InputError("nothing is trained here")
 
 
-def written(words: Sequence[str], *_: object) -> None:
-    Path(words[words.index("-o") + 1]).write_text("{}")
+def written(words: Sequence[str], *_: object) -> str:
+    if "-o" in words:
+        output = words[words.index("-o") + 1]
+        if output.endswith("/"):
+            Path(output).mkdir()
+        else:
+            Path(output).write_text("{}")
+    return "{}"
+
+
+def averaged(study: OpenStudy, *_: object) -> dict[str, Any]:
+    return {"study": study.name, **plain(ensemble((0, False, 7, 0.75), (1, True, 8, 0.25)))}
 
 
 @pytest.fixture
@@ -30,6 +45,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setattr(who, "WRONG", 10_000)  # it tries wrong tokens
     monkeypatch.setattr(downloads, "run_command", written)
     monkeypatch.setattr(submit, "apart", refused)
+    monkeypatch.setattr(routes, "ensemble_apart", averaged)
     with looked_at_here(), service_of(Home(tmp_path / "home"), data_root=tmp_path) as served:
         yield served
 

@@ -81,6 +81,9 @@ class NotedEvent(Event):
     """When, in seconds since 1970, in UTC."""
 
 
+OF_UPLOADS = ("uploaded", "deleted")
+"""What is done to data that users sent; such an event is about no study."""
+
 SERVICE = "the service"
 """Who does what nobody asked for; no token can have this name."""
 

@@ -1,7 +1,6 @@
 """Opening a storage so that many processes may share it; what a database says, in words."""
 
 import logging
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -14,7 +13,6 @@ import psutil
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-from hpsearch.environment import SERVER_VARIABLE
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.search.database.engines import BUSY_TIMEOUT, make_engine
 from hpsearch.search.database.exclusive import _locked, exclusive
@@ -207,23 +205,13 @@ def _has_schema(engine: sa.Engine) -> bool:
         engine.dispose()
 
 
-def _asks_nobody() -> str:
-    """What to add where the environment names a service: it was not asked."""
-    if not os.environ.get(SERVER_VARIABLE, "").strip():
-        return ""
-    return (
-        f" (the service of {SERVER_VARIABLE} was not asked: evaluate, ensemble and predict work"
-        " here only)"
-    )
-
-
 def _sqlite_file(url: URL, *, create: bool, force: bool) -> Path:
     """The database file, its folder made, in WAL mode; refused on a network file system."""
     file = Path(str(url.database)).absolute()
     if not create and not file.exists():
         raise InputError(
             f"{file}: no study has been started here; start one with hpsearch run FILE, or give"
-            " the right place with --home or --storage" + _asks_nobody()
+            " the right place with --home or --storage"
         )
     try:
         if create:

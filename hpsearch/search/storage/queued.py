@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from hpsearch.search.attributes import BUDGET_KEY, FILE_KEY, METRIC_NAMES_KEY, STUDY, SUBMISSION_KEY
 from hpsearch.search.shapes import Submission, typed
 from hpsearch.search.storage import events
-from hpsearch.search.storage.events import EVENTS, Event, NotedEvent
+from hpsearch.search.storage.events import EVENTS, OF_UPLOADS, Event, NotedEvent
 from hpsearch.search.storage.facts import Counts
 from hpsearch.search.storage.reading import read_trials
 from hpsearch.search.storage.repeating import repeatable, unless_done
@@ -78,7 +78,12 @@ class Queued(Summaries):
 
     @repeatable
     def events(
-        self, study: str | None = None, *, before: int | None = None, most: int = 100
+        self,
+        study: str | None = None,
+        *,
+        before: int | None = None,
+        most: int = 100,
+        audit: bool = True,
     ) -> list[NotedEvent]:
         """The latest events, the last one first.
 
@@ -86,12 +91,16 @@ class Queued(Summaries):
             study: only those of a study; None: all.
             before: only those with smaller numbers; None: all.
             most: how many at most.
+            audit: whether also those about neither studies nor uploads: tokens, refusals, changes
+                in the dashboard.
         """
         query = sa.select(EVENTS).order_by(EVENTS.c.number.desc()).limit(most)
         if study is not None:
             query = query.where(EVENTS.c.study == study)
         if before is not None:
             query = query.where(EVENTS.c.number < before)
+        if not audit:
+            query = query.where(EVENTS.c.study.is_not(None) | EVENTS.c.what.in_(OF_UPLOADS))
         with Session(self.engine) as session:
             return [NotedEvent(**row) for row in session.execute(query).mappings()]
 

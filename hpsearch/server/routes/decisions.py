@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from hpsearch.search import submissions
-from hpsearch.search.shapes import Submission
+from hpsearch.search.shapes import Stop, Submission
 from hpsearch.search.study import OpenStudy, load_study, with_confirmation
-from hpsearch.server import described
+from hpsearch.server import described, results
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.routes.answers import as_json
 from hpsearch.server.routes.studies import Here, Name, check_priority, row_of
@@ -71,6 +72,10 @@ class Confirming(BaseModel):
 
 _USUAL = Confirming()
 
+Now = Annotated[
+    bool, Query(description="At once: progress since a trial's last checkpoint is lost.")
+]
+
 AT_ONCE = 4
 """Studies whose data are looked at at the same time."""
 
@@ -78,9 +83,9 @@ _looks = CapacityLimiter(AT_ONCE)
 
 
 @router.post("/{name}/pause", response_model=described.Study)
-def pause(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
+def pause(here: Here, token: Submitter, name: Name, now: Now = False) -> dict[str, Any]:
     """Have running trials saved within an epoch, and none start, until it is resumed."""
-    return _decided(here, token, name, submissions.pause)
+    return _decided(here, token, name, partial(submissions.pause, how=_how(now)))
 
 
 @router.post("/{name}/resume", response_model=described.Study)
@@ -91,9 +96,13 @@ async def resume(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
 
 
 @router.post("/{name}/cancel", response_model=described.Study)
-def cancel(here: Here, token: Submitter, name: Name) -> dict[str, Any]:
+def cancel(here: Here, token: Submitter, name: Name, now: Now = False) -> dict[str, Any]:
     """As pause, but for good; what it has found stays."""
-    return _decided(here, token, name, submissions.cancel)
+    return _decided(here, token, name, partial(submissions.cancel, how=_how(now)))
+
+
+def _how(now: bool) -> Stop:
+    return "now" if now else "leave"
 
 
 @router.patch("/{name}", response_model=described.Study)
@@ -165,7 +174,7 @@ def _confirming(here: Service, token: Token, name: str, asked: Confirming) -> JS
     return JSONResponse(row, 202, {"Location": f"/v1/studies/{runs.name}"})
 
 
-@router.get("/{name}/confirm", response_model=described.Confirmation, responses=described.UNCHANGED)
+@router.get("/{name}/confirm", response_model=results.Confirmation, responses=described.UNCHANGED)
 def confirmed(request: Request, here: Here, _: Reader, name: Name) -> Response:
     """What the last confirmation came to, as ``hpsearch confirm --json`` prints it."""
     study = load_study(here.storage, name)

@@ -1,24 +1,42 @@
-"""``/v1/studies/NAME/report`` and ``/export``: files that a process of its own makes of a study."""
+"""``/v1/studies/NAME/report``, ``/export`` and ``/ensemble``: what a process of its own makes of a
+study.
+"""
 
+import json
 from collections.abc import Callable, Iterator
-from typing import Annotated, BinaryIO
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Literal, TypeVar
+from urllib.parse import quote
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
 
+from hpsearch.errors import InputError
 from hpsearch.search import trials
+from hpsearch.search.storage.events import Event
 from hpsearch.search.study import OpenStudy, load_study
 from hpsearch.search.submissions import user_of
+from hpsearch.server import results
 from hpsearch.server.described import UNCHANGED, file_of
 from hpsearch.server.problems import RETRY_AFTER, RefusedError
 from hpsearch.server.routes.answers import is_known
 from hpsearch.server.routes.studies import Here, Name
 from hpsearch.server.service import Service
-from hpsearch.server.who import Reader, may_change
-from hpsearch.services.downloads import Downloads, Format, Wanted, export_of, report_of
+from hpsearch.server.texts import text_of
+from hpsearch.server.who import Reader, Submitter, may_change
+from hpsearch.services.downloads import Downloads, Exporting, Wanted, export_of, report_of
+from hpsearch.services.ensemble import MOST
+from hpsearch.services.ensemble_apart import ensemble_apart
+from hpsearch.services.forms import form_of
 from hpsearch.services.going_on import refuse_code
+from hpsearch.services.other_forms import check_form
+from hpsearch.services.rules import told
+from hpsearch.text import plural
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
@@ -45,17 +63,48 @@ _WRITTEN = ("toml", "json", "yaml", "py")
 """Formats that are texts; of others the network is built."""
 
 _BINARY = "application/octet-stream"
+
+
+class Ensembling(BaseModel):
+    """What is to be averaged: the options of ``hpsearch ensemble``."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    members: Annotated[int, Field(ge=2, le=1000, strict=True)] = MOST
+    """How many networks at most."""
+
+
+_USUAL = Ensembling()
 _makes = CapacityLimiter(AT_ONCE)
+_Made = TypeVar("_Made")
 
 
 @router.get(
     "/{name}/report",
     response_class=StreamingResponse,
-    responses=file_of(_TYPES[".html"]) | UNCHANGED,
+    responses=file_of(_TYPES[".html"], _TYPES[".json"]) | UNCHANGED,
 )
-async def report(request: Request, here: Here, _: Reader, name: Name) -> Response:
-    """The page that ``hpsearch report`` writes, as the study stood when a trial last ended."""
-    answer = await _download(request, here, name, report_of)
+async def report(
+    request: Request,
+    here: Here,
+    _: Reader,
+    name: Name,
+    form: Annotated[Literal["html", "json"], Query(alias="format")] = "html",
+) -> Response:
+    """The page that ``hpsearch report`` writes, as the study stood when a trial last ended.
+
+    Or what ``hpsearch report --json`` prints (json). Data are called as study files call them.
+    """
+
+    def wanted(study: OpenStudy) -> Wanted:
+        shown = _shown(here, study)
+
+        def as_json(text: str) -> str:
+            return text_of(shown(json.loads(text)))
+
+        return replace(report_of(study, form), tell=as_json if form == "json" else shown)
+
+    answer = await _download(request, here, name, wanted)
     answer.headers["Content-Security-Policy"] = POLICY
     return answer
 
@@ -65,34 +114,88 @@ async def report(request: Request, here: Here, _: Reader, name: Name) -> Respons
     response_class=StreamingResponse,
     responses=file_of(*list(_TYPES.values())[1:], _BINARY) | UNCHANGED,
 )
-async def export(  # noqa: PLR0917  # FastAPI gives them by name
-    request: Request,
-    here: Here,
-    token: Reader,
-    name: Name,
-    form: Annotated[Format, Query(alias="format")] = "toml",
-    trial: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
-    confirmed: bool = False,
+async def export(
+    request: Request, here: Here, token: Reader, name: Name, asked: Annotated[Exporting, Query()]
 ) -> Response:
-    """What ``hpsearch export`` writes of the best trial, another one, or the confirmed winner.
+    """What ``hpsearch export`` writes of the best trial, or of what is asked for in its place.
 
-    A recipe (toml, json, yaml), a trained model (keras), or a Keras script (py), which comes as an
-    archive (zip) with its data, as does a recipe with files of its own. Data from a path are for
-    the study's own user.
+    A recipe (toml, json, yaml), which calls data as study files do, a trained model (keras,
+    saved_model, onnx, tflite, xml), or a Keras script (py). Several files come as an archive (zip):
+    a script with its data, a recipe with files of its own. Data from a path are for the study's own
+    user. The header ``Hpsearch-Told`` says what the command does of it, percent-encoded.
     """
-    if confirmed and trial is not None:
-        raise RefusedError(422, "trial and confirmed exclude each other; give only one")
+    if len(asked.chosen) > 1:
+        given = " and ".join(one.partition("=")[0] for one in asked.chosen)
+        raise RefusedError(422, f"{given} exclude each other; give only one")
+    _check_form(asked)
 
     def wanted(study: OpenStudy) -> Wanted:
-        if form == "py" and study.file.dataset.path is not None:
+        if asked.format == "py" and study.file.dataset.path is not None:
             may_change(token, user_of(study))
-        if form not in _WRITTEN:
+        if asked.format not in _WRITTEN:
             refuse_code(study, here.rules)
-        if not confirmed:
-            _ = trials.best(study) if trial is None else trials.find(study, trial)
-        return export_of(study, form, trial, confirmed=confirmed)
+        if not asked.chosen:
+            trials.best(study)
+        elif asked.trial is not None:
+            trials.find(study, asked.trial)
+        made = export_of(study, asked)
+        is_recipe = asked.format in ("toml", "json", "yaml")
+        return replace(made, tell=_shown(here, study)) if is_recipe else made
 
     return await _download(request, here, name, wanted)
+
+
+def _shown(here: Service, study: OpenStudy) -> Callable[[str], str]:
+    """Has what is passed on call the data of a study as study files do."""
+    return partial(told, rules=here.rules, user=user_of(study) or "")
+
+
+def _check_form(asked: Exporting) -> None:
+    """Refuse a form that cannot be written here.
+
+    Raises:
+        RefusedError: a package that is missing, or a form that is not quantised.
+    """
+    try:
+        check_form(form_of(f"a-file{asked.ending}"), asked.quantize)
+    except InputError as error:
+        why = str(error).replace("not installed here", "not installed where the service runs")
+        raise RefusedError(422, why) from None
+
+
+@router.post("/{name}/ensemble", response_model=results.Ensemble)
+async def ensemble(
+    here: Here, token: Submitter, name: Name, asked: Annotated[Ensembling, Body()] = _USUAL
+) -> dict[str, Any]:
+    """Choose which of its trained networks to average, as ``hpsearch ensemble`` does, on the CPU.
+
+    The answer comes when that is done, which may take minutes; the study keeps the choice.
+    """
+
+    def own() -> OpenStudy:
+        study = load_study(here.storage, name)
+        may_change(token, user_of(study))
+        refuse_code(study, here.rules)
+        return study
+
+    study = await run_sync(own)
+    found = await _in_turn(partial(ensemble_apart, study, here.workspace, asked.members))
+    words = plural(len(found["members"]), "network")
+    event = Event(who=token.name, what="ensemble chosen", study=name, detail=words)
+    await run_sync(here.storage.note, event)
+    return found
+
+
+async def _in_turn(work: Callable[[], _Made]) -> _Made:
+    """Have something made when those before have what they asked for.
+
+    Raises:
+        RefusedError: too many wait already.
+    """
+    if _makes.statistics().tasks_waiting >= MOST_WAITING:
+        why = "too many wait for reports and exports; try again later"
+        raise RefusedError(503, why, {"Retry-After": str(RETRY_AFTER)})
+    return await run_sync(work, limiter=_makes)
 
 
 async def _download(
@@ -116,13 +219,11 @@ async def _download(
         return Response(status_code=304, headers=headers)
     found = await run_sync(downloads.kept, study, version)
     if found is None:
-        if _makes.statistics().tasks_waiting >= MOST_WAITING:
-            told = "too many wait for reports and exports; try again later"
-            raise RefusedError(503, told, {"Retry-After": str(RETRY_AFTER)})
-        found = await run_sync(downloads.make, study, wanted, version, limiter=_makes)
-    ending = found.name[found.name.rindex(".") :]
+        found = await _in_turn(partial(downloads.make, study, wanted, version))
+    ending = Path(found.name).suffix
     how = "inline" if ending == ".html" else "attachment"
     headers |= {
+        "Hpsearch-Told": quote(found.told),
         "Content-Disposition": f'{how}; filename="{found.name}"',
         "Content-Length": str(found.size),
     }

@@ -1,19 +1,23 @@
-"""``/v1/studies/NAME/file`` and ``/logs``: a study's file to clone, and what its workers said."""
+"""``/v1/studies/NAME/file``, ``/provenance`` and ``/logs``: a study's file to clone, where its
+results come from, and what its workers said.
+"""
 
 import os
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from hpsearch.errors import UnfinishedError
 from hpsearch.report.study_toml import as_toml
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.study import load_study
-from hpsearch.server.described import file_of
+from hpsearch.server import described, results
+from hpsearch.server.routes.answers import as_json
 from hpsearch.server.routes.studies import Here, Name
 from hpsearch.server.who import Reader
+from hpsearch.services.provenance import provenance
 from hpsearch.services.rules import called
 from hpsearch.text import plain
 
@@ -23,7 +27,9 @@ MOST_BYTES = 2**18
 """Of the end of a log that are looked at."""
 
 
-@router.get("/{name}/file", response_class=Response, responses=file_of("application/toml"))
+@router.get(
+    "/{name}/file", response_class=Response, responses=described.file_of("application/toml")
+)
 def file(here: Here, _: Reader, name: Name) -> Response:
     """The study file, as one would write it, to be edited and submitted under another name."""
     study = load_study(here.storage, name)
@@ -34,6 +40,13 @@ def file(here: Here, _: Reader, name: Name) -> Response:
         dataset = found.dataset.model_copy(update={"path": path})
         found = found.model_copy(update={"dataset": dataset})
     return Response(as_toml(found, name), media_type="application/toml")
+
+
+@router.get("/{name}/provenance", response_model=results.Provenance, responses=described.UNCHANGED)
+def show_provenance(request: Request, here: Here, token: Reader, name: Name) -> Response:
+    """Where its results come from, as ``hpsearch show --provenance --json`` prints it."""
+    study = load_study(here.storage, name)
+    return as_json(request, here.shown(provenance(study), study, token))
 
 
 @router.get("/{name}/logs", response_class=PlainTextResponse)

@@ -10,6 +10,7 @@ from hpsearch.server.board import moment
 from hpsearch.server.problems import answer
 from hpsearch.server.routes.answers import as_json, following, with_etag
 from hpsearch.server.service import Service, service
+from hpsearch.server.tokens import Role
 from hpsearch.server.who import Gate, Reader
 
 router = APIRouter(tags=["queue"])
@@ -36,13 +37,17 @@ def events(  # noqa: PLR0917  # FastAPI gives them by name
     request: Request,
     response: Response,
     here: Here,
-    _: Reader,
+    token: Reader,
     study: Annotated[str | None, Query(max_length=512)] = None,
     before: Annotated[int | None, Query(ge=1, lt=2**53)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[dict[str, Any]]:
-    """Who did what, and when, the last one first; ``before`` is the number of an event."""
-    found = here.storage.events(study, before=before, most=limit)
+    """Who did what, and when, the last one first; ``before`` is the number of an event.
+
+    Tokens, refusals and changes in the dashboard are for administrators.
+    """
+    is_admin = token.role is Role.ADMIN
+    found = here.storage.events(study, before=before, most=limit, audit=is_admin)
     if len(found) == limit and found[-1].number > 1:
         response.headers["Link"] = following(request, found[-1].number, "before")
     return [

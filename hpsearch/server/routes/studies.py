@@ -16,7 +16,7 @@ from hpsearch.search.effects import effects
 from hpsearch.search.shapes import Submission, SubmissionState
 from hpsearch.search.storage.queued import Submitted
 from hpsearch.search.study import OpenStudy, load_study
-from hpsearch.server import described
+from hpsearch.server import described, results
 from hpsearch.server.board import study_row
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.routes.answers import as_json, following, with_etag
@@ -189,7 +189,7 @@ async def _submitted(here: Service, asked: submitting.Request) -> JSONResponse:
     return JSONResponse(body, 201 if is_new else 200, where)
 
 
-@check_router.post("/v1/check", response_model=described.Checked, openapi_extra=_FILE)
+@check_router.post("/v1/check", response_model=results.Checked, openapi_extra=_FILE)
 async def check(
     here: Here,
     token: Submitter,
@@ -208,11 +208,14 @@ async def check(
 def show(
     request: Request,
     here: Here,
-    _: Reader,
+    token: Reader,
     name: Name,
     learnt: Annotated[bool, Query(description="Also what the trials say of the space.")] = False,
 ) -> Response:
-    """One study as ``hpsearch show --json`` prints it, and what was decided of it."""
+    """One study as ``hpsearch show --json`` prints it, and what was decided of it.
+
+    Where its data lie on this machine is for administrators; others see what study files call them.
+    """
     study = load_study(here.storage, name)
     details = standing(study, here.workspace.home)
     if learnt:
@@ -221,10 +224,10 @@ def show(
     if submission is not None:  # in the list's words: "running" where a worker has it
         row = row_of(here, study, submissions.submission_of(study))
         submission = {**submission, "state": row["state"]}
-    return as_json(request, {**details, "submission": submission})
+    return as_json(request, here.shown({**details, "submission": submission}, study, token))
 
 
-@router.get("/{name}/trials", response_model=list[described.Trial], responses=described.UNCHANGED)
+@router.get("/{name}/trials", response_model=list[results.Trial], responses=described.UNCHANGED)
 def trials(
     request: Request, here: Here, _: Reader, name: Name, limit: Limit = None, after: After = None
 ) -> Response:
@@ -237,7 +240,7 @@ def trials(
     return as_json(request, [rows.row(study, trial) for trial in found], more)
 
 
-@router.get("/{name}/best", response_model=described.Best, responses=described.UNCHANGED)
+@router.get("/{name}/best", response_model=results.Best, responses=described.UNCHANGED)
 def best(request: Request, here: Here, _: Reader, name: Name) -> Response:
     """The best trial of a study, as ``hpsearch best --json`` prints it."""
     return as_json(request, rows.best_row(load_study(here.storage, name)))

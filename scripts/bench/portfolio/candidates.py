@@ -3,7 +3,8 @@
     .venv/bin/python scripts/bench/portfolio/candidates.py
 
 For each kind spaces/KIND.toml has guesses and a space. What the guesses leave out is hpsearch's
-default; the points of the space are a Latin hypercube of low discrepancy (scipy.stats.qmc; in the
+default; those of ``[[later]]``, which came when others had been recorded, are numbered behind all.
+The points of the space are a Latin hypercube of low discrepancy (scipy.stats.qmc; in the
 first points of a Sobol sequence some choices always go together). Result:
 results/portfolio-candidates.jsonl beside the other benchmarks', a line a candidate. It is kept, so
 that what was recorded of a candidate stays its own whatever another version of SciPy draws.
@@ -40,7 +41,7 @@ class Candidate:
 
     kind: str
     number: int
-    """From 0 in its kind; guesses come first."""
+    """From 0 in its kind; guesses come first, but for later ones."""
     is_guess: bool
     config: TrialConfig
 
@@ -96,8 +97,12 @@ def made(kind: str) -> Iterator[Candidate]:
     guesses = [TrialConfig.model_validate(guess) for guess in told["guess"]]
     for number, config in enumerate(guesses):
         yield Candidate(kind=kind, number=number, is_guess=True, config=config)
-    for number, config in enumerate(drawn(told["space"], told["draws"]), len(guesses)):
+    points = drawn(told["space"], told["draws"])
+    for number, config in enumerate(points, len(guesses)):
         yield Candidate(kind=kind, number=number, is_guess=False, config=config)
+    later = [TrialConfig.model_validate(guess) for guess in told.get("later", ())]
+    for number, config in enumerate(later, len(guesses) + len(points)):
+        yield Candidate(kind=kind, number=number, is_guess=True, config=config)
 
 
 def drawn(space: Mapping[str, Any], count: int) -> list[TrialConfig]:

@@ -70,13 +70,13 @@ def of_first(order: Sequence[int], validated: Errors, regret: Errors, count: int
 
 
 def judged(
-    table: Recorded, guesses: int, most: int, chosen_by: Errors, errors: Errors
+    table: Recorded, guesses: Sequence[int], most: int, chosen_by: Errors, errors: Errors
 ) -> dict[str, Errors]:
     """By the way of ordering the mean regrets of the families, shape (families, after).
 
     Args:
         table: of a kind.
-        guesses: how many of its candidates are guesses; they are the first.
+        guesses: which of its candidates are guesses.
         most: candidates of a portfolio, at most.
         chosen_by: the errors by which the best of the first is taken, shape (sets, candidates).
         errors: those whose regret is told, of the same shape.
@@ -85,7 +85,7 @@ def judged(
     count = len(table.candidates)
     random = np.random.default_rng(0)
     shuffled = [list(random.permutation(count)) for _ in range(ORDERS)]
-    of_space = [[one for one in order if one >= guesses] for order in shuffled]
+    of_space = [[one for one in order if one not in guesses] for order in shuffled]
     found: dict[str, list[Errors]] = {}
     for family in dict.fromkeys(table.families):
         is_out = np.array([one == family for one in table.families])
@@ -94,10 +94,10 @@ def judged(
         ways = {
             "portfolio": [order],
             "best single default": [order[:1]],
-            "guesses as they were written": [list(range(guesses))],
+            "guesses as they were written": [list(guesses)],
             "random": shuffled,
         }
-        if count > guesses:
+        if count > len(guesses):
             ways["random, without the guesses"] = of_space
         for name, orders in ways.items():
             each = [
@@ -111,7 +111,7 @@ def judged(
 def report(table: Recorded, known: Mapping[tuple[str, int], Candidate], order: list[int]) -> str:
     """What came of a kind: the judgement, the portfolio, what fits the data."""
     candidates = [known[table.kind, number] for number in table.candidates]
-    guesses = sum(one.is_guess for one in candidates)
+    guesses = [place for place, one in enumerate(candidates) if one.is_guess]
     families = len(set(table.families))
     title = f"{len(candidates)} candidates on {len(table.sets)} sets of {families} families"
     lines = [

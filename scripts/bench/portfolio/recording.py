@@ -1,7 +1,7 @@
 """Records what the candidates of the portfolios come to on many data sets.
 
     .venv/bin/python scripts/bench/portfolio/recording.py FOLDER [--kind tables ...] [--minutes 60]
-        [--processes 1] [--cifar10 PLACE]
+        [--candidate 48 ...] [--processes 1] [--cifar10 PLACE]
 
 FOLDER gets the data where they are not there: tables from .venv-tables (tables/tables.lock), arrays
 from the files of the packages in packages.lock, CIFAR-10 from --cifar10, without which its sets are
@@ -181,6 +181,8 @@ def jobs(options: argparse.Namespace, skipped: set[str]) -> Iterator[Job]:
     """What is missing: a candidate on all sets, then the next one; dear sets come last."""
     done = {(line["kind"], line["candidate"], line["set"]) for line in lines()}
     candidates = sorted(read().values(), key=lambda one: one.number)
+    if options.candidate:
+        candidates = [one for one in candidates if one.number in options.candidate]
     kinds = options.kind or KINDS
     for later in (False, True):
         for candidate in candidates:
@@ -226,6 +228,7 @@ def chosen() -> argparse.Namespace:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kind", action="append", choices=KINDS)
+    parser.add_argument("--candidate", action="append", type=int, help="its number; these alone")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--cifar10", type=Path, default=CIFAR10)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hpsearch.cli import worker as module
-from hpsearch.cli.provenance import show_provenance
+from hpsearch.cli.provenance import print_provenance
 from hpsearch.cli.workspace import workspace
 from hpsearch.home import Home
 from hpsearch.search.history import history
@@ -34,7 +34,7 @@ def test_a_command_is_noted_as_it_was_typed_without_its_password(
     assert facts["machines"].keys() == {entry["machine"]}
     assert (facts["seeds"]["study"], facts["seeds"]["split"]) == (7, 3)
     for as_json in (True, False):
-        show_provenance(study, as_json=as_json)
+        print_provenance(facts, as_json=as_json)
         shown = capsys.readouterr().out
         assert "secret" not in shown
         assert "hpsearch run a.toml" in shown

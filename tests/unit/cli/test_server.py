@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from averaged import ensemble
 from clients import URL, commands_ask
 from optuna.trial import FrozenTrial
 from served import STUDY, Served, service_of
@@ -18,8 +20,12 @@ from hpsearch.cli.app import app
 from hpsearch.client.connection import Connection
 from hpsearch.client.logins import Logins
 from hpsearch.home import Home
-from hpsearch.search import claims, submissions
-from hpsearch.search.study import load_study
+from hpsearch.search import budget, claims, submissions
+from hpsearch.search.ensemble import plain
+from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.server.routes import downloads as routes
+from hpsearch.services import downloads
+from hpsearch.services.workspace import Workspace
 
 Run = Callable[..., str]
 
@@ -52,6 +58,11 @@ def typed(*words: str, fails: str | None = None, text: str | None = None) -> str
     return said
 
 
+def printed(words: Sequence[str], *_: object) -> str:
+    """What a command prints that a service has another process run."""
+    return str(CliRunner().invoke(app, [*words]).stdout)
+
+
 @pytest.fixture
 def run(served: Served, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs commands in the folder that ask a service which is there."""
@@ -65,12 +76,12 @@ def run(served: Served, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     [
         (["ls", "--home", "x", "--server", "http://x"], "--server and --home: choose one"),
         (["run", "small.toml", "--gpus", "none"], "--gpus: cannot be asked of a service"),
+        (["run", "small.toml", "--workers-per-gpu", "2"], "--workers-per-gpu: cannot be asked"),
         (["run", "small.toml", "--engine", "ray", "--address", "x"], "--address and --engine: can"),
-        (["stop", "small", "--now"], "--now: cannot be asked of a service (http://127.0.0.1)"),
-        (["show", "small", "--provenance"], "--provenance: cannot be asked of a service"),
-        (["export", "small", "-o", "x.toml", "--ensemble"], "--ensemble: cannot be asked"),
-        (["export", "small", "-o", "x.onnx"], "a service exports files that end in .toml"),
-        (["report", "small", "--json"], "--json: cannot be asked of a service"),
+        (["export", "small", "-o", "x.py", "--test"], "--test: cannot be asked of a service"),
+        (["export", "small", "-o", "x.toml", "--mlflow"], "--mlflow: cannot be asked"),
+        (["export", "small", "-o", "x.exe"], "cannot export to '.exe'; use a name that ends in"),
+        (["export", "small", "-o", "small.toml"], "small.toml: already exists and is not a recipe"),
         (["delete", "small", "--force", "-y"], "--force: cannot be asked of a service"),
         (["run", "small.toml", "--detach", "--server", ""], "--detach: is for a service"),
         (["stop", "small", "--cancel", "--home", "x"], "--cancel: is for a service; name it with"),
@@ -104,12 +115,21 @@ def test_screens_are_those_of_the_command_line(
         finish(study, value)
     there = {
         words: run(*words.split())
-        for words in ("show small", "trials small", "trials small --csv", "best small")
-    }
+        for words in (
+            "show small", "show small --provenance", "show small --provenance --json",
+            "trials small", "trials small --csv", "best small",
+        )
+    }  # fmt: skip
     rows = json.loads(run("ls", "--json"))
     assert [(row["name"], row["priority"], row["complete"]) for row in rows] == [("small", -3, 2)]
     assert "submit" in run("ls")
     details = json.loads(run("show", "small", "--json"))
+    monkeypatch.setattr(downloads, "run_command", printed)
+    facts = printed(("report", "small", "--json"))
+    export = ("export", "small", "--trial", "0", "-o", "made/best.toml")
+    Path("made").mkdir()
+    told, recipe = run(*export), Path("made/best.toml").read_text()
+    assert told.startswith("Wrote trial 0 to made/best.toml. Train it: hpsearch train made/best.")
     monkeypatch.delenv("HPSEARCH_SERVER")
     monkeypatch.setenv("HPSEARCH_HOME", str(served.home.root))
     here = {words: run(*words.split()) for words in there}
@@ -120,13 +140,24 @@ def test_screens_are_those_of_the_command_line(
     own = json.loads(run("show", "small", "--json"))
     assert {key: value for key, value in details.items() if key != "submission"} == own
     assert own["best_trial"]["number"] == 1
+    assert told == run(*export)
+    again = printed(("report", "small", "--json")), Path("made/best.toml").read_text()
+    moment = re.compile(r"\d{4}-\d\d-\d\dT[0-9:+]+")  # when a recipe was written
+    assert [moment.sub("", one) for one in (facts, recipe)] == [
+        moment.sub("", one) for one in again
+    ]
+    assert json.loads(facts)["complete"] == 2
 
 
 @pytest.mark.usefixtures("folder")
 def test_who_names_a_service_is_told_which_commands_ask_none() -> None:
-    told = "(the service of HPSEARCH_SERVER was not asked: evaluate, ensemble and predict work here"
-    for words in (("evaluate", "two"), ("ensemble", "two")):
+    told = "http://127.0.0.1 (HPSEARCH_SERVER) is not asked: this command works here (--home) alone"
+    for words in (
+        ("evaluate", "two"), ("reproduce", "two"), ("enqueue", "two", "small.toml"),
+        ("predict", "two", "small.toml"),
+    ):  # fmt: skip
         typed(*words, fails=told)
+        assert told not in typed(*words, "--home", "own", fails="")
 
 
 def test_a_study_that_runs_is_told_so_everywhere(run: Run, served: Served) -> None:
@@ -143,6 +174,9 @@ def test_the_same_file_is_the_same_study_until_it_was_removed(run: Run, served: 
     assert "Stopped study small: 0 of 5 trials done. To resume it: hpsearch run" in run(
         "stop", "small"
     )
+    assert "Resumed study small" in run("run", "small.toml", "--detach")
+    assert "Stopped study small" in run("stop", "small", "--now")
+    assert budget.stop_requested(load_study(served.storage, "small")) == "now"
     assert "Resumed study small" in run("run", "small.toml", "--detach")
     run("run", "small.toml", "--set", "seed=7", "--detach", fails="small")
     assert len(served.storage.submitted()) == 1
@@ -292,3 +326,21 @@ def test_a_fork_is_told_as_here(folder: Path, run: Run, monkeypatch: pytest.Monk
     assert (told["taken"], told["counted"], told["over"]) == (plan["taken"], 0, None)
     plan.pop("taken")
     assert "Study small was made from small before.\n" in run("fork", "small", "new.toml")
+
+
+def test_an_ensemble_is_told_as_here(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("run", "small.toml", "--detach")
+    row = {"study": "small", **plain(ensemble((3, False, 7, 0.75), (1, True, 8, 0.25)))}
+    asked: list[int] = []
+
+    def chosen(_: OpenStudy, __: Workspace, members: int) -> dict[str, Any]:
+        asked.append(members)
+        return row
+
+    monkeypatch.setattr(routes, "ensemble_apart", chosen)
+    said = run("ensemble", "small", "--members", "4")
+    assert "Ensemble of 2 of 8 trained networks" in said
+    assert "hpsearch export takes it: hpsearch export small --ensemble -o FILE" in said
+    assert json.loads(printed(("ensemble", "small", "--json"))) == row
+    assert asked == [4, 10]
+    run("ensemble", "small", "--force", fails="--force: cannot be asked of a service")

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -186,14 +187,14 @@ def test_a_file_is_uploaded_block_by_block(tmp_path: Path, monkeypatch: pytest.M
     assert request.headers["content-length"] == "10"
 
 
-def archive(**files: str) -> httpx2.Response:
+def archive(stem: str = "small-best", **files: str) -> httpx2.Response:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as opened:
         for name, text in files.items():
             opened.writestr(name, text)
     headers = {
         "Content-Type": "application/zip",
-        "Content-Disposition": 'attachment; filename="small-best.zip"',
+        "Content-Disposition": f'attachment; filename="{stem}.zip"',
     }
     return httpx2.Response(200, content=made.getvalue(), headers=headers)
 
@@ -220,10 +221,74 @@ def test_exports_are_written_whole_with_what_belongs_to_them(tmp_path: Path) -> 
             study.export(tmp_path / "other.py")
         assert not (tmp_path / "other.py").exists()
         with pytest.raises(InputError, match=r"exports files that end in \.toml"):
-            study.export(tmp_path / "best.onnx")
+            study.export(tmp_path / "best.exe")
         with pytest.raises(UnreachableError, match="cannot be written"):
             study.report(tmp_path / "nowhere" / "a.html")
-    assert seen[:2] == ["format=toml&trial=3", "format=yaml&confirmed=true"]
+    assert seen[:2] == ["format=toml&trial=3&file=a", "format=yaml&confirmed=true&file=a"]
+
+
+def test_a_model_comes_with_what_lies_beside_it_under_its_own_name(tmp_path: Path) -> None:
+    seen: list[dict[str, str]] = []
+    told = "Wrote trial 1 to ./my.keras, and the names of its classes to ./my.classes.json."
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(dict(request.url.params))
+        stem = seen[-1].get("file", "small-best")
+        files = {f"{stem}.keras": "model", f"{stem}.classes.json": "[]"}
+        answered = archive(stem, **files)
+        answered.headers["Hpsearch-Told"] = quote(told)
+        return answered
+
+    said: list[str] = []
+    with answering(answer) as client:
+        study = client.study("small")
+        for name in ("my.keras", "meins ü.keras"):
+            (beside := tmp_path / name).with_suffix(".classes.json").write_text("of another one")
+            study.export(tmp_path / name, ensemble=True, tell=said.append)
+            assert beside.read_text() == "model"
+            assert beside.with_suffix(".classes.json").read_text() == "[]"
+    assert seen[0] == {"format": "keras", "ensemble": "true", "beside": "true", "file": "my"}
+    assert "file" not in seen[1]  # the service might not write it so
+    assert said[0] == told.replace("./", f"{tmp_path}/")
+    assert said[1] == f"Wrote {tmp_path / 'meins ü.keras'}"
+    assert len([*tmp_path.iterdir()]) == 4
+
+
+def test_the_folder_of_a_saved_model_comes_whole(tmp_path: Path) -> None:
+    seen: list[dict[str, str]] = []
+    files = {"my.v2/saved_model.pb": "graph", "my.v2/variables/data": "weights"}
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(dict(request.url.params))
+        return archive("my.v2", **files)
+
+    with answering(answer) as client:
+        study, folder = client.study("small"), tmp_path / "my.v2"
+        for _ in range(2):  # the second replaces the first
+            assert study.export(f"{folder}/", quantize="int8") == folder
+            assert (folder / "variables" / "data").read_text() == "weights"
+            assert sorted(one.name for one in folder.iterdir()) == ["saved_model.pb", "variables"]
+        files["my.v2/../../climbs"] = "x"
+        with pytest.raises(InputError, match="which is no plain name"):
+            study.export(f"{folder}/")
+        (data := tmp_path / "data").mkdir()
+        (data / "a.csv").touch()
+        with pytest.raises(InputError, match="data: already exists and is no SavedModel"):
+            study.export(data)
+        assert [*data.iterdir()] == [data / "a.csv"]
+    assert seen[0]["format"] == "saved_model"
+    assert (seen[0]["file"], seen[0]["quantize"]) == ("my.v2", "int8")
+    assert sorted(tmp_path.iterdir()) == [data, folder]
+
+
+def test_what_is_not_a_models_own_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "other.bin").write_text("mine")
+    with (
+        answering(lambda _: archive("m", **{"m.xml": "model", "other.bin": "x"})) as client,
+        pytest.raises(InputError, match=r"other\.bin: is there already with another content"),
+    ):
+        client.study("small").export(tmp_path / "m.xml")
+    assert [*tmp_path.iterdir()] == [tmp_path / "other.bin"]
 
 
 @pytest.mark.parametrize("name", ["../best.py", ".profile", "/etc/x", "a/b.py", "..", "a\\b"])

@@ -89,6 +89,9 @@ def test_a_study_names_an_upload_and_keeps_it_until_it_is_over(served: Served) -
     assert made.status_code == 201
     text = served.ask("GET", "/v1/studies/houses/file", "read").text
     assert tomllib.loads(text)["dataset"]["path"] == "upload:submit/houses.csv"
+    shown = served.ask("GET", "/v1/studies/houses", "submit")
+    assert shown.json()["study_file"]["dataset"]["path"] == "upload:submit/houses.csv"
+    assert str(served.home.root) not in shown.text
     assert submit(served, "upload:submit/houses.csv", "other", name="of-other").status_code == 201
     refused = served.ask("DELETE", "/v1/datasets/houses.csv", "submit")
     assert refused.status_code == 409

@@ -83,6 +83,18 @@ def test_all_limits_change_as_the_command_changes_them(served: Served) -> None:
     assert (study.budget.timeout, study.budget.plateau) == (None, 4)
 
 
+def test_a_study_is_stopped_at_once_where_that_is_asked_for(served: Served) -> None:
+    for number, (act, became) in enumerate((("pause", "paused"), ("cancel", "cancelled")), 1):
+        study = submitted(served, f"study-{number}")
+        path = f"/v1/studies/{study.name}/{act}"
+        assert served.ask("POST", path, "submit").json()["state"] == became
+        assert budget.stop_requested(study) == "leave"
+        assert served.ask("POST", f"{path}?now=true", "submit").json()["state"] == became
+        assert budget.stop_requested(study) == "now"
+        assert whats(served, study.name) == ["submitted", became]
+        assert served.ask("POST", f"{path}?now=soon", "submit").status_code == 422
+
+
 NO_BUDGETS: list[tuple[Any, str]] = [
     ({"budget": {"trials": 0}}, "budget.trials = 0 is out of range"),
     ({"budget": {"trials": None}}, "budget.trials"),

@@ -1,23 +1,27 @@
 """Reports and exports over HTTP, made by a command that does what a test says."""
 
 import io
+import json
 import os
 import threading
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from averaged import ensemble
 from optuna.trial import FrozenTrial
 from served import Served
 
 from hpsearch.errors import InputError, ProgramError
 from hpsearch.search import submissions
+from hpsearch.search.ensemble import plain
 from hpsearch.search.making import create_submitted
 from hpsearch.search.storage.events import Event
 from hpsearch.search.study import load_study
 from hpsearch.server.routes import downloads as routes
-from hpsearch.services import downloads
+from hpsearch.services import downloads, ensemble_apart
 from hpsearch.study_file import StudyFile
 
 Finish = Callable[..., FrozenTrial]
@@ -30,20 +34,32 @@ class Command:
         self.calls: list[Sequence[str]] = []
         self.environments: list[Mapping[str, str]] = []
         self.beside: Sequence[str] = ()
+        self.printed = ""
         self.error: Exception | None = None
         self.size = 10
+        self.content = b""
 
     def __call__(
         self, words: Sequence[str], where: str, longest: float, environment: Mapping[str, str]
-    ) -> None:
+    ) -> str:
         self.calls.append(words)
         self.environments.append(environment)
-        output = Path(words[words.index("-o") + 1])
-        output.write_bytes(b"x" * self.size)
+        if "-o" not in words:
+            return self.printed
+        asked = words[words.index("-o") + 1]
+        output = Path(asked)
+        if asked.endswith("/"):
+            (output / "variables").mkdir(parents=True)
+            (output / "variables" / "data").write_bytes(b"weights")
+            output /= "saved_model.pb"
+        output.write_bytes(self.content or b"x" * self.size)
         for ending in self.beside:
             output.with_suffix(ending).write_bytes(b"beside")
+        if isinstance(self.error, InputError):
+            raise InputError(str(self.error).replace("OUTPUT", asked))
         if self.error is not None:
             raise self.error
+        return self.printed or f"Wrote it to {asked}\n"
 
 
 @pytest.fixture
@@ -65,7 +81,8 @@ def kept(served: Served) -> list[str]:
     """The names of the files that are kept; nothing else lies beside them."""
     folders = [*served.home.served.iterdir()] if served.home.served.exists() else []
     assert all(folder.name.startswith("small-") for folder in folders)
-    return sorted(file.name for folder in folders for file in folder.iterdir())
+    files = [file.name for folder in folders for file in folder.iterdir()]
+    return sorted(name for name in files if name != ".told")
 
 
 def test_a_report_is_made_once_until_a_trial_ends(
@@ -93,6 +110,26 @@ def test_a_report_is_made_once_until_a_trial_ends(
     assert len(command.calls) == 2
 
 
+def test_reports_and_recipes_call_data_as_study_files_do(
+    serve: Callable[..., Served], command: Command, finish: Finish, tmp_path: Path
+) -> None:
+    root = tmp_path / "ü"  # JSON writes it in another way
+    served = serve(data_root=root)
+    assert served.submit("small").status_code == 201
+    finish(load_study(served.storage, "small"))
+    command.printed = json.dumps({"study_file": f'path = "{root}/a.csv"', "complete": 1})
+    told = served.ask("GET", "/v1/studies/small/report?format=json", "admin")
+    assert told.headers["content-type"] == "application/json"
+    assert told.json() == {"study_file": 'path = "a.csv"', "complete": 1}
+    assert command.calls[0][:2] == ["report", "--json"]
+    command.content = f"<p>{root}/a.csv</p>".encode()
+    assert served.ask("GET", "/v1/studies/small/report", "read").text == "<p>a.csv</p>"
+    assert served.ask("GET", "/v1/studies/small/report?format=pdf", "read").status_code == 422
+    for form in ("toml", "json", "yaml", "keras"):
+        content = served.ask("GET", f"/v1/studies/small/export?format={form}", "read").text
+        assert content == f"<p>{'' if form != 'keras' else f'{root}/'}a.csv</p>"
+
+
 @pytest.mark.parametrize(
     ("query", "words", "beside", "name", "kind"),
     [
@@ -104,6 +141,15 @@ def test_a_report_is_made_once_until_a_trial_ends(
          "application/octet-stream"),
         ("format=py", ["export"], (".npz",), "small-best.zip", "application/zip"),
         ("format=yaml", ["export"], (".own.py", ".x"), "small-best.zip", "application/zip"),
+        ("format=keras&beside=true&baseline=true&file=mine", ["export", "--baseline"],
+         (".classes.json",), "mine.zip", "application/zip"),
+        ("format=onnx&quantize=int8", ["export", "--quantize=int8"], (".onnx.signature.json",),
+         "small-best.onnx", "application/octet-stream"),
+        ("format=json&file=my.signature", ["export"], (), "my.signature.json", "application/json"),
+        ("format=xml&ensemble=true", ["export", "--ensemble"], (".bin",), "small-ensemble.zip",
+         "application/zip"),
+        ("format=saved_model&file=mine.v2", ["export"], (".other",), "mine.v2.zip",
+         "application/zip"),
     ],
 )  # fmt: skip
 def test_what_is_exported_is_one_file(  # noqa: PLR0917  # pytest gives them by name
@@ -117,10 +163,14 @@ def test_what_is_exported_is_one_file(  # noqa: PLR0917  # pytest gives them by 
     assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
     assert [*command.calls[0][: len(words)], command.calls[0][len(words)]] == [*words, "-o"]
     assert kept(small) == [name]
+    said = unquote(answer.headers["hpsearch-told"])
+    assert said.startswith(f"Wrote it to ./{name.rpartition('.')[0]}")
     if kind == "application/zip":
         with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
             assert archive.testzip() is None
-            assert len(archive.namelist()) == 1 + len(beside)
+            names = archive.namelist()
+        assert len(names) == 1 + len(beside) + ("saved_model" in query)
+        assert ("mine.v2/variables/data" in names) == ("saved_model" in query)
 
 
 def test_what_cannot_be_exported_is_said_before_anything_is_made(
@@ -130,7 +180,9 @@ def test_what_cannot_be_exported_is_said_before_anything_is_made(
     assert served.submit("none").status_code == 201
     for query, status in (
         ("format=exe", 422), ("trial=9", 422), ("trial=-1", 422), ("trial=x", 422),
-        (f"trial={10**30}", 422), ("trial=0&confirmed=1", 422),
+        (f"trial={10**30}", 422), ("trial=0&confirmed=1", 422), ("baseline=1&ensemble=1", 422),
+        ("format=keras&quantize=int8", 422), ("format=xml&quantize=int8", 422),
+        ("file=..", 422), ("file=a/b", 422), ("file=%22", 422), ("file=", 422),
     ):  # fmt: skip
         assert served.ask("GET", f"{path}?{query}", "read").status_code == status, query
     assert served.ask("GET", "/v1/studies/none/export", "read").status_code == 409
@@ -151,12 +203,27 @@ def test_what_a_command_refuses_is_told_and_leaves_nothing(
     small: Served, command: Command, error: Exception, status: int
 ) -> None:
     command.error = error
-    answer = small.ask("GET", "/v1/studies/small/export?format=keras", "read")
+    path = "/v1/studies/small/export?format=keras"
+    answer = small.ask("GET", path, "read")
     assert answer.status_code == status
     assert str(getattr(error, "strerror", None) or error) in answer.json()["detail"]
     assert kept(small) == []
+    command.error = InputError("-o OUTPUT: is none")  # as the command was told
+    assert small.ask("GET", path).json()["detail"] == "-o small-best.keras: is none"
     command.error = None
-    assert small.ask("GET", "/v1/studies/small/export?format=keras").status_code == 200
+    assert small.ask("GET", path).status_code == 200
+
+
+def test_a_package_that_is_missing_is_missing_where_the_service_runs(
+    small: Served, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpsearch.training.other_formats._is_installed", lambda _: False)
+    answer = small.ask("GET", "/v1/studies/small/export?format=onnx")
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(
+        "ONNX needs tf2onnx and onnx, not installed where the service runs; install it: pip"
+    )
+    assert command.calls == []
 
 
 def test_data_from_a_path_are_given_to_their_user_alone(
@@ -237,3 +304,31 @@ def test_what_was_made_of_a_study_goes_with_it_and_with_the_service(
     downloads.Downloads(downloads.Workspace(home=small.home))
     assert not small.home.served.exists()
     assert len(command.calls) == 1
+
+
+def test_an_ensemble_is_chosen_by_its_command_and_noted(
+    small: Served, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/v1/studies/small/ensemble"
+    refused = small.ask("POST", path, "submit")
+    assert refused.status_code == 422
+    assert "1 network has weights in" in refused.json()["detail"]
+    monkeypatch.setattr(ensemble_apart, "candidates", lambda *_: [])
+    monkeypatch.setattr(ensemble_apart, "run_command", command)
+    chosen = {"study": "small", **plain(ensemble((3, False, 7, 0.75), (1, True, 8, 0.25)))}
+    command.printed = json.dumps(chosen)
+    for who, body, status in (
+        ("submit", {"members": 1}, 422), ("submit", {"members": 2.5}, 422),
+        ("submit", {"many": 3}, 422), ("other", {"members": 3}, 403),
+    ):  # fmt: skip
+        assert small.ask("POST", path, who, json=body).status_code == status
+    assert command.calls == []
+    answer = small.ask("POST", path, "submit", json={"members": 3})
+    assert (answer.status_code, answer.json()) == (200, chosen)
+    assert small.ask("POST", path, "admin").status_code == 200
+    assert [call[:3] for call in command.calls] == [
+        ["ensemble", "--json", "--members=3"], ["ensemble", "--json", "--members=10"],
+    ]  # fmt: skip
+    assert command.environments[0]["CUDA_VISIBLE_DEVICES"] == "-1"
+    event = small.storage.events("small")[1]
+    assert (event.who, event.what, event.detail) == ("submit", "ensemble chosen", "2 networks")

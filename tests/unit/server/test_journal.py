@@ -96,6 +96,29 @@ def test_changes_in_the_dashboard_are_noted(served: Served) -> None:
     assert (event.who, event.detail) == ("admin", "PUT /api/studies/1/note")
 
 
+def test_what_concerns_neither_studies_nor_uploads_is_told_to_administrators(
+    served: Served,
+) -> None:
+    started(served)
+    served.submit("small")
+    served.ask("PUT", "/v1/datasets/a.csv?shared=true", "submit", content=b"a,b\n1,2\n3,4\n")
+    served.ask("POST", "/v1/studies", "read", content="x")
+    served.ask("POST", "/v1/studies/small/pause", "submit")
+    served.ask("PUT", "/api/studies/1/note", "admin", json={"version": 1, "body": "a note"})
+
+    def seen(who: str) -> list[str]:
+        whats, path = list[str](), "/v1/events?limit=2"
+        while path:
+            answer = served.ask("GET", path, who)
+            whats += [one["what"] for one in answer.json()]
+            path = answer.links.get("next", {}).get("url", "")
+        return whats
+
+    for who in ("read", "submit"):
+        assert seen(who) == ["paused", "uploaded", "submitted"]
+    assert {"refused", "dashboard", "token added"} < {*seen("admin")}
+
+
 def test_a_refusal_is_answered_though_it_cannot_be_noted(
     served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -177,6 +177,21 @@ def test_own_code_that_is_allowed_lies_in_the_folder_of_data(
     assert submit("../out.py") == 422
     assert submit(str(tmp_path / "out.py")) == 422
     assert submit("net.py") == 201
+    for route in ("", "/provenance"):
+        shown = {who: served.ask("GET", f"/v1/studies/a{route}", who).text for who in served.shown}
+        assert str(root / "net.py") in shown["admin"]
+        for who in ("read", "submit", "other"):
+            assert str(tmp_path) not in shown[who]
+            assert "net.py" in shown[who]
+
+
+def test_what_a_service_does_not_look_at_is_told(served: Served) -> None:
+    content = 'name = "a"\n[dataset]\nsource = "digits"\n[workers]\nper_gpu = 2\n'
+    for said in (["workers.per_gpu is not looked at"], []):
+        answer = served.ask(
+            "POST", "/v1/studies", "submit", content=content, headers={"Idempotency-Key": "k"}
+        )
+        assert [one.partition(":")[0] for one in answer.json()["warnings"]] == said
 
 
 def test_only_an_administrator_gives_a_priority_above_the_usual(served: Served) -> None:

@@ -9,7 +9,7 @@ from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.services.received import FACTS
-from hpsearch.services.rules import Rules, called, place_data, reading
+from hpsearch.services.rules import Rules, called, place_data, reading, told
 from hpsearch.services.upload import Asker, Upload, UploadKeptError
 from hpsearch.services.uploads import Uploads
 
@@ -158,3 +158,21 @@ def test_messages_call_data_as_study_files_do(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"^a/b.csv is damaged$"):
         read()
+
+
+def test_who_need_not_know_the_machine_sees_what_study_files_call_things(
+    uploads: Uploads, tmp_path: Path
+) -> None:
+    rules = Rules(data_root=tmp_path, uploads=uploads)
+    upload = placed("upload:houses", rules)
+    value = {
+        "dataset": {"path": upload, "limit": 3, "path_of": "/elsewhere/a"},
+        "space": [{"file": f"{tmp_path}/own/net.py"}, {"file": "/elsewhere/b.py"}, {"file": None}],
+        "why": f"{tmp_path}/own/c.csv: is damaged",
+    }
+    assert told(value, rules, "ana") == {
+        "dataset": {"path": "upload:ana/houses", "limit": 3, "path_of": "/elsewhere/a"},
+        "space": [{"file": "own/net.py"}, {"file": "b.py"}, {"file": None}],
+        "why": "own/c.csv: is damaged",
+    }
+    assert told(value, Rules(), "ana")["space"][0] == {"file": "net.py"}
