@@ -225,7 +225,7 @@ def test_a_study_with_code_goes_on_only_where_that_may_be_run(
     assert served.ask("POST", "/v1/studies", "submit", content=content).status_code == 201
     served.ask("POST", "/v1/studies/own/pause", "submit")
     without = serve(data_root=tmp_path)
-    for method, path in (("POST", "resume"), ("GET", "export?format=keras")):
+    for method, path in (("POST", "resume"), ("GET", "export?format=keras"), ("POST", "ensemble")):
         refused = without.ask(method, f"/v1/studies/own/{path}")
         assert refused.status_code == 422
         assert "study own: names Python code of its own" in refused.json()["detail"]
