@@ -5,6 +5,7 @@ import { plot } from "./history.js";
 import { cell, element, fill, pressed, value } from "./rows.js";
 
 const MOST_TRIALS = 200; // the newest, that are listed
+const AGAIN = 2000; // milliseconds before events that were refused are asked for again
 
 let watched = null; // the name of the study that is shown
 let source = null; // its events
@@ -16,15 +17,28 @@ export function watch(name) {
   at("study").hidden = false;
   at("study-title").textContent = name;
   facts();
-  source = new EventSource(routeOf(name, "/events"));
-  source.addEventListener("trials", (event) => {
+  follow(name);
+  at("study-title").focus();
+}
+
+function follow(name) {
+  const events = new EventSource(routeOf(name, "/events"));
+  source = events;
+  events.addEventListener("trials", (event) => {
     for (const one of JSON.parse(event.data)) trials.set(one.number, one);
     const shown = [...trials.values()].sort((a, b) => b.number - a.number);
     fill("trials", shown.slice(0, MOST_TRIALS), "number", trialRow);
     facts();
   });
-  source.addEventListener("gone", unwatch);
-  at("study-title").focus();
+  events.addEventListener("gone", unwatch);
+  // After a lost connection a browser asks again, but not after a refusal, as by a service, or a
+  // proxy before it, that says that it is away.
+  events.addEventListener("error", () => {
+    if (events.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => {
+      if (source === events) follow(name);
+    }, AGAIN);
+  });
 }
 
 export function unwatch() {
