@@ -228,12 +228,12 @@ class Uploads(UploadFolder):
         if not self.root.exists():
             return
         with self.changing():
-            found = [read_name(file) for file in self.names.glob("*/*.json")]
+            found = [read_name(file) for file in self.name_files()]
             known = {one.content for one in found if one is not None}
             left = [one for one in listed(self.contents) if one.name not in known]
             if None in found:  # perhaps a newer version's, whose contents are not ours to remove
                 left = []
-            for path in (*listed(self.incoming), *left):
+            for path in (*listed(self.incoming), *left, *self.names.glob("*/.*")):
                 remove(path)
         clear_gone(self.home, self.contents)
 

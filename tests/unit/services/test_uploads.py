@@ -184,14 +184,18 @@ def test_what_a_killed_service_left_is_removed(uploads: Uploads) -> None:
     arrival = Arrival(uploads, "ana", "half", "csv")
     arrival.begin(0)
     arrival.write(CSV)
+    torn, whole = (uploads.names / "ana" / f".partial.{name}.json" for name in ("torn", "whole"))
+    torn.write_text("{")
+    whole.write_text(kept.model_dump_json())
     newer = uploads.file("ana", "newer")
     newer.write_text('{"version": 2}')
+    assert uploads.all() == [kept]
     Uploads(home=uploads.home).tidy()
     assert uploads.data(gone).exists()
     newer.unlink()
     Uploads(home=uploads.home).tidy()
     assert uploads.all() == [kept]
-    assert not uploads.data(gone).exists()
+    assert files(uploads) == {"data.csv", "facts.json", "houses.json"}
     assert [*uploads.incoming.iterdir()] == []
     Uploads(home=Home(uploads.home.root / "none")).tidy()
 
