@@ -49,6 +49,10 @@ def storage(home: Home) -> Iterator[Storage]:
         yield opened
 
 
+def unnoted(_: Upload) -> None:
+    """Notes nothing."""
+
+
 def send(
     uploads: Uploads, name: str = "houses", content: bytes = CSV, *, owner: str = "ana",
     shared: bool | None = None, kind: str = "csv",
@@ -57,7 +61,7 @@ def send(
         arrival.begin(len(content))
         for start in range(0, len(content), 300):
             arrival.write(content[start : start + 300])
-        return arrival.keep(shared)
+        return arrival.keep(shared, unnoted)
 
 
 def files(uploads: Uploads) -> set[str]:
@@ -74,9 +78,9 @@ def test_the_same_bytes_of_two_users_are_stored_once_until_the_last_name_goes(
     assert uploads.data(first) == uploads.data(other)
     assert files(uploads) == {"data.csv", "facts.json", "houses.json", "prices.json"}
     assert send(uploads) == (first, False)
-    uploads.remove("ana", "houses", ANA, storage)
+    uploads.remove("ana", "houses", ANA, storage, unnoted)
     assert uploads.data(other).read_bytes() == CSV
-    uploads.remove("bob", "prices", BOB, storage)
+    uploads.remove("bob", "prices", BOB, storage, unnoted)
     assert files(uploads) == set()
 
 
@@ -173,7 +177,7 @@ def test_a_folder_that_cannot_be_written_is_one_message(uploads: Uploads, storag
         with pytest.raises(UnreachableError, match="Permission denied"):
             send(uploads, "other")
         with pytest.raises(UnreachableError, match="Permission denied"):
-            uploads.remove("ana", "houses", ANA, storage)
+            uploads.remove("ana", "houses", ANA, storage, unnoted)
         assert uploads.visible(ANA) == [first]
 
 
@@ -210,7 +214,7 @@ def test_a_content_that_was_lost_is_sent_anew_or_its_name_removed(
         send(uploads)
         assert uploads.all() == [kept]
     shutil.rmtree(uploads.data(kept).parent)
-    uploads.remove("ana", "houses", ANA, storage)
+    uploads.remove("ana", "houses", ANA, storage, unnoted)
     assert files(uploads) == set()
 
 
