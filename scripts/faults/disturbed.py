@@ -24,9 +24,6 @@ from hpsearch.home import Home
 from hpsearch.server.problems import MEDIA_TYPE
 from hpsearch.services.upload_folder import listed
 
-BACK_WITHIN = 90.0
-"""Seconds after which all that is watched answers again."""
-
 PATIENCE = 600.0
 """Seconds after which what should happen has not happened."""
 
@@ -56,6 +53,8 @@ class Disturbed:
     """With which it is watched, and refused on a full disk."""
     watched: tuple[str, ...]
     """What must come back after each fault, by the names that :attr:`seen` has."""
+    patience: float = 90.0
+    """Seconds after a fault within which all that is watched must come back."""
     database: Server | None = None
     """The PostgreSQL server that is restarted; None: SQLite in the home."""
     process: subprocess.Popen[bytes] | None = None
@@ -101,7 +100,7 @@ class Disturbed:
     def start(self) -> None:
         """Start the server; it takes a moment until it answers."""
         settings = Settings(
-            journal=str(self.journal), beat=0.5, lease=30.0, checkpoint=0.2, epoch=0.1, real=False
+            journal=str(self.journal), beat=0.5, lease=30.0, checkpoint=0.2, epoch=0.4, real=False
         )
         ours = {VARIABLE: json.dumps(asdict(settings)), STORAGE_VARIABLE: self.url}
         options = ["--home", str(self.home.root), "--gpus", "none", "--workers", str(self.slots)]
@@ -168,7 +167,7 @@ class Disturbed:
 
     def let_work(self, seconds: float) -> None:
         """Wait until a trial has ended since the last time; then some seconds."""
-        before, end = _size(self.journal), time.monotonic() + BACK_WITHIN
+        before, end = _size(self.journal), time.monotonic() + self.patience
         while _size(self.journal) == before and time.monotonic() < end:
             time.sleep(0.2)
         self.idle += _size(self.journal) == before
@@ -176,14 +175,14 @@ class Disturbed:
 
     def kill_worker(self) -> None:
         """Kill one of the workers, once there is one."""
-        end = time.monotonic() + BACK_WITHIN
+        end = time.monotonic() + self.patience
         while time.monotonic() < end:
             with contextlib.suppress(psutil.NoSuchProcess, IndexError):
                 self.dice.choice(self.workers()).kill()
                 self.faults["workers killed"] += 1
                 return
             time.sleep(0.2)
-        self.wrong.append(f"no worker for {BACK_WITHIN:.0f} s")
+        self.wrong.append(f"no worker for {self.patience:.0f} s")
 
     def kill_server(self) -> None:
         """Kill the server, half of the times while data arrive, and start another one."""
@@ -192,15 +191,23 @@ class Disturbed:
         while not listed(arriving) and time.monotonic() < end:
             time.sleep(0.1)
         self._note_end("before it was killed")
-        self.server.kill()
-        self.server.wait()
+        self._kill("servers killed")
         left = listed(arriving)
         self.cut_off += len(left)
-        self.faults["servers killed"] += 1
         time.sleep(self.dice.random() * 2)
         self.start()
+        if self.dice.random() < 0.25:
+            time.sleep(self.dice.random() * 5)
+            self._kill("and again while they started")
+            self.start()
         self.expect_back("a kill of the server")
         self.wrong += [f"{one}: was left by a killed server" for one in left if one.exists()]
+
+    def _kill(self, kind: str) -> None:
+        """Kill the server, and wait until it is dead."""
+        self.server.kill()
+        self.server.wait()
+        self.faults[kind] += 1
 
     def restart_storage(self) -> None:
         """Have the database's server crash, be away for some seconds, and come back."""
@@ -231,7 +238,9 @@ class Disturbed:
     def expect_back(self, after: str) -> None:
         """Wait until all that is watched is seen again, without a new start."""
         began = time.monotonic()
-        while time.monotonic() < began + BACK_WITHIN:
+        while time.monotonic() < began + self.patience:
+            if not self.goes_on:
+                return  # nobody watches any more
             if self._note_end(f"after {after}"):
                 self.start()
                 return
@@ -241,7 +250,7 @@ class Disturbed:
                 return
             time.sleep(0.1)
         away = [one for one in self.watched if self.seen.get(one, 0) <= began]
-        self.wrong.append(f"not back {BACK_WITHIN:.0f} s after {after}: {', '.join(away)}")
+        self.wrong.append(f"not back {self.patience:.0f} s after {after}: {', '.join(away)}")
 
     def _note_end(self, when: str) -> bool:
         """Note that the server has ended by itself, if it has."""

@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import json
 import random
+import signal
 import socket
 import sys
 import tempfile
@@ -56,6 +57,7 @@ def main() -> None:
     arguments.add_argument("--studies", type=int, default=6, help="of each user, at least")
     arguments.add_argument("--trials", type=int, default=8, help="of each study")
     arguments.add_argument("--slots", type=int, default=4)
+    arguments.add_argument("--back-within", type=float, default=90, metavar="SECONDS")
     arguments.add_argument("--seed", type=int, default=0)
     given = arguments.parse_args()
     if given.restarts and given.storage == "sqlite":
@@ -76,7 +78,7 @@ def main() -> None:
         users = {name: tokens.add(name, Role.SUBMIT) for name in names}
         service = Disturbed(
             Home(root), given.slots, _free_port(), random.Random(given.seed),  # noqa: S311  # no secret
-            users[WATCHER], WATCHED, database,
+            users[WATCHER], WATCHED, given.back_within, database,
         )  # fmt: skip
         sys.exit(_run(given, service, users))
 
@@ -124,12 +126,22 @@ def _at_work(
 
 
 def disturb(service: Disturbed, given: Any) -> None:
-    """Have all faults come, in an order by chance, each when a trial has ended since the last."""
+    """Have all faults come, in an order by chance, each when a trial has ended since the last.
+
+    SIGTERM has no more come; what came is judged then, too.
+    """
     faults = [service.kill_server] * given.server_kills + [service.kill_worker] * given.worker_kills
     faults += [service.restart_storage] * given.restarts + [service.fill_disk] * given.full
     service.dice.shuffle(faults)
+
+    def stop(*_: Any) -> None:
+        service.goes_on = False
+
+    signal.signal(signal.SIGTERM, stop)
     began = time.monotonic()
     for number, fault in enumerate(faults, 1):
+        if not service.goes_on:
+            break
         service.let_work(service.dice.uniform(0.5, 4))
         say(f"{number} of {len(faults)}  {time.monotonic() - began:5.0f} s  {fault.__name__}")
         fault()

@@ -81,7 +81,7 @@ class User:
             if number >= least and not self.service.goes_on:
                 return
             while self._open() >= OPEN:
-                time.sleep(1)
+                time.sleep(2)
             name = f"{self.name}-{number}"
             self.submit(name, self._dataset(number, dice), trials)
             if dice.random() < 0.5:
@@ -156,7 +156,7 @@ class Watcher(User):
                 with contextlib.suppress(OSError, http.client.HTTPException):
                     if self.service.send(self.token, "GET", path, seconds=20).status == 200:
                         self.service.seen[path] = began
-            time.sleep(0.5)
+            time.sleep(1)
 
 
 def _slowly(content: bytes, dice: random.Random) -> Iterator[bytes]:
