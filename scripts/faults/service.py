@@ -91,9 +91,9 @@ def _run(given: Any, service: Disturbed, users: dict[str, str]) -> int:
     with _at_work(given, service, watcher, users):
         disturb(service, given)
     wait_for_end(service)
-    wrong = [*service.wrong, *broken(service, told, given.trials, users), *_end(service)]
     say(summary(service, told, watcher))
     say(f"{len(told.studies)} studies of {given.trials} trials, {time.monotonic() - began:.0f} s")
+    wrong = [*service.wrong, *broken(service, told, given.trials, users), *_end(service)]
     say("\n".join(wrong) or "every promise held")
     if wrong:
         say((service.home.root / "server.log").read_text(errors="replace")[-5000:])
@@ -161,7 +161,7 @@ def _end(service: Disturbed) -> list[str]:
     """End the service; what does not hold of that."""
     children = service.workers()
     service.server.terminate()
-    code = service.server.wait(60)
+    code = service.server.wait(PATIENCE)
     _, alive = psutil.wait_procs(children, timeout=10)
     wrong = [f"left behind: {one.cmdline()}" for one in alive]
     return wrong if code == 143 else [*wrong, f"the server's exit code is {code}"]
