@@ -5,7 +5,6 @@ import { plot } from "./history.js";
 import { cell, element, fill, pressed, value } from "./rows.js";
 
 const MOST_TRIALS = 200; // the newest, that are listed
-const AGAIN = 2000; // milliseconds before events that were refused are asked for again
 
 let watched = null; // the name of the study that is shown
 let source = null; // its events
@@ -22,23 +21,14 @@ export function watch(name) {
 }
 
 function follow(name) {
-  const events = new EventSource(routeOf(name, "/events"));
-  source = events;
-  events.addEventListener("trials", (event) => {
+  source = new EventSource(routeOf(name, "/events"));
+  source.addEventListener("trials", (event) => {
     for (const one of JSON.parse(event.data)) trials.set(one.number, one);
     const shown = [...trials.values()].sort((a, b) => b.number - a.number);
     fill("trials", shown.slice(0, MOST_TRIALS), "number", trialRow);
     facts();
   });
-  events.addEventListener("gone", unwatch);
-  // After a lost connection a browser asks again, but not after a refusal, as by a service, or a
-  // proxy before it, that says that it is away.
-  events.addEventListener("error", () => {
-    if (events.readyState !== EventSource.CLOSED) return;
-    setTimeout(() => {
-      if (source === events) follow(name);
-    }, AGAIN);
-  });
+  source.addEventListener("gone", unwatch);
 }
 
 export function unwatch() {
@@ -54,6 +44,9 @@ export function unwatch() {
 export function facts() {
   const one = state.queue?.studies.find((study) => study.name === watched);
   if (!one) return;
+  // A browser asks for events again by itself after a lost connection, but not after a refusal,
+  // as by a proxy that says that the service is away.
+  if (source?.readyState === EventSource.CLOSED) follow(watched);
   at("study-dashboard").href = `/dashboard/studies/${one.id}`;
   at("study-report").href = routeOf(one.name, "/report");
   const best = one.best === null ? "" : `; best ${one.metric} ${value(one.best)}`;
