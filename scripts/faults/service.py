@@ -176,6 +176,7 @@ def summary(service: Disturbed, told: Told, watcher: Watcher) -> str:
         f"uploads cut off by kills: {service.cut_off}",
         "answers: " + ", ".join(f"{code}: {n}" for code, n in sorted(service.statuses.items())),
         f"events: {watcher.events}",
+        f"trials ended: {len(service.journal.read_text().splitlines())}",
     ]
     lines += [
         f"{one}: back after {len(times)} faults, in {median(times):.1f} s, at most {max(times):.1f}"
