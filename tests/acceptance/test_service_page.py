@@ -102,6 +102,18 @@ def test_a_user_enters_submits_watches_pauses_clones_and_cancels(
         page.wait_for_selector("#enter:not([hidden])")
 
 
+def test_trials_are_followed_again_when_a_service_was_away(served: Served, chromium: Any) -> None:
+    assert served.submit("bold").status_code == 201
+    with listening(served) as address, browsing(chromium, 1280) as context:
+        page, wrong = watched(context)
+        page.route("**/bold/events", lambda route: route.fulfill(status=503), times=1)
+        with page.expect_response(lambda answer: answer.status == 503):
+            page.goto(f"{address}/?token={served.shown['submit']}&study=bold")
+        run_trial(served, "bold", 0.75)
+        page.wait_for_selector("#trials >> text=0.75")
+        assert all("status of 503" in text for text in wrong)
+
+
 def test_what_was_found_is_seen_exported_and_removed_and_data_are_uploaded(
     served: Served, chromium: Any
 ) -> None:
