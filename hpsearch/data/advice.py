@@ -1,5 +1,6 @@
 """Advice: what a user should know of a data set before trusting figures that come from it."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from hpsearch.data.arrays import PartName
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Parts
-from hpsearch.data.section import DatasetSection
+from hpsearch.data.section import DatasetSection, Folds
 from hpsearch.data.summary import row_digests
 from hpsearch.text import brief, show
 
@@ -23,6 +24,7 @@ _COPIED = 0.05
 """Share of copies from which on they are told of a table: rows of few columns are often alike."""
 _SKEWED = 3.0
 """Skewness of a target from which on its logarithm is worth a try; an exponential one has 2."""
+_WHOLE = re.compile(r"-?\d+")
 _JUDGED: dict[PartName, str] = {"test": "test", "val": "validation"}
 """Parts on which a network is judged."""
 
@@ -160,12 +162,27 @@ def _classes(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterato
         )
     few = [f"{show(names[i])} ({counts[i]})" for i in np.flatnonzero(counts < _FEW)]
     if few:
-        yield f"fewer than {_FEW} training examples of {_listed(few)}: too few to learn from"
-    for part, name in _judged(section):
-        given = dataset.summary.counts.get(part, ())
-        none = [show(names[i]) for i, count in enumerate(given) if count == 0]
+        yield (
+            f"fewer than {_FEW} training examples of {_listed(few)}: too few to learn from"
+            f"{_as_numbers(dataset, section)}"
+        )
+    judged = {"test": np.array(dataset.summary.counts["test"])}
+    if not isinstance(section.validation, Folds):
+        own = parts.validation
+        judged["validation"] = np.bincount(own.y[own.rows], minlength=len(names))
+    for name, counts in judged.items():
+        none = [show(names[i]) for i in np.flatnonzero(counts == 0)]
         if none:
             yield f"no {name} examples of {_listed(none)}: accuracy on these is not measured"
+
+
+def _as_numbers(dataset: Dataset, section: DatasetSection) -> str:
+    """What to do where numbers of a table were taken as classes, and are counts perhaps."""
+    names = dataset.class_names
+    is_guessed = section.task is None and bool(dataset.columns) and len(names) > 2
+    if not (is_guessed and all(_WHOLE.fullmatch(name) for name in names)):
+        return ""
+    return '; if the target is a count or an amount, set dataset.task = "regression"'
 
 
 def _merged(dataset: Dataset, section: DatasetSection) -> Iterator[str]:

@@ -136,6 +136,12 @@ def test_files_that_were_passed_over(images: Write, home: Home) -> None:
     assert "and 1 more" in found[0]
 
 
+def test_a_drawn_validation_part_may_lack_a_rare_class(npz: Write, home: Home) -> None:
+    y = np.array([0] * 78 + [1] * 39 + [2] * 3)
+    found = told(npz(NONE, x_train=vectors(), y_train=y), home)
+    assert any(one.startswith('no validation examples of "2"') for one in found)
+
+
 def table(folder: Path, columns: dict[str, Any], **keys: Any) -> DatasetSection:
     """A table with the target "y"."""
     pl.DataFrame(columns).write_csv(folder / "t.csv")
