@@ -13,6 +13,7 @@ from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.dialect import Named
 from hpsearch.data.tables.encoding import Matrix, encode_cells
 from hpsearch.data.tables.files import files_of
+from hpsearch.data.tables.hints import alike
 from hpsearch.data.tables.reading import open_table
 from hpsearch.data.tables.table import Table
 from hpsearch.data.tables.target import Target
@@ -22,6 +23,8 @@ from hpsearch.text import closest, show
 
 _FEW_LOST = 0.01
 """Share of different numbers that rounding may merge untold."""
+_ROUNDING = 1e-14
+"""Relative distance up to which numbers are equal: 0.3 and 0.1 + 0.2 are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,7 @@ class _Gathered:
     inputs: dict[PartName, list[Matrix]]
     columns: list[Column] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
     beside: dict[str, npt.NDArray[np.generic]] = field(default_factory=dict)
 
 
@@ -85,6 +89,7 @@ def load(
     notes = _compare(tables)
     found = target.find(where, roles.target, _cells(tables, roles.target), task)
     gathered = _Gathered(inputs={part: [] for part in tables}, notes=[*notes, *found.notes])
+    gathered.hints += filter(None, [alike(roles.target, found.class_names)])
     for done, name in enumerate(names):
         progress("reading the columns", done, len(names))
         if name != roles.target and name not in roles.ignore:
@@ -174,6 +179,7 @@ def _gather(
     as_category = name in roles.categorical
     found = kinds.find(name, list(cells.values()), as_category=as_category, where=where)
     gathered.notes += found.notes
+    gathered.hints += found.hints
     if name == roles.time:
         stored = beside.times(where, name, cells, found.column)
         gathered.beside |= {f"time_{part}": values for part, values in stored.items()}
@@ -183,7 +189,7 @@ def _gather(
         for part, values in stored_inputs.items():
             gathered.inputs[part].append(values)
         if found.column.kind == "number":
-            gathered.notes += _merged(name, cells["train"], stored_inputs["train"])
+            gathered.hints += _merged(name, cells["train"], stored_inputs["train"])
 
 
 def _merged(name: str, cells: Cells, stored: Matrix) -> list[str]:
@@ -196,10 +202,11 @@ def _merged(name: str, cells: Cells, stored: Matrix) -> list[str]:
 
 
 def _distinct(values: npt.NDArray[np.floating]) -> int:
-    """How many different values there are, missing ones aside; they are sorted in place."""
-    values.sort()
-    present = values[: len(values) - int(np.isnan(values).sum())]
-    return min(len(present), 1) + int(np.count_nonzero(present[1:] != present[:-1]))
+    """How many different finite values there are, but for what rounding in float64 leaves."""
+    present = values[np.isfinite(values)]
+    present.sort()
+    gaps = np.diff(present) > _ROUNDING * np.abs(present[1:])
+    return min(len(present), 1) + int(np.count_nonzero(gaps))
 
 
 def _arrays(name: str, found: Target, gathered: _Gathered, decimal: str) -> Arrays:
@@ -214,6 +221,7 @@ def _arrays(name: str, found: Target, gathered: _Gathered, decimal: str) -> Arra
         class_names=found.class_names,
         maximum=None,
         notes=tuple(gathered.notes),
+        hints=tuple(gathered.hints),
         columns=tuple(gathered.columns),
         decimal=decimal,
         target=name,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from hpsearch.data.tables import dates
+from hpsearch.data.tables import dates, hints
 from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.values import Cells, Family
 from hpsearch.errors import InputError
@@ -28,6 +28,8 @@ class Found:
     """None: it is ignored, and the notes say why."""
     notes: tuple[str, ...] = ()
     """What a user should know of it; one line each."""
+    hints: tuple[str, ...] = ()
+    """What its texts may be meant as; one line each."""
 
 
 def find(
@@ -165,10 +167,13 @@ def _text(name: str, parts: Sequence[Cells]) -> Found:
     column = _category(name, parts)
     present = sum(len(cells.values) - cells.missing for cells in parts)
     distinct = len(column.categories)
+    meant = hints.meant(name, column.categories, parts[0].decimal)
     if present >= _IDENTIFIER_ROWS and distinct > _IDENTIFIER_SHARE * present:
         reason = f"{distinct:,} different texts in {present:,} rows (an identifier or free text)"
-        return Found(column=None, notes=(f"{_of(name)} is ignored: {reason}; {_wanted(name)}",))
-    return Found(column=column)
+        note = f"{_of(name)} is ignored: {reason}; {_wanted(name)}"
+        return Found(column=None, notes=(note,), hints=tuple(filter(None, [meant])))
+    found = [meant, hints.alike(name, column.categories)]
+    return Found(column=column, hints=tuple(filter(None, found)))
 
 
 def _category(name: str, parts: Sequence[Cells]) -> Column:

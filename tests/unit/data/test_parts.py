@@ -243,7 +243,8 @@ def test_a_number_of_which_float32_keeps_little_is_told(tmp_path: Path) -> None:
         {"source": "table", "path": str(tmp_path / "t.csv"), "target": "y"}
     )
     dataset = open_dataset(wanted, Home(tmp_path / "home"))
-    assert any("of 40 different values float32 keeps 6" in note for note in dataset.notes)
+    (told,) = dataset.summary.flaws
+    assert told.startswith('column "a": of 40 different values float32 keeps 6')
 
 
 def test_values_of_all_folds_are_checked(tmp_path: Path) -> None:
