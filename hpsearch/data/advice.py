@@ -107,6 +107,11 @@ def _judgement(dataset: Dataset, name: str) -> str:
     return f"{name} accuracy" if dataset.class_names else f"{name} results"
 
 
+def _twice(dataset: Dataset) -> str:
+    """Copies in a table of few columns may be of different cases."""
+    return " where they are the same cases" if dataset.columns else ""
+
+
 def _copies(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
     summary = dataset.summary
     for part, name in _judged(section):
@@ -114,8 +119,8 @@ def _copies(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
         if _are_many(copies, size, dataset):
             yield (
                 f"{copies:,} of {size:,} {name} examples also occur in the training split (exact"
-                f" copies): {_judgement(dataset, name)} will look too good; remove them from one"
-                " of the two"
+                f" copies): {_judgement(dataset, name)} will look too good{_twice(dataset)};"
+                " remove them from one of the two"
             )
     yield from _contradictions(dataset)
 
@@ -144,7 +149,7 @@ def _drawn(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterator[
         yield (
             f"{copies:,} of {len(parts.validation):,} validation examples also occur in the"
             f" training part (exact copies): {_judgement(dataset, 'validation')} will look too"
-            f" good; remove the copies{cure}"
+            f" good{_twice(dataset)}; remove the copies{cure}"
         )
 
 

@@ -1,5 +1,9 @@
-"""Hints: what texts may be meant as that are nearly numbers, dates, or one another."""
+"""Hints: what a column may be meant as, where it is nearly of another kind, and the cure."""
 
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from hpsearch.data.tables import dates
@@ -12,8 +16,20 @@ _OTHERS = 20
 """At least so many different others are no codes."""
 _SIGNED = r"^[-+(]?\s?[$€£¥]?\s?[-+]?(\d{1,3}([,' ]\d{3})+|\d+)([.,]\d+)?\s?[%$€£¥]?\)?$"
 """A number with a currency, a per cent sign or separated thousands, as a regular expression."""
+_UNIT = r"^[-+]?\d+(?:[.,]\d+)?\s?([A-Za-z°µ/²³]+)$"
+"""A number with a unit."""
+_CLOCK = r"^\d{1,3}:\d{2}(:\d{2}([.,]\d+)?)?$"
+"""Minutes and seconds, or hours and minutes."""
+_DATES = (
+    "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y",
+    "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%m-%Y", "%m-%d-%Y", "%m/%d/%Y %I:%M %p",
+    "%m/%d/%Y %I:%M:%S %p", "%Y%m%dT%H%M%S", "%a, %d %b %Y",
+)  # fmt: skip
+"""Dates in a form that is not read, as polars' strptime has it."""
 _FIRST = 100
 """Texts by which a format of dates is chosen."""
+_DAYS = (19000101, 21001231)
+"""From and to which whole numbers may be days."""
 
 
 def meant(name: str, texts: tuple[str, ...], decimal: str) -> str:
@@ -26,12 +42,11 @@ def meant(name: str, texts: tuple[str, ...], decimal: str) -> str:
     """
     values = pl.Series(texts, dtype=pl.String)
     numbers = Cells(values=values, decimal=decimal).numbers()
-    if numbers.null_count() and values.str.contains(_SIGNED).all():
-        signed = show(values.filter(numbers.is_null())[0])
-        return (
-            f"column {show(name)} is taken as texts such as {signed}; if these are numbers, write"
-            " them without signs"
-        )
+    if not numbers.null_count():
+        return ""
+    if cure := next(_cures(values), ""):
+        example = show(values.filter(numbers.is_null())[0])
+        return f"column {show(name)} is taken as texts such as {example}; {cure}"
     marks = _marks(values, numbers) or _marks(values, _dates(values))
     if not marks:
         return ""
@@ -59,6 +74,51 @@ def alike(name: str, texts: tuple[str, ...]) -> str:
     return ""
 
 
+def codes(name: str, cells: Cells) -> str:
+    """Whether a column of numbers may be one of codes or dates, and the cure; empty: it may not.
+
+    Args:
+        name: of the column.
+        cells: of one part, of which the first are looked at.
+    """
+    cells = cells.first
+    if cells.family == "text":
+        zeros = cells.values.filter(cells.values.str.contains(r"^0\d+$").fill_null(value=False))
+        if len(zeros):
+            return (
+                f"column {show(name)} has numbers such as {show(zeros[0])}; if these are codes, set"
+                f" dataset.categorical = [{show(name)}]"
+            )
+    numbers = cells.floats()
+    numbers = numbers[~np.isnan(numbers)]
+    if len(numbers) < _OTHERS or not _are_days(numbers):
+        return ""
+    day = f"{numbers[0]:.0f}"
+    return (
+        f"column {show(name)} has numbers such as {day}; if these are dates, write them as"
+        f" {day[:4]}-{day[4:6]}-{day[6:]}"
+    )
+
+
+def _cures(texts: pl.Series) -> Iterator[str]:
+    """How to write all of some texts so that they are read as what they seem to be."""
+    if texts.str.contains(_SIGNED).all():
+        yield "if these are numbers, write them without signs"
+    if len(texts) <= _OTHERS:
+        return
+    units = texts.str.extract(_UNIT)
+    if not units.null_count() and units.n_unique() == 1:
+        yield "if these are numbers, write them without the unit"
+    if texts.str.contains(_CLOCK).all():
+        yield "if these are times or durations, write them as one number, of seconds perhaps"
+    if any(_fits(texts.head(_FIRST), form) and _fits(texts, form) for form in _DATES):
+        yield "if these are dates, write them as 2024-03-01"
+
+
+def _fits(texts: pl.Series, form: str) -> bool:
+    return not texts.str.strptime(pl.Datetime("us"), form, strict=False).null_count()
+
+
 def _marks(texts: pl.Series, read: pl.Series) -> list[str]:
     """The few texts that were not read, among many that were; none where it is otherwise.
 
@@ -76,3 +136,12 @@ def _dates(texts: pl.Series) -> pl.Series:
     first = texts.head(_FIRST)
     form = min(dates.FORMATS, key=lambda one: dates.parsed(first, one).null_count())
     return dates.parsed(texts, form)
+
+
+def _are_days(numbers: npt.NDArray[np.float64]) -> bool:
+    """Whether all numbers are years, months and days in eight digits."""
+    first, last = _DAYS
+    if numbers.min() < first or numbers.max() > last or (numbers != np.floor(numbers)).any():
+        return False
+    month, day = numbers // 100 % 100, numbers % 100
+    return bool(((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())

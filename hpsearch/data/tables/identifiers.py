@@ -32,24 +32,19 @@ def identifier(values: Values, column: Column, *, is_first: bool) -> str:
         column: what the column is.
         is_first: whether it is the first input.
     """
-    present = values[~np.isnan(values)]
-    distinct = len(np.unique(present))
-    is_whole = column.kind != "date" and bool((present == np.floor(present)).all())
-    if not is_whole or distinct <= _FEW:
-        return ""
     of = f"column {show(column.name)}"
-    if _NAME.fullmatch(column.name):
+    if column.kind != "date" and _NAME.fullmatch(column.name):
+        present = values[~np.isnan(values)]
+        distinct = len(np.unique(present))
+        if distinct <= _FEW or not _are_whole(present):
+            return ""
         if distinct == len(present):
             return f"{of} is an identifier by its name and values; ignore it"
         return (
             f"{of} is an identifier by its name: ignore it, or keep the rows of one together"
             f" (dataset.group = {show(column.name)})"
         )
-    if (
-        column.kind == "number"
-        and distinct == len(values)
-        and _number_rows(values, is_first=is_first)
-    ):
+    if column.kind == "number" and _number_rows(values, is_first=is_first):
         return (
             f"{of} has another whole number in each row, as row numbers have; ignore it, unless it"
             " measures something"
@@ -58,10 +53,13 @@ def identifier(values: Values, column: Column, *, is_first: bool) -> str:
 
 
 def _number_rows(values: Values, *, is_first: bool) -> bool:
-    low, high = values.min(), values.max()
-    if low < 0 or low > _FIRST * high:
+    rows, low, high = len(values), values.min(), values.max()  # NaN where one is missing
+    if rows <= _FEW or not 0 <= low <= _FIRST * high or not _are_whole(values):
         return False
-    is_rising = bool((np.diff(values) > 0).all())
-    return (is_rising and high < _GAPS * len(values)) or (
-        is_first and high < _SHUFFLED * len(values)
-    )
+    if high < _GAPS * rows and (np.diff(values) > 0).all():
+        return True
+    return is_first and high < _SHUFFLED * rows and len(np.unique(values)) == rows
+
+
+def _are_whole(values: Values) -> bool:
+    return bool((values == np.floor(values)).all())

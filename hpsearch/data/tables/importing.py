@@ -13,7 +13,7 @@ from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.dialect import Named
 from hpsearch.data.tables.encoding import Matrix, encode_cells
 from hpsearch.data.tables.files import files_of
-from hpsearch.data.tables.hints import alike
+from hpsearch.data.tables.hints import alike, meant
 from hpsearch.data.tables.reading import open_table
 from hpsearch.data.tables.table import Table
 from hpsearch.data.tables.target import Target
@@ -89,7 +89,7 @@ def load(
     notes = _compare(tables)
     found = target.find(where, roles.target, _cells(tables, roles.target), task)
     gathered = _Gathered(inputs={part: [] for part in tables}, notes=[*notes, *found.notes])
-    gathered.hints += filter(None, [alike(roles.target, found.class_names)])
+    gathered.hints += _hints_of(roles.target, found.class_names, tables["train"].decimal)
     for done, name in enumerate(names):
         progress("reading the columns", done, len(names))
         if name != roles.target and name not in roles.ignore:
@@ -100,6 +100,12 @@ def load(
     decimal = tables["train"].decimal
     tables.clear()  # what they hold is no longer needed
     return _arrays(roles.target, found, gathered, decimal)
+
+
+def _hints_of(target: str, class_names: tuple[str, ...], decimal: str) -> list[str]:
+    """What the target's texts may be meant as."""
+    found = [meant(target, class_names, decimal), alike(target, class_names)]
+    return list(filter(None, found)) if class_names else []
 
 
 def train_names(path: Path, named: Named) -> tuple[str, ...]:

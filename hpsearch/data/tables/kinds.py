@@ -111,7 +111,9 @@ def _number(name: str, parts: Sequence[Cells]) -> Found | None:
         notes.append(
             f"{_of(name)}: {infinite:,} infinite values (or beyond float32) taken as missing"
         )
-    return Found(column=Column(name=name, kind="number"), notes=tuple(notes))
+    found = hints.codes(name, parts[0])
+    column = Column(name=name, kind="number")
+    return Found(column=column, notes=tuple(notes), hints=(found,) if found else ())
 
 
 def _counted(texts: pl.Series) -> list[tuple[str, int]]:
