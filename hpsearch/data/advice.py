@@ -8,7 +8,7 @@ import numpy as np
 from hpsearch.data.arrays import PartName
 from hpsearch.data.dataset import Dataset
 from hpsearch.data.parts import Parts
-from hpsearch.data.section import DatasetSection, Folds
+from hpsearch.data.section import DatasetSection
 from hpsearch.data.summary import row_digests
 from hpsearch.text import brief, show
 
@@ -171,10 +171,11 @@ def _classes(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterato
             f"fewer than {_FEW} training examples of {_listed(few)}: too few to learn from"
             f"{_as_numbers(dataset, section)}"
         )
-    judged = {"test": np.array(dataset.summary.counts["test"])}
-    if not isinstance(section.validation, Folds):
-        own = parts.validation
-        judged["validation"] = np.bincount(own.y[own.rows], minlength=len(names))
+    validated = [fold.validation.y[fold.validation.rows] for fold in parts.folds]
+    judged = {
+        "test": np.array(dataset.summary.counts["test"]),
+        "validation": np.bincount(np.concatenate(validated), minlength=len(names)),
+    }
     for name, counts in judged.items():
         none = [show(names[i]) for i in np.flatnonzero(counts == 0)]
         if none:

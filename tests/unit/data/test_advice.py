@@ -140,6 +140,9 @@ def test_a_drawn_validation_part_may_lack_a_rare_class(npz: Write, home: Home) -
     y = np.array([0] * 78 + [1] * 39 + [2] * 3)
     found = told(npz(NONE, x_train=vectors(), y_train=y), home)
     assert any(one.startswith('no validation examples of "2"') for one in found)
+    alone = np.array([0] * 80 + [1] * 39 + [2])
+    section = npz({**NONE, "validation": {"folds": 3}}, x_train=vectors(), y_train=alone)
+    assert any(one.startswith('no validation examples of "2"') for one in told(section, home))
 
 
 def table(folder: Path, columns: dict[str, Any], **keys: Any) -> DatasetSection:
