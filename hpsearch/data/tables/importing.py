@@ -208,9 +208,12 @@ def _merged(name: str, cells: Cells, stored: Matrix) -> list[str]:
 
 
 def _distinct(values: npt.NDArray[np.floating]) -> int:
-    """How many different finite values there are, but for what rounding in float64 leaves."""
-    present = values[np.isfinite(values)]
-    present.sort()
+    """How many different finite values there are, but for what rounding in float64 leaves.
+
+    They are sorted in place.
+    """
+    values.sort()  # NaN last
+    present = values[np.searchsorted(values, -np.inf, "right") : np.searchsorted(values, np.inf)]
     gaps = np.diff(present) > _ROUNDING * np.abs(present[1:])
     return min(len(present), 1) + int(np.count_nonzero(gaps))
 
