@@ -73,11 +73,15 @@ def find(where: str, name: str, parts: Mapping[PartName, Cells], task: TaskName 
             raise InputError(f"{of} is {y['train'][0]:g} everywhere; there is nothing to learn")
     else:
         names, y = _classes(of, present)
-        decimal = next(iter(parts.values())).decimal
-        told = task is None and 2 * len(names) > len(y["train"]) and meant(name, names, decimal)
-        if told:
-            raise InputError(f"{where}, the target: {told}")
+        if task is None and 2 * len(names) > len(y["train"]):
+            _refuse_meant(f"{where}, the target", meant(name, names, parts["train"].decimal))
     return Target(task=found, y=y, keep=keep, class_names=names, notes=tuple(notes))
+
+
+def _refuse_meant(of: str, told: str) -> None:
+    """Refuse classes of one or two examples each that are numbers or dates, written otherwise."""
+    if told:
+        raise InputError(f"{of}: {told}")
 
 
 def _check(of: str, present: Mapping[PartName, Cells]) -> None:
