@@ -12,6 +12,8 @@ from hpsearch.text import show
 
 _MARKS = 5
 """At most so many different texts among others may stand for missing values."""
+_USUAL = frozenset({".", "..", "-", "--", "*"})
+"""Texts that stand for missing values among any numbers or dates."""
 _OTHERS = 20
 """At least so many different others are no codes."""
 _SIGNED = r"^[-+(]?\s?[$€£¥]?\s?[-+]?(\d{1,3}([,' ]\d{3})+|\d+)([.,]\d+)?\s?[%$€£¥]?\)?$"
@@ -127,7 +129,8 @@ def _marks(texts: pl.Series, read: pl.Series) -> list[str]:
         read: what was read of each, null for those that could not be.
     """
     odd = texts.filter(read.is_null())
-    is_few = 0 < len(odd) <= _MARKS and len(texts) - len(odd) >= _OTHERS
+    least = 2 if _USUAL.issuperset(odd) else _OTHERS
+    is_few = 0 < len(odd) <= _MARKS and len(texts) - len(odd) >= least
     return list(map(str, odd)) if is_few else []
 
 

@@ -41,6 +41,7 @@ def test_other_ways_to_write_numbers_and_dates_are_told(texts: list[str], cure: 
         ((*NUMBERS, "."), '["."]'),
         ((*NUMBERS, "-", "unknown"), '["-", "unknown"]'),
         ((*DATES, "."), '["."]'),
+        (("1", "2", "."), '["."]'),
     ],
 )
 def test_what_may_stand_for_missing_values_is_told(texts: tuple[str, ...], marks: str) -> None:
@@ -55,7 +56,9 @@ def test_what_may_stand_for_missing_values_is_told(texts: tuple[str, ...], marks
         tuple(f"{day}{'ab'[day % 2]}" for day in DAYS),
         ("R14", "R15"),
         ("0", "1-5", "6+"),
-        (*NUMBERS[:19], "."),
+        (*NUMBERS[:19], "x"),
+        ("+", "-"),
+        ("1", "."),
         (*NUMBERS, *"abcdef"),
         (*DATES, *"abcdef"),
     ],
