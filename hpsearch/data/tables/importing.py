@@ -89,7 +89,7 @@ def load(
     notes = _compare(tables)
     found = target.find(where, roles.target, _cells(tables, roles.target), task)
     gathered = _Gathered(inputs={part: [] for part in tables}, notes=[*notes, *found.notes])
-    gathered.hints += _hints_of(roles.target, found.class_names, tables["train"].decimal)
+    gathered.hints += _hints_of(roles.target, found, task, tables["train"].decimal)
     for done, name in enumerate(names):
         progress("reading the columns", done, len(names))
         if name != roles.target and name not in roles.ignore:
@@ -102,10 +102,12 @@ def load(
     return _arrays(roles.target, found, gathered, decimal)
 
 
-def _hints_of(target: str, class_names: tuple[str, ...], decimal: str) -> list[str]:
-    """What the target's texts may be meant as."""
-    found = [meant(target, class_names, decimal), alike(target, class_names)]
-    return list(filter(None, found)) if class_names else []
+def _hints_of(name: str, found: Target, task: TaskName | None, decimal: str) -> list[str]:
+    """What the target's texts may be meant as, unless the user says that they are classes."""
+    told = [alike(name, found.class_names)]
+    if task is None and found.class_names:
+        told.append(meant(name, found.class_names, decimal))
+    return list(filter(None, told))
 
 
 def train_names(path: Path, named: Named) -> tuple[str, ...]:
