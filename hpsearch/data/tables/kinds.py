@@ -60,7 +60,9 @@ def find(
     if all(cells.missing == len(cells.values) for cells in parts):
         return Found(column=None, notes=(f"{_of(name)} is ignored: all its values are missing",))
     if as_category or "category" in families:
-        return Found(column=_category(name, parts))
+        column = _category(name, parts)
+        told = hints.alike(name, column.categories)
+        return Found(column=column, hints=(told,) if told else ())
     if "date" in families:
         times = [dates.naive(cells.values) for cells in parts]
         return Found(column=_date(name, times, ""))
