@@ -1,6 +1,6 @@
 """Hints: what a column may be meant as, where it is nearly of another kind, and the cure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ import polars as pl
 
 from hpsearch.data.tables import dates
 from hpsearch.data.tables.values import Cells
-from hpsearch.text import show
+from hpsearch.text import listed, show
 
 _MARKS = 5
 """At most so many different texts among others may stand for missing values."""
@@ -30,15 +30,34 @@ _DATES = (
 """Dates in a form that is not read, as polars' strptime has it."""
 _FIRST = 100
 """Texts by which a format of dates is chosen."""
+_NAMED = 3
+"""Columns that are named; the others are counted."""
 _DAYS = (19000101, 21001231)
 """From and to which whole numbers may be days."""
 
 
-def meant(name: str, texts: tuple[str, ...], decimal: str) -> str:
+def together(hints: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """One line for all columns with the same hint.
+
+    Args:
+        hints: the name of a column, and what there is to say of it.
+    """
+    names: dict[str, list[str]] = {}
+    for name, hint in hints:
+        names.setdefault(hint, []).append(show(name))
+    return tuple(f"{_columns(columns)}: {hint}" for hint, columns in names.items())
+
+
+def _columns(names: Sequence[str]) -> str:
+    if len(names) > _NAMED + 1:
+        names = [*names[:_NAMED], f"{len(names) - _NAMED:,} more"]
+    return f"column{'s' * (len(names) > 1)} {listed(names)}"
+
+
+def meant(texts: tuple[str, ...], decimal: str) -> str:
     """Whether a column of texts is nearly one of numbers or dates, and the cure; empty: it is not.
 
     Args:
-        name: of the column.
         texts: the different ones.
         decimal: what stands between whole and fraction in numbers.
     """
@@ -48,21 +67,20 @@ def meant(name: str, texts: tuple[str, ...], decimal: str) -> str:
         return ""
     if cure := next(_cures(values), ""):
         example = show(values.filter(numbers.is_null())[0])
-        return f"column {show(name)} is taken as texts such as {example}; {cure}"
+        return f"read as texts such as {example}; {cure}"
     marks = _marks(values, numbers) or _marks(values, _dates(values))
     if not marks:
         return ""
     return (
-        f"column {show(name)} is taken as texts, as {', '.join(map(show, marks))} among them are no"
-        f" numbers or dates; if these stand for missing values, set dataset.missing = {show(marks)}"
+        f"read as texts because of {listed([*map(show, marks)])} among numbers or dates; where a"
+        f" value is missing so, set dataset.missing = {show(marks)}"
     )
 
 
-def alike(name: str, texts: tuple[str, ...]) -> str:
+def alike(texts: tuple[str, ...]) -> str:
     """Whether two texts of a column differ by case alone, as "Yes" and "yes"; empty: none do.
 
     Args:
-        name: of the column.
         texts: the different ones.
     """
     seen: dict[str, str] = {}
@@ -70,8 +88,8 @@ def alike(name: str, texts: tuple[str, ...]) -> str:
         first = seen.setdefault(text.lower(), text)
         if first != text:
             return (
-                f"column {show(name)} has {show(first)} and {show(text)}, which differ by case"
-                " alone; write them alike, if they are the same"
+                f"{show(first)} and {show(text)} differ by case alone; write them alike, if they"
+                " are the same"
             )
     return ""
 
@@ -88,8 +106,8 @@ def codes(name: str, cells: Cells) -> str:
         zeros = cells.values.filter(cells.values.str.contains(r"^0\d+$").fill_null(value=False))
         if len(zeros):
             return (
-                f"column {show(name)} has numbers such as {show(zeros[0])}; if these are codes, set"
-                f" dataset.categorical = [{show(name)}]"
+                f"numbers such as {show(zeros[0])}; if these are codes, set dataset.categorical ="
+                f" [{show(name)}]"
             )
     numbers = cells.floats()
     numbers = numbers[~np.isnan(numbers)]
@@ -97,8 +115,7 @@ def codes(name: str, cells: Cells) -> str:
         return ""
     day = f"{numbers[0]:.0f}"
     return (
-        f"column {show(name)} has numbers such as {day}; if these are dates, write them as"
-        f" {day[:4]}-{day[4:6]}-{day[6:]}"
+        f"numbers such as {day}; if these are dates, write them as {day[:4]}-{day[4:6]}-{day[6:]}"
     )
 
 

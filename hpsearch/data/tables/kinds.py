@@ -29,7 +29,7 @@ class Found:
     notes: tuple[str, ...] = ()
     """What a user should know of it; one line each."""
     hints: tuple[str, ...] = ()
-    """What its texts may be meant as; one line each."""
+    """What its values may be meant as, without its name; one line each."""
 
 
 def find(
@@ -61,7 +61,7 @@ def find(
         return Found(column=None, notes=(f"{_of(name)} is ignored: all its values are missing",))
     if as_category or "category" in families:
         column = _category(name, parts)
-        told = hints.alike(name, column.categories)
+        told = hints.alike(column.categories)
         return Found(column=column, hints=(told,) if told else ())
     if "date" in families:
         times = [dates.naive(cells.values) for cells in parts]
@@ -171,12 +171,12 @@ def _text(name: str, parts: Sequence[Cells]) -> Found:
     column = _category(name, parts)
     present = sum(len(cells.values) - cells.missing for cells in parts)
     distinct = len(column.categories)
-    meant = hints.meant(name, column.categories, parts[0].decimal)
+    meant = hints.meant(column.categories, parts[0].decimal)
     if present >= _IDENTIFIER_ROWS and distinct > _IDENTIFIER_SHARE * present:
         reason = f"{distinct:,} different texts in {present:,} rows (an identifier or free text)"
         note = f"{_of(name)} is ignored: {reason}; {_wanted(name)}"
         return Found(column=None, notes=(note,), hints=tuple(filter(None, [meant])))
-    found = [meant, hints.alike(name, column.categories)]
+    found = [meant, hints.alike(column.categories)]
     return Found(column=column, hints=tuple(filter(None, found)))
 
 

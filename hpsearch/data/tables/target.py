@@ -74,7 +74,7 @@ def find(where: str, name: str, parts: Mapping[PartName, Cells], task: TaskName 
     else:
         names, y = _classes(of, present)
         if task is None and 2 * len(names) > len(y["train"]):
-            _refuse_meant(f"{where}, the target", meant(name, names, parts["train"].decimal))
+            _refuse_meant(of, meant(names, parts["train"].decimal))
     return Target(task=found, y=y, keep=keep, class_names=names, notes=tuple(notes))
 
 

@@ -180,8 +180,8 @@ def test_what_was_noticed_of_texts_and_identifiers_is_told(tmp_path: Path, home:
         "y": ["no", "yes", "No", "c"] * 50,
     }
     said = " ".join(told(table(tmp_path, columns), home))
-    assert 'column "price" is taken as texts such as "$0.00"' in said
-    assert 'column "y" has "No" and "no", which differ by case alone' in said
+    assert 'column "price": read as texts such as "$0.00"' in said
+    assert 'column "y": "No" and "no" differ by case alone' in said
     assert 'column "id" is an identifier by its name and values; ignore it' in said
 
 

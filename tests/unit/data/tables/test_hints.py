@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from hpsearch.data.tables.hints import alike, codes, meant
+from hpsearch.data.tables.hints import alike, codes, meant, together
 from hpsearch.data.tables.values import Cells
 
 DAYS = range(1, 29)
@@ -14,8 +14,8 @@ DATES = tuple(f"{month}/{day}/2006" for month in (1, 2) for day in range(1, 16))
     [("$1,200", "$300"), ("45%", "7.5 %"), ("1,200", "300"), ("€ 12", "13"), ("(1,000)", "-5")],
 )
 def test_numbers_with_signs_are_told(texts: tuple[str, ...]) -> None:
-    said = meant("price", texts, ".")
-    assert said.startswith(f'column "price" is taken as texts such as "{texts[0]}"')
+    said = meant(texts, ".")
+    assert said.startswith(f'read as texts such as "{texts[0]}"; if these are numbers')
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ def test_numbers_with_signs_are_told(texts: tuple[str, ...]) -> None:
     ],
 )
 def test_other_ways_to_write_numbers_and_dates_are_told(texts: list[str], cure: str) -> None:
-    assert cure in meant("c", tuple(texts), ".")
-    assert meant("c", (*texts, "a word"), ".") == ""
+    assert cure in meant(tuple(texts), ".")
+    assert meant((*texts, "a word"), ".") == ""
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_other_ways_to_write_numbers_and_dates_are_told(texts: list[str], cure: 
     ],
 )
 def test_what_may_stand_for_missing_values_is_told(texts: tuple[str, ...], marks: str) -> None:
-    assert meant("c", texts, ".").endswith(f"set dataset.missing = {marks}")
+    assert meant(texts, ".").endswith(f"set dataset.missing = {marks}")
 
 
 @pytest.mark.parametrize(
@@ -64,17 +64,17 @@ def test_what_may_stand_for_missing_values_is_told(texts: tuple[str, ...], marks
     ],
 )
 def test_texts_are_not(texts: tuple[str, ...]) -> None:
-    assert meant("c", texts, ".") == ""
+    assert meant(texts, ".") == ""
 
 
 def test_a_decimal_comma_is_no_sign() -> None:
-    assert meant("c", ("1,5", "2,5"), ",") == ""
-    assert "write them without signs" in meant("c", ("1,5", "2,5"), ".")
+    assert meant(("1,5", "2,5"), ",") == ""
+    assert "write them without signs" in meant(("1,5", "2,5"), ".")
 
 
 def test_texts_that_differ_by_case_alone_are_told() -> None:
-    assert alike("c", ("No", "YES", "yes")).startswith('column "c" has "YES" and "yes", which')
-    assert alike("c", ("no", "yes")) == ""
+    assert alike(("No", "YES", "yes")).startswith('"YES" and "yes" differ by case')
+    assert alike(("no", "yes")) == ""
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,12 @@ def test_codes_and_days_among_numbers_are_told(values: list[object], said: str) 
 )
 def test_other_numbers_are_not(values: list[object]) -> None:
     assert codes("c", Cells(values=pl.Series(values))) == ""
+
+
+def test_columns_with_the_same_hint_are_told_together() -> None:
+    assert together([("a", "x"), ("b", "y"), ("c", "x")]) == (
+        'columns "a" and "c": x',
+        'column "b": y',
+    )
+    (told,) = together([(name, "x") for name in "abcde"])
+    assert told == 'columns "a", "b", "c" and 2 more: x'

@@ -81,5 +81,5 @@ def test_classes_that_are_said_to_be_some_are_not_called_numbers(tmp_path: Path)
     path = tmp_path / "a.csv"
     path.write_text("a,y\n" + "".join(f"{n % 7},{n % 3 * 5 + 5}%\n" for n in range(30)))
     (told,) = load(path, Named(), Roles(target="y"), None, silent).hints
-    assert told.startswith('column "y" is taken as texts such as "10%"')
+    assert told.startswith('column "y": read as texts such as "10%"')
     assert load(path, Named(), Roles(target="y"), "classification", silent).hints == ()
